@@ -93,7 +93,7 @@ def one_import(source: str, target: str) -> None:
     study = old.create_study(storage=target)
     whole, busy = time.perf_counter() - start, time.process_time() - busy
     megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    count = sum(study.engine.count().values())
+    count = sum(study.counts.values())
     print(f"{count:,} trials: {whole:.1f} s (reading {read:.1f} s; CPU {busy:.1f} s), {megabytes:,.0f} MB")
 
 

@@ -6,28 +6,40 @@ and a channel for its reports. It knows neither the study nor the sampler, so it
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence, Set
+from itertools import islice
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tunesmith.caution import caution
+from tunesmith.curves import Reported
 from tunesmith.errors import ArtifactError
-from tunesmith.frozen import EMPTY, Attempt, Fence, FrozenTrial, checked_noise, create_trial
+from tunesmith.frozen import EMPTY, MOST_STEPS, NAN, Attempt, FrozenTrial, checked_noise, create_trial
 from tunesmith.numerics.scalars import real
-from tunesmith.reporting import Channel, Reporting
+from tunesmith.preemption import PREEMPTION
+from tunesmith.reporting import Channel, Link
+from tunesmith.space import Categorical, Choice, Float, Int, Parameter
 from tunesmith.state import TrialState
 from tunesmith.storable import checked_key, storable
-from tunesmith.suggest import Proposals, Suggestions
+from tunesmith.suggest import Answers, Proposals, reached
+from tunesmith.text import shown
 
 if TYPE_CHECKING:
+    from tunesmith.artifacts.checkpoints import Checkpoints
     from tunesmith.artifacts.collection import Artifacts
+    from tunesmith.epochs import CheckpointTimes, Epochs
 
 __all__ = ["Channel", "FrozenTrial", "Proposals", "Trial", "TrialState", "create_trial"]
 
+MOST_VALUES = 1000  # of a report that are read: an iterator may have no end
 
-class Trial(Reporting):
+
+class Trial:
     """A running trial: what an objective gets.
 
     Args:
@@ -46,15 +58,9 @@ class Trial(Reporting):
 
     Attributes:
         number: the trial's number in its study.
-        attempt: 1, or more where an earlier attempt was paused or interrupted, or its process died.
-        continues: whether the trial was paused, and goes on.
-        token: with the attempt, the fence of what it writes (see `tunesmith.frozen.Fence`).
-        previous_attempts: what those left, oldest first, as `tunesmith.frozen.Attempt`: ``reports`` by step, and
-            ``user_attrs``.
-        params: the parameters suggested so far, by name.
-        reports: what this attempt reported, by step; None if nothing.
-        costs: what each of these steps cost, in seconds or the user's unit.
         noise: what ``set_noise`` was given; None: nothing.
+        answers: what gives out the values; for wrappers of trials, not for objectives.
+        link: what joins it to its study; for executors, not for objectives.
 
     Example:
         ```python
@@ -78,12 +84,15 @@ class Trial(Reporting):
 
     __slots__ = (
         "_constraints",
+        "_epochs",
+        "_objectives",
         "_own_seed",
-        "attempt",
-        "continues",
+        "_seed",
+        "_times",
+        "answers",
+        "link",
         "noise",
-        "previous_attempts",
-        "token",
+        "number",
     )
 
     def __init__(
@@ -102,34 +111,363 @@ class Trial(Reporting):
         objectives: int = 1,
     ) -> None:
         self.number = number
-        self.params = {}
-        self._seed = seed
-        self._proposals = proposals
-        self._row = row
-        self._fixed = fixed
-        self._whole = False
-        self._deviant = None
-        self._outside = None
-        self._flat = self._shape = None
-        self.attempt = attempt
-        self.token = token
-        self.previous_attempts = previous_attempts
-        self.reports = None
-        self._own_seed = own_seed
-        self._channel = channel
-        self._user = user
-        self._constraints: dict[str, float] | None = None
+        self.answers = Answers(number, seed, proposals, row, fixed)
+        self.link = Link(number, attempt, token, previous_attempts, user, channel)
         self.noise: float | list[float] | None = None
-        self._last_step = 0
+        self._seed = seed
+        self._own_seed = own_seed
         self._objectives = objectives
-        self._unsent = None
-        self.continues = False
-        self.costs = {}
-        self._costs_given = False
-        self._since = None
-        self.checkpoints = None
-        self._epochs = None
-        self._times = None
+        self._constraints: dict[str, float] | None = None
+        self._epochs: Epochs | None = None
+        self._times: CheckpointTimes | None = None
+
+    # -- parameters --------------------------------------------------------------------------------------------
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The parameters suggested so far, by name."""
+        return self.answers.params
+
+    @property
+    def distributions(self) -> dict[str, Parameter]:
+        """Ranges and choices of the parameters suggested so far, by name."""
+        return self.answers.distributions
+
+    @property
+    def attempt(self) -> int:
+        """1, or more where an earlier attempt was paused or interrupted, or its process died."""
+        return self.link.attempt
+
+    @property
+    def previous_attempts(self) -> tuple[Attempt, ...]:
+        """What those left, oldest first, as `tunesmith.frozen.Attempt`: ``reports`` by step, and ``user_attrs``."""
+        return self.link.previous_attempts
+
+    @property
+    def reports(self) -> Mapping[int, Reported] | None:
+        """What this attempt reported, by step; None if nothing (read-only)."""
+        return self.link.reports
+
+    @property
+    def costs(self) -> Mapping[int, float]:
+        """What each of these steps cost, in seconds or the user's unit (read-only)."""
+        return self.link.costs
+
+    def suggest_float(
+        self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
+    ) -> float:
+        """Return a number from [low, high].
+
+        Args:
+            name: the parameter's name.
+            low: the lowest value, inclusive.
+            high: the highest value, inclusive.
+            step: only values ``low + k * step``; a `high` that is none of them is lowered, with a warning.
+            log: search on the logarithmic scale; needs ``low > 0``.
+
+        Returns:
+            The value, the same each time that this trial asks for this name.
+
+        Raises:
+            SpaceError: the range is not valid; or the sampler was given a grid that has no value of it.
+        """
+        answers = self.answers
+        entry = answers.proposals.table.get(name)
+        if entry is not None and answers.fixed is None and entry[1] == (Float, low, high, log, step):
+            value = answers.row[entry[0]]
+            if value == value:
+                answers.params[name] = value
+                return value
+        return float(answers.suggest(name, lambda: Float(low, reached(name, low, high, step), log=log, step=step)))
+
+    def suggest_int(self, name: str, low: int, high: int, *, step: int = 1, log: bool = False) -> int:
+        """Return an integer from low to high, both inclusive.
+
+        Args:
+            name: the parameter's name.
+            low: the lowest value.
+            high: the highest value.
+            step: only values ``low + k * step``; a `high` that is none of them is lowered, with a warning.
+            log: search on the logarithmic scale; needs ``low >= 1``.
+
+        Returns:
+            The value, the same each time that this trial asks for this name.
+
+        Raises:
+            SpaceError: the range is not valid; or the sampler was given a grid that has no value of it.
+        """
+        answers = self.answers
+        entry = answers.proposals.table.get(name)
+        if entry is not None and answers.fixed is None and entry[1] == (Int, low, high, log, step):
+            x = answers.row[entry[0]]
+            if x == x:
+                value = int(x)
+                answers.params[name] = value
+                return value
+        return int(answers.suggest(name, lambda: Int(low, reached(name, low, high, step), log=log, step=step)))
+
+    def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
+        """Return one of the choices.
+
+        Args:
+            name: the parameter's name.
+            choices: what there is to choose from.
+
+        Returns:
+            The choice, the same each time that this trial asks for this name.
+
+        Raises:
+            SpaceError: there is no choice, or one stands there twice; or the sampler was given a grid that has none
+                of them.
+        """
+        answers = self.answers
+        entry = answers.proposals.table.get(name)
+        if entry is not None and answers.fixed is None and isinstance(entry[2], Categorical):
+            x = answers.row[entry[0]]
+            if x == x and entry[2].is_spelled(choices):
+                value = entry[2].to_external(x)
+                answers.params[name] = value
+                return value
+        return answers.suggest(name, lambda: Categorical(choices))
+
+    def suggest(self, name: str, parameter: Parameter | Choice) -> Any:
+        """Return a value of a parameter that is given as an object.
+
+        Args:
+            name: the parameter's name.
+            parameter: a ``Float``, ``Int``, ``Categorical``, ``Ordinal``, ``Choice``, ...
+
+        Returns:
+            The value, the same each time that this trial asks for this name.
+        """
+        return self.answers.suggest(name, lambda: parameter)
+
+    def take_whole(self) -> dict[str, Any]:
+        """Return all parameters of a declared space, as an objective over it gets them; the trial uses them all."""
+        return self.answers.take_whole()
+
+    # -- reports and checkpoints -------------------------------------------------------------------------------
+
+    def report(self, value: float | Iterable[float], step: int, cost: float | None = None) -> None:
+        """Report how the objective stands after a step. A step that was reported before is ignored, with a warning.
+
+        If ``checkpoint_dir`` holds something new, it is published as the state after this step.
+
+        Args:
+            value: the objective's value by now; in a study with several objectives, one value for each direction.
+            step: an epoch, a number of rows, a fold; from 0. A resumed trial goes on with the step after
+                ``resumed_from_step``. A float that is a whole number is taken as one.
+            cost: what was spent since the report before, in a unit of your own (GPU-hours, tokens): give it with each
+                report or with none. 0: nothing, as where the result was in a cache. None: the seconds are measured.
+
+        Raises:
+            TypeError: the value or the cost is no number, or the step no whole number; a text is neither. Of several
+                objectives: the values are no sequence of numbers.
+            ValueError: there are more or fewer values than objectives; the step is negative, or 2**63 or more; or the
+                cost is below 0, or not finite.
+            AttemptReplacedError: the trial was given up meanwhile, and another worker runs it.
+        """
+        now = time.monotonic()
+        try:
+            read = _number(value) if self._objectives == 1 else _numbers(value)
+            index = int(step)
+            if index != step:
+                raise ValueError("a part of a step, or a text")
+        except (TypeError, ValueError, OverflowError):
+            several = self._objectives == 1 and isinstance(value, list | tuple)
+            raise TypeError(
+                f"report(value, step) takes {_expected(self._objectives)} and an integer step; got "
+                f"value={shown(value)}, step={shown(step)}"
+                + " (several values are for a study with several directions)"
+                * several
+            ) from None
+        if isinstance(read, tuple) and len(read) != self._objectives:
+            raise ValueError(
+                f"report(values, step) takes {_expected(self._objectives)} and an integer step; got {len(read)}: "
+                f"{shown(value)}"
+            )
+        if not 0 <= index < MOST_STEPS:
+            raise ValueError(f"report: the step must be 0 or more, and less than 2**63; got {shown(step)}")
+        # A database counts the values of several objectives by one number, see storage/sql/vectors.py.
+        if (index + 1) * (self._objectives - 1) > MOST_STEPS:
+            raise ValueError(f"report: with {self._objectives} objectives, the step must be lower; got {shown(step)}")
+        spent = NAN if cost is None else checked_cost(cost)
+        if index in (self.link.reports or ()):
+            caution(f"trial {self.number}: step {index} was reported already; ignored")
+            return
+        if cost is not None:
+            self.link.costs_given = True
+        elif self.link.since is not None and not self.link.costs_given:
+            spent = now - self.link.since
+        write = None
+        if self._epochs is not None and self.checkpoint_due(self._epochs.every):
+            write = self._epochs.save()
+        try:
+            self.link.take_report(read, index, spent)
+            # After the report, which a run that goes on from this checkpoint will not make again.
+            if self.link.checkpoints is not None:
+                self._publish(index, write)
+        finally:
+            if self.link.since is not None:
+                self.link.since = time.monotonic()
+        if self.link.checkpoints is not None:
+            self.link.checkpoints.end_if_asked(index)
+
+    def should_prune(self) -> bool:
+        """Ask the pruner, after a report, whether this trial should stop (``raise TrialPruned``).
+
+        It may only be paused: then it is continued later, from its checkpoint if it has one.
+        """
+        if self.link.channel is None or not self.link.reports:
+            return False
+        if self.link.checkpoints is not None:
+            self.link.checkpoints.publish(self.link.last_step)  # where it was saved after the report
+        stops = self.link.channel.should_prune(self.number, self.link.last_step)
+        if stops and self._epochs is not None:  # it goes on from here, though no checkpoint was due
+            self._publish(self.link.last_step, self._epochs.save())
+        return stops
+
+    def checkpoint_due(self, every: int | str = 1) -> bool:
+        """Tell whether a checkpoint belongs to the next report, where not each report saves one.
+
+        Ask once before each report, and save to ``checkpoint_dir`` if the answer is yes. When ``should_prune`` says
+        yes, save too, before you raise ``TrialPruned``: a paused trial goes on from there. The first report of a trial
+        saves in any case.
+
+        Args:
+            every: so many reports, or a time such as "10 min", "90 s" or "1 h".
+
+        Raises:
+            TypeError: it is neither a number nor a text.
+            ValueError: it is no number from 1 on, or no time.
+        """
+        if self._times is None or self._times.every != every:
+            from tunesmith.epochs import CheckpointTimes
+
+            self._times = CheckpointTimes(every, at_once=self.resumed_from_step is None)
+        return self._times.due() or PREEMPTION.asked
+
+    @property
+    def checkpoint_dir(self) -> Path:
+        """A folder of the trial's own for its checkpoint: whatever is needed to go on with the training.
+
+        It is empty at first. What it holds at a report is published as the state after that step, all of it or nothing,
+        in the place of the one before; so write to it before you report, and to the same names each time. When the
+        trial is run again, on any machine, after a pause or because its process died, the folder holds the last one
+        that was published, and ``resumed_from_step`` is its step. When the trial has ended, it is removed.
+
+        A report moves large files out of the folder, so that nothing is written twice: write them anew for the next
+        one. Those that are not written again stay part of the checkpoint. Small ones, up to 64 KiB or one part in 25 of
+        the whole, are in the folder still.
+
+        Raises:
+            ArtifactError: this is a copy of the trial that has no connection to its study, or the study has no place
+                for artifacts.
+        """
+        return self._own_checkpoints().folder
+
+    def shared_checkpoint_dir(self) -> Path:
+        """Return ``checkpoint_dir`` for another program, which writes to it at any time: reports publish copies."""
+        self._own_checkpoints().keeps_all = True
+        return self.checkpoint_dir
+
+    @property
+    def resumed_from_step(self) -> int | None:
+        """The step of the checkpoint in ``checkpoint_dir`` that this attempt begins with; None: it begins anew."""
+        if self.link.channel is None:
+            return None
+        found = self._own_checkpoints()
+        if found.step is not None:
+            _ = found.source  # where it cannot be read, there is no step either
+        return found.step
+
+    def epochs(
+        self,
+        n: int,
+        state: MutableMapping[str, Any] | None = None,
+        *,
+        checkpoint_every: int | str = 1,
+        background: bool = False,
+    ) -> Epochs:
+        """Return the epochs that are left, for a training loop that can be paused, resumed and repeated.
+
+        At each report, the state of the training is saved to ``checkpoint_dir``: report once an epoch, at its end. A
+        run that is resumed gets the state back and goes on with the next epoch, and ends with the same numbers as one
+        that was never interrupted: the random numbers of Python, NumPy and, where it is imported, PyTorch are seeded
+        with ``seed`` when the loop begins, and their states are saved too. After epoch n nothing is saved.
+
+        Args:
+            n: the last epoch; the first is 1.
+            state: objects by name. Those that have ``state_dict`` and ``load_state_dict`` (models, optimisers,
+                schedulers), ``get_state`` and ``set_state`` (``torch.Generator``), or are lists, dicts or sets get
+                their state back in place. Others are pickled, and replaced in this dict. None: nothing is saved, and
+                the loop goes on after ``resumed_from_step``.
+            checkpoint_every: save at each so many reports, or when a time such as "10 min", "90 s" or "1 h" is over
+                since the last one. The first report saves in any case, and so does one at which the trial is told to
+                stop or to pause. What comes after the last checkpoint is done again when the process dies.
+            background: let a thread write what was copied, while the training goes on; the first checkpoint is written
+                at once. The copy is in memory, and one is written at a time. A process that dies meanwhile has the
+                checkpoint before; one that is asked to end (SIGTERM) completes it.
+
+        Returns:
+            The numbers of the epochs, to be iterated over once.
+
+        Raises:
+            TypeError: n is no whole number, or the state no dict with names, or checkpoint_every neither number nor
+                text.
+            ValueError: n is below 1, the saved state has other names, or checkpoint_every is below 1 or no time.
+            RuntimeError: this attempt has a loop with a state already.
+
+        Example:
+            ```python
+            import tunesmith
+
+            def objective(trial):
+                rate = trial.suggest_float("rate", 1e-3, 1.0, log=True)
+                state = {"weight": 0.0}  # a model and an optimiser, in real life
+                for epoch in trial.epochs(20, state):
+                    state["weight"] -= rate * 2 * (state["weight"] - 3)
+                    loss = (state["weight"] - 3) ** 2
+                    trial.report(loss, epoch)
+                    if trial.should_prune():
+                        raise tunesmith.TrialPruned
+                return loss
+
+            study = tunesmith.create_study(seed=0)
+            study.optimize(objective, n_trials=10)
+            ```
+        """
+        from tunesmith.epochs import Epochs
+
+        if state is None:
+            return Epochs(n, None, None, self.resumed_from_step or 0, self.seed, every=checkpoint_every)
+        if self._epochs is not None:
+            raise RuntimeError(
+                f"trial {self.number}: epochs(n, state) was called before in this attempt; a trial has one checkpoint, "
+                "so put all of the state into one loop"
+            )
+        place, source = None, None
+        if self.link.channel is not None:
+            found = self._own_checkpoints()
+            source, place = found.source, found.place
+        self._epochs = Epochs(
+            n, state, place, 0, self.seed, source=source, every=checkpoint_every, background=background
+        )
+        return self._epochs
+
+    def _publish(self, step: int, write: Callable[[Path], None] | None) -> None:
+        found = self._own_checkpoints()
+        if write is None:
+            found.publish(step)
+        else:
+            found.publish_later(step, write)
+
+    def _own_checkpoints(self) -> Checkpoints:
+        if self.link.checkpoints is None:
+            from tunesmith.artifacts.checkpoints import Checkpoints
+
+            self.link.checkpoints = Checkpoints(self.artifacts)
+        return self.link.checkpoints
 
     # -- attributes ---------------------------------------------------------------------------------------------
 
@@ -148,21 +486,12 @@ class Trial(Reporting):
             ValueError: the value cannot be kept (see `tunesmith.storable.storable`), or the key is no text.
             AttemptReplacedError: the trial was given up meanwhile, and another worker runs it.
         """
-        kept = storable(key, value)
-        if self._user is None:
-            self._user = {}
-        self._user[key] = kept
-        stored = False
-        try:
-            stored = self._channel is not None and self._channel.note(self.number, self.fence, key, kept)
-        finally:
-            if not stored:
-                self._keep_for_the_end(key)
+        self.link.note(key, storable(key, value))
 
     @property
     def user_attrs(self) -> Mapping[str, Any]:
         """User attributes so far, those of earlier attempts included (read-only)."""
-        return MappingProxyType(self._user) if self._user else EMPTY
+        return MappingProxyType(self.link.user) if self.link.user else EMPTY
 
     def set_constraint(self, key: str, value: float) -> None:
         """Set the value of a constraint; a trial is feasible if all are at most 0.
@@ -220,49 +549,18 @@ class Trial(Reporting):
         Raises:
             ArtifactError: this is a copy of the trial that has no connection to its study.
         """
-        if self._channel is None:
+        if self.link.channel is None:
             raise ArtifactError(
                 f"this copy of trial {self.number} has no connection to its study, and so no artifacts; in another "
                 f"process, load the study there and use study.artifacts.of({self.number})"
             )
         from tunesmith.artifacts.collection import Artifacts
 
-        return Artifacts(self._channel.pointers(self.number, self.fence), self.number)
-
-    @property
-    def fence(self) -> Fence:
-        """What its writes carry."""
-        return Fence(self.attempt, self.token)
-
-    # -- for the study -----------------------------------------------------------------------------------------
-
-    def take_unsent(self, own: Trial) -> None:
-        """Find out what the storage lacks, for a trial that a worker sent back.
-
-        That is what the study's own copy could not store, and what it never received because of an interrupt. The
-        attempt is the one that the study's copy has by now.
-        """
-        self.take_attempt(own)
-        held, heard = self._user or {}, own._user or {}
-        unsent: set[str | int] = set(own._unsent or ())
-        unsent |= (self.reports or {}).keys() - (own.reports or {}).keys()
-        unsent |= {key for key in held if key not in heard or held[key] is not heard[key] != held[key]}
-        self._unsent = unsent or None
-
-    def take_attempt(self, of: Trial | FrozenTrial) -> None:
-        """Go on as the attempt that a record, or another copy of this trial, is at."""
-        self.attempt, self.token, self.previous_attempts = of.attempt, of.token, of.previous_attempts
+        return Artifacts(self.link.channel.pointers(self.number, self.link.fence), self.number)
 
     def __getstate__(self) -> tuple[None, dict[str, Any]]:
-        # Without the channel, which belongs to this process: a copy of the trial may be told elsewhere.
-        names = (*Suggestions.__slots__, *Reporting.__slots__, *Trial.__slots__)
-        here = ("_channel", "checkpoints", "_epochs", "_since", "_times")
-        return None, {name: None if name in here else getattr(self, name) for name in names}
-
-    def connect(self, channel: Channel | None) -> None:
-        """Set the channel; None: remove it, so that the trial can be sent to another process."""
-        self._channel = channel
-        self._since = time.monotonic()
+        # Without what belongs to this process: a copy of the trial may be told elsewhere.
+        return None, {n: None if n in ("_epochs", "_times") else getattr(self, n) for n in self.__slots__}
 
 
 def seed_of_trial(study_seed: int, number: int) -> int:
@@ -276,3 +574,32 @@ def seed_of_trial(study_seed: int, number: int) -> int:
         the seed, 0 <= seed < 2**32.
     """
     return int(np.random.SeedSequence([study_seed, number]).generate_state(1)[0])
+
+
+def checked_cost(cost: Any) -> float:
+    """Return the cost of a step; an error if it is none."""
+    try:
+        value = _number(cost)
+    except (TypeError, ValueError, OverflowError):
+        raise TypeError(f"report: cost must be a number; got {shown(cost)}") from None
+    if not 0 <= value < math.inf:
+        raise ValueError(
+            f"report: cost is what was spent since the report before, 0 or more and finite; got {shown(cost)}"
+        )
+    return value
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, str | bytes | bytearray):
+        raise TypeError("a text, though it may read as a number")
+    return real(value)
+
+
+def _numbers(values: Any) -> tuple[float, ...]:
+    if isinstance(values, str | bytes | bytearray | Mapping | Set):  # which have no order, or are no numbers
+        raise TypeError("no sequence of numbers")
+    return tuple(_number(value) for value in islice(iter(values), MOST_VALUES))
+
+
+def _expected(objectives: int) -> str:
+    return "a number" if objectives == 1 else f"{objectives} numbers, one for each direction of the study,"

@@ -36,4 +36,4 @@ def test_each_reply_to_an_artifact_may_be_lost(
         study.artifacts.clean(grace=0)
         store, space = study.artifacts.pointers.place()
         assert len(list(store.blobs(space))) == once + 2
-        study.engine.storage.close()
+        study.storage.close()

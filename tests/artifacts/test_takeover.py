@@ -56,7 +56,7 @@ def test_a_trial_goes_on_from_the_checkpoint_of_a_dead_worker(
     assert study.artifacts.clean() == 0
     assert study.artifacts.clean(grace=0) == 1, "what the dead worker was writing"
     assert [key for key, _ in store.blobs(space)] == [checkpoint.key]
-    study.engine.storage.close()
+    study.storage.close()
 
 
 WORKER = """

@@ -163,7 +163,7 @@ def test_export(where: str, tunesmith: Program, tmp_path: Path) -> None:
     assert len(json.loads(Path("t.json").read_text())) == 12
     tunesmith("export", where, "-o", "t.csv")
     assert Path("t.csv").read_text().startswith("number,state,value,params_x")
-    load().engine.set_trial_attr(0, "note", "=1+1")
+    load().set_trial_attr(0, "note", "=1+1")
     assert next(csv.DictReader(io.StringIO(tunesmith("export", where))))["user_attrs_note"] == "'=1+1"
     assert "does not end with .csv" in tunesmith("export", where, "-o", "t.xls", status=2)
     assert "give a file" in tunesmith("export", where, "--format", "parquet", status=2)
@@ -252,7 +252,7 @@ def test_a_report_is_not_replaced(where: str, tunesmith: Program) -> None:
 
 def test_stored_predictions_are_left_out(where: str, tunesmith: Program) -> None:
     kept = {"key": "k", "test": [0.5], "predictions": "x" * 1000}
-    load().engine.set_trial_attr(0, "sklearn", kept)
+    load().set_trial_attr(0, "sklearn", kept)
     assert tunesmith.json("trials", "--where", "number == 0")[0]["user_attrs"]["sklearn"] == {"key": "k", "test": [0.5]}
     assert tunesmith.json("show", "--trial", "0")["user_attrs"]["sklearn"] == kept
 
@@ -373,7 +373,7 @@ def test_an_export_in_parts_is_that_in_one(form: str, tmp_path: Path, monkeypatc
     study.optimize(objective, 10)
     written = []
     for chunk in (2048, 3):
-        monkeypatch.setattr("tunesmith.study.engine.data.PART", chunk)
+        monkeypatch.setattr("tunesmith.study.engine.replica.PART", chunk)
         assert main(["export", str(tmp_path / "a.db"), "-o", str(tmp_path / f"{chunk}.{form}")]) == 0
         written.append((tmp_path / f"{chunk}.{form}").read_text())
     assert written[0] == written[1]

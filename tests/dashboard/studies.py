@@ -30,7 +30,7 @@ def hostile(path: Path) -> ts.Study:
     study.sampler = ts.samplers.RandomSampler()
     study.optimize(objective, n_trials=40, catch=(ValueError,))
     study.set_user_attr("note", f"# Hello\n**bold** {EVIL} [link](javascript:alert(1)) [ok](https://example.org)")
-    study.engine.set_trial_attr(3, "note", EVIL)
+    study.set_trial_attr(3, "note", EVIL)
     svg = b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>"
     study.artifacts.of(3).save("plot.svg", svg, media_type="image/svg+xml")
     return study

@@ -87,7 +87,7 @@ def test_a_task_that_cannot_reach_the_driver_runs_its_trial_and_all_arrives_with
         with pytest.warns(UserWarning, match=rf"could not connect .*:{closed} .*its trial ran all the same"):
             (event,) = run_all(executor, [a_trial(0)])
     assert isinstance(event, Finished)
-    assert event.trial.unsent()[1] == {step: step / 2 for step in range(10)}
+    assert event.trial.link.unsent()[1] == {step: step / 2 for step in range(10)}
 
 
 def die_with_the_pool(trial: Trial) -> float:

@@ -607,7 +607,7 @@ def test_the_end_of_another_run_ends_nothing() -> None:
     """Such as one that a process says which an earlier trial left behind."""
 
     def objective(trial: Trial) -> float:
-        channel: Any = trial._channel
+        channel: Any = trial.link.channel
         channel.send_bytes(wire.dump_end(channel.run - 1, trial, -1.0, None))
         trial.report(1.0, 1)
         return -1.0 if trial.should_prune() else 1.0

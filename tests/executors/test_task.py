@@ -153,7 +153,7 @@ def test_no_message_of_a_run_that_was_replaced_is_taken() -> None:
             (Began, 2),
         ]
         assert recorder.reports == [(0, 0, 0.5)]
-        trial.attempt = 2  # what the study makes of it
+        trial.link.attempt = 2  # what the study makes of it
         executor._read_held()
         executor._receive(0, wire.pack(wire.REPORT, 1, 1, 9.0, 1.0))  # late
         executor._receive(0, wire.dump_end(1, a_trial(0), 9.0, None))
@@ -199,4 +199,4 @@ def test_a_trial_goes_on_when_its_messages_no_longer_get_through() -> None:
         *_, end = executor._take_events()
     assert isinstance(end, Finished)
     assert end.value == 0.0
-    assert end.trial.unsent() == (None, {0: 0.5})  # stored with the end of the trial
+    assert end.trial.link.unsent() == (None, {0: 0.5})  # stored with the end of the trial

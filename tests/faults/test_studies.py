@@ -83,8 +83,8 @@ def test_each_reply_of_a_trial_may_be_lost(server: Server, database: str, proxy:
         x = trial.params["x"]
         assert (trial.state, trial.value, trial.attempt) == (TrialState.COMPLETE, x, 1)
         assert (trial.reports, trial.user_attrs) == ({0: x}, {"note": trial.number})
-    assert stored.engine.storage.read_since(stored.engine.study_id, 0).cursor == done
-    seqs = [t.seq for t in stored.engine.storage.trials(stored.engine.study_id)]
+    assert stored.storage.read_since(stored.study_id, 0).cursor == done
+    seqs = [t.seq for t in stored.storage.trials(stored.study_id)]
     assert sorted(seqs) == list(range(1, done + 1))
 
 
@@ -221,7 +221,7 @@ def test_a_training_goes_on_while_the_server_is_away(
 
     with pytest.warns(UserWarning, match="are kept in this process until their trial ends"):
         study.optimize(train, n_trials=1)
-    study.engine.storage.close()
+    study.storage.close()
     (trial,) = ts.load_study(storage=server.url(database), study_name="trains").trials
     assert (len(trial.reports), trial.user_attrs, trial.attempt) == (100, {"steps": 100}, 1)
 
@@ -239,7 +239,7 @@ def test_drivers_whose_connections_are_cut_all_the_time(server: Server, database
     def drive(seed: int) -> None:
         study = ts.load_study(storage=url, study_name="cut", sampler="random")
         study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=40)
-        study.engine.storage.close()
+        study.storage.close()
 
     cutter = threading.Thread(target=cut)
     cutter.start()
@@ -279,7 +279,7 @@ def test_a_server_that_is_killed_and_away_under_live_trials(kind: str) -> None:
     try:
         database = "postgres" if kind == "postgres" else "mysql"
         url = server.url(database)
-        ts.create_study(storage=url, study_name="live").engine.storage.close()
+        ts.create_study(storage=url, study_name="live").storage.close()
         for _ in range(4):
             workers.append(
                 subprocess.Popen(
@@ -310,7 +310,7 @@ def test_a_server_that_is_killed_and_away_under_live_trials(kind: str) -> None:
         assert [(t.number, t.state, t.attempt) for t in stored.trials] == [
             (number, TrialState.COMPLETE, 1) for number in range(32)
         ]
-        stored.engine.storage.close()
+        stored.storage.close()
     finally:
         for worker in workers:
             worker.kill()
@@ -349,7 +349,7 @@ def test_a_thousand_workers_on_few_connections(
     """1,000 threads of four processes, on at most 90 connections of the server."""
     server: Server = postgres if through == "directly" else request.getfixturevalue("pgbouncer")
     url = server.url(postgres_database)
-    ts.create_study(storage=url, study_name="thousand").engine.storage.close()
+    ts.create_study(storage=url, study_name="thousand").storage.close()
     workers = [subprocess.Popen([sys.executable, "-c", THOUSAND, url], env=environment()) for _ in range(4)]
     count = f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{postgres_database}'"
     most = 0

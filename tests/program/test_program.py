@@ -229,7 +229,7 @@ def test_a_study_keeps_its_program(tmp_path: Path) -> None:
     store_program(study, program)
     loaded = load_program(ts.load_study(storage=str(tmp_path / "t.db"), study_name="s"), program.directory, "secret")
     assert loaded == program
-    assert "secret" not in str(study.engine.system_attrs)
+    assert "secret" not in str(study.system_attrs)
 
 
 @pytest.mark.parametrize(

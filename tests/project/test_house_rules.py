@@ -53,6 +53,18 @@ def text_of(path: Path) -> str | None:
 # ---------------------------------------------------------------------------------------------------------- modules
 
 
+def test_the_engine_of_a_study_is_used_by_studies_alone() -> None:
+    """What other rooms need of it is a method of the study."""
+    found = [
+        f"{relative(path)}:{node.lineno}"
+        for path in MODULES
+        if not path.is_relative_to(SRC / "study")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and node.attr == "engine" and "RDBStorage" not in ast.unparse(node.value)
+    ]
+    assert not found
+
+
 def test_no_files_import_one_another_in_a_circle() -> None:
     """Imports inside functions and for type checking count: who reads one file of a circle has to read them all."""
     spec = importlib.util.spec_from_file_location("imports", ROOT / ".ci" / "imports.py")

@@ -258,7 +258,7 @@ def test_a_resumed_study_goes_on_alike_without_the_earlier_one(store: str, tmp_p
     old = made(valley(0.1), CUBE, 20, seed=0)
     options: dict[str, Any] = {"sampler": "gp", "seed": 3, "study_name": "s"}
     whole = ts.minimize(valley(0.0), CUBE, n_trials=12, warm_start_from=old, **options)
-    storage: Any = tmp_path / "a.db" if store == "file" else ts.create_study(seed=0).engine.storage
+    storage: Any = tmp_path / "a.db" if store == "file" else ts.create_study(seed=0).storage
     ts.minimize(valley(0.0), CUBE, n_trials=5, storage=storage, warm_start_from=old, **options)
     other = made(valley(0.5), CUBE, 20, seed=9)
     again = ts.minimize(valley(0.0), CUBE, n_trials=8, storage=storage, warm_start_from=other, **options)

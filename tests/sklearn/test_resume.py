@@ -389,8 +389,8 @@ def test_a_candidate_that_was_under_way_at_two_kills_is_run_again(db: str) -> No
     for _ in range(2):
         again = study.ask()
         assert again.number == trial.number
-        kept = study.engine.storage.trials(study.engine.study_id, [trial.number])[0]
-        study.engine.storage.release(study.engine.study_id, {trial.number: kept.fence}, FailureKind.LOST)
+        kept = study.storage.trials(study.study_id, [trial.number])[0]
+        study.storage.release(study.study_id, {trial.number: kept.fence}, FailureKind.LOST)
     assert study.retries[FailureKind.LOST] > 2
     resumed = make("any", db, random_state=0).set_params(estimator=Stopping()).fit(X, Y)
     assert len(resumed.cv_results_["params"]) == 4

@@ -28,7 +28,7 @@ from tunesmith.errors import StorageError
 from tunesmith.report import write_report
 from tunesmith.sklearn import GridSearchCV, HalvingGridSearchCV, RandomizedSearchCV, SearchCV
 from tunesmith.sklearn.results.verdict import SearchesHere
-from tunesmith.study.verdict import KEY, store_verdict
+from tunesmith.study.verdict import KEY
 
 X, Y = make_classification(80, 5, flip_y=0.3, random_state=0)
 NUMBERS = {"C": "log(0.1, 10)", "gamma": "log(0.01, 1)"}  # without the default's "scale"
@@ -247,15 +247,17 @@ def test_searches_that_conclude_at_once_return_one_verdict(tmp_path: Path, monke
     def as_in_another_process(*_: Any) -> Iterator[SearchesHere]:
         yield SearchesHere()
 
-    def store(*args: Any, **how: Any) -> Any:
+    stored = tunesmith.Study.store_verdict
+
+    def store(study: tunesmith.Study, *args: Any, **how: Any) -> Any:
         both.wait()
-        return store_verdict(*args, **how)
+        return stored(study, *args, **how)
 
     monkeypatch.setattr("tunesmith.sklearn.search.search_cv.one_of_these", as_in_another_process)
     monkeypatch.setattr("tunesmith.sklearn.results.verdict._wait", lambda *_: None)
     monkeypatch.setattr("tunesmith.sklearn.results.verdict.asked_of", lambda *_: "the same")
     moody(tmp_path / "t.db", n_trials=4, confirm=0)
-    monkeypatch.setattr("tunesmith.sklearn.results.verdict.store_verdict", store)
+    monkeypatch.setattr(tunesmith.Study, "store_verdict", store)
     with ThreadPoolExecutor(2) as pool:  # levels differ, and with them what is concluded
         found = list(pool.map(lambda level: moody(tmp_path / "t.db", confirm=0, level=level), [0.8, 0.9]))
     assert found[0].report_ == found[1].report_ == found[0].study_.recommend().report

@@ -206,7 +206,7 @@ def test_an_index_that_differs_from_the_table(index: str, before: str, change: s
     study = ts.load_study(study_name="a", storage=path)
     with pytest.raises(StorageError, match="is damaged"):
         study.best_value if "best" in index else study.ask()
-    study.engine.storage.close()
+    study.storage.close()
     assert check(path)
 
 
@@ -415,7 +415,7 @@ def log(path: Path) -> Path:
 def other(path: Path) -> bytes:
     """The content of another study's file."""
     made = path.with_name("other.db")
-    ts.create_study(storage=made, study_name="other", seed=1).engine.storage.close()
+    ts.create_study(storage=made, study_name="other", seed=1).storage.close()
     return made.read_bytes()
 
 
@@ -519,7 +519,7 @@ def test_what_others_do_to_a_file_is_no_damage(tmp_path: Path) -> None:
     study.optimize(lambda trial: trial.suggest_float("x", 0, 1), 3)
     subprocess.run([sys.executable, "-c", peer], check=True)
     study.optimize(lambda trial: trial.suggest_float("x", 0, 1), 3)
-    study.engine.storage.close()
+    study.storage.close()
     assert not log(path).exists()
     study.optimize(lambda trial: trial.suggest_float("x", 0, 1), 3)
     assert len(study.trials) == 18

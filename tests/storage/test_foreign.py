@@ -122,4 +122,4 @@ def test_a_server_that_others_use_too(postgres_url: str) -> None:
     with pytest.warns(UserWarning, match="also has tables of Optuna's, with the studies 'old'; they stay as they are"):
         study = ts.create_study(study_name="old", storage=postgres_url, load_if_exists=True)
     study.optimize(lambda trial: trial.suggest_float("x", 0, 1), 1)
-    study.engine.storage.close()
+    study.storage.close()

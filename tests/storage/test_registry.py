@@ -123,7 +123,7 @@ def test_a_registered_storage_is_opened_by_its_url() -> None:
     assert type(storage).__name__ == "MineStorage"
     assert storage.opened == "mine://host/studies?x=1"
     study = tunesmith.create_study(storage="mine://elsewhere")
-    assert study.engine.storage.name == "mine"
+    assert study.storage.name == "mine"
 
 
 @pytest.mark.usefixtures("another_package")

@@ -147,7 +147,7 @@ def test_what_a_driver_says_is_searched_for_secrets() -> None:
 def test_whoever_is_interrupted_sees_no_secret() -> None:
     stream = io.StringIO()
     study = ts.create_study(study_name="bad\x1b[31mname")
-    study.engine.storage = SimpleNamespace(  # type: ignore[assignment]  # a storage of somebody else
+    study.engine.study.storage = SimpleNamespace(  # type: ignore[assignment]  # a storage of somebody else
         url=f"other://me:{SECRET}@host/db", count=lambda study: {}
     )
     progress = Progress(study, 3, None, stream=stream, rivals=[])
@@ -158,7 +158,7 @@ def test_whoever_is_interrupted_sees_no_secret() -> None:
     def gone(study: int) -> None:
         raise RuntimeError(f"other://me:{SECRET}@host/db is gone: \x1b[2J password={SECRET}")
 
-    study.engine.storage = SimpleNamespace(count=gone)  # type: ignore[assignment]  # as above
+    study.engine.study.storage = SimpleNamespace(count=gone)  # type: ignore[assignment]  # as above
     progress = Progress(study, 3, None, stream=stream, rivals=[])
     progress.close(KeyboardInterrupt())
     assert "does not answer (other://***@host/db is gone" in stream.getvalue()

@@ -53,7 +53,7 @@ def test_statements_of_a_trial(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, 
 def test_what_others_report_is_seen_before_a_decision(tmp_path: Path) -> None:
     """A second study object on the same storage, and one of another connection, are others."""
     mine = tunesmith.create_study(storage=tmp_path / "a.db", study_name="a", pruner="median")
-    same = tunesmith.load_study(study_name="a", storage=mine.engine.storage)
+    same = tunesmith.load_study(study_name="a", storage=mine.storage)
     far = tunesmith.load_study(study_name="a", storage=tmp_path / "a.db")
     trial, others = mine.ask(), [same.ask(), far.ask()]
     for step in range(3):
@@ -63,4 +63,4 @@ def test_what_others_report_is_seen_before_a_decision(tmp_path: Path) -> None:
             other.report(step + 0.5, step)
         trial.should_prune()
         for other in others:
-            assert mine.engine.history.curves.reported(other.number) == {k: k + 0.5 for k in range(step + 1)}
+            assert mine.known_history.curves.reported(other.number) == {k: k + 0.5 for k in range(step + 1)}

@@ -62,7 +62,7 @@ def test_there_are_fewer_where_nothing_is_left() -> None:
 
 def test_if_one_cannot_be_started_none_is(monkeypatch: pytest.MonkeyPatch) -> None:
     study = ts.create_study(space=SPACE, sampler="random", seed=0)
-    real, calls = study.engine.storage.start, []
+    real, calls = study.storage.start, []
 
     def start(*arguments: Any) -> Any:
         calls.append(arguments)
@@ -70,7 +70,7 @@ def test_if_one_cannot_be_started_none_is(monkeypatch: pytest.MonkeyPatch) -> No
             raise StorageError("the disk is full")
         return real(*arguments)
 
-    monkeypatch.setattr(study.engine.storage, "start", start)
+    monkeypatch.setattr(study.storage, "start", start)
     with pytest.raises(StorageError, match="disk is full"):
         study.ask(n=5)
     assert [t.state for t in study.trials][:2] == [TrialState.WAITING] * 2

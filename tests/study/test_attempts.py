@@ -165,7 +165,7 @@ def test_another_process_reads_the_curve_of_the_present_attempt(tmp_path: Path) 
     study.release([0])
     again = study.ask()
     again.report(1.0, 0)
-    other.engine.sync()
+    other.read_on()
     assert other.history.curves.of(0)[1].tolist() == [1.0]
     again.report(2.0, 1)
     study.tell(again, 0.0)

@@ -115,7 +115,7 @@ def test_a_parameters_name_is_a_text(study: ts.Study, name: Any) -> None:
 
 
 def test_a_study_can_be_shown_when_its_storage_cannot_be_read(study: ts.Study) -> None:
-    ts.delete_study(study_name=study.study_name, storage=study.engine.storage)
+    ts.delete_study(study_name=study.study_name, storage=study.storage)
     assert "no trials to be read (StudyNotFoundError: " in repr(study)
 
 

@@ -41,8 +41,8 @@ def calls_a_trial(storage: str | None) -> float:
 
 
 def test_calls_of_a_trial_in_memory() -> None:
-    assert calls_a_trial(None) <= 53
+    assert calls_a_trial(None) <= 55
 
 
 def test_calls_of_a_trial_on_sqlite(tmp_path: Path) -> None:
-    assert calls_a_trial(str(tmp_path / "study.db")) <= 137
+    assert calls_a_trial(str(tmp_path / "study.db")) <= 94

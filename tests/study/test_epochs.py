@@ -171,7 +171,7 @@ def test_a_thread_writes_one_checkpoint_at_a_time(monkeypatch: pytest.MonkeyPatc
     state["a"] = -1  # the state was copied
     may_go.set()
     assert set(epoch()) <= {"checkpoint/2", "checkpoint/3"}, "the second one is whole before the third begins"
-    trial.settle(False)
+    trial.link.settle(False)
     assert list(trial.artifacts) == ["checkpoint/3"]
 
     def full(self: LocalStore, space: str, folder: Path) -> Any:
@@ -242,7 +242,7 @@ def test_a_record_in_the_place_of_a_trial_runs_all_epochs() -> None:
     study.optimize(train, n_trials=1)
     assert train(study.best_trial) > 0
     trial = study.ask()
-    trial.connect(None)
+    trial.link.connect(None)
     assert list(trial.epochs(3, {"a": 1})) == [1, 2, 3]
 
 

@@ -61,7 +61,7 @@ def test_a_released_cell_goes_to_its_own_trial_alone(tmp_path: Path) -> None:
     second = ts.load_study(storage=path, study_name="s", sampler="grid")
     lost = first.ask()
     cell = asked(lost)
-    claim = second.engine.storage.claim
+    claim = second.storage.claim
 
     def slow(*args: Any) -> Any:
         got = claim(*args)
@@ -69,11 +69,11 @@ def test_a_released_cell_goes_to_its_own_trial_alone(tmp_path: Path) -> None:
             first.release([lost.number])
         return got
 
-    second.engine.storage.claim = slow  # type: ignore[method-assign]  # the moment that matters is inside of ask
+    second.storage.claim = slow  # type: ignore[method-assign]  # the moment that matters is inside of ask
     try:
         again = second.ask()
     finally:
-        second.engine.storage.claim = claim  # type: ignore[method-assign]  # put back
+        second.storage.claim = claim  # type: ignore[method-assign]  # put back
     assert (again.number, again.attempt, asked(again)) == (lost.number, 2, cell)
     assert len({asked(second.ask()) for _ in range(CELLS - 1)} | {cell}) == CELLS
 

@@ -190,7 +190,7 @@ def test_what_the_driver_never_heard_of_comes_with_the_end(tmp_path: Path) -> No
         sent.set_user_attr(trial_has, value)
     sent.report(0.5, 0)
     sent.report(0.25, 1)
-    sent.take_unsent(own)
+    sent.link.take_unsent(own.link)
     study.tell(sent, 1.0)
     assert study.trials[0].reports == {0: 0.5, 1: 0.25}
     assert study.trials[0].user_attrs == {"a": 1, "b": [2]}

@@ -106,7 +106,7 @@ def test_a_trial_without_a_checkpoint_begins_anew(storage: Any) -> None:
 
     def objective(trial: ts.Trial) -> float:
         x = trial.suggest_float("x", 0, 1)
-        begun.append((trial.number, trial.attempt, trial.continues, trial.resumed_from_step))
+        begun.append((trial.number, trial.attempt, trial.link.continues, trial.resumed_from_step))
         for step in range(1, LAST + 1):
             trial.report(x, step)
             if trial.should_prune():
@@ -155,7 +155,7 @@ def test_a_resumed_trial_whose_process_dies_goes_on_from_its_checkpoint(tmp_path
     mark = tmp_path / "died"
 
     def objective(trial: ts.Trial) -> float:
-        if trial.continues and trial.resumed_from_step == 3 and not mark.exists():
+        if trial.link.continues and trial.resumed_from_step == 3 and not mark.exists():
             mark.touch()
             os.kill(os.getpid(), signal.SIGKILL)
         return train(trial)
@@ -215,7 +215,7 @@ def test_a_report_without_a_cost_is_measured_in_seconds() -> None:
 
 def test_an_attempt_that_reports_nothing_costs_nothing_in_the_users_unit(storage: Any) -> None:
     def objective(trial: ts.Trial) -> float:
-        if trial.continues:
+        if trial.link.continues:
             return 1.0
         trial.report(1.0, 1, cost=1000.0)
         if trial.should_prune():
@@ -272,7 +272,7 @@ def test_a_checkpoint_that_is_damaged(tmp_path: Path) -> None:
 
 def test_a_copy_without_its_study_has_no_checkpoint() -> None:
     trial = made().ask()
-    trial.connect(None)
+    trial.link.connect(None)
     assert trial.resumed_from_step is None
     with pytest.raises(ArtifactError, match="no connection"):
         _ = trial.checkpoint_dir
@@ -323,7 +323,7 @@ def test_a_copy_of_a_study_has_its_paused_trials_as_pruned(storage: Any, tmp_pat
     study = made(storage)
     study.optimize(train, n_trials=4)
     twin = ts.copy_study(
-        from_study_name=study.study_name, from_storage=study.engine.storage, to_storage=tmp_path / "copy.db"
+        from_study_name=study.study_name, from_storage=study.storage, to_storage=tmp_path / "copy.db"
     ) or ts.load_study(study_name=study.study_name, storage=tmp_path / "copy.db")
     states = [PRUNED if t.state is PAUSED else t.state for t in study.trials]
     assert [t.state for t in twin.trials] == states

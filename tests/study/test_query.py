@@ -31,9 +31,7 @@ def table(values: list[float], lr: list[float], opt: list[str], notes: list[obje
                 user_attrs={"note": notes[i]} if notes and notes[i] is not None else None,
             )
         )
-    return TrialTable.of(
-        study.history, study.engine.signs, attributes=lambda: {t.number: t.user_attrs for t in study.trials}
-    )
+    return TrialTable.of(study.history, study.signs, attributes=lambda: {t.number: t.user_attrs for t in study.trials})
 
 
 TABLE = table(
@@ -151,7 +149,7 @@ def test_waiting_and_running_trials_have_rows() -> None:
     study.enqueue_trial({"x": 0.5})
     study.ask()
     waiting = study.get_trials(states=[ts.TrialState.WAITING])
-    made = TrialTable.of(study.history, study.engine.signs, waiting)
+    made = TrialTable.of(study.history, study.signs, waiting)
     assert made.number[made.where("state == running and x == 0.25")].tolist() == [0]
     assert made.number[made.where("state == waiting and x == 0.5")].tolist() == [1]
 

@@ -10,7 +10,6 @@ import pytest
 from tests.study.noisy import SPACE, branin, noise, noisy_branin
 
 import tunesmith as ts
-from tunesmith.study.failures import failure_reasons
 
 
 def searched(seed: int, n: int = 50, sampler: str = "random") -> ts.Study:
@@ -191,7 +190,7 @@ def test_a_large_study_is_gone_through_in_parts(monkeypatch: pytest.MonkeyPatch)
     history = study.history
     for place in ("history", "samplers.gp.trust_region", "samplers.common.boundaries"):
         monkeypatch.setattr(f"tunesmith.{place}.ROWS_AT_ONCE", 50)
-    monkeypatch.setattr("tunesmith.study.engine.data.PART", 10)
+    monkeypatch.setattr("tunesmith.study.engine.replica.PART", 10)
     history._units.clear()
     assert study.recommend() == whole
-    assert failure_reasons(study.engine) == [("ValueError: no luck", 86, 3)]
+    assert study.failure_reasons() == [("ValueError: no luck", 86, 3)]

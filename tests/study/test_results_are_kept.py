@@ -369,7 +369,7 @@ class Picky(MemoryStorage):
 def test_the_value_is_kept_without_what_the_storage_cannot_keep() -> None:
     study = ts.create_study(storage=Picky("user"), seed=0)
     trial = study.ask()
-    trial.connect(None)  # notes come with the end
+    trial.link.connect(None)  # notes come with the end
     trial.set_user_attr("a", 1)
     with pytest.warns(UserWarning, match="cannot keep its attributes and reports: OverflowError: too much"):
         assert study.tell(trial, 2.0).value == 2.0

@@ -259,7 +259,7 @@ def test_running_trials_are_given_back_as_soon_as_it_works(storage: Any) -> None
 def test_a_study_that_is_gone_is_told_at_once(storage: Any, pauses: list[float]) -> None:
     study = ts.create_study(storage=storage, seed=0)
     trial = study.ask()
-    storage.delete_study(study.engine.study_id)
+    storage.delete_study(study.study_id)
     with pytest.raises(ts.StudyNotFoundError):
         study.tell(trial, 1.0)
     assert pauses == []
@@ -321,7 +321,7 @@ def test_a_file_that_will_not_come_back_by_itself(how: str, tmp_path: Path, paus
     def asked() -> ts.Trial:
         trial = ask()
         if how == "tables are lost":
-            next(iter(study.engine.storage.database.connections)).driver.execute("DROP TABLE tunesmith_trials")
+            next(iter(study.storage.database.connections)).driver.execute("DROP TABLE tunesmith_trials")
             return trial
         threading.Event().wait(2 * MOMENT)  # the file was checked just now; `pauses` takes the place of sleep
         path.rename(tmp_path / "away.db")
@@ -338,13 +338,13 @@ def test_a_file_that_will_not_come_back_by_itself(how: str, tmp_path: Path, paus
     unsaved = study.engine.teller.unsaved
     for done in list(unsaved.ends.values()):  # or the end of this process would print them
         unsaved.drop(done)
-    study.engine.storage.close()
+    study.storage.close()
 
 
 def test_a_read_only_file(tmp_path: Path, pauses: list[float]) -> None:
     study = ts.create_study(storage=tmp_path / "tune.db", seed=0)
     trial = study.ask()
-    connection = next(iter(study.engine.storage.database.connections)).driver
+    connection = next(iter(study.storage.database.connections)).driver
     connection.execute("PRAGMA query_only = 1")  # SQLite's own SQLITE_READONLY, for root too
     with pytest.raises(StorageError, match=r"is read-only .*The result of trial 0 is kept"):
         study.tell(trial, 0.5)
@@ -352,7 +352,7 @@ def test_a_read_only_file(tmp_path: Path, pauses: list[float]) -> None:
     connection.execute("PRAGMA query_only = 0")
     study.flush()
     assert study.trials[0].value == 0.5
-    study.engine.storage.close()
+    study.storage.close()
 
 
 def test_a_full_disk(tmp_path: Path, pauses: list[float]) -> None:
@@ -360,7 +360,7 @@ def test_a_full_disk(tmp_path: Path, pauses: list[float]) -> None:
     storage = SQLStorage(tmp_path / "tune.db")
     study = ts.create_study(storage=storage, seed=0)
     trial = study.ask()
-    trial.connect(None)
+    trial.link.connect(None)
     trial.set_user_attr("large", "x" * 2_000_000)
     connection = next(iter(storage.database.connections)).driver
     (pages,) = connection.execute("PRAGMA page_count").fetchone()

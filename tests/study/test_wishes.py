@@ -22,7 +22,7 @@ def test_a_search_that_is_asked_to_stop_ends_and_the_next_one_runs(tmp_path: Pat
 
     def objective(trial: ts.Trial) -> float:
         if trial.number == 3:
-            ask_programs(other.engine.storage, other.engine.study_id, "stop")
+            ask_programs(other.storage, other.study_id, "stop")
         return trial.suggest_float("x", 0, 1)
 
     study.optimize(objective, n_trials=50)
@@ -35,7 +35,7 @@ def test_a_paused_search_goes_on_when_it_is_told_also_under_another_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     study = ts.create_study(storage=tmp_path / "s.db", study_name="mine", seed=0)
-    storage, study_id = ts.storage.open_storage(tmp_path / "s.db"), study.engine.study_id
+    storage, study_id = ts.storage.open_storage(tmp_path / "s.db"), study.study_id
     slept: list[float] = []
 
     def sleep(seconds: float) -> None:
@@ -55,7 +55,7 @@ def test_a_paused_search_goes_on_when_it_is_told_also_under_another_name(
 
 def test_a_pause_does_not_outlast_the_time_limit(tmp_path: Path) -> None:
     study = ts.create_study(storage=tmp_path / "s.db", seed=0)
-    ask_programs(study.engine.storage, study.engine.study_id, "pause")
+    ask_programs(study.storage, study.study_id, "pause")
     study.optimize(lambda trial: trial.suggest_float("x", 0, 1), timeout=0.05)
     assert len(study.trials) == 0
 
@@ -63,12 +63,12 @@ def test_a_pause_does_not_outlast_the_time_limit(tmp_path: Path) -> None:
 def test_another_word_is_refused() -> None:
     study = ts.create_study()
     with pytest.raises(ValueError, match="did you mean 'pause'"):
-        ask_programs(study.engine.storage, study.engine.study_id, "pauze")
+        ask_programs(study.storage, study.study_id, "pauze")
 
 
 def ask(study: ts.Study, number: int) -> None:
     """As the dashboard does."""
-    ask_to_stop(study.engine.storage, study.engine.study_id, number)
+    ask_to_stop(study.storage, study.study_id, number)
 
 
 def test_a_trial_that_is_asked_to_stop_is_pruned_at_its_next_report_and_the_search_goes_on(tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_a_trial_that_does_not_ask_is_ended_where_its_executor_can(
             trial.report(3.0, 0)
         if trial.number < 2:
             other = tunesmith.load_study(study_name="mine", storage=path)
-            ask_to_stop(other.engine.storage, other.engine.study_id, trial.number)
+            ask_to_stop(other.storage, other.study_id, trial.number)
             time.sleep(60)
         return 1.0
 
@@ -140,8 +140,8 @@ def test_only_a_running_trial_can_be_stopped() -> None:
 def test_a_copy_of_a_study_has_no_wishes(tmp_path: Path) -> None:
     study = ts.create_study(storage=tmp_path / "s.db", study_name="mine", seed=0)
     ask(study, study.ask().number)
-    ask_programs(study.engine.storage, study.engine.study_id, "pause")
+    ask_programs(study.storage, study.study_id, "pause")
     copy = ts.copy_study(from_study_name="mine", from_storage=tmp_path / "s.db", to_storage=tmp_path / "t.db")
-    assert asked_of(copy.engine.storage.load_study("mine")) == "go"
+    assert asked_of(copy.storage.load_study("mine")) == "go"
     copy.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=1)
     assert not copy.engine.wishes.stops()

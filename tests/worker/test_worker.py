@@ -130,9 +130,9 @@ def test_workers_share_a_study_and_the_total_is_exact(folder: Path, url: str) ->
     assert numbers(study, TrialState.COMPLETE) == list(range(60))
     assert sorted(map(int, (folder / "runs").read_text().split())) == list(range(60)), "no trial ran twice"
     assert study.directions[0].value == "maximize"
-    assert study.engine.seed == 3
+    assert study.seed == 3
     assert study.artifacts.url == str(folder / "kept")
-    study.engine.storage.close()
+    study.storage.close()
 
 
 @posix
@@ -150,7 +150,7 @@ def test_what_a_killed_worker_ran_is_run_by_one_that_waits(folder: Path, url: st
     assert status == 0, said
     assert numbers(study, TrialState.COMPLETE) == list(range(12))
     assert [t.attempt for t in study.trials] == [2] + [1] * 11
-    study.engine.storage.close()
+    study.storage.close()
 
 
 @posix
@@ -169,7 +169,7 @@ def test_a_worker_that_is_terminated_releases_its_trials(folder: Path, url: str,
     status, said = end_of(worker(folder, *budget, TUNESMITH_STORAGE=url))
     assert status == 0, said
     assert numbers(study, TrialState.COMPLETE) == list(range(4))
-    study.engine.storage.close()
+    study.storage.close()
 
 
 @posix
@@ -207,7 +207,7 @@ def test_a_worker_waits_for_a_database_that_comes_later(
         assert status == 0, said
         study = ts.load_study(study_name="s", storage=url)
         assert numbers(study, TrialState.COMPLETE) == [0, 1, 2]
-        study.engine.storage.close()
+        study.storage.close()
 
 
 # ----------------------------------------------------------------------------------- one process: options and messages
@@ -358,7 +358,7 @@ def test_a_worker_that_differs_from_the_first_is_warned_about_and_runs(
 ) -> None:
     assert run("--create", "--n-trials", "1", "train:objective") == 0
     study = ts.load_study(study_name="s", storage="a.db")
-    first = dict(study.engine.system_attrs[KEY])
+    first = dict(study.system_attrs[KEY])
     assert first["code"].keys() == {"train", "model"}
     study.set_system_attr(KEY, change(first))
     capsys.readouterr()

@@ -14,7 +14,6 @@ from tunesmith.cli.output import cell, echo, param, pass_on, print_json
 from tunesmith.cli.records import trial_dict
 from tunesmith.program import template
 from tunesmith.program.files import params_text
-from tunesmith.study.verdict import stored_verdict
 from tunesmith.text import printable
 
 Params = Mapping[str, Any]
@@ -58,7 +57,7 @@ def best(storage: str, name: str | None, form: str | None, honest: bool, as_json
             f"the study {study.study_name!r} has {len(study.directions)} objectives and so no single best trial; "
             "`tunesmith show` lists those that no other dominates"
         )
-    decided = stored_verdict(study.engine) is not None
+    decided = study.verdict is not None
     try:
         found = study.recommend() if honest or decided else None
         trial = study.best_trial if found is None else found.trial

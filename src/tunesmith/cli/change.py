@@ -36,8 +36,8 @@ def copy(storage: str | None, target: str | None, name: str | None, new_name: st
         to_storage=source if target == storage else target,
         to_study_name=new_name,
     )
-    tally = copied.engine.tally()
-    n = sum(copied.engine.count().values())
+    tally = copied.tally
+    n = sum(copied.counts.values())
     say(as_json, f"copied {printable(record.name)}: {tally}", study=record.name, copy=copied.study_name, trials=n)
 
 

@@ -9,7 +9,6 @@ import click
 from tunesmith.cli.options import json_option, open_study, storage_argument, study_option
 from tunesmith.cli.output import cell, echo, param, print_json, print_table
 from tunesmith.cli.records import trial_dict, value_text
-from tunesmith.study.failures import failure_reasons
 from tunesmith.study.summary import counts_of
 from tunesmith.text import printable
 
@@ -30,7 +29,7 @@ def show(storage: str, name: str | None, number: int | None, as_json: bool) -> N
     study = open_study(storage, name)
     if number is not None:
         try:
-            (found,) = study.engine.trials([number])
+            (found,) = study.get_trials(numbers=[number])
         except KeyError:
             raise click.UsageError(f"the study {study.study_name!r} has no trial {number}") from None
         _show_trial(found, as_json)
@@ -39,7 +38,7 @@ def show(storage: str, name: str | None, number: int | None, as_json: bool) -> N
     if as_json:
         print_json(facts)
         return
-    echo(f"{printable(study.study_name)}: {', '.join(facts['directions'])}; {study.engine.tally()}")
+    echo(f"{printable(study.study_name)}: {', '.join(facts['directions'])}; {study.tally}")
     for line in facts["recommendation"]:
         echo(printable(line))
     if facts["front"]:
@@ -60,13 +59,13 @@ def _facts(study: Study) -> dict[str, Any]:
         words = [] if several else study.recommend().sentences()
     except ValueError as error:  # no trial is complete yet
         words = [f"Nothing can be recommended: {error}."]
-    failures = failure_reasons(study.engine)
+    failures = study.failure_reasons()
     space, saved = study.history.space, study.savings
     return {
         "name": study.study_name,
         "directions": [d.value for d in study.directions],
         "seed": study.seed,
-        "trials": counts_of(study.engine.storage, study.engine.study_id),
+        "trials": counts_of(study.storage, study.study_id),
         "recommendation": words,
         "front": [t.number for t in study.best_trials] if several else [],
         "saved": None if saved is None else str(saved),

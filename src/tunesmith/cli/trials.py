@@ -65,7 +65,7 @@ def trials(
     except QueryError as error:
         raise click.UsageError(str(error)) from error
     numbers = table.number[rows[:limit]].tolist()
-    by_number = {t.number: t for t in study.engine.trials(sorted(numbers))}
+    by_number = {t.number: t for t in study.get_trials(numbers=sorted(numbers))}
     shown = [by_number[number] for number in numbers]
     if as_json:
         print_json([trial_dict(t) for t in shown])
@@ -90,8 +90,7 @@ def _params(found: Mapping[str, Any], names: Sequence[str]) -> list[Any]:
 def _table(study: Study) -> TrialTable:
     """Return the trials of a study as columns; records are read only of those that wait, and for attributes."""
     waiting = study.get_trials(states=[TrialState.WAITING])
-    engine = study.engine
-    return TrialTable.of(study.history, engine.signs, waiting, lambda: engine.storage.user_attrs(engine.study_id))
+    return TrialTable.of(study.history, study.signs, waiting, lambda: study.storage.user_attrs(study.study_id))
 
 
 @click.command()
@@ -146,7 +145,7 @@ def export(
 
 def _parts(study: Study) -> Iterator[list[FrozenTrial]]:
     """Yield all trials by number, some at a time; numbers have no gaps."""
-    return study.engine.in_parts(range(sum(study.engine.count().values())))
+    return study.trials_in_parts()
 
 
 def _write_json(study: Study, file: IO[str]) -> None:

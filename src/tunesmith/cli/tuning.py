@@ -156,7 +156,7 @@ class Failures:
 
 
 def _has_results(study: Study) -> bool:
-    counts = study.engine.count()
+    counts = study.counts
     return any(counts.get(state) for state in (TrialState.COMPLETE, TrialState.PRUNED))
 
 
@@ -175,7 +175,7 @@ def dry_run(settings: Settings, as_json: bool) -> None:
     priors = settings.priors is not False
     study = create_study(directions=directions, space=space, seed=seed, sampler=settings.sampler, priors=priors)
     trial = study.ask()  # in memory
-    point = dict(trial.take_whole())
+    point = dict(trial.answers.take_whole())
     words = program.words(0, point, trial.seed)
     env = program.environment(0, point, trial.seed)
     if as_json:
@@ -210,16 +210,16 @@ def _begun(settings: Settings, storage: str, change: bool) -> tuple[Study, Progr
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     there = study.space
-    if there is not None and there != space and not change and any(study.engine.count().values()):
+    if there is not None and there != space and not change and any(study.counts.values()):
         raise click.UsageError(_other_parameters(study, there, space, storage))
     study.declare(space)
-    before = study.engine.system_attrs.get(KEY) or {}
+    before = study.system_attrs.get(KEY) or {}
     differ = [k for k, v in description(program).items() if before.get(k) != v and k != "names"]
     if before and differ:
         echo(f"warning: the study {study.study_name!r} was begun with another {', '.join(differ)}", err=True)
     store_program(study, program)
     kept = {name: getattr(settings, name) for name in KEPT}
-    if study.engine.system_attrs.get(OPTIONS) != kept:
+    if study.system_attrs.get(OPTIONS) != kept:
         study.set_system_attr(OPTIONS, kept)
     return study, program, not differ
 
@@ -238,7 +238,7 @@ def _other_parameters(study: Study, there: Space, space: Space, storage: str) ->
 
 def _with_kept(settings: Settings, storage: str) -> Settings:
     """Return the settings, with what an earlier run of the study was told where they say nothing."""
-    kept = _loaded(settings, storage).engine.system_attrs.get(OPTIONS) or {}
+    kept = _loaded(settings, storage).system_attrs.get(OPTIONS) or {}
     before: dict[str, Any] = {name: kept.get(name) for name in KEPT}
     return settings.over(Settings(**before))
 
@@ -284,13 +284,13 @@ def _say_what_begins(study: Study, settings: Settings, storage: str) -> None:
 
 
 def _metrics(study: Study) -> Sequence[str]:
-    found: Sequence[str] = (study.engine.system_attrs.get(KEY) or {}).get("metrics", ())
+    found: Sequence[str] = (study.system_attrs.get(KEY) or {}).get("metrics", ())
     return found
 
 
 def _conclude(study: Study, program: Program, storage: str, as_json: bool) -> int:
     """Print what was found."""
-    counts = counts_of(study.engine.storage, study.engine.study_id)
+    counts = counts_of(study.storage, study.study_id)
     try:
         best = study.best_trials if len(study.directions) > 1 else [study.best_trial]
     except ValueError:
@@ -307,7 +307,7 @@ def _conclude(study: Study, program: Program, storage: str, as_json: bool) -> in
         )
         return 0 if best else 1
     if not best:
-        raise click.ClickException(f"no trial has a result; the study has {study.engine.tally()}")
+        raise click.ClickException(f"no trial has a result; the study has {study.tally}")
     for trial in best[:10]:
         values = ", ".join(f"{m} {cell(v)}" for m, v in zip(program.metrics, trial.values or (), strict=False))
         echo(f"best: trial {trial.number}, {values}" if len(best) == 1 else f"trial {trial.number}: {values}")

@@ -124,7 +124,7 @@ def ask(
     study = _study(
         storage, storage_class, study_name, _sampler(sampler, _json_object("--sampler-kwargs", sampler_kwargs))
     )
-    study.native.engine.asker.worker = OUTSIDE
+    study.native.worker = OUTSIDE
     trial = _checked(lambda: study.ask(space))
     _print({"number": trial.number, "params": trial.params}, form, flatten)
 

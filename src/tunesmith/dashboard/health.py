@@ -48,9 +48,8 @@ def findings(opened: OpenStudy, words: Words) -> list[Finding]:
         words: translate the sentences.
     """
     found = [*_failures(opened, words), *_lost(opened, words), *_twice(opened, words), *_bounds(opened, words)]
-    stopped = opened.study.engine.stopped
-    if stopped is not None:
-        found.append(Finding("note", words("The search stopped by itself: {}.", printable(str(stopped["reason"])))))
+    if (reason := opened.study.stop_reason) is not None:
+        found.append(Finding("note", words("The search stopped by itself: {}.", printable(reason))))
     return found or [Finding("good", words("Nothing stands out."))]
 
 
@@ -69,7 +68,7 @@ def _failures(opened: OpenStudy, words: Words) -> Iterator[Finding]:
     sentence = words("{0} of {1} finished trials failed ({2:.1%}): {3}.", f"{len(failed):,}", f"{n:,}", share, named)
     reasons = Counter(
         (t.reason or "").strip().split("\n")[0][:160]
-        for t in opened.study.engine.trials(history.number[failed[-LOOKED_AT:]].tolist())
+        for t in opened.study.get_trials(numbers=history.number[failed[-LOOKED_AT:]].tolist())
     )
     reason, times = reasons.most_common(1)[0]
     if reason:
@@ -82,7 +81,7 @@ def _lost(opened: OpenStudy, words: Words) -> Iterator[Finding]:
     dead = int(np.isin(history.failure, LOST).sum())
     if dead:
         yield Finding("bad", words("{} trials were lost with their workers.", f"{dead:,}"), "state == fail")
-    expired = opened.study.engine.storage.expired(opened.study.engine.study_id)
+    expired = opened.study.storage.expired(opened.study.study_id)
     if expired:
         numbers = ", ".join(str(t.number) for t in expired[:10])
         sentence = words("{0} running trials belong to workers that seem to be dead: {1}.", len(expired), numbers)

@@ -24,7 +24,7 @@ class SeenStudy(Study):
     """
 
     def __init__(self, study: Study, history: History, numbers: Ints | None = None) -> None:
-        self.engine = study.engine
+        self.__dict__.update(study.__dict__)
         self._seen = history
         self._numbers = numbers
 
@@ -38,15 +38,22 @@ class SeenStudy(Study):
         """Records of the trials that are seen."""
         return self.get_trials()
 
-    def get_trials(self, deepcopy: bool = True, states: Iterable[TrialState] | None = None) -> list[FrozenTrial]:
+    def get_trials(
+        self,
+        deepcopy: bool = True,
+        states: Iterable[TrialState] | None = None,
+        *,
+        numbers: Iterable[int] | None = None,
+    ) -> list[FrozenTrial]:
         """Return records of the trials that are seen.
 
         Args:
             deepcopy: accepted for porting.
             states: only trials in these states; None: all.
+            numbers: only trials of these numbers, seen or not; None: all that are seen.
         """
-        found = self.engine.trials(states=None if states is None else list(states))
-        if self._numbers is None:
+        found = super().get_trials(deepcopy, states, numbers=numbers)
+        if self._numbers is None or numbers is not None:
             return found
         wanted = frozenset(self._numbers.tolist())
         return [t for t in found if t.number in wanted]

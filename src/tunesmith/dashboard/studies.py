@@ -62,7 +62,7 @@ class OpenStudy:
     @property
     def history(self) -> History:
         """The history as it was last read."""
-        return self.study.engine.history
+        return self.study.known_history
 
     def standing(self, max_age: float = 0.2) -> Standing:
         """Read on, unless that was done less than `max_age` seconds ago, and return where the study stands.
@@ -71,32 +71,30 @@ class OpenStudy:
             StudyNotFoundError: the study was deleted.
         """
         with self.lock:
-            engine = self.study.engine
             if self._stand is None or time.monotonic() - self._read > max_age:
-                with engine.lock:
-                    engine.sync()
+                seq, version = self.study.read_on()
                 self._read = time.monotonic()
-                if self._stand is None or self._stand.version != engine.version or self._waiting:
-                    self._waiting = engine.trials(states=[TrialState.WAITING])
-                if (now := self._counted()) != self._stand:
+                if self._stand is None or self._stand.version != version or self._waiting:
+                    self._waiting = self.study.get_trials(states=[TrialState.WAITING])
+                if (now := self._counted(seq, version)) != self._stand:
                     self._stand = now
             return self._stand
 
-    def _counted(self) -> Standing:
-        history, engine = self.history, self.study.engine
+    def _counted(self, seq: int, version: int) -> Standing:
+        history = self.history
         per_state = np.bincount(history.state, minlength=len(TrialState))
         per_state[TrialState.RUNNING] += len(history.running)
         per_state[TrialState.PAUSED] += len(history.paused)
         per_state[TrialState.WAITING] += len(self._waiting)
         counts = {str(s).lower(): int(per_state[s]) for s in TrialState if per_state[s]}
-        return Standing(engine.cursor, engine.version, counts)
+        return Standing(seq, version, counts)
 
     def table(self) -> TrialTable:
         """Return all trials as columns, up to date."""
         stand = self.standing()
         if self._table is None or self._table[0] is not stand:
             with self.lock:
-                made = TrialTable.of(self.history, self.study.engine.signs, self._waiting, self.attributes)
+                made = TrialTable.of(self.history, self.study.signs, self._waiting, self.attributes)
             self._table = (stand, made)
         return self._table[1]
 
@@ -104,7 +102,7 @@ class OpenStudy:
         """Return the user attributes of all trials that have any; read when they are asked for."""
         stand = self._stand
         if stand is None or self._attributes is None or self._attributes[0] is not stand:
-            found = self.study.engine.storage.user_attrs(self.study.engine.study_id)
+            found = self.study.storage.user_attrs(self.study.study_id)
             if stand is None:
                 return found
             self._attributes = (stand, found)

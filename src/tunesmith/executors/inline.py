@@ -28,7 +28,7 @@ class InlineExecutor(Executor):
 
     def submit(self, trial: Trial, deadline: float | None = None) -> None:
         """Keep the trial for the next ``poll``."""
-        trial.connect(self._channel)
+        trial.link.connect(self._channel)
         self._waiting = trial
 
     def poll(self, timeout: float | None = None) -> list[Event]:

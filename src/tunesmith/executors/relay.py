@@ -59,11 +59,11 @@ class RelayExecutor(Executor):
 
     def _begin(self, trial: Trial, deadline: float | None) -> Job:
         """Take a trial that is submitted; return the job to be sent."""
-        trial.connect(None)
+        trial.link.connect(None)
         data, proposals = wire.dump_trial(trial)
         if proposals is not self._pickled[0] or not self._pickled[1]:
             self._pickled = (proposals, pickled(proposals, "the space"))
-        trial.connect(self._channel)
+        trial.link.connect(self._channel)
         self._runs[trial.number] = _Run(trial, proposals)
         left = None if deadline is None else max(0.0, deadline - self.clock())
         return Job(trial.number, data, self._pickled[1], self.time_limit, left, self.memory_limit, self.grace)
@@ -104,7 +104,7 @@ class RelayExecutor(Executor):
         elif word == wire.REPORT:
             step, value, cost = rest
             value = tuple(value) if isinstance(value, list) else value  # JSON has no tuples
-            if run.keep(lambda: run.trial.take_report(value, step, cost)):
+            if run.keep(lambda: run.trial.link.take_report(value, step, cost)):
                 self._events.append(Report(run.trial, step, value))
         elif word == wire.NOTE:
             key, value = rest
@@ -141,7 +141,7 @@ class RelayExecutor(Executor):
         """
         run = self._runs.pop(number, None)
         if run is not None:
-            run.trial.take_whole()  # what it did use of its proposal is not known
+            run.trial.answers.take_whole()  # what it did use of its proposal is not known
             self._events.append(Failed(run.trial, WorkerDiedError(words), kind, output=printed))
 
     def _take_events(self) -> list[Event]:
@@ -178,7 +178,7 @@ class _Run:
         if self.drawn is not None:
             self.replaced = True
             self._fault = None
-            self.trial.forget_reports()
+            self.trial.link.forget_reports()
         self.drawn = drawn
         return Began(self.trial, drawn)
 
@@ -209,11 +209,11 @@ class _Run:
         try:
             trial = wire.load_trial(trial_bytes, self._proposals) if trial_bytes else own
             if not trial_bytes:
-                own.take_whole()
-            trial.take_unsent(own)
+                own.answers.take_whole()
+            trial.link.take_unsent(own.link)
             value = pickle.loads(value_bytes)
         except Exception as error:
-            own.take_whole()
+            own.answers.take_whole()
             words = f"trial {own.number}: what came back from the worker cannot be loaded here: {error!r}"
             return Failed(own, ObjectiveError(words))
         if fault is not None:

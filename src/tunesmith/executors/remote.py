@@ -198,31 +198,31 @@ def _serve(connection: Connection[Any, Any]) -> None:
 
 def _run(objective: Objective, trial: Trial, channel: RemoteChannel) -> bytes:
     """Run the objective; return the message that tells the driver how it ended."""
-    trial.connect(channel)
+    trial.link.connect(channel)
     value: Any = None
     fault: wire.Fault | None = None
     try:
         with channel.terminable():
             value = objective(trial)
-            trial.settle(False)
+            trial.link.settle(False)
     except Terminated:
         with contextlib.suppress(Exception):  # the next attempt goes on from the checkpoint before
-            trial.settle(False)  # what the objective was writing is not whole
+            trial.link.settle(False)  # what the objective was writing is not whole
         leave()
     except BaseException as error:
         if os.getpid() != channel.pid:
             end_fork(error)
         if PREEMPTION.asked and not is_pruned(error):  # a data loader that was asked to end as well, say
             with contextlib.suppress(Exception):
-                trial.settle(isinstance(error, TrialInterrupted))
+                trial.link.settle(isinstance(error, TrialInterrupted))
             leave()
         fault = wire.dump_fault(error, traceback.format_exc())
         with contextlib.suppress(Exception):
-            trial.settle(is_pruned(error) or isinstance(error, TrialInterrupted))
+            trial.link.settle(is_pruned(error) or isinstance(error, TrialInterrupted))
         flush()
     if os.getpid() != channel.pid:
         end_fork()
-    trial.connect(None)
+    trial.link.connect(None)
     return wire.dump_end(channel.run, trial, value, fault)
 
 

@@ -98,8 +98,8 @@ class TunesmithSearch(Searcher):
                 space=self._space,
             )
             # The trials run in processes of Ray, and do not die with this one by their own fault.
-            self._study.engine.asker.worker = current_worker() + APART
-            self._drivers.add(self._study.engine.asker.worker)
+            self._study.worker = current_worker() + APART
+            self._drivers.add(self._study.worker)
         return self._study
 
     # -- what Tune calls -----------------------------------------------------------------------------------------
@@ -217,7 +217,7 @@ class TunesmithSearch(Searcher):
         study = self.study
         study.recover()
         names = {trial.number: name for name, trial in self._trials.items()}
-        while any(t.number in names for t in study.engine.trials(states=[TrialState.WAITING])):
+        while any(t.number in names for t in study.get_trials(states=[TrialState.WAITING])):
             trial = study.ask()
             if trial.number in names:
                 self._trials[names[trial.number]] = trial
@@ -231,7 +231,7 @@ class TunesmithSearch(Searcher):
             elif done.number not in self._known:
                 self._forgotten.append(done)
         for trial in self._trials.values():
-            trial.connect(study.engine.channel)
+            study.connect(trial)
 
     def _value(self, result: dict[str, Any]) -> float | None:
         """Return the number that counts in a result of Tune's; None if it has none."""

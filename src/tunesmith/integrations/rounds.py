@@ -15,9 +15,8 @@ import numpy as np
 
 from tunesmith.frozen import curve
 from tunesmith.numerics.scalars import real
-from tunesmith.reporting import checked_cost
 from tunesmith.text import shown
-from tunesmith.trial import Trial
+from tunesmith.trial import Trial, checked_cost
 
 Scores = Mapping[tuple[str, str], float]  # the value of each metric on each set of rows, by (set, metric)
 

@@ -13,7 +13,7 @@ from tunesmith.frozen import TrialRecord
 from tunesmith.state import FailureKind, TrialState
 from tunesmith.storage import Storage, open_storage
 from tunesmith.study import Study, create_study, load_study
-from tunesmith.study.view import METRIC_NAMES
+from tunesmith.study.study import METRIC_NAMES
 from tunesmith.text import plain_text, shorten, shown
 
 Facts = dict[str, Any]  # what a source says of a trial, by field
@@ -148,7 +148,7 @@ class ImportedStudy:
         trials = _missing(self.trials, there)
         self._write_attributes(study, store)
         if trials:
-            numbers = study.engine.add(trials)
+            numbers = study.add_trials(trials)
             moved = [(t.number, n) for t, n in zip(trials, numbers, strict=True) if t.number != n]
             if moved:
                 self.notes.append(

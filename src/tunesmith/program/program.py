@@ -217,7 +217,7 @@ class Program:
             raise ObjectiveError(f"the folder of trial {trial.number} cannot be written: {error}") from error
 
     def _run(self, trial: Trial) -> float | tuple[float, ...]:
-        params, number = dict(trial.take_whole()), trial.number
+        params, number = dict(trial.answers.take_whole()), trial.number
         folder = self.folder(number)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "results.json").unlink(missing_ok=True)
@@ -277,7 +277,7 @@ class _Run:
             # What it saved when it was asked to end, by whoever; a program that a signal killed may have been cut off.
             if (asked or sys.exception() is not None) and (process.exit_code or 0) >= 0:
                 self._hold(False)
-                self.trial.settle(True)
+                self.trial.link.settle(True)
         if asked:
             raise TrialInterrupted(f"this process was asked to end; the program ended with exit code {code}")
         if code == INTERRUPTED and self.trial.attempt < MOST_INTERRUPTS:
@@ -287,8 +287,8 @@ class _Run:
         return self._values()
 
     def _hold(self, held: bool) -> None:
-        if self.trial.checkpoints is not None:
-            self.trial.checkpoints.held = held
+        if self.trial.link.checkpoints is not None:
+            self.trial.link.checkpoints.held = held
 
     def _take(self, printed: Sequence[tuple[int, bytes]]) -> None:
         for stream, data in printed:

@@ -21,7 +21,7 @@ def store_program(study: Study, program: Program) -> None:
         program: its objective.
     """
     kept = description(program)
-    if study.engine.system_attrs.get(KEY) != kept:
+    if study.system_attrs.get(KEY) != kept:
         study.set_system_attr(KEY, kept)
 
 
@@ -45,7 +45,7 @@ def load_program(study: Study, directory: str, storage: str = "") -> Program:
     Raises:
         StorageError: the study has none, since it was not made by ``tunesmith run``.
     """
-    kept = study.engine.system_attrs.get(KEY)
+    kept = study.system_attrs.get(KEY)
     if kept is None:
         raise StorageError(f"the study {study.study_name!r} keeps no program: it was not made by `tunesmith run`")
     return Program(**kept, directory=directory, study=study.study_name, storage=storage)

@@ -60,7 +60,7 @@ class Table(Progress):
             advance: whether it is one more.
         """
         now = time.monotonic()
-        if now > self._looked + LOOK and len(self._study.engine.history) <= MOST_SAVINGS:
+        if now > self._looked + LOOK and len(self._study.known_history) <= MOST_SAVINGS:
             self._looked = now
             saved = self._study.savings
             if saved is not None and saved.cost > 0 and saved.full_cost > 0:
@@ -73,8 +73,7 @@ class Table(Progress):
         from rich.table import Table as Grid
         from rich.text import Text
 
-        engine = self._study.engine
-        running = sorted(engine.running.items())
+        running = sorted(self._study.running.items())
         if not running:
             return None
         grid = Grid(box=None, expand=True, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
@@ -85,7 +84,7 @@ class Table(Progress):
         grid.add_column("value", justify="right", min_width=10)
         grid.add_column("time", justify="right", width=8)
         for number, one in running[:MOST]:
-            reports = sorted(engine.history.curves.reported(number).items())
+            reports = sorted(self._study.known_history.curves.reported(number).items())
             rows = [value if isinstance(value, tuple) else (value,) for _, value in reports]
             curve = [row[0] for row in rows]  # of several objectives, the first
             took = "" if one.began is None else duration(time.monotonic() - one.began)

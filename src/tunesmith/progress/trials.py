@@ -138,12 +138,12 @@ class Progress:
         """Return what is kept after Ctrl-C, and what to do with it."""
         study = self._study
         try:
-            count = study.engine.count()
+            count = study.counts
         except Exception as error:  # the interruption is what the user must see
             return f"Interrupted; the storage does not answer ({printable(redact_within(str(error)))})."
         waiting = count.get(TrialState.WAITING, 0)
         finished = sum(n for state, n in count.items() if state.is_finished())
-        url = printable(str(getattr(study.engine.storage, "url", None) or ""))
+        url = printable(str(getattr(study.storage, "url", None) or ""))
         url = redact_within(url) if "@" in url else url
         where = f"in {url}" if url else "in memory, for as long as this Python runs"
         left = "..." if self._n_trials is None else f"..., n_trials={max(0, self._n_trials - self._line.done)}"

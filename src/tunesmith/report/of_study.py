@@ -13,8 +13,6 @@ from tunesmith.report.content import Content, Section, Table
 from tunesmith.report.stamp import stamped, versions
 from tunesmith.selection.wording import params_of
 from tunesmith.study import Study
-from tunesmith.study.failures import failure_reasons
-from tunesmith.study.verdict import stored_verdict
 from tunesmith.text import printable, shorten
 from tunesmith.visualization.figure import FigureData
 from tunesmith.visualization.figures.belief import belief
@@ -106,7 +104,7 @@ def _searched(study: Study, words: Words) -> Section:
     if history.space is not None and len(history.space):
         rows = [[name, str(p)] for name, p in history.space.params.items()]
         section.tables.append(Table([t("parameter"), t("range")], rows))
-    counts = {state: n for state, n in sorted(study.engine.count().items()) if n}
+    counts = {state: n for state, n in sorted(study.counts.items()) if n}
     section.tables.append(Table([t("state"), t("trials")], [[state.name, n] for state, n in counts.items()]))
     return section
 
@@ -175,7 +173,7 @@ def _cost(study: Study, words: Words) -> Section:
 def _failures(study: Study, words: Words) -> Section:
     t = words.translate
     section = Section(t("Failures"))
-    reasons = failure_reasons(study.engine)
+    reasons = study.failure_reasons()
     if not reasons:
         return section
     failed, n = sum(r.trials for r in reasons), len(study.history)
@@ -194,7 +192,7 @@ def _again(study: Study, words: Words) -> Section:
         ).format(seed=study.seed)
     )
     section.sentences.append(t("Versions: {versions}.").format(versions=versions("numpy", "scipy")))
-    decided = stored_verdict(study.engine) is not None
+    decided = study.verdict is not None
     try:
         best = {} if len(study.directions) > 1 else study.recommend().params if decided else study.best_params
     except ValueError:

@@ -1,7 +1,6 @@
 """Studies: ask, tell, optimize, best.
 
-`Study` is a facade in three parts, each in a file: what is read (``view.py``), ask and tell (``ask_tell.py``),
-and what runs trials (``study.py``). The work is done in `tunesmith.study.engine` and in a module for each method.
+`Study` is in ``study.py``. The work is done in `tunesmith.study.engine` and in a module for each method.
 """
 
 from tunesmith.state import StudyDirection

@@ -13,23 +13,23 @@ from tunesmith.errors import SpaceError
 from tunesmith.frozen import NOISE, TrialRecord
 from tunesmith.space import Space
 from tunesmith.state import TrialState
-from tunesmith.study.engine.engine import TrialEngine
+from tunesmith.study.engine.replica import StudyReplica
 from tunesmith.text import shown
 
 
-def adopted(other: TrialEngine, engine: TrialEngine) -> list[TrialRecord]:
+def adopted(other: StudyReplica, study: StudyReplica) -> list[TrialRecord]:
     """Return the trials of a study that have values, by number, as records that another study can add.
 
     Args:
         other: where they come from.
-        engine: of the study that takes them. If its space is declared, trials that are no points of it are left out,
+        study: the study that takes them. If its space is declared, trials that are no points of it are left out,
             with a warning; if not, trials keep their own spaces.
 
     Raises:
         ValueError: the directions differ.
     """
-    directions = engine.directions
-    space = engine.history.space if engine.declared else None
+    directions = study.directions
+    space = study.history.space if study.declared else None
     if other.directions != directions:
         raise ValueError(
             f"add_trials: the study {other.study_name!r} has the directions {[str(d) for d in other.directions]}, this "

@@ -16,7 +16,7 @@ from tunesmith.selection.intervals import check_level
 from tunesmith.space import Space
 from tunesmith.state import TrialState
 from tunesmith.study.adopt import row_of
-from tunesmith.study.engine.engine import TrialEngine
+from tunesmith.study.engine.replica import StudyReplica
 from tunesmith.study.execution import check_objective, checked_catch, choose_executor
 from tunesmith.study.objective import ParamsObjective
 from tunesmith.study.recommend import Candidates, candidates, rows_of
@@ -31,7 +31,7 @@ ONLY_SEEDS = (
 
 
 def confirm(
-    engine: TrialEngine,
+    study: StudyReplica,
     objective: Callable[..., Any],
     top_k: int,
     repeats: int,
@@ -46,17 +46,17 @@ def confirm(
     takes_params: bool,
 ) -> Report:
     """Do what `tunesmith.Study.confirm` says, where the arguments are explained."""
-    engine.check_single_objective("confirm()", "best_trials")
+    study.check_single_objective("confirm()", "best_trials")
     check(top_k, repeats, level)
     check_objective(objective)
     errors, executor = checked_catch(catch), choose_executor(None, n_jobs)
-    points, at, found = leaders(engine, top_k, default, level)
-    if takes_params and (space := engine.current_history().space) is not None:
+    points, at, found = leaders(study, top_k, default, level)
+    if takes_params and (space := study.current_history().space) is not None:
         objective = ParamsObjective(objective, space)
     if not resume:
-        drop_stored_runs(engine)
-    runs = run_again(engine, objective, points, repeats, executor, errors, show_progress)
-    return report(engine, points, at, found, runs, repeats, prefer_default, level)
+        drop_stored_runs(study)
+    runs = run_again(study, objective, points, repeats, executor, errors, show_progress)
+    return report(study, points, at, found, runs, repeats, prefer_default, level)
 
 
 def check(top_k: Any, repeats: Any, level: Any) -> None:
@@ -72,12 +72,12 @@ def check(top_k: Any, repeats: Any, level: Any) -> None:
 
 
 def leaders(
-    engine: TrialEngine, top_k: int, default: Mapping[str, Any] | None, level: float
+    study: StudyReplica, top_k: int, default: Mapping[str, Any] | None, level: float
 ) -> tuple[list[Point], int | None, Candidates]:
     """Return the points to run again, the place of the default among them (None: there is none), and the candidates.
 
     Args:
-        engine: of the search.
+        study: the search.
         top_k: how many points, the best by expected value.
         default: parameters; None: the first enqueued trial whose parameters were all given.
         level: of the candidates' intervals.
@@ -85,10 +85,10 @@ def leaders(
     Raises:
         ValueError: no trial is complete and feasible yet, or the default is no point of the space.
     """
-    found = candidates(engine.current_history(), level)
+    found = candidates(study.current_history(), level)
     if found is None:
-        raise engine.none_complete()
-    records = {t.number: t for t in engine.trials(states=[TrialState.COMPLETE, TrialState.FAIL, TrialState.PRUNED])}
+        raise study.none_complete()
+    records = {t.number: t for t in study.trials(states=[TrialState.COMPLETE, TrialState.FAIL, TrialState.PRUNED])}
 
     def of_trial(number: int) -> Point:
         t = records[number]
@@ -108,10 +108,10 @@ def leaders(
     if known:
         point = of_trial(known[0])
     else:
-        space = engine.current_history().space
-        x = _row(space, wanted, engine.declared) if space is not None else []
+        space = study.current_history().space
+        x = _row(space, wanted, study.declared) if space is not None else []
         mark = hashlib.sha256(repr(sorted(wanted.items(), key=lambda kv: kv[0])).encode()).hexdigest()[:16]
-        point = Point(f"default-{mark}", wanted, space, x, fixed=None if engine.declared else wanted)
+        point = Point(f"default-{mark}", wanted, space, x, fixed=None if study.declared else wanted)
     at = next((i for i, p in enumerate(points) if p.key == point.key), None)
     if at is None:
         points.append(point)
@@ -129,7 +129,7 @@ def _row(space: Space, params: dict[str, Any], declared: bool) -> list[float]:
 
 
 def report(
-    engine: TrialEngine,
+    study: StudyReplica,
     points: list[Point],
     default: int | None,
     found: Candidates,
@@ -141,14 +141,14 @@ def report(
     """Return what was chosen, and how good it is."""
     from tunesmith.selection.by_reruns import select_by_reruns
 
-    sign = engine.sign
+    sign = study.sign
     y = np.array([[sign * runs[p.key, r].value for r in range(repeats)] for p in points])
     usable = np.isfinite(y).all(axis=1)
     notes = _failures(points, runs, repeats)
-    if (note := note_on_partial(engine.current_history())) is not None:
+    if (note := note_on_partial(study.current_history())) is not None:
         notes = (*notes, note)
-    stopped = engine.stopped or {}
-    history = engine.current_history()
+    stopped = study.stopped or {}
+    history = study.current_history()
     beside = default is not None and points[default].number is None  # the default is not a trial
     common: dict[str, Any] = {
         "n_candidates": int(history.complete.sum()) + beside,
@@ -164,7 +164,7 @@ def report(
         chosen = points[default if default is not None and prefer_default else 0]
         text = f"No point came through its fresh runs; {chosen.name} is named for want of a better one."
         return Report(None, chosen.params, standard, notes=(text, *notes), **common)
-    mean, cov = _expected(engine, points, found)
+    mean, cov = _expected(study, points, found)
     noise = found.model.noise if found.model is not None else math.nan
     result = select_by_reruns(
         y, mean, cov, default=default, prefer_default=prefer_default, known_noise=noise, level=level
@@ -193,14 +193,14 @@ def report(
     )
 
 
-def _expected(engine: TrialEngine, points: list[Point], found: Candidates) -> tuple[Floats, Floats]:
+def _expected(study: StudyReplica, points: list[Point], found: Candidates) -> tuple[Floats, Floats]:
     """Return what the search's model expects at the points [C], and the covariances [C, C]; NaN without a model."""
-    space = engine.history.space
+    space = study.history.space
     if found.model is None or space is None:
         c = len(points)
         return np.full(c, math.nan), np.full((c, c), math.nan)
     tried = [p.number for p in points if p.number is not None]
-    known = dict(zip(tried, rows_of(engine.history, space, tried), strict=True))
+    known = dict(zip(tried, rows_of(study.history, space, tried), strict=True))
     x = np.array([p.x if p.number is None else known[p.number] for p in points])
     return found.model.judge(x).value, found.model.covariance(x)
 

@@ -289,7 +289,7 @@ def copy_study(
     chosen = _sampler(None)
     study = Study(target.load_study(new.name), target, chosen, _pruner(None, chosen), given)
     if (decided := read_verdict(old.system, old.name)) is not None and any(a != b for a, b in numbers.items()):
-        store_verdict(study.engine, decided.renumbered(numbers))
+        store_verdict(study.engine.study, decided.renumbered(numbers))
     copy_artifacts(ArtifactHome(old, source), study.engine.artifacts, numbers)
     return study
 

@@ -10,7 +10,7 @@ import numpy as np
 from tunesmith.state import TrialState
 
 if TYPE_CHECKING:
-    from tunesmith.study.engine.data import StudyData
+    from tunesmith.study.engine.replica import StudyReplica
 
 
 class FailureReason(NamedTuple):
@@ -21,7 +21,7 @@ class FailureReason(NamedTuple):
     first: int
 
 
-def failure_reasons(data: StudyData) -> list[FailureReason]:
+def failure_reasons(data: StudyReplica) -> list[FailureReason]:
     """Return why trials of a study failed, the most frequent reason first; its last line says what it was.
 
     Args:

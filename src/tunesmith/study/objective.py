@@ -24,7 +24,7 @@ class ParamsObjective:
 
     def __call__(self, trial: Trial) -> Any:
         """Run the function on the trial's parameters."""
-        params = dict(trial.take_whole())
+        params = dict(trial.answers.take_whole())
         if self.wants_trial:
             return self.fn(trial=trial, **params) if self.as_keywords else self.fn(params, trial=trial)
         return self.fn(**params) if self.as_keywords else self.fn(params)

@@ -95,7 +95,7 @@ def optimize(
     disk = CheckpointDisk(engine, keep_checkpoints, checkpoint_budget)
     if engine.optimizing:
         raise RuntimeError("optimize() is running in this study object already; it cannot be nested")
-    if takes_params and (space := engine.current_history().space) is not None:
+    if takes_params and (space := engine.study.current_history().space) is not None:
         objective = ParamsObjective(objective, space)
     after = list(callbacks)
     ending = stopping(engine, stop) if stop is not None else None
@@ -108,14 +108,14 @@ def optimize(
         engine.recover()
         engine.sweep()
         engine.asker.worker = current_worker() + ("" if isinstance(workers, InlineExecutor) else APART)
-        engine.set_stopped(None)
+        engine.study.set_stopped(None)
         if ending is not None:
             look = ending
             ending.reopen()
-            after.append(lambda _: look(engine))
-            look(engine)  # a study that has converged needs no further trial
+            after.append(lambda _: look())
+            look()  # a study that has converged needs no further trial
         if open_progress is not None:
-            left = None if n_trials_total is None else max(0, n_trials_total - len(engine.current_history()))
+            left = None if n_trials_total is None else max(0, n_trials_total - len(engine.study.current_history()))
             progress = open_progress(min((n for n in (n_trials, left) if n is not None), default=None))
         opened = True
         workers.open(objective, engine.channel)
@@ -195,7 +195,7 @@ class TrialPolicy(Policy[Trial, End]):
         if trial is None and not self.begun:
             trial = self.engine.finish_leader()
         if trial is not None:
-            if not trial.continues:
+            if not trial.link.continues:
                 self.started += 1
                 self.uncounted.add(trial.number)
             self.begun[trial.number] = self.clock()
@@ -218,7 +218,7 @@ class TrialPolicy(Policy[Trial, End]):
             try:
                 return self._asked(may_begin)
             except (SpaceExhaustedError, TrialsSpentError):
-                if not may_begin or not self.engine.history.any_paused:
+                if not may_begin or not self.engine.study.history.any_paused:
                     raise
                 return self._asked(may_begin=False)
         except (SpaceExhaustedError, TrialsSpentError):
@@ -248,9 +248,9 @@ class TrialPolicy(Policy[Trial, End]):
         """Tell whether nothing may begin any more, new or paused."""
         if self.exhausted or (self.timeout is not None and self.clock() >= self.deadline):
             return True
-        if self.max_cost is not None and spent(self.engine.history) >= self.max_cost:
+        if self.max_cost is not None and spent(self.engine.study.history) >= self.max_cost:
             return True
-        return self.started >= self.most and not self.engine.history.any_paused
+        return self.started >= self.most and not self.engine.study.history.any_paused
 
     def over(self) -> bool:
         """Tell whether the budget is spent."""
@@ -315,7 +315,7 @@ class TrialPolicy(Policy[Trial, End]):
     def tick(self) -> None:
         """Show that time passes; end the trials that were asked to stop, and have had the time to do it themselves."""
         for number in self.wishes.stops() & self.begun.keys() if self.executor.kills else ():
-            running, now = self.engine.running.get(number), self.clock()
+            running, now = self.engine.study.running.get(number), self.clock()
             asks = running is not None and bool(running.trial.reports)
             if now >= self.stopping.setdefault(number, now + ASKS_AGAIN * asks):
                 self.stopping[number] = math.inf
@@ -382,13 +382,13 @@ class TrialPolicy(Policy[Trial, End]):
             outcome.output = event.output
             self._explain(trial, outcome)
         else:
-            error, outcome = None, outcome_of(event.value, len(engine.signs))
+            error, outcome = None, outcome_of(event.value, len(engine.study.signs))
         spent, recorded = self.clock() - self.begun.pop(trial.number, math.nan), True
         try:
-            done = engine.record(trial, outcome, cost=None if trial._costs_given or spent != spent else spent)
+            done = engine.record(trial, outcome, cost=None if trial.link.costs_given or spent != spent else spent)
         except AttemptReplacedError as replaced:
             caution(str(replaced))
-            done, recorded = engine.trials([trial.number])[0], False
+            done, recorded = engine.study.trials([trial.number])[0], False
         if error is not None:
             kind = event.kind if isinstance(event, Failed) and outcome.failure is None else outcome.failure
             passes = outcome.state is TrialState.PRUNED or self.catch.names(error, kind)

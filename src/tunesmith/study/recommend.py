@@ -16,7 +16,7 @@ from tunesmith.languages import Said, say
 from tunesmith.selection import Report
 from tunesmith.selection.report import Written
 from tunesmith.selection.wording import NumberFormat, params_of, verdict, with_interval
-from tunesmith.study.engine.engine import TrialEngine
+from tunesmith.study.engine.replica import StudyReplica
 from tunesmith.study.savings import note_on_partial
 from tunesmith.study.verdict import Verdict, stored_verdict
 from tunesmith.text import block, printable
@@ -121,7 +121,7 @@ def _printable(note: str) -> str:
 
 
 def recommend(
-    engine: TrialEngine, simplest: str | None, complexity: Complexity | None, level: float | None
+    study: StudyReplica, simplest: str | None, complexity: Complexity | None, level: float | None
 ) -> Recommendation:
     """Return the answer of ``study.recommend``; the arguments are explained there."""
     from tunesmith.selection.choice import check_simplest
@@ -130,32 +130,32 @@ def recommend(
     if simplest not in (None, "one-se"):
         raise ValueError(f'simplest= takes "one-se" or None; got {simplest!r}')
     check_simplest(simplest, complexity)
-    decided = stored_verdict(engine)
+    decided = stored_verdict(study)
     if decided is not None and complexity is None and level in (None, _level(decided)):
-        return _decided(engine, decided)
+        return _decided(study, decided)
     level = 0.95 if level is None else level
     check_level(level)
-    history = engine.current_history()
+    history = study.current_history()
     found = candidates(history, level)
     if found is None:
-        raise engine.none_complete()
+        raise study.none_complete()
     at, notes = 0, notes_on(found)
     if decided is not None:
         notes = (ASKED.format(decided.report.verdict()), *notes)
-    if (note := note_on_partial(engine.current_history())) is not None:
+    if (note := note_on_partial(study.current_history())) is not None:
         notes = (*notes, note)
     if complexity is not None:
-        at, note = _simplest(engine, found, complexity)
+        at, note = _simplest(study, found, complexity)
         notes = (*notes, note)
-    trial = engine.trials([int(found.numbers[at])])[0]
+    trial = study.trials([int(found.numbers[at])])[0]
     naive = float(history.y[history.complete & history.feasible, 0].min())
-    ends = sorted((engine.sign * float(found.low[at]), engine.sign * float(found.high[at])))
+    ends = sorted((study.sign * float(found.low[at]), study.sign * float(found.high[at])))
     return Recommendation(
         trial=trial,
         params=trial.params,
-        value=engine.sign * float(found.loss[at]),
+        value=study.sign * float(found.loss[at]),
         interval=(ends[0], ends[1]),
-        naive=engine.sign * naive,
+        naive=study.sign * naive,
         optimism=float(found.loss[at]) - naive,
         method="posterior" if found.model is not None else "observed",
         notes=notes,
@@ -167,11 +167,11 @@ def _level(decided: Verdict) -> float | None:
     return None if decided.report.score is None else decided.report.score.level
 
 
-def _decided(engine: TrialEngine, decided: Verdict) -> Recommendation:
+def _decided(study: StudyReplica, decided: Verdict) -> Recommendation:
     """Return what the search of the study decided."""
     report, score = decided.report, decided.report.score
-    later = decided.later(len(engine.current_history()))
-    trial = None if decided.trial is None else engine.trials([decided.trial])[0]
+    later = decided.later(len(study.current_history()))
+    trial = None if decided.trial is None else study.trials([decided.trial])[0]
     own = math.nan if trial is None or trial.values is None else trial.values[0]
     known = {} if trial is None else trial.params
     return Recommendation(
@@ -246,15 +246,15 @@ def notes_on(found: Candidates) -> tuple[str, ...]:
     return ("This is the best value seen, which is usually too good: there are too few trials for a model.",)
 
 
-def _simplest(engine: TrialEngine, found: Candidates, complexity: Complexity) -> tuple[int, str]:
+def _simplest(study: StudyReplica, found: Candidates, complexity: Complexity) -> tuple[int, str]:
     from tunesmith.selection.choice import complexities, simplest_within
 
-    records = {t.number: t for t in engine.trials(sorted(found.numbers.tolist()))}
+    records = {t.number: t for t in study.trials(sorted(found.numbers.tolist()))}
     params = [records[int(n)].params for n in found.numbers]
     at = simplest_within(found.loss, found.sd, complexities(params, complexity))
     if at == 0:
         return 0, "It has the best expected value, and is the simplest one within one standard error of it."
     return at, (
         f"It is the simplest one within one standard error ({found.sd[0]:.3g}) of the best, which is trial "
-        f"{found.numbers[0]} with {engine.sign * float(found.loss[0]):.4g}."
+        f"{found.numbers[0]} with {study.sign * float(found.loss[0]):.4g}."
     )

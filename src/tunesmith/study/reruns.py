@@ -19,9 +19,9 @@ from tunesmith.executors.base import End, Executor, Failed
 from tunesmith.frozen import Fence
 from tunesmith.space import Space
 from tunesmith.state import FailureKind
-from tunesmith.study.engine.engine import TrialEngine
 from tunesmith.study.engine.loop import Policy, run_loop
 from tunesmith.study.engine.outcome import as_fault, outcome_of
+from tunesmith.study.engine.replica import StudyReplica
 from tunesmith.study.execution import Catch
 from tunesmith.text import name_and_message
 from tunesmith.trial import Proposals, Trial
@@ -73,10 +73,10 @@ def seed_of(study_seed: int, repeat: int) -> int:
     return int(np.random.SeedSequence([study_seed, SALT, repeat]).generate_state(1)[0])
 
 
-def stored_runs(engine: TrialEngine) -> dict[tuple[str, int], Run]:
+def stored_runs(study: StudyReplica) -> dict[tuple[str, int], Run]:
     """Return the runs that were made before, by point and repeat."""
     found: dict[tuple[str, int], Run] = {}
-    for name, kept in engine.system_attrs.items():
+    for name, kept in study.system_attrs.items():
         prefix, _, rest = name.partition(":")
         if prefix == PREFIX and isinstance(kept, Mapping):
             key, _, repeat = rest.rpartition(":")
@@ -84,14 +84,14 @@ def stored_runs(engine: TrialEngine) -> dict[tuple[str, int], Run]:
     return found
 
 
-def drop_stored_runs(engine: TrialEngine) -> None:
+def drop_stored_runs(study: StudyReplica) -> None:
     """Drop the stored runs, so that they are made again."""
-    for key, repeat in stored_runs(engine):
-        engine.set_system_attr(f"{PREFIX}:{key}:{repeat}", None)
+    for key, repeat in stored_runs(study):
+        study.set_system_attr(f"{PREFIX}:{key}:{repeat}", None)
 
 
 def run_again(
-    engine: TrialEngine,
+    study: StudyReplica,
     objective: Callable[..., Any],
     points: Sequence[Point],
     repeats: int,
@@ -105,7 +105,7 @@ def run_again(
         ObjectiveError: the objective returned something that is no value.
         Exception: whatever the objective raised and `catch` does not name; that run is not kept.
     """
-    found = stored_runs(engine)
+    found = stored_runs(study)
     todo = [(p, r) for r in range(repeats) for p in points if (p.key, r) not in found]
     if not todo:
         return found
@@ -116,7 +116,7 @@ def run_again(
             from tunesmith.progress import ProgressLine
 
             line = ProgressLine(len(todo), "run")
-        run_loop(executor, RerunPolicy(engine, todo, found, catch, line))
+        run_loop(executor, RerunPolicy(study, todo, found, catch, line))
     finally:
         executor.close()
         if line is not None:
@@ -151,7 +151,7 @@ class RerunChannel:
 class RerunPolicy(Policy[Trial, End]):
     """Runs each (point, repeat) of a list once; `found` gets the results."""
 
-    engine: TrialEngine
+    study: StudyReplica
     todo: Sequence[tuple[Point, int]]
     found: dict[tuple[str, int], Run]
     catch: Catch
@@ -166,7 +166,7 @@ class RerunPolicy(Policy[Trial, End]):
         number = next(self._numbers, None)
         if number is None:
             return None
-        (point, repeat), seed = self._by_number[number], self.engine.seed
+        (point, repeat), seed = self._by_number[number], self.study.seed
         own_seed = seed_of(seed, repeat)
         trial = Trial(
             number,
@@ -175,10 +175,10 @@ class RerunPolicy(Policy[Trial, End]):
             list(point.x),
             point.fixed,
             own_seed=own_seed,
-            objectives=len(self.engine.signs),
+            objectives=len(self.study.signs),
         )
-        if self.engine.declared:
-            trial.take_whole()
+        if self.study.declared:
+            trial.answers.take_whole()
         return trial
 
     def ended(self, events: list[End]) -> BaseException | None:
@@ -189,7 +189,7 @@ class RerunPolicy(Policy[Trial, End]):
             run, error = _run_of(event, point, self.catch)
             if run is not None:
                 name = f"{PREFIX}:{point.key}:{repeat}"
-                self.engine.set_system_attr(name, {"value": run.value, "reason": run.reason})
+                self.study.set_system_attr(name, {"value": run.value, "reason": run.reason})
                 self.found[point.key, repeat] = run
             first = first or error
             if self.line is not None:

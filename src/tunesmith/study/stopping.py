@@ -24,12 +24,14 @@ class Stopping:
     """Ends ``optimize`` when the search has converged; to be called after each trial.
 
     Attributes:
+        engine: of the study.
         looked: the number of trials with a value at the last check. Pruned trials count: where nearly all are pruned,
             because none is as good, a search has converged.
         agreed: how many checks in a row found convergence.
         noise: gives the standard deviation of a result, if it is known otherwise than from the model; None: it is not.
     """
 
+    engine: TrialEngine
     looked: int = 0
     agreed: int = 0
     noise: Callable[[], float | None] | None = None
@@ -37,10 +39,10 @@ class Stopping:
     @classmethod
     def stored(cls, engine: TrialEngine) -> Stopping:
         """Return what the last check left, so that an interrupted search is checked where it would have been."""
-        checked = engine.checked
+        checked = engine.study.checked
         if checked is None:  # a study of an earlier version may have converged
-            return cls(agreed=0 if engine.stopped is None else AGREEING - 1)
-        return cls(int(checked.get("looked", 0)), int(checked.get("agreed", 0)))
+            return cls(engine, agreed=0 if engine.study.stopped is None else AGREEING - 1)
+        return cls(engine, int(checked.get("looked", 0)), int(checked.get("agreed", 0)))
 
     def reopen(self) -> None:
         """Let a search that has converged go on, unless one more check finds that it has."""
@@ -52,11 +54,12 @@ class Stopping:
         """Whether the search has converged."""
         return self.agreed >= AGREEING
 
-    def __call__(self, engine: TrialEngine) -> None:
+    def __call__(self) -> None:
         """Check for convergence, if enough trials have ended since the last check."""
         from tunesmith.selection.when_to_stop import is_due, min_trials
 
-        history = engine.current_history()
+        engine = self.engine
+        history = engine.study.current_history()
         space = history.space
         if space is None:
             return
@@ -69,8 +72,8 @@ class Stopping:
         self.agreed = self.agreed + 1 if found.converged else 0
         if self.over:
             engine.stop_requested = True
-            engine.set_stopped(_record(found, n))
-        engine.set_checked({"looked": n, "agreed": self.agreed})  # last: a check that was cut short is made again
+            engine.study.set_stopped(_record(found, n))
+        engine.study.set_checked({"looked": n, "agreed": self.agreed})  # last: a check that was cut short is made again
 
 
 def stopping(engine: TrialEngine, stop: Any) -> Stopping:
@@ -82,7 +85,7 @@ def stopping(engine: TrialEngine, stop: Any) -> Stopping:
     """
     if stop != "converged":
         raise ValueError(f'stop= takes "converged" or None; got {stop!r}')
-    engine.check_single_objective('optimize(stop="converged")', "optimize with n_trials or timeout")
+    engine.study.check_single_objective('optimize(stop="converged")', "optimize with n_trials or timeout")
     return Stopping.stored(engine)
 
 

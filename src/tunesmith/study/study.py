@@ -1,30 +1,74 @@
-"""The study: one search, and how a user runs it."""
+"""The study: one search. What is done for it stands in `tunesmith.study.engine` and in a module for each method."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from itertools import chain
+from numbers import Integral
+from operator import index
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, overload
 
+import numpy as np
+
+from tunesmith import registry
+from tunesmith.artifacts.base import BlobStore
 from tunesmith.frozen import FrozenTrial
-from tunesmith.space import Space
-from tunesmith.state import FailureKind
-from tunesmith.storage.base import Storage
-from tunesmith.study.ask_tell import AskTellStudy
+from tunesmith.history import History
+from tunesmith.numerics.pareto import non_dominated
+from tunesmith.pruners.base import Pruner
+from tunesmith.samplers.base import Sampler
+from tunesmith.space import Parameter, Space
+from tunesmith.space.meaning import explain
+from tunesmith.state import FailureKind, StudyDirection, TrialState
+from tunesmith.storable import storable_items
+from tunesmith.storage.base import Storage, StudyRecord
+from tunesmith.study.adopt import adopted, checked_trials
+from tunesmith.study.engine.engine import TrialEngine
+from tunesmith.study.engine.enqueued import check_enqueued
+from tunesmith.study.engine.outcome import outcome_as_told
+from tunesmith.study.engine.replica import RunningTrial
+from tunesmith.study.html import study_html
+from tunesmith.text import name_and_message, shown
+from tunesmith.trial import Trial
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from tunesmith.progress import Progress
     from tunesmith.selection import Report
+    from tunesmith.selection.choice import Complexity
+    from tunesmith.study.artifacts import StudyArtifacts
+    from tunesmith.study.failures import FailureReason
+    from tunesmith.study.recommend import Recommendation
+    from tunesmith.study.savings import Savings
+    from tunesmith.study.schedule import ScheduleStep
+    from tunesmith.study.stopping import Stopping
+    from tunesmith.study.verdict import Verdict
 
+METRIC_NAMES = "metric_names"  # a system attribute of a study: the names of its objectives
+COLUMNS = ("number", "value", "datetime_start", "datetime_complete", "duration", "params", "user_attrs", "state")
 Callback = Callable[["Study", FrozenTrial], None]
 OpenProgress = Callable[..., "Progress"]
 
 
-class Study(AskTellStudy):
+class Study:
     """One search: a space, a sampler, and every trial so far. Made by `tunesmith.create_study`.
 
     Several processes may hold a study on the same storage, each with its own object. An object may be used from
     several threads.
+
+    Args:
+        record: what the storage keeps of the study.
+        storage: where that is.
+        sampler: who proposes.
+        pruner: who decides whether running trials go on.
+        artifact_store: where the contents of artifacts are for this object; None: where the study keeps them.
+
+    Attributes:
+        engine: what asks and tells; for this package alone, all else goes through the methods of the study.
 
     Example:
         ```python
@@ -39,6 +83,16 @@ class Study(AskTellStudy):
         ```
     """
 
+    def __init__(
+        self,
+        record: StudyRecord,
+        storage: Storage,
+        sampler: Sampler,
+        pruner: Pruner,
+        artifact_store: BlobStore | None = None,
+    ) -> None:
+        self.engine = TrialEngine(record, storage, sampler, pruner, artifact_store)
+
     def __sklearn_clone__(self) -> Study:
         """Return itself: a scikit-learn estimator that has a study as a parameter shares it with its clones."""
         return self
@@ -46,7 +100,7 @@ class Study(AskTellStudy):
     def __getstate__(self) -> dict[str, Any]:
         """Keep what the study is made of: its storage (of a database, the URL), its name, sampler and pruner."""
         return {
-            "storage": self.engine.storage,
+            "storage": self.engine.study.storage,
             "study_name": self.study_name,
             "sampler": self.sampler,
             "pruner": self.pruner,
@@ -59,6 +113,328 @@ class Study(AskTellStudy):
         record, given = storage.load_study(state["study_name"]), state.get("artifact_store")
         self.__init__(record, storage, state["sampler"], state["pruner"], given)  # type: ignore[misc]  # opens anew
         self.engine.takes_params = state["takes_params"]
+
+    # -- settings ----------------------------------------------------------------------------------------------
+
+    @property
+    def study_name(self) -> str:
+        """The name, unique in the storage."""
+        return self.engine.study.study_name
+
+    @property
+    def study_id(self) -> int:
+        """The study's id in its storage."""
+        return self.engine.study.study_id
+
+    @property
+    def storage(self) -> Storage:
+        """Where the study is kept."""
+        return self.engine.study.storage
+
+    @property
+    def worker(self) -> str:
+        """The name under which this object starts trials; a program whose trials run elsewhere may set another."""
+        return self.engine.asker.worker
+
+    @worker.setter
+    def worker(self, worker: str) -> None:
+        self.engine.asker.worker = worker
+
+    @property
+    def seed(self) -> int:
+        """The seed of all random numbers of the study; setting it changes those of this object only."""
+        return self.engine.study.seed
+
+    @seed.setter
+    def seed(self, seed: int) -> None:
+        self.engine.study.seed = seed
+
+    @property
+    def directions(self) -> list[StudyDirection]:
+        """One direction for each objective."""
+        return self.engine.study.directions
+
+    @property
+    def signs(self) -> tuple[float, ...]:
+        """For each objective 1 where it is minimised, -1 where it is maximised; ``history.y`` has values times it."""
+        return self.engine.study.signs
+
+    @property
+    def direction(self) -> StudyDirection:
+        """The direction of a study with one objective."""
+        self.engine.study.check_single_objective("direction", "directions")
+        return self.directions[0]
+
+    @property
+    def metric_names(self) -> list[str] | None:
+        """The names of the objectives, as an import or ``set_metric_names`` under Optuna's names gave them, or None."""
+        names = self.system_attrs.get(METRIC_NAMES)
+        return names if isinstance(names, list) and len(names) == len(self.directions) else None
+
+    @property
+    def retries(self) -> Mapping[FailureKind, int]:
+        """How often a trial is run again whose attempt ended without a result, by the kind of failure."""
+        return MappingProxyType(dict(self.engine.retries))
+
+    @property
+    def sampler(self) -> Sampler:
+        """The sampler; it may be replaced at any time."""
+        return self.engine.asker.sampler
+
+    @sampler.setter
+    def sampler(self, sampler: Sampler) -> None:
+        self.engine.asker.sampler = sampler
+
+    @property
+    def pruner(self) -> Pruner:
+        """The pruner; it may be replaced at any time."""
+        return self.engine.channel.pruner
+
+    @pruner.setter
+    def pruner(self, pruner: Pruner) -> None:
+        self.engine.channel.set_pruner(pruner)
+
+    # -- trials ------------------------------------------------------------------------------------------------
+
+    @property
+    def space(self) -> Space | None:
+        """The declared space, or all that the trials suggested so far."""
+        return self.history.space
+
+    @property
+    def history(self) -> History:
+        """The columnar record of finished trials, up to date."""
+        return self.engine.study.current_history()
+
+    @property
+    def known_history(self) -> History:
+        """The history as it was last read; nothing is read for it."""
+        return self.engine.study.history
+
+    def read_on(self) -> tuple[int, int]:
+        """Read what other workers recorded.
+
+        Returns:
+            How many trials had ended, and the study's version, a number that changes with each start and end.
+        """
+        with self.engine.study.lock:
+            self.engine.study.sync()
+            return self.engine.study.cursor, self.engine.study.version
+
+    @property
+    def trials(self) -> list[FrozenTrial]:
+        """All trials by number."""
+        return self.engine.study.trials()
+
+    def get_trials(
+        self,
+        deepcopy: bool = True,
+        states: Iterable[TrialState] | None = None,
+        *,
+        numbers: Iterable[int] | None = None,
+    ) -> list[FrozenTrial]:
+        """Return the trials by number.
+
+        Args:
+            deepcopy: accepted for porting.
+            states: only trials in these states; None: all.
+            numbers: only trials of these numbers; None: all.
+
+        Returns:
+            The records; to change them changes nothing in the study.
+
+        Raises:
+            KeyError: there is no trial of such a number.
+        """
+        wanted = None if numbers is None else list(numbers)
+        return self.engine.study.trials(wanted, None if states is None else list(states))
+
+    def trials_in_parts(self) -> Iterator[list[FrozenTrial]]:
+        """Yield all trials by number, some at a time: a million of them would fill the memory.
+
+        Yields:
+            records.
+        """
+        yield from self.engine.study.in_parts(range(sum(self.counts.values())))
+
+    @property
+    def counts(self) -> dict[TrialState, int]:
+        """How many trials there are in each state; the trials are not read for it."""
+        return self.engine.study.count()
+
+    @property
+    def tally(self) -> str:
+        """How many trials there are in each state, in words."""
+        return self.engine.study.tally()
+
+    @property
+    def live(self) -> list[int]:
+        """Numbers of the running trials that this object asked for."""
+        return list(self.engine.study.running)
+
+    @property
+    def running(self) -> Mapping[int, RunningTrial]:
+        """The running trials that this object asked for, by number (read-only)."""
+        return MappingProxyType(self.engine.study.running)
+
+    def find_best(self) -> FrozenTrial | None:
+        """Return the best trial by the first objective, as `best_trial`; None: none is complete and feasible."""
+        return self.engine.study.best()
+
+    @property
+    def best_trial(self) -> FrozenTrial:
+        """The feasible complete trial with the best value, the first among equals.
+
+        Raises:
+            ValueError: no trial is complete and feasible yet.
+            RuntimeError: the study has several objectives.
+        """
+        self.engine.study.check_single_objective("best_trial", "best_trials")
+        best = self.engine.study.best()
+        if best is None:
+            raise self.engine.study.none_complete()
+        return best
+
+    @property
+    def best_params(self) -> dict[str, Any]:
+        """Parameters of the best trial."""
+        self.engine.study.check_single_objective("best_params", "best_trials")
+        return self.best_trial.params
+
+    @property
+    def best_value(self) -> float:
+        """Value of the best trial."""
+        self.engine.study.check_single_objective("best_value", "best_trials")
+        return self.best_trial.values[0]  # type: ignore[index]  # a complete trial has values
+
+    @property
+    def best_trials(self) -> list[FrozenTrial]:
+        """The feasible complete trials that no other one dominates (the Pareto front), by number."""
+        history = self.history
+        rows = np.flatnonzero(history.complete & history.feasible)
+        front = rows[non_dominated(history.y[rows])]
+        return self.engine.study.trials(sorted(history.number[front].tolist())) if len(front) else []
+
+    def recommend(
+        self, *, simplest: str | None = None, complexity: Complexity | None = None, level: float | None = None
+    ) -> Recommendation:
+        """Return the point to use: what the search of the study decided, else the one with the best expected value.
+
+        `tunesmith.sklearn.SearchCV` and its relatives store what they decide with their study, with its honest score:
+        that is the answer, and how many trials ended later. Of other studies it is the point with the best expected
+        value: the posterior mean of a Gaussian process at the points of complete feasible trials; the best value seen
+        is mostly luck. With few trials (fewer than 5, or than parameters + 1) there is no model, and the answer says
+        so.
+
+        Args:
+            simplest: "one-se": the simplest of the points whose expected value is within one standard error of the
+                best one.
+            complexity: with that, what is simple: a parameter's name (a lower value is simpler; "-name": a higher
+                one), a list of names, the first counts most, or a function of the parameters that returns a number.
+            level: of the interval, between 0 and 1; None: 0.95, or that of the search. With `simplest`, or another
+                level than the search's, the answer is the model's.
+
+        Returns:
+            The trial to use, its parameters, what to expect of them, and why.
+
+        Raises:
+            ValueError: no trial is complete and feasible yet, the complexity cannot be told, or the level is none.
+            RuntimeError: the study has several objectives.
+        """
+        from tunesmith.study.recommend import recommend
+
+        self.engine.study.check_single_objective("recommend()", "best_trials")
+        return recommend(self.engine.study, simplest, complexity, level)
+
+    def explain(self) -> dict[str, str]:
+        """Return in words what is believed of each parameter before there are results, and why; or why nothing is.
+
+        The Gaussian process, and "auto" while it chooses that, begins where values of parameters of such a meaning are
+        usually good: a learning rate of a network, the depth of boosted trees, a dropout. What a parameter means is
+        told by its name and those beside it, its scale and its range. See docs/samplers.md.
+
+        Returns:
+            A sentence for each parameter of the space, by its name; none while no parameter is known.
+
+        Example:
+            ```python
+            import tunesmith
+            from tunesmith import Float, Int
+
+            space = {"eta": Float(0.001, 1, log=True), "max_depth": Int(1, 15), "x": Float(0, 1)}
+            study = tunesmith.create_study(space=space)
+            print(study.explain()["eta"])
+            ```
+        """
+        history = self.history
+        if history.space is None:
+            return {}
+        return explain(history.space, history.why_no_meanings)
+
+    def trials_dataframe(self, attrs: Sequence[str] = COLUMNS, multi_index: bool = False) -> pd.DataFrame:
+        """Return one row a trial.
+
+        Args:
+            attrs: names of `FrozenTrial` attributes; a mapping gives one column a key, such as "params_lr".
+            multi_index: columns as pairs ("params", "lr") instead.
+
+        Returns:
+            A pandas data frame.
+
+        Raises:
+            MissingDependencyError: pandas is not installed.
+            ValueError: trials have no such attribute.
+        """
+        from tunesmith.study.frame import to_frame
+
+        return to_frame(self.trials, len(self.directions), attrs, multi_index)
+
+    def report(self, path: str | os.PathLike[str] | None = None, *, format: str | None = None, lang: str = "en") -> str:
+        """Write a report of the study: what was found, how far to trust it, what mattered, what it cost, what failed.
+
+        Args:
+            path: the file, "report.html" or "report.md"; None: none is written.
+            format: "html" or "md"; None: what the file's name ends with, else "html".
+            lang: "en" or "zh".
+
+        Returns:
+            the text of the report.
+
+        Raises:
+            ValueError: there is no such format or language.
+        """
+        text: str = registry.guide("report")(self, path, format=format, lang=lang)  # which stands above studies
+        return text
+
+    @property
+    def best_schedule(self) -> list[ScheduleStep]:
+        """How the best trial was trained: its parameters and those of the trials that it went on from, first to last.
+
+        After population-based training, that is the schedule to train with; after any other search, the best trial.
+
+        Raises:
+            ValueError: no trial is complete and feasible yet.
+            RuntimeError: the study has several objectives.
+        """
+        from tunesmith.study.schedule import schedule_of
+
+        return schedule_of(self.best_trial, lambda number: self.engine.study.trials([number])[0])
+
+    @property
+    def savings(self) -> Savings | None:
+        """What pruning saved so far, or lost; None: nothing was stopped or paused, or no trial is complete yet."""
+        from tunesmith.study.savings import savings
+
+        history = self.history
+        again = sorted(self.engine.study.restarted)
+        return savings(history, chain.from_iterable(self.engine.study.in_parts(again)) if again else ())
+
+    @property
+    def artifacts(self) -> StudyArtifacts:
+        """Files and folders of the study, and of its trials: ``study.artifacts.of(number)``."""
+        from tunesmith.study.artifacts import StudyArtifacts
+
+        return StudyArtifacts(self.engine.artifacts)
 
     # -- run ---------------------------------------------------------------------------------------------------
 
@@ -175,6 +551,40 @@ class Study(AskTellStudy):
             raise RuntimeError("stop() ends a running optimize(); none is running in this study object")
         self.engine.stop_requested = True
 
+    def end_search(self) -> None:
+        """Do what ``stop`` does if ``optimize`` runs in this object, else nothing: for samplers and the like."""
+        if self.engine.optimizing:
+            self.engine.stop_requested = True
+
+    @property
+    def is_optimizing(self) -> bool:
+        """Whether ``optimize`` runs in this object."""
+        return self.engine.optimizing
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether the present or the last ``optimize`` was asked to end, by ``stop`` or from elsewhere."""
+        return self.engine.stop_requested
+
+    @property
+    def fatal_trials(self) -> frozenset[int]:
+        """Numbers of the trials whose errors end, or ended, the last ``optimize``."""
+        return frozenset(self.engine.fatal)
+
+    def stopping(self, stop: str) -> Stopping:
+        """Return what tells after each trial whether a search ends; for loops other than ``optimize``.
+
+        Args:
+            stop: as for ``optimize``.
+
+        Raises:
+            ValueError: there is no such rule.
+            RuntimeError: the study has several objectives.
+        """
+        from tunesmith.study.stopping import stopping
+
+        return stopping(self.engine, stop)
+
     def confirm(
         self,
         objective: Callable[..., Any],
@@ -227,7 +637,7 @@ class Study(AskTellStudy):
         from tunesmith.study.confirm import confirm
 
         return confirm(
-            self.engine,
+            self.engine.study,
             objective,
             top_k,
             repeats,
@@ -240,6 +650,334 @@ class Study(AskTellStudy):
             show_progress=show_progress_bar,
             takes_params=self.engine.takes_params if takes_params is None else takes_params,
         )
+
+    # -- ask and tell ------------------------------------------------------------------------------------------
+
+    def declare(self, space: Space) -> None:
+        """Declare the space that is searched from now on; trials made before keep their own."""
+        self.engine.declare(space)
+
+    @overload
+    def ask(
+        self, fixed_distributions: Mapping[str, Parameter] | None = None, *, n: None = None, below: int | None = None
+    ) -> Trial: ...
+
+    @overload
+    def ask(
+        self, fixed_distributions: Mapping[str, Parameter] | None = None, *, n: int, below: int | None = None
+    ) -> list[Trial]: ...
+
+    def ask(
+        self,
+        fixed_distributions: Mapping[str, Parameter] | None = None,
+        *,
+        n: int | None = None,
+        below: int | None = None,
+    ) -> Trial | list[Trial]:
+        """Start a trial: an enqueued or interrupted one if there is any, else a new proposal of the sampler.
+
+        What the trial reports and notes is stored at once. A trial whose process ends before ``tell`` is run again by
+        whoever asks next: at once on the same machine, elsewhere as soon as its lease is over; see ``retries``.
+
+        Args:
+            fixed_distributions: parameters to suggest at once, by name; their values stand in ``trial.params``, as
+                those of a declared space do.
+            n: start so many trials at once, each with those before it as running trials. If something goes wrong, none
+                is started. There are fewer if the sampler has nothing more to propose, or the limit is reached.
+            below: start no trial whose number is this or higher, so that a study has so many trials in all, however
+                many processes ask for them.
+
+        Returns:
+            The running trial; with `n` a list of them.
+
+        Raises:
+            ValueError: `n` is no number of trials, 1 or more.
+            SpaceExhaustedError: the sampler has nothing left to propose.
+            TrialsSpentError: all numbers below that limit are taken.
+            StorageError: the storage cannot be used, or does not take a result that was kept for it.
+        """
+        if n is None:
+            return self.engine.ask(fixed_distributions, below=below)
+        return self.engine.ask_batch(_checked_count(n), fixed_distributions, below=below)
+
+    def tell(
+        self,
+        trial: Trial | int,
+        values: float | Sequence[float] | None = None,
+        state: TrialState | None = None,
+        skip_if_finished: bool = False,
+        *,
+        reason: str | None = None,
+        cost: float | None = None,
+        noise: float | Sequence[float] | None = None,
+    ) -> FrozenTrial:
+        """Record how a trial ended. When this returns, the result is durable.
+
+        Without `state`, values that are not one finite-or-infinite number per objective make the trial FAIL, with the
+        reason stored. Telling the same outcome again changes nothing.
+
+        Args:
+            trial: what ``ask`` returned, or its number.
+            values: the objective's value, or one for each objective.
+            state: COMPLETE, PRUNED (the value is then the last report) or FAIL.
+            skip_if_finished: do nothing, whatever was told before, if the trial is finished.
+            reason: why it failed or was pruned, in words.
+            cost: what the trial cost, in a unit of your own; by default the seconds since its start.
+            noise: the standard deviation of the value's measurement error, or a list of one for each objective; by
+                default what ``trial.set_noise`` was given. Samplers with a model trust a value the less, the noisier it
+                is; where it is not told, they estimate it.
+
+        Returns:
+            The record of the trial.
+
+        Raises:
+            TypeError: the noise is no number, and no list of numbers.
+            ValueError: the trial was told another outcome before, was never asked for, or values, noise and state do
+                not fit.
+            AttemptReplacedError: the trial was given up, because its worker seemed to be dead or by ``release``; the
+                result is kept as a note in its ``previous_attempts``, and not used.
+            StorageError: the storage does not take the result; what may pass (a StorageUnavailableError) is waited
+                for, half a minute. The result is kept in this process, and stored by the next ``ask``, ``tell`` or
+                ``optimize``, or when the process ends.
+        """
+        number = trial.number if isinstance(trial, Trial) else _number(trial)
+        outcome = outcome_as_told(number, values, state, reason, len(self.directions), noise)
+        return self.engine.record(trial if isinstance(trial, Trial) else number, outcome, skip_if_finished, cost)
+
+    def flush(self) -> None:
+        """Store the results that were kept in this process because the storage could not be used.
+
+        Raises:
+            StorageError: it still cannot; the results stay here.
+        """
+        self.engine.flush()
+
+    def recover(self) -> list[int]:
+        """Take over the trials of dead workers, so that they are run again; return the numbers.
+
+        ``ask`` and ``optimize`` do so by themselves. A worker is dead if its process on this machine is gone, or if it
+        gave no sign of life for the time of its lease. A trial that was lost more often than ``retries`` says is FAIL
+        instead. The death of a driver whose trials run in other processes counts as an interruption, since a trial
+        cannot have caused it.
+        """
+        return self.engine.recover()
+
+    def release(self, numbers: Iterable[int]) -> None:
+        """Give running trials back: the next ``ask`` hands them out again as they were proposed.
+
+        ``retries`` does not limit this: it is your own program's word.
+        """
+        self.engine.release(numbers)
+
+    def interrupt(self) -> None:
+        """Give all running trials of this object back, as after an interruption of the program; see ``retries``."""
+        self.engine.interrupt_all()
+
+    def connect(self, trial: Trial) -> None:
+        """Let a copy of a running trial, from another process say, report and note to this study."""
+        trial.link.connect(self.engine.channel)
+
+    def propose_for(self, number: int, sampler: Sampler, space: Space, rng: np.random.Generator) -> list[float]:
+        """Let a sampler propose a point for a trial that runs already, and note its sampler state with the trial.
+
+        So a sampler that stands inside of another one finds its own states in the history, as if the study asked it.
+
+        Args:
+            number: the trial's number.
+            sampler: who proposes.
+            space: over which parameters.
+            rng: the random numbers.
+
+        Returns:
+            The internal values over the space.
+
+        Raises:
+            SpaceExhaustedError: the sampler has proposed every point it has.
+        """
+        return self.engine.propose_for(number, sampler, space, rng)
+
+    def plan_next(self, x: list[float], proposed_by: str, unless: Callable[[dict[str, Any]], bool]) -> int | None:
+        """Use a point for the next new trial, unless another worker starts that trial first.
+
+        Workers that plan the same point for the same number start it once, which they would not if each added it. One
+        that plans a later number sees the trials before it, since it looks at them after it has planned.
+
+        Args:
+            x: its internal values over the declared space.
+            proposed_by: who proposed it.
+            unless: tells by its parameters whether a trial of the study, running or finished, is that point already.
+
+        Returns:
+            The number of that trial. If the next trial that ``ask`` starts has a higher one, another worker has it.
+            None if the point was tried already.
+        """
+        return self.engine.plan_next(x, proposed_by, unless)
+
+    # -- add ---------------------------------------------------------------------------------------------------
+
+    def enqueue_trial(
+        self, params: Mapping[str, Any], user_attrs: Mapping[str, Any] | None = None, skip_if_exists: bool = False
+    ) -> None:
+        """Run a point before any new proposal. The sampler proposes the parameters that are not named.
+
+        Args:
+            params: values by name.
+            user_attrs: notes to keep with the trial.
+            skip_if_exists: do nothing if a trial with these parameters exists already.
+
+        Raises:
+            SpaceError: a value lies outside the declared space, or a name is not in it.
+            TypeError: the parameters are no mapping, or a name is no text.
+            ValueError: an attribute cannot be kept.
+        """
+        fixed = check_enqueued(params)
+        engine = self.engine
+        if engine.study.declared and engine.study.history.space is not None:
+            engine.study.history.space.validate(fixed, partial=True)
+            fixed = dict(engine.study.history.space.flat(fixed))
+        if skip_if_exists and any(fixed in (t.flat_params, t.params, t.fixed) for t in self.trials):
+            return
+        engine.study.add([FrozenTrial(-1, TrialState.WAITING, fixed=fixed, user=storable_items(user_attrs))])
+
+    def add_trial(self, trial: FrozenTrial) -> None:
+        """Add a finished (or waiting) trial, for example from `tunesmith.create_trial`, under a new number.
+
+        Raises:
+            ValueError: the trial is running, or has another number of values than the study has directions.
+        """
+        self.add_trials([trial])
+
+    def add_trials(self, trials: Iterable[FrozenTrial] | Study) -> list[int]:
+        """Add several finished (or waiting) trials, or those of another study that have values; all or none.
+
+        From another study its complete and pruned trials are taken, in order, and mapped to the declared space by
+        name. A trial that is no point of it (a value out of range, a parameter that is missing or unknown) is left
+        out, with a warning that says how many and why; its value would stand for something else.
+
+        Returns:
+            The numbers under which they were added.
+
+        Raises:
+            TypeError: it is no trial of tunesmith's.
+            ValueError: a trial is running, or has another number of values than the study has directions; or the
+                other study has other directions.
+        """
+        if isinstance(trials, Study):
+            trials = adopted(trials.engine.study, self.engine.study)
+        checked = checked_trials(trials, len(self.directions))
+        return self.engine.study.add(checked) if checked else []
+
+    # -- attributes --------------------------------------------------------------------------------------------
+
+    @property
+    def user_attrs(self) -> Mapping[str, Any]:
+        """User attributes of the study (read-only)."""
+        return self.engine.study.user_attrs
+
+    @property
+    def system_attrs(self) -> Mapping[str, Any]:
+        """Attributes of tunesmith's own (read-only)."""
+        return self.engine.study.system_attrs
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """What the search of the study decided; None: it decided nothing, ``recommend`` asks a model.
+
+        Raises:
+            StorageError: it is damaged, or was written by a later version.
+        """
+        from tunesmith.study.verdict import stored_verdict
+
+        return stored_verdict(self.engine.study)
+
+    def store_verdict(self, verdict: Verdict, *, first: bool = False) -> Verdict | None:
+        """Store what a search decided, in the place of what was decided before.
+
+        Args:
+            verdict: the decision.
+            first: not in the place of one by the same settings from as many trials.
+
+        Returns:
+            That one, which stays; None: the verdict is stored.
+        """
+        from tunesmith.study.verdict import store_verdict
+
+        return store_verdict(self.engine.study, verdict, first=first)
+
+    def failure_reasons(self) -> list[FailureReason]:
+        """Return why trials failed, the most frequent reason first."""
+        from tunesmith.study.failures import failure_reasons
+
+        return failure_reasons(self.engine.study)
+
+    @property
+    def stop_reason(self) -> str | None:
+        """Why the last ``optimize(stop="converged")`` ended by itself; None if it did not."""
+        stopped = self.engine.study.stopped
+        return None if stopped is None else str(stopped["reason"])
+
+    @property
+    def regret_bound(self) -> float | None:
+        """How much better, at most, a longer search was expected to get when it ended by itself; None if it did not."""
+        stopped = self.engine.study.stopped
+        return None if stopped is None else float(stopped["left"])
+
+    def set_user_attr(self, key: str, value: Any) -> None:
+        """Set an attribute of the study, stored at once in the form that ``trial.set_user_attr`` explains.
+
+        Args:
+            key: the attribute's name.
+            value: what to keep.
+
+        Raises:
+            ValueError: the value cannot be kept, or the key is no text.
+        """
+        self.engine.study.set_user_attr(key, value)
+
+    def set_trial_attr(self, number: int, key: str, value: Any) -> None:
+        """Set a user attribute of a trial, whoever runs it.
+
+        Args:
+            number: the trial.
+            key: the attribute's name.
+            value: what to keep, of the types that JSON has.
+        """
+        self.engine.study.set_trial_attr(number, key, value)
+
+    def set_system_attr(self, key: str, value: Any) -> None:
+        """Set an attribute of tunesmith's own.
+
+        Args:
+            key: the attribute's name.
+            value: what to keep.
+        """
+        self.engine.study.set_system_attr(key, value)
+
+    def _repr_html_(self) -> str:
+        return study_html(self.engine)
+
+    def __repr__(self) -> str:
+        directions = ", ".join(d.value for d in self.directions)
+        try:
+            tally = self.engine.study.tally()
+        except Exception as error:  # a debugger shows it while an error is handled
+            tally = f"no trials to be read ({name_and_message(error)})"
+        return f"Study({self.study_name!r}, {directions}, sampler={self.sampler.name!r}, {tally})"
+
+
+def _checked_count(n: Any) -> int:
+    """Return a number of trials; ValueError if it is none."""
+    if isinstance(n, bool) or not isinstance(n, Integral) or n < 1:
+        raise ValueError(f"ask(n=...) takes a number of trials, 1 or more; got {shown(n)}")
+    return int(n)
+
+
+def _number(trial: Any) -> int:
+    """Return what was given in place of a trial as a number; TypeError if it is none."""
+    try:
+        return index(trial)
+    except TypeError:
+        raise TypeError(f"tell takes a trial that ask() returned, or its number; got {shown(trial)}") from None
 
 
 def _checked_callbacks(given: Any) -> list[Callback]:

@@ -16,7 +16,7 @@ from tunesmith.selection import Report
 from tunesmith.selection.report import params_from_json, params_to_json, report_from_json, report_to_json
 from tunesmith.selection.wording import count
 from tunesmith.storable import storable
-from tunesmith.study.engine.data import StudyData
+from tunesmith.study.engine.replica import StudyReplica
 
 KEY = "verdict"  # the attribute of the study
 FORMAT = 1
@@ -70,7 +70,7 @@ class Verdict:
         )
 
 
-def store_verdict(study: StudyData, verdict: Verdict, *, first: bool = False) -> Verdict | None:
+def store_verdict(study: StudyReplica, verdict: Verdict, *, first: bool = False) -> Verdict | None:
     """Store what a search decided, in the place of what was decided before.
 
     Args:
@@ -109,7 +109,7 @@ def store_verdict(study: StudyData, verdict: Verdict, *, first: bool = False) ->
     return None if kept is data else read_verdict({KEY: kept}, study.study_name)
 
 
-def stored_verdict(study: StudyData) -> Verdict | None:
+def stored_verdict(study: StudyReplica) -> Verdict | None:
     """Return what the search of a study decided; None: no search did.
 
     Raises:

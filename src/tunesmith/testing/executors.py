@@ -113,7 +113,7 @@ class ExecutorConformance:
                 assert event.value == trial.params["x"] + trial.params["new"]
                 assert trial.user_attrs == {"kind": "None"}
                 assert trial.constraints == {"c": trial.params["new"] - 5}
-                space, x = trial.point()
+                space, x = trial.answers.point()
                 assert space is not None
                 assert space.decode_row(x) == trial.params
 

@@ -496,8 +496,8 @@ class _Run:
         channel = RemoteChannel(cast("Any", self))
         channel.run = 2 * self.attempt + self.index
         channel.send(wire.BEGUN)
-        trial.connect(channel)
-        trial.stop_clock()
+        trial.link.connect(channel)
+        trial.link.stop_clock()
         value: Any = None
         fault: wire.Fault | None = None
         here = os.getpid()
@@ -513,7 +513,7 @@ class _Run:
             if os.getpid() != here:
                 end_fork(error)
             fault = wire.dump_fault(error, traceback.format_exc())
-        trial.connect(None)
+        trial.link.connect(None)
         self.send_bytes(wire.dump_end(channel.run, trial, value, fault))
 
     def send_bytes(self, message: bytes) -> None:

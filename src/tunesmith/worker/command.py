@@ -100,7 +100,7 @@ def _run(options: Options) -> None:
         spent = options.n_trials is not None and done >= options.n_trials
         if options.wait is None or spent or not _wait_for_others(study, options.n_trials_total, end):
             break
-    _say(f"the budget is spent: {done} trials ended here; the study has {study.engine.tally()}")
+    _say(f"the budget is spent: {done} trials ended here; the study has {study.tally}")
 
 
 def _reached(options: Options, place: str) -> Study:
@@ -152,7 +152,7 @@ def _wait_for_others(study: Study, total: int | None, end: float) -> bool:
     most = math.inf if total is None else total
     while time.monotonic() < end:
         study.recover()
-        open_trials = study.engine.trials(states=[TrialState.WAITING, TrialState.RUNNING])
+        open_trials = study.get_trials(states=[TrialState.WAITING, TrialState.RUNNING])
         states = {trial.state for trial in open_trials if trial.number < most}
         if TrialState.WAITING in states:
             return True

@@ -32,9 +32,9 @@ def differences(study: Study, target: str) -> list[str]:
         one text for each difference; none if this worker is the first.
     """
     own = _described(target)
-    if study.engine.system_attrs.get(KEY) is None:
+    if study.system_attrs.get(KEY) is None:
         study.set_system_attr(KEY, own)
-    first: dict[str, Any] = study.engine.system_attrs[KEY]  # read again: another worker may have begun meanwhile
+    first: dict[str, Any] = study.system_attrs[KEY]  # read again: another worker may have begun meanwhile
     found = []
     if first["tunesmith"] != own["tunesmith"]:
         found.append(

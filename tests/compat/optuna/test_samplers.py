@@ -252,7 +252,7 @@ def test_a_subclass_reads_each_finished_trial_once():
             return super().sample_independent(study, trial, param_name, param_distribution)
 
     study, reads = optuna.create_study(sampler=Counted(seed=0)), []
-    engine = study.native.engine
+    engine = study.native.engine.study
     read = engine.trials
     engine.trials = lambda numbers=None, states=None: [reads.append(t.number) or t for t in read(numbers, states)]
     study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=60)

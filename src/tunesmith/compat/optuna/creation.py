@@ -213,7 +213,7 @@ def get_all_study_summaries(storage: str | BaseStorage, include_best_trial: bool
         study = Study(record.name, store)
         trials = study.get_trials()
         complete = any(trial.state is TrialState.COMPLETE for trial in trials)
-        best = study.native.engine.best() if include_best_trial and complete and len(record.directions) == 1 else None
+        best = study.native.find_best() if include_best_trial and complete and len(record.directions) == 1 else None
         found.append(
             StudySummary(
                 record.name,

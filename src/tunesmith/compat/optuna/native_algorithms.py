@@ -15,7 +15,7 @@ from tunesmith.pruners.base import Pruner
 from tunesmith.pruners.nop import NopPruner
 from tunesmith.samplers.base import Points, Sampler, SamplerStates
 from tunesmith.space import Space
-from tunesmith.study.engine.engine import TrialEngine
+from tunesmith.study import Study
 
 
 class ElsewhereSampler(Sampler):
@@ -49,16 +49,16 @@ def native_sampler(sampler: Any, direction: str) -> Sampler:
     raise TypeError(f"sampler= takes a sampler, such as TPESampler(); got {sampler!r}")
 
 
-def used_by(sampler: Any, engine: TrialEngine) -> None:
+def used_by(sampler: Any, study: Study) -> None:
     """Let a sampler know of a study that it is for.
 
     Args:
         sampler: of Optuna's kind.
-        engine: of the study of this library.
+        study: of this library.
     """
     inner = sampler.base_sampler if isinstance(sampler, PartialFixedSampler) else sampler
     if isinstance(inner, NativeSampler):
-        inner.used_by(engine)
+        inner.used_by(study)
 
 
 def native_pruner(pruner: Any, objectives: int) -> Pruner:

@@ -84,7 +84,7 @@ class _ProgressBar:
         """
         if self._line is None:
             return
-        best = None if study._is_multi_objective() else study.native.engine.best()
+        best = None if study._is_multi_objective() else study.native.find_best()
         if best is not None:
             self._line.best = StudyProgress.best.format(value=best.value, number=best.number)
         self._line.advance()

@@ -19,7 +19,7 @@ from tunesmith.curves import Reported
 from tunesmith.frozen import NAN, TrialRecord
 from tunesmith.frozen import create_trial as create_record
 from tunesmith.storable import storable, storable_items
-from tunesmith.study.view import METRIC_NAMES
+from tunesmith.study.study import METRIC_NAMES
 from tunesmith.trial import Trial as NativeTrial
 
 Place = tuple[int, int | None]  # the study's id, and the trial's number or None for the study itself

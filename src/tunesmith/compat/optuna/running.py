@@ -142,7 +142,7 @@ class Trial(BaseTrial):
     def _proposed(self, name: str, distribution: BaseDistribution) -> Any:
         native = self.native
         parameter = parameter_of(distribution)
-        if self._sampler is None or native.has_fixed(name) or distribution.single():
+        if self._sampler is None or native.answers.has_fixed(name) or distribution.single():
             return native.suggest(name, parameter)
         space, values = self._relative_proposal()
         if name in values:
@@ -150,11 +150,11 @@ class Trial(BaseTrial):
                 raise ValueError(f"sample_relative returned a value of {name!r}, which is not in its search space")
             check_distribution_compatibility(space[name], distribution)
             if distribution._contains(distribution.to_internal_repr(values[name])):
-                return native.use(name, parameter, values[name])
+                return native.answers.use(name, parameter, values[name])
         value = self._sampler.sample_independent(self.study, self.frozen(), name, distribution)
         if not isinstance(distribution, CategoricalDistribution):
             value = distribution.to_external_repr(distribution.to_internal_repr(value))  # an error if it is no number
-        return native.use(name, parameter, value)
+        return native.answers.use(name, parameter, value)
 
     @contextmanager
     def _of_kind(self, name: str, kind: Kind) -> Iterator[None]:
@@ -175,10 +175,10 @@ class Trial(BaseTrial):
         Raises:
             SpaceError: whatever is wrong otherwise.
         """
-        proposed = self.native.proposed()
+        proposed = self.native.answers.proposed()
         if not isinstance(proposed.get(name), int | float):
             raise
-        return float(self.native.use(name, parameter_of(distribution), proposed[name]))
+        return float(self.native.answers.use(name, parameter_of(distribution), proposed[name]))
 
     def _again(self, name: str, distribution: BaseDistribution) -> Any:
         before = self.distributions[name]
@@ -206,7 +206,7 @@ class Trial(BaseTrial):
     def relative_params(self) -> dict[str, Any]:
         """The values that the sampler proposed together, before the objective asked for them."""
         if self._sampler is None:
-            return self.native.proposed()
+            return self.native.answers.proposed()
         return self._relative_proposal()[1]
 
     # -- reports and notes ---------------------------------------------------------------------------------------
@@ -277,7 +277,7 @@ class Trial(BaseTrial):
 
     def frozen(self) -> FrozenTrial:
         """Return the trial so far as a record."""
-        (record,) = self.study.native.engine.trials([self.number])
+        (record,) = self.study.native.get_trials(numbers=[self.number])
         return frozen_of_running(self.native, record, self.study._study_id, self.storage.objects)
 
     @property

@@ -74,7 +74,7 @@ class IntersectionSearchSpace:
         new = history.number[self._rows :].tolist()
         self._rows += len(new)
         if new and self._found != {}:
-            for record in study.native.engine.trials(new, states=[native_state(state) for state in self._states]):
+            for record in study.native.get_trials(numbers=new, states=[native_state(state) for state in self._states]):
                 self._found = _common(self._found, {n: distribution_of(p) for n, p in record.distributions.items()})
         return dict(sorted((self._found or {}).items()))
 

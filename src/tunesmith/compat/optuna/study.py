@@ -58,7 +58,7 @@ class MaxTrialsCallback:
             study: the study.
             trial: the one that just ended.
         """
-        states, counts = self._states, study.native.engine.count()
+        states, counts = self._states, study.native.counts
         if sum(n for state, n in counts.items() if states is None or state_of(state) in states) >= self._n_trials:
             study.stop()
 

@@ -44,7 +44,6 @@ from tunesmith.executors.cores import cpu_count
 from tunesmith.frozen import TrialRecord
 from tunesmith.state import TrialState as NativeState
 from tunesmith.study import Study as NativeStudy
-from tunesmith.study.adopt import checked_trials
 from tunesmith.study.engine.enqueued import check_enqueued
 from tunesmith.trial import Trial as NativeTrial
 
@@ -87,7 +86,7 @@ class Study:
             native_sampler(sampler, record.directions[0]),
             native_pruner(pruner, len(record.directions)),
         )
-        used_by(sampler, self.native.engine)
+        used_by(sampler, self.native)
         self.study_name = study_name
         self._study_id = record.id
         self._sampler, self._pruner = sampler, pruner
@@ -103,7 +102,7 @@ class Study:
     @sampler.setter
     def sampler(self, sampler: BaseSampler) -> None:
         self.native.sampler = native_sampler(sampler, self.native.directions[0])
-        used_by(sampler, self.native.engine)
+        used_by(sampler, self.native)
         self._sampler = sampler
 
     @property
@@ -134,10 +133,10 @@ class Study:
         self, deepcopy: bool = True, states: Container[TrialState] | None = None, use_cache: bool = False
     ) -> list[FrozenTrial]:  # which the tuner of optuna-integration calls, in a study that has a get_trials of its own
         wanted = None if states is None else [state for state in NativeState if state_of(state) in states]
-        return [self._frozen(record) for record in self.native.engine.trials(states=wanted)]
+        return [self._frozen(record) for record in self.native.get_trials(states=wanted)]
 
     def _frozen(self, record: TrialRecord) -> FrozenTrial:
-        running = self.native.engine.running.get(record.number)
+        running = self.native.running.get(record.number)
         if running is None or record.state is not NativeState.RUNNING:
             return frozen_of(record, self._study_id, self._storage.objects)
         return frozen_of_running(running.trial, record, self._study_id, self._storage.objects)
@@ -272,7 +271,7 @@ class Study:
             also = self._sibling()
             also.optimize(func, n_trials, timeout, n_jobs, catch, callbacks, gc_after_trial, show_progress_bar)
             return
-        if self.native.engine.optimizing:
+        if self.native.is_optimizing:
             raise RuntimeError("optimize() is running in this study object already; it cannot be nested")
         try:
             self._run(func, n_trials, timeout, n_jobs, catch, callbacks, gc_after_trial, show_progress_bar)
@@ -298,7 +297,7 @@ class Study:
             self._sampler.reseed_rng()  # as Optuna does; this library's own stay reproducible with several jobs
         objective = Objective(self, func, len(native.directions), self._end)
         names = self.metric_names
-        after = [lambda _, record: say_end(record, names, native.engine.best)]
+        after = [lambda _, record: say_end(record, names, native.find_best)]
         after += [partial(self._call, callback, objective) for callback in callbacks or ()]
         caught = tuple(catch) if isinstance(catch, Iterable) else (catch,)
         native.optimize(
@@ -315,7 +314,7 @@ class Study:
             raise objective.exit
 
     def _call(self, callback: Callback, objective: Objective, _: NativeStudy, record: TrialRecord) -> None:
-        if record.number not in (objective.exited, *self.native.engine.fatal):
+        if record.number not in (objective.exited, *self.native.fatal_trials):
             callback(self, frozen_of(record, self._study_id, self._storage.objects))
 
     def _sibling(self) -> Study:
@@ -332,7 +331,7 @@ class Study:
             other._end()
 
     def _end(self) -> None:
-        self.native.engine.stop_requested = True
+        self.native.end_search()
 
     def ask(self, fixed_distributions: Mapping[str, Any] | None = None) -> Trial:
         """Start a trial.
@@ -373,7 +372,7 @@ class Study:
         """
         native = trial.native if isinstance(trial, Trial) else trial.number if isinstance(trial, FrozenTrial) else trial
         number = native.number if isinstance(native, NativeTrial) else native
-        running = self.native.engine.running.get(number)
+        running = self.native.running.get(number)
         if running is None and not skip_if_finished and self._is_finished(number):
             raise ValueError(f"trial {number} was told already; skip_if_finished=True lets it be")
         try:
@@ -388,7 +387,7 @@ class Study:
 
     def _is_finished(self, number: int) -> bool:
         try:
-            return self.native.engine.trials([number])[0].state.is_finished()
+            return self.native.get_trials(numbers=[number])[0].state.is_finished()
         except (KeyError, TypeError):  # the study says what is wrong with it
             return False
 
@@ -435,7 +434,7 @@ class Study:
         parts = [objects.part(trial.user_attrs) for trial in trials]
         m = len(self.native.directions)
         records = [record_of(trial, stored, m) for trial, (stored, _) in zip(trials, parts, strict=True)]
-        numbers = self.native.engine.add(checked_trials(records, m)) if records else []
+        numbers = self.native.add_trials(records)
         for number, (_, others) in zip(numbers, parts, strict=True):
             objects.keep((self._study_id, number), others)
         return numbers
@@ -451,7 +450,7 @@ class Study:
         others: list[int] = []
         while (trial := self.native.ask()).number != number:
             others.append(trial.number)
-        self.native.engine.release(others)  # those that waited before it wait on
+        self.native.release(others)  # those that waited before it wait on
         for name, distribution in record.distributions.items():
             trial.suggest(name, parameter_of(distribution))
         for step, value in record.intermediate_values.items():
@@ -499,7 +498,7 @@ class Study:
             state: how it ended.
             values: its values.
         """
-        (record,) = self.native.engine.trials([number])
+        (record,) = self.native.get_trials(numbers=[number])
         self._sampler.after_trial(self, self._frozen(record), state, values)
 
     def constrain(self, number: int, key: str, value: float) -> None:
@@ -510,7 +509,7 @@ class Study:
             key: the constraint's name.
             value: its value.
         """
-        running = self.native.engine.running.get(number)
+        running = self.native.running.get(number)
         if running is None:
             caution(f"trial {number} runs elsewhere; its constraint {key!r} cannot be set here")
         else:

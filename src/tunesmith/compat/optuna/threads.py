@@ -32,7 +32,7 @@ class ThreadExecutor(Executor):
 
     def submit(self, trial: Trial, deadline: float | None = None) -> None:
         """Begin to run the objective in a new thread."""
-        trial.connect(self._channel)
+        trial.link.connect(self._channel)
         thread = threading.Thread(target=self._run, args=(trial,), name=f"trial-{trial.number}", daemon=True)
         self._threads[trial.number] = thread
         thread.start()

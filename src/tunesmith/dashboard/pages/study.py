@@ -19,9 +19,9 @@ from tunesmith.languages import Words
 from tunesmith.plain import plain
 from tunesmith.study import Study
 from tunesmith.study.engine.wishes import asked_of
+from tunesmith.study.study import METRIC_NAMES
 from tunesmith.study.summary import counts_of
 from tunesmith.study.verdict import read_verdict
-from tunesmith.study.view import METRIC_NAMES
 from tunesmith.text import printable
 
 MOST_NEW = 2000  # trials of one delta
@@ -119,13 +119,13 @@ def delta(request: Request) -> Response:
     stand = opened.standing()
     since = whole(request, "since", 0, 0, 2**53)
     objective = whole(request, "objective", 0, 0, len(opened.study.directions) - 1)
-    history, sign = opened.history, opened.study.engine.signs[objective]
+    history, sign = opened.history, opened.study.signs[objective]
     first = min(since, stand.seq)
     rows = range(max(first, stand.seq - MOST_NEW), stand.seq)
     # A study's n-th finish is the n-th row of its history.
     new = [[int(history.number[i]), int(history.state[i]), plain(float(sign * history.y[i, objective]))] for i in rows]
     gap = stand.seq - first > MOST_NEW or since > stand.seq
-    best = opened.study.engine.best() if len(opened.study.directions) == 1 else None
+    best = opened.study.find_best() if len(opened.study.directions) == 1 else None
     value = None if best is None or best.value is None else {"number": best.number, "value": plain(best.value)}
     return as_json({"seq": stand.seq, "counts": stand.counts, "new": new, "gap": gap, "best": value})
 

@@ -15,6 +15,7 @@ from tunesmith.dashboard.notes import KEY
 from tunesmith.dashboard.pages.request import studies_of, study_of
 from tunesmith.frozen import TrialRecord
 from tunesmith.plain import plain
+from tunesmith.study import Study
 from tunesmith.study.engine.wishes import is_asked_to_stop
 from tunesmith.visualization.columns import objective_names
 from tunesmith.visualization.plotly_style import text
@@ -25,9 +26,9 @@ MOST_STEPS = 2000  # of a curve that are shown
 def page(request: Request) -> Response:
     """Show a trial: parameters, values, curve, what it printed, artifacts, attempts."""
     opened, number = study_of(request), request.path_params["number"]
-    engine, study = opened.study.engine, studies_of(request).record(request.path_params["study"])
-    trial = trial_of(opened.study.engine.trials, number)
-    artifacts = engine.storage.artifacts_of(engine.study_id, number)
+    study = studies_of(request).record(request.path_params["study"])
+    trial = trial_of(opened.study, number)
+    artifacts = opened.study.storage.artifacts_of(opened.study.study_id, number)
     objectives = objective_names(opened.study) if len(study.directions) > 1 else []
     made: Response = request.app.state.views.page(
         request,
@@ -51,18 +52,18 @@ def page(request: Request) -> Response:
     return made
 
 
-def trial_of(read: Any, number: int) -> TrialRecord:
+def trial_of(study: Study, number: int) -> TrialRecord:
     """Return a trial by its number.
 
     Args:
-        read: returns records by numbers.
+        study: whose it is.
         number: the trial.
 
     Raises:
         HTTPException: there is none.
     """
     try:
-        found: TrialRecord = read([number])[0]
+        (found,) = study.get_trials(numbers=[number])
     except (KeyError, ValueError):  # the latter: no database has so high a number
         raise HTTPException(404, f"The study has no trial {number}.") from None
     return found

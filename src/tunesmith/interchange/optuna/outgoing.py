@@ -51,7 +51,7 @@ def outgoing(study: Study) -> Outgoing:
     Args:
         study: ours.
     """
-    record = study.engine.storage.load_study(study.study_name)
+    record = study.storage.load_study(study.study_name)
     system = dict(record.system.get(OTHERS) or {})
     system |= {key.removeprefix(OWN): value for key, value in record.system.items() if key.startswith(OWN)}
     if (names := study.metric_names) is not None:

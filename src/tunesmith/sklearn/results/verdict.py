@@ -23,7 +23,7 @@ from tunesmith.sklearn.results.evidence import Evidence, FinishedSearch, Selecti
 from tunesmith.sklearn.store.candidates import NOT_A_TRIAL
 from tunesmith.sklearn.store.fingerprint import describe, digest
 from tunesmith.study import Study
-from tunesmith.study.verdict import Verdict, read_verdict, store_verdict
+from tunesmith.study.verdict import Verdict, read_verdict
 from tunesmith.workers import current_worker, is_dead
 
 MARK = "sklearn concludes"  # the attribute of the study by which a process shows that it concludes
@@ -125,8 +125,7 @@ def keep(
     if index is None or report.chosen is None:
         return None
     trial = numbers[index]
-    return store_verdict(
-        study.engine,
+    return study.store_verdict(
         Verdict(
             report,
             report.chosen,
@@ -182,8 +181,8 @@ def _adopted(stored: Verdict | None, evidence: Evidence) -> Conclusion | None:
 
 def _wait(study: Study, asked: str, ended: int, deadline: float | None) -> Verdict | None:
     """Return what is stored of the same search; wait for it while another process concludes, but not for a dead one."""
-    mine, told = current_worker(), study.engine.trials([int(study.history.number[-1])])[0] if ended else None
-    recent = told is not None and abs(time.time() - told.finished) < study.engine.storage.lease.ttl
+    mine, told = current_worker(), study.get_trials(numbers=[int(study.history.number[-1])])[0] if ended else None
+    recent = told is not None and abs(time.time() - told.finished) < study.storage.lease.ttl
     other = told.worker if told is not None and recent and told.worker != mine and not is_dead(told.worker) else None
     seen: Any = None
     since = time.monotonic()
@@ -198,7 +197,7 @@ def _wait(study: Study, asked: str, ended: int, deadline: float | None) -> Verdi
         if mark != seen:
             seen, since = mark, now
         who = mark.get("worker", other)
-        patience = study.engine.storage.lease.ttl if mark else PATIENCE
+        patience = study.storage.lease.ttl if mark else PATIENCE
         if who in (None, mine) or is_dead(who) or now - since > patience or (deadline is not None and now > deadline):
             return None
         time.sleep(LOOK)
@@ -208,7 +207,7 @@ def _show(study: Study, asked: str, ended: int, over: threading.Event) -> None:
     """Show other processes that this one concludes, until that is over."""
     beat, pause = 0, QUICK
     while not over.wait(pause):
-        beat, pause = beat + 1, study.engine.storage.lease.beat
+        beat, pause = beat + 1, study.storage.lease.beat
         with suppress(StorageError):  # the next one may be taken
             mark = {"worker": current_worker(), "asked": asked, "ended": ended, "beat": beat}
             study.set_system_attr(MARK, mark)

@@ -96,7 +96,7 @@ class Proposals:
         while self._to_plan:
             row, note = self._to_plan[0]
             key = self._key(space.decode_row(row))
-            self._planned = store.study.engine.plan_next(row, note, partial(self._is, key))
+            self._planned = store.study.plan_next(row, note, partial(self._is, key))
             if self._planned is not None:
                 return
             self._to_plan.pop(0)
@@ -130,7 +130,7 @@ class Proposals:
             if self._to_plan and self._planned is None and not only_waiting:
                 self._plan()
             trial = self.table.store.study.ask(below=below)
-            trial.connect(None)  # what is noted is written just before the end: once is enough
+            trial.link.connect(None)  # what is noted is written just before the end: once is enough
             if self._planned is not None and trial.number >= self._planned:
                 self._planned = None  # it is tried now, or another process has that number and it is planned again
         except TrialsSpentError:
@@ -138,7 +138,7 @@ class Proposals:
         except SpaceExhaustedError:
             self.exhausted = True
             return None
-        candidate = self._make(trial.number, restore_objects(self.table.space, trial.take_whole()), trial)
+        candidate = self._make(trial.number, restore_objects(self.table.space, trial.answers.take_whole()), trial)
         self.table.restore(candidate)
         return candidate
 

@@ -258,7 +258,7 @@ class Recorder:
         if told is None:
             return
         if self.stopping is not None:
-            self.stopping(self.store.study.engine)
+            self.stopping()
         if self.store.display is not None:
             self.store.display.update([told], len(candidate.row) - len(row))
 

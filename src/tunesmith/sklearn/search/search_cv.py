@@ -40,7 +40,6 @@ from tunesmith.spaces.first import first_rows
 from tunesmith.spaces.mixed import resolve
 from tunesmith.study import Study
 from tunesmith.study.create import WarmStart
-from tunesmith.study.stopping import stopping
 
 # ----------------------------------------------------------------------------------------------------------------------
 # How many candidates a search tries, and with which sampler. Each point of a small space is tried once.
@@ -361,7 +360,7 @@ class SearchCV(BaseSearchCV):
             SEARCH_SHARE * self.timeout if self.timeout is not None and self.confirm else self.timeout,
             racing,
             own,
-            None if self.stop is None else stopping(store.study.engine, self.stop),
+            None if self.stop is None else store.study.stopping(self.stop),
             self.reshuffle,
             self.deterministic,
             self.fidelity,

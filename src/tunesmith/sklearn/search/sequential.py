@@ -217,7 +217,7 @@ class SequentialSearch(Policy[Batch, list[Outcome]]):
         self._load()
         self._prepare()
         if self.plan.stopping is not None:
-            self.plan.stopping(study.engine)  # the check of the last trial that was told may have been cut short
+            self.plan.stopping()  # the check of the last trial that was told may have been cut short
         try:
             self._set_limits()
             run_loop(self.pool, self)
@@ -230,7 +230,7 @@ class SequentialSearch(Policy[Batch, list[Outcome]]):
             self._interrupted()
             raise
         finally:
-            study.engine.interrupt_all()  # none is left unless this was interrupted: they wait, to be run again
+            study.interrupt()  # none is left unless this was interrupted: they wait, to be run again
         self._join()
         if not self.table.finished():
             why = f"no candidate was started within the timeout of {self.plan.timeout} seconds"
@@ -392,7 +392,7 @@ class SequentialSearch(Policy[Batch, list[Outcome]]):
             if not theirs:
                 return False
             alone = self.here.searches == 1
-            if alone and all(trial.worker == current_worker() for trial in study.engine.trials(theirs)):
+            if alone and all(trial.worker == current_worker() for trial in study.get_trials(numbers=theirs)):
                 return False
             if left := set(study.recover()) & set(theirs):
                 self.waited |= left
@@ -400,7 +400,7 @@ class SequentialSearch(Policy[Batch, list[Outcome]]):
             self.tick()
             time.sleep(pause)
             pause = min(2 * pause, LONGEST_LOOK)
-            if given_up := {t.number for t in study.engine.trials(theirs) if t.state is TrialState.WAITING}:
+            if given_up := {t.number for t in study.get_trials(numbers=theirs) if t.state is TrialState.WAITING}:
                 self.waited |= given_up
                 return True
         return False

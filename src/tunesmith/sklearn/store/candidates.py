@@ -234,8 +234,7 @@ class CandidateStore:
     def add(self, rows: list[tuple[Params, Row]]) -> list[TrialRecord]:
         """Keep candidates whose splits are all done, in one transaction."""
         trials = [self._trial(params, row) for params, row in rows]
-        # what add_trials does, which does not tell the numbers
-        numbers = self.study.engine.add(trials)
+        numbers = self.study.add_trials(trials)
         for trial, number in zip(trials, numbers, strict=True):
             trial.number = number
         if self.display is not None:
@@ -265,7 +264,7 @@ class CandidateStore:
 
     def add_partial(self, number: int, record: Record) -> None:
         """Store the outcomes so far of the candidate of a trial that is still running."""
-        self.study.engine.set_trial_attr(number, KEY, record)
+        self.study.set_trial_attr(number, KEY, record)
 
     # -- candidates that are no trials -----------------------------------------------------------------------------
 

@@ -174,8 +174,8 @@ class Asker:
         if claim is None:
             return None
         trial, record = self.propose(claim, token, cheap=True)
-        trial.continues = True
-        trial.count_on(record.cost)
+        trial.link.continues = True
+        trial.link.count_on(record.cost)
         try:
             version = storage.start(study.study_id, claim, record)
         except StorageError:

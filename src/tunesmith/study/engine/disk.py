@@ -55,7 +55,7 @@ class CheckpointDisk:
                 return
             states = {
                 t.number: t.state
-                for t in self._engine.trials(sorted({a.number for a in found if a.number is not None}))
+                for t in self._engine.study.trials(sorted({a.number for a in found if a.number is not None}))
             }
             needed = self._engine.parents()
             ended = [a for a in found if a.number is not None and states[a.number].is_finished()]
@@ -79,14 +79,14 @@ class CheckpointDisk:
     def end(self, n_trials_total: int | None) -> None:
         """Remove the checkpoints of paused trials, or say what they take, when a call of ``optimize`` has ended."""
         engine = self._engine
-        if not engine.history.paused:
+        if not engine.study.history.paused:
             return
         with suppress(StorageError):
-            paused = set(engine.history.paused) - engine.parents()
+            paused = set(engine.study.history.paused) - engine.parents()
             theirs = [artifact for artifact in self._found() if artifact.number in paused]
             if not theirs:
                 return
-            counts = engine.count()
+            counts = engine.study.count()
             open_trials = counts.get(TrialState.RUNNING, 0) + counts.get(TrialState.WAITING, 0)
             over = n_trials_total is not None and sum(counts.values()) >= n_trials_total and not open_trials
             what = f"the checkpoints of {len(theirs)} paused trials ({in_words(_size(theirs))})"
@@ -99,7 +99,7 @@ class CheckpointDisk:
     def _found(self) -> list[Artifact]:
         """Return all checkpoints of the study, the oldest first."""
         engine = self._engine
-        found = [a for a in engine.storage.artifacts(engine.study_id) if step_of(a) is not None]
+        found = [a for a in engine.study.storage.artifacts(engine.study.study_id) if step_of(a) is not None]
         return sorted(found, key=lambda artifact: artifact.created)
 
     def _remove(self, found: Iterable[Artifact]) -> None:

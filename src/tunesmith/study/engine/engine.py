@@ -29,18 +29,17 @@ from tunesmith.storage.base import Storage, StudyRecord
 from tunesmith.study.engine.artifacts import ArtifactHome, StudyPointers
 from tunesmith.study.engine.ask import PARENT, Asker, new_token, proposal_rng
 from tunesmith.study.engine.channel import TrialChannel
-from tunesmith.study.engine.data import StudyData
 from tunesmith.study.engine.leader import paused_leader
 from tunesmith.study.engine.outcome import Outcome
 from tunesmith.study.engine.recovery import Recovery, recover, wait_for_lost
-from tunesmith.study.engine.replica import STALE, RunningTrial
+from tunesmith.study.engine.replica import STALE, RunningTrial, StudyReplica
 from tunesmith.study.engine.retries import stored_retries, why_not_again
 from tunesmith.study.engine.tell import Teller
 from tunesmith.study.engine.wishes import Wishes
 from tunesmith.trial import Trial
 
 
-class TrialEngine(StudyData):
+class TrialEngine:
     """Asks and tells for a `tunesmith.Study`, and for all that runs trials of it.
 
     Args:
@@ -51,6 +50,7 @@ class TrialEngine(StudyData):
         artifact_store: where the contents of artifacts are for this object; None: where the study keeps them.
 
     Attributes:
+        study: what this process knows of the study.
         artifacts: where the study keeps artifacts.
         retries: how often a trial is run again whose attempt ended without a result, by the kind of failure.
         wishes: what is asked from elsewhere of who runs trials.
@@ -68,15 +68,15 @@ class TrialEngine(StudyData):
         pruner: Pruner,
         artifact_store: BlobStore | None = None,
     ) -> None:
-        super().__init__(record, storage)
+        self.study = study = StudyReplica(record, storage)
         self.artifacts = ArtifactHome(record, storage, artifact_store)
         self.retries = stored_retries(record.system)
-        self.asker = Asker(self, sampler)
-        self.teller = Teller(self)
+        self.asker = Asker(study, sampler)
+        self.teller = Teller(study)
         self.asker.abandoned = self.teller.unsaved.released
-        self.recovery = Recovery(self)
-        self.wishes = Wishes(self)
-        self.channel = TrialChannel(self, pruner, self.artifacts, self.wishes)
+        self.recovery = Recovery(study)
+        self.wishes = Wishes(study)
+        self.channel = TrialChannel(study, pruner, self.artifacts, self.wishes)
         self.optimizing = False
         self.stop_requested = False
         self.fatal: set[int] = set()
@@ -104,7 +104,7 @@ class TrialEngine(StudyData):
         unsaved = self.teller.unsaved
         if unsaved.ends or unsaved.released:
             self.flush()
-        with self.lock:
+        with self.study.lock:
             if self.recovery.due <= time.monotonic():
                 self.recovery.look(self.retries)
             pruner = self.channel.pruner
@@ -115,11 +115,11 @@ class TrialEngine(StudyData):
                 raise self.teller.lost(error) from None
             if self.asker.sampler.inherits:
                 self._inherit(trial)
-        if trial.previous_attempts and trial.previous_attempts[-1].failure is not None:
+        if (before := trial.link.previous_attempts) and before[-1].failure is not None:
             self.sweep()  # at once: a search may go on for weeks
-        trial.connect(self.channel)
-        if self.declared:
-            trial.take_whole()
+        trial.link.connect(self.channel)
+        if self.study.declared:
+            trial.answers.take_whole()
         if fixed_distributions:
             for name, p in fixed_distributions.items():
                 if p.condition is None or p.condition.holds(trial.params):
@@ -128,24 +128,24 @@ class TrialEngine(StudyData):
 
     def finish_leader(self) -> Trial | None:
         """Go on with the paused trial that leads, to its end; None: the best trial is complete, or there is none."""
-        if not self.history.any_paused:
+        if not self.study.history.any_paused:
             return None
-        with self.lock:
-            self.sync()
-            if (number := paused_leader(self.history)) is None:
+        with self.study.lock:
+            self.study.sync()
+            if (number := paused_leader(self.study.history)) is None:
                 return None
             trial = self.asker.resume(number)
             if trial is not None:
                 self.channel.finish(number)
-                trial.connect(self.channel)
-                if self.declared:
-                    trial.take_whole()
+                trial.link.connect(self.channel)
+                if self.study.declared:
+                    trial.answers.take_whole()
         return trial
 
     def _choose(self, history: History, may_begin: bool) -> int | None:
         """Ask the pruner which paused trial goes on."""
         # With the random numbers of the next proposal, so that a pruner and a sampler may share a decision.
-        rng = proposal_rng(self.seed, self.next_number)
+        rng = proposal_rng(self.study.seed, self.study.next_number)
         return self.channel.pruner.resume(history, rng, may_begin)
 
     def ask_batch(
@@ -159,7 +159,7 @@ class TrialEngine(StudyData):
             below: start no trial whose number is this or higher.
         """
         started: list[Trial] = []
-        with self.lock:
+        with self.study.lock:
             try:
                 while len(started) < n:
                     started.append(self.ask(fixed_distributions, below=below))
@@ -189,15 +189,15 @@ class TrialEngine(StudyData):
         Raises:
             SpaceExhaustedError: the sampler has proposed every point it has.
         """
-        with self.lock:
-            x, states = sampler.ask(self.history, space, rng, 1)
+        with self.study.lock:
+            x, states = sampler.ask(self.study.history, space, rng, 1)
             if len(x) == 0:
                 raise SpaceExhaustedError(f"the sampler {sampler.name!r} has proposed every point it has")
             point: list[float] = x[0].tolist()
-            running = self.running.get(number)
+            running = self.study.running.get(number)
             if running is not None:
                 running.record.sampler_state = int(states[0])
-                self.history.begin(number, space, point, running.record.sampler_state)
+                self.study.history.begin(number, space, point, running.record.sampler_state)
             return point
 
     def record(
@@ -206,13 +206,13 @@ class TrialEngine(StudyData):
         """Record the outcome of a trial, given as a number where another process asked for it."""
         number = trial.number if isinstance(trial, Trial) else trial
         teller, unsaved = self.teller, self.teller.unsaved
-        if isinstance(trial, Trial) and trial.checkpoints is not None:
-            trial.settle(outcome.state is TrialState.PRUNED)
-        with self.lock:
-            running = self.running.get(number)
+        if isinstance(trial, Trial) and trial.link.checkpoints is not None:
+            trial.link.settle(outcome.state is TrialState.PRUNED)
+        with self.study.lock:
+            running = self.study.running.get(number)
             if running is None or (
                 isinstance(trial, Trial)
-                and (trial.attempt, trial.token) != (running.record.attempt, running.record.token)
+                and (trial.link.attempt, trial.link.token) != (running.record.attempt, running.record.token)
             ):
                 if number in unsaved.ends:  # told before, when the storage was away
                     self.flush()
@@ -222,7 +222,7 @@ class TrialEngine(StudyData):
                     running.trial = trial
                 pauses = self.channel.pausing and self.channel.is_pausing(number, outcome.state)
                 done = teller.pause(running, cost) if pauses else teller.finish(running, outcome, cost)
-                if not pauses and self.history.curves.can_resume:
+                if not pauses and self.study.history.curves.can_resume:
                     self._remove_checkpoints(number)
             if unsaved.ends or unsaved.released:
                 with suppress(Exception):  # of other trials, whose results stay here
@@ -233,17 +233,17 @@ class TrialEngine(StudyData):
         """Let a new trial begin from the checkpoint of its parent; only the pointer is copied."""
         from tunesmith.artifacts.checkpoints import newest
 
-        parent = (self.running[trial.number].record.system or {}).get(PARENT)
+        parent = (self.study.running[trial.number].record.system or {}).get(PARENT)
         if parent is None or trial.attempt > 1:  # a later attempt has its own
             return
         found = newest(Artifacts(StudyPointers(self.artifacts), parent).values())
         if found is not None:
-            own = Artifacts(StudyPointers(self.artifacts, trial.fence, self.note_checkpoint), trial.number)
+            own = Artifacts(StudyPointers(self.artifacts, trial.link.fence, self.study.note_checkpoint), trial.number)
             own.copy_from(parent, found.name)
 
     def sweep(self) -> None:
         """Remove the checkpoints that processes left unfinished when they were killed."""
-        if self.history.curves.can_resume:
+        if self.study.history.curves.can_resume:
             from tunesmith.artifacts import scratch  # most studies need none
 
             scratch.sweep()
@@ -252,7 +252,7 @@ class TrialEngine(StudyData):
     def parents(self) -> set[int]:
         """Return the trials whose checkpoints new trials may begin from."""
         sampler = self.asker.sampler
-        return set(sampler.parents(self.history)) if sampler.inherits else set()
+        return set(sampler.parents(self.study.history)) if sampler.inherits else set()
 
     def _remove_checkpoints(self, number: int) -> None:
         """Remove what a trial that ended was to go on from, and others of before that none will begin from any more."""
@@ -298,8 +298,8 @@ class TrialEngine(StudyData):
 
     def recover(self) -> list[int]:
         """Take back the trials of workers that died; see `tunesmith.Study.recover`."""
-        with self.lock:
-            return recover(self, self.retries)
+        with self.study.lock:
+            return recover(self.study, self.retries)
 
     def wait_for_lost(self, most: float) -> list[int]:
         """Wait until it is known whether the workers of running trials live; return the numbers that were taken over.
@@ -307,36 +307,38 @@ class TrialEngine(StudyData):
         Args:
             most: seconds to wait at most.
         """
-        return wait_for_lost(self, self.retries, most)
+        return wait_for_lost(self.study, self.retries, most)
 
     def release(self, numbers: Iterable[int]) -> None:
         """Give running trials back: the next ``ask`` hands them out again as they were proposed."""
-        with self.lock:
+        with self.study.lock:
             numbers = list(numbers)
             if not numbers:
                 return
-            unknown = [n for n in numbers if n not in self.running]
-            fences = {t.number: t.fence for t in self.trials(unknown)}
-            fences |= {n: self.running[n].record.fence for n in numbers if n in self.running}
-            self.storage.release(self.study_id, fences)
+            unknown = [n for n in numbers if n not in self.study.running]
+            fences = {t.number: t.fence for t in self.study.trials(unknown)}
+            fences |= {n: self.study.running[n].record.fence for n in numbers if n in self.study.running}
+            self.study.storage.release(self.study.study_id, fences)
             for number in numbers:
-                self.running.pop(number, None)
-            self.version = STALE
+                self.study.running.pop(number, None)
+            self.study.version = STALE
 
     def restart(self, trial: Trial) -> bool:
         """Make a new attempt of a running trial that its engine began to run again; False: it is another worker's."""
-        with self.lock:
-            running = self.running.get(trial.number)
-            self.version = STALE
+        with self.study.lock:
+            running = self.study.running.get(trial.number)
+            self.study.version = STALE
             if running is None:
                 return False
             try:
-                self.storage.renew(self.study_id, trial.number, running.record.fence, new_token(), FailureKind.LOST)
+                self.study.storage.renew(
+                    self.study.study_id, trial.number, running.record.fence, new_token(), FailureKind.LOST
+                )
             except AttemptReplacedError:
-                self.running.pop(trial.number)
+                self.study.running.pop(trial.number)
                 return False
-            (running.record,) = self.trials([trial.number])
-            trial.take_attempt(running.record)
+            (running.record,) = self.study.trials([trial.number])
+            trial.link.take_attempt(running.record)
             return True
 
     def run_again(self, number: int, failure: FailureKind) -> str | None:
@@ -349,43 +351,45 @@ class TrialEngine(StudyData):
         Returns:
             None: it waits to be run again; else why it may not.
         """
-        with self.lock:
+        with self.study.lock:
             why_not = self.why_not_again(number, failure)
             if why_not is None:
-                self.storage.release(self.study_id, {number: self.running[number].record.fence}, failure)
-                self.running.pop(number, None)
-                self.version = STALE
+                self.study.storage.release(
+                    self.study.study_id, {number: self.study.running[number].record.fence}, failure
+                )
+                self.study.running.pop(number, None)
+                self.study.version = STALE
             return why_not
 
     def why_not_again(self, number: int, failure: FailureKind) -> str | None:
         """Return why a trial may not be run again whose attempt ended in this way; None: it may."""
-        running = self.running.get(number)
+        running = self.study.running.get(number)
         if running is None:
             return "another worker has it"
-        return why_not_again(self, self.retries, running.record, running.trial.reports, failure)
+        return why_not_again(self.study, self.retries, running.record, running.trial.reports, failure)
 
     def interrupt_all(self) -> None:
         """Give all running trials of this object back, at once or as soon as the storage can be used again.
 
         One that was interrupted too often is FAIL.
         """
-        for running in list(self.running.values()):
+        for running in list(self.study.running.values()):
             with suppress(Exception):  # it goes on from the checkpoint before
-                running.trial.settle(False)
-        with self.lock:
+                running.trial.link.settle(False)
+        with self.study.lock:
             try:
                 self.flush()
-                for number in list(self.running):
+                for number in list(self.study.running):
                     if (why := self.why_not_again(number, FailureKind.INTERRUPTED)) is not None:
-                        self._give_up(self.running[number], why)
-                fences = {number: running.record.fence for number, running in self.running.items()}
+                        self._give_up(self.study.running[number], why)
+                fences = {number: running.record.fence for number, running in self.study.running.items()}
                 if fences:
-                    self.storage.release(self.study_id, fences, FailureKind.INTERRUPTED)
-                    self.running.clear()
-                    self.version = STALE
+                    self.study.storage.release(self.study.study_id, fences, FailureKind.INTERRUPTED)
+                    self.study.running.clear()
+                    self.study.version = STALE
             except StorageError:
-                self.teller.unsaved.released |= {n: running.record.fence for n, running in self.running.items()}
-                self.running.clear()
+                self.teller.unsaved.released |= {n: running.record.fence for n, running in self.study.running.items()}
+                self.study.running.clear()
 
     def _give_up(self, running: RunningTrial, why: str) -> None:
         with suppress(AttemptReplacedError):  # another worker has it
@@ -395,8 +399,8 @@ class TrialEngine(StudyData):
 
     def declare(self, space: Space) -> None:
         """Declare the space that is searched from now on."""
-        with self.lock:
-            if self.history.space != space or self.version == STALE:
-                self.storage.set_space(self.study_id, space)
-                self.reset(space)
+        with self.study.lock:
+            if self.study.history.space != space or self.study.version == STALE:
+                self.study.storage.set_space(self.study.study_id, space)
+                self.study.reset(space)
                 self.asker.reset()

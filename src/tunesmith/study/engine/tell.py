@@ -47,8 +47,9 @@ class Teller:
     def finish(self, told: RunningTrial, outcome: Outcome, cost: float | None) -> TrialRecord:
         """Store the end of a trial, and add it to the history."""
         study, trial, record = self._study, told.trial, told.record
+        link = trial.link
         done = self._ended(told, outcome, cost)
-        system, reports = done.system or {}, trial.reports
+        system = done.system or {}
         try:
             stored = self.save(done)
         except (AttemptReplacedError, TrialFinishedError):
@@ -57,13 +58,13 @@ class Teller:
         finally:
             study.running.pop(record.number, None)
         if done.state is outcome.state:
-            done.user, done.reports, done.costs = dict(trial._user) if trial._user else None, reports, trial.costs
+            done.user, done.reports, done.costs = dict(link.user) if link.user else None, link.reports, link.costs
             done.system = {**(record.system or {}), **system} if system else record.system
         study.add_end(done, *stored)
-        if record.fixed and (unused := [n for n in record.fixed if n not in trial.asked]):
+        if record.fixed and (unused := [n for n in record.fixed if n not in trial.answers.asked]):
             caution(
                 f"trial {record.number}: the objective never asked for the enqueued {unused}; "
-                f"it asked for {sorted(trial.asked)}"
+                f"it asked for {sorted(trial.answers.asked)}"
             )
         return done
 
@@ -86,20 +87,20 @@ class Teller:
 
     def _ended(self, told: RunningTrial, outcome: Outcome, cost: float | None) -> TrialRecord:
         """Return the record of a trial at the end of its attempt, with what the storage lacks still."""
-        trial, record = told.trial, told.record
-        space, x = trial.point()
+        trial, record, link = told.trial, told.record, told.trial.link
+        space, x = trial.answers.point()
         if trial.noise is not None:
             outcome.take_noise(trial.noise)
-        reports, outside, values = trial.reports, trial._outside, outcome.values
+        reports, outside, values = link.reports, trial.answers.outside, outcome.values
         if outcome.state is TrialState.PRUNED and reports:
             last = reports[max(reports)]
             last = last if isinstance(last, tuple) else (last,)
             values = None if any(map(math.isnan, last)) else last
         # Of a trial that another process started only wall-clock times are known, and a clock may have been set since.
         elapsed = max(0.0, time.time() - record.started) if told.began is None else time.monotonic() - told.began
-        spent = trial.reported_cost() if cost is None and trial._costs_given else cost
+        spent = link.reported_cost() if cost is None and link.costs_given else cost
         before = 0.0 if math.isnan(record.cost) else record.cost  # of attempts that were paused
-        user, unsent = trial.unsent() if trial._unsent else (None, None)  # the storage has the others
+        user, unsent = link.unsent() if link.left else (None, None)  # the storage has the others
         system: dict[str, Any] = {OUTSIDE: dict(outside)} if outside else {}  # it has what stood there before
         if outcome.noise is not None:
             system[NOISE] = outcome.noise
@@ -127,7 +128,7 @@ class Teller:
             crashes=record.crashes,
             token=record.token,
             failure=outcome.failure,
-            costs={step: trial.costs[step] for step in unsent if step in trial.costs} if unsent else None,
+            costs={step: link.costs[step] for step in unsent if step in link.costs} if unsent else None,
         )
 
     def tell_untracked(
@@ -143,8 +144,8 @@ class Teller:
             ) from None
         if stored.state.is_finished() and skip_if_finished:
             return stored
-        if isinstance(trial, Trial) and trial.fence != stored.fence:  # the storage refuses it, and keeps a note
-            stored = replace(stored, state=TrialState.RUNNING, attempt=trial.attempt, token=trial.token)
+        if isinstance(trial, Trial) and trial.link.fence != stored.fence:  # the storage refuses it, and keeps a note
+            stored = replace(stored, state=TrialState.RUNNING, attempt=trial.attempt, token=trial.link.token)
         elif stored.state.is_finished():
             same = stored.state == outcome.state and (
                 outcome.state is not TrialState.COMPLETE
@@ -171,9 +172,9 @@ class Teller:
             token=stored.token,
             objectives=len(self._study.signs),
         )
-        trial.take_whole()
-        trial.reports = dict(stored.reports) if stored.reports else None
-        trial.costs = dict(stored.costs) if stored.costs else {}
+        trial.answers.take_whole()
+        trial.link.reports = dict(stored.reports) if stored.reports else None
+        trial.link.costs = dict(stored.costs) if stored.costs else {}
         return trial
 
     # -- results that the storage did not take -------------------------------------------------------------------

@@ -147,7 +147,7 @@ def plot_timeline(
         total = n_recent_trials
     keep = np.isin(numbers[rows], list(selected)) | (numbers[rows] == numbers[rows].max(initial=0))
     chosen = rows[thin(numbers[rows].astype(float), np.nan_to_num(cost[rows], nan=0.0), keep, MOST_BARS)]
-    trials = study.engine.trials([*numbers[chosen].tolist(), *open_ones.tolist()]) if total else []
+    trials = study.get_trials(numbers=[*numbers[chosen].tolist(), *open_ones.tolist()]) if total else []
     timed = [t for t in trials if t.started == t.started and not (t.state.is_finished() and t.finished != t.finished)]
     if not timed:
         name, tail = repr(study.study_name), "has a time; trials have one if the study ran them"

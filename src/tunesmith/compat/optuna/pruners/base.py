@@ -50,7 +50,7 @@ class NativePruner(BasePruner):
         step = trial.last_step
         if step is None:
             return False
-        return self.native.decide(study.native.engine.history.curves, trial.number, step) is not Decision.CONTINUE
+        return self.native.decide(study.native.known_history.curves, trial.number, step) is not Decision.CONTINUE
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"

@@ -177,7 +177,7 @@ class WilcoxonPruner(NativePruner):
 
     def prune(self, study: StudyLike, trial: FrozenTrial) -> bool:
         """Tell whether a trial should stop; a warning says which reports cannot be compared."""
-        mine, best = trial.intermediate_values, study.native.engine.best()
+        mine, best = trial.intermediate_values, study.native.find_best()
         if not mine or best is None:
             return False
         theirs = best.intermediate_values

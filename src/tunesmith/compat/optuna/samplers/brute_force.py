@@ -111,9 +111,9 @@ class BruteForceSampler(BaseSampler):
         self, study: StudyLike, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
     ) -> None:
         """End the search where all combinations were tried; ValueError if another trial had more or fewer values."""
-        engine, own = study.native.engine, _cells(trial)
+        own = _cells(trial)
         finished = [
-            (record.state, _cells_of_record(record)) for record in engine.trials() if record.state.is_finished()
+            (record.state, _cells_of_record(record)) for record in study.native.trials if record.state.is_finished()
         ]
         for other_state, cells in finished:
             if state is TrialState.COMPLETE is state_of(other_state) and len(cells) != len(own):
@@ -133,11 +133,11 @@ class BruteForceSampler(BaseSampler):
         running: list[Cells] = []
         complete: list[Cells] = []
         own = _cells(trial)
-        engine = study.native.engine
-        for other in engine.trials():
+        native = study.native
+        for other in native.trials:
             if other.number == trial.number or other.state is NativeState.WAITING:
                 continue
-            here = engine.running.get(other.number)
+            here = native.running.get(other.number)
             cells = _cells_of_record(other) if here is None else _cells_of(here.trial.params, here.trial.distributions)
             if own.items() <= cells.items():
                 (finished if other.state.is_finished() else running).append(cells)

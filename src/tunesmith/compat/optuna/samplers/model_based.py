@@ -322,7 +322,7 @@ class CmaEsSampler(NativeSampler):
         self, study: StudyLike, trial: FrozenTrial, search_space: Mapping[str, BaseDistribution]
     ) -> dict[str, Any]:
         """Return one proposal over the search space; with an independent sampler, none in the first trials."""
-        if self._n_startup > study.native.engine.count().get(NativeState.COMPLETE, 0):
+        if self._n_startup > study.native.counts.get(NativeState.COMPLETE, 0):
             return {}
         return super().sample_relative(study, trial, search_space)
 
@@ -397,7 +397,7 @@ class GridSampler(NativeSampler):
         cells = [dict(zip(self._values, cell, strict=True)) for cell in itertools.product(*self._values.values())]
         free = [cell for cell in cells if not any(cell.items() <= params.items() for params in others)] or cells
         if len(free) == 1:
-            study.native.engine.stop_requested = True
+            study.native.end_search()
         known = {name: value for name, value in trial.params.items() if name in self._values}
         fitting = [cell for cell in free if known.items() <= cell.items()] or cells
         return fitting[int(self._rng.integers(len(fitting)))][param_name]

@@ -20,7 +20,7 @@ from tunesmith.compat.optuna.trial_state import TrialState
 from tunesmith.errors import SpaceExhaustedError
 from tunesmith.samplers.base import Sampler
 from tunesmith.space import Space
-from tunesmith.study.engine.engine import TrialEngine
+from tunesmith.study import Study as NativeStudy
 
 METHODS = ("before_trial", "infer_relative_search_space", "sample_relative", "sample_independent")
 
@@ -58,13 +58,13 @@ class NativeSampler(BaseSampler):
         self._rng = np.random.default_rng(self.seed)
         self._is_reseeded = False
         self._search_space = IntersectionSearchSpace()
-        self._engines: WeakSet[TrialEngine] = WeakSet()
+        self._studies: WeakSet[NativeStudy] = WeakSet()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_engines": None, "_search_space": IntersectionSearchSpace()}
+        return {**self.__dict__, "_studies": None, "_search_space": IntersectionSearchSpace()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, _engines=WeakSet())
+        self.__dict__.update(state, _studies=WeakSet())
 
     @property
     def is_whole(self) -> bool:
@@ -91,20 +91,20 @@ class NativeSampler(BaseSampler):
                 "sampler=TPESampler() or NSGAIISampler()"
             )
 
-    def used_by(self, engine: TrialEngine) -> None:
+    def used_by(self, study: NativeStudy) -> None:
         """Take note of a study that it is for, whose random numbers ``reseed_rng`` changes."""
-        self._engines.add(engine)
+        self._studies.add(study)
         if isinstance(self._independent, NativeSampler):
-            self._independent.used_by(engine)
+            self._independent.used_by(study)
         if self._is_reseeded and self.seed is not None:
-            engine.seed = self.seed
+            study.seed = self.seed
 
     def reseed_rng(self) -> None:
         """Begin another sequence of random numbers, also in the studies of this process that it is for."""
         self._rng = np.random.default_rng()
         self.seed, self._is_reseeded = int(self._rng.integers(2**32)), True
-        for engine in self._engines:
-            engine.seed = self.seed
+        for study in self._studies:
+            study.seed = self.seed
         if self._independent is not None:
             self._independent.reseed_rng()
 
@@ -125,11 +125,11 @@ class NativeSampler(BaseSampler):
         self.check_objectives(len(study.directions))
         if not search_space:
             return {}
-        space, engine = _space(tuple(search_space.items())), study.native.engine
+        space = _space(tuple(search_space.items()))
         try:
-            return space.decode_row(engine.propose_for(trial.number, self.native, space, self._rng))
+            return space.decode_row(study.native.propose_for(trial.number, self.native, space, self._rng))
         except SpaceExhaustedError:
-            engine.stop_requested = True
+            study.native.end_search()
             return _drawn(space, self._rng)
 
     def sample_independent(

@@ -26,7 +26,7 @@ from tunesmith.state import FailureKind
 from tunesmith.storable import storable
 from tunesmith.storage import Storage
 from tunesmith.storage.base import StudyRecord
-from tunesmith.study.view import METRIC_NAMES
+from tunesmith.study.study import METRIC_NAMES
 
 
 @dataclass
@@ -164,7 +164,7 @@ class BaseStorage:
             DuplicatedStudyError: the name is taken.
         """
         words = [direction.name.lower() for direction in directions]
-        return tunesmith.create_study(storage=self.native, study_name=study_name, directions=words).engine.study_id
+        return tunesmith.create_study(storage=self.native, study_name=study_name, directions=words).study_id
 
     def delete_study(self, study_id: int) -> None:
         """Delete a study and its trials."""
@@ -205,7 +205,7 @@ class BaseStorage:
         """
         study = tunesmith.load_study(study_name=self.get_study_name_from_id(study_id), storage=self.native)
         if template_trial is not None:
-            return trial_id(study_id, study.engine.add([record_of(template_trial, None, len(study.directions))])[0])
+            return trial_id(study_id, study.add_trials([record_of(template_trial, None, len(study.directions))])[0])
         return trial_id(study_id, study.ask().number)
 
     def get_best_trial(self, study_id: int) -> FrozenTrial:
