@@ -47,7 +47,7 @@ _PEERS = {
 _SEARCHES = {
     **dict.fromkeys(
         ("LightGBMTuner", "LightGBMTunerCV", "train"),
-        "tunesmith.sklearn.tune(LGBMRegressor()) tunes LightGBM's estimators",
+        "tunesmith.tune(LGBMRegressor(), X, y) tunes LightGBM's estimators",
     ),
     "OptunaSearchCV": "tunesmith.sklearn.SearchCV searches any estimator",
 }
