@@ -5,9 +5,11 @@ from __future__ import annotations
 import inspect
 import json
 import pkgutil
+import re
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -67,6 +69,11 @@ def test_every_kind_of_figure_is_drawn_here() -> None:
     kinds = {make().kind for make in FIGURES.values()}
     modules = {m.name for m in pkgutil.iter_modules(visualization.figures.__path__)}
     assert kinds == modules == set(registry.FIGURES)
+
+
+def test_the_package_has_every_figure_for_type_checkers_too() -> None:
+    names = re.findall(r"(plot_\w+) as \1", Path(visualization.__file__ or "").read_text())
+    assert sorted(names) == visualization.__all__
 
 
 @pytest.mark.parametrize("make", FIGURES.values(), ids=FIGURES)
