@@ -19,7 +19,8 @@ from tests.servers.server import Server
 import tunesmith as ts
 from tunesmith.frozen import Fence
 from tunesmith.state import TrialState
-from tunesmith.storage.sql import SQLStorage, trials
+from tunesmith.storage.sql import SQLStorage
+from tunesmith.storage.sql import storage as sql_storage
 from tunesmith.storage.sql.retry import Retry
 from tunesmith.testing.storage_model import begin, ended, running
 
@@ -206,7 +207,7 @@ def test_a_training_goes_on_while_the_server_is_away(
     server: Server, database: str, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its reports and notes are kept, and stored with its end."""
-    monkeypatch.setattr(trials, "BRIEF", 0.1)
+    monkeypatch.setattr(sql_storage, "BRIEF", 0.1)
     study = ts.create_study(storage=server.url(database, proxy.port), study_name="trains", sampler="random", seed=0)
 
     def train(trial: ts.Trial) -> float:
