@@ -28,7 +28,6 @@ class LinearGP:
         amplitude: a.
         b_mean: b0 [p].
         b_cov: B [p, p].
-        known: variance of each observation [n] that is known beforehand, and adds to that of e.
 
     Attributes:
         slope: posterior mean of b [p].
@@ -45,7 +44,6 @@ class LinearGP:
         amplitude: float,
         b_mean: Floats,
         b_cov: Floats,
-        known: Floats | float = 0.0,
     ) -> None:
         from scipy.linalg import lapack
 
@@ -57,7 +55,7 @@ class LinearGP:
         self._h, self._n = h, len(y)
         self._hb: Floats = h @ b_cov
         c = self._variance * matern52(square_distances(self._a, self._a))[0] + self._hb @ h.T
-        c.flat[:: self._n + 1] += self.noise + known
+        c.flat[:: self._n + 1] += self.noise
         jitter, info = 1e-10 * self._variance, 1
         factor = c
         while info != 0:  # ends: the diagonal grows until it dominates
