@@ -35,30 +35,16 @@ class Sampler(ABC):
             them.
         space: a space that the sampler brings along (the values of a grid), or None. A study that declares none
             searches it, from the first trial on; a name that is not in it, or a range without its value, is an error.
-        inherits: whether trials begin from the checkpoints of others: ``parent_of`` and ``parents`` say which.
     """
 
     name: ClassVar[str] = ""
     exclusive: ClassVar[bool] = False
     is_adaptive: ClassVar[bool] = True
     space: Space | None = None
-    inherits: ClassVar[bool] = False
 
     def exclusive_at(self, history: History) -> bool:
         """Tell whether proposals are exclusive now: ``exclusive``, unless that changes in the course of a study."""
         return self.exclusive
-
-    def parent_of(self, state: int) -> int | None:
-        """Return the number of the trial whose checkpoint a trial of this sampler state begins from; None: of none."""
-        return None
-
-    def parents(self, history: History) -> Collection[int]:
-        """Return the trials whose checkpoints later ones may begin from; those of others are removed at their ends."""
-        return ()
-
-    def default_pruner(self) -> tuple[str, int] | None:
-        """Return the name and the argument of the pruner that belongs to this sampler; None: any will do."""
-        return None
 
     def cheap_variant(self) -> Sampler:
         """Return the sampler to use in place of this one while proposals are too slow: by default, this one.
@@ -99,6 +85,28 @@ class Sampler(ABC):
             What ``ask`` returns, and the reason of a choice in words; None: there was no choice.
         """
         return *self.ask(history, space, rng, n), None
+
+
+class InheritingSampler(Sampler):
+    """A sampler whose trials may begin from the checkpoints of others, as in population-based training."""
+
+    @abstractmethod
+    def default_pruner(self) -> tuple[str, int]:
+        """Return the name and the argument of the pruner that a study with this sampler has if none is named."""
+
+    @abstractmethod
+    def parent_of(self, state: int) -> int | None:
+        """Return the number of the trial whose checkpoint a trial of this sampler state begins from; None: of none.
+
+        Called for each proposal, before its trial starts.
+        """
+
+    @abstractmethod
+    def parents(self, history: History) -> Collection[int]:
+        """Return the trials whose checkpoints later ones may begin from; those of others are removed.
+
+        Called whenever a trial has ended, and before checkpoints are removed to make room.
+        """
 
 
 def sampler_code(name: str) -> int:

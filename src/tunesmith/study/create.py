@@ -16,7 +16,7 @@ from tunesmith.artifacts import BlobStore, open_store
 from tunesmith.errors import DuplicatedStudyError
 from tunesmith.frozen import FrozenTrial
 from tunesmith.pruners.base import Pruner
-from tunesmith.samplers.base import Sampler
+from tunesmith.samplers.base import InheritingSampler, Sampler
 from tunesmith.space import Space
 from tunesmith.state import FailureKind, StudyDirection, TrialState
 from tunesmith.storage import open_storage
@@ -359,8 +359,8 @@ def _sampler(sampler: SamplerLike) -> Sampler:
 
 
 def _pruner(pruner: PrunerLike, sampler: Sampler) -> Pruner:
-    if pruner is None and (own := sampler.default_pruner()) is not None:
-        name, argument = own
+    if pruner is None and isinstance(sampler, InheritingSampler):
+        name, argument = sampler.default_pruner()
         belongs: Pruner = registry.load("pruners", name)(argument)
         return belongs
     made: Pruner = _named("pruners", Pruner, pruner, "auto")

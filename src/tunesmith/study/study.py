@@ -183,7 +183,7 @@ class Study:
 
     @sampler.setter
     def sampler(self, sampler: Sampler) -> None:
-        self.engine.asker.sampler = sampler
+        self.engine.asker.use(sampler)
 
     @property
     def pruner(self) -> Pruner:

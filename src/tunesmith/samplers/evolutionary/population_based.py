@@ -21,8 +21,8 @@ from tunesmith.numerics.arrays import Floats
 from tunesmith.samplers.base import (
     PAYLOAD_BITS,
     PAYLOAD_MASK,
+    InheritingSampler,
     Points,
-    Sampler,
     SamplerStates,
     encode_state,
     sampler_code,
@@ -67,7 +67,7 @@ class _Member:
     complete: bool = False
 
 
-class PopulationBasedTraining(Sampler):
+class PopulationBasedTraining(InheritingSampler):
     """Trains a population of models, whose parameters change while they train.
 
     The objective saves a checkpoint with each report (`Trial.checkpoint_dir`), and sets the parameters *after* it has
@@ -117,7 +117,6 @@ class PopulationBasedTraining(Sampler):
 
     name: ClassVar[str] = "pbt"
     exclusive: ClassVar[bool] = True
-    inherits: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -14,7 +14,7 @@ import numpy as np
 from tunesmith.errors import SpaceExhaustedError, StorageError
 from tunesmith.frozen import Fence, TrialRecord
 from tunesmith.history import History
-from tunesmith.samplers.base import Sampler
+from tunesmith.samplers.base import InheritingSampler, Sampler
 from tunesmith.space import Parameter, Space, merge
 from tunesmith.state import TrialState
 from tunesmith.storage.base import Claim
@@ -50,12 +50,13 @@ class Asker:
         sampler: who proposes.
 
     Attributes:
+        sampler: who proposes. inheriting: the same, if trials may begin from the checkpoints of others; else None.
         worker: the name under which trials are started.
         abandoned: attempts that were claimed and could not be started, by number; to be released.
     """
 
     def __init__(self, study: StudyReplica, sampler: Sampler) -> None:
-        self.sampler = sampler
+        self.use(sampler)
         self.worker = current_worker()
         self.abandoned: dict[int, Fence] = {}
         self._study = study
@@ -64,6 +65,11 @@ class Asker:
         self._proposals = Proposals(None)
         self._planned: Proposal | None = None
         self._prefetched: Proposal | None = None
+
+    def use(self, sampler: Sampler) -> None:
+        """Propose with this sampler from now on."""
+        self.sampler = sampler
+        self.inheriting = sampler if isinstance(sampler, InheritingSampler) else None
 
     def reset(self) -> None:
         """Drop what was proposed for another space."""
@@ -221,7 +227,7 @@ class Asker:
             proposal = self._with_asked(proposal, asked, record.fixed or {})
         if proposal.proposed_by is not None:
             record.system = {**(record.system or {}), "proposed_by": proposal.proposed_by}
-        if self.sampler.inherits and (parent := self.sampler.parent_of(proposal.sampler_state)) is not None:
+        if self.inheriting and (parent := self.inheriting.parent_of(proposal.sampler_state)) is not None:
             record.system = {**(record.system or {}), PARENT: parent}
         if self._proposals.space is not proposal.space:
             own = self.sampler.space

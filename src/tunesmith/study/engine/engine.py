@@ -113,7 +113,7 @@ class TrialEngine:
                 trial = self.asker.start(below if may_begin else 0, cheap, choose, fixed_distributions)
             except StorageLostError as error:
                 raise self.teller.lost(error) from None
-            if self.asker.sampler.inherits:
+            if self.asker.inheriting:
                 self._inherit(trial)
         if (before := trial.link.previous_attempts) and before[-1].failure is not None:
             self.sweep()  # at once: a search may go on for weeks
@@ -251,8 +251,8 @@ class TrialEngine:
 
     def parents(self) -> set[int]:
         """Return the trials whose checkpoints new trials may begin from."""
-        sampler = self.asker.sampler
-        return set(sampler.parents(self.study.history)) if sampler.inherits else set()
+        sampler = self.asker.inheriting
+        return set(sampler.parents(self.study.history)) if sampler else set()
 
     def _remove_checkpoints(self, number: int) -> None:
         """Remove what a trial that ended was to go on from, and others of before that none will begin from any more."""
