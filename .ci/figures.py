@@ -81,7 +81,7 @@ def timed() -> Any:
     """A study that eight workers ran in a (virtual) hour."""
     import tunesmith
     from tunesmith import Float, Space, TrialState
-    from tunesmith.frozen import TrialRecord
+    from tunesmith.trial.record import TrialRecord
 
     space, start, free = Space(x=Float(0.0, 1.0)), 1_767_258_000.0, [0.0] * 8
     ends = [TrialState.COMPLETE] * 7 + [TrialState.PRUNED] * 2 + [TrialState.FAIL]

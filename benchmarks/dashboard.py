@@ -41,7 +41,7 @@ def points(n: int) -> tuple[np.ndarray, np.ndarray]:
 
 def ours(path: Path, n: int) -> Any:
     import tunesmith
-    from tunesmith.frozen import TrialRecord
+    from tunesmith.trial.record import TrialRecord
 
     space = tunesmith.Space({name: tunesmith.Float(0.0, 1.0) for name in NAMES})
     study = tunesmith.create_study(storage=path, study_name="big", space=space, seed=0, sampler="random")

@@ -48,7 +48,7 @@ def points(n: int) -> tuple[np.ndarray, np.ndarray]:
 
 def ours(n: int, m: int) -> Any:
     import tunesmith
-    from tunesmith.frozen import TrialRecord
+    from tunesmith.trial.record import TrialRecord
 
     space = tunesmith.Space({name: tunesmith.Float(0.0, 1.0) for name in NAMES})
     study = tunesmith.create_study(space=space, directions=["minimize"] * m, seed=0)

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from tunesmith import TrialState
-from tunesmith.curves import Curves
+from tunesmith.history.curves import Curves
 from tunesmith.pruners import (
     HyperbandPruner,
     LearningCurvePruner,

@@ -18,9 +18,9 @@ import pytest
 import tunesmith as ts
 from tunesmith.artifacts.record import Artifact
 from tunesmith.artifacts.scratch import sweep, temporary_folder
-from tunesmith.curves import Curves
 from tunesmith.errors import ArtifactError
 from tunesmith.history import History
+from tunesmith.history.curves import Curves
 from tunesmith.pruners import Decision, Pruner
 from tunesmith.workers import as_file_name, current_worker
 

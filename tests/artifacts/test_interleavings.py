@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 from tunesmith.artifacts.base import Blob, BlobStore, Chunks, Digest, new_key
 from tunesmith.artifacts.record import Artifact
 from tunesmith.errors import ArtifactError, ArtifactNotFoundError, DamagedArtifactError
-from tunesmith.frozen import Fence
 from tunesmith.storage.memory import MemoryStorage
 from tunesmith.study.artifacts import StudyArtifacts
 from tunesmith.study.engine.artifacts import ArtifactHome
 from tunesmith.testing.storage_model import begin
+from tunesmith.trial.record import Fence
 
 GRACE = 10.0
 

@@ -14,10 +14,10 @@ from typing import Any
 from tests.faults.recorded import OK, REFUSED, UNKNOWN, Recorder
 
 from tunesmith.errors import StorageUnavailableError
-from tunesmith.frozen import Fence, TrialRecord
 from tunesmith.space import Float, Space
 from tunesmith.state import FailureKind, TrialState
 from tunesmith.storage.base import Claim, Storage
+from tunesmith.trial.record import Fence, TrialRecord
 
 SPACE = Space(x=Float(0, 1e12))
 MOST = 3  # trials that an actor runs at once

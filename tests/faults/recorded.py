@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from tunesmith.errors import AttemptReplacedError, StorageUnavailableError, TrialFinishedError
-from tunesmith.frozen import TrialRecord
 from tunesmith.storage.base import Storage
+from tunesmith.trial.record import TrialRecord
 
 OK, REFUSED, UNKNOWN = "ok", "refused", "unknown"
 

@@ -16,9 +16,9 @@ from tests.faults.actor import Actor
 from tests.faults.laws import violations
 from tests.faults.recorded import OK, REFUSED, UNKNOWN, Ended, Operation, Recorder, Stored, read_operations, read_stored
 
-from tunesmith.frozen import Fence, TrialRecord
 from tunesmith.storage.base import Increment, Storage
 from tunesmith.storage.memory import MemoryStorage
+from tunesmith.trial.record import Fence, TrialRecord
 
 Recorded = tuple[list[Operation], list[Stored]]
 SEEDS, ACTORS, STEPS = 10, 4, 400

@@ -19,11 +19,11 @@ from typing import IO, Any
 import pytest
 
 import tunesmith as ts
-from tunesmith.frozen import Fence, TrialRecord
 from tunesmith.state import FailureKind
 from tunesmith.storage.base import Lease
 from tunesmith.storage.sql import SQLStorage
 from tunesmith.testing.storage_model import begin
+from tunesmith.trial.record import Fence, TrialRecord
 from tunesmith.workers import current_worker
 
 FULL = os.environ.get("TUNESMITH_FAULTS") == "full"

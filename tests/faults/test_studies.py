@@ -17,12 +17,12 @@ from tests.servers.proxy import Proxy
 from tests.servers.server import Server
 
 import tunesmith as ts
-from tunesmith.frozen import Fence
 from tunesmith.state import TrialState
 from tunesmith.storage.sql import SQLStorage
 from tunesmith.storage.sql import storage as sql_storage
 from tunesmith.storage.sql.retry import Retry
 from tunesmith.testing.storage_model import begin, ended, running
+from tunesmith.trial.record import Fence
 
 SERVERS: dict[str, Callable[[], Server]] = {"postgres": PostgresServer, "mariadb": MariaDBServer}
 BOTH = [pytest.param(name, marks=getattr(pytest.mark, name)) for name in SERVERS]

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tunesmith.curves import Curves
 from tunesmith.history import History
+from tunesmith.history.curves import Curves
 from tunesmith.pruners import Decision, Pruner
 
 

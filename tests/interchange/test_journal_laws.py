@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import tunesmith as ts
 from tunesmith import compat
-from tunesmith.frozen import TrialRecord
+from tunesmith.trial.record import TrialRecord
 
 NUMBERS = st.floats(-1e6, 1e6)
 LABELS = st.one_of(st.none(), st.booleans(), st.integers(-5, 5), NUMBERS, st.text(max_size=5))

@@ -23,7 +23,6 @@ ALLOWED = {
     "compat/hyperopt/fmin.py": "trials_save_file=, which the user names",
     "compat/hyperopt/plotting.py": "an attachment of Trials in memory",
     "interchange/hyperopt.py": "a pickle that the user says to trust",
-    "epochs.py": "a checkpoint",
     "executors": "pipes and connections of a driver and its workers",
     "integrations/keras.py": "a checkpoint",
     "integrations/lightning_epochs.py": "a checkpoint",
@@ -31,6 +30,7 @@ ALLOWED = {
     "integrations/torch_distributed.py": "its own copy of an error",
     "sklearn/evaluate": "what a search sends to its workers",
     "testing": "its own copies",
+    "trial/epochs.py": "a checkpoint",
 }
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import tunesmith as ts
-from tunesmith.curves import Curves
+from tunesmith.history.curves import Curves
 from tunesmith.pruners.auto import AutoPruner, is_rung
 from tunesmith.pruners.base import Decision
 from tunesmith.state import TrialState

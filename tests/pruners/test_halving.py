@@ -14,12 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tunesmith as ts
-from tunesmith.curves import Curves
 from tunesmith.history import History
+from tunesmith.history.curves import Curves
+from tunesmith.history.rungs import Rung
 from tunesmith.pruners import Decision, HyperbandPruner, Pruner, SuccessiveHalvingPruner
 from tunesmith.pruners.halving import Halving, steps_before, steps_of
 from tunesmith.pruners.hyperband import Bracket, bracket_of
-from tunesmith.rungs import Rung
 from tunesmith.space import Float, Space
 from tunesmith.state import TrialState
 from tunesmith.testing.histories import Course, courses, curves_of

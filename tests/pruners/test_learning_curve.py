@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tunesmith.curves import Curves
+from tunesmith.history.curves import Curves
 from tunesmith.numerics.extrapolation import Extrapolation, shapes
 from tunesmith.pruners import Decision, LearningCurvePruner
 from tunesmith.state import TrialState

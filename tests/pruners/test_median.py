@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import tunesmith as ts
 from tunesmith import TrialState
-from tunesmith.curves import Curves
+from tunesmith.history.curves import Curves
 from tunesmith.pruners import MedianPruner, NopPruner
 from tunesmith.pruners.base import Decision
 from tunesmith.testing.histories import Course, courses, curves_of

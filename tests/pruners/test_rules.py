@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tunesmith as ts
-from tunesmith.curves import Curves
+from tunesmith.history.curves import Curves
 from tunesmith.pruners import (
     Decision,
     MedianPruner,

@@ -12,7 +12,7 @@ import pytest
 
 import tunesmith as ts
 from tunesmith.cli.main import main
-from tunesmith.curves import Curves
+from tunesmith.history.curves import Curves
 from tunesmith.numerics.pareto import non_dominated
 from tunesmith.pruners import (
     Decision,

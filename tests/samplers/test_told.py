@@ -8,7 +8,7 @@ import pytest
 
 import tunesmith as ts
 from tunesmith import Float, Space
-from tunesmith.frozen import TrialRecord
+from tunesmith.trial.record import TrialRecord
 
 SPACE = Space(x=Float(0, 1), y=Float(0, 1))
 

@@ -21,7 +21,6 @@ import pytest
 
 import tunesmith as ts
 from tunesmith.errors import StorageError, StorageLostError, StudyNotFoundError
-from tunesmith.frozen import TrialRecord
 from tunesmith.numerics.packed import pack_bytes
 from tunesmith.storage import check, open_storage
 from tunesmith.storage.base import Storage
@@ -29,6 +28,7 @@ from tunesmith.storage.sql import SQLStorage
 from tunesmith.storage.sql.engine import Database
 from tunesmith.storage.sql.files import MOMENT
 from tunesmith.testing.storage_model import SPACE, begin, ended, run, running
+from tunesmith.trial.record import TrialRecord
 
 GOLDEN = sorted((Path(__file__).parent / "golden").glob("schema*.db"))[-1]
 FLIPS = 100

@@ -21,11 +21,11 @@ import pytest
 
 import tunesmith
 from tunesmith.errors import StorageError
-from tunesmith.frozen import Fence
 from tunesmith.state import TrialState
 from tunesmith.storage import open_storage
 from tunesmith.storage.sql import SQLStorage
 from tunesmith.testing.storage_model import SPACE, begin, ended, run, running
+from tunesmith.trial.record import Fence
 from tunesmith.workers import current_worker, is_dead
 
 posix = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and kill -9")

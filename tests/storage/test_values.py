@@ -13,7 +13,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tunesmith.frozen import TrialRecord
 from tunesmith.space import Categorical, Float, Space
 from tunesmith.state import TrialState
 from tunesmith.storage import open_storage
@@ -21,6 +20,7 @@ from tunesmith.storage.sql import SQLStorage
 from tunesmith.storage.sql.values import attr_from_json, attr_to_json, floats_from_bytes, floats_to_bytes
 from tunesmith.testing.storage_model import begin, ended, run, running
 from tunesmith.trial import FrozenTrial
+from tunesmith.trial.record import TrialRecord
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),

@@ -15,9 +15,9 @@ import pytest
 import tunesmith as ts
 from tunesmith import TrialState
 from tunesmith.errors import TrialInterrupted
-from tunesmith.frozen import curve
 from tunesmith.state import FailureKind
 from tunesmith.testing.simulated import SimulatedCluster
+from tunesmith.trial.record import curve
 
 HEAD = """
 import os, signal, sys, time

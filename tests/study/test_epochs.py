@@ -17,9 +17,9 @@ import pytest
 
 import tunesmith as ts
 from tunesmith.artifacts.local import LocalStore
-from tunesmith.curves import Curves
 from tunesmith.errors import ArtifactError
 from tunesmith.history import History
+from tunesmith.history.curves import Curves
 from tunesmith.pruners import Decision, Pruner
 from tunesmith.state import TrialState
 
@@ -105,7 +105,7 @@ def saved_at(every: Any, last: int, monkeypatch: pytest.MonkeyPatch) -> list[int
     """Return after which epochs a checkpoint was published; each takes a minute."""
     study = made()
     trial, now = study.ask(), [0.0]
-    monkeypatch.setattr("tunesmith.epochs.time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr("tunesmith.trial.epochs.time", SimpleNamespace(monotonic=lambda: now[0]))
     found = []
     for epoch in trial.epochs(last + 1, {"a": 1}, checkpoint_every=every):
         now[0] += 60

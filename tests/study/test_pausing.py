@@ -15,9 +15,9 @@ import pytest
 
 import tunesmith as ts
 from tunesmith.artifacts.local import LocalStore
-from tunesmith.curves import Curves
 from tunesmith.errors import ArtifactError
 from tunesmith.history import History
+from tunesmith.history.curves import Curves
 from tunesmith.pruners import Decision, Pruner
 from tunesmith.state import FailureKind, TrialState
 

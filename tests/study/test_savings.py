@@ -12,8 +12,8 @@ import pytest
 
 import tunesmith as ts
 from tunesmith.cli.main import main
-from tunesmith.curves import Curves
 from tunesmith.history import History
+from tunesmith.history.curves import Curves
 from tunesmith.pruners import Decision, Pruner
 from tunesmith.study.savings import Savings
 

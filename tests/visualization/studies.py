@@ -9,8 +9,8 @@ import numpy as np
 
 import tunesmith
 from tunesmith import Categorical, Float, Int, Space, Study, TrialState
-from tunesmith.frozen import TrialRecord
 from tunesmith.selection import Estimate, HonestScore, Report
+from tunesmith.trial.record import TrialRecord
 
 SPACE = Space(
     {

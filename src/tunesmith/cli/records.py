@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tunesmith.frozen import FrozenTrial
+from tunesmith.trial.record import FrozenTrial
 
 # The attribute in which a search of scikit-learn estimators keeps a candidate, and what is large in it.
 SEARCH, PREDICTIONS = "sklearn", "predictions"

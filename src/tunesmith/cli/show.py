@@ -13,8 +13,8 @@ from tunesmith.study.summary import counts_of
 from tunesmith.text import printable
 
 if TYPE_CHECKING:
-    from tunesmith.frozen import FrozenTrial
     from tunesmith.study import Study
+    from tunesmith.trial.record import FrozenTrial
 
 SHOWN = 5  # kinds of failure
 

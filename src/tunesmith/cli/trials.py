@@ -23,8 +23,8 @@ from tunesmith.study.query.columns import ABSENT
 from tunesmith.text import printable
 
 if TYPE_CHECKING:
-    from tunesmith.frozen import FrozenTrial
     from tunesmith.study import Study
+    from tunesmith.trial.record import FrozenTrial
 
 STATES = [state.name.lower() for state in TrialState]
 FORMATS = ("csv", "json", "parquet")

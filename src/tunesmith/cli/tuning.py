@@ -25,7 +25,6 @@ from tunesmith.cli.programs import (
 from tunesmith.cli.settings import Settings
 from tunesmith.errors import MissingMetricError, ProgramError, StudyNotFoundError, WorkerDiedError
 from tunesmith.executors.processes import ProcessExecutor
-from tunesmith.frozen import FrozenTrial
 from tunesmith.program import Program, load_program, store_program
 from tunesmith.program.stored import KEY, description
 from tunesmith.progress import Table
@@ -35,7 +34,8 @@ from tunesmith.storage.redact import shown_spec
 from tunesmith.study import Study, create_study, load_study
 from tunesmith.study.summary import counts_of
 from tunesmith.text import printable
-from tunesmith.trial import seed_of_trial
+from tunesmith.trial.record import FrozenTrial
+from tunesmith.trial.running import seed_of_trial
 
 OPTIONS = "run"  # the system attribute with what `run` needs besides the program
 KEPT = ("trials", "sampler", "pruner", "jobs", "timeout_per_trial", "cpus", "gpus")

@@ -7,11 +7,11 @@ from collections.abc import Iterable
 import numpy as np
 
 from tunesmith.dashboard.studies import OpenStudy
-from tunesmith.frozen import FrozenTrial
 from tunesmith.history import History, Ints
 from tunesmith.state import TrialState
 from tunesmith.study import Study
 from tunesmith.study.query.columns import Mask
+from tunesmith.trial.record import FrozenTrial
 
 
 class SeenStudy(Study):

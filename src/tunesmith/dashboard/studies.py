@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 
 from tunesmith.errors import StudyNotFoundError
-from tunesmith.frozen import TrialRecord
 from tunesmith.history import History
 from tunesmith.state import TrialState
 from tunesmith.storage import Storage
 from tunesmith.storage.base import StudyRecord
 from tunesmith.study import Study, delete_study, load_study
 from tunesmith.study.query import TrialTable
+from tunesmith.trial.record import TrialRecord
 
 UNDO = 20.0  # seconds for which a deletion can be taken back
 

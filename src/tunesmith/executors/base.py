@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from tunesmith.curves import Reported
+from tunesmith.history.curves import Reported
 from tunesmith.state import FailureKind
 from tunesmith.trial import Channel, Trial
 

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
     from tunesmith.artifacts.pointers import Pointers
-    from tunesmith.curves import Reported
-    from tunesmith.frozen import Fence
+    from tunesmith.history.curves import Reported
     from tunesmith.trial import Channel
+    from tunesmith.trial.record import Fence
 
 
 def end_fork(error: BaseException | None = None) -> NoReturn:

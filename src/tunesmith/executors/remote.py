@@ -13,16 +13,16 @@ import traceback
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from tunesmith.curves import Reported
 from tunesmith.errors import TrialInterrupted, is_pruned
 from tunesmith.executors import wire
 from tunesmith.executors.base import Objective
 from tunesmith.executors.forks import end_fork, flush, refuse_fork
 from tunesmith.executors.launch import AT_ONCE
 from tunesmith.executors.remote_pointers import RemotePointers
-from tunesmith.frozen import Fence
+from tunesmith.history.curves import Reported
 from tunesmith.preemption import PREEMPTION, SIGNALS, Terminated
 from tunesmith.trial import Proposals, Trial
+from tunesmith.trial.record import Fence
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection

@@ -12,8 +12,8 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from tunesmith.curves import Curves
 from tunesmith.history import History
+from tunesmith.history.curves import Curves
 from tunesmith.numerics.arrays import Floats, Ints
 from tunesmith.space import Space
 from tunesmith.state import TrialState

@@ -8,7 +8,6 @@ from zlib import crc32
 
 import numpy as np
 
-from tunesmith.frozen import FrozenTrial
 from tunesmith.history import ROWS_AT_ONCE
 from tunesmith.importance.base import Effects, Evaluator, ImportanceData
 from tunesmith.importance.table import LEVEL, Importance, ImportanceRow
@@ -19,6 +18,7 @@ from tunesmith.space import Space
 from tunesmith.state import StudyDirection, TrialState
 from tunesmith.study import Study
 from tunesmith.text import did_you_mean, listing, name_and_message, shown
+from tunesmith.trial.record import FrozenTrial
 
 # ----------------------------------------------------------------------------------------------------------------------
 # The trials of a study that importances are computed from, or a sentence that says what is missing.

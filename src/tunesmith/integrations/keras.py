@@ -10,10 +10,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from tunesmith.epochs import checked_every, random_state, restore_random
 from tunesmith.errors import TrialPruned
 from tunesmith.text import did_you_mean, listing
 from tunesmith.trial import Trial
+from tunesmith.trial.epochs import checked_every, random_state, restore_random
 
 FILE = "keras.pickle"
 
@@ -126,7 +126,7 @@ class TunesmithCallback(keras.callbacks.Callback):
             return  # no validation after this epoch
         self._reported = True
         ends = self.model.stop_training or epoch + 1 >= self.params["epochs"]
-        saves = self._saves and not ends  # after the last one there is nothing to go on with: see tunesmith.epochs
+        saves = self._saves and not ends  # after the last one there is nothing to go on with: see trial.epochs
         saved = saves and self.trial.checkpoint_due(self._every)
         if saved:
             self._save(epoch + 1)

@@ -10,11 +10,11 @@ from typing import Any
 
 import torch
 
-from tunesmith.epochs import checked_every, random_state, restore_random
 from tunesmith.errors import TrialPruned
 from tunesmith.integrations.torch_distributed import DistributedTrial
 from tunesmith.text import did_you_mean, listing
 from tunesmith.trial import Trial
+from tunesmith.trial.epochs import checked_every, random_state, restore_random
 
 FILE = "lightning.ckpt"
 
@@ -186,7 +186,7 @@ class LightningEpochs:
             self._of_validation = False
         if self._of_validation and not validated:
             return  # that value was reported after the epoch that it belongs to
-        saves = self._saves and goes_on  # after the last epoch there is nothing to go on with: see tunesmith.epochs
+        saves = self._saves and goes_on  # after the last epoch there is nothing to go on with: see trial.epochs
         saved = saves and self.trial.checkpoint_due(self._every)
         if saved:
             self._save(trainer)

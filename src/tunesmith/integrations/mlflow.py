@@ -10,10 +10,10 @@ from typing import Any
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.tracking import MlflowClient
 
-from tunesmith.frozen import FrozenTrial
 from tunesmith.integrations.trackers import Tracker, plain
 from tunesmith.state import TrialState
 from tunesmith.study import Study
+from tunesmith.trial.record import FrozenTrial
 
 MOST_METRICS, MOST_PARAMS = 900, 100  # in one call: MLflow takes 1,000 entries, and 100 parameters
 LONGEST = 6000  # characters of a parameter

@@ -13,13 +13,13 @@ from ray.tune.utils.util import flatten_dict, unflatten_dict
 
 from tunesmith.caution import caution
 from tunesmith.errors import AttemptReplacedError, SpaceExhaustedError, TrialFinishedError
-from tunesmith.frozen import FrozenTrial
 from tunesmith.integrations.tune_space import constants_of, has_domains, space_of
 from tunesmith.numerics.scalars import real
 from tunesmith.space import Space
 from tunesmith.state import TrialState
 from tunesmith.study import Study, create_study
 from tunesmith.trial import Trial
+from tunesmith.trial.record import FrozenTrial
 from tunesmith.workers import APART, current_worker
 
 STORAGE = "TUNESMITH_STORAGE"

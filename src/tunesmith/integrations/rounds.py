@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from tunesmith.frozen import curve
 from tunesmith.numerics.scalars import real
 from tunesmith.text import shown
-from tunesmith.trial import Trial, checked_cost
+from tunesmith.trial import Trial
+from tunesmith.trial.record import curve
+from tunesmith.trial.running import checked_cost
 
 Scores = Mapping[tuple[str, str], float]  # the value of each metric on each set of rows, by (set, metric)
 

@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 from typing import Any
 
-from tunesmith.frozen import FrozenTrial
 from tunesmith.integrations.trackers import Tracker, plain
 from tunesmith.study import Study
+from tunesmith.trial.record import FrozenTrial
 
 
 class TensorBoardCallback(Tracker):

@@ -18,10 +18,10 @@ from typing import Any, Self
 import torch.distributed as dist
 
 from tunesmith.beside import beside
-from tunesmith.epochs import Epochs, random_state
 from tunesmith.preemption import PREEMPTION
 from tunesmith.space import Parameter
 from tunesmith.trial import Trial
+from tunesmith.trial.epochs import Epochs, random_state
 
 __all__ = ["DistributedTrial"]
 

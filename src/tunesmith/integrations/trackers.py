@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from tunesmith.caution import caution
-from tunesmith.frozen import FrozenTrial
 from tunesmith.study import Study
 from tunesmith.text import shown
+from tunesmith.trial.record import FrozenTrial
 
 REPORTED = "reported"  # what the curve of a trial is called
 

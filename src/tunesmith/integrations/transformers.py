@@ -9,11 +9,11 @@ from typing import Any
 
 from transformers import TrainerCallback
 
-from tunesmith.epochs import checked_every
 from tunesmith.errors import TrialPruned
 from tunesmith.integrations.torch_distributed import DistributedTrial
 from tunesmith.text import did_you_mean, listing
 from tunesmith.trial import Trial
+from tunesmith.trial.epochs import checked_every
 
 FOLDER = "checkpoint"
 
@@ -123,7 +123,7 @@ class TunesmithCallback(TrainerCallback):
         self._found = True
         step = round(state.epoch) if args.eval_strategy == "epoch" else state.global_step
         self._pending = (float(metrics[self.monitor]), step, state.global_step)
-        # After the last update there is nothing to go on with: see tunesmith.epochs.
+        # After the last update there is nothing to go on with: see tunesmith.trial.epochs.
         saves = self._saves and state.global_step < state.max_steps
         if saves and self.trial.checkpoint_due(self._every):
             control.should_save = True

@@ -6,10 +6,10 @@ from typing import Any
 
 import wandb
 
-from tunesmith.frozen import FrozenTrial
 from tunesmith.integrations.trackers import Tracker, plain
 from tunesmith.state import TrialState
 from tunesmith.study import Study
+from tunesmith.trial.record import FrozenTrial
 
 
 class WandbCallback(Tracker):

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tunesmith.errors import SourceError, SpaceError
-from tunesmith.frozen import NOISE, OUTSIDE, TrialRecord
 from tunesmith.interchange.infer import in_words, infer
 from tunesmith.interchange.study import STALE, Facts, ImportedStudy
 from tunesmith.interchange.values import is_missing, is_not_a_number, number, typed_column
@@ -18,6 +17,7 @@ from tunesmith.space.parameters import MAX_INT
 from tunesmith.state import FailureKind, TrialState
 from tunesmith.storable import storable
 from tunesmith.text import did_you_mean, listing
+from tunesmith.trial.record import NOISE, OUTSIDE, TrialRecord
 
 # What programs call the states of runs, in small letters; what is not here is complete.
 _NAMES = {

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from tunesmith.errors import DuplicatedStudyError, StudyNotFoundError
-from tunesmith.frozen import TrialRecord
 from tunesmith.state import FailureKind, TrialState
 from tunesmith.storage import Storage, open_storage
 from tunesmith.study import Study, create_study, load_study
 from tunesmith.study.study import METRIC_NAMES
 from tunesmith.text import plain_text, shorten, shown
+from tunesmith.trial.record import TrialRecord
 
 Facts = dict[str, Any]  # what a source says of a trial, by field
 MOST_OBJECTIVES = 255

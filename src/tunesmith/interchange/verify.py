@@ -6,12 +6,12 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tunesmith.frozen import TrialRecord
 from tunesmith.interchange.optuna.distributions import AsOptuna, facts_of
 from tunesmith.interchange.study import Facts, ImportedStudy, key_of
 from tunesmith.interchange.values import plain, typed
 from tunesmith.study import Study
 from tunesmith.text import shown
+from tunesmith.trial.record import TrialRecord
 
 ABSENT = object()
 

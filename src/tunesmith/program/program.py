@@ -15,7 +15,6 @@ from tunesmith.errors import MissingMetricError, ObjectiveError, ProgramError, T
 from tunesmith.executors.launch import how_it_ended
 from tunesmith.executors.limits import WATCHDOG
 from tunesmith.executors.memory import parse_bytes
-from tunesmith.frozen import MOST_STEPS
 from tunesmith.preemption import PREEMPTION
 from tunesmith.program import template
 from tunesmith.program.events import EventFiles
@@ -25,6 +24,7 @@ from tunesmith.program.metrics import LookAlikes, Metrics, Report, look_alikes, 
 from tunesmith.program.process import Process
 from tunesmith.text import listing, printable, shown
 from tunesmith.trial import Trial
+from tunesmith.trial.record import MOST_STEPS
 
 INTERRUPTED = 130  # the exit code of a program that was interrupted and is to be run again
 MOST_INTERRUPTS = 10  # of one trial

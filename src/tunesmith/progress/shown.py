@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from tunesmith.frozen import FrozenTrial
 from tunesmith.history import History
 from tunesmith.state import StudyDirection, TrialState
 from tunesmith.storage.base import Storage
 from tunesmith.trial import Trial
+from tunesmith.trial.record import FrozenTrial
 
 
 class ShownTrial(Protocol):

@@ -7,11 +7,11 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TextIO
 
-from tunesmith.frozen import FrozenTrial
 from tunesmith.progress.line import duration
 from tunesmith.progress.shown import ShownStudy
 from tunesmith.progress.trials import Progress
 from tunesmith.text import printable
+from tunesmith.trial.record import FrozenTrial
 
 BARS = "▁▂▃▄▅▆▇█"
 WIDTH = 16  # characters of a curve

@@ -6,12 +6,12 @@ import math
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, TextIO
 
-from tunesmith.frozen import FrozenTrial
 from tunesmith.progress.line import ProgressLine
 from tunesmith.progress.shown import ShownStudy
 from tunesmith.state import TrialState
 from tunesmith.storage.redact import HIDDEN, redact_within
 from tunesmith.text import printable
+from tunesmith.trial.record import FrozenTrial
 
 
 class Progress:

@@ -18,15 +18,15 @@ from typing import ClassVar
 import numpy as np
 
 from tunesmith.caution import caution
-from tunesmith.curves import Curves
 from tunesmith.fidelity.decision import outlook
 from tunesmith.fidelity.ladder import FIRST, GROWTH, LAST_GAP
 from tunesmith.history import History
+from tunesmith.history.curves import Curves
+from tunesmith.history.rungs import FrontRung, Rung
 from tunesmith.numerics.arrays import Floats
 from tunesmith.numerics.cache import Cache
 from tunesmith.numerics.kendall import tau_error
 from tunesmith.pruners.base import Decision, Pruner
-from tunesmith.rungs import FrontRung, Rung
 from tunesmith.space import Space
 
 RECENT = 20  # full runs whose falls are looked at

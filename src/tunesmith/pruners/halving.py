@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tunesmith.curves import Curves
 from tunesmith.history import History
+from tunesmith.history.curves import Curves
+from tunesmith.history.rungs import FrontRung, Group, Rung
 from tunesmith.pruners.base import Decision
-from tunesmith.rungs import FrontRung, Group, Rung
 
 SHARE = 81  # the first rung is not before R / 81, four rungs below the end with eta = 3
 

@@ -24,12 +24,12 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, ClassVar
 
 from tunesmith.artifacts.record import Artifact
-from tunesmith.curves import Reported
 from tunesmith.errors import StorageError
-from tunesmith.frozen import Fence, TrialRecord
+from tunesmith.history.curves import Reported
 from tunesmith.space import Space
 from tunesmith.state import FailureKind, TrialState
 from tunesmith.storage.records import Activity, Block, Claim, Increment, Lease, Others, StudyRecord
+from tunesmith.trial.record import Fence, TrialRecord
 
 __all__ = ["Activity", "Block", "Claim", "Increment", "Lease", "Others", "Storage", "StudyRecord"]
 
@@ -221,7 +221,7 @@ class Storage(ABC):
         """Record the end of an attempt and with it of its trial, in one transaction; durable on return.
 
         A second call for the same attempt with the same state and values changes nothing. The result of an attempt that
-        was replaced is refused, and kept as the note `late` of the attempt (see `tunesmith.frozen.Attempt`).
+        was replaced is refused, and kept as the note `late` of the attempt (see `tunesmith.trial.record.Attempt`).
 
         Attributes and reports that only the storage has are kept; those of the record belong to its attempt. `worker`,
         `started` and `fixed` of the record are those that `start` got; its `previous_attempts` and `crashes` are

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from tunesmith.frozen import LATE, NAN, NOISE, Attempt, TrialRecord
 from tunesmith.space import Space
 from tunesmith.state import FailureKind, TrialState
 from tunesmith.storage.checks import GIVEN_UP, late_note
 from tunesmith.storage.records import Block, Increment, StudyRecord
+from tunesmith.trial.record import LATE, NAN, NOISE, Attempt, TrialRecord
 
 
 class StudyBook:

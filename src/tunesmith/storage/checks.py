@@ -13,9 +13,9 @@ from tunesmith.errors import (
     TrialFinishedError,
     TrialsSpentError,
 )
-from tunesmith.frozen import MOST_STEPS, Fence, TrialRecord
 from tunesmith.state import FailureKind, TrialState
 from tunesmith.text import checked_text, did_you_mean
+from tunesmith.trial.record import MOST_STEPS, Fence, TrialRecord
 
 DIRECTIONS = ("minimize", "maximize")
 GIVEN_UP = (FailureKind.LOST, FailureKind.LEASE)  # the worker seemed to be dead

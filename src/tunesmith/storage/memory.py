@@ -16,9 +16,8 @@ from typing import Any
 from tunesmith.artifacts.record import Artifact
 from tunesmith.artifacts.table import PointerTable
 from tunesmith.caution import caution
-from tunesmith.curves import Reported
 from tunesmith.errors import AttemptReplacedError, DuplicatedStudyError
-from tunesmith.frozen import NAN, Fence, TrialRecord
+from tunesmith.history.curves import Reported
 from tunesmith.space import Space
 from tunesmith.state import FailureKind, TrialState
 from tunesmith.storable import storable_items
@@ -40,6 +39,7 @@ from tunesmith.storage.checks import (
     study_not_found,
     trials_spent,
 )
+from tunesmith.trial.record import NAN, Fence, TrialRecord
 
 _RUNNING = TrialState.RUNNING
 WHERE = "this storage in memory"

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tunesmith.curves import Reported
-from tunesmith.frozen import TrialRecord
+from tunesmith.history.curves import Reported
 from tunesmith.space import Space
+from tunesmith.trial.record import TrialRecord
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,11 @@ import numpy as np
 
 from tunesmith.caution import caution
 from tunesmith.errors import SpaceError
-from tunesmith.frozen import NOISE, TrialRecord
 from tunesmith.space import Space
 from tunesmith.state import TrialState
 from tunesmith.study.engine.replica import StudyReplica
 from tunesmith.text import shown
+from tunesmith.trial.record import NOISE, TrialRecord
 
 
 def adopted(other: StudyReplica, study: StudyReplica) -> list[TrialRecord]:

@@ -14,7 +14,6 @@ from typing import Any
 from tunesmith import registry
 from tunesmith.artifacts import BlobStore, open_store
 from tunesmith.errors import DuplicatedStudyError
-from tunesmith.frozen import FrozenTrial
 from tunesmith.pruners.base import Pruner
 from tunesmith.samplers.base import InheritingSampler, Sampler
 from tunesmith.space import Space
@@ -29,6 +28,7 @@ from tunesmith.study.engine.wishes import is_wish
 from tunesmith.study.study import Study
 from tunesmith.study.verdict import read_verdict, store_verdict
 from tunesmith.study.warm_start import KEY, encode_warm_start
+from tunesmith.trial.record import FrozenTrial
 
 StorageLike = str | Path | Storage | None
 SamplerLike = str | Sampler | None

@@ -24,7 +24,6 @@ from tunesmith.errors import (
 )
 from tunesmith.executors.base import Began, End, Executor, Failed, Notice
 from tunesmith.executors.inline import InlineExecutor
-from tunesmith.frozen import TrialRecord
 from tunesmith.state import FailureKind, TrialState
 from tunesmith.study.engine.disk import CheckpointDisk
 from tunesmith.study.engine.engine import TrialEngine
@@ -47,6 +46,7 @@ from tunesmith.study.execution import (
 from tunesmith.study.objective import ParamsObjective
 from tunesmith.study.stopping import stopping
 from tunesmith.trial import Trial
+from tunesmith.trial.record import TrialRecord
 from tunesmith.workers import APART, current_worker
 
 if TYPE_CHECKING:

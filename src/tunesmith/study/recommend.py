@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tunesmith.frozen import FrozenTrial
 from tunesmith.history import History
 from tunesmith.languages import Said, say
 from tunesmith.selection import Report
@@ -20,6 +19,7 @@ from tunesmith.study.engine.replica import StudyReplica
 from tunesmith.study.savings import note_on_partial
 from tunesmith.study.verdict import Verdict, stored_verdict
 from tunesmith.text import block, printable
+from tunesmith.trial.record import FrozenTrial
 
 if TYPE_CHECKING:
     from tunesmith.samplers.gp.surrogate import Surrogate

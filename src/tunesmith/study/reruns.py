@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tunesmith.artifacts.scratch import Scratch
-from tunesmith.curves import Reported
 from tunesmith.errors import ObjectiveError, is_pruned
 from tunesmith.executors.base import End, Executor, Failed
-from tunesmith.frozen import Fence
+from tunesmith.history.curves import Reported
 from tunesmith.space import Space
 from tunesmith.state import FailureKind
 from tunesmith.study.engine.loop import Policy, run_loop
@@ -25,6 +24,7 @@ from tunesmith.study.engine.replica import StudyReplica
 from tunesmith.study.execution import Catch
 from tunesmith.text import name_and_message
 from tunesmith.trial import Proposals, Trial
+from tunesmith.trial.record import Fence
 
 if TYPE_CHECKING:
     from tunesmith.progress import ProgressLine

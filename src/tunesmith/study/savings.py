@@ -16,12 +16,12 @@ from statistics import fmean, median, median_low
 
 import numpy as np
 
-from tunesmith.curves import Curves
-from tunesmith.frozen import TrialRecord
 from tunesmith.history import History
+from tunesmith.history.curves import Curves
 from tunesmith.languages import Said, say
 from tunesmith.numerics.arrays import Floats
 from tunesmith.state import TrialState
+from tunesmith.trial.record import TrialRecord
 
 LOOKED_AT = 20  # complete trials, the latest, whose reports are counted
 FEWEST = 5  # complete trials from which on a parameter is believed to order their lengths

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tunesmith.frozen import FrozenTrial
 from tunesmith.study.engine.ask import PARENT
+from tunesmith.trial.record import FrozenTrial
 
 
 @dataclass(frozen=True, slots=True)

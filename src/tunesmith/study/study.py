@@ -15,7 +15,6 @@ import numpy as np
 
 from tunesmith import registry
 from tunesmith.artifacts.base import BlobStore
-from tunesmith.frozen import FrozenTrial
 from tunesmith.history import History
 from tunesmith.numerics.pareto import non_dominated
 from tunesmith.pruners.base import Pruner
@@ -33,6 +32,7 @@ from tunesmith.study.engine.replica import RunningTrial
 from tunesmith.study.html import study_html
 from tunesmith.text import name_and_message, shown
 from tunesmith.trial import Trial
+from tunesmith.trial.record import FrozenTrial
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from tunesmith.frozen import TrialRecord
 from tunesmith.storage.base import Storage, StudyRecord
+from tunesmith.trial.record import TrialRecord
 
 
 @dataclass(frozen=True)

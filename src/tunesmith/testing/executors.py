@@ -13,10 +13,9 @@ from typing import Any, Protocol
 import pytest
 
 from tunesmith.artifacts.scratch import Scratch
-from tunesmith.curves import Reported
 from tunesmith.errors import TrialPruned, WorkerDiedError
 from tunesmith.executors.base import Began, End, Event, Executor, Failed, Finished, Notice, Report
-from tunesmith.frozen import Fence
+from tunesmith.history.curves import Reported
 from tunesmith.space import Categorical, Float, Space
 from tunesmith.state import FailureKind
 from tunesmith.testing.objectives import (
@@ -36,6 +35,7 @@ from tunesmith.testing.objectives import (
     wait_for_file,
 )
 from tunesmith.trial import Channel, Proposals, Trial
+from tunesmith.trial.record import Fence
 
 
 class MakeExecutor(Protocol):

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from hypothesis import strategies as st
 
-from tunesmith.curves import Curves, Reported
 from tunesmith.history import History
+from tunesmith.history.curves import Curves, Reported
 from tunesmith.samplers.base import Sampler
 from tunesmith.space import Float, Space, merge
 from tunesmith.state import TrialState

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tunesmith.curves import Curves
 from tunesmith.history import History
+from tunesmith.history.curves import Curves
 from tunesmith.pruners.base import Decision, Pruner
 from tunesmith.space import Float, Space
 from tunesmith.state import TrialState

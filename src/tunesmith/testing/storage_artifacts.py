@@ -9,9 +9,9 @@ import pytest
 
 from tunesmith.artifacts.record import Artifact
 from tunesmith.errors import AttemptReplacedError, StudyNotFoundError
-from tunesmith.frozen import Fence
 from tunesmith.storage.base import Storage, StudyRecord
 from tunesmith.testing.storage_model import begin, ended, running
+from tunesmith.trial.record import Fence
 
 
 def pointer(name: str, content: str, number: int | None = None, copy: int = 0) -> Artifact:

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from tunesmith.errors import AttemptReplacedError, TrialFinishedError
-from tunesmith.frozen import LATE, NAN, Attempt, Fence, TrialRecord
 from tunesmith.state import FailureKind
 from tunesmith.storage.base import Storage, StudyRecord
 from tunesmith.testing.storage_model import (
@@ -23,6 +22,7 @@ from tunesmith.testing.storage_model import (
     ended,
     running,
 )
+from tunesmith.trial.record import LATE, NAN, Attempt, Fence, TrialRecord
 
 
 class AttemptLaws:

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import strategies as st
 
 from tunesmith.errors import AttemptReplacedError
-from tunesmith.frozen import LATE, NAN, NOISE, Attempt, Fence, TrialRecord
 from tunesmith.space import Categorical, FloatOr, IntOr, Ordinal, Space
 from tunesmith.state import FailureKind, TrialState
 from tunesmith.storage.base import Storage, StudyRecord
 from tunesmith.storage.checks import late_note
+from tunesmith.trial.record import LATE, NAN, NOISE, Attempt, Fence, TrialRecord
 
 SPACE = Space(
     lr=FloatOr(1e-5, 1.0, log=True, words={0.0: 1e-5, "auto": 1e-3}),

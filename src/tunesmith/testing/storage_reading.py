@@ -13,7 +13,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tunesmith.errors import StudyNotFoundError
-from tunesmith.frozen import NAN, NOISE, Fence, TrialRecord
 from tunesmith.space import Float, Space
 from tunesmith.storage.base import Claim, Storage, StudyRecord
 from tunesmith.testing.storage_model import (
@@ -34,6 +33,7 @@ from tunesmith.testing.storage_model import (
     run,
     running,
 )
+from tunesmith.trial.record import NAN, NOISE, Fence, TrialRecord
 
 laws = settings(max_examples=max(10, settings().max_examples // 4), suppress_health_check=[*HealthCheck])
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from tunesmith.errors import DuplicatedStudyError, StudyNotFoundError
-from tunesmith.frozen import Fence
 from tunesmith.space import Float, Space
 from tunesmith.storage.base import Claim, Storage, StudyRecord
 from tunesmith.testing.storage_model import COMPLETE, SPACE, begin, best_number, ended, run, running
+from tunesmith.trial.record import Fence
 
 
 class StudyLaws:

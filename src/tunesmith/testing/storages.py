@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from tunesmith.errors import StudyNotFoundError, TrialFinishedError, TrialsSpentError
-from tunesmith.frozen import NAN, Fence, TrialRecord
 from tunesmith.state import TrialState
 from tunesmith.storage.base import Claim, Storage, StudyRecord
 from tunesmith.testing.storage_artifacts import ArtifactLaws
@@ -31,6 +30,7 @@ from tunesmith.testing.storage_model import (
 )
 from tunesmith.testing.storage_reading import ReadingLaws
 from tunesmith.testing.storage_studies import StudyLaws
+from tunesmith.trial.record import NAN, Fence, TrialRecord
 
 
 class StorageConformance(ArtifactLaws, StudyLaws, AttemptLaws, ReadingLaws):

@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunesmith.errors import NothingToDrawError
-from tunesmith.frozen import FrozenTrial
 from tunesmith.languages import joined, say
 from tunesmith.space import Space
 from tunesmith.state import StudyDirection, TrialState
 from tunesmith.text import printable, shown
+from tunesmith.trial.record import FrozenTrial
 from tunesmith.visualization.figure import number as written
 
 if TYPE_CHECKING:

@@ -15,7 +15,6 @@ from typing import Any
 from tunesmith import errors
 from tunesmith.errors import StorageUnavailableError, StudyNotFoundError, TunesmithError
 from tunesmith.executors.base import Executor
-from tunesmith.frozen import FrozenTrial
 from tunesmith.state import FailureKind, TrialState
 from tunesmith.storage.redact import redact_within, shown_spec
 from tunesmith.study import Study, create_study, load_study
@@ -23,6 +22,7 @@ from tunesmith.study.engine.interrupts import Terminated, sigterm_raises
 from tunesmith.study.engine.retry import retry_while_unavailable
 from tunesmith.study.execution import choose_executor
 from tunesmith.text import did_you_mean, printable
+from tunesmith.trial.record import FrozenTrial
 from tunesmith.worker import target
 from tunesmith.worker.first_worker import differences
 from tunesmith.worker.options import Options, parse

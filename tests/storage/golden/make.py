@@ -10,11 +10,11 @@ import sqlite3
 import sys
 
 from tunesmith.artifacts.record import Artifact
-from tunesmith.frozen import Fence
 from tunesmith.space import Categorical, Float, Int, Ordinal, Space
 from tunesmith.state import FailureKind
 from tunesmith.storage import open_storage
 from tunesmith.trial import FrozenTrial, TrialState
+from tunesmith.trial.record import Fence
 
 
 def main(path: str) -> None:

@@ -23,12 +23,12 @@ from tunesmith.compat.hyperopt.documents import (
 )
 from tunesmith.compat.hyperopt.domain import Domain
 from tunesmith.errors import SpaceExhaustedError
-from tunesmith.frozen import FrozenTrial, create_trial
 from tunesmith.samplers.base import Sampler
 from tunesmith.space import Parameter, Space
 from tunesmith.state import TrialState
 from tunesmith.study import create_study
 from tunesmith.trial import Trial
+from tunesmith.trial.record import FrozenTrial, create_trial
 
 
 @dataclass(frozen=True)

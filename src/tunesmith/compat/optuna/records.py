@@ -15,12 +15,12 @@ from tunesmith.compat.optuna.distributions import BaseDistribution
 from tunesmith.compat.optuna.frozen import FrozenTrial
 from tunesmith.compat.optuna.parameters import distribution_of, parameter_of
 from tunesmith.compat.optuna.trial_state import TrialState, native_state, state_of
-from tunesmith.curves import Reported
-from tunesmith.frozen import NAN, TrialRecord
-from tunesmith.frozen import create_trial as create_record
+from tunesmith.history.curves import Reported
 from tunesmith.storable import storable, storable_items
 from tunesmith.study.study import METRIC_NAMES
 from tunesmith.trial import Trial as NativeTrial
+from tunesmith.trial.record import NAN, TrialRecord
+from tunesmith.trial.record import create_trial as create_record
 
 Place = tuple[int, int | None]  # the study's id, and the trial's number or None for the study itself
 OPTUNAS_METRIC_NAMES = "study:metric_names"  # a system attribute of a study

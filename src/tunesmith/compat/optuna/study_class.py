@@ -41,11 +41,11 @@ from tunesmith.compat.optuna.threads import ThreadExecutor
 from tunesmith.compat.optuna.trial_state import TrialState, native_state, state_of
 from tunesmith.errors import ObjectiveError
 from tunesmith.executors.cores import cpu_count
-from tunesmith.frozen import TrialRecord
 from tunesmith.state import TrialState as NativeState
 from tunesmith.study import Study as NativeStudy
 from tunesmith.study.engine.enqueued import check_enqueued
 from tunesmith.trial import Trial as NativeTrial
+from tunesmith.trial.record import TrialRecord
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from tunesmith.frozen import TrialRecord
+from tunesmith.trial.record import TrialRecord
 
 T = TypeVar("T")
 

@@ -10,13 +10,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tunesmith.curves import Reported
 from tunesmith.dashboard.notes import KEY
 from tunesmith.dashboard.pages.request import studies_of, study_of
-from tunesmith.frozen import TrialRecord
+from tunesmith.history.curves import Reported
 from tunesmith.plain import plain
 from tunesmith.study import Study
 from tunesmith.study.engine.wishes import is_asked_to_stop
+from tunesmith.trial.record import TrialRecord
 from tunesmith.visualization.columns import objective_names
 from tunesmith.visualization.plotly_style import text
 

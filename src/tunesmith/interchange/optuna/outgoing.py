@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tunesmith.frozen import NOISE, TrialRecord
 from tunesmith.interchange.optuna.distributions import write_distribution
 from tunesmith.interchange.optuna.trials import FIXED, NAMES, OTHERS, REASON, RawTrial
 from tunesmith.space import Categorical, Float, Int, Parameter
@@ -15,6 +14,7 @@ from tunesmith.space.words import words_of
 from tunesmith.state import StudyDirection, TrialState
 from tunesmith.study import Study
 from tunesmith.study.verdict import read_verdict
+from tunesmith.trial.record import NOISE, TrialRecord
 
 OWN = f"{OTHERS}:"  # what the names begin with of the system attributes that programs set under Optuna's names
 RUNNING = "it was running when it was exported"

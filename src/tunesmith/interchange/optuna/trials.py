@@ -7,14 +7,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tunesmith.curves import Reported
-from tunesmith.frozen import NOISE, OUTSIDE, TrialRecord, checked_noise, noise_of_each
+from tunesmith.history.curves import Reported
 from tunesmith.interchange.limits import texts
 from tunesmith.interchange.optuna.distributions import Range, as_optuna, read_distribution
 from tunesmith.interchange.study import KEY, STALE, Facts
 from tunesmith.space import Space
 from tunesmith.state import FailureKind, TrialState
 from tunesmith.storable import storable
+from tunesmith.trial.record import NOISE, OUTSIDE, TrialRecord, checked_noise, noise_of_each
 
 PROGRAM = "Optuna"
 OTHERS = "optuna"  # a system attribute: those of Optuna's that have no place of their own here

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 
 from tunesmith.caution import caution
 from tunesmith.errors import AttemptReplacedError
-from tunesmith.frozen import TrialRecord
 from tunesmith.selection.when_to_stop import Race
 from tunesmith.sklearn.evaluate.task import Unit, is_hopeless
 from tunesmith.sklearn.search.candidate import Candidate, CandidateTable
@@ -18,6 +17,7 @@ from tunesmith.sklearn.store.outcome import Outcome
 from tunesmith.state import TrialState
 from tunesmith.study.stopping import Stopping
 from tunesmith.trial import Trial
+from tunesmith.trial.record import TrialRecord
 
 # ----------------------------------------------------------------------------------------------------------------------
 # Fold racing: which candidate is the incumbent, which ones are decided, and which splits are sent next.

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tunesmith.errors import ResumeError, SpaceError
-from tunesmith.frozen import TrialRecord
 from tunesmith.sklearn.protocols import Data, Estimator, Params, Search, Split
 from tunesmith.sklearn.store.fingerprint import (
     describe,
@@ -33,6 +32,7 @@ from tunesmith.space import Space
 from tunesmith.state import TrialState
 from tunesmith.study import Study
 from tunesmith.trial import Trial
+from tunesmith.trial.record import TrialRecord
 
 if TYPE_CHECKING:
     from tunesmith.progress import Progress

@@ -8,15 +8,15 @@ from typing import Any
 
 import sqlalchemy as sa  # noqa: TID253 - see schema.py
 
-from tunesmith.curves import Reported
 from tunesmith.errors import AttemptReplacedError
-from tunesmith.frozen import Fence, TrialRecord, with_costs
+from tunesmith.history.curves import Reported
 from tunesmith.state import TrialState
 from tunesmith.storage.checks import refuse_replaced, study_gone
 from tunesmith.storage.sql.schema import OF_STUDY, RUNNING, SYSTEM, USER, attrs, reports, studies, trials
 from tunesmith.storage.sql.session import Row, Session, Values
 from tunesmith.storage.sql.values import attr_from_json, attr_to_json
 from tunesmith.storage.sql.vectors import values_by_step
+from tunesmith.trial.record import Fence, TrialRecord, with_costs
 
 _s, _t, _a, _r = studies.c, trials.c, attrs.c, reports.c
 ENDED = "ended"  # a system attribute of an attempt that was given up: why, and whose it was

@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 
 import sqlalchemy as sa  # noqa: TID253 - see schema.py
 
-from tunesmith.frozen import Fence, TrialRecord
 from tunesmith.state import FailureKind, TrialState
 from tunesmith.storage.checks import GIVEN_UP
 from tunesmith.storage.sql.attributes import (
@@ -29,6 +28,7 @@ from tunesmith.storage.sql.queries import CLAIM
 from tunesmith.storage.sql.schema import IS_WAITING, OPEN, PAUSED, RUNNING, SYSTEM, WAITING, studies, trials
 from tunesmith.storage.sql.session import Row, Session, Values
 from tunesmith.storage.sql.values import floats_to_bytes, trial_row
+from tunesmith.trial.record import Fence, TrialRecord
 
 Taking = Callable[[Session, int, str, int, int], tuple[int, int] | None]  # `claim_waiting` or `reserve`
 

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa  # noqa: TID253 - see schema.py
 
-from tunesmith.frozen import TrialRecord
 from tunesmith.space import Space
 from tunesmith.state import TrialState
 from tunesmith.storage.sql.attributes import (
@@ -30,6 +29,7 @@ from tunesmith.storage.sql.counters import ADDED, FINISHED, LAST_SEQ, ORDERED, b
 from tunesmith.storage.sql.schema import OPEN, PAUSED, RUNNING, WAITING, trials
 from tunesmith.storage.sql.session import Session, Values
 from tunesmith.storage.sql.values import outcome_columns, trial_row
+from tunesmith.trial.record import TrialRecord
 
 _t = trials.c
 _ENDED = (

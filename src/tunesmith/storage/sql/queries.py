@@ -6,7 +6,6 @@ from typing import Any
 
 import sqlalchemy as sa  # noqa: TID253 - see schema.py
 
-from tunesmith.frozen import NOISE
 from tunesmith.storage.sql.schema import (
     FINISHED,
     IS_WAITING,
@@ -23,6 +22,7 @@ from tunesmith.storage.sql.schema import (
     studies,
     trials,
 )  # fmt: skip
+from tunesmith.trial.record import NOISE
 
 _STUDY: sa.BindParameter[Any] = sa.bindparam("study")
 _t, _s, _r, _a = trials.c, studies.c, reports.c, attrs.c

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tunesmith.frozen import TrialRecord
 from tunesmith.space import Space
 from tunesmith.state import TrialState
 from tunesmith.storage.base import Activity, Block, Increment, StudyRecord
@@ -35,6 +34,7 @@ from tunesmith.storage.sql.schema import SYSTEM, USER
 from tunesmith.storage.sql.session import Row, Session, Values
 from tunesmith.storage.sql.space_cache import SpaceCache
 from tunesmith.storage.sql.values import attr_from_json
+from tunesmith.trial.record import TrialRecord
 
 _UNFINISHED = frozenset({TrialState.RUNNING, TrialState.WAITING, TrialState.PAUSED})
 _CHUNK = 4096  # rows in memory as Python objects at a time

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tunesmith.curves import Reported
-from tunesmith.frozen import LATE, Attempt, TrialRecord, curve
+from tunesmith.history.curves import Reported
 from tunesmith.space import Space
 from tunesmith.state import FailureKind, TrialState
 from tunesmith.storage.sql.attributes import ENDED
@@ -34,6 +33,7 @@ from tunesmith.storage.sql.values import (
     floats_to_bytes,
 )
 from tunesmith.storage.sql.vectors import CostlyCurve, joined
+from tunesmith.trial.record import LATE, Attempt, TrialRecord, curve
 
 MOST_ATTEMPTS = 100_000  # more than any trial has; a damaged row may have 2**31
 _KINDS = frozenset({0, *FailureKind})

@@ -13,7 +13,6 @@ from sqlalchemy import URL  # noqa: TID253 - imported only when a database is na
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError  # noqa: TID253 - as above
 
 from tunesmith.artifacts.record import Artifact
-from tunesmith.curves import Reported
 from tunesmith.errors import (
     AttemptReplacedError,
     DuplicatedStudyError,
@@ -21,7 +20,7 @@ from tunesmith.errors import (
     StorageError,
     StudyNotFoundError,
 )
-from tunesmith.frozen import LATE, NAN, Fence, TrialRecord
+from tunesmith.history.curves import Reported
 from tunesmith.space import Space
 from tunesmith.state import FailureKind, TrialState
 from tunesmith.storage.base import Activity, Claim, Increment, Lease, Storage, StudyRecord
@@ -54,6 +53,7 @@ from tunesmith.storage.sql.schema import SYSTEM, USER
 from tunesmith.storage.sql.session import Row, Session
 from tunesmith.storage.sql.space_cache import SpaceCache, space_to_text
 from tunesmith.storage.sql.values import attr_to_json
+from tunesmith.trial.record import LATE, NAN, Fence, TrialRecord
 from tunesmith.workers import APART, current_worker, is_alive, is_dead
 
 T = TypeVar("T")

@@ -10,12 +10,12 @@ from functools import lru_cache
 from typing import Any
 
 from tunesmith.errors import SpaceError
-from tunesmith.frozen import TrialRecord
 from tunesmith.space import Parameter, Space
 from tunesmith.space.serialize import label_from_json, label_to_json
 from tunesmith.storable import storable
 from tunesmith.storage.sql.session import Values
 from tunesmith.text import plain_text
+from tunesmith.trial.record import TrialRecord
 
 NAN = math.nan
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tunesmith.curves import Reported
-from tunesmith.frozen import NAN
+from tunesmith.history.curves import Reported
+from tunesmith.trial.record import NAN
 
 CostlyCurve = dict[int, tuple[Reported, float]]  # value and cost by step
 

@@ -14,8 +14,8 @@ from tunesmith.artifacts.base import BlobStore
 from tunesmith.artifacts.checkpoints import step_of
 from tunesmith.artifacts.record import Artifact
 from tunesmith.errors import ArtifactError, StorageError
-from tunesmith.frozen import Fence
 from tunesmith.storage.base import Storage, StudyRecord
+from tunesmith.trial.record import Fence
 
 STORE = "artifact_store"  # the system attribute that holds the URL
 

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from tunesmith.errors import SpaceExhaustedError, StorageError
-from tunesmith.frozen import Fence, TrialRecord
 from tunesmith.history import History
 from tunesmith.samplers.base import InheritingSampler, Sampler
 from tunesmith.space import Parameter, Space, merge
@@ -21,8 +20,9 @@ from tunesmith.storage.base import Claim
 from tunesmith.study.engine.enqueued import apply_enqueued_values
 from tunesmith.study.engine.heart import keep_beating
 from tunesmith.study.engine.replica import STALE, RunningTrial, StudyReplica
-from tunesmith.suggest import drawn
 from tunesmith.trial import Proposals, Trial
+from tunesmith.trial.answers import drawn
+from tunesmith.trial.record import Fence, TrialRecord
 from tunesmith.workers import APART, current_worker
 
 PARENT = "parent"  # the system attribute that says whose checkpoint a trial began from

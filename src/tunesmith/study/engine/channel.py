@@ -8,14 +8,14 @@ from typing import Any
 
 from tunesmith.artifacts.pointers import Pointers
 from tunesmith.caution import caution
-from tunesmith.curves import Reported
 from tunesmith.errors import StorageError, StudyNotFoundError
-from tunesmith.frozen import Fence, curve, with_costs
+from tunesmith.history.curves import Reported
 from tunesmith.pruners.base import Decision, Pruner
 from tunesmith.state import TrialState
 from tunesmith.study.engine.artifacts import ArtifactHome, StudyPointers
 from tunesmith.study.engine.replica import StudyReplica
 from tunesmith.study.engine.wishes import Wishes
+from tunesmith.trial.record import Fence, curve, with_costs
 
 AWAY = 10.0  # seconds without another try after the storage failed to take a report or an attribute
 

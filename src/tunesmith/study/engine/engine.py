@@ -19,7 +19,6 @@ from tunesmith.errors import (
     StorageLostError,
     TrialsSpentError,
 )
-from tunesmith.frozen import TrialRecord
 from tunesmith.history import History
 from tunesmith.pruners.base import Pruner
 from tunesmith.samplers.base import Sampler
@@ -37,6 +36,7 @@ from tunesmith.study.engine.retries import stored_retries, why_not_again
 from tunesmith.study.engine.tell import Teller
 from tunesmith.study.engine.wishes import Wishes
 from tunesmith.trial import Trial
+from tunesmith.trial.record import TrialRecord
 
 
 class TrialEngine:

@@ -8,10 +8,10 @@ from itertools import islice
 from typing import Any
 
 from tunesmith.errors import ObjectiveError, ProgramError, is_pruned
-from tunesmith.frozen import checked_noise, noise_of_each
 from tunesmith.numerics.scalars import real
 from tunesmith.state import FailureKind, TrialState
 from tunesmith.text import MOST, message_of, name_and_message, shown
+from tunesmith.trial.record import checked_noise, noise_of_each
 
 MOST_ITEMS = 1000  # of a result that are read: an iterator may have no end
 _OUT_OF_MEMORY = frozenset({"MemoryError", "OutOfMemoryError", "ResourceExhaustedError"})  # Python, PyTorch, TensorFlow

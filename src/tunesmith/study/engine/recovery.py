@@ -7,10 +7,10 @@ import random
 import time
 
 from tunesmith.errors import AttemptReplacedError, TrialFinishedError
-from tunesmith.frozen import Fence, TrialRecord
 from tunesmith.state import FailureKind, TrialState
 from tunesmith.study.engine.replica import STALE, StudyReplica
 from tunesmith.study.engine.retries import Retries, why_not_again
+from tunesmith.trial.record import Fence, TrialRecord
 from tunesmith.workers import runs_apart
 
 _LOOK = 1.0  # seconds between two looks for dead workers

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 
 from tunesmith.errors import StorageError
-from tunesmith.frozen import NOISE, TrialRecord
 from tunesmith.history import History
 from tunesmith.space import Space
 from tunesmith.state import StudyDirection, TrialState
@@ -22,6 +21,7 @@ from tunesmith.storable import storable
 from tunesmith.storage.base import Increment, Others, Storage, StudyRecord
 from tunesmith.study.warm_start import KEY, decode_warm_start
 from tunesmith.trial import Trial
+from tunesmith.trial.record import NOISE, TrialRecord
 
 PRIORS = "priors"  # the system attribute that is false where names are to mean nothing
 CAN_RESUME = "can_resume"  # the system attribute that says that the objective saves checkpoints

@@ -9,11 +9,11 @@ from collections.abc import Iterable
 import numpy as np
 
 from tunesmith.errors import StorageLostError
-from tunesmith.frozen import NOISE, TrialRecord
 from tunesmith.state import FailureKind, TrialState
 from tunesmith.storage import open_storage
 from tunesmith.study.engine.replica import StudyReplica
 from tunesmith.text import printable
+from tunesmith.trial.record import NOISE, TrialRecord
 
 
 def rescued(study: StudyReplica, ends: Iterable[TrialRecord], error: StorageLostError) -> StorageLostError:

@@ -12,10 +12,10 @@ from numbers import Integral
 from typing import Any
 
 from tunesmith.artifacts.checkpoints import newest
-from tunesmith.frozen import TrialRecord
 from tunesmith.state import FailureKind
 from tunesmith.study.engine.replica import StudyReplica
 from tunesmith.text import did_you_mean, shown
+from tunesmith.trial.record import TrialRecord
 
 KEY = "retries"  # the system attribute that holds the study's own
 DEFAULT = {FailureKind.LOST: 1, FailureKind.INTERRUPTED: 10}

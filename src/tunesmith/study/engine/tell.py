@@ -16,7 +16,6 @@ from tunesmith.errors import (
     StudyNotFoundError,
     TrialFinishedError,
 )
-from tunesmith.frozen import NOISE, OUTPUT, OUTSIDE, TrialRecord
 from tunesmith.state import TrialState
 from tunesmith.storage.checks import finished_otherwise
 from tunesmith.study.engine.outcome import Outcome
@@ -26,6 +25,7 @@ from tunesmith.study.engine.retry import retry_while_unavailable
 from tunesmith.study.engine.unsaved import Unsaved
 from tunesmith.text import name_and_message, plain_text, shorten
 from tunesmith.trial import Proposals, Trial
+from tunesmith.trial.record import NOISE, OUTPUT, OUTSIDE, TrialRecord
 
 _REFUSED = (AttemptReplacedError, TrialFinishedError)
 

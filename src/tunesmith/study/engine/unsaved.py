@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 
-from tunesmith.frozen import Fence, TrialRecord
+from tunesmith.trial.record import Fence, TrialRecord
 
 
 class Unsaved:

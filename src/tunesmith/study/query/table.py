@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunesmith.errors import QueryError
-from tunesmith.frozen import TrialRecord
 from tunesmith.history import History
 from tunesmith.space import Categorical, Int, Space
 from tunesmith.space.words import words_of
@@ -19,6 +18,7 @@ from tunesmith.state import TrialState
 from tunesmith.study.query.columns import ABSENT, Absent, Column, Floats, Indices, Mask, compare
 from tunesmith.study.query.syntax import Among, Both, Comparison, Constant, Missing, Name, Node, Not, parse
 from tunesmith.text import did_you_mean
+from tunesmith.trial.record import TrialRecord
 
 PARAMS, USER = ("params.", "params_"), ("user_attrs.", "user_attrs_", "user.", "attrs.")
 STATES = {str(state).lower(): int(state) for state in TrialState} | {"failed": int(TrialState.FAIL)}

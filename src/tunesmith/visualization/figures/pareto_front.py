@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from tunesmith.errors import NothingToDrawError
-from tunesmith.frozen import FrozenTrial
 from tunesmith.languages import joined, say
 from tunesmith.numerics.pareto import non_dominated
 from tunesmith.selection.wording import count
 from tunesmith.state import StudyDirection, TrialState
 from tunesmith.text import printable
+from tunesmith.trial.record import FrozenTrial
 from tunesmith.visualization import matplotlib_style as mpl
 from tunesmith.visualization.columns import Floats, Ints, Mask, as_study, objective_names
 from tunesmith.visualization.figure import FigureData, number, short

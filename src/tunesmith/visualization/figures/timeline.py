@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from tunesmith.errors import NothingToDrawError
-from tunesmith.frozen import FrozenTrial
 from tunesmith.languages import joined, say
 from tunesmith.selection.wording import count
 from tunesmith.state import TrialState
+from tunesmith.trial.record import FrozenTrial
 from tunesmith.visualization import matplotlib_style as mpl
 from tunesmith.visualization.columns import Floats, Ints, as_study
 from tunesmith.visualization.figure import FigureData, join, short

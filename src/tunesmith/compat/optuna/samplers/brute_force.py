@@ -22,9 +22,9 @@ from tunesmith.compat.optuna.parameters import parameter_of
 from tunesmith.compat.optuna.protocols import StudyLike
 from tunesmith.compat.optuna.samplers.base import BaseSampler
 from tunesmith.compat.optuna.trial_state import TrialState, state_of
-from tunesmith.frozen import TrialRecord
 from tunesmith.space import Parameter
 from tunesmith.state import TrialState as NativeState
+from tunesmith.trial.record import TrialRecord
 
 Cells = Mapping[str, tuple[int, int]]  # of a trial: how many values each parameter has, and the index of its own
 

@@ -6,8 +6,8 @@ import math
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
-from tunesmith.curves import Reported
-from tunesmith.frozen import Attempt, Fence, FrozenTrial
+from tunesmith.history.curves import Reported
+from tunesmith.trial.record import Attempt, Fence, FrozenTrial
 
 if TYPE_CHECKING:
     from tunesmith.artifacts.checkpoints import Checkpoints

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tunesmith.parameter_columns import ParameterColumns
+from tunesmith.history.parameters import ParameterColumns
 from tunesmith.space import Space
 
 Floats = NDArray[np.float64]

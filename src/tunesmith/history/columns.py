@@ -14,13 +14,11 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from tunesmith.curves import Curves
-from tunesmith.parameter_columns import ParameterColumns, SpaceColumns
-from tunesmith.running_rows import Pending, RunningRows
+from tunesmith.history.curves import Curves
+from tunesmith.history.parameters import ParameterColumns, SpaceColumns
+from tunesmith.history.running import Pending, RunningRows
 from tunesmith.space import Space
 from tunesmith.state import TrialState
-
-__all__ = ["Curves", "History", "Pending", "SourceCurves", "SourceStudy"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -72,7 +70,7 @@ class History:
         n_objectives: m.
 
     Attributes:
-        curves: the reports, see `tunesmith.curves.Curves`.
+        curves: the reports, see `tunesmith.history.curves.Curves`.
         warm_start: what earlier studies found, for a warm start; set once, before any trial.
         priors: whether samplers may use what is known of parameters by their names; set once, before any trial.
         expected: numbers of the trials whose values are expected ones, see `expecting`.

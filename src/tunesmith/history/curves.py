@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tunesmith.rungs import Ends, FrontRung, Group, Rung, no_nan
+from tunesmith.history.rungs import Ends, FrontRung, Group, Rung, no_nan
 from tunesmith.state import TrialState
 
 MOST_RUNGS = 128  # that are kept; those that a pruner asks for change where the longest run becomes longer

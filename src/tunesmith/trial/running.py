@@ -1,4 +1,4 @@
-"""The running trial; its record is in `tunesmith.frozen`.
+"""The running trial; its record is in `tunesmith.trial.record`.
 
 A running trial carries everything it needs: the proposed point, the seed for names that the study has not seen yet,
 and a channel for its reports. It knows neither the study nor the sampler, so it can be sent to another process.
@@ -17,24 +17,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tunesmith.caution import caution
-from tunesmith.curves import Reported
 from tunesmith.errors import ArtifactError
-from tunesmith.frozen import EMPTY, MOST_STEPS, NAN, Attempt, FrozenTrial, checked_noise, create_trial
+from tunesmith.history.curves import Reported
 from tunesmith.numerics.scalars import real
 from tunesmith.preemption import PREEMPTION
-from tunesmith.reporting import Channel, Link
 from tunesmith.space import Categorical, Choice, Float, Int, Parameter
-from tunesmith.state import TrialState
 from tunesmith.storable import checked_key, storable
-from tunesmith.suggest import Answers, Proposals, reached
 from tunesmith.text import shown
+from tunesmith.trial.answers import Answers, Proposals, reached
+from tunesmith.trial.link import Channel, Link
+from tunesmith.trial.record import EMPTY, MOST_STEPS, NAN, Attempt, checked_noise
 
 if TYPE_CHECKING:
     from tunesmith.artifacts.checkpoints import Checkpoints
     from tunesmith.artifacts.collection import Artifacts
-    from tunesmith.epochs import CheckpointTimes, Epochs
-
-__all__ = ["Channel", "FrozenTrial", "Proposals", "Trial", "TrialState", "create_trial"]
+    from tunesmith.trial.epochs import CheckpointTimes, Epochs
 
 MOST_VALUES = 1000  # of a report that are read: an iterator may have no end
 
@@ -140,7 +137,7 @@ class Trial:
 
     @property
     def previous_attempts(self) -> tuple[Attempt, ...]:
-        """What those left, oldest first, as `tunesmith.frozen.Attempt`: ``reports`` by step, and ``user_attrs``."""
+        """What those left, oldest first, as `trial.record.Attempt`: ``reports`` by step, and ``user_attrs``."""
         return self.link.previous_attempts
 
     @property
@@ -342,7 +339,7 @@ class Trial:
             ValueError: it is no number from 1 on, or no time.
         """
         if self._times is None or self._times.every != every:
-            from tunesmith.epochs import CheckpointTimes
+            from tunesmith.trial.epochs import CheckpointTimes
 
             self._times = CheckpointTimes(every, at_once=self.resumed_from_step is None)
         return self._times.due() or PREEMPTION.asked
@@ -437,7 +434,7 @@ class Trial:
             study.optimize(objective, n_trials=10)
             ```
         """
-        from tunesmith.epochs import Epochs
+        from tunesmith.trial.epochs import Epochs
 
         if state is None:
             return Epochs(n, None, None, self.resumed_from_step or 0, self.seed, every=checkpoint_every)
