@@ -615,3 +615,30 @@ def test_the_end_of_another_run_ends_nothing() -> None:
     with executing(objective) as executor:
         ends = run_all(executor, [a_trial(n) for n in range(3)])
     assert [end.value for end in ends if isinstance(end, Finished)] == [1.0] * 3
+
+
+@pytest.mark.parametrize("asks", [True, False])
+def test_a_report_that_the_driver_has_is_not_sent_again(monkeypatch: pytest.MonkeyPatch, asks: bool) -> None:
+    """The driver's answers say what it has; the last reports, of which it said nothing, come with the end as well."""
+
+    def objective(trial: Trial) -> float:
+        for step in range(300):
+            trial.report(step / 3, step, cost=0.5)
+            if asks and step < 290:
+                trial.should_prune()
+        return 1.0
+
+    again: list[list[int]] = []
+    load = wire.load_trial
+
+    def noted(*args: Any) -> Trial:
+        trial = load(*args)
+        again.append(list(trial.reports or ()))
+        return trial
+
+    monkeypatch.setattr("tunesmith.executors.wire.load_trial", noted)
+    end = run_one(objective)
+    assert again == [list(range(290 if asks else 0, 300))]
+    assert end.trial.reports == {step: step / 3 for step in range(300)}
+    assert end.trial.costs == dict.fromkeys(range(300), 0.5)
+    assert end.trial.link.unsent() == (None, None)

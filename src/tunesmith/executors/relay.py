@@ -110,7 +110,7 @@ class RelayExecutor(Executor):
             key, value = rest
             run.keep(lambda: run.trial.set_user_attr(key, value))
         elif word == wire.ASK:
-            return run.answer(Trial.should_prune)
+            return run.answer(lambda trial: [trial.should_prune(), len(trial.reports or ())])
         elif word == wire.POINTERS:
             return run.answer(lambda trial: remote_pointers.answer(trial, *rest))
         elif word in (wire.END, wire.FAULT):

@@ -65,9 +65,12 @@ class RemoteChannel:
         self._pointers = RemotePointers(lambda what, arguments: self._ask(wire.POINTERS, what, arguments))
         self.run = int.from_bytes(os.urandom(7)) << 8  # the number of the run; no other process draws the same
         self.pid = os.getpid()
+        self._reported: list[int] = []  # steps
+        self._heard = 0  # how many of them the driver's copy of the trial has, by its last answer
 
     def report(self, number: int, fence: Fence, step: int, value: Reported, cost: float) -> bool:
         """Send a report without waiting for the driver, which keeps what it cannot store."""
+        self._reported.append(step)
         self.send(wire.REPORT, step, value, cost)
         return True
 
@@ -82,7 +85,15 @@ class RemoteChannel:
         Raises:
             Exception: what went wrong in the driver, with this question or with a report before it.
         """
-        return bool(self._ask(wire.ASK))
+        reported = len(self._reported)
+        stops, heard = self._ask(wire.ASK)
+        if heard == reported:  # else one was lost on the way, and all that follow come with the end
+            self._heard = heard
+        return bool(stops)
+
+    def heard(self) -> list[int]:
+        """Return the steps of the reports that need not come with the end."""
+        return self._reported[: self._heard]
 
     def pointers(self, number: int, fence: Fence) -> RemotePointers:
         """Return what has the driver publish the trial's artifacts."""
@@ -132,6 +143,7 @@ class RemoteChannel:
         job: tuple[bytes, bytes | None] = pickle.loads(self._connection.recv_bytes())
         self._idle = False
         self.run += 1
+        self._reported, self._heard = [], 0
         return job
 
     @contextlib.contextmanager
@@ -223,6 +235,7 @@ def _run(objective: Objective, trial: Trial, channel: RemoteChannel) -> bytes:
     if os.getpid() != channel.pid:
         end_fork()
     trial.link.connect(None)
+    trial.link.leave_out(channel.heard())
     return wire.dump_end(channel.run, trial, value, fault)
 
 

@@ -16,7 +16,7 @@ from tunesmith.executors.supervisor import MAX_FAILED_STARTS, Job, Setup, Worker
 
 LOOK_AGAIN = 1.0  # seconds after which a silent worker is checked: its pipe may outlive it
 KEPT = 30.0  # seconds that a worker process without a trial is kept for the next one
-CONTINUE = wire.dump_answer(False)
+CONTINUE = wire.dump_answer([False, 0])  # and it has heard no reports
 
 Send = Callable[[bytes], None]
 

@@ -514,6 +514,7 @@ class _Run:
                 end_fork(error)
             fault = wire.dump_fault(error, traceback.format_exc())
         trial.link.connect(None)
+        trial.link.leave_out(channel.heard())
         self.send_bytes(wire.dump_end(channel.run, trial, value, fault))
 
     def send_bytes(self, message: bytes) -> None:

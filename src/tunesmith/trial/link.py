@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tunesmith.history.curves import Reported
@@ -179,7 +180,7 @@ class Link:
         """Find out what the storage lacks, for a trial that a worker sent back.
 
         That is what the study's own copy could not store, and what it never received because of an interrupt. The
-        attempt is the one that the study's copy has by now.
+        attempt is the one that the study's copy has by now, which also has the reports that were left out.
         """
         self.take_attempt(own)
         held, heard = self.user or {}, own.user or {}
@@ -187,6 +188,15 @@ class Link:
         unsent |= (self.reports or {}).keys() - (own.reports or {}).keys()
         unsent |= {key for key in held if key not in heard or held[key] is not heard[key] != held[key]}
         self.left = unsent or None
+        if own.reports:
+            self.reports, self.costs = {**own.reports, **(self.reports or {})}, {**own.costs, **self.costs}
+
+    def leave_out(self, steps: Iterable[int]) -> None:
+        """Leave out reports that the study's own copy has, to which the trial is sent back."""
+        for step in steps:
+            if self.reports is not None:
+                self.reports.pop(step, None)
+            self.costs.pop(step, None)
 
     def take_attempt(self, of: Link | FrozenTrial) -> None:
         """Go on as the attempt that a record, or another copy of this trial, is at."""
