@@ -71,6 +71,7 @@ def test_a_table_has_the_lines_that_scripts_look_for(url: str, capsys: pytest.Ca
     assert (found["number"], found["value"], found["user_attrs_note"], found["state"]) == ("0", "0.25", "a", "COMPLETE")
 
 
+@pytest.mark.filterwarnings("ignore:JournalStorage")  # which says what the file is
 def test_a_file_that_is_there_is_a_storage_whatever_its_name(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

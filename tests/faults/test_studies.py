@@ -77,7 +77,7 @@ def test_each_reply_of_a_trial_may_be_lost(server: Server, database: str, proxy:
         assert one_trial(study) == done
         done += 1
     proxy.drop(None)
-    assert replies >= 10
+    assert replies >= 8
     stored = ts.load_study(storage=server.url(database), study_name=name)
     assert [t.number for t in stored.trials] == list(range(done))
     for trial in stored.trials:
@@ -198,7 +198,8 @@ def test_a_write_whose_answer_was_lost_before_its_trial_was_released(
             claim = other.claim(study.id, "w", token=100 + lost)
             other.finish(study.id, ended(running(waiting.number, attempt=2, token=100 + lost)))
             assert claim.number == waiting.number
-    assert found >= {(True, 2), (False, 2)}
+    # A report is one statement, which the server has carried out by the time that its reply is lost.
+    assert found >= ({(False, 2)} if kind == "report" else {(True, 2), (False, 2)})
     storage.close()
     other.close()
 

@@ -78,6 +78,8 @@ def test_who_opens_such_a_file_is_told_how(name: str, capsys: pytest.CaptureFixt
     ],
 )
 def test_what_cannot_be_imported(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    if words[0].startswith("postgresql"):
+        pytest.importorskip("psycopg")
     ts.create_study(storage="tune.db", study_name="ours")
     assert main(["import", *words, "--storage", "new.db"]) == 1
     error = capsys.readouterr().err

@@ -187,6 +187,7 @@ def test_the_belief_adds_to_the_acquisition_with_its_gradient() -> None:
         assert slope[:, j] == pytest.approx((ends[0] - ends[1]) / (2 * h), abs=1e-6)
 
 
+@pytest.mark.slow
 def test_a_good_belief_helps_and_a_bad_one_costs_little() -> None:
     """Paired over 12 seeds, one-sided sign test at 12 trials (false alarms 2 %); the bad one against none at 40."""
     optimum = np.array([0.8, 0.25, 0.7, 0.3, 0.15])
@@ -220,6 +221,7 @@ def test_a_related_study_helps() -> None:
     assert stats.binomtest(wins, 20, alternative="greater").pvalue < 0.01
 
 
+@pytest.mark.slow
 def test_a_misleading_study_costs_little() -> None:
     """The old study's best points are the new one's worst; after 40 trials little of that is left."""
     cold, warm = [], []

@@ -203,6 +203,7 @@ STEPS: dict[str, list[Any]] = {
 }
 
 
+@pytest.mark.slow
 @settings(max_examples=12)
 @given(
     st.lists(st.integers(0, 4), min_size=1, max_size=3, unique=True),

@@ -110,6 +110,7 @@ def test_scikit_learns_own_tests_pass_with_our_searches(group: str, tmp_path: Pa
     assert ours["fits"] > 0
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(
     ("estimator", "space", "known"),

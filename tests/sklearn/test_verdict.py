@@ -206,6 +206,7 @@ print(found.best_params_, found.report_)
 """
 
 
+@pytest.mark.slow
 def test_processes_that_search_at_once_return_one_verdict(tmp_path: Path) -> None:
     root = str(Path(__file__).parents[2])
     paths = os.pathsep.join([root, os.environ.get("PYTHONPATH", "")])
@@ -263,6 +264,7 @@ def test_searches_that_conclude_at_once_return_one_verdict(tmp_path: Path, monke
     assert found[0].report_ == found[1].report_ == found[0].study_.recommend().report
 
 
+@pytest.mark.slow
 def test_a_trial_that_a_dead_process_left_is_run_before_the_verdict(tmp_path: Path) -> None:
     dead = """
 import os, sys

@@ -145,6 +145,7 @@ study.optimize(train, n_trials_total=1, executor="processes" if sys.argv[2] == "
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("executor", ["inline", "processes"])
 def test_a_run_that_is_killed_each_third_epoch_completes(executor: str, tmp_path: Path) -> None:
     storage, temporary = tmp_path / "tune.db", tmp_path / "tmp"

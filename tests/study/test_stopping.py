@@ -12,6 +12,7 @@ from tests.study.noisy import SPACE, branin, noise, noisy_branin
 import tunesmith as ts
 
 
+@pytest.mark.slow
 def test_it_ends_when_the_regret_is_below_the_noise_and_says_why() -> None:
     ended = 0
     for seed in (0, 2, 3):

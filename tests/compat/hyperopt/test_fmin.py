@@ -283,6 +283,7 @@ def test_a_space_may_have_no_parameters() -> None:
     assert quiet(lambda x: x["a"], {"a": 1}, algo=tpe.suggest, max_evals=2) == {}
 
 
+@pytest.mark.filterwarnings("ignore:atpe.suggest")
 def test_a_finite_space_may_be_smaller_than_the_budget() -> None:
     trials = Trials()
     quiet(lambda x: x, hp.choice("x", [3, 1, 2]), algo=atpe.suggest, max_evals=9, trials=trials, rstate=rng())

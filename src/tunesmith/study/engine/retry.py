@@ -16,14 +16,14 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds between two tries
 
 
 def retry_while_unavailable(
-    call: Callable[[], T], error: StorageUnavailableError | None = None, patience: float = PATIENCE
+    call: Callable[[], T], error: StorageUnavailableError | None = None, patience: float | None = None
 ) -> T:
     """Return the result of a call, retried while the storage is away.
 
     Args:
         call: uses the storage.
         error: of a first call that was made already.
-        patience: seconds of retries.
+        patience: seconds of retries; None: PATIENCE.
 
     Raises:
         StorageUnavailableError: the storage stays away.
@@ -33,7 +33,7 @@ def retry_while_unavailable(
             return call()
         except StorageUnavailableError as first:
             error = first
-    end, pause = time.monotonic() + patience, FIRST_PAUSE
+    end, pause = time.monotonic() + (PATIENCE if patience is None else patience), FIRST_PAUSE
     while time.monotonic() + pause <= end:
         time.sleep(pause * random.uniform(0.5, 1.0))
         pause = min(2 * pause, LONGEST_PAUSE)
