@@ -253,10 +253,8 @@ def _digest() -> str:
     import tunesmith
 
     root = Path(tunesmith.__file__).parent
-    parts = [
-        root / "history.py",
-        *(p for part in ("samplers", "numerics", "space", "study") for p in (root / part).rglob("*.py")),
-    ]
+    rooms = ("history", "samplers", "numerics", "space", "study")
+    parts = [path for room in rooms for path in (root / room).rglob("*.py")]
     digest = hashlib.sha256()
     for path in sorted(parts):
         digest.update(path.read_bytes())
