@@ -24,6 +24,7 @@ leader = (
 worker = subprocess.Popen([sys.executable, "-c", leader], stdout=subprocess.PIPE, text=True, start_new_session=True)
 GUARDIAN.watch(worker.pid)
 print(worker.pid, worker.stdout.readline(), flush=True)
+GUARDIAN._process.wait(30)  # once it is nobody's child
 if sys.argv[1] == "children":
     with open(f"/proc/self/task/{os.getpid()}/children") as children:
         for pid in map(int, children.read().split()):
@@ -35,7 +36,8 @@ os.kill(os.getpid(), signal.SIGKILL)
 @pytest.mark.skipif(not os.path.exists(f"/proc/self/task/{os.getpid()}/children"), reason="needs Linux's /proc")
 @pytest.mark.parametrize("first", ["itself", "children"])
 def test_nothing_outlives_a_supervisor_that_is_killed(first: str) -> None:
-    done = subprocess.run([sys.executable, "-c", SUPERVISOR, first], capture_output=True, text=True, check=False)
+    command = [sys.executable, "-c", SUPERVISOR, first]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     pids = [int(pid) for pid in done.stdout.split()]
     assert len(pids) == 2, done.stderr
     until(lambda: not any(map(is_alive, pids)))
