@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import importlib.util
 import os
 import signal
@@ -36,6 +35,7 @@ ROOT = Path(__file__).resolve().parent.parent
 OUTER_FOLDERS = {"compat", "faults", "integrations", "project", "servers"}
 OUTER_FILES = {"dashboard/test_browser.py"}
 INNER_FILES = {"project/test_docs.py", "project/test_links.py", "project/test_setup.py"}
+SKIPPED = "circle/skipped"
 OUTER_MARKERS = ("slow", "outer", "dask", "ray", "postgres", "mariadb")
 
 collect_ignore = [] if importlib.util.find_spec("starlette") else ["dashboard"]
@@ -57,12 +57,6 @@ def _is_outside(path: Path) -> bool:
     room, *file = path.relative_to(ROOT / "tests").parts or ("",)
     name = "/".join((room, *file))
     return name in OUTER_FILES or (room in OUTER_FOLDERS and bool(file) and name not in INNER_FILES)
-
-
-@functools.cache
-def _skips_without_a_library(path: Path) -> bool:
-    """Whether tests of a file are skipped where a library is missing: then both circles run it."""
-    return "importorskip" in path.read_text()
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -89,15 +83,27 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             if item.get_closest_marker(name) is not None:
                 item.add_marker(pytest.mark.xdist_group(name))
     circle = config.getoption("circle")
-    if circle is None:
-        return
+    skipped = config.cache.get(SKIPPED, None) if circle == "outer" and config.cache is not None else None
+    if circle is None or (circle == "outer" and skipped is None):
+        return  # where no inner circle was run, the outer one is all
+    again = set(skipped or ())
     kept, left = [], []
     for item in items:
         is_outer = _is_outside(item.path) or any(item.get_closest_marker(name) for name in OUTER_MARKERS)
-        runs = not is_outer if circle == "inner" else is_outer or _skips_without_a_library(item.path)
+        runs = not is_outer if circle == "inner" else is_outer or not again.isdisjoint((item.nodeid, _file_of(item)))
         (kept if runs else left).append(item)
     config.hook.pytest_deselected(items=left)
     items[:] = kept
+
+
+def _file_of(item: pytest.Item) -> str:
+    return item.nodeid.partition("::")[0]
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Keep what the inner circle skipped, for want of a library perhaps: the outer one runs it too."""
+    if config.getoption("circle") == "inner" and config.cache is not None:
+        config.cache.set(SKIPPED, [report.nodeid for report in terminalreporter.stats.get("skipped", ())])
 
 
 @pytest.fixture(autouse=True)
