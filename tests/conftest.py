@@ -32,7 +32,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # Two circles. The inner one is `make test`: it runs on any machine, in minutes. The outer one takes libraries of
 # hundreds of megabytes, servers, a browser, kills, many seconds a test, or looks at the code and not at what it does;
 # `make test-all` runs both.
-OUTER_FOLDERS = {"compat", "faults", "integrations", "project", "servers"}
+OUTER_FOLDERS = {"compat", "examples", "faults", "integrations", "program", "project", "servers", "worker"}
 OUTER_FILES = {"dashboard/test_browser.py"}
 INNER_FILES = {"project/test_docs.py", "project/test_links.py", "project/test_setup.py"}
 SKIPPED = "circle/skipped"

@@ -174,6 +174,7 @@ clusters = st.builds(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=SCHEDULES, deadline=None, suppress_health_check=[*HealthCheck])
 @given(
     cluster=clusters,

@@ -84,6 +84,7 @@ def test_every_tenth_run_goes_to_its_end() -> None:
     assert AutoPruner().decide(curves(*ordered, running=[30.0, 30.0]), 13, 1) is CONTINUE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("saves", [True, False])
 def test_it_saves_steps_and_finds_as_good_a_result(saves: bool) -> None:
     spent, ends = {}, {}

@@ -209,6 +209,7 @@ def test_a_good_belief_helps_and_a_bad_one_costs_little() -> None:
 # ---------------------------------------------------------------------------------------------------- earlier studies
 
 
+@pytest.mark.slow
 def test_a_related_study_helps() -> None:
     """The optimum is shifted by 0.04 in each of five parameters; paired over 20 seeds at 15 trials.
 

@@ -135,6 +135,7 @@ def test_four_processes_cover_the_grid_exactly_once(order: str, tmp_path: Path) 
     assert set(counts.values()) == {1}
 
 
+@pytest.mark.slow
 def test_four_processes_share_one_sequence(tmp_path: Path) -> None:
     trials = work(tmp_path / "qmc.db", "qmc", 32)
     states = sorted(t.sampler_state for t in trials)
