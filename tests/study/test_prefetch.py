@@ -39,8 +39,8 @@ def test_ask_takes_what_was_prepared_and_asks_no_more() -> None:
     sampler = Counting()
     study = study_of(sampler)
     running = [study.ask() for _ in range(2)]
-    study.engine.prefetch()
-    study.engine.prefetch()
+    study.engine.asker.prefetch()
+    study.engine.asker.prefetch()
     assert sampler.asked == 3
     study.tell(running[0], 0.0)
     assert study.ask().params == {"x": 0.0}, "made before the trial ended"
@@ -52,11 +52,11 @@ def test_what_was_prepared_is_dropped_when_the_number_or_the_space_is_another() 
     sampler = Counting()
     study = study_of(sampler)
     study.tell(study.ask(), 0.0)
-    study.engine.prefetch()
+    study.engine.asker.prefetch()
     study.enqueue_trial({"x": 7.0})
     assert study.ask().params == {"x": 7.0}
     assert study.ask().params == {"x": 1.0}
-    study.engine.prefetch()
+    study.engine.asker.prefetch()
     study.declare(Space(x=Float(0, 100), y=Float(0, 100)))
     assert study.ask().params.keys() == {"x", "y"}
 

@@ -370,7 +370,7 @@ class History:
             for k in number.tolist():
                 self._pending.end(k)
                 self._unpause(k)
-        if self.curves.numbers:
+        if self.curves.n_reports:
             for k, s in zip(number.tolist(), state.tolist(), strict=True):
                 self.curves.close(k, TrialState(s))
 

@@ -119,13 +119,17 @@ def attempt_replaced(number: int, attempt: int, now: int) -> AttemptReplacedErro
     )
 
 
-def check_same_end(trial: TrialRecord, stored: TrialRecord) -> None:
-    """Check that an end is the one that is stored: it was told twice, or the answer to the first time was lost.
+def check_finished_before(trial: TrialRecord, stored: TrialRecord) -> None:
+    """Check that the end of an attempt is stored: it was told twice, or the answer to the first time was lost.
 
     Raises:
-        AttemptReplacedError: the trial was given up as lost.
+        AttemptReplacedError: the trial was released, is run by another claim, or was given up as lost.
         TrialFinishedError: it ended otherwise.
+        ValueError: the attempt was not begun.
     """
+    refuse_replaced(stored, trial.fence)
+    if not stored.state.is_finished() or stored.attempt != trial.attempt:
+        raise _not_begun(trial, stored)
     if stored.state is trial.state and (trial.state is not TrialState.COMPLETE or stored.values == trial.values):
         return
     if stored.failure in GIVEN_UP:
@@ -148,7 +152,11 @@ def check_paused_before(trial: TrialRecord, stored: TrialRecord) -> None:
     refuse_replaced(stored, trial.fence)
     if stored.state.is_finished():
         raise finished_otherwise(stored)
-    raise ValueError(f"trial {trial.number}: attempt {trial.attempt} was not begun; {stored.attempt} is")
+    raise _not_begun(trial, stored)
+
+
+def _not_begun(trial: TrialRecord, stored: TrialRecord) -> ValueError:
+    return ValueError(f"trial {trial.number}: attempt {trial.attempt} was not begun; {stored.attempt} is")
 
 
 def finished_otherwise(stored: TrialRecord) -> TrialFinishedError:

@@ -28,9 +28,9 @@ from tunesmith.storage.checks import (
     check_added,
     check_direction,
     check_finished,
+    check_finished_before,
     check_name,
     check_paused_before,
-    check_same_end,
     check_study,
     name_taken,
     new_name,
@@ -234,10 +234,7 @@ class MemoryStorage(Storage):
         """Return the place of an end that is recorded already; refuse one that is late, and keep it as a note."""
         stored = self._trial(book, trial.number)
         try:
-            refuse_replaced(stored, trial.fence)
-            if not stored.state.is_finished() or stored.attempt != trial.attempt:
-                raise ValueError(f"trial {trial.number}: attempt {trial.attempt} was not begun; {stored.attempt} is")
-            check_same_end(trial, stored)
+            check_finished_before(trial, stored)
         except AttemptReplacedError:
             note_late(stored, trial)
             raise

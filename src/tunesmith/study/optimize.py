@@ -275,7 +275,7 @@ class TrialPolicy(Policy[Trial, End]):
     def waiting(self) -> None:
         """Prepare the next proposal while all processes are busy."""
         if self.started < self.most:
-            self.engine.prefetch()
+            self.engine.asker.prefetch()
 
     def ended(self, events: list[End]) -> BaseException | None:
         """Record the ends, then call what is to be called after each trial, where its end was recorded here."""

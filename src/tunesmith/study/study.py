@@ -811,7 +811,7 @@ class Study:
             The number of that trial. If the next trial that ``ask`` starts has a higher one, another worker has it.
             None if the point was tried already.
         """
-        return self.engine.plan_next(x, proposed_by, unless)
+        return self.engine.asker.plan_next(x, proposed_by, unless)
 
     # -- add ---------------------------------------------------------------------------------------------------
 

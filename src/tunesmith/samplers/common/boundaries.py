@@ -47,15 +47,15 @@ class Boundaries:
         low, high = self._continuous & self._failed & ~self._valued
         return np.asarray(((low & (u <= AT)) | (high & (1.0 - u <= AT))).any(axis=1))
 
-    def limits(self, running: Floats | None, is_likely: Mask | bool = True) -> tuple[Floats, Floats]:
+    def limits(self, running: Floats, is_likely: Mask | bool = True) -> tuple[Floats, Floats]:
         """Return the lowest and the highest unit coordinates [d] to propose.
 
         Args:
-            running: the running trials, unit coordinates [p, d]; None: there are none.
+            running: the running trials, unit coordinates [p, d].
             is_likely: at which bounds the optimum is likely to lie [2, d]; True: at any.
         """
         is_open = ~self._failed & is_likely
-        if running is not None and len(running):
+        if len(running):
             is_open &= self._valued | (_count(running, AT) == 0)
         margin = MARGIN * (self._continuous & ~is_open)
         return margin[0], 1.0 - margin[1]

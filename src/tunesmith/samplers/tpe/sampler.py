@@ -94,7 +94,7 @@ class TPESampler(StatefulSampler[TpeState]):
         branch = state.branches.choose(history.points(space), ranking, running, rng) if state.branches.gates else None
         good, bad, best = state.mixtures(running, ranking, None if branch is None else branch.inside)
         is_likely = near_the_best(history.unit(space)[best[:N_BEST]])
-        low, high = state.boundaries.limits(space.to_unit(running) if len(running) else None, is_likely)
+        low, high = state.boundaries.limits(space.to_unit(running) if len(running) else running, is_likely)
         u = np.clip(good.sample(rng, self.n_ei_candidates, folded=FOLDED), low, high)
         if branch is not None:
             for j, unit in state.branches.unit_of(branch).items():

@@ -29,14 +29,13 @@ from tunesmith.storage.checks import (
     check_added,
     check_direction,
     check_finished,
+    check_finished_before,
     check_name,
     check_paused_before,
-    check_same_end,
     check_study,
     late_note,
     name_taken,
     new_name,
-    refuse_replaced,
     study_gone,
     study_not_found,
     trials_spent,
@@ -333,10 +332,7 @@ class SQLStorage(Storage):
         """Return the place of an end that is recorded already; refuse one that is late, and keep it as a note."""
         (stored,) = self.trials(study_id, [trial.number])
         try:
-            refuse_replaced(stored, trial.fence)
-            if not stored.state.is_finished() or stored.attempt != trial.attempt:
-                raise ValueError(f"trial {trial.number}: attempt {trial.attempt} was not begun; {stored.attempt} is")
-            check_same_end(trial, stored)
+            check_finished_before(trial, stored)
         except AttemptReplacedError:
             note = attr_to_json(LATE, late_note(trial))
             at, attempt = trial.number, trial.attempt

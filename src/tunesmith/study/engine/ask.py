@@ -76,7 +76,7 @@ class Asker:
         self._proposals, self._prefetched = Proposals(None), None
 
     def plan_next(self, x: list[float], proposed_by: str, unless: Callable[[dict[str, Any]], bool]) -> int | None:
-        """See `plan_next`."""
+        """Use a point for the next new trial; see `tunesmith.Study.plan_next`."""
         study = self._study
         with study.lock:
             study.sync()
@@ -270,7 +270,11 @@ class Asker:
         return replace(proposal, space=merge(proposal.space, new), x=[*proposal.x, *values])
 
     def prefetch(self) -> None:
-        """See `prefetch`."""
+        """Prepare the next proposal while objectives run, so that ``ask`` returns at once when one of them ends.
+
+        The proposal is made from what is known now, with the running trials as pending; it is dropped if the space
+        changes or another worker takes the number.
+        """
         with self._study.lock:
             if self._search_space() is not None and self._prefetched is None and self.sampler.is_adaptive:
                 with suppress(SpaceExhaustedError):

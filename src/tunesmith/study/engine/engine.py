@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from typing import Any
 
 import numpy as np
 
@@ -173,22 +172,7 @@ class TrialEngine:
         return started
 
     def propose_for(self, number: int, sampler: Sampler, space: Space, rng: np.random.Generator) -> list[float]:
-        """Let a sampler propose a point for a trial that runs already, and note its sampler state with the trial.
-
-        So a sampler that stands inside of another one finds its own states in the history, as if the study asked it.
-
-        Args:
-            number: the trial's number.
-            sampler: who proposes.
-            space: over which parameters.
-            rng: the random numbers.
-
-        Returns:
-            The internal values over the space.
-
-        Raises:
-            SpaceExhaustedError: the sampler has proposed every point it has.
-        """
+        """Propose for a trial that runs already; see `tunesmith.Study.propose_for`."""
         with self.study.lock:
             x, states = sampler.ask(self.study.history, space, rng, 1)
             if len(x) == 0:
@@ -264,31 +248,6 @@ class TrialEngine:
             with suppress(ArtifactError, StorageError):  # what stays is found by ``study.artifacts.clean``
                 remove(Artifacts(StudyPointers(self.artifacts), ended))
         self._kept &= needed
-
-    def plan_next(self, x: list[float], proposed_by: str, unless: Callable[[dict[str, Any]], bool]) -> int | None:
-        """Use a point for the next new trial, unless another worker starts that trial first.
-
-        Workers that plan the same point for the same number start it once, which they would not if each added it. One
-        that plans a later number sees the trials before it, since it looks at them after it has planned.
-
-        Args:
-            x: its internal values over the declared space.
-            proposed_by: who proposed it.
-            unless: tells by its parameters whether a trial of the study, running or finished, is that point already.
-
-        Returns:
-            The number of that trial. If the next trial that ``ask`` starts has a higher one, another worker has it.
-            None if the point was tried already.
-        """
-        return self.asker.plan_next(x, proposed_by, unless)
-
-    def prefetch(self) -> None:
-        """Prepare the next proposal while objectives run, so that ``ask`` returns at once when one of them ends.
-
-        The proposal is made from what is known now, with the running trials as pending; it is dropped if the space
-        changes or another worker takes the number.
-        """
-        self.asker.prefetch()
 
     def flush(self) -> None:
         """Store the results that were kept in this process; see `tunesmith.Study.flush`."""
