@@ -10,8 +10,7 @@ import pytest
 
 import tunesmith
 import tunesmith.compat.optuna as optuna
-from tunesmith.compat.optuna.names import REFUSED
-from tunesmith.compat.optuna.paths import ROOM
+from tunesmith.compat.optuna.names import REFUSED, ROOM
 
 # All public names of Optuna 5.0.0 by their modules, recorded from the installed package.
 NAMES = json.loads((Path(__file__).parent / "names_of_optuna_5.json").read_text())

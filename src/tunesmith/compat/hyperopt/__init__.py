@@ -38,8 +38,7 @@ from tunesmith.compat.hyperopt.base import (
     Trials,
     trials_from_docs,
 )
-from tunesmith.compat.hyperopt.fmin import fmin, fmin_pass_expr_memo_ctrl, partial, space_eval
-from tunesmith.compat.hyperopt.iteration import FMinIter
+from tunesmith.compat.hyperopt.fmin import FMinIter, fmin, fmin_pass_expr_memo_ctrl, partial, space_eval
 from tunesmith.compat.hyperopt.names import refuser, register_refused_modules
 
 __version__ = "0.3.0"  # of the Hyperopt whose names these are

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tunesmith.compat.hyperopt.documents import STATUS_FAIL, STATUS_NEW, STATUS_OK, STATUS_RUNNING, loss_of
+from tunesmith.compat.hyperopt.base import STATUS_FAIL, STATUS_NEW, STATUS_OK, STATUS_RUNNING, loss_of
 
 default_status_colors = {STATUS_NEW: "k", STATUS_RUNNING: "g", STATUS_OK: "b", STATUS_FAIL: "r"}
 _LEGEND = 10  # lines, at most, that are named

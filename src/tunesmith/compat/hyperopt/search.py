@@ -11,17 +11,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tunesmith.compat.hyperopt.dimensions import active_values
-from tunesmith.compat.hyperopt.documents import (
+from tunesmith.compat.hyperopt.base import (
     JOB_STATE_DONE,
     JOB_STATE_NEW,
     JOB_STATE_RUNNING,
     Document,
+    Domain,
     loss_of,
     new_misc,
     spec_from_misc,
 )
-from tunesmith.compat.hyperopt.domain import Domain
+from tunesmith.compat.hyperopt.dimensions import active_values
 from tunesmith.errors import SpaceExhaustedError
 from tunesmith.samplers.base import Sampler
 from tunesmith.space import Parameter, Space

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
@@ -16,17 +16,33 @@ import tunesmith.importance
 from tunesmith.caution import caution
 from tunesmith.compat.optuna._experimental import warn_experimental_argument
 from tunesmith.compat.optuna._transform import _SearchSpaceTransform
-from tunesmith.compat.optuna.distributions import BaseDistribution
-from tunesmith.compat.optuna.parameters import parameter_of
-from tunesmith.compat.optuna.paths import lead_here
-from tunesmith.compat.optuna.study_direction import StudyDirection
-from tunesmith.compat.optuna.targets import of_records
+from tunesmith.compat.optuna.distributions import BaseDistribution, parameter_of
+from tunesmith.compat.optuna.names import lead_here
+from tunesmith.compat.optuna.states import StudyDirection
 from tunesmith.importance import Evaluator, Fanova, PedAnova
 from tunesmith.numerics.arrays import Floats
 from tunesmith.numerics.pareto import ranks
 from tunesmith.samplers.gp.surrogate import MIN_TRIALS
 from tunesmith.state import TrialState
 from tunesmith.text import listing, shown
+from tunesmith.trial.record import TrialRecord
+
+# -- functions of a trial, such as ``target=``, as this library calls them: on its own records ----------------------
+
+T = TypeVar("T")
+
+
+def of_records(study: Any, function: Callable[[Any], T] | None) -> Callable[[TrialRecord], T] | None:
+    """Return a function of a `FrozenTrial` as one of a record of this library; None: there is none.
+
+    Args:
+        study: whose trials they are.
+        function: what the program gave.
+    """
+    if function is None:
+        return None
+    return lambda record: function(study._frozen(record))
+
 
 __all__ = [
     "BaseImportanceEvaluator",

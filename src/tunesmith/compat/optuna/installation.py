@@ -15,8 +15,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from tunesmith.caution import caution
-from tunesmith.compat.optuna.names import REFUSED
-from tunesmith.compat.optuna.paths import ROOM
+from tunesmith.compat.optuna.names import REFUSED, ROOM
 from tunesmith.compat.optuna.version import __version__
 
 if TYPE_CHECKING:

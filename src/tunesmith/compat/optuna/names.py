@@ -6,12 +6,70 @@ A test holds this table against a recorded list of all public names of Optuna.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterable
+import sys
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from tunesmith.compat.optuna.paths import ROOM
 from tunesmith.lazy import name_error
 from tunesmith.text import did_you_mean
+
+# Where Optuna keeps a name below one of its public modules, the path leads to that module: ``from optuna.study.study
+# import Study`` and ``from optuna.trial._state import TrialState`` find what they name, though the files are others.
+ROOM = "tunesmith.compat.optuna"
+# A public module -> Optuna's modules below it whose names the public module has here.
+BELOW: Mapping[str, tuple[str, ...]] = {
+    "artifacts": (
+        "_backoff", "_boto3", "_download", "_filesystem", "_gcs", "_list_artifact_meta", "_protocol", "_upload",
+    ),
+    "importance": (
+        "_base", "_fanova", "_fanova._evaluator", "_mean_decrease_impurity", "_ped_anova", "_ped_anova.evaluator",
+    ),
+    "pruners": (
+        "_base", "_hyperband", "_median", "_nop", "_patient", "_percentile", "_successive_halving", "_threshold",
+        "_wilcoxon",
+    ),
+    "samplers": (
+        "_base", "_brute_force", "_cmaes", "_gp", "_gp.sampler", "_grid", "_nsgaiii", "_nsgaiii._sampler",
+        "_partial_fixed", "_qmc", "_random", "_tpe", "_tpe.sampler",
+    ),
+    "samplers.nsgaii": (
+        "_crossovers", "_crossovers._blxalpha", "_crossovers._sbx", "_crossovers._spx", "_crossovers._undx",
+        "_crossovers._uniform", "_crossovers._vsbx", "_mutations", "_mutations._polynomial",
+    ),
+    "search_space": ("group_decomposed", "intersection"),
+    "storages": (
+        "_base", "_cached_storage", "_callbacks", "_heartbeat", "_in_memory", "_rdb", "_rdb.storage",
+    ),
+    "storages.journal": ("_file", "_storage"),
+    "study": ("_dataframe", "_frozen", "_multi_objective", "_study_direction", "_study_summary", "study"),
+    "terminator": (
+        "callback", "erroreval", "improvement", "improvement.emmr", "improvement.evaluator", "median_erroreval",
+        "terminator",
+    ),
+    "trial": ("_base", "_fixed", "_frozen", "_state", "_trial"),
+    "visualization": (
+        "_contour", "_edf", "_hypervolume_history", "_intermediate_values", "_optimization_history",
+        "_parallel_coordinate", "_param_importances", "_pareto_front", "_rank", "_slice", "_terminator_improvement",
+        "_timeline",
+    ),
+}  # fmt: skip
+BELOW = {**BELOW, "visualization.matplotlib": BELOW["visualization"]}
+
+
+def lead_here(module: str) -> None:
+    """Let Optuna's paths below a module lead to it; each of them calls this when it is imported.
+
+    Args:
+        module: its name.
+    """
+    here = sys.modules[module]
+    below = BELOW.get(module.removeprefix(f"{ROOM}."), ())
+    for path in below:
+        sys.modules[f"{module}.{path}"] = here
+        setattr(here, path.rpartition(".")[2], here)
+    if below and not hasattr(here, "__path__"):
+        here.__path__ = []  # what the import system asks of a module with others below it
+
 
 # Modules of Optuna that are here under the same name, imported when they are first asked for.
 MODULES = (
@@ -78,10 +136,13 @@ def refusal(module: str, name: str, known: Iterable[str]) -> AttributeError | Im
 def refuser(module: str, known: Iterable[str]) -> Callable[[str], Any]:
     """Return the ``__getattr__`` of a module of this package: each name that it lacks is refused with the reason.
 
+    Optuna's paths below the module lead to it from now on; see `lead_here`.
+
     Args:
         module: its name.
         known: the names that it has.
     """
+    lead_here(module)
 
     def missing(name: str) -> Any:
         raise refusal(module, name, known)

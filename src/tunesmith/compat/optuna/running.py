@@ -8,21 +8,29 @@ from datetime import datetime
 from typing import Any
 
 from tunesmith.caution import caution
-from tunesmith.compat.optuna.base_trial import BaseTrial, checked_constraint
 from tunesmith.compat.optuna.distributions import (
     BaseDistribution,
     CategoricalDistribution,
     FloatDistribution,
     IntDistribution,
+    Kind,
     check_distribution_compatibility,
+    distribution_of,
+    each_once,
+    kind_of,
+    parameter_of,
 )
-from tunesmith.compat.optuna.frozen import FrozenTrial
-from tunesmith.compat.optuna.parameters import Kind, distribution_of, each_once, kind_of, parameter_of
-from tunesmith.compat.optuna.protocols import StudyLike
-from tunesmith.compat.optuna.pruners.base import BasePruner
-from tunesmith.compat.optuna.records import frozen_of_running, trial_id
-from tunesmith.compat.optuna.samplers.base import BaseSampler
-from tunesmith.compat.optuna.storages.base import BaseStorage
+from tunesmith.compat.optuna.frozen import (
+    BaseTrial,
+    FrozenTrial,
+    StudyLike,
+    checked_constraint,
+    frozen_of_running,
+    trial_id,
+)
+from tunesmith.compat.optuna.pruners import BasePruner
+from tunesmith.compat.optuna.samplers import BaseSampler
+from tunesmith.compat.optuna.storages.kinds import BaseStorage
 from tunesmith.errors import SpaceError
 from tunesmith.trial import Trial as NativeTrial
 

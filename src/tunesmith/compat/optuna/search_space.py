@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from tunesmith.compat.optuna.distributions import BaseDistribution
-from tunesmith.compat.optuna.frozen import FrozenTrial
+from tunesmith.compat.optuna.distributions import BaseDistribution, distribution_of
+from tunesmith.compat.optuna.frozen import FrozenTrial, StudyLike
 from tunesmith.compat.optuna.names import refuser
-from tunesmith.compat.optuna.parameters import distribution_of
-from tunesmith.compat.optuna.paths import lead_here
-from tunesmith.compat.optuna.protocols import StudyLike
-from tunesmith.compat.optuna.trial_state import TrialState, native_state
+from tunesmith.compat.optuna.states import TrialState, native_state
 from tunesmith.history import History
 
 __all__ = ["IntersectionSearchSpace", "intersection_search_space"]
@@ -80,4 +77,3 @@ class IntersectionSearchSpace:
 
 
 __getattr__ = refuser(__name__, __all__)
-lead_here(__name__)

@@ -18,11 +18,9 @@ from tunesmith.caution import caution
 from tunesmith.compat.optuna import logging
 from tunesmith.compat.optuna._deprecated import warn_deprecated
 from tunesmith.compat.optuna._experimental import experimental_class
+from tunesmith.compat.optuna.frozen import record_of
 from tunesmith.compat.optuna.names import refuser
-from tunesmith.compat.optuna.paths import lead_here
-from tunesmith.compat.optuna.records import record_of
-from tunesmith.compat.optuna.study_direction import StudyDirection
-from tunesmith.compat.optuna.trial_state import TrialState
+from tunesmith.compat.optuna.states import StudyDirection, TrialState
 from tunesmith.history import History
 from tunesmith.numerics.arrays import Floats
 from tunesmith.numerics.gp import Posterior, Prior, fit
@@ -514,4 +512,3 @@ class TerminatorCallback:
 
 
 __getattr__ = refuser(__name__, __all__)
-lead_here(__name__)

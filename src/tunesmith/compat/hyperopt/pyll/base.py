@@ -122,56 +122,16 @@ class Apply:
     def __call__(self, *args: Any, **named: Any) -> Apply:
         return scope.call_later("call", self, args, named)
 
-    def __add__(self, other: Any) -> Apply:
-        return scope.call_later("add", self, other)
 
-    def __radd__(self, other: Any) -> Apply:
-        return scope.call_later("add", other, self)
+def _operator(name: str) -> None:
+    """Let an operator between expressions, or one and a value on either side, be a call of a function of `scope`."""
+    setattr(Apply, f"__{name}__", lambda self, *other: scope.call_later(name, self, *other))
+    if name not in ("neg", "gt", "ge", "lt", "le"):
+        setattr(Apply, f"__r{name}__", lambda self, other: scope.call_later(name, other, self))
 
-    def __sub__(self, other: Any) -> Apply:
-        return scope.call_later("sub", self, other)
 
-    def __rsub__(self, other: Any) -> Apply:
-        return scope.call_later("sub", other, self)
-
-    def __neg__(self) -> Apply:
-        return scope.call_later("neg", self)
-
-    def __mul__(self, other: Any) -> Apply:
-        return scope.call_later("mul", self, other)
-
-    def __rmul__(self, other: Any) -> Apply:
-        return scope.call_later("mul", other, self)
-
-    def __truediv__(self, other: Any) -> Apply:
-        return scope.call_later("truediv", self, other)
-
-    def __rtruediv__(self, other: Any) -> Apply:
-        return scope.call_later("truediv", other, self)
-
-    def __floordiv__(self, other: Any) -> Apply:
-        return scope.call_later("floordiv", self, other)
-
-    def __rfloordiv__(self, other: Any) -> Apply:
-        return scope.call_later("floordiv", other, self)
-
-    def __pow__(self, other: Any) -> Apply:
-        return scope.call_later("pow", self, other)
-
-    def __rpow__(self, other: Any) -> Apply:
-        return scope.call_later("pow", other, self)
-
-    def __gt__(self, other: Any) -> Apply:
-        return scope.call_later("gt", self, other)
-
-    def __ge__(self, other: Any) -> Apply:
-        return scope.call_later("ge", self, other)
-
-    def __lt__(self, other: Any) -> Apply:
-        return scope.call_later("lt", self, other)
-
-    def __le__(self, other: Any) -> Apply:
-        return scope.call_later("le", self, other)
+for _name in ("add", "sub", "neg", "mul", "truediv", "floordiv", "pow", "gt", "ge", "lt", "le"):
+    _operator(_name)
 
 
 class Literal(Apply):

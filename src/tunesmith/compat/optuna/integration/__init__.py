@@ -12,8 +12,7 @@ import sys
 from types import FunctionType, ModuleType
 from typing import Any
 
-from tunesmith.compat.optuna.names import refusal
-from tunesmith.compat.optuna.paths import ROOM
+from tunesmith.compat.optuna.names import ROOM, refusal
 from tunesmith.compat.optuna.version import __version__
 from tunesmith.errors import MissingDependencyError
 from tunesmith.lazy import name_error

@@ -8,7 +8,6 @@ import numpy as np
 
 from tunesmith.compat.optuna._experimental import experimental_class
 from tunesmith.compat.optuna.names import refuser
-from tunesmith.compat.optuna.paths import lead_here
 
 __all__ = [
     "BLXAlphaCrossover",
@@ -147,4 +146,3 @@ def checked_probability(name: str, value: float | None) -> None:
 
 
 __getattr__ = refuser(__name__, __all__)
-lead_here(__name__)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from tunesmith.compat.optuna.names import refuser
-from tunesmith.compat.optuna.paths import lead_here
 from tunesmith.compat.optuna.storages import journal
-from tunesmith.compat.optuna.storages.base import BaseStorage
 from tunesmith.compat.optuna.storages.kinds import (
+    BaseStorage,
     InMemoryStorage,
     JournalFileStorage,
     JournalStorage,
@@ -35,4 +34,3 @@ __all__ = [
 ]
 _CachedStorage = RDBStorage  # what stands before a database in Optuna; other libraries ask whether a storage is one
 __getattr__ = refuser(__name__, __all__)
-lead_here(__name__)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from tunesmith.compat.optuna.names import refuser
-from tunesmith.compat.optuna.paths import lead_here
 from tunesmith.compat.optuna.storages.kinds import (
     JournalFileBackend,
     JournalFileOpenLock,
@@ -13,4 +12,3 @@ from tunesmith.compat.optuna.storages.kinds import (
 
 __all__ = ["JournalFileBackend", "JournalFileOpenLock", "JournalFileSymlinkLock", "JournalStorage"]
 __getattr__ = refuser(__name__, __all__)
-lead_here(__name__)

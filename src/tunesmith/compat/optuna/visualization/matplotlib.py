@@ -6,42 +6,18 @@ import importlib.util
 
 from tunesmith.compat.optuna._experimental import experimental_func
 from tunesmith.compat.optuna.names import refuser
-from tunesmith.compat.optuna.paths import lead_here
-from tunesmith.compat.optuna.visualization.plots import Plots
-from tunesmith.compat.optuna.visualization.shown import ByMatplotlib
+from tunesmith.compat.optuna.visualization.plots import ByMatplotlib, functions
 
-__all__ = [
-    "is_available",
-    "plot_contour",
-    "plot_edf",
-    "plot_hypervolume_history",
-    "plot_intermediate_values",
-    "plot_optimization_history",
-    "plot_parallel_coordinate",
-    "plot_param_importances",
-    "plot_pareto_front",
-    "plot_rank",
-    "plot_slice",
-    "plot_terminator_improvement",
-    "plot_timeline",
-]
-
-_plots = Plots(ByMatplotlib())
-plot_contour = experimental_func("2.2.0")(_plots.plot_contour)
-plot_edf = experimental_func("2.2.0")(_plots.plot_edf)
-plot_hypervolume_history = experimental_func("3.3.0")(_plots.plot_hypervolume_history)
-plot_intermediate_values = experimental_func("2.2.0")(_plots.plot_intermediate_values)
-plot_optimization_history = experimental_func("2.2.0")(_plots.plot_optimization_history)
-plot_parallel_coordinate = experimental_func("2.2.0")(_plots.plot_parallel_coordinate)
-plot_param_importances = _plots.plot_param_importances
-plot_pareto_front = experimental_func("2.8.0")(_plots.plot_pareto_front)
-plot_rank = experimental_func("3.2.0")(_plots.plot_rank)
-plot_slice = experimental_func("2.2.0")(_plots.plot_slice)
-plot_terminator_improvement = experimental_func("3.2.0")(_plots.plot_terminator_improvement)
-plot_timeline = experimental_func("3.2.0")(_plots.plot_timeline)
-
+_SINCE = {
+    "2.2.0": ("contour", "edf", "intermediate_values", "optimization_history", "parallel_coordinate", "slice"),
+    "2.8.0": ("pareto_front",),
+    "3.2.0": ("rank", "terminator_improvement", "timeline"),
+    "3.3.0": ("hypervolume_history",),
+}
+_plots = functions(ByMatplotlib(), {f"plot_{name}": version for version, names in _SINCE.items() for name in names})
+globals().update(_plots)
+__all__ = ["is_available", *_plots]
 __getattr__ = refuser(__name__, __all__)
-lead_here(__name__)
 
 
 @experimental_func("2.2.0")

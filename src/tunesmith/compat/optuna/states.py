@@ -1,7 +1,8 @@
-"""The state of a trial, with Optuna's numbers, and as text as there."""
+"""The states of trials and the directions of objectives, with Optuna's numbers, and as text as there."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import IntEnum
 
 from tunesmith.state import TrialState as NativeState
@@ -44,3 +45,26 @@ def state_of(state: int) -> TrialState:
 def native_state(state: int) -> NativeState:
     """Return a state of Optuna's kind as one of this library."""
     return NativeState[state_of(state).name]
+
+
+class StudyDirection(IntEnum):
+    """Whether an objective is minimized or maximized."""
+
+    NOT_SET = 0
+    MINIMIZE = 1
+    MAXIMIZE = 2
+
+
+def only_direction(directions: Sequence[StudyDirection], study_name: str) -> StudyDirection:
+    """Return the direction of a study with one objective.
+
+    Args:
+        directions: one for each objective.
+        study_name: the study.
+
+    Raises:
+        RuntimeError: there are several objectives.
+    """
+    if len(directions) > 1:
+        raise RuntimeError(f"the study {study_name!r} has several objectives: read .directions")
+    return directions[0]
