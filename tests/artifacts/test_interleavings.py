@@ -21,7 +21,7 @@ from tunesmith.errors import ArtifactError, ArtifactNotFoundError, DamagedArtifa
 from tunesmith.storage.memory import MemoryStorage
 from tunesmith.study.artifacts import StudyArtifacts
 from tunesmith.study.engine.artifacts import ArtifactHome
-from tunesmith.testing.storage_model import begin
+from tunesmith.testing.storages import begin
 from tunesmith.trial.record import Fence
 
 GRACE = 10.0

@@ -10,10 +10,15 @@ import pytest
 
 from tunesmith.cli.init import said
 from tunesmith.cli.main import main
-from tunesmith.cli.scaffold.hydra import groups_in_help, options_in_config
-from tunesmith.cli.scaffold.option import Option
-from tunesmith.cli.scaffold.options import merged, options_in_help, options_in_source
-from tunesmith.cli.scaffold.ranges import suggestion
+from tunesmith.cli.scaffold import (
+    Option,
+    groups_in_help,
+    merged,
+    options_in_config,
+    options_in_help,
+    options_in_source,
+    suggestion,
+)
 from tunesmith.space import Space
 
 ARGPARSE = """\

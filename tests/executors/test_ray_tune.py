@@ -17,8 +17,7 @@ from tunesmith.state import TrialState
 
 tune = pytest.importorskip("ray.tune", reason="needs Ray Tune: pip install 'ray[tune]'", exc_type=ImportError)
 
-from tunesmith.integrations.ray_tune import TunesmithSearch  # noqa: E402  it imports ray.tune
-from tunesmith.integrations.tune_space import space_of  # noqa: E402  it imports ray.tune
+from tunesmith.integrations.ray_tune import TunesmithSearch, space_of  # noqa: E402  it imports ray.tune
 
 pytestmark = [pytest.mark.ray, pytest.mark.xdist_group("ray")]
 DOMAINS = {"x": tune.uniform(-1, 1), "model": {"layers": tune.randint(1, 5), "kind": "mlp"}}

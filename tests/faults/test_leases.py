@@ -22,7 +22,7 @@ import tunesmith as ts
 from tunesmith.state import FailureKind
 from tunesmith.storage.base import Lease
 from tunesmith.storage.sql import SQLStorage
-from tunesmith.testing.storage_model import begin
+from tunesmith.testing.storages import begin
 from tunesmith.trial.record import Fence, TrialRecord
 from tunesmith.workers import current_worker
 

@@ -11,7 +11,7 @@ import pytest
 
 from tunesmith.storage.base import StudyRecord
 from tunesmith.storage.sql import SQLStorage, counters, ends
-from tunesmith.testing.storage_model import Reader, begin, ended, running
+from tunesmith.testing.storages import Reader, begin, ended, running
 
 LONG = 60.0
 

@@ -21,7 +21,7 @@ from tunesmith.state import TrialState
 from tunesmith.storage.sql import SQLStorage
 from tunesmith.storage.sql import storage as sql_storage
 from tunesmith.storage.sql.retry import Retry
-from tunesmith.testing.storage_model import begin, ended, running
+from tunesmith.testing.storages import begin, ended, running
 from tunesmith.trial.record import Fence
 
 SERVERS: dict[str, Callable[[], Server]] = {"postgres": PostgresServer, "mariadb": MariaDBServer}

@@ -18,7 +18,7 @@ from tunesmith.samplers.base import Points, Sampler, SamplerStates
 from tunesmith.samplers.random import RandomSampler
 from tunesmith.space import Int, Space
 from tunesmith.testing import SamplerConformance
-from tunesmith.testing.courses import COURSES
+from tunesmith.testing.samplers import COURSES
 
 
 def _suite() -> SamplerConformance:

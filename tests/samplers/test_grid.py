@@ -20,7 +20,7 @@ from tunesmith.history import History
 from tunesmith.samplers import GridSampler
 from tunesmith.samplers.base import decode_states
 from tunesmith.space import Categorical, Float, Int, Space
-from tunesmith.testing.strategies import spaces
+from tunesmith.testing.histories import spaces
 
 SMALL = Space(a=Int(1, 3), b=Categorical(["x", "y"]))
 

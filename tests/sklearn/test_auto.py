@@ -15,7 +15,7 @@ from sklearn.svm import SVC
 from tunesmith import Float, spaces
 from tunesmith.errors import SpaceError
 from tunesmith.sklearn import SearchCV
-from tunesmith.sklearn.search.proposals import DEFAULT_NOTE, PORTFOLIO_NOTE
+from tunesmith.sklearn.search.sequential import DEFAULT_NOTE, PORTFOLIO_NOTE
 from tunesmith.spaces.first import portfolio_of
 
 X, Y = load_wine(return_X_y=True)

@@ -33,8 +33,8 @@ from sklearn.svm import SVC
 from tunesmith.sklearn import GridSearchCV
 from tunesmith.sklearn.evaluate import folds as cutting
 from tunesmith.sklearn.evaluate import pool
-from tunesmith.sklearn.evaluate.batches import BatchSizer, batches, dispatch_limit
 from tunesmith.sklearn.evaluate.folds import ByteLRU, Folds, n_bytes, writable_copy
+from tunesmith.sklearn.evaluate.pool import BatchSizer, batches, dispatch_limit
 from tunesmith.sklearn.evaluate.shared_steps import configure, copy_unfitted
 from tunesmith.sklearn.evaluate.task import Task, Unit
 from tunesmith.sklearn.store.outcome import Outcome

@@ -30,7 +30,7 @@ from tunesmith.errors import SpaceError
 from tunesmith.history import History
 from tunesmith.samplers import RandomSampler
 from tunesmith.sklearn import SearchCV
-from tunesmith.sklearn.evaluate.batches import BatchSizer, Deadline
+from tunesmith.sklearn.evaluate.pool import BatchSizer, Deadline
 from tunesmith.sklearn.evaluate.task import Unit
 from tunesmith.sklearn.search.evaluation import FixedUnits
 from tunesmith.sklearn.store.outcome import Outcome

@@ -17,7 +17,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 import tunesmith
 from tunesmith.sklearn import OneOf, SearchCV
-from tunesmith.sklearn.search.proposals import PORTFOLIO_NOTE
+from tunesmith.sklearn.search.sequential import PORTFOLIO_NOTE
 from tunesmith.sklearn.tune import KINDS, make, usual_kinds
 
 X, Y = load_wine(return_X_y=True)

@@ -27,7 +27,7 @@ from tunesmith.cli.main import main
 from tunesmith.errors import StorageError
 from tunesmith.report import write_report
 from tunesmith.sklearn import GridSearchCV, HalvingGridSearchCV, RandomizedSearchCV, SearchCV
-from tunesmith.sklearn.results.verdict import SearchesHere
+from tunesmith.sklearn.results.conclusion import SearchesHere
 from tunesmith.study.verdict import KEY
 
 X, Y = make_classification(80, 5, flip_y=0.3, random_state=0)
@@ -255,8 +255,8 @@ def test_searches_that_conclude_at_once_return_one_verdict(tmp_path: Path, monke
         return stored(study, *args, **how)
 
     monkeypatch.setattr("tunesmith.sklearn.search.search_cv.one_of_these", as_in_another_process)
-    monkeypatch.setattr("tunesmith.sklearn.results.verdict._wait", lambda *_: None)
-    monkeypatch.setattr("tunesmith.sklearn.results.verdict.asked_of", lambda *_: "the same")
+    monkeypatch.setattr("tunesmith.sklearn.results.conclusion._wait", lambda *_: None)
+    monkeypatch.setattr("tunesmith.sklearn.results.conclusion.asked_of", lambda *_: "the same")
     moody(tmp_path / "t.db", n_trials=4, confirm=0)
     monkeypatch.setattr(tunesmith.Study, "store_verdict", store)
     with ThreadPoolExecutor(2) as pool:  # levels differ, and with them what is concluded

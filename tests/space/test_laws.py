@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tunesmith.errors import SpaceError
 from tunesmith.space import Parameter, Space, merge
 from tunesmith.space.parse import parse_lines, parse_parameter
-from tunesmith.testing.strategies import parameters, points, spaces, unit_points
+from tunesmith.testing.histories import parameters, points, spaces, unit_points
 
 
 def _same(a: np.ndarray, b: np.ndarray) -> bool:

@@ -27,7 +27,7 @@ from tunesmith.storage.base import Storage
 from tunesmith.storage.sql import SQLStorage
 from tunesmith.storage.sql.engine import Database
 from tunesmith.storage.sql.files import MOMENT
-from tunesmith.testing.storage_model import SPACE, begin, ended, run, running
+from tunesmith.testing.storages import SPACE, begin, ended, run, running
 from tunesmith.trial.record import TrialRecord
 
 GOLDEN = sorted((Path(__file__).parent / "golden").glob("schema*.db"))[-1]

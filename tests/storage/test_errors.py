@@ -24,7 +24,7 @@ from tunesmith.storage import open_storage
 from tunesmith.storage.base import StudyRecord
 from tunesmith.storage.memory import MemoryStorage
 from tunesmith.storage.sql import SQLStorage
-from tunesmith.testing.storage_model import SPACE, begin, ended, run, running
+from tunesmith.testing.storages import SPACE, begin, ended, run, running
 from tunesmith.trial import FrozenTrial
 
 COMPLETE = TrialState.COMPLETE
@@ -252,7 +252,7 @@ import os, sys
 sys.path[:0] = sys.argv[2].split(os.pathsep)
 from tunesmith.errors import StorageError
 from tunesmith.storage import open_storage
-from tunesmith.testing.storage_model import begin
+from tunesmith.testing.storages import begin
 open_storage(sys.argv[1]).close()  # everything is imported by now: someone else may not be able to
 if os.geteuid() == 0:
     os.setgid(65534)
@@ -327,7 +327,7 @@ ON_A_SMALL_DISK = """
 import pathlib, sys
 from tunesmith.errors import StorageError
 from tunesmith.storage import open_storage
-from tunesmith.testing.storage_model import COMPLETE, run
+from tunesmith.testing.storages import COMPLETE, run
 
 disk = pathlib.Path(sys.argv[1])
 storage = open_storage(disk / "tune.db")

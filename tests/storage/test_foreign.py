@@ -15,7 +15,7 @@ import sqlalchemy
 import tunesmith as ts
 from tunesmith.errors import StorageError, StudyNotFoundError
 from tunesmith.storage import open_storage
-from tunesmith.testing.storage_model import run
+from tunesmith.testing.storages import run
 
 OPTUNA = ("studies", "study_directions", "trials", "trial_params", "trial_values", "version_info", "alembic_version")
 MLFLOW = ("experiments", "runs", "metrics", "params", "tags", "alembic_version")

@@ -18,7 +18,7 @@ from tunesmith.errors import DuplicatedStudyError, StorageError, StudyNotFoundEr
 from tunesmith.storage import open_storage
 from tunesmith.storage.sql import SQLStorage, engine
 from tunesmith.storage.sql.schema import metadata
-from tunesmith.testing.storage_model import begin, ended, run, running
+from tunesmith.testing.storages import begin, ended, run, running
 
 pytestmark = pytest.mark.mariadb
 LARGEST = sys.float_info.max

@@ -22,7 +22,7 @@ from tunesmith.storage.base import Storage
 from tunesmith.storage.sql import SQLStorage, migrate, schema
 from tunesmith.storage.sql.engine import Database
 from tunesmith.storage.sql.location import read_spec
-from tunesmith.testing.storage_model import run
+from tunesmith.testing.storages import run
 
 GOLDEN = sorted((Path(__file__).parent / "golden").glob("schema*.db"))
 

@@ -24,7 +24,7 @@ from tunesmith.errors import StorageError
 from tunesmith.state import TrialState
 from tunesmith.storage import open_storage
 from tunesmith.storage.sql import SQLStorage
-from tunesmith.testing.storage_model import SPACE, begin, ended, run, running
+from tunesmith.testing.storages import SPACE, begin, ended, run, running
 from tunesmith.trial.record import Fence
 from tunesmith.workers import current_worker, is_dead
 
@@ -204,7 +204,7 @@ def test_a_fork_does_not_share_connections(tmp_path: Path) -> None:
     script = """
         import os, sys, threading
         from tunesmith.storage import open_storage
-        from tunesmith.testing.storage_model import run
+        from tunesmith.testing.storages import run
 
         storage = open_storage(sys.argv[1])
         study = storage.create_study("a", ["minimize"], 0)

@@ -18,7 +18,7 @@ from tunesmith.state import TrialState
 from tunesmith.storage import open_storage
 from tunesmith.storage.sql import SQLStorage
 from tunesmith.storage.sql.values import attr_from_json, attr_to_json, floats_from_bytes, floats_to_bytes
-from tunesmith.testing.storage_model import begin, ended, run, running
+from tunesmith.testing.storages import begin, ended, run, running
 from tunesmith.trial import FrozenTrial
 from tunesmith.trial.record import TrialRecord
 

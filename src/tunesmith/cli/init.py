@@ -13,10 +13,16 @@ from pathlib import Path
 import click
 
 from tunesmith.cli.output import echo
-from tunesmith.cli.scaffold.hydra import RUN_DIR, groups_in_help, options_in_config
-from tunesmith.cli.scaffold.option import Option
-from tunesmith.cli.scaffold.options import merged, options_in_help, options_in_source
-from tunesmith.cli.scaffold.ranges import suggestion
+from tunesmith.cli.scaffold import (
+    RUN_DIR,
+    Option,
+    groups_in_help,
+    merged,
+    options_in_config,
+    options_in_help,
+    options_in_source,
+    suggestion,
+)
 from tunesmith.cli.settings import study_name
 
 PATIENCE = 60.0  # seconds that a program may take to say what its options are: imports of large libraries are slow

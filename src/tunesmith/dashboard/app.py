@@ -17,9 +17,9 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from tunesmith.dashboard.live import Live
 from tunesmith.dashboard.pages import actions, artifacts, events, figures, studies, study, trial, trials
-from tunesmith.dashboard.pages.errors import HANDLERS
+from tunesmith.dashboard.pages.events import Live
+from tunesmith.dashboard.pages.request import HANDLERS
 from tunesmith.dashboard.security import Access, Guard
 from tunesmith.dashboard.studies import Studies
 from tunesmith.dashboard.views import Views

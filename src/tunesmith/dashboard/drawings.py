@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from tunesmith.dashboard.lighter import lighter
-from tunesmith.dashboard.seen import SeenStudy, part_of
+from tunesmith.dashboard.studies import OpenStudy
 from tunesmith.errors import TunesmithError
+from tunesmith.history import History, Ints
 from tunesmith.languages import Words, say
+from tunesmith.state import TrialState
 from tunesmith.study import Study
+from tunesmith.study.query.columns import Mask
+from tunesmith.trial.record import FrozenTrial
+from tunesmith.visualization.columns import Indices
 from tunesmith.visualization.figure import FigureData
 from tunesmith.visualization.figures import draw
 from tunesmith.visualization.figures.belief import belief
@@ -20,15 +25,159 @@ from tunesmith.visualization.figures.contour import contour
 from tunesmith.visualization.figures.edf import edf
 from tunesmith.visualization.figures.hypervolume_history import hypervolume_history
 from tunesmith.visualization.figures.intermediate_values import intermediate_values
-from tunesmith.visualization.figures.optimization_history import optimization_history
-from tunesmith.visualization.figures.parallel_coordinate import parallel_coordinate
+from tunesmith.visualization.figures.optimization_history import OptimizationHistory, optimization_history
+from tunesmith.visualization.figures.parallel_coordinate import ParallelCoordinate, parallel_coordinate
 from tunesmith.visualization.figures.param_importances import param_importances
 from tunesmith.visualization.figures.pareto_front import pareto_front
 from tunesmith.visualization.figures.rank import rank
-from tunesmith.visualization.figures.slice import slices
+from tunesmith.visualization.figures.slice import Slice, slices
 from tunesmith.visualization.figures.terminator_improvement import terminator_improvement
 from tunesmith.visualization.figures.timeline import timeline
 from tunesmith.visualization.plotly_style import name_of
+
+# -- `SeenStudy`: a study of which only some trials are seen, so that every figure can be drawn of them -------------
+
+
+class SeenStudy(Study):
+    """A study as figures read it: with a history that is not read on, and that may hold a part of the trials.
+
+    Args:
+        study: the study.
+        history: the trials that are seen.
+        numbers: their numbers, int64[k]; None: all.
+    """
+
+    def __init__(self, study: Study, history: History, numbers: Ints | None = None) -> None:
+        self.__dict__.update(study.__dict__)
+        self._seen = history
+        self._numbers = numbers
+
+    @property
+    def history(self) -> History:
+        """The trials that are seen, as columns; nothing is read for it."""
+        return self._seen
+
+    @property
+    def trials(self) -> list[FrozenTrial]:
+        """Records of the trials that are seen."""
+        return self.get_trials()
+
+    def get_trials(
+        self,
+        deepcopy: bool = True,
+        states: Iterable[TrialState] | None = None,
+        *,
+        numbers: Iterable[int] | None = None,
+    ) -> list[FrozenTrial]:
+        """Return records of the trials that are seen.
+
+        Args:
+            deepcopy: accepted for porting.
+            states: only trials in these states; None: all.
+            numbers: only trials of these numbers, seen or not; None: all that are seen.
+        """
+        found = super().get_trials(deepcopy, states, numbers=numbers)
+        if self._numbers is None or numbers is not None:
+            return found
+        wanted = frozenset(self._numbers.tolist())
+        return [t for t in found if t.number in wanted]
+
+
+def seen(opened: OpenStudy, rows: Mask | None) -> SeenStudy:
+    """Return a study with some of its trials.
+
+    Args:
+        opened: the study.
+        rows: which rows of its table are seen, bool[n]; None: all.
+    """
+    if rows is None:
+        return SeenStudy(opened.study, opened.history)
+    numbers = opened.table().number[rows]
+    with opened.lock:
+        return SeenStudy(opened.study, part_of(opened.history, numbers), numbers)
+
+
+def part_of(history: History, numbers: Ints) -> History:
+    """Return a history with some of the trials of another one.
+
+    Its curves are those of all trials, since to copy them takes seconds: who reads them asks for those of its trials.
+
+    Args:
+        history: all trials.
+        numbers: of those that are wanted, int64[k].
+    """
+    space = history.space
+    made = History(space, history.n_objectives)
+    rows = np.flatnonzero(np.isin(history.number, numbers))
+    limits = {}
+    if history.c.shape[1]:
+        limits = {i: {str(k): float(v) for k, v in enumerate(c) if v == v} for i, c in enumerate(history.c[rows])}
+    made.extend(
+        history.number[rows],
+        history.state[rows],
+        history.y[rows],
+        [] if space is None or not len(rows) else [(space, np.arange(len(rows)), history.points(space)[rows])],
+        sampler_state=history.sampler_state[rows],
+        cost=history.cost[rows],
+        failure=history.failure[rows],
+        constraints=limits,
+        noise={i: sd for i, sd in enumerate(history.noise[rows].tolist()) if sd[0] == sd[0]},
+    )
+    pending = history.pending
+    points = None if space is None else history.pending_points(space)
+    for i in np.flatnonzero(np.isin(pending.number, numbers)).tolist():
+        made.begin(int(pending.number[i]), space, None if points is None else points[i].tolist())
+    made.curves = history.curves
+    return made
+
+
+# -- makes figures of very many trials lighter than a file's or a notebook's, since a page fetches many of the -----
+
+POINTS, LINES, PANELS = 1000, 1200, 8000  # of a history, of parallel coordinates, and of all panels of slices together
+
+
+def lighter(data: FigureData) -> FigureData:
+    """Return a figure with fewer points, where it has very many; the best and the selected ones stay."""
+    if isinstance(data, Slice):
+        return _with_rows(data, PANELS // max(1, len(data.axes)))
+    if isinstance(data, ParallelCoordinate):
+        return _with_rows(data, LINES)
+    if isinstance(data, OptimizationHistory) and len(data.series) == 1 and len(data.series[0].number) > POINTS:
+        series = data.series[0]
+        index = _chosen(len(series.number), np.flatnonzero(series.selected), POINTS, series.value)
+        of_rows = ("number", "value", "pruned", "feasible", "selected")
+        thinned = replace(series, **{name: getattr(series, name)[index] for name in of_rows})
+        return replace(data, series=(thinned,), notes=_notes(data, len(index)))
+    return data
+
+
+def _with_rows(data: Slice | ParallelCoordinate, most: int) -> FigureData:
+    """Return slices or parallel coordinates with so many of their trials."""
+    n = len(data.number)
+    if n <= most:
+        return data
+    keep = np.flatnonzero(data.selected)
+    index = _chosen(n, keep if data.best < 0 else np.append(keep, data.best), most, data.value)
+    of_rows = [name for name in ("number", "value", "feasible", "pruned", "failed", "selected") if hasattr(data, name)]
+    best = -1 if data.best < 0 else int(np.flatnonzero(index == data.best)[0])
+    changes: dict[str, Any] = {name: getattr(data, name)[index] for name in of_rows}
+    axes = tuple(axis.rows(index) for axis in data.axes)
+    return replace(data, **changes, axes=axes, best=best, notes=_notes(data, len(index)))
+
+
+def _chosen(n: int, keep: Indices, most: int, value: Any) -> Indices:
+    """Return rows: those to keep, those with the lowest and the highest values, and others evenly."""
+    order = np.argsort(np.nan_to_num(value, nan=0.0), kind="stable")
+    ends = np.concatenate([order[: most // 8], order[-(most // 8) :]])
+    even = np.linspace(0, n - 1, max(2, most - len(ends) - len(keep))).astype(np.intp)
+    return np.unique(np.concatenate([keep, ends, even]).astype(np.intp))
+
+
+def _notes(data: FigureData, shown: int) -> tuple[str, ...]:
+    """Return the notes, with how many are drawn now."""
+    found = [re.sub(r"^[\d,]+(?= of [\d,]+ \w+ drawn)", f"{shown:,}", note) for note in data.notes]
+    return tuple(found)
+
 
 MOST_WEIGHED = 50_000  # trials by which the importance of parameters is told
 Make = Callable[[Study, int | None], FigureData]  # from a study and the objective that is shown; None: there is one

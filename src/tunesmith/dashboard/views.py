@@ -5,19 +5,81 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
+import nh3
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markdown_it import MarkdownIt
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from tunesmith import __version__
-from tunesmith.dashboard.notes import to_html
-from tunesmith.dashboard.words import ago, language_of
 from tunesmith.languages import LANGUAGES, Words
 from tunesmith.text import printable
+
+# -- which language a reader gets, and times as words ---------------------------------------------------------------
+
+COOKIE = "tunesmith-language"
+
+
+def ago(words: Words, seconds: float) -> str:
+    """Return how long ago something was; empty: it is not known.
+
+    Args:
+        words: the language.
+        seconds: since then.
+    """
+    if seconds != seconds:
+        return ""
+    for size, unit in ((86400.0, "{} d ago"), (3600.0, "{} h ago"), (60.0, "{} min ago")):
+        if seconds >= size:
+            return words(unit, int(seconds // size))
+    return words("just now") if seconds < 5 else words("{} s ago", int(seconds))
+
+
+def language_of(request: Request) -> str:
+    """Return the language that the reader chose, else the first of the browser's that there is, else English."""
+    chosen = request.cookies.get(COOKIE, "")
+    if chosen in LANGUAGES:
+        return chosen
+    wanted: list[tuple[float, str]] = []
+    for part in request.headers.get("accept-language", "")[:500].split(","):
+        tag, _, quality = part.strip().partition(";q=")
+        try:
+            wanted.append((-float(quality or 1), tag.lower().partition("-")[0]))
+        except ValueError:
+            continue
+    return next((tag for q, tag in sorted(wanted, key=lambda pair: pair[0]) if tag in LANGUAGES and q < 0), "en")
+
+
+# -- notes in Markdown, as markup that cannot do anything -----------------------------------------------------------
+
+KEY = "note"  # the user attribute that holds the note of a study or of a trial
+MOST = 50_000  # characters
+TAGS = {
+    "a", "blockquote", "br", "code", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p", "pre", "s",
+    "strong", "table", "tbody", "td", "th", "thead", "tr", "ul",
+}  # fmt: skip
+
+
+@lru_cache(maxsize=1)
+def _parser() -> MarkdownIt:
+    return MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+
+
+def to_html(text: str) -> Markup:
+    """Return a note as markup. Raw HTML is shown as text, pictures are left out, and only a few tags may be there."""
+    made = _parser().render(text[:MOST])
+    clean = nh3.clean(
+        made, tags=TAGS, attributes={"a": {"href", "title"}}, url_schemes={"http", "https", "mailto"},
+        link_rel="noopener noreferrer nofollow",
+    )  # fmt: skip
+    return Markup(clean)  # nh3 has just removed all that is not in TAGS
+
 
 TEMPLATES = Path(__file__).parent / "templates"
 

@@ -7,12 +7,11 @@ file here; its contract is in `base.py`, and the evaluators are found by name in
 from __future__ import annotations
 
 from tunesmith.importance.ablation import Ablation
-from tunesmith.importance.base import Effects, Evaluator, ImportanceData
+from tunesmith.importance.base import Change, Effects, Evaluator, Importance, ImportanceData, ImportanceRow
 from tunesmith.importance.evaluate import get_param_importances, importance
 from tunesmith.importance.fanova import Fanova
 from tunesmith.importance.ped_anova import PedAnova
 from tunesmith.importance.shapley import Shapley
-from tunesmith.importance.table import Change, Importance, ImportanceRow
 
 __all__ = [
     "Ablation",

@@ -13,9 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from tunesmith.importance.base import Effects, ImportanceData
+from tunesmith.importance.base import LEVEL, Change, Effects, ImportanceData
 from tunesmith.importance.model import FromDefault, Model, default_point, fitted, mixed, shuffled_models, wider_draws
-from tunesmith.importance.table import LEVEL, Change
 from tunesmith.numerics.arrays import Floats
 from tunesmith.numerics.threads import one_thread
 from tunesmith.space.feature_map import FeatureMap

@@ -9,8 +9,7 @@ from zlib import crc32
 import numpy as np
 
 from tunesmith.history import ROWS_AT_ONCE
-from tunesmith.importance.base import Effects, Evaluator, ImportanceData
-from tunesmith.importance.table import LEVEL, Importance, ImportanceRow
+from tunesmith.importance.base import LEVEL, Effects, Evaluator, Importance, ImportanceData, ImportanceRow
 from tunesmith.numerics.arrays import Floats, Indices
 from tunesmith.registry import load
 from tunesmith.samplers.common.conditions import infer_conditions

@@ -15,10 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from tunesmith.errors import SourceError
-from tunesmith.interchange.limits import Limits
+from tunesmith.interchange.limits import Limits, cell_number, is_missing, plain
 from tunesmith.interchange.runs import Run, RunTable, Wishes, study_of
 from tunesmith.interchange.study import ImportedStudy
-from tunesmith.interchange.values import is_missing, number, plain
 from tunesmith.space import Categorical
 from tunesmith.space.convert import as_parameter
 from tunesmith.storable import storable
@@ -124,7 +123,7 @@ def _run(document: Mapping[str, Any]) -> Run:
     for label, values in (misc.get("vals") or {}).items():
         if len(values):  # an empty list: not active in this trial
             run.params[str(label)] = plain(values[0])
-    loss = number(result.get("loss"))
+    loss = cell_number(result.get("loss"))
     if loss is not None:
         run.metrics["loss"] = loss
     error = misc.get("error")

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from tunesmith.errors import SourceError
-from tunesmith.interchange.limits import Limits, parsed
+from tunesmith.interchange.limits import Limits, cell_number, flat, parsed
 from tunesmith.interchange.rows import NOTES
 from tunesmith.interchange.runs import Run, RunTable
-from tunesmith.interchange.values import flat, number
 from tunesmith.storage.redact import shown_spec
 from tunesmith.text import shown
 
@@ -89,10 +88,10 @@ def _run(folder: Path, state: Mapping[str, Any] | None, wanted: Sequence[str], l
     for row in _results(folder / RESULTS, limits):
         last = flat(row, separator="/")
         if begun != begun:
-            begun = (number(row.get("timestamp")) or math.nan) - (number(row.get("time_total_s")) or 0)
+            begun = (cell_number(row.get("timestamp")) or math.nan) - (cell_number(row.get("time_total_s")) or 0)
         step = row.get(_STEP)
         for metric in wanted:
-            value = number(last.get(metric))
+            value = cell_number(last.get(metric))
             if value is not None and isinstance(step, int) and not isinstance(step, bool):
                 curves[metric][step] = value
     if config is None:
@@ -109,8 +108,8 @@ def _run(folder: Path, state: Mapping[str, Any] | None, wanted: Sequence[str], l
     if failed:
         lines = limits.text(folder / "error.txt").strip().splitlines()
         run.reason = lines[-1] if lines else None
-    run.started = number(known.get("start_time")) or begun
-    run.finished = number(known.get("last_result_time")) or number(last.get("timestamp")) or math.nan
+    run.started = cell_number(known.get("start_time")) or begun
+    run.finished = cell_number(known.get("last_result_time")) or cell_number(last.get("timestamp")) or math.nan
     return run
 
 

@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tunesmith.errors import SourceError
+from tunesmith.interchange.limits import as_dict, cell_number, flat, is_missing, moment, plain, typed
 from tunesmith.interchange.runs import Run, RunTable, Wishes
-from tunesmith.interchange.values import as_dict, flat, is_missing, moment, number, plain, typed
 from tunesmith.text import did_you_mean, listing
 
 PARAMS, METRICS, ATTRS, CONSTRAINTS, CURVE = "params", "metrics", "attrs", "constraints", "curve"
@@ -147,7 +147,7 @@ def _run(
         elif is_ours and _NOISE.fullmatch(column):
             run.noise += value if isinstance(value, list) else [value]
         elif declared:  # what is no parameter is a result, if it is a number
-            (run.metrics if number(value) is not None else run.attrs)[column] = value
+            (run.metrics if cell_number(value) is not None else run.attrs)[column] = value
         else:
             run.params[column] = value
     if isinstance(values := run.metrics.get("values"), list | tuple):
@@ -166,14 +166,16 @@ def _into(run: Run, group: str, name: str, value: Any) -> None:
             run.attrs[group] = value
             return
         if group == CURVE:
-            steps = {typed(k): number(c) for k, c in whole.items()}
+            steps = {typed(k): cell_number(c) for k, c in whole.items()}
             run.curves["value"] = {k: v for k, v in steps.items() if type(k) is int and v is not None}
             return
         cells = flat({k: _unwrapped(v) for k, v in whole.items()} if group == PARAMS else whole)
     else:
         cells = {name: value}
     if group == CONSTRAINTS:
-        run.constraints = (run.constraints or {}) | {k: v for k, c in cells.items() if (v := number(c)) is not None}
+        run.constraints = (run.constraints or {}) | {
+            k: v for k, c in cells.items() if (v := cell_number(c)) is not None
+        }
         return
     target = {PARAMS: run.params, METRICS: run.metrics, ATTRS: run.attrs}[group]
     for key, cell in cells.items():

@@ -3,21 +3,82 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from tunesmith.errors import SourceError, SpaceError
-from tunesmith.interchange.infer import in_words, infer
+from tunesmith.interchange.limits import cell_number, is_missing, is_not_a_number, typed_column
 from tunesmith.interchange.study import STALE, Facts, ImportedStudy
-from tunesmith.interchange.values import is_missing, is_not_a_number, number, typed_column
-from tunesmith.space import Categorical, Int, Parameter, Space
+from tunesmith.space import Categorical, Float, Int, Parameter, Space
 from tunesmith.space.convert import as_parameter
+from tunesmith.space.labels import label_key
 from tunesmith.space.parameters import MAX_INT
 from tunesmith.state import FailureKind, TrialState
 from tunesmith.storable import storable
-from tunesmith.text import did_you_mean, listing
+from tunesmith.text import did_you_mean, listing, shown
 from tunesmith.trial.record import NOISE, OUTSIDE, TrialRecord
+
+# -- ranges of parameters that nobody gave, from the values that were used ------------------------------------------
+
+RATIO = 100  # of the largest to the smallest: from here on, a range is taken to be one of magnitudes
+DOUBLINGS = 8  # the same for powers of two
+MOST = 50  # different values of a choice; more is a name or a note
+
+
+def infer(values: Sequence[Any]) -> Parameter | str:
+    """Return the range of a parameter.
+
+    Whole numbers are an `Int`, numbers a `Float`, from the smallest to the largest; in the logarithm if all are above 0
+    and span a factor of 100, or are powers of two and span 8. All else is a choice.
+
+    Args:
+        values: those that were used, without missing ones.
+
+    Returns:
+        the parameter, or why there is none, in words.
+    """
+    distinct: dict[Hashable, Any] = {}
+    for value in values:
+        key = label_key(value)
+        if key is None:
+            return f"its values are of a kind that no parameter takes, such as {shown(value, 40)}"
+        distinct.setdefault(key, value)
+    found = list(distinct.values())
+    if len(found) < 2:
+        return "it has one value" if found else "it has no value"
+    if all(type(value) is bool for value in found):
+        return Categorical([False, True])
+    if all(type(value) in (int, float) and abs(value) < float("inf") for value in found):
+        try:
+            return _range(found)
+        except (SpaceError, OverflowError):  # wider than a range can be
+            return "its values span more than a range can"
+    if len(found) > MOST and 2 * len(found) > len(values):
+        return f"it has {len(found)} different values that are no numbers"
+    return Categorical(found)
+
+
+def _range(values: list[Any]) -> Parameter:
+    low, high = min(values), max(values)
+    if all(type(value) is int for value in values):
+        doubled = all(value > 0 and value & (value - 1) == 0 for value in values)
+        log = low >= 1 and high < 2**40 and high / low >= (DOUBLINGS if doubled and len(values) > 2 else RATIO)
+        return Int(low, high, log=log)
+    return Float(float(low), float(high), log=low > 0 and high / low >= RATIO)
+
+
+def in_words(parameter: Parameter) -> str:
+    """Return a range as `--param` takes it."""
+    if isinstance(parameter, Categorical):
+        return " | ".join(str(label) for label in parameter.labels)
+    if isinstance(parameter, Int | Float):
+        kind = "int" if isinstance(parameter, Int) else "float"
+        kind = ("log int" if kind == "int" else "log") if parameter.log else kind
+        low, high = (f"{x:g}" if isinstance(x, float) else str(x) for x in (parameter.low, parameter.high))
+        return f"{kind}({low}, {high})"
+    return repr(parameter)
+
 
 # What programs call the states of runs, in small letters; what is not here is complete.
 _NAMES = {
@@ -153,7 +214,7 @@ def study_of(table: RunTable, wishes: Wishes) -> ImportedStudy:
 def _facts(run: Run, number_there: int | None, wishes: Wishes) -> Facts:
     """Return what a source says of a run, before anything is concluded from it."""
     cells = {name: cell for name, cell in {**run.attrs, **run.params, **run.metrics}.items() if not is_missing(cell)}
-    values = [number(cells.pop(metric, None)) for metric in wishes.metrics]
+    values = [cell_number(cells.pop(metric, None)) for metric in wishes.metrics]
     state = STATES.get(run.state.lower(), TrialState.COMPLETE)
     return {
         "number": number_there,
@@ -169,9 +230,9 @@ def _facts(run: Run, number_there: int | None, wishes: Wishes) -> Facts:
 def _check_metrics(table: RunTable, wishes: Wishes) -> None:
     there: dict[str, None] = {}
     for run in table.runs:
-        there |= dict.fromkeys(name for name, value in run.metrics.items() if number(value) is not None)
+        there |= dict.fromkeys(name for name, value in run.metrics.items() if cell_number(value) is not None)
         if not table.declared:
-            there |= dict.fromkeys(name for name, value in run.params.items() if number(value) is not None)
+            there |= dict.fromkeys(name for name, value in run.params.items() if cell_number(value) is not None)
     if not table.runs:
         raise SourceError(f"{table.place} has no run")
     if not wishes.metrics:
@@ -270,7 +331,7 @@ class _Maker:
                 self._tell("values outside of the range that was given, which samplers take as unknown")
             elif type(value) is int and abs(value) > MAX_INT and value != internal:
                 outside[name] = value  # all its digits
-        found = [number(run.metrics.get(metric)) for metric in self._metrics]
+        found = [cell_number(run.metrics.get(metric)) for metric in self._metrics]
         values = tuple(v for v in found if v is not None and v == v)
         reports = run.curves.get(self._metrics[0]) if len(self._metrics) == 1 else None
         if len(values) != len(found):
@@ -283,7 +344,7 @@ class _Maker:
                 )
                 self._tell("ended without the value that counts, and so failed")
         system: dict[str, Any] = {OUTSIDE: outside} if outside else {}
-        noise = [sd for cell in run.noise if (sd := number(cell)) is not None and 0.0 <= sd < math.inf]
+        noise = [sd for cell in run.noise if (sd := cell_number(cell)) is not None and 0.0 <= sd < math.inf]
         if len(noise) == len(values) > 0:
             system[NOISE] = noise
         return TrialRecord(

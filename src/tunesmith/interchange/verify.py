@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tunesmith.interchange.optuna.distributions import AsOptuna, facts_of
+from tunesmith.interchange.limits import plain, typed
+from tunesmith.interchange.optuna.trials import AsOptuna, facts_of
 from tunesmith.interchange.study import Facts, ImportedStudy, key_of
-from tunesmith.interchange.values import plain, typed
 from tunesmith.study import Study
 from tunesmith.text import shown
 from tunesmith.trial.record import TrialRecord

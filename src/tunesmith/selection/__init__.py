@@ -12,8 +12,7 @@ from tunesmith.selection.by_rows import select_by_rows
 from tunesmith.selection.choice import Rule
 from tunesmith.selection.losses import LossTable
 from tunesmith.selection.report import Report
-from tunesmith.selection.result import SelectionResult
-from tunesmith.selection.score import Estimate, HonestScore
+from tunesmith.selection.score import Estimate, HonestScore, SelectionResult
 
 __all__ = [
     "Estimate",

@@ -20,8 +20,7 @@ from tunesmith.selection.intervals import (
     p_value,
     score_interval,
 )
-from tunesmith.selection.result import NO_GAIN, SelectionResult, default_instead
-from tunesmith.selection.score import Estimate
+from tunesmith.selection.score import NO_GAIN, Estimate, SelectionResult, default_instead
 
 # ----------------------------------------------------------------------------------------------------------------------
 # Choosing by the scores of folds alone, where no prediction was kept.

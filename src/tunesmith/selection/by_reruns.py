@@ -16,8 +16,7 @@ import numpy as np
 
 from tunesmith.numerics.arrays import Floats
 from tunesmith.selection.choice import replaces_default
-from tunesmith.selection.result import SelectionResult
-from tunesmith.selection.score import Estimate
+from tunesmith.selection.score import Estimate, SelectionResult
 
 PRIOR_DOF = 2.0  # degrees of freedom that the noise known from the search counts for
 DRAWS = 20_000

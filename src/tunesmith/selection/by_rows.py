@@ -59,8 +59,7 @@ from tunesmith.selection.intervals import (
     variance_inflation,
 )
 from tunesmith.selection.losses import PairedGains
-from tunesmith.selection.result import NO_GAIN, SelectionResult
-from tunesmith.selection.score import Estimate
+from tunesmith.selection.score import NO_GAIN, Estimate, SelectionResult
 
 # ----------------------------------------------------------------------------------------------------------------------
 # Skill: by how much a candidate predicts better than one that sees no feature. It says how much of a gain is luck.

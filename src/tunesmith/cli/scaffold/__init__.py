@@ -1,1 +1,375 @@
 """What ``tunesmith init`` finds out about a program: its options, and ranges to begin with."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+# -- one option of a program, as far as it is known -----------------------------------------------------------------
+
+LONGEST = 1000  # characters of a line of a program's output that are looked at: no option needs more
+_DIGITS = r"\d+(?:_\d+)*"
+_WHOLE = re.compile(rf"[+-]?{_DIGITS}")
+_NUMBER = re.compile(rf"[+-]?({_DIGITS}(?:\.\d*)?|\.\d+)([eE][+-]?\d+)?")
+
+
+@dataclass
+class Option:
+    """An option.
+
+    Attributes:
+        name: without the dashes; of Hydra, with dots.
+        default: its value if it is not given; None: it has none, or that is not known.
+        choices: what it may be; None: anything.
+        is_flag: whether it takes no value.
+        low: the smallest number that it may be; None: not known. Bounds of a whole number are whole numbers.
+        high: the largest one.
+        inside: whether a number that is not whole must differ from these, the smallest and the largest.
+        is_group: whether it chooses a part of a configuration, on which other settings depend.
+        words: what the program says of it.
+    """
+
+    name: str
+    default: Any = None
+    choices: list[Any] | None = None
+    is_flag: bool = False
+    low: float | None = None
+    high: float | None = None
+    inside: tuple[bool, bool] = (False, False)
+    is_group: bool = False
+    words: str = ""
+
+
+def value_of(text: str) -> Any:
+    """Return what a text stands for: a whole number, a number, true, false, none, or itself."""
+    text = text.strip()
+    if text in ("None", "none", "null", "~", ""):
+        return None
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    if _WHOLE.fullmatch(text):
+        return int(text)
+    if _NUMBER.fullmatch(text):
+        return float(text)
+    return text.strip("'\"")
+
+
+# -- the options of a program: from its ``--help``, and from calls in its source that say what ``--help`` leav ---
+
+_HEAD = re.compile(r"^ {1,8}(?:-\w(?:[ =](?P<short>\S+))?, ?)?--(?P<name>[\w][\w.-]*)(?P<rest>.*)$")
+_DEFAULT = re.compile(
+    r"[\[(](?:[^\[\]()]*; *)?defaults?(?: is|:|=)? *(?P<value>[^\]);]*)(?:;[^\])]*)?[\])]", re.IGNORECASE
+)
+_CHOICES = re.compile(
+    r"^(?:\{(?P<braces>[^{}]+)\}|\[(?P<bars>[^\[\]|]+(?:\|[^\[\]|]+)+)\]|<(?P<angles>[^<>|]+(?:\|[^<>|]+)+)>)"
+)
+_SECOND = re.compile(r"^(?: ?[/,] ?| {2,})(?P<name>--?\w[\w.-]*)")  # --amp / --no-amp, --lr, --learning-rate
+_BOX = re.compile(r"^ *│ *\*? *(?=-)|│")  # that Typer draws around its options, with a star before those that must be
+_METAVAR = re.compile(r"^(?P<metavar>[A-Z][A-Z0-9_]*|<[^<>]+>)(?: \[[^\]]*\])?")
+_END = r"-?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
+# As click writes it: [1<=x<=10], [default: 0.1; x>0].
+_BOUNDS = re.compile(rf"[\[;] *(?:(?P<low>{_END})(?P<above><=?))?x(?:(?P<below>[<>]=?)(?P<high>{_END}))? *(?=[\];])")
+_SKIPPED = ("help", "version", "install-completion", "show-completion")
+
+
+def options_in_help(text: str) -> list[Option]:
+    """Return the options that a help text of argparse, click or the like lists; usage lines are not looked at."""
+    return [option for lines in _entries(text) if (option := _option(lines)) is not None]
+
+
+def _entries(text: str) -> Iterator[list[str]]:
+    """Give the lines of each option: the one that begins with its name, and what is indented below."""
+    entry: list[str] = []
+    for printed in text.expandtabs().splitlines():
+        line = _BOX.sub("  ", printed[:LONGEST])
+        if _HEAD.match(line):
+            if entry:
+                yield entry
+            entry = [line]
+        elif entry and line.startswith("          "):
+            entry.append(line)
+        elif entry:
+            yield entry
+            entry = []
+    if entry:
+        yield entry
+
+
+def _option(lines: list[str]) -> Option | None:
+    head = _HEAD.match(lines[0])
+    if head is None or head["name"] in _SKIPPED:
+        return None
+    rest = head["rest"]
+    second = _SECOND.match(rest)
+    rest = (rest[second.end() :] if second else rest).lstrip(" =")
+    option = Option(head["name"])
+    if choices := _CHOICES.match(rest):
+        inner = choices["braces"] or choices["bars"] or choices["angles"]
+        option.choices = [value_of(word) for word in re.split(r"[,|]", inner)]
+        rest = rest[choices.end() :]
+    elif metavar := _METAVAR.match(rest):
+        rest = rest[metavar.end() :]
+        option.is_flag = second is not None and second["name"].startswith("--no-")
+    else:
+        option.is_flag = head["short"] is None
+    option.words = " ".join([rest.strip(), *(line.strip() for line in lines[1:])]).strip()
+    if default := _DEFAULT.search(option.words):
+        option.default = value_of(default["value"])
+        option.words = _DEFAULT.sub("", option.words).strip()
+    if bounds := _BOUNDS.search(" ".join(lines)):
+        _bound(option, bounds, whole=re.search(r"\bINT(EGER)?\b", lines[0], re.IGNORECASE) is not None)
+    return option
+
+
+def _bound(option: Option, found: re.Match[str], whole: bool) -> None:
+    """Put bounds into an option."""
+    low, above, below, high = found["low"], found["above"], found["below"], found["high"]
+    if below is not None and below.startswith(">"):  # x>=1
+        low, above, below, high = high, below, None, None
+    inside = (above in ("<", ">"), below == "<")
+    if whole:
+        option.low = None if low is None else int(low) + inside[0]
+        option.high = None if high is None else int(high) - inside[1]
+    else:
+        option.low, option.high = (None if end is None else float(end) for end in (low, high))
+        option.inside = inside
+        if isinstance(option.default, int):
+            option.default = float(option.default)
+
+
+def options_in_source(path: Path) -> list[Option]:
+    """Return the options that a Python file declares by ``add_argument("--name", ...)`` or ``option("--name", ...)``.
+
+    Args:
+        path: the file.
+
+    Returns:
+        the options; none if it is no Python.
+    """
+    try:
+        tree = ast.parse(path.read_text(encoding="utf-8", errors="replace"))
+    except (OSError, SyntaxError, ValueError):
+        return []
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and node.args:
+            names = [a.value for a in node.args if isinstance(a, ast.Constant) and isinstance(a.value, str)]
+            long = [name for name in names if name.startswith("--")]
+            if long and len(long) <= len(node.args):
+                found.append(_declared(long[0], node))
+    return found
+
+
+def _declared(name: str, call: ast.Call) -> Option:
+    option = Option(name.partition("/")[0].strip().lstrip("-"), is_flag="/" in name)
+    for keyword in call.keywords:
+        try:
+            value = ast.literal_eval(keyword.value)
+        except ValueError:
+            continue
+        if keyword.arg == "default":
+            option.default = value
+        elif keyword.arg == "choices" and isinstance(value, list | tuple):
+            option.choices = list(value)
+        elif keyword.arg == "help" and isinstance(value, str):
+            option.words = value
+        elif (keyword.arg, value) in (("action", "store_true"), ("action", "store_false"), ("is_flag", True)):
+            option.is_flag = True
+    kinds = [k.value.id for k in call.keywords if k.arg == "type" and isinstance(k.value, ast.Name)]
+    if kinds == ["float"] and isinstance(option.default, int) and not isinstance(option.default, bool):
+        option.default = float(option.default)
+    return option
+
+
+def merged(told: list[Option], declared: list[Option]) -> list[Option]:
+    """Return the options that a program tells, with what only its source says; where it tells none, the source's."""
+    if not told:
+        return declared
+    known = {option.name.replace("_", "-"): option for option in declared}
+    for option in told:
+        own = known.get(option.name.replace("_", "-"))
+        if own is not None:
+            if option.default is None or (isinstance(own.default, float) and isinstance(option.default, int)):
+                option.default = own.default
+            option.choices = own.choices or option.choices
+            option.is_flag = option.is_flag or own.is_flag
+    return told
+
+
+# -- ranges to begin with, from the names and defaults of options ---------------------------------------------------
+
+# What an experienced person tunes first, by the end of the name, and where the search begins.
+_LOG = re.compile(
+    r"(lr|learning_?rate|weight_?decay|wd|l1|l2|reg(ulari[sz]ation)?|lambda|alpha|eta|gamma|c)\d?", re.IGNORECASE
+)
+_RATE = re.compile(r"(lr|learning_?rate|eta)\d?", re.IGNORECASE)
+_TINY = re.compile(r"(eps(ilon)?|tol(erance)?)", re.IGNORECASE)
+_DROP = re.compile(r"(drop(out)?(_?(rate|prob|p))?|label_?smoothing)", re.IGNORECASE)
+_MOMENTUM = re.compile(r"(momentum|beta_?1)", re.IGNORECASE)
+_SIZE = re.compile(
+    r"(batch(_?size)?|bs|hidden(_?(size|dim|units))?|width|units|dim|channels|(n_)?embd?|embedding(_?dim)?|d_model|filters|n_?estimators|num_?leaves)",
+    re.IGNORECASE,
+)
+_COUNT = re.compile(r"((n|num)_?(layers?|heads?|blocks?)|layers?|depth|heads?|max_?depth|blocks?)", re.IGNORECASE)
+_NOT = re.compile(
+    r".*(epochs?|steps|iters?|iterations|seed|workers|port|gpus?|device|verbose|interval|every|patience|rank|num_?classes|"
+    r"log|save|print|dir|path|file|debug|cuda|cpu|resume|dry|run|freq|threads|procs|limit|resolution|image_?size)(_.*|\d)?",
+    re.IGNORECASE,
+)
+INSIDE = 0.01  # of a range, by which an end that is not a possible value is moved
+
+
+@dataclass(frozen=True)
+class _Range:
+    """A range to begin with: its kind ("int", "log int", "float", "log"), its ends, and whether it is a safe guess."""
+
+    kind: str
+    low: float
+    high: float
+    safe: bool
+
+
+def suggestion(option: Option) -> tuple[str | None, bool]:
+    """Return what describes an option as a parameter (None: not to be tuned), and whether that is a safe guess."""
+    name = re.sub(r"[.-]", "_", option.name)
+    last = re.sub(r"-", "_", option.name.rpartition(".")[2])
+    if option.choices and len(option.choices) > 1:
+        return _of_choices(option.choices), not _NOT.fullmatch(last) and not option.is_group
+    if option.is_flag or isinstance(option.default, bool):
+        return (None if _NOT.fullmatch(last) else "true | false"), False
+    value = option.default
+    if value is None and option.low is not None and option.high is not None:
+        value = type(option.low)((option.low + option.high) / 2)
+    found = None
+    if isinstance(value, int):
+        found = _whole(last, value)
+    elif isinstance(value, float):
+        found = _real(last, name, value)
+    if found is None and isinstance(value, int | float) and not _NOT.fullmatch(last):
+        found = _Range("int" if isinstance(value, int) else "float", value, value, False)  # its bounds may say more
+    found = None if found is None else _within(found, option)
+    if found is None:
+        return None, False
+    ends = (found.low, found.high)
+    return f"{found.kind}({', '.join(map(str if found.kind.endswith('int') else _short, ends))})", found.safe
+
+
+def _within(found: _Range, option: Option) -> _Range | None:
+    """Return a range within the bounds of an option, or these where nothing better is known; None: nothing is left."""
+    low, high = found.low, found.high
+    linear = found.kind in ("int", "float")
+    bounded = option.low is not None and option.high is not None
+    replaced = bounded and linear and not (found.kind == "float" and found.safe)
+    if option.low is not None:
+        low = option.low if replaced else max(low, option.low)
+    if option.high is not None:
+        high = option.high if replaced else min(high, option.high)
+    margin = INSIDE * (high - low) if linear else 0.0
+    if option.inside[0] and low == option.low:
+        low += margin
+    if option.inside[1] and high == option.high:
+        high -= margin
+    return replace(found, low=low, high=high) if low < high else None
+
+
+def _whole(name: str, value: int) -> _Range | None:
+    if _SIZE.fullmatch(name) and value > 0:
+        return _Range("log int", max(1, value // 4), value * 4, True)
+    if _COUNT.fullmatch(name) and value > 0:
+        return _Range("int", max(1, value // 2), max(3, value * 2), True)
+    if _LOG.fullmatch(name):
+        return _real(name, name, float(value))
+    if _NOT.fullmatch(name) or value <= 0:
+        return None
+    return _Range("int", max(1, value // 2), value * 2, False)
+
+
+def _real(name: str, whole: str, value: float) -> _Range | None:
+    if _LOG.fullmatch(name) or name.endswith(("_lr", "_wd", "_decay", "learning_rate")):
+        if value <= 0:
+            return _Range("log", 1e-6, 1e-1, True)
+        high = value * 100
+        return _Range("log", value / 100, min(high, 1.0) if _RATE.search(name) and value < 1 else high, True)
+    if _DROP.fullmatch(name):
+        return _Range("float", 0.0, 0.5, True)
+    if _MOMENTUM.fullmatch(name):
+        return _Range("float", 0.5, 0.99, True)
+    if _NOT.fullmatch(name):
+        return None
+    if _TINY.fullmatch(name) or 0 < value < 0.01:
+        return _Range("log", value / 100, value * 100, False)
+    if 0 <= value <= 1:
+        return _Range("float", 0.0, 1.0, False)
+    low, high = sorted((value / 4, value * 4))
+    return _Range("float", low, high, False)
+
+
+def _short(value: float) -> str:
+    """Return a number with one digit, or two."""
+    text = f"{value:.1g}" if abs(value) < 1e-2 or abs(value) >= 100 else f"{value:.2g}"
+    return re.sub(r"e([+-])0*", r"e\1", text).replace("e+", "e")
+
+
+def _of_choices(choices: Sequence[Any]) -> str:
+    """Return what describes choices: numbers that grow have an order, and whole numbers without a gap are a range."""
+    numbers = all(isinstance(choice, int | float) and not isinstance(choice, bool) for choice in choices)
+    if not numbers or any(a >= b for a, b in pairwise(choices)):
+        return " | ".join(map(_label, choices))
+    low, high = choices[0], choices[-1]
+    if all(isinstance(choice, int) for choice in choices) and high - low == len(choices) - 1 > 1:
+        return f"int({low}, {high})"
+    return " < ".join(map(_label, choices))
+
+
+def _label(choice: Any) -> str:
+    text = str(choice)
+    plain = re.fullmatch(r"[\w.+\-/@%*]+", text) and text not in ("if", "and")
+    return text if plain else "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+# -- the settings of a Hydra program, as options with dots in their names -------------------------------------------
+
+# Where a program writes: a folder of its own for each trial. The usual one is named after the second, so that trials
+# that begin in the same second write into one.
+RUN_DIR = 'hydra.run.dir="{trial_dir}/hydra"'
+_LINE = re.compile(r"^(?P<indent> *)(?P<key>[\w.-]+):(?: +(?P<value>[^#].*?))?(?: +#.*)?$")
+
+
+def groups_in_help(text: str) -> list[Option]:
+    """Return the groups of configurations that ``--help`` lists, each as the choice of one of them."""
+    _, _, rest = text.partition("== Configuration groups ==")
+    found = []
+    for line in rest.partition("== Config ==")[0].splitlines():
+        name, colon, choices = line.partition(": ")
+        if colon and re.fullmatch(r"[\w./@-]+", name):
+            words = [word.strip() for word in choices.split(",")]
+            found.append(Option(name, choices=words, is_group=True))
+    return found
+
+
+def options_in_config(text: str) -> list[Option]:
+    """Return the settings of a YAML text that have one value; lists, references and Hydra's own are left out.
+
+    This reads what ``--cfg job`` prints and what people write by hand, not all of YAML.
+    """
+    found = []
+    above: list[tuple[int, str]] = []
+    for line in text.splitlines():
+        match = _LINE.match(line[:LONGEST])
+        if match is None:
+            continue
+        indent = len(match["indent"])
+        while above and above[-1][0] >= indent:
+            above.pop()
+        name = ".".join([*(key for _, key in above), match["key"]])
+        value = match["value"]
+        if value is None:
+            above.append((indent, match["key"]))
+        elif value[0] not in "[{$&*!|>-" or re.fullmatch(r"-[\d.].*", value):
+            found.append(Option(name, default=value_of(value)))
+    return [option for option in found if not re.match(r"(hydra|defaults)(\.|$)|.*\b_target_$", option.name)]

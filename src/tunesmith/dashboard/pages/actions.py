@@ -12,8 +12,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from tunesmith.dashboard.notes import KEY, MOST
 from tunesmith.dashboard.pages.request import studies_of
+from tunesmith.dashboard.views import KEY, MOST
 from tunesmith.errors import DuplicatedStudyError, TunesmithError
 from tunesmith.study.engine.wishes import ask_programs, ask_to_stop
 

@@ -13,11 +13,9 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
-from tunesmith.dashboard.drawings import DRAWINGS, as_page_has_it, drawing, missing
-from tunesmith.dashboard.pages.errors import answer
-from tunesmith.dashboard.pages.request import Filter, studies_of, study_of, whole, words_for
+from tunesmith.dashboard.drawings import DRAWINGS, SeenStudy, as_page_has_it, drawing, missing, seen
+from tunesmith.dashboard.pages.request import Filter, answer, studies_of, study_of, whole, words_for
 from tunesmith.dashboard.pages.studies import compared_ids
-from tunesmith.dashboard.seen import SeenStudy, seen
 from tunesmith.dashboard.studies import OpenStudy
 from tunesmith.errors import TunesmithError
 from tunesmith.visualization.figure import FigureData

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 
 from tunesmith.dashboard.studies import OpenStudy, Studies
-from tunesmith.dashboard.words import language_of
-from tunesmith.errors import QueryError
+from tunesmith.dashboard.views import language_of
+from tunesmith.errors import QueryError, StorageError, StudyNotFoundError, TunesmithError
 from tunesmith.languages import Words
 from tunesmith.study.query import TrialTable
 from tunesmith.study.query.columns import Mask
@@ -119,3 +122,28 @@ def whole(request: Request, name: str, default: int, low: int, high: int) -> int
     if not given.isascii() or not given.lstrip("-").isdecimal() or len(given) > 15:
         raise HTTPException(400, f"{name}={given!r} is no whole number")
     return max(low, min(high, int(given)))
+
+
+# -- what is shown when something is not there or does not work: a sentence, never a traceback ----------------------
+
+
+def answer(request: Request, status: int, sentence: str) -> Response:
+    """Return a sentence as the page or the JSON that was asked for."""
+    if "application/json" in request.headers.get("accept", ""):
+        return JSONResponse({"error": sentence}, status)
+    page: Response = request.app.state.views.page(request, "error.html", {"sentence": sentence}, status)
+    return page
+
+
+def _known(request: Request, error: Exception) -> Response:
+    status = 404 if isinstance(error, StudyNotFoundError) else 503 if isinstance(error, StorageError) else 400
+    return answer(request, status, str(error))
+
+
+def _http(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    detail = error.detail if isinstance(error, HTTPException) else ""
+    return answer(request, status, "There is nothing at this address." if detail == "Not Found" else detail)
+
+
+HANDLERS: Mapping[Any, Callable[[Request, Exception], Any]] = {TunesmithError: _known, HTTPException: _http}

@@ -10,8 +10,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tunesmith.dashboard.notes import KEY
 from tunesmith.dashboard.pages.request import studies_of, study_of
+from tunesmith.dashboard.views import KEY
 from tunesmith.history.curves import Reported
 from tunesmith.plain import plain
 from tunesmith.study import Study

@@ -13,8 +13,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from tunesmith.dashboard.pages.errors import answer
-from tunesmith.dashboard.pages.request import Filter, studies_of, study_of, whole
+from tunesmith.dashboard.pages.request import Filter, answer, studies_of, study_of, whole
 from tunesmith.errors import QueryError
 from tunesmith.plain import csv_chunks, plain
 from tunesmith.study.query import TrialTable

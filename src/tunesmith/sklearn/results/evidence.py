@@ -14,7 +14,7 @@ from tunesmith.selection.choice import USUAL_RISK, Complexity, complexities, ran
 from tunesmith.selection.metric import Metric, block_length, is_time_series, split_ratio, tested_rows
 from tunesmith.selection.outlook import Outlook
 from tunesmith.selection.targets import Predictions
-from tunesmith.sklearn.evaluate.batches import Deadline
+from tunesmith.sklearn.evaluate.pool import Deadline
 from tunesmith.sklearn.protocols import Params, Results, Scorer, Split, Splitter
 from tunesmith.sklearn.store.outcome import Outcome
 from tunesmith.study import Study

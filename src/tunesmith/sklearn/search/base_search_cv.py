@@ -45,7 +45,7 @@ from tunesmith.sklearn.protocols import (
     Scoring,
 )
 from tunesmith.sklearn.results.afterwards import HonestResultsMixin
-from tunesmith.sklearn.results.verdict import chosen, keep
+from tunesmith.sklearn.results.conclusion import chosen, keep
 from tunesmith.sklearn.search.evaluation import Evaluation
 from tunesmith.sklearn.store.candidates import CandidateStore, ProgressDisplay
 from tunesmith.space import Space

@@ -16,8 +16,7 @@ from sklearn import get_config
 from tunesmith.sklearn._compat import INCONSISTENT_SPLITS, fill_error_scores, is_multimetric, report_fit_failures
 from tunesmith.sklearn.checks.data import InputChecker
 from tunesmith.sklearn.checks.names import ParameterChecker
-from tunesmith.sklearn.evaluate.batches import BatchSizer, Deadline, batches, dispatch_limit
-from tunesmith.sklearn.evaluate.pool import Batch, Pool
+from tunesmith.sklearn.evaluate.pool import Batch, BatchSizer, Deadline, Pool, batches, dispatch_limit
 from tunesmith.sklearn.evaluate.shared_steps import Planner, order_by_prefix
 from tunesmith.sklearn.evaluate.task import Task, Unit
 from tunesmith.sklearn.protocols import (

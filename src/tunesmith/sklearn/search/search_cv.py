@@ -20,15 +20,13 @@ from tunesmith.selection.choice import USUAL_RISK, check_risk, check_simplest, c
 from tunesmith.selection.when_to_stop import RULES
 from tunesmith.sklearn._compat import HasMethods, Interval, StrOptions, callback_context
 from tunesmith.sklearn.checks.scoring import check_scores
-from tunesmith.sklearn.evaluate.batches import BatchSizer, Deadline
 from tunesmith.sklearn.evaluate.evaluator import WarnOnce
 from tunesmith.sklearn.evaluate.folds import reshuffled_cv
-from tunesmith.sklearn.evaluate.pool import Pool
+from tunesmith.sklearn.evaluate.pool import BatchSizer, Deadline, Pool
 from tunesmith.sklearn.protocols import CrossValidation, Data, ErrorScore, Estimator, RandomState, Refit, Scoring
 from tunesmith.sklearn.results.chosen_by_rows import further
-from tunesmith.sklearn.results.conclusion import conclude
+from tunesmith.sklearn.results.conclusion import SearchesHere, asked_of, conclude, conclude_once, keep, one_of_these
 from tunesmith.sklearn.results.evidence import FinishedSearch, SelectionSettings
-from tunesmith.sklearn.results.verdict import SearchesHere, asked_of, conclude_once, keep, one_of_these
 from tunesmith.sklearn.search.base_search_cv import BaseSearchCV
 from tunesmith.sklearn.search.default import default_params, default_row, tied_to_choices
 from tunesmith.sklearn.search.evaluation import Evaluation
