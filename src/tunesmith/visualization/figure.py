@@ -41,9 +41,11 @@ class FigureData(ABC):
     def by_plotly(self) -> dict[str, Any]:
         """Return the figure for plotly.js, of lists, numbers and texts: ``{"data": [...], "layout": {...}}``."""
 
-    @abstractmethod
     def by_matplotlib(self) -> Any:
-        """Return the figure of Matplotlib, which is imported here."""
+        """Return the figure of Matplotlib, which is imported here: what `by_plotly` says, drawn by it."""
+        from tunesmith.visualization.matplotlib_style import drawing
+
+        return drawing(self.by_plotly())
 
     def drawn(self, backend: str) -> Any:
         """Return the figure as an object of a backend.

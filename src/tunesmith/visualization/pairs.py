@@ -10,10 +10,9 @@ import numpy as np
 
 from tunesmith.errors import NothingToDrawError
 from tunesmith.languages import say
-from tunesmith.visualization import matplotlib_style as mpl
 from tunesmith.visualization.axes import Axis, axes_of, left_out, shown_rows, thin_panels
 from tunesmith.visualization.columns import Floats, Indices, Ints, Mask, StudyColumns
-from tunesmith.visualization.figure import FigureData, short
+from tunesmith.visualization.figure import short
 from tunesmith.visualization.plotly_style import (
     GREY,
     VERMILION,
@@ -99,18 +98,19 @@ def layout_of(axes: tuple[Axis, ...], along: Iterable[tuple[int, int]]) -> tuple
 
     Args:
         axes: the parameters.
-        along: the panels, as places (along x, along y) among them.
+        along: the panels, as places (along x, along y) among them; with those of both orders, it is a whole square.
     """
-    d = len(axes)
-    side = d - 1
+    along, d = list(along), len(axes)
+    whole = any(i > j for i, j in along)
+    side = d if whole else d - 1
     domains = panels(side, side, 0.1, 0.1)
     layout: Dict = {"shapes": [], "annotations": [], "showlegend": False}
     layout["height"] = 600 if side == 1 else 160 + SIDE * side + 30 * (side < 3)
     where = []
     for k, (i, j) in enumerate(along):
         x, y = f"x{name_of(k)}", f"y{name_of(k)}"
-        domain = domains[(j - 1) * side + i]
-        bottom, left = j == d - 1, i == 0
+        domain = domains[(j if whole else j - 1) * side + i]
+        bottom, left = j == (d - 2 if i == d - 1 else d - 1), i == (1 if j == 0 else 0)
         layout[f"xaxis{name_of(k)}"] = parameter_axis(
             axes[i], bottom, domain=domain[0], anchor=y, showticklabels=bottom
         )
@@ -175,55 +175,3 @@ def show_bar(traces: list[Dict], scale: Dict) -> None:
     first = next((t for t in traces if isinstance(t.get("marker", {}).get("color"), list)), None)
     if first is not None:
         first["marker"] |= {"showscale": True, "colorbar": scale}
-
-
-def triangle(data: FigureData, axes: tuple[Axis, ...], along: list[tuple[int, int]]) -> tuple[Any, list[Any]]:
-    """Return a figure, and the axes of each panel, set up for its two parameters.
-
-    Args:
-        data: what is drawn.
-        axes: the parameters.
-        along: the panels, as places (along x, along y) among them; with pairs in both orders it is a whole square.
-    """
-    d = len(axes)
-    whole = any(i > j for i, j in along)
-    side = d if whole else d - 1
-    size = (7.5, 5.5) if side == 1 else (2.4 * side + 1.6, 2.2 * side + 0.9)
-    figure, panels = mpl.new(data, side, side, size)
-    used = []
-    for i, j in along:
-        ax = panels[j if whole else j - 1, i]
-        lowest, first = j == (d - 2 if i == d - 1 else d - 1), i == (1 if j == 0 else 0)
-        mpl.parameter(ax, axes[i], "x", lowest)
-        mpl.parameter(ax, axes[j], "y", first)
-        ax.tick_params(labelbottom=lowest, labelleft=first)
-        used.append(ax)
-    for ax in panels.ravel():
-        if not any(ax is own for own in used):
-            ax.set_visible(False)
-    return figure, used
-
-
-def points_by_matplotlib(
-    ax: Any, axes: tuple[Axis, Axis], colour: Floats, feasible: Mask, selected: Mask, best: int, **look: Any
-) -> Any:
-    """Draw the trials of a panel, and return what the scale of colours belongs to.
-
-    Args:
-        ax: the panel.
-        axes: along x and along y.
-        colour: of the trials [k].
-        feasible: which violate no constraint [k].
-        selected: which somebody asked for [k].
-        best: the place of the best one, or -1.
-        **look: the colour map and its ends.
-    """
-    x, y = spread(axes[0]), spread(axes[1], "y")
-    made = ax.scatter(
-        x[feasible], y[feasible], c=colour[feasible], s=16, edgecolors="white", linewidths=0.4, zorder=3, **look
-    )
-    ax.scatter(x[~feasible], y[~feasible], s=14, marker="x", color=GREY, linewidths=1, zorder=3)
-    mpl.ring(ax, x[selected], y[selected], "black", "selected")
-    if best >= 0:
-        mpl.ring(ax, x[best], y[best], VERMILION, "best")
-    return made

@@ -57,17 +57,15 @@ def figure(data: FigureData, traces: Iterable[Dict], layout: Dict) -> Dict:
 
 
 def text(value: object, most: int = LABEL) -> str:
-    """Return any text so that plotly.js shows it as it is, and does not read it as markup; long ones are cut."""
-    return html.escape(cut(value, most), quote=False)
+    """Return any text so that plotly.js shows it as it is, and does not read it as markup.
 
-
-def cut(value: object, most: int) -> str:
-    """Return any text as printable characters; of a long one the beginning and the end, which tell names apart."""
+    Of a long one the beginning and the end stay, which tell names apart.
+    """
     shown = printable(str(value))
-    if len(shown) <= most:
-        return shown
-    tail = (most - 1) * 2 // 5
-    return f"{shown[: most - 1 - tail]}…{shown[-tail:]}"
+    if len(shown) > most:
+        tail = (most - 1) * 2 // 5
+        shown = f"{shown[: most - 1 - tail]}…{shown[-tail:]}"
+    return html.escape(shown, quote=False)
 
 
 def axis(title: str = "", most: int = 60, **more: Any) -> Dict:

@@ -196,7 +196,11 @@ def _choose(wanted: str | None, need: int) -> str:
         if folder:
             Path(folder).mkdir(parents=True, exist_ok=True)
             return folder
-    if os.path.isdir(SHARED_MEMORY) and os.access(SHARED_MEMORY, os.W_OK) and shutil.disk_usage(SHARED_MEMORY).free > 2 * need + 2**28:
+    if (
+        os.path.isdir(SHARED_MEMORY)
+        and os.access(SHARED_MEMORY, os.W_OK)
+        and shutil.disk_usage(SHARED_MEMORY).free > 2 * need + 2**28
+    ):
         return SHARED_MEMORY
     return tempfile.gettempdir()
 

@@ -1,4 +1,4 @@
-"""The figures, one a file: arrays, their drawings by Plotly and by Matplotlib, and the ``plot_*`` that users call."""
+"""The figures, one a file: arrays, their drawing, and the ``plot_*`` that users call."""
 
 from __future__ import annotations
 

@@ -13,7 +13,6 @@ import numpy as np
 from tunesmith.errors import NothingToDrawError
 from tunesmith.importance import Ablation, Importance, importance
 from tunesmith.text import printable
-from tunesmith.visualization import matplotlib_style as mpl
 from tunesmith.visualization.columns import Floats, as_study, need_one_objective, read
 from tunesmith.visualization.figure import FigureData, number, short
 from tunesmith.visualization.plotly_style import BLUE, Dict, axis, figure, scatter, text
@@ -66,19 +65,6 @@ class AblationPath(FigureData):
         layout["xaxis"]["title"]["text"] = f"expected {text(self.target)} ({better} is better)"
         layout["yaxis"] |= {"range": [-0.6, n - 0.4]}
         return figure(self, [trace], layout)
-
-    def by_matplotlib(self) -> Any:
-        """Return the figure: what is expected after each step, from the default at the top to the best one."""
-        n = len(self.steps)
-        figure, axes = mpl.new(self, size=(8.0, 1.4 + max(0.36 * n, 1.2)))
-        ax, rows = axes[0, 0], np.arange(n)[::-1]
-        known = np.isfinite(self.low)
-        ax.hlines(rows[known], self.low[known], self.high[known], color="#666666", linewidth=1.2)
-        ax.plot(self.expected, rows, color=BLUE, marker="o", ms=7, linewidth=1.5)
-        ax.set_yticks(rows, [mpl.text(s, 44) for s in self.steps], fontsize=8)
-        better = "higher" if self.maximize else "lower"
-        ax.set(ylim=(-0.6, n - 0.4), xlabel=f"expected {mpl.text(self.target, 60)} ({better} is better)")
-        return figure
 
 
 def plot_ablation(study: Study, default: Mapping[str, Any] | None = None, *, backend: str = "plotly") -> Any:

@@ -20,7 +20,6 @@ from tunesmith.space import Int, Space
 from tunesmith.state import TrialState
 from tunesmith.study.study import Study
 from tunesmith.text import did_you_mean, listing
-from tunesmith.visualization import matplotlib_style as mpl
 from tunesmith.visualization.axes import Axis, chosen, label, left_out, listed, parameter_axis, place_of
 from tunesmith.visualization.columns import Floats, Indices, Ints, Mask, StudyColumns, as_study, read
 from tunesmith.visualization.figure import FigureData, join, number, short
@@ -112,50 +111,6 @@ class BeliefFigure(FigureData):
         for k, (panel, place) in enumerate(zip(self.panels, places, strict=True)):
             traces += [{**place, **t} for t in _panel_traces(self, panel, first=k == 0)]
         return figure(self, traces, layout)
-
-    def by_matplotlib(self) -> Any:
-        """Return the mean as a line, the band around it, trials as points, the next trial as a dotted line."""
-
-        def size(rows: int, columns: int) -> tuple[float, float]:
-            return max(2.9 * columns, 8.5), 2.7 * rows + 1.1
-
-        figure, axes = mpl.parameter_panels(self, [panel.axis for panel in self.panels], self.target, self.ends, size)
-        for ax, panel in zip(axes.ravel(), self.panels, strict=False):
-            at, mean = panel.at, panel.mean
-            if panel.axis.kind == "category":
-                ax.bar(
-                    at,
-                    panel.high - panel.low,
-                    2 * HALF,
-                    panel.low,
-                    color=BLUE,
-                    alpha=0.18,
-                    linewidth=0,
-                    label="95 % band",
-                )
-                at, mean = dashes(at, mean)
-            else:
-                ax.fill_between(at, panel.low, panel.high, color=BLUE, alpha=0.18, linewidth=0, label="95 % band")
-            ax.plot(at, mean, color=BLUE, linewidth=1.8, label="expected")
-            points, value = spread(panel.axis), np.clip(panel.value, *self.ends)
-            for rows_of, marker, colour, word in (
-                (panel.feasible, "o", INK, "trials"),
-                (~panel.feasible, "x", GREY, "infeasible"),
-            ):
-                if rows_of.any():
-                    ax.scatter(
-                        points[rows_of], value[rows_of], s=9, marker=marker, color=colour, alpha=0.55, label=word
-                    )
-            ax.axvline(
-                panel.at[panel.next], color=GREEN, linewidth=1.5, linestyle=":", label="most expected improvement"
-            )
-            if panel.best >= 0:
-                mpl.ring(ax, points[panel.best], value[panel.best], VERMILION, "best")
-        handles = {name: h for ax in axes.ravel() for h, name in zip(*ax.get_legend_handles_labels(), strict=True)}
-        figure.legend(
-            list(handles.values()), list(handles), loc="outside lower left", ncols=6, fontsize=8, frameon=False
-        )
-        return figure
 
 
 def plot_belief(

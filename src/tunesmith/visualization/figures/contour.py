@@ -11,12 +11,11 @@ import numpy as np
 
 from tunesmith.languages import say
 from tunesmith.selection.wording import count
-from tunesmith.visualization import matplotlib_style as mpl
 from tunesmith.visualization.axes import Axis, at_best, label, listed, place_of
 from tunesmith.visualization.columns import Floats, Ints, Mask, StudyColumns, Target, as_study, read
 from tunesmith.visualization.figure import FigureData, join, short
 from tunesmith.visualization.model import Model
-from tunesmith.visualization.pairs import layout_of, pairs_of, points, points_by_matplotlib, show_bar, triangle
+from tunesmith.visualization.pairs import layout_of, pairs_of, points, show_bar
 from tunesmith.visualization.plotly_style import SCALE, Dict, bar, figure
 
 if TYPE_CHECKING:
@@ -102,26 +101,6 @@ class Contour(FigureData):
             )
         show_bar(traces, bar(self.target))
         return figure(self, traces, layout)
-
-    def by_matplotlib(self) -> Any:
-        """Return the figure; dark is good, the best trial has a ring."""
-        figure, panels = triangle(self, self.axes, [p.along for p in self.panels])
-        low, high = limits(self)
-        colours = mpl.ramp() if self.maximize else mpl.ramp().reversed()
-        look = {"cmap": colours, "vmin": low, "vmax": high}
-        made = None
-        for ax, panel in zip(panels, self.panels, strict=True):
-            axes = self.axes[panel.along[0]], self.axes[panel.along[1]]
-            if panel.expected.size:
-                expected = np.clip(panel.expected, low, high)
-                if "category" in {a.kind for a in axes}:
-                    ax.pcolormesh(panel.x, panel.y, expected, shading="nearest", alpha=0.75, rasterized=True, **look)
-                else:
-                    ax.contourf(panel.x, panel.y, expected, np.linspace(low, high, 15), alpha=0.75, **look)
-            made = points_by_matplotlib(ax, axes, self.value, self.feasible, self.selected, self.best, **look)
-        if made is not None:
-            figure.colorbar(made, ax=panels, label=mpl.text(self.target), shrink=0.8, aspect=30, pad=0.02)
-        return figure
 
 
 def plot_contour(

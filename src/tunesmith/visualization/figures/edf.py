@@ -11,7 +11,6 @@ import numpy as np
 
 from tunesmith.languages import say
 from tunesmith.selection.wording import count
-from tunesmith.visualization import matplotlib_style as mpl
 from tunesmith.visualization.columns import Floats, Target, read_all
 from tunesmith.visualization.figure import FigureData, join, number, short
 from tunesmith.visualization.plotly_style import SERIES, Dict, axis, figure, scatter
@@ -64,23 +63,6 @@ class Edf(FigureData):
             "showlegend": len(traces) > 1,
         }
         return figure(self, traces, layout)
-
-    def by_matplotlib(self) -> Any:
-        """Return the figure: one step curve a study."""
-        figure, axes = mpl.new(self)
-        ax = axes[0, 0]
-        ax.set(xlabel=mpl.text(self.target), ylabel="share of trials with at most this", ylim=(0, 1.02))
-        for i, c in enumerate(self.curves):
-            name = f"{mpl.text(c.name, 60)} ({c.n:,})"
-            ax.step(
-                np.append(c.value[:1], c.value),
-                np.append(0.0, c.share),
-                where="post",
-                color=SERIES[i % len(SERIES)],
-                label=name,
-            )
-        mpl.legend(ax)
-        return figure
 
 
 def plot_edf(

@@ -12,7 +12,6 @@ from tunesmith.errors import NothingToDrawError
 from tunesmith.selection import Report
 from tunesmith.selection.wording import NumberFormat
 from tunesmith.text import printable, shown
-from tunesmith.visualization import matplotlib_style as mpl
 from tunesmith.visualization.figure import FigureData, join
 from tunesmith.visualization.plotly_style import BLUE, GREY, VERMILION, Dict, axis, figure, scatter, text
 
@@ -83,25 +82,6 @@ class HonestScoreFigure(FigureData):
         layout["xaxis"]["title"]["text"] = f"{text(self.metric)} ({better} is better)"
         layout["yaxis"] |= {"range": [-0.6, len(rows) - 0.4], "showgrid": False}
         return figure(self, traces, layout)
-
-    def by_matplotlib(self) -> Any:
-        """Return the figure: one row a score, the honest one with its interval."""
-        n = len(self.marks)
-        figure, axes = mpl.new(self, size=(8.0, 1.3 + 0.75 * n))
-        ax, form = axes[0, 0], number_format(self)
-        for row, mark in zip(reversed(range(n)), self.marks, strict=True):
-            low, high = mark.interval
-            colour, words = colour_of(mark.name), form.write(mark.value)
-            if not math.isnan(low):
-                ax.plot([low, high], [row, row], color=colour, linewidth=3, marker="|", ms=12)
-                words += f" ({form.between((low, high))})"
-            ax.plot([mark.value], [row], "o", color=colour, ms=9)
-            ax.annotate(words, (mark.value, row), (0, 9), textcoords="offset points", ha="center", fontsize=9)
-        ax.set_yticks(list(reversed(range(n))), [mpl.text(m.name, 60) for m in self.marks])
-        better = "higher" if self.greater_is_better else "lower"
-        ax.set(ylim=(-0.5, n - 0.3), xlim=limits(self), xlabel=f"{mpl.text(self.metric, 60)} ({better} is better)")
-        ax.grid(visible=False, axis="y")
-        return figure
 
 
 def plot_honest_score(search: Any, *, backend: str = "plotly") -> Any:

@@ -14,7 +14,6 @@ from tunesmith.languages import say
 from tunesmith.numerics.pareto import hypervolume, non_dominated
 from tunesmith.selection.wording import count
 from tunesmith.state import StudyDirection
-from tunesmith.visualization import matplotlib_style as mpl
 from tunesmith.visualization.columns import Floats, Ints, as_study, objective_names
 from tunesmith.visualization.figure import FigureData, number, short
 from tunesmith.visualization.plotly_style import BLUE, Dict, axis, figure, scatter
@@ -50,15 +49,6 @@ class HypervolumeHistory(FigureData):
         trace = scatter(self.number.tolist(), short(self.hypervolume), "hypervolume", mode=mode, line=line)
         layout = {"xaxis": axis("trial"), "yaxis": axis("hypervolume", rangemode="tozero"), "showlegend": False}
         return figure(self, [trace], layout)
-
-    def by_matplotlib(self) -> Any:
-        """Return the figure: a rising line."""
-        figure, axes = mpl.new(self)
-        ax = axes[0, 0]
-        marker = "o" if len(self.number) < 60 else ""
-        ax.step(self.number, self.hypervolume, where="post", color=BLUE, marker=marker, ms=3)
-        ax.set(xlabel="trial", ylabel="hypervolume", ylim=(0, None))
-        return figure
 
 
 def plot_hypervolume_history(

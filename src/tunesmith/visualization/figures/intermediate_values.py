@@ -13,7 +13,6 @@ from tunesmith.errors import NothingToDrawError
 from tunesmith.languages import joined, say
 from tunesmith.selection.wording import count
 from tunesmith.state import TrialState
-from tunesmith.visualization import matplotlib_style as mpl
 from tunesmith.visualization.columns import Floats, Ints, StudyColumns, as_study, objective_names, read
 from tunesmith.visualization.figure import FigureData, join, number, short
 from tunesmith.visualization.plotly_style import STATES, Dict, axis, figure, scatter, text
@@ -79,20 +78,6 @@ class IntermediateValues(FigureData):
             seen.add(word)
         layout = {"xaxis": axis("step"), "yaxis": axis(self.target), "showlegend": len(seen) > 1}
         return figure(self, traces, layout)
-
-    def by_matplotlib(self) -> Any:
-        """Return one curve a trial, in the colour of its state."""
-        figure, axes = mpl.new(self)
-        ax = axes[0, 0]
-        ax.set(xlabel="step", ylabel=mpl.text(self.target))
-        for c in self.curves:
-            word, colour, thick = look(c, self.best)
-            ax.plot(
-                c.step, c.value, color=colour, label=word, marker="o" if len(c.step) == 1 else "", ms=3,
-                linewidth=2.2 if thick else 0.8, alpha=1.0 if thick else 0.55, zorder=4 if thick else 2,
-            )  # fmt: skip
-        mpl.legend(ax)
-        return figure
 
 
 def plot_intermediate_values(

@@ -12,7 +12,6 @@ import numpy as np
 from tunesmith.languages import say
 from tunesmith.selection.wording import count
 from tunesmith.state import TrialState
-from tunesmith.visualization import matplotlib_style as mpl
 from tunesmith.visualization.axes import beyond, ends_of
 from tunesmith.visualization.columns import (
     Floats,
@@ -105,28 +104,6 @@ class OptimizationHistory(FigureData):
             cross = {"symbol": "x", "color": VERMILION, "size": 6}
             traces.append(scatter(s.failed.tolist(), short(at), "failed", marker=cross, hoverinfo="x+name"))
         return figure(self, traces, layout)
-
-    def by_matplotlib(self) -> Any:
-        """Return the figure."""
-        figure, axes = mpl.new(self)
-        ax = axes[0, 0]
-        ax.set(xlabel="trial", ylabel=mpl.text(self.target))
-        if self.means is not None:
-            m = self.means
-            for name, mean, sd, colour in (
-                (f"mean {self.target} ± sd", m.mean, m.sd, SERIES[0]),
-                ("mean of the best so far ± sd", m.best_mean, m.best_sd, SERIES[1]),
-            ):
-                ax.plot(m.number, mean, color=colour, label=mpl.text(name, 60))
-                ax.fill_between(m.number, mean - sd, mean + sd, color=colour, alpha=0.2, linewidth=0)
-        else:
-            for i, s in enumerate(self.series):
-                _series_artists(ax, s, SERIES[i % len(SERIES)] if len(self.series) > 1 else None, self.ends)
-            low, high = self.ends
-            span = (high - low) or abs(high) or 1.0
-            ax.set_ylim(low - 0.07 * span, high + 0.05 * span)
-        mpl.legend(ax)
-        return figure
 
 
 def plot_optimization_history(
@@ -327,29 +304,3 @@ def _means_traces(m: MeanOverStudies, target: str) -> list[Dict]:
         traces.append({**band, "line": {"width": 0, "color": colour}, "opacity": 0.25, "hoverinfo": "skip"})
         traces.append(scatter(x, short(mean[known]), word, mode="lines", line={"color": colour, "width": 2}))
     return traces
-
-
-def _series_artists(ax: Any, s: HistorySeries, colour: str | None, ends: tuple[float, float]) -> None:
-    value = np.clip(s.value, *ends)
-    name = "" if colour is None else f"{mpl.text(s.name, 60)}: "
-    plain = ~s.pruned & s.feasible
-    word = "trials" if colour is None else mpl.text(s.name, 60)
-    ax.scatter(s.number[plain], value[plain], s=12, color=colour or SERIES[0], alpha=0.55, linewidths=0, label=word)
-    for rows, word, marker, hue in (
-        (~s.pruned & ~s.feasible, "infeasible", "x", GREY),
-        (s.pruned, "pruned, last report", "1", ORANGE),
-    ):
-        if rows.any():
-            ax.scatter(s.number[rows], value[rows], s=16, color=hue, marker=marker, linewidths=1, label=name + word)
-    if len(s.step_number):
-        ax.step(
-            s.step_number,
-            s.step_value,
-            where="post",
-            color=colour or VERMILION,
-            label=None if colour else "best so far",
-        )
-    if len(s.failed):
-        at = np.full(len(s.failed), 0.02)
-        ax.plot(s.failed, at, "x", color=VERMILION, ms=4, transform=ax.get_xaxis_transform(), label=f"{name}failed")
-    mpl.ring(ax, s.number[s.selected], value[s.selected], "black", f"{name}selected")

@@ -12,7 +12,6 @@ import numpy as np
 
 from tunesmith.languages import say
 from tunesmith.selection.wording import count
-from tunesmith.visualization import matplotlib_style as mpl
 from tunesmith.visualization.axes import (
     Axis,
     at_best,
@@ -26,7 +25,8 @@ from tunesmith.visualization.axes import (
 )
 from tunesmith.visualization.columns import Floats, Ints, Mask, Target, as_study, read
 from tunesmith.visualization.figure import FigureData, join, short
-from tunesmith.visualization.plotly_style import GREY, PALE, SCALE, TICK, Dict, bar, figure, spread, text
+from tunesmith.visualization.matplotlib_style import drawing
+from tunesmith.visualization.plotly_style import SCALE, TICK, VERMILION, Dict, bar, figure, spread, text
 from tunesmith.visualization.thinning import drawn
 
 if TYPE_CHECKING:
@@ -93,37 +93,9 @@ class ParallelCoordinate(FigureData):
         return figure(self, [trace], layout)
 
     def by_matplotlib(self) -> Any:
-        """Return the figure; dark is good, selected trials are black."""
-        from matplotlib.collections import LineCollection
-
-        d = len(self.axes) + 1
-        figure, axes = mpl.new(self, size=(max(8.0, 1.25 * d + 1.5), 5.0))
-        ax = axes[0, 0]
-        low, high = float(self.value.min()), float(self.value.max())
-        span = (high - low) or 1.0
-        heights = np.column_stack([(self.value - low) / span, *(a.scaled(spread(a)) for a in self.axes)])
-        lines = np.stack([np.broadcast_to(np.arange(d), heights.shape), heights], axis=2)
-        colours = mpl.ramp() if self.maximize else mpl.ramp().reversed()
-        made = LineCollection(list(lines), cmap=colours, linewidths=0.7, alpha=0.7)
-        made.set_array(self.value)
-        ax.add_collection(made)
-        for rows, colour in ((self.selected, "black"), (np.arange(len(self.value)) == self.best, "#d55e00")):
-            ax.add_collection(LineCollection(list(lines[rows]), colors=colour, linewidths=1.8))
-        _ticks(ax, 0, (np.array(round_values(low, low + span, 5)) - low) / span, round_values(low, low + span, 5))
-        for k, of in enumerate(self.axes, 1):
-            at, names = of.ticks(5)
-            _ticks(ax, k, of.scaled(np.array(at)), names)
-            if of.has_strip:
-                _ticks(ax, k, of.scaled(np.array([of.strip])), [of.strip_name])
-        bottom = min([0.0, *(float(a.scaled(np.array(a.strip))) for a in self.axes if a.has_strip)])
-        ax.set(xlim=(-0.6, d - 0.8), ylim=(bottom - 0.05, 1.05), yticks=[])
-        ax.spines[["left", "bottom"]].set_visible(False)
-        ax.grid(visible=False)
-        names = [mpl.text(n, 24) for n in (self.target, *(a.name for a in self.axes))]
-        ax.set_xticks(range(d), names, rotation=20 if d > 4 else 0, ha="right" if d > 4 else "center", fontsize=8)
-        ax.tick_params(length=0)
-        figure.colorbar(made, ax=ax, label=mpl.text(self.target), shrink=0.8, aspect=30, pad=0.01)
-        return figure
+        """Return the figure; selected trials are black."""
+        best = [self.best] if self.best >= 0 else []
+        return drawing(self.by_plotly(), [(np.flatnonzero(self.selected), "black"), (best, VERMILION)])
 
 
 def plot_parallel_coordinate(
@@ -196,13 +168,3 @@ def _dimension(of: Axis) -> Dict:
         values, at, ends = np.log10(values), [math.log10(v) for v in at], [math.log10(v) for v in ends]
     made: dict[str, Any] = {"label": text(of.name, NAME), "values": short(values), "range": ends}
     return {**made, "tickvals": at, "ticktext": [text(n, TICK) for n in names]}
-
-
-def _ticks(ax: Any, k: int, heights: Any, names: Any) -> None:
-    """Draw an axis with its ticks."""
-    ax.axvline(k, color=PALE, linewidth=1, zorder=0)
-    for height, name in zip(heights, names, strict=True):
-        box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.7, "pad": 0.5}
-        word = mpl.text(f"{name:.6g}" if isinstance(name, float) else name, TICK)
-        ax.text(k - 0.04, height, word, ha="right", va="center", fontsize=7, color="#444444", bbox=box)
-        ax.plot([k - 0.02, k], [height] * 2, color=GREY, linewidth=0.8)

@@ -12,7 +12,6 @@ import numpy as np
 from tunesmith.importance import Evaluator, Importance, importance
 from tunesmith.languages import say
 from tunesmith.text import printable
-from tunesmith.visualization import matplotlib_style as mpl
 from tunesmith.visualization.columns import USER, Floats, Mask, Target, as_study, read
 from tunesmith.visualization.figure import FigureData, join, short
 from tunesmith.visualization.plotly_style import BLUE, GREY, PURPLE, Dict, axis, figure, text
@@ -90,26 +89,6 @@ class ParamImportances(FigureData):
         layout["xaxis"]["range"] = [low - pad, high + pad]
         layout["yaxis"] |= {"range": [-0.7, n - 0.3], "showgrid": False}
         return figure(self, traces, layout)
-
-    def by_matplotlib(self) -> Any:
-        """Return the figure: one bar a parameter with its interval, and its null line in grey."""
-        n = len(self.names)
-        figure, axes = mpl.new(self, size=(8.0, 1.6 + max(0.28 * n, 1.0)))
-        ax, rows = axes[0, 0], np.arange(n)[::-1]
-        for word, own, colour in (("parameter", ~self.pair, BLUE), ("pair", self.pair, PURPLE)):
-            if own.any():
-                ax.barh(rows[own], self.value[own], 0.62, color=colour, alpha=0.85, label=word)
-        ax.hlines(rows, self.low, self.high, color="#444444", linewidth=1.2)
-        known = np.isfinite(self.null)
-        if known.any():
-            ends = rows[known] - 0.42, rows[known] + 0.42
-            ax.vlines(self.null[known], *ends, color=GREY, linewidth=2, label="what noise reaches")
-        ax.axvline(0.0, color="#b0b0b0", linewidth=1)
-        ax.set_yticks(rows, [mpl.text(name) for name in self.names], fontsize=8)
-        ax.set(ylim=(-0.7, n - 0.3), xlabel=mpl.text(self.unit, 110))
-        ax.grid(visible=False, axis="y")
-        mpl.legend(ax, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=3)
-        return figure
 
 
 def plot_param_importances(

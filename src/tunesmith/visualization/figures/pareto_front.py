@@ -16,7 +16,6 @@ from tunesmith.selection.wording import count
 from tunesmith.state import StudyDirection, TrialState
 from tunesmith.text import printable
 from tunesmith.trial.record import FrozenTrial
-from tunesmith.visualization import matplotlib_style as mpl
 from tunesmith.visualization.columns import Floats, Ints, Mask, as_study, objective_names
 from tunesmith.visualization.figure import FigureData, number, short
 from tunesmith.visualization.plotly_style import BLUE, GREY, GRID, PALE, VERMILION, Dict, axis, figure, scatter, text
@@ -78,32 +77,6 @@ class ParetoFront(FigureData):
         scene["camera"] = {"eye": {"x": 1.5, "y": 1.5, "z": 0.9}}
         layout = {"scene": scene, "height": 650, "margin": {"l": 10, "r": 10, "t": 80, "b": 10}}
         return figure(self, traces, {**layout, "legend": {"itemsizing": "constant"}})
-
-    def by_matplotlib(self) -> Any:
-        """Return the figure, of two objectives or of three."""
-        flat = len(self.targets) == 2
-        figure, axes = mpl.new(self, size=(7.5, 5.0) if flat else (7.5, 6.0))
-        ax = axes[0, 0]
-        if not flat:
-            ax.remove()
-            ax = figure.add_subplot(projection="3d")
-        for word, rows, look in (
-            ("dominated", ~self.front & self.feasible, {"color": BLUE, "alpha": 0.35, "s": 12, "linewidths": 0}),
-            ("infeasible", ~self.feasible, {"color": GREY, "marker": "x", "s": 12, "linewidths": 1}),
-            ("front", self.front, {"color": VERMILION, "s": 26, "linewidths": 0}),
-        ):
-            if rows.any():
-                ax.scatter(*self.values[rows].T, label=word, **look)
-        if flat:
-            if self.front.any():
-                ax.plot(*staircase(self), color=PALE, zorder=0)
-            mpl.ring(ax, self.values[self.selected, 0], self.values[self.selected, 1], "black", "selected")
-        elif self.selected.any():
-            ax.scatter(*self.values[self.selected].T, s=60, facecolors="none", edgecolors="black", label="selected")
-        for key, (name, up) in zip("xyz", shown(self), strict=False):
-            getattr(ax, f"set_{key}label")(f"{mpl.text(name)} ({'higher' if up else 'lower'} is better)", fontsize=9)
-        mpl.legend(ax)
-        return figure
 
 
 def plot_pareto_front(

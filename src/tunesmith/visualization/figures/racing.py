@@ -11,7 +11,6 @@ import numpy as np
 
 from tunesmith.errors import NothingToDrawError
 from tunesmith.text import printable, shown
-from tunesmith.visualization import matplotlib_style as mpl
 from tunesmith.visualization.columns import Floats, Ints, Mask
 from tunesmith.visualization.figure import FigureData, number, short
 from tunesmith.visualization.plotly_style import BLUE, GREY, SCALE, VERMILION, Dict, axis, bar, figure, scatter
@@ -75,29 +74,6 @@ class Racing(FigureData):
             traces.append(scatter([x[self.best]], [folds + 0.72], "returned", marker=ring, cliponaxis=False))
         layout["yaxis"]["range"] = [0.5, folds + 0.95]
         return figure(self, traces, layout)
-
-    def by_matplotlib(self) -> Any:
-        """Return the figure: scores above (white: not run), fits below."""
-        figure, axes = mpl.new(self, 2, 1, (8.0, 5.4))
-        above, below = axes[:, 0]
-        folds = len(self.scores)
-        cells = above.pcolormesh(
-            self.candidate, np.arange(1, folds + 1), self.scores, shading="nearest", cmap=mpl.ramp(),
-            edgecolors="white", linewidth=0.5 if len(self.candidate) < 200 else 0.0, rasterized=True,
-        )  # fmt: skip
-        above.grid(visible=False)
-        above.set(ylabel="fold", ylim=(0.5, folds + 0.5))
-        if self.best >= 0:
-            at = self.candidate[self.best]
-            above.plot([at], [1.03], "v", color=VERMILION, transform=above.get_xaxis_transform(), clip_on=False)
-            above.annotate("returned", (at, 1.08), xycoords=("data", "axes fraction"), ha="center", fontsize=8)
-        figure.colorbar(cells, ax=above, label=mpl.text(self.metric), aspect=15, pad=0.01)
-        below.plot(self.candidate, self.fits_without, "--", color=GREY, label="fits without racing")
-        below.plot(self.candidate, self.fits, color=BLUE, label="fits made")
-        below.set(xlabel="candidate", ylabel="fits", ylim=(0, None))
-        below.sharex(above)
-        mpl.legend(below)
-        return figure
 
 
 def plot_racing(search: Any, *, backend: str = "plotly") -> Any:

@@ -11,11 +11,10 @@ import numpy as np
 
 from tunesmith.languages import say
 from tunesmith.selection.wording import count
-from tunesmith.visualization import matplotlib_style as mpl
 from tunesmith.visualization.axes import Axis, at_best, listed, place_of
 from tunesmith.visualization.columns import Floats, Ints, Mask, Target, as_study, read
 from tunesmith.visualization.figure import FigureData, join, number, short
-from tunesmith.visualization.pairs import layout_of, pairs_of, points, points_by_matplotlib, show_bar, triangle
+from tunesmith.visualization.pairs import layout_of, pairs_of, points, show_bar
 from tunesmith.visualization.plotly_style import Dict, bar, figure, text
 
 if TYPE_CHECKING:
@@ -70,26 +69,6 @@ class Rank(FigureData):
         ticks = [f"{text(n)} ({number(v)})" for n, v in zip(NAMES, self.scale.tolist(), strict=True)]
         show_bar(traces, bar(f"rank of {self.target}", tickvals=list(SHARES), ticktext=ticks))
         return figure(self, traces, layout)
-
-    def by_matplotlib(self) -> Any:
-        """Return the figure; blue is good, red is bad, the best trial has a ring."""
-        from matplotlib.colors import LinearSegmentedColormap
-
-        figure, panels = triangle(self, self.axes, list(self.panels))
-        colours = LinearSegmentedColormap.from_list("rank", list(COLOURS))
-        made = None
-        for ax, (i, j) in zip(panels, self.panels, strict=True):
-            axes = self.axes[i], self.axes[j]
-            made = points_by_matplotlib(
-                ax, axes, self.rank, self.feasible, self.selected, self.best, cmap=colours, vmin=0.0, vmax=1.0
-            )
-        if made is not None:
-            bar = figure.colorbar(
-                made, ax=panels, label=mpl.text(f"rank of {self.target}"), shrink=0.8, aspect=30, pad=0.02
-            )
-            ticks = [f"{n} ({number(v)})" for n, v in zip(NAMES, self.scale.tolist(), strict=True)]
-            bar.set_ticks(list(SHARES), labels=ticks)
-        return figure
 
 
 def plot_rank(

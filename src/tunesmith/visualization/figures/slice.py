@@ -12,7 +12,6 @@ import numpy as np
 from tunesmith.languages import say
 from tunesmith.selection.wording import count
 from tunesmith.state import TrialState
-from tunesmith.visualization import matplotlib_style as mpl
 from tunesmith.visualization.axes import (
     Axis,
     at_best,
@@ -96,35 +95,6 @@ class Slice(FigureData):
         if first is not None:
             first["marker"] |= {"showscale": True, "colorbar": bar("trial")}
         return figure(self, traces, layout)
-
-    def by_matplotlib(self) -> Any:
-        """Return the figure; later trials are darker, the best one has a ring."""
-
-        def size(rows: int, columns: int) -> tuple[float, float]:
-            return max(2.9 * columns, 5.0) + 0.8, 2.7 * rows + 0.7
-
-        plain = ~self.pruned & ~self.failed & self.feasible
-        value, low, high = heights(self)
-        figure, panels = mpl.parameter_panels(self, self.axes, self.target, (low, high), size)
-        points = None
-        for ax, of in zip(panels.ravel(), self.axes, strict=False):
-            at = spread(of)
-            points = ax.scatter(
-                at[plain], value[plain], s=12, c=self.number[plain], cmap=mpl.ramp(), alpha=0.8, linewidths=0,
-                vmin=self.number.min(), vmax=self.number.max(),
-            )  # fmt: skip
-            for subset, marker, colour in (
-                (~self.feasible & ~self.failed, "x", GREY),
-                (self.pruned & self.feasible, "1", ORANGE),
-                (self.failed, "x", VERMILION),
-            ):
-                ax.scatter(at[subset], value[subset], s=14, marker=marker, color=colour, linewidths=1)
-            mpl.ring(ax, at[self.selected], value[self.selected], "black", "selected")
-            if self.best >= 0:
-                mpl.ring(ax, at[self.best], value[self.best], VERMILION, "best")
-        if points is not None:
-            figure.colorbar(points, ax=panels, label="trial", shrink=0.8, aspect=30, pad=0.01)
-        return figure
 
 
 def plot_slice(

@@ -13,7 +13,6 @@ from tunesmith.errors import NothingToDrawError
 from tunesmith.languages import say
 from tunesmith.space import Space
 from tunesmith.study.stopping import look
-from tunesmith.visualization import matplotlib_style as mpl
 from tunesmith.visualization.columns import Floats, Indices, Ints, StudyColumns, as_study, need_one_objective, read
 from tunesmith.visualization.figure import FigureData, number, short
 from tunesmith.visualization.model import as_history, chosen_rows
@@ -59,17 +58,6 @@ class TerminatorImprovement(FigureData):
             "showlegend": True,
         }
         return figure(self, traces, layout)
-
-    def by_matplotlib(self) -> Any:
-        """Return the figure: the gain that is left, and the noise below which it does not count."""
-        figure, axes = mpl.new(self)
-        ax = axes[0, 0]
-        ax.plot(self.number, self.gap, color=BLUE, marker="o", ms=4, label="left to gain, at most")
-        if self.plot_error:
-            ax.plot(self.number, self.noise, "--", color=VERMILION, marker="o", ms=4, label="noise of one result")
-        ax.set(xlabel="trials", ylabel=mpl.text(f"gain of {self.target}", 60), ylim=(0, None))
-        mpl.legend(ax)
-        return figure
 
 
 def plot_terminator_improvement(

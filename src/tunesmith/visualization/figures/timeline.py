@@ -16,7 +16,6 @@ from tunesmith.languages import joined, say
 from tunesmith.selection.wording import count
 from tunesmith.state import TrialState
 from tunesmith.trial.record import FrozenTrial
-from tunesmith.visualization import matplotlib_style as mpl
 from tunesmith.visualization.columns import Floats, Ints, as_study
 from tunesmith.visualization.figure import FigureData, join, short
 from tunesmith.visualization.plotly_style import GREY, STATES, Dict, axis, figure, text
@@ -83,21 +82,6 @@ class Timeline(FigureData):
             "showlegend": True,
         }
         return figure(self, traces, layout)
-
-    def by_matplotlib(self) -> Any:
-        """Return the figure: one bar a trial, in the colour of its state."""
-        figure, axes = mpl.new(self)
-        ax = axes[0, 0]
-        height = 0.85 if len(self.number) < 200 else 1.0
-        for word, colour in COLOURS.items():
-            rows = np.array([s == word for s in self.state], bool)
-            if rows.any():
-                length = (self.end - self.begin)[rows]
-                ax.barh(self.number[rows], length, height, left=self.begin[rows], color=colour, label=word, linewidth=0)
-        ax.invert_yaxis()
-        ax.set(xlabel=f"{self.unit} from {self.start}", ylabel="trial")
-        mpl.legend(ax)
-        return figure
 
 
 def plot_timeline(
