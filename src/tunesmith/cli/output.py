@@ -9,13 +9,15 @@ import json
 import re
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from tunesmith.plain import plain
 from tunesmith.text import printable
-from tunesmith.trial.record import FrozenTrial
+
+if TYPE_CHECKING:
+    from tunesmith.trial.record import FrozenTrial  # it imports NumPy, and help is told without
 
 _ODD = re.compile(r"[^\n -~]")  # what may not be printable
 
