@@ -10,7 +10,8 @@ from typing import Any
 import click
 
 from tunesmith.cli.options import json_option, open_study, storage_argument, study_option
-from tunesmith.cli.output import cell, echo, param, pass_on, print_json, trial_dict
+from tunesmith.cli.output import cell, echo, param, pass_on, print_json
+from tunesmith.cli.records import trial_dict
 from tunesmith.program import template
 from tunesmith.program.files import params_text
 from tunesmith.text import printable

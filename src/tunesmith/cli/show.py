@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tunesmith.cli.options import json_option, open_study, storage_argument, study_option
-from tunesmith.cli.output import cell, echo, param, print_json, print_table, trial_dict, value_text
+from tunesmith.cli.output import cell, echo, param, print_json, print_table
+from tunesmith.cli.records import trial_dict, value_text
 from tunesmith.study.summary import counts_of
 from tunesmith.text import printable
 

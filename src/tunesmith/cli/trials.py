@@ -12,7 +12,8 @@ import numpy as np
 
 from tunesmith import interchange
 from tunesmith.cli.options import json_option, open_study, storage_argument, study_option
-from tunesmith.cli.output import echo, json_text, param, pass_on, print_json, print_table, say, trial_dict, value_text
+from tunesmith.cli.output import echo, json_text, param, pass_on, print_json, print_table, say
+from tunesmith.cli.records import trial_dict, value_text
 from tunesmith.errors import QueryError
 from tunesmith.plain import csv_chunks
 from tunesmith.state import TrialState

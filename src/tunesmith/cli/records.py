@@ -1,0 +1,53 @@
+"""Trials as plain values: what ``--json`` prints of them, and what is exported."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tunesmith.trial.record import FrozenTrial
+
+# The attribute in which a search of scikit-learn estimators keeps a candidate, and what is large in it.
+SEARCH, PREDICTIONS = "sklearn", "predictions"
+
+
+def trial_dict(trial: FrozenTrial, *, whole: bool = False) -> dict[str, Any]:
+    """Return a trial as what JSON has.
+
+    Args:
+        trial: the record.
+        whole: with its learning curve, what it printed, its earlier attempts, and the predictions that a search stored.
+    """
+    attrs = dict(trial.user_attrs)
+    if not whole and isinstance(attrs.get(SEARCH), dict):
+        attrs[SEARCH] = {key: value for key, value in attrs[SEARCH].items() if key != PREDICTIONS}
+    found: dict[str, Any] = {
+        "number": trial.number,
+        "state": trial.state.name,
+        "values": None if trial.values is None else list(trial.values),
+        "noise": None if trial.noise is None else list(trial.noise),
+        "params": dict(trial.params),
+        "user_attrs": attrs,
+        "constraints": None if trial.constraints is None else dict(trial.constraints),
+        "reason": trial.reason,
+        "cost": trial.cost,
+        "started": None if trial.datetime_start is None else trial.datetime_start.astimezone().isoformat(),
+        "finished": None if trial.datetime_complete is None else trial.datetime_complete.astimezone().isoformat(),
+        "seconds": trial.duration,
+    }
+    if whole:
+        found |= {
+            "intermediate_values": {str(step): value for step, value in trial.intermediate_values.items()},
+            "output": trial.output or None,
+            "attempt": trial.attempt,
+        }
+    return found
+
+
+def value_text(trial: FrozenTrial) -> Any:
+    """Return the value of a trial as a cell: a number, or several with commas, each with its noise where it is told."""
+    values, noise = trial.values, trial.noise
+    if values is None:
+        return None
+    if noise is not None:
+        return ", ".join(f"{v:.6g} ± {sd:.2g}" for v, sd in zip(values, noise, strict=True))
+    return values[0] if len(values) == 1 else ", ".join(f"{v:.6g}" for v in values)
