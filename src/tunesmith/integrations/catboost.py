@@ -6,15 +6,14 @@ import tempfile
 from typing import Any
 
 from tunesmith.errors import TrialPruned
-from tunesmith.integrations.rounds import RoundReports
-from tunesmith.trial import Trial
+from tunesmith.integrations.rounds import RoundsCallback
 
 SNAPSHOT = "snapshot.cbsnapshot"
 SECONDS = 1  # between two snapshots: each has the whole model, and the predictions for all rows
 ROUNDS = ("iterations", "n_estimators", "num_boost_round", "num_trees")  # CatBoost's names for one thing
 
 
-class CatBoostCallback:
+class CatBoostCallback(RoundsCallback):
     """Reports a metric of a CatBoost training to a trial, and ends the training if the trial is pruned.
 
     Call its `fit` in the place of the model's. CatBoost turns what a callback raises into an error of its own, so this
@@ -55,22 +54,7 @@ class CatBoostCallback:
         ```
     """
 
-    def __init__(
-        self,
-        trial: Trial,
-        monitor: str | None = None,
-        *,
-        every: int = 1,
-        checkpoint: bool = False,
-        cost: float | None = None,
-    ) -> None:
-        self._reports = RoundReports(trial, monitor, every, checkpoint, cost)
-        self._error: BaseException | None = None
-
-    @property
-    def last(self) -> float | None:
-        """The monitored metric after the last round; None before the first one."""
-        return self._reports.last
+    _error: BaseException | None = None
 
     def fit(self, model: Any, *data: Any, **options: Any) -> Any:
         """Call ``model.fit`` with this callback.

@@ -7,13 +7,12 @@ from typing import Any
 import lightgbm
 
 from tunesmith.errors import TrialPruned
-from tunesmith.integrations.rounds import RoundReports, Scores
-from tunesmith.trial import Trial
+from tunesmith.integrations.rounds import RoundsCallback, Scores
 
 MODEL = "model.txt"
 
 
-class LightGBMCallback:
+class LightGBMCallback(RoundsCallback):
     """Reports a metric of a LightGBM training to a trial, and ends the training if the trial is pruned.
 
     Use it in ``lightgbm.train``, ``lightgbm.cv`` or an estimator's ``fit(callbacks=[...])``, or call its own `train`,
@@ -64,22 +63,6 @@ class LightGBMCallback:
 
     order = 25
     before_iteration = False
-
-    def __init__(
-        self,
-        trial: Trial,
-        monitor: str | None = None,
-        *,
-        every: int = 1,
-        checkpoint: bool = False,
-        cost: float | None = None,
-    ) -> None:
-        self._reports = RoundReports(trial, monitor, every, checkpoint, cost)
-
-    @property
-    def last(self) -> float | None:
-        """The monitored metric after the last round; None before the first one."""
-        return self._reports.last
 
     def train(self, params: dict[str, Any], train_set: Any, num_boost_round: int, **options: Any) -> Any:
         """Call ``lightgbm.train`` with this callback, for the rounds that are left.

@@ -100,6 +100,27 @@ class RoundReports:
         return self.stopped
 
 
+class RoundsCallback:
+    """What the callbacks of the boosting libraries take, and what they tell."""
+
+    def __init__(
+        self,
+        trial: Trial,
+        monitor: str | None = None,
+        *,
+        every: int = 1,
+        checkpoint: bool = False,
+        cost: float | None = None,
+    ) -> None:
+        super().__init__()  # of the library's own class, where a callback has one
+        self._reports = RoundReports(trial, monitor, every, checkpoint, cost)
+
+    @property
+    def last(self) -> float | None:
+        """The monitored metric after the last round; None before the first one."""
+        return self._reports.last
+
+
 def whole(value: Any, name: str) -> int:
     """Return a number of rounds.
 

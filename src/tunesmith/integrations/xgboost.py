@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Any
 
 import xgboost
 
 from tunesmith.errors import TrialPruned
-from tunesmith.integrations.rounds import RoundReports, Scores
-from tunesmith.trial import Trial
+from tunesmith.integrations.rounds import RoundsCallback, Scores
 
 MODEL = "model.ubj"
 
 
-class XGBoostCallback(xgboost.callback.TrainingCallback):
+class XGBoostCallback(RoundsCallback, xgboost.callback.TrainingCallback):
     """Reports a metric of an XGBoost training to a trial, and ends the training if the trial is pruned.
 
     Use it in ``xgboost.train``, ``xgboost.cv`` or an estimator's ``callbacks``, or call its own `train`, which also
@@ -55,25 +55,9 @@ class XGBoostCallback(xgboost.callback.TrainingCallback):
         ```
     """
 
-    def __init__(
-        self,
-        trial: Trial,
-        monitor: str | None = None,
-        *,
-        every: int = 1,
-        checkpoint: bool = False,
-        cost: float | None = None,
-    ) -> None:
-        super().__init__()
-        self._reports = RoundReports(trial, monitor, every, checkpoint, cost)
-        self._offset = 0  # rounds of the model before this training
-        self._seen = 0  # rounds of this training
-        self._log: Any = {}
-
-    @property
-    def last(self) -> float | None:
-        """The monitored metric after the last round; None before the first one."""
-        return self._reports.last
+    _offset = 0  # rounds of the model before this training
+    _seen = 0  # rounds of this training
+    _log: Any = MappingProxyType({})
 
     def train(self, params: dict[str, Any], dtrain: Any, num_boost_round: int, **options: Any) -> Any:
         """Call ``xgboost.train`` with this callback, for the rounds that are left.

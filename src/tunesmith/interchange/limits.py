@@ -65,15 +65,15 @@ class Limits:
         self._rows += rows
         self._bytes += size
         if self._rows > self.max_rows:
-            raise SourceError(
-                f"{self.place} has more than {self.max_rows:,} rows; if it is as large as that, allow more: "
-                "--max-rows N (in Python max_rows=)"
-            )
+            self._refuse("rows", self.max_rows)
         if self._bytes > self.max_bytes:
-            raise SourceError(
-                f"{self.place} has more than {self.max_bytes:,} bytes; if it is as large as that, allow more: "
-                "--max-bytes N (in Python max_bytes=)"
-            )
+            self._refuse("bytes", self.max_bytes)
+
+    def _refuse(self, what: str, most: int) -> NoReturn:
+        raise SourceError(
+            f"{self.place} has more than {most:,} {what}; if it is as large as that, allow more: --max-{what} N (in "
+            f"Python max_{what}=)"
+        )
 
     def counted(self, rows: Iterable[Sequence[Any]]) -> Iterator[Sequence[Any]]:
         """Return rows of a database as they are, and count them and their texts."""

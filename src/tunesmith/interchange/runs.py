@@ -9,13 +9,12 @@ from typing import Any
 
 from tunesmith.errors import SourceError, SpaceError
 from tunesmith.interchange.limits import cell_number, is_missing, is_not_a_number, typed_column
-from tunesmith.interchange.study import STALE, Facts, ImportedStudy
+from tunesmith.interchange.study import STALE, Conclusions, Facts, ImportedStudy
 from tunesmith.space import Categorical, Float, Int, Parameter, Space
 from tunesmith.space.convert import as_parameter
 from tunesmith.space.labels import label_key
 from tunesmith.space.parameters import MAX_INT
 from tunesmith.state import FailureKind, TrialState
-from tunesmith.storable import storable
 from tunesmith.text import did_you_mean, listing, shown
 from tunesmith.trial.record import NOISE, OUTSIDE, TrialRecord
 
@@ -195,7 +194,7 @@ def study_of(table: RunTable, wishes: Wishes) -> ImportedStudy:
     ranges, notes = _ranges(table, given)
     maker = _Maker(ranges, wishes.metrics)
     trials = [maker.record(n, run) for n, run in counted if n is not None]
-    notes += [f"{what}: {n:,}" for what, n in maker.told.items()]
+    notes += maker.notes()
     name = wishes.study or table.name
     metrics = wishes.metrics
     return ImportedStudy(
@@ -299,13 +298,13 @@ def _some(items: Sequence[str], separator: str) -> str:
     return separator.join(items[:LISTED]) + more
 
 
-class _Maker:
+class _Maker(Conclusions):
     """Makes records of runs; runs with the same parameters share one space."""
 
     def __init__(self, ranges: Mapping[str, Parameter], metrics: Sequence[str]) -> None:
+        super().__init__()
         self._ranges, self._metrics = ranges, metrics
         self._spaces: dict[tuple[str, ...], Space] = {}
-        self.told: dict[str, int] = {}
 
     def record(self, place: int, run: Run) -> TrialRecord:
         """Return the record of a run; one that runs or waits there has failed here, and keeps its number."""
@@ -313,7 +312,7 @@ class _Maker:
         reason, failure = run.reason, None
         if state in (TrialState.RUNNING, TrialState.WAITING):
             state, reason, failure = TrialState.FAIL, STALE, FailureKind.LOST
-            self._tell(
+            self.tell(
                 "running or waiting there, and failed here, so that all keep their numbers (once they have ended, "
                 "--if-exists update adds them anew)"
             )
@@ -328,7 +327,7 @@ class _Maker:
             x.append(internal)
             if internal != internal:
                 outside[name] = value
-                self._tell("values outside of the range that was given, which samplers take as unknown")
+                self.tell("values outside of the range that was given, which samplers take as unknown")
             elif type(value) is int and abs(value) > MAX_INT and value != internal:
                 outside[name] = value  # all its digits
         found = [cell_number(run.metrics.get(metric)) for metric in self._metrics]
@@ -342,7 +341,7 @@ class _Maker:
                 reason = reason or (
                     f"it has no value of {listing(lacking)}" if lacking else "its value is not a number"
                 )
-                self._tell("ended without the value that counts, and so failed")
+                self.tell("ended without the value that counts, and so failed")
         system: dict[str, Any] = {OUTSIDE: outside} if outside else {}
         noise = [sd for cell in run.noise if (sd := cell_number(cell)) is not None and 0.0 <= sd < math.inf]
         if len(noise) == len(values) > 0:
@@ -370,16 +369,7 @@ class _Maker:
         for name, value in {**run.metrics, **run.attrs}.items():
             if name not in self._metrics and not is_missing(value):
                 all_of_it[name] = value
-        kept = {}
-        for name, value in all_of_it.items():
-            try:
-                kept[name] = storable(name, value)
-            except ValueError:
-                self._tell("attributes that cannot be stored, and were left out")
-        return kept or None
-
-    def _tell(self, what: str) -> None:
-        self.told[what] = self.told.get(what, 0) + 1
+        return self.kept(all_of_it)
 
 
 def _internal(parameter: Parameter, value: Any) -> float:

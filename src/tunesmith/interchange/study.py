@@ -10,6 +10,7 @@ from typing import Any
 
 from tunesmith.errors import DuplicatedStudyError, StudyNotFoundError
 from tunesmith.state import FailureKind, TrialState
+from tunesmith.storable import storable
 from tunesmith.storage import Storage, open_storage
 from tunesmith.study import Study, create_study, load_study
 from tunesmith.study.study import METRIC_NAMES
@@ -220,6 +221,35 @@ class ImportedStudy:
         for key, value in system.items():
             if record.system.get(key) != value:
                 store.set_attr(record.id, None, key, value, system=True)
+
+
+class Conclusions:
+    """What was left out of a source, or concluded from it, in words; counted."""
+
+    def __init__(self) -> None:
+        self._told: dict[str, int] = {}
+
+    def tell(self, what: str, n: int = 1) -> None:
+        """Count something."""
+        self._told[what] = self._told.get(what, 0) + n
+
+    def notes(self) -> list[str]:
+        """Return it as sentences."""
+        return [f"{what}: {n:,}" for what, n in self._told.items()]
+
+    def put(self, into: dict[str, Any], key: str, value: Any) -> None:
+        """Put an attribute into a dict, if it can be stored."""
+        try:
+            into[key] = storable(key, value)
+        except ValueError:
+            self.tell("attributes that cannot be stored, and were left out")
+
+    def kept(self, attributes: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Return the attributes that can be stored; None: there are none."""
+        kept: dict[str, Any] = {}
+        for key, value in attributes.items():
+            self.put(kept, key, value)
+        return kept or None
 
 
 def _counted(directions: Sequence[str], names: Sequence[str] | None) -> str:

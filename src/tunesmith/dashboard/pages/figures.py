@@ -14,7 +14,7 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 from tunesmith.dashboard.drawings import DRAWINGS, SeenStudy, as_page_has_it, drawing, missing, seen
-from tunesmith.dashboard.pages.request import Filter, answer, studies_of, study_of, whole, words_for
+from tunesmith.dashboard.pages.request import Filter, answer, render, studies_of, study_of, whole, words_for
 from tunesmith.dashboard.pages.studies import compared_ids
 from tunesmith.dashboard.studies import OpenStudy
 from tunesmith.errors import TunesmithError
@@ -81,7 +81,7 @@ def compared(request: Request) -> Response:
 def solid(request: Request) -> Response:
     """Show the Pareto front of three objectives."""
     opened = study_of(request)
-    made: Response = request.app.state.views.page(
+    made = render(
         request,
         "solid.html",
         {

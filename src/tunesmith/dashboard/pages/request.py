@@ -34,6 +34,12 @@ def study_of(request: Request) -> OpenStudy:
     return studies_of(request).open(request.path_params["study"])
 
 
+def render(request: Request, template: str, context: Mapping[str, Any], status: int = 200) -> Response:
+    """Return a page; see `Views.page`."""
+    made: Response = request.app.state.views.page(request, template, context, status)
+    return made
+
+
 def words_for(request: Request) -> Words:
     """Return the reader's language."""
     return Words(language_of(request))
@@ -131,8 +137,7 @@ def answer(request: Request, status: int, sentence: str) -> Response:
     """Return a sentence as the page or the JSON that was asked for."""
     if "application/json" in request.headers.get("accept", ""):
         return JSONResponse({"error": sentence}, status)
-    page: Response = request.app.state.views.page(request, "error.html", {"sentence": sentence}, status)
-    return page
+    return render(request, "error.html", {"sentence": sentence}, status)
 
 
 def _known(request: Request, error: Exception) -> Response:

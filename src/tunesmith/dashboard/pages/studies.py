@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from tunesmith.dashboard.pages.request import studies_of
+from tunesmith.dashboard.pages.request import render, studies_of
 from tunesmith.study.summary import counts_of, summary_of
 
 MOST_COMPARED = 10
@@ -33,7 +33,7 @@ def index(request: Request) -> Response:
     records = [r for r in studies.records() if search.casefold() in r.name.casefold()]
     rows = [summary_of(studies.storage, record) for record in records]
     rows.sort(key=SORTS.get(sort, SORTS["last"])[1])
-    page: Response = request.app.state.views.page(
+    return render(
         request,
         "studies.html",
         {
@@ -45,7 +45,6 @@ def index(request: Request) -> Response:
             "place": str(getattr(studies.storage, "url", "")),  # a storage's url shows no password
         },
     )
-    return page
 
 
 def compare(request: Request) -> Response:
@@ -55,8 +54,7 @@ def compare(request: Request) -> Response:
     params = [{} if row.best_record is None else row.best_record.params for row in rows]
     names = list(dict.fromkeys(name for found in params for name in found))
     context = {"rows": rows, "params": params, "names": names}
-    page: Response = request.app.state.views.page(request, "compare.html", context)
-    return page
+    return render(request, "compare.html", context)
 
 
 def compared_ids(request: Request) -> list[int]:

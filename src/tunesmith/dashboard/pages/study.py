@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from tunesmith.dashboard.drawings import DRAWINGS
 from tunesmith.dashboard.pages.figures import as_json
-from tunesmith.dashboard.pages.request import Filter, studies_of, study_of, whole, words_for
+from tunesmith.dashboard.pages.request import Filter, render, studies_of, study_of, whole, words_for
 from tunesmith.dashboard.studies import OpenStudy
 from tunesmith.dashboard.views import KEY
 from tunesmith.errors import StorageError
@@ -152,7 +152,7 @@ def page(request: Request) -> Response:
     record = held.record(request.path_params["study"])
     one = len(record.directions) == 1
     names = _objective_names(record.system, len(record.directions))
-    made: Response = request.app.state.views.page(
+    made = render(
         request,
         "study.html",
         {

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tunesmith.dashboard.pages.request import studies_of, study_of
+from tunesmith.dashboard.pages.request import render, studies_of, study_of
 from tunesmith.dashboard.views import KEY
 from tunesmith.history.curves import Reported
 from tunesmith.plain import plain
@@ -30,7 +30,7 @@ def page(request: Request) -> Response:
     trial = trial_of(opened.study, number)
     artifacts = opened.study.storage.artifacts_of(opened.study.study_id, number)
     objectives = objective_names(opened.study) if len(study.directions) > 1 else []
-    made: Response = request.app.state.views.page(
+    return render(
         request,
         "trial.html",
         {
@@ -49,7 +49,6 @@ def page(request: Request) -> Response:
             "tab": "trial",
         },
     )
-    return made
 
 
 def trial_of(study: Study, number: int) -> TrialRecord:

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from tunesmith.dashboard.pages.request import Filter, answer, studies_of, study_of, whole
+from tunesmith.dashboard.pages.request import Filter, answer, render, studies_of, study_of, whole
 from tunesmith.errors import QueryError
 from tunesmith.plain import csv_chunks, plain
 from tunesmith.study.query import TrialTable
@@ -103,8 +103,7 @@ def page(request: Request) -> Response:
         "address": lambda changes: _address(request, changes),
     }
     template = "_table.html" if part else "trials.html"
-    made: Response = request.app.state.views.page(request, template, context, 400 if sheet.error and part else 200)
-    return made
+    return render(request, template, context, 400 if sheet.error and part else 200)
 
 
 def _address(request: Request, changes: dict[str, Any]) -> str:

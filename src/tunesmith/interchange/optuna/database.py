@@ -18,7 +18,7 @@ import sqlalchemy as sa  # noqa: TID253 - imported only when a database is read
 from tunesmith.errors import SourceError
 from tunesmith.interchange.databases import table_names
 from tunesmith.interchange.limits import DAMAGE, Limits, number, parsed, whole
-from tunesmith.interchange.optuna.trials import NAMES, OTHERS, PROGRAM, RawTrial, Records, others_of
+from tunesmith.interchange.optuna.trials import RawStudy, RawTrial, imported
 from tunesmith.interchange.study import MOST_OBJECTIVES, ImportedStudy
 from tunesmith.state import TrialState
 from tunesmith.text import shown
@@ -37,6 +37,7 @@ KNOWN = {
 UTC_SINCE = 5  # the first Optuna that stores times in UTC; before, they are local
 _WORDS = {"INF_POS": math.inf, "INF_NEG": -math.inf, "NAN": math.nan}
 _BATCH = 10_000
+KINDS = ("user", "system")  # of attributes
 
 
 class OptunaDatabase:
@@ -94,36 +95,19 @@ class OptunaDatabase:
         Raises:
             SourceError: something in it cannot be understood.
         """
-        directions = self._directions(study_id)
-        records = Records(len(directions), facts)
-        try:
-            trials = records.all_of(self._trials(study_id))
-            user = self._attributes_of_study("study_user_attributes", study_id)
-            system = self._attributes_of_study("study_system_attributes", study_id)
-        except SourceError:
-            raise
-        except DAMAGE as error:
-            raise SourceError(f"{self._place}: the study {shown(name)} cannot be read: {error}") from error
-        notes = records.notes()
+        note = None
         if self.revision and self.revision not in KNOWN:
-            notes.append(
+            note = (
                 f"the tables are of a later Optuna than those that were tested (schema {self.revision}); compare a "
                 "trial or two with what Optuna shows"
             )
-        others = others_of(system)
-        return ImportedStudy(
-            name,
-            directions,
-            trials,
-            PROGRAM,
-            self._place,
-            user_attrs=records.kept(user) or {},
-            system_attrs=records.kept({OTHERS: others} if others else {}) or {},
-            metric_names=system.get(NAMES),
-            notes=notes,
-            facts=records.facts,
-            stated={"directions": list(directions), "metric_names": system.get(NAMES), "user_attrs": user},
-        )
+        directions = self._directions(study_id)
+
+        def read() -> RawStudy:
+            user, system = (self._attributes_of_study(f"study_{kind}_attributes", study_id) for kind in KINDS)
+            return RawStudy(name, directions, user, system, self._trials(study_id))
+
+        return imported(name, self._place, facts, read, note)
 
     def _one(self, table: str, column: str) -> str:
         if column not in self._columns.get(table, ()):
@@ -131,7 +115,7 @@ class OptunaDatabase:
         row = self._connection.execute(sa.text(f"SELECT {column} FROM {table}")).first()
         return "" if row is None or row[0] is None else str(row[0])
 
-    def _directions(self, study_id: int) -> tuple[str, ...]:
+    def _directions(self, study_id: int) -> list[int]:
         if "study_directions" in self._columns:
             query = "SELECT direction FROM study_directions WHERE study_id = :study ORDER BY objective"
         elif "direction" in self._columns["studies"]:
@@ -142,7 +126,7 @@ class OptunaDatabase:
         found = [str(row[0]).lower() for row in rows] or ["minimize"]
         if len(found) > MOST_OBJECTIVES:
             raise SourceError(f"{self._place} is damaged: a study has {len(found):,} objectives")
-        return tuple("maximize" if word == "maximize" else "minimize" for word in found)
+        return [2 if word == "maximize" else 1 for word in found]
 
     def _attributes_of_study(self, table: str, study_id: int) -> dict[str, Any]:
         t = sa.table(table, *map(sa.column, ("key", "value_json", "study_id")))

@@ -14,7 +14,7 @@ from typing import Any
 from tunesmith.errors import MissingDependencyError, SourceError
 from tunesmith.interchange.databases import reading, table_names
 from tunesmith.interchange.optuna.database import TABLES
-from tunesmith.interchange.optuna.trials import FIXED, NAMES, OTHERS, REASON, RawTrial, write_distribution
+from tunesmith.interchange.optuna.trials import FIXED, NAMES, OTHERS, REASON, RawStudy, RawTrial, write_distribution
 from tunesmith.space import Categorical, Float, Int, Parameter
 from tunesmith.space.words import words_of
 from tunesmith.state import StudyDirection, TrialState
@@ -32,19 +32,13 @@ PARAMETER = "param:"  # before the name of an attribute that is a parameter's va
 
 
 @dataclass(slots=True)
-class Outgoing:
-    """A study as Optuna stores it.
+class Outgoing(RawStudy):
+    """A study of ours as Optuna stores it.
 
     Attributes:
-        directions: 1 (minimize) or 2 (maximize) for each objective.
         notes: what Optuna has no place for, in words, with how often.
     """
 
-    name: str
-    directions: list[int]
-    user: dict[str, Any]
-    system: dict[str, Any]
-    trials: list[RawTrial] = field(default_factory=list)
     notes: dict[str, int] = field(default_factory=dict)
 
     def note(self, what: str) -> None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 from tunesmith.errors import SourceError
 from tunesmith.interchange.limits import DAMAGE, Limits, number, parsed, texts, whole
-from tunesmith.interchange.optuna.trials import NAMES, OTHERS, PROGRAM, RawTrial, Records, others_of
+from tunesmith.interchange.optuna.trials import RawStudy, RawTrial, imported
 from tunesmith.interchange.study import MOST_OBJECTIVES, ImportedStudy
 from tunesmith.state import TrialState
 from tunesmith.storage.redact import shown_spec
@@ -33,17 +32,6 @@ from tunesmith.text import shown
 ) = range(11)
 _T = TypeVar("_T")
 _FINISHED = frozenset(int(state) for state in TrialState if state.is_finished())  # asked once a line
-
-
-@dataclass(slots=True)
-class RawStudy:
-    """A study as the journal tells it; a direction is 1 (minimize), 2 (maximize) or 0 (not set)."""
-
-    name: str
-    directions: list[int]
-    user: dict[str, Any] = field(default_factory=dict)
-    system: dict[str, Any] = field(default_factory=dict)
-    trials: list[RawTrial] = field(default_factory=list)
 
 
 class Journal:
@@ -90,33 +78,8 @@ class Journal:
             SourceError: something in it cannot be understood.
         """
         found = self.studies[name]
-        records = Records(len(found.directions), facts)
-        directions = tuple("maximize" if d == 2 else "minimize" for d in found.directions)
-        try:
-            trials = records.all_of(found.trials)
-        except DAMAGE as error:
-            raise SourceError(f"{self._place}: the study {shown(name)} cannot be read: {error}") from error
-        others = others_of(found.system)
-        notes = records.notes()
-        if self._torn:
-            notes.append("the last line of the journal is cut off and was left out; all lines before it count")
-        return ImportedStudy(
-            name,
-            directions,
-            trials,
-            PROGRAM,
-            self._place,
-            user_attrs=records.kept(found.user) or {},
-            system_attrs=records.kept({OTHERS: others} if others else {}) or {},
-            metric_names=found.system.get(NAMES),
-            notes=notes,
-            facts=records.facts,
-            stated={
-                "directions": list(directions),
-                "metric_names": found.system.get(NAMES),
-                "user_attrs": found.user,
-            },
-        )
+        note = "the last line of the journal is cut off and was left out; all lines before it count"
+        return imported(name, self._place, facts, lambda: found, note if self._torn else None)
 
     def _lines(self, path: Path, limits: Limits) -> Iterator[Any]:
         for place, line in enumerate(limits.lines(path), 1):

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tunesmith.errors import SpaceError
+from tunesmith.errors import SourceError, SpaceError
 from tunesmith.history.curves import Reported
-from tunesmith.interchange.limits import texts
-from tunesmith.interchange.study import KEY, STALE, Facts
+from tunesmith.interchange.limits import DAMAGE, texts
+from tunesmith.interchange.study import KEY, STALE, Conclusions, Facts, ImportedStudy
 from tunesmith.space import Categorical, Float, Int, Ordinal, Parameter, Space
 from tunesmith.space.labels import label_key
 from tunesmith.state import FailureKind, TrialState
-from tunesmith.storable import storable
 from tunesmith.text import shown
 from tunesmith.trial.record import NOISE, OUTSIDE, TrialRecord, checked_noise, noise_of_each
 
@@ -184,7 +183,6 @@ def write_distribution(parameter: Parameter) -> str:
     raise ValueError(f"Optuna has no distribution like {parameter!r}")
 
 
-PROGRAM = "Optuna"
 OTHERS = "optuna"  # a system attribute: those of Optuna's that have no place of their own here
 CONSTRAINTS, FIXED, REASON, NAMES = "constraints", "fixed_params", "fail_reason", "study:metric_names"
 # What Optuna's samplers and pruners note for themselves. They mean nothing elsewhere, and some are megabytes.
@@ -220,7 +218,62 @@ class RawTrial:
     finished: float = math.nan
 
 
-class Records:
+@dataclass(slots=True)
+class RawStudy:
+    """A study as Optuna stores it.
+
+    Attributes:
+        directions: of each objective: 1 (minimize), 2 (maximize) or 0 (not set).
+        trials: all of them; from a database, read one after the other.
+    """
+
+    name: str
+    directions: list[int]
+    user: dict[str, Any] = field(default_factory=dict)
+    system: dict[str, Any] = field(default_factory=dict)
+    trials: Any = field(default_factory=list)
+
+
+def imported(name: str, place: str, facts: bool, read: Callable[[], RawStudy], note: str | None) -> ImportedStudy:
+    """Return a study of Optuna's, ready to become one of ours.
+
+    Args:
+        name: its name.
+        place: where it is, in words.
+        facts: whether what Optuna says of each trial is kept beside.
+        read: reads it.
+        note: what is to be said of it besides.
+
+    Raises:
+        SourceError: something in it cannot be understood.
+    """
+    try:
+        raw = read()
+        directions = tuple("maximize" if d == 2 else "minimize" for d in raw.directions)
+        records = Records(len(directions), facts)
+        trials = [records.of(trial) for trial in raw.trials]
+    except SourceError:
+        raise
+    except DAMAGE as error:
+        raise SourceError(f"{place}: the study {shown(name)} cannot be read: {error}") from error
+    notes = records.notes() + ([note] if note else [])
+    others, names = others_of(raw.system), raw.system.get(NAMES)
+    return ImportedStudy(
+        name,
+        directions,
+        trials,
+        "Optuna",
+        place,
+        user_attrs=records.kept(raw.user) or {},
+        system_attrs=records.kept({OTHERS: others} if others else {}) or {},
+        metric_names=names,
+        notes=notes,
+        facts=records.facts,
+        stated={"directions": list(directions), "metric_names": names, "user_attrs": raw.user},
+    )
+
+
+class Records(Conclusions):
     """Makes records of the trials of one study; trials with the same parameters share one space.
 
     Args:
@@ -229,15 +282,14 @@ class Records:
 
     Attributes:
         facts: by the key of the trial; None: they are not kept.
-        told: what was left out or concluded, in words, with how often.
     """
 
     def __init__(self, n_objectives: int, facts: bool = False) -> None:
+        super().__init__()
         self._m = n_objectives
         self._ranges: dict[str, Range] = {}
         self._spaces: dict[tuple[tuple[str, str], ...], Space] = {}
         self.facts: dict[str, Facts] | None = {} if facts else None
-        self.told: dict[str, int] = {}
 
     def of(self, raw: RawTrial) -> TrialRecord:
         """Return the record of a trial; one that runs there has failed here, and keeps its number.
@@ -254,13 +306,13 @@ class Records:
         constraints, reason = constraints_of(raw.system), raw.system.get(REASON)
         if state is TrialState.RUNNING:
             state, reason = TrialState.FAIL, STALE
-            self._tell(
+            self.tell(
                 "running there, and failed here, so that all keep their numbers (once they have ended, "
                 "--if-exists update adds them anew)"
             )
         others = others_of(raw.system)
         if others:
-            self._put(system, OTHERS, others)
+            self.put(system, OTHERS, others)
         if state is TrialState.WAITING:
             system[KEY] = f"optuna/{raw.number}"
         values = raw.values
@@ -273,7 +325,7 @@ class Records:
             system[NOISE] = noise
         if state is TrialState.COMPLETE and values is None:
             state, reason = TrialState.FAIL, "Optuna's storage has no value of it, though it is complete there"
-            self._tell("complete there without a value, and failed here")
+            self.tell("complete there without a value, and failed here")
         return TrialRecord(
             raw.number,
             state,
@@ -291,14 +343,6 @@ class Records:
             system=system or None,
             reports=self._reports(raw.reports),
         )
-
-    def all_of(self, raws: Iterable[RawTrial]) -> list[TrialRecord]:
-        """Return the records of trials."""
-        return [self.of(raw) for raw in raws]
-
-    def notes(self) -> list[str]:
-        """Return what was left out or concluded, as sentences."""
-        return [f"{what}: {n:,}" for what, n in self.told.items()]
 
     def _point(self, params: list[tuple[str, float, str]]) -> tuple[Space | None, list[float] | None, dict[str, Any]]:
         if not params:
@@ -328,26 +372,10 @@ class Records:
     def _reports(self, reports: dict[int, float]) -> dict[int, Reported] | None:
         if reports and not 0 <= min(reports) <= max(reports) < MOST_STEPS:
             kept = {step: value for step, value in reports.items() if 0 <= step < MOST_STEPS}
-            self._tell("reports at steps below 0 or above 2**63, which were left out", len(reports) - len(kept))
+            self.tell("reports at steps below 0 or above 2**63, which were left out", len(reports) - len(kept))
             reports = kept
         more = (math.nan,) * (self._m - 1)  # Optuna keeps one value a step
         return {step: (value, *more) if more else value for step, value in reports.items()} or None
-
-    def kept(self, attributes: Mapping[str, Any]) -> dict[str, Any] | None:
-        """Return the attributes that can be stored; None: there are none."""
-        kept: dict[str, Any] = {}
-        for key, value in attributes.items():
-            self._put(kept, key, value)
-        return kept or None
-
-    def _put(self, into: dict[str, Any], key: str, value: Any) -> None:
-        try:
-            into[key] = storable(key, value)
-        except ValueError:
-            self._tell("attributes that cannot be stored, and were left out")
-
-    def _tell(self, what: str, n: int = 1) -> None:
-        self.told[what] = self.told.get(what, 0) + n
 
 
 def _facts(raw: RawTrial) -> Facts:
