@@ -18,7 +18,8 @@ from tunesmith.space import Categorical, Float, Int, Ordinal, Parameter, Space
 from tunesmith.space.words import words_of
 from tunesmith.state import TrialState
 from tunesmith.text import did_you_mean, listing, printable
-from tunesmith.visualization.columns import USER, Floats, Indices, Mask, StudyColumns, as_floats, attribute
+from tunesmith.visualization.columns import USER, Floats, Indices, Ints, Mask, StudyColumns, as_floats, attribute
+from tunesmith.visualization.figure import FigureData, join
 from tunesmith.visualization.thinning import thin
 
 STRIP = 0.12  # where the strip of inactive trials lies, in lengths of the axis below its low end
@@ -381,6 +382,53 @@ def at_best(t: StudyColumns, axes: Sequence[Axis]) -> str | None:
     if t.best is None:
         return None
     return say("There, {}.", ", ".join(f"{a.name} = {a.text(t.best)}" for a in axes[:8]))
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class OnAxes(FigureData):
+    """Trials over parameters.
+
+    Attributes:
+        target: what is shown of the trials.
+        axes: the parameters, with the drawn trials on them.
+        number: the drawn trials, int64[k].
+        value: their values [k].
+        feasible: which of them violate no constraint [k].
+        selected: which of them somebody asked for [k].
+        best: the place of the best among them, or -1.
+    """
+
+    target: str
+    axes: tuple[Axis, ...]
+    number: Ints
+    value: Floats
+    feasible: Mask
+    selected: Mask
+    best: int
+
+
+def on_axes(
+    t: StudyColumns, axes: Sequence[Axis], index: Indices, selected: Mask, *sentences: str | None
+) -> dict[str, Any]:
+    """Return what `OnAxes` holds, and the summary.
+
+    Args:
+        t: the snapshot.
+        axes: the parameters, over all its rows.
+        index: the rows that are drawn.
+        selected: which rows of the snapshot somebody asked for.
+        *sentences: how the summary begins.
+    """
+    return {
+        "summary": join([*sentences, t.about_best(), at_best(t, axes)]),
+        "target": t.target,
+        "axes": tuple(a.rows(index) for a in axes),
+        "number": t.number[index],
+        "value": t.value[index],
+        "feasible": t.feasible[index],
+        "selected": selected[index],
+        "best": place_of(index, t.best),
+    }
 
 
 def left_out(t: StudyColumns, params: Sequence[str] | None, axes: Sequence[Axis]) -> tuple[str, ...]:

@@ -10,8 +10,8 @@ import numpy as np
 
 from tunesmith.errors import NothingToDrawError
 from tunesmith.languages import say
-from tunesmith.visualization.axes import Axis, axes_of, left_out, shown_rows, thin_panels
-from tunesmith.visualization.columns import Floats, Indices, Ints, Mask, StudyColumns
+from tunesmith.visualization.axes import Axis, OnAxes, axes_of, left_out, shown_rows, thin_panels
+from tunesmith.visualization.columns import Indices, Mask, StudyColumns
 from tunesmith.visualization.figure import short
 from tunesmith.visualization.plotly_style import (
     GREY,
@@ -55,11 +55,6 @@ class Pairs:
         """The panels, as places (along x, along y) among the axes: each pair once, column by column."""
         d = len(self.axes)
         return [(i, j) for i in range(d) for j in range(i + 1, d)]
-
-    @property
-    def drawn_axes(self) -> tuple[Axis, ...]:
-        """The parameters, over the drawn trials."""
-        return tuple(a.rows(self.index) for a in self.axes)
 
 
 def pairs_of(study: Any, t: StudyColumns, params: Sequence[str] | None, selected: Sequence[int], figure: str) -> Pairs:
@@ -122,37 +117,26 @@ def layout_of(axes: tuple[Axis, ...], along: Iterable[tuple[int, int]]) -> tuple
     return layout, where
 
 
-def points(
-    axes: tuple[Axis, Axis],
-    number: Ints,
-    value: Floats,
-    target: str,
-    marker: Dict,
-    marks: tuple[Mask, Mask, int],
-    where: Dict,
-) -> list[Dict]:
+def points(data: OnAxes, along: tuple[int, int], marker: Dict, where: Dict) -> list[Dict]:
     """Return the points of a panel: feasible ones with their colours, crosses, and rings round some.
 
     Args:
-        axes: along x and along y.
-        number: of the trials [k].
-        value: theirs [k].
-        target: what that is.
+        data: the figure.
+        along: what the panel shows: places (along x, along y) among the axes.
         marker: of feasible trials; its "color" is a list [k].
-        marks: which trials are feasible [k], which are selected [k], and the place of the best one, or -1.
         where: the names of the panel's axes.
     """
+    axes, feasible = [data.axes[a] for a in along], data.feasible
     x, y = spread(axes[0]), spread(axes[1], "y")
-    feasible, selected, best = marks
     hover = "trial %{customdata[0]}"
-    for k, name in enumerate((axes[0].name, axes[1].name, target), 1):
+    for k, name in enumerate((axes[0].name, axes[1].name, data.target), 1):
         hover += f"<br>{text(name)} %{{customdata[{k}]}}"
-    is_best = np.arange(len(number)) == best
+    is_best = np.arange(len(feasible)) == data.best
     clear = {"color": "rgba(0,0,0,0)", "size": 13}
     kinds: list[tuple[str, Mask, Dict]] = [
         ("trials", feasible, marker),
         ("infeasible", ~feasible, {"color": GREY, "symbol": "x", "size": 6}),
-        ("selected", selected, {**clear, "line": {"color": "black", "width": 2}}),
+        ("selected", data.selected, {**clear, "line": {"color": "black", "width": 2}}),
         ("best", is_best, {**clear, "line": {"color": VERMILION, "width": 2.5}}),
     ]
     traces = []
@@ -162,7 +146,7 @@ def points(
             colour = look["color"]
             own = {**look, "color": [colour[i] for i in places]} if isinstance(colour, list) else look
             about = [
-                [int(number[i]), text(axes[0].text(i), 40), text(axes[1].text(i), 40), f"{value[i]:.6g}"]
+                [int(data.number[i]), text(axes[0].text(i), 40), text(axes[1].text(i), 40), f"{data.value[i]:.6g}"]
                 for i in places.tolist()
             ]
             trace = scatter(short(x[rows]), short(y[rows]), word, marker=own, customdata=about, **where)

@@ -11,9 +11,9 @@ import numpy as np
 
 from tunesmith.languages import say
 from tunesmith.selection.wording import count
-from tunesmith.visualization.axes import Axis, at_best, label, listed, place_of
-from tunesmith.visualization.columns import Floats, Ints, Mask, StudyColumns, Target, as_study, read
-from tunesmith.visualization.figure import FigureData, join, short
+from tunesmith.visualization.axes import Axis, OnAxes, label, listed, on_axes
+from tunesmith.visualization.columns import Floats, StudyColumns, Target, as_study, read
+from tunesmith.visualization.figure import short
 from tunesmith.visualization.model import Model
 from tunesmith.visualization.pairs import layout_of, pairs_of, points, show_bar
 from tunesmith.visualization.plotly_style import SCALE, Dict, bar, figure
@@ -44,31 +44,17 @@ class Panel:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Contour(FigureData):
+class Contour(OnAxes):
     """Expected values over pairs of parameters.
 
     Attributes:
-        target: what is expected.
         maximize: whether high is good.
-        axes: the parameters, with the drawn trials on them.
         panels: one a pair.
-        number: the drawn trials, int64[k].
-        value: their values [k].
-        feasible: which of them violate no constraint [k].
-        selected: which of them somebody asked for [k].
-        best: the place of the best among them, or -1.
     """
 
     kind: ClassVar[str] = "contour"
-    target: str
     maximize: bool
-    axes: tuple[Axis, ...]
     panels: tuple[Panel, ...]
-    number: Ints
-    value: Floats
-    feasible: Mask
-    selected: Mask
-    best: int
 
     def by_plotly(self) -> Dict:
         """Return the figure; dark is good, the best trial has a ring."""
@@ -90,15 +76,7 @@ class Contour(FigureData):
                 )  # fmt: skip
             marker: Dict = {**colours, "color": short(colour), "cmin": low, "cmax": high, "size": 7}
             marker["line"] = {"color": "white", "width": 1}
-            traces += points(
-                (self.axes[panel.along[0]], self.axes[panel.along[1]]),
-                self.number,
-                self.value,
-                self.target,
-                marker,
-                (self.feasible, self.selected, self.best),
-                own,
-            )
+            traces += points(self, panel.along, marker, own)
         show_bar(traces, bar(self.target))
         return figure(self, traces, layout)
 
@@ -141,7 +119,7 @@ def plot_contour(
     model = Model(t, [j for j in columns if j is not None])
     k = GRID.get(len(pairs.panels), GRID_OF_MANY)
     panels = tuple(_panel(t, model, pairs.axes, columns, along, k) for along in pairs.panels)
-    index = pairs.index
+    about = say("Values of {} in {} over pairs of {}.", t.target, count(pairs.n, "trial"), listed(pairs.axes))
     if model.usable:
         pattern = "contours: expected by a model of {:,} trials, other parameters as in the best trial"
         note = say(pattern, len(model.rows))
@@ -149,24 +127,10 @@ def plot_contour(
         note = say("no contours: too few complete trials, or all values are equal")
     return Contour(
         title="Contours",
-        summary=join(
-            [
-                say("Values of {} in {} over pairs of {}.", t.target, count(pairs.n, "trial"), listed(pairs.axes)),
-                _range(panels),
-                t.about_best(),
-                at_best(t, pairs.axes),
-            ]
-        ),
         notes=(*pairs.notes, note),
-        target=t.target,
         maximize=bool(t.maximize),
-        axes=pairs.drawn_axes,
         panels=panels,
-        number=t.number[index],
-        value=t.value[index],
-        feasible=t.feasible[index],
-        selected=pairs.selected[index],
-        best=place_of(index, t.best),
+        **on_axes(t, pairs.axes, pairs.index, pairs.selected, about, _range(panels)),
     ).drawn(backend)
 
 

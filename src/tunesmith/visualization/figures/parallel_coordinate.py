@@ -14,17 +14,17 @@ from tunesmith.languages import say
 from tunesmith.selection.wording import count
 from tunesmith.visualization.axes import (
     Axis,
-    at_best,
+    OnAxes,
     axes_of,
     left_out,
     listed,
-    place_of,
+    on_axes,
     round_values,
     shown_rows,
     thin_panels,
 )
-from tunesmith.visualization.columns import Floats, Ints, Mask, Target, as_study, read
-from tunesmith.visualization.figure import FigureData, join, short
+from tunesmith.visualization.columns import Target, as_study, read
+from tunesmith.visualization.figure import short
 from tunesmith.visualization.matplotlib_style import drawing
 from tunesmith.visualization.plotly_style import SCALE, TICK, VERMILION, Dict, bar, figure, spread, text
 from tunesmith.visualization.thinning import drawn
@@ -39,29 +39,15 @@ NAME = 18  # characters of an axis's name, at most
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class ParallelCoordinate(FigureData):
-    """Trials as lines.
+class ParallelCoordinate(OnAxes):
+    """Trials as lines; the first axis shows the value.
 
     Attributes:
-        target: the value, which the first axis shows.
         maximize: whether high is good.
-        axes: the parameters, with the drawn trials on them.
-        number: the drawn trials, int64[k].
-        value: their values [k].
-        feasible: which of them violate no constraint [k].
-        selected: which of them somebody asked for [k].
-        best: the place of the best among them, or -1.
     """
 
     kind: ClassVar[str] = "parallel_coordinate"
-    target: str
     maximize: bool
-    axes: tuple[Axis, ...]
-    number: Ints
-    value: Floats
-    feasible: Mask
-    selected: Mask
-    best: int
 
     def by_plotly(self) -> Dict:
         """Return the figure; dark is good. It needs the full bundle of plotly.js, for the trace "parcoords"."""
@@ -131,24 +117,12 @@ def plot_parallel_coordinate(
     rows, chosen = shown_rows(t), t.rows_of(selected)
     index = thin_panels(t, rows, axes, chosen, min(MOST_LINES, ROOM // (len(axes) + 1)))
     index = index[np.argsort(-t.loss[index], kind="stable")]  # the best are drawn last, over the others
+    about = say("{} as lines over {} and {}.", count(len(rows), "trial"), t.target, listed(axes))
     return ParallelCoordinate(
         title="Parallel coordinates",
-        summary=join(
-            [
-                say("{} as lines over {} and {}.", count(len(rows), "trial"), t.target, listed(axes)),
-                t.about_best(),
-                at_best(t, axes),
-            ]
-        ),
         notes=(*drawn(len(index), len(rows)), *left_out(t, params, axes)),
-        target=t.target,
         maximize=bool(t.maximize),
-        axes=tuple(a.rows(index) for a in axes),
-        number=t.number[index],
-        value=t.value[index],
-        feasible=t.feasible[index],
-        selected=chosen[index],
-        best=place_of(index, t.best),
+        **on_axes(t, axes, index, chosen, about),
     ).drawn(backend)
 
 

@@ -11,9 +11,9 @@ import numpy as np
 
 from tunesmith.languages import say
 from tunesmith.selection.wording import count
-from tunesmith.visualization.axes import Axis, at_best, listed, place_of
-from tunesmith.visualization.columns import Floats, Ints, Mask, Target, as_study, read
-from tunesmith.visualization.figure import FigureData, join, number, short
+from tunesmith.visualization.axes import OnAxes, listed, on_axes
+from tunesmith.visualization.columns import Floats, Target, as_study, read
+from tunesmith.visualization.figure import number, short
 from tunesmith.visualization.pairs import layout_of, pairs_of, points, show_bar
 from tunesmith.visualization.plotly_style import Dict, bar, figure, text
 
@@ -28,32 +28,18 @@ COLOURS = ("#08306b", "#4292c6", "#cfcfcf", "#fc8d59", "#b30000")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Rank(FigureData):
+class Rank(OnAxes):
     """Pairs of parameters by rank.
 
     Attributes:
-        target: what is ranked.
-        axes: the parameters, with the drawn trials on them.
         panels: which two each panel shows: places (along x, along y) among the axes.
-        number: the drawn trials, int64[k].
-        value: their values [k].
         rank: the share of all trials that are better [k]: 0 is the best; equal values share a rank.
-        feasible: which of them violate no constraint [k].
-        selected: which of them somebody asked for [k].
-        best: the place of the best among them, or -1.
         scale: values at the ranks 0, 1/4, 1/2, 3/4 and 1 [5].
     """
 
     kind: ClassVar[str] = "rank"
-    target: str
-    axes: tuple[Axis, ...]
     panels: tuple[tuple[int, int], ...]
-    number: Ints
-    value: Floats
     rank: Floats
-    feasible: Mask
-    selected: Mask
-    best: int
     scale: Floats
 
     def by_plotly(self) -> Dict:
@@ -61,11 +47,10 @@ class Rank(FigureData):
         layout, where = layout_of(self.axes, self.panels)
         traces: list[Dict] = []
         scale = [[at, colour] for at, colour in zip(SHARES, COLOURS, strict=True)]
-        for (i, j), own in zip(self.panels, where, strict=True):
+        for along, own in zip(self.panels, where, strict=True):
             marker: Dict = {"color": short(self.rank), "colorscale": scale, "cmin": 0, "cmax": 1, "size": 6}
             marker["line"] = {"color": "white", "width": 0.5}
-            marks = (self.feasible, self.selected, self.best)
-            traces += points((self.axes[i], self.axes[j]), self.number, self.value, self.target, marker, marks, own)
+            traces += points(self, along, marker, own)
         ticks = [f"{text(n)} ({number(v)})" for n, v in zip(NAMES, self.scale.tolist(), strict=True)]
         show_bar(traces, bar(f"rank of {self.target}", tickvals=list(SHARES), ticktext=ticks))
         return figure(self, traces, layout)
@@ -105,35 +90,22 @@ def plot_rank(
     ordered = np.sort(loss[rows])
     middle = (np.searchsorted(ordered, loss, "left") + np.searchsorted(ordered, loss, "right") - 1) / 2.0
     share = middle / max(len(ordered) - 1, 1)
-    index = pairs.index
     scale = np.quantile(ordered, SHARES) * (-1.0 if t.maximize else 1.0)
+    about = say(
+        "Pairs of {}, coloured by the rank of {} in {}; half have a value from {} (best) to {}.",
+        listed(pairs.axes),
+        t.target,
+        count(len(rows), "trial"),
+        number(scale[0]),
+        number(scale[2]),
+    )
     return Rank(
         title="Rank",
-        summary=join(
-            [
-                say(
-                    "Pairs of {}, coloured by the rank of {} in {}; half have a value from {} (best) to {}.",
-                    listed(pairs.axes),
-                    t.target,
-                    count(len(rows), "trial"),
-                    number(scale[0]),
-                    number(scale[2]),
-                ),
-                t.about_best(),
-                at_best(t, pairs.axes),
-            ]
-        ),
         notes=pairs.notes,
-        target=t.target,
-        axes=pairs.drawn_axes,
         panels=tuple(pairs.panels),
-        number=t.number[index],
-        value=t.value[index],
-        rank=share[index],
-        feasible=t.feasible[index],
-        selected=pairs.selected[index],
-        best=place_of(index, t.best),
+        rank=share[pairs.index],
         scale=scale,
+        **on_axes(t, pairs.axes, pairs.index, pairs.selected, about),
     ).drawn(backend)
 
 

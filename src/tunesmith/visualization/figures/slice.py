@@ -13,19 +13,18 @@ from tunesmith.languages import say
 from tunesmith.selection.wording import count
 from tunesmith.state import TrialState
 from tunesmith.visualization.axes import (
-    Axis,
-    at_best,
+    OnAxes,
     axes_of,
     beyond,
     ends_of,
     left_out,
     listed,
-    place_of,
+    on_axes,
     shown_rows,
     thin_panels,
 )
-from tunesmith.visualization.columns import Floats, Ints, Mask, Target, as_study, read
-from tunesmith.visualization.figure import FigureData, join, short
+from tunesmith.visualization.columns import Floats, Mask, Target, as_study, read
+from tunesmith.visualization.figure import short
 from tunesmith.visualization.plotly_style import (
     GREY,
     ORANGE,
@@ -51,32 +50,18 @@ ROOM = 20_000  # points of all panels together
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Slice(FigureData):
+class Slice(OnAxes):
     """Values against parameters.
 
     Attributes:
-        target: what is shown.
-        axes: one panel each, with the drawn trials on it.
-        number: the drawn trials, int64[k].
-        value: their values [k]; NaN: failed.
-        feasible: which of them violate no constraint [k].
         pruned: which of them were stopped early [k].
-        failed: which of them failed [k].
-        best: the place of the best among them, or -1.
-        selected: which of them somebody asked for [k].
+        failed: which of them failed [k]; their values are NaN.
         ends: of the axis of values (low, high); what lies beyond is drawn at its edge.
     """
 
     kind: ClassVar[str] = "slice"
-    target: str
-    axes: tuple[Axis, ...]
-    number: Ints
-    value: Floats
-    feasible: Mask
     pruned: Mask
     failed: Mask
-    best: int
-    selected: Mask
     ends: tuple[float, float]
 
     def by_plotly(self) -> Dict:
@@ -136,26 +121,14 @@ def plot_slice(
     chosen = t.rows_of(selected)
     index = thin_panels(t, rows, axes, chosen, min(MOST, ROOM // len(axes)))
     ends = ends_of(t.value[rows], t.maximize)
+    about = say("Values of {} in {} against {}.", t.target, count(len(rows), "trial"), listed(axes))
     return Slice(
         title="Slices",
-        summary=join(
-            [
-                say("Values of {} in {} against {}.", t.target, count(len(rows), "trial"), listed(axes)),
-                t.about_best(),
-                at_best(t, axes),
-            ]
-        ),
         notes=(*drawn(len(index), len(rows)), *left_out(t, params, axes), *beyond(t.value[rows], ends)),
-        target=t.target,
-        axes=tuple(a.rows(index) for a in axes),
-        number=t.number[index],
-        value=t.value[index],
-        feasible=t.feasible[index],
         pruned=t.is_in(TrialState.PRUNED)[index],
         failed=t.is_in(TrialState.FAIL)[index],
-        best=place_of(index, t.best),
-        selected=chosen[index],
         ends=ends,
+        **on_axes(t, axes, index, chosen, about),
     ).drawn(backend)
 
 

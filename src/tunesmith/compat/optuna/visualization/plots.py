@@ -5,11 +5,10 @@ Where there is nothing to draw, Optuna draws an empty figure and logs why; so he
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -39,29 +38,7 @@ Bars = Mapping[str, Mapping[str, float]]  # of each target: values by parameter,
 TITLE, LABEL = "Hyperparameter Importances", "Hyperparameter Importance"
 
 
-class Shown(ABC):
-    """A library that draws.
-
-    Attributes:
-        backend: its name for this library's plots.
-    """
-
-    backend: ClassVar[str]
-
-    @abstractmethod
-    def returned(self, figure: Any) -> Any:
-        """Return what Optuna returns for a figure."""
-
-    @abstractmethod
-    def empty(self) -> Any:
-        """Return an empty figure."""
-
-    @abstractmethod
-    def bars(self, bars: Bars) -> Any:
-        """Return bars of importances, one series a target."""
-
-
-class ByPlotly(Shown):
+class ByPlotly:
     """Plotly: the figure itself."""
 
     backend = "plotly"
@@ -96,14 +73,13 @@ class ByPlotly(Shown):
         return Figure(series, Layout(title=TITLE, xaxis={"title": LABEL}, yaxis={"title": "Hyperparameter"}))
 
 
-class ByMatplotlib(Shown):
+class ByMatplotlib:
     """Matplotlib: the axes of a figure that pyplot knows, so that ``plt.show()`` and ``plt.savefig()`` find it."""
 
     backend = "matplotlib"
 
     def returned(self, figure: Any) -> Any:
         """Return the axes in which something is drawn: one, or an array."""
-        import numpy as np
         from matplotlib import pyplot
 
         # A new figure of pyplot has the canvas that its backend needs: the figure moves in there.
@@ -157,7 +133,7 @@ class Plots:
         by: what makes a figure of the library's own, and what shows it as Optuna returns it.
     """
 
-    def __init__(self, by: Shown) -> None:
+    def __init__(self, by: ByPlotly | ByMatplotlib) -> None:
         self._by = by
 
     def plot_contour(
@@ -449,7 +425,7 @@ class Plots:
         return self._by.empty()
 
 
-def functions(by: Shown, since: Mapping[str, str]) -> dict[str, Callable[..., Any]]:
+def functions(by: ByPlotly | ByMatplotlib, since: Mapping[str, str]) -> dict[str, Callable[..., Any]]:
     """Return Optuna's functions ``plot_*`` by name.
 
     Args:
