@@ -454,22 +454,13 @@ class TPESampler(NativeSampler):
             "consider_endpoints": consider_endpoints,
             "gamma": gamma,
             "weights": weights,
-            "multivariate": multivariate if type(self) is TPESampler else None,  # a subclass is asked for each value
-            "group": group or None,
-            "constant_liar": constant_liar,
         }
-        deprecated = {
-            "consider_prior": ("4.3.0", consider_prior),
-            "prior_weight": ("4.9.0", prior_weight),
-            "consider_magic_clip": ("4.9.0", consider_magic_clip),
-            "consider_endpoints": ("4.9.0", consider_endpoints),
-            "gamma": ("4.9.0", gamma),
-            "weights": ("4.9.0", weights),
-            "warn_independent_sampling": ("4.9.0", warn_independent_sampling),
-        }
-        for name, (since, value) in deprecated.items():
+        for name, value in {**given, "warn_independent_sampling": warn_independent_sampling}.items():
             if value is not None:
-                warn_deprecated(name, since, "6.0.0")
+                warn_deprecated(name, "4.3.0" if name == "consider_prior" else "4.9.0", "6.0.0")
+        given |= {"group": group or None, "constant_liar": constant_liar}
+        if type(self) is TPESampler:  # a subclass is asked for each value
+            given["multivariate"] = multivariate
         if group:
             if multivariate is False:
                 raise ValueError("TPESampler: group=True needs multivariate=True")
@@ -519,11 +510,10 @@ class GPSampler(NativeSampler):
         constraints_func: ConstraintsFunc | None = None,
         warn_independent_sampling: bool = True,
     ) -> None:
-        given = {"deterministic_objective": deterministic_objective}
         _warn_of_constraints(constraints_func)
         if deterministic_objective:
             warn_experimental_argument("deterministic_objective")
-        warn_of_others("GPSampler", given, ARGUMENTS["GPSampler"])
+        warn_of_others("GPSampler", {"deterministic_objective": deterministic_objective}, ARGUMENTS["GPSampler"])
         super().__init__(
             native_samplers.GPSampler(None if n_startup_trials is None else max(1, n_startup_trials), seed),
             constraints_func,
@@ -576,27 +566,17 @@ class CmaEsSampler(NativeSampler):
         lr_adapt: bool = False,
         source_trials: list[FrozenTrial] | None = None,
     ) -> None:
-        given = {
-            "sigma0": sigma0,
-            "n_startup_trials": n_startup_trials if independent_sampler is None else None,
-            "use_separable_cma": use_separable_cma,
-            "lr_adapt": lr_adapt,
-        }
         if restart_strategy is not None or inc_popsize != -1:
             warn_deprecated("restart_strategy", "4.4.0", "6.0.0", "it is followed here")
         for name, value in {"x0": x0, "sigma0": sigma0}.items():
             if value is not None:
                 warn_deprecated(name, "4.9.0", "6.0.0")
-        experimental = {
-            "consider_pruned_trials": consider_pruned_trials,
-            "use_separable_cma": use_separable_cma,
-            "source_trials": source_trials is not None,
-            "with_margin": with_margin,
-            "lr_adapt": lr_adapt,
-        }
-        for name, asked in experimental.items():
+        given: dict[str, Any] = {"use_separable_cma": use_separable_cma, "lr_adapt": lr_adapt}
+        more = {"consider_pruned_trials": consider_pruned_trials, "with_margin": with_margin}
+        for name, asked in {**given, **more, "source_trials": source_trials is not None}.items():
             if asked:
                 warn_experimental_argument(name)
+        given |= {"sigma0": sigma0, "n_startup_trials": n_startup_trials if independent_sampler is None else None}
         if source_trials is not None and (x0 is not None or sigma0 is not None):
             raise ValueError("CmaEsSampler: give source_trials=, or x0= and sigma0=, not both")
         if source_trials is not None and use_separable_cma:
@@ -688,8 +668,7 @@ class GridSampler(NativeSampler):
         A name that is not in the grid is drawn at random. With the last free cell the search ends.
         """
         if param_name not in self._values:
-            space = Space({param_name: parameter_of(param_distribution)})
-            return space.decode_row(space.sample(self._rng, 1)[0])[param_name]
+            return _drawn(_space(((param_name, param_distribution),)), self._rng)[param_name]
         others = [t.params for t in study.get_trials(deepcopy=False) if t.number != trial.number]
         cells = [dict(zip(self._values, cell, strict=True)) for cell in itertools.product(*self._values.values())]
         free = [cell for cell in cells if not any(cell.items() <= params.items() for params in others)] or cells
@@ -913,8 +892,7 @@ class NSGAIISampler(NativeSampler):
         after_trial_strategy: Callable[..., Any] | None = None,
     ) -> None:
         _check(population_size, crossover, swapping_prob)
-        if constraints_func is not None:
-            warn_deprecated("constraints_func", "5.0.0", "7.0.0", "use trial.set_constraint")
+        _warn_of_constraints(constraints_func)
         strategies = {
             "elite_population_selection_strategy": elite_population_selection_strategy,
             "child_generation_strategy": child_generation_strategy,
