@@ -75,13 +75,12 @@ def say(as_json: bool, text: str, **facts: Any) -> None:
         echo(text)
 
 
-def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str = "") -> None:
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """Print a table, as wide as its cells where the output is no terminal.
 
     Args:
         columns: the heads.
         rows: the cells of each row, as text or as numbers.
-        title: what stands above it.
     """
     from rich import box
     from rich.console import Console
@@ -90,8 +89,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: st
 
     wide = not sys.stdout.isatty()
     console = Console(width=10_000 if wide else None, highlight=False, markup=False, emoji=False)
-    above = Text(printable(title)) if title else None
-    table = Table(box=box.SIMPLE_HEAD, title=above, title_justify="left", pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     numeric = [all(isinstance(row[i], (int, float)) for row in rows) for i in range(len(columns))]
     for head, right in zip(columns, numeric, strict=True):
         table.add_column(Text(printable(head)), justify="right" if right else "left", overflow="fold")

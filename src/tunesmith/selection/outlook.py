@@ -178,10 +178,8 @@ def outlook(
     return Outlook(lead, inflation * rows, of_a_run, len(runs), size - 1.0, n_rows, fits_per_repeat, level)
 
 
-def outlook_of_folds(
-    gains: Floats, *, n_rows: int, inflation: float, fits_per_repeat: int = 0, level: float = 0.95
-) -> Outlook:
+def outlook_of_folds(gains: Floats, *, n_rows: int, inflation: float, level: float = 0.95) -> Outlook:
     """Return what the lead of a candidate rests on, by the paired scores [K] of one run of the folds."""
     k = len(gains)
     variance = inflation * float(gains.var(ddof=1)) / k if k > 1 else math.inf
-    return Outlook(float(gains.mean()), variance, None, 1, k - 1.0, n_rows, fits_per_repeat, level)
+    return Outlook(float(gains.mean()), variance, None, 1, k - 1.0, n_rows, level=level)
