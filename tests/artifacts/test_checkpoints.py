@@ -182,7 +182,7 @@ study.optimize(train, n_trials=1)
 """
 
 
-@pytest.mark.parametrize("where", ["before", "between", "after"])
+@pytest.mark.parametrize("where", ["between", *(pytest.param(w, marks=pytest.mark.slow) for w in ("before", "after"))])
 def test_what_killed_processes_leave_is_swept_at_the_next_start(where: str, tmp_path: Path) -> None:
     storage, temporary = tmp_path / "tune.db", tmp_path / "tmp"
     temporary.mkdir()

@@ -140,7 +140,7 @@ NAMES = st.sampled_from(["x", "y"])
 TRIALS = st.sampled_from([None, 0, 1])
 
 
-@settings(max_examples=150)
+@settings(max_examples=settings().max_examples * 3 // 2)
 @given(st.data())
 def test_what_is_pointed_to_is_there_and_after_clean_nothing_else(data: st.DataObject) -> None:
     storage, store = PausingStorage(), PausingStore()

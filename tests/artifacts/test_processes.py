@@ -64,6 +64,7 @@ def save_until_terminated(trial: Trial) -> float:
         trial.artifacts.save("last", str(count).encode())
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="needs SIGTERM")
 def test_a_worker_that_is_asked_to_end_saves_a_last_checkpoint() -> None:
     """The answer to the question that SIGTERM interrupted is not taken for that to the last one."""

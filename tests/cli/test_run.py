@@ -246,6 +246,7 @@ def test_a_metric_that_never_appears_ends_the_run_with_the_first_trial(capsys: p
     assert "printed no line such as acc: 0.31" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_one_that_fails_without_its_metric_ends_the_run_only_if_a_name_has_the_same_words(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -67,7 +67,7 @@ def test_a_cluster_is_an_engine_of_its_own() -> None:
     assert len(study.trials) == 10
 
 
-@pytest.mark.parametrize(("sampler", "n"), [("auto", 40), ("evolution", 200)])
+@pytest.mark.parametrize(("sampler", "n"), [("auto", 20), ("evolution", 80)])
 def test_the_same_seeds_give_the_same_log(sampler: str, n: int) -> None:
     cluster = SimulatedCluster(30, lognormal(60), 0.05, life=500, notice=900, repeats=0.1, resizes=[(90, 5), (200, 50)])
     first, one = simulate(cluster, n, learn, sampler=sampler)

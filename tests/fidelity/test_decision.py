@@ -43,7 +43,7 @@ def any_runs(draw: st.DrawFn) -> Runs:
 
 
 @given(any_runs(), st.booleans())
-@settings(max_examples=60)
+@settings(max_examples=settings().max_examples // 2)
 def test_a_decision_is_possible_and_depends_on_nothing_but_what_it_was_given(runs: Runs, may_begin: bool) -> None:
     before = copy.deepcopy(runs)
     found, again = seen(runs), seen(runs)
@@ -62,7 +62,7 @@ def test_a_decision_is_possible_and_depends_on_nothing_but_what_it_was_given(run
 
 
 @given(st.integers(0, 10**6))
-@settings(max_examples=8)
+@settings(max_examples=max(2, settings().max_examples // 12))
 def test_what_is_kept_is_only_a_cache(seed: int) -> None:
     fits = FitCache()
     for n in (8, 14, 20):
@@ -226,6 +226,7 @@ def test_it_is_no_worse_than_full_runs_and_better_early() -> None:
         assert np.mean(np.minimum(ours, 2.0)) <= np.mean(np.minimum(full, 2.0)) + margin
 
 
+@pytest.mark.slow
 def test_with_dear_starts_the_runs_are_full_ones() -> None:
     for seed in range(2):
         ours, full = (searched(power, seed, 5.0, pruner, start=40.0) for pruner in ("auto", "nop"))

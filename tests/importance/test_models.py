@@ -27,6 +27,7 @@ def shares(p: dict[str, float], r: np.random.Generator) -> float:
 # ------------------------------------------------------------------------------------------------------------- fanova
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("noise", [0.0, 0.3])
 def test_the_intervals_hold_the_shares_of_variance(noise: float) -> None:
     truth = {"x0": 0.8 / (1.0 + noise**2), "x1": 0.2 / (1.0 + noise**2), "x2": 0.0}
@@ -47,6 +48,7 @@ def test_a_product_is_a_pair_and_no_main_effect() -> None:
     assert table.pairs[0].name in str(table)
 
 
+@pytest.mark.slow
 def test_shares_do_not_depend_on_where_the_search_looked() -> None:
     def objective(trial: ts.Trial) -> float:
         x = [trial.suggest_float(f"x{j}", 0.0, 1.0) for j in range(3)]
@@ -62,6 +64,7 @@ def test_shares_do_not_depend_on_where_the_search_looked() -> None:
     assert values["x2"] < 0.05
 
 
+@pytest.mark.slow
 def test_noise_is_left_to_noise(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tunesmith.importance.model.SHUFFLES", 20)
     tables = [

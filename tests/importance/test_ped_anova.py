@@ -61,6 +61,7 @@ def test_an_effect_inside_a_branch_belongs_to_the_parameter_there_and_the_choice
     assert not alone["inside"].stands_out
 
 
+@pytest.mark.slow
 def test_a_learning_search_still_shows_what_matters(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tunesmith.importance.model.SHUFFLES", 3)  # each costs a fit
 
@@ -95,6 +96,7 @@ def converged(seed: int) -> ts.Study:
     return study
 
 
+@pytest.mark.slow
 def test_after_a_search_that_converged_a_model_tells_what_matters(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tunesmith.importance.model.SHUFFLES", 20)
     for seed in range(2):

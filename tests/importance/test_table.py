@@ -38,8 +38,9 @@ def test_a_table_can_be_read_in_many_ways() -> None:
 
 
 @pytest.mark.parametrize("evaluator", EVALUATORS)
-def test_a_smooth_objective_has_no_interval_of_zero_width(evaluator: str) -> None:
+def test_a_smooth_objective_has_no_interval_of_zero_width(evaluator: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that interpolates 30 values is sure of them, and not of what else the trials could have been."""
+    monkeypatch.setattr("tunesmith.importance.model.SHUFFLES", 3)  # each costs a fit
     study = ts.create_study(seed=0)
     study.optimize(lambda t: (t.suggest_float("x", 0, 1) - 0.3) ** 2 + 0.2 * t.suggest_float("y", 0, 1), n_trials=30)
     for row in importance(study, evaluator=evaluator):
@@ -159,7 +160,8 @@ def test_something_else_than_a_study() -> None:
 
 
 @pytest.mark.parametrize("scale", [1e300, 1e-300])
-def test_values_of_any_size(scale: float) -> None:
+def test_values_of_any_size(scale: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tunesmith.importance.model.SHUFFLES", 3)  # each costs a fit
     study = random_study(lambda p, r: scale * p["x0"], box(2), 30, 0)
     assert importance(study, evaluator="fanova")["x0"].value == pytest.approx(1.0, abs=0.02)
     assert importance(study, evaluator="ablation")["x0"].value > 0.3 * scale

@@ -80,7 +80,7 @@ def facts(trial: TrialRecord, *, whole: bool) -> dict[str, Any]:
     return found
 
 
-@settings(max_examples=40)
+@settings(max_examples=settings().max_examples // 2)
 @given(st.lists(trials(), min_size=1, max_size=4), st.dictionaries(KEYS, JSON, max_size=2))
 def test_there_and_back(given: list[TrialRecord], attrs: dict[str, Any]) -> None:
     study = ts.create_study(study_name="s", direction="maximize")

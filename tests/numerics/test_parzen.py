@@ -104,14 +104,15 @@ def test_samples_follow_the_density() -> None:
     drawn = p.sample(rng, 4000)
     assert drawn.shape == (4000, 4)
     assert ((drawn >= 0) & (drawn <= 1)).all()
+    n = 40  # points of a cell over which its density is averaged
     for j, cells in ((0, 12), (1, 3), (2, 4)):
         e = EDGES[j] if EDGES[j] is not None else np.linspace(0, 1, cells + 1)
         count = np.histogram(drawn[:, j], e)[0]
-        x = np.full((200 * cells, 4), NAN)  # an absent coordinate is summed over
+        x = np.full((n * cells, 4), NAN)  # an absent coordinate is summed over
         x[:, j] = np.concatenate(
-            [np.linspace(a, b, 200, endpoint=False) + (b - a) / 400 for a, b in itertools.pairwise(e)]
+            [np.linspace(a, b, n, endpoint=False) + (b - a) / (2 * n) for a, b in itertools.pairwise(e)]
         )
-        mass = density(x, u, weight, H).reshape(cells, 200).mean(axis=1) * np.diff(e)
+        mass = density(x, u, weight, H).reshape(cells, n).mean(axis=1) * np.diff(e)
         assert stats.chisquare(count, mass / mass.sum() * 4000).pvalue > 1e-3
 
 
@@ -135,7 +136,7 @@ def test_bandwidths() -> None:
     assert np.isfinite(bandwidths(absent, np.ones(2), True)).all()
 
 
-@settings(max_examples=60)
+@settings(max_examples=settings().max_examples // 2)
 @given(
     st.integers(1, 6),
     st.integers(0, 2**32 - 1),

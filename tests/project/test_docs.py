@@ -82,8 +82,13 @@ NEEDS = {
     "docs/integrations/wandb.md": "wandb",
     "docs/integrations/xgboost.md": "xgboost",
 }
+SLOW = {f"docs/{name}.md" for name in ("deep-learning", "importance", "parallel", "porting", "scikit-learn", "trust")}
 PAGES_WITH_CODE = [
-    pytest.param(page, id=page_id(page), marks=[pytest.mark.outer] if page_id(page) in NEEDS else [])
+    pytest.param(
+        page,
+        id=page_id(page),
+        marks=[pytest.mark.outer] * (page_id(page) in NEEDS) + [pytest.mark.slow] * (page_id(page) in SLOW),
+    )
     for page in PAGES
     if as_script(page.read_text()).strip()
 ]

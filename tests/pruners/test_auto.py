@@ -100,6 +100,7 @@ def test_it_saves_steps_and_finds_as_good_a_result(saves: bool) -> None:
     assert np.mean(ends["auto"]) < np.mean(ends["nop"]) + 0.02
 
 
+@pytest.mark.slow
 def test_the_default_finds_more_for_the_same_cost() -> None:
     found: dict[str, list[float]] = {"nop": [], "auto": []}
     for pruner, values in found.items():

@@ -312,8 +312,7 @@ PRUNERS = {
 
 
 @pytest.mark.parametrize("name", PRUNERS)
-@pytest.mark.parametrize("promotion", [None, True, False])
-@pytest.mark.parametrize("stored", [False, True])
+@pytest.mark.parametrize(("promotion", "stored"), [(None, True), (True, False), (False, False)])
 def test_a_study(name: str, promotion: bool | None, stored: bool, tmp_path: Path) -> None:
     pruner: Any = PRUNERS[name](promotion=promotion)
     study = ts.create_study(sampler="random", pruner=pruner, seed=0, storage=tmp_path / "tune.db" if stored else None)

@@ -49,6 +49,7 @@ def test_steps_are_saved_and_the_best_is_found(name: str) -> None:
     assert np.mean([f.rank for f in found]) < 2 / 60
 
 
+@pytest.mark.slow
 def test_where_beginnings_mislead_the_forecast_knows_and_stops_less() -> None:
     """Curves that cross: what falls fast ends high. Rules that compare beginnings lose the best; this one does not."""
     found = [search(partial(LearningCurvePruner, interval_steps=3), crossing, seed) for seed in range(3)]

@@ -123,6 +123,7 @@ def test_only_failures() -> None:
     assert "3 of 3 trials failed" in Page(study.report()).text
 
 
+@pytest.mark.slow
 def test_a_large_study_is_a_small_file() -> None:
     rng = np.random.default_rng(0)
     study = ts.create_study(seed=0, sampler="random")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -57,33 +58,40 @@ def test_it_is_the_default_and_each_trial_says_who_proposed_it() -> None:
     assert all(t.system_attrs["proposed_by"].startswith("gp: ") for t in study.trials)
 
 
+@pytest.fixture
+def early(monkeypatch: pytest.MonkeyPatch) -> int:
+    """The switch comes after so many trials, which costs fewer proposals of the process."""
+    monkeypatch.setattr("tunesmith.samplers.auto.MODEL_ALWAYS", 20)
+    return 20
+
+
 @pytest.mark.parametrize("space", [NUMERIC, MIXED, TREE], ids=["numeric", "mixed", "tree"])
-def test_a_cheap_search_goes_on_after_the_switch(space: Space) -> None:
-    study = ts.minimize(lambda p: (p.get("a", 0.5) - 0.3) ** 2, space, n_trials=MODEL_ALWAYS + 60, seed=0)
+def test_a_cheap_search_goes_on_after_the_switch(space: Space, early: int) -> None:
+    study = ts.minimize(lambda p: (p.get("a", 0.5) - 0.3) ** 2, space, n_trials=early + 90, seed=0)
     who = [t.system_attrs["proposed_by"].split(":")[0] for t in study.trials]
     assert len(set(who)) == 2
     assert who == sorted(who, key=who.index), "one switch"
     assert study.best_value < 1e-4
 
 
-def test_a_tree_that_nobody_declared_is_found() -> None:
+def test_a_tree_that_nobody_declared_is_found(early: int) -> None:
     def objective(trial: ts.Trial) -> float:
         if trial.suggest_categorical("m", ["p", "q"]) == "p":
             return trial.suggest_float("a", 0, 1)
         return trial.suggest_float("b", 0.5, 1)
 
     study = ts.create_study(seed=0)
-    study.optimize(objective, n_trials=MODEL_ALWAYS + 5)
+    study.optimize(objective, n_trials=early + 5)
     assert study.trials[-1].system_attrs["proposed_by"].startswith("evolution: ")
 
 
-def test_a_cheap_search_in_a_file_is_resumed(tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_a_cheap_search_in_a_file_is_resumed(tmp_path: Path, early: int) -> None:
     def search(n: int) -> ts.Study:
         return ts.minimize(lambda p: p["a"], NUMERIC, n_trials=n, seed=0, storage=tmp_path / "a.db", study_name="a")
 
-    search(MODEL_ALWAYS + 10)
-    resumed = search(MODEL_ALWAYS + 30)
-    whole = ts.minimize(lambda p: p["a"], NUMERIC, n_trials=MODEL_ALWAYS + 30, seed=0)
+    search(early + 10)
+    resumed = search(early + 30)
+    whole = ts.minimize(lambda p: p["a"], NUMERIC, n_trials=early + 30, seed=0)
     assert [t.params for t in resumed.trials] == [t.params for t in whole.trials]
 
 

@@ -52,8 +52,7 @@ def test_points_at_the_margins_of_many_parameters_are_within_the_limits() -> Non
     assert not lie_beyond(corners, (low, high)).any()
 
 
-@pytest.mark.parametrize("sampler", ["auto", "tpe"])
-@pytest.mark.parametrize("lost", ["exception", "nan"])
+@pytest.mark.parametrize(("sampler", "lost"), [("auto", "exception"), ("tpe", "nan")])
 def test_an_end_at_which_a_trial_failed_is_not_proposed_again(sampler: str, lost: str) -> None:
     def objective(trial: ts.Trial) -> float:
         C, a, b = suggested(trial)

@@ -45,11 +45,12 @@ def generations(history: History) -> np.ndarray:
 # -- what it reaches -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("d", [1, 2, 5, 10])
+@pytest.mark.parametrize("d", [1, 2, 5, pytest.param(10, marks=pytest.mark.slow)])
 def test_the_sphere_to_1e_minus_8(d: int) -> None:
     assert best(search(CmaEsSampler(), cube(d), sphere, 250 * d + 200)) < 1e-8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("objective", [ellipsoid, rosenbrock])
 def test_ill_conditioned_and_curved_valleys(objective) -> None:
     assert best(search(CmaEsSampler(), cube(5), objective, 3000)) < 1e-8
@@ -66,7 +67,7 @@ def test_logarithmic_ranges() -> None:
     np.testing.assert_allclose(space.to_unit(found.x[[found.y[:, 0].argmin()]]), 0.3, atol=1e-4)
 
 
-@pytest.mark.parametrize("workers", [5, 40])
+@pytest.mark.parametrize("workers", [5, pytest.param(40, marks=pytest.mark.slow)])
 def test_workers_side_by_side(workers: int) -> None:
     assert best(search(CmaEsSampler(), cube(5), sphere, 3000, workers=workers)) < 1e-8
 
@@ -91,6 +92,7 @@ def test_only_categories() -> None:
     assert best(search(CmaEsSampler(), space, lambda u: float(np.sum(u > 0.5)), 400)) == 0
 
 
+@pytest.mark.slow
 def test_restarts_leave_a_local_optimum() -> None:
     def two_wells(u: np.ndarray) -> float:
         return float(min(0.1 + np.sum((u - 0.55) ** 2), 4 * np.sum((u - 0.1) ** 2)))
@@ -105,6 +107,7 @@ def test_restarts_leave_a_local_optimum() -> None:
 # -- against random search -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["numeric", "mixed", "conditional"])
 def test_better_than_random_search(kind: str) -> None:
     """12 seeds, 150 trials; a sampler no better than random search wins them all with probability 2.4e-4."""

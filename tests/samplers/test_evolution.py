@@ -46,17 +46,19 @@ def apart(u: np.ndarray) -> float:
     return float(np.sum((u[:3] - at[k]) ** 2) + 0.3 * np.sum(np.abs(k - 3))) + sphere(u[3:7])
 
 
-@pytest.mark.parametrize("d", [1, 2, 10])
+@pytest.mark.parametrize("d", [1, 2, pytest.param(10, marks=pytest.mark.slow)])
 def test_the_sphere(d: int) -> None:
     assert best(search(EvolutionSampler(), cube(d), sphere, 400 * d + 400)) < 1e-7
 
 
+@pytest.mark.slow
 def test_mixed_parameters_that_depend_on_one_another() -> None:
     found = search(EvolutionSampler(), MIXED, apart, 4000)
     least = sphere(MIXED.to_unit(MIXED.from_unit(np.full((1, 10), 0.3)))[0, 3:7])  # the cells next to 0.3
     assert best(found) < least + 1e-3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("space", [MIXED, CONDITIONAL], ids=["mixed", "conditional"])
 def test_better_than_random_search(space: Space) -> None:
     """12 seeds, 300 trials; a sampler no better than random search wins them all with probability 2.4e-4."""
@@ -122,8 +124,8 @@ def test_a_sampler_made_anew_goes_on_the_same(space: Space, m: int) -> None:
         return FAILED if u[1] > 0.9 else [round(sphere(u), 2), float(u[1])][:m]
 
     sampler = EvolutionSampler(6)
-    kept = search(sampler, space, objective, 300, workers=3, m=m)
-    fresh = search(lambda: EvolutionSampler(6), space, objective, 300, workers=3, m=m, anew=9)
+    kept = search(sampler, space, objective, 120, workers=3, m=m)
+    fresh = search(lambda: EvolutionSampler(6), space, objective, 120, workers=3, m=m, anew=9)
     np.testing.assert_array_equal(kept.x, fresh.x)
     again = pickle.loads(pickle.dumps(sampler))
     np.testing.assert_array_equal(again.ask(kept, space, rng(1), 2)[0], sampler.ask(kept, space, rng(1), 2)[0])

@@ -48,6 +48,7 @@ CASES: dict[str, tuple[Callable[[dict[str, Any]], float], Space]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_beats_random_search(case: str) -> None:
     """Over 12 seeds at 25 trials."""
@@ -59,6 +60,7 @@ def test_beats_random_search(case: str) -> None:
     assert_lower(*([best(sampler, seed) for seed in range(12)] for sampler in ("gp", "random")))
 
 
+@pytest.mark.slow
 def test_an_undeclared_tree_is_searched_as_a_tree() -> None:
     """Define-by-run: what was used under which choice is read from the history."""
 
@@ -192,6 +194,7 @@ def test_the_whole_of_a_concave_front_is_found() -> None:
     assert reached > 0.95 * 23 / 15
 
 
+@pytest.mark.slow
 def test_a_search_that_has_found_a_valley_looks_elsewhere_too() -> None:
     """Once next to nothing is left to gain by the model, it is doubted in every second trial."""
     space = {name: Float(0, 1) for name in "xyz"}

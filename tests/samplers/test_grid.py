@@ -56,7 +56,7 @@ def test_sequential_is_the_order_of_the_grid() -> None:
 
 
 @given(space=spaces(finite=True, max_params=3), order=st.sampled_from(["sequential", "random"]), n=st.integers(1, 7))
-@settings(max_examples=50)
+@settings(max_examples=settings().max_examples // 2)
 def test_conditional_spaces_are_covered_exactly(space: Space, order: str, n: int) -> None:
     found = run_out(GridSampler(order=order), space, n)
     keys = [np.array(row).tobytes() for row in found]
@@ -87,6 +87,7 @@ def test_resolution() -> None:
 # ---------------------------------------------------------------------------------------------------- random order
 
 
+@pytest.mark.slow
 def test_every_order_is_equally_likely() -> None:
     # 24 orders of 4 cells, 2400 studies; a correct sampler fails for one seed in 1000, and this seed is fixed.
     space = Space(a=Int(0, 3))

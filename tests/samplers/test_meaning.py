@@ -187,6 +187,7 @@ def test_several_objectives_and_earlier_studies_know_better() -> None:
     assert ts.create_study().explain() == {}
 
 
+@pytest.mark.slow
 def test_names_that_lie_are_found_out() -> None:
     """The optimum is far from what the names promise; twelve searches each, compared where a search ends."""
     named, plain = (

@@ -39,6 +39,7 @@ def test_the_front_of_zdt1() -> None:
     assert np.histogram(front, 5, (0, 1))[0].min() >= 3  # all along it
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["zdt1", "mixed", "constrained"])
 def test_better_than_random_search(kind: str) -> None:
     """12 seeds, 500 trials; a sampler no better than random search wins 11 or 12 with probability 0.3 %."""

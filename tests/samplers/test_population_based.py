@@ -85,6 +85,7 @@ def test_the_best_schedule_replays() -> None:
     assert (1.0 - weight) ** 2 == pytest.approx(study.best_value)
 
 
+@pytest.mark.slow
 def test_it_is_better_than_a_population_that_does_not_change() -> None:
     ends: dict[float, list[float]] = {0.25: [], 0.0: []}
     for changes, found in ends.items():

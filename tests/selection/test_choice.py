@@ -77,7 +77,7 @@ def test_one_candidate_is_chosen_whatever_it_is():
 
 
 @given(st.integers(0, 1000), st.permutations(range(6)))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=settings().max_examples // 3)
 def test_the_order_of_candidates_does_not_matter(seed: int, order: list[int]):
     losses = np.random.default_rng(seed).normal(size=(40, 6))
     losses[:, 0] += 0.3
@@ -88,7 +88,7 @@ def test_the_order_of_candidates_does_not_matter(seed: int, order: list[int]):
 
 
 @given(st.integers(0, 1000), st.floats(1e-6, 1e6), st.floats(-1e3, 1e3))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=settings().max_examples // 3)
 def test_the_unit_of_the_loss_does_not_matter(seed: int, scale: float, shift: float):
     losses = np.random.default_rng(seed).normal(size=(40, 5)) - 0.5 * (np.arange(5) == 3)
     rule = Rule(default=0, usual=0.0)  # a usual gain is a part of the default's loss, which a shift changes

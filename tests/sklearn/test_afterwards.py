@@ -71,6 +71,7 @@ def test_scikit_learns_contract_is_as_it_was() -> None:
     assert not hasattr(clone(ours), "honest_score_")
 
 
+@pytest.mark.slow
 def test_the_bias_of_the_best_of_many_is_taken_off() -> None:
     """On targets that nothing predicts: the best of 40 is said to be what it is."""
     errors, naive = [], []

@@ -84,7 +84,7 @@ def found(search: SearchCV) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("racing", ["forgiving", "wilcoxon", None])
-@pytest.mark.parametrize("n_jobs", [2, 3])
+@pytest.mark.parametrize("n_jobs", [3, pytest.param(2, marks=pytest.mark.slow)])
 def test_the_same_twice_with_several_workers(n_jobs: int, racing: str | None) -> None:
     first = run(n_jobs=n_jobs, racing=racing)
     assert repr(found(first)) == repr(found(run(n_jobs=n_jobs, racing=racing)))
@@ -99,7 +99,7 @@ def test_a_sampler_that_does_not_learn_makes_the_same_search_for_any_number_of_w
         assert repr(found(run(sampler=sampler, n_trials=20, n_jobs=n_jobs))) == repr(found(alone))
 
 
-@pytest.mark.parametrize("wait", [0.0, 0.05])
+@pytest.mark.parametrize("wait", [0.0, pytest.param(0.05, marks=pytest.mark.slow)])
 def test_in_processes_too(wait: float) -> None:
     Uneven.wait = wait / 10
 
@@ -132,6 +132,7 @@ def test_a_worker_waits_for_none_but_the_candidate_that_is_due() -> None:
     assert len(search.study_.trials) == 4
 
 
+@pytest.mark.slow
 def test_a_search_that_stops_by_itself_stops_at_the_same_candidate() -> None:
     settings = {"n_jobs": 2, "n_trials": 60, "stop": "converged", "confirm": 0}
     first = run(**settings)
@@ -146,9 +147,14 @@ def test_it_can_be_given_up_for_speed() -> None:
     assert [s is TrialState.PRUNED for s in states] == (n_run < K).tolist()
 
 
-@pytest.mark.parametrize("even", [False, True])
-@pytest.mark.parametrize("stop", [3, 11, 19])
-@pytest.mark.parametrize("sampler", ["auto", "random"])
+@pytest.mark.parametrize(
+    ("sampler", "stop", "even"),
+    [
+        *[("auto", 3, False), ("random", 11, False), ("auto", 19, True)],
+        *(pytest.param("auto", *case, marks=pytest.mark.slow) for case in [(3, True), (11, False), (11, True)]),
+        *(pytest.param("random", *case, marks=pytest.mark.slow) for case in [(3, True), (19, False), (19, True)]),
+    ],
+)
 def test_an_interrupted_search_goes_on_to_the_same_end_and_loses_little(
     tmp_path: Path, sampler: str, stop: int, even: bool
 ) -> None:

@@ -222,6 +222,7 @@ sys.stdin.read()
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 def test_what_killed_searches_left_in_shared_memory_is_removed(tmp_path: Path) -> None:
     def start(how: str) -> subprocess.Popen[bytes]:

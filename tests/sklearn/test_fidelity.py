@@ -153,8 +153,14 @@ def test_workers_that_do_not_wait(deterministic: bool, sampler: str) -> None:
     assert search.best_score_ == np.nanmax(search.cv_results_["mean_test_score"])
 
 
-@pytest.mark.parametrize("made", [Rounds, Crossing])
-@pytest.mark.parametrize("stop", [0, 7, 40, 55])
+@pytest.mark.parametrize(
+    ("made", "stop"),
+    [
+        *[(Rounds, 7), (Crossing, 40), (Rounds, 55)],
+        *(pytest.param(Rounds, stop, marks=pytest.mark.slow) for stop in (0, 40)),
+        *(pytest.param(Crossing, stop, marks=pytest.mark.slow) for stop in (0, 7, 55)),
+    ],
+)
 def test_a_search_goes_on_where_it_was_stopped(tmp_path: Path, stop: int, made: type[Rounds]) -> None:
     kept = {
         "estimator": made(),
@@ -206,6 +212,7 @@ def test_what_cannot_be_fitted_is_told_by_the_full_fits() -> None:
         run(space=space, n_trials=4, sampler="grid", error_score="raise")
 
 
+@pytest.mark.slow
 def test_several_metrics_and_the_default() -> None:
     X, y = load_iris(return_X_y=True)
     order = np.random.default_rng(0).permutation(len(y))

@@ -63,7 +63,7 @@ def test_a_grid_needs_no_number_of_trials() -> None:
 
 
 @pytest.mark.parametrize("sampler", sorted(registry.SAMPLERS))
-@pytest.mark.parametrize("n_jobs", [1, 2])
+@pytest.mark.parametrize("n_jobs", [2, pytest.param(1, marks=pytest.mark.slow)])
 def test_no_sampler_tries_a_point_twice(sampler: str, n_jobs: int) -> None:
     space = {"max_depth": [1, 2, 3, 4], "criterion": ["gini", "entropy"], "min_samples_leaf": Int(1, 3)}
     with joblib.parallel_config(backend="threading"):
@@ -104,6 +104,7 @@ def test_a_search_that_goes_on_tries_what_is_left(tmp_path: Path) -> None:
     assert sorted(p["max_depth"] for p in more.cv_results_["params"]) == [*range(1, 12)]
 
 
+@pytest.mark.slow
 def test_many_points_are_drawn_without_replacement() -> None:
     from tunesmith import create_study
     from tunesmith.samplers.without_duplicates import WithoutDuplicates

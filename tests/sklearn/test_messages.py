@@ -266,6 +266,7 @@ def test_searches_in_threads_leave_warnings_as_they_were() -> None:
     assert 1 <= len(caught) <= 2
 
 
+@pytest.mark.slow
 def test_so_it_is_of_workers(tmp_path: Any) -> None:
     (tmp_path / "tune.py").write_text(SCRIPT)
     done = subprocess.run(

@@ -191,7 +191,7 @@ class CountedRidge(Ridge):
         return super().fit(X, y, sample_weight)
 
 
-@pytest.mark.parametrize("n_jobs", [None, 2])
+@pytest.mark.parametrize("n_jobs", [None, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_metric_that_cannot_score_the_default_is_told_before_the_second_candidate(
     n_jobs: int | None, tmp_path: Path
 ) -> None:

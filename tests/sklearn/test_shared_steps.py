@@ -204,7 +204,7 @@ STEPS: dict[str, list[Any]] = {
 
 
 @pytest.mark.slow
-@settings(max_examples=12)
+@settings(max_examples=max(3, settings().max_examples // 8))
 @given(
     st.lists(st.integers(0, 4), min_size=1, max_size=3, unique=True),
     st.lists(st.integers(0, 6), min_size=1, max_size=3, unique=True),

@@ -100,6 +100,7 @@ for i in range(5):
 """
 
 
+@pytest.mark.slow
 def test_processes_that_start_at_once_try_the_default_once(tmp_path: Path) -> None:
     for i in range(5):  # there before, so that to make it takes neither longer
         create_study(storage=tmp_path / f"{i}.db", study_name="SearchCV-Slow", direction="maximize")

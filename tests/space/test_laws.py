@@ -157,7 +157,7 @@ _NUMBERS = ("1", "-2", "1e-5", "1e999", "0.1")
 _pieces = st.sampled_from(_WORDS + _SIGNS + _NUMBERS)
 
 
-@settings(max_examples=400)
+@settings(max_examples=settings().max_examples * 4)
 @given(st.one_of(st.text(max_size=40), st.lists(_pieces, max_size=14).map(" ".join)))
 def test_parsing_raises_nothing_but_space_errors(text: str) -> None:
     for read in (parse_parameter, parse_lines, Space.from_json, lambda text: Space(p=text, q="a | b")):

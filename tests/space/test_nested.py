@@ -44,7 +44,7 @@ parts = st.recursive(leaves, nested, max_leaves=8)
 spaces = st.dictionaries(names, nested(parts), min_size=1, max_size=3)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=settings().max_examples // 2)
 @given(written=spaces, seed=st.integers(0, 2**16))
 def test_points_go_to_columns_and_back(written: dict[str, Any], seed: int) -> None:
     try:

@@ -45,13 +45,13 @@ def is_inside(estimator: Any) -> bool:
     return default_row(default_params(estimator, space) or {}, space) is not None
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=settings().max_examples // 2)
 @given(C=st.floats(1e-6, 1e9), gamma=st.one_of(st.just("scale"), st.floats(1e-9, 1e9)))
 def test_numbers_that_are_set_are_inside(C: float, gamma: Any) -> None:
     assert is_inside(SVC(C=C, gamma=gamma))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=settings().max_examples // 2)
 @given(leaf=st.integers(1, 500), columns=st.one_of(st.sampled_from(["sqrt", "log2", None]), st.floats(0.01, 1.0)))
 def test_words_and_numbers_that_are_set_are_inside(leaf: int, columns: Any) -> None:
     assert is_inside(RandomForestClassifier(min_samples_leaf=leaf, max_features=columns))
@@ -60,7 +60,7 @@ def test_words_and_numbers_that_are_set_are_inside(leaf: int, columns: Any) -> N
 HERE = sorted(name for name in TABLE if name.partition(".")[0] == "sklearn" and name.partition(".")[2] in ALL)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=settings().max_examples // 4)
 @given(n=st.integers(4, 100_000), d=st.integers(1, 3000), scale=st.floats(1e-6, 1e6))
 def test_every_space_can_be_made_for_data_of_any_size(n: int, d: int, scale: float) -> None:
     for key in HERE:

@@ -139,6 +139,7 @@ def work_until_killed(path: str, log: str) -> None:
         os.write(out, f"{number}\n".encode())  # one write, so that no line is cut
 
 
+@pytest.mark.slow
 @posix
 def test_kill_dash_nine_at_any_moment(tmp_path: Path) -> None:
     path = str(tmp_path / "tune.db")
@@ -316,7 +317,7 @@ MORE = """
 import sys
 import tunesmith
 
-study = tunesmith.load_study(storage=sys.argv[1], study_name="s")
+study = tunesmith.load_study(storage=sys.argv[1], study_name="s", sampler="random")
 study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=int(sys.argv[2]))
 print(len(study.trials))
 """

@@ -23,7 +23,7 @@ HEAD = """
 import os, signal, sys, time
 import tunesmith as ts
 from pathlib import Path
-study = ts.create_study(storage="tune.db", study_name="s", load_if_exists=True, seed=0)
+study = ts.create_study(storage="tune.db", study_name="s", load_if_exists=True, sampler="random", seed=0)
 """
 
 

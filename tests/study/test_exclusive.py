@@ -125,7 +125,7 @@ def work(path: Path, order: str, limit: int) -> list[ts.FrozenTrial]:
     return study.trials
 
 
-@pytest.mark.parametrize("order", ["sequential", "random"])
+@pytest.mark.parametrize("order", ["sequential", pytest.param("random", marks=pytest.mark.slow)])
 def test_four_processes_cover_the_grid_exactly_once(order: str, tmp_path: Path) -> None:
     trials = work(tmp_path / "grid.db", order, 10**6)
     assert [t.number for t in trials] == list(range(CELLS))

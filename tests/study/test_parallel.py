@@ -235,7 +235,7 @@ def test_a_time_limit_starts_no_more_trials() -> None:
 def test_an_objective_may_itself_be_a_parallel_search() -> None:
     def objective(trial: ts.Trial) -> float:
         x = trial.suggest_float("x", 0, 1)
-        inner = ts.create_study(seed=trial.number)
+        inner = ts.create_study(seed=trial.number, sampler="random")
         inner.optimize(lambda t: t.suggest_float("y", x, x + 1), n_trials=4, n_jobs=2)
         return inner.best_value
 
@@ -258,7 +258,7 @@ SCRIPT = """
         trial.set_user_attr("from", __name__)
         return loss(Model(trial.suggest_float("x", -1, 1)))
 
-    study = ts.create_study()
+    study = ts.create_study(sampler="random")
     study.optimize(objective, n_trials=6, n_jobs=2)
     print(len(study.trials), {t.user_attrs["from"] for t in study.trials})
 """
@@ -295,7 +295,7 @@ INTERRUPTED = """
             time.sleep(1000)
         return x
 
-    study = ts.create_study(storage=sys.argv[1] + "/tune.db", study_name="s", seed=7)
+    study = ts.create_study(storage=sys.argv[1] + "/tune.db", study_name="s", seed=7, sampler="random")
     study.optimize(objective, n_trials=20, n_jobs=2)
 """
 

@@ -66,8 +66,7 @@ def ends(driver: subprocess.Popen[str]) -> list[str]:
     return out.split()
 
 
-@pytest.mark.parametrize("jobs", [1, 2])
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+@pytest.mark.parametrize(("jobs", "number"), [(1, signal.SIGTERM), (2, signal.SIGUSR1), (2, signal.SIGTERM)])
 def test_what_was_trained_until_the_next_report_is_kept(jobs: int, number: signal.Signals, tmp_path: Path) -> None:
     with begun(tmp_path / "tune.db", 0.2, jobs) as driver:
         seen = read_to(driver.stdout, "3")
@@ -86,8 +85,10 @@ def test_what_was_trained_until_the_next_report_is_kept(jobs: int, number: signa
     assert (trial.state, trial.attempt, trial.value) == (TrialState.COMPLETE, 2, 1 / LAST)
 
 
-@pytest.mark.parametrize("jobs", [1, 2])
-@pytest.mark.parametrize("notice", ["0", "200 ms?", "0.2"])
+@pytest.mark.parametrize(
+    ("jobs", "notice"),
+    [(1, "0.2"), (2, "0"), *(pytest.param(jobs, "200 ms?", marks=pytest.mark.slow) for jobs in (1, 2))],
+)
 def test_a_report_that_does_not_come_is_not_waited_for(jobs: int, notice: str, tmp_path: Path) -> None:
     """It goes on from the first report, which saved; the other ones were to come after an hour."""
     began = time.monotonic()
@@ -101,6 +102,7 @@ def test_a_report_that_does_not_come_is_not_waited_for(jobs: int, notice: str, t
         assert ends(again) == [*map(str, range(2, LAST + 1)), "end"]
 
 
+@pytest.mark.slow
 def test_a_trial_that_fails_after_the_signal_was_interrupted(tmp_path: Path) -> None:
     """Its own processes may have been asked to end as well, and what waits for them fails."""
     fails = "def fail(epoch, _):\n    if epoch == 3:\n        os.kill(os.getpid(), 15)\n        0 / 0\n\n"

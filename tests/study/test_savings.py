@@ -218,6 +218,7 @@ class EachThird(Pruner):
         return min(history.paused, default=None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("checkpoints", [True, False])
 def test_a_loss_is_called_one(checkpoints: bool) -> None:
     """All trials are complete, so what full runs would have reached is known: as much."""
