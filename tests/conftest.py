@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib.util
 import os
 import signal
+import time
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -43,6 +45,7 @@ collect_ignore = [] if importlib.util.find_spec("starlette") else ["dashboard"]
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--circle", choices=("inner", "outer"), help="run one circle of the tests; default: both")
+    parser.addoption("--seconds", type=float, help="begin no test after so many seconds of tests; say what is left")
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
@@ -76,6 +79,20 @@ hypothesis.settings.register_profile("thorough", _COMMON, max_examples=1000)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "dev"))
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """The inner circle draws a quarter of the examples; the outer one runs all properties with all of them."""
+    if config.getoption("seconds") is not None:
+        config.pluginmanager.register(Deadline(config, config.getoption("seconds")))
+    if config.getoption("circle") == "inner" and "HYPOTHESIS_PROFILE" not in os.environ:
+        full = hypothesis.settings()
+        hypothesis.settings.register_profile("inner", full, max_examples=full.max_examples // 4)
+        hypothesis.settings.load_profile("inner")
+
+
+def _is_property(item: pytest.Item) -> bool:
+    return getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """All tests of a kind of server go to one worker process, so that one server is started and not one a worker."""
     for item in items:
@@ -90,7 +107,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     kept, left = [], []
     for item in items:
         is_outer = _is_outside(item.path) or any(item.get_closest_marker(name) for name in OUTER_MARKERS)
-        runs = not is_outer if circle == "inner" else is_outer or not again.isdisjoint((item.nodeid, _file_of(item)))
+        is_again = _is_property(item) or not again.isdisjoint((item.nodeid, _file_of(item)))
+        runs = not is_outer if circle == "inner" else is_outer or is_again
         (kept if runs else left).append(item)
     config.hook.pytest_deselected(items=left)
     items[:] = kept
@@ -102,8 +120,42 @@ def _file_of(item: pytest.Item) -> str:
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """Keep what the inner circle skipped, for want of a library perhaps: the outer one runs it too."""
-    if config.getoption("circle") == "inner" and config.cache is not None:
+    is_whole = config.getoption("circle") == "inner" and config.getoption("seconds") is None
+    if is_whole and config.cache is not None:
         config.cache.set(SKIPPED, [report.nodeid for report in terminalreporter.stats.get("skipped", ())])
+
+
+class Deadline:
+    """Ends a run in time: after so many seconds no test begins, and those that are left are counted by room."""
+
+    def __init__(self, config: pytest.Config, seconds: float) -> None:
+        self.config, self.seconds, self.left = config, seconds, Counter[str]()
+        self.end = float("inf")
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
+        self.end = min(self.end, time.monotonic() + self.seconds)  # from the first test on
+        if time.monotonic() < self.end:
+            return None
+        self.left["/".join(item.path.relative_to(ROOT).parts[:2])] += 1
+        return True
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        if exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
+            session.exitstatus = pytest.ExitCode.OK  # of the rooms that were touched, none has tests in this circle
+        if hasattr(self.config, "workeroutput"):  # this is a process of pytest-xdist: the first one is to tell of it
+            self.config.workeroutput["left"] = dict(self.left)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        self.left.update(getattr(node, "workeroutput", {}).get("left", {}))
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        if self.left:
+            rooms = ", ".join(f"{count} tests of {room}" for room, count in sorted(self.left.items()))
+            text = f"{self.seconds:g} seconds of tests are over; left for `make test`: {rooms}"
+            terminalreporter.write_line(text, yellow=True)
 
 
 @pytest.fixture(autouse=True)
