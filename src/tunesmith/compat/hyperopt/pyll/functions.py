@@ -39,34 +39,6 @@ def _raise(etype: Any, *args: Any, **named: Any) -> Any:
     raise etype(*args, **named)
 
 
-def _identity(obj: Any) -> Any:
-    return obj
-
-
-def _asarray(a: Any, dtype: Any = None) -> Any:
-    return np.asarray(a, dtype=dtype)
-
-
-def _sum(x: Any, axis: Any = None) -> Any:
-    return np.sum(x, axis=axis)
-
-
-def _power(a: Any, b: Any) -> Any:
-    return a**b
-
-
-def _str_join(s: str, seq: Any) -> str:
-    return s.join(seq)
-
-
-def _repeat(n_times: int, obj: Any) -> list[Any]:
-    return [obj] * n_times
-
-
-def _array_union(*args: Any) -> Any:
-    return np.asarray(sorted(set().union(*args)))
-
-
 scope.functions.update(
     {
         "hyperopt_param": hyperopt_param,
@@ -75,14 +47,14 @@ scope.functions.update(
         "call": call,
         "call_method": call_method,
         "call_method_pure": call_method,
-        "identity": _identity,
+        "identity": lambda obj: obj,
         "Raise": _raise,
-        "asarray": _asarray,
-        "sum": _sum,
-        "pow": _power,
-        "str_join": _str_join,
-        "repeat": _repeat,
-        "array_union": _array_union,
+        "asarray": lambda a, dtype=None: np.asarray(a, dtype=dtype),
+        "sum": lambda x, axis=None: np.sum(x, axis=axis),
+        "pow": lambda a, b: a**b,
+        "str_join": lambda s, seq: s.join(seq),
+        "repeat": lambda n_times, obj: [obj] * n_times,
+        "array_union": lambda *args: np.asarray(sorted(set().union(*args))),
         **{
             f.__name__: f for f in (list, dict, tuple, range, len, int, float, str, bool, max, min, abs, getattr, round)
         },
