@@ -14,7 +14,7 @@ import pytest
 from tests.artifacts.takeover import stop, train
 
 import tunesmith
-from tunesmith.storage.records import Lease
+from tunesmith.storage.base import Lease
 from tunesmith.storage.sql import SQLStorage
 
 LIMIT = 60.0  # seconds
@@ -63,7 +63,7 @@ WORKER = """
 import sys
 import tunesmith
 from tests.artifacts.takeover import stop
-from tunesmith.storage.records import Lease
+from tunesmith.storage.base import Lease
 from tunesmith.storage.sql import SQLStorage
 
 storage = SQLStorage(sys.argv[1], lease=Lease(0.1, 1.0))

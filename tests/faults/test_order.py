@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tunesmith.storage.base import StudyRecord
-from tunesmith.storage.sql import SQLStorage, counters, ends
+from tunesmith.storage.sql import SQLStorage, writes
 from tunesmith.testing.storages import Reader, begin, ended, running
 
 LONG = 60.0
@@ -35,7 +35,7 @@ class Gate:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, name: str, applies: Callable[..., bool]) -> None:
         self.reached, self.opened = threading.Event(), threading.Event()
-        original = getattr(ends, name)
+        original = getattr(writes, name)
 
         def gated(*args: Any, **named: Any) -> Any:
             if applies(*args) and not self.reached.is_set():
@@ -43,7 +43,7 @@ class Gate:
                 assert self.opened.wait(LONG)
             return original(*args, **named)
 
-        monkeypatch.setattr(ends, name, gated)
+        monkeypatch.setattr(writes, name, gated)
 
 
 def test_an_end_that_is_committed_late_gets_a_later_place(
@@ -75,7 +75,7 @@ def test_one_transaction_gives_places_at_a_time(
         begin(storage, study)
     for number in (2, 0):
         storage.finish(study.id, ended(running(number)))
-    gate = Gate(monkeypatch, "bump", lambda session, statement: statement is counters.ORDERED)
+    gate = Gate(monkeypatch, "bump", lambda session, statement: statement is writes.ORDERED)
     first, second = Reader(storage, study), Reader(storage, study)
     with ThreadPoolExecutor(2) as pool:
         one = pool.submit(first.read)

@@ -20,7 +20,7 @@ import tunesmith as ts
 from tunesmith.state import TrialState
 from tunesmith.storage.sql import SQLStorage
 from tunesmith.storage.sql import storage as sql_storage
-from tunesmith.storage.sql.retry import Retry
+from tunesmith.storage.sql.faults import Retry
 from tunesmith.testing.storages import begin, ended, running
 from tunesmith.trial.record import Fence
 

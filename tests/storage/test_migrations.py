@@ -209,7 +209,7 @@ def test_an_older_database_is_upgraded_on_a_server(postgres_url: str, request: p
 
 
 def test_hot_queries_use_their_indexes(tmp_path: Path) -> None:
-    from tunesmith.storage.sql import queries
+    from tunesmith.storage.sql import reads, writes
 
     # Nothing but the time tells a table that is read from end to end; with 100,000 trials it is a second a trial.
 
@@ -217,22 +217,22 @@ def test_hot_queries_use_their_indexes(tmp_path: Path) -> None:
     storage.create_study("a", ["minimize"], 0)
     by_seq = r"INDEX tunesmith_trials_seq \(study_id=\? AND seq[=>]\?\)"
     expected = {
-        queries.CLAIM: [
+        writes.LOOK: [
             r"tunesmith_studies USING INTEGER PRIMARY KEY",
             r"INDEX tunesmith_trials_waiting \(study_id=\?\)",
         ],
-        queries.COLUMNS: [
+        reads.COLUMNS: [
             by_seq,
             r"tunesmith_attrs USING PRIMARY KEY \(study_id=\? AND number=\? AND kind=\? AND key=",
         ],
-        queries.FULL_PENDING: [by_seq],
-        queries.REPORTS_OF_FINISHED: [by_seq, r"tunesmith_reports USING PRIMARY KEY \(study_id=\? AND number=\?\)"],
-        queries.REPORTS_OF_PENDING: [by_seq, r"tunesmith_reports USING PRIMARY KEY \(study_id=\? AND number=\?\)"],
-        queries.BEST["minimize"]: [
+        reads.FULL_PENDING: [by_seq],
+        reads.REPORTS_OF_FINISHED: [by_seq, r"tunesmith_reports USING PRIMARY KEY \(study_id=\? AND number=\?\)"],
+        reads.REPORTS_OF_PENDING: [by_seq, r"tunesmith_reports USING PRIMARY KEY \(study_id=\? AND number=\?\)"],
+        reads.BEST["minimize"]: [
             r"INDEX tunesmith_trials_best \(study_id=\? AND value=\?\)",
             "tunesmith_trials_best",
         ],
-        queries.BEST["maximize"]: [
+        reads.BEST["maximize"]: [
             r"INDEX tunesmith_trials_best \(study_id=\? AND value=\?\)",
             "tunesmith_trials_best",
         ],

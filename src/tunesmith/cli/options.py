@@ -13,8 +13,7 @@ from click.core import ParameterSource
 from tunesmith.text import did_you_mean, listing
 
 if TYPE_CHECKING:
-    from tunesmith.storage.base import Storage
-    from tunesmith.storage.records import StudyRecord
+    from tunesmith.storage.base import Storage, StudyRecord
     from tunesmith.study import Study
 
 STORAGE = "TUNESMITH_STORAGE"  # the environment variable in which passwords are out of sight of `ps`

@@ -9,8 +9,8 @@ import numpy as np
 
 from tunesmith.space import Space
 from tunesmith.state import FailureKind, TrialState
+from tunesmith.storage.base import Block, Increment, StudyRecord
 from tunesmith.storage.checks import GIVEN_UP, late_note
-from tunesmith.storage.records import Block, Increment, StudyRecord
 from tunesmith.trial.record import LATE, NAN, NOISE, Attempt, TrialRecord
 
 

@@ -285,7 +285,7 @@ class Trial:
             )
         if not 0 <= index < MOST_STEPS:
             raise ValueError(f"report: the step must be 0 or more, and less than 2**63; got {shown(step)}")
-        # A database counts the values of several objectives by one number, see storage/sql/vectors.py.
+        # A database counts the values of several objectives by one number, see storage/sql/values.py.
         if (index + 1) * (self._objectives - 1) > MOST_STEPS:
             raise ValueError(f"report: with {self._objectives} objectives, the step must be lower; got {shown(step)}")
         spent = NAN if cost is None else checked_cost(cost)

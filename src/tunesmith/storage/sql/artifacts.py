@@ -11,10 +11,10 @@ from dataclasses import replace
 import sqlalchemy as sa  # noqa: TID253 - see schema.py
 
 from tunesmith.artifacts.record import Artifact
-from tunesmith.storage.sql.attributes import AT, LOCK_STUDY, STUDY, STUDY_IS_THERE, existing, locked_attempt
-from tunesmith.storage.sql.integrity import Types, check_types, decoding
+from tunesmith.storage.sql.connections import Row, Session, Values
 from tunesmith.storage.sql.schema import OF_STUDY, artifacts
-from tunesmith.storage.sql.session import Row, Session, Values
+from tunesmith.storage.sql.values import Types, check_types, decoding
+from tunesmith.storage.sql.writes import AT, LOCK_STUDY, STUDY, STUDY_IS_THERE, existing, locked_attempt
 from tunesmith.trial.record import Fence
 
 _a = artifacts.c

@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 from sqlalchemy.dialects.mysql.base import MySQLTypeCompiler  # noqa: TID253 - imported only when a database is named
 
 from tunesmith.errors import StorageError
-from tunesmith.storage.sql.retry import Fault
+from tunesmith.storage.sql.faults import Fault
 
 CONNECT = 10  # seconds to open a connection
 IDLE_WRITE = 5  # seconds without a statement inside a transaction that writes

@@ -20,12 +20,10 @@ from sqlalchemy.pool import NullPool  # noqa: TID253 - as above
 
 from tunesmith.errors import StorageError, StorageLostError
 from tunesmith.storage.sql.backends import backend_of
-from tunesmith.storage.sql.errors import broke_off, explain
+from tunesmith.storage.sql.connections import KEPT, MOST, Connection, Dialect, Pool, ServerSession, Session
+from tunesmith.storage.sql.faults import Fault, Retry, broke_off, explain
 from tunesmith.storage.sql.files import FileWatch
 from tunesmith.storage.sql.location import secrets_of
-from tunesmith.storage.sql.pool import KEPT, MOST, Connection, Pool
-from tunesmith.storage.sql.retry import Fault, Retry
-from tunesmith.storage.sql.session import Dialect, ServerSession, Session
 from tunesmith.text import printable
 
 T = TypeVar("T")

@@ -2,7 +2,7 @@
 
 The counters in a study's row (`version`, `next_number`, `last_seq`) rise in commit order, and `seq` has no gap. In an
 SQLite file, where only one transaction writes at a time, each write changes them. On a server that row would be the one
-for which all workers wait: there a trial ends without it, and `order_ends` in ends.py gives the ends their `seq` in
+for which all workers wait: there a trial ends without it, and `order_ends` in writes.py gives the ends their `seq` in
 batches. No foreign keys have to be checked.
 
 The encoding is part of the schema: states as in `tunesmith.state.TrialState`, points and values as float64,
@@ -87,7 +87,7 @@ reports = sa.Table(
     sa.Column("study_id", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("attempt", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("step", sa.BigInteger, primary_key=True, autoincrement=False),  # below zero: see vectors.py
+    sa.Column("step", sa.BigInteger, primary_key=True, autoincrement=False),  # below zero: see values.py
     sa.Column("value", sa.Double),  # NULL or NaN: NaN
     sa.Column("cost", sa.Double),  # since the report before, in seconds or the user's unit; NULL: not known
     sqlite_with_rowid=False,

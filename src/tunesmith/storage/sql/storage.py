@@ -40,18 +40,15 @@ from tunesmith.storage.checks import (
     study_not_found,
     trials_spent,
 )
-from tunesmith.storage.sql import artifacts, attributes, claims, ends, leases, queries, studies
-from tunesmith.storage.sql.counters import MOST_NUMBERS
+from tunesmith.storage.sql import artifacts, reads, studies, writes
+from tunesmith.storage.sql.connections import Row, Session
 from tunesmith.storage.sql.engine import PATIENCE, Database
-from tunesmith.storage.sql.foreign import foreign_hint
-from tunesmith.storage.sql.integrity import damaged
 from tunesmith.storage.sql.location import may_exist, read_spec, secrets_of, shown_url
-from tunesmith.storage.sql.migrate import create_or_upgrade, find_schema
+from tunesmith.storage.sql.migrate import create_or_upgrade, find_schema, foreign_hint
 from tunesmith.storage.sql.reads import Reader
 from tunesmith.storage.sql.schema import SYSTEM, USER
-from tunesmith.storage.sql.session import Row, Session
-from tunesmith.storage.sql.space_cache import SpaceCache, space_to_text
-from tunesmith.storage.sql.values import attr_to_json
+from tunesmith.storage.sql.values import SpaceCache, attr_to_json, damaged, space_to_text
+from tunesmith.storage.sql.writes import MOST_NUMBERS
 from tunesmith.trial.record import LATE, NAN, Fence, TrialRecord
 from tunesmith.workers import APART, current_worker, is_alive, is_dead
 
@@ -109,8 +106,8 @@ class SQLStorage(Storage):
         self._studies: dict[int, StudyRecord] = {}
         self._spaces = SpaceCache()
         self._reader = Reader(self._spaces, where)
-        self._statements = leases.Statements(self.database.dialect.name)
-        self._watch = leases.Watch(self.lease)
+        self._statements = writes.Statements(self.database.dialect.name)
+        self._watch = writes.Watch(self.lease)
         self._open()
 
     @property
@@ -161,11 +158,11 @@ class SQLStorage(Storage):
 
     def load_study(self, name: str | None) -> StudyRecord:
         def work(session: Session) -> StudyRecord | list[str]:
-            by_name, every = queries.STUDY_BY_NAME, queries.ALL_STUDIES
+            by_name, every = reads.STUDY_BY_NAME, reads.ALL_STUDIES
             rows = session.rows(every) if name is None else session.rows(by_name, name=name)
             if len(rows) == 1:
                 return self._record(session, rows[0])
-            return [row[0] for row in session.rows(queries.STUDY_NAMES)]
+            return [row[0] for row in session.rows(reads.STUDY_NAMES)]
 
         if not self._open() and not may_exist(self.database.url):
             raise StudyNotFoundError(
@@ -182,7 +179,7 @@ class SQLStorage(Storage):
         if not self._open():
             return []
         return self.database.read(
-            lambda session: [self._record(session, row) for row in session.rows(queries.ALL_STUDIES)], snapshot=True
+            lambda session: [self._record(session, row) for row in session.rows(reads.ALL_STUDIES)], snapshot=True
         )
 
     def _record(self, session: Session, row: Row) -> StudyRecord:
@@ -221,34 +218,34 @@ class SQLStorage(Storage):
             self._need(study_id)
         limit = MOST_NUMBERS if below is None else below
         if reserve and self.database.dialect.name == "postgresql":
-            claim = self._take(study_id, worker, token, limit, claims.reserve_at_once)
+            claim = self._take(study_id, worker, token, limit, writes.reserve_at_once)
             if claim is not None:  # else a trial waits, no number is left, or the study is gone
                 return claim
-        row = self.database.read(claims.look, study_id)
+        row = self.database.read(writes.look, study_id)
         if row is None:
             raise self._gone(study_id)
         version, number, waiting = row
         if type(version) is not int or type(number) is not int:  # SQLite lets a column hold anything
             raise damaged(self._where, f"the study {study_id}", f"its counters are {version!r:.40} and {number!r:.40}")
         if waiting is not None and waiting < limit:
-            claim = self._take(study_id, worker, token, limit, claims.claim_waiting, was_there=True)
+            claim = self._take(study_id, worker, token, limit, writes.claim_waiting, was_there=True)
             if claim is not None:  # else another worker took the last one
                 return claim
         claim = None if reserve else Claim(number, version)
         if claim is None and number < limit:
-            claim = self._take(study_id, worker, token, limit, claims.reserve)
+            claim = self._take(study_id, worker, token, limit, writes.reserve)
         if claim is None or claim.number >= limit:
             raise trials_spent(limit)
         return claim
 
     def _take(
-        self, study_id: int, worker: str, token: int, limit: int, change: claims.Taking, *, was_there: bool = False
+        self, study_id: int, worker: str, token: int, limit: int, change: writes.Taking, *, was_there: bool = False
     ) -> Claim | None:
         """Make a trial RUNNING, one that was there before or a new one; None: there is none to be taken."""
 
         def work(session: Session) -> Claim | None:
             again = session.uncertain or token in self._open_claims
-            taken = claims.held(session, study_id, token) if again else None
+            taken = writes.held(session, study_id, token) if again else None
             if taken is None:
                 new = change(session, study_id, worker, token, limit)
                 taken = None if new is None else (*new, was_there)
@@ -261,7 +258,7 @@ class SQLStorage(Storage):
 
         try:
             # A new number that is lost with the server was not started yet, so that nobody misses it.
-            found = self.database.write(work, durable=was_there, single=change is claims.reserve_at_once)
+            found = self.database.write(work, durable=was_there, single=change is writes.reserve_at_once)
         except StorageError:
             self._open_claims.add(token)
             raise
@@ -272,14 +269,14 @@ class SQLStorage(Storage):
         self._check_point(trial)
         space_id = self._intern(study_id, trial.space)
         if self.prompt or not claim.reserved:
-            change = claims.start_reserved if claim.reserved else claims.start
+            change = writes.start_reserved if claim.reserved else writes.start
             # The check of the file costs a tenth of the start, and the end of the trial checks again.
             if not self._ready:
                 self._need(study_id)
             return self.database.write(change, study_id, trial, space_id, recent=RECENT)
         alone = not (trial.user or trial.system or trial.reports)
         written = self._write(
-            study_id, lambda session: claims.write_point(session, study_id, trial, space_id), single=alone
+            study_id, lambda session: writes.write_point(session, study_id, trial, space_id), single=alone
         )
         return claim.version if written else None
 
@@ -287,7 +284,7 @@ class SQLStorage(Storage):
         if not self._ready:
             self._need(study_id)
         self.database.write(
-            attributes.report, study_id, number, fence, step, value, cost, durable=False, single=True, patience=BRIEF
+            writes.report, study_id, number, fence, step, value, cost, durable=False, single=True, patience=BRIEF
         )
 
     def pause(self, study_id: int, trial: TrialRecord) -> int:
@@ -295,7 +292,7 @@ class SQLStorage(Storage):
         space_id = self._intern(study_id, trial.space)
 
         def work(session: Session) -> int:
-            version = claims.pause(session, study_id, trial, space_id)
+            version = writes.pause(session, study_id, trial, space_id)
             if version is None:
                 raise _UnchangedError
             return version
@@ -310,7 +307,7 @@ class SQLStorage(Storage):
 
     def resume(self, study_id: int, number: int, worker: str, token: int = 0) -> Claim | None:
         def change(session: Session, study_id: int, worker: str, token: int, _: int) -> tuple[int, int] | None:
-            return claims.resume(session, study_id, number, worker, token)
+            return writes.resume(session, study_id, number, worker, token)
 
         self._need(study_id)
         return self._take(study_id, worker, token, MOST_NUMBERS, change, was_there=True)
@@ -319,11 +316,11 @@ class SQLStorage(Storage):
         study = self._studies.get(study_id) or self._study(study_id)
         check_finished(trial, len(study.directions))
         space_id = self._intern(study_id, trial.space)
-        change = ends.finish if self.prompt else ends.finish_without_place
+        change = writes.finish if self.prompt else writes.finish_without_place
         alone = not (self.prompt or trial.user or trial.system or trial.reports)
         try:
             seq, version = self.database.write(change, study_id, trial, space_id, single=alone)
-        except ends.NotRunningError:
+        except writes.NotRunningError:
             return self._finished_before(study_id, trial)
         trial.seq = seq
         return seq, version
@@ -336,9 +333,7 @@ class SQLStorage(Storage):
         except AttemptReplacedError:
             note = attr_to_json(LATE, late_note(trial))
             at, attempt = trial.number, trial.attempt
-            self._write(
-                study_id, lambda session: attributes.put_attr(session, study_id, at, attempt, SYSTEM, LATE, note)
-            )
+            self._write(study_id, lambda session: writes.put_attr(session, study_id, at, attempt, SYSTEM, LATE, note))
             raise
         trial.seq = stored.seq
         return stored.seq, 0
@@ -351,12 +346,12 @@ class SQLStorage(Storage):
         for trial in trials:
             self._check_point(trial)
         spaces = self._intern_all(study_id, [trial.space for trial in trials])
-        work, mark = ends.add, -1 - secrets.randbits(63)
+        work, mark = writes.add, -1 - secrets.randbits(63)
         return self._write(study_id, lambda session: work(session, study_id, trials, spaces, study.space, mark))
 
     def release(self, study_id: int, fences: Mapping[int, Fence], failure: FailureKind | None = None) -> None:
         def work(session: Session) -> None:
-            if not claims.release(session, study_id, fences, failure):
+            if not writes.release(session, study_id, fences, failure):
                 raise _UnchangedError
 
         try:
@@ -365,7 +360,7 @@ class SQLStorage(Storage):
             return
 
     def renew(self, study_id: int, number: int, fence: Fence, token: int, failure: FailureKind | None = None) -> Fence:
-        work = claims.renew
+        work = writes.renew
         found = self._write(study_id, lambda session: work(session, study_id, number, fence, token, failure))
         if found is None:
             (stored,) = self.trials(study_id, [number])
@@ -377,7 +372,7 @@ class SQLStorage(Storage):
         ttl, statements = self.lease.ttl, self._statements
         try:
             # Whoever beats tries again soon; meanwhile nothing holds on to a storage that is no longer used.
-            work = leases.beat
+            work = writes.beat
             self.database.write(lambda session: work(session, statements, worker, ttl), single=True, patience=BRIEF)
         except StorageError as error:
             if not isinstance(error.__context__, self.database.dbapi.IntegrityError):
@@ -389,7 +384,7 @@ class SQLStorage(Storage):
         dead = {name: FailureKind.LOST for name in names if is_dead(name)}
         others = names - dead.keys()
         if others and self._is_settled():
-            found = self.database.read(lambda session: leases.beats(session, self._statements))
+            found = self.database.read(lambda session: writes.beats(session, self._statements))
             dead |= dict.fromkeys(self._watch.dead(others, found), FailureKind.LEASE)
         numbers = [number for number, name in running.items() if name in dead]
         if not numbers:
@@ -406,13 +401,13 @@ class SQLStorage(Storage):
 
     def is_doubtful(self, study_id: int) -> bool:
         names = {name for name in self._running_elsewhere(study_id).values() if not is_alive(name)}
-        found = self.database.read(lambda session: leases.beats(session, self._statements)) if names else {}
+        found = self.database.read(lambda session: writes.beats(session, self._statements)) if names else {}
         return self._watch.has_silent(names, found)
 
     def _running_elsewhere(self, study_id: int) -> dict[int, str]:
         """Return the process that runs each running trial, for those of other processes."""
         self._need(study_id)
-        running = self.database.read(lambda session: leases.running_workers(session, study_id))
+        running = self.database.read(lambda session: writes.running_workers(session, study_id))
         names = {number: _process_of(worker) for number, worker in running.items()}
         own = current_worker()
         return {number: name for number, name in names.items() if name != own}
@@ -426,8 +421,8 @@ class SQLStorage(Storage):
     def _order_ends(self, study_id: int) -> None:
         """Give places to the ends that have none."""
         self._need(study_id)
-        if self.database.read(lambda session: session.row(ends.ANY_WITHOUT_PLACE, study=study_id)) is not None:
-            self._write(study_id, lambda session: ends.order_ends(session, study_id))
+        if self.database.read(lambda session: session.row(writes.ANY_WITHOUT_PLACE, study=study_id)) is not None:
+            self._write(study_id, lambda session: writes.order_ends(session, study_id))
 
     # -- reading -----------------------------------------------------------------------------------------------
 
@@ -470,14 +465,14 @@ class SQLStorage(Storage):
         text = attr_to_json(key, value)
         kind = SYSTEM if system else USER
         if number is None:
-            self._write(study_id, lambda session: attributes.set_study_attr(session, study_id, kind, key, text))
+            self._write(study_id, lambda session: writes.set_study_attr(session, study_id, kind, key, text))
         else:
-            at, change = number, attributes.set_attr
+            at, change = number, writes.set_attr
             brief = PATIENCE if fence is None else BRIEF
             self._write(study_id, lambda session: change(session, study_id, at, kind, key, text, fence), patience=brief)
 
     def change_study_attr(self, study_id: int, key: str, change: Callable[[Any], Any]) -> Any:
-        return self._write(study_id, lambda session: attributes.change_study_attr(session, study_id, key, change))
+        return self._write(study_id, lambda session: writes.change_study_attr(session, study_id, key, change))
 
     # -- artifacts ---------------------------------------------------------------------------------------------
 

@@ -9,10 +9,10 @@ import sqlalchemy as sa  # noqa: TID253 - see schema.py
 
 from tunesmith.space import Space
 from tunesmith.storage.checks import study_gone
-from tunesmith.storage.sql.attributes import LOCK_STUDY, STUDY, existing
+from tunesmith.storage.sql.connections import Session, Values
 from tunesmith.storage.sql.schema import artifacts, attrs, reports, spaces, studies, trials
-from tunesmith.storage.sql.session import Session, Values
-from tunesmith.storage.sql.space_cache import space_to_text
+from tunesmith.storage.sql.values import space_to_text
+from tunesmith.storage.sql.writes import LOCK_STUDY, STUDY, existing
 
 FEW = 8  # spaces that are looked up one by one
 _ZERO: sa.ColumnClause[int] = sa.literal_column("0")
