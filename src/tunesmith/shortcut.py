@@ -11,7 +11,7 @@ from tunesmith.samplers.base import Sampler
 from tunesmith.state import FailureKind
 from tunesmith.storage.base import Storage
 from tunesmith.study import Study, create_study
-from tunesmith.study.execution import check_budget
+from tunesmith.study.optimize import check_budget
 
 
 def minimize(

@@ -14,7 +14,7 @@ from tunesmith.executors.base import Executor
 from tunesmith.executors.inline import InlineExecutor
 from tunesmith.executors.processes import ProcessExecutor
 from tunesmith.state import FailureKind
-from tunesmith.study.execution import checked_catch, choose_executor
+from tunesmith.study.optimize import checked_catch, choose_executor
 
 
 @pytest.mark.parametrize("name", sorted(registry.names("executors")))
@@ -98,7 +98,7 @@ def test_wrong_arguments_are_told_before_anything_runs(
     ("size", "count"), [("2GB", 2 * 10**9), ("1.5 GiB", 3 * 2**29), ("500mb", 5 * 10**8), (1e6, 10**6), ("12", 12)]
 )
 def test_sizes(size: Any, count: int) -> None:
-    made = choose_executor(None, None, None, tunesmith.study.execution.checked_memory_limit(size))
+    made = choose_executor(None, None, None, tunesmith.study.optimize.checked_memory_limit(size))
     assert made.memory_limit == count
 
 

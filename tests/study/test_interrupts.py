@@ -16,8 +16,7 @@ from tunesmith import TrialState
 from tunesmith.history import History
 from tunesmith.storage.memory import MemoryStorage
 from tunesmith.storage.sql import SQLStorage
-from tunesmith.study.engine.interrupts import reraise_lost_interrupts
-from tunesmith.study.engine.loop import OPEN, SHIELDED
+from tunesmith.study.engine.loop import OPEN, SHIELDED, reraise_lost_interrupts
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 

@@ -18,7 +18,7 @@ from tunesmith.errors import StorageError, StorageUnavailableError
 from tunesmith.storage.memory import MemoryStorage
 from tunesmith.storage.sql import SQLStorage
 from tunesmith.storage.sql.files import MOMENT
-from tunesmith.study.engine import retry
+from tunesmith.study.engine import away
 
 COMPLETE = TrialState.COMPLETE
 
@@ -85,7 +85,7 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Pauses are noted and not made; half a minute of them passes at once."""
     made: list[float] = []
     now = [0.0]
-    own, real_sleep, real = threading.get_ident(), retry.time.sleep, retry.time.monotonic
+    own, real_sleep, real = threading.get_ident(), away.time.sleep, away.time.monotonic
 
     def sleep(seconds: float) -> None:
         if threading.get_ident() != own:  # a thread that gives signs of life, of an earlier test
@@ -94,8 +94,8 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
         made.append(seconds)
         now[0] += seconds
 
-    monkeypatch.setattr(retry.time, "sleep", sleep)
-    monkeypatch.setattr(retry.time, "monotonic", lambda: real() + now[0])
+    monkeypatch.setattr(away.time, "sleep", sleep)
+    monkeypatch.setattr(away.time, "monotonic", lambda: real() + now[0])
     return made
 
 
@@ -227,7 +227,7 @@ def test_notes_of_a_worker_process_wait_for_the_end(tmp_path: Path) -> None:
 
 def test_an_interrupt_while_a_result_is_stored(storage: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     study = ts.create_study(storage=storage, seed=0)
-    own, real_sleep = threading.get_ident(), retry.time.sleep
+    own, real_sleep = threading.get_ident(), away.time.sleep
 
     def interrupt(seconds: float) -> None:
         if threading.get_ident() != own:
@@ -235,7 +235,7 @@ def test_an_interrupt_while_a_result_is_stored(storage: Any, monkeypatch: pytest
         else:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(retry.time, "sleep", interrupt)
+    monkeypatch.setattr(away.time, "sleep", interrupt)
     storage.faults = Faults(finish=1)
     with pytest.raises(KeyboardInterrupt):
         study.optimize(objective, n_trials=3)
@@ -378,9 +378,9 @@ LAST = """
 import tunesmith as ts
 from tunesmith.errors import StorageError, StorageUnavailableError
 from tunesmith.storage.memory import MemoryStorage
-from tunesmith.study.engine import retry
+from tunesmith.study.engine import away
 
-retry.PATIENCE = 0.0
+away.PATIENCE = 0.0
 
 class Away(MemoryStorage):
     away = True

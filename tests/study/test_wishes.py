@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 import tunesmith as ts
-from tunesmith.study.engine import wishes
-from tunesmith.study.engine.wishes import ask_programs, ask_to_stop, asked_of
+from tunesmith.study.engine import channel
+from tunesmith.study.engine.channel import ask_programs, ask_to_stop, asked_of
 
 
 @pytest.fixture(autouse=True)
 def looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wishes, "LOOK", 0.0)
+    monkeypatch.setattr(channel, "LOOK", 0.0)
 
 
 def test_a_search_that_is_asked_to_stop_ends_and_the_next_one_runs(tmp_path: Path) -> None:
@@ -100,7 +100,7 @@ def test_a_trial_that_does_not_ask_is_ended_where_its_executor_can(
         import time
 
         import tunesmith
-        from tunesmith.study.engine.wishes import ask_to_stop
+        from tunesmith.study.engine.channel import ask_to_stop
 
         if trial.number == 0:
             trial.report(3.0, 0)

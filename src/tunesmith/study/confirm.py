@@ -17,8 +17,7 @@ from tunesmith.space import Space
 from tunesmith.state import TrialState
 from tunesmith.study.adopt import row_of
 from tunesmith.study.engine.replica import StudyReplica
-from tunesmith.study.execution import check_objective, checked_catch, choose_executor
-from tunesmith.study.objective import ParamsObjective
+from tunesmith.study.optimize import ParamsObjective, check_objective, checked_catch, choose_executor
 from tunesmith.study.recommend import Candidates, candidates, rows_of
 from tunesmith.study.reruns import Point, Run, drop_stored_runs, run_again
 from tunesmith.study.savings import note_on_partial

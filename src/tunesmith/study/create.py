@@ -21,10 +21,10 @@ from tunesmith.state import FailureKind, StudyDirection, TrialState
 from tunesmith.storage import open_storage
 from tunesmith.storage.base import Storage
 from tunesmith.study.engine.artifacts import STORE, ArtifactHome
+from tunesmith.study.engine.channel import is_wish
+from tunesmith.study.engine.recovery import KEY as RETRIES
+from tunesmith.study.engine.recovery import checked_retries, stored_retries, to_store
 from tunesmith.study.engine.replica import PRIORS
-from tunesmith.study.engine.retries import KEY as RETRIES
-from tunesmith.study.engine.retries import checked_retries, stored_retries, to_store
-from tunesmith.study.engine.wishes import is_wish
 from tunesmith.study.study import Study
 from tunesmith.study.verdict import read_verdict, store_verdict
 from tunesmith.study.warm_start import KEY, encode_warm_start

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import gc
+import inspect
 import math
+import sys
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from tunesmith import registry
 from tunesmith.caution import caution
 from tunesmith.errors import (
     AttemptReplacedError,
@@ -23,34 +29,23 @@ from tunesmith.errors import (
     is_pruned,
 )
 from tunesmith.executors.base import Began, End, Executor, Failed, Notice
+from tunesmith.executors.cores import cpu_count
 from tunesmith.executors.inline import InlineExecutor
+from tunesmith.executors.memory import parse_bytes
+from tunesmith.history import History
+from tunesmith.space import Space
 from tunesmith.state import FailureKind, TrialState
-from tunesmith.study.engine.disk import CheckpointDisk
+from tunesmith.study.engine.artifacts import CheckpointDisk
+from tunesmith.study.engine.away import retry_while_unavailable
+from tunesmith.study.engine.channel import GO, LOOK, PAUSE, STOP
 from tunesmith.study.engine.engine import TrialEngine
-from tunesmith.study.engine.interrupts import terminable
-from tunesmith.study.engine.leader import spent
-from tunesmith.study.engine.loop import Policy, run_loop
-from tunesmith.study.engine.outcome import Outcome, as_fault, outcome_of, outcome_of_error
-from tunesmith.study.engine.retry import retry_while_unavailable
-from tunesmith.study.engine.wishes import GO, LOOK, PAUSE, STOP
-from tunesmith.study.execution import (
-    Catch,
-    check_budget,
-    check_max_cost,
-    check_objective,
-    checked_catch,
-    checked_memory_limit,
-    checked_time_limit,
-    choose_executor,
-)
-from tunesmith.study.objective import ParamsObjective
+from tunesmith.study.engine.loop import Policy, run_loop, terminable
+from tunesmith.study.engine.tell import Outcome, as_fault, outcome_of, outcome_of_error
 from tunesmith.study.stopping import stopping
+from tunesmith.text import close_matches
 from tunesmith.trial import Trial
 from tunesmith.trial.record import TrialRecord
 from tunesmith.workers import APART, current_worker
-
-if TYPE_CHECKING:
-    from tunesmith.progress import Progress
 
 AfterTrial = Callable[[TrialRecord], None]
 ASKS_AGAIN = 10.0  # seconds in which a trial that reports is expected to ask again whether it shall stop
@@ -92,7 +87,7 @@ def optimize(
         executor, n_jobs, checked_time_limit(timeout_per_trial), checked_memory_limit(memory_per_trial)
     )
     check_budget(n_trials_total, None, "n_trials_total")
-    disk = CheckpointDisk(engine, keep_checkpoints, checkpoint_budget)
+    disk = CheckpointDisk(engine.study, engine.artifacts, engine.parents, keep_checkpoints, checkpoint_budget)
     if engine.optimizing:
         raise RuntimeError("optimize() is running in this study object already; it cannot be nested")
     if takes_params and (space := engine.study.current_history().space) is not None:
@@ -248,7 +243,7 @@ class TrialPolicy(Policy[Trial, End]):
         """Tell whether nothing may begin any more, new or paused."""
         if self.exhausted or (self.timeout is not None and self.clock() >= self.deadline):
             return True
-        if self.max_cost is not None and spent(self.engine.study.history) >= self.max_cost:
+        if self.max_cost is not None and _spent(self.engine.study.history) >= self.max_cost:
             return True
         return self.started >= self.most and not self.engine.study.history.any_paused
 
@@ -406,3 +401,227 @@ class TrialPolicy(Policy[Trial, End]):
             outcome.reason = STOPPED
             if killed and trial.reports:
                 outcome.state, outcome.failure = TrialState.PRUNED, None
+
+
+def _spent(history: History) -> float:
+    """Return what all trials of a study cost so far, in seconds or the user's unit, as far as it is known."""
+    return float(np.nansum(history.cost)) + sum(map(history.curves.spent, history.running + history.paused))
+
+
+# -- the arguments that say how objectives run -----------------------------------------------------------------------
+
+
+NEVER_STOP = frozenset(FailureKind) - {FailureKind.RAISED, FailureKind.LOST}
+
+
+@dataclass(frozen=True)
+class Catch:
+    """Which failures do not stop a search.
+
+    Attributes:
+        errors: exception classes, as ``isinstance`` takes them.
+        kinds: kinds of failure.
+    """
+
+    errors: tuple[type[Exception], ...] = ()
+    kinds: frozenset[FailureKind] = NEVER_STOP
+
+    def names(self, error: BaseException, kind: FailureKind | None) -> bool:
+        """Tell whether a failure is one of them."""
+        return isinstance(error, self.errors) or kind in self.kinds
+
+
+def checked_catch(catch: Any) -> Catch:
+    """Return the failures that do not stop a search: exception classes, kinds of failure, or several of both.
+
+    Raises:
+        TypeError: one of them is neither.
+    """
+    given = tuple(catch) if isinstance(catch, Iterable) else (catch,)
+    for c in given:
+        if not isinstance(c, FailureKind) and not (isinstance(c, type) and issubclass(c, Exception)):
+            raise TypeError(f"catch takes exception classes and members of FailureKind; got {c!r}")
+    kinds = frozenset(c for c in given if isinstance(c, FailureKind))
+    return Catch(tuple(c for c in given if not isinstance(c, FailureKind)), NEVER_STOP | kinds)
+
+
+def choose_executor(
+    executor: Any, n_jobs: Any, time_limit: float | None = None, memory_limit: int | None = None
+) -> Executor:
+    """Return what runs the objective.
+
+    Args:
+        executor: a registered name, an `Executor`, an object of an engine that one of them accepts, or None: this
+            process for one job without limits, else processes of this machine.
+        n_jobs: how many at once; None: one, or with an executor as many as that has room for.
+        time_limit: seconds that a trial may run.
+        memory_limit: bytes that a trial may use.
+
+    Raises:
+        ValueError: no executor has the name, or the number of jobs is none.
+        TypeError: no executor accepts the object.
+    """
+    jobs = None if n_jobs is None else checked_jobs(n_jobs)
+    limited = time_limit is not None or memory_limit is not None
+    if isinstance(executor, Executor):
+        if jobs is not None or limited:
+            raise ValueError(
+                f"give jobs=, time_limit= and memory_limit= to {type(executor).__name__}(...) itself, and not n_jobs=, "
+                "timeout_per_trial= or memory_per_trial= beside it"
+            )
+        return executor
+    client = None
+    if executor is None:
+        name, jobs = "processes" if limited or (jobs or 1) > 1 else "inline", jobs or 1
+    elif isinstance(executor, str):
+        name = executor
+    else:
+        name, client = _accepting(executor), executor
+    kind: type[Executor] = registry.load("executors", name)
+    if limited and not kind.kills:
+        raise ValueError(
+            f"the executor {name!r} cannot stop a trial, so timeout_per_trial= and memory_per_trial= have no effect in "
+            "it; use 'processes'"
+        )
+    return kind(client, jobs=jobs, time_limit=time_limit, memory_limit=memory_limit)
+
+
+def _accepting(client: Any) -> str:
+    """Return the name of the executor that runs trials on an engine's object."""
+    known = registry.names("executors")
+    for name in known:
+        if registry.load("executors", name).accepts(client):
+            return name
+    if isinstance(client, type) and issubclass(client, Executor):
+        raise TypeError(f"executor= takes an object, and got the class {client.__name__}: give {client.__name__}(...)")
+    raise TypeError(
+        f"executor= takes a name ({', '.join(sorted(known))}), an Executor, or an engine's own object such as a Dask "
+        f"client or a pool with submit(); got {client!r}"
+    )
+
+
+def check_objective(objective: Any) -> None:
+    """Raise TypeError unless the objective can be called."""
+    if not callable(objective):
+        raise TypeError(f"the objective must be callable; got {objective!r}")
+
+
+def checked_jobs(n_jobs: Any) -> int:
+    """Return the number of jobs.
+
+    Raises:
+        ValueError: it is neither 1 or more, nor -1.
+    """
+    if isinstance(n_jobs, bool) or not isinstance(n_jobs, Integral) or n_jobs == 0 or n_jobs < -1:
+        raise ValueError(f"n_jobs must be a whole number, 1 or more, or -1 for one a core; got {n_jobs!r}")
+    return cpu_count() if n_jobs == -1 else int(n_jobs)
+
+
+def check_budget(n_trials: Any, timeout: Any, name: str = "n_trials") -> None:
+    """Raise unless these are a number of trials and seconds.
+
+    Raises:
+        ValueError: one of them is negative or no number.
+    """
+    if n_trials is not None and (isinstance(n_trials, bool) or not isinstance(n_trials, Integral) or n_trials < 0):
+        raise ValueError(f"{name} must be a number of trials, 0 or more, or None for no limit; got {n_trials!r}")
+    if timeout is not None and not (isinstance(timeout, Real) and float(timeout) >= 0):
+        raise ValueError(f"timeout must be seconds, 0 or more, or None for no limit; got {timeout!r}")
+
+
+def check_max_cost(cost: Any) -> None:
+    """Raise ValueError unless this is a cost, or None."""
+    if cost is not None and (isinstance(cost, bool) or not isinstance(cost, Real) or not float(cost) >= 0):
+        raise ValueError(
+            "max_cost must be 0 or more, in the unit of report(cost=...) or else in seconds, or None for no limit; "
+            f"got {cost!r}"
+        )
+
+
+def checked_time_limit(seconds: Any) -> float | None:
+    """Return the time that a trial may take.
+
+    Raises:
+        ValueError: it is no number of seconds above 0.
+    """
+    if seconds is None:
+        return None
+    if isinstance(seconds, bool) or not isinstance(seconds, Real) or not float(seconds) > 0:
+        raise ValueError(f"timeout_per_trial must be seconds, more than 0, or None for no limit; got {seconds!r}")
+    return float(seconds)
+
+
+def checked_memory_limit(size: Any) -> int | None:
+    """Return the bytes that a trial may use.
+
+    Raises:
+        ValueError: it is no size, or this system cannot tell what a trial uses.
+    """
+    if size is not None and sys.platform == "win32":
+        raise ValueError("memory_per_trial needs process groups, which Windows does not have")
+    try:
+        return None if size is None else parse_bytes(size)
+    except ValueError as error:
+        raise ValueError(f"memory_per_trial: {error}") from None
+
+
+# -- objectives over a declared space, called with parameters instead of a trial -------------------------------------
+
+
+class ParamsObjective:
+    """Calls a function of parameters on a trial's proposal.
+
+    A function whose arguments are named like parameters (or that takes ``**keywords``) gets keywords; one with a single
+    other argument gets one dict. An argument called ``trial`` gets the trial, for reports and notes.
+    """
+
+    def __init__(self, fn: Callable[..., Any], space: Space) -> None:
+        self.fn = fn
+        self.as_keywords, self.wants_trial = _style(fn, space)
+
+    def __call__(self, trial: Trial) -> Any:
+        """Run the function on the trial's parameters."""
+        params = dict(trial.answers.take_whole())
+        if self.wants_trial:
+            return self.fn(trial=trial, **params) if self.as_keywords else self.fn(params, trial=trial)
+        return self.fn(**params) if self.as_keywords else self.fn(params)
+
+
+def _style(fn: Callable[..., Any], space: Space) -> tuple[bool, bool]:
+    """Return whether the function takes keywords, and whether it takes the trial.
+
+    Raises:
+        TypeError: the function's arguments fit neither style.
+    """
+    try:
+        arguments = inspect.signature(fn).parameters
+    except (TypeError, ValueError):  # a builtin
+        return False, False
+    outer = set(space.outer_names)
+    wants_trial = "trial" in arguments and "trial" not in outer
+    own = [a for n, a in arguments.items() if not (wants_trial and n == "trial")]
+    named = {a.name for a in own if a.kind in (a.POSITIONAL_OR_KEYWORD, a.KEYWORD_ONLY)}
+    takes_any = any(a.kind is a.VAR_KEYWORD for a in own)
+    required = [a for a in own if a.default is a.empty and a.kind not in (a.VAR_KEYWORD, a.VAR_POSITIONAL)]
+    if len(required) == 1 and required[0].name not in outer and required[0].kind is not inspect.Parameter.KEYWORD_ONLY:
+        return False, wants_trial
+    missing = {a.name for a in required} - outer
+    unknown = set() if takes_any else outer - named
+    if missing or unknown:
+        close = [m for name in sorted(missing) for m in close_matches(name.lower(), outer, cutoff=0.5)]
+        hint = f" (did you mean {close[0]!r}?)" if close else ""
+        raise TypeError(
+            f"the objective takes ({', '.join(arguments)}) and the space has ({', '.join(sorted(outer))}){hint}; "
+            "write it with one argument (a dict of the parameters) or with one argument for each parameter"
+        )
+    conditional = {n for n in space.names if space.params[n].condition is not None} & {a.name for a in required}
+    if conditional:
+        raise TypeError(
+            f"the parameters {sorted(conditional)} are not active in every trial; give those arguments of the "
+            "objective a default value"
+        )
+    return True, wants_trial
+
+
+if TYPE_CHECKING:
+    from tunesmith.progress import Progress

@@ -19,9 +19,9 @@ from tunesmith.history.curves import Reported
 from tunesmith.space import Space
 from tunesmith.state import FailureKind
 from tunesmith.study.engine.loop import Policy, run_loop
-from tunesmith.study.engine.outcome import as_fault, outcome_of
 from tunesmith.study.engine.replica import StudyReplica
-from tunesmith.study.execution import Catch
+from tunesmith.study.engine.tell import as_fault, outcome_of
+from tunesmith.study.optimize import Catch
 from tunesmith.text import name_and_message
 from tunesmith.trial import Proposals, Trial
 from tunesmith.trial.record import Fence

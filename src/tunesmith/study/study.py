@@ -25,10 +25,10 @@ from tunesmith.state import FailureKind, StudyDirection, TrialState
 from tunesmith.storable import storable_items
 from tunesmith.storage.base import Storage, StudyRecord
 from tunesmith.study.adopt import adopted, checked_trials
+from tunesmith.study.engine.ask import check_enqueued
 from tunesmith.study.engine.engine import TrialEngine
-from tunesmith.study.engine.enqueued import check_enqueued
-from tunesmith.study.engine.outcome import outcome_as_told
 from tunesmith.study.engine.replica import RunningTrial
+from tunesmith.study.engine.tell import outcome_as_told
 from tunesmith.study.html import study_html
 from tunesmith.text import name_and_message, shown
 from tunesmith.trial import Trial

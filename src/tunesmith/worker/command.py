@@ -15,12 +15,13 @@ from typing import Any
 from tunesmith import errors
 from tunesmith.errors import StorageUnavailableError, StudyNotFoundError, TunesmithError
 from tunesmith.executors.base import Executor
+from tunesmith.preemption import Terminated
 from tunesmith.state import FailureKind, TrialState
 from tunesmith.storage.redact import redact_within, shown_spec
 from tunesmith.study import Study, create_study, load_study
-from tunesmith.study.engine.interrupts import Terminated, sigterm_raises
-from tunesmith.study.engine.retry import retry_while_unavailable
-from tunesmith.study.execution import choose_executor
+from tunesmith.study.engine.away import retry_while_unavailable
+from tunesmith.study.engine.loop import sigterm_raises
+from tunesmith.study.optimize import choose_executor
 from tunesmith.text import did_you_mean, printable
 from tunesmith.trial.record import FrozenTrial
 from tunesmith.worker import target

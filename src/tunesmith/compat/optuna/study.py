@@ -59,7 +59,7 @@ from tunesmith.samplers.base import Points, Sampler, SamplerStates
 from tunesmith.space import Space
 from tunesmith.state import TrialState as NativeState
 from tunesmith.study import Study as NativeStudy
-from tunesmith.study.engine.enqueued import check_enqueued
+from tunesmith.study.engine.ask import check_enqueued
 from tunesmith.text import printable
 from tunesmith.trial import Trial as NativeTrial
 from tunesmith.trial.record import TrialRecord

@@ -15,7 +15,7 @@ from starlette.routing import Route
 from tunesmith.dashboard.pages.request import studies_of
 from tunesmith.dashboard.views import KEY, MOST
 from tunesmith.errors import DuplicatedStudyError, TunesmithError
-from tunesmith.study.engine.wishes import ask_programs, ask_to_stop
+from tunesmith.study.engine.channel import ask_programs, ask_to_stop
 
 MOST_BODY = 1_000_000  # bytes of a form
 

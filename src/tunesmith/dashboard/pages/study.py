@@ -24,7 +24,7 @@ from tunesmith.plain import plain
 from tunesmith.space import Categorical
 from tunesmith.state import FailureKind, TrialState
 from tunesmith.study import Study
-from tunesmith.study.engine.wishes import asked_of
+from tunesmith.study.engine.channel import asked_of
 from tunesmith.study.study import METRIC_NAMES
 from tunesmith.study.summary import counts_of
 from tunesmith.study.verdict import read_verdict

@@ -15,7 +15,7 @@ from tunesmith.dashboard.views import KEY
 from tunesmith.history.curves import Reported
 from tunesmith.plain import plain
 from tunesmith.study import Study
-from tunesmith.study.engine.wishes import is_asked_to_stop
+from tunesmith.study.engine.channel import is_asked_to_stop
 from tunesmith.trial.record import TrialRecord
 from tunesmith.visualization.columns import objective_names
 from tunesmith.visualization.plotly_style import text

@@ -19,6 +19,8 @@ from tunesmith.errors import (
     TrialsSpentError,
 )
 from tunesmith.history import History
+from tunesmith.numerics.arrays import Floats
+from tunesmith.numerics.pareto import non_dominated
 from tunesmith.pruners.base import Pruner
 from tunesmith.samplers.base import Sampler
 from tunesmith.space import Parameter, Space
@@ -26,14 +28,10 @@ from tunesmith.state import FailureKind, TrialState
 from tunesmith.storage.base import Storage, StudyRecord
 from tunesmith.study.engine.artifacts import ArtifactHome, StudyPointers
 from tunesmith.study.engine.ask import PARENT, Asker, new_token, proposal_rng
-from tunesmith.study.engine.channel import TrialChannel
-from tunesmith.study.engine.leader import paused_leader
-from tunesmith.study.engine.outcome import Outcome
-from tunesmith.study.engine.recovery import Recovery, recover, wait_for_lost
+from tunesmith.study.engine.channel import TrialChannel, Wishes
+from tunesmith.study.engine.recovery import Recovery, recover, stored_retries, wait_for_lost, why_not_again
 from tunesmith.study.engine.replica import STALE, RunningTrial, StudyReplica
-from tunesmith.study.engine.retries import stored_retries, why_not_again
-from tunesmith.study.engine.tell import Teller
-from tunesmith.study.engine.wishes import Wishes
+from tunesmith.study.engine.tell import Outcome, Teller
 from tunesmith.trial import Trial
 from tunesmith.trial.record import TrialRecord
 
@@ -131,7 +129,7 @@ class TrialEngine:
             return None
         with self.study.lock:
             self.study.sync()
-            if (number := paused_leader(self.study.history)) is None:
+            if (number := _paused_leader(self.study.history)) is None:
                 return None
             trial = self.asker.resume(number)
             if trial is not None:
@@ -363,3 +361,26 @@ class TrialEngine:
                 self.study.storage.set_space(self.study.study_id, space)
                 self.study.reset(space)
                 self.asker.reset()
+
+
+def _paused_leader(history: History) -> int | None:
+    """Return the paused trial whose last value is better than all complete trials have; None: there is none.
+
+    With several objectives: the first one whose last values no complete or paused trial dominates.
+
+    Args:
+        history: the study so far.
+    """
+    last: dict[int, Floats] = {}
+    for number in history.paused:
+        _, values = history.curves.of(number)
+        if len(values) and not np.isnan(values[-1]).any():
+            last[number] = np.atleast_1d(values[-1])
+    if not last:
+        return None
+    done = history.y[(history.state == int(TrialState.COMPLETE)) & history.feasible]
+    if history.n_objectives > 1:
+        leads = non_dominated(np.vstack([done, *last.values()]))[len(done) :]
+        return min((number for number, on_front in zip(last, leads, strict=True) if on_front), default=None)
+    leader = min(last, key=lambda number: (float(last[number][0]), number))
+    return leader if not len(done) or last[leader][0] < np.min(done) else None
