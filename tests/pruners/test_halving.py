@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 
 import tunesmith as ts
 from tunesmith.history import History
-from tunesmith.history.curves import Curves
-from tunesmith.history.rungs import Rung
+from tunesmith.history.curves import Curves, Rung
 from tunesmith.pruners import Decision, HyperbandPruner, Pruner, SuccessiveHalvingPruner
 from tunesmith.pruners.halving import Halving, steps_before, steps_of
 from tunesmith.pruners.hyperband import Bracket, bracket_of

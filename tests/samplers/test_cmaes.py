@@ -12,7 +12,7 @@ import tunesmith as ts
 from tunesmith import SpaceError
 from tunesmith.history import History
 from tunesmith.samplers.base import decode_states
-from tunesmith.samplers.common.ranking import ConstrainedRanking
+from tunesmith.samplers.common import ConstrainedRanking
 from tunesmith.samplers.evolutionary.cmaes import CmaEsSampler
 from tunesmith.samplers.evolutionary.cmaes_state import SEED_BITS
 from tunesmith.samplers.random import RandomSampler

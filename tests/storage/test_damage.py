@@ -26,7 +26,7 @@ from tunesmith.storage import check, open_storage
 from tunesmith.storage.base import Storage
 from tunesmith.storage.sql import SQLStorage
 from tunesmith.storage.sql.engine import Database
-from tunesmith.storage.sql.files import MOMENT
+from tunesmith.storage.sql.location import MOMENT
 from tunesmith.testing.storages import SPACE, begin, ended, run, running
 from tunesmith.trial.record import TrialRecord
 
@@ -497,10 +497,12 @@ def test_a_check_of_the_file_costs_no_more_calls_than_there_are_transactions(
             trial.report(0.0, step)
         return trial.suggest_float("x", 0, 1)
 
-    monkeypatch.setattr("tunesmith.storage.sql.files.time", SimpleNamespace(monotonic=lambda: now[0], sleep=time.sleep))
+    monkeypatch.setattr(
+        "tunesmith.storage.sql.engine.time", SimpleNamespace(monotonic=lambda: now[0], sleep=time.sleep)
+    )
     study.optimize(objective, 1)
     monkeypatch.setattr("tunesmith.storage.sql.storage.RECENT", 3600.0)
-    monkeypatch.setattr("tunesmith.storage.sql.files.SELDOM", 3600.0)
+    monkeypatch.setattr("tunesmith.storage.sql.engine.SELDOM", 3600.0)
     monkeypatch.setattr(os, "stat", look)
     monkeypatch.setattr(Database, "write", counted)
     study.optimize(objective, 5)

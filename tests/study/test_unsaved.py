@@ -17,7 +17,7 @@ from tunesmith import TrialState
 from tunesmith.errors import StorageError, StorageUnavailableError
 from tunesmith.storage.memory import MemoryStorage
 from tunesmith.storage.sql import SQLStorage
-from tunesmith.storage.sql.files import MOMENT
+from tunesmith.storage.sql.engine import MOMENT
 from tunesmith.study.engine import away
 
 COMPLETE = TrialState.COMPLETE

@@ -12,15 +12,24 @@ trials in other processes.
 
 from __future__ import annotations
 
+import contextlib
+import os
+import sys
 import time
+import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from tunesmith.history.curves import Reported
 from tunesmith.state import FailureKind
 from tunesmith.trial import Channel, Trial
+
+if TYPE_CHECKING:
+    from tunesmith.artifacts.pointers import Pointers
+    from tunesmith.trial.record import Fence
+
 
 Objective = Callable[[Trial], Any]
 GRACE = 5.0  # seconds between a polite request to end and a kill
@@ -219,3 +228,73 @@ class Executor(ABC):
     @abstractmethod
     def close(self) -> None:
         """Stop what still runs and give everything back; nothing is polled afterwards."""
+
+
+# -- processes that an objective forks: they are the objective's own, and never speak for the trial -------------------
+#
+# A child that returns from the objective, or raises in it, would go on as a second worker or a second driver.
+
+
+def end_fork(error: BaseException | None = None) -> NoReturn:
+    """End this process, which was forked inside of an objective, as the end of a program does.
+
+    Args:
+        error: what the objective raised in it; None: it returned.
+    """
+    code = 0
+    if isinstance(error, SystemExit):
+        code = error.code if isinstance(error.code, int) else int(error.code is not None)
+    elif error is not None:
+        code = 1
+        with contextlib.suppress(Exception):
+            traceback.print_exception(error)
+    flush()
+    os._exit(code & 0xFF)
+
+
+def flush() -> None:
+    """Write out the part of a line that was printed."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):
+            stream.flush()
+
+
+def refuse_fork(pid: int) -> None:
+    """Raise RuntimeError unless this is the process that runs the trial."""
+    if os.getpid() != pid:
+        raise RuntimeError(
+            f"the trial runs in process {pid}, and this is process {os.getpid()}, which its objective forked: only the "
+            "process that runs the objective may report, note, ask or save; send it what it needs to know"
+        )
+
+
+class OwnChannel:
+    """The channel of trials that this process runs itself, closed to the processes that it forks.
+
+    Args:
+        channel: the study's.
+    """
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._pid = os.getpid()
+
+    def report(self, number: int, fence: Fence, step: int, value: Reported, cost: float) -> bool:
+        """Send a report."""
+        refuse_fork(self._pid)
+        return self._channel.report(number, fence, step, value, cost)
+
+    def note(self, number: int, fence: Fence, key: str, value: Any) -> bool:
+        """Send a user attribute."""
+        refuse_fork(self._pid)
+        return self._channel.note(number, fence, key, value)
+
+    def should_prune(self, number: int, step: int) -> bool:
+        """Ask whether the trial should stop."""
+        refuse_fork(self._pid)
+        return self._channel.should_prune(number, step)
+
+    def pointers(self, number: int, fence: Fence) -> Pointers:
+        """Return what publishes the trial's artifacts."""
+        refuse_fork(self._pid)
+        return self._channel.pointers(number, fence)

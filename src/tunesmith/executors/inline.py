@@ -8,8 +8,7 @@ import traceback
 from typing import ClassVar
 
 from tunesmith.errors import is_pruned
-from tunesmith.executors.base import Event, Executor, Failed, Finished, Objective
-from tunesmith.executors.forks import OwnChannel, end_fork
+from tunesmith.executors.base import Event, Executor, Failed, Finished, Objective, OwnChannel, end_fork
 from tunesmith.preemption import PREEMPTION, Terminated, end_now
 from tunesmith.trial import Channel, Trial
 

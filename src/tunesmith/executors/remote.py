@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from tunesmith.errors import TrialInterrupted, is_pruned
 from tunesmith.executors import wire
-from tunesmith.executors.base import Objective
-from tunesmith.executors.forks import end_fork, flush, refuse_fork
+from tunesmith.executors.base import Objective, end_fork, flush, refuse_fork
 from tunesmith.executors.launch import AT_ONCE
 from tunesmith.executors.remote_pointers import RemotePointers
 from tunesmith.history.curves import Reported

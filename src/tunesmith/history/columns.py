@@ -7,6 +7,7 @@ Columns are append-only arrays whose capacity doubles; a finished row never chan
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -15,9 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunesmith.history.curves import Curves
-from tunesmith.history.parameters import ParameterColumns, SpaceColumns
-from tunesmith.history.running import Pending, RunningRows
-from tunesmith.space import Space
+from tunesmith.space import Categorical, Ordinal, Parameter, Space, merge
 from tunesmith.state import TrialState
 
 Floats = NDArray[np.float64]
@@ -467,3 +466,212 @@ def _view(a: NDArray[T]) -> NDArray[T]:
     v = a.view()
     v.flags.writeable = False
     return v
+
+
+# -- which column each parameter has, and the space that all parameters seen so far make up ---------------------------
+
+
+MOST_SPACES = 1000  # an objective's ranges may never repeat
+
+
+class SpaceColumns:
+    """Where the parameters of one space go in the table.
+
+    Attributes:
+        space: the space.
+        at: the column of each of its parameters; -1: it has none.
+        relabel: parameters whose categories the history counts in another order, with the new index of each.
+        identity: whether the parameters are the first columns, in order, as they are.
+    """
+
+    __slots__ = ("at", "identity", "relabel", "space")
+
+    def __init__(self, space: Space, at: list[int], relabel: list[tuple[int, Floats]]) -> None:
+        self.space = space
+        self.at = np.array(at, np.intp)
+        self.relabel = relabel
+        self.identity = at == list(range(len(at))) and not relabel
+
+    def translate(self, x: Floats) -> Floats:
+        """Return x[n, d_space] with category indices as the history counts them."""
+        if not self.relabel:
+            return x
+        x = x.copy()
+        for j, table in self.relabel:
+            known = ~np.isnan(x[:, j])
+            x[known, j] = table[x[known, j].astype(np.intp)]
+        return x
+
+
+class ParameterColumns:
+    """The columns of all parameters ever seen, one more for each that is new.
+
+    Args:
+        space: the declared space; None: there is none.
+
+    Attributes:
+        space: the declared space, or what all that was seen makes up (see `tunesmith.space.merge`).
+        names: the parameter behind each column. A name has a second column where its kind has changed.
+        known: the columns of the spaces seen so far, by the id of the space, which the value keeps alive.
+    """
+
+    def __init__(self, space: Space | None) -> None:
+        self.space = space
+        self.names: list[str] = []
+        self._current: dict[str, int] = {}
+        self.known: dict[int, SpaceColumns] = {}
+        if space is not None:
+            self.of(space)
+
+    def of(self, space: Space) -> SpaceColumns:
+        """Return the columns of a space's parameters; those that are new get one, and the merged space grows."""
+        return self.known.get(id(space)) or self._add(space)
+
+    def _add(self, space: Space) -> SpaceColumns:
+        before, known_names = self.space, len(self.names)
+        if before is None or (before is not space and before != space):
+            self.space = merge(before, space.params, space.shape)
+        merged = self.space if self.space is not None else space
+        for name in space.names:
+            known = before is not None and name in before.params and name in self._current
+            if not known or (before is not None and _kind(before.params[name]) != _kind(merged.params[name])):
+                self._current[name] = len(self.names)
+                self.names.append(name)
+        if len(self.names) > known_names or len(self.known) > MOST_SPACES:
+            self.known.clear()
+        columns = self.known[id(space)] = self._map(space)
+        return columns
+
+    def peek(self, space: Space) -> SpaceColumns:
+        """Return the columns of a space's parameters without adding any."""
+        return self.known.get(id(space)) or self._map(space)
+
+    def _map(self, space: Space) -> SpaceColumns:
+        at: list[int] = []
+        relabel: list[tuple[int, Floats]] = []
+        for j, (name, p) in enumerate(space.params.items()):
+            merged = self.space.params.get(name) if self.space is not None else None
+            if merged is None or _kind(merged) != _kind(p):
+                at.append(-1)
+                continue
+            at.append(self._current[name])
+            if isinstance(p, Categorical | Ordinal) and isinstance(merged, Categorical | Ordinal) and p != merged:
+                table = np.array([merged.to_internal(c) if merged.contains(c) else np.nan for c in p.choices])
+                if not np.array_equal(table, np.arange(len(table))):
+                    relabel.append((j, table))
+        return SpaceColumns(space, at, relabel)
+
+    def at(self, space: Space) -> NDArray[np.intp]:
+        """Return the present column of each name of a space; -1: it has none."""
+        return np.array([self._current.get(name, -1) for name in space.names], np.intp)
+
+
+def _kind(p: Parameter) -> str:
+    return "numeric" if p.is_numeric else type(p).__name__
+
+
+# -- running and paused trials ----------------------------------------------------------------------------------------
+#
+# As columns that are kept up to date as trials begin and end: a sampler reads them at every proposal, so with
+# thousands of workers they must not be collected anew each time.
+
+
+@dataclass(slots=True, frozen=True)
+class Pending:
+    """Running and paused trials: number int64[p], points float64[p, d] in the history's columns, states int64[p]."""
+
+    number: Ints
+    x: Floats
+    sampler_state: Ints
+
+
+class RunningRows:
+    """The running trials, in the order in which they began.
+
+    Rows are appended when the table is asked for. The row of a trial that ended is dead, and dead rows are removed when
+    there are more of them than of others. So a change costs as little with many running trials as with few.
+
+    Several threads may use it: a figure is drawn in one while a search goes on in another.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._trials: dict[int, tuple[Space | None, Sequence[float] | None, int]] = {}
+        self._columns: tuple[int, Space | None] = (0, None)  # their number, and the space that points were read in
+        self._clear()
+
+    def _clear(self) -> None:
+        """Empty the table, to be made anew."""
+        self._fresh = dict.fromkeys(self._trials)  # the trials that have no row yet
+        self._row: dict[int, int] = {}
+        self._used = 0  # rows, dead ones among them
+        self._number, self._state = np.empty(0, np.int64), np.empty(0, np.int64)
+        self._alive = np.empty(0, bool)
+        self._x = np.empty((0, self._columns[0]))
+
+    def __len__(self) -> int:
+        return len(self._trials)
+
+    @property
+    def numbers(self) -> list[int]:
+        """The numbers of the trials."""
+        return list(self._trials)
+
+    def begin(self, number: int, space: Space | None, x: Sequence[float] | None, sampler_state: int) -> None:
+        """Add a trial, or replace it in its place.
+
+        Args:
+            number: its number.
+            space: its own space; None: it suggested nothing.
+            x: internal values over that space.
+            sampler_state: what its sampler wrote.
+        """
+        with self._lock:
+            self._trials[number] = (space, x, sampler_state)
+            if number in self._row:
+                self._clear()
+            self._fresh[number] = None
+
+    def end(self, number: int) -> None:
+        """Remove a trial, if it is there."""
+        with self._lock:
+            self._trials.pop(number, None)
+            self._fresh.pop(number, None)
+            row = self._row.pop(number, None)
+            if row is not None:
+                self._alive[row] = False
+
+    def table(self, columns: ParameterColumns) -> Pending:
+        """Return the trials over the columns of a history."""
+        with self._lock:
+            key = (len(columns.names), columns.space)
+            if key[0] != self._columns[0] or key[1] is not self._columns[1] or self._used > 2 * len(self._row) + 16:
+                self._columns = key
+                self._clear()
+            if self._fresh:
+                self._append(columns)
+            alive = self._alive[: self._used]
+            return Pending(
+                self._number[: self._used][alive], self._x[: self._used][alive], self._state[: self._used][alive]
+            )
+
+    def _append(self, columns: ParameterColumns) -> None:
+        need = self._used + len(self._fresh)
+        if need > len(self._number):
+            size = max(2 * need, 16)
+            self._number, self._state = np.resize(self._number, size), np.resize(self._state, size)
+            self._alive = np.resize(self._alive, size)
+            wide = np.full((size, len(columns.names)), np.nan)
+            wide[: self._used] = self._x[: self._used]
+            self._x = wide
+        for row, number in enumerate(self._fresh, self._used):
+            space, x, state = self._trials[number]
+            self._number[row], self._state[row], self._alive[row] = number, state, True
+            self._x[row] = np.nan
+            if space is not None and x is not None:
+                own = columns.peek(space)
+                known = own.at >= 0
+                self._x[row, own.at[known]] = own.translate(np.array([x], float))[0, known]
+            self._row[number] = row
+        self._used = need
+        self._fresh = {}

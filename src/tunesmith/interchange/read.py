@@ -17,7 +17,7 @@ from tunesmith.interchange.runs import RunTable, Wishes, study_of
 from tunesmith.interchange.study import ImportedStudy
 from tunesmith.interchange.tables import ENDINGS, check_width, of_object, read_file
 from tunesmith.storage.redact import shown_spec
-from tunesmith.storage.sql.files import is_no_database
+from tunesmith.storage.sql.location import is_no_database
 from tunesmith.text import did_you_mean, listing, message_of, name_and_message, shorten, shown
 
 LONGEST = 1000  # characters of an error

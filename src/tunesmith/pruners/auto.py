@@ -21,8 +21,7 @@ from tunesmith.caution import caution
 from tunesmith.fidelity.decision import outlook
 from tunesmith.fidelity.ladder import FIRST, GROWTH, LAST_GAP
 from tunesmith.history import History
-from tunesmith.history.curves import Curves
-from tunesmith.history.rungs import FrontRung, Rung
+from tunesmith.history.curves import Curves, FrontRung, Rung
 from tunesmith.numerics.arrays import Floats
 from tunesmith.numerics.cache import Cache
 from tunesmith.numerics.kendall import tau_error

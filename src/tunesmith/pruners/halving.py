@@ -14,8 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tunesmith.history import History
-from tunesmith.history.curves import Curves
-from tunesmith.history.rungs import FrontRung, Group, Rung
+from tunesmith.history.curves import Curves, FrontRung, Group, Rung
 from tunesmith.pruners.base import Decision
 
 SHARE = 81  # the first rung is not before R / 81, four rungs below the end with eta = 3

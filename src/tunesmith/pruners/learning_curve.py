@@ -15,7 +15,7 @@ from tunesmith.history import Curves
 from tunesmith.numerics.extrapolation import Extrapolation
 from tunesmith.pruners.arguments import in_range, whole
 from tunesmith.pruners.base import Decision, Pruner
-from tunesmith.pruners.schedule import Schedule
+from tunesmith.pruners.percentile import Schedule
 
 Floats = NDArray[np.float64]
 

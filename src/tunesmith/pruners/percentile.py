@@ -1,23 +1,45 @@
-"""The rule that compares a trial with a percentile of the others.
-
-It is the median rule of Golovin et al., "Google Vizier", KDD 2017, section 3.2.2, in the general form that Optuna gave
-it. In the paper the best value of the trial meets the median of the others' *running averages*; here it meets a
-percentile of their values at the same step, so that curves which begin badly and end well do not lower the bar for
-others.
-"""
+"""At which reports a rule looks at a trial."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tunesmith.history import Curves
 from tunesmith.numerics.arrays import Floats
 from tunesmith.pruners.arguments import in_range, whole
 from tunesmith.pruners.base import Decision, Pruner
-from tunesmith.pruners.schedule import Schedule
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """Looks at a trial from a step on, and once in so many steps.
+
+    Attributes:
+        warmup: the first step, counted from 0, at which it is looked at.
+        interval: how many steps lie between two looks, counted from `warmup`; where nothing is reported at that step,
+            the next report is looked at.
+    """
+
+    warmup: int
+    interval: int
+
+    def due(self, steps: NDArray[np.int64], step: int) -> bool:
+        """Tell whether a trial is looked at now.
+
+        Args:
+            steps: at which it reported, in order, int64[k].
+            step: of its last report.
+        """
+        if step < self.warmup or not len(steps):
+            return False
+        since = self.warmup + (step - self.warmup) // self.interval * self.interval
+        before = steps[steps != step]
+        return not len(before) or bool(before[-1] < since)
 
 
 class PercentilePruner(Pruner):

@@ -11,7 +11,7 @@ import numpy as np
 from tunesmith.history import Curves
 from tunesmith.pruners.arguments import in_range, whole
 from tunesmith.pruners.base import Decision, Pruner
-from tunesmith.pruners.schedule import Schedule
+from tunesmith.pruners.percentile import Schedule
 
 Limits = float | list[float | None] | tuple[float | None, ...] | None
 

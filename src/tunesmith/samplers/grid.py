@@ -20,8 +20,7 @@ import numpy as np
 from tunesmith.errors import SpaceError
 from tunesmith.history import History
 from tunesmith.numerics.arrays import Ints
-from tunesmith.samplers.base import PAYLOAD_MASK, Points, SamplerStates, decode_states, encode_state
-from tunesmith.samplers.common.incremental import StatefulSampler
+from tunesmith.samplers.base import PAYLOAD_MASK, Points, SamplerStates, StatefulSampler, decode_states, encode_state
 from tunesmith.space import Space
 
 MAX_CELLS = 1 << 40  # of 48 bits, so that at least 8 are left to tell which grid a cell belongs to

@@ -8,9 +8,8 @@ import numpy as np
 
 from tunesmith.history import History
 from tunesmith.numerics.arrays import Floats
-from tunesmith.samplers.base import Points, Sampler, SamplerStates
-from tunesmith.samplers.common.duplicates import MAX_LISTED, DuplicateFilter
-from tunesmith.samplers.common.incremental import StatefulSampler
+from tunesmith.samplers.base import Points, Sampler, SamplerStates, StatefulSampler
+from tunesmith.samplers.common import MAX_LISTED, DuplicateFilter
 from tunesmith.space import Space
 
 ATTEMPTS = 64  # proposals asked for in place of each duplicate, and random points tried

@@ -22,8 +22,7 @@ from typing import Any, ClassVar, NamedTuple, cast
 import numpy as np
 
 from tunesmith.executors import wire
-from tunesmith.executors.base import Event, Objective
-from tunesmith.executors.forks import end_fork
+from tunesmith.executors.base import Event, Objective, end_fork
 from tunesmith.executors.relay import RelayExecutor
 from tunesmith.executors.remote import RemoteChannel
 from tunesmith.executors.supervisor import Job

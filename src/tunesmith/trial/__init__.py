@@ -2,8 +2,7 @@
 
 from tunesmith.state import TrialState
 from tunesmith.trial.answers import Proposals
-from tunesmith.trial.link import Channel
 from tunesmith.trial.record import FrozenTrial, create_trial
-from tunesmith.trial.running import Trial
+from tunesmith.trial.running import Channel, Trial
 
 __all__ = ["Channel", "FrozenTrial", "Proposals", "Trial", "TrialState", "create_trial"]

@@ -17,9 +17,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from tunesmith.history import History
-from tunesmith.samplers.base import Points, SamplerStates, encode_state
-from tunesmith.samplers.common.foreign_arguments import accepts_foreign_arguments
-from tunesmith.samplers.common.incremental import StatefulSampler
+from tunesmith.samplers.base import Points, SamplerStates, StatefulSampler, encode_state
+from tunesmith.samplers.common import accepts_foreign_arguments
 from tunesmith.samplers.evolutionary.cmaes_state import SEED_BITS, CmaEsOptions, CmaEsState
 from tunesmith.space import Space
 

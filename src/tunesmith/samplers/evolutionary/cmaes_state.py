@@ -18,9 +18,8 @@ import numpy as np
 
 from tunesmith.history import History
 from tunesmith.numerics.arrays import Floats, Ints
-from tunesmith.samplers.base import PAYLOAD_BITS, PAYLOAD_MASK, sampler_code
-from tunesmith.samplers.common.incremental import space_fingerprint
-from tunesmith.samplers.common.ranking import COMPLETE, ConstrainedRanking
+from tunesmith.samplers.base import PAYLOAD_BITS, PAYLOAD_MASK, sampler_code, space_fingerprint
+from tunesmith.samplers.common import COMPLETE, ConstrainedRanking
 from tunesmith.samplers.evolutionary.categorical_distribution import CategoricalDistribution
 from tunesmith.samplers.evolutionary.mutation import mirrored
 from tunesmith.space import Space

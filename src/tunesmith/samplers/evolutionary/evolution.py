@@ -17,8 +17,7 @@ import numpy as np
 
 from tunesmith.history import History
 from tunesmith.numerics.arrays import Floats
-from tunesmith.samplers.base import Points, SamplerStates, encode_state
-from tunesmith.samplers.common.incremental import StatefulSampler
+from tunesmith.samplers.base import Points, SamplerStates, StatefulSampler, encode_state
 from tunesmith.samplers.evolutionary.mutation import mirrored
 from tunesmith.samplers.evolutionary.population import FACTORS, MAX_SLOTS, MEMORY, Population
 from tunesmith.space import Space

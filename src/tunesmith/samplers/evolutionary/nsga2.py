@@ -19,11 +19,8 @@ import numpy as np
 
 from tunesmith.history import History
 from tunesmith.numerics.arrays import Floats, Ints
-from tunesmith.samplers.base import PAYLOAD_MASK, Points, SamplerStates, encode_state
-from tunesmith.samplers.common.duplicates import DuplicateFilter
-from tunesmith.samplers.common.foreign_arguments import accepts_foreign_arguments
-from tunesmith.samplers.common.incremental import StatefulSampler
-from tunesmith.samplers.common.ranking import ConstrainedRanking
+from tunesmith.samplers.base import PAYLOAD_MASK, Points, SamplerStates, StatefulSampler, encode_state
+from tunesmith.samplers.common import ConstrainedRanking, DuplicateFilter, accepts_foreign_arguments
 from tunesmith.samplers.evolutionary.mutation import MutationOperators, mirrored
 from tunesmith.space import Space
 

@@ -10,10 +10,8 @@ import numpy as np
 
 from tunesmith.history import History
 from tunesmith.numerics.arrays import Floats, Ints
-from tunesmith.samplers.base import PAYLOAD_BITS, PAYLOAD_MASK, sampler_code
-from tunesmith.samplers.common.duplicates import DuplicateFilter
-from tunesmith.samplers.common.incremental import space_fingerprint
-from tunesmith.samplers.common.ranking import FAILED, ConstrainedRanking
+from tunesmith.samplers.base import PAYLOAD_BITS, PAYLOAD_MASK, sampler_code, space_fingerprint
+from tunesmith.samplers.common import FAILED, ConstrainedRanking, DuplicateFilter
 from tunesmith.samplers.evolutionary.mutation import MutationOperators
 from tunesmith.space import Space
 

@@ -11,8 +11,7 @@ import numpy as np
 from tunesmith.history import History
 from tunesmith.numerics.arrays import Floats, Mask
 from tunesmith.numerics.cache import Cache
-from tunesmith.samplers.common.boundaries import lie_beyond
-from tunesmith.samplers.common.conditions import infer_conditions
+from tunesmith.samplers.common import infer_conditions, lie_beyond
 from tunesmith.samplers.gp.candidates import Box
 from tunesmith.samplers.gp.hyperparameters import PRIOR
 from tunesmith.samplers.gp.prior_weight import PriorWeight

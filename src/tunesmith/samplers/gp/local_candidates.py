@@ -12,7 +12,7 @@ import numpy as np
 
 from tunesmith.numerics.arrays import Floats
 from tunesmith.numerics.gp import Posterior
-from tunesmith.samplers.common.duplicates import point_keys
+from tunesmith.samplers.common import point_keys
 from tunesmith.samplers.gp.candidates import Box, CandidatePool, on_region
 from tunesmith.samplers.gp.maximise import ascended
 from tunesmith.space import Space

@@ -28,8 +28,7 @@ from tunesmith.numerics.arrays import Floats, Indices
 from tunesmith.numerics.gp import Posterior, fit
 from tunesmith.numerics.kernel import square_distances
 from tunesmith.numerics.warp import Warp
-from tunesmith.samplers.common.boundaries import N_BEST, lie_beyond, near_the_best
-from tunesmith.samplers.common.duplicates import point_keys
+from tunesmith.samplers.common import N_BEST, lie_beyond, near_the_best, point_keys
 from tunesmith.samplers.gp.acquisition import Constraint
 from tunesmith.samplers.gp.candidates import Box
 from tunesmith.samplers.gp.context import SearchContext

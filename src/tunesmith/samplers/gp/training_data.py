@@ -9,8 +9,7 @@ import numpy as np
 
 from tunesmith.history import History
 from tunesmith.numerics.arrays import Floats, Mask
-from tunesmith.samplers.common.boundaries import Boundaries
-from tunesmith.samplers.common.duplicates import point_keys
+from tunesmith.samplers.common import Boundaries, point_keys
 from tunesmith.space import Space
 from tunesmith.state import TrialState
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from sqlalchemy import URL, make_url  # noqa: TID253 - imported only when a database is named
@@ -22,7 +24,6 @@ from tunesmith.storage.redact import (
     shown_spec,
     shown_user,
 )
-from tunesmith.storage.sql.files import refuse_foreign_file
 from tunesmith.text import did_you_mean, printable
 
 # The drivers that the extras "postgres" and "mysql" install; SQLAlchemy's own choice differs between its versions.
@@ -202,3 +203,33 @@ def may_exist(url: URL) -> bool:
     if url.get_backend_name() != "sqlite" or (url.database or "").startswith("file:"):
         return True
     return os.path.exists(url.database or "")
+
+
+def refuse_foreign_file(path: Path) -> None:
+    """Refuse a file that is there and is no SQLite database."""
+    if not is_no_database(path):
+        return  # or not there yet, or not to be read: SQLite finds the words
+    try:
+        with path.open("rb") as file:
+            head = file.read(4096)
+    except OSError:
+        head = b""
+    what, program = registry.guide("file")(head)
+    but = f" but {what}" if what else ""
+    how = f". {registry.guide('import')(shown_spec(path), program)}" if program else ""
+    raise StorageError(f"the file {shown_spec(path)} is no SQLite database{but}; choose another path{how}")
+
+
+def is_no_database(path: Path) -> bool:
+    """Ask SQLite whether a file is no database.
+
+    A database must not be opened by other means, not even to read its first bytes: with the first file descriptor that
+    a process closes, POSIX drops all locks that the process has on the file, those of its SQLite connections too. A
+    process that ends would then take itself for the last one, and delete the write-ahead log that the others use.
+    """
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            connection.execute("PRAGMA schema_version")
+    except sqlite3.Error as error:
+        return getattr(error, "sqlite_errorname", "") == "SQLITE_NOTADB"
+    return False
