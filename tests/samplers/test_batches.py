@@ -10,7 +10,7 @@ import pytest
 import tunesmith as ts
 from tunesmith.numerics.gp import Posterior
 from tunesmith.samplers.gp import hyperparameters, proposers
-from tunesmith.samplers.gp.prior_weight import PriorWeight
+from tunesmith.samplers.gp.acquisition import PriorWeight
 from tunesmith.samplers.gp.sampler import GPSampler
 from tunesmith.space import Categorical, Float, Space
 from tunesmith.space.feature_map import MAX_CATEGORICAL_FEATURES, FeatureMap

@@ -10,8 +10,7 @@ from tests.samplers.searching import FAILED, best, cube, search
 
 from tunesmith.history import History
 from tunesmith.samplers.base import encode_state
-from tunesmith.samplers.evolutionary.evolution import EvolutionSampler
-from tunesmith.samplers.evolutionary.population import FACTORS, Population
+from tunesmith.samplers.evolutionary.evolution import FACTORS, EvolutionSampler, Population
 from tunesmith.samplers.random import RandomSampler
 from tunesmith.space import Categorical, Float, Int, Ordinal, Space
 from tunesmith.state import TrialState

@@ -11,8 +11,7 @@ from tests.samplers.searching import search
 
 import tunesmith as ts
 from tunesmith.samplers import GPSampler
-from tunesmith.samplers.gp.branch_choice import FIRST, promising_branch
-from tunesmith.samplers.gp.branches import Branch
+from tunesmith.samplers.gp.branches import FIRST, Branch, promising_branch
 from tunesmith.space import Categorical, Float, Int, Space
 
 TREE = Space(

@@ -13,7 +13,7 @@ from tunesmith import Categorical, Float, Int, Space
 from tunesmith.numerics.gp import Posterior
 from tunesmith.numerics.warp import Warp
 from tunesmith.samplers.gp.hyperparameters import PRIOR, HyperparameterCache
-from tunesmith.samplers.gp.noise import repeats_differ, rows_looked_at, with_repeats
+from tunesmith.samplers.gp.training_data import repeats_differ, rows_looked_at, with_repeats
 from tunesmith.space.feature_map import FeatureMap
 
 BOX = Space({f"x{i}": Float(0, 1) for i in range(3)})

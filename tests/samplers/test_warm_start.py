@@ -17,7 +17,7 @@ from tunesmith.errors import StorageError
 from tunesmith.history import History, SourceStudy
 from tunesmith.numerics.gp import Posterior, Prior, fit
 from tunesmith.numerics.transfer import PosteriorMean, normal_quantiles, thin, weights
-from tunesmith.samplers.gp.prior_weight import BETA, PriorWeight
+from tunesmith.samplers.gp.acquisition import BETA, PriorWeight
 from tunesmith.samplers.gp.sampler import GPSampler
 from tunesmith.samplers.gp.transfer import AlignedSource, SourceModels, best_points
 from tunesmith.space import Categorical, Float, Int, Ordinal, Parameter, Space

@@ -16,11 +16,208 @@ from typing import ClassVar
 import numpy as np
 
 from tunesmith.history import History
-from tunesmith.numerics.arrays import Floats
-from tunesmith.samplers.base import Points, SamplerStates, StatefulSampler, encode_state
-from tunesmith.samplers.evolutionary.mutation import mirrored
-from tunesmith.samplers.evolutionary.population import FACTORS, MAX_SLOTS, MEMORY, Population
+from tunesmith.numerics.arrays import Floats, Ints
+from tunesmith.samplers.base import (
+    PAYLOAD_BITS,
+    PAYLOAD_MASK,
+    Points,
+    SamplerStates,
+    StatefulSampler,
+    encode_state,
+    sampler_code,
+    space_fingerprint,
+)
+from tunesmith.samplers.common import FAILED, ConstrainedRanking, DuplicateFilter
+from tunesmith.samplers.evolutionary.mutation import MutationOperators, mirrored
 from tunesmith.space import Space
+
+# -- the population, as finished trials make it -----------------------------------------------------------------------
+#
+# Symbols: N slots, each holding one point; d parameters; u[N, d] unit points without gaps: of a parameter that a point
+# does not have, the slot keeps the coordinate it had before; f, cr: the factors F and CR of differential evolution.
+
+
+SLOT_BITS, FACTOR_BITS = 10, 7  # of a payload: fingerprint of the space 8, slot 10, F 7, CR 7
+FACTORS = (1 << FACTOR_BITS) - 1  # F and CR are stored in units of 1 / FACTORS
+MEMORY = 5  # entries of the memory of F and CR
+MAX_SLOTS = 1 << SLOT_BITS
+SAME = 1e-9  # of each range: what two points differ by that are the same
+
+
+class Population:
+    """The state of one search.
+
+    Attributes:
+        space: the space that is searched.
+        mutation: the mutations of its parameters.
+        tried: the points of finished trials, if the space is finite.
+        u: the points [N, d].
+        filled: which slots hold one, [N].
+        f: the memory of the factors F that brought success, [MEMORY].
+        cr: the same of CR.
+    """
+
+    def __init__(self, space: Space, name: str, n: int, n_objectives: int) -> None:
+        self.space = space
+        self.mutation = MutationOperators(space)
+        self.tried = DuplicateFilter(space)
+        self._code = sampler_code(name)
+        self._fingerprint = space_fingerprint(space)
+        self._m = n_objectives
+        self._empty(n)
+
+    def _empty(self, n: int) -> None:
+        """Begin with N empty slots."""
+        d = len(self.space)
+        self.u = np.full((n, d), 0.5)
+        self.filled = np.zeros(n, bool)
+        self.level = np.full(n, FAILED, np.int64)
+        self.value = np.zeros((n, self._m))
+        self.f = np.full(MEMORY, 0.5)
+        self.cr = np.full(MEMORY, 0.5)
+        self._oldest = 0
+        self._successes: list[tuple[float, float]] = []
+        self._since_update = self._since_success = 0
+        self._order: Ints | None = None
+        self._worst: tuple[int, float, int] | None = None
+        self._full = False
+
+    @property
+    def n(self) -> int:
+        """N."""
+        return len(self.u)
+
+    @property
+    def order(self) -> Ints:
+        """The filled slots, the best first."""
+        if self._order is None:
+            at = np.flatnonzero(self.filled)
+            self._order = at[ConstrainedRanking(self.level[at], self.value[at]).order()]
+        return self._order
+
+    def holds(self, x: Floats) -> bool:
+        """Tell whether one of the points has the internal values x[1, d], but for rounding."""
+        u = self.space.to_unit(x)
+        return bool(((np.abs(self.u - u) < SAME) | np.isnan(u))[self.filled].all(axis=1).any())
+
+    def payload(self, slot: int, f: int, cr: int) -> int:
+        """Return the payload of the sampler state of a trial for this slot; f and cr in units of 1 / FACTORS."""
+        return (((self._fingerprint << SLOT_BITS) | slot) << FACTOR_BITS | f) << FACTOR_BITS | cr
+
+    def add_rows(self, history: History, first: int, last: int) -> None:
+        """Add the finished rows first … last - 1."""
+        unit = history.unit(self.space)[first:last]
+        states = history.sampler_state[first:last]
+        ranking = ConstrainedRanking.of(history, slice(first, last))
+        payload = np.bitwise_and(states, PAYLOAD_MASK).tolist()
+        own = (states >> PAYLOAD_BITS == self._code).tolist()
+        self.tried.add(unit)
+        levels, firsts = ranking.level.tolist(), ranking.value[:, 0].tolist()
+        for i in range(last - first):
+            level = levels[i]
+            if not own[i] and self._m == 1 and self._full and (level, firsts[i]) >= self._last()[:2]:
+                continue  # another sampler's, and no better than any point: most of a million
+            p = payload[i]
+            slot = (p >> (2 * FACTOR_BITS)) & (MAX_SLOTS - 1)
+            value = ranking.value[i]
+            if own[i] and p >> (SLOT_BITS + 2 * FACTOR_BITS) == self._fingerprint and slot < self.n:
+                self._compete(slot, unit[i], level, value, (p >> FACTOR_BITS) & FACTORS, p & FACTORS)
+            elif not self._full:
+                self._put(int(np.argmin(self.filled)), unit[i], level, value)
+            else:
+                self._replace_worst(unit[i], level, value)
+            self._restart_if_stuck()
+
+    def _compete(self, slot: int, u: Floats, level: int, value: Floats, f: int, cr: int) -> None:
+        """Compare a trial with the point that it is a variation of, and keep the better one."""
+        if not self._full:
+            if not self.filled[slot] or self._compare(level, value, slot) > 0:
+                self._put(slot, u, level, value)
+            return
+        self._since_update += 1
+        self._since_success += 1
+        if self._m > 1:  # mostly neither is better: it competes with all
+            better = 1 if self._replace_worst(u, level, value) else -1
+        else:
+            better = self._compare(level, value, slot)
+            if better >= 0:
+                self._put(slot, u, level, value)
+        if better > 0:
+            self._since_success = 0
+            if f:
+                self._successes.append((f / FACTORS, cr / FACTORS))
+        if self._since_update >= self.n:
+            self._update_memory()
+
+    def _compare(self, level: int, value: Floats, slot: int) -> int:
+        """Return 1: better than what the slot holds, 0: as good or incomparable, -1: worse."""
+        if level != self.level[slot]:
+            return 1 if level < self.level[slot] else -1
+        if self._m == 1:
+            mine, its = float(value[0]), float(self.value[slot, 0])
+            return (mine <= its) - (its <= mine)
+        other = self.value[slot]
+        return int(np.all(value <= other)) - int(np.all(other <= value))
+
+    def _replace_worst(self, u: Floats, level: int, value: Floats) -> bool:
+        """Let a point take the place of the worst one, unless it is the worst itself; tell whether it did."""
+        if self._m == 1:
+            *worse, slot = self._last()
+            if (level, float(value[0])) >= tuple(worse):
+                return False
+            self._put(slot, u, level, value)
+            return True
+        everyone = ConstrainedRanking(np.append(self.level, level), np.vstack([self.value, value]))
+        worst = int(everyone.order()[-1])
+        if worst == self.n:
+            return False
+        self._put(worst, u, level, value)
+        return True
+
+    def _last(self) -> tuple[int, float, int]:
+        """Return level, value and slot of the worst point of a full population with one objective."""
+        if self._worst is None:
+            slot = int(self.order[-1])
+            self._worst = int(self.level[slot]), float(self.value[slot, 0]), slot
+        return self._worst
+
+    def _put(self, slot: int, u: Floats, level: int, value: Floats) -> None:
+        inactive = np.isnan(u)
+        if inactive.any():
+            if not self.filled[slot]:  # it has no coordinate yet: any will do, but not the same for all
+                self.u[slot] = np.random.default_rng([slot, self.n]).random(len(u))
+            u = np.where(inactive, self.u[slot], u)
+        self.u[slot] = u
+        self.filled[slot] = True
+        self.level[slot] = level
+        self.value[slot] = value
+        self._order = self._worst = None
+        self._full = bool(self.filled.all())
+
+    def _update_memory(self) -> None:
+        """Replace the oldest entry by the means of what was successful in the last N trials."""
+        if self._successes:
+            f, cr = np.array(self._successes).T
+            self.f[self._oldest] = (f * f).sum() / f.sum()  # Lehmer mean: favours large steps
+            self.cr[self._oldest] = cr.mean()
+            self._oldest = (self._oldest + 1) % MEMORY
+        self._successes = []
+        self._since_update = 0
+
+    def _restart_if_stuck(self) -> None:
+        """After a long time without success, keep the best point and begin anew with twice as many slots."""
+        if not self._full or self._since_success < 2 * self.n:
+            return
+        if self._since_success < 30 * self.n and np.ptp(self.u, axis=0).max() > 1e-12:
+            return
+        best = int(self.order[0])
+        u, level, value = self.u[best].copy(), int(self.level[best]), self.value[best].copy()
+        self._empty(min(2 * self.n, MAX_SLOTS))
+        self._put(0, u, level, value)
+
+
+# -- the sampler ------------------------------------------------------------------------------------------------------
+
 
 ATTEMPTS = 20  # variations drawn until one is new and meets the constraints
 

@@ -12,9 +12,9 @@ from tunesmith.history import History
 from tunesmith.numerics.arrays import Floats, Mask
 from tunesmith.numerics.cache import Cache
 from tunesmith.samplers.common import infer_conditions, lie_beyond
-from tunesmith.samplers.gp.candidates import Box
+from tunesmith.samplers.gp.acquisition import PriorWeight
 from tunesmith.samplers.gp.hyperparameters import PRIOR
-from tunesmith.samplers.gp.prior_weight import PriorWeight
+from tunesmith.samplers.gp.maximise import Box
 from tunesmith.samplers.gp.training_data import TrainingData
 from tunesmith.samplers.gp.transfer import SourceModels
 from tunesmith.space import Space

@@ -32,9 +32,9 @@ from tunesmith.numerics.cache import Cache
 from tunesmith.numerics.gp import Posterior, fit
 from tunesmith.samplers.common import N_BEST, DuplicateFilter, lie_beyond, near_the_best, point_keys
 from tunesmith.samplers.gp.acquisition import Model
-from tunesmith.samplers.gp.candidates import candidate_pool, on_region
 from tunesmith.samplers.gp.context import SearchContext
 from tunesmith.samplers.gp.hyperparameters import MIN_ROWS, PRIOR, HyperparameterCache, constraint_models
+from tunesmith.samplers.gp.maximise import candidate_pool, on_region
 from tunesmith.samplers.gp.neighbourhood import Neighbourhood, rows_near
 from tunesmith.samplers.gp.training_data import TrainingData
 from tunesmith.space import Space

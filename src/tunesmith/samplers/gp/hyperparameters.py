@@ -14,8 +14,9 @@ import numpy as np
 from tunesmith.numerics.arrays import Floats, Indices, Mask
 from tunesmith.numerics.gp import Posterior, Prior, fit, fixed_starts
 from tunesmith.numerics.warp import Warp, standardise
-from tunesmith.samplers.gp.noise import (
+from tunesmith.samplers.gp.training_data import (
     FROM,
+    TrainingData,
     any_noise,
     is_better_with_noise,
     noisy,
@@ -23,7 +24,6 @@ from tunesmith.samplers.gp.noise import (
     rows_looked_at,
     with_repeats,
 )
-from tunesmith.samplers.gp.training_data import TrainingData
 from tunesmith.samplers.gp.trust_region import local_rows
 from tunesmith.space.feature_map import FeatureMap
 

@@ -27,8 +27,7 @@ from tunesmith.samplers.gp.context import SearchContext
 from tunesmith.samplers.gp.crowd import MANY, Crowd, rows_modelled
 from tunesmith.samplers.gp.hyperparameters import MIN_ROWS, HyperparameterCache
 from tunesmith.samplers.gp.initial_design import InitialDesign
-from tunesmith.samplers.gp.proposers import BiObjectiveProposer, SingleObjectiveProposer
-from tunesmith.samplers.gp.told import design_in_words
+from tunesmith.samplers.gp.proposers import BiObjectiveProposer, SingleObjectiveProposer, design_in_words
 from tunesmith.samplers.gp.transfer import SourceModels
 from tunesmith.samplers.gp.trust_region import MAX_GLOBAL_ROWS
 from tunesmith.space import Space

@@ -19,11 +19,9 @@ from tunesmith.numerics.gp import Posterior, Prior, fit
 from tunesmith.numerics.threads import one_thread
 from tunesmith.numerics.warp import Warp
 from tunesmith.samplers.common import infer_conditions
-from tunesmith.samplers.gp.candidates import candidate_pool
 from tunesmith.samplers.gp.hyperparameters import HyperparameterCache, constraint_models
-from tunesmith.samplers.gp.maximise import maximise
-from tunesmith.samplers.gp.noise import LEAST, noisy
-from tunesmith.samplers.gp.training_data import TrainingData
+from tunesmith.samplers.gp.maximise import candidate_pool, maximise
+from tunesmith.samplers.gp.training_data import LEAST, TrainingData, noisy
 from tunesmith.samplers.gp.trust_region import local_rows
 from tunesmith.space import Space
 from tunesmith.space.feature_map import FeatureMap
