@@ -470,7 +470,6 @@ def _view(a: NDArray[T]) -> NDArray[T]:
 
 # -- which column each parameter has, and the space that all parameters seen so far make up ---------------------------
 
-
 MOST_SPACES = 1000  # an objective's ranges may never repeat
 
 

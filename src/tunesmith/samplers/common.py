@@ -23,7 +23,6 @@ from tunesmith.state import TrialState
 # Feasible complete trials come first, by value; then pruned ones, by their last report; then those that violate
 # constraints, by how much (Deb, Comput. Methods Appl. Mech. Eng. 186, 2000); then the failed ones.
 
-
 COMPLETE, PRUNED, INFEASIBLE, FAILED = range(4)
 _LEVEL_OF = np.full(max(TrialState) + 1, FAILED)  # by the state; compared one by one it takes four times as long
 _LEVEL_OF[[TrialState.COMPLETE, TrialState.PRUNED]] = COMPLETE, PRUNED
@@ -95,7 +94,6 @@ class ConstrainedRanking:
 #
 # Symbols: u[n, d] unit coordinates, NaN where inactive; an array [2, d] has a row for low bounds and one for high ones.
 
-
 MARGIN = 1e-3  # of a range
 NEAR = MARGIN * (1.0 + 1e-6)  # a point this close lies at the margin or beyond: unit coordinates are rounded
 BEYOND = 0.5 * MARGIN  # a point this close lies beyond the margin, however its coordinates are rounded
@@ -165,7 +163,6 @@ def _count(u: Floats, distance: float) -> Indices:
 
 
 # -- which points of a finite space were tried, so that none is tried twice as long as others are left ----------------
-
 
 FEW = 16  # running trials up to which those of an infinite space are taken to differ by themselves
 MAX_LISTED = 4096  # cells of a space up to which all of them are listed to find an untried one
@@ -256,7 +253,6 @@ def _rows_as_bytes(rows: Floats) -> list[bytes]:
 # A parameter that was used in exactly the trials in which a categorical one had some of its values is taken to be
 # conditional on it. Model-based samplers then search the tree that the objective walks, not a box around it.
 
-
 MIN_USES = 2  # of a value with which the parameter is used, and of one without it, before a rule is inferred
 
 
@@ -310,7 +306,6 @@ def _explain(x: Floats, missing: Mask, j: int, parents: list[int], space: Space)
 
 
 # -- arguments that a sampler of the same name has in another library: porting stays a change of import ---------------
-
 
 C = TypeVar("C", bound=type)
 

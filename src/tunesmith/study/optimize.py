@@ -410,7 +410,7 @@ def _spent(history: History) -> float:
 
 # -- the arguments that say how objectives run -----------------------------------------------------------------------
 
-
+# A run that was stopped from outside, or diverged, says nothing against the objective: the search goes on.
 NEVER_STOP = frozenset(FailureKind) - {FailureKind.RAISED, FailureKind.LOST}
 
 

@@ -43,7 +43,6 @@ from tunesmith.space.encoding import LatticeScale
 # floor at which about a quarter of the points have some value that the best points do not have (the margin of Hamano et
 # al., CatCMA, GECCO 2024).
 
-
 RATE = 0.2  # how far the probabilities move towards the frequencies of one generation
 
 
@@ -98,7 +97,6 @@ def _initial(parameter: Parameter) -> Floats:
 # trials in a generation. A sample has two forms: *raw*, which the optimiser is told; and *unit*, where it was
 # evaluated: the raw point folded into the cube, lattice coordinates at cell centres. Samples beyond a narrow strip
 # round the cube are drawn again.
-
 
 SEED_BITS, GENERATION_BITS = 24, 16  # of a payload of 48 bits; the rest is a fingerprint of the space
 SEED_MASK, GENERATION_MASK = (1 << SEED_BITS) - 1, (1 << GENERATION_BITS) - 1
@@ -333,7 +331,6 @@ class CmaEsState:
 
 
 # -- the sampler ------------------------------------------------------------------------------------------------------
-
 
 ATTEMPTS = 20  # samples drawn until one meets the constraints of the space
 

@@ -36,7 +36,6 @@ from tunesmith.space import Space
 # Symbols: N slots, each holding one point; d parameters; u[N, d] unit points without gaps: of a parameter that a point
 # does not have, the slot keeps the coordinate it had before; f, cr: the factors F and CR of differential evolution.
 
-
 SLOT_BITS, FACTOR_BITS = 10, 7  # of a payload: fingerprint of the space 8, slot 10, F 7, CR 7
 FACTORS = (1 << FACTOR_BITS) - 1  # F and CR are stored in units of 1 / FACTORS
 MEMORY = 5  # entries of the memory of F and CR
@@ -217,7 +216,6 @@ class Population:
 
 
 # -- the sampler ------------------------------------------------------------------------------------------------------
-
 
 ATTEMPTS = 20  # variations drawn until one is new and meets the constraints
 

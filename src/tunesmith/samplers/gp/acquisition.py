@@ -87,7 +87,6 @@ class PriorWeight:
 
 # -- expected improvement ---------------------------------------------------------------------------------------------
 
-
 BEHIND = 0.1  # how far behind the front's worst value the reference point lies, as a share of the front's span
 
 

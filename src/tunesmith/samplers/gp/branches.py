@@ -72,10 +72,6 @@ def _unit(space: Space, name: str, value: Any) -> float:
     return float(np.asarray(p.to_unit(np.array([p.to_internal(value)])))[0])
 
 
-# Chosen on the boosted trees (`rbv2_xgboost`) and choices of models (`rbv2_rpart`, `rbv2_xgboost`, `iaml_glmnet`) of
-# YAHPO Gym, with ten synthetic choices of models beside them. As a gain, 1 is as good and 0.25 worse: regret + 0.1.
-
-
 # -- which branch the next trial goes into ----------------------------------------------------------------------------
 #
 # A handful of trials say little about the best of a branch of several parameters, yet they look poor beside a branch
@@ -89,7 +85,8 @@ def _unit(space: Space, name: str, value: Any) -> float:
 # The decision is made from the root of the tree downwards. Where several branching parameters are active together, they
 # take turns.
 
-
+# Chosen on the boosted trees (`rbv2_xgboost`) and choices of models (`rbv2_rpart`, `rbv2_xgboost`, `iaml_glmnet`) of
+# YAHPO Gym, with ten synthetic choices of models beside them. As a gain, 1 is as good and 0.25 worse: regret + 0.1.
 FIRST = 8  # trials before a branch is chosen; 12 are worse
 GAIN = 0.5  # share of (median - best) by which the best value improves when the trials of a branch double
 SHRINKAGE = 2.0  # trials that the spread of all branches counts as, in that of one

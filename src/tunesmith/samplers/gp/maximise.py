@@ -94,7 +94,6 @@ def _sobol(d: int) -> Floats:
 
 # -- rounds of perturbations, and gradient ascent ---------------------------------------------------------------------
 
-
 COARSE_STEPS = (0.1, 0.03)  # sizes of perturbations in the unit cube
 FINE_STEPS = (0.01, 0.003)  # the same, where no gradient leads to the maximum
 N_LEADERS, N_PERTURBED = 8, 25  # candidates that are perturbed, and how often each

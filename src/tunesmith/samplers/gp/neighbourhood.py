@@ -162,7 +162,6 @@ def _root(covariance: Floats) -> Floats:
 #
 # Symbols: n rows, q candidates, d parameters, u[n, d] unit coordinates, μ and σ posterior mean and standard deviation.
 
-
 N_EACH = 8  # candidates of each kind for each leader
 STEPS = (0.3, 0.1, 0.03)  # sizes of perturbations of few coordinates, as shares of the box
 EXPONENTS = (0.5, 2.5)  # of the sizes of steps in all coordinates: 10 to the power of minus a number between these

@@ -267,7 +267,6 @@ def _at(acquisition: Acquisition, context: SearchContext, x: Floats) -> float:
 
 # -- what a proposal is told to be, in words --------------------------------------------------------------------------
 
-
 MOST_NAMES = 4  # of parameters with priors that are listed
 
 

@@ -111,11 +111,6 @@ class TrainingData:
         return is_known
 
 
-# Chosen on the sphere with its optimum anywhere and Rosenbrock's function in five dimensions, and Hartmann's in six,
-# with noise of 0.3 of the spread (seeds 0 to 11 of `benchmarks/noise.py`), and so that of 35 tasks without noise (YAHPO
-# Gym, HPOBench, BBOB) one in ten at most is taken for noisy.
-
-
 # -- how noisy values are: told with them, seen in repeats, or found by the model -------------------------------------
 #
 # The process of a search expects next to no noise: where there is none, that is worth many trials. So noise that nobody
@@ -126,7 +121,9 @@ class TrainingData:
 #
 # Symbols: n rows, z[n, F] features, t[n] transformed values.
 
-
+# Chosen on the sphere with its optimum anywhere and Rosenbrock's function in five dimensions, and Hartmann's in six,
+# with noise of 0.3 of the spread (seeds 0 to 11 of `benchmarks/noise.py`), and so that of 35 tasks without noise (YAHPO
+# Gym, HPOBench, BBOB) one in ten at most is taken for noisy.
 FIRST, GROWTH = 8, 1.4  # rows at which noise is looked for first, and by what they grow up to the next time
 GAIN = 2.0  # log likelihood, by which a process with noise has to be better
 FROM = -3.0  # ln s², where the search for noise starts

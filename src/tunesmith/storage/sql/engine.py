@@ -374,7 +374,6 @@ def _begin_at_once(connection: SQLAlchemyConnection) -> None:
 
 # -- is a database file still as it was opened? Else it is copied while it can be -------------------------------------
 
-
 # Seconds for which a check of the file holds: so few that the log is not filled meanwhile, whose checkpoint would hide
 # what happened. And the same for reports, which may be many; the end of their trial checks again.
 MOMENT, SELDOM = 0.005, 1.0

@@ -328,7 +328,6 @@ def _fence(claim: Claim, token: int) -> Fence:
 
 # -- enqueued values: what ``enqueue_trial`` fixes for one trial takes the place of the proposal ---------------------
 
-
 _TRIES = 200
 
 

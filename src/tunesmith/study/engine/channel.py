@@ -131,7 +131,6 @@ class TrialChannel:
 # Each wish is a system attribute of the study. Whoever runs trials looks at them once a second: between two trials,
 # while trials run in other processes, and when an objective asks ``should_prune``.
 
-
 ASKED = "asked"  # the system attribute: {"word": one of WORDS, "at": unix time in seconds}
 GO, PAUSE, STOP = WORDS = ("go", "pause", "stop")
 STOP_TRIAL = "stop trial "  # and its number: the system attribute of each wish, so that none overwrites another

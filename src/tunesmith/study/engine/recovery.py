@@ -109,7 +109,6 @@ def _failed(trial: TrialRecord, failure: FailureKind, why: str) -> TrialRecord:
 # reported a step beyond those of all attempts before, or saved a checkpoint. A trial that is paused or released by its
 # user is not counted.
 
-
 KEY = "retries"  # the system attribute that holds the study's own
 DEFAULT = {FailureKind.LOST: 1, FailureKind.INTERRUPTED: 10}
 _SAME = {FailureKind.LEASE: FailureKind.LOST}  # a worker that gave no sign of life counts as lost
@@ -212,7 +211,6 @@ def _ends_without_progress(
 
 
 # -- signs of life of this process, given by a thread for as long as a storage is in use ------------------------------
-
 
 _AGAIN = 1.0  # seconds after which a sign is tried again that the storage did not take
 

@@ -213,7 +213,6 @@ def _items(result: Any) -> list[Any] | None:
 
 # -- recording it ----------------------------------------------------------------------------------------------------
 
-
 _REFUSED = (AttemptReplacedError, TrialFinishedError)
 
 
