@@ -6,7 +6,7 @@ import pytest
 
 import tunesmith as ts
 from tunesmith.executors.processes import ProcessExecutor
-from tunesmith.executors.room import check_room, places
+from tunesmith.executors.resources import check_room, places
 
 
 def test_places_are_counted_by_what_is_needed() -> None:

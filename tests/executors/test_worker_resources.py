@@ -17,8 +17,8 @@ import pytest
 import tunesmith
 from tunesmith import Trial
 from tunesmith.executors.base import Failed, Finished
-from tunesmith.executors.gpus import GpuLeases
 from tunesmith.executors.processes import ProcessExecutor
+from tunesmith.executors.resources import GpuLeases
 from tunesmith.state import FailureKind
 from tunesmith.testing.executors import Recorder, a_trial, opened, run_all, until
 

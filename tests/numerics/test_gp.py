@@ -7,8 +7,7 @@ import pytest
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import Matern
 
-from tunesmith.numerics.gp import Posterior, Prior, fit, objective
-from tunesmith.numerics.kernel import matern52, square_distances
+from tunesmith.numerics.gp import Posterior, Prior, fit, matern52, objective, square_distances
 
 
 def data(n: int = 30, d: int = 4, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

@@ -18,8 +18,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Set
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, ClassVar
+from typing import BinaryIO, ClassVar, Protocol
 
+from tunesmith.artifacts.record import Artifact
 from tunesmith.errors import ArtifactError, DamagedArtifactError
 
 CHUNK = 1 << 20  # bytes that are held in memory at a time
@@ -192,3 +193,19 @@ def chunks_of(stream: BinaryIO) -> Iterator[bytes]:
     """Yield what is left of a stream, piece by piece."""
     while chunk := stream.read(CHUNK):
         yield chunk
+
+
+class Pointers(Protocol):
+    """What keeps the pointers of a study: its storage, or a channel to the process that has it."""
+
+    def place(self) -> tuple[BlobStore, str]:
+        """Return the store of the study's blobs, and the space that is the study's own there."""
+
+    def put(self, artifact: Artifact) -> tuple[Artifact, list[str]] | None:
+        """Publish a pointer in the place of the one of this name; see `tunesmith.storage.Storage.put_artifact`."""
+
+    def all(self, number: int | None) -> list[Artifact]:
+        """Return the artifacts of a trial, or of the study itself."""
+
+    def remove(self, number: int | None, name: str) -> list[str]:
+        """Remove a pointer; return the blobs that none points to any more."""

@@ -14,10 +14,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from tunesmith.artifacts.base import BlobStore, Digest, chunks_of
+from tunesmith.artifacts.base import BlobStore, Digest, Pointers, chunks_of
 from tunesmith.artifacts.content import Savable, content_of
 from tunesmith.artifacts.folders import archive, copy, unpack
-from tunesmith.artifacts.pointers import Pointers
 from tunesmith.artifacts.record import FOLDER, Artifact, checked_name, media_type_of
 from tunesmith.errors import (
     ArtifactError,

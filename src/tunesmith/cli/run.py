@@ -42,7 +42,7 @@ class Size(IntType):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Return the bytes."""
-        from tunesmith.executors.memory import parse_bytes
+        from tunesmith.executors.resources import parse_bytes
 
         try:
             return parse_bytes(value)

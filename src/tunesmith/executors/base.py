@@ -27,7 +27,7 @@ from tunesmith.state import FailureKind
 from tunesmith.trial import Channel, Trial
 
 if TYPE_CHECKING:
-    from tunesmith.artifacts.pointers import Pointers
+    from tunesmith.artifacts.base import Pointers
     from tunesmith.trial.record import Fence
 
 

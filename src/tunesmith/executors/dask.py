@@ -21,7 +21,7 @@ from tunesmith.executors import wire
 from tunesmith.executors.base import Event, Objective
 from tunesmith.executors.dask_task import ANSWER, CANCEL, run_task
 from tunesmith.executors.relay import RelayExecutor
-from tunesmith.executors.room import check_room, places
+from tunesmith.executors.resources import check_room, places
 from tunesmith.executors.supervisor import Setup
 from tunesmith.state import FailureKind
 from tunesmith.text import name_and_message

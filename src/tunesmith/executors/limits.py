@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass
 from typing import Protocol
 
-from tunesmith.executors.memory import in_words, memory_of
+from tunesmith.executors.resources import in_words, memory_of
 from tunesmith.state import FailureKind
 
 NEVER = float("inf")

@@ -14,11 +14,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from tunesmith.errors import WorkerDiedError
 from tunesmith.executors import wire
 from tunesmith.executors.base import Event, Objective
-from tunesmith.executors.cores import cpu_count
-from tunesmith.executors.gpus import GpuLeases
 from tunesmith.executors.launch import PATIENCE
 from tunesmith.executors.relay import RelayExecutor
-from tunesmith.executors.room import places
+from tunesmith.executors.resources import GpuLeases, cpu_count, places
 from tunesmith.executors.shared import SharedArrays
 from tunesmith.executors.supervisor import MAX_FAILED_STARTS, Job, Worker, dead_before_it_began
 from tunesmith.preemption import Terminated, notice_seconds

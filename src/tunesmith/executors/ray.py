@@ -16,7 +16,7 @@ from tunesmith.errors import MissingDependencyError, ObjectiveError
 from tunesmith.executors.base import Event, Objective
 from tunesmith.executors.ray_task import ANSWER, CANCEL, Mail, run_task
 from tunesmith.executors.relay import RelayExecutor
-from tunesmith.executors.room import check_room, places
+from tunesmith.executors.resources import check_room, places
 from tunesmith.state import FailureKind
 from tunesmith.text import name_and_message
 from tunesmith.trial import Channel, Trial

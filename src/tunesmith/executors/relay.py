@@ -14,7 +14,7 @@ from typing import Any
 from tunesmith.errors import ObjectiveError, WorkerDiedError
 from tunesmith.executors import remote_pointers, wire
 from tunesmith.executors.base import Began, End, Event, Executor, Failed, Finished, Objective, Report
-from tunesmith.executors.cores import cpu_count
+from tunesmith.executors.resources import cpu_count
 from tunesmith.executors.shared import SharedArrays
 from tunesmith.executors.supervisor import Job, Setup
 from tunesmith.executors.unpicklable import find_unpicklable

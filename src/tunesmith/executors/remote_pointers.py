@@ -21,7 +21,7 @@ Ask = Callable[..., Any]  # (what, arguments): what the driver answers; raises w
 
 
 class RemotePointers:
-    """The `tunesmith.artifacts.pointers.Pointers` of trials that run in this process, and whose study is in another.
+    """The `tunesmith.artifacts.base.Pointers` of trials that run in this process, and whose study is in another.
 
     Args:
         ask: sends a question to the driver, and waits for the answer.

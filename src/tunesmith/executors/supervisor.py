@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from tunesmith.executors import wire
 from tunesmith.executors.launch import PATIENCE, WorkerProcess, environment, how_it_ended
 from tunesmith.executors.limits import WATCHDOG, Verdict
-from tunesmith.executors.memory import oom_kills
 from tunesmith.executors.remote import TERMINATED
+from tunesmith.executors.resources import oom_kills
 from tunesmith.state import FailureKind
 
 MAX_FAILED_STARTS = 3

@@ -21,8 +21,7 @@ import numpy as np
 
 from tunesmith.importance.base import Evaluator, ImportanceData
 from tunesmith.numerics.arrays import Floats
-from tunesmith.numerics.gp import Posterior, Prior, fit
-from tunesmith.numerics.kernel import matern52, square_distances
+from tunesmith.numerics.gp import Posterior, Prior, fit, matern52, square_distances
 from tunesmith.numerics.warp import Warp
 from tunesmith.samplers.gp.surrogate import MIN_TRIALS
 from tunesmith.space import Space

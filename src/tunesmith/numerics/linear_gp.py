@@ -13,7 +13,7 @@ import math
 import numpy as np
 
 from tunesmith.numerics.arrays import Floats, Indices
-from tunesmith.numerics.kernel import matern52, square_distances
+from tunesmith.numerics.gp import matern52, square_distances
 
 
 class LinearGP:

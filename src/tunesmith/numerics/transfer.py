@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 
 from tunesmith.numerics.arrays import Floats, Indices
-from tunesmith.numerics.kernel import matern52, square_distances
+from tunesmith.numerics.gp import matern52, square_distances
 
 
 def normal_quantiles(y: Floats) -> Floats:

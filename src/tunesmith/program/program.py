@@ -14,7 +14,7 @@ from tunesmith.caution import caution
 from tunesmith.errors import MissingMetricError, ObjectiveError, ProgramError, TrialInterrupted, TrialPruned
 from tunesmith.executors.launch import how_it_ended
 from tunesmith.executors.limits import WATCHDOG
-from tunesmith.executors.memory import parse_bytes
+from tunesmith.executors.resources import parse_bytes
 from tunesmith.preemption import PREEMPTION
 from tunesmith.program import template
 from tunesmith.program.events import EventFiles

@@ -10,8 +10,8 @@ from tunesmith.study.create import (
     delete_study,
     get_all_study_names,
     load_study,
+    rename_study,
 )
-from tunesmith.study.rename import rename_study
 from tunesmith.study.study import Study
 
 __all__ = [

@@ -29,9 +29,8 @@ from tunesmith.errors import (
     is_pruned,
 )
 from tunesmith.executors.base import Began, End, Executor, Failed, Notice
-from tunesmith.executors.cores import cpu_count
 from tunesmith.executors.inline import InlineExecutor
-from tunesmith.executors.memory import parse_bytes
+from tunesmith.executors.resources import cpu_count, parse_bytes
 from tunesmith.history import History
 from tunesmith.space import Space
 from tunesmith.state import FailureKind, TrialState

@@ -29,7 +29,7 @@ from tunesmith.study.engine.ask import check_enqueued
 from tunesmith.study.engine.engine import TrialEngine
 from tunesmith.study.engine.replica import RunningTrial
 from tunesmith.study.engine.tell import outcome_as_told
-from tunesmith.study.html import study_html
+from tunesmith.study.summary import study_html
 from tunesmith.text import name_and_message, shown
 from tunesmith.trial import Trial
 from tunesmith.trial.record import FrozenTrial
@@ -41,11 +41,11 @@ if TYPE_CHECKING:
     from tunesmith.selection import Report
     from tunesmith.selection.choice import Complexity
     from tunesmith.study.artifacts import StudyArtifacts
-    from tunesmith.study.failures import FailureReason
     from tunesmith.study.recommend import Recommendation
     from tunesmith.study.savings import Savings
     from tunesmith.study.schedule import ScheduleStep
     from tunesmith.study.stopping import Stopping
+    from tunesmith.study.summary import FailureReason
     from tunesmith.study.verdict import Verdict
 
 METRIC_NAMES = "metric_names"  # a system attribute of a study: the names of its objectives
@@ -906,7 +906,7 @@ class Study:
 
     def failure_reasons(self) -> list[FailureReason]:
         """Return why trials failed, the most frequent reason first."""
-        from tunesmith.study.failures import failure_reasons
+        from tunesmith.study.summary import failure_reasons
 
         return failure_reasons(self.engine.study)
 

@@ -1,12 +1,24 @@
-"""What a list of studies shows of each, without reading its trials."""
+"""What is shown of a study in short: in a list of studies, in a notebook, and why its trials failed."""
 
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain
+from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
+from tunesmith.errors import StorageError
+from tunesmith.state import TrialState
 from tunesmith.storage.base import Storage, StudyRecord
+from tunesmith.study.engine.engine import TrialEngine
+from tunesmith.text import block
 from tunesmith.trial.record import TrialRecord
+
+if TYPE_CHECKING:
+    from tunesmith.study.engine.replica import StudyReplica
 
 
 @dataclass(frozen=True)
@@ -83,3 +95,62 @@ def summary_of(storage: Storage, record: StudyRecord) -> StudySummary:
         last = newest.finished if newest.finished == newest.finished else newest.started
     last = last if last == last else record.created
     return StudySummary(record.id, record.name, record.directions, counts, best, last)
+
+
+# -- why trials failed ------------------------------------------------------------------------------------------------
+
+
+class FailureReason(NamedTuple):
+    """A reason, which is empty where none is known; how many trials had it; and the first of them."""
+
+    text: str
+    trials: int
+    first: int
+
+
+def failure_reasons(data: StudyReplica) -> list[FailureReason]:
+    """Return why trials of a study failed, the most frequent reason first; its last line says what it was.
+
+    Args:
+        data: the study; its records are read some at a time.
+
+    Returns:
+        the reasons.
+    """
+    history = data.current_history()
+    failed = np.sort(history.number[history.state == TrialState.FAIL]).tolist()
+    found: dict[str, FailureReason] = {}
+    for trial in chain.from_iterable(data.in_parts(failed)):
+        lines = (trial.reason or "").strip().splitlines()
+        text = lines[-1] if lines else ""
+        before = found.get(text, FailureReason(text, 0, trial.number))
+        found[text] = before._replace(trials=before.trials + 1)
+    return sorted(found.values(), key=lambda reason: -reason.trials)
+
+
+# -- HTML, for notebooks ----------------------------------------------------------------------------------------------
+
+
+def study_html(engine: TrialEngine) -> str:
+    """Return the study's name, directions, sampler, tally and best trial as HTML."""
+    from tunesmith.selection.wording import NumberFormat, params_of
+    from tunesmith.study.verdict import stored_verdict
+
+    one = len(engine.study.directions) == 1
+    rows = [
+        ("direction" if one else "directions", ", ".join(d.value for d in engine.study.directions)),
+        ("sampler", engine.asker.sampler.name),
+        ("trials", engine.study.tally()),
+    ]
+    best = engine.study.best() if one else None
+    notes: list[str] = []
+    if best is not None and best.values is not None:
+        value = NumberFormat.of(best.values[0]).write(best.values[0])
+        rows += [("best value", f"{value} (trial {best.number})"), ("best parameters", params_of(best.params))]
+        notes.append("Of noisy values the best one is usually too good; study.recommend() corrects for it.")
+    with suppress(StorageError):  # a notebook shows the rest
+        if (decided := stored_verdict(engine.study)) is not None:
+            notes = [decided.report.verdict()]
+    if engine.study.stopped is not None:
+        rows.append(("stopped", engine.study.stopped["reason"]))
+    return block(f"Study {engine.study.study_name!r}", notes, rows, kind="study")

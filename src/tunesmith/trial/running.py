@@ -28,9 +28,9 @@ from tunesmith.trial.answers import Answers, Proposals, reached
 from tunesmith.trial.record import EMPTY, MOST_STEPS, NAN, Attempt, Fence, FrozenTrial, checked_noise
 
 if TYPE_CHECKING:
+    from tunesmith.artifacts.base import Pointers
     from tunesmith.artifacts.checkpoints import Checkpoints
     from tunesmith.artifacts.collection import Artifacts
-    from tunesmith.artifacts.pointers import Pointers
     from tunesmith.trial.epochs import CheckpointTimes, Epochs
 
 

@@ -51,7 +51,7 @@ from tunesmith.compat.optuna.storages.kinds import BaseStorage, get_storage
 from tunesmith.compat.optuna.storages.kinds import FrozenStudy as _FrozenStudy
 from tunesmith.compat.optuna.threads import ThreadExecutor
 from tunesmith.errors import MissingDependencyError, ObjectiveError, StudyNotFoundError, is_pruned
-from tunesmith.executors.cores import cpu_count
+from tunesmith.executors.resources import cpu_count
 from tunesmith.history import History
 from tunesmith.pruners.base import Pruner
 from tunesmith.pruners.nop import NopPruner

@@ -25,8 +25,7 @@ import numpy as np
 from tunesmith.history import History
 from tunesmith.numerics.acquisition import log_probability_below
 from tunesmith.numerics.arrays import Floats, Indices
-from tunesmith.numerics.gp import Posterior, fit
-from tunesmith.numerics.kernel import square_distances
+from tunesmith.numerics.gp import Posterior, fit, square_distances
 from tunesmith.numerics.warp import Warp
 from tunesmith.samplers.common import N_BEST, lie_beyond, near_the_best, point_keys
 from tunesmith.samplers.gp.acquisition import Constraint

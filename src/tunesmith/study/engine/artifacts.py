@@ -21,7 +21,7 @@ from tunesmith.artifacts.collection import Artifacts
 from tunesmith.artifacts.record import Artifact
 from tunesmith.caution import caution
 from tunesmith.errors import ArtifactError, ArtifactNotFoundError, StorageError
-from tunesmith.executors.memory import in_words, parse_bytes
+from tunesmith.executors.resources import in_words, parse_bytes
 from tunesmith.state import TrialState
 from tunesmith.storage.base import Storage, StudyRecord
 from tunesmith.study.engine.replica import StudyReplica
@@ -85,7 +85,7 @@ class ArtifactHome:
 
 
 class StudyPointers:
-    """The `tunesmith.artifacts.pointers.Pointers` of a study and its trials.
+    """The `tunesmith.artifacts.base.Pointers` of a study and its trials.
 
     Args:
         home: where the study keeps its artifacts.

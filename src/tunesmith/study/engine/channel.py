@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tunesmith.artifacts.pointers import Pointers
+from tunesmith.artifacts.base import Pointers
 from tunesmith.caution import caution
 from tunesmith.errors import StorageError, StudyNotFoundError
 from tunesmith.history.curves import Reported
