@@ -533,13 +533,11 @@ class SQLStorage(Storage):
         study_id: int,
         work: Callable[[Session], T],
         *,
-        recent: float = 0.0,
         single: bool = False,
-        durable: bool = True,
         patience: float = PATIENCE,
     ) -> T:
         self._need(study_id)
-        return self.database.write(work, recent=recent, single=single, durable=durable, patience=patience)
+        return self.database.write(work, single=single, patience=patience)
 
     def _gone(self, study_id: int) -> StorageError:
         return study_gone(study_id, self._where)
