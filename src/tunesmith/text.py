@@ -1,4 +1,4 @@
-"""Makes foreign texts (names, exceptions, paths) safe to store and to show; suggests near names; reads times."""
+"""Makes foreign texts (names, exceptions, paths) safe to store and to show; suggests near names; reads numbers."""
 
 from __future__ import annotations
 
@@ -162,3 +162,15 @@ def shown(value: object, limit: int = 80) -> str:
     except Exception as error:  # a broken __repr__ must not hide the error being reported
         text = f"<{type(value).__name__}, whose repr raises {type(error).__name__}>"
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def real(value: Any) -> float:
+    """Return a number as a float, as ``float`` does, but refuse complex ones, whose imaginary part NumPy would drop.
+
+    Raises:
+        TypeError: it is complex, or no number.
+        ValueError: it is a text, or an array of several numbers.
+    """
+    if getattr(getattr(value, "dtype", None), "kind", "") == "c":
+        raise TypeError(f"a real number is expected, not a complex one; got {value!r:.80}")
+    return float(value)

@@ -22,8 +22,7 @@ from numpy import ndarray
 
 from tunesmith.errors import ObjectiveError
 from tunesmith.executors.shared import SharedArrays
-from tunesmith.numerics.scalars import real
-from tunesmith.text import message_of, name_and_message
+from tunesmith.text import message_of, name_and_message, real
 from tunesmith.trial import Proposals, Trial
 
 # A message is a word of one byte and what belongs to it. From the worker process, up to its first trial:

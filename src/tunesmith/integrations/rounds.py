@@ -13,8 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from tunesmith.numerics.scalars import real
-from tunesmith.text import shown
+from tunesmith.text import real, shown
 from tunesmith.trial import Trial
 from tunesmith.trial.record import curve
 from tunesmith.trial.running import checked_cost

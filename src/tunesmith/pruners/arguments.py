@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tunesmith.numerics.scalars import real
-from tunesmith.text import shown
+from tunesmith.text import real, shown
 
 
 def whole(least: int, pruner: str, name: str, value: Any) -> int:

@@ -11,12 +11,11 @@ from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
 from tunesmith.history.curves import Reported
-from tunesmith.numerics.scalars import real
 from tunesmith.space import Parameter, Space, merge
 from tunesmith.space.convert import as_parameter, check_names
 from tunesmith.state import FailureKind, TrialState
 from tunesmith.storable import storable_items
-from tunesmith.text import shown
+from tunesmith.text import real, shown
 from tunesmith.trial.replay import Replay
 
 EMPTY: Mapping[str, Any] = MappingProxyType({})

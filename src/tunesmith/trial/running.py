@@ -19,11 +19,10 @@ import numpy as np
 from tunesmith.caution import caution
 from tunesmith.errors import ArtifactError
 from tunesmith.history.curves import Reported
-from tunesmith.numerics.scalars import real
 from tunesmith.preemption import PREEMPTION
 from tunesmith.space import Categorical, Choice, Float, Int, Parameter
 from tunesmith.storable import checked_key, storable
-from tunesmith.text import shown
+from tunesmith.text import real, shown
 from tunesmith.trial.answers import Answers, Proposals, reached
 from tunesmith.trial.record import EMPTY, MOST_STEPS, NAN, Attempt, Fence, FrozenTrial, checked_noise
 

@@ -20,12 +20,11 @@ from tunesmith.errors import (
     TrialFinishedError,
     is_pruned,
 )
-from tunesmith.numerics.scalars import real
 from tunesmith.state import FailureKind, TrialState
 from tunesmith.storage.checks import finished_otherwise
 from tunesmith.study.engine.away import Unsaved, rescued, retry_while_unavailable
 from tunesmith.study.engine.replica import STALE, RunningTrial, StudyReplica
-from tunesmith.text import MOST, message_of, name_and_message, plain_text, shorten, shown
+from tunesmith.text import MOST, message_of, name_and_message, plain_text, real, shorten, shown
 from tunesmith.trial import Proposals, Trial
 from tunesmith.trial.record import NOISE, OUTPUT, OUTSIDE, TrialRecord, checked_noise, noise_of_each
 
