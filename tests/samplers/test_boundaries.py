@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import tunesmith as ts
-from tunesmith.samplers.common import MARGIN, Boundaries, lie_beyond, near_the_best
+from tunesmith.samplers.finished import MARGIN, Boundaries, lie_beyond, near_the_best
 from tunesmith.space import Categorical, Float, Int, Space
 
 ENDS = (0.0, 1.0)

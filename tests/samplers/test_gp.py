@@ -12,7 +12,7 @@ from tests.samplers.searching import assert_lower
 
 import tunesmith as ts
 from tunesmith.history import History
-from tunesmith.samplers.common import infer_conditions
+from tunesmith.samplers.finished import infer_conditions
 from tunesmith.samplers.gp.hyperparameters import REFIT_ALWAYS, fitted_rows
 from tunesmith.samplers.gp.sampler import GPSampler
 from tunesmith.samplers.gp.training_data import TrainingData

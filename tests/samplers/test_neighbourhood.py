@@ -8,7 +8,7 @@ from tests.samplers.searching import cube
 
 from tunesmith.history import History
 from tunesmith.numerics.cache import Cache
-from tunesmith.samplers.common import point_keys
+from tunesmith.samplers.finished import point_keys
 from tunesmith.samplers.gp.context import SearchContext
 from tunesmith.samplers.gp.neighbourhood import N_ROWS, Neighbourhood, rows_near
 from tunesmith.space import Categorical, Float, Int, Space

@@ -188,7 +188,7 @@ def test_a_large_study_is_gone_through_in_parts(monkeypatch: pytest.MonkeyPatch)
     study.optimize(objective, n_trials=600, catch=(ValueError,))
     whole = study.recommend()
     history = study.history
-    for place in ("history", "samplers.gp.trust_region", "samplers.common"):
+    for place in ("history", "samplers.gp.trust_region", "samplers.finished"):
         monkeypatch.setattr(f"tunesmith.{place}.ROWS_AT_ONCE", 50)
     monkeypatch.setattr("tunesmith.study.engine.replica.PART", 10)
     history._units.clear()

@@ -12,7 +12,7 @@ from tunesmith.history import ROWS_AT_ONCE
 from tunesmith.importance.base import LEVEL, Effects, Evaluator, Importance, ImportanceData, ImportanceRow
 from tunesmith.numerics.arrays import Floats, Indices
 from tunesmith.registry import load
-from tunesmith.samplers.common import infer_conditions
+from tunesmith.samplers.finished import infer_conditions
 from tunesmith.space import Space
 from tunesmith.state import StudyDirection, TrialState
 from tunesmith.study import Study

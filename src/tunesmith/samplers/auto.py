@@ -16,7 +16,7 @@ from tunesmith import registry
 from tunesmith.history import History
 from tunesmith.numerics.cache import Cache
 from tunesmith.samplers.base import Points, Sampler, SamplerStates
-from tunesmith.samplers.common import infer_conditions
+from tunesmith.samplers.finished import infer_conditions
 from tunesmith.space import Space
 
 MODEL_ALWAYS = 100  # trials that are worth a model whatever they cost: a second or two in all

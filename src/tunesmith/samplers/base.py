@@ -5,12 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from functools import wraps
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 from weakref import WeakKeyDictionary
 from zlib import crc32
 
 import numpy as np
 
+from tunesmith import registry
 from tunesmith.history import History
 from tunesmith.numerics.arrays import Floats, Ints
 from tunesmith.space import Space
@@ -208,3 +210,25 @@ class StatefulSampler(Sampler, Generic[S]):
 def space_fingerprint(space: Space, bits: int = 8) -> int:
     """Return a number that tells sampler states of this space from those of another one; two spaces may share it."""
     return crc32(space.signature.encode()) & ((1 << bits) - 1)
+
+
+# -- arguments that a sampler of the same name has in another library: porting stays a change of import ---------------
+
+C = TypeVar("C", bound=type)
+
+
+def accepts_foreign_arguments(cls: C) -> C:
+    """Decorate a sampler: its constructor also takes the keywords that a guide of the registry accepts for it."""
+    own = cls.__init__  # type: ignore[misc]  # of this class, and of no other
+    code = own.__code__
+    known = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+
+    @wraps(own)
+    def init(self: Any, *args: Any, **options: Any) -> None:
+        for name in [name for name in options if name not in known]:
+            if registry.guide("argument")(cls.__name__, name, options[name]):
+                del options[name]
+        own(self, *args, **options)
+
+    cls.__init__ = init  # type: ignore[misc]  # the same signature, for all who read it
+    return cls

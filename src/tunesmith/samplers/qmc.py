@@ -19,8 +19,14 @@ from tunesmith.errors import SpaceError
 from tunesmith.history import History
 from tunesmith.numerics.arrays import Ints
 from tunesmith.numerics.cache import Cache
-from tunesmith.samplers.base import Points, Sampler, SamplerStates, decode_states, encode_state
-from tunesmith.samplers.common import accepts_foreign_arguments
+from tunesmith.samplers.base import (
+    Points,
+    Sampler,
+    SamplerStates,
+    accepts_foreign_arguments,
+    decode_states,
+    encode_state,
+)
 from tunesmith.space import Space
 
 # A payload of 48 bits: a fingerprint of the sequence, the index, the seed. The largest payload of a sequence is then

@@ -9,7 +9,7 @@ import numpy as np
 from tunesmith.history import History
 from tunesmith.numerics.arrays import Floats
 from tunesmith.samplers.base import Points, Sampler, SamplerStates, StatefulSampler
-from tunesmith.samplers.common import MAX_LISTED, DuplicateFilter
+from tunesmith.samplers.finished import MAX_LISTED, DuplicateFilter
 from tunesmith.space import Space
 
 ATTEMPTS = 64  # proposals asked for in place of each duplicate, and random points tried

@@ -24,7 +24,7 @@ from tunesmith.compat.optuna.states import StudyDirection, TrialState
 from tunesmith.history import History
 from tunesmith.numerics.arrays import Floats
 from tunesmith.numerics.gp import Posterior, Prior, fit
-from tunesmith.samplers.common import infer_conditions
+from tunesmith.samplers.finished import infer_conditions
 from tunesmith.samplers.gp.surrogate import PRIOR
 from tunesmith.selection.when_to_stop import bound_width
 from tunesmith.space import Space

@@ -28,12 +28,13 @@ from tunesmith.samplers.base import (
     Points,
     SamplerStates,
     StatefulSampler,
+    accepts_foreign_arguments,
     encode_state,
     sampler_code,
     space_fingerprint,
 )
-from tunesmith.samplers.common import COMPLETE, ConstrainedRanking, accepts_foreign_arguments
 from tunesmith.samplers.evolutionary.mutation import mirrored
+from tunesmith.samplers.finished import COMPLETE, ConstrainedRanking
 from tunesmith.space import Parameter, Space
 from tunesmith.space.encoding import LatticeScale
 

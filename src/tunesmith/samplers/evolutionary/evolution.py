@@ -27,8 +27,8 @@ from tunesmith.samplers.base import (
     sampler_code,
     space_fingerprint,
 )
-from tunesmith.samplers.common import FAILED, ConstrainedRanking, DuplicateFilter
 from tunesmith.samplers.evolutionary.mutation import MutationOperators, mirrored
+from tunesmith.samplers.finished import FAILED, ConstrainedRanking, DuplicateFilter
 from tunesmith.space import Space
 
 # -- the population, as finished trials make it -----------------------------------------------------------------------

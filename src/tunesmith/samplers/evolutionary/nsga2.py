@@ -19,9 +19,16 @@ import numpy as np
 
 from tunesmith.history import History
 from tunesmith.numerics.arrays import Floats, Ints
-from tunesmith.samplers.base import PAYLOAD_MASK, Points, SamplerStates, StatefulSampler, encode_state
-from tunesmith.samplers.common import ConstrainedRanking, DuplicateFilter, accepts_foreign_arguments
+from tunesmith.samplers.base import (
+    PAYLOAD_MASK,
+    Points,
+    SamplerStates,
+    StatefulSampler,
+    accepts_foreign_arguments,
+    encode_state,
+)
 from tunesmith.samplers.evolutionary.mutation import MutationOperators, mirrored
+from tunesmith.samplers.finished import ConstrainedRanking, DuplicateFilter
 from tunesmith.space import Space
 
 ATTEMPTS = 20  # children drawn until one is new and meets the constraints

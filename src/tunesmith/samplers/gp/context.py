@@ -11,7 +11,7 @@ import numpy as np
 from tunesmith.history import History
 from tunesmith.numerics.arrays import Floats, Mask
 from tunesmith.numerics.cache import Cache
-from tunesmith.samplers.common import infer_conditions, lie_beyond
+from tunesmith.samplers.finished import infer_conditions, lie_beyond
 from tunesmith.samplers.gp.acquisition import PriorWeight
 from tunesmith.samplers.gp.hyperparameters import PRIOR
 from tunesmith.samplers.gp.maximise import Box

@@ -30,7 +30,7 @@ from tunesmith.numerics.acquisition import log_probability_below
 from tunesmith.numerics.arrays import Floats, Indices
 from tunesmith.numerics.cache import Cache
 from tunesmith.numerics.gp import Posterior, fit
-from tunesmith.samplers.common import N_BEST, DuplicateFilter, lie_beyond, near_the_best, point_keys
+from tunesmith.samplers.finished import N_BEST, DuplicateFilter, lie_beyond, near_the_best, point_keys
 from tunesmith.samplers.gp.acquisition import Model
 from tunesmith.samplers.gp.context import SearchContext
 from tunesmith.samplers.gp.hyperparameters import MIN_ROWS, PRIOR, HyperparameterCache, constraint_models

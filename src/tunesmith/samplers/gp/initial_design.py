@@ -26,7 +26,7 @@ from tunesmith.history import History
 from tunesmith.numerics.arrays import Floats
 from tunesmith.numerics.cache import Cache
 from tunesmith.samplers.base import Points, SamplerStates
-from tunesmith.samplers.common import DuplicateFilter, infer_conditions
+from tunesmith.samplers.finished import DuplicateFilter, infer_conditions
 from tunesmith.samplers.gp.branches import branching_parameters
 from tunesmith.samplers.gp.transfer import best_points
 from tunesmith.samplers.qmc import QMCSampler

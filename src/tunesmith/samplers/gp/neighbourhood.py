@@ -27,7 +27,7 @@ from tunesmith.numerics.acquisition import log_probability_below
 from tunesmith.numerics.arrays import Floats, Indices
 from tunesmith.numerics.gp import Posterior, fit, square_distances
 from tunesmith.numerics.warp import Warp
-from tunesmith.samplers.common import N_BEST, lie_beyond, near_the_best, point_keys
+from tunesmith.samplers.finished import N_BEST, lie_beyond, near_the_best, point_keys
 from tunesmith.samplers.gp.acquisition import Constraint
 from tunesmith.samplers.gp.context import SearchContext
 from tunesmith.samplers.gp.hyperparameters import MIN_ROWS, PRIOR

@@ -16,7 +16,7 @@ from tunesmith.numerics.acquisition import log_ei
 from tunesmith.numerics.arrays import Floats
 from tunesmith.numerics.gp import Posterior
 from tunesmith.numerics.pareto import non_dominated
-from tunesmith.samplers.common import near_the_best
+from tunesmith.samplers.finished import near_the_best
 from tunesmith.samplers.gp.acquisition import LEARNT, LogEHVI, LogEI, LowestMean
 from tunesmith.samplers.gp.branches import Branch, branching_parameters, promising_branch
 from tunesmith.samplers.gp.context import SearchContext

@@ -20,8 +20,8 @@ from tunesmith.history import History
 from tunesmith.numerics.arrays import Floats
 from tunesmith.numerics.cache import Cache
 from tunesmith.numerics.threads import one_thread
-from tunesmith.samplers.base import Points, Sampler, SamplerStates, encode_state
-from tunesmith.samplers.common import accepts_foreign_arguments, point_keys
+from tunesmith.samplers.base import Points, Sampler, SamplerStates, accepts_foreign_arguments, encode_state
+from tunesmith.samplers.finished import point_keys
 from tunesmith.samplers.gp.branches import MAX_BRANCHES
 from tunesmith.samplers.gp.context import SearchContext
 from tunesmith.samplers.gp.crowd import MANY, Crowd, rows_modelled

@@ -18,7 +18,7 @@ from tunesmith.numerics.arrays import Floats, Indices
 from tunesmith.numerics.gp import Posterior, Prior, fit
 from tunesmith.numerics.threads import one_thread
 from tunesmith.numerics.warp import Warp
-from tunesmith.samplers.common import infer_conditions
+from tunesmith.samplers.finished import infer_conditions
 from tunesmith.samplers.gp.hyperparameters import HyperparameterCache, constraint_models
 from tunesmith.samplers.gp.maximise import candidate_pool, maximise
 from tunesmith.samplers.gp.training_data import LEAST, TrainingData, noisy

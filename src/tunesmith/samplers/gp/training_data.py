@@ -11,7 +11,7 @@ import numpy as np
 from tunesmith.history import History
 from tunesmith.numerics.arrays import Floats, Indices, Mask
 from tunesmith.numerics.gp import Prior, objective
-from tunesmith.samplers.common import Boundaries, point_keys
+from tunesmith.samplers.finished import Boundaries, point_keys
 from tunesmith.space import Space
 from tunesmith.state import TrialState
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tunesmith.numerics.arrays import Floats, Indices, Mask
-from tunesmith.samplers.common import point_keys
+from tunesmith.samplers.finished import point_keys
 from tunesmith.space import Categorical, Space
 
 BEST_SHARE = 0.25  # of √n: so many of n trials are the best ones for gates

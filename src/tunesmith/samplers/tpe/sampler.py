@@ -18,8 +18,8 @@ import numpy as np
 
 from tunesmith.history import History
 from tunesmith.numerics.arrays import Floats
-from tunesmith.samplers.base import Points, SamplerStates, StatefulSampler
-from tunesmith.samplers.common import N_BEST, accepts_foreign_arguments, near_the_best, point_keys
+from tunesmith.samplers.base import Points, SamplerStates, StatefulSampler, accepts_foreign_arguments
+from tunesmith.samplers.finished import N_BEST, near_the_best, point_keys
 from tunesmith.samplers.tpe.state import TpeState
 from tunesmith.space import Space
 

@@ -15,7 +15,7 @@ import numpy as np
 from tunesmith.history import History
 from tunesmith.numerics.arrays import Floats, Indices, Mask
 from tunesmith.numerics.parzen import MAX_TABLE, Columns, Mixture, Rows, bandwidths
-from tunesmith.samplers.common import FAILED, Boundaries, ConstrainedRanking, point_keys
+from tunesmith.samplers.finished import FAILED, Boundaries, ConstrainedRanking, point_keys
 from tunesmith.samplers.tpe.branches import Branches
 from tunesmith.space import Space
 

@@ -1,4 +1,4 @@
-"""What more than one sampler is made of: ranking of trials, bounds, duplicates, inferred conditions.
+"""What finished trials tell every sampler: their order, bounds that fail, points that were tried, conditions.
 
 Nothing here proposes a point, and nothing here knows a particular sampler.
 """
@@ -6,12 +6,9 @@ Nothing here proposes a point, and nothing here knows a particular sampler.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import wraps
-from typing import Any, TypeVar
 
 import numpy as np
 
-from tunesmith import registry
 from tunesmith.history import ROWS_AT_ONCE, History
 from tunesmith.numerics import pareto
 from tunesmith.numerics.arrays import Floats, Indices, Ints, Mask
@@ -303,25 +300,3 @@ def _explain(x: Floats, missing: Mask, j: int, parents: list[int], space: Space)
         parent = space[space.names[p]]
         return p, [parent.to_external(float(k)) for k in np.flatnonzero(on > 0)]
     return None
-
-
-# -- arguments that a sampler of the same name has in another library: porting stays a change of import ---------------
-
-C = TypeVar("C", bound=type)
-
-
-def accepts_foreign_arguments(cls: C) -> C:
-    """Decorate a sampler: its constructor also takes the keywords that a guide of the registry accepts for it."""
-    own = cls.__init__  # type: ignore[misc]  # of this class, and of no other
-    code = own.__code__
-    known = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-
-    @wraps(own)
-    def init(self: Any, *args: Any, **options: Any) -> None:
-        for name in [name for name in options if name not in known]:
-            if registry.guide("argument")(cls.__name__, name, options[name]):
-                del options[name]
-        own(self, *args, **options)
-
-    cls.__init__ = init  # type: ignore[misc]  # the same signature, for all who read it
-    return cls
