@@ -25,8 +25,7 @@ from tunesmith.numerics.packed import pack_bytes
 from tunesmith.storage import check, open_storage
 from tunesmith.storage.base import Storage
 from tunesmith.storage.sql import SQLStorage
-from tunesmith.storage.sql.engine import Database
-from tunesmith.storage.sql.location import MOMENT
+from tunesmith.storage.sql.engine import MOMENT, Database
 from tunesmith.testing.storages import SPACE, begin, ended, run, running
 from tunesmith.trial.record import TrialRecord
 

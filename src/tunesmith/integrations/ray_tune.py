@@ -15,7 +15,6 @@ from ray.tune.utils.util import flatten_dict, unflatten_dict
 
 from tunesmith.caution import caution
 from tunesmith.errors import AttemptReplacedError, SpaceExhaustedError, TrialFinishedError
-from tunesmith.text import real
 from tunesmith.space import Categorical, Float, Int, Parameter, Space
 from tunesmith.state import TrialState
 from tunesmith.study import Study, create_study
