@@ -64,13 +64,13 @@ def some(rng: np.random.Generator, n: int, absent: float) -> np.ndarray:
 def test_log_density_is_that_of_the_definition(absent: float, prior: float) -> None:
     rng = np.random.default_rng(1)
     u, x, weight = some(rng, 12, absent), some(rng, 50, absent), rng.random(12) + 0.1
-    found = mixture(MIXED, u, weight, H, prior).log_density(MIXED.encode(x))
+    found = mixture(MIXED, u, weight, H, prior).log_density(MIXED.points(x))
     np.testing.assert_allclose(found, np.log(density(x, u, weight, H, prior)), atol=3e-3)
 
 
 def test_whole_points_need_no_mask() -> None:
     rng = np.random.default_rng(2)
-    u, x, weight = some(rng, 9, 0), MIXED.encode(some(rng, 40, 0)), np.ones(9)
+    u, x, weight = some(rng, 9, 0), MIXED.points(some(rng, 40, 0)), np.ones(9)
     plain, masked = (mixture(MIXED, u, weight, H, partial=p).log_density(x) for p in (False, True))
     np.testing.assert_allclose(plain, masked, atol=1e-4)
 
@@ -82,7 +82,7 @@ def test_a_continuous_coordinate_integrates_to_one(h: float, centre: float) -> N
     grid = (np.arange(20_000) + 0.5) / 20_000
     for prior in (1e-9, 1.0):
         p = mixture(columns, np.array([[centre]]), np.ones(1), np.array([h]), prior)
-        assert np.exp(p.log_density(columns.encode(grid[:, None]))).mean() == pytest.approx(1.0, abs=2e-3)
+        assert np.exp(p.log_density(columns.points(grid[:, None]))).mean() == pytest.approx(1.0, abs=2e-3)
 
 
 def test_masses_of_all_cells_sum_to_one() -> None:
@@ -93,7 +93,7 @@ def test_masses_of_all_cells_sum_to_one() -> None:
     width = np.array([math.prod(e[k + 1] - e[k] for e, k in zip(edges, c, strict=True)) for c in cells])
     for centre in ([0.1, 0.9, 0.3], [1.0, 0.0, 1.0], [NAN, 0.5, NAN]):
         p = mixture(columns, np.array([centre]), np.ones(1), np.array([0.1, 0.5, 0.5]), 1e-9)
-        assert np.sum(width * np.exp(p.log_density(columns.encode(x)))) == pytest.approx(1.0, abs=1e-4)
+        assert np.sum(width * np.exp(p.log_density(columns.points(x)))) == pytest.approx(1.0, abs=1e-4)
 
 
 def test_samples_follow_the_density() -> None:
@@ -154,8 +154,8 @@ def test_it_is_always_finite(k: int, seed: int, absent: float, kind: str) -> Non
     weight = rng.random(k) + 1e-3
     p = Mixture(MIXED, rows, weight, prior=1.0, h=bandwidths(rows, weight, True), smoothing=B, partial=True)
     x = p.sample(rng, 20, folded=0.5)
-    assert np.isfinite(p.log_density(MIXED.encode(x))).all()
-    assert np.isfinite(p.log_density(MIXED.encode(some(rng, 20, 0.5)))).all()
+    assert np.isfinite(p.log_density(MIXED.points(x))).all()
+    assert np.isfinite(p.log_density(MIXED.points(some(rng, 20, 0.5)))).all()
 
 
 @pytest.mark.parametrize("d", [100, 300])
@@ -164,7 +164,7 @@ def test_many_coordinates_overflow_nothing(d: int) -> None:
     rng = np.random.default_rng(0)
     u = np.vstack([np.full(d, 0.5), rng.random((30, d))])
     p = mixture(columns, u, np.ones(31), np.full(d, MIN_BANDWIDTH), partial=False)
-    found = p.log_density(columns.encode(u))
+    found = p.log_density(columns.points(u))
     assert np.isfinite(found).all()
     # At a centre all other kernels vanish: its own is all there is.
     own = d * -math.log(MIN_BANDWIDTH * math.sqrt(2 * math.pi)) - math.log(32)

@@ -195,21 +195,46 @@ def test_nothing_upsets_it(d: int, y: list[float], same: bool) -> None:
 def test_the_number_of_kernels_is_bounded() -> None:
     """Work does not grow with the number of trials, though the best, the next and the latest are all heard."""
     space = Space(x=Float(0, 1))
-    for n in (600, 3000):
+    for n in (600, 2800):
         x = rng(n).random((n, 1))
         state = TPESampler().initial_state(space, 1)
-        state.add_rows(told(space, x, x[:, 0].tolist()), 0, n)
+        history = told(space, x, x[:, 0].tolist())
+        state.add_rows(history, 0, n)
         order = state.ranking()
         assert x[order, 0].tolist() == sorted(x[:, 0])
-        _, g, good = state.mixtures(np.empty((0, 1)), order)
-        assert good.tolist() == order[: module.MAX_GOOD].tolist()
+        model = state.model(history, np.empty((0, 1)), None)
+        g = model.bad
         assert g is not None
         assert len(g.rows) <= module.MAX_BAD
         row_at = {v: row for row, v in enumerate((x[:, 0] - 0.5).astype(np.float32).tolist())}
+        good = [row_at[v] for v in model.good.rows.v[0].tolist()]
+        assert good == order[: module.MAX_GOOD].tolist()
         bad = {row_at[v] for v in g.rows.v[0].tolist()}
         assert len(bad) == len(g.rows)
         assert set(order[25 : 25 + module.NEXT].tolist()) <= bad
-        assert set(range(n - module.LATEST, n)) - set(good.tolist()) <= bad
+        assert set(range(n - module.LATEST, n)) - set(good) <= bad
+
+
+@pytest.mark.parametrize("running", [0, 2])
+def test_what_it_knows_follows_from_the_number_of_trials(running: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many trials are learnt a few at once: a sampler that was there from the first one and a new one know the same."""
+    monkeypatch.setattr(module, "AT_ONCE", 50)
+    space = Space(model=["a", "b"], x=Float(0, 1), k=Int(0, 40).when(model="a"))
+    x = space.sample(rng(1), 264)
+    y = np.nansum((x - 0.3) ** 2, axis=1).tolist()
+    history, old = History(space), TPESampler()
+    for n, row in enumerate(x[: 264 - running]):
+        history.append(n, COMPLETE, space, row.tolist(), [y[n]])
+        proposal, _ = old.ask(history, space, rng(n), 1)
+        if n in (98, 149, 151, 255, 259, 260, 261):
+            for k, ahead in enumerate(x[264 - running :]):
+                history.begin(1000 + k, space, ahead.tolist())
+            np.testing.assert_array_equal(
+                old.ask(history, space, rng(n), 3)[0], TPESampler().ask(history, space, rng(n), 3)[0]
+            )
+            for k in range(running):
+                history.end(1000 + k)
+        assert proposal.tobytes() not in {known.tobytes() for known in history.points(space)}
 
 
 @pytest.mark.parametrize("name", ["n_startup_trials", "n_ei_candidates"])

@@ -198,13 +198,11 @@ class History:
 
     def points(self, space: Space) -> Floats:
         """Return the internal values float64[n, d] in the order of a space's parameters."""
-        at = self._columns.at(space)
-        same = np.array_equal(at, np.arange(self._x.shape[1]))
-        return self.x if same else _view(self._gather(self._x[: self._n], at))
+        return _view(self._gather(self._x[: self._n], space))
 
     def pending_points(self, space: Space) -> Floats:
         """Return the pending trials' internal values float64[p, d] in the order of a space's parameters."""
-        return self._gather(self.pending.x, self._columns.at(space))
+        return self._gather(self.pending.x, space)
 
     def unit(self, space: Space) -> Floats:
         """Return the points in the unit cube, float64[n, d]; kept, and extended for new rows only."""
@@ -213,10 +211,10 @@ class History:
         if done < self._n:
             if len(buffer) < self._n:
                 buffer = _grown(buffer, self._n)
-            at = self._columns.at(space)
             for start in range(done, self._n, ROWS_AT_ONCE):
                 rows = slice(start, min(start + ROWS_AT_ONCE, self._n))
-                np.clip(space.to_unit(self._gather(self._x[rows], at)), 0.0, 1.0, out=buffer[rows])
+                u = np.maximum(space.to_unit(self._gather(self._x[rows], space)), 0.0)
+                np.minimum(u, 1.0, out=buffer[rows])
             if len(self._units) > 8:  # spaces of define-by-run come and go
                 self._units.clear()
             self._units[id(space)] = (space, buffer, self._n)
@@ -426,7 +424,11 @@ class History:
             self._x = wide
         return columns
 
-    def _gather(self, x: Floats, at: NDArray[np.intp]) -> Floats:
+    def _gather(self, x: Floats, space: Space) -> Floats:
+        """Return rows of the history's columns in the order of a space's parameters, the same ones if it is theirs."""
+        at = self._columns.at(space)
+        if at is None:
+            return x
         out = np.full((len(x), len(at)), np.nan)
         known = at >= 0
         out[:, known] = x[:, at[known]]
@@ -560,9 +562,13 @@ class ParameterColumns:
                     relabel.append((j, table))
         return SpaceColumns(space, at, relabel)
 
-    def at(self, space: Space) -> NDArray[np.intp]:
-        """Return the present column of each name of a space; -1: it has none."""
-        return np.array([self._current.get(name, -1) for name in space.names], np.intp)
+    def at(self, space: Space) -> NDArray[np.intp] | None:
+        """Return the present column of each name of a space, -1: it has none; None: they are all columns, in order."""
+        known = self.known.get(id(space))
+        if known is not None and known.identity and len(known.at) == len(self.names):
+            return None
+        at = [self._current.get(name, -1) for name in space.names]
+        return None if at == list(range(len(self.names))) else np.array(at, np.intp)
 
 
 def _kind(p: Parameter) -> str:

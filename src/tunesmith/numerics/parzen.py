@@ -22,10 +22,10 @@ with one factor for each coordinate j:
                   by it. Given which coordinates exist, each factor is a density, so the mixture is one over a tree.
 
 All densities are relative to the uniform one. Because h is shared, log(w_i Π_j K_j) is a scalar product of features of
-the point and features of the kernel: all points against all kernels are one matrix product and one `exp`. Those of the
-kernels do not depend on h but for one row, so they are kept with the trial. Arrays are laid out with one row a
-coordinate, which makes NumPy's inner loops long, and are in single precision: with h >= MIN_BANDWIDTH the rounding
-errors of a logarithm are about 2e-5 d, far below what tells candidates apart.
+the point, (u_j, u_j², cells), and features of the kernel, which hold all that depends on h: all points against all
+kernels are one matrix product and one `exp`, and points have the same features for each mixture. Arrays are laid out
+with one row a coordinate, which makes NumPy's inner loops long, and are in single precision: with h >= MIN_BANDWIDTH
+the rounding errors of a logarithm are about 2e-5 d, far below what tells candidates apart.
 """
 
 from __future__ import annotations
@@ -45,30 +45,29 @@ MIN_BANDWIDTH = 0.03
 MAX_BANDWIDTH = 2.0
 PSEUDO = 10.0  # centres at which their spread and a fifth of the range count the same
 TINY = 1e-30
+LARGE = 80.0  # its exponential is far from the largest number of single precision
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """n points as kernels and candidates need them, see `Columns.encode`.
+    """n points as kernels, see `Columns.encode`.
 
     Attributes:
         v: unit coordinates less ½, float32[d, n], 0 where absent.
         active: which coordinates exist, bool[d, n].
         cell: the cell of each celled coordinate, of which there are T, intp[T, n]; its number of cells where absent.
-        hot: for each table a 1 at the cell, float32[t m, n], no 1 where absent.
     """
 
     v: Singles
     active: Mask
     cell: Indices
-    hot: Singles
 
     def __len__(self) -> int:
         return int(self.v.shape[1])
 
     def parts(self) -> tuple[NDArray[Any], ...]:
         """Return the arrays, points along the last axis."""
-        return self.v, self.active, self.cell, self.hot
+        return self.v, self.active, self.cell
 
     def take(self, at: Indices) -> Rows:
         """Return some of the points."""
@@ -77,6 +76,20 @@ class Rows:
     def join(self, other: Rows) -> Rows:
         """Return these points and then the other ones."""
         return Rows(*(np.concatenate(pair, axis=1) for pair in zip(self.parts(), other.parts(), strict=True)))
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """n points to be judged by mixtures, see `Columns.points`.
+
+    Attributes:
+        features: float32[F, n]: v and v² of the smooth coordinates, for each table a 1 at the cell, one row of 1, and
+            which smooth coordinates exist. What belongs to an absent coordinate is 0.
+        cell: as in `Rows`.
+    """
+
+    features: Singles
+    cell: Indices
 
 
 class Columns:
@@ -133,7 +146,7 @@ class Columns:
         v = np.where(active, u - 0.5, 0.0).astype(np.float32)
         t, n = len(self.table), u.shape[1]
         if not len(self.celled):
-            return Rows(v, active, np.empty((0, n), np.intp), np.empty((0, n), np.float32))
+            return Rows(v, active, np.empty((0, n), np.intp))
         whole = np.where(active[self.celled], u[self.celled], 0.5)
         cell = np.empty((len(self.celled), n), np.intp)
         cell[:t] = self.cell_of(whole[:t])
@@ -141,8 +154,18 @@ class Columns:
         if len(self.wide):
             cell[t:] = np.minimum((whole[t:] * count[t:]).astype(np.intp), count[t:] - 1)
         np.copyto(cell, count, where=~active[self.celled])
-        hot = (cell[:t, None] == np.arange(self.m)[:, None]) & self.exists[:, :, None]
-        return Rows(v, active, cell, hot.reshape(t * self.m, n).astype(np.float32))
+        return Rows(v, active, cell)
+
+    def points(self, u: Floats) -> Points:
+        """Return the points u[n, d] as mixtures judge them."""
+        rows = self.encode(u)
+        v, t = rows.v[self.smooth], len(self.table)
+        parts: list[NDArray[Any]] = [v, v * v]
+        if t:
+            hot = (rows.cell[:t, None] == np.arange(self.m)[:, None]) & self.exists[:, :, None]
+            parts.append(hot.reshape(t * self.m, len(u)))
+        parts += [np.ones((1, len(u)), np.float32), rows.active[self.smooth]]
+        return Points(np.concatenate(parts), rows.cell)
 
     def cell_of(self, u: Floats) -> Indices:
         """Return the cells intp[t, n] of coordinates u[t, n] of the tables."""
@@ -204,7 +227,7 @@ class Mixture:
         self.smoothing = smoothing
         self._partial = partial
         self._total = float(weight.sum()) + prior
-        self._smooth_h = h[columns.smooth].astype(np.float32)[:, None]
+        self._share = weight.cumsum()
         self._mass = self._masses() if len(columns.table) else np.empty((0, 0, 0))
         self._features = self._of_kernels()
 
@@ -223,49 +246,37 @@ class Mixture:
         return np.asarray(mass)
 
     def _of_kernels(self) -> Singles:
-        """Features of the kernels float32[F, k], in the order of `_of_points`."""
+        """Features of the kernels float32[F, k], in the order of `Points`; the last ones only if needed."""
         c, rows = self.columns, self.rows
-        constant = np.log(self.weight).astype(np.float32)
-        if not c.n_smooth:
-            return np.concatenate([rows.hot, constant[None]])
-        v, h = rows.v[c.smooth], self._smooth_h
+        v, on, h = rows.v[c.smooth], rows.active[c.smooth], self.h[c.smooth].astype(np.float32)[:, None]
+        # log K_j = -(v - v_i)² / 2 h² - log of the normaliser = v_i / h² · v - 1 / 2 h² · v² + each.
+        precision = 1.0 / (h * h)
+        scaled = precision * v
         each = _log_normaliser(v, h)
-        each += 0.5 / (h * h) * v * v
+        each += 0.5 * v * scaled
         np.negative(each, out=each)
-        if self._partial:
-            on = rows.active[c.smooth].astype(np.float32)
-            return np.concatenate([v, on, on * each, rows.hot, constant[None]])
-        constant += each.sum(axis=0)
-        return np.concatenate([v, np.ones((1, len(rows)), np.float32), rows.hot, constant[None]])
+        each *= on
+        constant = np.log(self.weight).astype(np.float32)[None]
+        parts = [scaled, -0.5 * precision * on]
+        if len(c.table):
+            parts.append(self._tables())
+        parts += [constant, each] if self._partial else [constant + each.sum(axis=0)]
+        return np.concatenate(parts)
 
-    def _of_points(self, points: Rows) -> Singles:
+    def _tables(self) -> Singles:
+        """The logarithm of each kernel at each cell of the tables, float32[t m, k]."""
         c = self.columns
-        blocks: list[Singles] = []
-        if c.n_smooth:
-            scaled = points.v[c.smooth] / self._smooth_h
-            half = scaled * scaled
-            half *= -0.5
-            scaled /= self._smooth_h
-            if self._partial:
-                on = points.active[c.smooth].astype(np.float32)
-                blocks += [scaled, half, on]
-            else:
-                blocks += [scaled, half.sum(axis=0, keepdims=True)]
         t = len(c.table)
-        if t:
-            # Of a point in a cell: the logarithms of the kernels of all centres. An absent one has the last row, 0.
-            table = np.zeros((t, c.m + 1, c.m), np.float32)
-            both = c.exists[:, :, None] & c.exists[:, None, :]
-            density = np.where(both, self._mass / c.width[:, None, :], 1.0)
-            table[:, : c.m] = np.log(density + TINY).transpose(0, 2, 1)
-            own = np.where(points.active[c.table], points.cell[:t], c.m)
-            blocks.append(table[np.arange(t)[:, None], own].transpose(0, 2, 1).reshape(t * c.m, -1))
-        blocks.append(np.ones((1, len(points)), np.float32))
-        return np.concatenate(blocks)
+        table = np.zeros((t, c.m + 1, c.m), np.float32)  # the last row, 0, is that of an absent coordinate
+        both = c.exists[:, :, None] & c.exists[:, None, :]
+        density = np.where(both, self._mass / c.width[:, None, :], 1.0)
+        table[:, : c.m] = np.log(density + TINY)
+        own = np.where(self.rows.active[c.table], self.rows.cell[:t], c.m)
+        return table[np.arange(t)[:, None], own].transpose(0, 2, 1).reshape(t * c.m, -1)
 
-    def log_density(self, points: Rows) -> Floats:
+    def log_density(self, points: Points) -> Floats:
         """Return log p of n points, float64[n]."""
-        log_k = self._of_points(points).T @ self._features
+        log_k = points.features[: len(self._features)].T @ self._features  # all kernels are whole: whole points, too
         c = self.columns
         t = len(c.table)
         for i, m in enumerate(c.n_cells[t:].tolist(), t):  # wide nominal ones
@@ -274,14 +285,17 @@ class Mixture:
             other = np.float32(math.log(self.smoothing + TINY))
             factor = np.where(x == own, same, other)
             log_k += np.where((x == m) | (own == m), np.float32(0.0), factor)
-        # log(w_0 + Σ exp): the largest summand is taken out, since products over many coordinates leave float32.
-        top = np.maximum(log_k.max(axis=1), np.float32(math.log(self.prior)))
-        log_k -= top[:, None]
+        # Products over many coordinates may leave single precision: then the largest one of a point is taken out.
+        top: Floats | None = None
+        if np.maximum.reduce(log_k, axis=None) > LARGE:
+            top = np.maximum(log_k.max(axis=1).astype(np.float64), 0.0)
+            log_k -= top.astype(np.float32)[:, None]
         np.exp(log_k, out=log_k)
-        total = log_k.sum(axis=1, dtype=np.float32).astype(np.float64)
-        highest = top.astype(np.float64)
-        result: Floats = np.log(total + self.prior * np.exp(-highest)) + highest - math.log(self._total)
-        return result
+        p = np.add.reduce(log_k, axis=1).astype(np.float64)
+        p += self.prior if top is None else self.prior * np.exp(-top)
+        np.log(p, out=p)
+        p -= math.log(self._total)
+        return np.asarray(p if top is None else p + top)
 
     def sample(self, rng: np.random.Generator, n: int, *, folded: float = 0.0) -> Floats:
         """Draw n points u[n, d]; celled coordinates lie at cell centres, none is absent.
@@ -295,22 +309,29 @@ class Mixture:
         c, d, k = self.columns, self.columns.d, len(self.rows)
         r = rng.random((2 * d + 1, n))
         u, other = r[:d], r[d : 2 * d]
-        share = np.cumsum(self.weight)
-        which = np.searchsorted(share, r[2 * d] * self._total, side="right")  # k: the uniform density
+        which = self._share.searchsorted(r[2 * d] * self._total, side="right")  # k: the uniform density
         of = np.minimum(which, k - 1)
-        known = self.rows.active.take(of, axis=1)
-        known &= which < k
+        known = (which < k)[None].repeat(d, axis=0)
+        if self._partial:
+            known &= self.rows.active.take(of, axis=1)
         if c.n_smooth:
             from scipy.special import ndtr, ndtri
 
             at, h = u[c.smooth], self.h[c.smooth][:, None]
-            centre = 0.5 + self.rows.v[c.smooth].take(of, axis=1).astype(np.float64)
+            centre = self.rows.v[c.smooth].take(of, axis=1) + np.float64(0.5)
             low = ndtr(centre / -h)
-            cut = low + at * (ndtr((1.0 - centre) / h) - low)
+            cut = ndtr((1.0 - centre) / h)
+            cut -= low
+            cut *= at
+            cut += low
             if folded > 0:
-                cut = np.where(other[c.smooth] < folded, at, cut)
-            drawn = centre + h * ndtri(cut)
-            u[c.smooth] = np.where(known[c.smooth], np.minimum(np.maximum(drawn, 0.0), 1.0), at)
+                np.copyto(cut, at, where=other[c.smooth] < folded)
+            drawn = ndtri(cut)
+            drawn *= h
+            drawn += centre
+            np.maximum(drawn, 0.0, out=drawn)
+            np.minimum(drawn, 1.0, out=drawn)
+            u[c.smooth] = np.where(known[c.smooth], drawn, at)
         t = len(c.table)
         if t:
             at, last = u[c.table], c.n_cells[:t, None] - 1

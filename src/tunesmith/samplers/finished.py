@@ -41,9 +41,9 @@ class ConstrainedRanking:
     @classmethod
     def of(cls, history: History, rows: Ints | slice) -> ConstrainedRanking:
         """Return how these rows of a history compare."""
-        value = np.array(history.y[rows])
+        value = history.y[rows].copy()
         level = _LEVEL_OF[history.state[rows]]
-        level[np.isnan(value).any(axis=1)] = FAILED
+        level[np.logical_or.reduce(np.isnan(value), axis=1)] = FAILED
         c = history.c[rows]
         if c.shape[1]:
             with np.errstate(over="ignore"):
@@ -110,7 +110,7 @@ class Boundaries:
         """Add finished trials u[n, d], and which of them failed [n]."""
         for start in range(0, len(u), ROWS_AT_ONCE):
             part, bad = u[start : start + ROWS_AT_ONCE], failed[start : start + ROWS_AT_ONCE]
-            if part.size and part.min() > AT and 1.0 - part.max() > AT:
+            if part.size and np.minimum.reduce(part, None) > AT and 1.0 - np.maximum.reduce(part, None) > AT:
                 continue  # the most frequent case; where a coordinate is absent, NaN, the comparison is false
             at = np.array([part <= AT, 1.0 - part <= AT])
             self._valued |= at[:, ~bad].any(axis=1)
@@ -156,7 +156,7 @@ def lie_beyond(u: Floats, limits: tuple[Floats, Floats]) -> Mask:
 
 def _count(u: Floats, distance: float) -> Indices:
     """Return how many rows of u[n, d] are this close to a bound, [2, d]."""
-    return np.array([(u <= distance).sum(axis=0), (1.0 - u <= distance).sum(axis=0)])
+    return np.asarray(np.add.reduce(np.array([u <= distance, 1.0 - u <= distance]), axis=1, dtype=np.intp))
 
 
 # -- which points of a finite space were tried, so that none is tried twice as long as others are left ----------------
@@ -233,7 +233,7 @@ def _keys(u: Floats) -> list[bytes]:
 def point_keys(x: Floats) -> list[bytes]:
     """Return the rows of x[n, d] as keys that are equal where the rows are: NaN equals NaN and 0 equals -0."""
     rows = x + 0.0
-    np.copyto(rows, np.inf, where=np.isnan(rows))
+    rows[rows != rows] = np.inf
     return _rows_as_bytes(rows)
 
 
@@ -241,8 +241,8 @@ def _rows_as_bytes(rows: Floats) -> list[bytes]:
     n, d = rows.shape
     if not d:
         return [b""] * n
-    keys: list[bytes] = np.ascontiguousarray(rows).view(f"V{d * rows.itemsize}").ravel().tolist()
-    return keys
+    text, size = rows.tobytes(), d * rows.itemsize
+    return [text[i : i + size] for i in range(0, len(text), size)]
 
 
 # -- conditions that a define-by-run objective follows without declaring them -----------------------------------------

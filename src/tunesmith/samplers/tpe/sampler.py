@@ -19,7 +19,7 @@ import numpy as np
 from tunesmith.history import History
 from tunesmith.numerics.arrays import Floats
 from tunesmith.samplers.base import Points, SamplerStates, StatefulSampler, accepts_foreign_arguments
-from tunesmith.samplers.finished import N_BEST, near_the_best, point_keys
+from tunesmith.samplers.finished import point_keys
 from tunesmith.samplers.tpe.state import TpeState
 from tunesmith.space import Space
 
@@ -84,15 +84,16 @@ class TPESampler(StatefulSampler[TpeState]):
 
     def _propose(self, state: TpeState, history: History, running: Floats, rng: np.random.Generator) -> Floats:
         space = state.space
-        taken = set(point_keys(running))
+        taken = set(point_keys(running)) if len(running) else set()
         if state.n_valued < self.n_startup_trials:
             return state.unseen(taken, rng)
-        ranking = state.ranking()
-        branch = state.branches.choose(history.points(space), ranking, running, rng) if state.branches.gates else None
-        good, bad, best = state.mixtures(running, ranking, None if branch is None else branch.inside)
-        is_likely = near_the_best(history.unit(space)[best[:N_BEST]])
-        low, high = state.boundaries.limits(space.to_unit(running) if len(running) else running, is_likely)
-        u = np.clip(good.sample(rng, self.n_ei_candidates, folded=FOLDED), low, high)
+        branch = None
+        if state.branches.gates:
+            branch = state.branches.choose(history.points(space)[: state.n], state.ranking(), running, rng)
+        model = state.model(history, running, branch)
+        low, high = model.limits
+        u = model.good.sample(rng, self.n_ei_candidates, folded=FOLDED)
+        np.minimum(np.maximum(u, low, out=u), high, out=u)
         if branch is not None:
             for j, unit in state.branches.unit_of(branch).items():
                 u[:, j] = unit
@@ -101,14 +102,14 @@ class TPESampler(StatefulSampler[TpeState]):
             x = x[space.feasible(x)]
             if len(x) == 0:
                 x = space.sample(rng, self.n_ei_candidates)
-        rows = state.columns.encode(space.to_unit(x))
-        score = good.log_density(rows)
-        if bad is not None:
-            score -= bad.log_density(rows)
-        keys = point_keys(x)
-        by_score = np.argsort(-score, kind="stable").tolist()
+        points = state.columns.points(space.to_unit(x))
+        score = model.good.log_density(points)
+        if model.bad is not None:
+            score -= model.bad.log_density(points)
+        by_score = (-score).argsort(kind="stable").tolist()
         for i in by_score:
-            if keys[i] not in state.seen and keys[i] not in taken:
-                return np.array(x[i])
+            (key,) = point_keys(x[i : i + 1])
+            if key not in state.seen and key not in taken:
+                return np.asarray(x[i])
         # Of a finite space nothing may be left: then the best is tried again, as the objective may be noisy.
         return state.unseen(taken, rng, otherwise=x[by_score[0]])

@@ -1,6 +1,8 @@
 """What the finished trials are for the tree-structured Parzen estimator: kernels, ordered by merit.
 
 A trial is added in time that does not depend on how many there are. A model has at most 2 MAX_GOOD + MAX_BAD kernels.
+Most of the time of a proposal is that of a new model. So from the 800th trial on there is none for each trial, but one
+for 0.25 % more trials. Which trials it knows follows from their number alone, whoever asks and when.
 """
 
 from __future__ import annotations
@@ -9,14 +11,15 @@ import functools
 import math
 from array import array
 from bisect import bisect_left
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from tunesmith.history import History
 from tunesmith.numerics.arrays import Floats, Indices, Mask
 from tunesmith.numerics.parzen import MAX_TABLE, Columns, Mixture, Rows, bandwidths
-from tunesmith.samplers.finished import FAILED, Boundaries, ConstrainedRanking, point_keys
-from tunesmith.samplers.tpe.branches import Branches
+from tunesmith.samplers.finished import FAILED, N_BEST, Boundaries, ConstrainedRanking, near_the_best, point_keys
+from tunesmith.samplers.tpe.branches import Branch, Branches
 from tunesmith.space import Space
 
 GOOD_SHARE = 0.15
@@ -25,9 +28,27 @@ MAX_BAD = 500  # kernels of g beyond the running trials: the next ones by rank, 
 NEXT, LATEST = 200, 200
 SMOOTHING = 0.2  # of categories: the share of a kernel that is spread over all of them
 EVIDENCE = 0.1  # l's bandwidths go on shrinking as if so many of all trials were good, though MAX_GOOD are
+AT_ONCE = 400  # the model learns from a 400th of the trials at once; from a 50th, regret was higher
 MAX_RANKED = 256  # trials that are ranked anew at each ask with several objectives; when full, half of them are kept
 MANY_ROWS = 256  # rows that are sorted together, not put in one by one: that takes quadratic time
 MAX_LISTED = 100_000  # cells of a finite space that are listed to find an untried one
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """What the finished trials say of a space, or of one of its branches.
+
+    Attributes:
+        good: l.
+        bad: g; None: no trial is bad.
+        is_likely: at which bounds the optimum is likely to lie, bool[2, d].
+        limits: the lowest and the highest unit coordinates to propose, [d] each.
+    """
+
+    good: Mixture
+    bad: Mixture | None
+    is_likely: Mask
+    limits: tuple[Floats, Floats]
 
 
 class TpeState:
@@ -39,7 +60,7 @@ class TpeState:
         seen: keys of the points that were tried.
         boundaries: what happened at the bounds of the parameters.
         branches: the branches of a conditional space.
-        n: number of finished trials.
+        n: number of finished trials that a model knows.
         n_valued: number of those that did not fail.
     """
 
@@ -61,10 +82,21 @@ class TpeState:
         self._keys: list[tuple[int, float, int]] = []
         self._order = array("q")
         self._pool: list[tuple[int, tuple[float, ...], int]] = []
+        self._ranking: Indices | None = None
+        self._models: dict[tuple[tuple[int, int], ...], Model] = {}  # by branch; emptied when trials are learnt
         self._left: list[tuple[bytes, Floats]] | None = None  # cells not tried yet; None: not needed so far
 
     def add_rows(self, history: History, first: int, last: int) -> None:
         """Add the finished rows first … last - 1."""
+        self.seen.update(point_keys(history.points(self.space)[first:last]))
+        due = last - last % max(1, last // AT_ONCE)
+        if due > self.n:
+            self._learn(history, self.n, due)
+
+    def _learn(self, history: History, first: int, last: int) -> None:
+        """Learn from the finished rows first … last - 1."""
+        self._ranking = None
+        self._models.clear()
         x = history.points(self.space)[first:last]
         u = history.unit(self.space)[first:last]
         fresh = self.columns.encode(u)
@@ -73,7 +105,6 @@ class TpeState:
             self._rows = _grown(self._rows, last)
         for whole, part in zip(self._rows.parts(), fresh.parts(), strict=True):
             whole[:, first:last] = part
-        self.seen.update(point_keys(x))
         self.branches.add(x)
         ranking = ConstrainedRanking.of(history, slice(first, last))
         failed: list[bool] = []
@@ -109,22 +140,45 @@ class TpeState:
 
     def ranking(self) -> Indices:
         """Return all rows, the best first."""
-        order = np.array(self._order, np.intp)
-        if self._m == 1:
-            return order
-        return np.concatenate([np.array([row for _, _, row in self._ranked_pool()], np.intp), order])
+        if self._ranking is None:
+            self._ranking = np.array(self._order, np.intp)
+            if self._m > 1:
+                ahead = np.array([row for _, _, row in self._ranked_pool()], np.intp)
+                self._ranking = np.concatenate([ahead, self._ranking])
+        return self._ranking
 
-    def mixtures(
-        self, running: Floats, ranking: Indices, inside: Mask | None = None
-    ) -> tuple[Mixture, Mixture | None, Indices]:
-        """Return l, g and the rows that l is made of, the best first; g is None if no trial is bad.
+    def model(self, history: History, running: Floats, branch: Branch | None) -> Model:
+        """Return l and g.
 
         Args:
-            running: the running trials [p, d].
-            ranking: all rows, the best first.
-            inside: which rows lie in the branch that is searched, bool[n]; None: there are no branches. The best ones
+            history: the trials.
+            running: the running trials [p, d], which are bad.
+            branch: the one that is searched; None: there are no branches.
+        """
+        key = () if branch is None else tuple(branch.category.items())
+        model = self._models.get(key)
+        if model is None:
+            model = self._models[key] = self._fit(history.unit(self.space), None if branch is None else branch.inside)
+        if not len(running):
+            return model
+        u = self.space.to_unit(running)
+        rows = self.columns.encode(u)
+        partial = self._partial or not rows.active.all()
+        if model.bad is not None:
+            rows = model.bad.rows.join(rows)
+        return replace(
+            model, bad=self._mixture_of_bad(rows, partial), limits=self.boundaries.limits(u, model.is_likely)
+        )
+
+    def _fit(self, u: Floats, inside: Mask | None) -> Model:
+        """Return the model without running trials.
+
+        Args:
+            u: the finished trials [n, d].
+            inside: which ones lie in the branch that is searched, bool[n]; None: there are no branches. The best ones
                 in the branch are good too, and come first: else little would be known of a branch that is behind.
         """
+        ranking = self.ranking()
         k = max(1, min(math.ceil(GOOD_SHARE * self.n), MAX_GOOD, self.n_valued))
         best, rest = ranking[:k], ranking[k:]
         if inside is not None:
@@ -135,18 +189,13 @@ class TpeState:
             is_good = promoted | (np.arange(self.n) < k)
             best = np.concatenate([ranking[is_good & own], ranking[is_good & ~own]])
             rest = ranking[~is_good]
-            k = len(best)
-        good = self._rows.take(best)
-        bad = self._rows.take(self._bad(rest))
-        partial = self._partial
-        if len(running):
-            extra = self.columns.encode(self.space.to_unit(running))
-            partial = partial or not extra.active.all()
-            bad = bad.join(extra)
-        low = self._mixture(good, _weights(k), EVIDENCE * self.n, partial)
-        if len(bad) == 0:
-            return low, None, best
-        return low, self._mixture(bad, np.ones(len(bad)), float(len(bad)), partial), best
+        good = self._mixture(self._rows.take(best), _weights(len(best)), EVIDENCE * self.n, self._partial)
+        bad = self._mixture_of_bad(self._rows.take(self._bad(rest)), self._partial) if len(rest) else None
+        is_likely = near_the_best(u[best[:N_BEST]])
+        return Model(good, bad, is_likely, self.boundaries.limits(u[:0], is_likely))
+
+    def _mixture_of_bad(self, rows: Rows, partial: bool) -> Mixture:
+        return self._mixture(rows, np.ones(len(rows)), float(len(rows)), partial)
 
     def _mixture(self, rows: Rows, weight: Floats, evidence: float, partial: bool) -> Mixture:
         h = bandwidths(rows, weight, partial, evidence)
