@@ -14,9 +14,10 @@ import pytest
 import tunesmith as ts
 from tunesmith import TrialState
 from tunesmith.history import History
+from tunesmith.preemption import Terminated
 from tunesmith.storage.memory import MemoryStorage
 from tunesmith.storage.sql import SQLStorage
-from tunesmith.study.engine.loop import OPEN, SHIELDED, reraise_lost_interrupts
+from tunesmith.study.engine.loop import OPEN, SHIELDED, reraise_lost_interrupts, sigterm_raises
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 
@@ -138,6 +139,26 @@ def test_an_interrupt_at_the_very_end_of_a_search_is_not_lost(monkeypatch: pytes
     with pytest.raises(KeyboardInterrupt):
         study.optimize(objective, n_trials=1)
     assert [t.state for t in study.trials] == [TrialState.COMPLETE]
+
+
+@pytest.mark.parametrize(("number", "kind"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Terminated)])
+def test_an_interrupt_that_python_drops_ends_the_objective(number: int, kind: type[BaseException]) -> None:
+    """While garbage is collected, finalisers run, and what is raised in one can only be printed."""
+
+    class Garbage:
+        def __del__(self) -> None:
+            signal.raise_signal(number)
+
+    def train(trial: ts.Trial) -> float:
+        garbage = Garbage()
+        del garbage
+        time.sleep(60)
+        return 1.0
+
+    study = ts.create_study(seed=0, sampler="random")
+    with sigterm_raises(), pytest.raises(kind):
+        study.optimize(train, n_trials=2)
+    assert [t.state for t in study.trials] == [TrialState.WAITING]
 
 
 def test_handlers_are_as_before() -> None:

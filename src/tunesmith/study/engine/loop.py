@@ -17,10 +17,12 @@ piece, and is returned once by one of the two; but for a `Notice` (a report, a b
 
 from __future__ import annotations
 
+import _thread
 import os
 import signal
 import sys
 import threading
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -221,6 +223,17 @@ class Delayed:
             act()
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Lost:
+    """Raises an exception that Python has dropped."""
+
+    kind: type[BaseException]
+
+    def __call__(self) -> None:
+        """Raise it."""
+        raise self.kind
+
+
 @contextmanager
 def reraise_lost_interrupts(
     shielded: Iterable[Callable[..., Any]] = (), but_for: Iterable[Callable[..., Any]] = ()
@@ -232,7 +245,7 @@ def reraise_lost_interrupts(
     while no interrupt comes. A handler of the program's own stays in place.
 
     An interrupt that comes while garbage is collected is raised in whatever callback runs next, in SQLAlchemy's
-    bookkeeping for instance, where Python can only print and drop it. A loop that calls ``reraise`` ends nevertheless.
+    bookkeeping for instance, where Python can only print and drop it. It comes again a moment later.
 
     SIGTERM also waits while a trial comes to its next report, see `tunesmith.preemption`.
 
@@ -247,10 +260,22 @@ def reraise_lost_interrupts(
     before = sys.unraisablehook
 
     def note(unraisable: Any) -> None:
-        if issubclass(unraisable.exc_type, KeyboardInterrupt):
-            delayed.append(lambda: signal.default_int_handler(signal.SIGINT, None))
-        else:
-            before(unraisable)
+        for number, kind in ((signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Terminated)):
+            if issubclass(unraisable.exc_type, kind):
+                lost = Lost(kind)
+                delayed.append(lost)
+                if number in installed:
+                    _thread.start_new_thread(again, (number, lost))  # see `Preemption.waits`
+                return
+        before(unraisable)
+
+    def again(number: int, lost: Lost) -> None:
+        """Send a lost signal once more: the objective that runs may take hours to the next ``reraise``."""
+        time.sleep(0.05)
+        if not ended.is_set():
+            with suppress(ValueError):  # it was raised
+                delayed.remove(lost)
+                os.kill(os.getpid(), number)
 
     def patient(handler: Callable[[int, Any], Any]) -> Callable[[int, Any], Any]:
         def handle(number: int, frame: Any) -> None:
