@@ -132,6 +132,9 @@ class Deadline:
         self.config, self.seconds, self.left = config, seconds, Counter[str]()
         self.end = float("inf")
 
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        items.sort(key=lambda item: item.path.stat().st_mtime, reverse=True)  # what was written last is looked at first
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
         self.end = min(self.end, time.monotonic() + self.seconds)  # from the first test on
