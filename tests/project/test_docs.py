@@ -82,7 +82,8 @@ NEEDS = {
     "docs/integrations/wandb.md": "wandb",
     "docs/integrations/xgboost.md": "xgboost",
 }
-SLOW = {f"docs/{name}.md" for name in ("deep-learning", "importance", "parallel", "porting", "scikit-learn", "trust")}
+LONG = ("deep-learning", "importance", "parallel", "porting", "quickstart", "scikit-learn", "trust")
+SLOW = {f"docs/{name}.md" for name in LONG}  # more than five seconds; outer circle too
 PAGES_WITH_CODE = [
     pytest.param(
         page,

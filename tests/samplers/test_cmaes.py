@@ -177,6 +177,7 @@ def test_a_hundred_parameters_and_more() -> None:
 # -- only a cache ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_sampler_made_anew_goes_on_the_same_through_restarts() -> None:
     space = Space(x=Float(0, 1), k=Int(0, 20), y=Float(0, 1), c=["a", "b"])
     sampler = CmaEsSampler(popsize=4)

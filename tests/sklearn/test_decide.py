@@ -133,6 +133,7 @@ def test_workers_decide_the_same() -> None:
     assert str(one.report_) == str(two.report_)
 
 
+@pytest.mark.slow
 def test_caution_ends_by_itself_where_it_costs_more_than_it_spares() -> None:
     x, y = make_classification(150, 8, n_informative=3, flip_y=0.1, class_sep=0.8, random_state=5)
     settings: dict[str, Any] = {"n_trials": 12, "random_state": 0, "scoring": "neg_log_loss", "confirm": 1}

@@ -168,6 +168,7 @@ def test_it_is_scikit_learns_class(kind: type) -> None:
     assert again.n_resources_ == search.n_resources_
 
 
+@pytest.mark.slow
 def test_nothing_is_to_be_enabled() -> None:
     code = (
         "import sklearn.model_selection as theirs\n"
@@ -268,8 +269,14 @@ def test_a_finished_search_fits_nothing_again(kind: str, seeded: bool, db: str) 
     assert len(again.study_.trials) == 13
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("stop", [0, 7, 18, 21, 25])
+@pytest.mark.parametrize(
+    ("kind", "stop"),
+    [
+        pytest.param(kind, stop, marks=[pytest.mark.slow] * ((i + j) % len(KINDS) > 0))
+        for i, kind in enumerate(KINDS)
+        for j, stop in enumerate([0, 7, 18, 21, 25])
+    ],
+)
 def test_an_interrupted_search_goes_on_where_it_stopped(kind: str, stop: int, db: str) -> None:
     whole = make(kind, None, random_state=3).fit(X, Y)
     FITS.clear()

@@ -64,7 +64,7 @@ def losses(estimator: Any, space: Any, x: Any, y: Any, scoring: Any, cv: Any) ->
     ["accuracy", "roc_auc", "neg_log_loss", "neg_brier_score", "f1", "balanced_accuracy", "average_precision",
      "matthews_corrcoef", "precision", "recall", None],
 )  # fmt: skip
-@pytest.mark.parametrize("words", [False, True])
+@pytest.mark.parametrize("words", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_two_classes(scoring: Any, words: bool) -> None:
     y = np.array(["no", "yes"])[CY] if words and scoring not in NUMBERS_ONLY else CY
     search, made = losses(LogisticRegression(), {"C": "log(0.01, 10)"}, CX, y, scoring, StratifiedKFold(3))
