@@ -37,8 +37,8 @@ VARIANTS: dict[str, Callable[[], Sampler]] = {
     "evolution-small": partial(EvolutionSampler, 4),
     "nsga2-small": partial(NSGA2Sampler, 3),
 }
-# Outer circle: another entry of the same class tells as much of the laws, or more.
-ALIKE = {"cmaes", "evolution", "grid-random", "nsga2", "qmc-halton", "qmc-plain"}
+# Outer circle: another entry tells as much of the laws, or more; "auto" hands so short searches to "gp".
+ALIKE = {"cmaes", "evolution", "gp", "grid-random", "nsga2", "qmc-halton", "qmc-plain"}
 
 
 def maker(name: str) -> Callable[[], Sampler]:

@@ -69,6 +69,7 @@ CASES: dict[str, tuple[Callable[[dict[str, Any]], float], Space]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_beats_random_search(case: str) -> None:
     """Mann-Whitney test, one-sided, 20 seeds each, 40 trials; no better than random passes with probability 0.01."""
