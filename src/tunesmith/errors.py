@@ -158,5 +158,9 @@ class SourceError(TunesmithError, ValueError):
     """Results of another program cannot be read: the source is damaged, is no such thing, or needs a word from you."""
 
 
+class ScalingError(TunesmithError, ValueError):
+    """Runs at several scales cannot say what was asked: too few scales, too narrow a span, a wrong column."""
+
+
 class QueryError(TunesmithError, ValueError):
     """An expression that chooses trials cannot be read, or names a column that is not there."""

@@ -14,6 +14,7 @@ from typing import Any
 from tunesmith import registry
 from tunesmith.artifacts import BlobStore, open_store
 from tunesmith.errors import DuplicatedStudyError
+from tunesmith.numerics.arrays import Floats
 from tunesmith.pruners.base import Pruner
 from tunesmith.samplers.base import InheritingSampler, Sampler
 from tunesmith.space import Space
@@ -27,7 +28,8 @@ from tunesmith.study.engine.recovery import checked_retries, stored_retries, to_
 from tunesmith.study.engine.replica import PRIORS
 from tunesmith.study.study import Study
 from tunesmith.study.verdict import read_verdict, store_verdict
-from tunesmith.study.warm_start import KEY, encode_warm_start
+from tunesmith.study.warm_start import KEY, encode_points, encode_warm_start
+from tunesmith.text import shown
 from tunesmith.trial.record import FrozenTrial
 
 StorageLike = str | Path | Storage | None
@@ -56,6 +58,18 @@ class WarmStart:
         earlier = _source_studies(given)
         return earlier if isinstance(earlier, WarmStart) else cls(_encode(earlier))
 
+    @classmethod
+    def of_points(cls, name: str, space: Space, points: Floats, losses: Floats) -> WarmStart:
+        """Return the warm start from points that are known to be good, and worse ones around them.
+
+        Args:
+            name: where they are from.
+            space: numbers only.
+            points: values of the parameters [n, d], in the order of the space.
+            losses: what is expected of each [n]; only their order counts.
+        """
+        return cls(encode_points(name, space, points, losses))
+
 
 def create_study(
     *,
@@ -72,6 +86,7 @@ def create_study(
     retries: int | Mapping[FailureKind | str, int] | None = None,
     artifact_store: StoreLike = None,
     priors: bool = True,
+    warm_start: WarmStart | None = None,
 ) -> Study:
     """Create a study.
 
@@ -103,6 +118,8 @@ def create_study(
         priors: whether the Gaussian-process sampler uses what is usually good for a parameter of such a name (a
             learning rate, a depth, a dropout), see `Study.explain`; ``prior=`` of a parameter counts in any case. A
             study that exists already keeps what it was created with.
+        warm_start: what is known beforehand without earlier studies of this scale, such as `ScalingLaw.prior` says it;
+            in place of `warm_start_from`, and used in the same way.
 
     Returns:
         The study.
@@ -124,7 +141,12 @@ def create_study(
     ways = _directions(direction, directions)
     _check_seed(seed)
     again = None if retries is None else checked_retries(retries)
-    earlier = _source_studies(warm_start_from)
+    if warm_start is not None and (warm_start_from is not None or not isinstance(warm_start, WarmStart)):
+        raise ValueError(
+            "warm_start= takes what ScalingLaw.prior returns, and not together with warm_start_from=, which takes "
+            f"earlier studies; got {shown(warm_start)}"
+        )
+    earlier = _source_studies(warm_start_from if warm_start is None else warm_start)
     if earlier and len(ways) > 1:
         raise ValueError(
             "warm_start_from= is for one objective; of earlier studies with the same objectives, add_trials(study) "

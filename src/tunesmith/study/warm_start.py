@@ -15,7 +15,7 @@ import numpy as np
 from tunesmith.caution import caution
 from tunesmith.errors import StorageError
 from tunesmith.history import History, SourceCurves, SourceStudy
-from tunesmith.numerics.arrays import Floats
+from tunesmith.numerics.arrays import Floats, Indices
 from tunesmith.space import Space
 from tunesmith.state import TrialState
 
@@ -36,7 +36,6 @@ def encode_warm_start(studies: Sequence[tuple[str, History]]) -> dict[str, Any]:
     Args:
         studies: name and history of each.
     """
-    from tunesmith.numerics.packed import pack_bytes
     from tunesmith.numerics.transfer import normal_quantiles, thin
 
     limit = max(2, min(MOST_ROWS, MOST_IN_ALL // max(1, len(studies))))
@@ -48,21 +47,37 @@ def encode_warm_start(studies: Sequence[tuple[str, History]]) -> dict[str, Any]:
             caution(f"warm_start_from: the study {name!r} has no complete trial, so there is nothing to learn from it")
             continue
         y = np.where(history.complete & history.feasible, history.y[:, 0], np.nan)[usable]
-        q = normal_quantiles(y)
-        rows = thin(q, limit)
-        table = np.column_stack([history.points(space)[usable][rows], q[rows]]).astype("<f8")
-        kept.append(
-            {
-                "name": name,
-                "space": Space.from_columns(
-                    space.params
-                ).to_json(),  # without constraints: these are code, and not needed
-                "rows": len(rows),
-                "data": pack_bytes(table.tobytes()),
-                "curves": _encode_curves(history, space),
-            }
-        )
+        rows = thin(normal_quantiles(y), limit)
+        kept.append(_encode_rows(name, space, history.points(space)[usable], y, rows, _encode_curves(history, space)))
     return {"version": VERSION, "studies": kept}
+
+
+def encode_points(name: str, space: Space, points: Floats, y: Floats) -> dict[str, Any]:
+    """Return a warm start from points and their values, as `encode_warm_start` does from a study.
+
+    Args:
+        name: where they are from.
+        space: of the points.
+        points: internal values [n, d].
+        y: values [n], minimised.
+    """
+    return {"version": VERSION, "studies": [_encode_rows(name, space, points, y, np.arange(len(y)), None)]}
+
+
+def _encode_rows(
+    name: str, space: Space, points: Floats, y: Floats, rows: Indices, curves: dict[str, Any] | None
+) -> dict[str, Any]:
+    from tunesmith.numerics.packed import pack_bytes
+    from tunesmith.numerics.transfer import normal_quantiles
+
+    table = np.column_stack([points[rows], normal_quantiles(y)[rows]]).astype("<f8")
+    return {
+        "name": name,
+        "space": Space.from_columns(space.params).to_json(),  # without constraints: these are code, and not needed
+        "rows": len(rows),
+        "data": pack_bytes(table.tobytes()),
+        "curves": curves,
+    }
 
 
 def _encode_curves(history: History, space: Space) -> dict[str, Any] | None:

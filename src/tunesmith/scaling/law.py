@@ -1,0 +1,481 @@
+"""`ScalingLaw`: the best hyperparameters of a large run, from small ones, with intervals that were checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from scipy.stats import chi2, norm
+
+from tunesmith.errors import ScalingError
+from tunesmith.numerics.arrays import Floats
+from tunesmith.scaling.fitted import Fitted, normal_draws
+from tunesmith.scaling.loss import LossLaw, fit_loss
+from tunesmith.scaling.plan import Plan, make_plan
+from tunesmith.scaling.runs import FORMS, kind_of, read_runs
+from tunesmith.scaling.transfer import Transfer, test_transfer
+from tunesmith.space import Float, Space
+from tunesmith.study import Study
+from tunesmith.study.create import WarmStart
+from tunesmith.text import did_you_mean
+
+LEAST_SPAN = 4.0  # times: scales that span less say nothing of larger ones
+LEAST_SCALES = 3
+STANDS_STILL = (0.0, 0.3)  # prior of a slope that the parametrisation is meant to make 0
+PRIOR_POINTS = 64  # of a warm start
+NEAR = 0.05  # part of a tried range: an optimum so near to its end, or beyond, is at the edge
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What to set a hyperparameter to.
+
+    Attributes:
+        value: with the least expected loss, the uncertainty of the optimum considered.
+        interval: 95 %: where the best run of a sweep at that scale would have it.
+        tried: least and greatest value among the runs.
+    """
+
+    value: float
+    interval: tuple[float, float]
+    tried: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Region:
+    """The 95 % region of all hyperparameters together: an ellipse in the logarithms.
+
+    Attributes:
+        names: of the hyperparameters [k].
+        centre: in logarithms (or as they are, where the form is "linear") [k].
+        covariance: [k, k].
+        forms: "log" or "linear" [k].
+    """
+
+    names: tuple[str, ...]
+    centre: Floats
+    covariance: Floats
+    forms: tuple[str, ...]
+
+    def contains(self, point: Mapping[str, float], level: float = 0.95) -> bool:
+        """Return whether a setting of all hyperparameters lies in the region.
+
+        Args:
+            point: name to value.
+            level: of the region.
+        """
+        z = [np.log(point[n]) if form == "log" else point[n] for n, form in zip(self.names, self.forms, strict=True)]
+        d = np.array(z) - self.centre
+        return bool(d @ np.linalg.solve(self.covariance, d) <= chi2.ppf(level, len(d)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Advice(Mapping[str, Setting]):
+    """What a scaling law says of a run: a mapping from hyperparameters to `Setting`.
+
+    Attributes:
+        target: the scale that was asked about.
+        settings: hyperparameter to `Setting`.
+        region: the joint 95 % region.
+        loss: what the run with these settings is expected to reach: mean and 95 % interval; None: no loss law.
+        excess_loss: what not knowing the optimum costs in loss: mean, and the 95 % it stays below.
+        factor: how many times larger the target is than the largest scale, in the product of the scale variables.
+        growth: for each scale variable, by how much the intervals grow if it is twice as large again.
+        notes: sentences that a reader must know.
+    """
+
+    target: dict[str, float]
+    settings: dict[str, Setting]
+    region: Region
+    loss: tuple[float, tuple[float, float]] | None
+    excess_loss: tuple[float, float]
+    factor: float
+    growth: dict[str, float]
+    notes: tuple[str, ...]
+
+    def __getitem__(self, name: str) -> Setting:
+        return self.settings[name]
+
+    def __iter__(self) -> Any:
+        return iter(self.settings)
+
+    def __len__(self) -> int:
+        return len(self.settings)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON has it."""
+        return {
+            "target": self.target,
+            "settings": {
+                name: {"value": s.value, "interval": list(s.interval), "tried": list(s.tried)}
+                for name, s in self.settings.items()
+            },
+            "loss": None if self.loss is None else {"mean": self.loss[0], "interval": list(self.loss[1])},
+            "excess_loss": {"mean": self.excess_loss[0], "95 %": self.excess_loss[1]},
+            "factor": self.factor,
+            "growth_per_factor_2": self.growth,
+            "notes": list(self.notes),
+        }
+
+    def __str__(self) -> str:
+        where = ", ".join(f"{name} {value:.4g}" for name, value in self.target.items())
+        lines = [f"At {where} ({self.factor:.3g} times the largest scale that was run):"]
+        for name, s in self.settings.items():
+            lines.append(f"  {name}: {s.value:.4g} (95 %: {s.interval[0]:.4g} to {s.interval[1]:.4g})")
+        if self.loss is not None:
+            low, high = self.loss[1]
+            lines.append(f"  expected loss: {self.loss[0]:.4f} (95 %: {low:.4f} to {high:.4f})")
+        lines.append(
+            f"  not knowing the optimum costs {self.excess_loss[0]:.4f} of it (95 %: below {self.excess_loss[1]:.4f})"
+        )
+        return "\n".join([*lines, *(f"  {note}" for note in self.notes)])
+
+
+class ScalingLaw:
+    """The optimum of hyperparameters as a power law of the scale, with honest intervals.
+
+    Each scale (a model size and a number of tokens, say) has a bowl: one convex shape for all of them, an optimum for
+    each (`tunesmith.scaling.bowls`). The optima follow a line in the logarithms, up to a deviation of each scale whose
+    size is uncertain (`tunesmith.scaling.trend`). The largest scales are left out in turn, and the intervals are made
+    as wide as it takes to cover them (`tunesmith.scaling.calibration`).
+
+    Sources: the power laws of Step Law (arXiv 2503.04715); what transfers, CompleteP (arXiv 2505.01618); the loss law,
+    Chinchilla's approach 3 (arXiv 2203.15556); plans, active design of scaling experiments (arXiv 2604.22753).
+
+    Args:
+        scale: columns that say how large a run is, each above 0: parameters, tokens, width.
+        hyperparameters: columns that were tuned; names alone are on a log scale; ``{"momentum": "linear"}``.
+        group: a column of a category, such as a family of architectures: groups share slopes, not levels.
+        priors: "published" (`tunesmith.scaling.PUBLISHED`, wide, for learning rates and batch sizes against parameters
+            and tokens), "weak" (0 ± 0.5 for each slope), or a mapping (hyperparameter, scale variable) to the mean and
+            standard deviation of a slope, over the published ones.
+        transfer: "mup": the parametrisation is meant to keep the optimal learning rate where it is, whatever the size
+            of the model. The slopes are then expected at 0, and `transfer` says whether the runs agree.
+
+    Raises:
+        ScalingError: a name is given twice, or a form or prior is unknown.
+
+    Example:
+        ```python
+        from tunesmith.scaling import ScalingLaw
+
+        runs = {
+            "params": [1e6] * 3 + [4e6] * 3 + [1.6e7] * 3,
+            "lr": [0.004, 0.012, 0.036, 0.002, 0.006, 0.018, 0.001, 0.003, 0.009],
+            "loss": [3.15, 3.0, 3.15, 2.85, 2.7, 2.85, 2.6, 2.45, 2.6],
+        }
+        law = ScalingLaw(scale=["params"], hyperparameters=["lr"]).fit(runs)
+        print(law.predict(params=1e8)["lr"].value)
+        ```
+    """
+
+    def __init__(
+        self,
+        scale: Sequence[str],
+        hyperparameters: Sequence[str] | Mapping[str, str],
+        *,
+        group: str | None = None,
+        priors: str | Mapping[tuple[str, str], tuple[float, float]] = "published",
+        transfer: str | None = None,
+    ) -> None:
+        self.scale = (scale,) if isinstance(scale, str) else tuple(scale)
+        named = [hyperparameters] if isinstance(hyperparameters, str) else hyperparameters
+        self.hyperparameters = dict(named) if isinstance(named, Mapping) else dict.fromkeys(named, "log")
+        names = [*self.scale, *self.hyperparameters, *([] if group is None else [group])]
+        if not self.scale or not self.hyperparameters or len(set(names)) < len(names):
+            raise ScalingError(
+                "a law needs one scale variable and one hyperparameter or more, each named once; got "
+                f"scale={list(self.scale)}, hyperparameters={list(self.hyperparameters)}, group={group!r}"
+            )
+        for name, form in self.hyperparameters.items():
+            if form not in FORMS:
+                raise ScalingError(f"the form of {name!r} is 'log' or 'linear'; got {form!r}")
+        self.group = group
+        if isinstance(priors, str) and priors not in ("published", "weak"):
+            raise ScalingError(
+                f"priors is 'published', 'weak', or a mapping; got {priors!r}"
+                f"{did_you_mean(priors, ('published', 'weak'))}"
+            )
+        self.priors = priors
+        if transfer not in (None, "mup"):
+            raise ScalingError(f"transfer is None or 'mup'; got {transfer!r}")
+        self.hypothesis = transfer
+
+    def fit(self, runs: Any, loss: str = "loss") -> Self:
+        """Fit the law.
+
+        Args:
+            runs: a data frame, a mapping of columns, or mappings, one a run. Failed runs belong to them, with a loss
+                that is not finite.
+            loss: column of final losses; lower is better.
+
+        Returns:
+            itself.
+
+        Raises:
+            ScalingError: a column is missing or wrong, or there are fewer than three scales.
+        """
+        read = read_runs(runs, self.scale, self.hyperparameters, loss, self.group)
+        if len(read.scales) < LEAST_SCALES:
+            raise ScalingError(
+                f"the runs have {len(read.scales)} scale{'s' if len(read.scales) > 1 else ''} "
+                f"({', '.join(self.scale)}); a law needs {LEAST_SCALES} or more, over a factor of {LEAST_SPAN:g}"
+            )
+        slopes = dict(self.priors) if isinstance(self.priors, Mapping) else {}
+        moving = [(h, s) for h in _transferred(self.hyperparameters) for s in self.scale if kind_of(s) != "tokens"]
+        if self.hypothesis is not None:
+            slopes = {**dict.fromkeys(moving, STANDS_STILL), **slopes}
+        self.fitted: Fitted = Fitted.to(read, self.priors != "weak", slopes)
+        bowls = self.fitted.bowls
+        self.loss_law: LossLaw | None = fit_loss(self.scale, read.scales, bowls.level, bowls.level_error)
+        self.transfer: tuple[Transfer, ...] = ()
+        if self.hypothesis is not None:
+            self.transfer = test_transfer(self.fitted, moving)
+        self.notes: tuple[str, ...] = (*read.notes, *_edges(self.fitted))
+        return self
+
+    @classmethod
+    def from_studies(
+        cls,
+        studies: Sequence[Study],
+        scale: Mapping[str, Sequence[float]],
+        hyperparameters: Sequence[str] | Mapping[str, str] | None = None,
+        **options: Any,
+    ) -> Self:
+        """Return a law that is fitted to studies, one for each scale.
+
+        Complete trials are runs, failed ones are failed runs; pruned trials have no final loss and are left out.
+
+        Args:
+            studies: of one objective each. If it is maximised, its negative is the loss.
+            scale: scale variable to its value in each study.
+            hyperparameters: which parameters; None: all numbers that each study has, on a log scale where the study
+                searched them so.
+            options: `priors` and `transfer`, as `ScalingLaw` takes them.
+
+        Raises:
+            ScalingError: a scale variable has not one value a study, a study has several objectives, or no number is
+                a parameter of all.
+        """
+        studies = list(studies)
+        for name, values in scale.items():
+            if len(values) != len(studies):
+                raise ScalingError(f"scale[{name!r}] has {len(values)} values for {len(studies)} studies")
+        several = [study.study_name for study in studies if len(study.directions) > 1]
+        if several:
+            raise ScalingError(f"a loss is one objective; {several[0]!r} has several")
+        forms = _forms(studies) if hyperparameters is None else None
+        named = forms if forms is not None else hyperparameters
+        if not named:
+            raise ScalingError("no number is a parameter of each study; name the parameters: hyperparameters=[...]")
+        law = cls(list(scale), named if isinstance(named, Mapping) else list(named), **options)
+        rows: list[dict[str, Any]] = []
+        for i, study in enumerate(studies):
+            sign = 1.0 if study.directions[0].value == "minimize" else -1.0
+            for trial in study.trials:
+                if trial.state.name not in ("COMPLETE", "FAIL") or any(h not in trial.params for h in named):
+                    continue
+                loss = sign * float(trial.values[0]) if trial.values else float("nan")
+                here = {name: float(values[i]) for name, values in scale.items()}
+                rows.append({**here, **{h: trial.params[h] for h in named}, "loss": loss})
+        if not rows:
+            raise ScalingError(f"the studies have no ended trial with {', '.join(named)}")
+        return law.fit(rows)
+
+    def predict(
+        self, target: Mapping[str, float] | None = None, /, *, group: str | None = None, **scales: float
+    ) -> Advice:
+        """Return what to set at a scale, and how sure that is.
+
+        Args:
+            target: scale variable to value; they can be keyword arguments too.
+            group: which of the groups, if the law has some.
+            scales: scale variables by name.
+
+        Returns:
+            settings with intervals, the expected loss, and what not knowing the optimum costs.
+
+        Raises:
+            ScalingError: the scale is not complete or not above 0, the group is unknown, or the scales that were run
+                span less than a factor of four in a variable that the target leaves.
+        """
+        fitted = self._fitted()
+        point, label = fitted.point({**(target or {}), **scales}, group)
+        _refuse(fitted, point)
+        belief, read = fitted.belief(point, label), fitted.runs
+        draws = normal_draws(belief.mean, belief.covariance)
+        best = fitted.least_expected(belief, draws)
+        excess = fitted.bowls.excess(best - draws, belief.steepness)
+        seen = belief.covariance + belief.sweep
+        half = norm.ppf(0.975) * np.sqrt(np.diag(seen))
+        low, value, high = (read.natural(z) for z in (belief.mean - half, best, belief.mean + half))
+        tried = read.natural(np.array([read.z.min(axis=0), read.z.max(axis=0)]))
+        settings = {
+            name: Setting(float(value[j]), (float(low[j]), float(high[j])), (float(tried[0, j]), float(tried[1, j])))
+            for j, name in enumerate(read.names)
+        }
+        loss = None
+        if self.loss_law is not None:
+            total = self.loss_law.draws(point[None])[:, 0]
+            total = total + np.resize(excess, len(total))
+            loss = (float(total.mean()), (float(np.quantile(total, 0.025)), float(np.quantile(total, 0.975))))
+        factor = float(point.prod() / read.scales.prod(axis=1).max())
+        return Advice(
+            dict(zip(self.scale, point.tolist(), strict=True)),
+            settings,
+            Region(read.names, belief.mean, seen, read.forms),
+            loss,
+            (float(excess.mean()), float(np.quantile(excess, 0.95))),
+            factor,
+            self._growth(fitted, point, label, seen),
+            (*self.notes, *_reach(fitted, factor)),
+        )
+
+    def _growth(self, fitted: Fitted, point: Floats, label: str, seen: Floats) -> dict[str, float]:
+        """Return by how much the widest interval grows if a scale variable is twice as large."""
+        sd = np.sqrt(np.diag(seen))
+        grown = {}
+        for i, name in enumerate(self.scale):
+            more = point.copy()
+            more[i] *= 2
+            belief = fitted.belief(more, label)
+            grown[name] = float((np.sqrt(np.diag(belief.covariance + belief.sweep)) / sd).max())
+        return grown
+
+    def plan(
+        self,
+        target: Mapping[str, float],
+        budget: float,
+        *,
+        group: str | None = None,
+        menu: Sequence[Mapping[str, float]] | None = None,
+        cost: Mapping[str, float] | None = None,
+    ) -> Plan:
+        """Return which small runs to buy next for a large one.
+
+        Args:
+            target: scale of the large run.
+            budget: what the small runs may cost together, in runs of the target.
+            group: of the target and of the small runs.
+            menu: scales that can be run; None: those of the runs, and steps of two between them and the target.
+            cost: exponent of each scale variable in the cost of a run; 1 each by default (parameters × tokens).
+
+        Raises:
+            ScalingError: the budget is not above 0, or the target or the menu is wrong.
+        """
+        return make_plan(self._fitted(), target, budget, group=group, menu=menu, cost=cost)
+
+    def prior(
+        self, target: Mapping[str, float] | None = None, /, *, group: str | None = None, **scales: float
+    ) -> WarmStart:
+        """Return what the law knows of a scale as a warm start: ``create_study(warm_start=law.prior(...))``.
+
+        The study tries the best setting first, and the Gaussian-process sampler uses the bowl as far as it proves
+        right.
+
+        Args:
+            target: scale variable to value; they can be keyword arguments too.
+            group: which of the groups, if the law has some.
+            scales: scale variables by name.
+
+        Raises:
+            ScalingError: as `predict` raises it.
+        """
+        fitted = self._fitted()
+        point, label = fitted.point({**(target or {}), **scales}, group)
+        _refuse(fitted, point)
+        belief = fitted.belief(point, label)
+        draws = normal_draws(belief.mean, belief.covariance)
+        best = fitted.least_expected(belief, draws)
+        wide = normal_draws(best, belief.covariance + np.diag(fitted.bowls.unit**2))
+        points = np.concatenate([best[None], wide[: PRIOR_POINTS - 1]])
+        losses = [float(fitted.bowls.excess(z - draws, belief.steepness).mean()) for z in points]
+        natural = fitted.runs.natural(points)
+        low, high = natural.min(axis=0), natural.max(axis=0)
+        space = Space(
+            {
+                name: Float(float(low[j]), float(high[j]), log=form == "log")
+                for j, (name, form) in enumerate(zip(fitted.runs.names, fitted.runs.forms, strict=True))
+            }
+        )
+        where = ", ".join(f"{name} {value:.4g}" for name, value in zip(self.scale, point, strict=True))
+        return WarmStart.of_points(f"scaling law at {where}", space, natural, np.array(losses))
+
+    def _fitted(self) -> Fitted:
+        if not hasattr(self, "fitted"):
+            raise ScalingError("fit the law to runs first: law.fit(runs)")
+        return self.fitted
+
+    @property
+    def slopes(self) -> dict[tuple[str, str], tuple[float, tuple[float, float]]]:
+        """(hyperparameter, scale variable) to the slope of log optimum against log scale, and its 95 % interval."""
+        fitted = self._fitted()
+        mean, sd = fitted.trend.slopes
+        return {
+            (name, variable): (
+                float(mean[1 + i, j]),
+                (float(mean[1 + i, j] - 1.96 * sd[1 + i, j]), float(mean[1 + i, j] + 1.96 * sd[1 + i, j])),
+            )
+            for j, name in enumerate(fitted.runs.names)
+            for i, variable in enumerate(self.scale)
+        }
+
+
+def _transferred(names: Mapping[str, str]) -> list[str]:
+    """Return the hyperparameters that a parametrisation is meant to keep: learning rates, or all but batch sizes."""
+    rates = [name for name in names if kind_of(name) == "lr"]
+    return rates or [name for name in names if kind_of(name) != "batch"]
+
+
+def _forms(studies: Sequence[Study]) -> dict[str, str]:
+    """Return the numbers that each study searched, and whether on a log scale."""
+    spaces = [study.history.space for study in studies]
+    if any(space is None for space in spaces) or not spaces:
+        return {}
+    known = [space.params for space in spaces if space is not None]
+    return {
+        name: "log" if getattr(param, "log", False) else "linear"
+        for name, param in known[0].items()
+        if hasattr(param, "log") and all(name in other for other in known)
+    }
+
+
+def _edges(fitted: Fitted) -> list[str]:
+    bowls = fitted.bowls
+    width = NEAR * (bowls.high - bowls.low)
+    notes = []
+    for j, name in enumerate(fitted.runs.names):
+        wide = bowls.high[:, j] > bowls.low[:, j]
+        low = wide & (bowls.optimum[:, j] < bowls.low[:, j] + width[:, j])
+        high = wide & (bowls.optimum[:, j] > bowls.high[:, j] - width[:, j])
+        for which, end, more in ((low, "lowest", "lower"), (high, "highest", "higher")):
+            if which.any():
+                notes.append(
+                    f"At {int(which.sum())} of {len(which)} scales the optimum of {name} is at the {end} value that "
+                    f"was tried; try {more} ones there."
+                )
+    return notes
+
+
+def _refuse(fitted: Fitted, point: Floats) -> None:
+    """Raise an error if the target leaves what was run in a variable that hardly varied."""
+    low, high = fitted.runs.scales.min(axis=0), fitted.runs.scales.max(axis=0)
+    for i, name in enumerate(fitted.runs.scale):
+        if high[i] < LEAST_SPAN * low[i] and not low[i] / 1.01 <= point[i] <= high[i] * 1.01:
+            raise ScalingError(
+                f"the runs have {name} from {low[i]:.4g} to {high[i]:.4g}, less than a factor of {LEAST_SPAN:g}: that "
+                f"says nothing of {point[i]:.4g}. Add runs at a smaller or larger {name}; law.plan(...) says which"
+            )
+
+
+def _reach(fitted: Fitted, factor: float) -> list[str]:
+    """Return a sentence if the target is further than the intervals were checked."""
+    folds = fitted.calibration.folds
+    checked = max((fold.factor for fold in folds), default=1.0)
+    if factor <= max(checked, 1.0) * 1.01:
+        return []
+    if not folds:
+        return ["There are too few scales to leave the largest ones out, so nobody checked these intervals."]
+    return [f"The intervals were checked over a factor of {checked:.3g}; this is {factor:.3g}."]
