@@ -26,13 +26,15 @@ from tunesmith.scaling.runs import Runs
 
 Means = Callable[[Floats], Floats]
 
-RATES = (0.5, 1.0, 2.0, 4.0)  # of the exponentials, per unit of `Bowls.unit`
+RATES = (0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0)  # of the exponentials, per unit of `Bowls.unit`
 MOST_EXPONENT = 6.0
 TURNS = 30  # of the fit; it ends before when the optima stand
 STANDS = 1e-3  # in units
 BOX = 2.0  # standard deviation of the prior of an optimum around the middle of what was tried, in half-widths
 GROWTH = 0.3  # standard deviation of the prior of d log a / d log scale
-PRIOR_RUNS = 10.0  # what the priors of the shape and of the errors are worth
+PRIOR_RUNS = 10.0  # what the priors of the errors are worth
+WEIGHTS = 0.5  # standard deviation of the prior of each of the shape's weights, in weights of the round square
+SHIFT = 1.0  # of a turn's shift of all optima, in units
 USUAL_NOISE = 1e-3  # σ before runs were seen, as a part of the median loss
 USUAL_ROUGHNESS = 0.2  # κ before runs were seen
 
@@ -218,7 +220,11 @@ def fit_bowls(runs: Runs) -> Bowls:
         a = np.exp(x @ growth)
         d = z - optimum[cell]
         target = np.where(failed, np.maximum(worst, level[cell] + excess), y)  # a failed run is above, never below
-        shape = _fit_shape(shape, shape.terms(d) * a[:, None], target, weight, means)
+        shape, shift = _fit_shape(
+            shape, shape.terms(d) * a[:, None], -shape.slope(d) * a[:, None], target, weight, means
+        )
+        optimum = optimum + shift
+        d = z - optimum[cell]
         height = shape.value(d) * a
         level = np.bincount(cell, weight * (target - height), n_cells) / total
         rest = target - height - level[cell]
@@ -232,7 +238,7 @@ def fit_bowls(runs: Runs) -> Bowls:
             inverse = np.linalg.pinv(precision, hermitian=True)
             step = np.clip((inverse @ (weighted.T @ rest[r] + pull))[1:], -0.5, 0.5)
             new = np.clip(optimum[s] + step, low[s] - half[s] / 2, high[s] + half[s] / 2)
-            moved = max(moved, float(np.abs(new - optimum[s]).max()))
+            moved = max(moved, float(np.abs(new - optimum[s] + shift).max()))
             optimum[s], covariance[s], level_error[s] = new, inverse[1:, 1:], np.sqrt(inverse[0, 0])
         d = z - optimum[cell]
         form = shape.value(d)
@@ -268,21 +274,26 @@ def _units(z: Floats, rows: list[Indices]) -> Floats:
     return np.where(within > 0, within, overall)
 
 
-def _fit_shape(shape: Shape, terms: Floats, target: Floats, weight: Floats, means: Means) -> Shape:
-    """Return the shape with the weights that fit best, the level of each scale being free.
+def _fit_shape(
+    shape: Shape, terms: Floats, slopes: Floats, target: Floats, weight: Floats, means: Means
+) -> tuple[Shape, Floats]:
+    """Return the shape with the weights that fit best, the level of each scale being free, and a shift of all optima.
 
-    The prior is a round square that fits best alone, worth `PRIOR_RUNS` runs.
+    Shape and shift are found together: one at a time they creep along a valley, since a steeper side looks much like
+    an optimum that is further away. The prior is the round square that fits best alone.
     """
     root = np.sqrt(weight)
-    free = np.column_stack([column - means(column) for column in terms.T]) * root[:, None]
+    n_terms, k = terms.shape[1], slopes.shape[1]
+    free = np.column_stack([column - means(column) for column in np.hstack([terms, slopes, -slopes]).T]) * root[:, None]
     y = (target - means(target)) * root
-    k = shape.squares.shape[1]
     round_square = free[:, :k].sum(axis=1)
-    usual = np.zeros(terms.shape[1])
-    usual[:k] = max(float(round_square @ y / (round_square @ round_square + 1e-300)), 0.0)
-    pull = np.sqrt(PRIOR_RUNS * (free**2).mean(axis=0))
-    weights, _ = nnls(np.concatenate([free, np.diag(pull)]), np.concatenate([y, pull * usual]), maxiter=1000)
-    return Shape(shape.squares, shape.rates, weights)
+    usual = max(float(round_square @ y / (round_square @ round_square + 1e-300)), 1e-9)
+    expected = np.zeros(free.shape[1])
+    expected[:k] = usual
+    pull = np.array([1 / (WEIGHTS * usual)] * n_terms + [1 / SHIFT] * (2 * k))
+    weights, _ = nnls(np.concatenate([free, np.diag(pull)]), np.concatenate([y, pull * expected]), maxiter=1000)
+    more, less = weights[n_terms : n_terms + k], weights[n_terms + k :]
+    return Shape(shape.squares, shape.rates, weights[:n_terms]), np.clip(more - less, -0.3, 0.3)
 
 
 def _growth_step(x: Floats, height: Floats, target: Floats, weight: Floats, growth: Floats, means: Means) -> Floats:

@@ -29,13 +29,11 @@ class Belief:
     Attributes:
         mean: [k].
         covariance: of the optimum [k, k]: of the law, between scales, and inflated by calibration.
-        sweep: covariance [k, k] of the best run of a sweep around its optimum.
         steepness: of the bowl.
     """
 
     mean: Floats
     covariance: Floats
-    sweep: Floats
     steepness: float
 
 
@@ -121,10 +119,14 @@ class Fitted:
         """
         mean, law, between = self.trend.predict(self.features(point[None], [label]))
         steepness = float(self.bowls.steepness(np.log(point)[None])[0])
-        return Belief(mean[0], self.calibration.inflation**2 * (law[0] + between), self._sweep(steepness), steepness)
+        return Belief(mean[0], self.calibration.inflation**2 * (law[0] + between), steepness)
 
-    def _sweep(self, steepness: float) -> Floats:
-        """Return the covariance [k, k] of the best run of a sweep around the optimum: a flat bowl and noise move it."""
+    def sweep(self, steepness: float) -> Floats:
+        """Return the covariance [k, k] of the best run of a sweep around the optimum: a flat bowl and noise move it.
+
+        Args:
+            steepness: of the bowl.
+        """
         rng = np.random.default_rng(0)
         k = len(self.runs.names)
         reach = REACH * self.bowls.unit

@@ -11,6 +11,7 @@ from scipy.stats import chi2, norm
 
 from tunesmith.errors import ScalingError
 from tunesmith.numerics.arrays import Floats
+from tunesmith.numerics.threads import one_thread
 from tunesmith.scaling.fitted import Fitted, normal_draws
 from tunesmith.scaling.loss import LossLaw, fit_loss
 from tunesmith.scaling.plan import Plan, make_plan
@@ -203,6 +204,7 @@ class ScalingLaw:
             raise ScalingError(f"transfer is None or 'mup'; got {transfer!r}")
         self.hypothesis = transfer
 
+    @one_thread()
     def fit(self, runs: Any, loss: str = "loss") -> Self:
         """Fit the law.
 
@@ -284,6 +286,7 @@ class ScalingLaw:
             raise ScalingError(f"the studies have no ended trial with {', '.join(named)}")
         return law.fit(rows)
 
+    @one_thread()
     def predict(
         self, target: Mapping[str, float] | None = None, /, *, group: str | None = None, **scales: float
     ) -> Advice:
@@ -308,7 +311,7 @@ class ScalingLaw:
         draws = normal_draws(belief.mean, belief.covariance)
         best = fitted.least_expected(belief, draws)
         excess = fitted.bowls.excess(best - draws, belief.steepness)
-        seen = belief.covariance + belief.sweep
+        seen = belief.covariance + fitted.sweep(belief.steepness)
         half = norm.ppf(0.975) * np.sqrt(np.diag(seen))
         low, value, high = (read.natural(z) for z in (belief.mean - half, best, belief.mean + half))
         tried = read.natural(np.array([read.z.min(axis=0), read.z.max(axis=0)]))
@@ -341,7 +344,7 @@ class ScalingLaw:
             more = point.copy()
             more[i] *= 2
             belief = fitted.belief(more, label)
-            grown[name] = float((np.sqrt(np.diag(belief.covariance + belief.sweep)) / sd).max())
+            grown[name] = float((np.sqrt(np.diag(belief.covariance + fitted.sweep(belief.steepness))) / sd).max())
         return grown
 
     def plan(
@@ -367,6 +370,7 @@ class ScalingLaw:
         """
         return make_plan(self._fitted(), target, budget, group=group, menu=menu, cost=cost)
 
+    @one_thread()
     def prior(
         self, target: Mapping[str, float] | None = None, /, *, group: str | None = None, **scales: float
     ) -> WarmStart:

@@ -11,15 +11,16 @@ Source: active design of scaling experiments (arXiv 2604.22753).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations_with_replacement, product
+from itertools import product
 from typing import Any
 
 import numpy as np
 
 from tunesmith.errors import ScalingError
 from tunesmith.numerics.arrays import Floats
+from tunesmith.numerics.threads import one_thread
 from tunesmith.scaling.fitted import Fitted, normal_draws
 
 ALL = 2000  # so many ways to spend the budget are all compared
@@ -91,7 +92,7 @@ class Plan:
         return "\n".join(lines)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Offer:
     """A package that can be bought.
 
@@ -112,6 +113,7 @@ class _Offer:
     place: int
 
 
+@one_thread()
 def make_plan(
     law: Fitted,
     target: Mapping[str, float],
@@ -144,26 +146,26 @@ def make_plan(
     n_runs = 2 * len(law.runs.names) + 1
     inside = prices * n_runs <= budget
     offers = [_offer(law, s, label, float(p), n_runs) for s, p in zip(scales[inside], prices[inside], strict=True)]
-    curvature = law.bowls.curvature(belief.steepness)
-    worth = _Worth(law, law.features(point[None], [label])[0], curvature)
-    chosen = _choose(offers, worth, budget)
-    spent, purchases = [], []
-    for offer in chosen:
-        spent.append(offer)
-        natural = law.runs.natural(offer.points)
+    shop = _Budget(law, offers, law.features(point[None], [label])[0], law.bowls.curvature(belief.steepness))
+    state = shop.start()
+    at_first = now = float(shop.excess(state[1]))
+    purchases = []
+    for i in _choose(shop, budget):
+        after, precision = shop.after(state)
+        state, now = shop.buy(state, i, precision[i]), float(after[i])
         purchases.append(
             Purchase(
-                dict(zip(law.runs.scale, offer.scale.tolist(), strict=True)),
-                tuple(dict(zip(law.runs.names, row, strict=True)) for row in natural.tolist()),
-                offer.cost,
-                worth.excess(spent),
+                dict(zip(law.runs.scale, offers[i].scale.tolist(), strict=True)),
+                tuple(dict(zip(law.runs.names, z, strict=True)) for z in law.runs.natural(offers[i].points).tolist()),
+                offers[i].cost,
+                now,
             )
         )
     return Plan(
         dict(zip(law.runs.scale, point.tolist(), strict=True)),
         tuple(purchases),
-        float(sum(offer.cost for offer in chosen)),
-        (worth.excess([]), worth.excess(chosen)),
+        float(sum(purchase.cost for purchase in purchases)),
+        (at_first, now),
     )
 
 
@@ -205,75 +207,113 @@ def _offer(law: Fitted, scale: Floats, label: str, price: float, n_runs: int) ->
     return _Offer(scale, law.features(scale[None], [label])[0], best[1], best[2], price * n_runs, place)
 
 
-class _Worth:
-    """Expected excess loss at the target, given packages that are bought.
+class _Budget:
+    """What packages do to the expected excess loss at the target.
+
+    The posterior precision of the trend's coefficients is a sum over scales, Σ φφᵀ ⊗ (V + T)⁻¹; a package changes one
+    term of it. T is held at its mean.
 
     Args:
         law: with its runs.
+        offers: what can be bought [o].
         features: φ of the target [p].
         curvature: of the bowl at the target [k, k].
     """
 
-    def __init__(self, law: Fitted, features: Floats, curvature: Floats) -> None:
-        self._law, self._features, self._curvature = law, features, curvature
+    def __init__(self, law: Fitted, offers: Sequence[_Offer], features: Floats, curvature: Floats) -> None:
+        self.costs = np.array([offer.cost for offer in offers])
+        self._features, self._curvature = features, curvature
         self._between = np.einsum("t,tij->ij", law.trend.weight, law.trend.between) * law.calibration.inflation**2
-        self._rows = law.features(law.runs.scales, law.runs.groups)
-        self._own = np.linalg.inv(law.bowls.covariance)
-        prior = law.priors
-        self._prior = np.diag(prior.sd.reshape(-1) ** -2)
+        known = np.linalg.inv(law.bowls.covariance)
+        k = known.shape[1]
+        new = [offer for offer in offers if offer.place < 0]
+        self._place = np.array([o.place if o.place >= 0 else len(known) + new.index(o) for o in offers], np.intp)
+        self._phi = np.array([*law.features(law.runs.scales, law.runs.groups), *[offer.features for offer in new]])
+        self._information = np.array([offer.information for offer in offers]).reshape(-1, k, k)
+        self._prior = np.diag(law.priors.sd.reshape(-1) ** -2)
+        self._start = np.concatenate([known, np.zeros((len(new), k, k))])
 
-    def excess(self, bought: Sequence[_Offer]) -> float:
-        """Return the expected excess loss.
+    def start(self) -> tuple[Floats, Floats]:
+        """Return the state before anything is bought: precision of each scale [s, k, k], and of the coefficients."""
+        size = self._phi.shape[1] * self._start.shape[1]
+        pairs = self._phi[:, :, None] * self._phi[:, None]
+        terms = np.tensordot(self._weight(self._start), pairs, axes=(0, 0)).transpose(2, 0, 3, 1)
+        return self._start, terms.reshape(size, size) + self._prior
+
+    def after(self, state: tuple[Floats, Floats]) -> tuple[Floats, Floats]:
+        """Return the expected excess loss after each offer [o], and the precision of the coefficients then.
 
         Args:
-            bought: packages.
+            state: before.
+        """
+        own, precision = state
+        here = own[self._place]
+        change = self._weight(here + self._information) - self._weight(here)
+        phi = self._phi[self._place]
+        added = np.einsum("op,oq,oij->opiqj", phi, phi, change).reshape(-1, *precision.shape)
+        return self.excess(precision + added), precision + added
+
+    def buy(self, state: tuple[Floats, Floats], offer: int, precision: Floats) -> tuple[Floats, Floats]:
+        """Return the state after one purchase.
+
+        Args:
+            state: before.
+            offer: what is bought.
+            precision: of the coefficients then.
+        """
+        own = state[0].copy()
+        own[self._place[offer]] += self._information[offer]
+        return own, precision
+
+    def excess(self, precision: Floats) -> Floats:
+        """Return the expected excess loss [...].
+
+        Args:
+            precision: of the coefficients [..., p k, p k].
         """
         k = len(self._curvature)
-        own, rows, added = self._own.copy(), list(self._rows), dict[tuple[float, ...], int]()
-        extra: list[Floats] = []
-        for offer in bought:
-            key = tuple(offer.scale.tolist())
-            if offer.place >= 0:
-                own[offer.place] = own[offer.place] + offer.information
-            elif key in added:
-                extra[added[key]] = extra[added[key]] + offer.information
-            else:
-                added[key] = len(extra)
-                extra.append(offer.information)
-                rows.append(offer.features)
-        precision = np.concatenate([own, np.array(extra).reshape(-1, k, k)])
-        precision = precision + 1e-9 * np.eye(k) * np.trace(self._own.mean(axis=0))
-        weight = np.linalg.inv(np.linalg.inv(precision) + self._between)
-        phi = np.array(rows)
-        size = phi.shape[1] * k
-        posterior = np.linalg.inv(np.einsum("sp,sq,sij->piqj", phi, phi, weight).reshape(size, size) + self._prior)
-        law = np.einsum("p,piqj,q->ij", self._features, posterior.reshape(phi.shape[1], k, -1, k), self._features)
-        return float(0.5 * np.trace(self._curvature @ (law + self._between)))
+        side = np.kron(self._features[:, None], np.eye(k))  # [p k, k]
+        law = side.T @ np.linalg.solve(precision, np.broadcast_to(side, (*precision.shape[:-1], k)))
+        return np.asarray(0.5 * np.einsum("ij,...ji->...", self._curvature, law + self._between))
+
+    def _weight(self, own: Floats) -> Floats:
+        """Return (V + T)⁻¹ from V⁻¹, which may be 0."""
+        return np.asarray(np.linalg.solve(np.eye(own.shape[-1]) + own @ self._between, own))
 
 
-def _choose(offers: Sequence[_Offer], worth: _Worth, budget: float) -> list[_Offer]:
-    """Return packages within the budget: the best of all ways if there are few, else greedily."""
-    if not offers:
+def _choose(budget: _Budget, limit: float) -> list[int]:
+    """Return which offers to buy: the best of all ways if there are few, else the best of three greedy ones."""
+    if not len(budget.costs):
         return []
-    most = int(budget / min(offer.cost for offer in offers) + 1e-9)
-    ways = sum(math.comb(len(offers) + n - 1, n) for n in range(1, min(most, 12) + 1))
-    if most <= 12 and ways <= ALL:
-        sets = (way for n in range(1, most + 1) for way in combinations_with_replacement(offers, n))
-        inside = [list(way) for way in sets if sum(offer.cost for offer in way) <= budget * (1 + 1e-9)]
-        return min(inside, key=worth.excess)
-    return min((_greedily(offers, worth, budget, power) for power in POWERS), key=worth.excess)
+    n, most = len(budget.costs), int(limit / budget.costs.min() + 1e-9)
+    if most <= MOST and sum(math.comb(n + m - 1, m) for m in range(1, most + 1)) <= ALL:
+        return min(_ways(budget, budget.start(), limit * (1 + 1e-9), 0), default=(0.0, list[int]()))[1]
+    return min(_greedily(budget, limit * (1 + 1e-9), power) for power in POWERS)[1]
 
 
-def _greedily(offers: Sequence[_Offer], worth: _Worth, budget: float, power: float) -> list[_Offer]:
-    """Return packages bought one after the other, each by the drop of expected excess loss over costᵖᵒʷᵉʳ."""
-    bought: list[_Offer] = []
-    left, now = budget * (1 + 1e-9), worth.excess([])
+def _ways(budget: _Budget, state: tuple[Floats, Floats], left: float, first: int) -> Iterator[tuple[float, list[int]]]:
+    """Yield each way to spend what is left on offers from `first` on: expected excess loss, and the purchases."""
+    after, precision = budget.after(state)
+    for offer in range(first, len(after)):
+        if budget.costs[offer] <= left:
+            yield float(after[offer]), [offer]
+            then = budget.buy(state, offer, precision[offer])
+            for excess, more in _ways(budget, then, left - budget.costs[offer], offer):
+                yield excess, [offer, *more]
+
+
+def _greedily(budget: _Budget, left: float, power: float) -> tuple[float, list[int]]:
+    """Return the excess loss and packages bought one after the other, each by its drop over costᵖᵒʷᵉʳ."""
+    bought: list[int] = []
+    state = budget.start()
+    now = float(budget.excess(state[1]))
     while len(bought) < MOST:
-        affordable = [offer for offer in offers if offer.cost <= left]
-        if not affordable:
+        after, precision = budget.after(state)
+        worth = np.where(budget.costs <= left, (now - after) / budget.costs**power, -np.inf)
+        best = int(worth.argmax())
+        if not np.isfinite(worth[best]):
             break
-        after = [worth.excess([*bought, offer]) for offer in affordable]
-        best = max(range(len(after)), key=lambda i: (now - after[i]) / affordable[i].cost ** power)
-        bought.append(affordable[best])
-        left, now = left - affordable[best].cost, after[best]
-    return bought
+        bought.append(best)
+        state = budget.buy(state, best, precision[best])
+        left, now = left - budget.costs[best], float(after[best])
+    return now, bought

@@ -13,7 +13,7 @@ from tunesmith.numerics.arrays import Floats, Indices, Mask
 from tunesmith.text import did_you_mean, printable, shown
 
 FORMS = ("log", "linear")
-DIVERGED = 2.0  # times the median of its scale: a run that ended there has learnt nothing
+DIVERGED = 2.0  # times the median of its scale's sound runs: a run that ended there has learnt nothing
 FEW_TOKENS = 0.05  # tokens for each parameter: fewer are no language model's training, but a count of steps or batches
 
 
@@ -94,7 +94,7 @@ def read_runs(
             for name, form in hyperparameters.items()
         ]
     )
-    labels = np.full(len(y), "") if group is None else np.array([str(v) for v in columns[group]])
+    labels = np.full(len(y), "", object) if group is None else np.array([str(v) for v in columns[group]], object)
     notes: list[str] = []
     rows = _first_of_duplicates(sizes, z, y, labels)
     if len(rows) < len(y):
@@ -108,9 +108,9 @@ def read_runs(
     cell = np.array([place[tuple(row), label] for row, label in zip(sizes.tolist(), labels, strict=True)])
     for i in range(len(kinds)):
         here = cell == i
-        if np.isfinite(y[here]).any():
-            middle = np.nanmedian(y[here])
-            y[here & (y > (DIVERGED * middle if middle > 0 else np.inf))] = np.nan
+        if np.isfinite(y[here]).any() and np.nanmin(y[here]) > 0:  # where most diverged, the median of all is no guide
+            usual = np.median(y[here & (y <= DIVERGED * np.nanmin(y[here]))])
+            y[here & (y > DIVERGED * usual)] = np.nan
     if np.isnan(y).any():
         notes.append(
             f"{int(np.isnan(y).sum())} of {len(y)} runs failed (no finite loss, or above twice the median of their "
@@ -185,7 +185,7 @@ def _positive(column: Any, name: str, what: str) -> Floats:
 
 
 def _first_of_duplicates(sizes: Floats, z: Floats, y: Floats, labels: Any) -> Indices:
-    table = np.column_stack([sizes, z, y, np.unique(labels, return_inverse=True)[1]])
+    table = np.column_stack([sizes, z, y, np.unique(labels.astype(str), return_inverse=True)[1]])
     return np.sort(np.unique(table, axis=0, return_index=True)[1])
 
 
