@@ -1,6 +1,6 @@
 """How well small pretraining runs say what a large one needs: regret, coverage and width, against a line by hand.
 
-    python benchmarks/scaling.py [--draws 20] [--plans 2] [--data FILE]
+    python benchmarks/scaling.py [--draws 20] [--plans 2] [--data FILE] [--quick]
 
 FILE has the columns params, tokens, lr, batch_sequences and loss; by default the table of real pretraining runs that
 lies beside the project, if it is there. The law is fitted to the scales below each cut (FLOP = 6 · params · tokens), to
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,16 +28,15 @@ class Table:
     """The runs as arrays, and what is true of each scale.
 
     Args:
-        path: of the CSV file.
+        data: columns of the runs.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, data: Any) -> None:
         import numpy as np
 
         from tunesmith.scaling.bowls import fit_bowls
         from tunesmith.scaling.runs import read_runs
 
-        data = np.genfromtxt(path, delimiter=",", names=True)
         self.columns = {name: data[name] for name in ("params", "tokens", "lr", "batch_sequences", "loss")}
         self.runs = read_runs(self.columns, ["params", "tokens"], {"lr": "log", "batch_sequences": "log"}, "loss", None)
         self.flop = 6 * self.runs.scales.prod(axis=1)
@@ -81,28 +81,46 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=20)
     parser.add_argument("--plans", type=int, default=2)
     parser.add_argument("--data", type=Path, default=DATA)
+    parser.add_argument("--quick", action="store_true", help="a made table, one draw, one cut, no plans: a smoke test")
     given = parser.parse_args()
-    if not given.data.exists():
+    if not (given.quick or given.data.exists()):
         parser.exit(2, f"there is no {given.data.name}; name a table with --data\n")
-    table = Table(given.data)
-    predictions(table, given.draws)
-    if given.plans:
+    import numpy as np
+
+    table = Table(_made() if given.quick else np.genfromtxt(given.data, delimiter=",", names=True))
+    predictions(table, 1 if given.quick else given.draws, CUTS[-1:] if given.quick else CUTS)
+    if given.plans and not given.quick:
         plans(table, given.plans)
 
 
-def predictions(table: Table, draws: int) -> None:
+def _made() -> dict[str, Any]:
+    """Return a table of runs that follow a law exactly, but for noise."""
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    scales = [(n, d) for n in (6e7, 2.4e8, 1e9) for d in (2e9, 8e9, 3.2e10)]
+    params, tokens = np.repeat(scales, 15, axis=0).T
+    u, v = rng.uniform(-1.5, 1.5, (2, len(params)))
+    lr, batch = 0.003 * (params / 1e8) ** -0.6 * np.exp(u), 128 * (tokens / 4e9) ** 0.5 * np.exp(v)
+    loss = 1.7 + 90 * params**-0.3 + 500 * tokens**-0.32 + 0.02 * u**2 + 0.015 * v**2
+    noise = 0.002 * rng.standard_normal(len(loss))
+    return {"params": params, "tokens": tokens, "lr": lr, "batch_sequences": batch, "loss": loss + noise}
+
+
+def predictions(table: Table, draws: int, cuts: Sequence[float]) -> None:
     """Print regret, coverage and width for each cut.
 
     Args:
         table: of runs.
         draws: of 12 runs a scale.
+        cuts: the law is fitted to scales of at most so many FLOP.
     """
     import numpy as np
 
     print(
         "cut      runs  regret  of bowl  line    | best run: lr  batch joint | optimum: lr  batch joint | ÷× lr  batch"
     )
-    for cut in CUTS:
+    for cut in cuts:
         small = np.flatnonzero(table.flop <= cut)
         rows = np.concatenate([table.rows[s] for s in small])
         scored = {"all": [_score(table, small, rows)], "12": []}
