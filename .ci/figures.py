@@ -112,11 +112,24 @@ def search() -> Any:
     return SearchCV(DecisionTreeClassifier(random_state=0), space, n_trials=40, random_state=0).fit(X, y)
 
 
+def law() -> Any:
+    """A scaling law of real pretraining runs, the small ones of example 11."""
+    import csv
+
+    from tunesmith.scaling import ScalingLaw
+
+    with (ROOT / "examples" / "scaling" / "step_law_runs.csv").open() as file:
+        rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+    small = [row for row in rows if row["params"] * row["tokens"] < 1e19]
+    return ScalingLaw(["params", "tokens"], ["lr", "batch_sequences"]).fit(small)
+
+
 def make() -> None:
     """Write all pictures."""
     from tunesmith import visualization as v
 
     study, random, two, fitted = classifier(), classifier("random", "nop"), trade_off(), search()
+    small, large = law(), {"params": 1.07e9, "tokens": 5.69e10}
     figures = {
         "optimization_history": v.plot_optimization_history(study, show_pruned=True, backend="matplotlib"),
         "intermediate_values": v.plot_intermediate_values(study, backend="matplotlib"),
@@ -134,6 +147,10 @@ def make() -> None:
         "hypervolume_history": v.plot_hypervolume_history(two, backend="matplotlib"),
         "honest_score": v.plot_honest_score(fitted, backend="matplotlib"),
         "racing": v.plot_racing(fitted, backend="matplotlib"),
+        "scaling_bowls": v.plot_scaling_bowls(small, backend="matplotlib"),
+        "scaling_optimum": v.plot_scaling_optimum(small, large, backend="matplotlib"),
+        "scaling_coverage": v.plot_scaling_coverage(small, backend="matplotlib"),
+        "scaling_plan": v.plot_scaling_plan(small.plan(large, 0.2), backend="matplotlib"),
     }
     OUT.mkdir(parents=True, exist_ok=True)
     for name, figure in figures.items():

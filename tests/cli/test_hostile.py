@@ -61,6 +61,15 @@ def trial_csv(path: Path) -> Path:
     return path
 
 
+def run_csv() -> list[str]:
+    """A call on runs whose columns have evil names."""
+    path, rows = Path("runs\x1b[1m.csv"), [f'"p{EVIL}","lr{EVIL}",loss']
+    for size in (100, 400, 1600, 6400):
+        rows += [f"{size},{rate / size},{3 + (rate - 5) ** 2 + 9 / size}" for rate in (2, 4, 6, 8)]
+    path.write_text("\n".join(rows), encoding="utf-8", newline="")
+    return ["scaling", str(path), "--scale", f"p{EVIL}"]
+
+
 CALLS: dict[str, list[Callable[[str], list[str]]]] = {
     "run": [
         lambda where: ["run", "--storage", "new.db", "--study", f"n{EVIL}", "--minimize", "loss", "-p", "x=float(0, 1)",
@@ -115,6 +124,17 @@ CALLS: dict[str, list[Callable[[str], list[str]]]] = {
     "plot": [
         lambda where: ["plot", "history", where, "-o", "h\x1b[1m.html"],
         lambda where: ["plot", f"none{EVIL}", where],
+    ],
+    "scaling": [
+        lambda where: [*run_csv(), "--predict", f"p{EVIL}=1e4", "--plan", "1", "--transfer", "mup"],
+        lambda where: [*run_csv(), "--predict", f"p{EVIL}=1e4", "--json"],
+        lambda where: [*run_csv(), "--report", "r\x1b[1m.md"],
+        lambda where: [*run_csv(), "--predict", EVIL],
+        lambda where: [*run_csv(), "--predict", f"{EVIL}=1"],
+        lambda where: [*run_csv(), "--predict", f"p{EVIL}={EVIL}"],
+        lambda where: [*run_csv(), "--loss", EVIL],
+        lambda where: [*run_csv(), "--budget-flop", "1e9"],
+        lambda where: ["scaling", f"none{EVIL}.csv".replace("\n", ""), "--scale", "params"],
     ],
     "enqueue": [
         lambda where: ["enqueue", where, "-p", f"x{EVIL}=0.5"],

@@ -25,6 +25,7 @@ ROOMS = (
     "storage",
     "study",
     "selection",
+    "scaling",
     "sklearn",
     "space",
     "spaces",

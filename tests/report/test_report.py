@@ -12,11 +12,13 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_wine
 from sklearn.tree import DecisionTreeClassifier
+from tests.visualization.studies import scaling_law
 
 import tunesmith as ts
 from tunesmith.cli.main import main
-from tunesmith.report import write_report
+from tunesmith.report import ScalingResults, write_report
 from tunesmith.report.page import MOST_BYTES
+from tunesmith.scaling import ScalingLaw
 from tunesmith.sklearn import SearchCV
 
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(1)>"
@@ -151,9 +153,50 @@ def test_a_search(tmp_path: Path) -> None:
     assert "中选中：" in Page(write_report(search, lang="zh")).text
 
 
+LARGE = {"params": 1e8, "tokens": 1e10}
+
+
+def test_a_scaling_law_says_what_to_set_first(tmp_path: Path) -> None:
+    law = scaling_law(f"lr {EVIL}", transfer="mup")
+    advice, plan = law.predict(LARGE), law.plan(LARGE, 0.5)
+    page = Page(write_report(ScalingResults(law, [advice], [plan], [1e21]), tmp_path / "law.html"))
+    assert not [name for name, _ in page.attributes if name in ("src", "href") or name.startswith("on")]
+    assert page.tags.count("figure") == len(page.figures) == 4
+    said = page.text
+    order = ("What to set at 100M params, 10B tokens", "Whether the intervals can be believed", "Where the optimum is",
+             "Whether the parametrisation transfers", "Loss law", "Compute-optimal split", "What to run next",
+             "What was found in the runs", "How to reproduce it")  # fmt: skip
+    assert sorted(order, key=said.index) == list(order)
+    setting = advice["batch"]
+    low, high = setting.interval
+    assert f"batch = {setting.value:.4g} ({low:.4g} – {high:.4g})" in said
+    assert f"The target is {advice.factor:.4g} times the largest scale" in said
+    assert "3 of 180 runs failed" in said
+    assert "1e+21" in said
+    assert "6e+18" in said, "the target's own budget is split too"
+    assert "'mup'" in said
+    alone = write_report(law, format="md")
+    assert "## Loss law" in alone
+    assert "What to set" not in alone
+
+
+def test_a_scaling_law_in_chinese_has_no_english_sentence() -> None:
+    law = scaling_law(transfer="mup")
+    results = ScalingResults(law, [law.predict(LARGE)], [law.plan(LARGE, 0.5)])
+    text = write_report(results, format="md", lang="zh").partition("```")[0]
+    assert "在 100M params, 10B tokens 处如何设置" in text
+    assert not re.search(r"[A-Za-z]+ [a-z]+ [a-z]+", text.replace("tunesmith", ""))
+    page = Page(write_report(results, lang="zh"))
+    titles = [f["layout"][axis]["title"]["text"] for f in page.figures for axis in f["layout"] if "axis" in axis]
+    names = [trace["name"] for f in page.figures for trace in f["data"]]
+    english = {text for text in (*titles, *names) if re.search("[a-z]", text)}
+    assert english == {"params", "tokens", "lr", "batch"}
+
+
 def test_what_is_refused(study: ts.Study) -> None:
-    with pytest.raises(TypeError, match="a report is of a study or of a fitted SearchCV; got 3"):
-        write_report(3)
+    for source in (3, ScalingLaw("params", "lr")):
+        with pytest.raises(TypeError, match="a report is of a study, a fitted SearchCV or a fitted ScalingLaw; got"):
+            write_report(source)
     with pytest.raises(ValueError, match="lang takes 'en' or 'zh'; got 'fr'"):
         study.report(lang="fr")
     with pytest.raises(ValueError, match="there is no report 'pdf'"):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 
 import tunesmith
 from tunesmith import Categorical, Float, Int, Space, Study, TrialState
+from tunesmith.scaling import ScalingLaw
 from tunesmith.selection import Estimate, HonestScore, Report
 from tunesmith.trial.record import TrialRecord
 
@@ -99,6 +101,26 @@ def trade_off() -> Study:
         [record(None, list(v), space=None, constraints={"size": 1.0} if v[1] == 9 else None) for v in values]
     )
     return study
+
+
+@cache
+def scaling_law(name: str = "lr", transfer: str | None = None) -> ScalingLaw:
+    """A law of 180 runs at nine scales: lr = 0.3 · params^-0.5, batch = 0.01 · tokens^0.4; three runs failed."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for params in (1e6, 4e6, 16e6):
+        for tokens in (1e8, 5e8, 25e8):
+            for _ in range(20):
+                lr, batch = (
+                    0.3 * params**-0.5 * np.exp(rng.uniform(-2, 2)),
+                    0.01 * tokens**0.4 * np.exp(rng.uniform(-2, 2)),
+                )
+                off = np.log(lr / 0.3 * params**0.5) ** 2 + 0.5 * np.log(batch / 0.01 / tokens**0.4) ** 2
+                loss = 1.5 + 40 * params**-0.3 + 90 * tokens**-0.3 + 0.02 * off + 0.001 * rng.standard_normal()
+                rows.append({"params": params, "tokens": tokens, name: lr, "batch": batch, "loss": loss})
+    for first in range(0, 60, 20):  # the fastest ones diverged
+        max(rows[first : first + 20], key=lambda row: row[name])["loss"] = math.nan
+    return ScalingLaw(["params", "tokens"], [name, "batch"], transfer=transfer).fit(rows)
 
 
 def report(sign: float = 1.0, metric: str = "accuracy") -> Report:

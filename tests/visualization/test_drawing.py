@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.visualization.studies import FakeSearch, conditional, many, trade_off
+from tests.visualization.studies import FakeSearch, conditional, many, scaling_law, trade_off
 
 import tunesmith
 from tunesmith import Float, registry, visualization
@@ -34,10 +34,15 @@ from tunesmith.visualization.figures.param_importances import param_importances
 from tunesmith.visualization.figures.pareto_front import pareto_front
 from tunesmith.visualization.figures.racing import racing
 from tunesmith.visualization.figures.rank import rank
+from tunesmith.visualization.figures.scaling_bowls import scaling_bowls
+from tunesmith.visualization.figures.scaling_coverage import scaling_coverage
+from tunesmith.visualization.figures.scaling_optimum import scaling_optimum
+from tunesmith.visualization.figures.scaling_plan import scaling_plan
 from tunesmith.visualization.figures.slice import slices
 from tunesmith.visualization.figures.terminator_improvement import terminator_improvement
 from tunesmith.visualization.figures.timeline import timeline
 
+LARGE = {"params": 1e8, "tokens": 1e10}
 FIGURES: dict[str, Callable[[], FigureData]] = {
     "history": lambda: optimization_history(conditional(), show_pruned=True, show_failed=True, selected=[1]),
     "histories": lambda: optimization_history([conditional(), conditional()]),
@@ -58,6 +63,11 @@ FIGURES: dict[str, Callable[[], FigureData]] = {
     "left to gain": lambda: terminator_improvement(many(25, 2)),
     "race": lambda: racing(FakeSearch()),
     "honest score": lambda: honest_score(FakeSearch()),
+    "bowls": lambda: scaling_bowls(scaling_law("<b>lr</b> $x_1")),
+    "optimum": lambda: scaling_optimum(scaling_law(), LARGE),
+    "optimum without a target": lambda: scaling_optimum(scaling_law("<b>lr</b> $x_1")),
+    "coverage": lambda: scaling_coverage(scaling_law()),
+    "plan": lambda: scaling_plan(scaling_law().plan(LARGE, 0.5)),
     "ablation": lambda: AblationPath(
         title="Path", summary="It falls.", target="loss", maximize=False, steps=("default", "lr: 1 → 2"),
         expected=np.array([2.0, 1.0]), low=np.array([np.nan, 0.5]), high=np.array([np.nan, 1.5]),
@@ -140,6 +150,10 @@ STUDIES: dict[str, Callable[[], Any]] = {
     "plot_hypervolume_history": trade_off,
     "plot_racing": FakeSearch,
     "plot_honest_score": FakeSearch,
+    "plot_scaling_bowls": scaling_law,
+    "plot_scaling_coverage": scaling_law,
+    "plot_scaling_optimum": scaling_law,
+    "plot_scaling_plan": lambda: scaling_law().plan(LARGE, 0.5),
 }
 
 

@@ -34,6 +34,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "importance": ("importance:importance", "Tell which parameters mattered."),
         "explain": ("explain:explain", "Tell which values of each parameter the search begins with, and why."),
         "plot": ("plot:plot", "Draw a figure of a study."),
+        "scaling": ("scaling:scaling", "Tell what to set in a large run, from a table of small ones."),
     },
     "Change": {
         "enqueue": ("enqueue:enqueue", "Add a trial with given parameters to those that wait."),

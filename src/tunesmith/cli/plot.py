@@ -13,7 +13,10 @@ from tunesmith.cli.output import say
 from tunesmith.text import did_you_mean, listing
 
 PAGES = (".html",)
-NOT_OF_STUDIES = {"racing", "honest_score"}  # figures of scikit-learn searches
+NOT_OF_STUDIES = {  # figures of scikit-learn searches, and of scaling laws
+    *("racing", "honest_score"),
+    *("scaling_bowls", "scaling_coverage", "scaling_optimum", "scaling_plan"),
+}
 
 
 @click.command()

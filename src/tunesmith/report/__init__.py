@@ -1,11 +1,12 @@
-"""Reports of studies and searches: one page that opens from the disk, or Markdown for a pull request.
+"""Reports of studies, searches and laws: one page that opens from the disk, or Markdown for a pull request.
 
-What a report says is collected once (`content`, `of_study`, `of_search`), and written in one of the formats
-of the registry (`page`, `markdown`), in one of the languages of `tunesmith.languages`.
+What a report says is collected once (`write`, `of_scaling`), and written in one of the
+formats of the registry (`page`, `markdown`), in one of the languages of `tunesmith.languages`.
 """
 
 from __future__ import annotations
 
+from tunesmith.report.of_scaling import ScalingResults
 from tunesmith.report.write import write_report
 
-__all__ = ["write_report"]
+__all__ = ["ScalingResults", "write_report"]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
+from tunesmith import __version__
 from tunesmith.visualization.figure import FigureData
+
+NAMES = {"numpy": "NumPy", "scipy": "SciPy"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,3 +65,32 @@ class Content:
     subtitle: str
     sections: list[Section]
     lang: str
+
+
+def stamped(subtitle: str, n: int) -> str:
+    """Return the line below a report's title.
+
+    Args:
+        subtitle: with {n}, {when} and {version}.
+        n: how many trials or candidates there are.
+
+    Returns:
+        the line.
+    """
+    when = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z")
+    return subtitle.format(n=f"{n:,}", when=when, version=__version__)
+
+
+def versions(*packages: str) -> str:
+    """Return the versions of tunesmith and of other packages, with commas."""
+    from importlib.metadata import version
+
+    return ", ".join([f"tunesmith {__version__}", *(f"{NAMES.get(p, p)} {version(p)}" for p in packages)])
+
+
+def drawn(make: Callable[[], FigureData]) -> list[FigureData]:
+    """Return a figure, or nothing if the study does not have what it shows."""
+    try:
+        return [make()]
+    except ValueError:
+        return []

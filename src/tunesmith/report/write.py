@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tunesmith import __version__, registry
+from tunesmith import registry
 from tunesmith.importance import importance
 from tunesmith.languages import Words, words_of
-from tunesmith.report.content import Content, Section, Table
+from tunesmith.report.content import Content, Section, Table, drawn, stamped, versions
+from tunesmith.report.of_scaling import ScalingResults, of_scaling
+from tunesmith.scaling import ScalingLaw
 from tunesmith.selection.wording import params_of
 from tunesmith.study import Study
 from tunesmith.text import printable, shorten, shown
-from tunesmith.visualization.figure import FigureData
 from tunesmith.visualization.figures.belief import belief
 from tunesmith.visualization.figures.contour import contour
 from tunesmith.visualization.figures.honest_score import honest_score
@@ -29,32 +28,6 @@ from tunesmith.visualization.figures.pareto_front import pareto_front
 from tunesmith.visualization.figures.racing import racing
 from tunesmith.visualization.figures.slice import slices
 from tunesmith.visualization.figures.timeline import timeline
-
-# -- when, and with which versions, a report was made ---------------------------------------------------------------
-
-NAMES = {"numpy": "NumPy", "scipy": "SciPy"}
-
-
-def stamped(subtitle: str, n: int) -> str:
-    """Return the line below a report's title.
-
-    Args:
-        subtitle: with {n}, {when} and {version}.
-        n: how many trials or candidates there are.
-
-    Returns:
-        the line.
-    """
-    when = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z")
-    return subtitle.format(n=f"{n:,}", when=when, version=__version__)
-
-
-def versions(*packages: str) -> str:
-    """Return the versions of tunesmith and of other packages, with commas."""
-    from importlib.metadata import version
-
-    return ", ".join([f"tunesmith {__version__}", *(f"{NAMES.get(p, p)} {version(p)}" for p in packages)])
-
 
 # -- what a report says of a study ----------------------------------------------------------------------------------
 
@@ -237,14 +210,6 @@ def _again(study: Study, words: Words) -> Section:
     return section
 
 
-def drawn(make: Callable[[], FigureData]) -> list[FigureData]:
-    """Return a figure, or nothing if the study does not have what it shows."""
-    try:
-        return [make()]
-    except ValueError:
-        return []
-
-
 # -- what a report says of a fitted scikit-learn search; it is known by its attributes alone ------------------------
 
 
@@ -342,7 +307,8 @@ def write_report(
     Markdown has the same sentences and tables, and says of each figure what it shows.
 
     Args:
-        source: a study, or a fitted `tunesmith.sklearn.SearchCV`.
+        source: a study, a fitted `tunesmith.sklearn.SearchCV`, or a fitted `tunesmith.scaling.ScalingLaw`; with
+            `ScalingResults`, what a law advises and plans too.
         path: the file; None: none is written.
         format: "html" or "md"; None: what the file's name ends with, else "html".
         lang: "en" or "zh".
@@ -351,7 +317,7 @@ def write_report(
         the text of the report.
 
     Raises:
-        TypeError: it is no study and no fitted search.
+        TypeError: it is no study, no fitted search and no fitted law.
         ValueError: there is no such format or language.
 
     Example:
@@ -379,4 +345,8 @@ def _content(source: Any, words: Words) -> Content:
         return of_study(source, words)
     if hasattr(source, "report_") and hasattr(source, "study_"):
         return of_search(source, words)
-    raise TypeError(f"a report is of a study or of a fitted SearchCV; got {shown(source)}")
+    if isinstance(source, ScalingLaw) and hasattr(source, "fitted"):
+        return of_scaling(ScalingResults(source), words)
+    if isinstance(source, ScalingResults):
+        return of_scaling(source, words)
+    raise TypeError(f"a report is of a study, a fitted SearchCV or a fitted ScalingLaw; got {shown(source)}")

@@ -15,7 +15,7 @@ from tunesmith.scaling.bowls import Bowls, fit_bowls
 from tunesmith.scaling.calibration import Calibration, calibrate
 from tunesmith.scaling.runs import Runs
 from tunesmith.scaling.trend import Priors, Trend, fit_trend, priors_of
-from tunesmith.text import did_you_mean, shown
+from tunesmith.text import did_you_mean, printable, shown
 
 DRAWS = 512  # of the optimum at the target; a power of two
 SWEEP, SWEEPS = 128, 256  # runs of an imagined sweep around the optimum, and how many sweeps
@@ -96,7 +96,7 @@ class Fitted:
         missing = [name for name in self.runs.scale if name not in target]
         if unknown or missing:
             raise ScalingError(
-                f"a target has a value for each of {', '.join(self.runs.scale)}; got {dict(target)}"
+                f"a target has a value for each of {', '.join(map(printable, self.runs.scale))}; got {dict(target)}"
                 + (did_you_mean(unknown[0], self.runs.scale) if unknown else "")
             )
         try:

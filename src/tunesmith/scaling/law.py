@@ -10,6 +10,7 @@ import numpy as np
 from scipy.stats import chi2, norm
 
 from tunesmith.errors import ScalingError
+from tunesmith.languages import say
 from tunesmith.numerics.arrays import Floats
 from tunesmith.numerics.threads import one_thread
 from tunesmith.scaling.fitted import Fitted, normal_draws
@@ -20,12 +21,14 @@ from tunesmith.scaling.transfer import Transfer, test_transfer
 from tunesmith.space import Float, Space
 from tunesmith.study import Study
 from tunesmith.study.create import WarmStart
-from tunesmith.text import did_you_mean
+from tunesmith.text import did_you_mean, printable
 
 LEAST_SPAN = 4.0  # times: scales that span less say nothing of larger ones
 LEAST_SCALES = 3
 STANDS_STILL = (0.0, 0.3)  # prior of a slope that the parametrisation is meant to make 0
 PRIOR_POINTS = 64  # of a warm start
+LOWEST = "At {} of {} scales the optimum of {} is at the lowest value that was tried; try lower ones there."
+HIGHEST = "At {} of {} scales the optimum of {} is at the highest value that was tried; try higher ones there."
 NEAR = 0.05  # part of a tried range: an optimum so near to its end, or beyond, is at the edge
 
 
@@ -85,6 +88,7 @@ class Advice(Mapping[str, Setting]):
         factor: how many times larger the target is than the largest scale, in the product of the scale variables.
         growth: for each scale variable, by how much the intervals grow if it is twice as large again.
         notes: sentences that a reader must know.
+        group: which of the groups was asked about; the empty text without groups.
     """
 
     target: dict[str, float]
@@ -95,6 +99,7 @@ class Advice(Mapping[str, Setting]):
     factor: float
     growth: dict[str, float]
     notes: tuple[str, ...]
+    group: str = ""
 
     def __getitem__(self, name: str) -> Setting:
         return self.settings[name]
@@ -109,6 +114,7 @@ class Advice(Mapping[str, Setting]):
         """Return it as JSON has it."""
         return {
             "target": self.target,
+            **({"group": self.group} if self.group else {}),
             "settings": {
                 name: {"value": s.value, "interval": list(s.interval), "tried": list(s.tried)}
                 for name, s in self.settings.items()
@@ -121,10 +127,10 @@ class Advice(Mapping[str, Setting]):
         }
 
     def __str__(self) -> str:
-        where = ", ".join(f"{name} {value:.4g}" for name, value in self.target.items())
+        where = ", ".join(f"{printable(name)} {value:.4g}" for name, value in self.target.items())
         lines = [f"At {where} ({self.factor:.3g} times the largest scale that was run):"]
         for name, s in self.settings.items():
-            lines.append(f"  {name}: {s.value:.4g} (95 %: {s.interval[0]:.4g} to {s.interval[1]:.4g})")
+            lines.append(f"  {printable(name)}: {s.value:.4g} (95 %: {s.interval[0]:.4g} to {s.interval[1]:.4g})")
         if self.loss is not None:
             low, high = self.loss[1]
             lines.append(f"  expected loss: {self.loss[0]:.4f} (95 %: {low:.4f} to {high:.4f})")
@@ -223,7 +229,8 @@ class ScalingLaw:
         if len(read.scales) < LEAST_SCALES:
             raise ScalingError(
                 f"the runs have {len(read.scales)} scale{'s' if len(read.scales) > 1 else ''} "
-                f"({', '.join(self.scale)}); a law needs {LEAST_SCALES} or more, over a factor of {LEAST_SPAN:g}"
+                f"({', '.join(map(printable, self.scale))}); a law needs {LEAST_SCALES} or more, over a factor of "
+                f"{LEAST_SPAN:g}"
             )
         slopes = dict(self.priors) if isinstance(self.priors, Mapping) else {}
         moving = [(h, s) for h in _transferred(self.hyperparameters) for s in self.scale if kind_of(s) != "tokens"]
@@ -334,6 +341,7 @@ class ScalingLaw:
             factor,
             self._growth(fitted, point, label, seen),
             (*self.notes, *_reach(fitted, factor)),
+            label,
         )
 
     def _growth(self, fitted: Fitted, point: Floats, label: str, seen: Floats) -> dict[str, float]:
@@ -449,17 +457,14 @@ def _forms(studies: Sequence[Study]) -> dict[str, str]:
 def _edges(fitted: Fitted) -> list[str]:
     bowls = fitted.bowls
     width = NEAR * (bowls.high - bowls.low)
-    notes = []
+    notes: list[str] = []
     for j, name in enumerate(fitted.runs.names):
         wide = bowls.high[:, j] > bowls.low[:, j]
         low = wide & (bowls.optimum[:, j] < bowls.low[:, j] + width[:, j])
         high = wide & (bowls.optimum[:, j] > bowls.high[:, j] - width[:, j])
-        for which, end, more in ((low, "lowest", "lower"), (high, "highest", "higher")):
+        for which, sentence in ((low, LOWEST), (high, HIGHEST)):
             if which.any():
-                notes.append(
-                    f"At {int(which.sum())} of {len(which)} scales the optimum of {name} is at the {end} value that "
-                    f"was tried; try {more} ones there."
-                )
+                notes.append(say(sentence, int(which.sum()), len(which), printable(name)))
     return notes
 
 
@@ -468,9 +473,11 @@ def _refuse(fitted: Fitted, point: Floats) -> None:
     low, high = fitted.runs.scales.min(axis=0), fitted.runs.scales.max(axis=0)
     for i, name in enumerate(fitted.runs.scale):
         if high[i] < LEAST_SPAN * low[i] and not low[i] / 1.01 <= point[i] <= high[i] * 1.01:
+            variable = printable(name)
             raise ScalingError(
-                f"the runs have {name} from {low[i]:.4g} to {high[i]:.4g}, less than a factor of {LEAST_SPAN:g}: that "
-                f"says nothing of {point[i]:.4g}. Add runs at a smaller or larger {name}; law.plan(...) says which"
+                f"the runs have {variable} from {low[i]:.4g} to {high[i]:.4g}, less than a factor of {LEAST_SPAN:g}: "
+                f"that says nothing of {point[i]:.4g}. Add runs at a smaller or larger {variable}; law.plan(...) says "
+                "which"
             )
 
 
@@ -481,5 +488,5 @@ def _reach(fitted: Fitted, factor: float) -> list[str]:
     if factor <= max(checked, 1.0) * 1.01:
         return []
     if not folds:
-        return ["There are too few scales to leave the largest ones out, so nobody checked these intervals."]
-    return [f"The intervals were checked over a factor of {checked:.3g}; this is {factor:.3g}."]
+        return [say("There are too few scales to leave the largest ones out, so nobody checked these intervals.")]
+    return [say("The intervals were checked over a factor of {}; this is {}.", f"{checked:.3g}", f"{factor:.3g}")]

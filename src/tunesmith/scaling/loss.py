@@ -16,6 +16,7 @@ from scipy.stats import norm
 
 from tunesmith.errors import ScalingError
 from tunesmith.numerics.arrays import Floats
+from tunesmith.text import printable
 
 DRAWS = 512
 EXPONENT = (0.35, 0.15)  # prior of α: mean and standard deviation (published ones: 0.28 to 0.5)
@@ -94,12 +95,16 @@ class LossLaw:
                 a factor of four.
         """
         if len(self.scale) != 2:
-            raise ScalingError(f"a budget is split between two scale variables; the law has {', '.join(self.scale)}")
+            raise ScalingError(
+                f"a budget is split between two scale variables; the law has {', '.join(map(printable, self.scale))}"
+            )
         if not (np.isfinite(flop) and flop > 0 and per_token > 0):
             raise ScalingError(f"a budget is finite and above 0; got {flop!r}, {per_token!r} a token")
         span = self.scales.max(axis=0) / self.scales.min(axis=0)
         if (span < 4).any():
-            raise ScalingError(f"{self.scale[int(span.argmin())]} spans less than a factor of 4: that gives no split")
+            raise ScalingError(
+                f"{printable(self.scale[int(span.argmin())])} spans less than a factor of 4: that gives no split"
+            )
         total = np.log(flop / per_token)
         a, b = self.exponents.T
         first = (np.log(a * self.factors[:, 0]) - np.log(b * self.factors[:, 1]) + b * total) / (a + b)

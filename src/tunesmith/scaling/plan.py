@@ -22,6 +22,7 @@ from tunesmith.errors import ScalingError
 from tunesmith.numerics.arrays import Floats
 from tunesmith.numerics.threads import one_thread
 from tunesmith.scaling.fitted import Fitted, normal_draws
+from tunesmith.text import printable
 
 ALL = 2000  # so many ways to spend the budget are all compared
 MOST = 60  # packages
@@ -86,8 +87,10 @@ class Plan:
             f"{then:.4f} in loss (now {now:.4f})."
         ]
         for p in self.purchases:
-            where = ", ".join(f"{name} {value:.4g}" for name, value in p.scale.items())
-            what = "; ".join(", ".join(f"{name} {value:.4g}" for name, value in point.items()) for point in p.points)
+            where = ", ".join(f"{printable(name)} {value:.4g}" for name, value in p.scale.items())
+            what = "; ".join(
+                ", ".join(f"{printable(name)} {value:.4g}" for name, value in point.items()) for point in p.points
+            )
             lines.append(f"  {where}: {what}")
         return "\n".join(lines)
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tunesmith.errors import ScalingError
+from tunesmith.languages import say
 from tunesmith.numerics.arrays import Floats, Indices, Mask
 from tunesmith.text import did_you_mean, printable, shown
 
@@ -98,7 +99,7 @@ def read_runs(
     notes: list[str] = []
     rows = _first_of_duplicates(sizes, z, y, labels)
     if len(rows) < len(y):
-        notes.append(f"{len(y) - len(rows)} runs are the same as another to the last digit and count once.")
+        notes.append(say("{} runs are the same as another to the last digit and count once.", len(y) - len(rows)))
         sizes, z, y, labels = sizes[rows], z[rows], y[rows], labels[rows]
     y = np.where(np.isfinite(y), y, np.nan)
     kinds = sorted(
@@ -113,12 +114,16 @@ def read_runs(
             y[here & (y > DIVERGED * usual)] = np.nan
     if np.isnan(y).any():
         notes.append(
-            f"{int(np.isnan(y).sum())} of {len(y)} runs failed (no finite loss, or above twice the median of their "
-            "scale): the best is taken to be elsewhere, and they are not dropped."
+            say(
+                "{} of {} runs failed (no finite loss, or above twice the median of their scale): the best is taken to "
+                "be elsewhere, and they are not dropped.",
+                int(np.isnan(y).sum()),
+                len(y),
+            )
         )
     empty = [i for i in range(len(kinds)) if not np.isfinite(y[cell == i]).any()]
     if empty:
-        notes.append(f"{len(empty)} scales have failed runs only, and say nothing.")
+        notes.append(say("{} scales have failed runs only, and say nothing.", len(empty)))
         kept = np.isin(cell, empty, invert=True)
         z, y = z[kept], y[kept]
         kinds = [kind for i, kind in enumerate(kinds) if i not in empty]
@@ -195,8 +200,11 @@ def _units(scale: Sequence[str], scales: Floats) -> list[str]:
     if params is None or tokens is None or np.median(tokens / params) >= FEW_TOKENS:
         return []
     return [
-        f"There are {np.median(tokens / params):.2g} tokens for each parameter; a training run has 1 to 1,000. If the "
-        "column counts steps or batches, multiply by the tokens of one: the slopes mean nothing otherwise."
+        say(
+            "There are {} tokens for each parameter; a training run has 1 to 1,000. If the column counts steps or "
+            "batches, multiply by the tokens of one: the slopes mean nothing otherwise.",
+            f"{np.median(tokens / params):.2g}",
+        )
     ]
 
 

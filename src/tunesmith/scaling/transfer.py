@@ -14,6 +14,7 @@ import numpy as np
 from scipy.stats import norm
 
 from tunesmith.scaling.fitted import Fitted
+from tunesmith.text import printable
 
 CLEAR = 3.0  # a Bayes factor above it, or below its inverse, says something (Jeffreys)
 
@@ -46,8 +47,9 @@ class Transfer:
     def __str__(self) -> str:
         said = {True: "the optimum does not move", False: "the optimum moves", None: "the runs do not say"}
         return (
-            f"{self.hyperparameter} against {self.scale}: {said[self.verdict]} (slope {self.slope:+.3f}, 95 % "
-            f"{self.interval[0]:+.3f} to {self.interval[1]:+.3f}; Bayes factor of no movement {self.bayes_factor:.3g})"
+            f"{printable(self.hyperparameter)} against {printable(self.scale)}: {said[self.verdict]} "
+            f"(slope {self.slope:+.3f}, 95 % {self.interval[0]:+.3f} to {self.interval[1]:+.3f}; "
+            f"Bayes factor of no movement {self.bayes_factor:.3g})"
         )
 
 

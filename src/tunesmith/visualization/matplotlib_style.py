@@ -16,7 +16,7 @@ Dict = dict[str, Any]
 
 LONG_TICKS = 24  # characters of all labels of a horizontal axis, with more of which they are turned
 POINT = 0.72  # points of a figure here that a pixel of Plotly's is
-SYMBOLS = {"circle": "o", "circle-open": "o", "x": "x", "triangle-down": "v"}
+SYMBOLS = {"circle": "o", "circle-open": "o", "x": "x", "triangle-down": "v", "diamond": "D", "star": "*"}
 DASHES = {"solid": "-", "dash": "--", "dot": ":"}
 CLEAR = "rgba(0,0,0,0)"
 GRID, PALE, GREY = "#e8e8e8", "#d0d0d0", "#8a8a8a"
@@ -150,7 +150,7 @@ def _limits(ax: Any, of: Dict, along: str) -> None:
 
 
 def _marks(ax: Any, layout: Dict, pair: tuple[str, str]) -> None:
-    """Draw the strips of trials without a value, and their names."""
+    """Draw the strips of trials without a value, and their names, and the headings of panels."""
     for shape in layout.get("shapes", ()):
         if shape["xref"].split()[0] == pair[0] and shape["yref"].split()[0] == pair[1]:
             upright = "domain" in shape["yref"]
@@ -159,6 +159,9 @@ def _marks(ax: Any, layout: Dict, pair: tuple[str, str]) -> None:
     for note in layout.get("annotations", ()):
         if note["xref"].split()[0] == pair[0] and note["yref"].split()[0] == pair[1]:
             upright = "domain" in note["yref"]
+            if upright and "domain" in note["xref"]:  # the heading of a panel
+                ax.set_title(_plain(note["text"]), fontsize=9)
+                continue
             at = note["x" if upright else "y"]
             at = 10.0**at if _of(layout, pair[0 if upright else 1]).get("type") == "log" else at
             look: Dict = {"ha": "center", "va": "top", "rotation": 90} if upright else {"ha": "right", "va": "center"}
@@ -178,11 +181,12 @@ def _numbers(values: Any) -> Any:
 
 
 def _errors(ax: Any, t: Dict, x: Any, y: Any, order: Dict) -> None:
-    if "error_x" in t:
-        error = t["error_x"]
-        ends = np.nan_to_num(_numbers([error["arrayminus"], error["array"]]))
-        look = {"ecolor": error["color"], "elinewidth": error["thickness"], "zorder": order["zorder"]}
-        ax.errorbar(x, y, xerr=ends, fmt="none", capsize=2, **look)
+    for along in "xy":
+        error = t.get(f"error_{along}")
+        if error is not None:
+            ends = np.nan_to_num(_numbers([error["arrayminus"], error["array"]]))
+            look = {"ecolor": error["color"], "elinewidth": error["thickness"], "zorder": order["zorder"]}
+            ax.errorbar(x, y, **{f"{along}err": ends}, fmt="none", capsize=2, **look)
 
 
 def _scatter(ax: Any, t: Dict, order: Dict) -> tuple[Any, Dict, Any] | None:
@@ -203,13 +207,14 @@ def _scatter(ax: Any, t: Dict, order: Dict) -> tuple[Any, Dict, Any] | None:
     if "markers" not in mode:
         return None
     edge, colour = marker.get("line", {}), marker.get("color", line.get("color"))
-    look: Dict = {"s": (POINT * marker.get("size", 6)) ** 2, "marker": SYMBOLS[marker.get("symbol", "circle")]}
+    size, symbol = _numbers(marker.get("size", 6)), marker.get("symbol", "circle")
+    look: Dict = {"s": (POINT * size) ** 2, "marker": SYMBOLS[symbol]}
     look |= {"alpha": alpha * marker.get("opacity", 1.0), "clip_on": t.get("cliponaxis", True), **order}
     if isinstance(colour, list):
         look |= {"c": colour, "cmap": _ramp(marker)}
         look |= {"vmin": marker.get("cmin"), "vmax": marker.get("cmax")}
         look |= {"edgecolors": edge.get("color", "none"), "linewidths": POINT * edge.get("width", 0)}
-    elif colour == CLEAR or marker.get("symbol") == "circle-open":
+    elif colour == CLEAR or symbol == "circle-open":
         width = POINT * edge.get("width", 1.5)
         look |= {"facecolors": "none", "edgecolors": edge.get("color", colour), "linewidths": width}
     else:
