@@ -6,7 +6,7 @@ found. At last the law of all twelve says what to set in a model that is twice a
 study of it begins there. The text is made here: words of a made-up language, of which each calls for certain others.
 
 Run it:    python examples/12_scaling_char_gpt.py [report.html] [--quick]
-It needs:  torch (pip install 'tunesmith[torch]'); about four minutes on one core, with --quick seconds
+It needs:  torch (pip install 'tunesmith[torch]'); about six minutes on one core, with --quick seconds
 """
 
 import argparse

@@ -75,6 +75,22 @@ def test_json_has_all_of_it(runs: str, capsys: pytest.CaptureFixture[str]) -> No
     assert "must be above 0" in capsys.readouterr().err
 
 
+def test_runs_that_span_too_little_get_a_plan_and_no_advice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = [f"{n},{x / n},{3 + (x - 5) ** 2 + 9 / n}" for n in (100, 150, 200) for x in (2, 4, 5, 6, 8)]
+    Path("narrow.csv").write_text("\n".join(["params,lr,loss", *rows]))
+    call = ["scaling", "narrow.csv", "--scale", "params", "--predict", "params=5000"]
+    assert main(call) == 1
+    assert not capsys.readouterr().out
+    assert main([*call, "--plan", "1"]) == 1
+    shown = capsys.readouterr()
+    assert "What to run next for params 5000" in shown.out
+    assert "At params 5000" not in shown.out
+    assert "less than a factor of 4" in shown.err
+
+
 @pytest.mark.parametrize(
     ("given", "status", "said"),
     [

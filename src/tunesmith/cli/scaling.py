@@ -89,7 +89,14 @@ def scaling(
     tuned = _tuned(columns, hyperparameters, [*scales, loss, *([] if group is None else [group])])
     law = ScalingLaw(scales, tuned, group=group, transfer=transfer).fit(columns, loss=loss)
     asked = [_target(text, law) for text in targets]
-    advice = [law.predict(target, group=label) for target, label in asked]
+    advice, refused = [], []
+    for target, label in asked:
+        try:
+            advice.append(law.predict(target, group=label))
+        except ScalingError as error:
+            if budget is None:
+                raise
+            refused.append(str(error))  # of a narrow law, a plan is what is needed
     plans = [] if budget is None else [law.plan(target, budget, group=label) for target, label in asked]
     splits = [(flop, _split(law, flop)) for flop in flops]
     if as_json:
@@ -99,7 +106,10 @@ def scaling(
     if page is not None:
         write_report(ScalingResults(law, advice, plans, flops), page, lang=lang)
         if not as_json:
-            echo(f"\nreport: {printable(str(page))}")
+            echo(f"report: {printable(str(page))}")
+
+    if refused:
+        raise ScalingError("\n".join(refused))
 
 
 def _read(path: Path) -> Columns:

@@ -127,9 +127,9 @@ def _checked(law: ScalingLaw, words: Words) -> Section:
     ]
     heads = [t("factor"), t("scales fitted"), t("left out"), t("held, as fitted"), t("held, as given now")]
     section.tables.append(Table([*heads, *(words("error of {} (ln)", name) for name in names)], rows))
-    section.sentences.append(
-        words("Standard deviations of the law are multiplied by {}.", f"{calibration.inflation:.3g}")
-    )
+    if calibration.inflation > 1:
+        inflation = f"{calibration.inflation:.3g}"
+        section.sentences.append(words("Standard deviations of the law are multiplied by {}.", inflation))
     section.figures += drawn(partial(scaling_coverage, law))
     return section
 
