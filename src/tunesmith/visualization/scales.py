@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 from tunesmith.scaling import ScalingLaw
 from tunesmith.text import printable, shown
 
+MOST_TICKS = 7
 _SUFFIXES = ((1e12, "T"), (1e9, "B"), (1e6, "M"))
 
 
@@ -32,6 +34,23 @@ def amount(value: float) -> str:
         if abs(value) >= size:
             return f"{value / size:.3g}{suffix}"
     return f"{value:.4g}"
+
+
+def log_axis(low: float, high: float) -> dict[str, Any]:
+    """Return the type, ticks and range of a logarithmic axis: powers of ten, and 2 and 5 times these where they fit.
+
+    Args:
+        low: least value that is shown.
+        high: the greatest.
+    """
+    more = (high / low) ** 0.05
+    low, high = low / more, high * more
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    factors: tuple[float, ...] = (1.0, 2.0, 5.0) if high < 300 * low else (1.0,)
+    at = [value for decade in decades for factor in factors if low <= (value := factor * 10.0**decade) <= high]
+    at = at[:: -(-len(at) // MOST_TICKS)] if at else []
+    ends = [math.log10(low), math.log10(high)]
+    return {"type": "log", "tickvals": at, "ticktext": [amount(value) for value in at], "range": ends}
 
 
 def place(names: Sequence[str], values: Sequence[float], group: str = "") -> str:

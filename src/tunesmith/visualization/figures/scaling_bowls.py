@@ -28,7 +28,7 @@ from tunesmith.visualization.plotly_style import (
     scatter,
     text,
 )
-from tunesmith.visualization.scales import as_law, place
+from tunesmith.visualization.scales import as_law, log_axis, place
 from tunesmith.visualization.thinning import drawn, thin
 
 MOST_SCALES = 5  # in a row
@@ -95,12 +95,8 @@ class ScalingBowls(FigureData):
             row, column = divmod(k, columns)
             x, y = f"x{name_of(k)}", f"y{name_of(k)}"
             low, high = self.range[row]
-            log = self.forms[row] == "log"
-            ends = [np.log10(low).item(), np.log10(high).item()] if log else [low, high]
-            kind: Dict = {"type": "log", "dtick": 1 if high > 20 * low else "D2"} if log else {}
-            layout[f"xaxis{name_of(k)}"] = axis(
-                self.hyperparameters[row], 28, domain=across, anchor=y, range=ends, **kind
-            )
+            own: Dict = log_axis(low, high) if self.forms[row] == "log" else {"range": [low, high]}
+            layout[f"xaxis{name_of(k)}"] = axis(self.hyperparameters[row], 28, domain=across, anchor=y, **own)
             layout[f"yaxis{name_of(k)}"] = axis(
                 "" if column else "loss", domain=up, anchor=x, range=list(self.ends[column]), nticks=5
             )

@@ -27,7 +27,7 @@ from tunesmith.visualization.plotly_style import (
     panels,
     scatter,
 )
-from tunesmith.visualization.scales import as_law, place
+from tunesmith.visualization.scales import as_law, log_axis, place
 
 POINTS = 61  # of a line
 BAND = "rgba(0,114,178,0.18)"
@@ -93,10 +93,12 @@ class ScalingOptimum(FigureData):
         for k, (across, up) in enumerate(panels(rows, columns, 0.18, 0.28)):
             row, column = divmod(k, columns)
             x, y = f"x{name_of(k)}", f"y{name_of(k)}"
-            layout[f"xaxis{name_of(k)}"] = axis(self.scale[column], domain=across, anchor=y, type="log", nticks=6)
-            layout[f"yaxis{name_of(k)}"] = axis(
-                self.hyperparameters[row], domain=up, anchor=x, type=self.forms[row], nticks=6
-            )
+            p = self.panels[row][column]
+            seen = np.concatenate([p.low, p.high, p.band_low, p.band_high, np.ravel(self.interval[row : row + 1])])
+            own = log_axis(seen.min(), seen.max()) if self.forms[row] == "log" else {"nticks": 6}
+            along = log_axis(p.line_at[0], p.line_at[-1])
+            layout[f"xaxis{name_of(k)}"] = axis(self.scale[column], domain=across, anchor=y, **along)
+            layout[f"yaxis{name_of(k)}"] = axis(self.hyperparameters[row], domain=up, anchor=x, **own)
             traces += [{**t, "xaxis": x, "yaxis": y, "showlegend": k == 0} for t in self._traces(row, column)]
         return figure(self, traces, layout)
 

@@ -16,7 +16,7 @@ from tunesmith.text import shown
 from tunesmith.visualization.columns import Floats, Ints
 from tunesmith.visualization.figure import FigureData, number, short
 from tunesmith.visualization.plotly_style import BLUE, VERMILION, Dict, axis, figure, panels, scatter
-from tunesmith.visualization.scales import place
+from tunesmith.visualization.scales import log_axis, place
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -67,12 +67,13 @@ class ScalingPlan(FigureData):
             scatter(short(x), short(y), "runs to buy", marker=mark, **words, **there),
             scatter(target_x, target_y, "target", marker=star, **there),
         ]
-        kind = "log" if len(self.scale) > 1 else "linear"
+        along = log_axis(min(*x, *target_x), max(*x, *target_x))
+        upwards = log_axis(min(*y, *target_y), max(*y, *target_y)) if len(self.scale) > 1 else {}
         layout: Dict = {
             "xaxis": axis("cost (runs of the target)", domain=left, anchor="y", rangemode="tozero"),
             "yaxis": axis("expected excess loss", domain=up, anchor="x", rangemode="tozero"),
-            "xaxis2": axis(names[0], domain=right, anchor="y2", type="log", nticks=6),
-            "yaxis2": axis(names[1], domain=up, anchor="x2", type=kind, nticks=6),
+            "xaxis2": axis(names[0], domain=right, anchor="y2", **along),
+            "yaxis2": axis(names[1], domain=up, anchor="x2", **upwards),
             "legend": {"orientation": "h", "yref": "container", "y": 0.01, "yanchor": "bottom", "x": 0},
             "margin": {"l": 70, "r": 30, "t": 90, "b": 110},
             "height": 460,
