@@ -89,6 +89,26 @@ def test_failed_runs_push_the_optimum_away_and_are_told() -> None:
     assert law_of(diverged).predict(TARGET)["lr"].value == pytest.approx(law.predict(TARGET)["lr"].value, rel=1e-6)
 
 
+def test_runs_that_failed_for_other_reasons_hardly_move_a_scale() -> None:
+    runs = made_runs(n=20, noise=0.001)
+    lost = np.random.default_rng(0).random(len(runs["loss"])) < 0.1
+    sound, broken = law_of(runs), law_of({**runs, "loss": np.where(lost, np.nan, runs["loss"])})
+    assert np.abs(broken.fitted.bowls.level - sound.fitted.bowls.level).max() < 0.004
+    assert np.abs(broken.fitted.bowls.optimum - sound.fitted.bowls.optimum).mean() < 0.08
+
+
+def test_an_optimum_at_the_edge_is_hardly_known() -> None:
+    runs = made_runs(n=30)
+    best = np.array([optimum(p, t)[0] for p, t in zip(runs["params"], runs["tokens"], strict=True)])
+    cut = (runs["params"] < 3e8) | (runs["lr"] < 0.8 * best)
+    law = law_of({name: column[cut] for name, column in runs.items()})
+    deviation = np.sqrt(law.fitted.bowls.covariance[:, 0, 0])
+    large = law.fitted.runs.scales[:, 0] == 3e8
+    assert deviation[large].min() > 3 * deviation[~large].max()
+    low, high = law.slopes["lr", "params"][1]
+    assert low < SLOPES["lr", "params"] < high
+
+
 def test_one_scale_variable_and_hyperparameters_as_they_are() -> None:
     rng = np.random.default_rng(1)
     width = np.repeat([64.0, 128.0, 256.0, 512.0], 12)

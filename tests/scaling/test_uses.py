@@ -56,6 +56,10 @@ def test_a_plan_keeps_to_its_budget_and_lowers_the_expected_excess(law: ScalingL
     cost = sum(run["params"] * run["tokens"] for run in plan.runs) / (TARGET["params"] * TARGET["tokens"])
     assert cost == pytest.approx(plan.cost)
     assert set(plan.runs[0]) == {"params", "tokens", "lr", "bs"}
+    tried = law.fitted.runs.natural(np.array([law.fitted.runs.z.min(axis=0), law.fitted.runs.z.max(axis=0)]))
+    assert all(tried[0, 0] / 3 < run["lr"] < tried[1, 0] * 3 for run in plan.runs)
+    middles = len(plan.purchases) - len({tuple(p.scale.values()) for p in plan.purchases})
+    assert len({tuple(run.values()) for run in plan.runs}) == len(plan.runs) - middles
     json.dumps(plan.to_dict())
     assert "of the target run" in str(plan)
 

@@ -31,6 +31,7 @@ MOST_EXPONENT = 6.0
 TURNS = 30  # of the fit; it ends before when the optima stand
 STANDS = 1e-3  # in units
 BOX = 2.0  # standard deviation of the prior of an optimum around the middle of what was tried, in half-widths
+NEAR = 0.05  # part of what was tried at a scale: an optimum so near to its end, or beyond, is at the edge
 GROWTH = 0.3  # standard deviation of the prior of d log a / d log scale
 PRIOR_RUNS = 10.0  # what the priors of the errors are worth
 WEIGHTS = 0.5  # standard deviation of the prior of each of the shape's weights, in weights of the round square
@@ -183,7 +184,8 @@ def fit_bowls(runs: Runs) -> Bowls:
     By turns: the shape (least squares with coefficients of at least 0), one step of Gauss and Newton for each scale's
     optimum, one for the steepness, and the size of the errors.
 
-    A failed run says that its loss is at least the worst one of its scale.
+    A failed run says that its loss is at least the worst one of its scale. An optimum at the edge of what was tried, or
+    beyond, is known to half of what was tried at best: nobody saw the other side of its bowl.
 
     Args:
         runs: at one scale or more.
@@ -215,7 +217,9 @@ def fit_bowls(runs: Runs) -> Bowls:
         return np.asarray((np.bincount(cell, weight * values, n_cells) / total)[cell])
 
     for turn in range(TURNS):
-        weight = 1 / (noise**2 + (roughness * excess) ** 2)
+        missed = np.where(failed, np.maximum(worst - level[cell] - excess, 0.0), 0.0)
+        weight = 1 / (noise**2 + (roughness * (excess + missed)) ** 2)
+        weight /= 1 + weight * missed**2  # a run may fail for other reasons than its hyperparameters (Cauchy)
         total = np.bincount(cell, weight, n_cells)
         a = np.exp(x @ growth)
         d = z - optimum[cell]
@@ -251,6 +255,9 @@ def fit_bowls(runs: Runs) -> Bowls:
         noise, roughness = _error_size(rest[~failed] ** 2 / freedom, excess[~failed], noise, roughness, usual)
         if turn > 8 and moved < STANDS:
             break
+    edge = NEAR * (high - low)
+    beyond = np.maximum(low + edge - optimum, optimum - high + edge) > 0
+    covariance = covariance + np.array([np.diag(row) for row in np.where(beyond & (high > low), half**2, 0.0)])
     return Bowls(
         optimum * unit,
         covariance * np.outer(unit, unit),

@@ -13,6 +13,7 @@ from tunesmith.errors import ScalingError
 from tunesmith.languages import say
 from tunesmith.numerics.arrays import Floats
 from tunesmith.numerics.threads import one_thread
+from tunesmith.scaling.bowls import NEAR
 from tunesmith.scaling.fitted import Fitted, normal_draws
 from tunesmith.scaling.loss import LossLaw, fit_loss
 from tunesmith.scaling.plan import Plan, make_plan
@@ -29,7 +30,6 @@ STANDS_STILL = (0.0, 0.3)  # prior of a slope that the parametrisation is meant 
 PRIOR_POINTS = 64  # of a warm start
 LOWEST = "At {} of {} scales the optimum of {} is at the lowest value that was tried; try lower ones there."
 HIGHEST = "At {} of {} scales the optimum of {} is at the highest value that was tried; try higher ones there."
-NEAR = 0.05  # part of a tried range: an optimum so near to its end, or beyond, is at the edge
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ Source: active design of scaling experiments (arXiv 2604.22753).
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -26,6 +27,7 @@ from tunesmith.text import printable
 
 ALL = 2000  # so many ways to spend the budget are all compared
 MOST = 60  # packages
+CLOSER = 0.7  # how much nearer to the middle the runs of a package are that is bought again
 POWERS = (0.0, 0.5, 1.0)  # of the cost that a drop is held against: large scales first, or cheap ones
 REACHES = (0.25, 0.5, 1.0, 1.5, 2.0)  # distances to the believed optimum that are compared, in units of what was tried
 
@@ -152,14 +154,18 @@ def make_plan(
     shop = _Budget(law, offers, law.features(point[None], [label])[0], law.bowls.curvature(belief.steepness))
     state = shop.start()
     at_first = now = float(shop.excess(state[1]))
-    purchases = []
+    purchases: list[Purchase] = []
+    again: Counter[int] = Counter()
     for i in _choose(shop, budget):
         after, precision = shop.after(state)
         state, now = shop.buy(state, i, precision[i]), float(after[i])
+        middle = offers[i].points[0]
+        points = middle + CLOSER ** again[i] * (offers[i].points - middle)  # no run is bought twice but the middle
+        again[i] += 1
         purchases.append(
             Purchase(
                 dict(zip(law.runs.scale, offers[i].scale.tolist(), strict=True)),
-                tuple(dict(zip(law.runs.names, z, strict=True)) for z in law.runs.natural(offers[i].points).tolist()),
+                tuple(dict(zip(law.runs.names, z, strict=True)) for z in law.runs.natural(points).tolist()),
                 offers[i].cost,
                 now,
             )
@@ -197,10 +203,11 @@ def _offer(law: Fitted, scale: Floats, label: str, price: float, n_runs: int) ->
     draws = normal_draws(mean, covariance)[::8]
     unit = law.bowls.unit
     _, axes = np.linalg.eigh(law.bowls.curvature(belief.steepness) * np.outer(unit, unit))
+    low, high = law.runs.z.min(axis=0), law.runs.z.max(axis=0)  # nothing far from what anybody has tried
     best = (-math.inf, np.empty(0), np.empty(0))
     for reach in REACHES:
         sides = reach * np.concatenate([np.zeros((1, len(unit))), axes.T, -axes.T]) * unit
-        points = mean + sides[:n_runs]
+        points = np.clip(mean + sides[:n_runs], low - unit / 2, high + unit / 2)
         each = law.bowls.information((points[:, None] - draws).reshape(-1, len(unit)), belief.steepness)
         told = each.sum(axis=0) / len(draws)
         information = told[1:, 1:] - np.outer(told[1:, 0], told[0, 1:]) / told[0, 0]  # the level is not known
