@@ -16,7 +16,7 @@ from sklearn.datasets import make_classification
 
 from tunesmith import create_study, load_study
 from tunesmith.sklearn import SearchCV
-from tunesmith.study.engine.engine import TrialEngine
+from tunesmith.study.engine.ask import Asker
 
 X, Y = make_classification(60, 4, random_state=0)
 
@@ -69,15 +69,15 @@ def defaults(storage: Path) -> list[int]:
 def test_threads_that_start_at_once_try_the_default_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     both = threading.Barrier(2, timeout=30)
     planned = threading.local()
-    plan_next = TrialEngine.plan_next
+    plan_next = Asker.plan_next
 
-    def together(study: TrialEngine, *args: Any, **kwargs: Any) -> Any:
+    def together(study: Asker, *args: Any, **kwargs: Any) -> Any:
         found = plan_next(study, *args, **kwargs)
         if not hasattr(planned, "once"):
             planned.once = both.wait()  # neither starts a trial before both have planned
         return found
 
-    monkeypatch.setattr(TrialEngine, "plan_next", together)
+    monkeypatch.setattr(Asker, "plan_next", together)
     threads = [threading.Thread(target=searched, args=[tmp_path / "t.db"]) for _ in range(2)]
     for thread in threads:
         thread.start()
