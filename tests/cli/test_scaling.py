@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -40,14 +41,17 @@ def test_the_command_says_what_to_set(runs: str, capsys: pytest.CaptureFixture[s
     out = capsys.readouterr().out
     assert out.startswith("216 runs at 9 scales.\n\nAt params 1e+08, tokens 1e+10 (25 times the largest scale")
     for said in (
-        "lr: 3",
         "dropout: 0.",
+        "with twice the params",
         "lr against params: the optimum moves",
         "What to run next",
         "1e+20",
         "law.html",
     ):
         assert said in out
+    said_rate = re.search(r"^  lr: ([^ ]+) ", out, re.MULTILINE)
+    assert said_rate
+    assert float(said_rate[1]) == pytest.approx(RATE * 1e8**-0.5, rel=0.1)
     assert "3 of 216 runs failed" in out
     assert "seed" not in out
     assert "<html" in Path("law.html").read_text(encoding="utf-8")

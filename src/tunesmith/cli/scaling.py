@@ -210,6 +210,7 @@ def _facts(
         ],
         "calibration": {
             "inflation": calibration.inflation,
+            "best_run": calibration.best_run,
             "folds": [
                 {
                     "factor": fold.factor,

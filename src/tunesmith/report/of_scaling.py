@@ -130,6 +130,11 @@ def _checked(law: ScalingLaw, words: Words) -> Section:
     if calibration.inflation > 1:
         inflation = f"{calibration.inflation:.3g}"
         section.sentences.append(words("Standard deviations of the law are multiplied by {}.", inflation))
+    if calibration.best_run > 1:
+        farther = f"{calibration.best_run:.3g}"
+        section.sentences.append(
+            words("Best runs lay farther off: the intervals are wider by a factor of {}.", farther)
+        )
     section.figures += drawn(partial(scaling_coverage, law))
     return section
 

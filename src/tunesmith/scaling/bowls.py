@@ -20,6 +20,7 @@ from itertools import combinations
 
 import numpy as np
 from scipy.optimize import nnls
+from scipy.stats import qmc
 
 from tunesmith.numerics.arrays import Floats, Indices
 from tunesmith.scaling.runs import Runs
@@ -28,6 +29,8 @@ Means = Callable[[Floats], Floats]
 
 RATES = (0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0)  # of the exponentials, per unit of `Bowls.unit`
 MOST_EXPONENT = 6.0
+SWEEP, SWEEPS = 128, 256  # runs of an imagined sweep around the optimum, and how many sweeps
+REACH = 2.0  # of such a sweep to each side, in units of what was tried
 TURNS = 30  # of the fit; it ends before when the optima stand
 STANDS = 1e-3  # in units
 BOX = 2.0  # standard deviation of the prior of an optimum around the middle of what was tried, in half-widths
@@ -176,6 +179,24 @@ class Bowls:
             steepness: a.
         """
         return np.asarray(steepness * self.shape.curvature / np.outer(self.unit, self.unit))
+
+    def sweep(self, steepness: float) -> Floats:
+        """Return the covariance [k, k] of the best run of a sweep around the optimum: a flat bowl and noise move it.
+
+        Args:
+            steepness: of the bowl.
+        """
+        rng = np.random.default_rng(0)
+        k = len(self.unit)
+        reach = REACH * self.unit
+        places = qmc.Sobol(k, rng=rng).random(SWEEP)
+        best = np.empty((SWEEPS, k))
+        for i in range(SWEEPS):
+            d = (2 * ((places + rng.random(k)) % 1) - 1) * reach
+            excess = self.excess(d, steepness)
+            seen = excess + np.hypot(self.noise, self.roughness * excess) * rng.standard_normal(SWEEP)
+            best[i] = d[np.argmin(seen)]
+        return np.asarray(best.T @ best / SWEEPS)
 
 
 def fit_bowls(runs: Runs) -> Bowls:

@@ -6,12 +6,13 @@ variance ratio from few cells, so it is drawn to 1 by a prior of `PRIOR_CELLS` c
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.stats import chi2
 
-from tunesmith.numerics.arrays import Floats
+from tunesmith.numerics.arrays import Floats, Mask
 from tunesmith.scaling.bowls import Bowls
 from tunesmith.scaling.runs import Runs
 from tunesmith.scaling.trend import Priors, fit_trend
@@ -19,6 +20,7 @@ from tunesmith.scaling.trend import Priors, fit_trend
 FACTORS = (2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
 LEAST_LEFT = 4  # scales that remain to fit
 PRIOR_CELLS = 4.0
+SWEPT = 20  # runs of a scale whose best one says where a sweep finds it
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +50,13 @@ class Calibration:
 
     Attributes:
         inflation: standard deviations of the law are multiplied by it.
+        best_run: those of where the best run will be, besides: the best runs of the left-out scales were farther off
+            than the law and a flat bowl explain.
         folds: by factor of extrapolation; empty: there are too few scales to leave any out.
     """
 
     inflation: float
+    best_run: float
     folds: tuple[Fold, ...]
 
 
@@ -66,7 +71,8 @@ def calibrate(runs: Runs, bowls: Bowls, features: Floats, priors: Priors) -> Cal
     """
     size = runs.scales.prod(axis=1)
     k = bowls.optimum.shape[1]
-    found, seen = [], set()
+    found: list[_LeftOut] = []
+    seen = set()
     for factor in FACTORS:
         fit = size <= size.max() / factor * (1 + 1e-9)
         if fit.sum() < LEAST_LEFT or fit.all() or int(fit.sum()) in seen:
@@ -78,23 +84,64 @@ def calibrate(runs: Runs, bowls: Bowls, features: Floats, priors: Priors) -> Cal
         both = [np.linalg.solve(law[i] + between + e, error[i]) for i, e in enumerate(bowls.covariance[~fit])]
         own = [np.linalg.solve(law[i] + between, bowls.covariance[~fit][i]).trace() / k for i in range(len(error))]
         squares = np.array([e @ b for e, b in zip(error, both, strict=True)])
-        found.append((factor, fit, squares, error, np.array(own)))
+        found.append(_LeftOut(fit, squares, error, np.array(own), mean, law + between))
     if not found:
-        return Calibration(1.0, ())
-    n_cells = len({int(i) for _, fit, *_ in found for i in np.flatnonzero(~fit)})
-    ratio = np.concatenate([squares / k for _, _, squares, _, _ in found])
-    part = n_cells / len(ratio)
-    inflation = float(np.sqrt(max(1.0, (PRIOR_CELLS + part * ratio.sum()) / (PRIOR_CELLS + n_cells))))
+        return Calibration(1.0, 1.0, ())
+    n_cells = len({int(i) for one in found for i in np.flatnonzero(~one.fit)})
+    ratio = np.concatenate([one.squares / k for one in found])
+    inflation = _ratio(ratio, n_cells)
     limit = chi2.ppf(0.95, k)
     folds = tuple(
         Fold(
-            float(size.max() / size[fit].max()),
-            int(fit.sum()),
-            int((~fit).sum()),
-            float((squares <= limit).mean()),
-            float((squares * (1 + own) / (inflation**2 + own) <= limit).mean()),
-            tuple(np.sqrt((error**2).mean(axis=0)).tolist()),
+            float(size.max() / size[one.fit].max()),
+            int(one.fit.sum()),
+            int((~one.fit).sum()),
+            float((one.squares <= limit).mean()),
+            float((one.squares * (1 + one.own) / (inflation**2 + one.own) <= limit).mean()),
+            tuple(np.sqrt((one.error**2).mean(axis=0)).tolist()),
         )
-        for _, fit, squares, error, own in found
+        for one in found
     )
-    return Calibration(inflation, folds)
+    return Calibration(inflation, _best_run(runs, bowls, inflation, found), folds)
+
+
+def _best_run(runs: Runs, bowls: Bowls, inflation: float, found: Sequence[_LeftOut]) -> float:
+    """Return by how much farther the best runs of left-out sweeps were than expected, at least 1."""
+    steepness = bowls.steepness(np.log(runs.scales))
+    squares, cells = [], set()
+    for one in found:
+        for i, cell in enumerate(np.flatnonzero(~one.fit)):
+            rows = np.flatnonzero(runs.cell == cell)
+            if len(rows) < SWEPT:
+                continue
+            cells.add(int(cell))
+            off = runs.z[rows[np.nanargmin(runs.loss[rows])]] - one.mean[i]
+            expected = inflation**2 * one.covariance[i] + bowls.sweep(float(steepness[cell]))
+            squares.append(off @ np.linalg.solve(expected, off) / len(off))
+    return _ratio(np.array(squares), len(cells)) if squares else 1.0
+
+
+def _ratio(squares: Floats, n: int) -> float:
+    """Return the square root of the mean of squares of n scales, drawn to 1 and never below."""
+    return float(np.sqrt(max(1.0, (PRIOR_CELLS + n * squares.mean()) / (PRIOR_CELLS + n))))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _LeftOut:
+    """What one cut has left out, r scales.
+
+    Attributes:
+        fit: which scales are below the cut [s].
+        squares: squared distance of each optimum to its prediction, in its covariance [r].
+        error: optimum less prediction [r, k].
+        own: part of the optimum's own variance in that of the law [r].
+        mean: prediction [r, k].
+        covariance: of the prediction [r, k, k].
+    """
+
+    fit: Mask
+    squares: Floats
+    error: Floats
+    own: Floats
+    mean: Floats
+    covariance: Floats

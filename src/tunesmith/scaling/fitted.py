@@ -18,8 +18,6 @@ from tunesmith.scaling.trend import Priors, Trend, fit_trend, priors_of
 from tunesmith.text import did_you_mean, printable, shown
 
 DRAWS = 512  # of the optimum at the target; a power of two
-SWEEP, SWEEPS = 128, 256  # runs of an imagined sweep around the optimum, and how many sweeps
-REACH = 2.0  # of such a sweep to each side, in units of what was tried
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,22 +119,13 @@ class Fitted:
         steepness = float(self.bowls.steepness(np.log(point)[None])[0])
         return Belief(mean[0], self.calibration.inflation**2 * (law[0] + between), steepness)
 
-    def sweep(self, steepness: float) -> Floats:
-        """Return the covariance [k, k] of the best run of a sweep around the optimum: a flat bowl and noise move it.
+    def seen(self, belief: Belief) -> Floats:
+        """Return the covariance [k, k] of where the best run of a sweep will be: of the optimum, and of the best run.
 
         Args:
-            steepness: of the bowl.
+            belief: of the optimum.
         """
-        rng = np.random.default_rng(0)
-        k = len(self.runs.names)
-        reach = REACH * self.bowls.unit
-        places = qmc.Sobol(k, rng=rng).random(SWEEP)
-        best = np.empty((SWEEPS, k))
-        for i in range(SWEEPS):
-            d = (2 * ((places + rng.random(k)) % 1) - 1) * reach
-            seen = self.bowls.excess(d, steepness) + self.bowls.noise * rng.standard_normal(SWEEP)
-            best[i] = d[np.argmin(seen)]
-        return np.asarray(best.T @ best / SWEEPS)
+        return self.calibration.best_run**2 * (belief.covariance + self.bowls.sweep(belief.steepness))
 
     def least_expected(self, belief: Belief, draws: Floats) -> Floats:
         """Return the setting [k] with the least expected excess loss.

@@ -137,6 +137,8 @@ class Advice(Mapping[str, Setting]):
         lines.append(
             f"  not knowing the optimum costs {self.excess_loss[0]:.4f} of it (95 %: below {self.excess_loss[1]:.4f})"
         )
+        grown = ", ".join(f"{g - 1:.0%} with twice the {printable(name)}" for name, g in self.growth.items())
+        lines.append(f"  the widest interval grows by {grown}")
         return "\n".join([*lines, *(f"  {note}" for note in self.notes)])
 
 
@@ -318,7 +320,7 @@ class ScalingLaw:
         draws = normal_draws(belief.mean, belief.covariance)
         best = fitted.least_expected(belief, draws)
         excess = fitted.bowls.excess(best - draws, belief.steepness)
-        seen = belief.covariance + fitted.sweep(belief.steepness)
+        seen = fitted.seen(belief)
         half = norm.ppf(0.975) * np.sqrt(np.diag(seen))
         low, value, high = (read.natural(z) for z in (belief.mean - half, best, belief.mean + half))
         tried = read.natural(np.array([read.z.min(axis=0), read.z.max(axis=0)]))
@@ -352,7 +354,7 @@ class ScalingLaw:
             more = point.copy()
             more[i] *= 2
             belief = fitted.belief(more, label)
-            grown[name] = float((np.sqrt(np.diag(belief.covariance + fitted.sweep(belief.steepness))) / sd).max())
+            grown[name] = float((np.sqrt(np.diag(fitted.seen(belief))) / sd).max())
         return grown
 
     def plan(
