@@ -38,10 +38,11 @@ def test_the_slopes_and_the_optimum_of_a_large_run_are_found() -> None:
     assert "95 %" in str(advice)
 
 
+@pytest.mark.slow
 def test_intervals_cover_over_many_draws_of_runs_and_scales() -> None:
     true = optimum(**TARGET)
     hits = []
-    for seed in range(12):
+    for seed in range(20):
         advice = law_of(made_runs(seed=seed, n=12, between=0.15)).predict(TARGET)
         hits.append(
             [advice[n].interval[0] < t < advice[n].interval[1] for n, t in zip(("lr", "bs"), true, strict=True)]
