@@ -253,7 +253,9 @@ class ScalingLaw:
         studies: Sequence[Study],
         scale: Mapping[str, Sequence[float]],
         hyperparameters: Sequence[str] | Mapping[str, str] | None = None,
-        **options: Any,
+        *,
+        priors: str | Mapping[tuple[str, str], tuple[float, float]] = "published",
+        transfer: str | None = None,
     ) -> Self:
         """Return a law that is fitted to studies, one for each scale.
 
@@ -264,7 +266,8 @@ class ScalingLaw:
             scale: scale variable to its value in each study.
             hyperparameters: which parameters; None: all numbers that each study has, on a log scale where the study
                 searched them so.
-            options: `priors` and `transfer`, as `ScalingLaw` takes them.
+            priors: of the slopes, as `ScalingLaw` takes them.
+            transfer: None or "mup", as `ScalingLaw` takes it.
 
         Raises:
             ScalingError: a scale variable has not one value a study, a study has several objectives, or no number is
@@ -281,7 +284,7 @@ class ScalingLaw:
         named = forms if forms is not None else hyperparameters
         if not named:
             raise ScalingError("no number is a parameter of each study; name the parameters: hyperparameters=[...]")
-        law = cls(list(scale), named if isinstance(named, Mapping) else list(named), **options)
+        law = cls(list(scale), named if isinstance(named, Mapping) else list(named), priors=priors, transfer=transfer)
         rows: list[dict[str, Any]] = []
         for i, study in enumerate(studies):
             sign = 1.0 if study.directions[0].value == "minimize" else -1.0
