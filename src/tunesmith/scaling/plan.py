@@ -28,7 +28,7 @@ from tunesmith.text import printable
 ALL = 2000  # so many ways to spend the budget are all compared
 MOST = 60  # packages
 CLOSER = 0.7  # how much nearer to the middle the runs of a package are that is bought again
-POWERS = (0.0, 0.5, 1.0)  # of the cost that a drop is held against: large scales first, or cheap ones
+POWERS = (0.5, 1.0)  # of the cost that a drop is held against: large scales first, or cheap ones
 REACHES = (0.25, 0.5, 1.0, 1.5, 2.0)  # distances to the believed optimum that are compared, in units of what was tried
 
 
@@ -292,7 +292,7 @@ class _Budget:
 
 
 def _choose(budget: _Budget, limit: float) -> list[int]:
-    """Return which offers to buy: the best of all ways if there are few, else the best of three greedy ones."""
+    """Return which offers to buy: the best of all ways if there are few, else the better of two greedy ones."""
     if not len(budget.costs):
         return []
     n, most = len(budget.costs), int(limit / budget.costs.min() + 1e-9)
