@@ -69,6 +69,9 @@ class Region:
         Args:
             point: name to value.
             level: of the region.
+
+        Returns:
+            true if it does.
         """
         z = [np.log(point[n]) if form == "log" else point[n] for n, form in zip(self.names, self.forms, strict=True)]
         d = np.array(z) - self.centre
@@ -269,6 +272,9 @@ class ScalingLaw:
             priors: of the slopes, as `ScalingLaw` takes them.
             transfer: None or "mup", as `ScalingLaw` takes it.
 
+        Returns:
+            the fitted law.
+
         Raises:
             ScalingError: a scale variable has not one value a study, a study has several objectives, or no number is
                 a parameter of all.
@@ -378,6 +384,9 @@ class ScalingLaw:
             menu: scales that can be run; None: those of the runs, and steps of two between them and the target.
             cost: exponent of each scale variable in the cost of a run; 1 each by default (parameters × tokens).
 
+        Returns:
+            the runs, in the order of their worth, and what they are expected to bring.
+
         Raises:
             ScalingError: the budget is not above 0, or the target or the menu is wrong.
         """
@@ -396,6 +405,9 @@ class ScalingLaw:
             target: scale variable to value; they can be keyword arguments too.
             group: which of the groups, if the law has some.
             scales: scale variables by name.
+
+        Returns:
+            what ``create_study(warm_start=)`` takes.
 
         Raises:
             ScalingError: as `predict` raises it.
