@@ -72,7 +72,7 @@ def scaling(
     force: bool,
     as_json: bool,
 ) -> None:
-    """Tell what to set in a large run, and how sure that is, from a table of small ones.
+    """Tell what to set in a large run, from a table of small ones, and how sure that is.
 
     RUNS has one run a row: how large it was, what was set, and its final loss, which is lower the better. It is a .csv,
     .tsv, .json, .jsonl or .parquet file.
