@@ -246,6 +246,8 @@ def _print(
     law: ScalingLaw, advice: Sequence[Advice], plans: Sequence[Plan], splits: Sequence[tuple[float, Split]]
 ) -> None:
     """Print what was found: the advice first."""
+    from tunesmith.scaling.runs import written
+
     runs, calibration = law.fitted.runs, law.fitted.calibration
     echo(f"{len(runs.loss):,} runs at {len(runs.scales)} scales.")
     notes = [] if advice else law.notes
@@ -280,7 +282,7 @@ def _print(
         )
     for plan in plans:
         now, then = plan.excess_loss
-        where = ", ".join(f"{printable(name)} {value:.4g}" for name, value in plan.target.items())
+        where = written(plan.target)
         if not plan.runs:
             echo(f"What to run next for {where}: no run is within the budget.")
             continue

@@ -22,7 +22,7 @@ import numpy as np
 from scipy.optimize import nnls
 from scipy.stats import qmc
 
-from tunesmith.numerics.arrays import Floats, Indices
+from tunesmith.numerics.arrays import Floats, Indices, Mask
 from tunesmith.scaling.runs import Runs
 
 Means = Callable[[Floats], Floats]
@@ -180,23 +180,23 @@ class Bowls:
         """
         return np.asarray(steepness * self.shape.curvature / np.outer(self.unit, self.unit))
 
-    def sweep(self, steepness: float) -> Floats:
-        """Return the covariance [k, k] of the best run of a sweep around the optimum: a flat bowl and noise move it.
+    def sweeps(self, steepness: Floats) -> Floats:
+        """Return the covariance of the best run of a sweep around the optimum: a flat bowl and noise move it [r, k, k].
 
         Args:
-            steepness: of the bowl.
+            steepness: of each bowl [r].
         """
         rng = np.random.default_rng(0)
         k = len(self.unit)
         reach = REACH * self.unit
         places = qmc.Sobol(k, rng=rng).random(SWEEP)
-        best = np.empty((SWEEPS, k))
+        best = np.empty((len(steepness), SWEEPS, k))
         for i in range(SWEEPS):
             d = (2 * ((places + rng.random(k)) % 1) - 1) * reach
-            excess = self.excess(d, steepness)
+            excess = steepness[:, None] * self.excess(d)
             seen = excess + np.hypot(self.noise, self.roughness * excess) * rng.standard_normal(SWEEP)
-            best[i] = d[np.argmin(seen)]
-        return np.asarray(best.T @ best / SWEEPS)
+            best[:, i] = d[seen.argmin(axis=1)]
+        return np.asarray(best.transpose(0, 2, 1) @ best / SWEEPS)
 
 
 def fit_bowls(runs: Runs) -> Bowls:
@@ -276,9 +276,7 @@ def fit_bowls(runs: Runs) -> Bowls:
         noise, roughness = _error_size(rest[~failed] ** 2 / freedom, excess[~failed], noise, roughness, usual)
         if turn > 8 and moved < STANDS:
             break
-    edge = NEAR * (high - low)
-    beyond = np.maximum(low + edge - optimum, optimum - high + edge) > 0
-    covariance = covariance + np.array([np.diag(row) for row in np.where(beyond & (high > low), half**2, 0.0)])
+    covariance = covariance + np.where(np.any(at_edge(optimum, low, high), axis=0), half**2, 0.0)[:, None] * np.eye(k)
     return Bowls(
         optimum * unit,
         covariance * np.outer(unit, unit),
@@ -293,6 +291,18 @@ def fit_bowls(runs: Runs) -> Bowls:
         low * unit,
         high * unit,
     )
+
+
+def at_edge(optimum: Floats, low: Floats, high: Floats) -> tuple[Mask, Mask]:
+    """Return which optima are at the lowest value that was tried, or below, and which at the highest, or above [s, k].
+
+    Args:
+        optimum: [s, k].
+        low: least value of each hyperparameter that was tried at a scale [s, k].
+        high: the greatest [s, k].
+    """
+    near = NEAR * (high - low)
+    return (high > low) & (optimum < low + near), (high > low) & (optimum > high - near)
 
 
 def _units(z: Floats, rows: list[Indices]) -> Floats:

@@ -79,12 +79,13 @@ def calibrate(runs: Runs, bowls: Bowls, features: Floats, priors: Priors) -> Cal
             continue
         seen.add(int(fit.sum()))
         trend = fit_trend(bowls.optimum[fit], bowls.covariance[fit], features[fit], priors)
-        mean, law, between = trend.predict(features[~fit])
+        mean, law = trend.predict(features[~fit])
+        covariance = law + trend.mean_between
         error = bowls.optimum[~fit] - mean
-        both = [np.linalg.solve(law[i] + between + e, error[i]) for i, e in enumerate(bowls.covariance[~fit])]
-        own = [np.linalg.solve(law[i] + between, bowls.covariance[~fit][i]).trace() / k for i in range(len(error))]
+        both = [np.linalg.solve(covariance[i] + e, error[i]) for i, e in enumerate(bowls.covariance[~fit])]
+        own = [np.linalg.solve(covariance[i], bowls.covariance[~fit][i]).trace() / k for i in range(len(error))]
         squares = np.array([e @ b for e, b in zip(error, both, strict=True)])
-        found.append(_LeftOut(fit, squares, error, np.array(own), mean, law + between))
+        found.append(_LeftOut(fit, squares, error, np.array(own), mean, covariance))
     if not found:
         return Calibration(1.0, 1.0, ())
     n_cells = len({int(i) for one in found for i in np.flatnonzero(~one.fit)})
@@ -107,7 +108,7 @@ def calibrate(runs: Runs, bowls: Bowls, features: Floats, priors: Priors) -> Cal
 
 def _best_run(runs: Runs, bowls: Bowls, inflation: float, found: Sequence[_LeftOut]) -> float:
     """Return by how much farther the best runs of left-out sweeps were than expected, at least 1."""
-    steepness = bowls.steepness(np.log(runs.scales))
+    sweeps = bowls.sweeps(bowls.steepness(np.log(runs.scales)))
     squares, cells = [], set()
     for one in found:
         for i, cell in enumerate(np.flatnonzero(~one.fit)):
@@ -116,7 +117,7 @@ def _best_run(runs: Runs, bowls: Bowls, inflation: float, found: Sequence[_LeftO
                 continue
             cells.add(int(cell))
             off = runs.z[rows[np.nanargmin(runs.loss[rows])]] - one.mean[i]
-            expected = inflation**2 * one.covariance[i] + bowls.sweep(float(steepness[cell]))
+            expected = inflation**2 * one.covariance[i] + sweeps[cell]
             squares.append(off @ np.linalg.solve(expected, off) / len(off))
     return _ratio(np.array(squares), len(cells)) if squares else 1.0
 

@@ -20,7 +20,7 @@ from tunesmith.text import did_you_mean, printable, shown
 DRAWS = 512  # of the optimum at the target; a power of two
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Belief:
     """What is known of the optimum at a scale.
 
@@ -115,17 +115,18 @@ class Fitted:
             point: the scale [q].
             label: its group.
         """
-        mean, law, between = self.trend.predict(self.features(point[None], [label]))
+        mean, law = self.trend.predict(self.features(point[None], [label]))
         steepness = float(self.bowls.steepness(np.log(point)[None])[0])
-        return Belief(mean[0], self.calibration.inflation**2 * (law[0] + between), steepness)
+        return Belief(mean[0], self.calibration.inflation**2 * (law[0] + self.trend.mean_between), steepness)
 
-    def seen(self, belief: Belief) -> Floats:
-        """Return the covariance [k, k] of where the best run of a sweep will be: of the optimum, and of the best run.
+    def seen(self, beliefs: Sequence[Belief]) -> Floats:
+        """Return the covariance of where the best run of a sweep will be: of the optimum, and of that run [r, k, k].
 
         Args:
-            belief: of the optimum.
+            beliefs: of the optima [r].
         """
-        return self.calibration.best_run**2 * (belief.covariance + self.bowls.sweep(belief.steepness))
+        sweeps = self.bowls.sweeps(np.array([belief.steepness for belief in beliefs]))
+        return self.calibration.best_run**2 * (np.array([belief.covariance for belief in beliefs]) + sweeps)
 
     def least_expected(self, belief: Belief, draws: Floats) -> Floats:
         """Return the setting [k] with the least expected excess loss.

@@ -13,11 +13,11 @@ from tunesmith.errors import ScalingError
 from tunesmith.languages import say
 from tunesmith.numerics.arrays import Floats
 from tunesmith.numerics.threads import one_thread
-from tunesmith.scaling.bowls import NEAR
-from tunesmith.scaling.fitted import Fitted, normal_draws
+from tunesmith.scaling.bowls import at_edge
+from tunesmith.scaling.fitted import Belief, Fitted, normal_draws
 from tunesmith.scaling.loss import LossLaw, fit_loss
 from tunesmith.scaling.plan import Plan, make_plan
-from tunesmith.scaling.runs import FORMS, kind_of, read_runs
+from tunesmith.scaling.runs import FORMS, kind_of, read_runs, written
 from tunesmith.scaling.transfer import Transfer, test_transfer
 from tunesmith.space import Float, Space
 from tunesmith.study import Study
@@ -130,8 +130,7 @@ class Advice(Mapping[str, Setting]):
         }
 
     def __str__(self) -> str:
-        where = ", ".join(f"{printable(name)} {value:.4g}" for name, value in self.target.items())
-        lines = [f"At {where} ({self.factor:.3g} times the largest scale that was run):"]
+        lines = [f"At {written(self.target)} ({self.factor:.3g} times the largest scale that was run):"]
         for name, s in self.settings.items():
             lines.append(f"  {printable(name)}: {s.value:.4g} (95 %: {s.interval[0]:.4g} to {s.interval[1]:.4g})")
         if self.loss is not None:
@@ -322,14 +321,11 @@ class ScalingLaw:
             ScalingError: the scale is not complete or not above 0, the group is unknown, or the scales that were run
                 span less than a factor of four in a variable that the target leaves.
         """
-        fitted = self._fitted()
-        point, label = fitted.point({**(target or {}), **scales}, group)
-        _refuse(fitted, point)
-        belief, read = fitted.belief(point, label), fitted.runs
-        draws = normal_draws(belief.mean, belief.covariance)
-        best = fitted.least_expected(belief, draws)
+        point, label, belief, draws, best = self._best({**(target or {}), **scales}, group)
+        fitted, read = self.fitted, self.fitted.runs
         excess = fitted.bowls.excess(best - draws, belief.steepness)
-        seen = fitted.seen(belief)
+        doubled = point * (1 + np.eye(len(point)))  # each scale variable once
+        seen, *more = fitted.seen([belief, *(fitted.belief(other, label) for other in doubled)])
         half = norm.ppf(0.975) * np.sqrt(np.diag(seen))
         low, value, high = (read.natural(z) for z in (belief.mean - half, best, belief.mean + half))
         tried = read.natural(np.array([read.z.min(axis=0), read.z.max(axis=0)]))
@@ -350,21 +346,26 @@ class ScalingLaw:
             loss,
             (float(excess.mean()), float(np.quantile(excess, 0.95))),
             factor,
-            self._growth(fitted, point, label, seen),
+            {
+                name: float(np.sqrt(np.diag(other) / np.diag(seen)).max())
+                for name, other in zip(self.scale, more, strict=True)
+            },
             (*self.notes, *_reach(fitted, factor)),
             label,
         )
 
-    def _growth(self, fitted: Fitted, point: Floats, label: str, seen: Floats) -> dict[str, float]:
-        """Return by how much the widest interval grows if a scale variable is twice as large."""
-        sd = np.sqrt(np.diag(seen))
-        grown = {}
-        for i, name in enumerate(self.scale):
-            more = point.copy()
-            more[i] *= 2
-            belief = fitted.belief(more, label)
-            grown[name] = float((np.sqrt(np.diag(fitted.seen(belief))) / sd).max())
-        return grown
+    def _best(self, target: Mapping[str, float], group: str | None) -> tuple[Floats, str, Belief, Floats, Floats]:
+        """Return a scale and its group, what is known of its optimum, draws of it [m, k], and the best setting [k].
+
+        Raises:
+            ScalingError: as `predict` raises it.
+        """
+        fitted = self._fitted()
+        point, label = fitted.point(target, group)
+        _refuse(fitted, point)
+        belief = fitted.belief(point, label)
+        draws = normal_draws(belief.mean, belief.covariance)
+        return point, label, belief, draws, fitted.least_expected(belief, draws)
 
     def plan(
         self,
@@ -412,12 +413,8 @@ class ScalingLaw:
         Raises:
             ScalingError: as `predict` raises it.
         """
-        fitted = self._fitted()
-        point, label = fitted.point({**(target or {}), **scales}, group)
-        _refuse(fitted, point)
-        belief = fitted.belief(point, label)
-        draws = normal_draws(belief.mean, belief.covariance)
-        best = fitted.least_expected(belief, draws)
+        point, _, belief, draws, best = self._best({**(target or {}), **scales}, group)
+        fitted = self.fitted
         wide = normal_draws(best, belief.covariance + np.diag(fitted.bowls.unit**2))
         points = np.concatenate([best[None], wide[: PRIOR_POINTS - 1]])
         losses = [float(fitted.bowls.excess(z - draws, belief.steepness).mean()) for z in points]
@@ -429,7 +426,7 @@ class ScalingLaw:
                 for j, (name, form) in enumerate(zip(fitted.runs.names, fitted.runs.forms, strict=True))
             }
         )
-        where = ", ".join(f"{name} {value:.4g}" for name, value in zip(self.scale, point, strict=True))
+        where = written(dict(zip(self.scale, point, strict=True)))
         return WarmStart.of_points(f"scaling law at {where}", space, natural, np.array(losses))
 
     def _fitted(self) -> Fitted:
@@ -473,16 +470,13 @@ def _forms(studies: Sequence[Study]) -> dict[str, str]:
 
 def _edges(fitted: Fitted) -> list[str]:
     bowls = fitted.bowls
-    width = NEAR * (bowls.high - bowls.low)
-    notes: list[str] = []
-    for j, name in enumerate(fitted.runs.names):
-        wide = bowls.high[:, j] > bowls.low[:, j]
-        low = wide & (bowls.optimum[:, j] < bowls.low[:, j] + width[:, j])
-        high = wide & (bowls.optimum[:, j] > bowls.high[:, j] - width[:, j])
-        for which, sentence in ((low, LOWEST), (high, HIGHEST)):
-            if which.any():
-                notes.append(say(sentence, int(which.sum()), len(which), printable(name)))
-    return notes
+    low, high = at_edge(bowls.optimum, bowls.low, bowls.high)
+    return [
+        say(sentence, int(which[:, j].sum()), len(which), printable(name))
+        for j, name in enumerate(fitted.runs.names)
+        for which, sentence in ((low, LOWEST), (high, HIGHEST))
+        if which[:, j].any()
+    ]
 
 
 def _refuse(fitted: Fitted, point: Floats) -> None:
@@ -502,7 +496,7 @@ def _reach(fitted: Fitted, factor: float) -> list[str]:
     """Return a sentence if the target is further than the intervals were checked."""
     folds = fitted.calibration.folds
     checked = max((fold.factor for fold in folds), default=1.0)
-    if factor <= max(checked, 1.0) * 1.01:
+    if factor <= checked * 1.01:
         return []
     if not folds:
         return [say("There are too few scales to leave the largest ones out, so nobody checked these intervals.")]

@@ -23,7 +23,7 @@ from tunesmith.errors import ScalingError
 from tunesmith.numerics.arrays import Floats
 from tunesmith.numerics.threads import one_thread
 from tunesmith.scaling.fitted import Fitted, normal_draws
-from tunesmith.text import printable
+from tunesmith.scaling.runs import written
 
 ALL = 2000  # so many ways to spend the budget are all compared
 MOST = 60  # packages
@@ -89,11 +89,7 @@ class Plan:
             f"{then:.4f} in loss (now {now:.4f})."
         ]
         for p in self.purchases:
-            where = ", ".join(f"{printable(name)} {value:.4g}" for name, value in p.scale.items())
-            what = "; ".join(
-                ", ".join(f"{printable(name)} {value:.4g}" for name, value in point.items()) for point in p.points
-            )
-            lines.append(f"  {where}: {what}")
+            lines.append(f"  {written(p.scale)}: {'; '.join(map(written, p.points))}")
         return "\n".join(lines)
 
 
@@ -233,7 +229,7 @@ class _Budget:
     def __init__(self, law: Fitted, offers: Sequence[_Offer], features: Floats, curvature: Floats) -> None:
         self.costs = np.array([offer.cost for offer in offers])
         self._features, self._curvature = features, curvature
-        self._between = np.einsum("t,tij->ij", law.trend.weight, law.trend.between) * law.calibration.inflation**2
+        self._between = law.trend.mean_between * law.calibration.inflation**2
         known = np.linalg.inv(law.bowls.covariance)
         k = known.shape[1]
         new = [offer for offer in offers if offer.place < 0]

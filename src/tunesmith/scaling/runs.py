@@ -208,7 +208,7 @@ def _units(scale: Sequence[str], scales: Floats) -> list[str]:
     ]
 
 
-NAMES = {  # what people call them; the first word of a tuple is how `PRIORS` says it
+NAMES = {  # what people call them; a key is how `PUBLISHED` says it
     "lr": {"lr", "learning_rate", "learningrate", "eta", "peak_lr", "max_lr", "base_lr", "lr_max"},
     "batch": {"bs", "batch", "batch_size", "batchsize", "batch_sequences", "batch_tokens", "global_batch_size"},
     "params": {"params", "parameters", "n_params", "n", "num_params", "model_size", "non_embedding_params"},
@@ -225,3 +225,12 @@ def kind_of(name: str) -> str:
     """
     small = name.lower().replace("-", "_")
     return next((kind for kind, names in NAMES.items() if small in names), name)
+
+
+def written(values: Mapping[str, float]) -> str:
+    """Return named numbers as text, safe to print: ``params 1e+09, tokens 1e+11``.
+
+    Args:
+        values: of scale variables or hyperparameters.
+    """
+    return ", ".join(f"{printable(name)} {value:.4g}" for name, value in values.items())

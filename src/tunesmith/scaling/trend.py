@@ -55,8 +55,8 @@ class Trend:
     covariance: Floats
     evidence: float
 
-    def predict(self, features: Floats) -> tuple[Floats, Floats, Floats]:
-        """Return mean [r, k] and covariance [r, k, k] of the law at scales, and the mean of T [k, k].
+    def predict(self, features: Floats) -> tuple[Floats, Floats]:
+        """Return mean [r, k] and covariance [r, k, k] of the law at scales.
 
         Args:
             features: φ of each scale [r, p].
@@ -65,8 +65,12 @@ class Trend:
         mean = np.einsum("t,trk->rk", self.weight, means)
         inside = np.einsum("rp,tpiqj,rq->trij", features, self.covariance, features, optimize=True)
         off = means - mean
-        law = np.einsum("t,trij->rij", self.weight, inside + off[..., :, None] * off[..., None, :])
-        return mean, law, np.einsum("t,tij->ij", self.weight, self.between)
+        return mean, np.einsum("t,trij->rij", self.weight, inside + off[..., :, None] * off[..., None, :])
+
+    @property
+    def mean_between(self) -> Floats:
+        """The mean of T [k, k]."""
+        return np.asarray(np.einsum("t,tij->ij", self.weight, self.between))
 
     @property
     def slopes(self) -> tuple[Floats, Floats]:

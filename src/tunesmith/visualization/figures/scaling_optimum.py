@@ -205,11 +205,12 @@ def _panels(law: ScalingLaw, point: Floats, label: str, i: int) -> list[OptimumP
     def asked(values: Floats) -> tuple[Floats, Floats]:
         points = np.tile(point, (len(values), 1))
         points[:, i] = values
-        mean, spread, between = fitted.trend.predict(fitted.features(points, [label] * len(values)))
-        return mean, fitted.calibration.inflation * np.sqrt(np.diagonal(spread + between, axis1=1, axis2=2))
+        mean, law = fitted.trend.predict(fitted.features(points, [label] * len(values)))
+        variance = np.diagonal(law + fitted.trend.mean_between, axis1=1, axis2=2)
+        return mean, fitted.calibration.inflation * np.sqrt(variance)
 
     line, sd = asked(line_at)
-    own, _, _ = fitted.trend.predict(fitted.features(runs.scales, runs.groups))
+    own, _ = fitted.trend.predict(fitted.features(runs.scales, runs.groups))
     moved = bowls.optimum + asked(at)[0] - own
     error = 1.96 * np.sqrt(np.diagonal(bowls.covariance, axis1=1, axis2=2))
     low, middle, high = (runs.natural(moved + side * error) for side in (-1.0, 0.0, 1.0))
