@@ -500,10 +500,3 @@ def test_a_search_that_has_nothing_more_to_gain_ends_by_itself() -> None:
     assert len(search.study_.trials) < 120
     assert search.study_.stop_reason
     assert "The search stopped by itself" in str(search.report_)
-
-
-@pytest.mark.slow
-def test_a_time_limit_leaves_time_for_the_leaders() -> None:
-    # The part that is kept back has to be longer than a busy machine lets one fit wait.
-    search = searched(n_trials=None, timeout=9.0, cv=3, confirm=1)
-    assert search.report_.n_repeats == 1

@@ -301,8 +301,13 @@ def test_a_timeout_leaves_time_for_new_splits_and_for_the_last_fit(monkeypatch: 
     let_seconds_pass(monkeypatch)
     Clock.ahead = 0.0
     cv = StratifiedKFold(2, shuffle=True, random_state=0)
-    SearchCV(Clock(), {"a": [0.0, 1.0, 2.0, 3.0]}, timeout=700, confirm=5, racing=None, cv=cv).fit(X, Y)
+    settings: dict[str, Any] = {"racing": None, "cv": cv, "random_state": 0}
+    SearchCV(Clock(), {"a": [0.0, 1.0, 2.0, 3.0]}, timeout=700, confirm=5, **settings).fit(X, Y)
     assert Clock.ahead <= 700 + 100
+    Clock.ahead = 0.0
+    search = SearchCV(Clock(), {"a": "float(0, 1)"}, n_trials=None, timeout=3000, confirm=1, **settings).fit(X, Y)
+    assert search.report_.n_repeats == 1
+    assert 2000 < Clock.ahead <= 3000 + 100
 
 
 class Queueing:
