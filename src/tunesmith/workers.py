@@ -4,6 +4,9 @@ A name is ``host:pid:token``. The token tells apart all that may share host name
 PID namespace (containers of one machine can have one host name), and the moment the process started (a pid is used
 again). Only a process of the same machine, boot and namespace can be known to be dead; any other counts as alive.
 
+A program that holds the loop itself, and asks and tells by commands, has another kind of name (`outside_worker`): the
+process that asked has ended when the trial runs, so that nothing gives signs of life for it.
+
 This is not psutil: its ``create_time`` moves with the system clock on Linux, so that after a correction of the clock a
 living worker would be taken for dead, and its trial would run twice; the start by the monotonic clock is private there.
 """
@@ -13,10 +16,12 @@ from __future__ import annotations
 import os
 import socket
 import sys
+import time
 from functools import lru_cache
 
 _UNKNOWN = ""
 APART = "+"  # the last character of the name of a process whose trials run in other processes
+_OUTSIDE = "outside:"  # what the name of a program begins with that asks and tells by commands
 
 
 def current_worker() -> str:
@@ -27,6 +32,35 @@ def current_worker() -> str:
 @lru_cache(maxsize=4)
 def _name(pid: int) -> str:
     return f"{_host()}:{pid}:{_machine()}@{_started(pid)}"
+
+
+def outside_worker(until: float, pid: int | None = None) -> str:
+    """Return a name for a program that asked for a trial by a command, which has ended by the time the trial runs.
+
+    Args:
+        until: unix time from which on the trial may be given to another one, where nothing is known of a process.
+        pid: the process on this machine that holds the loop: its end is the end of its trials, and while it lives they
+            are its own. None: not known.
+
+    Raises:
+        ProcessLookupError: there is no such process.
+    """
+    if pid is not None and not _exists(pid):
+        raise ProcessLookupError(f"there is no process {pid}")
+    return f"{_OUTSIDE}{until:.0f}" + ("" if pid is None else f":{_name(pid)}")
+
+
+def is_outside(worker: str) -> bool:
+    """Tell whether a name is one of `outside_worker`, for which no signs of life are given."""
+    return worker.startswith(_OUTSIDE)
+
+
+def is_overdue(worker: str) -> bool:
+    """Tell whether a worker of `outside_worker` had its time, and its process is not known to live."""
+    if not is_outside(worker):
+        return False
+    until = worker.removeprefix(_OUTSIDE).partition(":")[0]
+    return until.isdecimal() and time.time() > int(until) and not is_alive(worker)
 
 
 def is_dead(worker: str) -> bool:
@@ -66,6 +100,8 @@ def is_alive(worker: str) -> bool:
 
 def _of_this_machine(worker: str) -> tuple[int, str] | None:
     """Return the pid of a worker and the moment it started; None if it is not certain that it ran on this machine."""
+    if is_outside(worker):
+        worker = worker.removeprefix(_OUTSIDE).partition(":")[2]
     host, *rest = worker.removesuffix(APART).rsplit(":", 2)
     if len(rest) != 2 or not rest[0].isdecimal() or host != _host():
         return None

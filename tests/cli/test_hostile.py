@@ -171,10 +171,16 @@ CALLS: dict[str, list[Callable[[str], list[str]]]] = {
         lambda where: ["ask", "--storage", where, "--search-space", SPACE, "--format", "value"],
         lambda where: ["ask", "--storage", where, "--sampler", f"none{EVIL}"],
         lambda where: ["ask", "--storage", where, "--search-space", json.dumps({EVIL: {"name": EVIL}})],
+        lambda where: ["ask", "--storage", "new.db", "-p", f"x{EVIL}=float(0, 1)", "--minimize", f"m{EVIL}"],
+        lambda where: ["ask", "--storage", "new.db", "-p", f"y{EVIL}=float(0, 1)", "--minimize", f"m{EVIL}"],
+        lambda where: ["ask", "--storage", where, "--search-space", EVIL],
     ],
     "tell": [
         lambda where: ["tell", "--storage", where, "--study-name", f"none{EVIL}", "--trial-number", "0"],
         lambda where: ["tell", "--storage", where, "--trial-number", "0", "--values", EVIL],
+        lambda where: ["tell", "--storage", where, EVIL],
+        lambda where: ["tell", "--storage", where, "3", f"{EVIL}=1"],
+        lambda where: ["tell", "--storage", where, "3", "--fail", "--reason", EVIL],
     ],
     "best-trial": [
         # Not as a table: a narrow terminal breaks its cells at blanks, and a piece may begin a line.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -87,3 +88,20 @@ def test_a_process_of_someone_else_lives(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(os, "kill", kill)
     if sys.platform != "win32":
         assert not is_dead(name)
+
+
+@knows_processes
+def test_programs_outside_have_a_time_or_a_process(child: subprocess.Popen[str]) -> None:
+    now = time.time()
+    early, late = workers.outside_worker(now - 2), workers.outside_worker(now + 60)
+    assert [workers.is_overdue(name) for name in (early, late, current_worker())] == [True, False, False]
+    assert not any(map(is_dead, (early, late)))
+    own = workers.outside_worker(now - 2, child.pid)
+    assert not workers.is_overdue(own), "it lives"
+    assert not is_dead(own)
+    child.communicate("")
+    assert is_dead(own)
+    with pytest.raises(ProcessLookupError):
+        workers.outside_worker(now, child.pid)
+    assert all(workers.is_outside(name) for name in (early, late, own))
+    assert not workers.is_outside(current_worker())

@@ -189,3 +189,21 @@ def test_records_with_the_same_ranges_share_one_space() -> None:
     ranges = {"x": ts.Float(0, 1), "k": ts.Int(1, 9)}
     first, second = (ts.create_trial(params={"x": v, "k": 2}, distributions=ranges, value=v) for v in (0.1, 0.2))
     assert first.space is second.space
+
+
+def test_another_object_takes_a_running_trial_up(tmp_path: Path) -> None:
+    study = ts.create_study(storage=tmp_path / "t.db", study_name="s", seed=0, space={"x": Float(0, 1)}, pruner="nop")
+    asked = study.ask()
+    other = ts.load_study(storage=tmp_path / "t.db", study_name="s", pruner="nop")
+    trial = other.take_up(asked.number)
+    assert trial.params == asked.params
+    trial.report(0.5, 3)
+    trial.set_user_attr("note", "here")
+    assert not trial.should_prune()
+    assert other.take_up(asked.number) is trial
+    done = ts.load_study(storage=tmp_path / "t.db", study_name="s").tell(asked.number, state=TrialState.PRUNED)
+    assert (done.values, done.intermediate_values, done.user_attrs) == ((0.5,), {3: 0.5}, {"note": "here"})
+    study.enqueue_trial({"x": 0.25})
+    for number, said in [(0, "PRUNED"), (1, "waits"), (2, "no trial 2")]:
+        with pytest.raises(ValueError, match=said):
+            ts.load_study(storage=tmp_path / "t.db", study_name="s").take_up(number)

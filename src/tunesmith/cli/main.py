@@ -47,8 +47,8 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "Ask and tell": {
         "create-study": ("tunesmith.compat.commands:create_study", "Create a study, and print its name."),
-        "ask": ("tunesmith.compat.commands:ask", "Begin a trial, and print its number and parameters."),
-        "tell": ("tunesmith.compat.commands:tell", "End a trial that `ask` began."),
+        "ask": ("ask:ask", "Begin a trial, and print its number and parameters as JSON."),
+        "tell": ("ask:tell", "End a trial that `ask` began, with its value."),
         "best-trial": ("tunesmith.compat.commands:best_trial", "Print the best trial."),
     },
     "Help": {
@@ -112,7 +112,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: the command line without the program's name; None: that of this process.
 
     Returns:
-        the exit status: 0 all went well, 1 an error, 2 the command cannot be run as it was given, 130 Ctrl-C.
+        the exit status: 0 all went well, 1 an error, 2 the command cannot be run as it was given, 3 no trial is left to
+        ``ask`` for, 130 Ctrl-C.
     """
     try:
         status = cli.main(None if arguments is None else list(arguments), "tunesmith", standalone_mode=False)

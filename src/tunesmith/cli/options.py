@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
-from tunesmith.text import did_you_mean, listing
+from tunesmith.text import did_you_mean, listing, printable
 
 if TYPE_CHECKING:
+    from tunesmith.space import Space
     from tunesmith.storage.base import Storage, StudyRecord
     from tunesmith.study import Study
 
 STORAGE = "TUNESMITH_STORAGE"  # the environment variable in which passwords are out of sight of `ps`
 STANDARD_STORAGE = "tune.db"  # where `run` writes to if it is told nothing else
+OPTIONS = "run"  # the system attribute of a study with what `run` or `ask` was told besides the program
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -111,7 +113,7 @@ def existing(spec: str) -> Storage:
         what = "is a folder" if Path(spec).is_dir() else "does not exist"
         raise click.UsageError(f"{os.fspath(spec)} {what}; give the file of a study, such as tune.db, or a URL")
     try:
-        return open_storage(spec)
+        return open_storage(spec if "://" in spec else Path(spec))  # a file that is there may have any name
     except ValueError as error:
         raise click.UsageError(f"{shown_spec(spec)}: {error}") from error
 
@@ -148,3 +150,34 @@ def open_study(spec: str, name: str | None) -> Study:
 
     storage = existing(spec)
     return load_study(study_name=study_record(storage, spec, name).name, storage=storage)
+
+
+def declare(study: Study, space: Space, storage: str, change: bool) -> None:
+    """Let a study search a space; UsageError if it has trials of another one, unless `change` says so."""
+    there = study.space
+    if there is not None and there != space and not change and any(study.counts.values()):
+        raise click.UsageError(_other_parameters(study, there, space, storage))
+    study.declare(space)
+
+
+def _other_parameters(study: Study, there: Space, space: Space, storage: str) -> str:
+    from tunesmith.storage.redact import shown_spec
+
+    differ = [n for n in dict.fromkeys([*there.names, *space.names]) if there.params.get(n) != space.params.get(n)]
+    pairs = [(n, there.params.get(n) or "none", space.params.get(n) or "none") for n in differ]
+    lines = [printable(f"  {n}: {before} there, {now} here") for n, before, now in pairs]
+    return "\n".join(
+        [
+            f"the study {study.study_name!r} in {shown_spec(storage)} has other parameters:",
+            *lines,
+            "give --study NAME for a new study, or --change to go on with these",
+        ]
+    )
+
+
+def metrics_of(study: Study) -> Sequence[str]:
+    """Return the names of the metrics of the program that a study tunes; none: it has no program."""
+    from tunesmith.program.stored import KEY
+
+    found: Sequence[str] = (study.system_attrs.get(KEY) or {}).get("metrics", ())
+    return found

@@ -32,12 +32,12 @@ def echo(text: str, err: bool = False, nl: bool = True) -> None:
     click.echo(printable(text, lines=True), err=err, nl=nl)
 
 
-def json_text(value: Any, indent: int) -> str:
+def json_text(value: Any, indent: int | None) -> str:
     """Return a value as JSON, in which what is not printable is an escape of JSON's.
 
     Args:
         value: the value; numbers that JSON does not have become null (NaN) or text (infinities).
-        indent: blanks for each level.
+        indent: blanks for each level; None: all on one line.
     """
     text = json.dumps(plain(value), indent=indent, ensure_ascii=False, allow_nan=False)
     return _ODD.sub(lambda odd: odd.group() if odd.group().isprintable() else _escaped(odd.group()), text)

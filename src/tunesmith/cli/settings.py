@@ -128,7 +128,7 @@ def _checked(name: str, value: Any, converters: Mapping[str, Callable[[Any], Any
     if name == "params":
         if not isinstance(value, dict):
             raise ValueError('expected a table such as [params] with lr = "log(1e-5, 1e-1)"')
-        return {key: _text(key, spec) for key, spec in _flat(value)}
+        return {key: described(spec) for key, spec in _flat(value)}
     if name == "command":
         given = shlex.split(value) if isinstance(value, str) else value
         if not isinstance(given, list) or not all(isinstance(word, str) for word in given):
@@ -157,7 +157,8 @@ def _flat(table: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
     return found
 
 
-def _text(name: str, spec: Any) -> Any:
+def described(spec: Any) -> Any:
+    """Return what describes a parameter, as a table of TOML or an object of JSON has it, in the form for `Space`."""
     if isinstance(spec, list):
         return [tuple(item) if isinstance(item, list) else item for item in spec]
     return spec if isinstance(spec, str) else [spec]  # a constant
@@ -194,3 +195,18 @@ def study_name(command: Sequence[str], shell: bool) -> str:
         if not (word.startswith("-") or "{" in word or "=" in word or _RUNNERS.fullmatch(Path(word).name)):
             return Path(word).stem or "program"
     return Path(words[0]).stem or "program"
+
+
+def space_of(settings: Settings) -> Space:
+    """Return what is searched; UsageError if there is no parameter, or one is not valid."""
+    from tunesmith.errors import SpaceError
+
+    if not settings.params:
+        raise click.UsageError(
+            "there is no parameter: give -p 'lr=log(1e-5, 1e-1)' once for each, or a file with [params]; "
+            "`tunesmith init -- COMMAND` suggests one"
+        )
+    try:
+        return settings.space()
+    except SpaceError as error:
+        raise click.UsageError(str(error)) from error

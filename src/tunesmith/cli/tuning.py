@@ -8,16 +8,16 @@ import re
 import shlex
 import shutil
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import click
 
-from tunesmith.cli.options import STANDARD_STORAGE, existing
+from tunesmith.cli.options import OPTIONS, STANDARD_STORAGE, declare, existing, metrics_of
 from tunesmith.cli.output import cell, echo, print_json
-from tunesmith.cli.settings import Settings, study_name
+from tunesmith.cli.settings import Settings, space_of, study_name
 from tunesmith.errors import MissingMetricError, ProgramError, StudyNotFoundError, WorkerDiedError
 from tunesmith.executors.processes import ProcessExecutor
 from tunesmith.program import Program, load_program, store_program
@@ -48,16 +48,6 @@ FIELDS = (
     "memory_limit",
     "grace",
 )  # of a program, as settings
-
-
-def space_of(settings: Settings) -> Space:
-    """Return what is searched; UsageError if there is no parameter."""
-    if not settings.params:
-        raise click.UsageError(
-            "there is no parameter: give -p 'lr=log(1e-5, 1e-1)' once for each, or a file with [params]; "
-            "`tunesmith init -- COMMAND` suggests one"
-        )
-    return settings.space()
 
 
 def program_of(settings: Settings, storage: str) -> Program:
@@ -216,7 +206,6 @@ def check_program(program: Program) -> None:
     raise click.UsageError(f"there is no program {word!r}, neither here nor in PATH{hint}")
 
 
-OPTIONS = "run"  # the system attribute with what `run` needs besides the program
 KEPT = ("trials", "sampler", "pruner", "jobs", "timeout_per_trial", "cpus", "gpus")
 EARLY, EARLY_FAILURES = 60.0, 3  # seconds, and failures within them, after which a command is wrong
 MOST_TOLD = 5  # failures that are told one by one
@@ -388,10 +377,7 @@ def _begun(settings: Settings, storage: str, change: bool) -> tuple[Study, Progr
         )
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    there = study.space
-    if there is not None and there != space and not change and any(study.counts.values()):
-        raise click.UsageError(_other_parameters(study, there, space, storage))
-    study.declare(space)
+    declare(study, space, storage, change)
     before = study.system_attrs.get(KEY) or {}
     differ = [k for k, v in description(program).items() if before.get(k) != v and k != "names"]
     if before and differ:
@@ -401,18 +387,6 @@ def _begun(settings: Settings, storage: str, change: bool) -> tuple[Study, Progr
     if study.system_attrs.get(OPTIONS) != kept:
         study.set_system_attr(OPTIONS, kept)
     return study, program, not differ
-
-
-def _other_parameters(study: Study, there: Space, space: Space, storage: str) -> str:
-    differ = [n for n in dict.fromkeys([*there.names, *space.names]) if there.params.get(n) != space.params.get(n)]
-    lines = [f"  {n}: {there.params.get(n) or 'none'} there, {space.params.get(n) or 'none'} here" for n in differ]
-    return "\n".join(
-        [
-            f"the study {study.study_name!r} in {shown_spec(storage)} has other parameters:",
-            *lines,
-            "give --study NAME for a new study, or --change to go on with these",
-        ]
-    )
 
 
 def _with_kept(settings: Settings, storage: str) -> Settings:
@@ -450,7 +424,7 @@ def _loaded(settings: Settings, storage: str) -> Study:
 
 def _say_what_begins(study: Study, settings: Settings, storage: str) -> None:
     n = len(study.history)
-    goal = ", ".join(f"{way} {metric}" for way, metric in zip(study.directions, _metrics(study), strict=False))
+    goal = ", ".join(f"{way} {metric}" for way, metric in zip(study.directions, metrics_of(study), strict=False))
     there = f"; it has {n} finished trial{'s' if n != 1 else ''}" if n else ""
     of = "" if settings.trials is None or not n else f" of {settings.trials}"
     space = study.space
@@ -460,11 +434,6 @@ def _say_what_begins(study: Study, settings: Settings, storage: str) -> None:
         f"{there}{of}",
         err=True,
     )
-
-
-def _metrics(study: Study) -> Sequence[str]:
-    found: Sequence[str] = (study.system_attrs.get(KEY) or {}).get("metrics", ())
-    return found
 
 
 def _conclude(study: Study, program: Program, storage: str, as_json: bool) -> int:

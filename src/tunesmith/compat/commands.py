@@ -1,4 +1,7 @@
-"""Optuna's commands with Optuna's options, for scripts: ``create-study``, ``ask``, ``tell`` and ``best-trial``."""
+"""Optuna's commands with Optuna's options, for scripts: ``create-study`` and ``best-trial``.
+
+``ask`` and ``tell`` are this library's own commands, which take Optuna's options too; what of that is Optuna's is here.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +24,6 @@ if TYPE_CHECKING:
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 STORAGES = ("OPTUNA_STORAGE", "TUNESMITH_STORAGE")  # environment variables, in this order
 FORMATS = ("value", "json", "table", "yaml")
-OUTSIDE = "outside"  # who runs trials that `ask` began: no process, so that the end of this one says nothing of them
-STATES = ("complete", "pruned", "fail")
 DIRECTIONS = ("minimize", "maximize")
 FILES = ("JournalFileBackend", "JournalFileStorage")
 # Commands of Optuna that have other names here -> what to use.
@@ -46,7 +47,7 @@ study_name_option: Decorator = click.option(
 flatten_option: Decorator = click.option(
     "--flatten", is_flag=True, help="A column for each parameter and attribute, such as params_x."
 )
-several = {"ignore_unknown_options": True}  # so that a negative number after the first one is no option
+SEVERAL = {"ignore_unknown_options": True}  # so that a negative number after the first one is no option
 
 
 def format_option(default: str) -> Decorator:
@@ -56,7 +57,7 @@ def format_option(default: str) -> Decorator:
     )
 
 
-@click.command("create-study", context_settings=several)
+@click.command("create-study", context_settings=SEVERAL)
 @storage_option
 @class_option
 @click.option("--study-name", metavar="NAME", help="Unique in the storage; made up if it is left out.")
@@ -76,7 +77,7 @@ def create_study(
     """Create a study, and print its name; as `optuna create-study` does."""
     from tunesmith.compat import optuna
 
-    given = _all_of("--directions", directions, more, _direction)
+    given = all_of("--directions", directions, more, _direction)
     if direction and given:
         raise click.UsageError("give --direction of one objective, or --directions of several; not both")
     study = _checked(
@@ -89,72 +90,6 @@ def create_study(
         )
     )
     _echo(printable(study.study_name))
-
-
-@click.command()
-@storage_option
-@class_option
-@study_name_option
-@click.option("--sampler", metavar="CLASS", help="Who proposes, such as TPESampler.")
-@click.option("--sampler-kwargs", metavar="JSON", help='Its arguments, such as {"seed": 1}.')
-@click.option("--search-space", metavar="JSON", help="Distributions by name, as distribution_to_json writes them.")
-@format_option("json")
-@flatten_option
-def ask(
-    storage: str | None,
-    storage_class: str | None,
-    study_name: str | None,
-    sampler: str | None,
-    sampler_kwargs: str | None,
-    search_space: str | None,
-    form: str,
-    flatten: bool,
-) -> None:
-    """Begin a trial, and print its number and parameters; as `optuna ask` does.
-
-    `tell` ends it. A worker that runs the same study meanwhile runs the trial too after a while, since no process
-    gives signs of life for it.
-    """
-    if sampler_kwargs and not sampler:
-        raise click.UsageError("--sampler-kwargs are the arguments of --sampler; give both")
-    from tunesmith.compat.optuna.distributions import json_to_distribution
-
-    told = _json_object("--search-space", search_space)
-    space = _checked(lambda: {name: json_to_distribution(json.dumps(told[name])) for name in told})
-    study = _study(
-        storage, storage_class, study_name, _sampler(sampler, _json_object("--sampler-kwargs", sampler_kwargs))
-    )
-    study.native.worker = OUTSIDE
-    trial = _checked(lambda: study.ask(space))
-    _print({"number": trial.number, "params": trial.params}, form, flatten)
-
-
-@click.command(context_settings=several)
-@storage_option
-@class_option
-@study_name_option
-@click.option("--trial-number", type=int, required=True, metavar="N", help="Which trial.")
-@click.option("--values", multiple=True, metavar="VALUE ...", help="One for each objective.")
-@click.option("--state", type=click.Choice(STATES), help="How it ended; left out: by the values.")
-@click.option("--skip-if-finished", is_flag=True, help="Do nothing if the trial is finished.")
-@click.argument("more", nargs=-1, metavar="")
-def tell(
-    storage: str | None,
-    storage_class: str | None,
-    study_name: str | None,
-    trial_number: int,
-    values: tuple[str, ...],
-    state: str | None,
-    skip_if_finished: bool,
-    more: tuple[str, ...],
-) -> None:
-    """End a trial that `ask` began; as `optuna tell` does."""
-    from tunesmith.compat.optuna.trial import TrialState
-
-    given = _all_of("--values", values, more, _number)
-    study = _study(storage, storage_class, study_name)
-    ended = None if state is None else TrialState[state.upper()]
-    _checked(lambda: study.tell(trial_number, given or None, ended, skip_if_finished))
 
 
 @click.command("best-trial")
@@ -179,7 +114,48 @@ def best_trial(
         "user_attrs": trial.user_attrs,
         "state": trial.state.name,
     }
-    _print({key: value for key, value in record.items() if value != {} or key == "params"}, form, flatten)
+    print_record({key: value for key, value in record.items() if value != {} or key == "params"}, form, flatten)
+
+
+# -- for `ask` -----------------------------------------------------------------------------------------------------
+
+
+def is_search_space(told: dict[str, Any]) -> bool:
+    """Tell whether a search space in JSON is written as Optuna writes distributions."""
+    return any(isinstance(entry, dict) and "attributes" in entry for entry in told.values())
+
+
+def is_sampler(name: str | None) -> bool:
+    """Tell whether a sampler is named as Optuna's classes are."""
+    return name is not None and name.endswith("Sampler")
+
+
+def study_and_space(
+    storage: str | None,
+    storage_class: str | None,
+    name: str | None,
+    sampler: str | None,
+    arguments: dict[str, Any],
+    told: dict[str, Any],
+) -> tuple[Study, dict[str, Any]]:
+    """Return a study under Optuna's names, and the distributions to ask it for.
+
+    Args:
+        storage: a file or a URL; None: as the environment says.
+        storage_class: Optuna's class of the storage; None: by what is there.
+        name: of the study; None: it is the only one.
+        sampler: the class of who proposes; None: the default.
+        arguments: those of the class.
+        told: distributions by name, as ``distribution_to_json`` writes them.
+
+    Raises:
+        UsageError: there is no such class or study.
+        ClickException: a distribution or an argument is not valid.
+    """
+    from tunesmith.compat.optuna.distributions import json_to_distribution
+
+    space = _checked(lambda: {key: json_to_distribution(json.dumps(told[key])) for key in told})
+    return _study(storage, storage_class, name, _sampler(sampler, arguments)), space
 
 
 # -- the parts -----------------------------------------------------------------------------------------------------
@@ -239,7 +215,8 @@ def _checked(do: Callable[[], Any]) -> Any:
         raise click.ClickException(printable(str(error.args[0] if error.args else error))) from error
 
 
-def _json_object(option: str, text: str | None) -> dict[str, Any]:
+def json_object(option: str, text: str | None) -> dict[str, Any]:
+    """Return the JSON object that an option was given, an empty one where it was not; UsageError if it is none."""
     try:
         value = json.loads(text or "{}")
     except ValueError as error:
@@ -249,14 +226,15 @@ def _json_object(option: str, text: str | None) -> dict[str, Any]:
     return value
 
 
-def _all_of(option: str, first: Sequence[str], more: Sequence[str], read: Callable[[str, str], Any]) -> list[Any]:
+def all_of(option: str, first: Sequence[str], more: Sequence[str], read: Callable[[str, str], Any]) -> list[Any]:
     """Return the values of an option that takes several: the first one is the option's, the others follow it."""
     if more and not first:
         raise click.UsageError(f"unexpected argument {more[0]!r}")
     return [read(option, text) for text in (*first, *more)]
 
 
-def _number(option: str, text: str) -> float:
+def number(option: str, text: str) -> float:
+    """Return the number that an option was given; UsageError if it is none."""
     try:
         return float(text)
     except ValueError:
@@ -269,7 +247,7 @@ def _direction(option: str, text: str) -> str:
     return text
 
 
-def _print(record: dict[str, Any], form: str, flatten: bool) -> None:
+def print_record(record: dict[str, Any], form: str, flatten: bool) -> None:
     """Print one record.
 
     Args:

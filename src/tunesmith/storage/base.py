@@ -452,7 +452,8 @@ class Storage(ABC):
 
         Time is the storage's own. Where it has no clock, a worker is dead when its beats stood still for the `ttl` by
         the monotonic clock of the process that looks. A process of this machine that is gone is dead at once. For one
-        `ttl` after the storage was away nobody is.
+        `ttl` after the storage was away nobody is. A program that asks by commands gives no signs of life: its name has
+        the time from which on it counts as dead, see `tunesmith.workers.outside_worker`.
 
         Args:
             study_id: the study.

@@ -744,6 +744,23 @@ class Study:
         outcome = outcome_as_told(number, values, state, reason, len(self.directions), noise)
         return self.engine.record(trial if isinstance(trial, Trial) else number, outcome, skip_if_finished, cost)
 
+    def take_up(self, number: int) -> Trial:
+        """Return a running trial that another process asked for, so that this one can report, note and tell for it.
+
+        The process that asked goes on counting as the one that runs the trial. What a step costs is not measured here:
+        ``report(cost=...)`` says it.
+
+        Args:
+            number: the trial.
+
+        Returns:
+            The running trial.
+
+        Raises:
+            ValueError: there is no such trial, or it does not run.
+        """
+        return self.engine.take_up(_number(number))
+
     def flush(self) -> None:
         """Store the results that were kept in this process because the storage could not be used.
 

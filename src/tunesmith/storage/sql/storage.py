@@ -50,7 +50,7 @@ from tunesmith.storage.sql.schema import SYSTEM, USER
 from tunesmith.storage.sql.values import SpaceCache, attr_to_json, damaged, space_to_text
 from tunesmith.storage.sql.writes import MOST_NUMBERS
 from tunesmith.trial.record import LATE, NAN, Fence, TrialRecord
-from tunesmith.workers import APART, current_worker, is_alive, is_dead
+from tunesmith.workers import APART, current_worker, is_alive, is_dead, is_outside, is_overdue
 
 T = TypeVar("T")
 
@@ -382,7 +382,8 @@ class SQLStorage(Storage):
         running = self._running_elsewhere(study_id)
         names = set(running.values())
         dead = {name: FailureKind.LOST for name in names if is_dead(name)}
-        others = names - dead.keys()
+        dead |= {name: FailureKind.LEASE for name in names - dead.keys() if is_overdue(name)}
+        others = {name for name in names - dead.keys() if not is_outside(name)}
         if others and self._is_settled():
             found = self.database.read(lambda session: writes.beats(session, self._statements))
             dead |= dict.fromkeys(self._watch.dead(others, found), FailureKind.LEASE)
@@ -400,7 +401,9 @@ class SQLStorage(Storage):
         return left
 
     def is_doubtful(self, study_id: int) -> bool:
-        names = {name for name in self._running_elsewhere(study_id).values() if not is_alive(name)}
+        names = {
+            name for name in self._running_elsewhere(study_id).values() if not (is_alive(name) or is_outside(name))
+        }
         found = self.database.read(lambda session: writes.beats(session, self._statements)) if names else {}
         return self._watch.has_silent(names, found)
 

@@ -24,7 +24,7 @@ from tunesmith.text import shown
 from tunesmith.trial import Proposals, Trial
 from tunesmith.trial.answers import drawn
 from tunesmith.trial.record import Fence, TrialRecord
-from tunesmith.workers import APART, current_worker
+from tunesmith.workers import APART, current_worker, is_outside
 
 PARENT = "parent"  # the system attribute that says whose checkpoint a trial began from
 Choice = Callable[[History], int | None]
@@ -106,7 +106,8 @@ class Asker:
         """
         study, storage = self._study, self._study.storage
         if storage.shared and self._beating != (beating := (os.getpid(), self.worker)):
-            keep_beating(storage, self.worker.removesuffix(APART))
+            if not is_outside(self.worker):
+                keep_beating(storage, self.worker.removesuffix(APART))
             self._beating = beating
         taken = False  # whether another worker took a number that this one wanted
         while True:

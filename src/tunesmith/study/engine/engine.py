@@ -211,6 +211,17 @@ class TrialEngine:
                     self.flush()
             return done
 
+    def take_up(self, number: int) -> Trial:
+        """Return a running trial that another process asked for; see `tunesmith.Study.take_up`."""
+        with self.study.lock:
+            running = self.study.running.get(number)
+            if running is None:
+                running = self.study.running[number] = self.teller.untracked(number)
+                running.trial.link.connect(self.channel)
+                running.trial.link.stop_clock()  # which would measure this process, and not the training
+                self.wishes.due = 0.0  # a process that makes one report asks at once whether the trial shall stop
+            return running.trial
+
     def _inherit(self, trial: Trial) -> None:
         """Let a new trial begin from the checkpoint of its parent; only the pointer is copied."""
         from tunesmith.artifacts.checkpoints import newest

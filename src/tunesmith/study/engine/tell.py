@@ -320,13 +320,8 @@ class Teller:
         self, trial: Trial | int, outcome: Outcome, skip_if_finished: bool, cost: float | None
     ) -> TrialRecord:
         """Store the end of a trial that is finished, or was asked for by another object."""
-        study, number = self._study, trial.number if isinstance(trial, Trial) else trial
-        try:
-            stored = study.storage.trials(study.study_id, [number])[0]
-        except KeyError:
-            raise ValueError(
-                f"tell: the study {study.study_name!r} has no trial {number}; ask() hands out trials"
-            ) from None
+        number = trial.number if isinstance(trial, Trial) else trial
+        stored = self._stored(number)
         if stored.state.is_finished() and skip_if_finished:
             return stored
         if isinstance(trial, Trial) and trial.link.fence != stored.fence:  # the storage refuses it, and keeps a note
@@ -339,14 +334,37 @@ class Teller:
             if same:
                 return stored
             raise finished_otherwise(stored)
-        if stored.state is TrialState.WAITING:
-            raise ValueError(f"tell: trial {number} waits to be run; ask() hands it out")
-        if not isinstance(trial, Trial):
-            trial = self._rebuilt_trial(stored)
-        return self.finish(RunningTrial(trial, stored), outcome, cost)
+        told = RunningTrial(trial, stored) if isinstance(trial, Trial) else self._rebuilt(stored)
+        return self.finish(told, outcome, cost)
 
-    def _rebuilt_trial(self, stored: TrialRecord) -> Trial:
-        """Return the running trial that a record stands for; it is taken to have used all that it was proposed."""
+    def untracked(self, number: int) -> RunningTrial:
+        """Return a running trial that was asked for by another object; see `tunesmith.Study.take_up`."""
+        stored = self._stored(number)
+        if stored.state.is_finished():
+            raise finished_otherwise(stored)
+        if stored.state is TrialState.PAUSED:
+            raise ValueError(f"tell: trial {number} is paused; ask() hands it out again")
+        return self._rebuilt(stored)
+
+    def _stored(self, number: int) -> TrialRecord:
+        """Return the record of a trial; ValueError if there is none."""
+        study = self._study
+        try:
+            (stored,) = study.storage.trials(study.study_id, [number])
+        except KeyError:
+            raise ValueError(
+                f"tell: the study {study.study_name!r} has no trial {number}; ask() hands out trials"
+            ) from None
+        return stored
+
+    def _rebuilt(self, stored: TrialRecord) -> RunningTrial:
+        """Return the running trial that a record stands for; it is taken to have used all that it was proposed.
+
+        Raises:
+            ValueError: the trial waits.
+        """
+        if stored.state is TrialState.WAITING:
+            raise ValueError(f"tell: trial {stored.number} waits to be run; ask() hands it out")
         trial = Trial(
             stored.number,
             self._study.seed,
@@ -354,13 +372,14 @@ class Teller:
             list(stored.x or ()),
             user=stored.user,
             attempt=stored.attempt,
+            previous_attempts=stored.previous_attempts,
             token=stored.token,
             objectives=len(self._study.signs),
         )
         trial.answers.take_whole()
         trial.link.reports = dict(stored.reports) if stored.reports else None
         trial.link.costs = dict(stored.costs) if stored.costs else {}
-        return trial
+        return RunningTrial(trial, stored)
 
     # -- results that the storage did not take -------------------------------------------------------------------
 
