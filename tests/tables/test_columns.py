@@ -54,6 +54,7 @@ def read(columns: TableColumns, values: Any, name: str = "a") -> list[float]:
         (cycle([Decimal("1.5"), 2, None]), "number"),
         (cycle([datetime.time(8), datetime.time(17, 30)]), "number"),
         (cycle(["1,234.5", "7", "12,000", "n/a"]), "number"),
+        (cycle(["08:30", "5:15 pm", "23:59:59.5"]), "number"),
         (cycle(["12%", "7.5%", "100%"]), "number"),
         (cycle(["$1,200", "-$3", "$ 4.50"]), "number"),
         (cycle(["1.234,5", "7,25", "1,5"]), "number"),
@@ -69,6 +70,7 @@ def read(columns: TableColumns, values: Any, name: str = "a") -> list[float]:
         (pd.Categorical(cycle([3, 1, 2])), "category"),
         (cycle([1, "a", None]), "category"),
         (cycle(["01234", "00017", "99999"]), "category"),  # postal codes
+        (cycle(["171a", "172b", "170"]), "category"),
         (cycle(["S", "M"]), "category"),  # sizes, or anything
         (cycle(["1.2.3", "1.10.0"]), "category"),
         (cycle(["3-1", "0-2", "2-2", "1-4"]), "category"),  # results, no ranges
@@ -86,6 +88,7 @@ def read(columns: TableColumns, values: Any, name: str = "a") -> list[float]:
         (cycle(["2024-01-31", "2023-12-01"]), "date"),
         (cycle(["2024-01-31T10:00:00Z", "2023-12-01 23:59"]), "date"),
         (cycle(["31/12/2024", "1/2/2023"]), "date"),
+        (cycle(["31/12/69", "1/2/23"]), "date"),
         (cycle(["Jan 5, 2024", "March 12, 2023"]), "date"),
         ([f"the {LETTERS[i]} and the {LETTERS[i + 5]} of {i}" for i in range(N)], "text"),
         ([f"{chr(0x4E00 + i)}\u6771\u4eac\u90fd\u6e2f\u533a{chr(0x4E00 + 2 * i)}" for i in range(N)], "text"),
@@ -115,6 +118,7 @@ def test_roles(values: Any, role: str) -> None:
         ("a", [np.inf] * N, "empty"),
         ("a", NOISE, "copy of the column 'first'"),
         ("a", [[1, 2]] * N, "type list"),
+        ("a", [{1}] * N, "type set"),
         ("a", NOISE * 1j, "complex"),
     ],
 )
@@ -148,8 +152,9 @@ def test_numbers_in_texts() -> None:
     assert read(columns, [1.5, 2.5]) == [1.5, 2.5]
     assert read(fitted(cycle(["1.234,5", "7,25", "1,5"])), ["1.234,5", "-7,25"]) == [1234.5, -7.25]
     assert read(fitted(cycle(["1.5k", "200", "3M"])), ["2k", "2m"]) == [2000, 2e6]
+    assert read(fitted(cycle(["5m", "7.5m", "8"])), ["5m", "9"]) == [5, 9]
     few_others = ["abc", *cycle([f"{i / 7:.3f}" for i in range(50)], 59)]
-    assert "1 others are taken as missing" in fitted(few_others).notes_[0]
+    assert "values that are none become gaps (1)" in fitted(few_others).notes_[0]
 
 
 def test_dates_become_numbers_of_their_parts_that_vary() -> None:
@@ -280,6 +285,7 @@ def test_columns_that_were_mixed_up_are_refused(values: Any, other: Any) -> None
         (None, "must be a table"),
         (pd.Series([1, 2]), "to_frame"),
         (pd.DataFrame([[1, 2], [3, 4]], columns=["a", "a"]), "several columns of the name 'a'"),
+        (pd.DataFrame([[1, 2], [3, 4]], columns=["a", None]), "a column without a name"),
         (pd.DataFrame([[1, 2], [3, 4]], columns=[1, "1"]), "several columns of the name"),
         (sparse.csr_matrix([[NAN, 1.0]]), "sparse and holds NaN"),
         (sparse.csr_matrix((0, 3)), "X is empty"),

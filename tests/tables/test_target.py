@@ -86,6 +86,11 @@ def test_texts_that_are_all_numbers_are_told() -> None:
     classes = read_target(["0", "1"] * TEN)
     assert (classes.task, classes.classes.tolist()) == ("binary", ["0", "1"])
     assert "texts" in " ".join(classes.notes)
+    gaps = read_target(["1.5", "?", "2.5", "n/a", "3.75"])
+    assert (gaps.y.tolist(), gaps.kept.tolist()) == ([1.5, 2.5, 3.75], [True, False, True, False, True])
+    assert "2 rows of y with '?', 'n/a'" in gaps.notes[0]
+    assert read_target(["5 kg", "7.5 kg", "11 kg"]).task == "regression"
+    assert read_target(["1 star", "2 stars"] * TEN).classes.tolist() == ["1 star", "2 stars"]
     assert read_target(["1,500", "2,750.5"] * TEN, "regression").y[:2].tolist() == [1500.0, 2750.5]
 
 
@@ -131,6 +136,7 @@ def test_a_class_of_one_row_is_left_out_with_a_sentence() -> None:
         ([1.0, float("inf"), 2.5], None, "infinite in 1 row"),
         (pd.Series(pd.date_range("2024-01-01", periods=5)), None, "dates"),
         ([datetime.date(2024, 1, 1), datetime.date(2024, 1, 2)], None, "dates"),
+        ([f"2024-01-{day:02}" for day in range(1, 29)] * 2, None, "dates"),
         (np.eye(3), None, "argmax"),
         (pd.DataFrame({"a": [1, 2], "b": [3, 4]}), None, "2 columns ('a', 'b')"),
         ([[1], [2, 3]], None, "type list"),

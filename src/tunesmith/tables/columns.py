@@ -15,7 +15,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from tunesmith.tables.roles import Boolean, Category, Date, Number, Role, ShortText
-from tunesmith.tables.values import Table, Values, read_table
+from tunesmith.tables.values import Table, Values, is_missing, read_table
 from tunesmith.tables.writing import NEARLY_ALL, TRUTH_PAIRS, date_writing, number_writing, scale_of
 from tunesmith.text import did_you_mean, listing
 
@@ -349,7 +349,9 @@ class _Finding:
             numbers = np.append(written[1], np.nan)[codes]
             lost = int((np.isnan(numbers) & (codes >= 0)).sum())
             self.note(
-                "numbers that are written as texts" + (f"; {lost:,} others are taken as missing" if lost else ""), name
+                "numbers that are written as texts"
+                + (f"; values that are none become gaps ({lost:,})" if lost else ""),
+                name,
             )
             as_numbers = Values("number", numbers, type="integer")
             found = self._of_numbers(name, as_numbers)
@@ -433,6 +435,8 @@ def _checked_names(table: Table) -> list[Any]:
     seen: dict[str, Any] = {}
     repeated = []
     for name in table.names:
+        if is_missing(name) and name != "":
+            raise ValueError(f"X has a column without a name ({name}); give it one")
         if str(name) in seen:
             repeated.append(name)
         seen[str(name)] = name

@@ -14,7 +14,8 @@ from tunesmith.tables.writing import NumberWriting
 LARGEST = float(np.finfo(np.float32).max)  # many estimators compute with single precision
 TEXT_NUMBERS = 32  # that a text becomes at most
 TEXTS_LEARNED = 10_000  # from which the directions of texts are computed at most
-HASHES = 2**14
+TEXTS_OF_A_NUMBER = 10  # that there are at least for each of these numbers
+HASHES = 2**12
 LONG = 60  # characters of texts that are split into words, which are fewer than their letters
 
 RoleName = Literal["number", "boolean", "category", "ordinal", "date", "text"]
@@ -44,8 +45,7 @@ class Number:
     suffixes = ("",)
 
     def __init__(self, writing: NumberWriting | None = None) -> None:
-        self.decimal = writing.decimal if writing else "."
-        self.unit = writing.unit if writing else ""
+        self.writing = writing
 
     def read(self, values: Values) -> NDArray[np.float64]:
         """Return a column as numbers [n, 1]; what is infinite is missing.
@@ -53,7 +53,7 @@ class Number:
         Args:
             values: of the column.
         """
-        found = values.numbers(NumberWriting(self.decimal, self.unit))
+        found = values.numbers(self.writing)
         return np.clip(np.where(np.isfinite(found), found, np.nan), -LARGEST, LARGEST)[:, None]
 
 
@@ -165,8 +165,9 @@ class ShortText:
         few = texts[:: -(-len(texts) // TEXTS_LEARNED)]
         hashed = self._hashed(few)
         self.weights = TfidfTransformer(sublinear_tf=True).fit(hashed)
-        n = max(1, min(TEXT_NUMBERS, len(few) - 1))
-        self.directions = TruncatedSVD(n, random_state=0).fit(self.weights.transform(hashed))
+        n = max(1, min(TEXT_NUMBERS, len(few) // TEXTS_OF_A_NUMBER))
+        with np.errstate(divide="ignore", invalid="ignore"):  # texts that are all alike have no variance to share
+            self.directions = TruncatedSVD(n, random_state=0).fit(self.weights.transform(hashed))
 
     @property
     def suffixes(self) -> Sequence[str]:
@@ -191,6 +192,11 @@ class ShortText:
 
         analyzer, lengths = ("word", (1, 2)) if self.of_words else ("char_wb", (3, 3))
         hasher = HashingVectorizer(
-            analyzer=analyzer, ngram_range=lengths, n_features=HASHES, norm=None, alternate_sign=False
+            analyzer=analyzer,
+            ngram_range=lengths,
+            token_pattern=r"\w+",
+            n_features=HASHES,
+            norm=None,
+            alternate_sign=False,
         )
         return hasher.transform(texts)

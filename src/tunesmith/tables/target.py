@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from tunesmith.tables.values import Values, label_text, narwhals_for, values_of
-from tunesmith.tables.writing import number_writing
+from tunesmith.tables.writing import GAPS, date_writing, number_writing
 from tunesmith.text import did_you_mean, listing, shown
 
 MOST_CLASSES = 20  # more different whole numbers than that are numbers
 ROWS_OF_A_CLASS = 5  # that whole numbers have on average at least, where they are classes
 
+TEXTS = "The values of y are texts, all of them numbers"
+DATES = "y holds dates, which no estimator predicts; give numbers in their place, such as the days since a date"
 TASKS = ("classification", "binary", "multiclass", "regression")
 
 
@@ -150,9 +152,7 @@ class _Reading:
         if values.kind == "nothing":
             raise self.error("every value of y is missing; there is nothing to learn from")
         if values.kind == "date":
-            raise self.error(
-                "y holds dates, which no estimator predicts; give numbers in their place, such as the days since a date"
-            )
+            raise self.error(DATES)
         n_missing = int((~self.kept).sum())
         if n_missing:
             self.notes.append(f"{_rows(n_missing)} of {len(self.kept):,} without a target {_are(n_missing)} left out.")
@@ -189,8 +189,8 @@ class _Reading:
         if self.task is not None:
             self.check_number_of_classes(k, n, "numbers")
             return self.of_classes(codes, _as_given(different, type_))
-        if is_whole and ((k == 2 and n > 2) or (k <= MOST_CLASSES and n >= ROWS_OF_A_CLASS * k and counts.min() > 1)):
-            if type_ != "text" and not set(different.tolist()) <= {-1.0, 0.0, 1.0}:
+        if _are_classes(different, counts):
+            if not set(different.tolist()) <= {-1.0, 0.0, 1.0}:
                 self.notes.append(
                     f"y has {k} different whole numbers, which are read as classes; task='regression' reads them as "
                     "numbers."
@@ -213,35 +213,54 @@ class _Reading:
 
     def of_labels(self) -> Target:
         values = self.values
-        codes = values.data[self.kept]
         texts = [label_text(level) for level in values.levels]
-        written = number_writing(texts, np.bincount(codes, minlength=len(texts)))
-        numbers = None if written is None or written[0].unit else written[1][codes]
-        if numbers is not None and np.isnan(numbers).any():
-            numbers = None
-        if self.task == "regression":
-            if numbers is None:
-                odd = next((text for text in texts if number_writing([text], np.ones(1, np.intp)) is None), texts[0])
-                raise self.error(
-                    f"task='regression' needs numbers, and y holds labels such as {shown(odd)}; give numbers, or "
-                    "task='classification'"
-                )
-            self.notes.append("The values of y are texts, all of them numbers: they are read as numbers.")
-            return self.of_numbers(numbers, "float")
-        if values.type != "category" and numbers is not None and self.task is None:
-            found = self.of_numbers(numbers, "text")
-            if found.task == "regression":
-                note = "The values of y are texts, all of them numbers: they are read as numbers."
-                return Target("regression", found.y, None, found.kept, (*found.notes, note))
-            self.notes.append(
-                f"The values of y are texts, all of them numbers, with {len(texts)} different ones: they are read as "
-                "classes; task='regression' reads them as numbers."
+        counts = np.bincount(values.data[self.kept], minlength=len(texts))
+        may_be_numbers = self.task == "regression" or (self.task is None and values.type != "category")
+        numbers = self.in_texts(texts, counts) if may_be_numbers else None
+        if self.task == "regression" and numbers is None:
+            odd = next((text for text in texts if number_writing([text], np.ones(1, np.intp)) is None), texts[0])
+            raise self.error(
+                f"task='regression' needs numbers, and y holds labels such as {shown(odd)}; give numbers, or "
+                "task='classification'"
             )
+        different, rows = np.unique([] if numbers is None else numbers, return_counts=True)
+        if numbers is not None and (self.task == "regression" or not _are_classes(different, rows)):
+            self.notes.append(f"{TEXTS}: they are read as numbers.")
+            return self.of_numbers(numbers, "float")
+        if numbers is not None:
+            self.notes.append(
+                f"{TEXTS}, with {len(different)} different ones: they are read as classes; task='regression' reads "
+                "them as numbers."
+            )
+        elif may_be_numbers and date_writing(texts, counts) is not None:
+            raise self.error(DATES)
+        codes = values.data[self.kept]
         self.check_number_of_classes(len(texts), len(codes), "labels")
         order = sorted(range(len(texts)), key=lambda i: _sort_key(values.levels[i]))
         place = np.empty(len(order), dtype=np.intp)
         place[order] = np.arange(len(order))
         return self.of_classes(place[codes], [values.levels[i] for i in order])
+
+    def in_texts(self, texts: list[str], counts: NDArray[np.intp]) -> NDArray[np.float64] | None:
+        """Return the numbers that the labels are; None: some are none. Rows such as "?" are left out.
+
+        Args:
+            texts: of the labels.
+            counts: how many rows each has.
+        """
+        written = number_writing(texts, counts)
+        if written is None:
+            return None
+        is_none = np.isnan(written[1])
+        if not all(text.lower() in GAPS for text, none in zip(texts, is_none, strict=True) if none):
+            return None
+        lost = self.kept & np.append(is_none, False)[self.values.data]
+        if lost.any():
+            gaps = listing([text for text, none in zip(texts, is_none, strict=True) if none], 3)
+            n = int(lost.sum())
+            self.notes.append(f"{_rows(n)} of y with {gaps} in place of a number {_are(n)} left out.")
+            self.kept = self.kept & ~lost
+        return written[1][self.values.data[self.kept]]
 
     def check_number_of_classes(self, k: int, n: int, what: str) -> None:
         if k > MOST_CLASSES and k > n / 2:
@@ -290,6 +309,14 @@ class _Reading:
 
     def mask(self) -> NDArray[np.bool_] | None:
         return None if self.kept.all() else self.kept
+
+
+def _are_classes(different: NDArray[np.float64], counts: NDArray[np.intp]) -> bool:
+    """Tell whether different numbers with their counts of rows are classes: few, whole, and with enough rows."""
+    k, n = len(different), int(counts.sum())
+    if not np.all(different == np.floor(different)):
+        return False
+    return (k == 2 and n > 2) or (k <= MOST_CLASSES and n >= ROWS_OF_A_CLASS * k and int(counts.min()) > 1)
 
 
 def _as_given(numbers: NDArray[np.float64], type_: str) -> list[Any]:

@@ -194,7 +194,7 @@ def _of_pandas(series: Any, pandas: Any) -> Values:
         return _unreadable(len(series), "complex numbers")
     try:
         codes, levels = series.factorize()
-    except TypeError:  # values that cannot be hashed
+    except (TypeError, NotImplementedError):  # values that cannot be hashed, or lists of pyarrow
         return _of_objects(series.tolist())
     return _labelled(codes.astype(np.intp), list(levels), False, "object")
 
@@ -394,7 +394,7 @@ def read_table(X: Any) -> Table:
 
 def _array_of(X: Any) -> NDArray[Any]:
     if isinstance(X, np.ndarray):
-        return X
+        return np.asanyarray(X) if isinstance(X, np.ma.MaskedArray) else np.asarray(X)
     if isinstance(X, list | tuple):
         if X and isinstance(X[0], dict):
             raise ValueError("X is a list of dicts; make a frame of it: pandas.DataFrame(X)")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -29,13 +29,16 @@ class NumberWriting:
     Attributes:
         decimal: the mark before the decimals.
         unit: what follows each number, such as "kg".
+        times: what numbers with one of several letters behind them are multiplied by.
     """
 
     decimal: str = "."
     unit: str = ""
+    times: tuple[tuple[str, float], ...] = (("%", 0.01), ("k", 1e3))
 
 
 PLAIN = re.compile(r"[-+]?(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
+TIME = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d(?:\.\d+)?))?\s?([ap]m)?", re.IGNORECASE)  # as hours
 INFINITE = re.compile(r"[-+]?inf(?:inity)?", re.IGNORECASE)
 DRESSED = re.compile(r"([-+−]?)\s*(?:[$€£¥₹]|USD|EUR)?\s*([-+−]?)([\d.,'\s]*\d)(e[-+]?\d+)?\s*(.*)", re.IGNORECASE)
 BODY = {
@@ -43,7 +46,7 @@ BODY = {
     ",": re.compile(r"(\d{1,3}(?:[.'\s]\d{3})+|\d+|)(?:,(\d+))?"),
 }
 UNIT = re.compile(r"(?:%|[$€£¥₹]|°[CF]?|[^\W\d_]{1,10}(?:/[^\W\d_]{1,5})?)\.?")
-TIMES = {"%": 0.01, "k": 1e3, "m": 1e6, "bn": 1e9, "b": 1e9}  # of a letter after a number
+MAGNITUDES = (("m", 1e6), ("bn", 1e9), ("b", 1e9))  # where several of these or "k" occur; one alone is any unit
 NOT_DIGITS = re.compile(r"\D")
 CODE = re.compile(r"0\d+")  # a postal code or the like; as a number it would lose its zeros
 
@@ -54,6 +57,9 @@ def _number(text: str, decimal: str) -> tuple[float, str] | None:
         return float(text.replace(",", "")), ""
     if INFINITE.fullmatch(text):
         return float(text), ""
+    if clock := TIME.fullmatch(text):
+        hours = int(clock[1]) % 12 + 12 * (clock[4].lower() == "pm") if clock[4] else int(clock[1])
+        return hours + int(clock[2]) / 60 + float(clock[3] or 0) / 3600, ""
     found = DRESSED.fullmatch(text)
     if found is None or (found[1] and found[2]):
         return None
@@ -62,7 +68,7 @@ def _number(text: str, decimal: str) -> tuple[float, str] | None:
         return None
     value = float(f"{NOT_DIGITS.sub('', body[1]) or 0}.{body[2] or 0}{found[4] or ''}")
     unit = found[5].lower().rstrip(".").removesuffix("s")
-    return (-value if found[1] in ("-", "−") or found[2] in ("-", "−") else value) * TIMES.get(unit, 1.0), unit
+    return (-value if found[1] in ("-", "−") or found[2] in ("-", "−") else value), unit
 
 
 def numbers_in(texts: Sequence[str], writing: NumberWriting) -> NDArray[np.float64]:
@@ -72,7 +78,7 @@ def numbers_in(texts: Sequence[str], writing: NumberWriting) -> NDArray[np.float
         texts: stripped.
         writing: how they are written.
     """
-    return _of_unit([_number(text, writing.decimal) for text in texts], writing.unit)
+    return _scaled([_number(text, writing.decimal) for text in texts], writing)
 
 
 def number_writing(texts: Sequence[str], counts: NDArray[np.intp]) -> tuple[NumberWriting, NDArray[np.float64]] | None:
@@ -91,8 +97,8 @@ def number_writing(texts: Sequence[str], counts: NDArray[np.intp]) -> tuple[Numb
         if not some or sum(_number(text, decimal) is not None for text in some) < 0.8 * len(some):
             continue
         read = [_number(text, decimal) for text in texts]
-        writing = NumberWriting(decimal, _unit(read, counts))
-        numbers = _of_unit(read, writing.unit)
+        writing = _with_units(decimal, read, counts)
+        numbers = _scaled(read, writing)
         good = int(counts[~np.isnan(numbers)].sum())
         if good >= NEARLY_ALL * n and (best is None or good > best[0]):
             best = good, writing, numbers
@@ -103,26 +109,31 @@ def number_writing(texts: Sequence[str], counts: NDArray[np.intp]) -> tuple[Numb
     return best[1:]
 
 
-def _unit(read: Sequence[tuple[float, str] | None], counts: NDArray[np.intp]) -> str:
-    """Return the unit that most of the numbers with one have; "": none has one."""
+def _with_units(decimal: str, read: Sequence[tuple[float, str] | None], counts: NDArray[np.intp]) -> NumberWriting:
+    """Return how numbers are written, with the units that were found."""
     units: dict[str, int] = {}
     for number, n in zip(read, counts.tolist(), strict=True):
-        if number is not None and number[1] and number[1] not in TIMES:
+        if number is not None and number[1]:
             units[number[1]] = units.get(number[1], 0) + n
-    return max(units, key=units.__getitem__) if units else ""
+    plain = NumberWriting(decimal)
+    if len(units.keys() & {"k", *dict(MAGNITUDES)}) > 1:
+        plain = NumberWriting(decimal, times=plain.times + MAGNITUDES)
+    for unit, _ in plain.times:
+        units.pop(unit, None)
+    return replace(plain, unit=max(units, key=units.__getitem__)) if units else plain
 
 
-def _of_unit(read: Sequence[tuple[float, str] | None], unit: str) -> NDArray[np.float64]:
+def _scaled(read: Sequence[tuple[float, str] | None], writing: NumberWriting) -> NDArray[np.float64]:
     """Return numbers; NaN of none, and of one with another unit."""
-    known = {*TIMES, "", unit}
-    return np.array([number[0] if number is not None and number[1] in known else np.nan for number in read])
+    factors = {"": 1.0, writing.unit: 1.0, **dict(writing.times)}
+    return np.array([np.nan if number is None else number[0] * factors.get(number[1], np.nan) for number in read])
 
 
 # ------------------------------------------------------------------------------------------------------------- dates
 
 CLOCK = r"(?:[T,\s]\s*(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,]\d+)?)?\s*([ap]m)?\s*(?:Z|UTC|GMT|[-+]\d{2}:?\d{2})?)?"
 YEAR_FIRST = re.compile(r"(\d{4})[-/.](\d{1,2})(?:[-/.](\d{1,2}))?" + CLOCK, re.IGNORECASE)
-YEAR_LAST = re.compile(r"(\d{1,2})[-/.](\d{1,2})[-/.](\d{4})" + CLOCK, re.IGNORECASE)
+YEAR_LAST = re.compile(r"(\d{1,2})[-/.](\d{1,2})[-/.](\d{4}|\d{2})" + CLOCK, re.IGNORECASE)
 DAY_NAMED = re.compile(r"(\d{1,2})[-\s]([a-z]{3,9})\.?,?[-\s](\d{4})" + CLOCK, re.IGNORECASE)
 MONTH_NAMED = re.compile(r"([a-z]{3,9})\.?\s(\d{1,2}),?\s(\d{4})" + CLOCK, re.IGNORECASE)
 MONTHS = ("january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
@@ -139,6 +150,7 @@ def _date(text: str, day_first: bool) -> datetime | None:
         year, month, day = int(found[1]), int(found[2]), int(found[3] or 1)
     elif found := YEAR_LAST.fullmatch(text):
         year, month, day = int(found[3]), int(found[1]), int(found[2])
+        year += (2000 if year < 69 else 1900) if year < 100 else 0  # as POSIX reads two digits
         if day_first or "." in text.partition(" ")[0]:
             month, day = day, month
     elif found := DAY_NAMED.fullmatch(text):
