@@ -260,7 +260,7 @@ class _Reading:
             n = int(lost.sum())
             self.notes.append(f"{_rows(n)} of y with {gaps} in place of a number {_are(n)} left out.")
             self.kept = self.kept & ~lost
-        return written[1][self.values.data[self.kept]]
+        return np.asarray(written[1][self.values.data[self.kept]])
 
     def check_number_of_classes(self, k: int, n: int, what: str) -> None:
         if k > MOST_CLASSES and k > n / 2:
