@@ -79,6 +79,7 @@ def read(columns: TableColumns, values: Any, name: str = "a") -> list[float]:
         (cycle(["low", "High", "medium"]), "ordinal"),
         (cycle(["S", "M", "L", "XL"]), "ordinal"),
         (cycle(["10-20", "0-10", "20-50", "50+"]), "ordinal"),
+        ([*cycle(["0", "1", "2"], N - 1), "3+"], "ordinal"),
         (cycle(["10+ years", "< 1 year", "3 years", "1 year"]), "ordinal"),
         (cycle(["2nd", "1st", "3rd"]), "ordinal"),
         (pd.date_range("2024-01-30", periods=N), "date"),

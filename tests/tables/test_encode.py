@@ -81,8 +81,9 @@ def test_large_categories_become_the_mean_target_of_other_rows(target_type: str)
 
 def test_rare_classes_and_single_rows_do_not_stop_the_target_encoding() -> None:
     X = np.arange(40.0)[:, None]
-    for y in (np.r_[np.zeros(39, int), 1], np.zeros(40, int), np.r_[np.zeros(38, int), 1, 2]):
-        encode = Encode(((0, 40),), scale=True, target_type="multiclass" if y.max() > 1 else "binary")
+    one, two, three = np.zeros(40, int), np.r_[np.zeros(39, int), 2], np.r_[np.zeros(38, int), 1, 2]
+    for y in (one, two, np.arange(40) % 2, three):  # of the classes of a fold some may be missing
+        encode = Encode(((0, 40),), scale=True, target_type="multiclass")
         assert np.isfinite(encode.fit_transform(X, y)).all()
         assert np.isfinite(encode.transform(X)).all()
     with pytest.raises(ValueError, match="give y"):

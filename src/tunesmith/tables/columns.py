@@ -20,6 +20,8 @@ from tunesmith.tables.writing import NEARLY_ALL, TRUTH_PAIRS, date_writing, numb
 from tunesmith.text import did_you_mean, listing
 
 FEW_ROWS = 10  # among fewer, different numbers may be anything
+FEW_TEXTS = 30  # up to which texts of several words are categories, unless most are different
+MANY_TEXTS = 1000  # from which they are texts, however often each occurs
 ROWS_OF_A_RUN = 20  # that whole numbers which rise with the rows have at least, where they number the rows
 ID_NAME = re.compile(
     r"(?:.*[_\s.-])?(?:id|ids|uuid|guid|idx|index|identifier|rownum|rowid|row|serial|unnamed:? ?\d*)(?:[_\s.-].*)?"
@@ -143,9 +145,7 @@ class TableColumns(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sc
     # ------------------------------------------------------------------------------------------------------- in fit
 
     def _fit(self, X: Any) -> Any:
-        for name in ("feature_names_in_",):
-            if hasattr(self, name):
-                delattr(self, name)
+        vars(self).pop("feature_names_in_", None)
         matrix = _as_csr(X)
         self.is_sparse_ = matrix is not None
         self.roles_: dict[Any, str] = {}
@@ -163,7 +163,7 @@ class TableColumns(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sc
         parts: list[NDArray[np.float64]] = []
         spared: list[tuple[int, Any, Role, NDArray[np.float64]]] = []
         copies: dict[bytes, Any] = {}
-        finding = _Finding(len(names) == 1)
+        finding = _Finding()
         for i, name in enumerate(names):
             values = table.column(i)
             role = finding.role(name, values)
@@ -253,21 +253,17 @@ class TableColumns(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sc
         missing = [name for _, name, _ in self.columns_ if name not in place]
         if missing:
             raise ValueError(_missing(missing, table.names))
-        repeated = (
-            [name for _, name, _ in self.columns_ if table.names.count(name) > 1]
-            if len(place) < len(table.names)
-            else []
-        )
-        if repeated:
-            raise ValueError(_repeated(repeated))
+        if len(place) < len(table.names):
+            repeated = [name for _, name, _ in self.columns_ if table.names.count(name) > 1]
+            if repeated:
+                raise ValueError(_repeated(repeated))
         return [place[name] for _, name, _ in self.columns_]
 
 
 class _Finding:
     """Finds the roles of columns, and notes what a user may want to know."""
 
-    def __init__(self, is_alone: bool) -> None:
-        self.is_alone = is_alone
+    def __init__(self) -> None:
         self.notes: dict[str, list[Any]] = {}
 
     def note(self, text: str, name: Any) -> None:
@@ -319,22 +315,21 @@ class _Finding:
             return Category(list(dict.fromkeys(given)), has_order=True)
         if {text.lower() for text in texts} in TRUTH_PAIRS:
             return Boolean()
+        order = scale_of(texts)
+        if order is not None:
+            levels = [texts[i] for i in order]
+            self.note("steps of a scale: " + " < ".join(levels[:12]), name)
+            return Category(levels, has_order=True)
         if values.type != "category":
             if len({type(level) for level in values.levels}) > 1:
                 self.note("texts, though their values have several types", name)
             found = self._of_texts(name, texts, codes, values)
             if found is not None:
                 return found
-        order = scale_of(texts)
-        if order is not None:
-            levels = [texts[i] for i in order]
-            self.note("steps of a scale: " + " < ".join(levels[:12]), name)
-            return Category(levels, has_order=True)
-        words = _words(texts)
-        if values.type != "category" and words >= 2:
-            ratio = len(texts) / n
-            if (len(texts) >= FEW_ROWS and ratio > 0.5) or (len(texts) > 30 and ratio > 0.1) or len(texts) > 1000:
-                self.note("short texts, which become numbers by their letters", name)
+        if values.type != "category" and _words(texts) >= 2:
+            k, ratio = len(texts), len(texts) / n
+            if (k >= FEW_ROWS and ratio > 0.5) or (k > FEW_TEXTS and ratio > 0.1) or k > MANY_TEXTS:
+                self.note("short texts, whose n-grams become numbers", name)
                 return ShortText(texts)
         if len(texts) > 1 and len(texts) >= NEARLY_ALL * n:
             return IDENTIFIER

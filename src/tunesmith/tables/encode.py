@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import warnings
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -165,8 +166,9 @@ class Encode(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-l
 
     def _fit(self, X: Any, y: Any) -> NDArray[np.float64] | None:
         """Fit, and return the columns of the target encoding of the rows; None: there are none."""
-        self.n_features_in_ = X.shape[1]
         self.is_sparse_ = sparse.issparse(X)
+        X = X if self.is_sparse_ else np.asarray(X, dtype=np.float64)
+        self.n_features_in_ = X.shape[1]
         self.encoder_ = None
         if self.is_sparse_:
             if len(self.categories):
@@ -174,7 +176,6 @@ class Encode(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-l
             self.scaler_ = MaxAbsScaler().fit(X) if self.scale else None
             self.n_features_out_ = X.shape[1]
             return None
-        X = np.asarray(X, dtype=np.float64)
         outside = [i for i, _ in self.categories if not 0 <= i < X.shape[1]]
         if outside:
             raise ValueError(f"Encode: categories has the index {outside[0]}; X has {X.shape[1]:,} columns")
@@ -199,13 +200,15 @@ class Encode(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-l
             raise ValueError(f"Encode: categories of more than {MOST_LEVELS} levels are encoded by the target; give y")
         kind = KINDS.get(self.target_type, self.target_type)
         different, counts = np.unique(y, return_counts=True)
-        if kind != "auto" and len(different) < 2:
-            kind = "continuous"  # one class, in a part of the rows
-        fewest = len(X) if kind == "continuous" or not len(counts) else int(counts.min())
+        if kind in ("binary", "multiclass"):  # a part of the rows may lack a class
+            kind = {1: "continuous", 2: "binary"}.get(len(different), "multiclass")
+        fewest = len(X) if kind in ("continuous", "auto") else int(counts.min())
         self.encoder_ = _target_encoder(kind, fewest)
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "The least populated class", UserWarning)  # it is encoded all the same
+        with warnings.catch_warnings() if fewest < 2 else nullcontext():  # a class of one row is encoded all the same
+            if fewest < 2:
+                warnings.filterwarnings("ignore", "The least populated class", UserWarning)
             found = np.asarray(self.encoder_.fit_transform(X[:, self.large_], y))
+        self.encoder_.cv = FOLDS  # a splitter is not needed any more, and not every file of models takes one
         self.n_encoded_ = found.shape[1] // len(self.large_)
         return found
 

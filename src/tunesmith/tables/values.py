@@ -399,6 +399,12 @@ def _array_of(X: Any) -> NDArray[Any]:
         if X and isinstance(X[0], dict):
             raise ValueError("X is a list of dicts; make a frame of it: pandas.DataFrame(X)")
         try:
+            array = np.array(X)
+            if array.dtype.kind in "iuf":
+                return array
+        except (ValueError, TypeError, OverflowError, Warning):
+            pass  # what is wrong is told below
+        try:
             array = np.array(X, dtype=object)
         except ValueError as error:
             raise ValueError("the rows of X have different lengths; each must have a value for each column") from error

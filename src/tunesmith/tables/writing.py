@@ -104,9 +104,13 @@ def number_writing(texts: Sequence[str], counts: NDArray[np.intp]) -> tuple[Numb
             best = good, writing, numbers
         if good == n:
             break
-    if best is None or any(CODE.fullmatch(text) for text in expected):
-        return None
-    return best[1:]
+    return None if best is None or _are_codes(expected) else best[1:]
+
+
+def _are_codes(texts: Sequence[str]) -> bool:
+    """Tell whether digits are postal codes or the like, which begin with 0 and mostly have one length."""
+    n = sum(CODE.fullmatch(text) is not None for text in texts)
+    return n > 0 and (n >= 0.01 * len(texts) or len({len(text) for text in texts}) == 1)
 
 
 def _with_units(decimal: str, read: Sequence[tuple[float, str] | None], counts: NDArray[np.intp]) -> NumberWriting:
