@@ -145,7 +145,7 @@ class TableColumns(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sc
     # ------------------------------------------------------------------------------------------------------- in fit
 
     def _fit(self, X: Any) -> Any:
-        vars(self).pop("feature_names_in_", None)
+        self.__dict__.pop("feature_names_in_", None)
         matrix = _as_csr(X)
         self.is_sparse_ = matrix is not None
         self.roles_: dict[Any, str] = {}
