@@ -385,6 +385,14 @@ def test_special_types_of_polars() -> None:
         columns.transform(frame.lazy())
 
 
+def test_a_frame_that_is_not_computed_yet_is_refused() -> None:
+    class Lazy:
+        def compute(self) -> None: ...
+
+    with pytest.raises(ValueError, match=r"X is a Lazy, which is not computed yet; call its compute\(\)"):
+        TableColumns().fit(Lazy())
+
+
 def test_names_that_are_no_texts_are_kept() -> None:
     columns = TableColumns().fit(pd.DataFrame(RNG.normal(size=(N, 2)), columns=[7, ("a", 1)]))
     assert columns.roles_ == {7: "number", ("a", 1): "number"}

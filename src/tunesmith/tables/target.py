@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from tunesmith.tables.values import Values, label_text, narwhals_for, values_of
+from tunesmith.tables.values import Values, check_computed, label_text, narwhals_for, values_of
 from tunesmith.tables.writing import GAPS, date_writing, number_writing
 from tunesmith.text import did_you_mean, listing, shown
 
@@ -94,10 +94,9 @@ def _one_column(y: Any, caller: str) -> Any:
     if isinstance(y, set | frozenset):
         raise ValueError(f"{caller}: y is a set, which has no order; give a list or an array")
     if not isinstance(y, np.ndarray | list | tuple):
+        check_computed(y, f"{caller}: y")
         nw = narwhals_for(y)
         found = y if nw is None else nw.from_native(y, pass_through=True, allow_series=True)
-        if nw is not None and isinstance(found, nw.LazyFrame):
-            raise ValueError(f"{caller}: y is a {type(y).__name__}, which is not computed yet; give y.collect()")
         if nw is not None and isinstance(found, nw.DataFrame):
             _check_width(found.shape[1], list(found.columns), caller)
             return found[:, 0]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -115,7 +115,7 @@ def label_text(label: Any) -> str:
     if isinstance(label, bool | np.bool_):
         return str(bool(label))
     if isinstance(label, Real):
-        value = float(label)
+        value = _as_float(label)
         return str(int(value)) if value.is_integer() else repr(value)
     return str(label).strip()
 
@@ -215,21 +215,8 @@ def _of_narwhals(series: Any) -> Values:
     if dtype == nw.Duration:
         return _durations(series.to_numpy())
     if dtype in (nw.Categorical, nw.Enum):
-        found = _of_objects(series.cast(nw.String).to_list(), "category")
-        if dtype == nw.Enum and found.kind == "labels":
-            place = {level: i for i, level in enumerate(dtype.categories)}
-            order = sorted(range(len(found.levels)), key=lambda i: place[found.levels[i]])
-            return _reordered(found, order)
-        return found
+        return _of_objects(series.cast(nw.String).to_list(), "category")
     return _of_objects(series.to_list())
-
-
-def _reordered(values: Values, order: Sequence[int]) -> Values:
-    """Return labels with their levels in another order."""
-    codes = np.full(len(order) + 1, -1, dtype=np.intp)
-    codes[np.array(order)] = np.arange(len(order))
-    levels = tuple(values.levels[i] for i in order)
-    return Values("labels", codes[values.data], levels, values.type, values.ordered)
 
 
 def _numeric(numbers: NDArray[np.float64], kind: str) -> Values:
@@ -363,11 +350,7 @@ def read_table(X: Any) -> Table:
     """
     pandas = sys.modules.get("pandas")
     if pandas is not None and isinstance(X, pandas.DataFrame):
-        kinds = [dtype.kind if isinstance(dtype, np.dtype) else "" for dtype in X.dtypes]
-        if kinds and set(kinds) <= set("iuf"):  # a frame of thousands of columns is slow to take apart
-            numbers = X.to_numpy(dtype=np.float64).T
-            return Table(list(X.columns), len(X), X.shape[1], lambda i: _numeric(numbers[i].copy(), kinds[i]))
-        return Table(list(X.columns), len(X), X.shape[1], lambda i: _of_pandas(X.iloc[:, i], pandas))
+        return _table_of_pandas(X, pandas)
     if pandas is not None and isinstance(X, pandas.Series):
         raise ValueError("X is one column or one row (a pandas Series); give a frame, such as X.to_frame()")
     if isinstance(X, str | bytes | dict):
@@ -390,6 +373,19 @@ def read_table(X: Any) -> Table:
         array.T.copy() if array.dtype.kind in "iufb" else array.T
     )  # a column that lies in one piece is read faster
     return Table(None, array.shape[0], array.shape[1], lambda i: _of_array(columns[i]))
+
+
+def _table_of_pandas(X: Any, pandas: Any) -> Table:
+    """Return a frame as a table; plain columns are taken at once, since a frame is slow to take apart."""
+    kinds = [dtype.kind if isinstance(dtype, np.dtype) else "O" for dtype in X.dtypes]
+    plain = [i for i, kind in enumerate(kinds) if kind in "iufb"]
+    row = {at: i for i, at in enumerate(plain)}
+    numbers = X.iloc[:, plain].to_numpy(dtype=np.float64).T
+
+    def column(i: int) -> Values:
+        return _numeric(numbers[row[i]].copy(), kinds[i]) if i in row else _of_pandas(X.iloc[:, i], pandas)
+
+    return Table(list(X.columns), len(X), X.shape[1], column)
 
 
 def _array_of(X: Any) -> NDArray[Any]:
@@ -437,14 +433,28 @@ def narwhals_for(value: Any) -> Any:
         return None
 
 
+def check_computed(value: Any, what: str) -> None:
+    """Refuse a frame or a column that is a plan only, such as those of Dask, and lazy ones of polars.
+
+    Args:
+        value: the frame or column.
+        what: its name in errors.
+
+    Raises:
+        ValueError: so it is.
+    """
+    for method in ("collect", "compute"):
+        if hasattr(type(value), method):
+            raise ValueError(f"{what} is a {type(value).__name__}, which is not computed yet; call its {method}()")
+
+
 def _with_narwhals(X: Any) -> Any:
     """Return a frame of narwhals; None: it is nothing that narwhals reads."""
+    check_computed(X, "X")
     nw = narwhals_for(X)
     if nw is None:
         return None
     found = nw.from_native(X, pass_through=True, allow_series=True)
-    if isinstance(found, nw.LazyFrame):
-        raise ValueError(f"X is a {type(X).__name__}, which is not computed yet; give X.collect() or X.compute()")
     if isinstance(found, nw.Series):
         raise ValueError(f"X is one column (a {type(X).__name__}); give a frame")
     return found if isinstance(found, nw.DataFrame) else None
