@@ -139,7 +139,7 @@ def test_several_objectives(tune: Program) -> None:
         (["ask", "-p", "lr=log(1e-3, 1)"], "the study 'study' in tune.db has other parameters"),
         (["ask", "--maximize", "loss"], "the study 'study' is to minimize loss"),
         (["ask", "--search-space", "{"], "no JSON"),
-        (["ask", "--search-space", '{"lr": {"low": 1}}'], "lr"),
+        (["ask", "--search-space", '{"lr": {"low": 1}}'], "lr: expected a text"),
         (["ask", "--storage", "none.db"], "the first ask makes the study"),
         (["ask", "--study", "new", "-p", "x=float(0, 1)"], "--minimize NAME"),
         (["ask", "--study", "new", "-p", "x=0..1", "--minimize", "a"], "float(0, 1)"),

@@ -23,7 +23,7 @@ LINES = EVIL.replace("FORGED", "another")  # of what may have several, such as e
 SPACE = json.dumps(
     {f"x{EVIL}": {"name": "FloatDistribution", "attributes": {"low": -1.0, "high": 1.0, "step": None, "log": False}}}
 )
-SERVES = {"dashboard"}  # until it is ended, and prints nothing but its address; tests/dashboard has its pages
+SERVES = {"dashboard", "mcp"}  # until they are ended, and print no text; tests/dashboard and test_mcp.py have more
 
 
 def objective(trial: ts.Trial) -> float:

@@ -15,6 +15,7 @@ from tunesmith.cli.asking import ask as begin
 from tunesmith.cli.asking import tell as end
 from tunesmith.cli.output import echo, json_text
 from tunesmith.cli.run import TYPES, Time, settings_from
+from tunesmith.cli.settings import params_of_json
 from tunesmith.compat import commands as optuna
 from tunesmith.errors import SpaceExhaustedError, TrialsSpentError
 from tunesmith.text import close_matches, did_you_mean, listing
@@ -112,7 +113,7 @@ def ask(
                 )
             given |= {"storage": storage, "study": study, "sampler": sampler}
             settings = settings_from((), file, params, given)
-            settings.params |= _described(told)
+            settings.params |= params_of_json(told)
             asked, below = study_to_ask(settings, change=change)
             facts = begin(asked, below, lease, pid)
     except (TrialsSpentError, SpaceExhaustedError) as error:
@@ -147,19 +148,6 @@ def _ask_as_optuna(
     except (KeyError, TypeError, ValueError) as error:
         raise click.ClickException(str(error.args[0] if error.args else error)) from error
     return trial_facts(study.native, trial.native, until)
-
-
-def _described(told: dict[str, Any]) -> dict[str, Any]:
-    """Return a search space in JSON as `Settings` has parameters."""
-    from tunesmith.cli.settings import described
-
-    found = {}
-    for name, what in told.items():
-        try:
-            found[name] = described(what)
-        except ValueError as error:
-            raise click.UsageError(f"--search-space: {name}: {error}") from error
-    return found
 
 
 @click.command(

@@ -13,7 +13,10 @@ from tunesmith.space.words import words_of
 from tunesmith.text import did_you_mean, listing, printable
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tunesmith.space.base import Parameter
+    from tunesmith.study import Study
 
 
 @click.command()
@@ -30,24 +33,39 @@ def enqueue(storage: str, name: str | None, params: tuple[str, ...], skip_if_exi
     if not params:
         raise click.UsageError("give at least one parameter, such as -p lr=0.01")
     study = open_study(storage, name)
-    space = study.history.space
-    known = {} if space is None else dict(space.params)
-    given: dict[str, Any] = {}
+    texts: dict[str, Any] = {}
     for text in params:
         key, equals, value = text.partition("=")
         if not equals:
             raise click.UsageError(f"-p {text!r}: expected NAME=VALUE, such as -p lr=0.01")
-        if known and key not in known:
-            raise click.UsageError(
-                f"the study has no parameter {key!r}{did_you_mean(key, known)}; it has {listing(known)}"
-            )
-        given[key] = parsed(value, known.get(key))
+        texts[key] = value
+    given = params_of(study, texts)
     try:
         study.enqueue_trial(given, skip_if_exists=skip_if_exists)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     text = f"enqueued {', '.join(f'{key}={value}' for key, value in given.items())}"
     say(as_json, printable(text), study=study.study_name, params=given)
+
+
+def params_of(study: Study, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return parameters of a study by name, from values or from texts that stand for them.
+
+    Raises:
+        UsageError: the study has no such parameter, or a text stands for none of its values.
+    """
+    space = study.history.space
+    known = {} if space is None else dict(space.params)
+    found: dict[str, Any] = {}
+    for key, value in given.items():
+        if known and key not in known:
+            raise click.UsageError(
+                f"the study has no parameter {key!r}{did_you_mean(key, known)}; it has {listing(known)}"
+            )
+        if isinstance(value, str):
+            value = parsed(value, known.get(key))
+        found[key] = tuple(value) if isinstance(value, list) else value
+    return found
 
 
 def parsed(text: str, parameter: Parameter | None) -> Any:

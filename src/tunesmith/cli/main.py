@@ -46,10 +46,11 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "upgrade": ("change:upgrade", "Bring a storage of an earlier version up to date."),
     },
     "Ask and tell": {
-        "create-study": ("tunesmith.compat.commands:create_study", "Create a study, and print its name."),
         "ask": ("ask:ask", "Begin a trial, and print its number and parameters as JSON."),
         "tell": ("ask:tell", "End a trial that `ask` began, with its value."),
+        "create-study": ("tunesmith.compat.commands:create_study", "Create a study, and print its name."),
         "best-trial": ("tunesmith.compat.commands:best_trial", "Print the best trial."),
+        "mcp": ("assistant:mcp", "Serve studies to an assistant by the Model Context Protocol, read-only."),
     },
     "Help": {
         "doctor": ("doctor:doctor", "Check the installation, a storage, and the speed of its disk."),

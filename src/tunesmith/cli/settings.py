@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tunesmith.text import did_you_mean, listing
+from tunesmith.text import did_you_mean, listing, printable
 
 if TYPE_CHECKING:
     from tunesmith.space import Space
@@ -210,3 +210,13 @@ def space_of(settings: Settings) -> Space:
         return settings.space()
     except SpaceError as error:
         raise click.UsageError(str(error)) from error
+
+
+def params_of_json(told: Mapping[str, Any]) -> dict[str, Any]:
+    """Return parameters as a JSON object describes them, in the form of `Settings`; UsageError if one is not valid."""
+    for name, what in told.items():
+        if isinstance(what, dict):
+            raise click.UsageError(
+                f'{printable(name)}: expected a text such as "log(1e-5, 1e-1)", a list of choices or one value; got {what!r:.100}'
+            )
+    return {name: described(what) for name, what in told.items()}
