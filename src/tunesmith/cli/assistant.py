@@ -36,7 +36,10 @@ def mcp(storage: str, write: bool, lease: float) -> None:
 
     try:
         import anyio
-        import mcp.server.lowlevel  # noqa: F401
+        import mcp as protocol
+
+        if not hasattr(protocol, "Client"):
+            raise ImportError("version 1 of it is installed")
     except ImportError as error:
         raise MissingDependencyError(
             f"tunesmith mcp needs the package mcp, version 2 or later: pip install 'tunesmith[mcp]' ({error})"

@@ -217,6 +217,7 @@ def params_of_json(told: Mapping[str, Any]) -> dict[str, Any]:
     for name, what in told.items():
         if isinstance(what, dict):
             raise click.UsageError(
-                f'{printable(name)}: expected a text such as "log(1e-5, 1e-1)", a list of choices or one value; got {what!r:.100}'
+                f'{printable(name)}: expected a text such as "log(1e-5, 1e-1)", a list of choices or one value; got '
+                f"{what!r:.100}"
             )
     return {name: described(what) for name, what in told.items()}
