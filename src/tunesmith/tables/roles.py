@@ -14,7 +14,7 @@ from tunesmith.tables.writing import NumberWriting
 LARGEST = float(np.finfo(np.float32).max)  # many estimators compute with single precision
 TEXT_NUMBERS = 32  # that a text becomes at most
 TEXTS_LEARNED = 10_000  # from which the directions of texts are computed at most
-TEXTS_OF_A_NUMBER = 10  # that there are at least for each of these numbers
+TEXTS_OF_A_NUMBER = 50  # that there are at least for each of these numbers; more would be noise in small tables
 HASHES = 2**12
 LONG = 60  # characters of texts that are split into words, which are fewer than their letters
 
