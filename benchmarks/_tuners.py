@@ -28,7 +28,10 @@ def tune(X: Any, y: Any, classifies: bool, budget: float, seed: int, *, ensemble
     """Ours, as it comes."""
     import tunesmith
 
-    return tunesmith.tune("auto", X, y, timeout=budget, n_trials=None, n_jobs=1, random_state=seed)
+    return tunesmith.tune(
+        "auto", X, y, task="classification" if classifies else "regression", timeout=budget, ensemble=ensemble,
+        n_jobs=1, random_state=seed, verbose=False,
+    )  # fmt: skip
 
 
 def flaml(X: Any, y: Any, classifies: bool, budget: float, seed: int, *, ensemble: bool = False) -> Any:

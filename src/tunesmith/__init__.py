@@ -28,7 +28,6 @@ if TYPE_CHECKING:
         WorkerDiedError,
     )
     from tunesmith.shortcut import maximize, minimize
-    from tunesmith.sklearn.tune import tune
     from tunesmith.space import Categorical, Choice, Distribution, Float, Int, Ordinal, Space
     from tunesmith.state import FailureKind, TrialState
     from tunesmith.study import (
@@ -41,6 +40,7 @@ if TYPE_CHECKING:
         load_study,
         rename_study,
     )
+    from tunesmith.tables.tune import tune
     from tunesmith.trial import FrozenTrial, Trial, create_trial
 
 _NAMES: dict[str, tuple[str, ...]] = {
@@ -60,7 +60,6 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "WorkerDiedError",
     ),
     "tunesmith.shortcut": ("maximize", "minimize"),
-    "tunesmith.sklearn.tune": ("tune",),
     "tunesmith.space": ("Categorical", "Choice", "Distribution", "Float", "Int", "Ordinal", "Space"),
     "tunesmith.state": ("FailureKind", "TrialState"),
     "tunesmith.study": (
@@ -73,6 +72,7 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "load_study",
         "rename_study",
     ),
+    "tunesmith.tables.tune": ("tune",),
     "tunesmith.trial": ("FrozenTrial", "Trial", "create_trial"),
 }
 _MODULES = (

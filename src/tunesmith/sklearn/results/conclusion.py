@@ -24,7 +24,7 @@ from tunesmith.beside import beside
 from tunesmith.errors import StorageError
 from tunesmith.selection import HonestScore, Report, select_by_folds
 from tunesmith.selection.by_folds import Expected, select_by_model
-from tunesmith.selection.choice import relative_caution, simplest_within
+from tunesmith.selection.choice import USUAL_RISK, relative_caution, simplest_within
 from tunesmith.selection.intervals import NO_INTERVAL, variance_inflation
 from tunesmith.selection.metric import ROW_LOSSES, Metric, count_groups, tested_rows
 from tunesmith.selection.outlook import outlook_of_folds
@@ -285,18 +285,18 @@ def conclude(run: FinishedSearch, search: Any, settings: SelectionSettings) -> C
 
 def conclude_chosen(
     evidence: Evidence,
-    chosen: int,
+    chosen: int | None,
     default: int | None,
     search: Any,
     scorer: Any,
     adaptive: bool,
     notes: list[str],
 ) -> Conclusion:
-    """Report on a candidate that a search which is over has chosen by its mean score.
+    """Report on a candidate that a search which is over has chosen by its mean score, or choose one.
 
     Args:
         evidence: what is known of the candidates.
-        chosen: the index of the one that is returned.
+        chosen: the index of the one that is returned; None: it is to be chosen, in doubt the default.
         default: the index of the estimator's own configuration, if it is among them.
         search: the search.
         scorer: what scored; None if that is not known any more.
@@ -304,10 +304,11 @@ def conclude_chosen(
         notes: what is to be said besides.
     """
     whole = np.asarray(np.isfinite(evidence.scores).all(axis=1))
-    settings = SelectionSettings(confirm=0, prefer_default=False, level=getattr(search, "level", 0.95))
+    prefer, risk = chosen is None and default is not None, getattr(search, "risk", USUAL_RISK)
+    settings = SelectionSettings(confirm=0, prefer_default=prefer, level=getattr(search, "level", 0.95), risk=risk)
     context = SelectionContext(None, search, settings, evidence, whole, adaptive=adaptive, given=chosen, notes=notes)
     context.default = default if default is not None and whole[default] else None
-    if not whole[chosen]:
+    if not (whole.any() if chosen is None else whole[chosen]):
         context.notes.append("There is no honest score, because the configuration has no score on some folds.")
         return _report(context, None)
     if scorer is not None:

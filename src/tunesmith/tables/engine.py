@@ -1,0 +1,585 @@
+"""The search of `tunesmith.tune`: cheap fits first, and each next one only if it can end in time.
+
+The first candidates, each family as it is, are fitted on a few hundred rows. The better part of them goes on to as
+many rows as there is time for (successive halving: Jamieson and Talwalkar 2016), and is compared by what its two scores
+let expect of all rows: errors fall like one over the square root of the rows, to a limit. A later candidate is fitted
+on that many rows too, and goes on if it is among the better third. On the folds a candidate races against the best one
+(`tunesmith.selection.when_to_stop.Race`), each beginning with another fold.
+
+Time is spent by prediction: a fit takes as long as the same candidate took on fewer rows, by the power that its family
+grows with; else as its family usually takes. What the last fit will need is kept back.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tunesmith.errors import SpaceExhaustedError
+from tunesmith.numerics.arrays import Floats
+from tunesmith.selection.metric import in_time_order
+from tunesmith.selection.when_to_stop import Race
+from tunesmith.sklearn.evaluate.pool import Batch, Pool
+from tunesmith.sklearn.evaluate.task import Unit
+from tunesmith.sklearn.protocols import Params, Split
+from tunesmith.sklearn.store.outcome import Outcome
+from tunesmith.state import TrialState
+from tunesmith.study import Study
+from tunesmith.study.engine.loop import Policy
+from tunesmith.tables.families import Family, of_params, to_params
+from tunesmith.trial import Trial
+
+FEWEST = 500  # training rows of the lowest level
+GROWTH = 3
+TESTED = 5000  # rows that a level is tested on, at most
+KEPT = (0.67, 0.4)  # of the first candidates, which part goes on from the lowest level, and from a higher one
+LEAST_KEPT = (4, 2)
+FOR_LEVEL = 0.25  # of what is left of the time, for the next level of the first candidates
+HALVED = 0.5  # of what a learning curve lets expect beyond the rows that were seen
+MANY = 3  # candidates that there has to be time for on all folds; else they are tested on fewer
+FOR_FOLDS = 0.7  # of what is left of the time, for these
+FOR_FIRST = 0.5  # of the time, for the first candidates at the lowest level: each has an equal part of it
+LAST = 1.7  # a fit on all rows, and what comes with it, takes so many times that on a fold
+FOR_SCREEN = 0.1  # of the time, after which rounds are added no more to a fit on few rows
+STRETCHED = 0.6  # part of its rounds with which a model is still worth a fit
+TOO_SLOW = 0.6  # of the time, that a fold and a last fit of one family may take
+SAFETY = 1.25  # a fit may take so many times what was predicted
+CONCLUSION = 0.7  # seconds that the conclusion takes
+FOR_OTHERS = 0.15  # of the time, that is kept back for further members of an average
+MOST_FOR_LAST = 0.4  # of the time, that is kept back for the last fits
+PORTFOLIO = 5  # configurations of a family that are tried before the sampler proposes any
+LED_BY = 3  # of so many leading families
+SHOWN = 1000  # rows that the time of a prediction is told of
+SPARED = 0.05  # of the time, which one of the first candidates may take on the folds without a race
+NEARBY = 40  # so many places along a continuous parameter are told apart
+REPEATED = 20  # proposals in a row that were tried already, after which a space has no more to offer
+
+
+def levels_of(train: NDArray[Any], test: NDArray[Any], ordered: bool, seed: int) -> list[Split]:
+    """Return the splits of the levels below a fold, the smallest first; none: the fold is small itself.
+
+    Args:
+        train: rows of the fold.
+        test: likewise.
+        ordered: whether rows are in the order of time: the last ones are taken then.
+        seed: of the draw.
+    """
+    rng = np.random.default_rng([seed, 77])
+    sizes = []
+    size = len(train) / GROWTH
+    while size >= FEWEST:
+        sizes.append(int(size))
+        size /= GROWTH
+    if not sizes:
+        return []
+    order = train[::-1] if ordered else rng.permutation(train)
+    tested = test if len(test) <= TESTED else np.sort(rng.permutation(test)[:TESTED])
+    return [(np.sort(order[:n]), tested) for n in reversed(sizes)]
+
+
+@dataclass(slots=True, eq=False)
+class Candidate:
+    """One configuration, and what is known of it.
+
+    Attributes:
+        number: of its trial.
+        trial: its trial.
+        family: of models.
+        params: its values by the family's own names.
+        first: whether it is one of the first, which go on together.
+        stage: the level at which it is, or the number of levels while it is on the folds.
+        screens: the score at each level that it came to.
+        scores: the score of each fold.
+        known: its answers at each level (before 0: -1 is the highest) and of each fold, by split.
+        rounds: of boosted trees or of forests, by split.
+        seconds: rows and time of each fit.
+        answering: seconds that a prediction of `SHOWN` rows takes.
+        size: bytes of a fitted model; NaN: not known.
+        sent: splits under way.
+        state: what became of it; RUNNING while it is open.
+        why: it was given up, in words.
+    """
+
+    number: int
+    trial: Trial
+    family: Family
+    params: Params
+    first: bool = False
+    stage: int = 0
+    screens: dict[int, float] = field(default_factory=dict)
+    scores: dict[int, float] = field(default_factory=dict)
+    known: dict[int, Floats] = field(default_factory=dict)
+    rounds: dict[int, float] = field(default_factory=dict)
+    seconds: list[tuple[int, float]] = field(default_factory=list)
+    answering: float = math.nan
+    size: float = math.nan
+    sent: set[int] = field(default_factory=set)
+    state: TrialState = TrialState.RUNNING
+    why: str = ""
+
+    @property
+    def mean(self) -> float:
+        """The mean score of the folds."""
+        return math.fsum(self.scores.values()) / len(self.scores) if self.scores else math.nan
+
+
+@dataclass(slots=True)
+class Clock:
+    """The time that a search has.
+
+    Attributes:
+        start: by ``time.monotonic``.
+        seconds: in all; infinite: there is no limit.
+    """
+
+    start: float
+    seconds: float
+
+    @property
+    def left(self) -> float:
+        """Seconds that are left."""
+        return self.start + self.seconds - time.monotonic()
+
+    @property
+    def ends(self) -> float | None:
+        """When the time is up; None: never."""
+        return self.start + self.seconds if math.isfinite(self.seconds) else None
+
+
+class TableSearch(Policy[Batch, "list[Outcome]"]):
+    """One search: the policy of its loop.
+
+    Args:
+        study: asked for candidates, and told of them.
+        families: to choose from.
+        levels: splits of few rows, the smallest first.
+        folds: splits of all rows.
+        n_rows: of the data.
+        clock: the time.
+        n_trials: how many candidates there may be in all; None: no limit.
+        pool: what runs the fits.
+        may_cut: whether candidates may be tested on fewer folds where there is no time for all.
+        again: points of earlier candidates that are to be fitted first.
+
+    Attributes:
+        candidates: all, in their order.
+        used: how many of the folds each candidate is tested on.
+    """
+
+    def __init__(
+        self,
+        study: Study,
+        families: Sequence[Family],
+        levels: list[Split],
+        folds: list[Split],
+        n_rows: int,
+        clock: Clock,
+        n_trials: int | None,
+        pool: Pool,
+        may_cut: bool,
+        again: Sequence[Params] = (),
+    ) -> None:
+        self.study, self.families, self.levels, self.folds = study, list(families), levels, folds
+        self.n_rows, self.clock, self.n_trials, self.pool, self.may_cut = n_rows, clock, n_trials, pool, may_cut
+        self.again = list(again)
+        self.candidates: list[Candidate] = []
+        self.used = len(folds)
+        self.settled = False  # how many folds are used
+        self.ordered = in_time_order(folds)
+        self.failures: dict[str, str] = {}
+        self.n_fits = 0
+        self._open: list[Candidate] = []
+        self._waiting: list[Candidate] = []  # of the first ones, those that have come to the end of their level
+        self._starts: list[tuple[Family, Params]] = []
+        self._portfolio = {f.name: f.first() for f in self.families}
+        self._tried: dict[str, Candidate] = {}
+        self._over = False
+        self._first = [(f, self._portfolio[f.name].pop(0)) for f in self.families]
+        self._n_first = len(self._first)
+        self._asked = len(study.history)
+        self._screen = 0  # the level that later candidates begin at
+
+    # -- what comes next -------------------------------------------------------------------------------------------
+
+    def next(self) -> Batch | None:
+        while True:
+            for candidate in sorted(self._open, key=lambda c: (-c.stage, c.number)):
+                if (split := self._next_split(candidate)) is not None:
+                    candidate.sent.add(split)
+                    return [self._unit(candidate, split)]
+                if candidate.sent or candidate.state is not TrialState.RUNNING:
+                    continue
+            if self._over or self.pool.under_way >= self.pool.n_workers or not self._begin():
+                return None
+
+    def _next_split(self, candidate: Candidate) -> int | None:
+        """Return the split on which a candidate is to be fitted now; None: none, it waits, or was given up."""
+        n = len(self.levels)
+        if candidate.state is not TrialState.RUNNING or candidate in self._waiting:
+            return None
+        turned = [n + (k + candidate.number) % self.used for k in range(self.used)]  # a hard fold drops no one first
+        wanted = [candidate.stage] if candidate.stage < n else turned
+        done = candidate.screens if candidate.stage < n else {n + k for k in candidate.scores}
+        left = [split for split in wanted if split not in done and split not in candidate.sent]
+        if not left or (candidate.sent and self.pool.n_workers == 1):
+            return None
+        if not candidate.sent and not self._has_time(candidate, left):
+            self._drop(candidate, "there was no time for its next fit")
+            return None
+        return left[0]
+
+    def _has_time(self, candidate: Candidate, splits: Sequence[int]) -> bool:
+        """Tell whether the fits of a candidate that are left at its stage would end in time."""
+        if math.isinf(self.clock.seconds) or (candidate is self.candidates[0] and not candidate.seconds):
+            return True  # however little time there is, one fit is made
+        seconds = [self.predicted(candidate.family, len(self._split(s)[0]), candidate) for s in splits]
+        needed = SAFETY * sum(seconds) / len(seconds) * math.ceil(len(splits) / self.pool.n_workers)
+        if not any(c.scores for c in self.candidates) or (candidate.scores and candidate.mean >= self._best()):
+            needed = SAFETY * seconds[0]  # one fold of one candidate is better than none
+        kept = self.reserve()
+        if candidate.family.elastic:  # it takes the time that there is
+            needed *= STRETCHED
+        if candidate.stage == len(self.levels):  # if it wins, it is fitted on all rows
+            last = SAFETY * self.predicted(candidate.family, self.n_rows, candidate) + CONCLUSION
+            last *= STRETCHED if candidate.family.elastic else 1.0
+            kept = max(kept, min(last, MOST_FOR_LAST * self.clock.seconds))
+        return self.clock.left - kept > needed
+
+    def _begin(self) -> bool:
+        """Open the next candidate; return whether there is one."""
+        if self.clock.left - self.reserve() <= 0.0 and self.candidates:
+            self._over = True
+            return False
+        if self._first:
+            family, values = self._first.pop(0)
+            if (seconds := self._usual_seconds(family)) > TOO_SLOW * self.clock.seconds / 2:
+                self.failures[family.name] = f"it would take about {seconds:.0f} seconds a fit"
+                self._n_first -= 1
+                self._go_on_together()
+                return True
+            return self._open_as(family, values, first=True)
+        if self._waiting or any(c.first and c.stage < len(self.levels) for c in self._open):
+            return False  # the first ones go on together
+        if self.n_trials is not None and self._asked >= self.n_trials:
+            self._over = True
+            return False
+        if not self._open and not any(self._affordable(f) for f in self.families):
+            self._over = True
+            return False
+        if self.again:
+            point = self.again.pop(0)
+            return self._open_as(*of_params(self.families, point), first=False)
+        if (start := self._from_portfolio()) is not None:
+            return self._open_as(*start, first=False)
+        return self._from_sampler()
+
+    def _usual_seconds(self, family: Family) -> float:
+        """Return how long a fit on all rows of a family takes that was not tried yet, by what others took."""
+        known = [self.predicted(f, self.n_rows) / f.cost for f in self.families if f.cost >= 1.0]
+        known = [seconds for seconds in known if seconds > 0.0]
+        return family.cost * min(known) if known and self.levels else 0.0
+
+    def _from_portfolio(self) -> tuple[Family, Params] | None:
+        """Return the next configuration that is usually good, of one of the leading families."""
+        best: tuple[int, int, Family] | None = None
+        for place, family in enumerate(self.ranked()[:LED_BY]):
+            turn = PORTFOLIO - len(self._portfolio[family.name][:PORTFOLIO])
+            if self._portfolio[family.name] and (best is None or place + turn < best[0]):
+                best = place + turn, place, family
+        return None if best is None else (best[2], self._portfolio[best[2].name].pop(0))
+
+    def _from_sampler(self) -> bool:
+        """Open what the sampler proposes, unless something near was tried, or there is no time; return whether."""
+        for _ in range(REPEATED):
+            try:
+                trial = self.study.ask()
+            except SpaceExhaustedError:
+                break
+            family, values = of_params(self.families, trial.params)
+            if (twin := self._tried.get(self._place(family, values))) is not None:
+                if twin.scores or twin.screens:
+                    trial.report(twin.mean if twin.state is TrialState.COMPLETE else self._estimate(twin), 0)
+                    self.study.tell(trial, state=TrialState.PRUNED, reason=f"trial {twin.number} is nearly the same")
+                else:
+                    self.study.tell(trial, state=TrialState.FAIL, reason=f"trial {twin.number} is nearly the same")
+                continue
+            if not self._affordable(family):
+                self.study.tell(trial, state=TrialState.FAIL, reason="there was no time for it")
+                continue
+            self._add(trial, family, values, first=False)
+            return True
+        self._over = True
+        return False
+
+    def _affordable(self, family: Family) -> bool:
+        """Tell whether there is time for another candidate of a family."""
+        if math.isinf(self.clock.seconds):
+            return True
+        n = 1 if self.levels else math.ceil(self.used / self.pool.n_workers)
+        needed = SAFETY * self.predicted(family, len(self._split(self._screen)[0])) * n
+        return self.clock.left - self.reserve() > needed
+
+    def _place(self, family: Family, values: Params) -> str:
+        """Return where a point lies, so that those that are nearly the same have the same place."""
+        found: list[Any] = [family.name]
+        for name, value in sorted(values.items()):
+            param = family.params[name]
+            u = float(param.to_unit(np.array([param.to_internal(value)]))[0])
+            found.append((name, round(u * NEARBY)) if param.n_values == math.inf else (name, repr(value)))
+        return repr(found)
+
+    def _open_as(self, family: Family, values: Params, first: bool) -> bool:
+        """Open a candidate at a point; return whether another one may be asked for."""
+        if self._place(family, values) in self._tried or not (first or self._affordable(family)):
+            return True
+        self.study.enqueue_trial(to_params(family, values, len(self.families) == 1))
+        trial = self.study.ask()
+        self._add(trial, *of_params(self.families, trial.params), first)
+        return True
+
+    def _add(self, trial: Trial, family: Family, values: Params, first: bool) -> None:
+        candidate = Candidate(trial.number, trial, family, values, first)
+        if not first and self.levels:
+            candidate.stage = self._screen
+        self._tried[self._place(family, values)] = candidate
+        self._asked += 1
+        self.candidates.append(candidate)
+        self._open.append(candidate)
+
+    def _unit(self, candidate: Candidate, split: int) -> Unit:
+        ends = self.clock.ends
+        if ends is not None:
+            if candidate.first and candidate.stage == 0 and self.levels:
+                most = FOR_FIRST * self.clock.seconds / self._n_first
+            elif split < len(self.levels):
+                most = FOR_SCREEN * self.clock.seconds
+            else:  # so that there is time for its other folds, and for the last fit
+                folds = math.ceil((self.used - len(candidate.scores)) / self.pool.n_workers)
+                most = max(self.clock.left - CONCLUSION, 0.0) / (folds + LAST)
+            ends = min(ends, time.monotonic() + most)
+        config = (candidate.family.name, candidate.params, ends)
+        return Unit(candidate.number, {"config": config}, (split,), lenient=True, partial=True)
+
+    # -- what came of it -------------------------------------------------------------------------------------------
+
+    def ended(self, events: list[list[Outcome]]) -> BaseException | None:
+        for outcome in [o for batch in events for o in batch]:
+            candidate = next(c for c in self.candidates if c.number == outcome.candidate)
+            candidate.sent.discard(outcome.split)
+            self.n_fits += 1
+            if candidate.state is TrialState.RUNNING:
+                self._take(candidate, outcome)
+        return None
+
+    def _take(self, candidate: Candidate, outcome: Outcome) -> None:
+        split, n = outcome.split, len(self.levels)
+        rows = len(self._split(split)[0])
+        candidate.seconds.append((rows, outcome.fit_seconds + outcome.score_seconds))
+        score = outcome.figure("score")
+        if outcome.error is not None or not math.isfinite(score) or outcome.predictions is None:
+            error = (outcome.error or "").strip().rpartition("\n")[2] or "it has no finite score"
+            self.failures[candidate.family.name] = error
+            candidate.state, candidate.why = TrialState.FAIL, error
+            self._close(candidate)
+            return
+        candidate.known[split] = np.asarray(outcome.predictions.values)
+        found = outcome.test if isinstance(outcome.test, dict) else {}
+        tested = len(self._split(split)[1])  # of few rows nearly all of the time is that of the call
+        candidate.answering = float(found.get("seconds", math.nan)) * min(1.0, SHOWN / tested)
+        candidate.rounds[split] = float(found.get("rounds", math.nan))
+        if math.isfinite(size := float(found.get("bytes", math.nan))):
+            candidate.size = size
+        if split < n:
+            candidate.screens[split] = score
+            if candidate.first and candidate in self._open:
+                self._waiting.append(candidate)
+                self._go_on_together()
+            elif self._among_the_best(candidate, split):
+                candidate.stage = n
+            else:
+                self._drop(candidate, f"it was not among the better third on {rows:,} rows")
+            return
+        candidate.scores[split - n] = score
+        if not self.settled:
+            self._settle_folds()
+        if len(candidate.scores) >= self.used:
+            candidate.state = TrialState.COMPLETE
+            self._close(candidate)
+        elif self._hopeless(candidate):
+            self._drop(candidate, f"it was hopeless after {len(candidate.scores)} of {self.used} folds")
+
+    def _go_on_together(self) -> None:
+        """Let the better part of the first candidates go on once all of them have come to the end of their level."""
+        if self._first or not self._waiting or any(c.first and c.sent for c in self._open):
+            return
+        waiting = [c for c in self._waiting if c.state is TrialState.RUNNING]
+        if len(waiting) < sum(c.first and c.state is TrialState.RUNNING for c in self._open):
+            return
+        stage = waiting[0].stage
+        later = int(stage > 0)
+        kept = min(max(LEAST_KEPT[later], math.ceil(KEPT[later] * len(waiting))), len(waiting))
+        waiting.sort(key=self.expected, reverse=True)
+        self._waiting.clear()
+        rows = len(self._split(stage)[0])
+        for candidate in waiting[kept:]:
+            self._drop(candidate, f"{kept} others were better on {rows:,} rows")
+        n, left = len(self.levels), FOR_LEVEL * (self.clock.left - self.reserve()) * self.pool.n_workers
+        goal = n if later else stage + 1  # by what it costs, the first ones are compared at one higher level at most
+        for level in range(stage + 1, n):
+            size = len(self._split(level)[0])
+            if not later and sum(self.predicted(c.family, size, c) for c in waiting[:kept]) <= left:
+                goal = level
+        self._screen = min(goal, n - 1)
+        for candidate in waiting[:kept]:
+            candidate.stage = goal
+            candidate.first = goal < n
+        if not self.settled:
+            self._settle_folds()
+
+    def expected(self, candidate: Candidate) -> float:
+        """Return what score is to be expected of a candidate on the folds, by its scores on fewer rows."""
+        if candidate.scores:
+            return candidate.mean
+        known = sorted(candidate.screens)
+        if not known:
+            return -math.inf
+        score = candidate.screens[known[-1]]
+        if len(known) < 2:
+            return score
+        few, many, full = (len(self._split(s)[0]) ** -0.5 for s in (known[0], known[-1], len(self.levels)))
+        return float(score + HALVED * max(score - candidate.screens[known[0]], 0.0) * (many - full) / (few - many))
+
+    def _among_the_best(self, candidate: Candidate, level: int) -> bool:
+        scores = sorted((c.screens[level] for c in self.candidates if level in c.screens), reverse=True)
+        return candidate.screens[level] >= scores[math.ceil(len(scores) / GROWTH) - 1]
+
+    def _settle_folds(self) -> None:
+        """Settle how many folds there is time for."""
+        self.settled = True
+        if not self.may_cut or math.isinf(self.clock.seconds):
+            return
+        rows = len(self.folds[0][0])
+        seconds = [self.predicted(f, rows) for f in self.ranked()[:LED_BY]]
+        left = FOR_FOLDS * (self.clock.left - self.reserve()) * self.pool.n_workers
+        for n in (len(self.folds), 3, 2, 1):
+            self.used = min(n, len(self.folds))
+            if MANY * self.used * median(seconds) <= left:
+                return
+
+    def _best(self) -> float:
+        return max((c.mean for c in self.candidates if c.scores), default=-math.inf)
+
+    def _hopeless(self, candidate: Candidate) -> bool:
+        complete = [c for c in self.candidates if c.state is TrialState.COMPLETE]
+        if not complete or self.used < 2:
+            return False
+        if candidate.number < self._n_first and self._spent(candidate) < SPARED * self.clock.seconds:
+            return False  # an average may need the best of a family that leads nowhere by itself
+        best = max(complete, key=lambda c: c.mean)
+        race = Race("forgiving", tuple(best.scores[k] for k in sorted(best.scores)))
+        return race.hopeless([candidate.scores.get(k, math.nan) for k in sorted(best.scores)])
+
+    def _spent(self, candidate: Candidate) -> float:
+        """Return how many seconds a candidate takes on all folds."""
+        return self.used * self.predicted(candidate.family, len(self.folds[0][0]), candidate)
+
+    def _drop(self, candidate: Candidate, why: str) -> None:
+        candidate.state, candidate.why = TrialState.PRUNED, why
+        self._close(candidate)
+
+    def _close(self, candidate: Candidate) -> None:
+        """Tell the study how a candidate ended."""
+        if candidate in self._open:
+            self._open.remove(candidate)
+        if candidate in self._waiting:
+            self._waiting.remove(candidate)
+        if candidate.state is TrialState.COMPLETE:
+            candidate.trial.set_user_attr("scores", [candidate.scores[k] for k in sorted(candidate.scores)])
+            self.study.tell(candidate.trial, candidate.mean)
+        elif candidate.state is TrialState.PRUNED and (candidate.screens or candidate.scores):
+            candidate.trial.report(self._estimate(candidate), 0)  # what its mean would have been, to be learned from
+            self.study.tell(candidate.trial, state=TrialState.PRUNED, reason=candidate.why)
+        else:
+            self.study.tell(candidate.trial, state=TrialState.FAIL, reason=candidate.why or "no time")
+
+    def _estimate(self, candidate: Candidate) -> float:
+        """Return what the mean of a candidate that was given up would have been; never above that of the best one."""
+        complete = [c for c in self.complete() if c is not candidate]
+        if not complete:
+            return self.expected(candidate)
+        best = max(complete, key=lambda c: c.mean)
+        if candidate.scores:
+            behind = [s - best.scores[k] for k, s in candidate.scores.items() if k in best.scores]
+            return best.mean + min(float(np.mean(behind)), 0.0) if behind else min(candidate.mean, best.mean)
+        level = max(candidate.screens)
+        gains = [c.mean - c.screens[level] for c in complete if level in c.screens]
+        return min(candidate.screens[level] + (median(gains) if gains else 0.0), best.mean)
+
+    def close(self) -> None:
+        """Tell the study of what was left open when the time was up."""
+        for candidate in list(self._open):
+            self._drop(candidate, "the time was up")
+
+    # -- time ------------------------------------------------------------------------------------------------------
+
+    def _split(self, split: int) -> Split:
+        n = len(self.levels)
+        return self.levels[split] if split < n else self.folds[split - n]
+
+    def predicted(self, family: Family, rows: int, candidate: Candidate | None = None) -> float:
+        """Return how many seconds a fit on so many rows takes, 0 where nothing is known.
+
+        Args:
+            family: of the model.
+            rows: to fit.
+            candidate: whose own fits are the best witness; None: one that was never fitted.
+        """
+        own = [] if candidate is None else candidate.seconds
+        fits = own or [pair for c in self.candidates if c.family is family for pair in c.seconds]
+        if not fits:
+            return 0.0
+        most = max(n for n, _ in fits)
+        near = [(n, s) for n, s in fits if n == most]
+        return float(median(s * (rows / max(n, 1)) ** family.power for n, s in near))
+
+    def reserve(self) -> float:
+        """Return how many seconds are kept back for the last fit, of the best candidate so far."""
+        if math.isinf(self.clock.seconds):
+            return 0.0
+        leader = self.leader()
+        if leader is None:
+            return 0.0
+        own = SAFETY * self.predicted(leader.family, self.n_rows, leader)
+        others = 0.0
+        for family in self.ranked()[: LED_BY + 1]:  # an average of the best of each needs them all
+            if family is not leader.family:
+                others += SAFETY * self.predicted(family, self.n_rows)
+        needed = own + min(others, FOR_OTHERS * self.clock.seconds) + min(CONCLUSION, 0.1 * self.clock.seconds)
+        return min(needed, MOST_FOR_LAST * self.clock.seconds)
+
+    def leader(self) -> Candidate | None:
+        """Return the best candidate of those that came furthest; None: there is none with a score."""
+        done = [c for c in self.candidates if c.scores or c.screens]
+        if not done:
+            return None
+        return max(done, key=lambda c: (len(c.scores), max(c.screens, default=-1), self.expected(c)))
+
+    def ranked(self) -> list[Family]:
+        """Return the families, the one with the best candidate first."""
+
+        def place(family: Family) -> tuple[float, ...]:
+            own = [c for c in self.candidates if c.family is family and (c.scores or c.screens)]
+            return max(((bool(c.scores), max(c.screens, default=-1), self.expected(c)) for c in own), default=(-1,))
+
+        return sorted(self.families, key=place, reverse=True)
+
+    def complete(self) -> Iterator[Candidate]:
+        """Yield the candidates that were tested on all folds that are used."""
+        return (c for c in self.candidates if c.state is TrialState.COMPLETE and len(c.scores) >= self.used)

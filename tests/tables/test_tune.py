@@ -1,0 +1,242 @@
+"""`tune`: from a table to a tuned model, what it says of it, and what it does with what people give it."""
+
+from __future__ import annotations
+
+import pickle
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn.base import clone, is_classifier
+from sklearn.datasets import load_diabetes, load_wine
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import GroupKFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+from sklearn.tree import DecisionTreeClassifier
+
+import tunesmith
+from tunesmith.errors import ResumeError
+from tunesmith.tables import TableClassifier, TableTuner
+from tunesmith.tables.families import KINDS, family, joint_space, usual_kinds
+from tunesmith.tables.responses import fitted
+
+X, Y = load_wine(return_X_y=True)
+QUICK: dict[str, Any] = {"timeout": None, "n_trials": 3, "random_state": 0, "verbose": False}
+
+
+def mixed(n: int = 120) -> tuple[Any, Any]:
+    """A frame with columns of all kinds, and classes that follow from some of them."""
+    pd = pytest.importorskip("pandas")
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {
+            "size": rng.normal(size=n),
+            "kind": rng.choice(["x", "y", "z"], n),
+            "grade": pd.Categorical(rng.choice(["p", "q"], n)),
+            "when": pd.date_range("2020-01-01", periods=n),
+            "id": np.arange(n),
+            "flag": rng.random(n) < 0.5,
+        }
+    )
+    frame.loc[::7, "size"] = np.nan
+    frame.loc[3, "kind"] = None
+    return frame, np.where((frame["kind"] == "x") ^ (frame["size"].fillna(0) > 0.8), "yes", "no")
+
+
+def test_two_words_make_a_model_with_an_honest_figure(capsys: pytest.CaptureFixture[str]) -> None:
+    search = tunesmith.tune(["linear", "neighbours"], X, Y, timeout=None, n_trials=6, random_state=0)
+    assert isinstance(search, TableTuner)
+    assert is_classifier(search.best_estimator_)
+    assert search.score(X, Y) > 0.9
+    low, high = search.honest_score_.interval
+    assert low < search.honest_score_.value < high
+    assert [params["model"] for params in search.cv_results_["params"][:2]] == ["linear", "neighbours"]
+    told = capsys.readouterr().out
+    assert "classification by accuracy" in told
+    assert "expected accuracy on new data" in told
+    assert {"linear", "neighbours"} <= {place.model for place in search.leaderboard_.places}
+    again = tunesmith.tune(["linear", "neighbours"], X, Y, timeout=None, n_trials=6, random_state=0, verbose=False)
+    assert again.cv_results_["params"] == search.cv_results_["params"]
+    assert np.array_equal(again.predict(X), search.predict(X))
+
+
+def test_columns_of_all_kinds_and_gaps_where_it_predicts() -> None:
+    frame, target = mixed()
+    search = tunesmith.tune(["linear", "forest"], frame, target, **QUICK)
+    assert search.classes_.tolist() == ["no", "yes"]
+    rows = frame.iloc[:4].copy()
+    rows["kind"] = ["unseen", None, "x", "y"]
+    rows["when"] = None
+    assert set(search.predict(rows)) <= {"no", "yes"}
+    assert search.predict_proba(rows).sum(axis=1) == pytest.approx(np.ones(4))
+    assert "'id'" in " ".join(search.notes_)
+    assert "kind" in str(search.explain(n_repeats=2, n_folds=2))
+
+
+def test_an_average_is_returned_where_it_is_credibly_better() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(400, 6))
+    y = x[:, 0] * 2 + np.where(x[:, 1] > 0, 2.0, 0.0) + rng.normal(size=400)
+    settings: dict[str, Any] = {**QUICK, "n_trials": 2}
+    both = tunesmith.tune(["linear", "forest"], x, y, **settings)
+    assert both.leaderboard_.places[0].model == "ensemble"
+    assert sum(both.best_estimator_.weights) == pytest.approx(1.0)
+    one = tunesmith.tune(["linear", "forest"], x, y, ensemble=False, **settings)
+    assert len(one.best_estimator_.models_) == 1
+    assert both.honest_score_.value > one.honest_score_.value
+    assert "An average of 2 models" in str(both.report_)
+
+
+def test_few_rows_come_first_where_there_are_many() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(4000, 4))
+    y = (x[:, 0] + x[:, 1] ** 2 + rng.normal(size=4000) > 1).astype(int)
+    search = tunesmith.tune(["linear", "tree", "neighbours"], x, y, cv=3, **{**QUICK, "n_trials": 8})
+    assert min(search.cv_results_["rows"]) < 1000
+    assert max(search.cv_results_["rows"]) > 2600
+    assert "PRUNED" in search.cv_results_["state"]
+    whole = tunesmith.tune(["linear", "tree"], x[:2000], y[:2000], cv=3, fidelity=None, **QUICK)
+    assert set(whole.cv_results_["rows"]) <= {1333, 1334}
+
+
+@pytest.mark.parametrize("timeout", [0.05, 1.0])
+def test_something_is_fitted_however_short_the_time_is(timeout: float) -> None:
+    start = time.monotonic()
+    search = tunesmith.tune(["linear", "tree"], X, Y, timeout=timeout, random_state=0, verbose=False)
+    assert search.score(X, Y) > 0.5
+    assert time.monotonic() - start < 30.0  # a bound for a busy machine; benchmarks measure it
+
+
+def test_a_search_goes_on_from_its_storage(tmp_path: Path) -> None:
+    where = str(tmp_path / "t.db")
+    first = tunesmith.tune(["linear", "tree"], X, Y, storage=where, **QUICK)
+    again = tunesmith.tune(["linear", "tree"], X, Y, storage=where, **{**QUICK, "n_trials": 8})
+    assert len(again.study_.trials) >= 8
+    assert tunesmith.load_study(study_name="tune", storage=where).recommend().params == again.best_params_
+    assert first.honest_score_ is not None
+    with pytest.raises(ResumeError, match="belongs to other data"):
+        tunesmith.tune(["linear", "tree"], X[:90], Y[:90], storage=where, **QUICK)
+
+
+def test_estimators_are_used_as_they_are() -> None:
+    given = {"a": make_pipeline(StandardScaler(), SVC(C=3)), "b": DecisionTreeClassifier(random_state=0), "c": "linear"}
+    search = tunesmith.tune(given, X, Y, cv=3, **QUICK)
+    assert [p["model"] for p in search.cv_results_["params"]] == ["a", "b", "c"]
+    assert search.cv_results_["params"][0]["a__svc__C"] == 3.0
+    alone = tunesmith.tune(SVC(), X, Y, cv=3, **QUICK)
+    assert "model" not in alone.best_params_
+    frame, target = mixed()
+    assert tunesmith.tune({"mine": Only(), "linear": "linear"}, frame, target, **QUICK).score(frame, target) > 0.5
+
+
+class Only(DecisionTreeClassifier):
+    """Takes one column of a frame."""
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
+        return super().fit(X[["flag"]].astype(float).to_numpy(), y, sample_weight)
+
+    def predict(self, X: Any, check_input: bool = True) -> Any:
+        return super().predict(X[["flag"]].astype(float).to_numpy())
+
+    def predict_proba(self, X: Any, check_input: bool = True) -> Any:
+        return super().predict_proba(X[["flag"]].astype(float).to_numpy())
+
+
+def test_groups_weights_metrics_and_tasks() -> None:
+    groups = np.arange(len(Y)) % 30
+    search = tunesmith.tune(
+        ["linear", "forest"], X, Y, groups=groups, sample_weight=1.0 + (Y == 0), scoring="neg_log_loss", **QUICK
+    )
+    assert search.honest_score_.n_groups == 30
+    assert search.honest_score_.metric == "neg_log_loss"
+    assert tunesmith.tune("linear", X, Y, cv=GroupKFold(3), groups=groups, **QUICK).best_score_ > 0.8
+    numbers = tunesmith.tune("linear", X, Y, task="regression", **QUICK)
+    assert numbers.classes_ if hasattr(numbers, "classes_") else True
+    assert numbers.honest_score_.metric == "r2"
+    assert not hasattr(numbers, "predict_proba")
+    area = tunesmith.tune(["linear", "tree"], X, Y == 0, scoring="roc_auc", **QUICK)
+    assert area.best_score_ > 0.9
+
+
+def test_sparse_rows_stay_sparse() -> None:
+    rng = np.random.default_rng(0)
+    rows = sparse.random(200, 50, 0.2, format="csr", random_state=0)
+    y = np.where(rows[:, 0].toarray().ravel() + rng.normal(size=200) * 0.1 > 0.05, "a", "b")
+    search = tunesmith.tune(["linear", "forest"], rows, y, **QUICK)
+    assert set(search.predict(rows[:5])) <= {"a", "b"}
+    with pytest.raises(ValueError, match="'boosting' takes no sparse rows"):
+        tunesmith.tune("boosting", rows, y, **QUICK)
+
+
+def test_the_model_can_be_kept_cloned_and_fitted_again() -> None:
+    search = tunesmith.tune(["linear", "tree"], X, Y, **QUICK)
+    copy = pickle.loads(pickle.dumps(search))
+    assert np.array_equal(copy.predict(X), search.predict(X))
+    assert str(copy.report_) == str(search.report_)
+    model = clone(search.best_estimator_).fit(X, Y)
+    assert isinstance(model, TableClassifier)
+    assert np.array_equal(model.predict(X), search.predict(X))
+    assert "<table" in search._repr_html_()
+
+
+@pytest.mark.parametrize("name", sorted(KINDS))
+@pytest.mark.parametrize("target", ["multiclass", "continuous"])
+def test_every_name_is_a_model_that_can_be_fitted(name: str, target: str) -> None:
+    pytest.importorskip(KINDS[name].module.partition(".")[0])
+    y = Y if target == "multiclass" else load_diabetes().target[: len(X)]
+    rows = np.column_stack([X, np.arange(len(X)) % 4])
+    rows[::9, 0] = np.nan
+    found = family(name, rows, y, ((X.shape[1], 4),), target, rare=False, seed=0)
+    first = found.first()
+    assert joint_space([found])
+    model = fitted(found.build(first[-1], rounds=5 if KINDS[name].stops else None), rows, y)
+    assert len(model.predict(rows)) == len(rows)
+
+
+def test_what_is_tried_by_default_depends_on_the_rows() -> None:
+    assert "svm" in usual_kinds(300)
+    assert "svm" not in usual_kinds(100_000)
+    assert "boosting" not in usual_kinds(300, sparse=True)
+
+
+@pytest.mark.parametrize(
+    ("models", "words"),
+    [
+        (["linear", "forrest"], "did you mean 'forest'"),
+        (3, "takes 'auto', names, estimators"),
+        ([], "no model to choose from"),
+        ({"a__b": "linear"}, "a text without '__'"),
+        ({"a": 3}, "give an estimator"),
+        ([Ridge(), SVC()], "ridge predicts numbers, and the targets are classes"),
+        ([("a", "linear"), ("a", "svm")], "two models have one name"),
+    ],
+)
+def test_mistakes_among_models_are_told(models: Any, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        tunesmith.tune(models, X, Y, **QUICK)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"timeout": None}, "both are None"),
+        ({"timeout": -1}, "a number of seconds above 0"),
+        ({"n_trials": 0}, "a whole number from 1 on"),
+        ({"scoring": "acuracy"}, "did you mean 'accuracy'"),
+        ({"scoring": ["accuracy", "f1"]}, "decides by one metric"),
+        ({"level": 95}, "between 0 and 1"),
+        ({"fidelity": "n_estimators"}, "fidelity is 'auto' or None"),
+        ({"cv": "5"}, "a number of folds"),
+        ({"task": "clustering"}, "task"),
+        ({"groups": [1, 2]}, "groups has the shape"),
+        ({"sample_weight": -np.ones(len(Y))}, "numbers >= 0"),
+    ],
+)
+def test_mistakes_among_settings_are_told(settings: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        tunesmith.tune("linear", X, Y, **{"timeout": 5, "verbose": False, **settings})
