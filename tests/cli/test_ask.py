@@ -136,6 +136,7 @@ def test_several_objectives(tune: Program) -> None:
         (["tell", "1", "1", "--study", "stduy"], "did you mean 'study'"),
         (["ask", "--pid", "4194999"], "there is no process 4194999"),
         (["ask", "--sampler", "tpee"], "did you mean 'tpe'"),
+        (["ask", "-p", "x=float(0, 1)", "--sampler", "TPESampler"], "--sampler tpe"),
         (["ask", "-p", "lr=log(1e-3, 1)"], "the study 'study' in tune.db has other parameters"),
         (["ask", "--maximize", "loss"], "the study 'study' is to minimize loss"),
         (["ask", "--search-space", "{"], "no JSON"),
@@ -170,6 +171,12 @@ def test_the_space_comes_from_json_or_the_file_that_run_reads(tune: Program) -> 
     assert tune("tell", "0", "score=1")["study"] == "prog"
     tune.refused("ask", status=3)
     assert ts.load_study(study_name="prog", storage="other.db").best_value == 1.0
+
+
+def test_a_study_that_was_made_before_gets_names_for_its_objectives(tune: Program) -> None:
+    ts.create_study(study_name="mine", storage="tune.db", direction="maximize", seed=0)
+    assert tune("ask", "-p", "x=float(0, 1)", "--maximize", "score")["study"] == "mine"
+    assert tune("tell", "0", "score=1")["values"] == [1.0]
 
 
 def test_a_report_hears_of_a_wish_at_once(tune: Program) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -93,3 +95,22 @@ def test_a_search_through_the_official_client(tmp_path: Path) -> None:
 
     anyio.run(look)
     assert study.trials[6].state.name == "RUNNING"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no SIGINT for one process")
+def test_what_is_no_message_is_passed_over_and_ctrl_c_ends_the_server(tmp_path: Path) -> None:
+    hello = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}
+    with subprocess.Popen(
+        [sys.executable, "-m", "tunesmith", "mcp", str(tmp_path / "tune.db")],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as server:
+        assert server.stdin is not None
+        assert server.stdout is not None
+        for line in ("no message", json.dumps({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": hello})):
+            print(line, file=server.stdin, flush=True)
+        assert json.loads(server.stdout.readline())["result"]["serverInfo"]["name"] == "tunesmith"
+        server.send_signal(signal.SIGINT)
+        assert server.wait(60) == -signal.SIGINT

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -103,6 +104,11 @@ def ask(
     storage = storage or _storage_of_the_environment()
     try:
         if optuna.is_search_space(told) or optuna.is_sampler(sampler) or storage_class:
+            if params or given["minimize"] or given["maximize"]:
+                raise click.UsageError(
+                    "Optuna's distributions, sampler classes and storage classes are for a study that `tunesmith "
+                    "create-study` made; with -p, --minimize and --maximize, name a sampler as in --sampler tpe"
+                )
             arguments = optuna.json_object("--sampler-kwargs", sampler_kwargs)
             facts = _ask_as_optuna(storage, storage_class, study, sampler, arguments, told, lease, pid)
         else:
@@ -138,8 +144,6 @@ def _ask_as_optuna(
     pid: int | None,
 ) -> dict[str, Any]:
     """Begin a trial of a study that was made before, with Optuna's words for it."""
-    import time
-
     study, space = optuna.study_and_space(storage, storage_class, name, sampler, arguments, told)
     until = time.time() + lease
     lend(study.native, until, pid)

@@ -47,33 +47,24 @@ def study_to_ask(settings: Settings, *, change: bool = False) -> tuple[Study, in
     Raises:
         UsageError: there is no such study and too little is known to make it, or what was given does not fit it.
     """
-    spec = settings.storage or STANDARD_STORAGE
+    spec, name = settings.storage or STANDARD_STORAGE, _name(settings)
     is_new = "://" not in spec and not Path(spec).exists()
-    name = settings.study
     if not settings.params:
         if is_new:
             raise click.UsageError(
                 f"{spec} does not exist; the first ask makes the study, and needs -p 'lr=log(1e-5, 1e-1)' for each "
                 "parameter, and --minimize NAME or --maximize NAME"
             )
-        name = _study_there(spec, name)
-        study = _loaded(spec, name, settings)
-        _check_metrics(study, settings)
+        study = _loaded(spec, _study_there(spec, name), settings)
+        _agree_on_metrics(study, settings)
         return study, _kept(study, settings).trials
     there = [] if is_new else [record.name for record in existing(spec).list_studies()]
-    name = name or (study_name(settings.command, bool(settings.shell)) if settings.command else None)
     if name is None and len(there) > 1:
         raise click.UsageError(f"there are {len(there)} studies; give --study, one of {listing(there)}, or a new name")
     name = name or (there[0] if there else NAME)
     space = space_of(settings)
-    if name in there:
-        study = _loaded(spec, name, settings)
-    else:
-        study = _made(spec, name, settings)
-        kept = {key: getattr(settings, key) for key in _KEPT}
-        if any(kept.values()):
-            study.set_system_attr(OPTIONS, kept)
-    _check_metrics(study, settings)
+    study = _loaded(spec, name, settings) if name in there else _made(spec, name, settings)
+    _agree_on_metrics(study, settings)
     declare(study, space, spec, change)
     return study, _kept(study, settings).trials
 
@@ -81,8 +72,12 @@ def study_to_ask(settings: Settings, *, change: bool = False) -> tuple[Study, in
 def study_to_tell(settings: Settings) -> Study:
     """Return the study of a trial; UsageError if there is none."""
     spec = settings.storage or STANDARD_STORAGE
-    name = settings.study or (study_name(settings.command, bool(settings.shell)) if settings.command else None)
-    return _loaded(spec, _study_there(spec, name), settings)
+    return _loaded(spec, _study_there(spec, _name(settings)), settings)
+
+
+def _name(settings: Settings) -> str | None:
+    """Return the name of the study, as ``run`` would name it; None: nothing says one."""
+    return settings.study or (study_name(settings.command, bool(settings.shell)) if settings.command else None)
 
 
 def _study_there(spec: str, name: str | None) -> str:
@@ -110,7 +105,6 @@ def _loaded(spec: str, name: str, settings: Settings) -> Study:
 
 def _made(spec: str, name: str, settings: Settings) -> Study:
     from tunesmith.study import create_study
-    from tunesmith.study.study import METRIC_NAMES
 
     if not settings.metrics:
         raise click.UsageError(
@@ -130,7 +124,9 @@ def _made(spec: str, name: str, settings: Settings) -> Study:
         )
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    study.set_system_attr(METRIC_NAMES, settings.metrics)
+    kept = {key: getattr(settings, key) for key in _KEPT}
+    if any(kept.values()):
+        study.set_system_attr(OPTIONS, kept)
     return study
 
 
@@ -141,11 +137,18 @@ def _kept(study: Study, settings: Settings) -> Settings:
     return settings.over(Settings(**earlier))
 
 
-def _check_metrics(study: Study, settings: Settings) -> None:
-    """Raise UsageError if the study is for other objectives than those that are named."""
-    there = dict(zip(names_of(study), map(str, study.directions), strict=True))
-    given = dict(zip(settings.metrics, settings.directions, strict=True))
-    if given and given != there:
+def _agree_on_metrics(study: Study, settings: Settings) -> None:
+    """Name the objectives of a study that have no names; UsageError if it is for others than those that are named."""
+    from tunesmith.study.study import METRIC_NAMES
+
+    if not settings.metrics:
+        return
+    ways = [str(way) for way in study.directions]
+    if not _known_names(study) and ways == settings.directions:
+        study.set_system_attr(METRIC_NAMES, settings.metrics)
+        return
+    there = dict(zip(names_of(study), ways, strict=True))
+    if dict(zip(settings.metrics, settings.directions, strict=True)) != there:
         told = " and ".join(f"{way} {printable(name)}" for name, way in there.items())
         raise click.UsageError(
             f"the study {study.study_name!r} is to {told}; give --study NAME for a new study, or leave out --minimize "
@@ -156,8 +159,12 @@ def _check_metrics(study: Study, settings: Settings) -> None:
 def names_of(study: Study) -> list[str]:
     """Return the names of the objectives: those that are known, else ``value``, or ``value0`` and so on."""
     n = len(study.directions)
+    return _known_names(study) or (["value"] if n == 1 else [f"value{i}" for i in range(n)])
+
+
+def _known_names(study: Study) -> list[str]:
     known = study.metric_names or list(metrics_of(study))
-    return known if len(known) == n else ["value"] if n == 1 else [f"value{i}" for i in range(n)]
+    return known if len(known) == len(study.directions) else []
 
 
 # -- ask -----------------------------------------------------------------------------------------------------------

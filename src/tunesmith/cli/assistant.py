@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -9,7 +11,7 @@ import click
 from tunesmith import __version__
 from tunesmith.cli.asking import LEASE
 from tunesmith.cli.options import STANDARD_STORAGE, STORAGE
-from tunesmith.cli.output import json_text
+from tunesmith.cli.output import echo, json_text
 from tunesmith.cli.run import Time
 from tunesmith.errors import MissingDependencyError
 from tunesmith.text import name_and_message
@@ -44,6 +46,9 @@ def mcp(storage: str, write: bool, lease: float) -> None:
         raise MissingDependencyError(
             f"tunesmith mcp needs the package mcp, version 2 or later: pip install 'tunesmith[mcp]' ({error})"
         ) from error
+    if sys.stdin.isatty():
+        echo("An assistant starts this program, and speaks JSON to it: see docs/mcp.md. Ctrl-C ends it.", err=True)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # the thread that reads would keep the program until its input ends
     anyio.run(serve, Toolbox(storage, write=write, lease=lease))
 
 

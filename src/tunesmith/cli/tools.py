@@ -360,7 +360,7 @@ class Toolbox:
 
 def _for_assistants(text: str) -> str:
     """Return an error of the commands in the words of the tools, without passwords."""
-    text = text.replace("`tunesmith ask`", "`ask`").replace("-p NAME=WHAT", "`params`")
+    text = text.replace("`tunesmith ask`", "`ask`").replace(" (pass --skip-if-finished to leave it as it is)", "")
     return redact_within(re.sub(r"--([a-z]+)", r"`\1`", text))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import pickle
 import threading
+import time
 from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass, replace
@@ -28,6 +29,7 @@ from tunesmith.state import FailureKind, TrialState
 from tunesmith.storage.base import Claim, Storage, StudyRecord
 from tunesmith.storage.checks import late_note
 from tunesmith.trial.record import LATE, NAN, NOISE, Attempt, Fence, TrialRecord
+from tunesmith.workers import outside_worker
 
 # -- parts of the laws of storages: short forms of trials, a simple model of a study, a reader of increments --------
 
@@ -789,6 +791,18 @@ class AttemptLaws:
         begin(storage, study, worker=worker, token=7)
         storage.beat(worker)
         assert storage.expired(study.id) == []
+
+    def test_a_program_outside_keeps_its_trial_for_its_time(self, storage: Storage, study: StudyRecord) -> None:
+        """It gives no signs of life, since the process that asked for it has ended."""
+        if not storage.shared:
+            pytest.skip("no other process asks this storage")
+        late, early = (outside_worker(time.time() + left) for left in (3600, -60))
+        begin(storage, study, worker=late, token=7)
+        assert storage.expired(study.id) == []
+        assert not storage.is_doubtful(study.id)
+        begin(storage, study, worker=early, token=8)
+        (found,) = storage.expired(study.id)
+        assert (found.number, found.failure) == (1, FailureKind.LEASE)
 
     def test_a_trial_is_renewed_under_the_same_worker(self, storage: Storage, study: StudyRecord) -> None:
         """An engine that runs a task twice makes a new attempt, and the older run is refused."""
