@@ -14,7 +14,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from _hand_written import RANGES
+from sklearn import ensemble as ensembles
+from sklearn import linear_model
 from sklearn.base import clone
+from sklearn.compose import ColumnTransformer
+from sklearn.impute import SimpleImputer
+from sklearn.model_selection import KFold, StratifiedKFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler, TargetEncoder
 
 from tunesmith import Categorical, Int
 
@@ -80,12 +87,12 @@ class Way(NamedTuple):
     arguments: tuple[tuple[str, Any], ...] = ()
 
 
-BOOSTERS = ("lightgbm", "xgboost", "catboost")
+MODELS = ("lightgbm", "xgboost", "catboost", "sklearn.neighbors", "sklearn.neural_network", "sklearn.svm")
 WAYS: dict[str, Way] = {
-    "tune": Way(tune, ("tunesmith.sklearn", *BOOSTERS)),
-    "tune-single": Way(tune, ("tunesmith.sklearn", *BOOSTERS), (("ensemble", False),)),
-    "flaml": Way(flaml, ("flaml", *BOOSTERS)),
-    "flaml-stacked": Way(flaml, ("flaml", *BOOSTERS), (("ensemble", True),)),
+    "tune": Way(tune, ("tunesmith.tables", *MODELS)),
+    "tune-single": Way(tune, ("tunesmith.tables", *MODELS), (("ensemble", False),)),
+    "flaml": Way(flaml, ("flaml", *MODELS)),
+    "flaml-stacked": Way(flaml, ("flaml", *MODELS), (("ensemble", True),)),
     "optuna": Way(optuna_tpe, ("optuna", "lightgbm")),
     "random": Way(random_search, ("optuna", "lightgbm")),
     "default": Way(default),
@@ -146,8 +153,6 @@ def _late(*_: Any) -> None:
 
 def cross_validated(model: Any, X: Any, y: Any, classifies: bool, seed: int) -> float:
     """The mean score over the folds."""
-    from sklearn.model_selection import KFold, StratifiedKFold
-
     folds = (StratifiedKFold if classifies else KFold)(FOLDS, shuffle=True, random_state=seed)
     return float(
         np.mean(
@@ -176,13 +181,10 @@ def suggested(trial: Any, X: Any, classifies: bool, seed: int) -> Any:
 
 def simple(X: Any, kind: str, classifies: bool, seed: int) -> Any:
     """A model in a pipeline with the preparation that it needs."""
-    from sklearn import ensemble, linear_model
-    from sklearn.pipeline import make_pipeline
-
     if kind == "linear":
         model = linear_model.LogisticRegression(max_iter=1000) if classifies else linear_model.Ridge()
     elif kind == "forest":
-        forest = ensemble.RandomForestClassifier if classifies else ensemble.RandomForestRegressor
+        forest = ensembles.RandomForestClassifier if classifies else ensembles.RandomForestRegressor
         model = forest(random_state=seed, n_jobs=1)
     elif kind == "lightgbm":
         import lightgbm
@@ -190,7 +192,7 @@ def simple(X: Any, kind: str, classifies: bool, seed: int) -> Any:
         boosted = lightgbm.LGBMClassifier if classifies else lightgbm.LGBMRegressor
         model = boosted(random_state=seed, n_jobs=1, verbosity=-1)
     else:
-        histograms = ensemble.HistGradientBoostingClassifier if classifies else ensemble.HistGradientBoostingRegressor
+        histograms = ensembles.HistGradientBoostingClassifier if classifies else ensembles.HistGradientBoostingRegressor
         model = histograms(random_state=seed, categorical_features="from_dtype")
     return make_pipeline(prepared(X, kind), model)
 
@@ -198,10 +200,6 @@ def simple(X: Any, kind: str, classifies: bool, seed: int) -> Any:
 def prepared(X: Any, kind: str) -> Any:
     """Numbers, categories of few levels and those of many, as a model of the kind takes them."""
     from pandas.api.types import is_numeric_dtype
-    from sklearn.compose import ColumnTransformer
-    from sklearn.impute import SimpleImputer
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler, TargetEncoder
 
     native = kind in ("boosting", "lightgbm")
     names = [c for c in X if not is_numeric_dtype(X[c])]
