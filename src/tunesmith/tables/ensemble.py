@@ -34,11 +34,13 @@ class Chosen:
         weights: of the candidates, [C]; they sum to 1.
         known: the ensemble's answers for the tested rows, [m, ...].
         single: those of single candidates, likewise.
+        gain: by how much the ensemble's score is higher.
     """
 
     weights: Floats
     known: Floats
     single: Floats
+    gain: float
 
 
 def choose_ensemble(
@@ -83,7 +85,9 @@ def choose_ensemble(
     rows = np.arange(len(y)) if len(y) <= MOST_ROWS else rng.permutation(len(y))[:MOST_ROWS]
     goal = _goal(measure, y[rows], None if weight is None else weight[rows])
     at = table[:, rows]
-    return Chosen(_greedy(at, [goal(one) for one in at], goal, costs, budget), made, single)
+    weights = _greedy(at, [goal(one) for one in at], goal, costs, budget)
+    gain = measure.score(y, made, weight) - measure.score(y, single, weight)
+    return Chosen(weights, made, single, gain)
 
 
 def _goal(measure: Measure, y: NDArray[Any], weight: Floats | None) -> Any:

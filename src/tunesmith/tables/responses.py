@@ -142,7 +142,7 @@ class Fact:
 
 def rounds_of(estimator: Responding) -> float:
     """Return how many rounds a fitted model came to; NaN: it has none."""
-    return float(getattr(_last(estimator.model_), "n_rounds_", math.nan))
+    return rounds_in(estimator.model_)
 
 
 def seconds_of(estimator: Responding) -> float:
@@ -160,8 +160,10 @@ def bytes_of(estimator: Responding) -> float:
     return float(counted.size)
 
 
-def _last(model: Any) -> Any:
-    return model.steps[-1][1] if hasattr(model, "steps") else model
+def rounds_in(model: Any) -> float:
+    """Return how many rounds a fitted pipeline's last step came to; NaN: it has none."""
+    last = model.steps[-1][1] if hasattr(model, "steps") else model
+    return float(getattr(last, "n_rounds_", math.nan))
 
 
 class _Counter:
