@@ -24,7 +24,6 @@ from numpy.typing import NDArray
 
 from tunesmith.errors import SpaceExhaustedError
 from tunesmith.numerics.arrays import Floats
-from tunesmith.selection.metric import in_time_order
 from tunesmith.selection.when_to_stop import Race
 from tunesmith.sklearn.evaluate.pool import Batch, Pool
 from tunesmith.sklearn.evaluate.task import Unit
@@ -43,7 +42,8 @@ KEPT = (0.67, 0.4)  # of the first candidates, which part goes on from the lowes
 LEAST_KEPT = (4, 2)
 FOR_LEVEL = 0.25  # of what is left of the time, for the next level of the first candidates
 HALVED = 0.5  # of what a learning curve lets expect beyond the rows that were seen
-MANY = 3  # candidates that there has to be time for on all folds; else they are tested on fewer
+MANY = 10  # candidates that there has to be time for on all folds; else they are tested on fewer
+ENOUGH = 8000  # tested rows, beyond which further folds are worth less than further candidates
 FOR_FOLDS = 0.7  # of what is left of the time, for these
 FOR_FIRST = 0.5  # of the time, for the first candidates at the lowest level: each has an equal part of it
 LAST = 1.7  # a fit on all rows, and what comes with it, takes so many times that on a fold
@@ -57,7 +57,7 @@ MOST_FOR_LAST = 0.4  # of the time, that is kept back for the last fits
 PORTFOLIO = 5  # configurations of a family that are tried before the sampler proposes any
 LED_BY = 3  # of so many leading families
 SHOWN = 1000  # rows that the time of a prediction is told of
-SPARED = 0.05  # of the time, which one of the first candidates may take on the folds without a race
+SPARED = 0.12  # of the time, which one of the first candidates may take on the folds without a race
 NEARBY = 40  # so many places along a continuous parameter are told apart
 REPEATED = 20  # proposals in a row that were tried already, after which a space has no more to offer
 
@@ -192,12 +192,10 @@ class TableSearch(Policy[Batch, "list[Outcome]"]):
         self.candidates: list[Candidate] = []
         self.used = len(folds)
         self.settled = False  # how many folds are used
-        self.ordered = in_time_order(folds)
         self.failures: dict[str, str] = {}
         self.n_fits = 0
         self._open: list[Candidate] = []
         self._waiting: list[Candidate] = []  # of the first ones, those that have come to the end of their level
-        self._starts: list[tuple[Family, Params]] = []
         self._portfolio = {f.name: f.first() for f in self.families}
         self._tried: dict[str, Candidate] = {}
         self._over = False
@@ -239,7 +237,7 @@ class TableSearch(Policy[Batch, "list[Outcome]"]):
         """Tell whether the fits of a candidate that are left at its stage would end in time."""
         if math.isinf(self.clock.seconds) or (candidate is self.candidates[0] and not candidate.seconds):
             return True  # however little time there is, one fit is made
-        seconds = [self.predicted(candidate.family, len(self._split(s)[0]), candidate) for s in splits]
+        seconds = [self.predicted(candidate.family, len(self.split(s)[0]), candidate) for s in splits]
         needed = SAFETY * sum(seconds) / len(seconds) * math.ceil(len(splits) / self.pool.n_workers)
         if not any(c.scores for c in self.candidates) or (candidate.scores and candidate.mean >= self._best()):
             needed = SAFETY * seconds[0]  # one fold of one candidate is better than none
@@ -270,7 +268,7 @@ class TableSearch(Policy[Batch, "list[Outcome]"]):
         if self.n_trials is not None and self._asked >= self.n_trials:
             self._over = True
             return False
-        if not self._open and not any(self._affordable(f) for f in self.families):
+        if not self._open and not any(self._affordable(f) for f in self.ranked()[:LED_BY]):
             self._over = True
             return False
         if self.again:
@@ -323,7 +321,7 @@ class TableSearch(Policy[Batch, "list[Outcome]"]):
         if math.isinf(self.clock.seconds):
             return True
         n = 1 if self.levels else math.ceil(self.used / self.pool.n_workers)
-        needed = SAFETY * self.predicted(family, len(self._split(self._screen)[0])) * n
+        needed = SAFETY * self.predicted(family, len(self.split(self._screen)[0])) * n
         return self.clock.left - self.reserve() > needed
 
     def _place(self, family: Family, values: Params) -> str:
@@ -380,7 +378,7 @@ class TableSearch(Policy[Batch, "list[Outcome]"]):
 
     def _take(self, candidate: Candidate, outcome: Outcome) -> None:
         split, n = outcome.split, len(self.levels)
-        rows = len(self._split(split)[0])
+        rows = len(self.split(split)[0])
         candidate.seconds.append((rows, outcome.fit_seconds + outcome.score_seconds))
         score = outcome.figure("score")
         if outcome.error is not None or not math.isfinite(score) or outcome.predictions is None:
@@ -391,7 +389,7 @@ class TableSearch(Policy[Batch, "list[Outcome]"]):
             return
         candidate.known[split] = np.asarray(outcome.predictions.values)
         found = outcome.test if isinstance(outcome.test, dict) else {}
-        tested = len(self._split(split)[1])  # of few rows nearly all of the time is that of the call
+        tested = len(self.split(split)[1])  # of few rows nearly all of the time is that of the call
         candidate.answering = float(found.get("seconds", math.nan)) * min(1.0, SHOWN / tested)
         candidate.rounds[split] = float(found.get("rounds", math.nan))
         if math.isfinite(size := float(found.get("bytes", math.nan))):
@@ -409,7 +407,7 @@ class TableSearch(Policy[Batch, "list[Outcome]"]):
         candidate.scores[split - n] = score
         if not self.settled:
             self._settle_folds()
-        if len(candidate.scores) >= self.used:
+        if set(range(self.used)) <= candidate.scores.keys():
             candidate.state = TrialState.COMPLETE
             self._close(candidate)
         elif self._hopeless(candidate):
@@ -422,18 +420,23 @@ class TableSearch(Policy[Batch, "list[Outcome]"]):
         waiting = [c for c in self._waiting if c.state is TrialState.RUNNING]
         if len(waiting) < sum(c.first and c.state is TrialState.RUNNING for c in self._open):
             return
+        for candidate in [c for c in waiting if self._too_slow(c)]:
+            waiting.remove(candidate)
+            self._drop(candidate, f"it would take about {self.predicted(candidate.family, self.n_rows):.0f} s a fit")
+        if not waiting:
+            return
         stage = waiting[0].stage
         later = int(stage > 0)
         kept = min(max(LEAST_KEPT[later], math.ceil(KEPT[later] * len(waiting))), len(waiting))
         waiting.sort(key=self.expected, reverse=True)
         self._waiting.clear()
-        rows = len(self._split(stage)[0])
+        rows = len(self.split(stage)[0])
         for candidate in waiting[kept:]:
             self._drop(candidate, f"{kept} others were better on {rows:,} rows")
         n, left = len(self.levels), FOR_LEVEL * (self.clock.left - self.reserve()) * self.pool.n_workers
         goal = n if later else stage + 1  # by what it costs, the first ones are compared at one higher level at most
         for level in range(stage + 1, n):
-            size = len(self._split(level)[0])
+            size = len(self.split(level)[0])
             if not later and sum(self.predicted(c.family, size, c) for c in waiting[:kept]) <= left:
                 goal = level
         self._screen = min(goal, n - 1)
@@ -442,6 +445,15 @@ class TableSearch(Policy[Batch, "list[Outcome]"]):
             candidate.first = goal < n
         if not self.settled:
             self._settle_folds()
+
+    def _too_slow(self, candidate: Candidate) -> bool:
+        """Tell whether a fold and a last fit take too much of the time that is left; those of the quickest never do."""
+        if math.isinf(self.clock.seconds) or candidate.family is min(
+            self.families, key=lambda f: self.predicted(f, self.n_rows) or math.inf
+        ):
+            return False
+        seconds = sum(self.predicted(candidate.family, n, candidate) for n in (len(self.folds[0][0]), self.n_rows))
+        return seconds * (STRETCHED if candidate.family.elastic else 1.0) > TOO_SLOW * self.clock.left
 
     def expected(self, candidate: Candidate) -> float:
         """Return what score is to be expected of a candidate on the folds, by its scores on fewer rows."""
@@ -453,7 +465,7 @@ class TableSearch(Policy[Batch, "list[Outcome]"]):
         score = candidate.screens[known[-1]]
         if len(known) < 2:
             return score
-        few, many, full = (len(self._split(s)[0]) ** -0.5 for s in (known[0], known[-1], len(self.levels)))
+        few, many, full = (len(self.split(s)[0]) ** -0.5 for s in (known[0], known[-1], len(self.levels)))
         return float(score + HALVED * max(score - candidate.screens[known[0]], 0.0) * (many - full) / (few - many))
 
     def _among_the_best(self, candidate: Candidate, level: int) -> bool:
@@ -468,7 +480,8 @@ class TableSearch(Policy[Batch, "list[Outcome]"]):
         rows = len(self.folds[0][0])
         seconds = [self.predicted(f, rows) for f in self.ranked()[:LED_BY]]
         left = FOR_FOLDS * (self.clock.left - self.reserve()) * self.pool.n_workers
-        for n in (len(self.folds), 3, 2, 1):
+        enough = math.ceil(ENOUGH / len(self.folds[0][1]))
+        for n in (len(self.folds), *(k for k in (3, 2, 1) if k <= max(enough, 1))):
             self.used = min(n, len(self.folds))
             if MANY * self.used * median(seconds) <= left:
                 return
@@ -529,7 +542,8 @@ class TableSearch(Policy[Batch, "list[Outcome]"]):
 
     # -- time ------------------------------------------------------------------------------------------------------
 
-    def _split(self, split: int) -> Split:
+    def split(self, split: int) -> Split:
+        """Return the rows of a split by its number: the levels come before the folds."""
         n = len(self.levels)
         return self.levels[split] if split < n else self.folds[split - n]
 
@@ -558,8 +572,9 @@ class TableSearch(Policy[Batch, "list[Outcome]"]):
             return 0.0
         own = SAFETY * self.predicted(leader.family, self.n_rows, leader)
         others = 0.0
+        complete = {c.family.name for c in self.complete()}
         for family in self.ranked()[: LED_BY + 1]:  # an average of the best of each needs them all
-            if family is not leader.family:
+            if family is not leader.family and family.name in complete:
                 others += SAFETY * self.predicted(family, self.n_rows)
         needed = own + min(others, FOR_OTHERS * self.clock.seconds) + min(CONCLUSION, 0.1 * self.clock.seconds)
         return min(needed, MOST_FOR_LAST * self.clock.seconds)
@@ -582,4 +597,5 @@ class TableSearch(Policy[Batch, "list[Outcome]"]):
 
     def complete(self) -> Iterator[Candidate]:
         """Yield the candidates that were tested on all folds that are used."""
-        return (c for c in self.candidates if c.state is TrialState.COMPLETE and len(c.scores) >= self.used)
+        own = set(range(self.used))
+        return (c for c in self.candidates if c.state is TrialState.COMPLETE and own <= c.scores.keys())

@@ -22,7 +22,7 @@ from tunesmith.errors import ResumeError
 from tunesmith.numerics.arrays import Floats
 from tunesmith.selection import HonestScore, Report
 from tunesmith.selection.choice import USUAL_RISK
-from tunesmith.selection.metric import tested_rows
+from tunesmith.selection.metric import in_time_order, tested_rows
 from tunesmith.selection.targets import Predictions
 from tunesmith.sklearn.checks.scoring import unknown_metric
 from tunesmith.sklearn.evaluate.evaluator import WarnOnce
@@ -167,7 +167,7 @@ class TableTuner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         if self.verbose:
             print("\n".join(self.notes_), flush=True)
         study, again = self._study(families, seed, (len(target.y), matrix.shape[1], measure.name))
-        levels = [] if self.fidelity is None else levels_of(*folds[0], ordered=False, seed=seed)
+        levels = [] if self.fidelity is None else levels_of(*folds[0], ordered=in_time_order(folds), seed=seed)
         with WarnOnce(), Pool(self.n_jobs, "n_jobs") as pool:
             pool.capacity = pool.n_workers
             task = _task(families, rows, target, measure, weight)
@@ -500,12 +500,14 @@ class _Tested:
     Attributes:
         candidates: at least one.
         splits: on which all of them were tested.
-        first: the number of the first of these splits.
+        numbers: of these splits, the levels before the folds.
         note: what a reader has to know; None: nothing.
     """
 
-    def __init__(self, candidates: list[Candidate], splits: list[Split], numbers: list[int], note: str | None) -> None:
-        self.candidates, self.splits, self.numbers, self.note = candidates, splits, numbers, note
+    def __init__(self, search: TableSearch, candidates: list[Candidate], numbers: list[int], note: str | None) -> None:
+        self.candidates, self.numbers, self.note = candidates, numbers, note
+        self.splits = [search.split(number) for number in numbers]
+        self._n_levels = len(search.levels)
 
     @classmethod
     def of(cls, search: TableSearch) -> _Tested | None:
@@ -522,25 +524,21 @@ class _Tested:
             order = sorted(leader.scores)
             done = [c for c in some if set(order) <= set(c.scores)]
             note = f"Candidates were tested on {used} of the {len(search.folds)} folds: the time was up."
-            return cls(done, [search.folds[k] for k in order], [n + k for k in order], note)
+            return cls(search, done, [n + k for k in order], note)
         if done:
-            order = sorted(done[0].scores)
-            done = [c for c in done if sorted(c.scores) == order]
-            return cls(done, [search.folds[k] for k in order], [n + k for k in order], note)
+            return cls(search, done, list(range(n, n + used)), note)
         screened = [c for c in search.candidates if c.screens]
         if not screened:
             return None
         level = max(max(c.screens) for c in screened)
         rows = len(search.levels[level][0])
         note = f"Candidates were fitted on {rows:,} rows only: the time was up."
-        return cls([c for c in screened if level in c.screens], [search.levels[level]], [level], note)
+        return cls(search, [c for c in screened if level in c.screens], [level], note)
 
     def scores(self, candidate: Candidate) -> list[float]:
         """Return a candidate's scores, by split."""
-        n = self.numbers[0]
-        return [candidate.screens[n]] if n in candidate.screens and not candidate.scores else [
-            candidate.scores[k] for k in sorted(candidate.scores)
-        ][: len(self.numbers)]  # fmt: skip
+        n = self._n_levels
+        return [candidate.screens[k] if k < n else candidate.scores[k - n] for k in self.numbers]
 
     def mean(self, candidate: Candidate) -> float:
         """Return the mean of a candidate's scores."""
