@@ -32,6 +32,7 @@ EXTRAS = {
     "sklearn": "scikit-learn",
     "visualization": "plotly",
     "pandas": "pandas",
+    "tables": "skops",
     "dask": "distributed",
     "ray": "ray",
     "torch": "torch",

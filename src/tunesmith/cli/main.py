@@ -20,6 +20,8 @@ ERROR, USAGE, INTERRUPTED = 1, 2, 130
 COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     "Tune": {
         "run": ("run:run", "Tune a program in any language: find the parameters of a command with the best metric."),
+        "tune": ("tables:tune", "Tune a model for a table: choose it, fit it, and say what to expect of it."),
+        "predict": ("tables:predict", "Predict the rows of a table by a model that `tune` wrote, as CSV."),
         "init": ("init:init", "Write a first tune.toml for a program: its options, with ranges to begin with."),
         "worker": ("worker:worker", "Run trials of a study that many processes share."),
     },

@@ -17,6 +17,7 @@ from tunesmith.report.of_scaling import ScalingResults, of_scaling
 from tunesmith.scaling import ScalingLaw
 from tunesmith.selection.wording import params_of
 from tunesmith.study import Study
+from tunesmith.tables.leaderboard import stored_leaderboard
 from tunesmith.text import printable, shorten, shown
 from tunesmith.visualization.figures.belief import belief
 from tunesmith.visualization.figures.contour import contour
@@ -46,6 +47,7 @@ def of_study(study: Study, words: Words) -> Content:
     several = len(study.directions) > 1
     sections = [
         _front(study, words) if several else _result(study, words),
+        _leaderboard(study, words),
         _searched(study, words),
         mattered(study, words),
         course(study, words),
@@ -71,6 +73,15 @@ def _result(study: Study, words: Words) -> Section:
     if study.stop_reason:
         section.sentences.append(t("The search stopped by itself: {reason}").format(reason=study.stop_reason))
     section.tables.append(Table([t("parameter"), t("value")], [[k, v] for k, v in found.params.items()]))
+    return section
+
+
+def _leaderboard(study: Study, words: Words) -> Section:
+    """Return the best of each kind of model, where `tunesmith.tune` made the study; else it is empty."""
+    section = Section(words.translate("The best of each kind of model"))
+    found = stored_leaderboard(study.system_attrs)
+    if found is not None and found.places:
+        section.tables.append(Table(*found.table(words)))
     return section
 
 
@@ -307,8 +318,8 @@ def write_report(
     Markdown has the same sentences and tables, and says of each figure what it shows.
 
     Args:
-        source: a study, a fitted `tunesmith.sklearn.SearchCV`, or a fitted `tunesmith.scaling.ScalingLaw`; with
-            `ScalingResults`, what a law advises and plans too.
+        source: a study, what `tunesmith.tune` returned, a fitted `tunesmith.sklearn.SearchCV`, or a fitted
+            `tunesmith.scaling.ScalingLaw`; with `ScalingResults`, what a law advises and plans too.
         path: the file; None: none is written.
         format: "html" or "md"; None: what the file's name ends with, else "html".
         lang: "en" or "zh".
@@ -343,6 +354,8 @@ def write_report(
 def _content(source: Any, words: Words) -> Content:
     if isinstance(source, Study):
         return of_study(source, words)
+    if hasattr(source, "leaderboard_") and hasattr(source, "study_"):
+        return of_study(source.study_, words)
     if hasattr(source, "report_") and hasattr(source, "study_"):
         return of_search(source, words)
     if isinstance(source, ScalingLaw) and hasattr(source, "fitted"):

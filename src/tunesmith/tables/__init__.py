@@ -7,16 +7,19 @@ from typing import TYPE_CHECKING
 from tunesmith.lazy import lazy
 
 if TYPE_CHECKING:
+    from tunesmith.tables.code import model_code
     from tunesmith.tables.columns import TableColumns
     from tunesmith.tables.encode import Encode
     from tunesmith.tables.importances import Importances
     from tunesmith.tables.leaderboard import Leaderboard
     from tunesmith.tables.model import TableClassifier, TableRegressor
     from tunesmith.tables.rounds import EarlyStopped
+    from tunesmith.tables.saved import TRUSTED_TYPES, load_model, save_model
     from tunesmith.tables.target import Target, read_target
     from tunesmith.tables.tune import TableTuner
 
 __all__ = [
+    "TRUSTED_TYPES",
     "EarlyStopped",
     "Encode",
     "Importances",
@@ -26,10 +29,14 @@ __all__ = [
     "TableRegressor",
     "TableTuner",
     "Target",
+    "load_model",
+    "model_code",
     "read_target",
+    "save_model",
 ]
 
 _HOMES = {
+    "TRUSTED_TYPES": "tunesmith.tables.saved",
     "EarlyStopped": "tunesmith.tables.rounds",
     "Encode": "tunesmith.tables.encode",
     "Importances": "tunesmith.tables.importances",
@@ -39,7 +46,10 @@ _HOMES = {
     "TableRegressor": "tunesmith.tables.model",
     "TableTuner": "tunesmith.tables.tune",
     "Target": "tunesmith.tables.target",
+    "load_model": "tunesmith.tables.saved",
+    "model_code": "tunesmith.tables.code",
     "read_target": "tunesmith.tables.target",
+    "save_model": "tunesmith.tables.saved",
 }
 
 __getattr__, __dir__ = lazy(__name__, _HOMES, "pip install scikit-learn")

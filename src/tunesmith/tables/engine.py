@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunesmith.errors import SpaceExhaustedError
+from tunesmith.languages import say
 from tunesmith.numerics.arrays import Floats
 from tunesmith.selection.when_to_stop import Race
 from tunesmith.sklearn.evaluate.pool import Batch, Pool
@@ -229,7 +230,7 @@ class TableSearch(Policy[Batch, "list[Outcome]"]):
         if not left or (candidate.sent and self.pool.n_workers == 1):
             return None
         if not candidate.sent and not self._has_time(candidate, left):
-            self._drop(candidate, "there was no time for its next fit")
+            self._drop(candidate, say("there was no time for its next fit"))
             return None
         return left[0]
 
@@ -258,7 +259,7 @@ class TableSearch(Policy[Batch, "list[Outcome]"]):
         if self._first:
             family, values = self._first.pop(0)
             if (seconds := self._usual_seconds(family)) > TOO_SLOW * self.clock.seconds / 2:
-                self.failures[family.name] = f"it would take about {seconds:.0f} seconds a fit"
+                self.failures[family.name] = say("it would take about {} seconds a fit", f"{seconds:.0f}")
                 self._n_first -= 1
                 self._go_on_together()
                 return True
@@ -402,7 +403,7 @@ class TableSearch(Policy[Batch, "list[Outcome]"]):
             elif self._among_the_best(candidate, split):
                 candidate.stage = n
             else:
-                self._drop(candidate, f"it was not among the better third on {rows:,} rows")
+                self._drop(candidate, say("it was not among the better third on {} rows", f"{rows:,}"))
             return
         candidate.scores[split - n] = score
         if not self.settled:
@@ -411,7 +412,7 @@ class TableSearch(Policy[Batch, "list[Outcome]"]):
             candidate.state = TrialState.COMPLETE
             self._close(candidate)
         elif self._hopeless(candidate):
-            self._drop(candidate, f"it was hopeless after {len(candidate.scores)} of {self.used} folds")
+            self._drop(candidate, say("it was hopeless after {} of {} folds", len(candidate.scores), self.used))
 
     def _go_on_together(self) -> None:
         """Let the better part of the first candidates go on once all of them have come to the end of their level."""
@@ -432,7 +433,7 @@ class TableSearch(Policy[Batch, "list[Outcome]"]):
         self._waiting.clear()
         rows = len(self.split(stage)[0])
         for candidate in waiting[kept:]:
-            self._drop(candidate, f"{kept} others were better on {rows:,} rows")
+            self._drop(candidate, say("{} others were better on {} rows", kept, f"{rows:,}"))
         n, left = len(self.levels), FOR_LEVEL * (self.clock.left - self.reserve()) * self.pool.n_workers
         goal = n if later else stage + 1  # by what it costs, the first ones are compared at one higher level at most
         for level in range(stage + 1, n):
@@ -538,7 +539,7 @@ class TableSearch(Policy[Batch, "list[Outcome]"]):
     def close(self) -> None:
         """Tell the study of what was left open when the time was up."""
         for candidate in list(self._open):
-            self._drop(candidate, "the time was up")
+            self._drop(candidate, say("the time was up"))
 
     # -- time ------------------------------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from sklearn.inspection import permutation_importance
 
 from tunesmith.selection.intervals import variance_inflation
 from tunesmith.sklearn.protocols import Data, Estimator, RandomState, Split
+from tunesmith.text import block, printable
 
 MOST_ROWS = 2000  # of a fold, that columns are shuffled on
 
@@ -32,6 +33,12 @@ class Importance:
     value: float
     interval: tuple[float, float]
 
+    def text(self) -> str:
+        """Return the value and its interval."""
+        low, high = self.interval
+        between = "" if math.isnan(low) else f"  ({low:.4f} to {high:.4f})"
+        return f"{self.value:9.4f}{between}"
+
 
 @dataclass(frozen=True, slots=True)
 class Importances:
@@ -46,12 +53,15 @@ class Importances:
     metric: str
 
     def __str__(self) -> str:
-        width = max(len(str(one.column)) for one in self.rows)
-        lines = [f"What shuffling a column takes from {self.metric}, on rows that were not fitted on:"]
-        for one in self.rows:
-            low, high = one.interval
-            lines.append(f"  {str(one.column).ljust(width)}  {one.value:9.4f}  ({low:.4f} to {high:.4f})")
-        return "\n".join(lines)
+        cells = [(printable(str(one.column)), one.text()) for one in self.rows]
+        width = max(len(name) for name, _ in cells)
+        return "\n".join([self._head(), *(f"  {name.ljust(width)}  {text}" for name, text in cells)])
+
+    def _head(self) -> str:
+        return f"What shuffling a column takes from {self.metric}, on rows that were not fitted on:"
+
+    def _repr_html_(self) -> str:
+        return block(self._head(), table=[(str(one.column), one.text()) for one in self.rows], kind="importances")
 
 
 def column_importances(

@@ -8,9 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tunesmith.languages import Said, Words, say
+from tunesmith.languages.words import table_of
 from tunesmith.selection import HonestScore
+from tunesmith.selection.report import params_from_json, params_to_json
+from tunesmith.text import printable
 
-HEADS = ("model", "honest score", "interval", "fit", "1,000 rows", "size", "tried", "")
+KEY = "leaderboard"  # the attribute of the study
+ENSEMBLE = "ensemble"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +42,21 @@ class Place:
     why: str
     params: Mapping[str, Any]
 
-    def cells(self) -> tuple[str, ...]:
-        """Return the line as texts."""
+    def cells(self, words: Words) -> tuple[str, ...]:
+        """Return the line as texts.
+
+        Args:
+            words: the language.
+        """
         value = interval = ""
         if self.score is not None:
             value = self.score.write(self.score.value)
-            interval = " to ".join(self.score.write(end) for end in self.score.interval)
+            ends = self.score.interval if self.score.label.sign > 0 else reversed(self.score.interval)
+            interval = " – ".join(map(self.score.write, ends))
+        model = words.translate(self.model) if self.model == ENSEMBLE else printable(self.model)
         return (
-            self.model, value, interval, _time(self.fit_seconds), _time(self.predict_seconds), _size(self.size),
-            str(self.tried), self.why,
+            model, value, interval, _time(self.fit_seconds), _time(self.predict_seconds), _size(self.size),
+            f"{self.tried:,}", printable(words.said(self.why)),
         )  # fmt: skip
 
 
@@ -84,18 +95,117 @@ class Leaderboard:
             }
         )
 
+    def table(self, words: Words) -> tuple[list[str], list[tuple[str, ...]]]:
+        """Return the heads of the columns, and the cells of each line, as texts.
+
+        Args:
+            words: the language.
+        """
+        t = words.translate
+        score = next((place.score for place in self.places if place.score is not None), None)
+        heads = [
+            t("model"), t("honest score") if score is None else words("honest {}", score.label.name),
+            t("interval") if score is None else words("{} % interval", f"{100 * score.level:.3g}"),
+            t("time to fit"), t("time for 1,000 rows"), t("size"), t("candidates tried"), t("given up, since"),
+        ]  # fmt: skip
+        rows = [place.cells(words) for place in self.places]
+        if not any(row[-1] for row in rows):
+            return heads[:-1], [row[:-1] for row in rows]
+        return heads, rows
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """Return the lines as JSON has them: what is not known is None."""
+        return [
+            {
+                "model": p.model,
+                "score": None
+                if p.score is None
+                else {
+                    "value": _known(p.score.value),
+                    "interval": [_known(end) for end in p.score.interval],
+                    "level": p.score.level,
+                    "metric": p.score.metric,
+                    "greater_is_better": p.score.greater_is_better,
+                },
+                "fit_seconds": _known(p.fit_seconds),
+                "predict_seconds": _known(p.predict_seconds),
+                "size": _known(p.size),
+                "tried": p.tried,
+                "why": [str(p.why), *([p.why.pattern, *map(str, p.why.values)] if isinstance(p.why, Said) else [])],
+                "params": params_to_json(p.params),
+            }
+            for p in self.places
+        ]
+
+    @classmethod
+    def from_json(cls, data: Any) -> Leaderboard:
+        """Return what `to_json` wrote.
+
+        Args:
+            data: the lines.
+
+        Raises:
+            ValueError: it is no leaderboard.
+        """
+        try:
+            return cls(tuple(map(_place, data)))
+        except (TypeError, LookupError, AttributeError, OverflowError) as error:
+            raise ValueError(f"this is no leaderboard: {error!r}") from error
+
     def __str__(self) -> str:
-        lines = [HEADS, *(place.cells() for place in self.places)]
-        widths = [max(len(line[i]) for line in lines) for i in range(len(HEADS))]
-        return "\n".join("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in lines)
+        heads, rows = self.table(Words("en"))
+        widths = [max(len(line[i]) for line in (heads, *rows)) for i in range(len(heads))]
+        lines = ("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in (heads, *rows))
+        return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        head = "".join(f"<th>{html.escape(cell)}</th>" for cell in HEADS)
-        rows = "".join(
-            "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in place.cells()) + "</tr>"
-            for place in self.places
+        heads, rows = self.table(Words("en"))
+        head = "".join(f"<th style='text-align:left'>{html.escape(cell)}</th>" for cell in heads)
+        body = "".join(f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
+        return (
+            '<div class="tunesmith-leaderboard"><p><b>The best of each kind of model</b></p>'
+            f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
         )
-        return f'<table class="tunesmith-leaderboard"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
+
+
+def stored_leaderboard(system: Mapping[str, Any]) -> Leaderboard | None:
+    """Return the leaderboard that `tunesmith.tune` stored with a study; None: it has none that can be read.
+
+    Args:
+        system: the system attributes of the study.
+    """
+    try:
+        return Leaderboard.from_json(system[KEY]) if KEY in system else None
+    except ValueError:
+        return None
+
+
+def _place(line: Mapping[str, Any]) -> Place:
+    """Return a line that `Leaderboard.to_json` wrote."""
+    honest = None
+    if (score := line["score"]) is not None:
+        low, high = map(_number, score["interval"])
+        honest = HonestScore(
+            _number(score["value"]), (low, high), math.nan, math.nan, "", level=float(score["level"]),
+            metric=None if score["metric"] is None else str(score["metric"]),
+            greater_is_better=bool(score["greater_is_better"]),
+        )  # fmt: skip
+    fit, predict, size = (_number(line[name]) for name in ("fit_seconds", "predict_seconds", "size"))
+    params = params_from_json(line["params"]) or {}
+    return Place(str(line["model"]), honest, fit, predict, size, int(line["tried"]), _said(*line["why"]), params)
+
+
+def _said(text: Any, pattern: Any = "", *values: Any) -> str:
+    """Return a text with its pattern, if that is one of ours: a file of somebody else's may hold any."""
+    return say(pattern, *map(str, values)) if str(pattern) in table_of("zh") else str(text)
+
+
+def _known(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+def _number(value: Any) -> float:
+    return math.nan if value is None else float(value)
 
 
 def _time(seconds: float) -> str:

@@ -47,8 +47,9 @@ class _TableModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
         """
         target = read_target(y, "classification" if isinstance(self, ClassifierMixin) else "regression")
         if target.kept is not None:
-            X = X[target.kept] if not hasattr(X, "loc") else X.loc[target.kept]
-            sample_weight = None if sample_weight is None else np.asarray(sample_weight)[target.kept]
+            at = np.flatnonzero(target.kept)
+            X = X.iloc[at] if hasattr(X, "iloc") else X[at]
+            sample_weight = None if sample_weight is None else np.asarray(sample_weight)[at]
         if target.classes is not None:
             self.classes_ = target.classes
         columns = None if self.columns is None else clone(self.columns).fit(X)

@@ -19,6 +19,7 @@ from sklearn.metrics import check_scoring, make_scorer
 from sklearn.utils.metaestimators import available_if
 
 from tunesmith.errors import ResumeError
+from tunesmith.languages import say
 from tunesmith.numerics.arrays import Floats
 from tunesmith.selection import HonestScore, Report
 from tunesmith.selection.choice import USUAL_RISK
@@ -41,7 +42,8 @@ from tunesmith.tables.engine import SAFETY, STRETCHED, Candidate, Clock, TableSe
 from tunesmith.tables.ensemble import LIBRARY, Chosen, choose_ensemble
 from tunesmith.tables.families import KINDS, RARE, Family, family, given_family, joint_space, usual_kinds
 from tunesmith.tables.folds import make_folds
-from tunesmith.tables.leaderboard import Leaderboard, Place
+from tunesmith.tables.leaderboard import ENSEMBLE, Leaderboard, Place
+from tunesmith.tables.leaderboard import KEY as LEADERBOARD
 from tunesmith.tables.model import TableClassifier, TableRegressor
 from tunesmith.tables.responses import Fact, Measure, Responding, bytes_of, fitted, rounds_in, rounds_of, seconds_of
 from tunesmith.tables.rounds import REFIT
@@ -422,6 +424,7 @@ class TableTuner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         if self.report_.chosen is not None:
             verdict = Verdict(self.report_, params, best.number, len(self.study_.history), "tune")
             self.study_.store_verdict(verdict)
+        self.study_.set_system_attr(LEADERBOARD, self.leaderboard_.to_json())
 
     # -- after the fit ---------------------------------------------------------------------------------------------
 
@@ -780,7 +783,7 @@ def _leaderboard(
     if len(members) > 1:
         places.append(
             Place(
-                "ensemble",
+                ENSEMBLE,
                 report.score,
                 sum(search.predicted(c.family, search.n_rows, c) for c, _ in members),
                 sum(c.answering for c, _ in members),
@@ -800,7 +803,7 @@ def _leaderboard(
             rest = [c for c in search.candidates if c.family is one and (c.screens or c.scores)]
             if not rest:
                 places.append(Place(one.name, None, math.nan, math.nan, math.nan, 0, search.failures.get(
-                    one.name, "there was no time for it"), {}))  # fmt: skip
+                    one.name, say("there was no time for it")), {}))  # fmt: skip
                 continue
             best = max(rest, key=lambda c: (len(c.scores), max(c.screens, default=-1)))
             score, why = None, best.why

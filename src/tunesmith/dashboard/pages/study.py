@@ -28,6 +28,7 @@ from tunesmith.study.engine.channel import asked_of
 from tunesmith.study.study import METRIC_NAMES
 from tunesmith.study.summary import counts_of
 from tunesmith.study.verdict import read_verdict
+from tunesmith.tables.leaderboard import stored_leaderboard
 from tunesmith.text import printable
 
 # -- what a search suffers from, in words: failures, lost workers, points tried twice, a bound that is in the ---
@@ -161,6 +162,7 @@ def page(request: Request) -> Response:
             "best": held.storage.best(record.id, record.directions[0]) if one else None,
             "drawings": [d for d in DRAWINGS.values() if d.is_for(len(record.directions))],
             "verdict": _verdict(record.system, record.name, words_for(request)),
+            "leaderboard": _leaderboard(record.system, words_for(request)),
             "note": str(record.user.get(KEY, "")),
             "attributes": {k: v for k, v in record.user.items() if k != KEY},
             "objectives": names,
@@ -181,6 +183,12 @@ def _verdict(system: dict[str, Any], name: str, words: Words) -> str:
     except StorageError as error:
         return str(error)
     return "" if decided is None else words.said(decided.report.verdict())
+
+
+def _leaderboard(system: dict[str, Any], words: Words) -> tuple[list[str], list[tuple[str, ...]]] | None:
+    """Return the best of each kind of model as a table; None: `tunesmith.tune` did not make the study."""
+    found = stored_leaderboard(system)
+    return found.table(words) if found is not None and found.places else None
 
 
 def _objective_names(system: dict[str, Any], m: int) -> list[str]:

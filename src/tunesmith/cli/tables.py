@@ -1,0 +1,357 @@
+"""``tunesmith tune`` and ``predict``: from a file with a table to a model in a file, and to predictions."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tunesmith.cli.options import STORAGE, json_option
+from tunesmith.cli.output import echo, print_json
+from tunesmith.cli.report import LANGUAGES
+from tunesmith.cli.run import POSITIVE, Time
+from tunesmith.errors import MissingDependencyError, ResumeError, SourceError
+from tunesmith.text import did_you_mean, listing, printable
+
+if TYPE_CHECKING:
+    from tunesmith.tables import TableTuner
+    from tunesmith.tables.files import Source
+
+USUAL_TIME = 60.0
+FileName: Any = click.Path(dir_okay=False, path_type=Path)
+LOADED = "from tunesmith.tables import load_model; model = load_model({!r})"
+
+
+@click.command(
+    epilog="Example:  tunesmith tune train.csv --target price --timeout 10m -o model.skops --report report.html",
+)
+@click.argument("table", type=click.Path(path_type=Path))
+@click.option("--target", required=True, metavar="COLUMN", help="The column to predict.")
+@click.option("--timeout", type=Time(), help="Time for all: 90s, 15m, 8h (60s; with --trials alone there is no limit).")
+@click.option("--trials", metavar="N", type=POSITIVE, help="How many candidates to try in all.")
+@click.option(
+    "--task", type=click.Choice(["classification", "regression"]), help="By default as the target looks; it is told."
+)
+@click.option("--scoring", metavar="METRIC", help="The metric, by scikit-learn's names (accuracy, or r2).")
+@click.option("--groups", metavar="COLUMN", help="Rows with the same value are not trained and tested on at once.")
+@click.option("--weight", metavar="COLUMN", help="Weights of the rows.")
+@click.option(
+    "--models", metavar="NAMES", help="What to choose from: linear,lightgbm,forest; by default the usual ones."
+)
+@click.option("--cv", metavar="N", type=click.IntRange(min=2), help="How many folds (5, or as many as time allows).")
+@click.option("--no-ensemble", is_flag=True, help="Return one model, and never an average of several.")
+@click.option("--level", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.95, show_default=True,
+              help="Of the intervals.")  # fmt: skip
+@click.option("--storage", metavar="PLACE", envvar=STORAGE, help="Keep candidates in a file or a database; the same "
+              "command then goes on.")  # fmt: skip
+@click.option("--study", metavar="NAME", help="The study (named after the table).")
+@click.option("--jobs", metavar="N", type=POSITIVE, default=1, show_default=True, help="How many fits run at once.")
+@click.option("--seed", metavar="N", type=click.IntRange(min=0), help="Random by default.")
+@click.option("-o", "--out", type=FileName, metavar="FILE", help="Write the model to FILE, such as model.skops.")
+@click.option(
+    "--report", "page", type=FileName, metavar="FILE", help="Write a report: a page (.html) or Markdown (.md)."
+)
+@click.option("--lang", type=click.Choice(LANGUAGES), default="en", show_default=True, help="Language of the report.")
+@click.option("--code", type=FileName, metavar="FILE", help="Write a Python program that makes the same model by hand.")
+@click.option("--force", is_flag=True, help="Replace files that are there.")
+@click.option("--quiet", is_flag=True, help="Print no more than the result.")
+@json_option
+def tune(
+    table: Path,
+    target: str,
+    timeout: float | None,
+    trials: int | None,
+    task: str | None,
+    scoring: str | None,
+    groups: str | None,
+    weight: str | None,
+    models: str | None,
+    cv: int | None,
+    no_ensemble: bool,
+    level: float,
+    storage: str | None,
+    study: str | None,
+    jobs: int,
+    seed: int | None,
+    out: Path | None,
+    page: Path | None,
+    lang: str,
+    code: Path | None,
+    force: bool,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Tune a model for a table: choose it, fit it, and say what to expect of it.
+
+    TABLE has one row for each case, and names of columns in its first line. It is a .csv, .tsv, .txt or .jsonl file
+    (.gz too), or a .parquet or .feather file.
+    """
+    for file, option in ((out, "-o"), (page, "--report"), (code, "--code")):
+        _check_output(file, option, force)
+    named = [file.resolve() for file in (out, page, code) if file is not None]
+    if len(set(named)) < len(named) or table.resolve() in named:
+        raise click.UsageError("-o, --report, --code and the table are one file each; two of them have one name")
+    _check_skops(out)
+    if timeout is None and trials is None:
+        timeout = USUAL_TIME
+    source, frame = _read(table)
+    others = [name for name in (weight, groups) if name is not None]
+    _check_columns(table, list(frame.columns), {"--target": target, "--weight": weight, "--groups": groups})
+    names = [target, *others]
+    X = frame.drop(columns=names) if hasattr(frame, "iloc") else frame.drop(names)
+    rows = {groups: _groups(frame, groups), weight: _weights(frame, weight)}
+    from tunesmith.tables import TableTuner
+
+    tuner = TableTuner(
+        "auto" if models is None else [name.strip() for name in models.split(",")],
+        task=task,
+        scoring=scoring,
+        cv=cv,
+        timeout=timeout,
+        n_trials=trials,
+        level=level,
+        ensemble=not no_ensemble,
+        storage=storage,
+        study_name=study or printable(table.name.partition(".")[0]) or None,
+        n_jobs=jobs,
+        random_state=seed,
+        verbose=not quiet and not as_json,
+    )
+    try:
+        tuner.fit(X, frame[target], groups=rows.get(groups), sample_weight=rows.get(weight))
+    except ResumeError as error:
+        raise click.UsageError(f"{error}; on the command line --study and --storage") from error
+    except (ValueError, MissingDependencyError) as error:
+        raise click.UsageError(str(error)) from error
+    except KeyboardInterrupt:
+        goes_on = "" if storage is None else "; the same command goes on with the candidates that are there"
+        echo(f"interrupted: no file was written{goes_on}", err=True)
+        raise
+    _write(tuner, source, target, weight, groups, out, page, lang, code, as_json, quiet)
+
+
+def _write(
+    tuner: TableTuner,
+    source: Source,
+    target: str,
+    weight: str | None,
+    groups: str | None,
+    out: Path | None,
+    page: Path | None,
+    lang: str,
+    code: Path | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Write what was asked for, and say where it is."""
+    files: dict[str, str] = {}
+    trusted: list[str] = []
+    if out is not None:
+        from tunesmith.tables import save_model
+
+        trusted = save_model(tuner, out)
+        files["model"] = str(out)
+    if page is not None:
+        from tunesmith.report import write_report
+
+        write_report(tuner, page, lang=lang)
+        files["report"] = str(page)
+    if code is not None:
+        from tunesmith.tables import model_code
+
+        verdict = tuner.report_.sentences()
+        text = model_code(
+            tuner.best_estimator_, source, target, weight=weight, left_out=[] if groups is None else [groups],
+            out=None if out is None else str(out), remarks=verdict,
+        )  # fmt: skip
+        code.write_text(text, encoding="utf-8")
+        files["code"] = str(code)
+    if as_json:
+        print_json(_facts(tuner, target, files, trusted))
+        return
+    if quiet:
+        echo(tuner.report_.verdict())
+    else:
+        echo(f"\n{tuner.leaderboard_}\n")
+    for name, file in files.items():
+        echo(f"{name}: {printable(file)}")
+    if out is None:
+        echo("no model was written: -o model.skops writes it")
+    elif not quiet:
+        echo(f"predict: tunesmith predict {printable(str(out))} NEW_TABLE -o predictions.csv")
+        echo(f"in Python: {LOADED.format(str(out))}")
+
+
+def _facts(tuner: TableTuner, target: str, files: dict[str, str], trusted: Sequence[str]) -> dict[str, Any]:
+    """Return what was found, for JSON."""
+    score = tuner.honest_score_
+    return {
+        "target": target,
+        "task": tuner.target_.task,
+        "metric": None if score is None else score.metric,
+        "score": None if score is None else score.value,
+        "interval": None if score is None else list(score.interval),
+        "level": tuner.level,
+        "params": tuner.best_params_,
+        "leaderboard": tuner.leaderboard_.to_json(),
+        "sentences": tuner.report_.sentences(),
+        "seconds": tuner.seconds_,
+        "files": files,
+        "trusted": list(trusted),
+    }
+
+
+@click.command(epilog="Example:  tunesmith predict model.skops new.csv -o predictions.csv")
+@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("table", type=click.Path(path_type=Path))
+@click.option(
+    "-o", "--out", type=FileName, metavar="FILE", help="Write predictions to FILE; by default they are printed."
+)
+@click.option("--proba", is_flag=True, help="Write probabilities of the classes too.")
+@click.option("--force", is_flag=True, help="Replace the file if it is there.")
+def predict(model: Path, table: Path, out: Path | None, proba: bool, force: bool) -> None:
+    """Predict the rows of a table by a model that `tune` wrote, as CSV.
+
+    TABLE has the columns of the table that the model was made from, in any order; the target is not needed.
+    """
+    _check_output(out, "-o", force)
+    _check_skops(model)
+    from tunesmith.tables import load_model
+
+    try:
+        fitted = load_model(model)
+        columns = getattr(fitted, "columns_", None)
+        texts = (
+            [] if columns is None else [n for n, r in columns.roles_.items() if r in ("category", "ordinal", "text")]
+        )
+        _, frame = _read(table, texts)
+        found = {"prediction": fitted.predict(frame)}
+        if proba:
+            if not hasattr(fitted, "predict_proba"):
+                raise click.UsageError("--proba is for classes, and this model predicts numbers")
+            shares = fitted.predict_proba(frame)
+            found |= {f"probability {label}": shares[:, i] for i, label in enumerate(fitted.classes_)}
+    except FileNotFoundError as error:
+        raise click.UsageError(f"{printable(str(model))} does not exist") from error
+    except (ValueError, MissingDependencyError) as error:
+        raise click.UsageError(str(error)) from error
+    _write_csv(found, out)
+    if out is not None:
+        echo(f"{len(found['prediction']):,} predictions: {printable(str(out))}", err=True)
+
+
+def _write_csv(columns: dict[str, Any], out: Path | None) -> None:
+    """Write columns as CSV, to a file or to the standard output."""
+    import csv
+    import io
+
+    from tunesmith.cli.output import pass_on
+
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(zip(*(list(values) for values in columns.values()), strict=True))
+    if out is None:
+        pass_on(text.getvalue())
+    else:
+        out.write_text(text.getvalue(), encoding="utf-8")
+
+
+# -- what can be wrong, before anything is fitted ------------------------------------------------------------------
+
+
+def _check_output(file: Path | None, option: str, force: bool) -> None:
+    """Raise UsageError if a file is there already, or cannot be written."""
+    if file is None:
+        return
+    if file.exists() and not force:
+        raise click.UsageError(f"{printable(str(file))} is there already; give --force to replace it, or another file")
+    try:
+        with tempfile.TemporaryFile(dir=file.parent):
+            pass
+    except OSError as error:
+        raise click.UsageError(f"{option}: {printable(str(file))} cannot be written: {error.strerror}") from error
+    if file.exists() and not os.access(file, os.W_OK):
+        raise click.UsageError(f"{option}: {printable(str(file))} cannot be written")
+
+
+def _check_skops(file: Path | None) -> None:
+    """Raise UsageError if a file of a model is asked for, and skops is not installed."""
+    import importlib.util
+
+    if file is not None and importlib.util.find_spec("skops") is None:
+        from tunesmith.tables.saved import NEEDS
+
+        raise click.UsageError(f"{printable(str(file))}: {NEEDS}")
+
+
+def _read(table: Path, texts: Sequence[str] = ()) -> tuple[Source, Any]:
+    """Return how a table is read, and the table."""
+    from tunesmith.tables.files import find_source
+
+    try:
+        source = find_source(table)
+        return source, source.read(texts)
+    except (SourceError, MissingDependencyError) as error:
+        raise click.UsageError(str(error)) from error
+    except OSError as error:
+        raise click.UsageError(f"{printable(str(table))} cannot be read: {error.strerror or error}") from error
+
+
+def _check_columns(table: Path, there: Sequence[str], named: dict[str, str | None]) -> None:
+    """Raise UsageError if a column is named that the table does not have, or one for two things."""
+    wanted = {option: name for option, name in named.items() if name is not None}
+    for option, name in wanted.items():
+        if name in there:
+            continue
+        hint = did_you_mean(name, there)
+        if not hint and any(_is_number(one) for one in there):
+            hint = "; its first line seems to hold values: names of columns must stand there"
+        raise click.UsageError(
+            f"{option}: {printable(str(table))} has no column {name!r}{hint} (columns: {listing(there)})"
+        )
+    if len(set(wanted.values())) < len(wanted):
+        raise click.UsageError(f"{', '.join(wanted)} are columns of their own; two of them are the same")
+    if len(there) == len(wanted):
+        raise click.UsageError(f"{printable(str(table))} has no column to predict from besides {listing(there)}")
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _groups(frame: Any, name: str | None) -> Any:
+    """Return the column of groups; UsageError if it has gaps."""
+    import numpy as np
+
+    if name is None:
+        return None
+    found = np.asarray(frame[name])
+    missing = sum(value is None or value != value for value in found.tolist())
+    if missing:
+        raise click.UsageError(f"--groups: {name!r} has no value in {missing:,} rows; each row belongs to a group")
+    return found.astype(str) if found.dtype == object else found
+
+
+def _weights(frame: Any, name: str | None) -> Any:
+    """Return the column of weights; UsageError if it holds anything but numbers >= 0."""
+    import numpy as np
+
+    if name is None:
+        return None
+    try:
+        found = np.asarray(frame[name], np.float64)
+    except (TypeError, ValueError) as error:
+        raise click.UsageError(f"--weight: {name!r} holds no numbers ({error})") from error
+    wrong = int((~(np.isfinite(found) & (found >= 0))).sum())
+    if wrong:
+        raise click.UsageError(f"--weight: {name!r} has gaps or numbers below 0 in {wrong:,} rows")
+    return found

@@ -1,0 +1,233 @@
+"""Tables in files: which library reads one, and how, so that a program can read it in the same way again."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import gzip
+import importlib
+import importlib.util
+import io
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tunesmith.errors import MissingDependencyError, SourceError
+from tunesmith.text import printable, shown
+
+SEPARATORS = (",", ";", "\t", "|")
+LOOKED_AT = 50  # lines that tell the separator
+HEAD = 2**18  # bytes that hold them
+BLOCK = 2**20
+FUNCTIONS = {  # by the ending: of pandas, of polars
+    ".csv": ("read_csv", "read_csv"),
+    ".tsv": ("read_csv", "read_csv"),
+    ".txt": ("read_csv", "read_csv"),
+    ".jsonl": ("read_json", "read_ndjson"),
+    ".ndjson": ("read_json", "read_ndjson"),
+    ".parquet": ("read_parquet", "read_parquet"),
+    ".feather": ("read_feather", "read_ipc"),
+}
+COLUMNAR = (".parquet", ".feather")
+ENDINGS = ", ".join([f"{ending}[.gz]" for ending in FUNCTIONS if ending not in COLUMNAR] + list(COLUMNAR))
+PACKED = ".gz"
+SHORT = {"pandas": "pd", "polars": "pl"}
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file with a table, and the call that reads it.
+
+    Attributes:
+        path: as it was given.
+        library: "pandas" or "polars".
+        function: of that library.
+        options: of the function.
+    """
+
+    path: str
+    library: str
+    function: str
+    options: Mapping[str, Any]
+
+    def read(self, texts: Collection[str] = ()) -> Any:
+        """Return the table as a frame of the library.
+
+        Args:
+            texts: columns that hold texts, even where they look like numbers.
+
+        Raises:
+            SourceError: it is damaged, or no table, or has no rows.
+            MissingDependencyError: the library needs another one for it.
+        """
+        library = importlib.import_module(self.library)
+        options = dict(self.options)
+        if texts and self.function == "read_csv":
+            known = [name for name in _header(self.path, options) if name in texts]
+            key, kind = ("dtype", str) if self.library == "pandas" else ("schema_overrides", library.String)
+            options[key] = dict.fromkeys(known, kind)
+        try:
+            table = getattr(library, self.function)(self.path, **options)
+        except (OSError, MemoryError):
+            raise
+        except ImportError as error:
+            raise MissingDependencyError(f"{_name(self.path)} needs another library: {error}") from error
+        except Exception as error:  # each library has errors of its own
+            raise SourceError(f"{_name(self.path)} cannot be read as a table: {_first_line(error)}") from error
+        if len(table) == 0:
+            raise SourceError(f"{_name(self.path)} has no rows")
+        return table
+
+    def code(self) -> str:
+        """Return the call as Python."""
+        options = "".join(f", {name}={value!r}" for name, value in self.options.items())
+        return f"{SHORT[self.library]}.{self.function}({self.path!r}{options})"
+
+
+def find_source(path: str | Path) -> Source:
+    """Return how a file is read: by pandas, or else by polars.
+
+    Args:
+        path: a .csv, .tsv, .txt or .jsonl file, packed by gzip or not, a .parquet or a .feather file.
+
+    Raises:
+        SourceError: there is no such file, or it is no table.
+        MissingDependencyError: no library that reads it is installed.
+    """
+    path = Path(path)
+    ending = _ending(path)
+    if not path.exists():
+        raise SourceError(f"{_name(path)} does not exist")
+    if path.is_dir():
+        raise SourceError(f"{_name(path)} is a folder; give a file with a table: {ENDINGS}")
+    if ending not in FUNCTIONS or (ending in COLUMNAR and path.suffix.lower() == PACKED):
+        more = "; save it as CSV" if ending in (".xlsx", ".xls", ".ods") else ""
+        raise SourceError(f"{_name(path)} is no file that can be read as a table (these can: {ENDINGS}){more}")
+    if path.stat().st_size == 0:
+        raise SourceError(f"{_name(path)} is empty")
+    library = _library(path, ending)
+    function = FUNCTIONS[ending][library == "polars"]
+    if ending in COLUMNAR:
+        return Source(str(path), library, function, {})
+    encoding, separator = _looks(path, ending)
+    if function == "read_csv":
+        more_options = {"low_memory": False} if library == "pandas" else {"infer_schema_length": None}
+        named = {"sep" if library == "pandas" else "separator": separator} if separator != "," else {}
+        return Source(str(path), library, function, named | _encoded(encoding, library) | more_options)
+    return Source(str(path), library, function, {"lines": True} if library == "pandas" else {})
+
+
+def _encoded(encoding: str, library: str) -> dict[str, Any]:
+    plain = encoding == "utf-8" or (encoding == "utf-8-sig" and library == "polars")  # it skips the mark
+    return {} if plain else {"encoding": encoding}
+
+
+def _library(path: Path, ending: str) -> str:
+    pandas, polars, pyarrow = (importlib.util.find_spec(name) for name in ("pandas", "polars", "pyarrow"))
+    if pandas and (pyarrow or ending not in COLUMNAR):
+        return "pandas"
+    if polars:
+        return "polars"
+    need = "pyarrow (pip install pyarrow)" if pandas else "pandas: pip install 'tunesmith[tables]'"
+    raise MissingDependencyError(f"to read {_name(path)} needs {need}")
+
+
+def _looks(path: Path, ending: str) -> tuple[str, str]:
+    """Return the encoding of a text, and the sign between the cells of its lines.
+
+    Raises:
+        SourceError: it is no text, has no names of columns, or two of one name.
+    """
+    try:
+        with _opened(path) as file:
+            head = file.read(HEAD)
+            encoding = _encoding(path, head, file)
+    except (gzip.BadGzipFile, EOFError) as error:
+        raise SourceError(f"{_name(path)} is damaged: {error}") from error
+    if FUNCTIONS[ending][0] != "read_csv":
+        return encoding, ","
+    lines = _lines(head, encoding)
+    lines = [line for line in (lines[:-1] if len(head) == HEAD else lines) if line.strip()][:LOOKED_AT]
+    separator = "\t" if ending == ".tsv" else max(SEPARATORS, key=lambda sign: _fit(lines, sign))
+    try:
+        rows = list(csv.reader(lines, delimiter=separator))
+    except csv.Error as error:
+        raise SourceError(f"{_name(path)} is no table: {error}") from error
+    if not rows or not any(cell.strip() for cell in rows[0]):
+        raise SourceError(f"{_name(path)} is empty; the first line of a table has the names of its columns")
+    names = [name for name in rows[0] if name]
+    twice = [name for name, n in Counter(names).items() if n > 1]
+    if twice:
+        raise SourceError(f"{_name(path)} has two columns called {shown(twice[0])}; rename one of them")
+    wide = next((i for i, row in enumerate(rows) if len(row) > len(rows[0])), None)
+    if wide is not None:
+        raise SourceError(
+            f"{_name(path)} is no table: row {wide + 1} has {len(rows[wide])} cells, and the first one, with the names "
+            f"of columns, has {len(rows[0])}"
+        )
+    return encoding, separator
+
+
+def _lines(head: bytes, encoding: str) -> list[str]:
+    """Return the lines at the beginning of a file; the last one may be cut off."""
+    return list(io.StringIO(codecs.getincrementaldecoder(encoding)().decode(head), newline=""))
+
+
+def _opened(path: Path) -> Any:
+    return gzip.open(path) if path.suffix.lower() == PACKED else path.open("rb")
+
+
+def _encoding(path: Path, head: bytes, file: Any) -> str:
+    """Return the encoding of a text: that of its mark, UTF-8, or what Windows writes in the west."""
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    if b"\0" in head:
+        raise SourceError(f"{_name(path)} is no text, and so no table: it has NUL bytes")
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    block = head
+    try:
+        while block:
+            decoder.decode(block)
+            block = file.read(BLOCK)
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        try:
+            head.decode("cp1252")
+        except UnicodeDecodeError:
+            return "latin-1"
+        return "cp1252"
+    return "utf-8-sig" if head.startswith(codecs.BOM_UTF8) else "utf-8"
+
+
+def _fit(lines: list[str], separator: str) -> tuple[int, int]:
+    """Return how well a separator explains lines: how many have the width of the first one, and that width."""
+    try:
+        widths = [len(row) for row in csv.reader(lines, delimiter=separator)]
+    except csv.Error:
+        return 0, 0
+    if not widths or widths[0] < 2:
+        return 0, 0
+    return widths.count(widths[0]), widths[0]
+
+
+def _header(path: str, options: Mapping[str, Any]) -> list[str]:
+    """Return the names in the first line of a text."""
+    sign, encoding = options.get("sep", options.get("separator", ",")), options.get("encoding", "utf-8-sig")
+    with _opened(Path(path)) as file:
+        lines = _lines(file.read(HEAD), encoding)
+    return next(csv.reader((line for line in lines if line.strip()), delimiter=sign), [])
+
+
+def _ending(path: Path) -> str:
+    last = path.suffix.lower()
+    return path.with_suffix("").suffix.lower() if last == PACKED else last
+
+
+def _name(path: str | Path) -> str:
+    return printable(str(path))
+
+
+def _first_line(error: Exception) -> str:
+    return printable((str(error).strip() or type(error).__name__).splitlines()[0])

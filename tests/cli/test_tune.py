@@ -1,0 +1,231 @@
+"""``tunesmith tune`` and ``predict``: tables as people have them, what is written, and what is refused."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import gzip
+import io
+import json
+import runpy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tunesmith
+from tunesmith.cli.main import main
+from tunesmith.errors import MissingDependencyError
+from tunesmith.tables import load_model
+from tunesmith.tables.files import find_source
+
+pd = pytest.importorskip("pandas")
+
+QUICK = ["--trials", "2", "--models", "linear,tree", "--cv", "2", "--seed", "0"]
+
+
+def table(n: int = 120) -> Any:
+    """A frame with gaps, dates, categories, and cells with separators in them."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {
+            "rooms": rng.integers(1, 9, n),
+            "area": rng.normal(100, 20, n).round(1),
+            "city": rng.choice(["Köln", "São Paulo", "Zürich"], n),
+            "sold": pd.date_range("2020-01-01", periods=n).strftime("%Y-%m-%d"),
+            "note": rng.choice(["nice, quiet", 'small; "cosy"', "two\nlines"], n),
+            "code": rng.choice(["007", "08", "0A"], n),
+            "owner": rng.integers(0, 30, n),
+            "w": rng.random(n).round(3),
+        }
+    )
+    frame.loc[::7, "area"] = np.nan
+    frame.loc[5, "city"] = None
+    frame["price"] = (frame["rooms"] * 20 + frame["area"].fillna(100) + rng.normal(0, 5, n)).round(2)
+    frame["ok"] = np.where(frame["price"] > frame["price"].median(), "yes", "no")
+    frame.loc[3, "price"] = np.nan
+    return frame
+
+
+@pytest.fixture
+def train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("TUNESMITH_STORAGE", raising=False)
+    frame = table()
+    frame.to_csv("train.csv", index=False)
+    return frame
+
+
+def test_a_report_and_the_code_that_makes_the_same_model(train: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    files = ["--report", "r.html", "--code", "make.py", "--weight", "w", "--groups", "owner"]
+    assert main(["tune", "train.csv", "--target", "price", *files, *QUICK]) == 0
+    told = capsys.readouterr().out
+    for said in ("a regression by r2", "without a target is left out", "honest R²", "report: r.html", "-o model.skops"):
+        assert said in told
+    assert "The best of each kind of model" in Path("r.html").read_text(encoding="utf-8")
+    with contextlib.redirect_stdout(io.StringIO()):
+        made = runpy.run_path("make.py")["model"]
+    assert not {"price", "w", "owner"} & set(made.feature_names_in_)
+    X = pd.read_csv("train.csv")
+    y, weight, owner = X.pop("price"), X.pop("w"), X.pop("owner")
+    search = tunesmith.tune(
+        ["linear", "tree"], X, y, groups=owner, sample_weight=weight, timeout=None, n_trials=2, cv=2, random_state=0,
+        verbose=False,
+    )  # fmt: skip
+    assert np.array_equal(made.predict(X), search.predict(X))
+
+
+@pytest.mark.slow  # skops imports all of scikit-learn
+def test_a_model_in_a_file_and_its_predictions(train: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("skops")
+    assert main(["tune", "train.csv", "--target", "price", "-o", "m.skops", "--code", "make.py", *QUICK]) == 0
+    assert "model: m.skops" in capsys.readouterr().out
+    model = load_model("m.skops")
+    assert model.columns_.roles_["code"] == "category"
+    expected = model.predict(train)
+    Path("m.skops").unlink()
+    with contextlib.redirect_stdout(io.StringIO()):
+        runpy.run_path("make.py")
+    assert np.array_equal(load_model("m.skops").predict(train), expected)
+
+    new = train.drop(columns=["price"]).iloc[::-1]
+    new = new[new["code"] != "0A"]  # what is left of the column looks like numbers
+    new.iloc[:, ::-1].to_csv("new.csv", index=False)
+    assert main(["predict", "m.skops", "new.csv", "-o", "p.csv"]) == 0
+    with Path("p.csv").open(encoding="utf-8", newline="") as file:
+        predicted = [float(row["prediction"]) for row in csv.DictReader(file)]
+    assert predicted == pytest.approx(expected[new.index])
+    for wrong, said in (
+        (["m.skops", "new.csv", "-o", "p.csv"], "give --force"),
+        (["m.skops", "new.csv", "--proba"], "predicts numbers"),
+        (["none.skops", "new.csv"], "does not exist"),
+        (["new.csv", "new.csv"], "is no model that"),
+    ):
+        capsys.readouterr()
+        assert main(["predict", *wrong]) == 2
+        assert said in capsys.readouterr().err
+
+
+def test_classes_json_and_a_storage_that_goes_on(train: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    call = ["tune", "train.csv", "--target", "ok", *QUICK, "--json", "--storage", "t.db", "--no-ensemble"]
+    assert main(call) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["task"], found["metric"]) == ("binary", "accuracy")
+    assert {line["model"] for line in found["leaderboard"]} == {"linear", "tree"}
+    low, high = found["interval"]
+    assert low <= found["score"] <= high
+    assert main(["show", "t.db", "--study", "train"]) == 0
+    assert main(["report", "t.db", "-o", "r.md", "--lang", "zh"]) == 0
+    assert "每类模型中的最佳者" in Path("r.md").read_text(encoding="utf-8")
+    assert main(["tune", "train.csv", "--target", "price", *QUICK, "--storage", "t.db"]) == 2
+    assert "--study" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["bom.csv", "latin.csv", "wide.csv", "t.tsv.gz", "t.jsonl", "t.parquet", "t.feather"])
+def test_files_as_people_have_them(name: str, train: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    if name == "bom.csv":
+        train.to_csv(name, index=False, encoding="utf-8-sig", lineterminator="\r\n")
+    elif name == "latin.csv":
+        train.to_csv(name, index=False, encoding="latin-1", sep=";", decimal=",")
+    elif name == "wide.csv":
+        train.to_csv(name, index=False, encoding="utf-16", sep="\t")
+    elif name == "t.tsv.gz":
+        train.to_csv(name, index=False, sep="\t")
+    elif name == "t.jsonl":
+        train.to_json(name, orient="records", lines=True)
+    else:
+        pytest.importorskip("pyarrow")
+        getattr(train, "to_parquet" if name == "t.parquet" else "to_feather")(name)
+    source = find_source(name)
+    frame = source.read()
+    assert list(frame.columns) == list(train.columns)
+    assert frame["city"].fillna("").tolist() == train["city"].fillna("").tolist()
+    assert frame["note"].str.replace("\r\n", "\n").tolist() == train["note"].tolist()
+    assert eval(source.code(), {"pd": pd}).equals(frame)
+    if name == "latin.csv":
+        assert main(["tune", name, "--target", "price", *QUICK, "--quiet"]) == 0
+        assert "R²" in capsys.readouterr().out
+
+
+WRONG = [
+    ("train.csv", ["--target", "prise"], "did you mean 'price'?"),
+    ("train.csv", ["--target", "price", "--groups", "x"], "--groups: train.csv has no column 'x'"),
+    ("train.csv", ["--target", "price", "--weight", "price"], "two of them are the same"),
+    ("train.csv", ["--target", "price", "--models", "linar"], "did you mean 'linear'?"),
+    ("train.csv", ["--target", "price", "--scoring", "accurcy"], "did you mean 'accuracy'?"),
+    ("train.csv", ["--target", "sold"], "holds dates"),
+    ("train.csv", ["--target", "price", "--weight", "city"], "--weight: 'city' holds no numbers"),
+    ("train.csv", ["--target", "ok", "--weight", "price"], "has gaps or numbers below 0 in 1 rows"),
+    ("train.csv", ["--target", "ok", "--groups", "city"], "has no value in 1 rows"),
+    ("train.csv", ["--target", "price", "--report", "there.html"], "is there already; give --force"),
+    ("train.csv", ["--target", "price", "--code", "none/x.py"], "cannot be written"),
+    ("train.csv", ["--target", "price", "--report", "a.html", "--code", "a.html"], "have one name"),
+    ("nothere.csv", ["--target", "y"], "does not exist"),
+    (".", ["--target", "y"], "is a folder"),
+    ("no-rows.csv", ["--target", "y"], "has no rows"),
+    ("empty.csv", ["--target", "y"], "is empty"),
+    ("bytes.csv", ["--target", "y"], "NUL bytes"),
+    ("broken.csv.gz", ["--target", "y"], "is damaged"),
+    ("broken.jsonl", ["--target", "y"], "cannot be read as a table"),
+    ("ragged.csv", ["--target", "y"], "row 3 has 3 cells"),
+    ("twice.csv", ["--target", "y"], "two columns called 'y'"),
+    ("one.csv", ["--target", "y"], "no column to predict from"),
+    ("no-names.csv", ["--target", "y"], "names of columns must stand there"),
+    ("sheet.xlsx", ["--target", "y"], "save it as CSV"),
+]
+
+
+@pytest.mark.parametrize(("file", "options", "said"), WRONG, ids=[f"{f} {o[-1]}" for f, o, _ in WRONG])
+def test_what_cannot_be_used_is_told_at_once(
+    file: str, options: list[str], said: str, train: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    texts = {
+        "there.html": "mine", "no-rows.csv": "x,y\n", "empty.csv": "", "ragged.csv": "x,y\n1,2\n1,2,3\n",
+        "twice.csv": "x,y,y\n1,2,3\n", "one.csv": "y\n1\n2\n", "no-names.csv": "1,2.5\n3,4.5\n", "sheet.xlsx": "PK",
+        "broken.jsonl": '{"y": 1\n',
+    }  # fmt: skip
+    for name, text in texts.items():
+        Path(name).write_text(text)
+    Path("bytes.csv").write_bytes(bytes(range(256)))
+    Path("broken.csv.gz").write_bytes(gzip.compress(bytes(range(32, 127)) * 50)[:60])
+    before = sorted(Path().iterdir())
+    assert main(["tune", file, *options]) == 2
+    shown = capsys.readouterr()
+    assert said in " ".join(shown.err.split())
+    assert sorted(Path().iterdir()) == before
+    assert Path("there.html").read_text() == "mine"
+
+
+def test_without_skops_nothing_is_fitted(
+    train: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "skops" else object())
+    assert main(["tune", "train.csv", "--target", "price", "-o", "m.skops"]) == 2
+    assert "pip install 'tunesmith[tables]'" in capsys.readouterr().err
+
+
+def test_without_a_library_for_tables(train: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    there = {"polars"}
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: object() if name in there else None)
+    source = find_source("train.csv")
+    assert (source.library, source.code()) == ("polars", "pl.read_csv('train.csv', infer_schema_length=None)")
+    there.clear()
+    with pytest.raises(MissingDependencyError, match="tunesmith\\[tables\\]"):
+        find_source("train.csv")
+    Path("t.parquet").write_bytes(b"PAR1")
+    there.add("pandas")
+    with pytest.raises(MissingDependencyError, match="pip install pyarrow"):
+        find_source("t.parquet")
+
+
+def test_ctrl_c_ends_it_and_leaves_no_file(
+    train: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*args: Any, **kwargs: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("tunesmith.tables.tune.run_loop", interrupted)
+    assert main(["tune", "train.csv", "--target", "price", "--report", "r.html", "--storage", "t.db", *QUICK]) == 130
+    assert "interrupted: no file was written; the same command goes on" in capsys.readouterr().err
+    assert not Path("r.html").exists()
