@@ -11,28 +11,21 @@ from typing import Any
 import pytest
 
 import tunesmith
-from tunesmith import registry
+from tunesmith import errors, registry
 
 ROOT = Path(__file__).resolve().parents[2]
+SRC = ROOT / "src" / "tunesmith"
 PAGES = sorted((ROOT / "docs" / "api").glob("*.md"))
-GUIDES = sorted({*(ROOT / "docs").glob("*.md")} - {ROOT / "docs" / name for name in ("contributing.md", "glossary.md")})
-ROOMS = (
-    "artifacts",
-    "importance",
-    "samplers",
-    "program",
-    "pruners",
-    "storage",
-    "study",
-    "selection",
-    "scaling",
-    "sklearn",
-    "space",
-    "spaces",
-    "testing",
-    "trial",
-    "visualization",
+NO_GUIDES = {ROOT / "docs" / name for name in ("changelog.md", "contributing.md", "glossary.md")}
+GUIDES = sorted({*(ROOT / "docs").glob("*.md")} - NO_GUIDES)
+STABILITY = (ROOT / "docs" / "stability.md").read_text()
+# The one list of what is public: modules, and what of each.
+PUBLIC = dict(
+    re.findall(r"^\| `([\w.]+)` \| (.*) \|$", STABILITY.split("public -->")[1].split("<!-- end")[0], re.MULTILINE)
 )
+ROOMS = sorted(module for module, what in PUBLIC.items() if what.startswith("`__all__`") and module != "tunesmith")
+# Rooms that say in `__all__` what other rooms may take of them, and no user.
+INSIDE = {"tunesmith.history", "tunesmith.interchange", "tunesmith.progress"}
 
 
 def resolve(identifier: str) -> Any:
@@ -70,9 +63,38 @@ INTERNAL = {"Channel", "Proposals"}
 
 @pytest.mark.parametrize("room", ROOMS)
 def test_every_public_name_of_a_room_is_there(room: str) -> None:
-    module = importlib.import_module(f"tunesmith.{room}")
+    module = importlib.import_module(room)
     missing = [name for name in module.__all__ if name not in INTERNAL and not is_there(getattr(module, name))]
-    assert not missing, f"docs/api/ has no entry for these names of tunesmith.{room}: {missing}"
+    assert not missing, f"docs/api/ has no entry for these names of {room}: {missing}"
+
+
+def test_the_list_of_public_modules_has_every_module_with_public_names() -> None:
+    found = {
+        path.parent.relative_to(SRC.parent).as_posix().replace("/", ".")
+        for path in SRC.glob("*/__init__.py")
+        if re.search(r"^__all__\b", path.read_text(), re.MULTILINE)
+    }
+    unknown = sorted(found - PUBLIC.keys() - INSIDE)
+    assert not unknown, f"docs/stability.md does not say whether these are public: {unknown}"
+    assert found >= {*ROOMS}
+    assert not INSIDE & PUBLIC.keys()
+
+
+def test_the_reference_has_names_of_public_modules_alone() -> None:
+    found = [name for name in IDENTIFIERS if ".".join(name.split(".")[:2]) not in PUBLIC and name.count(".") > 1]
+    assert not found, f"docs/stability.md does not list the modules of these names of the reference: {found}"
+    parts = PUBLIC.keys() - {*ROOMS}
+    unused = [module for module in parts if not any(name.startswith(f"{module}.") for name in IDENTIFIERS)]
+    assert not unused, f"docs/stability.md lists modules of which the reference has nothing: {unused}"
+
+
+def test_every_exception_is_there() -> None:
+    kinds = [
+        value for value in vars(errors).values() if isinstance(value, type) and value.__module__ == errors.__name__
+    ]
+    missing = [kind.__name__ for kind in kinds if not is_there(kind)]
+    assert kinds
+    assert not missing, f"docs/api/errors.md has no entry for {missing}"
 
 
 @pytest.mark.parametrize("kind", sorted(registry.KINDS))

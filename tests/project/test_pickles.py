@@ -90,3 +90,51 @@ def test_a_storage_with_pickles_in_it_is_only_data(tmp_path: Path, monkeypatch: 
     again = ts.load_study(storage="copy.db", study_name="s")
     again.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=1)
     assert not Path("exploded").exists()
+
+
+GOLDEN = sorted((Path(__file__).parent / "golden").glob("pickles-*.pkl"))
+
+
+@pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
+def test_pickles_of_earlier_releases_load_and_go_on(path: Path) -> None:
+    """What docs/stability.md promises; golden/make.py wrote them."""
+    held = {name: pickle.loads(data) for name, data in pickle.loads(path.read_bytes()).items()}
+
+    study = held.pop("study")
+    assert (study.user_attrs, len(study.trials), study.trials) == ({"about": {"golden": True}}, 15, held.pop("trials"))
+    best = study.best_value
+    study.optimize(lambda trial: float(trial.params["C"]), n_trials=3)
+    assert len(study.trials) == 18
+    assert study.best_value <= best
+
+    space = held.pop("space")
+    assert space == ts.Space(
+        kind=ts.Categorical(["svm", "tree", None]),
+        depth=ts.Int(1, 8).when(kind="tree"),
+        C=ts.Float(1e-3, 1e3, log=True),
+        size=ts.Ordinal(["small", "large"]),
+    )
+    chosen = held.pop("selection")
+    assert chosen.index == 0
+    assert chosen.interval[0] <= chosen.value <= chosen.interval[1]
+
+    samplers = {name: value for name, value in held.items() if name.startswith("sampler ")}
+    others = {name: value for name, value in held.items() if name.startswith("pruner ")}
+    assert samplers
+    assert others
+    for name, sampler in samplers.items():
+        again = ts.create_study(space=space, seed=1, sampler=sampler)
+        again.optimize(lambda trial: float(trial.params["C"]), n_trials=2)
+        assert len(again.trials) == 2, name
+    for name, pruner in others.items():
+        again = ts.create_study(space=space, seed=1, pruner=pruner)
+        again.optimize(reports, n_trials=3)
+        assert len(again.trials) == 3, name
+
+
+def reports(trial: ts.Trial) -> float:
+    for step in range(3):
+        trial.report(float(trial.params["C"]), step)
+        if trial.should_prune():
+            raise ts.TrialPruned
+    return float(trial.params["C"])
