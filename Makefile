@@ -1,6 +1,6 @@
 # tunesmith: run `make` to see what there is. Needs Python >= 3.11, git and make; everything else goes into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check test-all outer lint types layers oldest versions format bench docs pins clean
+.PHONY: help demo test check test-all outer lint types layers oldest versions format bench docs pins changelog clean
 # Every target may make .venv: two at once would be in each other's way.
 .NOTPARALLEL:
 
@@ -14,7 +14,7 @@ PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --durations 15
 
 help:  ## say what each target does
 	@echo "make TARGET, where TARGET is one of"
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-9s %s\n", $$1, $$2 }' Makefile
 	@echo "PYTHON=/path/to/python3 chooses the Python that .venv is made with."
 
 # Ctrl-C reaches the demo, this shell and make. The demo says what is kept and how to go on, and ends with 130; the
@@ -82,6 +82,10 @@ docs:  ## build the documentation into site/
 
 pins:  ## resolve constraints.txt anew, from scratch, with the oldest Python that we support
 	@sh .ci/pins
+
+changelog:  ## make the files of changes/ the section of a release in CHANGELOG.md, and delete them
+	@$(SETUP) demo
+	$(BIN)/python .ci/changelog.py
 
 clean:  ## remove .venv and everything that was built
 	rm -rf .venv .venv-* site dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
