@@ -49,6 +49,7 @@ from joblib._parallel_backends import SequentialBackend as SequentialBackend
 from joblib._parallel_backends import ThreadingBackend as ThreadingBackend
 from joblib._utils import eval_expr as eval_expr
 from joblib.parallel import BatchedCalls as BatchedCalls
+from numpy.typing import NDArray
 from sklearn.base import _fit_context
 from sklearn.metrics._scorer import _BaseScorer, _MultimetricScorer, _PassthroughScorer
 from sklearn.model_selection._search import BaseSearchCV as BaseSearchCV
@@ -127,6 +128,24 @@ def scorer_parts(scorer: Scorer) -> tuple[Any, int, dict[str, Any]] | None:
     if not isinstance(scorer, _BaseScorer):
         return None
     return scorer._score_func, int(scorer._sign), dict(scorer._kwargs)
+
+
+def with_labels(scorer: Scorer, labels: NDArray[Any]) -> Scorer:
+    """Return a scorer of probabilities that knows all classes, so that a few rows need not have each of them.
+
+    Args:
+        scorer: any; one whose metric takes no labels is returned as it is.
+        labels: sorted.
+    """
+    parts = scorer_parts(scorer)
+    if parts is None or "labels" in parts[2] or "labels" not in signature(parts[0]).parameters:
+        return scorer
+    if not {"predict_proba", "decision_function"} & set(response_methods(scorer)):
+        return scorer  # labels of a metric of predicted classes are those that are to be averaged
+    made: Any = copy(scorer)
+    made._kwargs = {**parts[2], "labels": labels}
+    found: Scorer = made
+    return found
 
 
 def listen_to_scorer(

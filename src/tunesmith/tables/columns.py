@@ -413,7 +413,7 @@ def _as_csr(X: Any) -> Any:
         if X.ndim != 2:
             raise ValueError(f"X must have two dimensions, rows and columns; it has {X.ndim}")
         _check_rows(*X.shape)
-        matrix = X.tocsr()
+        matrix = sparse.csr_matrix(X)  # not every library knows the sparse arrays
         return matrix if matrix.dtype in (np.float64, np.float32) else matrix.astype(np.float64)
     pandas = sys.modules.get("pandas")
     if pandas is None or not isinstance(X, pandas.DataFrame) or X.shape[1] == 0:

@@ -201,8 +201,10 @@ class TableSearch(Policy[Batch, "list[Outcome]"]):
         self._tried: dict[str, Candidate] = {}
         self._over = False
         self._first = [(f, self._portfolio[f.name].pop(0)) for f in self.families]
-        self._n_first = len(self._first)
         self._asked = len(study.history)
+        if n_trials is not None and not self.again:
+            del self._first[max(n_trials - self._asked, 1) :]
+        self._n_first = len(self._first)
         self._screen = 0  # the level that later candidates begin at
 
     # -- what comes next -------------------------------------------------------------------------------------------
@@ -266,7 +268,7 @@ class TableSearch(Policy[Batch, "list[Outcome]"]):
             return self._open_as(family, values, first=True)
         if self._waiting or any(c.first and c.stage < len(self.levels) for c in self._open):
             return False  # the first ones go on together
-        if self.n_trials is not None and self._asked >= self.n_trials:
+        if self.n_trials is not None and self._asked >= self.n_trials and not self.again:
             self._over = True
             return False
         if not self._open and not any(self._affordable(f) for f in self.ranked()[:LED_BY]):
@@ -364,7 +366,7 @@ class TableSearch(Policy[Batch, "list[Outcome]"]):
                 most = max(self.clock.left - CONCLUSION, 0.0) / (folds + LAST)
             ends = min(ends, time.monotonic() + most)
         config = (candidate.family.name, candidate.params, ends)
-        return Unit(candidate.number, {"config": config}, (split,), lenient=True, partial=True)
+        return Unit(candidate.number, {"config": config}, (split,), lenient=True, partial=True, explains=True)
 
     # -- what came of it -------------------------------------------------------------------------------------------
 
@@ -382,13 +384,15 @@ class TableSearch(Policy[Batch, "list[Outcome]"]):
         rows = len(self.split(split)[0])
         candidate.seconds.append((rows, outcome.fit_seconds + outcome.score_seconds))
         score = outcome.figure("score")
-        if outcome.error is not None or not math.isfinite(score) or outcome.predictions is None:
-            error = (outcome.error or "").strip().rpartition("\n")[2] or "it has no finite score"
+        known = None if outcome.predictions is None else np.asarray(outcome.predictions.values)
+        if outcome.error is not None or not math.isfinite(score) or known is None or not np.isfinite(known).all():
+            error = (outcome.error or outcome.unscored or "").strip().rpartition("\n")[2]
+            error = error or "it predicts no finite numbers, or has no finite score"
             self.failures[candidate.family.name] = error
             candidate.state, candidate.why = TrialState.FAIL, error
             self._close(candidate)
             return
-        candidate.known[split] = np.asarray(outcome.predictions.values)
+        candidate.known[split] = known
         found = outcome.test if isinstance(outcome.test, dict) else {}
         tested = len(self.split(split)[1])  # of few rows nearly all of the time is that of the call
         candidate.answering = float(found.get("seconds", math.nan)) * min(1.0, SHOWN / tested)

@@ -13,7 +13,7 @@ from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.pipeline import Pipeline
 
-from tunesmith.errors import MissingDependencyError
+from tunesmith.errors import MissingDependencyError, SpaceError
 from tunesmith.sklearn.protocols import Data, Estimator, Params
 from tunesmith.space import Categorical, Float, Space
 from tunesmith.space.base import Parameter
@@ -223,6 +223,22 @@ class Family:
         return Pipeline([*before, ("encode", encode), ("model", model)])
 
 
+def read_categories(model: Estimator, categories: Mapping[int, int]) -> None:
+    """Let an unfitted model of `Family.build` read the categories of other rows than those it was built for.
+
+    Args:
+        model: changed in place; an estimator of the user's stays as it is.
+        categories: `TableColumns.categories_`.
+    """
+    steps = dict(getattr(model, "steps", ()))
+    encode, last = steps.get("encode"), steps.get("model")
+    if not isinstance(encode, Encode):
+        return
+    encode.categories = tuple(sorted(categories.items()))
+    if isinstance(last, EarlyStopped):
+        last.categories = tuple(categorical_indices(encode.categories, encode.native))
+
+
 def family(
     name: str,
     X: Data,
@@ -277,17 +293,19 @@ def family(
 def given_family(name: str, estimator: Estimator, X: Data, y: Data, seed: int | None) -> Family:
     """Return the family of an estimator of the user's, which is used as it is.
 
+    One that nobody knows has no parameters that are searched: it is tried with its own values.
+
     Args:
         name: under which it is told of.
         estimator: unfitted.
         X: rows as given.
         y: targets.
         seed: of what is drawn.
-
-    Raises:
-        SpaceError: nobody knows the estimator.
     """
-    auto = joined(estimator, X, y)
+    try:
+        auto = joined(estimator, X, y)
+    except SpaceError:  # nobody knows the ranges of its parameters
+        auto = AutoSpace(Space({}), ())
     return Family(name, estimator, auto, dict(auto.space.items()), None, seed=seed)
 
 

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import stdtrit
-from sklearn.base import clone
 from sklearn.inspection import permutation_importance
 
 from tunesmith.selection.intervals import variance_inflation
-from tunesmith.sklearn.protocols import Data, Estimator, RandomState, Split
+from tunesmith.sklearn.protocols import Data, RandomState, Split
+from tunesmith.tables.responses import Measure
+from tunesmith.tables.values import take_rows
 from tunesmith.text import block, printable
 
 MOST_ROWS = 2000  # of a fold, that columns are shuffled on
@@ -65,12 +67,13 @@ class Importances:
 
 
 def column_importances(
-    model: Estimator,
+    model: Any,
     X: Data,
-    y: Any,
+    y: NDArray[Any],
+    codes: NDArray[Any],
     sample_weight: Any,
     folds: Sequence[Split],
-    scorer: Any,
+    measure: Measure,
     n_repeats: int,
     level: float,
     random_state: RandomState,
@@ -81,12 +84,13 @@ def column_importances(
     a mean over repeats.
 
     Args:
-        model: whose settings are used.
+        model: a `TableClassifier` or a `TableRegressor`, fitted, whose columns and settings are used.
         X: rows.
-        y: targets.
+        y: targets as they were given.
+        codes: the same as models take them: codes of classes, or numbers.
         sample_weight: of the rows, or None.
         folds: training and test rows.
-        scorer: the metric; greater is better.
+        measure: the metric.
         n_repeats: how often each column is shuffled on a fold.
         level: of the intervals.
         random_state: seeds the shuffling.
@@ -95,9 +99,16 @@ def column_importances(
     rng = np.random.default_rng(0)
     for train, test in folds:
         at = test if len(test) <= MOST_ROWS else np.sort(rng.permutation(test)[:MOST_ROWS])
-        fitted = clone(model).fit(_take(X, train), y[train], None if sample_weight is None else sample_weight[train])
+        fitted = model.refitted(X, codes, train, sample_weight)
+        part = take_rows(X, at)
         made = permutation_importance(
-            fitted, _take(X, at), y[at], scoring=scorer, n_repeats=n_repeats, random_state=random_state
+            fitted,
+            part.toarray() if hasattr(part, "toarray") else part,
+            y[at],
+            scoring=measure.scorer,
+            n_repeats=n_repeats,
+            random_state=random_state,
+            sample_weight=None if sample_weight is None else sample_weight[at],
         )
         found.append(made.importances)
     by_fold = np.stack(found)  # [folds, columns, repeats]
@@ -111,11 +122,7 @@ def column_importances(
     if n > 1:
         error = np.sqrt(inflation * samples.var(axis=1, ddof=1) / n)
         half = float(stdtrit(n - 1, 0.5 + level / 2)) * error
-    names = list(X.columns) if hasattr(X, "columns") else list(range(len(values)))
+    names = getattr(model, "feature_names_in_", range(len(values)))
     rows = [Importance(c, float(v), (float(v - h), float(v + h))) for c, v, h in zip(names, values, half, strict=True)]
     rows.sort(key=lambda one: -one.value)
-    return Importances(tuple(rows), getattr(scorer, "_score_func", scorer).__name__)
-
-
-def _take(X: Any, rows: Any) -> Any:
-    return X.iloc[rows] if hasattr(X, "iloc") else X[rows]
+    return Importances(tuple(rows), measure.name)

@@ -6,13 +6,16 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
 from tunesmith.numerics.arrays import Floats
 from tunesmith.sklearn.protocols import Data, Estimator
+from tunesmith.tables.families import read_categories
 from tunesmith.tables.responses import answers, fitted
 from tunesmith.tables.target import read_target
+from tunesmith.tables.values import take_rows
 
 
 class _TableModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -48,13 +51,36 @@ class _TableModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
         target = read_target(y, "classification" if isinstance(self, ClassifierMixin) else "regression")
         if target.kept is not None:
             at = np.flatnonzero(target.kept)
-            X = X.iloc[at] if hasattr(X, "iloc") else X[at]
+            X = take_rows(X, at)
             sample_weight = None if sample_weight is None else np.asarray(sample_weight)[at]
         if target.classes is not None:
             self.classes_ = target.classes
         columns = None if self.columns is None else clone(self.columns).fit(X)
         rows = X if columns is None else columns.transform(X)
-        return self._take(columns, [fitted(clone(model), rows, target.y, sample_weight) for _, model in self.models])
+        unfitted = [clone(model) for _, model in self.models]
+        if columns is not None:
+            for model in unfitted:
+                read_categories(model, columns.categories_)
+        return self._take(columns, [fitted(model, rows, target.y, sample_weight) for model in unfitted])
+
+    def refitted(self, X: Data, codes: NDArray[Any], train: NDArray[np.intp], sample_weight: Any = None) -> Any:
+        """Return a copy whose models are fitted on other rows, with the columns and classes that are known.
+
+        Args:
+            X: rows.
+            codes: of their classes, or numbers.
+            train: indices of the rows to fit.
+            sample_weight: of all rows; None: all count alike.
+        """
+        part = take_rows(X, train)
+        rows = part if self.columns_ is None else self.columns_.transform(part)
+        weight = None if sample_weight is None else sample_weight[train]
+        made = clone(self)._take(
+            self.columns_, [fitted(clone(model), rows, codes[train], weight) for _, model in self.models]
+        )
+        if hasattr(self, "classes_"):
+            made.classes_ = self.classes_
+        return made
 
     def _take(self, columns: Any, models: list[Any]) -> Any:
         """Take in what has been fitted already."""

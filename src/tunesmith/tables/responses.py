@@ -11,27 +11,33 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from inspect import signature
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import get_scorer
 
 from tunesmith.numerics.arrays import Floats
 from tunesmith.selection.targets import Predictions
-from tunesmith.sklearn.protocols import Data, Params, Scorer
+from tunesmith.sklearn._compat import metric_function, with_labels
+from tunesmith.sklearn.protocols import Data, Params, Scorer, Split
 from tunesmith.sklearn.store.outcome import encode_metrics, recorded_scorer
 from tunesmith.tables.families import Family
+from tunesmith.text import listing, shown
 
 TINY = 1e-15
+CHECKED = 10  # folds that a metric is tried on
 
 
 def answers(model: Any, X: Data, n_classes: int) -> Floats:
     """Return what a fitted model answers of rows X: probabilities [n, n_classes], or numbers [n] where that is 0.
 
-    A class that the model has not seen has the probability 0; a model that tells no probabilities is sure.
+    A class that the model has not seen has the probability 0. Distances from a border between classes become
+    probabilities of the same order; a model that tells neither is sure.
 
     Args:
         model: fitted on codes of classes, or on numbers.
@@ -41,11 +47,22 @@ def answers(model: Any, X: Data, n_classes: int) -> Floats:
     if not n_classes:
         return np.asarray(model.predict(X), np.float64).ravel()
     found = np.zeros((X.shape[0] if hasattr(X, "shape") else len(X), n_classes))
+    if hasattr(model, "decision_function") and not hasattr(model, "predict_proba"):
+        found[:, np.asarray(model.classes_).astype(np.intp)] = _squashed(np.asarray(model.decision_function(X)))
+        return found
     if not hasattr(model, "predict_proba"):
         found[np.arange(len(found)), np.asarray(model.predict(X)).ravel().astype(np.intp)] = 1.0
         return found
-    found[:, np.asarray(model.classes_).astype(np.intp)] = model.predict_proba(X)
+    seen = np.asarray(model.classes_).astype(np.intp)
+    found[:, seen] = 1.0 if len(seen) == 1 else model.predict_proba(X)  # of one class, some libraries tell of two
     return found
+
+
+def _squashed(distances: Floats) -> Floats:
+    """Return probabilities [n, n_classes] in the order of decision values, [n] of two classes or [n, n_classes]."""
+    if distances.ndim == 1:
+        distances = np.column_stack([np.zeros(len(distances)), distances])
+    return np.asarray(softmax(distances, axis=1))
 
 
 class Responding(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -220,11 +237,13 @@ class Measure:
         scorer: scikit-learn's scorer; greater is better.
         name: what it is called.
         classes: the labels, sorted; None: the target is a number.
+        named: whether it was asked for by its name.
     """
 
     scorer: Scorer
     name: str
     classes: NDArray[Any] | None
+    named: bool = False
 
     @classmethod
     def of(cls, scoring: Any, classes: NDArray[Any] | None) -> Measure:
@@ -236,8 +255,57 @@ class Measure:
         """
         if scoring is None:
             scoring = "r2" if classes is None else "accuracy"
-        name = scoring if isinstance(scoring, str) else getattr(scoring, "__name__", "score")
-        return cls(get_scorer(scoring), name, classes)
+        named = isinstance(scoring, str)
+        name = scoring if named else getattr(scoring, "__name__", "score")
+        scorer = get_scorer(scoring)
+        return cls(scorer if classes is None else with_labels(scorer, classes), name, classes, named)
+
+    def check(self, y: NDArray[Any], folds: Sequence[Split], sample_weight: Any) -> None:
+        """See that the metric can be computed on the test rows of folds, from answers that are made up.
+
+        Args:
+            y: codes of classes, or numbers, of all rows.
+            folds: of which the first ones are looked at.
+            sample_weight: of all rows, or None.
+
+        Raises:
+            ValueError: it cannot.
+        """
+        rng = np.random.default_rng(0)
+        for _, test in folds[:CHECKED]:
+            known = rng.permutation(y[test])
+            if self.classes is not None:
+                known = 0.6 * np.eye(len(self.classes))[known] + 0.4 / len(self.classes)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                try:
+                    score = self.score(y[test], known, None if sample_weight is None else sample_weight[test])
+                    why = f"it is {score} on a fold with {len(test):,} test row{'s' * (len(test) > 1)}"
+                except Exception as error:  # of a metric, which may be the user's
+                    score, why = math.nan, " ".join(str(error).split()) or type(error).__name__
+            if not math.isfinite(score):
+                raise ValueError(
+                    f"tune: scoring={self.name!r} cannot be computed for {self._targets()}: {why.rstrip('.')}. Give "
+                    f"another metric{self._other()}"
+                )
+
+    def _targets(self) -> str:
+        if self.classes is None:
+            return "a regression"
+        return f"the classes {listing(self.classes.tolist(), 3)}"
+
+    def _other(self) -> str:
+        """Return what else may be given in place of the metric, in words that follow a sentence."""
+        function = metric_function(self.scorer)
+        if function is None:
+            return "; a function of your own is given an estimator that knows predictions only, and no columns of X"
+        if self.classes is None or len(self.classes) > 2 or "pos_label" not in signature(function).parameters:
+            return ", or other folds (cv=)"
+        positive = shown(self.classes.tolist()[-1])
+        return (
+            f", or say which class it is of, such as sklearn.metrics.make_scorer({function.__name__}, pos_label="
+            f"{positive})"
+        )
 
     def score(self, y: Any, known: Any, sample_weight: Any = None) -> float:
         """Return the score of answers.
@@ -248,16 +316,16 @@ class Measure:
             sample_weight: of the rows [n]; None: all count alike.
         """
         weight = sample_weight
-        if weight is None:
-            if self.name == "accuracy":
+        if weight is None and self.named:
+            if self.classes is not None and self.name == "accuracy":
                 return float((known.argmax(axis=1) == y).mean())
-            if self.name == "r2":
+            if self.classes is None and self.name == "r2":
                 spread = float(((y - y.mean()) ** 2).sum())
                 return 1.0 - float(((y - known) ** 2).sum()) / spread if spread > 0.0 else math.nan
-            if self.name == "neg_log_loss":
+            if self.classes is not None and self.name == "neg_log_loss":
                 own = np.clip(known[np.arange(len(y)), y] / np.maximum(known.sum(axis=1), TINY), TINY, 1.0)
                 return float(np.log(own).mean())
-            if self.name == "neg_root_mean_squared_error":
+            if self.classes is None and self.name == "neg_root_mean_squared_error":
                 return -math.sqrt(float(((y - known) ** 2).mean()))
         more = {} if weight is None else {"sample_weight": weight}
         return float(self.scorer(self._fixed(known), np.zeros((len(y), 1)), self.labels(y), **more))

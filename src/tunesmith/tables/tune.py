@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from numbers import Real
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -22,7 +23,7 @@ from tunesmith.errors import ResumeError
 from tunesmith.languages import say
 from tunesmith.numerics.arrays import Floats
 from tunesmith.selection import HonestScore, Report
-from tunesmith.selection.choice import USUAL_RISK
+from tunesmith.selection.choice import USUAL_RISK, caution
 from tunesmith.selection.metric import in_time_order, tested_rows
 from tunesmith.selection.targets import Predictions
 from tunesmith.sklearn.checks.scoring import unknown_metric
@@ -48,6 +49,7 @@ from tunesmith.tables.model import TableClassifier, TableRegressor
 from tunesmith.tables.responses import Fact, Measure, Responding, bytes_of, fitted, rounds_in, rounds_of, seconds_of
 from tunesmith.tables.rounds import REFIT
 from tunesmith.tables.target import Target, read_target
+from tunesmith.tables.values import array_of, is_missing, take_rows
 from tunesmith.text import shown
 
 AGAIN = 5  # candidates of an earlier run that are fitted again, since their answers were not stored
@@ -150,8 +152,8 @@ class TableTuner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         Raises:
             ValueError: what was given cannot be used; nothing was fitted then.
         """
-        clock = Clock(time.monotonic(), self._seconds())
         self._check()
+        clock = Clock(time.monotonic(), self._seconds())
         seed = _seed_of(self.random_state)
         target = read_target(y, self.task)
         X, (groups, weight) = _kept(X, target, groups, sample_weight)
@@ -165,6 +167,7 @@ class TableTuner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         if rows is X:  # estimators of the user's get what the user gave
             families = [f if f.kind is None else replace(f, before=FrozenEstimator(columns)) for f in families]
         folds = make_folds(self.cv, X, target.y, groups, classes is not None, seed)
+        measure.check(target.y, folds, weight)
         self.notes_ = (*self.notes_, self._told(target, measure, families, folds, alone))
         if self.verbose:
             print("\n".join(self.notes_), flush=True)
@@ -184,7 +187,7 @@ class TableTuner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
                 search.close()
             self.study_ = study
             self._finish(search, measure, target, X, rows, columns, groups, weight, seed, clock)
-        self._data = (X, measure.labels(target.y), weight, folds)
+        self._data = (X, target.y, weight, folds)
         self.seconds_ = time.monotonic() - clock.start
         if self.verbose:
             print(self.report_)
@@ -202,14 +205,15 @@ class TableTuner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         if self.timeout is None and self.n_trials is None:
             raise ValueError("tune needs timeout= or n_trials=, or it would never end: both are None")
         timeout, n_trials, level = (cast(Any, v) for v in (self.timeout, self.n_trials, self.level))
-        if timeout is not None and not (isinstance(timeout, int | float) and timeout > 0):
+        if timeout is not None and not (isinstance(timeout, Real) and float(timeout) > 0):
             raise ValueError(f"tune: timeout is a number of seconds above 0, or None; got {shown(self.timeout)}")
         if n_trials is not None and not (isinstance(n_trials, int | np.integer) and n_trials > 0):
             raise ValueError(f"tune: n_trials is a whole number from 1 on, or None; got {shown(self.n_trials)}")
         if self.fidelity not in ("auto", None):
             raise ValueError(f"tune: fidelity is 'auto' or None; got {shown(self.fidelity)}")
-        if not 0.0 < level < 1.0:
+        if not (isinstance(level, Real) and 0.0 < float(level) < 1.0):
             raise ValueError(f"tune: level lies between 0 and 1, such as 0.95; got {shown(self.level)}")
+        caution(self.risk)
         if isinstance(self.scoring, list | tuple | set | dict):
             raise ValueError(f"tune decides by one metric; scoring={shown(self.scoring)} names several")
         if (wrong := unknown_metric(self.scoring)) is not None:
@@ -345,7 +349,7 @@ class TableTuner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
                 notes.append(
                     f"The model was fitted on {len(at):,} of {search.n_rows:,} rows: there was no time for all."
                 )
-        part = rows if len(at) == search.n_rows else rows.iloc[at] if hasattr(rows, "iloc") else rows[at]
+        part = rows if len(at) == search.n_rows else take_rows(rows, at)
         models: list[Any] = []
         unfitted: list[tuple[str, Any]] = []
         kept: list[float] = []
@@ -465,15 +469,28 @@ class TableTuner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
 
         Raises:
             NotFittedError: nothing was fitted, or this is a copy or a pickle, which has no rows.
+            ValueError: a number is below 1.
         """
         from tunesmith.tables.importances import column_importances
 
         if getattr(self, "_data", None) is None:
             raise NotFittedError("explain() needs the rows, which a copy or a pickle does not have: call fit(X, y)")
         X, y, weight, folds = self._data
-        scorer = Measure.of(self.scoring, self.target_.classes).scorer
+        for name, number in (("n_repeats", n_repeats), ("n_folds", n_folds)):
+            if number < 1:
+                raise ValueError(f"explain: {name} is a whole number from 1 on; got {shown(number)}")
+        measure = Measure.of(self.scoring, self.target_.classes)
         return column_importances(
-            self._fitted(), X, y, weight, folds[:n_folds], scorer, n_repeats, self.level, random_state
+            self._fitted(),
+            X,
+            measure.labels(y),
+            y,
+            weight,
+            folds[:n_folds],
+            measure,
+            n_repeats,
+            self.level,
+            random_state,
         )
 
     def _fitted(self) -> Any:
@@ -641,7 +658,7 @@ def _task(families: list[Family], rows: Any, target: Target, measure: Measure, w
     n_classes = 0 if target.classes is None else len(target.classes)
     template = Responding(families, n_classes)
     facts = {"rounds": Fact(rounds_of), "seconds": Fact(seconds_of), "bytes": Fact(bytes_of)}
-    scorer = check_scoring(template, scoring={"score": make_scorer(measure.score), **facts})
+    scorer = check_scoring(template, scoring={"score": make_scorer(measure.score), **facts}, raise_exc=False)
     params = {} if weight is None else {"sample_weight": weight}
     return Task(
         estimator=template,
@@ -663,11 +680,18 @@ def _task(families: list[Family], rows: Any, target: Target, measure: Measure, w
 
 
 def _seed_of(random_state: RandomState) -> int:
+    """Return a seed.
+
+    Raises:
+        ValueError: it is none, nor draws one.
+    """
     if isinstance(random_state, int | np.integer):
         return int(random_state)
     if random_state is None:
         return int(np.random.SeedSequence().generate_state(1)[0]) >> 1
     drawn: Any = random_state
+    if not isinstance(drawn, np.random.RandomState | np.random.Generator):
+        raise ValueError(f"tune: random_state is a whole number, a generator of NumPy, or None; got {shown(drawn)}")
     return int(drawn.randint(2**31) if hasattr(drawn, "randint") else drawn.integers(2**31))
 
 
@@ -677,14 +701,17 @@ def _kept(X: Data, target: Target, groups: Any, weight: Any) -> tuple[Any, tuple
     Raises:
         ValueError: lengths differ, or a weight is negative or no number.
     """
-    if isinstance(X, list):
-        X = np.asarray(X, dtype=object if any(isinstance(v, str) for row in X[:100] for v in row) else None)
+    if isinstance(X, list | tuple):
+        X = array_of(X)
     n = X.shape[0] if hasattr(X, "shape") else len(X)
     given = len(target.y) if target.kept is None else len(target.kept)
     if n != given:
         raise ValueError(f"tune: X has {n:,} rows and y has {given:,}; each row needs its target")
-    groups = None if groups is None else np.asarray(groups)
-    weight = None if weight is None else np.asarray(weight, np.float64)
+    groups = None if groups is None else _codes_of(groups)
+    try:
+        weight = None if weight is None else np.asarray(weight, np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"tune: sample_weight holds numbers >= 0; {error}") from error
     for name, values in (("groups", groups), ("sample_weight", weight)):
         if values is not None and values.shape != (n,):
             raise ValueError(f"tune: {name} has the shape {values.shape}; one entry for each of {n:,} rows is expected")
@@ -693,8 +720,18 @@ def _kept(X: Data, target: Target, groups: Any, weight: Any) -> tuple[Any, tuple
     if target.kept is None or target.kept.all():
         return X, (groups, weight)
     at = np.flatnonzero(target.kept)
-    X = X.iloc[at] if hasattr(X, "iloc") else X[at]
-    return X, (None if groups is None else groups[at], None if weight is None else weight[at])
+    return take_rows(X, at), (None if groups is None else groups[at], None if weight is None else weight[at])
+
+
+def _codes_of(groups: Any) -> NDArray[Any]:
+    """Return groups as numbers, the same for the same labels; rows without a label are a group."""
+    array = np.asarray(groups)
+    if array.dtype != object:
+        return array
+    place: dict[Any, int] = {}
+    return np.array([place.setdefault(None if is_missing(g) else g, len(place)) for g in array.ravel()]).reshape(
+        array.shape
+    )
 
 
 def _pairs(given: Any) -> list[tuple[str, Any]]:
@@ -726,6 +763,8 @@ def _pairs(given: Any) -> list[tuple[str, Any]]:
                 f"tune: {shown(name)} cannot be the name of a model: it begins the names of its parameters, so it "
                 "is a text without '__'"
             )
+        if isinstance(one, type):
+            raise ValueError(f"tune: {name!r} is the class {one.__name__}; give an estimator, such as {one.__name__}()")
         if not isinstance(one, str) and not hasattr(one, "fit"):
             raise ValueError(f"tune: {name!r} is {shown(one)}; give an estimator, or the name of a kind: {list(KINDS)}")
     return pairs
@@ -855,7 +894,8 @@ def tune(
         models: "auto": a linear model, boosted trees of each library that is installed, forests and, for few rows,
             neighbours and a support vector machine; or a name ("linear", "lightgbm", "boosting", "extra_trees",
             "forest", "xgboost", "catboost", "svm", "neighbours", "network", "tree"), an estimator, a list of names
-            and estimators, or a dict or a list of pairs of them by names of your own. An estimator is used as it is.
+            and estimators, or a dict or a list of pairs of them by names of your own. An estimator gets X as it is;
+            one whose parameters nobody knows is tried with its own values.
         X: rows, [n_samples, n_features]: an array, a frame of pandas or polars, or a sparse matrix.
         y: targets, [n_samples]: classes or numbers; a row without one is left out.
         task: "classification" or "regression"; None: as the targets look, which is told.
@@ -882,7 +922,6 @@ def tune(
 
     Raises:
         ValueError: what was given cannot be used; nothing was fitted then.
-        SpaceError: nobody knows an estimator.
 
     Example:
         ```python

@@ -359,7 +359,7 @@ def read_table(X: Any) -> Table:
         frame = _with_narwhals(X)
         if frame is not None:
             return Table(list(frame.columns), frame.shape[0], frame.shape[1], lambda i: _of_narwhals(frame[:, i]))
-    array = _array_of(X)
+    array = array_of(X)
     if array.dtype.kind == "V":
         raise ValueError(
             "X is an array of records; give its fields as a frame, such as pandas.DataFrame.from_records(X)"
@@ -375,6 +375,24 @@ def read_table(X: Any) -> Table:
     return Table(None, array.shape[0], array.shape[1], lambda i: _of_array(columns[i]))
 
 
+def take_rows(X: Any, rows: NDArray[np.intp]) -> Any:
+    """Return some rows of a table, in the form that it has.
+
+    Args:
+        X: what `read_table` takes, or a sparse matrix.
+        rows: their indices.
+    """
+    if hasattr(X, "iloc"):
+        return X.iloc[rows]
+    if isinstance(X, list | tuple):
+        return array_of(X)[rows]
+    if hasattr(X, "tocsr"):  # some kinds of sparse matrices have no rows to take
+        return X.tocsr()[rows]
+    if hasattr(X, "column_names"):  # of pyarrow
+        return X.take(rows)
+    return X[rows]
+
+
 def _table_of_pandas(X: Any, pandas: Any) -> Table:
     """Return a frame as a table; plain columns are taken at once, since a frame is slow to take apart."""
     kinds = [dtype.kind if isinstance(dtype, np.dtype) else "O" for dtype in X.dtypes]
@@ -388,7 +406,15 @@ def _table_of_pandas(X: Any, pandas: Any) -> Table:
     return Table(list(X.columns), len(X), X.shape[1], column)
 
 
-def _array_of(X: Any) -> NDArray[Any]:
+def array_of(X: Any) -> NDArray[Any]:
+    """Return rows as an array, of objects where they are not all numbers.
+
+    Args:
+        X: an array, a list of rows, or what NumPy makes an array of.
+
+    Raises:
+        ValueError: rows have different lengths, or it is no table.
+    """
     if isinstance(X, np.ndarray):
         return np.asanyarray(X) if isinstance(X, np.ma.MaskedArray) else np.asarray(X)
     if isinstance(X, list | tuple):

@@ -263,7 +263,8 @@ class Evaluator:
             recorded: Any = nullcontext((task.scorer, []))
             if task.record:
                 recorded = recorded_scorer(task.scorer, task.metric, task.every, estimator)
-            with recorded as (scorer, heard):
+            quiet = _without_news() if unit.partial and unit.explains else nullcontext()
+            with recorded as (scorer, heard), quiet:
                 test = score(estimator, X_test, fold.y_test, scorer, score_params, failure)
             found = encode_metrics(heard, self._labels, estimator)
             several = is_multimetric(task.scorer)
@@ -322,9 +323,10 @@ class Evaluator:
 
 @contextmanager
 def _without_news() -> Iterator[None]:
-    """Show no warning that a fit has not converged."""
+    """Show no warning that a fit has not converged, nor one of a score of which the outcome tells the error."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
+        warnings.filterwarnings("ignore", "Scoring failed", UserWarning)
         yield
 
 
