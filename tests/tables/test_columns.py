@@ -447,3 +447,13 @@ def test_whatever_a_table_holds_it_is_read_or_refused(rows: list[Any], others: l
     np.testing.assert_array_equal(columns.transform(rows), found)
     read, refusal = tried(columns.transform, others)
     assert "held" in refusal if read is None else read.shape == (len(others), found.shape[1])
+
+
+def test_digits_that_name_things_are_categories() -> None:
+    pd = pytest.importorskip("pandas")
+    numbers = [str(i % 12) for i in range(60)]
+    frame = pd.DataFrame({"user_id": numbers, "amount": numbers[::-1]})
+    columns = TableColumns().fit(frame)
+    assert columns.roles_ == {"user_id": "category", "amount": "number"}
+    assert columns.transform(frame)[:3, 0].tolist() == [0.0, 1.0, 2.0]
+    assert "identify something" in " ".join(columns.notes_)

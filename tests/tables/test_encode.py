@@ -67,7 +67,7 @@ def test_large_categories_become_the_mean_target_of_other_rows(target_type: str)
         "regression": effect,
         "auto": effect,
     }[target_type]
-    encode = Encode(((1, 40),), native=True, target_type=target_type)
+    encode = Encode(((1, 40),), target_type=target_type)
     found = encode.fit_transform(X, y)
     assert found.shape == (2000, 5 if target_type == "multiclass" else 3)
     np.testing.assert_array_equal(found[:, [0, 2]], X[:, [0, 2]])
@@ -77,6 +77,18 @@ def test_large_categories_become_the_mean_target_of_other_rows(target_type: str)
     unseen = encode.transform(np.array([[0.0, NAN, 0.0], [0.0, 99.0, 0.0]]))
     assert np.isfinite(unseen).all()
     assert len(encode.get_feature_names_out()) == encode.n_features_out_ == found.shape[1]
+
+
+def test_large_categories_keep_their_codes_where_others_do() -> None:
+    codes = np.random.default_rng(0).integers(0, 300, 3000).astype(float)
+    X = np.column_stack([codes, codes % 40])
+    y = codes % 7 + np.arange(3000) % 3
+    encode = Encode(((0, 300), (1, 40)), native=True, target_type="regression")
+    found = encode.fit_transform(X, y)
+    np.testing.assert_array_equal(found[:, :2], X)
+    assert np.corrcoef(found[:, 2], y)[0, 1] > 0.5
+    assert categorical_indices(encode.categories, native=True) == [1]
+    assert encode.get_feature_names_out(["a", "b"]).tolist() == ["a", "b", "a_class0"]
 
 
 def test_rare_classes_and_single_rows_do_not_stop_the_target_encoding() -> None:

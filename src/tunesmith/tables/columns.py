@@ -28,6 +28,8 @@ ID_NAME = re.compile(
     r"|(?:user|customer|client|passenger|patient|order|product|employee|student|sample|record|case|loan|house)id"
 )
 TIME_NAME = re.compile(r".*(?:year|time|date|day|week|month|step|^t$).*")
+LABEL_NAME = re.compile(r"(?:^|[^a-z])(?:[a-z]?id|code|zip|postcode|key|nr|no)$")  # of digits that are no quantity
+LABELS = 10  # so many different ones there are at least, each twice on average
 CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 WIDE_LETTERS = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")  # of languages that write without spaces
 
@@ -338,6 +340,9 @@ class _Finding:
     def _of_texts(self, name: Any, texts: Sequence[str], codes: NDArray[np.intp], values: Values) -> Role | str | None:
         """Return the role of texts that are numbers or dates; None: they are neither."""
         counts = np.bincount(codes[codes >= 0], minlength=len(texts))
+        if _names_things(name) and LABELS <= len(texts) <= counts.sum() / 2 and all(text.isdigit() for text in texts):
+            self.note("categories, since their names say that they identify something", name)
+            return Category(sorted(texts, key=lambda text: (len(text), text)))
         written = number_writing(texts, counts)
         if written is not None:
             role = Number(written[0])
@@ -378,6 +383,11 @@ def _words(texts: Sequence[str]) -> float:
 
 def _is_id(name: Any) -> bool:
     return isinstance(name, str) and ID_NAME.fullmatch(CAMEL.sub("_", name).lower()) is not None
+
+
+def _names_things(name: Any) -> bool:
+    """Tell whether a name says that numbers stand for things, as user_id does."""
+    return isinstance(name, str) and LABEL_NAME.search(CAMEL.sub("_", name).lower()) is not None
 
 
 def _are_serials(data: NDArray[np.float64]) -> bool:
