@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import sparse
@@ -122,6 +122,7 @@ def test_another_number_of_columns_is_refused() -> None:
     st.booleans(),
     st.booleans(),
 )
+@example(np.column_stack([np.full(12, NAN), np.r_[5e-324, 0.0, np.full(10, NAN)], np.full(12, NAN)]), True, False)
 def test_filled_matrices_are_finite_and_training_rows_are_read_alike(X: np.ndarray, scale: bool, native: bool) -> None:
     X[:, 0] = np.where(np.isnan(X[:, 0]), NAN, np.floor(np.abs(X[:, 0])) % 4)
     encode = Encode(((0, 4),), native=native, scale=scale, fill=True)

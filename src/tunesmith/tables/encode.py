@@ -276,7 +276,8 @@ class Encode(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-l
         numbers = base[:, self.numbers_]
         numbers = np.where(np.isnan(numbers), self.medians_, numbers)
         if self.scale:
-            numbers = np.clip((numbers - self.medians_) / self.ranges_, -1e30, 1e30)
+            with np.errstate(over="ignore"):  # by a range near zero: it is clipped
+                numbers = np.clip((numbers - self.medians_) / self.ranges_, -1e30, 1e30)
             numbers /= np.hypot(1.0, numbers / BOUND)
         base[:, self.numbers_] = numbers
 
