@@ -139,6 +139,17 @@ def test_candidates_are_as_many_as_were_asked_for_and_the_best_are_found_again(t
     assert again.best_score_ >= first.best_score_
 
 
+def test_what_an_ended_run_left_waiting_is_not_taken_for_a_new_candidate(tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"models": ["linear", "tree"], "storage": str(tmp_path / "t.db")}
+    first = tune(X, Y, **settings)
+    study = tunesmith.load_study(study_name="tune", storage=settings["storage"])
+    study.enqueue_trial(first.cv_results_["params"][1])
+    again = tune(X, Y, **{**settings, "n_trials": 6})
+    states = [t.state.name for t in again.study_.trials]
+    assert "WAITING" not in states
+    assert states[2] == "FAIL"
+
+
 def test_groups_may_be_of_any_type() -> None:
     groups = np.array([None if i == 3 else f"g{i % 7}" for i in range(len(X))], dtype=object)
     assert tune(X, Y, groups=groups).honest_score_.n_groups == 8

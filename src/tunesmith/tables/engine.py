@@ -498,7 +498,7 @@ class TableSearch(Policy[Batch, "list[Outcome]"]):
         complete = [c for c in self.candidates if c.state is TrialState.COMPLETE]
         if not complete or self.used < 2:
             return False
-        if candidate.number < self._n_first and self._spent(candidate) < SPARED * self.clock.seconds:
+        if self.candidates.index(candidate) < self._n_first and self._spent(candidate) < SPARED * self.clock.seconds:
             return False  # an average may need the best of a family that leads nowhere by itself
         best = max(complete, key=lambda c: c.mean)
         race = Race("forgiving", tuple(best.scores[k] for k in sorted(best.scores)))

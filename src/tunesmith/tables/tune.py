@@ -277,6 +277,8 @@ class TableTuner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
                 "another study_name= or storage="
             )
         study.recover()
+        while any(t.state is TrialState.WAITING for t in study.trials):  # left by a run that was ended, in mid-fit
+            study.tell(study.ask(), state=TrialState.FAIL, reason="the run that it belonged to was ended")
         done = [t for t in study.trials if t.state is TrialState.COMPLETE]
         done.sort(key=lambda t: -float(t.value or 0.0))
         return study, [dict(t.params) for t in done[:AGAIN]]
