@@ -142,9 +142,10 @@ def test_files_as_people_have_them(name: str, train: Any, capsys: pytest.Capture
     assert list(frame.columns) == list(train.columns)
     assert frame["city"].fillna("").tolist() == train["city"].fillna("").tolist()
     assert frame["note"].str.replace("\r\n", "\n").tolist() == train["note"].tolist()
+    assert frame["w"].tolist() == pytest.approx(train["w"].tolist())
     assert eval(source.code(), {"pd": pd}).equals(frame)
     if name == "latin.csv":
-        assert main(["tune", name, "--target", "price", *QUICK, "--quiet"]) == 0
+        assert main(["tune", name, "--target", "price", "--weight", "w", *QUICK, "--quiet"]) == 0
         assert "R²" in capsys.readouterr().out
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,8 @@ from tunesmith.report.of_scaling import ScalingResults, of_scaling
 from tunesmith.scaling import ScalingLaw
 from tunesmith.selection.wording import params_of
 from tunesmith.study import Study
-from tunesmith.tables.leaderboard import stored_leaderboard
+from tunesmith.study.recommend import Recommendation
+from tunesmith.tables.leaderboard import ENSEMBLE, stored_leaderboard
 from tunesmith.text import printable, shorten, shown
 from tunesmith.visualization.figures.belief import belief
 from tunesmith.visualization.figures.contour import contour
@@ -72,8 +74,14 @@ def _result(study: Study, words: Words) -> Section:
     section.sentences += words.known(found.sentences())
     if study.stop_reason:
         section.sentences.append(t("The search stopped by itself: {reason}").format(reason=study.stop_reason))
-    section.tables.append(Table([t("parameter"), t("value")], [[k, v] for k, v in found.params.items()]))
+    section.tables.append(Table([t("parameter"), t("value")], [[k, v] for k, v in _chosen(found).items()]))
     return section
+
+
+def _chosen(found: Recommendation) -> Mapping[str, Any]:
+    """Return the parameters to use; of an average of several models, what it is made of."""
+    chosen = None if found.report is None else found.report.chosen
+    return chosen if chosen is not None and ENSEMBLE in chosen else found.params
 
 
 def _leaderboard(study: Study, words: Words) -> Section:
@@ -212,7 +220,7 @@ def _again(study: Study, words: Words) -> Section:
     section.sentences.append(t("Versions: {versions}.").format(versions=versions("numpy", "scipy")))
     decided = study.verdict is not None
     try:
-        best = {} if len(study.directions) > 1 else study.recommend().params if decided else study.best_params
+        best = {} if len(study.directions) > 1 else _chosen(study.recommend()) if decided else study.best_params
     except ValueError:
         best = {}
     if best:

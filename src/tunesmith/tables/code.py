@@ -31,7 +31,7 @@ def model_code(
     out: str | None = None,
     remarks: Sequence[str] = (),
 ) -> str:
-    """Return a program that fits the same model on a file, with the same predictions.
+    """Write a program that fits the same model on a file, with the same predictions.
 
     Args:
         model: a fitted `TableClassifier` or `TableRegressor`.
@@ -41,6 +41,9 @@ def model_code(
         left_out: further columns that the model does not see, such as groups.
         out: the file that the program writes the model to; None: it writes none.
         remarks: sentences for the head of the program.
+
+    Returns:
+        the text of the program.
 
     Raises:
         ValueError: a parameter of the model cannot be written as Python.

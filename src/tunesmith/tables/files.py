@@ -8,6 +8,7 @@ import gzip
 import importlib
 import importlib.util
 import io
+import re
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ SEPARATORS = (",", ";", "\t", "|")
 LOOKED_AT = 50  # lines that tell the separator
 HEAD = 2**18  # bytes that hold them
 BLOCK = 2**20
+COMMA, POINT = (re.compile(rf"\s*[-+]?\d+{sign}\d+(?:[eE][-+]?\d+)?\s*") for sign in (",", r"\."))
 FUNCTIONS = {  # by the ending: of pandas, of polars
     ".csv": ("read_csv", "read_csv"),
     ".tsv": ("read_csv", "read_csv"),
@@ -111,11 +113,16 @@ def find_source(path: str | Path) -> Source:
     function = FUNCTIONS[ending][library == "polars"]
     if ending in COLUMNAR:
         return Source(str(path), library, function, {})
-    encoding, separator = _looks(path, ending)
+    encoding, separator, commas = _looks(path, ending)
     if function == "read_csv":
-        more_options = {"low_memory": False} if library == "pandas" else {"infer_schema_length": None}
-        named = {"sep" if library == "pandas" else "separator": separator} if separator != "," else {}
-        return Source(str(path), library, function, named | _encoded(encoding, library) | more_options)
+        options: dict[str, Any] = {}
+        if separator != ",":
+            options["sep" if library == "pandas" else "separator"] = separator
+        if commas:
+            options |= {"decimal": ","} if library == "pandas" else {"decimal_comma": True}
+        options |= _encoded(encoding, library)
+        options |= {"low_memory": False} if library == "pandas" else {"infer_schema_length": None}
+        return Source(str(path), library, function, options)
     return Source(str(path), library, function, {"lines": True} if library == "pandas" else {})
 
 
@@ -134,8 +141,8 @@ def _library(path: Path, ending: str) -> str:
     raise MissingDependencyError(f"to read {_name(path)} needs {need}")
 
 
-def _looks(path: Path, ending: str) -> tuple[str, str]:
-    """Return the encoding of a text, and the sign between the cells of its lines.
+def _looks(path: Path, ending: str) -> tuple[str, str, bool]:
+    """Return the encoding of a text, the sign between its cells, and whether its numbers have decimal commas.
 
     Raises:
         SourceError: it is no text, has no names of columns, or two of one name.
@@ -147,7 +154,7 @@ def _looks(path: Path, ending: str) -> tuple[str, str]:
     except (gzip.BadGzipFile, EOFError) as error:
         raise SourceError(f"{_name(path)} is damaged: {error}") from error
     if FUNCTIONS[ending][0] != "read_csv":
-        return encoding, ","
+        return encoding, ",", False
     lines = _lines(head, encoding)
     lines = [line for line in (lines[:-1] if len(head) == HEAD else lines) if line.strip()][:LOOKED_AT]
     separator = "\t" if ending == ".tsv" else max(SEPARATORS, key=lambda sign: _fit(lines, sign))
@@ -167,7 +174,9 @@ def _looks(path: Path, ending: str) -> tuple[str, str]:
             f"{_name(path)} is no table: row {wide + 1} has {len(rows[wide])} cells, and the first one, with the names "
             f"of columns, has {len(rows[0])}"
         )
-    return encoding, separator
+    cells = [cell for row in rows[1:] for cell in row]
+    commas = separator != "," and any(map(COMMA.fullmatch, cells)) and not any(map(POINT.fullmatch, cells))
+    return encoding, separator, commas
 
 
 def _lines(head: bytes, encoding: str) -> list[str]:
