@@ -318,7 +318,9 @@ class TableTuner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
             average = judge.average(chosen) if len(used) > 1 else None
             if average is not None and average.score is not None:
                 members = sorted(used, key=lambda pair: -pair[1])
-                score = replace(average.score, gain_over_default=None, beats_default=None, p_value=None)
+                score = replace(
+                    _adapted(average.score, made.score), gain_over_default=None, beats_default=None, p_value=None
+                )
                 report = replace(report, score=replace(score, n_candidates=len(search.candidates)))
                 notes.append(_average_note(members, chosen.gain))
         self._fit_members(search, members, best, target, rows, columns, weight, clock, budget, costs, notes)
@@ -770,6 +772,25 @@ def _pairs(given: Any) -> list[tuple[str, Any]]:
         if not isinstance(one, str) and not hasattr(one, "fit"):
             raise ValueError(f"tune: {name!r} is {shown(one)}; give an estimator, or the name of a kind: {list(KINDS)}")
     return pairs
+
+
+def _adapted(score: HonestScore, single: HonestScore | None) -> HonestScore:
+    """Return the honest score of an average, corrected for what its members adapted to.
+
+    Its weights are judged on rows that they were not chosen on, but the search proposed its members after scores on all
+    of these rows. By how much that makes them too good is what is known of the best single one; it is as uncertain as
+    it is large.
+
+    Args:
+        score: of the average, by rows that its weights were not chosen on.
+        single: of the best single candidate; None: not known.
+    """
+    luck = 0.0 if single is None or not math.isfinite(single.optimism) else max(single.optimism, 0.0)
+    low, high = score.interval
+    value = score.value - luck
+    below = value - math.hypot(score.value - low, luck)
+    low = max(below, 0.0) if low >= 0.0 else below
+    return replace(score, value=value, interval=(low, high), optimism=score.optimism + luck)
 
 
 def _shares(members: Sequence[tuple[Candidate, float]]) -> str:
