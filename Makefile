@@ -1,6 +1,6 @@
 # tunesmith: run `make` to see what there is. Needs Python >= 3.11, git and make; everything else goes into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check test-all outer lint types layers oldest versions format bench docs pins changelog clean
+.PHONY: help demo test check test-all outer lint types layers oldest versions format bench docs pins changelog release clean
 # Every target may make .venv: two at once would be in each other's way.
 .NOTPARALLEL:
 
@@ -86,6 +86,10 @@ pins:  ## resolve constraints.txt anew, from scratch, with the oldest Python tha
 changelog:  ## make the files of changes/ the section of a release in CHANGELOG.md, and delete them
 	@$(SETUP) demo
 	$(BIN)/python .ci/changelog.py
+
+release:  ## build dist/ twice to the same bytes and try it with each Python that is here; RELEASE_TESTS=smoke is quicker
+	@$(SETUP) demo
+	$(BIN)/python .ci/release.py
 
 clean:  ## remove .venv and everything that was built
 	rm -rf .venv .venv-* site dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -80,6 +83,7 @@ SCHEMAS = {
     "citation-file-format": [ROOT / "CITATION.cff"],
     "github-issue-config": [GITHUB / "ISSUE_TEMPLATE" / "config.yml"],
     "github-issue-forms": [path for path in (GITHUB / "ISSUE_TEMPLATE").glob("*.yml") if path.stem != "config"],
+    "github-workflows": [*(GITHUB / "workflows").glob("*.yml")],
 }
 
 
@@ -92,3 +96,80 @@ def test_files_fit_their_schemas(schema: str) -> None:
     command = [tool, "--builtin-schema", f"vendor.{schema}", *SCHEMAS[schema]]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def workflow(name: str) -> Any:
+    yaml = pytest.importorskip("yaml", reason="needs PyYAML, which yamllint brings")
+    return yaml.safe_load((GITHUB / "workflows" / name).read_text())
+
+
+def test_workflows_name_no_secret_and_may_write_nothing_by_default() -> None:
+    for path in (GITHUB / "workflows").glob("*.yml"):
+        assert "secrets." not in path.read_text()
+        assert workflow(path.name)["permissions"] in ({}, {"contents": "read"})
+
+
+def test_the_tests_run_on_three_systems_and_each_python_of_a_release() -> None:
+    matrix = workflow("tests.yml")["jobs"]["inner"]["strategy"]["matrix"]
+    assert {name.partition("-")[0] for name in matrix["system"]} == {"ubuntu", "macos", "windows"}
+    assert tuple(matrix["python"]) == release().PYTHONS
+
+
+def test_what_is_published_was_built_and_tried_in_a_job_without_rights() -> None:
+    jobs = workflow("publish.yml")["jobs"]
+    assert jobs["build"]["permissions"] == {"contents": "read"}
+    assert any(step.get("run") == "make release" for step in jobs["build"]["steps"])
+    assert jobs["publish"]["needs"] == "build"
+    assert jobs["publish"]["permissions"] == {"attestations": "write", "id-token": "write"}
+    assert not any("run" in step for step in jobs["publish"]["steps"])
+
+
+# ---------------------------------------------------------------------------------------------------- make release
+
+
+def release() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("release", ROOT / ".ci" / "release.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_builds_that_differ_are_no_release(tmp_path: Path) -> None:
+    made = release()
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "x.whl").write_bytes(b"same")
+    made.same(tmp_path / "a", tmp_path / "b")
+    (tmp_path / "b" / "x.tar.gz").write_bytes(b"one build has it")
+    (tmp_path / "b" / "x.whl").write_bytes(b"diff")  # as long as the other
+    with pytest.raises(made.ReleaseError, match=r"differ in x\.tar\.gz, x\.whl"):
+        made.same(tmp_path / "a", tmp_path / "b")
+
+
+def test_a_large_wheel_is_no_release(tmp_path: Path) -> None:
+    made = release()
+    (tmp_path / "x.whl").write_bytes(b"12345")
+    assert made.small_enough(tmp_path / "x.whl", 5) == 5
+    with pytest.raises(made.ReleaseError, match=r"x\.whl has 5 bytes; at most 4"):
+        made.small_enough(tmp_path / "x.whl", 4)
+
+
+def test_many_packages_are_no_release() -> None:
+    made = release()
+    with pytest.raises(made.ReleaseError, match=r"brings .* packages, at most 2: .*numpy"):
+        made.few_enough(Path(sys.executable), 2)
+
+
+def test_which_tests_run_is_one_of_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = release()
+    monkeypatch.delenv("RELEASE_TESTS", raising=False)
+    assert not made.is_smoke()
+    monkeypatch.setenv("RELEASE_TESTS", "some")
+    with pytest.raises(made.ReleaseError, match="give full or smoke"):
+        made.is_smoke()
+
+
+def test_the_smoke_part_is_there() -> None:
+    assert [name for name in release().SMOKE if not (ROOT / name).exists()] == []
