@@ -4,58 +4,46 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from numbers import Real
-from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, is_classifier
-from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import check_scoring, make_scorer
 from sklearn.utils.metaestimators import available_if
 
 from tunesmith.errors import ResumeError
-from tunesmith.languages import say
 from tunesmith.numerics.arrays import Floats
-from tunesmith.selection import HonestScore, Report
+from tunesmith.selection import HonestScore
 from tunesmith.selection.choice import USUAL_RISK, caution
-from tunesmith.selection.metric import in_time_order, tested_rows
-from tunesmith.selection.targets import Predictions
+from tunesmith.selection.metric import in_time_order
 from tunesmith.sklearn.checks.scoring import unknown_metric
 from tunesmith.sklearn.evaluate.evaluator import WarnOnce
 from tunesmith.sklearn.evaluate.pool import Pool
 from tunesmith.sklearn.evaluate.task import Task
 from tunesmith.sklearn.protocols import CrossValidation, Data, Params, RandomState, Scoring, Split
-from tunesmith.sklearn.results.conclusion import Conclusion, conclude_chosen
-from tunesmith.sklearn.results.evidence import Evidence
-from tunesmith.sklearn.store.fingerprint import describe_params
 from tunesmith.state import TrialState
 from tunesmith.study import Study, create_study
 from tunesmith.study.engine.loop import run_loop
 from tunesmith.study.verdict import Verdict
 from tunesmith.tables.columns import TableColumns
-from tunesmith.tables.engine import SAFETY, STRETCHED, Candidate, Clock, TableSearch, levels_of
-from tunesmith.tables.ensemble import LIBRARY, Chosen, choose_ensemble
+from tunesmith.tables.engine import Clock, TableSearch, levels_of
 from tunesmith.tables.families import KINDS, RARE, Family, family, given_family, joint_space, usual_kinds
+from tunesmith.tables.final import choose, fit_choice, full_report, leaderboard, results
 from tunesmith.tables.folds import make_folds
-from tunesmith.tables.leaderboard import ENSEMBLE, Leaderboard, Place
+from tunesmith.tables.judge import Judge, Table, Tested
 from tunesmith.tables.leaderboard import KEY as LEADERBOARD
-from tunesmith.tables.model import TableClassifier, TableRegressor
-from tunesmith.tables.responses import Fact, Measure, Responding, bytes_of, fitted, rounds_in, rounds_of, seconds_of
-from tunesmith.tables.rounds import REFIT
+from tunesmith.tables.responses import Fact, Measure, Responding, bytes_of, rounds_of, seconds_of
 from tunesmith.tables.target import Target, read_target
 from tunesmith.tables.values import array_of, is_missing, take_rows
 from tunesmith.text import shown
 
 AGAIN = 5  # candidates of an earlier run that are fitted again, since their answers were not stored
-FEWEST_ROWS = 50  # that a last fit has, where there is no time for all
-OVER = 0.07  # of the timeout, that a last fit may take where nothing is left of it
-SPENT = 0.9  # part of the time that is left, that last fits may be predicted to take
 
 
 def _has_probabilities(tuner: Any) -> bool:
@@ -166,6 +154,7 @@ class TableTuner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         rows = matrix if all(f.kind is not None for f in families) else X
         if rows is X:  # estimators of the user's get what the user gave
             families = [f if f.kind is None else replace(f, before=FrozenEstimator(columns)) for f in families]
+        table = Table(rows, columns, target, measure, groups, weight, seed)
         folds = make_folds(self.cv, X, target.y, groups, classes is not None, seed)
         measure.check(target.y, folds, weight)
         self.notes_ = (*self.notes_, self._told(target, measure, families, folds, alone))
@@ -175,7 +164,7 @@ class TableTuner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         levels = [] if self.fidelity is None else levels_of(*folds[0], ordered=in_time_order(folds), seed=seed)
         with WarnOnce(), Pool(self.n_jobs, "n_jobs") as pool:
             pool.capacity = pool.n_workers
-            task = _task(families, rows, target, measure, weight)
+            task = _task(families, table)
             search = TableSearch(
                 study, families, levels, folds, len(target.y), clock, self.n_trials, pool,
                 self.cv is None, again,
@@ -186,7 +175,7 @@ class TableTuner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
             finally:
                 search.close()
             self.study_ = study
-            self._finish(search, measure, target, X, rows, columns, groups, weight, seed, clock)
+            self._finish(search, table)
         self._data = (X, target.y, weight, folds)
         self.seconds_ = time.monotonic() - clock.start
         if self.verbose:
@@ -285,153 +274,27 @@ class TableTuner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
 
     # -- what is returned ------------------------------------------------------------------------------------------
 
-    def _finish(
-        self,
-        search: TableSearch,
-        measure: Measure,
-        target: Target,
-        X: Data,
-        rows: Any,
-        columns: TableColumns,
-        groups: Any,
-        weight: Any,
-        seed: int,
-        clock: Clock,
-    ) -> None:
+    def _finish(self, search: TableSearch, table: Table) -> None:
         """Choose, fit on all rows, and report."""
-        tested = _Tested.of(search)
+        tested = Tested.of(search)
         if tested is None:
             why = "; ".join(f"{name}: {error}" for name, error in search.failures.items())
             raise ValueError(f"tune: no model could be fitted within {self.timeout} seconds. {why}")
-        judge = _Judge(self, tested, measure, target, groups, weight)
-        order = sorted(tested.candidates, key=lambda c: -tested.mean(c))
-        made = judge.conclude(tested.candidates)
-        index = made.index if made.index is not None else tested.candidates.index(order[0])
-        best = tested.candidates[index]
-        report, members, notes = made.report, [(best, 1.0)], []
-        costs = {c.number: REFIT * SAFETY * search.predicted(c.family, search.n_rows, c) for c in tested.candidates}
-        budget = math.inf if math.isinf(clock.seconds) else max(SPENT * clock.left, OVER * clock.seconds)
-        if self.ensemble and len(order) > 1 and math.isfinite(tested.mean(order[1])):
-            library = order[:LIBRARY]
-            chosen = judge.ensemble(library, [costs[c.number] for c in library], budget, seed)
-            used = [(c, float(w)) for c, w in zip(library, chosen.weights, strict=True) if w > 0.0]
-            average = judge.average(chosen) if len(used) > 1 else None
-            if average is not None and average.score is not None:
-                members = sorted(used, key=lambda pair: -pair[1])
-                score = replace(
-                    _adapted(average.score, made.score), gain_over_default=None, beats_default=None, p_value=None
-                )
-                report = replace(report, score=replace(score, n_candidates=len(search.candidates)))
-                notes.append(_average_note(members, chosen.gain))
-        self._fit_members(search, members, best, target, rows, columns, weight, clock, budget, costs, notes)
-        self._report(search, report, made, notes, best, judge, tested, members)
-
-    def _fit_members(
-        self,
-        search: TableSearch,
-        members: list[tuple[Candidate, float]],
-        best: Candidate,
-        target: Target,
-        rows: Any,
-        columns: TableColumns,
-        weight: Any,
-        clock: Clock,
-        budget: float,
-        costs: Mapping[int, float],
-        notes: list[str],
-    ) -> None:
-        """Fit what was chosen on all rows, or on as many as there is time for."""
-        at: Any = np.arange(search.n_rows)
-        needed = sum(costs[c.number] for c, _ in members) * (STRETCHED if best.family.elastic else 1.0)
-        if needed > budget and len(members) == 1:
-            power = members[0][0].family.power
-            n = max(int(search.n_rows * (budget / needed) ** (1.0 / power)), min(FEWEST_ROWS, search.n_rows))
-            if n < search.n_rows:
-                at = np.sort(np.random.default_rng(0).permutation(search.n_rows)[:n])
-                if target.classes is not None:  # a member of each class
-                    at = np.unique(np.concatenate([at, np.unique(target.y, return_index=True)[1]]))
-                notes.append(
-                    f"The model was fitted on {len(at):,} of {search.n_rows:,} rows: there was no time for all."
-                )
-        part = rows if len(at) == search.n_rows else take_rows(rows, at)
-        models: list[Any] = []
-        unfitted: list[tuple[str, Any]] = []
-        kept: list[float] = []
-        cut: list[str] = []
-        for candidate, share in members:
-            rounds = [r for r in candidate.rounds.values() if math.isfinite(r)]
-            last = [candidate.rounds[s] for s in candidate.rounds if s >= len(search.levels)]
-            rounds = [r for r in last if math.isfinite(r)] or rounds
-            settled = candidate.family.kind is not None and candidate.family.kind.rounds
-            n_rounds = max(1, round(REFIT * float(np.mean(rounds)))) if rounds and settled else None
-            if models and clock.left < STRETCHED * costs[candidate.number]:
-                cut.append(candidate.family.name)
-                continue
-            ends = None if clock.ends is None else max(clock.ends, time.monotonic() + OVER * clock.seconds)
-            timed = candidate.family.build(candidate.params, n_rounds, ends)
-            model = fitted(timed, part, target.y[at], None if weight is None else weight[at])
-            if models and n_rounds and rounds_in(model) < STRETCHED * n_rounds:
-                cut.append(candidate.family.name)
-                continue
-            models.append(model)
-            name = f"{candidate.family.name}_{candidate.number}"
-            unfitted.append((name, candidate.family.build(candidate.params, n_rounds)))
-            kept.append(share)
-        if cut:
-            notes.append(f"Left out of the average, because there was no time to fit them: {', '.join(cut)}.")
-        total = sum(kept)
-        cls = TableRegressor if target.classes is None else TableClassifier
-        shared = (
-            None
-            if rows is not None and any(f.before is not None or f.kind is None for f in search.families)
-            else columns
-        )
-        made: Any = cls(shared, unfitted, None if len(kept) == 1 else [share / total for share in kept])
-        if target.classes is not None:
-            made.classes_ = self.classes_ = target.classes
-        self.best_estimator_ = made._take(shared, models)
-        for name in ("n_features_in_", "feature_names_in_"):
-            if hasattr(columns, name):
-                setattr(self, name, getattr(columns, name))
-                setattr(made, name, getattr(columns, name))
-
-    def _report(
-        self,
-        search: TableSearch,
-        report: Report,
-        made: Conclusion,
-        notes: list[str],
-        best: Candidate,
-        judge: _Judge,
-        tested: _Tested,
-        members: list[tuple[Candidate, float]],
-    ) -> None:
-        """Say what was chosen, what it is worth, and what it took."""
-        counts = len([c for c in search.candidates if c.screens or c.scores or c.state is TrialState.FAIL])
-        per_row = sum(c.answering for c, _ in members)
-        if math.isfinite(per_row):
-            notes.append(f"A prediction takes about {_seconds_text(per_row)} for 1,000 rows.")
-        if tested.note:
-            notes.append(tested.note)
-        for name, error in search.failures.items():
-            notes.append(f"{name} failed: {error}")
-        params = dict(best.trial.params)
-        self.report_ = replace(
-            report,
-            chosen=params if len(members) == 1 else {"ensemble": _shares(members)},
-            n_candidates=counts,
-            n_fits=search.n_fits,
-            n_fits_saved=None,
-            adaptive=True,
-            notes=(*notes, *self.notes_, *report.notes),
-        )
+        judge = Judge(table, tested, self.level, self.risk)
+        choice = choose(search, judge, self.ensemble)
+        self.best_estimator_ = fit_choice(search, table, choice)
+        for name in ("classes_", "n_features_in_", "feature_names_in_"):
+            if hasattr(self.best_estimator_, name):
+                setattr(self, name, getattr(self.best_estimator_, name))
+        best = choice.best
+        self.report_ = full_report(search, judge, choice, self.notes_)
         self.honest_score_: HonestScore | None = self.report_.score
-        self.best_params_, self.best_score_, self.best_index_ = params, tested.mean(best), search.candidates.index(best)
-        self.cv_results_ = _results(search)
-        self.leaderboard_ = _leaderboard(search, judge, tested, members, self.report_, self.best_estimator_)
-        if self.report_.chosen is not None:
-            verdict = Verdict(self.report_, params, best.number, len(self.study_.history), "tune")
-            self.study_.store_verdict(verdict)
+        self.best_params_, self.best_score_ = dict(best.trial.params), tested.mean(best)
+        self.best_index_ = search.candidates.index(best)
+        self.cv_results_ = results(search)
+        self.leaderboard_ = leaderboard(search, judge, choice.members, self.report_)
+        ended = len(self.study_.history)
+        self.study_.store_verdict(Verdict(self.report_, self.best_params_, best.number, ended, "tune"))
         self.study_.set_system_attr(LEADERBOARD, self.leaderboard_.to_json())
 
     # -- after the fit ---------------------------------------------------------------------------------------------
@@ -515,150 +378,11 @@ class TableTuner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
 
 
 # ----------------------------------------------------------------------------------------------------------------------
-# What candidates were tested on, and what is concluded from it.
 
 
-class _Tested:
-    """The candidates that can be compared: those with answers on the same rows.
-
-    Attributes:
-        candidates: at least one.
-        splits: on which all of them were tested.
-        numbers: of these splits, the levels before the folds.
-        note: what a reader has to know; None: nothing.
-    """
-
-    def __init__(self, search: TableSearch, candidates: list[Candidate], numbers: list[int], note: str | None) -> None:
-        self.candidates, self.numbers, self.note = candidates, numbers, note
-        self.splits = [search.split(number) for number in numbers]
-        self._n_levels = len(search.levels)
-
-    @classmethod
-    def of(cls, search: TableSearch) -> _Tested | None:
-        """Return the candidates of a search that came furthest; None: none has a score."""
-        n, used = len(search.levels), search.used
-        done = list(search.complete())
-        note = None
-        if used < len(search.folds):
-            part = "one of the folds" if used == 1 else f"{used} of the {len(search.folds)} folds"
-            note = f"Candidates were tested on {part}: there was no time for all."
-        if not done and (some := [c for c in search.candidates if c.scores]):
-            leader = max(some, key=lambda c: len(c.scores))
-            used = len(leader.scores)
-            order = sorted(leader.scores)
-            done = [c for c in some if set(order) <= set(c.scores)]
-            note = f"Candidates were tested on {used} of the {len(search.folds)} folds: the time was up."
-            return cls(search, done, [n + k for k in order], note)
-        if done:
-            return cls(search, done, list(range(n, n + used)), note)
-        screened = [c for c in search.candidates if c.screens]
-        if not screened:
-            return None
-        level = max(max(c.screens) for c in screened)
-        rows = len(search.levels[level][0])
-        note = f"Candidates were fitted on {rows:,} rows only: the time was up."
-        return cls(search, [c for c in screened if level in c.screens], [level], note)
-
-    def scores(self, candidate: Candidate) -> list[float]:
-        """Return a candidate's scores, by split."""
-        n = self._n_levels
-        return [candidate.screens[k] if k < n else candidate.scores[k - n] for k in self.numbers]
-
-    def mean(self, candidate: Candidate) -> float:
-        """Return the mean of a candidate's scores."""
-        return float(np.mean(self.scores(candidate)))
-
-    def pooled(self, candidate: Candidate) -> tuple[NDArray[Any], Floats]:
-        """Return the tested rows, ascending, and a candidate's answers for them, their mean where there are several."""
-        rows = tested_rows(self.splits)
-        first = candidate.known[self.numbers[0]]
-        total, count = np.zeros((len(rows), *first.shape[1:])), np.zeros(len(rows))
-        for number, (_, test) in zip(self.numbers, self.splits, strict=True):
-            at = np.searchsorted(rows, test)
-            np.add.at(total, at, candidate.known[number])
-            np.add.at(count, at, 1.0)
-        return rows, total / (count if total.ndim == 1 else count[:, None])
-
-
-class _Judge:
-    """Draws conclusions from answers, as the other searches do."""
-
-    def __init__(
-        self, tuner: TableTuner, tested: _Tested, measure: Measure, target: Target, groups: Any, weight: Any
-    ) -> None:
-        self.tuner, self.tested, self.measure, self.target = tuner, tested, measure, target
-        self.groups, self.weight = groups, weight
-        self.y = measure.labels(target.y)
-        self.labels = np.unique(self.y)
-
-    def conclude(self, candidates: Sequence[Candidate]) -> Conclusion:
-        """Choose among candidates, and estimate what the chosen one scores on new rows."""
-        known = [[c.known[number] for number in self.tested.numbers] for c in candidates]
-        return self._conclude([dict(c.trial.params) for c in candidates], known, None, True)
-
-    def ensemble(self, library: list[Candidate], costs: list[float], budget: float, seed: int) -> Chosen:
-        """Choose an ensemble of candidates, the best first."""
-        pooled = [self.tested.pooled(c) for c in library]
-        rows = pooled[0][0]
-        weight = None if self.weight is None else self.weight[rows]
-        groups = None if self.groups is None else np.asarray(self.groups)[rows]
-        return choose_ensemble(
-            [known for _, known in pooled], self.target.y[rows], self.measure, weight, groups, costs, budget, seed
-        )
-
-    def average(self, chosen: Chosen) -> Conclusion | None:
-        """Return the conclusion on an average of models; None: a single one is credibly better.
-
-        In doubt it is the average: over 25 searches of twelve tables it was better than the best single model by 0.2 ±
-        0.1 points on other rows, and by as much where the search itself saw no gain.
-        """
-        rows = tested_rows(self.tested.splits)
-        parts = [np.searchsorted(rows, test) for _, test in self.tested.splits]
-        known = [[one[at] for at in parts] for one in (chosen.known, chosen.single)]
-        made = self._conclude([{"members": 2}, {"members": 1}], known, 0, False)
-        return made if made.index == 0 else None
-
-    def _conclude(
-        self, params: list[dict[str, Any]], known: list[list[Floats]], default: int | None, adaptive: bool
-    ) -> Conclusion:
-        splits, y = self.tested.splits, self.target.y
-        scores = np.full((len(known), len(splits)), np.nan)
-        seen: list[list[Predictions | None] | None] = []
-        for i, own in enumerate(known):
-            row: list[Predictions | None] = []
-            for k, (_, test) in enumerate(splits):
-                weight = None if self.weight is None else self.weight[test]
-                scores[i, k], predicted = self.measure.seen(y[test], own[k], self.labels, weight)
-                row.append(predicted)
-            seen.append(row)
-        evidence = Evidence(
-            params=params,
-            numbers=list(range(len(params))),
-            keys=[describe_params(p) for p in params],
-            scores=scores,
-            ran=np.ones(scores.shape, bool),
-            predictions=seen,
-            splits=splits,
-            own_splits=[splits] * len(params),
-            y=self.y,
-            labels=self.labels,
-            sample_weight=self.weight,
-            groups=self.groups,
-            metric=None,
-        )
-        stand_in: Any = DummyRegressor() if self.target.classes is None else DummyClassifier()
-        search = SimpleNamespace(
-            estimator=stand_in, scoring=self.measure.name, level=self.tuner.level, refit=True, risk=self.tuner.risk,
-            cv=None, _checked_cv_orig=None,
-        )  # fmt: skip
-        return conclude_chosen(evidence, None, default, search, self.measure.scorer, adaptive, [])
-
-
-# ----------------------------------------------------------------------------------------------------------------------
-
-
-def _task(families: list[Family], rows: Any, target: Target, measure: Measure, weight: Any) -> Task:
+def _task(families: list[Family], table: Table) -> Task:
     """Return what workers are to do."""
+    target, measure, weight = table.target, table.measure, table.weight
     n_classes = 0 if target.classes is None else len(target.classes)
     template = Responding(families, n_classes)
     facts = {"rounds": Fact(rounds_of), "seconds": Fact(seconds_of), "bytes": Fact(bytes_of)}
@@ -666,7 +390,7 @@ def _task(families: list[Family], rows: Any, target: Target, measure: Measure, w
     params = {} if weight is None else {"sample_weight": weight}
     return Task(
         estimator=template,
-        X=rows,
+        X=table.rows,
         y=target.y,
         scorer=scorer,
         fit_params=params,
@@ -772,116 +496,6 @@ def _pairs(given: Any) -> list[tuple[str, Any]]:
         if not isinstance(one, str) and not hasattr(one, "fit"):
             raise ValueError(f"tune: {name!r} is {shown(one)}; give an estimator, or the name of a kind: {list(KINDS)}")
     return pairs
-
-
-def _adapted(score: HonestScore, single: HonestScore | None) -> HonestScore:
-    """Return the honest score of an average, corrected for what its members adapted to.
-
-    Its weights are judged on rows that they were not chosen on, but the search proposed its members after scores on all
-    of these rows. By how much that makes them too good is what is known of the best single one; it is as uncertain as
-    it is large.
-
-    Args:
-        score: of the average, by rows that its weights were not chosen on.
-        single: of the best single candidate; None: not known.
-    """
-    luck = 0.0 if single is None or not math.isfinite(single.optimism) else max(single.optimism, 0.0)
-    low, high = score.interval
-    value = score.value - luck
-    below = value - math.hypot(score.value - low, luck)
-    low = max(below, 0.0) if low >= 0.0 else below
-    return replace(score, value=value, interval=(low, high), optimism=score.optimism + luck)
-
-
-def _shares(members: Sequence[tuple[Candidate, float]]) -> str:
-    return ", ".join(f"{share:.0%} {candidate.family.name}" for candidate, share in members)
-
-
-def _average_note(members: Sequence[tuple[Candidate, float]], gain: float) -> str:
-    better = (
-        f"better than the best single model by {gain:.3g}" if gain > 0.0 else "no better than the best single model"
-    )
-    return (
-        f"An average of {len(members)} models is returned. On rows that it was not chosen on it was {better}; "
-        "ensemble=False keeps to one model."
-    )
-
-
-def _seconds_text(seconds: float) -> str:
-    return f"{1e3 * seconds:.2g} ms" if seconds < 1.0 else f"{seconds:.2g} s"
-
-
-def _results(search: TableSearch) -> dict[str, Any]:
-    """Return the candidates as columns, those of scikit-learn's ``cv_results_`` and how far each came."""
-    own = search.candidates
-    scores = np.array([[c.scores.get(k, math.nan) for k in range(search.used)] for c in own]).reshape(len(own), -1)
-    found: dict[str, Any] = {"params": [dict(c.trial.params) for c in own]}
-    for k in range(scores.shape[1]):
-        found[f"split{k}_test_score"] = scores[:, k]
-    ran = np.isfinite(scores).sum(axis=1)
-    with np.errstate(all="ignore"):
-        mean = np.array([c.mean for c in own])
-        found["mean_test_score"] = mean
-        found["std_test_score"] = np.array([np.std(list(c.scores.values())) if c.scores else math.nan for c in own])
-    merit = [(-int(n), -m if math.isfinite(m) else math.inf) for n, m in zip(ran, mean, strict=True)]
-    found["rank_test_score"] = np.array([1 + sum(m < one for m in merit) for one in merit], np.int32)
-    found["n_splits_run"] = ran
-    found["mean_fit_time"] = np.array([np.mean([s for _, s in c.seconds]) if c.seconds else math.nan for c in own])
-    found["rows"] = np.array([max((n for n, _ in c.seconds), default=0) for c in own])
-    found["state"] = [c.state.name for c in own]
-    return found
-
-
-def _leaderboard(
-    search: TableSearch,
-    judge: _Judge,
-    tested: _Tested,
-    members: Sequence[tuple[Candidate, float]],
-    report: Report,
-    model: Any,
-) -> Leaderboard:
-    """Return the best of each family, and the ensemble if one is returned."""
-    places = []
-    if len(members) > 1:
-        places.append(
-            Place(
-                ENSEMBLE,
-                report.score,
-                sum(search.predicted(c.family, search.n_rows, c) for c, _ in members),
-                sum(c.answering for c, _ in members),
-                sum(c.size for c, _ in members),
-                len(members),
-                "",
-                {},
-            )
-        )
-    for one in search.families:
-        own = [c for c in tested.candidates if c.family is one]
-        if own:
-            made = judge.conclude(own)
-            best = own[made.index] if made.index is not None else max(own, key=tested.mean)
-            score, why = made.score, ""
-        else:
-            rest = [c for c in search.candidates if c.family is one and (c.screens or c.scores)]
-            if not rest:
-                places.append(Place(one.name, None, math.nan, math.nan, math.nan, 0, search.failures.get(
-                    one.name, say("there was no time for it")), {}))  # fmt: skip
-                continue
-            best = max(rest, key=lambda c: (len(c.scores), max(c.screens, default=-1)))
-            score, why = None, best.why
-        places.append(
-            Place(
-                one.name,
-                score,
-                search.predicted(one, search.n_rows, best),
-                best.answering,
-                best.size,
-                sum(c.family is one for c in search.candidates),
-                why,
-                best.params,
-            )
-        )
-    return Leaderboard.of(places)
 
 
 def tune(

@@ -1,0 +1,263 @@
+"""What `tunesmith.tune` returns: one model or an average of several, fitted on all rows, and what is told of it."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from tunesmith.languages import say
+from tunesmith.selection import Report
+from tunesmith.state import TrialState
+from tunesmith.tables.engine import SAFETY, STRETCHED, Candidate, Clock, TableSearch
+from tunesmith.tables.ensemble import LIBRARY
+from tunesmith.tables.judge import Judge, Table, adapted
+from tunesmith.tables.leaderboard import ENSEMBLE, Leaderboard, Place
+from tunesmith.tables.model import TableClassifier, TableRegressor
+from tunesmith.tables.responses import fitted, rounds_in
+from tunesmith.tables.rounds import REFIT
+from tunesmith.tables.values import take_rows
+
+FEWEST_ROWS = 50  # that a last fit has, where there is no time for all
+OVER = (0.07, 0.5)  # of the timeout, and seconds, that a last fit may take where nothing is left of it
+SPENT = 0.9  # part of the time that is left, that last fits may be predicted to take
+
+Member = tuple[Candidate, float]  # a candidate, and its weight
+
+
+@dataclass(slots=True)
+class Choice:
+    """What is to be returned.
+
+    Attributes:
+        best: the best single candidate.
+        members: of the average, the heaviest first; or the best one alone.
+        report: on it.
+        costs: seconds that the last fit of each candidate takes, by its number.
+        budget: seconds that there are for all of them.
+        notes: what a reader has to know.
+    """
+
+    best: Candidate
+    members: list[Member]
+    report: Report
+    costs: Mapping[int, float]
+    budget: float
+    notes: list[str]
+
+
+def choose(search: TableSearch, judge: Judge, ensemble: bool) -> Choice:
+    """Choose a single candidate, or an average of several.
+
+    Args:
+        search: that has run.
+        judge: of its candidates.
+        ensemble: whether an average may be chosen.
+    """
+    tested, clock = judge.tested, search.clock
+    order = sorted(tested.candidates, key=lambda c: -tested.mean(c))
+    made = judge.conclude(tested.candidates)
+    best = order[0] if made.index is None else tested.candidates[made.index]
+    costs = {c.number: REFIT * SAFETY * search.predicted(c.family, search.n_rows, c) for c in order}
+    budget = math.inf if math.isinf(clock.seconds) else max(SPENT * clock.left, over(clock))
+    single = Choice(best, [(best, 1.0)], made.report, costs, budget, [])
+    if not ensemble or len(order) < 2 or not math.isfinite(tested.mean(order[1])):
+        return single
+    library = order[:LIBRARY]
+    chosen = judge.ensemble(library, [costs[c.number] for c in library], budget)
+    used = [(c, float(w)) for c, w in zip(library, chosen.weights, strict=True) if w > 0.0]
+    average = judge.average(chosen) if len(used) > 1 else None
+    if average is None or average.score is None:
+        return single
+    score = replace(adapted(average.score, made.score), gain_over_default=None, beats_default=None, p_value=None)
+    report = replace(made.report, score=replace(score, n_candidates=len(search.candidates)))
+    members = sorted(used, key=lambda pair: -pair[1])
+    return Choice(best, members, report, costs, budget, [_average_note(members, chosen.gain)])
+
+
+def over(clock: Clock) -> float:
+    """Return how many seconds a last fit may take where nothing is left of the time.
+
+    Args:
+        clock: the time.
+    """
+    return OVER[0] * clock.seconds + OVER[1]
+
+
+def fit_choice(search: TableSearch, table: Table, choice: Choice) -> Any:
+    """Fit what was chosen on all rows, or on as many as there is time for; return a `TableClassifier` or its like.
+
+    Args:
+        search: that has run.
+        table: the rows.
+        choice: what was chosen. It gets notes.
+    """
+    members, budget, costs, notes, clock = choice.members, choice.budget, choice.costs, choice.notes, search.clock
+    at: Any = np.arange(search.n_rows)
+    needed = sum(costs[c.number] for c, _ in members) * (STRETCHED if choice.best.family.elastic else 1.0)
+    if needed > budget and len(members) == 1:
+        power = members[0][0].family.power
+        n = max(int(search.n_rows * (budget / needed) ** (1.0 / power)), min(FEWEST_ROWS, search.n_rows))
+        if n < search.n_rows:
+            at = np.sort(np.random.default_rng(0).permutation(search.n_rows)[:n])
+            if table.target.classes is not None:  # a member of each class
+                at = np.unique(np.concatenate([at, np.unique(table.target.y, return_index=True)[1]]))
+            notes.append(f"The model was fitted on {len(at):,} of {search.n_rows:,} rows: there was no time for all.")
+    part = table.rows if len(at) == search.n_rows else take_rows(table.rows, at)
+    models: list[Any] = []
+    unfitted: list[tuple[str, Any]] = []
+    kept: list[float] = []
+    cut: list[str] = []
+    for candidate, share in members:
+        rounds = [r for r in candidate.rounds.values() if math.isfinite(r)]
+        last = [candidate.rounds[s] for s in candidate.rounds if s >= len(search.levels)]
+        rounds = [r for r in last if math.isfinite(r)] or rounds
+        settled = candidate.family.kind is not None and candidate.family.kind.rounds
+        n_rounds = max(1, round(REFIT * float(np.mean(rounds)))) if rounds and settled else None
+        if models and clock.left < STRETCHED * costs[candidate.number]:
+            cut.append(candidate.family.name)
+            continue
+        ends = None if clock.ends is None else max(clock.ends, time.monotonic() + over(clock))
+        timed = candidate.family.build(candidate.params, n_rounds, ends)
+        model = fitted(timed, part, table.target.y[at], None if table.weight is None else table.weight[at])
+        if models and n_rounds and rounds_in(model) < STRETCHED * n_rounds:
+            cut.append(candidate.family.name)
+            continue
+        models.append(model)
+        name = f"{candidate.family.name}_{candidate.number}"
+        unfitted.append((name, candidate.family.build(candidate.params, n_rounds)))
+        kept.append(share)
+    if cut:
+        notes.append(f"Left out of the average, because there was no time to fit them: {', '.join(cut)}.")
+    own_rows = any(f.before is not None or f.kind is None for f in search.families)
+    shared = None if own_rows else table.columns
+    cls = TableRegressor if table.target.classes is None else TableClassifier
+    made: Any = cls(shared, unfitted, None if len(kept) == 1 else [share / sum(kept) for share in kept])
+    if table.target.classes is not None:
+        made.classes_ = table.target.classes
+    made._take(shared, models)
+    for name in ("n_features_in_", "feature_names_in_"):
+        if hasattr(table.columns, name):
+            setattr(made, name, getattr(table.columns, name))
+    return made
+
+
+def full_report(search: TableSearch, judge: Judge, choice: Choice, inferred: Sequence[str]) -> Report:
+    """Return the report with what was chosen, what it takes, and what was inferred.
+
+    Args:
+        search: that has run.
+        judge: of its candidates.
+        choice: what was chosen.
+        inferred: in sentences.
+    """
+    notes = list(choice.notes)
+    per_row = sum(c.answering for c, _ in choice.members)
+    if math.isfinite(per_row):
+        notes.append(f"A prediction takes about {_seconds_text(per_row)} for 1,000 rows.")
+    if judge.tested.note:
+        notes.append(judge.tested.note)
+    notes += [f"{name} failed: {error}" for name, error in search.failures.items()]
+    alone = len(choice.members) == 1
+    return replace(
+        choice.report,
+        chosen=dict(choice.best.trial.params) if alone else {"ensemble": _shares(choice.members)},
+        n_candidates=sum(bool(c.screens or c.scores) or c.state is TrialState.FAIL for c in search.candidates),
+        n_fits=search.n_fits,
+        n_fits_saved=None,
+        adaptive=True,
+        notes=(*notes, *inferred, *choice.report.notes),
+    )
+
+
+def _shares(members: Sequence[Member]) -> str:
+    return ", ".join(f"{share:.0%} {candidate.family.name}" for candidate, share in members)
+
+
+def _average_note(members: Sequence[Member], gain: float) -> str:
+    better = (
+        f"better than the best single model by {gain:.3g}" if gain > 0.0 else "no better than the best single model"
+    )
+    return (
+        f"An average of {len(members)} models is returned. On rows that it was not chosen on it was {better}; "
+        "ensemble=False keeps to one model."
+    )
+
+
+def _seconds_text(seconds: float) -> str:
+    return f"{1e3 * seconds:.2g} ms" if seconds < 1.0 else f"{seconds:.2g} s"
+
+
+def results(search: TableSearch) -> dict[str, Any]:
+    """Return the candidates as columns, those of scikit-learn's ``cv_results_`` and how far each came."""
+    own = search.candidates
+    scores = np.array([[c.scores.get(k, math.nan) for k in range(search.used)] for c in own]).reshape(len(own), -1)
+    found: dict[str, Any] = {"params": [dict(c.trial.params) for c in own]}
+    for k in range(scores.shape[1]):
+        found[f"split{k}_test_score"] = scores[:, k]
+    ran = np.isfinite(scores).sum(axis=1)
+    with np.errstate(all="ignore"):
+        mean = np.array([c.mean for c in own])
+        found["mean_test_score"] = mean
+        found["std_test_score"] = np.array([np.std(list(c.scores.values())) if c.scores else math.nan for c in own])
+    merit = [(-int(n), -m if math.isfinite(m) else math.inf) for n, m in zip(ran, mean, strict=True)]
+    found["rank_test_score"] = np.array([1 + sum(m < one for m in merit) for one in merit], np.int32)
+    found["n_splits_run"] = ran
+    found["mean_fit_time"] = np.array([np.mean([s for _, s in c.seconds]) if c.seconds else math.nan for c in own])
+    found["rows"] = np.array([max((n for n, _ in c.seconds), default=0) for c in own])
+    found["state"] = [c.state.name for c in own]
+    return found
+
+
+def leaderboard(
+    search: TableSearch,
+    judge: Judge,
+    members: Sequence[Member],
+    report: Report,
+) -> Leaderboard:
+    """Return the best of each family, and the ensemble if one is returned."""
+    places = []
+    if len(members) > 1:
+        places.append(
+            Place(
+                ENSEMBLE,
+                report.score,
+                sum(search.predicted(c.family, search.n_rows, c) for c, _ in members),
+                sum(c.answering for c, _ in members),
+                sum(c.size for c, _ in members),
+                len(members),
+                "",
+                {},
+            )
+        )
+    for one in search.families:
+        own = [c for c in judge.tested.candidates if c.family is one]
+        if own:
+            made = judge.conclude(own)
+            best = own[made.index] if made.index is not None else max(own, key=judge.tested.mean)
+            score, why = made.score, ""
+        else:
+            rest = [c for c in search.candidates if c.family is one and (c.screens or c.scores)]
+            if not rest:
+                places.append(Place(one.name, None, math.nan, math.nan, math.nan, 0, search.failures.get(
+                    one.name, say("there was no time for it")), {}))  # fmt: skip
+                continue
+            best = max(rest, key=lambda c: (len(c.scores), max(c.screens, default=-1)))
+            score, why = None, best.why
+        places.append(
+            Place(
+                one.name,
+                score,
+                search.predicted(one, search.n_rows, best),
+                best.answering,
+                best.size,
+                sum(c.family is one for c in search.candidates),
+                why,
+                best.params,
+            )
+        )
+    return Leaderboard.of(places)
