@@ -455,5 +455,7 @@ def test_digits_that_name_things_are_categories() -> None:
     frame = pd.DataFrame({"user_id": numbers, "amount": numbers[::-1]})
     columns = TableColumns().fit(frame)
     assert columns.roles_ == {"user_id": "category", "amount": "number"}
+    typed = TableColumns().fit(frame.assign(size=np.arange(60) % 7 * 1.5))
+    assert typed.roles_ == {"user_id": "category", "amount": "category", "size": "number"}  # texts are meant as texts
     assert columns.transform(frame)[:3, 0].tolist() == [0.0, 1.0, 2.0]
     assert "identify something" in " ".join(columns.notes_)

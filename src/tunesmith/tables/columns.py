@@ -165,9 +165,9 @@ class TableColumns(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sc
         parts: list[NDArray[np.float64]] = []
         spared: list[tuple[int, Any, Role, NDArray[np.float64]]] = []
         copies: dict[bytes, Any] = {}
-        finding = _Finding()
-        for i, name in enumerate(names):
-            values = table.column(i)
+        read = [table.column(i) for i in range(len(names))]
+        finding = _Finding(typed=any(values.kind == "number" for values in read))
+        for i, (name, values) in enumerate(zip(names, read, strict=True)):
             role = finding.role(name, values)
             if isinstance(role, str):
                 self.dropped_[name] = role
@@ -263,9 +263,14 @@ class TableColumns(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sc
 
 
 class _Finding:
-    """Finds the roles of columns, and notes what a user may want to know."""
+    """Finds the roles of columns, and notes what a user may want to know.
 
-    def __init__(self) -> None:
+    Args:
+        typed: whether some columns hold numbers by their type, so that texts are meant to be texts.
+    """
+
+    def __init__(self, typed: bool) -> None:
+        self.typed = typed
         self.notes: dict[str, list[Any]] = {}
 
     def note(self, text: str, name: Any) -> None:
@@ -340,8 +345,11 @@ class _Finding:
     def _of_texts(self, name: Any, texts: Sequence[str], codes: NDArray[np.intp], values: Values) -> Role | str | None:
         """Return the role of texts that are numbers or dates; None: they are neither."""
         counts = np.bincount(codes[codes >= 0], minlength=len(texts))
-        if _names_things(name) and LABELS <= len(texts) <= counts.sum() / 2 and all(text.isdigit() for text in texts):
-            self.note("categories, since their names say that they identify something", name)
+        labels = LABELS <= len(texts) <= counts.sum() / 2 and all(text.isdigit() for text in texts)
+        if labels and (self.typed or _names_things(name)):
+            self.note(
+                "categories, because their digits are texts or their names say that they identify something", name
+            )
             return Category(sorted(texts, key=lambda text: (len(text), text)))
         written = number_writing(texts, counts)
         if written is not None:
