@@ -9,6 +9,7 @@ ensemble is judged by, beside those of the best single candidate, which is chose
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,7 @@ from tunesmith.numerics.arrays import Floats, Indices
 from tunesmith.tables.responses import TINY, Measure
 
 STEPS = 25
+FEWEST_STEPS = 5  # however slow a metric is
 LIBRARY = 20  # the best candidates, which an ensemble is chosen from
 PARTS = 5
 MOST_ROWS = 20_000  # rows that weights are chosen on
@@ -52,6 +54,7 @@ def choose_ensemble(
     costs: Sequence[float],
     budget: float,
     seed: int,
+    seconds: float,
 ) -> Chosen:
     """Return the ensemble of candidates, and how it does on rows that it was not chosen on.
 
@@ -64,12 +67,17 @@ def choose_ensemble(
         costs: seconds that the last fit of each candidate takes.
         budget: seconds that there are for all last fits.
         seed: of the parts.
+        seconds: that the choice may take: with a slow metric there are fewer steps.
     """
     table = np.stack([np.asarray(one, np.float64) for one in known])
     rng = np.random.default_rng([seed, 4242])
     unit = np.arange(len(y)) if groups is None else np.unique(groups, return_inverse=True)[1].ravel()
     n_units = int(unit.max()) + 1
     part = rng.permutation(np.arange(n_units) % min(PARTS, n_units))[unit]
+    start = time.perf_counter()
+    measure.score(y, table[0], weight)
+    each = (time.perf_counter() - start) * len(table) * (PARTS + 1)
+    steps = STEPS if math.isinf(seconds) else min(max(int(seconds / max(each, 1e-9)), FEWEST_STEPS), STEPS)
     made, single = np.empty_like(table[0]), np.empty_like(table[0])
     for k in np.unique(part):
         there = np.flatnonzero(part != k)
@@ -80,12 +88,12 @@ def choose_ensemble(
             there = np.flatnonzero(out)
         goal = _goal(measure, y[there], None if weight is None else weight[there])
         alone = [goal(one) for one in table[:, there]]
-        made[out] = np.tensordot(_greedy(table[:, there], alone, goal, costs, budget), table[:, out], 1)
+        made[out] = np.tensordot(_greedy(table[:, there], alone, goal, costs, budget, steps), table[:, out], 1)
         single[out] = table[int(np.argmax(alone))][out]
     rows = np.arange(len(y)) if len(y) <= MOST_ROWS else rng.permutation(len(y))[:MOST_ROWS]
     goal = _goal(measure, y[rows], None if weight is None else weight[rows])
     at = table[:, rows]
-    weights = _greedy(at, [goal(one) for one in at], goal, costs, budget)
+    weights = _greedy(at, [goal(one) for one in at], goal, costs, budget, steps)
     gain = measure.score(y, made, weight) - measure.score(y, single, weight)
     return Chosen(weights, made, single, gain)
 
@@ -104,13 +112,15 @@ def _goal(measure: Measure, y: NDArray[Any], weight: Floats | None) -> Any:
     return of
 
 
-def _greedy(table: Floats, alone: Sequence[float], goal: Any, costs: Sequence[float], budget: float) -> Floats:
+def _greedy(
+    table: Floats, alone: Sequence[float], goal: Any, costs: Sequence[float], budget: float, steps: int
+) -> Floats:
     """Return the weights of candidates [C] whose average is best, beginning with the best one."""
     count = np.zeros(len(table))
     best = int(np.argmax(alone))
     count[best], total, reached = 1.0, table[best].copy(), alone[best]
     kept = count.copy()
-    for step in range(1, STEPS):
+    for step in range(1, steps):
         free = budget - sum(cost for cost, n in zip(costs, count, strict=True) if n)
         open_to = [c for c in range(len(table)) if count[c] or costs[c] <= free]
         values = [goal((total + table[c]) / (step + 1)) for c in open_to]

@@ -24,7 +24,10 @@ from tunesmith.tables.values import take_rows
 
 FEWEST_ROWS = 50  # that a last fit has, where there is no time for all
 OVER = (0.07, 0.5)  # of the timeout, and seconds, that a last fit may take where nothing is left of it
+CHOOSING = 0.05  # of the timeout, that weights may take to choose
 SPENT = 0.9  # part of the time that is left, that last fits may be predicted to take
+
+COMPARED = 8  # candidates of a family that its honest score is corrected for the choice among
 
 Member = tuple[Candidate, float]  # a candidate, and its weight
 
@@ -68,7 +71,7 @@ def choose(search: TableSearch, judge: Judge, ensemble: bool) -> Choice:
     if not ensemble or len(order) < 2 or not math.isfinite(tested.mean(order[1])):
         return single
     library = order[:LIBRARY]
-    chosen = judge.ensemble(library, [costs[c.number] for c in library], budget)
+    chosen = judge.ensemble(library, [costs[c.number] for c in library], budget, CHOOSING * clock.seconds)
     used = [(c, float(w)) for c, w in zip(library, chosen.weights, strict=True) if w > 0.0]
     average = judge.average(chosen) if len(used) > 1 else None
     if average is None or average.score is None:
@@ -236,6 +239,7 @@ def leaderboard(
         )
     for one in search.families:
         own = [c for c in judge.tested.candidates if c.family is one]
+        own = sorted(own, key=judge.tested.mean, reverse=True)[:COMPARED]
         if own:
             made = judge.conclude(own)
             best = own[made.index] if made.index is not None else max(own, key=judge.tested.mean)

@@ -132,13 +132,14 @@ class Judge:
         known = [[c.known[number] for number in self.tested.numbers] for c in candidates]
         return self._conclude([dict(c.trial.params) for c in candidates], known, None, True)
 
-    def ensemble(self, library: list[Candidate], costs: list[float], budget: float) -> Chosen:
+    def ensemble(self, library: list[Candidate], costs: list[float], budget: float, seconds: float) -> Chosen:
         """Choose an ensemble of candidates.
 
         Args:
             library: the candidates, the best first.
             costs: seconds that the last fit of each takes.
             budget: seconds that there are for them.
+            seconds: that the choice may take.
         """
         table = self.table
         pooled = [self.tested.pooled(c) for c in library]
@@ -146,7 +147,7 @@ class Judge:
         weight = None if table.weight is None else table.weight[rows]
         groups = None if table.groups is None else np.asarray(table.groups)[rows]
         y, seed = table.target.y[rows], table.seed
-        return choose_ensemble(known, y, table.measure, weight, groups, costs, budget, seed)
+        return choose_ensemble(known, y, table.measure, weight, groups, costs, budget, seed, seconds)
 
     def average(self, chosen: Chosen) -> Conclusion | None:
         """Return the conclusion on an average of models; None: a single one is credibly better.
@@ -193,7 +194,7 @@ class Judge:
             estimator=stand_in, scoring=table.measure.name, level=self.level, refit=True, risk=self.risk,
             cv=None, _checked_cv_orig=None,
         )  # fmt: skip
-        return conclude_chosen(evidence, None, default, search, table.measure.scorer, adaptive, [])
+        return conclude_chosen(evidence, None, default, search, table.measure.plain, adaptive, [])
 
 
 def adapted(score: HonestScore, single: HonestScore | None) -> HonestScore:

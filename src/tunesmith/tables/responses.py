@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
+from scipy.stats import rankdata
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import get_scorer
@@ -229,6 +230,14 @@ class _FixedNumbers(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # sci
         return True
 
 
+def _area(y: NDArray[Any], values: Floats) -> float:
+    """Return the area under the ROC curve of values for classes 0 and 1, by ranks (Mann and Whitney 1947)."""
+    n = int(y.sum())
+    if n in (0, len(y)):
+        return math.nan
+    return float((rankdata(values)[y == 1].sum() - n * (n + 1) / 2) / (n * (len(y) - n)))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Measure:
     """A metric of answers.
@@ -238,12 +247,14 @@ class Measure:
         name: what it is called.
         classes: the labels, sorted; None: the target is a number.
         named: whether it was asked for by its name.
+        plain: the scorer as it was asked for; `scorer` is told of all classes, of which a fold may lack some.
     """
 
     scorer: Scorer
     name: str
     classes: NDArray[Any] | None
-    named: bool = False
+    named: bool
+    plain: Scorer
 
     @classmethod
     def of(cls, scoring: Any, classes: NDArray[Any] | None) -> Measure:
@@ -258,7 +269,7 @@ class Measure:
         named = isinstance(scoring, str)
         name = scoring if named else getattr(scoring, "__name__", "score")
         scorer = get_scorer(scoring)
-        return cls(scorer if classes is None else with_labels(scorer, classes), name, classes, named)
+        return cls(scorer if classes is None else with_labels(scorer, classes), name, classes, named, scorer)
 
     def check(self, y: NDArray[Any], folds: Sequence[Split], sample_weight: Any) -> None:
         """See that the metric can be computed on the test rows of folds, from answers that are made up.
@@ -325,6 +336,8 @@ class Measure:
             if self.classes is not None and self.name == "neg_log_loss":
                 own = np.clip(known[np.arange(len(y)), y] / np.maximum(known.sum(axis=1), TINY), TINY, 1.0)
                 return float(np.log(own).mean())
+            if self.classes is not None and len(self.classes) == 2 and self.name == "roc_auc":
+                return _area(np.asarray(y), known[:, 1])
             if self.classes is None and self.name == "neg_root_mean_squared_error":
                 return -math.sqrt(float(((y - known) ** 2).mean()))
         more = {} if weight is None else {"sample_weight": weight}
