@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import json
 import re
 import sys
@@ -70,7 +71,28 @@ def run_csv() -> list[str]:
     return ["scaling", str(path), "--scale", f"p{EVIL}"]
 
 
+def evil_table(where: str) -> str:
+    """Write a table whose names and values would control a terminal, beside a file; return its path."""
+    path = Path(where).with_name("evil.csv")
+    with path.open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file)
+        rows.writerow([f"a{EVIL}", f"b{EVIL}", f"c{EVIL}", "y"])
+        rows.writerows([[i % 7, f"{i % 3}{EVIL}", f"id{EVIL}{i}", f"{i % 2}{EVIL}"] for i in range(40)])
+    return str(path)
+
+
 CALLS: dict[str, list[Callable[[str], list[str]]]] = {
+    "tune": [
+        lambda where: ["tune", evil_table(where), "--target", "y", "--trials", "1", "--models", "linear"],
+        lambda where: ["tune", evil_table(where), "--target", f"b{EVIL}", "--trials", "1", "--models", "linear"],
+        lambda where: ["tune", evil_table(where), "--target", f"z{EVIL}"],
+        lambda where: ["tune", evil_table(where), "--target", "y", "--models", f"lin{EVIL}"],
+        lambda where: ["tune", f"none{EVIL}.csv".replace("\n", ""), "--target", "y"],
+    ],
+    "predict": [
+        lambda where: ["predict", f"none{EVIL}.skops".replace("\n", ""), evil_table(where)],
+        lambda where: ["predict", evil_table(where), evil_table(where)],
+    ],
     "run": [
         lambda where: ["run", "--storage", "new.db", "--study", f"n{EVIL}", "--minimize", "loss", "-p", "x=float(0, 1)",
                        "--trials", "2", "--", "printf", f"{LINES}\nloss: {{x}}\n"],
