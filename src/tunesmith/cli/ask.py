@@ -17,7 +17,7 @@ from tunesmith.cli.asking import tell as end
 from tunesmith.cli.output import echo, json_text
 from tunesmith.cli.run import TYPES, Time, settings_from
 from tunesmith.cli.settings import params_of_json
-from tunesmith.compat import commands as optuna
+from tunesmith.compat import commands
 from tunesmith.errors import SpaceExhaustedError, TrialsSpentError
 from tunesmith.text import close_matches, did_you_mean, listing
 
@@ -42,7 +42,7 @@ FILE_HELP = "Read the settings from FILE, as `run` does (tune.toml, if it is her
 @click.option(
     "--search-space",
     metavar="JSON",
-    help='The parameters as a JSON object, {"lr": "log(1e-5, 1e-1)"}; or Optuna\'s distributions by name.',
+    help=f'The parameters as a JSON object, {{"lr": "log(1e-5, 1e-1)"}}; {commands.OR_DISTRIBUTIONS}.',
 )
 @click.option("--file", metavar="FILE", help=FILE_HELP)
 @click.option("--minimize", metavar="METRIC", multiple=True, help="An objective, to be as low as possible.")
@@ -51,7 +51,7 @@ FILE_HELP = "Read the settings from FILE, as `run` does (tune.toml, if it is her
 @click.option("--study", "--study-name", "study", metavar="NAME", help=STUDY_HELP)
 @click.option("--trials", metavar="N", type=TYPES["trials"], help="How many trials the study has in all.")
 @click.option("--seed", metavar="N", type=TYPES["seed"], help="Of a new study; random by default.")
-@click.option("--sampler", metavar="NAME", help="Who proposes: auto, tpe, gp, random, ...; or Optuna's class.")
+@click.option("--sampler", metavar="NAME", help=f"Who proposes: auto, tpe, gp, random, ...; {commands.OR_CLASS}.")
 @click.option(
     "--pruner", metavar="NAME", type=TYPES["pruner"], help="Who stops hopeless trials: auto, nop, median, ..."
 )
@@ -71,10 +71,12 @@ FILE_HELP = "Read the settings from FILE, as `run` does (tune.toml, if it is her
     default=LEASE,
     help="After this time the trial may be given to another one (1d); not while the process of --pid lives.",
 )
-@click.option("-f", "--format", "form", type=click.Choice(optuna.FORMATS), default="json", help="Of the output (json).")
-@optuna.flatten_option
-@click.option("--sampler-kwargs", metavar="JSON", help='Arguments of Optuna\'s class, such as {"seed": 1}.')
-@optuna.class_option
+@click.option(
+    "-f", "--format", "form", type=click.Choice(commands.FORMATS), default="json", help="Of the output (json)."
+)
+@commands.flatten_option
+@click.option("--sampler-kwargs", metavar="JSON", help=commands.ARGUMENTS_HELP)
+@commands.class_option
 def ask(
     params: Sequence[str],
     search_space: str | None,
@@ -98,19 +100,16 @@ def ask(
     """
     if sampler_kwargs and not sampler:
         raise click.UsageError("--sampler-kwargs are the arguments of --sampler; give both")
-    told = optuna.json_object("--search-space", search_space)
+    told = commands.json_object("--search-space", search_space)
     if told and params:
         raise click.UsageError("give the parameters by -p or by --search-space, not both")
     storage = storage or _storage_of_the_environment()
     try:
-        if optuna.is_search_space(told) or optuna.is_sampler(sampler) or storage_class:
+        if commands.is_search_space(told) or commands.is_sampler(sampler) or storage_class:
             if params or given["minimize"] or given["maximize"]:
-                raise click.UsageError(
-                    "Optuna's distributions, sampler classes and storage classes are for a study that `tunesmith "
-                    "create-study` made; with -p, --minimize and --maximize, name a sampler as in --sampler tpe"
-                )
-            arguments = optuna.json_object("--sampler-kwargs", sampler_kwargs)
-            facts = _ask_as_optuna(storage, storage_class, study, sampler, arguments, told, lease, pid)
+                raise click.UsageError(commands.NOT_WITH_OURS)
+            arguments = commands.json_object("--sampler-kwargs", sampler_kwargs)
+            facts = _ask_in_other_words(storage, storage_class, study, sampler, arguments, told, lease, pid)
         else:
             if sampler is not None and sampler not in registry.names("samplers"):
                 known = sorted(registry.names("samplers"))
@@ -129,11 +128,11 @@ def ask(
         columns = {f"params_{key}": value for key, value in facts.pop("params").items()} if flatten else {}
         print_line(facts | columns)
     else:
-        optuna.print_record({key: facts[key] for key in ("number", "params")}, form, flatten)
+        commands.print_record({key: facts[key] for key in ("number", "params")}, form, flatten)
     return 0
 
 
-def _ask_as_optuna(
+def _ask_in_other_words(
     storage: str | None,
     storage_class: str | None,
     name: str | None,
@@ -144,7 +143,7 @@ def _ask_as_optuna(
     pid: int | None,
 ) -> dict[str, Any]:
     """Begin a trial of a study that was made before, with Optuna's words for it."""
-    study, space = optuna.study_and_space(storage, storage_class, name, sampler, arguments, told)
+    study, space = commands.study_and_space(storage, storage_class, name, sampler, arguments, told)
     until = time.time() + lease
     lend(study.native, until, pid)
     try:
@@ -155,7 +154,7 @@ def _ask_as_optuna(
 
 
 @click.command(
-    context_settings=optuna.SEVERAL,  # so that a negative number is no option
+    context_settings=commands.SEVERAL,  # so that a negative number is no option
     epilog="Examples:  tunesmith tell 0 0.31;  tunesmith tell 1 loss=0.31 size=12;  tunesmith tell 2 --fail --reason "
     "'out of memory';  tunesmith tell 3 0.5 --step 4 reports how trial 3 stands, and prints whether it should stop.",
 )
@@ -174,10 +173,10 @@ def _ask_as_optuna(
 @click.option("--file", metavar="FILE", help=FILE_HELP)
 @click.option("--storage", metavar="PLACE", help=STORAGE_HELP)
 @click.option("--study", "--study-name", "study", metavar="NAME", help=STUDY_HELP)
-@click.option("--trial-number", type=int, metavar="N", help="The trial, as Optuna's option.")
-@click.option("--values", multiple=True, metavar="VALUE ...", help="The values, as Optuna's option.")
-@click.option("--state", type=click.Choice(list(ENDS)), help="How it ended, as Optuna's option.")
-@optuna.class_option
+@click.option("--trial-number", type=int, metavar="N", help=commands.TRIAL_HELP)
+@click.option("--values", multiple=True, metavar="VALUE ...", help=commands.VALUES_HELP)
+@click.option("--state", type=click.Choice(list(ENDS)), help=commands.STATE_HELP)
+@commands.class_option
 def tell(
     words: tuple[str, ...],
     fail: bool,
@@ -248,7 +247,7 @@ def print_line(facts: dict[str, Any]) -> None:
 
 
 def _storage_of_the_environment() -> str | None:
-    return next((found for name in optuna.STORAGES if (found := os.environ.get(name))), None)
+    return next((found for name in commands.STORAGES if (found := os.environ.get(name))), None)
 
 
 def _number_and_results(

@@ -23,6 +23,15 @@ if TYPE_CHECKING:
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 STORAGES = ("OPTUNA_STORAGE", "TUNESMITH_STORAGE")  # environment variables, in this order
+OR_DISTRIBUTIONS = "or Optuna's distributions by name"
+OR_CLASS = "or Optuna's class"
+ARGUMENTS_HELP = 'Arguments of Optuna\'s class, such as {"seed": 1}.'
+TRIAL_HELP, VALUES_HELP = "The trial, as Optuna's option.", "The values, as Optuna's option."
+STATE_HELP = "How it ended, as Optuna's option."
+NOT_WITH_OURS = (
+    "Optuna's distributions, sampler classes and storage classes are for a study that `tunesmith create-study` made; "
+    "with -p, --minimize and --maximize, name a sampler as in --sampler tpe"
+)
 FORMATS = ("value", "json", "table", "yaml")
 DIRECTIONS = ("minimize", "maximize")
 FILES = ("JournalFileBackend", "JournalFileStorage")

@@ -71,6 +71,9 @@ class _TableModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
             codes: of their classes, or numbers.
             train: indices of the rows to fit.
             sample_weight: of all rows; None: all count alike.
+
+        Returns:
+            the copy, fitted.
         """
         part = take_rows(X, train)
         rows = part if self.columns_ is None else self.columns_.transform(part)
