@@ -215,8 +215,6 @@ class TableSearch(Policy[Batch, "list[Outcome]"]):
                 if (split := self._next_split(candidate)) is not None:
                     candidate.sent.add(split)
                     return [self._unit(candidate, split)]
-                if candidate.sent or candidate.state is not TrialState.RUNNING:
-                    continue
             if self._over or self.pool.under_way >= self.pool.n_workers or not self._begin():
                 return None
 

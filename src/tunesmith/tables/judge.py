@@ -26,6 +26,8 @@ from tunesmith.tables.ensemble import Chosen, choose_ensemble
 from tunesmith.tables.responses import Measure
 from tunesmith.tables.target import Target
 
+Judged = list[tuple[float, Predictions | None]]  # the score of each split, and what the scorer saw there
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Table:
@@ -126,11 +128,16 @@ class Judge:
         self.table, self.tested, self.level, self.risk = table, tested, level, risk
         self.y = table.measure.labels(table.target.y)
         self.labels = np.unique(self.y)
+        self._judged: dict[int, Judged] = {}  # by candidate: it is among all, and among those of its family
 
     def conclude(self, candidates: Sequence[Candidate]) -> Conclusion:
         """Choose among candidates, and estimate what the chosen one scores on new rows."""
-        known = [[c.known[number] for number in self.tested.numbers] for c in candidates]
-        return self._conclude([dict(c.trial.params) for c in candidates], known, None, True)
+        for c in candidates:
+            if c.number not in self._judged:
+                self._judged[c.number] = self._judge([c.known[number] for number in self.tested.numbers])
+        return self._conclude(
+            [dict(c.trial.params) for c in candidates], [self._judged[c.number] for c in candidates], None, True
+        )
 
     def ensemble(self, library: list[Candidate], costs: list[float], budget: float, seconds: float) -> Chosen:
         """Choose an ensemble of candidates.
@@ -157,30 +164,31 @@ class Judge:
         """
         rows = tested_rows(self.tested.splits)
         parts = [np.searchsorted(rows, test) for _, test in self.tested.splits]
-        known = [[one[at] for at in parts] for one in (chosen.known, chosen.single)]
-        made = self._conclude([{"members": 2}, {"members": 1}], known, 0, False)
+        judged = [self._judge([one[at] for at in parts]) for one in (chosen.known, chosen.single)]
+        made = self._conclude([{"members": 2}, {"members": 1}], judged, 0, False)
         return made if made.index == 0 else None
 
+    def _judge(self, known: Sequence[Floats]) -> Judged:
+        """Return the scores of answers for each split, and what the scorer saw of them."""
+        table, y = self.table, self.table.target.y
+        found = []
+        for own, (_, test) in zip(known, self.tested.splits, strict=True):
+            weight = None if table.weight is None else table.weight[test]
+            found.append(table.measure.seen(y[test], own, self.labels, weight))
+        return found
+
     def _conclude(
-        self, params: list[dict[str, Any]], known: list[list[Floats]], default: int | None, adaptive: bool
+        self, params: list[dict[str, Any]], judged: Sequence[Judged], default: int | None, adaptive: bool
     ) -> Conclusion:
-        table, splits, y = self.table, self.tested.splits, self.table.target.y
-        scores = np.full((len(known), len(splits)), np.nan)
-        seen: list[list[Predictions | None] | None] = []
-        for i, own in enumerate(known):
-            row: list[Predictions | None] = []
-            for k, (_, test) in enumerate(splits):
-                weight = None if table.weight is None else table.weight[test]
-                scores[i, k], predicted = table.measure.seen(y[test], own[k], self.labels, weight)
-                row.append(predicted)
-            seen.append(row)
+        table, splits = self.table, self.tested.splits
+        scores = np.array([[score for score, _ in own] for own in judged])
         evidence = Evidence(
             params=params,
             numbers=list(range(len(params))),
             keys=[describe_params(p) for p in params],
             scores=scores,
             ran=np.ones(scores.shape, bool),
-            predictions=seen,
+            predictions=[[predicted for _, predicted in own] for own in judged],
             splits=splits,
             own_splits=[splits] * len(params),
             y=self.y,
