@@ -185,7 +185,7 @@ def test_the_model_can_be_kept_cloned_and_fitted_again() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(KINDS))
-@pytest.mark.parametrize("target", ["multiclass", "continuous"])
+@pytest.mark.parametrize("target", ["multiclass", "regression"])
 def test_every_name_is_a_model_that_can_be_fitted(name: str, target: str) -> None:
     pytest.importorskip(KINDS[name].module.partition(".")[0])
     y = Y if target == "multiclass" else load_diabetes().target[: len(X)]

@@ -145,7 +145,7 @@ class Family:
         params: the space's parameters that are searched, by their own names.
         kind: what is known of it; None: an estimator of the user's, which is used as it is.
         categories: columns of codes, and their levels.
-        target: "continuous", "binary" or "multiclass".
+        target: "regression", "binary" or "multiclass".
         seed: of what is drawn.
         before: makes numbers of the columns; None: the rows are numbers already.
     """
@@ -156,7 +156,7 @@ class Family:
     params: Mapping[str, Parameter]
     kind: Kind | None
     categories: tuple[tuple[int, int], ...] = ()
-    target: str = "continuous"
+    target: str = "regression"
     seed: int | None = None
     before: Any = None
 
@@ -255,7 +255,7 @@ def family(
         X: rows as numbers; what ranges depend on.
         y: codes of classes, or numbers.
         categories: columns of codes, and their levels.
-        target: "continuous", "binary" or "multiclass".
+        target: "regression", "binary" or "multiclass".
         rare: whether a class is rare.
         seed: of what is drawn.
 
@@ -274,7 +274,7 @@ def family(
         raise MissingDependencyError(f"tune: {name!r} needs {kind.module}, which is not installed: pip install {name}")
     if not kind.sparse and hasattr(X, "tocsr"):
         raise ValueError(f"tune: {name!r} takes no sparse rows; leave it out, or give dense ones")
-    classifies = target != "continuous"
+    classifies = target != "regression"
     cls: Callable[..., Estimator] = getattr(
         importlib.import_module(kind.module), kind.classifier if classifies else kind.regressor
     )

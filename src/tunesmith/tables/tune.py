@@ -212,7 +212,6 @@ class TableTuner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         self, X: Data, matrix: Any, columns: TableColumns, target: Target, seed: int
     ) -> tuple[list[Family], list[str]]:
         """Return the families to choose from, and the names of those that are left out."""
-        kind = {"binary": "binary", "multiclass": "multiclass"}.get(target.task, "continuous")
         categories = tuple(sorted(columns.categories_.items()))
         rare = target.classes is not None and np.bincount(target.y).min() < RARE * len(target.y) / len(target.classes)
         given = self.models
@@ -221,7 +220,7 @@ class TableTuner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         found = []
         for name, one in pairs:
             if isinstance(one, str):
-                found.append(replace(family(one, matrix, target.y, categories, kind, rare, seed), name=name))
+                found.append(replace(family(one, matrix, target.y, categories, target.task, rare, seed), name=name))
             else:
                 if is_classifier(one) != (target.classes is not None):
                     raise ValueError(
