@@ -38,7 +38,7 @@ def test_the_walk_through(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsy
     monkeypatch.chdir(tmp_path)
     for name in ("TUNESMITH_STORAGE", "OPTUNA_STORAGE"):
         monkeypatch.delenv(name, raising=False)
-    lines = "".join(fenced("console")).splitlines()
+    lines = "".join(fenced("console")).replace("\\\n", " ").splitlines()
     asked = 0
     for command, answer in zip(lines[::2], lines[1::2], strict=True):
         assert main(shlex.split(command.removeprefix("$ tunesmith "))) == 0

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -132,6 +133,26 @@ def test_no_python_passes_unseen(page: Path) -> None:
             assert reason, f"{where}: say why it is not run: '# not run: reason'"
 
 
+COLUMNS = 80  # more would scroll sideways on a small screen
+
+
+def code_lines(block: Block) -> Iterator[tuple[int, str]]:
+    """The lines of a block that somebody typed; what a program printed wraps where the page is narrow."""
+    typed = False
+    for number, line in enumerate(block.lines, block.start + 1):
+        if block.language == "console":
+            typed = line.startswith("$ ") or typed
+        if typed or block.language not in {"console", "text"}:
+            yield number, line
+        typed = typed and line.endswith("\\")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=page_id)
+def test_code_fits_the_page(page: Path) -> None:
+    wide = [number for block in blocks(page.read_text()) for number, line in code_lines(block) if len(line) > COLUMNS]
+    assert not wide, f"{page_id(page)} has code of more than {COLUMNS} columns in these lines: {wide}"
+
+
 @pytest.mark.parametrize("kind", sorted(registry.KINDS))
 def test_every_registry_entry_is_documented(kind: str) -> None:
     text = "\n".join(page.read_text() for page in PAGES)
@@ -157,6 +178,11 @@ def test_blocks_are_found_and_taken_out_of_their_indentation() -> None:
 def test_a_block_may_say_why_it_is_not_run_and_others_are_left_alone() -> None:
     page = "```python\n# not run: needs a cluster\nboom()\n```\n```console\n$ boom\n```\n````\n```python\n````\n"
     assert as_script(page).strip() == ""
+
+
+def test_only_what_is_typed_has_to_be_narrow() -> None:
+    page = "```console\n$ a \\\n    b\nprinted\n$ c\n```\n```text\nprinted\n```\n```sh\nd\n```\n"
+    assert [line for block in blocks(page) for _, line in code_lines(block)] == ["$ a \\", "    b", "$ c", "d"]
 
 
 def test_a_block_without_end_is_an_error() -> None:
