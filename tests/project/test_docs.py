@@ -87,8 +87,9 @@ NEEDS = {
     "docs/integrations/transformers.md": "transformers",
     "docs/integrations/wandb.md": "wandb",
     "docs/integrations/xgboost.md": "xgboost",
+    "docs/tutorials/table.md": "lightgbm",
 }
-LONG = ("deep-learning", "importance", "parallel", "porting", "quickstart", "scikit-learn", "trust")
+LONG = ("deep-learning", "importance", "parallel", "porting", "quickstart", "scikit-learn", "trust", "tutorials/preemptible")
 SLOW = {f"docs/{name}.md" for name in LONG}  # more than five seconds; outer circle too
 PAGES_WITH_CODE = [
     pytest.param(
