@@ -89,7 +89,8 @@ NEEDS = {
     "docs/integrations/xgboost.md": "xgboost",
     "docs/tutorials/table.md": "lightgbm",
 }
-LONG = ("deep-learning", "importance", "parallel", "porting", "quickstart", "scikit-learn", "trust", "tutorials/preemptible")
+LONG = ("deep-learning", "importance", "parallel", "porting", "quickstart", "scikit-learn", "trust")
+LONG += ("tutorials/preemptible",)
 SLOW = {f"docs/{name}.md" for name in LONG}  # more than five seconds; outer circle too
 PAGES_WITH_CODE = [
     pytest.param(
