@@ -73,21 +73,72 @@ def study() -> ts.Study:
     return study
 
 
-def test_a_page_says_all_and_runs_nothing_of_the_study(study: ts.Study, tmp_path: Path) -> None:
-    text = study.report(tmp_path / "r.html")
+KNOWN_TAGS = {
+    *("html", "head", "meta", "title", "style", "body", "main", "h1", "h2", "h3", "p", "b", "section", "div", "table"),
+    *("thead", "tbody", "tr", "th", "td", "figure", "figcaption", "pre", "dl", "dt", "dd"),
+}
+DRAWN_TAGS = {"svg", "g", "path", "text", "desc"}
+
+
+@pytest.mark.parametrize("interactive", [False, True])
+def test_a_page_says_all_and_runs_nothing_of_the_study(study: ts.Study, tmp_path: Path, interactive: bool) -> None:
+    text = study.report(tmp_path / "r.html", interactive=interactive)
     assert (tmp_path / "r.html").read_text(encoding="utf-8") == text
-    assert len(text.encode()) < MOST_BYTES
+    assert len(text.encode()) < (MOST_BYTES if interactive else 400_000)
     page = Page(text)
-    assert set(page.tags) <= {
-        *("html", "head", "meta", "title", "style", "body", "h1", "h2", "p", "b", "section", "div", "table", "thead"),
-        *("tbody", "tr", "th", "td", "figure", "figcaption", "pre", "script"),
-    }
+    assert set(page.tags) <= KNOWN_TAGS | ({"script"} if interactive else DRAWN_TAGS)
+    assert ("script-src" in text) == interactive
     assert not [name for name, _ in page.attributes if name in ("src", "href") or name.startswith("on")]
-    for said in ("Result", "What mattered", "What it cost", "1 of 30 trials failed", "seed is 0", EVIL, "only a"):
+    for said in ("What to use", "What mattered", "What it cost", "1 of 30 trials failed", "seed is 0", EVIL, "only a"):
         assert said in page.text
-    assert page.tags.count("figure") == len(page.figures) >= 5
+    figures = page.tags.count("figure")
+    assert figures >= 5
+    assert figures == (len(page.figures) if interactive else page.tags.count("desc") / 2)
     best = min(t.value for t in study.trials if t.value is not None)
     assert f"{best:.3g}"[:4] in page.text
+
+
+def test_the_answer_stands_first(study: ts.Study) -> None:
+    found = study.recommend()
+    assert found.trial is not None
+    text = Page(study.report()).text
+    labels = ("What to use", "What to expect", "How sure that is", "What it cost", "What to do next", "Python", "YAML")
+    places = [text.index(label) for label in (*labels, "What was searched")]
+    assert places == sorted(places)
+    low, high = found.interval
+    answer = text[places[0] : places[-1]]
+    assert f"Use trial {found.trial.number}: x=" in answer
+    assert f"95 % interval {low:.2f}"[:-1] in answer
+    assert repr(dict(found.params)) in answer
+    assert f"{high:.2f}"[:-1] in answer
+
+
+def noisy(trial: ts.Trial) -> float:
+    return trial.suggest_float("x", 0, 1) ** 2 + float(np.random.default_rng(trial.number).normal())
+
+
+@pytest.mark.parametrize(
+    ("objective", "trials", "says"),
+    [
+        (lambda t: t.suggest_float("x", 0, 1), 3, "Run more trials: from 5 complete ones on"),
+        (noisy, 30, "Run the best points again with fresh seeds"),
+        (lambda t: float("nan"), 4, "First mend what fails: 4 of 4 trials did"),
+    ],
+)
+def test_what_to_do_next_follows_from_what_happened(objective: Any, trials: int, says: str) -> None:
+    study = ts.create_study(seed=0, sampler="random")
+    study.optimize(objective, n_trials=trials)
+    assert says in Page(study.report()).text
+
+
+def test_a_file_that_is_there_is_kept_unless_it_is_said(study: ts.Study, tmp_path: Path) -> None:
+    path = tmp_path / "r.md"
+    path.write_text("mine")
+    with pytest.raises(FileExistsError, match=r"r.md is there already: give overwrite=True"):
+        study.report(path)
+    assert path.read_text() == "mine"
+    study.report(path, overwrite=True)
+    assert path.read_text() != "mine"
 
 
 def test_markdown_has_the_same_sentences(study: ts.Study, tmp_path: Path) -> None:
@@ -95,13 +146,13 @@ def test_markdown_has_the_same_sentences(study: ts.Study, tmp_path: Path) -> Non
     assert text.startswith("# ")
     assert "<script" not in re.sub(r"\\.", "", text)
     assert "| parameter | range |" in text
-    assert "## What it cost" in text
+    assert "- **What it cost**: All trials together cost" in text
     assert study.report(format="md").splitlines()[4:] == text.splitlines()[4:]
 
 
 def test_chinese_is_whole(study: ts.Study) -> None:
     text = Page(study.report(lang="zh-CN")).text
-    assert "结果" in text
+    assert "该怎么用" in text
     assert "30 次试验中有 1 次失败" in text
     assert "次完成的试验" in text  # what a figure shows
     assert "Over 29 complete trials" not in text
@@ -145,11 +196,12 @@ def test_a_search(tmp_path: Path) -> None:
     space = {"max_depth": ts.Int(1, 9), "min_samples_leaf": ts.Int(1, 20)}
     search = SearchCV(DecisionTreeClassifier(random_state=0), space, n_trials=9, cv=3, random_state=0).fit(X, y)
     page = Page(write_report(search, tmp_path / "s.html"))
-    for sentence in search.report_.sentences():
+    verdict, *rest = search.report_.sentences()
+    for sentence in (*str(verdict).rstrip(".").split("; "), *rest):
         assert sentence in page.text
     assert "The best candidates" in page.text
     assert "DecisionTreeClassifier" in page.text
-    assert len(page.figures) >= 3
+    assert page.tags.count("figure") >= 3
     assert "中选中：" in Page(write_report(search, lang="zh")).text
 
 
@@ -161,7 +213,7 @@ def test_a_scaling_law_says_what_to_set_first(tmp_path: Path) -> None:
     advice, plan = law.predict(LARGE), law.plan(LARGE, 0.5)
     page = Page(write_report(ScalingResults(law, [advice], [plan], [1e21]), tmp_path / "law.html"))
     assert not [name for name, _ in page.attributes if name in ("src", "href") or name.startswith("on")]
-    assert page.tags.count("figure") == len(page.figures) == 4
+    assert page.tags.count("figure") == page.tags.count("desc") / 2 == 4
     said = page.text
     order = ("What to set at 100M params, 10B tokens", "Whether the intervals can be believed", "Where the optimum is",
              "Whether the parametrisation transfers", "Loss law", "Compute-optimal split", "What to run next",
@@ -186,7 +238,7 @@ def test_a_scaling_law_in_chinese_has_no_english_sentence() -> None:
     text = write_report(results, format="md", lang="zh").partition("```")[0]
     assert "在 100M params, 10B tokens 处如何设置" in text
     assert not re.search(r"[A-Za-z]+ [a-z]+ [a-z]+", text.replace("tunesmith", ""))
-    page = Page(write_report(results, lang="zh"))
+    page = Page(write_report(results, lang="zh", interactive=True))
     titles = [f["layout"][axis]["title"]["text"] for f in page.figures for axis in f["layout"] if "axis" in axis]
     names = [trace["name"] for f in page.figures for trace in f["data"]]
     english = {text for text in (*titles, *names) if re.search("[a-z]", text)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import inspect
 import json
 import pkgutil
@@ -11,6 +12,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -41,6 +43,7 @@ from tunesmith.visualization.figures.scaling_plan import scaling_plan
 from tunesmith.visualization.figures.slice import slices
 from tunesmith.visualization.figures.terminator_improvement import terminator_improvement
 from tunesmith.visualization.figures.timeline import timeline
+from tunesmith.visualization.svg_style import can_draw, dark, drawing
 
 LARGE = {"params": 1e8, "tokens": 1e10}
 FIGURES: dict[str, Callable[[], FigureData]] = {
@@ -106,6 +109,38 @@ def test_every_figure_is_json_and_both_backends_draw_it(make: Callable[[], Figur
     assert drawn.get_label() == data.summary
 
 
+@pytest.mark.parametrize("width", [760, 340])
+@pytest.mark.parametrize("make", FIGURES.values(), ids=FIGURES)
+def test_what_lies_over_two_axes_is_drawn_as_svg(make: Callable[[], FigureData], width: int) -> None:
+    data = make()
+    figure = draw(data)
+    flat = data.kind != "parallel_coordinate" and "scene" not in figure["layout"]
+    assert can_draw(figure) == flat
+    if not flat:
+        return
+    text = drawing(figure, "name", "<A title>", width)
+    drawn = ElementTree.fromstring(text)
+    assert [part.text for part in drawn[:2]] == ["<A title>", data.summary]
+    assert "nan" not in text
+    assert "inf" not in re.sub("infeasible", "", text)
+    assert len(text) < 100_000
+    assert float(drawn.get("viewBox", "").split()[2]) == width
+    words = {part.text for part in drawn.iter("text")}
+    axes = [axis for name, axis in figure["layout"].items() if name[1:].startswith("axis")]
+    titles = {html.unescape(axis["title"]["text"]) for axis in axes} - {""}
+    assert titles & words or data.kind in ("param_importances", "pareto_front", "honest_score")  # these are cut
+
+
+def test_svg_has_thousands_of_points_in_some_kilobytes_and_dark_colours_for_all() -> None:
+    figure = draw(optimization_history(many(5000, 2)))
+    text = drawing(figure, "name", "title")
+    assert len(text) < 80_000
+    for make in (lambda: figure, *(lambda m=m: draw(m()) for m in (FIGURES["slice"], FIGURES["timeline"]))):
+        used = set(re.findall(r"var\((--f-\w+),", drawing(make(), "name", "title")))
+        kept = {"--f-e69f00", "--f-56b4e9", "--f-8a8a8a"}  # which are as good on black
+        assert used - kept <= set(re.findall(r"(--f-\w+):", dark()))
+
+
 def test_no_name_is_read_as_markup_or_as_a_formula() -> None:
     study = tunesmith.create_study(space={"<b>a</b> $x_1": Float(0, 1)}, study_name="<i>s</i>", seed=0)
     study.optimize(lambda trial: 1.0, n_trials=3)
@@ -113,6 +148,9 @@ def test_no_name_is_read_as_markup_or_as_a_formula() -> None:
         text = json.dumps(draw(data)["data"]) + json.dumps(draw(data)["layout"] | {"meta": None})
         assert "<b>" not in text
         assert "<i>" not in text
+        drawn = drawing(draw(data), "name", data.title)
+        assert "<b>" not in drawn
+        assert "<i>" not in drawn
         data.drawn("matplotlib").draw_without_rendering()
 
 

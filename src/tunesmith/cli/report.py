@@ -23,10 +23,18 @@ LANGUAGES = ("en", "zh")
 )
 @click.option("--format", "form", type=click.Choice(["html", "md"]), help="By default what the file's name ends with.")
 @click.option("--lang", type=click.Choice(LANGUAGES), default="en", show_default=True, help="The language.")
+@click.option("--interactive", is_flag=True, help="Let figures be zoomed and asked; the page is a megabyte larger.")
 @click.option("--force", is_flag=True, help="Replace the file if it is there.")
 @json_option
 def report(
-    storage: str, name: str | None, output: Path | None, form: str | None, lang: str, force: bool, as_json: bool
+    storage: str,
+    name: str | None,
+    output: Path | None,
+    form: str | None,
+    lang: str,
+    interactive: bool,
+    force: bool,
+    as_json: bool,
 ) -> None:
     """Write a report of a study: one page that opens from the disk, or Markdown.
 
@@ -39,5 +47,5 @@ def report(
     file = output or Path("report.html")
     if file.exists() and not force:
         raise click.UsageError(f"{file} is there already; give --force to replace it, or -o for another file")
-    study.report(file, format=form, lang=lang)
+    study.report(file, format=form, lang=lang, interactive=interactive, overwrite=force)
     say(as_json, str(file), file=str(file))

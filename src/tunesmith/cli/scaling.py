@@ -104,7 +104,7 @@ def scaling(
     else:
         _print(law, advice, plans, splits)
     if page is not None:
-        write_report(ScalingResults(law, advice, plans, flops), page, lang=lang)
+        write_report(ScalingResults(law, advice, plans, flops), page, lang=lang, overwrite=force)
         if not as_json:
             echo(f"report: {printable(str(page))}")
 

@@ -158,7 +158,7 @@ def _write(
     if page is not None:
         from tunesmith.report import write_report
 
-        write_report(tuner, page, lang=lang)
+        write_report(tuner, page, lang=lang, overwrite=True)  # `_check_output` asked
         files["report"] = str(page)
     if code is not None:
         from tunesmith.tables import model_code

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from tunesmith import __version__
+from tunesmith.report.banner import Banner
 from tunesmith.visualization.figure import FigureData
 
 NAMES = {"numpy": "NumPy", "scipy": "SciPy"}
@@ -59,12 +60,16 @@ class Content:
         subtitle: what is said below it.
         sections: its parts, in their order.
         lang: the language of all that, "en" or "zh".
+        banner: the answer, which stands above all; None: there is none.
+        interactive: whether figures can be zoomed and asked for their values, which takes a megabyte of their library.
     """
 
     title: str
     subtitle: str
     sections: list[Section]
     lang: str
+    banner: Banner | None = None
+    interactive: bool = False
 
 
 def stamped(subtitle: str, n: int) -> str:

@@ -22,6 +22,11 @@ def write(content: Content, words: Words) -> str:
         the text of the file.
     """
     lines = [f"# {_text(content.title)}", "", _text(content.subtitle)]
+    if content.banner is not None:
+        lines.append("")
+        lines += [f"- **{_text(label)}**: {_text(' '.join(said))}" for label, said in content.banner.lines]
+        for form, code in content.banner.forms.items():
+            lines += ["", f"{_text(words(form))}:", "", *_code(code)]
     for section in content.sections:
         lines += ["", f"## {_text(section.title)}"]
         for sentence in section.sentences:
@@ -31,9 +36,13 @@ def write(content: Content, words: Words) -> str:
         for figure in (made.in_language(words) for made in section.figures):
             lines += ["", f"**{_text(figure.title)}**: {_text(figure.summary)}"]
         if section.code:
-            fence = "`" * max(3, 1 + max(map(len, re.findall("`+", section.code)), default=0))
-            lines += ["", fence, printable(section.code, lines=True), fence]
+            lines += ["", *_code(section.code)]
     return "\n".join(lines) + "\n"
+
+
+def _code(code: str) -> list[str]:
+    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", code)), default=0))
+    return [fence, printable(code, lines=True), fence]
 
 
 def _table(table: Table) -> list[str]:

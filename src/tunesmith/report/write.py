@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,13 +13,13 @@ import numpy as np
 from tunesmith import registry
 from tunesmith.importance import importance
 from tunesmith.languages import Words, words_of
+from tunesmith.report.banner import Banner, banner_of, banner_of_search
 from tunesmith.report.content import Content, Section, Table, drawn, stamped, versions
 from tunesmith.report.of_scaling import ScalingResults, of_scaling
 from tunesmith.scaling import ScalingLaw
 from tunesmith.selection.wording import params_of
 from tunesmith.study import Study
-from tunesmith.study.recommend import Recommendation
-from tunesmith.tables.leaderboard import ENSEMBLE, stored_leaderboard
+from tunesmith.tables.leaderboard import stored_leaderboard
 from tunesmith.text import printable, shorten, shown
 from tunesmith.visualization.figures.belief import belief
 from tunesmith.visualization.figures.contour import contour
@@ -46,42 +46,31 @@ def of_study(study: Study, words: Words) -> Content:
         words: the language.
     """
     history = study.history
-    several = len(study.directions) > 1
+    several, banner = len(study.directions) > 1, banner_of(study, words)
     sections = [
-        _front(study, words) if several else _result(study, words),
+        _front(study, words) if several else _result(study, banner, words),
         _leaderboard(study, words),
         _searched(study, words),
         mattered(study, words),
         course(study, words),
-        _cost(study, words),
+        _savings(study, words),
         _failures(study, words),
         _again(study, words),
     ]
     t = words.translate
     n = len(history) + history.n_pending
     subtitle = stamped(t("{n} trials; report of {when} by tunesmith {version}"), n)
-    return Content(printable(study.study_name), subtitle, [s for s in sections if not s.empty], words.language)
+    title = printable(study.study_name)
+    return Content(title, subtitle, [s for s in sections if not s.empty], words.language, banner)
 
 
-def _result(study: Study, words: Words) -> Section:
+def _result(study: Study, banner: Banner, words: Words) -> Section:
     t = words.translate
     section = Section(t("Result"))
-    try:
-        found = study.recommend()
-    except ValueError:
-        section.sentences.append(t("No trial is complete yet, so there is no result."))
-        return section
-    section.sentences += words.known(found.sentences())
+    section.sentences += banner.more
     if study.stop_reason:
         section.sentences.append(t("The search stopped by itself: {reason}").format(reason=study.stop_reason))
-    section.tables.append(Table([t("parameter"), t("value")], [[k, v] for k, v in _chosen(found).items()]))
     return section
-
-
-def _chosen(found: Recommendation) -> Mapping[str, Any]:
-    """Return the parameters to use; of an average of several models, what it is made of."""
-    chosen = None if found.report is None else found.report.chosen
-    return chosen if chosen is not None and ENSEMBLE in chosen else found.params
 
 
 def _leaderboard(study: Study, words: Words) -> Section:
@@ -98,13 +87,7 @@ def _front(study: Study, words: Words) -> Section:
     section = Section(t("Result"))
     front = study.best_trials
     if not front:
-        section.sentences.append(t("No trial is complete yet, so there is no result."))
         return section
-    section.sentences.append(
-        t("{n} of {all} complete trials are not dominated by any other.").format(
-            n=len(front), all=int(study.history.complete.sum())
-        )
-    )
     names = [t("objective {k}").format(k=k) for k in range(len(study.directions))]
     rows = [[f.number, *(f.values or ()), params_of(f.params)] for f in front[:SHOWN]]
     section.tables.append(Table([t("trial"), *names, t("parameters")], rows))
@@ -180,16 +163,8 @@ def course(study: Study, words: Words) -> Section:
     return section
 
 
-def _cost(study: Study, words: Words) -> Section:
-    t = words.translate
-    section = Section(t("What it cost"))
-    costs = study.history.cost[np.isfinite(study.history.cost)]
-    if len(costs):
-        section.sentences.append(
-            t(
-                "All trials together cost {total}, the median one {median} (seconds, or the unit that was reported)."
-            ).format(total=f"{costs.sum():,.4g}", median=f"{float(np.median(costs)):.4g}")
-        )
+def _savings(study: Study, words: Words) -> Section:
+    section = Section(words.translate("What stopping early brought"))
     saved = study.savings
     if saved is not None:
         section.sentences += words.known(saved.sentences())
@@ -218,14 +193,6 @@ def _again(study: Study, words: Words) -> Section:
         ).format(seed=study.seed)
     )
     section.sentences.append(t("Versions: {versions}.").format(versions=versions("numpy", "scipy")))
-    decided = study.verdict is not None
-    try:
-        best = {} if len(study.directions) > 1 else _chosen(study.recommend()) if decided else study.best_params
-    except ValueError:
-        best = {}
-    if best:
-        section.sentences.append(t("The parameters to use:" if decided else "The parameters of the best trial seen:"))
-        section.code = repr(best)
     return section
 
 
@@ -241,27 +208,25 @@ def of_search(search: Any, words: Words) -> Content:
     """
     t = words.translate
     study = search.study_
+    banner = banner_of_search(search, words)
     sections = [
-        _search_result(search, words),
+        _search_result(search, banner, words),
         _candidates(search, words),
         mattered(study, words),
         course(study, words),
-        _search_cost(search, words),
         _search_again(search, words),
     ]
     n = len(search.cv_results_["params"])
     subtitle = stamped(t("{n} candidates; report of {when} by tunesmith {version}"), n)
     title = f"{type(search).__name__}: {type(search.estimator).__name__}"
-    return Content(title, subtitle, [s for s in sections if not s.empty], words.language)
+    return Content(title, subtitle, [s for s in sections if not s.empty], words.language, banner)
 
 
-def _search_result(search: Any, words: Words) -> Section:
+def _search_result(search: Any, banner: Banner, words: Words) -> Section:
     t = words.translate
-    section = Section(t("Result"))
-    report = search.report_
-    section.sentences += words.known(report.sentences())
-    if report.chosen:
-        section.tables.append(Table([t("parameter"), t("value")], [[k, v] for k, v in report.chosen.items()]))
+    section = Section(t("Result"), list(banner.more))
+    if banner.params:
+        section.tables.append(Table([t("parameter"), t("value")], [[k, v] for k, v in banner.params.items()]))
     section.figures += drawn(lambda: honest_score(search))
     return section
 
@@ -289,21 +254,6 @@ def _candidates(search: Any, words: Words) -> Section:
     return section
 
 
-def _search_cost(search: Any, words: Words) -> Section:
-    t = words.translate
-    section = Section(t("What it cost"))
-    report = search.report_
-    if report.n_fits is not None:
-        section.sentences.append(
-            t("The search took {n} fits, and saved {saved} by giving candidates up.").format(
-                n=f"{report.n_fits:,}", saved=f"{report.n_fits_saved or 0:,}"
-            )
-        )
-    seconds = float(np.nansum(search.cv_results_["mean_fit_time"] * search.n_splits_))
-    section.sentences.append(t("Its fits on all folds would take about {n} seconds.").format(n=f"{seconds:,.3g}"))
-    return section
-
-
 def _search_again(search: Any, words: Words) -> Section:
     t = words.translate
     section = Section(t("How to reproduce it"))
@@ -318,11 +268,19 @@ SUFFIXES = {".html": "html", ".htm": "html", ".md": "md", ".markdown": "md"}
 
 
 def write_report(
-    source: Any, path: str | os.PathLike[str] | None = None, *, format: str | None = None, lang: str = "en"
+    source: Any,
+    path: str | os.PathLike[str] | None = None,
+    *,
+    format: str | None = None,
+    lang: str = "en",
+    interactive: bool = False,
+    overwrite: bool = False,
 ) -> str:
     """Write a report: what was searched and found, how far to trust it, what mattered, what it cost, and what failed.
 
-    A page (HTML) is one file of at most 3 MB that loads nothing: it opens from the disk without a network, and prints.
+    A page (HTML) is one file that loads nothing: it opens from the disk without a network, light or dark as the
+    reader's system is, on a phone too, and prints. Its figures are drawn in it, as pictures; with `interactive` they
+    can be zoomed and asked for their values, and the file is a megabyte larger, at most 3 MB.
     Markdown has the same sentences and tables, and says of each figure what it shows.
 
     Args:
@@ -331,11 +289,14 @@ def write_report(
         path: the file; None: none is written.
         format: "html" or "md"; None: what the file's name ends with, else "html".
         lang: "en" or "zh".
+        interactive: of a page, let its figures be zoomed and asked.
+        overwrite: replace the file if it is there.
 
     Returns:
         the text of the report.
 
     Raises:
+        FileExistsError: the file is there, and `overwrite` does not say that it may be replaced.
         TypeError: it is no study, no fitted search and no fitted law.
         ValueError: there is no such format or language.
 
@@ -350,10 +311,14 @@ def write_report(
         ```
     """
     words = words_of(lang)
+    if path is not None and not overwrite and Path(path).exists():
+        raise FileExistsError(
+            f"{printable(os.fspath(path))} is there already: give overwrite=True to replace it, or another name"
+        )
     suffix = "" if path is None else Path(path).suffix.lower()
     name = format or SUFFIXES.get(suffix, "html")
     write = registry.load("reports", name)
-    text: str = write(_content(source, words), words)
+    text: str = write(replace(_content(source, words), interactive=interactive), words)
     if path is not None:
         Path(path).write_text(text, encoding="utf-8")
     return text

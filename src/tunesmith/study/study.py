@@ -389,21 +389,33 @@ class Study:
 
         return to_frame(self.trials, len(self.directions), attrs, multi_index)
 
-    def report(self, path: str | os.PathLike[str] | None = None, *, format: str | None = None, lang: str = "en") -> str:
+    def report(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        format: str | None = None,
+        lang: str = "en",
+        interactive: bool = False,
+        overwrite: bool = False,
+    ) -> str:
         """Write a report of the study: what was found, how far to trust it, what mattered, what it cost, what failed.
 
         Args:
             path: the file, "report.html" or "report.md"; None: none is written.
             format: "html" or "md"; None: what the file's name ends with, else "html".
             lang: "en" or "zh".
+            interactive: of a page, let its figures be zoomed and asked; that takes a megabyte more.
+            overwrite: replace the file if it is there.
 
         Returns:
             the text of the report.
 
         Raises:
+            FileExistsError: the file is there, and `overwrite` does not say that it may be replaced.
             ValueError: there is no such format or language.
         """
-        text: str = registry.guide("report")(self, path, format=format, lang=lang)  # which stands above studies
+        write = registry.guide("report")  # which stands above studies
+        text: str = write(self, path, format=format, lang=lang, interactive=interactive, overwrite=overwrite)
         return text
 
     @property

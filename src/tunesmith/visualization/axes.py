@@ -103,7 +103,7 @@ class Axis:
             where = float(self.scaled(np.array(place)))
             at = [v for v in at if abs(float(self.scaled(np.array(v))) - where) > 0.3 / most]
         named = dict(self.words)
-        return [*at, *named.values()], [*map(_tick, at), *named]
+        return [*at, *named.values()], [*map(tick, at), *named]
 
     def grid(self, k: int) -> Floats:
         """Return k positions from end to end, even to the eye; of categories each one."""
@@ -284,7 +284,8 @@ def round_logs(low: float, high: float, most: int) -> list[float]:
     return inside if len(inside) > 1 else [low, high]
 
 
-def _tick(value: float) -> str:
+def tick(value: float) -> str:
+    """Return a number as it stands at an axis: 0.01, 20000, 1e-5."""
     if value == 0 or 1e-3 <= abs(value) < 1e5:
         return f"{value:.10g}"
     mantissa, _, exponent = f"{value:.4e}".partition("e")

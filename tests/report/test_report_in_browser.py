@@ -1,0 +1,71 @@
+"""Reports in a real browser: nothing keeps people from reading them, light and dark, on a phone, in both languages."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import tunesmith as ts
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+    if CHROMIUM is None:
+        pytest.skip("there is no chromium here")
+    with playwright.sync_playwright() as p:
+        found = p.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"])
+        yield found
+        found.close()
+
+
+def objective(trial: ts.Trial) -> float:
+    rate = trial.suggest_float("learning_rate", 1e-5, 1e-1, log=True)
+    kind = trial.suggest_categorical("a name of a parameter that is very long", ["adam", "sgd"])
+    if trial.number == 7:
+        raise RuntimeError("no luck " * 40)
+    for step in range(3):
+        trial.report(rate + 1 / (step + 1), step)
+    return rate + (kind == "sgd")
+
+
+@pytest.fixture(scope="module")
+def study() -> ts.Study:
+    study = ts.create_study(study_name="a study with a long name, of networks", seed=0)
+    study.optimize(objective, n_trials=30, catch=RuntimeError)
+    return study
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("interactive", [False, True])
+def test_axe_finds_nothing_and_a_phone_scrolls_down_only(
+    browser: Any, study: ts.Study, tmp_path: Path, lang: str, scheme: str, interactive: bool
+) -> None:
+    axe = pytest.importorskip(
+        "axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed"
+    ).Axe()
+    study.report(tmp_path / "r.html", lang=lang, interactive=interactive)
+    page = browser.new_page(color_scheme=scheme)
+    wrong: list[str] = []
+    page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    for width in (1366, 360):
+        page.set_viewport_size({"width": width, "height": 800})
+        page.goto((tmp_path / "r.html").as_uri())
+        page.wait_for_load_state()
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        background = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert (background == "rgb(255, 255, 255)") == (scheme == "light")
+        found = axe.run(page).response["violations"]
+        assert [(v["id"], v["nodes"][0]["html"][:300]) for v in found] == []
+    page.emulate_media(media="print")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert wrong == []
+    page.close()
