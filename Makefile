@@ -73,9 +73,10 @@ bench:  ## speed and memory, side by side with other libraries in the same run
 	@$(SETUP) bench
 	$(BIN)/python benchmarks/run.py
 
-docs:  ## build the documentation into site/
+docs:  ## build the documentation into site/, and its Chinese edition into site/zh/
 	@$(SETUP) docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --config-file mkdocs.zh.yml
 	@if grep -rnoE --include='*.html' '<(script|link|img|iframe)[^>]+(src|href)="?(https?:)?//[^ >]*' site; then \
 	echo "docs: these pages load something from elsewhere" >&2; exit 1; fi
 	@echo "docs: open site/index.html"

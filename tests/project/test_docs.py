@@ -7,52 +7,17 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from pages import CHINESE, ROOT, blocks, code_lines
 
 from tunesmith import registry
 
-ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
-FENCE = re.compile(r"^(?P<indent> *)(?P<ticks>```+)(?P<info>.*)$")
 RUN_AS = "python"
 # Other names for Python, which would pass by this check unseen.
 ALIASES = {"py", "python3", "pycon", "ipython"}
-
-
-@dataclass(frozen=True)
-class Block:
-    language: str
-    start: int  # the line of the page, from 0, that the code begins at
-    lines: tuple[str, ...]
-
-    @property
-    def is_skipped(self) -> bool:
-        return bool(self.lines) and self.lines[0].startswith("# not run:")
-
-
-def blocks(text: str) -> list[Block]:
-    """The fenced code blocks of a page, taken out of whatever they are indented in."""
-    found = []
-    lines = text.splitlines()
-    i = 0
-    while i < len(lines):
-        opening = FENCE.match(lines[i])
-        i += 1
-        if opening is None:
-            continue
-        start, indent = i, len(opening["indent"])
-        while i < len(lines) and lines[i].strip() != opening["ticks"]:
-            i += 1
-        if i == len(lines):
-            raise ValueError(f"the code block that begins at line {start} has no end")
-        code = tuple(line[indent:] if not line[:indent].strip() else line for line in lines[start:i])
-        found.append(Block(opening["info"].strip().split(" ")[0].strip("{}."), start, code))
-        i += 1
-    return found
 
 
 def as_script(text: str) -> str:
@@ -99,7 +64,8 @@ PAGES_WITH_CODE = [
         marks=[pytest.mark.outer] * (english_id(page) in NEEDS) + [pytest.mark.slow] * (english_id(page) in SLOW),
     )
     for page in PAGES
-    if as_script(page.read_text()).strip()
+    # The Python of a Chinese page is that of its English page, says test_editions.py.
+    if as_script(page.read_text()).strip() and not page.is_relative_to(CHINESE)
 ]
 
 
@@ -136,17 +102,6 @@ def test_no_python_passes_unseen(page: Path) -> None:
 
 
 COLUMNS = 80  # more would scroll sideways on a small screen
-
-
-def code_lines(block: Block) -> Iterator[tuple[int, str]]:
-    """The lines of a block that somebody typed; what a program printed wraps where the page is narrow."""
-    typed = False
-    for number, line in enumerate(block.lines, block.start + 1):
-        if block.language == "console":
-            typed = line.startswith("$ ") or typed
-        if typed or block.language not in {"console", "text"}:
-            yield number, line
-        typed = typed and line.endswith("\\")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=page_id)

@@ -6,11 +6,14 @@ import re
 from pathlib import Path
 
 import pytest
+from pages import CHINESE, DOCS, LINK, ROOT, headings, prose
 
-ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
-LINK = re.compile(r"\]\((?!https?:|mailto:)([^)#\s]*)(?:#([\w-]+))?\)")
-
+# test_editions.py looks at the Chinese pages.
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    *(page for page in sorted(DOCS.rglob("*.md")) if not page.is_relative_to(CHINESE)),
+]
 
 # Pictures that the build of the documentation makes, by the hook .ci/figures.py.
 MADE = set(re.findall(r'"(\w+)": v\.plot_', (ROOT / ".ci" / "figures.py").read_text()))
@@ -18,26 +21,14 @@ MADE = set(re.findall(r'"(\w+)": v\.plot_', (ROOT / ".ci" / "figures.py").read_t
 
 def is_there(file: Path) -> bool:
     """Whether a file exists, or is made when the documentation is built."""
-    return file.exists() or (file.parent == ROOT / "docs" / "img" / "figures" and file.stem in MADE)
-
-
-def prose(page: Path) -> str:
-    """A page without its code blocks."""
-    return re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
-
-
-def anchors(page: Path) -> set[str]:
-    """The anchors of a page's headings: those written as {#anchor}, and what MkDocs makes of the others."""
-    headings = re.findall(r"^#+ +(.*)$", prose(page), re.MULTILINE)
-    written = set(re.findall(r"^#+ .*\{#([\w-]+)\}$", prose(page), re.MULTILINE))
-    return written | {re.sub(r"[\s-]+", "-", re.sub(r"[^\w\s-]", "", heading).strip().lower()) for heading in headings}
+    return file.exists() or (file.parent == DOCS / "img" / "figures" and file.stem in MADE)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_links_lead_somewhere(page: Path) -> None:
     lost = []
-    for target, anchor in LINK.findall(prose(page)):
+    for _, _, target, anchor in LINK.findall(prose(page.read_text())):
         other = (page.parent / target).resolve() if target else page
-        if not is_there(other) or (anchor and anchor not in anchors(other)):
+        if not is_there(other) or (anchor and anchor not in {name for _, _, name in headings(other.read_text())}):
             lost.append(f"{target}#{anchor}" if anchor else target)
     assert not lost, f"these links lead nowhere: {lost}"

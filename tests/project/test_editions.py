@@ -1,0 +1,100 @@
+"""The Chinese edition of the documentation says what the English one says, and has its code."""
+
+from __future__ import annotations
+
+import editions
+import pytest
+
+
+def test_the_chinese_pages_are_beside_the_english_ones() -> None:
+    wrong = editions.check()
+    assert not wrong, "python .ci/editions.py check (sync copies code and outputs):\n" + "\n".join(wrong)
+
+
+ENGLISH = """# Title
+
+```python
+import numpy  # for arrays
+
+
+# A square.
+def f(x):
+    \"\"\"Returns x * x.\"\"\"
+    return x * x
+
+
+print(f(3))
+```
+
+```text title="Output"
+9
+[2 more lines are left out here.]
+```
+
+## More [about it](other.md)
+"""
+CHINESE = """# 标题
+
+```python
+import numpy  # 数组
+
+
+# 平方。
+def f(x):
+    \"\"\"返回 x * x。\"\"\"
+    return x * x + 1
+
+
+print(f(3))
+```
+
+## 更多
+"""
+
+
+def test_code_and_outputs_are_copied_and_translated_comments_stay() -> None:
+    assert editions.code_faults(ENGLISH, CHINESE)
+    copied = editions.synchronized(ENGLISH, CHINESE)
+    assert editions.code_faults(ENGLISH, copied) == []
+    assert editions.heading_faults(ENGLISH, copied) == []
+    for kept in ("# 数组", "# 平方。", '"""返回 x * x。"""', "return x * x\n", "9\n[此处省略其余 2 行。]"):
+        assert kept in copied
+    assert editions.synchronized(ENGLISH, copied) == copied
+
+
+@pytest.mark.parametrize("old", ["x = 2", "x = 1\ny = 2", "x = 1  # one\n```\n\n```python\nz = 3"])
+def test_other_code_is_found(old: str) -> None:
+    english = "```python\nx = 1  # one\n```\n"
+    assert editions.code_faults(english, f"```python\n{old}\n```\n")
+    assert not editions.code_faults(english, "```python\nx = 1  # 一\n```\n")
+
+
+def test_comments_of_a_shell_are_translated_too() -> None:
+    english, chinese = (
+        "```console\n$ make  # all\n$ # more\n$ run\n```\n",
+        "```console\n$ make  # 全部\n$ # 再来\n$ run\n```\n",
+    )
+    assert editions.code_faults(english, chinese) == []
+    assert editions.synchronized(english, chinese) == chinese
+
+
+@pytest.mark.parametrize(
+    ("line", "is_left"),
+    [
+        ("这里 the value is optimistic 因为", True),
+        ("用 PyTorch Lightning、Hugging Face Transformers 和 Weights & Biases。", False),
+        ("`the value is optimistic here` 是输出", False),
+        ("输出“the value is optimistic here”是说", False),
+        ("见[文档](the-value-is/some/page.md)", False),
+        ("```text\nthe value is optimistic here\n```", False),
+    ],
+)
+def test_english_sentences_are_found(line: str, is_left: bool) -> None:
+    assert bool(editions.english_left(line)) is is_left
+
+
+def test_headings_and_their_anchors_are_those_of_the_english_page() -> None:
+    assert editions.heading_faults("# A page\n## A part\n", "# 一页\n") != []
+    assert editions.heading_faults("# A page\n", "# A page\n") != []
+    assert editions.heading_faults("# A page\n", "# 一页 {#another}\n") != []
+    assert editions.heading_faults("# A page\n", "# 一页 {#a-page}\n") == []
