@@ -22,6 +22,7 @@ from sklearn.tree import DecisionTreeClassifier
 import tunesmith
 from tunesmith.errors import ResumeError
 from tunesmith.tables import TableClassifier, TableTuner
+from tunesmith.tables import tune as tune_module
 from tunesmith.tables.families import KINDS, family, joint_space, usual_kinds
 from tunesmith.tables.responses import fitted
 
@@ -110,6 +111,22 @@ def test_something_is_fitted_however_short_the_time_is(timeout: float) -> None:
     search = tunesmith.tune(["linear", "tree"], X, Y, timeout=timeout, random_state=0, verbose=False)
     assert search.score(X, Y) > 0.5
     assert time.monotonic() - start < 30.0  # a bound for a busy machine; benchmarks measure it
+
+
+@pytest.mark.parametrize(("timeout", "workers"), [(2.0, 1), (20.0, 2)])
+def test_further_processes_are_started_only_where_there_is_time_for_them(
+    monkeypatch: pytest.MonkeyPatch, timeout: float, workers: int
+) -> None:
+    started = []
+
+    class Watched(tune_module.Pool):
+        def __init__(self, n_jobs: int | None, pre_dispatch: Any) -> None:
+            started.append(n_jobs)
+            super().__init__(1, pre_dispatch)
+
+    monkeypatch.setattr(tune_module, "Pool", Watched)
+    TableTuner(["tree"], timeout=timeout, n_trials=1, n_jobs=2, random_state=0).fit(*load_wine(return_X_y=True))
+    assert started == [workers]
 
 
 def test_a_search_goes_on_from_its_storage(tmp_path: Path) -> None:

@@ -43,6 +43,7 @@ from tunesmith.tables.target import Target, read_target
 from tunesmith.tables.values import array_of, is_missing, take_rows
 from tunesmith.text import shown
 
+WORTH_WORKERS = 5.0  # seconds from which on further processes, which take seconds to start, are worth it
 AGAIN = 5  # candidates of an earlier run that are fitted again, since their answers were not stored
 
 
@@ -67,7 +68,7 @@ class TableTuner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         storage: where to keep candidates, so that the search goes on when it is run again.
         study_name: the study's name in the storage; None: "tune".
         sampler: who proposes candidates: a name of the registry, or a sampler.
-        n_jobs: how many fits run at once, by joblib's rules.
+        n_jobs: how many fits run at once, by joblib's rules; with less than 5 seconds one, since workers start slowly.
         random_state: seeds the search, and models that are named.
         verbose: whether to print what was inferred, and the report.
 
@@ -162,7 +163,8 @@ class TableTuner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
             print("\n".join(self.notes_), flush=True)
         study, again = self._study(families, seed, (len(target.y), matrix.shape[1], measure.name))
         levels = [] if self.fidelity is None else levels_of(*folds[0], ordered=in_time_order(folds), seed=seed)
-        with WarnOnce(), Pool(self.n_jobs, "n_jobs") as pool:
+        n_jobs = self.n_jobs if self._seconds() >= WORTH_WORKERS else 1
+        with WarnOnce(), Pool(n_jobs, "n_jobs") as pool:
             pool.capacity = pool.n_workers
             task = _task(families, table)
             search = TableSearch(
@@ -548,7 +550,7 @@ def tune(
         storage: where to keep candidates: a file ("tune.db"), an SQLAlchemy URL or a storage. The same call goes on.
         study_name: the study's name in the storage; None: "tune".
         sampler: who proposes candidates: a name of the registry, or a sampler.
-        n_jobs: how many fits run at once, by joblib's rules.
+        n_jobs: how many fits run at once, by joblib's rules; with less than 5 seconds one, since workers start slowly.
         random_state: seeds the search, and models that are named.
         verbose: whether to print what was inferred, and the report.
 
