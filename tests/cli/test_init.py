@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import time
 import tomllib
 from pathlib import Path
 
@@ -118,6 +120,9 @@ hydra:
 """
 
 
+PATIENT = ("--wait", "60")  # the machine may be busy
+
+
 @pytest.fixture(autouse=True)
 def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
@@ -126,7 +131,7 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_from_the_program_to_the_best_parameters(capsys: pytest.CaptureFixture[str]) -> None:
     Path("train.py").write_text(ARGPARSE + TRAIN)
-    assert main(["init", "--", sys.executable, "train.py"]) == 0
+    assert main(["init", *PATIENT, "--", sys.executable, "train.py"]) == 0
     shown = capsys.readouterr().out
     assert "with the parameters lr, weight-decay, batch_size, optimizer, dropout; 3 more options in comments" in shown
     assert "fill in the metric, then:\n  tunesmith run" in shown
@@ -154,24 +159,196 @@ def test_a_file_is_not_replaced(capsys: pytest.CaptureFixture[str]) -> None:
     Path("tune.toml").write_text("mine")
     assert main(["init", *words]) == 2
     assert "give --force" in capsys.readouterr().err
-    assert main(["init", "--force", *words]) == 0
+    assert main(["init", *PATIENT, "--force", *words]) == 0
     found = tomllib.loads(Path("tune.toml").read_text())
     assert found["minimize"] == "loss"
     assert found["command"] == list(words[3:])  # it has a placeholder already
     assert main(["init", "-o", "b.toml", "--", "no-such-program"]) == 2
-    assert main(["init", "-o", "b.toml", "--", "false"]) == 0
-    assert "does not say what its options are" in capsys.readouterr().err
+    assert main(["init", *PATIENT, "-o", "b.toml", "--", "false"]) == 0
+    assert "it is not known what options the program has" in capsys.readouterr().err
     assert tomllib.loads(Path("b.toml").read_text())["params"] == {}
 
 
-def test_a_program_that_says_nothing_is_ended(capsys: pytest.CaptureFixture[str]) -> None:
-    assert said(["sh", "-c", "echo x; sleep 60"], patience=0.2) == ""
-    assert "took longer than 0.2 s" in capsys.readouterr().err
+def test_a_program_that_does_not_know_help_is_ended_with_all_that_it_started(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    help_and_then = "echo '  --lr FLOAT  [default: 0.1]'; (sleep 60; echo x > late) & echo $! > pid; wait"
+    assert main(["init", "--wait", "1", "--", "sh", "-c", help_and_then]) == 0
+    told = capsys.readouterr().err
+    assert "took longer than 1 s. It was ended, with all that it started, and nothing of what it printed" in told
+    assert "give --wait 6" in told
+    assert "these files were written: 'pid'" in told
+    assert tomllib.loads(Path("tune.toml").read_text())["params"] == {}
+    assert is_dead(int(Path("pid").read_text()))
+
+
+def is_dead(pid: int) -> bool:
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return True
+        status = Path(f"/proc/{pid}/stat")
+        if status.exists() and status.read_text().rpartition(")")[2].split()[0] == "Z":
+            return True
+        time.sleep(0.05)
+    return False
+
+
+@pytest.mark.parametrize(
+    ("program", "told"),
+    [
+        (
+            "echo epoch 1; echo epoch 2 val_loss: 0.3",
+            "ended as if it had done its work, and printed at last:\n    epoch 1",
+        ),
+        ("echo '  --lr FLOAT is no option'; exit 3", "ended with exit code 3, and printed at last:\n      --lr FLOAT"),
+        ("true", "ended as if it had done its work, silently"),
+        ("kill -9 $$", "exit code -9, SIGKILL"),
+        ("echo x > model.bin; mkdir logs; echo y > logs/a", "these files were written: 'logs/a', 'model.bin'"),
+    ],
+)
+def test_what_a_program_did_instead_of_helping_is_told(
+    program: str, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert said(["sh", "-c", program], 60) == ""
+    assert told in capsys.readouterr().err
+
+
+def test_a_program_that_ends_with_an_error_may_have_helped() -> None:
+    usage = "echo 'unknown option --help'; echo 'Usage: train [options]'; echo '  --lr RATE   step size'; exit 2"
+    assert [option.name for option in options_in_help(said(["sh", "-c", usage], 60))] == ["lr"]
+
+
+def test_a_process_that_holds_the_output_open_is_not_waited_for() -> None:
+    assert "--lr" in said(["sh", "-c", "echo '  --lr LR'; sleep 600 &"], 60)
+
+
+# -- real help texts, of programs that differ in their language and their library alone --------------------------------
+
+HELPS = Path(__file__).parent / "helps"
+SAME = ["lr", "weight_decay", "hidden", "layers", "dropout", "optimizer", "nesterov", "epochs"]
+LIBRARIES = sorted(path.stem for path in HELPS.glob("*.txt") if "hydra" not in path.stem)
+
+
+def test_there_is_a_help_of_each_library() -> None:
+    expected = """cpp_cli11 cpp_cxxopts cpp_gflags go_cobra go_flag julia_argparse python_argparse python_click
+    python_fire python_typer r_argparse r_optparse rust_clap rust_clap_short"""
+    assert expected.split() == LIBRARIES
+    sources = {path.stem for path in HELPS.iterdir() if path.suffix not in (".txt", "")}
+    assert {name.removesuffix("_short") for name in LIBRARIES} | {"python_hydra"} == sources
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_the_options_of_each_library_are_understood(library: str) -> None:
+    found = {o.name.replace("-", "_"): o for o in options_in_help((HELPS / f"{library}.txt").read_text())}
+    takes_out_by_its_place = library == "python_fire"
+    assert set(found) == {*SAME, *(() if takes_out_by_its_place else ("out",))}
+    assert {name: o.default for name, o in found.items() if name in SAME[:6] or name == "epochs"} == {
+        "lr": 0.01,
+        "weight_decay": 1e-4,
+        "hidden": 64,
+        "layers": 2,
+        "dropout": 0.1,
+        "optimizer": "adam",
+        "epochs": 20,
+    }
+    assert [name for name, o in found.items() if o.is_flag] == ["nesterov"]
+    assert [name for name, o in found.items() if o.required] == ["out"] * (not takes_out_by_its_place)
+    assert found["optimizer"].choices == ["sgd", "adam", "rmsprop"]
+    assert {o.dash for o in found.values()} == {"--"}
+    proposed = {name: suggestion(o) for name, o in found.items()}
+    assert proposed.pop("layers")[0] in ("int(1, 8)", "int(1, 4)")
+    if library != "python_click":
+        assert (found["dropout"].low, found["dropout"].high) == (0, 0.9)
+    assert proposed == {
+        "lr": ("log(0.0001, 1)", True),
+        "weight_decay": ("log(1e-6, 0.01)", True),
+        "hidden": ("log int(16, 256)", True),
+        "dropout": ("float(0, 0.5)", True),
+        "optimizer": ("sgd | adam | rmsprop", True),
+        "nesterov": ("true | false", False),
+        "epochs": (None, False),
+    } | ({} if takes_out_by_its_place else {"out": (None, False)})
+
+
+def test_the_settings_of_a_real_hydra_program() -> None:
+    (group,) = groups_in_help((HELPS / "python_hydra.txt").read_text())
+    assert (group.name, group.choices) == ("optimizer", ["adam", "sgd"])
+    found = {o.name: o.default for o in options_in_config((HELPS / "python_hydra_cfg.txt").read_text())}
+    assert found["optimizer.lr"] == 0.01
+    assert found["model.layers"] == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "bounds"),
+    [
+        ("a rate in [0, 0.9)", (0, 0.9, (False, True))),
+        ("a rate between 0 and 0.5 (default: 0.1)", (0, 0.5, (False, False))),
+        ("0 to 1 (default 0.1)", (0, 1, (False, False))),
+        ("0 < p <= 1, default: 0.1", (0, 1, (True, False))),
+        ("0..1", (0, 1, (False, False))),
+        ("at least 0.1", (0.1, None, (False, False))),
+        ("must be > 0 and at most 2", (0, 2, (True, False))),
+        ("must be positive", (0, None, (True, False))),
+        ("must not be non-negative", (0, None, (False, False))),
+        ("less than 1 [default: 0.5]", (None, 1, (False, True))),
+        ("in [1, 2] (default: 0.1)", (None, None, (False, False))),  # the default is not in there: it is something else
+        ("betas of Adam (default: (0.9, 0.999))", (None, None, (False, False))),
+        ("see section 1.2 or 3-4 of the paper", (None, None, (False, False))),
+    ],
+)
+def test_bounds_in_words(words: str, bounds: tuple[float | None, float | None, tuple[bool, bool]]) -> None:
+    (option,) = options_in_help(f"Options:\n  --rate FLOAT  {words}\n")
+    assert (option.low, option.high, option.inside) == bounds
+
+
+@pytest.mark.parametrize(
+    ("words", "choices"),
+    [
+        ("one of: relu, gelu or tanh", ["relu", "gelu", "tanh"]),
+        ("(choices: relu, gelu)", ["relu", "gelu"]),
+        ("relu|gelu [default: gelu]", ["relu", "gelu"]),
+        ("either 'relu' or 'gelu'", ["relu", "gelu"]),
+        ("such as relu, gelu or tanh", None),  # nothing says that these are all
+        ("as in the paper, or not (default: silu)", None),
+        ("Possible values:\n          - relu: bent\n          - gelu", ["relu", "gelu"]),
+    ],
+)
+def test_choices_in_words(words: str, choices: list[str] | None) -> None:
+    (option,) = options_in_help(f"Options:\n  --act NAME  {words}\n")
+    assert option.choices == choices
+
+
+def test_what_the_command_says_is_not_tuned_and_what_it_lacks_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    told = "usage: t --data FILE [--lr LR]\n\n  --data FILE\n  --lr LR\n  --dropout RATE\n"
+    Path("t.sh").write_text(f"cat <<E\n{told}E\n")
+    assert main(["init", *PATIENT, "--minimize", "loss", "--", "sh", "t.sh", "--lr", "0.1"]) == 0
+    shown = capsys.readouterr()
+    assert "the program needs '--data' too: add it to the command in tune.toml" in shown.err
+    text = Path("tune.toml").read_text()
+    assert tomllib.loads(text)["params"] == {"dropout": "float(0, 0.5)"}  # its name says what it usually is
+    assert "# The program needs these, so the command must have them: --data" in text
+
+
+def test_options_with_one_dash_stand_in_the_command() -> None:
+    Path("t.sh").write_text("echo 'usage: t'; echo '  -l LR   (default: 0.1)'; echo '  -momentum M   (default: 0.9)'")
+    assert main(["init", *PATIENT, "--minimize", "loss", "--", "sh", "t.sh"]) == 0
+    found = tomllib.loads(Path("tune.toml").read_text())
+    assert found["command"] == ["sh", "t.sh", "-momentum", "{momentum}"]
+    assert found["params"] == {"momentum": "float(0.5, 0.99)"}
+
+
+def test_what_is_on_by_itself_is_not_tuned() -> None:
+    amp, off = options_in_help("  --amp, --no-amp  (default: True)\n  --fast / --no-fast  [default: no-fast]\n")
+    assert (amp.is_flag, suggestion(amp)) == (True, (None, False))
+    assert (off.default, suggestion(off)) == (False, ("true | false", False))
 
 
 def test_options_of_click() -> None:
     lr, opt, layers, amp, seed = options_in_help(CLICK)
-    assert (lr.name, lr.default, lr.words) == ("lr", 0.01, "step size")
+    assert (lr.name, lr.default, lr.kind) == ("lr", 0.01, "float")
     assert (opt.choices, opt.default) == (["sgd", "adam", "it's"], "sgd")
     assert (layers.name, layers.default) == ("layers", 3)
     assert amp.is_flag
@@ -196,7 +373,7 @@ def test_bounds_that_a_program_tells_are_kept() -> None:
         "lr": "log(0.0001, 1)",
         "layers": "int(3, 9)",
         "opt": "sgd | adam",
-        "amp": "true | false",
+        "amp": None,  # it is on, and {args} leaves out what is false
         "must": "float(0, 2)",
     }
 
@@ -236,7 +413,7 @@ def test_settings_of_hydra(capsys: pytest.CaptureFixture[str]) -> None:
     Path("app.py").write_text('"""x"""\nif False:\n    import hydra\n    @hydra.main()\n    def f(): ...\n')
     Path("conf").mkdir()
     Path("conf/config.yaml").write_text(CONFIG)
-    assert main(["init", "--minimize", "loss", "--", sys.executable, "app.py"]) == 0
+    assert main(["init", *PATIENT, "--minimize", "loss", "--", sys.executable, "app.py"]) == 0
     found = tomllib.loads(Path("tune.toml").read_text())
     assert found["command"][-2:] == ["{overrides}", 'hydra.run.dir="{trial_dir}/hydra"']
     assert found["params"] == {"optimizer.lr": "log(1e-5, 0.1)", "model.layers": "int(1, 6)"}

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import IO
 
 import click
 
@@ -17,6 +21,7 @@ from tunesmith.cli.scaffold import (
     RUN_DIR,
     Option,
     groups_in_help,
+    is_help,
     merged,
     options_in_config,
     options_in_help,
@@ -24,8 +29,13 @@ from tunesmith.cli.scaffold import (
     suggestion,
 )
 from tunesmith.cli.settings import study_name
+from tunesmith.executors.launch import how_it_ended
+from tunesmith.text import listing, printable
 
-PATIENCE = 60.0  # seconds that a program may take to say what its options are: imports of large libraries are slow
+WAIT = 5.0  # seconds that a program may take to say what its options are
+MOST = 1 << 20  # bytes of that which are looked at
+FILES = 20_000  # that are looked at to see which ones the program wrote
+LINES, WIDTH = 3, 200  # of what it printed that are shown, and characters of each
 _METRICS = re.compile(
     r"\b((?:val|valid|test|eval|dev)[ _/]?\w*(?:loss|acc\w*|f1|auc|error|score|rmse|mae)|loss|accuracy)\b"
 )
@@ -39,20 +49,35 @@ _METRICS = re.compile(
 @click.option("-o", "--output", metavar="FILE", default="tune.toml", show_default=True, help="What to write.")
 @click.option("--minimize", metavar="METRIC", help="The metric, to be as low as possible.")
 @click.option("--maximize", metavar="METRIC", help="The metric, to be as high as possible.")
+@click.option(
+    "--wait",
+    type=click.FloatRange(0, min_open=True),
+    metavar="SECONDS",
+    default=WAIT,
+    show_default=True,
+    help="How long the program may take to print its help.",
+)
 @click.option("--force", is_flag=True, help="Replace the file if it is there.")
-def init(command: tuple[str, ...], output: str, minimize: str | None, maximize: str | None, force: bool) -> None:
+def init(
+    command: tuple[str, ...], output: str, minimize: str | None, maximize: str | None, wait: float, force: bool
+) -> None:
     """Write a first tune.toml for a program: its options, with ranges to begin with.
 
-    COMMAND is the program, after --. It is run once with --help (a Hydra program with --cfg job), for a minute at most.
+    COMMAND is the program, after --. It is run once with --help (a Hydra program with --cfg job too); one that does not
+    end by itself is ended, and nothing of what it printed is used.
     """
     path = Path(output)
     if path.exists() and not force:
         raise click.UsageError(f"{output} is there already; give --force to replace it, or -o for another file")
-    options, hydra = find_options(command)
+    options, hydra = find_options(command, wait)
+    given = {word.lstrip("-").partition("=")[0] for word in command if word.startswith("-")}
+    options = [option for option in options if option.name not in given]  # the command says what these are
     if not options:
-        echo("warning: the program does not say what its options are; the parameters are left for you", err=True)
+        echo("warning: it is not known what options the program has; the parameters are left for you", err=True)
     path.write_text(as_toml(command, options, hydra, minimize, maximize), encoding="utf-8")
     active = [o.name for o in options if suggestion(o)[1]]
+    if missing := [o.dash + o.name for o in options if o.required and not suggestion(o)[1]]:
+        echo(f"warning: the program needs {listing(missing)} too: add it to the command in {output}", err=True)
     rest = len(options) - len(active)
     more = f"; {rest} more option{'' if rest == 1 else 's'} in comments" if rest else ""
     echo(f"wrote {output}, with the parameters {', '.join(active) or '(none yet)'}{more}")
@@ -60,24 +85,25 @@ def init(command: tuple[str, ...], output: str, minimize: str | None, maximize: 
     echo("  tunesmith run" + ("" if output == "tune.toml" else f" -f {output}"))
 
 
-def find_options(command: Sequence[str]) -> tuple[list[Option], bool]:
+def find_options(command: Sequence[str], wait: float = WAIT) -> tuple[list[Option], bool]:
     """Return the options of a program, and whether it takes them as Hydra does.
 
     Args:
         command: its words, perhaps with placeholders, which are left out.
+        wait: seconds that it may take to say so.
     """
     from tunesmith.program.template import places
 
     words = [word for word in command if not places(word)]
     sources = [Path(word) for word in words if word.endswith(".py") and os.path.isfile(word)]
-    told = said([*words, "--help"])
+    told = said([*words, "--help"], wait)
     uses_hydra = "powered by hydra" in told.lower()
     for source in sources:
         uses_hydra = uses_hydra or bool(
             re.search(r"^\s*@hydra\.main|^from hydra import main", _text(source), re.MULTILINE)
         )
     if uses_hydra:
-        config = options_in_config(said([*words, "--cfg", "job"]))
+        config = options_in_config(said([*words, "--cfg", "job"], wait))
         for source in sources if not config else ():
             for folder in ("conf", "config", "configs", "."):
                 config = config or options_in_config(_text(source.parent / folder / "config.yaml"))
@@ -85,12 +111,12 @@ def find_options(command: Sequence[str]) -> tuple[list[Option], bool]:
     return merged(options_in_help(told), [o for source in sources for o in options_in_source(source)]), False
 
 
-def said(words: Sequence[str], patience: float = PATIENCE) -> str:
-    """Return what a program prints; nothing if it takes too long, and it is ended then.
+def said(words: Sequence[str], wait: float = WAIT) -> str:
+    """Return the help that a program prints; nothing if it is none, and then the user is told what happened.
 
     Args:
         words: its command line.
-        patience: seconds that it may take.
+        wait: seconds that it may take. Then it is ended, with all that it started.
 
     Returns:
         its output, of both streams.
@@ -98,12 +124,38 @@ def said(words: Sequence[str], patience: float = PATIENCE) -> str:
     Raises:
         UsageError: there is no such program.
     """
+    called = shlex.join(words)
+    before = _files()
+    with tempfile.TemporaryFile() as file:
+        code = _ran(words, file, wait)
+        file.seek(0)
+        text = file.read(MOST).decode(errors="replace")
+    if wrote := sorted(name for name, when in _files().items() if before.get(name) != when):
+        echo(f"warning: while `{called}` ran, these files were written: {listing(wrote, LINES)}", err=True)
+    if code is None:
+        echo(
+            f"warning: `{called}` took longer than {wait:g} s. It was ended, with all that it started, and nothing of "
+            f"what it printed is used. If it only needs long to load, give --wait {6 * wait:g}",
+            err=True,
+        )
+        return ""
+    lists = bool(options_in_help(text)) or "powered by hydra" in text.lower() or words[-2:] == ["--cfg", "job"]
+    if lists and (code == 0 or (code > 0 and is_help(text))):
+        return text
+    lines = [line.rstrip() for line in printable(text, lines=True).splitlines() if line.strip()][-LINES:]
+    printed = ", and printed at last:" + "".join(f"\n    {line[:WIDTH]}" for line in lines) if lines else ", silently"
+    echo(f"warning: `{called}` printed no help that is understood; it {_ended(code)}{printed}", err=True)
+    return ""
+
+
+def _ran(words: Sequence[str], file: IO[bytes], wait: float) -> int | None:
+    """Run a program; return its exit code, or None if it was ended."""
     env = {**os.environ, "COLUMNS": "160", "NO_COLOR": "1", "TERM": "dumb", "PYTHONUNBUFFERED": "1"}
     try:
         process = subprocess.Popen(
             list(words),
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            stdout=file,
             stderr=subprocess.STDOUT,
             env=env,
             start_new_session=True,
@@ -111,15 +163,33 @@ def said(words: Sequence[str], patience: float = PATIENCE) -> str:
     except OSError as error:
         raise click.UsageError(f"the program {words[0]!r} cannot be started: {error}") from error
     try:
-        data = process.communicate(timeout=patience)[0]
+        return process.wait(wait)
     except subprocess.TimeoutExpired:
-        echo(f"warning: {' '.join(words)} took longer than {patience:g} s, and was ended", err=True)
-        data = b""
+        return None
     finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
-    return data.decode(errors="replace") if process.returncode == 0 else ""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)  # what it started may live on
+        process.wait()
+
+
+def _ended(code: int) -> str:
+    return "ended as if it had done its work" if code == 0 else f"ended with {how_it_ended(code)}"
+
+
+def _files() -> dict[str, float]:
+    """Return when each file of this folder, and of the folders in it, was written; hidden ones do not count."""
+    found: dict[str, float] = {}
+    for folder, folders, names in os.walk("."):
+        folders[:] = [
+            name for name in folders if not name.startswith((".", "__pycache__")) and folder.count(os.sep) < 2
+        ]
+        for name in names:
+            with contextlib.suppress(OSError):
+                path = os.path.join(folder, name)
+                found[os.path.relpath(path)] = os.stat(path).st_mtime
+        if len(found) > FILES:
+            break
+    return found
 
 
 def as_toml(
@@ -140,13 +210,17 @@ def as_toml(
     from tunesmith.program.template import places
 
     words = list(command)
+    one_dash = any(o.dash == "-" and suggestion(o)[1] for o in options)
     if not any(places(word) for word in words):
-        words += ["{overrides}", RUN_DIR] if hydra else ["{args}"]
-    how = (
-        "{overrides} is each parameter as name=value"
-        if hydra
-        else "{args} is each parameter as --name value; {lr} would be the value of lr alone"
-    )
+        if one_dash:
+            words += [part for o in options if suggestion(o)[1] for part in (o.dash + o.name, f"{{{o.name}}}")]
+        else:
+            words += ["{overrides}", RUN_DIR] if hydra else ["{args}"]
+    how = "{args} is each parameter as --name value; {lr} would be the value of lr alone"
+    if hydra:
+        how = "{overrides} is each parameter as name=value"
+    elif one_dash:
+        how = "{lr} is the value of lr; {args} would be each parameter as --name value"
     lines = [
         f"# What `tunesmith run` reads. {how[0].upper()}{how[1:]}.",
         f"command = [{', '.join(map(_quoted, words))}]",
@@ -179,6 +253,8 @@ def as_toml(
     if not any(suggestion(option)[0] for option in options):
         lines.append('# lr = "log(1e-5, 1e-1)"')
     rest = [o for o in options if suggestion(o)[0] is None]
+    if needed := [o.dash + o.name for o in options if o.required and not suggestion(o)[1]]:
+        lines += ["", f"# The program needs these, so the command must have them: {_one_line(', '.join(needed))}"]
     if rest:
         lines += ["", f"# Not suggested: {_one_line(', '.join(o.name for o in rest))}"]
     return "\n".join(lines) + "\n"

@@ -4,142 +4,28 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-# -- one option of a program, as far as it is known -----------------------------------------------------------------
+from tunesmith.cli.scaffold.helps import LONGEST, Kind, Option, is_help, options_in_help, value_of
 
-LONGEST = 1000  # characters of a line of a program's output that are looked at: no option needs more
-_DIGITS = r"\d+(?:_\d+)*"
-_WHOLE = re.compile(rf"[+-]?{_DIGITS}")
-_NUMBER = re.compile(rf"[+-]?({_DIGITS}(?:\.\d*)?|\.\d+)([eE][+-]?\d+)?")
+__all__ = [
+    "LONGEST",
+    "Option",
+    "groups_in_help",
+    "is_help",
+    "merged",
+    "options_in_config",
+    "options_in_help",
+    "options_in_source",
+    "suggestion",
+    "value_of",
+]
 
-
-@dataclass
-class Option:
-    """An option.
-
-    Attributes:
-        name: without the dashes; of Hydra, with dots.
-        default: its value if it is not given; None: it has none, or that is not known.
-        choices: what it may be; None: anything.
-        is_flag: whether it takes no value.
-        low: the smallest number that it may be; None: not known. Bounds of a whole number are whole numbers.
-        high: the largest one.
-        inside: whether a number that is not whole must differ from these, the smallest and the largest.
-        is_group: whether it chooses a part of a configuration, on which other settings depend.
-        words: what the program says of it.
-    """
-
-    name: str
-    default: Any = None
-    choices: list[Any] | None = None
-    is_flag: bool = False
-    low: float | None = None
-    high: float | None = None
-    inside: tuple[bool, bool] = (False, False)
-    is_group: bool = False
-    words: str = ""
-
-
-def value_of(text: str) -> Any:
-    """Return what a text stands for: a whole number, a number, true, false, none, or itself."""
-    text = text.strip()
-    if text in ("None", "none", "null", "~", ""):
-        return None
-    if text.lower() in ("true", "false"):
-        return text.lower() == "true"
-    if _WHOLE.fullmatch(text):
-        return int(text)
-    if _NUMBER.fullmatch(text):
-        return float(text)
-    return text.strip("'\"")
-
-
-# -- the options of a program: from its ``--help``, and from calls in its source that say what ``--help`` leav ---
-
-_HEAD = re.compile(r"^ {1,8}(?:-\w(?:[ =](?P<short>\S+))?, ?)?--(?P<name>[\w][\w.-]*)(?P<rest>.*)$")
-_DEFAULT = re.compile(
-    r"[\[(](?:[^\[\]()]*; *)?defaults?(?: is|:|=)? *(?P<value>[^\]);]*)(?:;[^\])]*)?[\])]", re.IGNORECASE
-)
-_CHOICES = re.compile(
-    r"^(?:\{(?P<braces>[^{}]+)\}|\[(?P<bars>[^\[\]|]+(?:\|[^\[\]|]+)+)\]|<(?P<angles>[^<>|]+(?:\|[^<>|]+)+)>)"
-)
-_SECOND = re.compile(r"^(?: ?[/,] ?| {2,})(?P<name>--?\w[\w.-]*)")  # --amp / --no-amp, --lr, --learning-rate
-_BOX = re.compile(r"^ *│ *\*? *(?=-)|│")  # that Typer draws around its options, with a star before those that must be
-_METAVAR = re.compile(r"^(?P<metavar>[A-Z][A-Z0-9_]*|<[^<>]+>)(?: \[[^\]]*\])?")
-_END = r"-?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
-# As click writes it: [1<=x<=10], [default: 0.1; x>0].
-_BOUNDS = re.compile(rf"[\[;] *(?:(?P<low>{_END})(?P<above><=?))?x(?:(?P<below>[<>]=?)(?P<high>{_END}))? *(?=[\];])")
-_SKIPPED = ("help", "version", "install-completion", "show-completion")
-
-
-def options_in_help(text: str) -> list[Option]:
-    """Return the options that a help text of argparse, click or the like lists; usage lines are not looked at."""
-    return [option for lines in _entries(text) if (option := _option(lines)) is not None]
-
-
-def _entries(text: str) -> Iterator[list[str]]:
-    """Give the lines of each option: the one that begins with its name, and what is indented below."""
-    entry: list[str] = []
-    for printed in text.expandtabs().splitlines():
-        line = _BOX.sub("  ", printed[:LONGEST])
-        if _HEAD.match(line):
-            if entry:
-                yield entry
-            entry = [line]
-        elif entry and line.startswith("          "):
-            entry.append(line)
-        elif entry:
-            yield entry
-            entry = []
-    if entry:
-        yield entry
-
-
-def _option(lines: list[str]) -> Option | None:
-    head = _HEAD.match(lines[0])
-    if head is None or head["name"] in _SKIPPED:
-        return None
-    rest = head["rest"]
-    second = _SECOND.match(rest)
-    rest = (rest[second.end() :] if second else rest).lstrip(" =")
-    option = Option(head["name"])
-    if choices := _CHOICES.match(rest):
-        inner = choices["braces"] or choices["bars"] or choices["angles"]
-        option.choices = [value_of(word) for word in re.split(r"[,|]", inner)]
-        rest = rest[choices.end() :]
-    elif metavar := _METAVAR.match(rest):
-        rest = rest[metavar.end() :]
-        option.is_flag = second is not None and second["name"].startswith("--no-")
-    else:
-        option.is_flag = head["short"] is None
-    option.words = " ".join([rest.strip(), *(line.strip() for line in lines[1:])]).strip()
-    if default := _DEFAULT.search(option.words):
-        option.default = value_of(default["value"])
-        option.words = _DEFAULT.sub("", option.words).strip()
-    if bounds := _BOUNDS.search(" ".join(lines)):
-        _bound(option, bounds, whole=re.search(r"\bINT(EGER)?\b", lines[0], re.IGNORECASE) is not None)
-    return option
-
-
-def _bound(option: Option, found: re.Match[str], whole: bool) -> None:
-    """Put bounds into an option."""
-    low, above, below, high = found["low"], found["above"], found["below"], found["high"]
-    if below is not None and below.startswith(">"):  # x>=1
-        low, above, below, high = high, below, None, None
-    inside = (above in ("<", ">"), below == "<")
-    if whole:
-        option.low = None if low is None else int(low) + inside[0]
-        option.high = None if high is None else int(high) - inside[1]
-    else:
-        option.low, option.high = (None if end is None else float(end) for end in (low, high))
-        option.inside = inside
-        if isinstance(option.default, int):
-            option.default = float(option.default)
+# -- what calls in its source say that ``--help`` leaves out -----------------------------------------------------------
 
 
 def options_in_source(path: Path) -> list[Option]:
@@ -176,12 +62,12 @@ def _declared(name: str, call: ast.Call) -> Option:
             option.default = value
         elif keyword.arg == "choices" and isinstance(value, list | tuple):
             option.choices = list(value)
-        elif keyword.arg == "help" and isinstance(value, str):
-            option.words = value
         elif (keyword.arg, value) in (("action", "store_true"), ("action", "store_false"), ("is_flag", True)):
             option.is_flag = True
     kinds = [k.value.id for k in call.keywords if k.arg == "type" and isinstance(k.value, ast.Name)]
-    if kinds == ["float"] and isinstance(option.default, int) and not isinstance(option.default, bool):
+    known: dict[str, Kind] = {"int": "int", "float": "float", "str": "text"}
+    option.kind = known.get("".join(kinds), "")
+    if option.kind == "float" and isinstance(option.default, int) and not isinstance(option.default, bool):
         option.default = float(option.default)
     return option
 
@@ -198,6 +84,7 @@ def merged(told: list[Option], declared: list[Option]) -> list[Option]:
                 option.default = own.default
             option.choices = own.choices or option.choices
             option.is_flag = option.is_flag or own.is_flag
+            option.kind = own.kind or option.kind
     return told
 
 
@@ -221,6 +108,13 @@ _NOT = re.compile(
     r"log|save|print|dir|path|file|debug|cuda|cpu|resume|dry|run|freq|threads|procs|limit|resolution|image_?size)(_.*|\d)?",
     re.IGNORECASE,
 )
+_USUAL = (
+    (re.compile(r"lr|(base_?)?learning_?rate", re.IGNORECASE), 1e-3),
+    (re.compile(r"weight_?decay|wd", re.IGNORECASE), 1e-4),
+    (re.compile(r"drop(out)?(_?(rate|prob|p))?", re.IGNORECASE), 0.1),
+    (re.compile(r"momentum", re.IGNORECASE), 0.9),
+    (re.compile(r"batch_?size", re.IGNORECASE), 64),
+)
 INSIDE = 0.01  # of a range, by which an end that is not a possible value is moved
 
 
@@ -241,8 +135,11 @@ def suggestion(option: Option) -> tuple[str | None, bool]:
     if option.choices and len(option.choices) > 1:
         return _of_choices(option.choices), not _NOT.fullmatch(last) and not option.is_group
     if option.is_flag or isinstance(option.default, bool):
-        return (None if _NOT.fullmatch(last) else "true | false"), False
+        # What is on by itself stays on: {args} leaves out what is false.
+        return (None if _NOT.fullmatch(last) or option.default is True else "true | false"), False
     value = option.default
+    if value is None and option.kind != "text":
+        value = _usual(last)
     if value is None and option.low is not None and option.high is not None:
         value = type(option.low)((option.low + option.high) / 2)
     found = None
@@ -257,6 +154,14 @@ def suggestion(option: Option) -> tuple[str | None, bool]:
         return None, False
     ends = (found.low, found.high)
     return f"{found.kind}({', '.join(map(str if found.kind.endswith('int') else _short, ends))})", found.safe
+
+
+def _usual(name: str) -> float | None:
+    """Return what an option usually is whose default is not known; None: its name does not say."""
+    for names, value in _USUAL:
+        if names.fullmatch(name):
+            return value
+    return None
 
 
 def _within(found: _Range, option: Option) -> _Range | None:

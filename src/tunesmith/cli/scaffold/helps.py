@@ -1,0 +1,321 @@
+"""Options of a program, from the text that it prints for ``--help``: one grammar for the libraries of all languages.
+
+A head is a line that begins with the names of an option: ``-e N, --epochs N``, ``-e,--epochs INT [20]``, ``-lr float``.
+Its words are what stands behind it, and below it until a line is indented no deeper. What they say is found by one rule
+each: type, default, choices, bounds, whether it must be given. What is not certain is left out: a list of words is
+believed to be the choices if it is called so, or if the default is one of them; bounds are, if the default lies within.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+LONGEST = 1000  # characters of a line of a program's output that are looked at: no option needs more
+MOST = 60  # lines of one option that are looked at
+_DIGITS = r"\d+(?:_\d+)*"
+_WHOLE = re.compile(rf"[+-]?{_DIGITS}")
+_NUMBER = re.compile(rf"[+-]?({_DIGITS}(?:\.\d*)?|\.\d+)([eE][+-]?\d+)?")
+
+Kind = Literal["", "int", "float", "text"]
+
+
+@dataclass
+class Option:
+    """An option, as far as it is known.
+
+    Attributes:
+        name: without the dashes; of Hydra, with dots.
+        default: its value if it is not given; None: it has none, or that is not known.
+        choices: what it may be; None: anything.
+        is_flag: whether it takes no value.
+        low: the smallest number that it may be; None: not known. Bounds of a whole number are whole numbers.
+        high: the largest one.
+        inside: whether a number that is not whole must differ from these, the smallest and the largest.
+        is_group: whether it chooses a part of a configuration, on which other settings depend.
+        kind: what its values are; "": that is not known.
+        dash: what stands before its name.
+        required: whether the program does not run without it.
+    """
+
+    name: str
+    default: Any = None
+    choices: list[Any] | None = None
+    is_flag: bool = False
+    low: float | None = None
+    high: float | None = None
+    inside: tuple[bool, bool] = (False, False)
+    is_group: bool = False
+    kind: Kind = ""
+    dash: str = "--"
+    required: bool = False
+
+
+def value_of(text: str) -> Any:
+    """Return what a text stands for: a whole number, a number, true, false, none, or itself."""
+    text = text.strip()
+    if text in ("None", "none", "null", "~", ""):
+        return None
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    if _WHOLE.fullmatch(text):
+        return int(text)
+    if _NUMBER.fullmatch(text):
+        return float(text)
+    return text.strip("'\"")
+
+
+# -- heads ------------------------------------------------------------------------------------------------------------
+
+_BOX = re.compile(r"^ *│ *\*? *(?=-)|│")  # drawn around options; a star is before those that must be given
+_HEAD = re.compile(r" {1,8}(?=--?[A-Za-z])")
+_NAME = re.compile(r"(?P<dash>--?)(?:\[no-?\])?(?P<name>[A-Za-z][\w.-]*)")
+_NEXT = re.compile(r"(?: ?[,/|] ?| {2,})(?=--?[A-Za-z])")  # between two names: --amp / --no-amp
+_VALUE = re.compile(  # what stands for the value of an option, as much of it as has no blank in it
+    r"[= ]?(?: {2,}(?=<))?(?P<list>\{[^{}]+\}|\[[^\[\]|]+\|[^\[\]]+\]|<[^<>|]+\|[^<>]+>|\([^()|]+\|[^()]+\))"
+    r"|=(?P<set>\S+)"
+    r"| +(?P<angles><[^<>]+>)"
+    r"| (?P<large>[A-Z][A-Z0-9_-]*(?: RANGE)?)(?=[\s:.,\[]|$)"
+    r"| (?P<small>[a-z][\w.-]*)(?= {2,}| ?$| \[)"
+)
+_CHECKED = re.compile(r":(\{[^{}]+\})")  # TEXT:{sgd,adam}
+_BEHIND = re.compile(
+    r"\S*(?: in \[[^\]]*\])?(?: REQUIRED)? \[(?P<value>[^\[\]|=]+)\](?= *$| {2,})"
+)  # INT:INT in [1 - 8] [2]
+_SKIPPED = re.compile(
+    r"help.*|version|(install|show)-completion|completion|flagfile|(try)?fromenv|undefok|tab_completion_\w+"
+)
+_TWO_DASHES_TOO = re.compile(r"^(Usage of |  Flags from )", re.MULTILINE)  # so Go's flag and gflags begin
+_USAGE = re.compile(r"^ *usage:(.*(?:\n[ \t]+\S.*)*)", re.IGNORECASE | re.MULTILINE)
+
+
+def is_help(text: str) -> bool:
+    """Tell whether a text is meant as help: it says so, or lists an option for help."""
+    return re.search(r"^\s*(usage\b|(-h, ?)?--?help\b)", text, re.IGNORECASE | re.MULTILINE) is not None
+
+
+def options_in_help(text: str) -> list[Option]:
+    """Return the options that a help text lists; usage lines only say which ones must be given."""
+    must = _required(text)
+    both = _TWO_DASHES_TOO.search(text) is not None
+    found: dict[str, Option] = {}
+    for head, below in _entries(text):
+        option = _option(head, below)
+        if option is None or option.name in found:
+            continue
+        option.required = option.required or option.name in must
+        if both:
+            option.dash = "--"
+        found[option.name] = option
+    return list(found.values())
+
+
+def _required(text: str) -> set[str]:
+    """Return the names that stand in the usage line outside of brackets."""
+    usage = _USAGE.search(text[: 20 * LONGEST])
+    if usage is None:
+        return set()
+    line, before = usage[1], ""
+    while line != before:
+        line, before = re.sub(r"\[[^\[\]]*\]|\{[^{}]*\}", " ", line), line
+    return {name["name"] for name in re.finditer(rf"(?<!\S){_NAME.pattern}", line)}
+
+
+def _entries(text: str) -> Iterator[tuple[str, list[str]]]:
+    """Give the head of each option, and the lines below it."""
+    head, below, depth = "", list[str](), 0
+    for printed in text.expandtabs().splitlines():
+        line = _BOX.sub("  ", printed[:LONGEST]).rstrip()
+        begins = _HEAD.match(line)
+        if begins or (line and len(line) - len(line.lstrip()) <= depth):
+            if head:
+                yield head, below
+            head, below, depth = (line if begins else ""), [], begins.end() if begins else 0
+        elif head and len(below) < MOST:
+            below.append(line.strip())
+    if head:
+        yield head, below
+
+
+def _option(head: str, below: Sequence[str]) -> Option | None:
+    names: list[re.Match[str]] = []
+    at, value = len(head) - len(head.lstrip()), None
+    while name := _NAME.match(head, at):
+        names.append(name)
+        at = name.end()
+        if found := _VALUE.match(head, at):
+            value, at = found, found.end()
+        following = _NEXT.match(head, at)
+        if following is None:
+            break
+        at = following.end()
+    name = max(names, key=lambda n: len(n["dash"]))  # the first with two dashes, if there is one
+    if _SKIPPED.fullmatch(name["name"]):
+        return None
+    option = Option(name["name"], dash=name["dash"])
+    rest = head[at:]
+    words = "\n".join([rest.strip(), *below])
+    negative = any(n["name"].startswith("no-") for n in names[1:]) or "[no" in head[: name.end()]
+    shown = "" if value is None else next(filter(None, value.groups()))
+    if value is not None and value["list"]:
+        option.choices = _listed(shown[1:-1], ",|")
+    option.kind = _kind(shown, words)
+    option.is_flag = option.kind == "" and (value is None or negative or _is_bool(shown, words))
+    _take_default(option, rest, words)
+    said = _DEFAULT.sub(lambda m: m[0].replace(m["a"] or m["b"], ""), words)
+    option.choices = option.choices or _choices(option, rest, said)
+    _take_bounds(option, said.replace("\n", " "))
+    option.required = re.search(r"\[required\]|\(required\)|\bREQUIRED\b|\[default: [^\]]*required", words) is not None
+    return option
+
+
+# -- types and defaults -----------------------------------------------------------------------------------------------
+
+_INTS = re.compile(r"u?int(eger)?(8|16|32|64)?( range)?|[iu](8|16|32|64|size)|u?long|size_t|count", re.IGNORECASE)
+_FLOATS = re.compile(r"float(32|64)?( range)?|double|f32|f64|number|numeric|real", re.IGNORECASE)
+_TEXTS = re.compile(r"str(ing)?|text|path(buf)?|file(name|path)?|dir(ectory)?|duration|url|character", re.IGNORECASE)
+_BOOLS = re.compile(r"bool(ean)?|logical", re.IGNORECASE)
+_TYPE = re.compile(r"(?:^|[(\s])type: *(?:Optional\[)?(\w+)", re.IGNORECASE)
+_DEFAULT = re.compile(
+    r"[\[(](?:[^\[\]()]*[;,]\s*)?defaults?(?: is|:|=)?\s*(?P<a>[^\]);]*?)\s*(?:;[^\])]*)?[\])]"
+    r"|\bdefaults?(?:(?: is| to)\s+|\s*[:=]\s*|\s+(?=[\d.'\"-]))(?P<b>\"[^\"]*\"|'[^']*'|[^\s,;()\[\]]+)",
+    re.IGNORECASE,
+)
+
+
+def _types(shown: str, words: str) -> list[str]:
+    """Return the words that may name the type of an option."""
+    told = _TYPE.search(words)
+    return [shown.strip("<>").removesuffix("..."), *([told[1]] if told else [])]
+
+
+def _kind(shown: str, words: str) -> Kind:
+    for name in _types(shown, words):
+        kinds: tuple[tuple[Kind, re.Pattern[str]], ...] = (("int", _INTS), ("float", _FLOATS), ("text", _TEXTS))
+        for kind, pattern in kinds:
+            if pattern.fullmatch(name):
+                return kind
+    return ""
+
+
+def _is_bool(shown: str, words: str) -> bool:
+    return any(_BOOLS.fullmatch(name) for name in _types(shown, words))
+
+
+def _take_default(option: Option, rest: str, words: str) -> None:
+    text = None
+    if found := _DEFAULT.search(words):
+        text = found["a"] or found["b"] or ""
+        text = text if found["a"] else text.rstrip(".")
+    elif option.kind and (found := _BEHIND.match(rest)):
+        text = found["value"]
+    if text is None:
+        return
+    quoted = text[:1] in ("'", '"')
+    option.default = text.strip("'\"") if quoted or option.kind == "text" else value_of(text)
+    if option.is_flag and isinstance(option.default, str):  # one of its two names
+        option.default = not option.default.lstrip("-").startswith("no-")
+    if option.kind == "float" and isinstance(option.default, int):
+        option.default = float(option.default)
+    if quoted and not option.kind:
+        option.kind = "text"
+
+
+# -- choices ----------------------------------------------------------------------------------------------------------
+
+_WORD = r"['\"]?[A-Za-z0-9][\w.+-]*['\"]?"
+_CALLED = re.compile(
+    rf"(?:possible values|one of|choose from|choices|choice of|options|allowed|either)(?: are)?:?\s+[\[({{]?"
+    rf"({_WORD}(?:\s*[,|]\s*(?:or |and )?{_WORD})*(?:\s+(?:or|and)\s+{_WORD})?)",
+    re.IGNORECASE,
+)
+_ROW = re.compile(rf"{_WORD}(?:\s*[,|]\s*{_WORD})*\s*(?:[,|]|,?\s+or)\s*{_WORD}")
+_POINTS = re.compile(r"possible values:\s*\n((?:\s*- .*(?:\n|$))+)", re.IGNORECASE)
+_SEPARATORS = re.compile(r"\s*[,|]\s*(?:(?:or|and)\s+)?|\s+(?:or|and)\s+")
+
+
+def _listed(text: str, signs: str) -> list[Any]:
+    return [value_of(word) for word in re.split(f"[{signs}]", text)]
+
+
+def _choices(option: Option, rest: str, words: str) -> list[Any] | None:
+    """Return the choices that the words list; None: they list none."""
+    if option.is_flag:
+        return None
+    if checked := _CHECKED.match(rest):
+        return _listed(checked[1][1:-1], ",")
+    if points := _POINTS.search(words):
+        return [value_of(name) for name in re.findall(r"^\s*- ([^:\s]+)", points[1], re.MULTILINE)]
+    if called := _CALLED.search(words):
+        found = [value_of(word) for word in _SEPARATORS.split(called[1])]
+        if len(found) > 1 and (option.default is None or option.default in found):
+            return found
+    if isinstance(option.default, str):
+        for row in _ROW.finditer(words):
+            found = [value_of(word) for word in _SEPARATORS.split(row[0])]
+            if option.default in found:
+                return found
+    return None
+
+
+# -- bounds -----------------------------------------------------------------------------------------------------------
+
+_END = r"-?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
+_BOTH = re.compile(
+    rf"(?P<low>{_END})\s*(?P<above><=?|≤)\s*[A-Za-z]\w*\s*(?P<below><=?|≤)\s*(?P<high>{_END})"  # 0<=x<1
+    rf"|(?P<open>[\[(])\s*(?P<low2>{_END})\s*(?:,|\.\.|;|-|to)\s*(?P<high2>{_END})\s*(?P<close>[\])])"  # in [0, 1)
+    rf"|(?:between\s+(?P<low3>{_END})\s+and|(?<![\w.-])(?P<low4>{_END})\s*(?:to|\.\.\.?|–))\s*(?P<high3>{_END})(?!\w)",
+    re.IGNORECASE,
+)
+_LOWEST = re.compile(
+    rf"(?:(?P<at>>=|≥|at least|not less than|minimum|\bmin\b)|(?P<over>>|(?:greater|more|larger) than|\babove))"
+    rf"[:=]?\s*(?P<end>{_END})",
+    re.IGNORECASE,
+)
+_HIGHEST = re.compile(
+    rf"(?:(?P<at><=|≤|at most|not more than|up to|maximum|\bmax\b)|(?P<over><|(?:less|smaller) than|\bbelow))"
+    rf"[:=]?\s*(?P<end>{_END})(?!\s*<)",
+    re.IGNORECASE,
+)
+_POSITIVE = re.compile(r"(?P<zero>non-?negative)|(?<!non-)(?<!non)\bpositive\b", re.IGNORECASE)
+
+
+def _take_bounds(option: Option, words: str) -> None:
+    """Put the bounds into an option that the words tell, if its default lies within."""
+    if option.is_flag or option.kind == "text" or isinstance(option.default, str):
+        return
+    low: float | None = None
+    high: float | None = None
+    inside = (False, False)
+    for both in _BOTH.finditer(words):
+        ends = (
+            float(both["low"] or both["low2"] or both["low3"] or both["low4"]),
+            float(both["high"] or both["high2"] or both["high3"]),
+        )
+        if ends[0] < ends[1] and _fits(option.default, *ends):
+            low, high = ends
+            inside = (both["above"] == "<" or both["open"] == "(", both["below"] == "<" or both["close"] == ")")
+            break
+    else:
+        if lowest := _LOWEST.search(words):
+            low, inside = float(lowest["end"]), (lowest["over"] is not None, False)
+        elif positive := _POSITIVE.search(words):
+            low, inside = 0.0, (positive["zero"] is None, False)
+        if highest := _HIGHEST.search(words):
+            high, inside = float(highest["end"]), (inside[0], highest["over"] is not None)
+    if not _fits(option.default, low, high):
+        return
+    whole = option.kind == "int" or (option.kind == "" and isinstance(option.default, int))
+    if whole:
+        option.low = None if low is None else int(low) + inside[0]
+        option.high = None if high is None else int(high) - inside[1]
+    else:
+        option.low, option.high, option.inside = low, high, inside
+
+
+def _fits(value: Any, low: float | None, high: float | None) -> bool:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return value is None
+    return (low is None or low <= value) and (high is None or value <= high)
