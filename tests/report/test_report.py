@@ -152,7 +152,7 @@ def test_markdown_has_the_same_sentences(study: ts.Study, tmp_path: Path) -> Non
 
 def test_chinese_is_whole(study: ts.Study) -> None:
     text = Page(study.report(lang="zh-CN")).text
-    assert "该怎么用" in text
+    assert "用什么" in text
     assert "30 次试验中有 1 次失败" in text
     assert "次完成的试验" in text  # what a figure shows
     assert "Over 29 complete trials" not in text
