@@ -215,6 +215,21 @@ def test_every_name_is_a_model_that_can_be_fitted(name: str, target: str) -> Non
     assert len(model.predict(rows)) == len(rows)
 
 
+@pytest.mark.parametrize("name", ["svm", "network"])
+def test_the_unit_of_a_target_does_not_matter(name: str) -> None:
+    X, y = load_diabetes(return_X_y=True)
+    X = np.asarray(X)
+
+    def scores(unit: float) -> tuple[float, object]:
+        one = family(name, X, unit * y, (), "regression", False, 0)
+        model = fitted(one.build(one.first()[0]), X, unit * y, np.ones(len(y)))
+        return float(model.score(X, unit * y)), one.auto.space.signature
+
+    (small, space), (large, same) = scores(1e-4), scores(1e5)
+    assert small == pytest.approx(large, abs=0.02) and large > 0.3
+    assert space == same
+
+
 def test_what_is_tried_by_default_depends_on_the_rows() -> None:
     assert "svm" in usual_kinds(300)
     assert "svm" not in usual_kinds(100_000)

@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
 
 from tunesmith.errors import MissingDependencyError, SpaceError
 from tunesmith.sklearn.protocols import Data, Estimator, Params
@@ -50,6 +52,7 @@ class Kind:
         weights: its parameter for weights of classes, if it has one.
         arguments: of both classes.
         rounds: the parameters that `EarlyStopped` settles.
+        units: whether a regression fits only targets that vary by about 1, so that these are scaled for it.
     """
 
     module: str
@@ -64,6 +67,7 @@ class Kind:
     weights: str | None = "class_weight"
     arguments: Mapping[str, Any] = field(default_factory=dict)
     rounds: frozenset[str] = frozenset()
+    units: bool = False
 
 
 BOOSTED = 0.8  # power of the time of boosted trees: up to some thousand rows, a round takes as long for any number
@@ -96,13 +100,13 @@ KINDS: dict[str, Kind] = {
         weights=None, sparse=False, rounds=frozenset({"iterations"}),
         arguments={"verbose": 0, "allow_writing_files": False, "thread_count": 1},
     ),
-    "svm": Kind("sklearn.svm", "SVC", "SVR", scaled=True, power=2.0),
+    "svm": Kind("sklearn.svm", "SVC", "SVR", scaled=True, power=2.0, units=True),
     "neighbours": Kind(
         "sklearn.neighbors", "KNeighborsClassifier", "KNeighborsRegressor", scaled=True, power=1.5, weights=None
     ),
     "network": Kind(
         "sklearn.neural_network", "MLPClassifier", "MLPRegressor", scaled=True, cost=3.0, weights=None,
-        arguments={"early_stopping": True},
+        arguments={"early_stopping": True}, units=True,
     ),
     "tree": Kind("sklearn.tree", "DecisionTreeClassifier", "DecisionTreeRegressor"),
 }  # fmt: skip
@@ -217,6 +221,8 @@ class Family:
             model = EarlyStopped(model, rounds, codes, ends, self.seed)
         elif type(model).__name__ == "SVC":  # it has no probabilities of its own
             model = CalibratedClassifierCV(model, cv=3, ensemble=False)
+        elif self.kind.units and self.target == "regression":
+            model = TransformedTargetRegressor(model, transformer=StandardScaler())
         fill = self.kind.module == "sklearn.tree" or not native
         encode = Encode(self.categories, native=native, scale=not native, fill=fill, target_type=self.target)
         before = [] if self.before is None else [("columns", self.before)]
@@ -281,6 +287,8 @@ def family(
     estimator = cls(**kind.arguments)
     if "random_state" in estimator.get_params() or name == "catboost":
         estimator.set_params(random_state=seed)
+    if kind.units and not classifies:
+        y = np.asarray(y, np.float64) / (float(np.std(y)) or 1.0)
     auto = joined(estimator, X, y, kind.rounds)
     params: dict[str, Parameter] = dict(auto.space.items())
     if kind.rounds and "learning_rate" in params:
