@@ -14,7 +14,7 @@ from pages import CHINESE, ROOT, blocks, code_lines
 
 from tunesmith import registry
 
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "README.zh.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 RUN_AS = "python"
 # Other names for Python, which would pass by this check unseen.
 ALIASES = {"py", "python3", "pycon", "ipython"}
