@@ -1,4 +1,4 @@
-"""Makes the pictures of docs/see-it.md, into docs/img/figures/: a hook of mkdocs, and a program.
+"""Makes the pictures of docs/see-it.md and docs/chapter.md, into docs/img/figures/: a hook of mkdocs, and a program.
 
 Run it alone with `python .ci/figures.py`. It needs Matplotlib. Pictures that are there are made anew only if the code
 of the figures has changed since.
@@ -7,12 +7,16 @@ of the figures has changed since.
 from __future__ import annotations
 
 import math
+import os
+import re
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "docs" / "img" / "figures"
+CHAPTER = ROOT / "docs" / "chapter.md"  # its own code draws its pictures
 sys.path.insert(0, str(ROOT / "src"))
 
 
@@ -155,11 +159,14 @@ def make() -> None:
     OUT.mkdir(parents=True, exist_ok=True)
     for name, figure in figures.items():
         figure.savefig(OUT / f"{name}.png", dpi=110)
+    code = "".join(re.findall(r"^```python\n(.*?)^```", CHAPTER.read_text(), re.MULTILINE | re.DOTALL))
+    env = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "MPLBACKEND": "agg"}
+    subprocess.run([sys.executable, "-c", code], cwd=OUT, env=env, stdout=subprocess.DEVNULL, check=True)
 
 
 def on_pre_build(config: Any) -> None:
     """Called by mkdocs before it reads the pages."""
-    code = [Path(__file__), *(ROOT / "src" / "tunesmith" / "visualization").rglob("*.py")]
+    code = [Path(__file__), CHAPTER, *(ROOT / "src" / "tunesmith" / "visualization").rglob("*.py")]
     made = [p.stat().st_mtime for p in OUT.glob("*.png")]
     if not made or min(made) < max(p.stat().st_mtime for p in code):
         make()

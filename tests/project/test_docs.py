@@ -55,7 +55,7 @@ NEEDS = {
     "docs/tutorials/table.md": "lightgbm",
 }
 LONG = ("deep-learning", "importance", "parallel", "porting", "quickstart", "scikit-learn", "trust")
-LONG += ("tutorials/preemptible",)
+LONG += ("chapter", "tutorials/preemptible")
 SLOW = {f"docs/{name}.md" for name in LONG}  # more than five seconds; outer circle too
 PAGES_WITH_CODE = [
     pytest.param(

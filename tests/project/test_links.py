@@ -17,6 +17,7 @@ PAGES = [
 
 # Pictures that the build of the documentation makes, by the hook .ci/figures.py.
 MADE = set(re.findall(r'"(\w+)": v\.plot_', (ROOT / ".ci" / "figures.py").read_text()))
+MADE |= set(re.findall(r'savefig\("(\w+)\.', (ROOT / "docs" / "chapter.md").read_text()))
 
 
 def is_there(file: Path) -> bool:
