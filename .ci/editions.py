@@ -31,6 +31,7 @@ MISSING = {
     "tutorials/preemptible.md",
     "tutorials/table.md",
     "tutorials/team.md",
+    "chapter.md",
     "faq.md",
 }
 HAN = re.compile(r"[\u4e00-\u9fff]")

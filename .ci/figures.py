@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import math
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent))
+from pages import blocks
 
 ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "docs" / "img" / "figures"
@@ -159,7 +161,8 @@ def make() -> None:
     OUT.mkdir(parents=True, exist_ok=True)
     for name, figure in figures.items():
         figure.savefig(OUT / f"{name}.png", dpi=110)
-    code = "".join(re.findall(r"^```python\n(.*?)^```", CHAPTER.read_text(), re.MULTILINE | re.DOTALL))
+    found = [block for block in blocks(CHAPTER.read_text()) if block.language == "python"]
+    code = "\n".join(line for block in found for line in block.lines)
     env = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "MPLBACKEND": "agg"}
     subprocess.run([sys.executable, "-c", code], cwd=OUT, env=env, stdout=subprocess.DEVNULL, check=True)
 
