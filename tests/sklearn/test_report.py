@@ -113,8 +113,13 @@ def test_splits_of_the_user_are_named_as_such(cv: Any) -> None:
 
 
 def test_a_notebook_shows_the_report_the_score_and_the_study() -> None:
-    search = SearchCV(KNN, NEIGHBORS, n_trials=3, cv=2, random_state=0).fit(X, Y)
+    search = SearchCV(KNN, NEIGHBORS, n_trials=3, cv=2, random_state=0)
+    assert "tunesmith-report" not in search._repr_mimebundle_()["text/html"]
+    search.fit(X, Y)
     assert "expected accuracy on new data" in search.report_._repr_html_()
+    for page in (search._repr_html_(), search._repr_mimebundle_()["text/html"]):  # notebooks take the latter
+        assert page.startswith(search.report_._repr_html_()), "the answer stands first, and the diagram below"
+        assert len(page) > len(search.report_._repr_html_())
     assert "Expected accuracy on new data" in search.honest_score_._repr_html_()
     assert "3 COMPLETE" in search.study_._repr_html_() or "PRUNED" in search.study_._repr_html_()
 

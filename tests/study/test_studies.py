@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import html
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -119,16 +122,43 @@ def test_a_notebook_shows_a_study_and_its_recommendation() -> None:
     study = ts.create_study(study_name="<script>alert(1)</script>\x1b[2J", seed=0)
     assert "no trials" in study._repr_html_()
     study.optimize(lambda t: (t.suggest_float("<x>", 0, 1) - 0.3) ** 2, n_trials=3)
-    for html in (study._repr_html_(), study.recommend()._repr_html_()):
-        assert html.startswith('<div class="tunesmith-')
-        assert "&lt;x&gt;=" in html
-        assert "<script>" not in html
-        assert "<x>" not in html
-        assert "\x1b" not in html
+    shown = (study, study.recommend(), study.best_trial, study.trials[0], study.space)
+    for page in (thing._repr_html_() for thing in shown):
+        assert page.startswith('<div class="tunesmith-')
+        assert "&lt;x&gt;" in page
+        assert "<script>" not in page
+        assert "<x>" not in page
+        assert "\x1b" not in page
     assert f"(trial {study.best_trial.number})" in study._repr_html_()
+    verdict = html.escape(study.recommend().verdict())
+    for page in (study._repr_html_(), study.best_trial._repr_html_()):
+        assert page.index(verdict) < 100, "the answer stands first"
+        assert page.count("<script>") == 0
+        assert len(page) < 3_000
     several = ts.create_study(directions=["minimize", "maximize"])
     several.optimize(lambda t: (t.suggest_float("x", 0, 1), 1.0), n_trials=2)
     assert "minimize, maximize" in several._repr_html_()
+
+
+def test_the_best_trial_is_a_record_as_any_other() -> None:
+    study = ts.create_study(seed=0)
+    study.optimize(lambda t: t.suggest_float("x", 0, 1), n_trials=3)
+    best = study.best_trial
+    assert best == study.trials[best.number]
+    for other in (pickle.loads(pickle.dumps(best)), copy.copy(best), copy.deepcopy(best)):
+        assert type(other) is ts.FrozenTrial
+        assert other == best
+    study.optimize(lambda t: 1 / 0, n_trials=1, catch=ZeroDivisionError)
+    failed = study.trials[-1]._repr_html_()
+    assert "Trial 3, FAIL" in failed
+    assert "ZeroDivisionError" in failed
+
+
+def test_a_notebook_shows_a_part_of_a_wide_space() -> None:
+    space = ts.Space({f"x{i}": ts.Float(0, 1) for i in range(130)})
+    page = space._repr_html_()
+    assert "Space of 130 parameters" in page
+    assert "30 more parameters are not shown" in page
 
 
 def test_a_data_frame_takes_time_in_proportion_to_its_trials() -> None:

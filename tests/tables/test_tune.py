@@ -199,6 +199,7 @@ def test_the_model_can_be_kept_cloned_and_fitted_again() -> None:
     assert isinstance(model, TableClassifier)
     assert np.array_equal(model.predict(X), search.predict(X))
     assert "<table" in search._repr_html_()
+    assert search._repr_mimebundle_()["text/html"] == search._repr_html_()  # which notebooks ask first
 
 
 @pytest.mark.parametrize("name", sorted(KINDS))

@@ -16,11 +16,13 @@ from tunesmith.space.constraints import Constraint
 from tunesmith.space.convert import check_names, union
 from tunesmith.space.grid import Grid, count_cells
 from tunesmith.space.nested import read_columns
+from tunesmith.text import block
 
 if TYPE_CHECKING:
     from tunesmith.space.encoding import FloatArray
     from tunesmith.space.shape import Shape
 
+MOST_ROWS = 100  # of a table in a notebook
 _MAX_DRAWS = 20_000  # random points for each feasible one, before sampling under constraints gives up
 
 
@@ -162,6 +164,13 @@ class Space(Columns):
         lines = [f"    {name}: {param!r}," for name, param in self.params.items()]
         lines += [f"    constraint {constraint!r}," for constraint in self.constraints]
         return "\n".join(["Space(", *lines, ")"]) if lines else "Space()"
+
+    def _repr_html_(self) -> str:
+        n, rules = len(self.params), [f"constraint {constraint!r}" for constraint in self.constraints]
+        rows = [(name, str(param)) for name, param in list(self.params.items())[:MOST_ROWS]]
+        if n > MOST_ROWS:
+            rules.insert(0, f"{n - MOST_ROWS:,} more parameters are not shown.")
+        return block(f"Space of {n:,} parameter{'' if n == 1 else 's'}", rules, rows, kind="space")
 
     def sample(self, rng: np.random.Generator, n: int) -> FloatArray:
         """Draw points at random, uniform in the unit cube; under constraints, uniform among the feasible ones.

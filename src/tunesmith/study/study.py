@@ -29,7 +29,7 @@ from tunesmith.study.engine.ask import check_enqueued
 from tunesmith.study.engine.engine import TrialEngine
 from tunesmith.study.engine.replica import RunningTrial
 from tunesmith.study.engine.tell import outcome_as_told
-from tunesmith.study.summary import study_html
+from tunesmith.study.summary import BestTrial, study_html
 from tunesmith.text import name_and_message, shown
 from tunesmith.trial import Trial
 from tunesmith.trial.record import FrozenTrial
@@ -293,7 +293,7 @@ class Study:
         best = self.engine.study.best()
         if best is None:
             raise self.engine.study.none_complete()
-        return best
+        return BestTrial.of(best, self)
 
     @property
     def best_params(self) -> dict[str, Any]:
@@ -983,7 +983,7 @@ class Study:
         self.engine.study.set_system_attr(key, value)
 
     def _repr_html_(self) -> str:
-        return study_html(self.engine)
+        return study_html(self)
 
     def __repr__(self) -> str:
         directions = ", ".join(d.value for d in self.directions)

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import math
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import chain
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
 
 import numpy as np
 
 from tunesmith.errors import StorageError
 from tunesmith.state import TrialState
 from tunesmith.storage.base import Storage, StudyRecord
-from tunesmith.study.engine.engine import TrialEngine
 from tunesmith.text import block
 from tunesmith.trial.record import TrialRecord
 
 if TYPE_CHECKING:
     from tunesmith.study.engine.replica import StudyReplica
+    from tunesmith.study.study import Study
 
 
 @dataclass(frozen=True)
@@ -131,26 +130,67 @@ def failure_reasons(data: StudyReplica) -> list[FailureReason]:
 # -- HTML, for notebooks ----------------------------------------------------------------------------------------------
 
 
-def study_html(engine: TrialEngine) -> str:
-    """Return the study's name, directions, sampler, tally and best trial as HTML."""
-    from tunesmith.selection.wording import NumberFormat, params_of
-    from tunesmith.study.verdict import stored_verdict
+def study_html(study: Study) -> str:
+    """Return what a notebook shows of a study: the answer first, then directions, sampler, tally and best trial."""
+    from tunesmith.selection.wording import NumberFormat
 
+    engine = study.engine
     one = len(engine.study.directions) == 1
     rows = [
+        ("study", engine.study.study_name),
         ("direction" if one else "directions", ", ".join(d.value for d in engine.study.directions)),
         ("sampler", engine.asker.sampler.name),
         ("trials", engine.study.tally()),
     ]
     best = engine.study.best() if one else None
-    notes: list[str] = []
     if best is not None and best.values is not None:
         value = NumberFormat.of(best.values[0]).write(best.values[0])
-        rows += [("best value", f"{value} (trial {best.number})"), ("best parameters", params_of(best.params))]
-        notes.append("Of noisy values the best one is usually too good; study.recommend() corrects for it.")
-    with suppress(StorageError):  # a notebook shows the rest
-        if (decided := stored_verdict(engine.study)) is not None:
-            notes = [decided.report.verdict()]
+        rows.append(("best value seen", f"{value} (trial {best.number})"))
     if engine.study.stopped is not None:
         rows.append(("stopped", engine.study.stopped["reason"]))
-    return block(f"Study {engine.study.study_name!r}", notes, rows, kind="study")
+    head, *notes = _answer(study) if one else [_front(study)]
+    return block(head, notes, rows, kind="study")
+
+
+def _answer(study: Study) -> list[str]:
+    """Return what to use and what to expect of it; what is missing, where that cannot be told."""
+    try:
+        return study.recommend().sentences()
+    except (ValueError, StorageError) as error:  # nothing is complete, or what was decided cannot be read
+        return [str(error)]
+
+
+def _front(study: Study) -> str:
+    n = len(study.best_trials)
+    return f"{n:,} trial{' is' if n == 1 else 's are'} on the Pareto front"
+
+
+class BestTrial(TrialRecord):
+    """The record of a study's best trial, which a notebook shows below what to expect of it.
+
+    The value of a best trial is mostly too good, since it was picked for being the best. A copy and a pickle of it are
+    plain records.
+    """
+
+    __slots__ = ("_study",)
+    __hash__ = None  # as of records
+    _study: Study
+
+    @classmethod
+    def of(cls, record: TrialRecord, study: Study) -> BestTrial:
+        """Return a record that knows its study."""
+        made = cls.__new__(cls)
+        for name in FIELDS:
+            setattr(made, name, getattr(record, name))
+        made._study = study
+        return made
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[Any, ...]:
+        return object.__new__, (TrialRecord,), (None, {name: getattr(self, name) for name in FIELDS})
+
+    def _repr_html_(self) -> str:
+        head, *notes = _answer(self._study)
+        return block(head, notes, kind="recommendation") + super()._repr_html_()
+
+
+FIELDS = tuple(f.name for f in fields(TrialRecord))

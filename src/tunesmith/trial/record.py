@@ -15,12 +15,13 @@ from tunesmith.space import Parameter, Space, merge
 from tunesmith.space.convert import as_parameter, check_names
 from tunesmith.state import FailureKind, TrialState
 from tunesmith.storable import storable_items
-from tunesmith.text import real, shown
+from tunesmith.text import block, real, shorten, shown
 from tunesmith.trial.replay import Replay
 
 EMPTY: Mapping[str, Any] = MappingProxyType({})
 NAN = math.nan
 MOST_STEPS = 2**63  # what fits a database's integer
+MOST_ROWS = 100  # of a table in a notebook
 OUTSIDE, OUTPUT, NOISE = "outside", "output", "noise"  # system attributes
 LATE = "late"  # a system attribute: a result that came after the trial was ended for its worker, see `Attempt`
 
@@ -304,6 +305,16 @@ class TrialRecord(Replay):
     def __repr__(self) -> str:
         shown = self.values[0] if self.values is not None and len(self.values) == 1 else self.values
         return f"FrozenTrial(number={self.number}, state={self.state.name}, value={shown}, params={self.params})"
+
+    def _repr_html_(self) -> str:
+        rows = [(name, str(value)) for name, value in self.params.items()][:MOST_ROWS]
+        told = ", ".join(f"{value:.6g}" for value in self.values or ())
+        notes = [f"It took {self.duration:.3g} seconds."] if self.duration == self.duration else []
+        if not self.feasible:
+            notes.append("It violates a constraint.")
+        if self.reason:
+            notes.append(shorten(self.reason, 500))
+        return block(f"Trial {self.number}, {self.state.name}{': ' if told else ''}{told}", notes, rows, kind="trial")
 
 
 FrozenTrial = TrialRecord

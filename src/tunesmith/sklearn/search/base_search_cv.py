@@ -128,6 +128,19 @@ class BaseSearchCV(HonestResultsMixin, _compat.BaseSearchCV):
     how_to_resume: str = "call fit again with the same data"
     _start_over = "give the search a storage=, and call fit again"
 
+    def _repr_html_inner(self) -> str:
+        return self._answer_html() + str(super()._repr_html_inner())
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        bundle: dict[str, str] = super()._repr_mimebundle_()
+        if "text/html" in bundle:
+            bundle["text/html"] = self._answer_html() + bundle["text/html"]
+        return bundle
+
+    def _answer_html(self) -> str:
+        """Return what a notebook shows above the diagram: what was chosen, and what to expect of it."""
+        return self.report_._repr_html_() if hasattr(self, "cv_results_") else ""
+
     @abstractmethod
     def __init__(
         self,
