@@ -293,7 +293,7 @@ class Study:
         best = self.engine.study.best()
         if best is None:
             raise self.engine.study.none_complete()
-        return BestTrial.of(best, self)
+        return BestTrial.of(best, self.recommend)
 
     @property
     def best_params(self) -> dict[str, Any]:
@@ -983,7 +983,7 @@ class Study:
         self.engine.study.set_system_attr(key, value)
 
     def _repr_html_(self) -> str:
-        return study_html(self)
+        return study_html(self.engine, self.recommend, 0 if len(self.directions) == 1 else len(self.best_trials))
 
     def __repr__(self) -> str:
         directions = ", ".join(d.value for d in self.directions)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
@@ -12,12 +13,13 @@ import numpy as np
 from tunesmith.errors import StorageError
 from tunesmith.state import TrialState
 from tunesmith.storage.base import Storage, StudyRecord
+from tunesmith.study.engine.engine import TrialEngine
 from tunesmith.text import block
 from tunesmith.trial.record import TrialRecord
 
 if TYPE_CHECKING:
     from tunesmith.study.engine.replica import StudyReplica
-    from tunesmith.study.study import Study
+    from tunesmith.study.recommend import Recommendation
 
 
 @dataclass(frozen=True)
@@ -130,11 +132,16 @@ def failure_reasons(data: StudyReplica) -> list[FailureReason]:
 # -- HTML, for notebooks ----------------------------------------------------------------------------------------------
 
 
-def study_html(study: Study) -> str:
-    """Return what a notebook shows of a study: the answer first, then directions, sampler, tally and best trial."""
+def study_html(engine: TrialEngine, recommend: Callable[[], Recommendation], front: int) -> str:
+    """Return what a notebook shows of a study: the answer first, then directions, sampler, tally and best trial.
+
+    Args:
+        engine: of the study.
+        recommend: says what to use.
+        front: how many trials are on the Pareto front, of several objectives.
+    """
     from tunesmith.selection.wording import NumberFormat
 
-    engine = study.engine
     one = len(engine.study.directions) == 1
     rows = [
         ("study", engine.study.study_name),
@@ -148,21 +155,17 @@ def study_html(study: Study) -> str:
         rows.append(("best value seen", f"{value} (trial {best.number})"))
     if engine.study.stopped is not None:
         rows.append(("stopped", engine.study.stopped["reason"]))
-    head, *notes = _answer(study) if one else [_front(study)]
+    several = f"{front:,} trial{' is' if front == 1 else 's are'} on the Pareto front"
+    head, *notes = _answer(recommend) if one else [several]
     return block(head, notes, rows, kind="study")
 
 
-def _answer(study: Study) -> list[str]:
+def _answer(recommend: Callable[[], Recommendation]) -> list[str]:
     """Return what to use and what to expect of it; what is missing, where that cannot be told."""
     try:
-        return study.recommend().sentences()
+        return recommend().sentences()
     except (ValueError, StorageError) as error:  # nothing is complete, or what was decided cannot be read
         return [str(error)]
-
-
-def _front(study: Study) -> str:
-    n = len(study.best_trials)
-    return f"{n:,} trial{' is' if n == 1 else 's are'} on the Pareto front"
 
 
 class BestTrial(TrialRecord):
@@ -172,24 +175,24 @@ class BestTrial(TrialRecord):
     plain records.
     """
 
-    __slots__ = ("_study",)
+    __slots__ = ("_recommend",)
     __hash__ = None  # as of records
-    _study: Study
+    _recommend: Callable[[], Recommendation]
 
     @classmethod
-    def of(cls, record: TrialRecord, study: Study) -> BestTrial:
-        """Return a record that knows its study."""
+    def of(cls, record: TrialRecord, recommend: Callable[[], Recommendation]) -> BestTrial:
+        """Return a record that knows who says what to use."""
         made = cls.__new__(cls)
         for name in FIELDS:
             setattr(made, name, getattr(record, name))
-        made._study = study
+        made._recommend = recommend
         return made
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[Any, ...]:
         return object.__new__, (TrialRecord,), (None, {name: getattr(self, name) for name in FIELDS})
 
     def _repr_html_(self) -> str:
-        head, *notes = _answer(self._study)
+        head, *notes = _answer(self._recommend)
         return block(head, notes, kind="recommendation") + super()._repr_html_()
 
 
