@@ -1,4 +1,4 @@
-"""Takes the pictures of docs/dashboard.md, into docs/img/dashboard/: a hook of mkdocs, and a program.
+"""Takes the pictures of docs/dashboard.md, in two languages, into docs/img/dashboard/: a hook of mkdocs, and a program.
 
 It needs the dashboard's extra, Playwright and Chromium; where they are not, the page has no pictures. They are taken
 anew only if the code of the dashboard has changed since. Run it alone with `python .ci/screenshots.py`.
@@ -11,18 +11,33 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "docs" / "img" / "dashboard"
 MARK = "<!-- pictures -->"
-PAGES = {  # name: (address, what it shows, width, height, colours)
-    "study": ("/study/1", "A study: the best, what to expect of it, and figures to brush", 1280, 1400, "light"),
-    "trials": ("/study/1/trials?where=value<0.3&sort=value", "The table of trials, filtered", 1280, 700, "light"),
-    "trial": ("/study/1/trial/7", "A trial, in dark colours", 1280, 900, "dark"),
-    "phone": ("/study/1", "The same study on a telephone", 360, 760, "light"),
-}  # fmt: skip
+PAGES = {  # name: (address, width, height, colours)
+    "study": ("/study/1", 1280, 1400, "light"),
+    "trials": ("/study/1/trials?where=value<0.3&sort=value", 1280, 700, "light"),
+    "trial": ("/study/1/trial/7", 1280, 900, "dark"),
+    "phone": ("/study/1", 360, 760, "light"),
+}
+SHOWN = {  # what each shows
+    "en": {
+        "study": "A study: the best, what to expect of it, and figures to brush",
+        "trials": "The table of trials, filtered",
+        "trial": "A trial, in dark colours",
+        "phone": "The same study on a telephone",
+    },
+    "zh": {
+        "study": "一个研究：最佳试验、对它的预期，以及可以框选的图",
+        "trials": "筛选后的试验表格",
+        "trial": "一次试验，深色模式",
+        "phone": "手机上的同一个研究",
+    },
+}
 
 
 def study(path: Path) -> None:
@@ -57,15 +72,17 @@ def make() -> bool:
             base = next(word for word in line.split() if word.startswith("http")).rstrip("/")
             with sync_playwright() as playwright:
                 browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-                for name, (address, _, width, height, colours) in PAGES.items():
-                    page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=colours)
+                for language, (name, (address, width, height, colours)) in product(SHOWN, PAGES.items()):
+                    size = {"width": width, "height": height}
+                    page = browser.new_page(viewport=size, color_scheme=colours, locale=language)
+                    page.set_default_timeout(120_000)
                     page.goto(base + address, wait_until="networkidle" if "study/1/t" in address else "load")
                     for figure in page.query_selector_all("[data-figure]:not(.heavy)")[:4]:
                         figure.scroll_into_view_if_needed()
                         figure.wait_for_selector("figcaption:not(:empty)")
                     page.evaluate("scrollTo(0, 0)")
                     page.wait_for_timeout(1500)
-                    page.screenshot(path=OUT / f"{name}.png")
+                    page.screenshot(path=_picture(name, language))
                     page.close()
                 browser.close()
         finally:
@@ -84,14 +101,18 @@ def on_pre_build(config: Any) -> None:
 
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
     """Called by mkdocs with each page: put the pictures where they belong, as far as there are any."""
+    language = "zh" if config.docs_dir.endswith("zh") else "en"
+    up = "../" if language == "zh" else ""
     shown = [
-        f"![{what}](img/dashboard/{name}.png)\n*{what}*" for name, (_, what, *_) in PAGES.items() if _is_there(name)
+        f"![{what}]({up}img/dashboard/{_picture(name, language).name})\n*{what}*"
+        for name, what in SHOWN[language].items()
+        if _picture(name, language).is_file()
     ]
     return markdown.replace(MARK, "\n\n".join(shown))
 
 
-def _is_there(name: str) -> bool:
-    return (OUT / f"{name}.png").is_file()
+def _picture(name: str, language: str) -> Path:
+    return OUT / (f"{name}.png" if language == "en" else f"{name}-{language}.png")
 
 
 if __name__ == "__main__" and not make():
