@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
 import json
 import re
@@ -16,13 +17,15 @@ from sklearn.tree import DecisionTreeClassifier
 from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.testclient import TestClient
+from tests.dashboard.conftest import SAME
 
 import tunesmith as ts
 from tunesmith import dashboard
 from tunesmith.dashboard import app
-from tunesmith.dashboard.drawings import DRAWINGS
+from tunesmith.dashboard.drawings import DRAWINGS, TABS
 from tunesmith.dashboard.pages.studies import SORTS
 from tunesmith.languages.words import table_of
+from tunesmith.selection.wording import NumberFormat
 from tunesmith.sklearn import GridSearchCV
 
 
@@ -46,7 +49,7 @@ def test_a_storage_without_studies_says_so(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("study", [1, 2, 3, 4])
-@pytest.mark.parametrize("name", [name for name, d in DRAWINGS.items() if not d.heavy])
+@pytest.mark.parametrize("name", list(DRAWINGS))
 def test_each_figure_is_drawn_with_a_sentence_or_says_what_is_missing(
     client: TestClient, study: int, name: str
 ) -> None:
@@ -57,7 +60,7 @@ def test_each_figure_is_drawn_with_a_sentence_or_says_what_is_missing(
         assert len(made["missing"]) > 20
         return
     assert made["summary"]
-    assert "parallel" in made or made["figure"]["data"]
+    assert made.get("parallel") or made.get("panels") or made["figure"]["data"]
 
 
 def test_a_filter_holds_for_figures_table_and_files_alike(client: TestClient) -> None:
@@ -185,17 +188,117 @@ def test_what_is_not_there_is_a_page_that_says_so(client: TestClient, path: str)
     assert "Traceback" not in answer.text
 
 
-def test_the_report_and_the_health_are_sentences(client: TestClient, made: Path) -> None:
-    report = get_json(client, "/study/2/report")
-    study = ts.load_study(study_name="plain", storage=made)
-    assert sorted(report["sentences"]) == sorted(study.recommend().sentences())
-    chinese = client.get("/study/2/report", headers={"accept-language": "zh"}).json()["sentences"]
-    assert chinese[0].startswith("请使用")
-    assert "no complete" in get_json(client, "/study/4/report")["sentences"][0]
-    health = " ".join(finding["text"] for finding in get_json(client, "/study/1/health"))
+def part_of(client: TestClient, name: str, study: int = 1, language: str = "en") -> str:
+    """A part of an overview as text, without tags."""
+    answer = client.get(f"/study/{study}/part/{name}", headers={"accept-language": language})
+    assert answer.status_code == 200, answer.text
+    return html.unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", answer.text)))
+
+
+def test_the_verdict_says_what_to_use_to_expect_and_to_do(client: TestClient, made: Path) -> None:
+    found = ts.load_study(study_name="plain", storage=made).recommend()
+    told = part_of(client, "verdict", 2)
+    assert f"Use trial {found.trial.number}." in told
+    figures = NumberFormat.of(found.value, found.interval)
+    assert f"95 % interval: {figures.between(found.interval)}" in told
+    assert figures.write(found.value) in told
+    assert repr(found.params) in told
+    assert f"--x {found.params['x']} --n {found.params['n']}" in told
+    assert re.search(r"30 trials, .* in all", told)
+    assert any(word in told for word in ("Search on", "Use it", "Run the best points again"))
+    assert all(sentence in told for sentence in found.sentences()[1:])
+    chinese = part_of(client, "verdict", 2, "zh")
+    assert f"请使用第 {found.trial.number} 次试验" in chinese
+    assert not re.search(r"\b(trials?|the|of|use|best|sure)\b", chinese.replace("trial/", ""), re.IGNORECASE)
+    assert "No trial is complete yet" in part_of(client, "verdict", 4)
+    assert "trials are on the Pareto front" in part_of(client, "verdict", 3)
+
+
+def test_the_verdict_is_in_the_page_once_it_is_known_or_asked_for(made: Path) -> None:
+    with TestClient(app(made, token=""), base_url="http://localhost") as client:
+        first = client.get("/study/2").text
+        assert 'class="bones"' in first
+        assert "Work out what to use" in first
+        assert "Use trial" in client.get("/study/2?now=1").text
+        assert "Use trial" in client.get("/study/2").text
+        assert 'class="bones"' not in client.get("/study/2").text
+
+
+def test_the_health_is_sentences(client: TestClient) -> None:
+    health = part_of(client, "health", 1)
     assert "3 of 40 finished trials failed (7.5%): 3 raised" in health
     assert "bad <img" in health
-    assert get_json(client, "/study/4/health")[0]["level"] == "good"
+    assert "<img src=x" not in client.get("/study/1/part/health").text
+    assert 'class="good"' in client.get("/study/4/part/health").text
+
+
+def test_each_tab_has_its_address_and_its_figures_without_a_script(client: TestClient) -> None:
+    for study in (1, 2, 3, 4):
+        for tab in TABS:
+            text = client.get(f"/study/{study}/{tab}").text
+            marked = re.findall(r'<a href="[^"]*" data-keep aria-current="page">([^<]*)</a>', text)
+            assert list(map(html.unescape, marked)) == [TABS[tab]]
+            own = [d for d in DRAWINGS.values() if d.tab == tab and d.is_for(2 if study == 3 else 1)]
+            assert f'data-name="{own[0].name}"' in text
+            for d in own[1:]:
+                assert f'data-name="{d.name}"' in client.get(f"/study/{study}/{tab}?figure={d.name}").text
+    assert client.get("/study/1/nothing").status_code == 404
+    assert client.get("/study/1/part/nothing").status_code == 404
+
+
+def test_parameters_are_picked_by_a_form(client: TestClient) -> None:
+    text = client.get("/study/2/parameters").text
+    assert re.findall(r'<option value="([^"]*)"', text.split('id="param-0"')[1].split("</select>")[0]) == ["", "n", "x"]
+    assert get_json(client, "/study/2/figure/slice")["panels"]["axes"][0]["name"] == "n"
+    one = get_json(client, "/study/2/figure/slice?param=x")
+    assert one["axes"] == {"x": "params.x", "y": "value"}
+    pair = get_json(client, "/study/2/figure/rank?param=x&param=n")
+    assert pair["axes"] == {"x": "params.x", "y": "params.n"}
+    assert get_json(client, "/study/2/figure/rank?param=&param=n")["panels"]["panels"] == [[0, 1]]
+    assert "no parameter" in get_json(client, "/study/2/figure/slice?param=nothing")["missing"]
+
+
+def test_sixty_parameters_have_a_panel_each_the_strongest_first(tmp_path: Path) -> None:
+    study = ts.create_study(storage=tmp_path / "m.db", seed=0, sampler="random")
+
+    def objective(trial: ts.Trial) -> float:
+        return [trial.suggest_float(f"p{k}", 0, 1) for k in range(60)][41]
+
+    study.optimize(objective, n_trials=40)
+    with TestClient(app(tmp_path / "m.db", token=""), base_url="http://localhost") as client:
+        axes = get_json(client, "/study/1/figure/slice")["panels"]["axes"]
+        assert len(axes) == 60
+        assert axes[0]["name"] == "p41"
+
+
+def test_running_trials_are_shown_with_curve_and_log_and_can_be_stopped(tmp_path: Path) -> None:
+    path = tmp_path / "r.db"
+    study = ts.create_study(storage=path, seed=0, sampler="random")
+    study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=2)
+    inside, outside = tmp_path / "r.db.trials" / "s" / "2", tmp_path / "elsewhere"
+    for folder, text in ((inside, "epoch 7 \x1b[31m<b>\n"), (outside, "secret\n")):
+        folder.mkdir(parents=True)
+        (folder / "output.txt").write_text(text)
+    trial, other, linked = study.ask(), study.ask(), study.ask()
+    trial.suggest_float("x", 0, 1)
+    for step in range(3):
+        trial.report(1 / (step + 1), step)
+    trial.set_user_attr("trial_dir", str(inside))
+    other.set_user_attr("trial_dir", str(outside))
+    (inside.parent / "4").mkdir()
+    (inside.parent / "4" / "output.txt").symlink_to(outside / "output.txt")
+    linked.set_user_attr("trial_dir", str(inside.parent / "4"))
+    with TestClient(app(path, token=""), base_url="http://localhost", headers=SAME) as client:
+        text = client.get("/study/1/part/doing").text
+        assert text.count("<li>\n<p><a href") == 3
+        assert "<polyline points=" in text
+        assert "step 2: 0.3333" in text
+        assert "epoch 7 \\x1b[31m&lt;b&gt;" in text
+        assert "secret" not in text
+        assert 'action="/study/1/trial/2/stop"' in text
+        client.post("/study/1/trial/2/stop")
+        assert "It was asked to stop" in part_of(client, "doing")
+        assert "Running now: 3 trials." in part_of(client, "doing")
 
 
 def test_health_sees_a_bound_that_is_in_the_way_and_points_tried_twice(tmp_path: Path) -> None:
@@ -209,7 +312,7 @@ def test_health_sees_a_bound_that_is_in_the_way_and_points_tried_twice(tmp_path:
         [ts.create_trial(params={"x": x, "y": y}, distributions=distributions, value=1 - x) for x, y in points.tolist()]
     )
     with TestClient(app(tmp_path / "b.db", token=""), base_url="http://localhost") as client:
-        text = " ".join(finding["text"] for finding in get_json(client, "/study/1/health"))
+        text = part_of(client, "health")
     assert "upper bound of x" in text
     assert "bound of y" not in text
     assert "4 of 55 points were tried before (7.3%)" in text
@@ -272,7 +375,7 @@ def test_everything_that_a_page_loads_is_there(client: TestClient) -> None:
 
 def test_every_sentence_of_the_pages_is_there_in_chinese() -> None:
     folder = Path(dashboard.__file__).parent
-    english = {d.title for d in DRAWINGS.values()} | {label for label, _ in SORTS.values()}
+    english = {d.title for d in DRAWINGS.values()} | {label for label, _ in SORTS.values()} | set(TABS.values())
     for template in (folder / "templates").glob("*.html"):
         found = re.findall(r"""\b_\(\s*(?:"([^"\\]+)"|'([^'\\]+)')\s*[,)]""", template.read_text())
         english |= {double or single for double, single in found}
@@ -341,9 +444,9 @@ def test_a_page_says_what_pruning_saved(tmp_path: Path) -> None:
             trial.report(1.0, step, cost=1.0)
         study.tell(trial, 1.0 if n == 3 else None, state=None if n == 3 else ts.TrialState.PRUNED)
     with TestClient(app(tmp_path / "s.db", token=""), base_url="http://localhost") as client:
-        told = get_json(client, "/study/1/report")["sentences"]
-        assert told[-2:] == study.savings.sentences()
-        assert "With the same cost: 3 full runs" in told[-1]
+        told = part_of(client, "verdict")
+        assert all(sentence in told for sentence in study.savings.sentences())
+        assert "With the same cost: 3 full runs" in told
 
 
 def test_a_page_says_what_the_search_of_a_study_chose(tmp_path: Path) -> None:
@@ -354,12 +457,11 @@ def test_a_page_says_what_the_search_of_a_study_chose(tmp_path: Path) -> None:
     verdict = search.report_.verdict()
     with TestClient(app(path, token=""), base_url="http://localhost") as client:
         text = client.get("/study/1").text
-        assert f'<p id="verdict">{verdict}</p>' in text
         assert 'Best value seen: <a id="best" href="/study/1/trial/3">1</a>' in text
-        told = get_json(client, "/study/1/report")
-        assert told["sentences"][0] == verdict
-        assert "1 trial ended later" in told["sentences"][1]
-        assert told["trials"] == [search.study_.recommend().trial.number]
+        told = part_of(client, "verdict")
+        assert verdict in told
+        assert "1 trial ended later" in told
+        assert f"Trial {search.study_.recommend().trial.number}" in told
         assert client.get("/study/1/trial/0").text.count('<td class="num">None</td>') == 1
         assert next(csv.DictReader(io.StringIO(client.get("/study/1/trials.csv").text)))["params_max_depth"] == "None"
         assert get_json(client, "/study/1/trials.json")[0]["params.max_depth"] is None

@@ -136,6 +136,10 @@ def test_a_token_is_made_up_and_other_machines_never_come_in_without(made: Path)
 PAGES = [
     "/",
     "/study/1",
+    "/study/1/part/health",
+    "/study/1/part/verdict",
+    "/study/1/part/doing",
+    "/study/1/parameters",
     "/study/1/trials",
     "/study/1/trial/3",
     "/study/1/trial/5",
@@ -197,7 +201,7 @@ def test_opening_a_study_unpickles_nothing(client: TestClient, monkeypatch: pyte
     for name in ("load", "loads", "Unpickler"):
         monkeypatch.setattr(pickle, name, refuse)
     with TestClient(app(made, token=""), base_url="http://localhost") as fresh:
-        for path in (*PAGES, "/study/1/figure/history", "/study/1/report", "/study/1/health"):
+        for path in (*PAGES, "/study/1/figure/history", "/study/1/part/verdict", "/study/1/part/doing"):
             assert fresh.get(path).status_code == 200
 
 

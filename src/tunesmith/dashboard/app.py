@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import secrets
+import threading
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
 
@@ -17,7 +19,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from tunesmith.dashboard.pages import actions, artifacts, events, figures, studies, study, trial, trials
+from tunesmith.dashboard.pages import actions, artifacts, design, events, figures, studies, study, trial, trials
 from tunesmith.dashboard.pages.events import Live
 from tunesmith.dashboard.pages.request import HANDLERS
 from tunesmith.dashboard.security import Access, Guard
@@ -28,7 +30,7 @@ from tunesmith.visualization import static
 from tunesmith.visualization.static import NAME
 
 STATIC = Path(__file__).parent / "static"
-
+MODEL = "tunesmith.samplers.gp.surrogate"  # which verdicts are made by
 
 KEPT = "private, max-age=31536000, immutable"  # by a browser: the address carries the version
 
@@ -81,13 +83,15 @@ def app(
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        # The first verdict would wait for it.
+        threading.Thread(target=import_module, args=(MODEL,), daemon=True, name="tunesmith-import").start()
         yield
         live.close()
         held.close()
 
     routes: list[BaseRoute] = [
-        *studies.ROUTES, *study.ROUTES, *figures.ROUTES, *trials.ROUTES, *trial.ROUTES, *artifacts.ROUTES,
-        *actions.ROUTES, *events.ROUTES, Route("/static/plotly.js", plotly),
+        *studies.ROUTES, *figures.ROUTES, *trials.ROUTES, *trial.ROUTES, *artifacts.ROUTES, *actions.ROUTES,
+        *events.ROUTES, *study.ROUTES, *design.ROUTES, Route("/static/plotly.js", plotly),
         Mount("/static", _Static(directory=STATIC)), Route("/favicon.ico", _no_icon),
     ]  # fmt: skip
     made = Starlette(

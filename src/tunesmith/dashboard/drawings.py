@@ -17,7 +17,8 @@ from tunesmith.state import TrialState
 from tunesmith.study import Study
 from tunesmith.study.query.columns import Mask
 from tunesmith.trial.record import FrozenTrial
-from tunesmith.visualization.columns import Indices
+from tunesmith.visualization.axes import strongest
+from tunesmith.visualization.columns import Indices, read
 from tunesmith.visualization.figure import FigureData
 from tunesmith.visualization.figures import draw
 from tunesmith.visualization.figures.belief import belief
@@ -180,7 +181,10 @@ def _notes(data: FigureData, shown: int) -> tuple[str, ...]:
 
 
 MOST_WEIGHED = 50_000  # trials by which the importance of parameters is told
-Make = Callable[[Study, int | None], FigureData]  # from a study and the objective that is shown; None: there is one
+Names = list[str] | None  # of parameters; None: those that the figure chooses
+Make = Callable[[Study, int | None, Names], FigureData]  # of the objective that is shown; None: there is one
+TABS = {"overview": "Overview", "curves": "Curves", "parameters": "Parameters", "timeline": "Timeline"}
+TABS |= {"model": "Model's view"}  # the tabs with figures; the one of trials has the table
 
 
 @dataclass(frozen=True)
@@ -190,16 +194,20 @@ class Drawing:
     Attributes:
         name: in the address.
         title: its heading.
+        tab: where it is shown.
         make: makes its arrays.
         several: whether it is for studies with several objectives ("only", "too" with one chosen, or "no").
-        heavy: whether it takes a second or sends much; it is drawn when somebody asks.
+        takes: how many parameters a reader can pick for it.
+        small: whether it is shown as many small panels where no parameter is picked.
     """
 
     name: str
     title: str
+    tab: str
     make: Make
     several: str = "too"
-    heavy: bool = False
+    takes: int = 0
+    small: bool = False
 
     def is_for(self, objectives: int) -> bool:
         """Tell whether it can be drawn of a study with so many objectives."""
@@ -222,6 +230,26 @@ def importances_of(study: Study, objective: int | None) -> FigureData:
     return replace(data, notes=(say("from {:,} of {:,} trials", MOST_WEIGHED, n), *data.notes))
 
 
+def slices_of(study: Study, objective: int | None, names: Names) -> FigureData:
+    """Return the value against some parameters; against all of them, those that matter most first, if none is named."""
+    return slices(study, names or parameters_of(study, objective) or None, target=objective)
+
+
+def contour_of(study: Study, objective: int | None, names: Names) -> FigureData:
+    """Return contours over two parameters; over the two that matter most, if none are named."""
+    return contour(study, names or parameters_of(study, objective)[:2] or None, target=objective)
+
+
+def parameters_of(study: Study, objective: int | None) -> list[str]:
+    """Return the names of all parameters, those first whose order goes best with the value's.
+
+    Args:
+        study: the study.
+        objective: whose value; None: there is one.
+    """
+    return strongest(read(study, objective))
+
+
 def two_of(objective: int, objectives: int) -> list[int]:
     """Return the two objectives that the figure of a front shows, in their order."""
     return [0, 1] if objectives == 2 else sorted([objective, (objective + 1) % objectives])
@@ -230,24 +258,31 @@ def two_of(objective: int, objectives: int) -> list[int]:
 DRAWINGS = {
     d.name: d
     for d in (
-        Drawing("history", "History", lambda s, k: optimization_history(s, target=k, show_failed=True)),
-        Drawing("front", "Pareto front", front_of, "only"),
-        Drawing("importance", "Importance of parameters", importances_of),
-        Drawing("parallel", "Parallel coordinates", lambda s, k: parallel_coordinate(s, target=k)),
-        Drawing("slice", "Value by parameter", lambda s, k: slices(s, target=k)),
-        Drawing("curves", "Intermediate values", lambda s, k: intermediate_values(s, target=k)),
-        Drawing("timeline", "Timeline", lambda s, _: timeline(s)),
-        Drawing("hypervolume", "Hypervolume", lambda s, _: hypervolume_history(s), "only"),
-        Drawing("edf", "Distribution of values", lambda s, k: edf(s, target=k)),
-        Drawing("rank", "Ranks over pairs of parameters", lambda s, k: rank(s, target=k), heavy=True),
-        Drawing("contour", "Contours of what a model expects", lambda s, k: contour(s, target=k), heavy=True),
-        Drawing("belief", "What the model believes", lambda s, k: belief(s, objective=k), heavy=True),
-        Drawing("gain", "What is left to gain", lambda s, _: terminator_improvement(s), "no", heavy=True),
+        Drawing("front", "Pareto front", "overview", lambda s, k, _: front_of(s, k), "only"),
+        Drawing(
+            "history", "History", "overview", lambda s, k, _: optimization_history(s, target=k, show_failed=True)
+        ),
+        Drawing("hypervolume", "Hypervolume", "overview", lambda s, *_: hypervolume_history(s), "only"),
+        Drawing("edf", "Distribution of values", "overview", lambda s, k, _: edf(s, target=k)),
+        Drawing("curves", "Intermediate values", "curves", lambda s, k, _: intermediate_values(s, target=k)),
+        Drawing("slice", "Value by parameter", "parameters", slices_of, takes=1, small=True),
+        Drawing("importance", "Importance of parameters", "parameters", lambda s, k, _: importances_of(s, k)),
+        Drawing(
+            "parallel", "Parallel coordinates", "parameters", lambda s, k, _: parallel_coordinate(s, target=k)
+        ),
+        Drawing(
+            "rank", "Ranks over pairs of parameters", "parameters", lambda s, k, p: rank(s, p, target=k), takes=2,
+            small=True,
+        ),
+        Drawing("timeline", "Timeline", "timeline", lambda s, *_: timeline(s)),
+        Drawing("belief", "What the model believes", "model", lambda s, k, p: belief(s, p, objective=k), takes=1),
+        Drawing("contour", "Contours of what a model expects", "model", contour_of, takes=2),
+        Drawing("gain", "What is left to gain", "model", lambda s, *_: terminator_improvement(s), "no"),
     )
-}
+}  # fmt: skip
 
 
-def drawing(name: str, study: Study, objective: int, words: Words) -> dict[str, Any]:
+def drawing(name: str, study: Study, objective: int, words: Words, names: Names = None) -> dict[str, Any]:
     """Return a figure as JSON: what plotly.js draws, its sentence, its notes, and the columns along its axes.
 
     Args:
@@ -255,25 +290,28 @@ def drawing(name: str, study: Study, objective: int, words: Words) -> dict[str, 
         study: the trials.
         objective: which one is shown, where there are several.
         words: the language.
+        names: the parameters that a reader picked; None: none.
 
     Returns:
         ``{"missing": sentence}`` where there is nothing to draw.
     """
     chosen = DRAWINGS[name]
     try:
-        data = lighter(chosen.make(study, objective if len(study.directions) > 1 else None))
+        data = lighter(chosen.make(study, objective if len(study.directions) > 1 else None, names))
     except (TunesmithError, ValueError) as error:
         return missing(error, words)
-    if name == "parallel":
+    if name == "parallel" or (chosen.small and not names):
         data = data.in_language(words)
-        return {"parallel": data.to_dict(), "summary": data.summary, "notes": list(data.notes)}
+        drawn_as = "parallel" if name == "parallel" else "panels"
+        return {drawn_as: data.to_dict(), "summary": data.summary, "notes": list(data.notes)}
     return as_page_has_it(data, words, columns_of(data, objective, len(study.directions)))
 
 
 def missing(error: Exception, words: Words) -> dict[str, Any]:
     """Return what a page gets in the place of a figure: why there is none."""
     why = error.args[0] if error.args else ""
-    return {"missing": words.said(why) if isinstance(why, str) else str(error)}
+    told = words.said(why) if isinstance(why, str) else str(error)
+    return {"missing": re.sub(r"^plot_\w+[:：] *", "", told)}  # a reader of a page has called no function
 
 
 def as_page_has_it(data: FigureData, words: Words, axes: Mapping[str, str]) -> dict[str, Any]:

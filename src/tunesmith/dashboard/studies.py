@@ -17,6 +17,8 @@ from tunesmith.storage import Storage
 from tunesmith.storage.base import StudyRecord
 from tunesmith.study import Study, delete_study, load_study
 from tunesmith.study.query import TrialTable
+from tunesmith.study.recommend import Recommendation
+from tunesmith.study.verdict import KEY as VERDICT
 from tunesmith.trial.record import TrialRecord
 
 UNDO = 20.0  # seconds for which a deletion can be taken back
@@ -58,6 +60,7 @@ class OpenStudy:
         self._stand: Standing | None = None
         self._table: tuple[Standing, TrialTable] | None = None
         self._attributes: tuple[Standing, dict[int, dict[str, Any]]] | None = None
+        self._recommended: tuple[tuple[int, Any], Recommendation] | None = None
 
     @property
     def history(self) -> History:
@@ -97,6 +100,23 @@ class OpenStudy:
                 made = TrialTable.of(self.history, self.study.signs, self._waiting, self.attributes)
             self._table = (stand, made)
         return self._table[1]
+
+    @property
+    def is_recommended(self) -> bool:
+        """Whether `recommended` knew what to use when the study was last read."""
+        kept, stand = self._recommended, self._stand
+        return kept is not None and stand is not None and kept[0][0] == stand.seq
+
+    def recommended(self) -> Recommendation:
+        """Return what to use; kept until another trial has ended, or the search decided anew.
+
+        Raises:
+            ValueError: no trial is complete.
+        """
+        place = (self.standing().seq, self.study.system_attrs.get(VERDICT))
+        if self._recommended is None or self._recommended[0] != place:
+            self._recommended = (place, self.study.recommend())
+        return self._recommended[1]
 
     def attributes(self) -> Mapping[int, Mapping[str, Any]]:
         """Return the user attributes of all trials that have any; read when they are asked for."""
@@ -139,6 +159,10 @@ class Studies:
             if record.id == study_id:
                 return record
         raise StudyNotFoundError("There is no such study (any more).")
+
+    def known(self, study_id: int) -> OpenStudy | None:
+        """Return a study that is open; None: it is not."""
+        return self._open.get(study_id)
 
     def open(self, study_id: int) -> OpenStudy:
         """Return a study by its id, opened when that is asked first. Nothing that it holds is unpickled.

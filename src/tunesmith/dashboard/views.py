@@ -158,4 +158,6 @@ def span(seconds: float) -> str:
     for size, unit in ((86400.0, "d"), (3600.0, "h"), (60.0, "min")):
         if seconds >= size:
             return f"{seconds / size:.1f} {unit}"
+    if 0 < seconds < 1:
+        return f"{1000 * seconds:.3g} ms" if seconds >= 0.001 else "< 1 ms"
     return f"{seconds:.3g} s"

@@ -63,7 +63,7 @@ def banner_of(study: Study, words: Words) -> Banner:
             made.forms = forms_of(made.params, is_program=ENSEMBLE not in made.params)
             _answer(made, found.sentences(), words)
         made.lines += _cost(study, words)
-        made.lines.append((words(NEXT), [_next(study, found, words)]))
+        made.lines.append((words(NEXT), [next_step(study, found, words)]))
     return made
 
 
@@ -97,6 +97,7 @@ MORE = "Run more trials: from {} complete ones on, a model tells what to expect,
 CONFIRM = "Run the best points again with fresh seeds before you rely on it: study.confirm(...), or tunesmith confirm."
 SEARCH_ON = "Search on: the best trial came late (trial {} of {}), so there may be more to gain."
 ENOUGH = "Use it. The best trial came early (trial {} of {}), so a longer search may add little."
+WEIGH = "Choose one of them by what matters more to you; none is better in all objectives."
 MEND = "First mend what fails: {} of {} trials did, most often for this reason: {}"
 
 
@@ -143,8 +144,7 @@ def _front(made: Banner, study: Study, words: Words) -> None:
     else:
         made.lines.append((words(USE), [words("No trial is complete yet, so there is no result.")]))
     made.lines += _cost(study, words)
-    weigh = "Choose one of them by what matters more to you; none is better in all objectives."
-    made.lines.append((words(NEXT), [words(weigh) if front else _next(study, None, words)]))
+    made.lines.append((words(NEXT), [words(WEIGH) if front else next_step(study, None, words)]))
 
 
 def _cost(study: Study, words: Words) -> list[tuple[str, list[str]]]:
@@ -156,7 +156,14 @@ def _cost(study: Study, words: Words) -> list[tuple[str, list[str]]]:
     return [(words(COST), [said])]
 
 
-def _next(study: Study, found: Recommendation | None, words: Words) -> str:
+def next_step(study: Study, found: Recommendation | None, words: Words) -> str:
+    """Return what to do next, as a sentence.
+
+    Args:
+        study: the study.
+        found: what to use; None: there is nothing, or there are several objectives.
+        words: the language.
+    """
     history = study.history
     n = len(history)
     failed = int((history.state[:n] == TrialState.FAIL).sum())

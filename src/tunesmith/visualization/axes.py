@@ -180,6 +180,15 @@ def chosen(columns: StudyColumns, space: Space, most: int) -> list[int]:
     return sorted(vary[i] for i in np.argsort(-strength, kind="stable")[:most])
 
 
+def strongest(columns: StudyColumns) -> list[str]:
+    """Return the names of all parameters that vary, those first whose order goes best with the value's."""
+    space = columns.space
+    if space is None or not len(space):
+        return []
+    found = chosen(columns, space, len(space))
+    return [label(space, j) for j in sorted(found, key=lambda j: -_strength(columns, j))]
+
+
 def _strength(columns: StudyColumns, j: int) -> float:
     """Return how well the order of a column goes with that of the value: the share of variance between ten groups."""
     rows = np.flatnonzero(columns.complete)[-2000:]

@@ -40,8 +40,14 @@ def figure(request: Request) -> Response:
     stand = opened.standing()
     shown, count = filtered(opened, Filter.of(request))
     objective = whole(request, "objective", 0, 0, len(opened.study.directions) - 1)
-    made = drawing(name, shown, objective, words_for(request))
+    made = drawing(name, shown, objective, words_for(request), picked(request, DRAWINGS[name].takes) or None)
     return as_json({**made, "seq": stand.seq, "version": stand.version, "shown": count})
+
+
+def picked(request: Request, most: int) -> list[str]:
+    """Return the parameters that a reader picked for a figure, at most so many; "" stands for all of them."""
+    given = request.query_params.getlist("param")[:most]
+    return list(dict.fromkeys(given)) if all(given) else []
 
 
 def filtered(opened: OpenStudy, chosen: Filter) -> tuple[SeenStudy, int | None]:

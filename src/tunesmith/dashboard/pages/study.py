@@ -9,25 +9,26 @@ from typing import Any
 
 import numpy as np
 from starlette.background import BackgroundTask
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tunesmith.dashboard.drawings import DRAWINGS
-from tunesmith.dashboard.pages.figures import as_json
+from tunesmith.dashboard.banner import banner
+from tunesmith.dashboard.doing import doing, running
+from tunesmith.dashboard.drawings import DRAWINGS, TABS, SeenStudy, parameters_of
+from tunesmith.dashboard.pages.figures import as_json, picked
 from tunesmith.dashboard.pages.request import Filter, render, studies_of, study_of, whole, words_for
 from tunesmith.dashboard.studies import OpenStudy
 from tunesmith.dashboard.views import KEY
-from tunesmith.errors import StorageError
 from tunesmith.languages import Words
 from tunesmith.plain import plain
 from tunesmith.space import Categorical
 from tunesmith.state import FailureKind, TrialState
-from tunesmith.study import Study
+from tunesmith.storage.base import StudyRecord
 from tunesmith.study.engine.channel import asked_of
 from tunesmith.study.study import METRIC_NAMES
 from tunesmith.study.summary import counts_of
-from tunesmith.study.verdict import read_verdict
 from tunesmith.tables.leaderboard import stored_leaderboard
 from tunesmith.text import printable
 
@@ -142,47 +143,76 @@ def _bounds(opened: OpenStudy, words: Words) -> Iterator[Finding]:
 
 
 MOST_NEW = 2000  # trials of one delta
+PARTS = ("verdict", "doing", "health")  # of the overview that are fetched by it
 
 
 def page(request: Request) -> Response:
-    """Show a study. The trials are not read for it: what needs them is fetched by the page.
+    """Show a tab of a study. For the overview the trials are not read: what needs them is fetched by the page.
 
-    They are read in the meantime, so that they are there when the page asks for them.
+    They are read in the meantime, so that they are there when the page asks for them. With ``now`` in the address, or
+    where the verdict is known already, the parts are in the page itself.
     """
-    held = studies_of(request)
+    held, words = studies_of(request), words_for(request)
+    tab = request.path_params.get("tab", "overview")
+    if tab not in TABS:
+        raise HTTPException(404, "Not Found")
     record = held.record(request.path_params["study"])
     one = len(record.directions) == 1
-    names = _objective_names(record.system, len(record.directions))
-    made = render(
-        request,
-        "study.html",
-        {
-            "study": record,
-            "counts": counts_of(held.storage, record.id),
-            "best": held.storage.best(record.id, record.directions[0]) if one else None,
-            "drawings": [d for d in DRAWINGS.values() if d.is_for(len(record.directions))],
-            "verdict": _verdict(record.system, record.name, words_for(request)),
-            "leaderboard": _leaderboard(record.system, words_for(request)),
+    objective = whole(request, "objective", 0, 0, len(record.directions) - 1)
+    drawings = [d for d in DRAWINGS.values() if d.tab == tab and d.is_for(len(record.directions))]
+    shown = next((d for d in drawings if d.name == request.query_params.get("figure")), drawings[0])
+    context: dict[str, Any] = {
+        "study": record,
+        "counts": counts_of(held.storage, record.id),
+        "tab": tab,
+        "drawings": drawings,
+        "shown": shown,
+        "objectives": _objective_names(record.system, len(record.directions)),
+        "objective": objective,
+        "filter": Filter.of(request),
+        "asked": asked_of(record),
+        "known": False,
+        "best": held.storage.best(record.id, record.directions[0]) if one else None,
+    }
+    if shown.takes:
+        opened = held.open(record.id)
+        opened.standing()
+        context["names"] = parameters_of(SeenStudy(opened.study, opened.history), None if one else objective)
+        context["picked"] = picked(request, shown.takes)
+    if tab == "overview":
+        context |= {
+            "leaderboard": _leaderboard(record.system, words),
             "note": str(record.user.get(KEY, "")),
             "attributes": {k: v for k, v in record.user.items() if k != KEY},
-            "objectives": names,
-            "objective": whole(request, "objective", 0, 0, len(record.directions) - 1),
-            "filter": Filter.of(request),
-            "asked": asked_of(record),
-            "tab": "overview",
-        },
-    )
+        }
+        known = held.known(record.id)
+        if "now" in request.query_params or (known is not None and known.is_recommended):
+            context["known"] = True
+            for name in PARTS:
+                context |= _part(request, record, name)
+    made = render(request, "study.html", context)
     made.background = BackgroundTask(held.open(record.id).standing)
     return made
 
 
-def _verdict(system: dict[str, Any], name: str, words: Words) -> str:
-    """Return what the search of a study decided, as a sentence; empty: none did, or it cannot be read."""
-    try:
-        decided = read_verdict(system, name)
-    except StorageError as error:
-        return str(error)
-    return "" if decided is None else words.said(decided.report.verdict())
+def part(request: Request) -> Response:
+    """Return one part of the overview as markup."""
+    name = request.path_params["part"]
+    if name not in PARTS:
+        raise HTTPException(404, "Not Found")
+    record = studies_of(request).record(request.path_params["study"])
+    return render(request, f"_{name}.html", {"study": record, **_part(request, record, name)})
+
+
+def _part(request: Request, record: StudyRecord, name: str) -> dict[str, Any]:
+    """Return what a part shows."""
+    opened, words = study_of(request), words_for(request)
+    opened.standing()
+    if name == "health":
+        return {"findings": findings(opened, words)}
+    if name == "doing":
+        return {"sentences": doing(opened, record, words), "running": running(opened, record, words)}
+    return {"banner": banner(opened, words)}
 
 
 def _leaderboard(system: dict[str, Any], words: Words) -> tuple[list[str], list[tuple[str, ...]]] | None:
@@ -196,45 +226,6 @@ def _objective_names(system: dict[str, Any], m: int) -> list[str]:
     if isinstance(given, list) and len(given) == m:
         return [printable(str(name)) for name in given]
     return ["value"] if m == 1 else [f"values[{k}]" for k in range(m)]
-
-
-def report(request: Request) -> Response:
-    """Return what to use and what to expect of it, as sentences."""
-    opened, words = study_of(request), words_for(request)
-    opened.standing()
-    study = opened.study
-    if len(study.directions) > 1:
-        front = study.best_trials
-        sentences = [words("{} trials are on the Pareto front.", f"{len(front):,}")]
-        return as_json({"sentences": sentences + _savings(study, words), "trials": [t.number for t in front[:50]]})
-    try:
-        found = study.recommend()
-    except ValueError as error:
-        return as_json({"sentences": [str(error)], "trials": []})
-    low, high = found.interval
-    return as_json(
-        {
-            "sentences": list(map(printable, words.known(found.sentences()))) + _savings(study, words),
-            "trials": [] if found.trial is None else [found.trial.number],
-            "value": plain(found.value),
-            "interval": [plain(low), plain(high)],
-            "naive": plain(found.naive),
-        }
-    )
-
-
-def _savings(study: Study, words: Words) -> list[str]:
-    """Return what pruning saved or lost, as sentences."""
-    saved = study.savings
-    return [] if saved is None else words.known(saved.sentences())
-
-
-def health(request: Request) -> Response:
-    """Return what the search suffers from."""
-    opened, words = study_of(request), words_for(request)
-    opened.standing()
-    found = findings(opened, words)
-    return as_json([{"level": f.level, "text": f.text, "where": f.where} for f in found])
 
 
 def delta(request: Request) -> Response:
@@ -256,7 +247,7 @@ def delta(request: Request) -> Response:
 
 ROUTES = [
     Route("/study/{study:int}", page),
-    Route("/study/{study:int}/report", report),
-    Route("/study/{study:int}/health", health),
     Route("/study/{study:int}/delta", delta),
+    Route("/study/{study:int}/part/{part}", part),
+    Route("/study/{study:int}/{tab}", page),
 ]

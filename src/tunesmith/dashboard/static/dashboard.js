@@ -77,7 +77,10 @@ function showChips() {
   const form = one("#filter");
   for (const old of all("input[name=brush]", form)) old.remove();
   for (const value of filterQuery().getAll("brush")) form.append(make("input", { type: "hidden", name: "brush", value }));
-  for (const link of all("a[data-keep]")) link.search = filterQuery();
+  for (const link of all("a[data-keep]")) {
+    link.dataset.keep ||= new URLSearchParams(link.search); // what the link itself says
+    link.search = new URLSearchParams([...new URLSearchParams(link.dataset.keep), ...filterQuery()]);
+  }
 }
 
 one("#filter")?.addEventListener("submit", event => {
@@ -104,7 +107,7 @@ const coloured = figure => dark()
   : figure;
 const CONFIG = { displayModeBar: false, responsive: true, showSendToCloud: false, plotlyServerURL: "", displaylogo: false, showTips: false };
 
-const state = new WeakMap(); // figure -> {data, seq, loading, stale, drawn}
+const state = new WeakMap(); // figure -> {data, seq, version, stale, visible, stop}
 const visible = new IntersectionObserver(entries => {
   for (const { target, isIntersecting } of entries) {
     const known = state.get(target);
@@ -127,16 +130,9 @@ async function work() {
 }
 
 function prepare(figure) {
-  state.set(figure, { stale: true, visible: false, drawn: null });
-  const plot = make("div", { className: "plot" });
-  const caption = make("figcaption");
-  figure.append(plot, caption);
-  if (figure.classList.contains("heavy")) {
-    plot.hidden = true;
-    const button = make("button", { type: "button", textContent: words.draw });
-    button.addEventListener("click", () => { button.remove(); plot.hidden = false; figure.classList.remove("heavy"); visible.observe(figure); });
-    caption.append(button);
-  } else visible.observe(figure);
+  state.set(figure, { stale: true, visible: false });
+  figure.append(make("div", { className: "plot" }), make("figcaption"));
+  visible.observe(figure);
 }
 
 function refresh(figure) {
@@ -151,7 +147,7 @@ async function load(figure) {
   known.stop = new AbortController();
   known.stale = false;
   figure.setAttribute("aria-busy", "true");
-  const extra = figure.dataset.name ? filterQuery().toString() : "";
+  const extra = figure.dataset.name ? new URLSearchParams([...query.getAll("param").map(name => ["param", name]), ...filterQuery()]).toString() : "";
   try {
     const data = await fetchJSON(`${figure.dataset.figure}${extra && "&"}${extra}`, known.stop.signal);
     known.seq = data.seq;
@@ -169,15 +165,26 @@ async function load(figure) {
 }
 
 function show(figure, data) {
-  const known = state.get(figure), plot = one(".plot", figure), caption = one("figcaption", figure);
+  const known = state.get(figure), caption = one("figcaption", figure), kind = data.parallel ? "parallel" : data.panels ? "panels" : "";
+  let plot = one(".plot", figure);
+  if (plot.dataset.kind !== kind) { // each is drawn by other means
+    if (plot.dataset.heard) Plotly.purge(plot);
+    const empty = make("div", { className: `plot ${kind}` });
+    empty.dataset.kind = kind;
+    plot.replaceWith(empty);
+    plot = empty;
+  }
   known.data = data;
   plot.hidden = Boolean(data.missing);
+  for (const button of all("[data-save]", figure.closest(".stage") ?? figure)) button.disabled = Boolean(data.missing);
   if (data.missing) { caption.textContent = data.missing; return; }
-  if (data.parallel) drawParallel(plot, data.parallel); else drawPlot(figure, plot, data);
+  if (data.parallel) drawParallel(plot, data.parallel); else if (data.panels) drawPanels(plot, data.panels); else drawPlot(figure, plot, data);
   const parts = data.notes.length ? [make("p", { className: "notes", textContent: data.notes.join(" · ") })] : [];
-  const table = make("details", {}, make("summary", { textContent: words.table }));
+  const open = one("details", caption)?.open, table = make("details", {}, make("summary", { textContent: words.table }));
   const heading = one("h1, h2", figure.closest("section") ?? document)?.textContent ?? "";
   table.addEventListener("toggle", () => { if (table.open && table.childElementCount === 1) table.append(tableOf(data, heading)); });
+  table.open = Boolean(open);
+  if (!data.parallel && !data.panels) parts.unshift(make("p", { className: "notes point hidden", role: "status" }));
   caption.replaceChildren(...parts, make("p", { className: "sentence", textContent: data.summary }), table);
 }
 
@@ -194,7 +201,7 @@ function broken(text, width) {
 function drawPlot(figure, plot, data) {
   const { data: traces, layout } = coloured(data.figure);
   const brushable = Object.keys(data.axes).length > 0;
-  const many = Object.keys(layout).filter(key => /^xaxis/.test(key)).length;
+  const many = arranged(layout, plot.clientWidth);
   layout.autosize = true;
   layout.dragmode = brushable ? "select" : "zoom";
   layout.margin = { ...layout.margin, t: layout.showlegend === false ? 20 : 44 };
@@ -204,9 +211,11 @@ function drawPlot(figure, plot, data) {
   figure.classList.toggle("tall", Boolean(layout.height));
   plot.setAttribute("role", "img");
   plot.setAttribute("aria-label", data.summary);
+  plot.tabIndex = 0;
   Plotly.react(plot, traces, layout, CONFIG);
   if (plot.dataset.heard) return;
   plot.dataset.heard = "1";
+  plot.addEventListener("keydown", event => walk(figure, plot, event));
   plot.on("plotly_selected", event => {
     if (!event?.range) return;
     const axes = state.get(figure).data.axes;
@@ -219,38 +228,236 @@ function drawPlot(figure, plot, data) {
   });
 }
 
+// Panels that share the axis of values stand in as many columns as there is room for; returned is how many there are.
+const WIDE = 240;
+function arranged(layout, width) {
+  const keys = Object.keys(layout).filter(key => /^xaxis/.test(key)), n = keys.length, shared = n > 1 && layout.yaxis2?.matches === "y";
+  if (!shared) return n;
+  const columns = Math.max(1, Math.min(n, Math.floor(width / WIDE))), rows = Math.ceil(n / columns), gapX = 0.14, gapY = 0.5;
+  const w = 1 / (columns + gapX * (columns - 1)), h = 1 / (rows + gapY * (rows - 1)), title = layout.yaxis.title;
+  keys.forEach((key, k) => {
+    const x = (k % columns) * w * (1 + gapX), y = 1 - Math.floor(k / columns) * h * (1 + gapY), left = k % columns === 0;
+    layout[key].domain = [x, Math.min(1, x + w)];
+    Object.assign(layout[key.replace("x", "y")], { domain: [Math.max(0, y - h), y], showticklabels: left, title: left ? title : { text: "" } });
+  });
+  layout.height = 250 * rows + 90;
+  return columns;
+}
+
+// Arrow keys go through the points of a figure from left to right; what is there is shown, and said.
+function walk(figure, plot, event) {
+  const step = { ArrowRight: 1, ArrowLeft: -1, PageDown: 10, PageUp: -10, Home: -Infinity, End: Infinity }[event.key];
+  const known = state.get(figure);
+  if (event.key === "Enter" && known.at?.number !== undefined) { location.href = `${root}/study/${page.dataset.live}/trial/${known.at.number}`; return; }
+  if (step === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
+  const points = plot.data.flatMap((trace, curve) => trace.visible !== "legendonly" && trace.x && trace.y && trace.hoverinfo !== "skip"
+    ? Array.from(trace.x, (x, point) => ({ curve, point, x, y: trace.y[point], mark: trace.customdata?.[point] })).filter(p => p.x !== null && p.y !== null) : [])
+    .sort((a, b) => a.x - b.x || a.y - b.y || 0);
+  if (!points.length) return;
+  event.preventDefault();
+  const place = known.at ? known.at.place + step : step > 0 && step < Infinity ? 0 : step;
+  const next = Math.max(0, Math.min(points.length - 1, place)), { curve, point, x, y, mark } = points[next];
+  const number = Array.isArray(mark) ? mark[0] : mark;
+  known.at = { place: next, number: Number.isInteger(number) ? number : undefined };
+  Plotly.Fx.hover(plot, [{ curveNumber: curve, pointNumber: point }], plot.data[curve].xaxis ? [plot.data[curve].xaxis + (plot.data[curve].yaxis ?? "y")] : "xy");
+  const title = name => shownText(plot.layout[name]?.title?.text) || name[0];
+  const told = `${number === undefined || !Number.isInteger(number) ? "" : `${words.trial} ${number}, `}${title("xaxis")} ${short(x)}, ${title("yaxis")} ${short(y)}`;
+  one(".point", figure).textContent = `${say("point", next + 1, points.length)}: ${told}. ${words.keys}`;
+  one(".point", figure).classList.remove("hidden");
+}
+
 // The titles of plotly.js are markup, escaped by the server.
 const shownText = text => text && new DOMParser().parseFromString(text.replaceAll("<br>", " "), "text/html").body.textContent;
 
 const MOST_ROWS = 200;
-function tableOf(data, heading) {
+function rowsOf(data, most) {
   const rows = [], layout = data.figure?.layout, title = name => shownText(layout[name]?.title?.text) || name[0];
   const named = (name, value) => { // bars lie at whole numbers that have names
     const { tickvals, ticktext } = layout[name] ?? {}, at = ticktext && typeof value === "number" ? tickvals.indexOf(Math.round(value)) : -1;
     return at < 0 ? value ?? null : shownText(ticktext[at]);
   };
-  const heads = data.parallel ? [words.trial, data.parallel.target, ...data.parallel.axes.map(axis => axis.name)] : [words.series, title("xaxis"), title("yaxis")];
+  const many = data.parallel ?? data.panels;
+  if (many) {
+    const { axes, number, value, target } = many, n = number.length;
+    for (let i = n - 1; i >= 0 && rows.length < most; i--) rows.push([number[i], value[i], ...axes.map(axis => axis.at[i] === null ? words.inactive : axis.categories.length ? axis.categories[axis.at[i]] : axis.at[i])]);
+    return { heads: [words.trial, target, ...axes.map(axis => axis.name)], rows, n };
+  }
   let n = 0;
-  if (data.parallel) {
-    const { axes, number, value } = data.parallel;
-    n = number.length;
-    for (let i = n - 1; i >= 0 && rows.length < MOST_ROWS; i--) rows.push([number[i], value[i], ...axes.map(axis => axis.at[i] === null ? words.inactive : axis.categories.length ? axis.categories[axis.at[i]] : axis.at[i])]);
-  } else {
-    for (const trace of data.figure.data) {
-      const x = trace.x ?? [], y = trace.y ?? [];
-      const size = Math.max(x.length ?? 0, y.length ?? 0);
-      n += size;
-      for (let i = 0; i < size && rows.length < MOST_ROWS; i++) {
-        const row = [shownText(trace.name) ?? "", named("xaxis", x[i]), named("yaxis", y[i])];
-        if (row.every((cell, k) => k === 0 || cell !== null) && String(row) !== String(rows.at(-1))) rows.push(row);
-      }
+  for (const trace of data.figure.data) {
+    const x = trace.x ?? [], y = trace.y ?? [];
+    const size = Math.max(x.length ?? 0, y.length ?? 0);
+    n += size;
+    for (let i = 0; i < size && rows.length < most; i++) {
+      const row = [shownText(trace.name) ?? "", named("xaxis", x[i]), named("yaxis", y[i])];
+      if (row.every((cell, k) => k === 0 || cell !== null) && String(row) !== String(rows.at(-1))) rows.push(row);
     }
   }
+  return { heads: [words.series, title("xaxis"), title("yaxis")], rows, n };
+}
+
+function tableOf(data, heading) {
+  const { heads, rows, n } = rowsOf(data, MOST_ROWS);
   const table = make("table", {}, make("thead", {}, make("tr", {}, ...heads.map(head => make("th", { scope: "col", textContent: head })))),
     make("tbody", {}, ...rows.map(row => make("tr", {}, ...row.map(cell => make("td", { textContent: short(cell ?? null) }))))));
   const region = make("div", { className: "scroll", tabIndex: 0, role: "region" }, table);
   region.setAttribute("aria-label", `${heading}: ${words.table}`);
   return make("div", {}, make("p", { className: "notes", textContent: n > rows.length ? say("first", grouped.format(rows.length), grouped.format(n)) : say("rows", grouped.format(n)) }), region);
+}
+
+// -- a figure as a file ---------------------------------------------------------------------------------------------
+
+const cell = value => { // a text that a spreadsheet would take for a formula gets an apostrophe before it
+  const text = value === null || value === undefined ? "" : String(value), safe = typeof value === "string" && /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
+  return /[",\n\r]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+};
+
+async function svgOf(figure) {
+  const { data } = state.get(figure), plot = one(".plot", figure);
+  if (data.figure) return decodeURIComponent((await Plotly.toImage(plot, { format: "svg", width: plot.clientWidth, height: plot.clientHeight })).replace(/^data:image\/svg\+xml,/, ""));
+  const width = plot.scrollWidth, height = plot.scrollHeight, from = plot.getBoundingClientRect(), pieces = [];
+  for (const canvas of all("canvas", plot)) {
+    const box = canvas.getBoundingClientRect(), pen = new SvgPen();
+    canvas.drawn(pen, canvas.clientWidth, canvas.clientHeight);
+    const name = canvas.previousElementSibling?.textContent;
+    const x = box.left - from.left + (one(".wide", plot)?.scrollLeft ?? 0), y = box.top - from.top;
+    if (name) { const head = new SvgPen(); head.font = "bold 13px sans-serif"; head.fillStyle = colour("--ink"); head.fillText(name, x, y - 4); pieces.push(head.text); }
+    pieces.push(`<g transform="translate(${x} ${y})">${pen.text}</g>`);
+  }
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}"><rect width="100%" height="100%" fill="${colour("--card")}"/>${pieces.join("")}</svg>`;
+}
+
+function pngOf(svg, width, height) {
+  return new Promise((done, failed) => {
+    const image = new Image();
+    image.onload = () => {
+      const canvas = make("canvas", { width: 2 * width, height: 2 * height });
+      canvas.getContext("2d").drawImage(image, 0, 0, 2 * width, 2 * height);
+      canvas.toBlob(done, "image/png");
+    };
+    image.onerror = () => failed(new Error(words.failed));
+    image.src = `data:image/svg+xml,${encodeURIComponent(svg)}`;
+  });
+}
+
+async function save(figure, kind) {
+  const { data } = state.get(figure), plot = one(".plot", figure);
+  let blob;
+  if (kind === "csv") {
+    const { heads, rows } = rowsOf(data, Infinity);
+    blob = new Blob([[heads, ...rows].map(row => row.map(cell).join(",")).join("\r\n"), "\r\n"], { type: "text/csv" });
+  } else {
+    const svg = await svgOf(figure);
+    blob = kind === "svg" ? new Blob([svg], { type: "image/svg+xml" }) : await pngOf(svg, plot.scrollWidth, plot.scrollHeight);
+  }
+  const link = make("a", { href: URL.createObjectURL(blob), download: `${figure.dataset.name}.${kind}` });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+}
+
+document.addEventListener("click", event => {
+  const button = event.target.closest?.("[data-save]");
+  if (button) save(one("[data-name]", button.closest(".stage")), button.dataset.save).catch(error => tell(error.message, true));
+});
+
+// Draws as a canvas does, into the text of an SVG.
+class SvgPen {
+  text = ""; path = ""; lineWidth = 1; strokeStyle = "#000"; fillStyle = "#000"; font = "12px sans-serif"; textAlign = "left"; globalAlpha = 1;
+  #at(...numbers) { return numbers.map(v => +v.toFixed(2)).join(" "); }
+  #safe(text) { return String(text).replace(/[&<>"]/g, c => `&#${c.charCodeAt(0)};`); }
+  beginPath() { this.path = ""; }
+  moveTo(x, y) { this.path += `M${this.#at(x, y)}`; }
+  lineTo(x, y) { this.path += `L${this.#at(x, y)}`; }
+  arc(x, y, r) { this.path += `M${this.#at(x - r, y)}a${this.#at(r, r)} 0 1 0 ${this.#at(2 * r, 0)}a${this.#at(r, r)} 0 1 0 ${this.#at(-2 * r, 0)}`; }
+  stroke() { this.text += `<path d="${this.path}" fill="none" stroke="${this.strokeStyle}" stroke-width="${this.lineWidth}" opacity="${this.globalAlpha}"/>`; }
+  fill() { this.text += `<path d="${this.path}" fill="${this.fillStyle}" opacity="${this.globalAlpha}"/>`; }
+  fillRect(x, y, w, h) { this.text += `<rect x="${+x}" y="${+y}" width="${+w}" height="${+h}" fill="${this.fillStyle}"/>`; }
+  fillText(text, x, y) { this.text += `<text x="${+x}" y="${+y}" fill="${this.fillStyle}" style="font:${this.font}" text-anchor="${{ center: "middle", right: "end" }[this.textAlign] ?? "start"}">${this.#safe(text)}</text>`; }
+}
+
+const colour = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+// Draw on a canvas in its size on the page, and keep how, for files.
+function draw(canvas, height, how) {
+  const w = canvas.clientWidth, ratio = devicePixelRatio || 1;
+  if (!w) return;
+  canvas.width = w * ratio;
+  canvas.height = height * ratio;
+  const pen = canvas.getContext("2d");
+  pen.scale(ratio, ratio);
+  canvas.drawn = how;
+  how(pen, w, height);
+}
+
+// -- small panels: one a parameter, or one a pair; each leads to the large figure --------------------------------------
+
+const SMALL = 150, EDGE = { left: 44, right: 8, top: 8, bottom: 22 };
+const mixed = (shades, share) => `rgb(${shades[0].map((from, c) => Math.round(from + (shades[1][c] - from) * share)).join(" ")})`;
+const RANKS = [[8, 48, 107], [66, 146, 198], [176, 176, 176], [252, 141, 89], [179, 0, 0]];
+const brief = value => { const size = Math.abs(value); return value === 0 || (size >= 1e-3 && size < 1e5) ? String(+value.toPrecision(3)) : value.toExponential(0); };
+
+function drawPanels(plot, data) {
+  const figures = data.kind === "rank" ? data.panels.map(([i, j]) => [data.axes[i], data.axes[j]]) : data.axes.map(axis => [axis, null]);
+  plot.replaceChildren(...figures.map(([across, up]) => {
+    const names = [across.name, ...(up ? [up.name] : [])], link = new URLSearchParams(location.search);
+    link.delete("param");
+    for (const name of names) link.append("param", name);
+    if (!link.has("figure")) link.set("figure", plot.closest("[data-name]").dataset.name);
+    const canvas = make("canvas");
+    canvas.setAttribute("aria-hidden", "true");
+    return make("a", { className: "panel", href: `?${link}` }, make("b", { textContent: names.join(" × "), title: names.join(" × ") }), canvas);
+  }));
+  plot.redraw = () => all("canvas", plot).forEach((canvas, k) => {
+    const height = Math.round(Math.max(SMALL, Math.min(280, canvas.clientWidth * 0.5)));
+    canvas.style.height = `${height}px`;
+    draw(canvas, height, (pen, w, h) => paintPanel(pen, w, h, data, ...figures[k]));
+  });
+  plot.prepend(make("p", { className: "notes", textContent: data.kind === "rank" ? words.ranks : words.late }));
+  plot.redraw();
+  plot.resized ??= new ResizeObserver(() => plot.redraw());
+  plot.resized.observe(plot);
+}
+
+const endOf = (axis, high) => axis.categories.length ? axis.categories[high ? axis.categories.length - 1 : 0] : brief(high ? axis.high : axis.low);
+
+function paintPanel(pen, w, h, data, across, up) {
+  const { left, right, top, bottom } = EDGE, [low, high] = data.ends ?? [0, 1], n = data.number.length;
+  const x = u => left + u * (w - left - right), y = u => h - bottom - u * (h - top - bottom);
+  const place = (axis, i) => { // what has no value lies at the edge; categories are parted a little
+    const v = axis.at[i];
+    return v === null ? -0.04 : axis.categories.length ? (v + 0.5 + (i * 0.7549 % 1 - 0.5) * 0.5) / axis.categories.length : unit(axis, v);
+  };
+  pen.strokeStyle = colour("--line");
+  pen.beginPath();
+  pen.moveTo(left, top);
+  pen.lineTo(left, h - bottom);
+  pen.lineTo(w - right, h - bottom);
+  pen.stroke();
+  const shades = dark() ? [[47, 82, 115], [222, 235, 247]] : [[176, 203, 226], [8, 48, 107]];
+  const first = Math.min(...data.number), last = Math.max(...data.number);
+  const at = i => [x(place(across, i)), y(up ? place(up, i) : high > low ? Math.max(-0.04, Math.min(1, ((data.value[i] ?? low) - low) / (high - low))) : 0.5)];
+  for (let i = 0; i < n; i++) {
+    if (data.failed?.[i]) continue;
+    const q = up ? Math.max(0, Math.min(3.999, data.rank[i] * 4)) : 0, k = Math.floor(q);
+    pen.fillStyle = up ? mixed([RANKS[k], RANKS[k + 1]], q - k) : mixed(shades, last > first ? (data.number[i] - first) / (last - first) : 1);
+    pen.beginPath();
+    pen.arc(...at(i), 2, 0, 7);
+    pen.fill();
+  }
+  if (data.best >= 0) {
+    pen.strokeStyle = "#d55e00";
+    pen.lineWidth = 2;
+    pen.beginPath();
+    pen.arc(...at(data.best), 5, 0, 7);
+    pen.stroke();
+    pen.lineWidth = 1;
+  }
+  pen.fillStyle = colour("--muted");
+  pen.font = "11px system-ui, sans-serif";
+  const cut = (text, most) => String(text).length > most ? `${String(text).slice(0, most - 1)}…` : text;
+  pen.textAlign = "left"; pen.fillText(cut(endOf(across, false), 14), left, h - 8);
+  pen.textAlign = "right"; pen.fillText(cut(endOf(across, true), 14), w - right, h - 8);
+  pen.fillText(cut(up ? endOf(up, true) : brief(high), 7), left - 4, top + 8);
+  pen.fillText(cut(up ? endOf(up, false) : brief(low), 7), left - 4, h - bottom);
 }
 
 // -- parallel coordinates: a canvas of our own, with a slider on each axis --------------------------------------------
@@ -262,35 +469,34 @@ function drawParallel(plot, data) {
   const objective = one("#objective"), column = objective ? `values[${objective.value}]` : "value";
   const axes = [{ name: data.target, column, kind: "linear", at: data.value, low, high, categories: [], strip: null },
     ...data.axes.map(axis => ({ ...axis, column: `params.${axis.name}` }))];
-  plot.classList.add("parallel");
   let canvas = one("canvas", plot);
   if (!canvas) {
     canvas = make("canvas");
     canvas.setAttribute("role", "img");
-    plot.replaceChildren(canvas, make("div", { className: "axes" }));
+    plot.append(make("div", { className: "wide" }, make("div", {}, canvas, make("div", { className: "axes" }))));
     new ResizeObserver(() => plot.redraw?.()).observe(plot);
   }
+  canvas.parentElement.style.minWidth = `${LEAST * axes.length}px`;
   canvas.setAttribute("aria-label", state.get(plot.closest("figure")).data.summary);
-  plot.redraw = () => paint(plot, canvas, axes, data);
+  plot.redraw = () => {
+    canvas.style.height = `${TALL}px`;
+    draw(canvas, TALL, (pen, w, h) => paint(pen, w, h, axes, data));
+    all("[role=slider]", plot).forEach((handle, k) => { handle.style.left = `${SIDE + k * (canvas.clientWidth - 2 * SIDE) / Math.max(1, axes.length - 1)}px`; });
+  };
   plot.redraw();
   handles(plot, axes);
 }
 
+const TALL = 420, LEAST = 76; // pixels: the height, and an axis's room
 const TOP = 34, BOTTOM = 28, SIDE = 42, STRIP = 16;
 const unit = (axis, v) => axis.kind === "log" ? Math.log(v / axis.low) / Math.log(axis.high / axis.low) : (v - axis.low) / (axis.high - axis.low);
 const valueAt = (axis, u) => axis.kind === "log" ? axis.low * (axis.high / axis.low) ** u : axis.low + u * (axis.high - axis.low);
 const hasStrip = axis => typeof axis.strip === "number";
 const height = (axis, u, h) => TOP + (1 - u) * (h - TOP - BOTTOM - STRIP);
 
-function paint(plot, canvas, axes, data) {
-  const w = plot.clientWidth, h = 380, ratio = devicePixelRatio || 1, css = getComputedStyle(document.documentElement);
-  if (!w) return;
-  canvas.width = w * ratio;
-  canvas.height = h * ratio;
-  const pen = canvas.getContext("2d");
-  pen.scale(ratio, ratio);
+function paint(pen, w, h, axes, data) {
   const step = (w - 2 * SIDE) / Math.max(1, axes.length - 1), x = k => SIDE + k * step;
-  const ink = css.getPropertyValue("--ink"), muted = css.getPropertyValue("--muted");
+  const ink = colour("--ink"), muted = colour("--muted");
   const n = data.number.length, shades = dark() ? [[47, 82, 115], [222, 235, 247]] : [[195, 213, 230], [8, 48, 107]];
   pen.lineWidth = 1;
   for (let i = 0; i < n; i++) { // the best are last, and so on top
@@ -327,7 +533,6 @@ function paint(plot, canvas, axes, data) {
     else { pen.fillText(short(+axis.high.toPrecision(3)), x(k), TOP - 5); pen.fillText(short(+axis.low.toPrecision(3)), x(k), h - BOTTOM - STRIP + 13); }
     if (hasStrip(axis)) pen.fillText(words.inactive, x(k), h - BOTTOM + 14);
   });
-  all("[role=slider]", plot).forEach((handle, k) => { handle.style.left = `${x(k)}px`; });
 }
 
 function handles(plot, axes) {
@@ -341,7 +546,7 @@ function handles(plot, axes) {
     handle.setAttribute("aria-orientation", "vertical");
     describe(handle, axes[k]);
     const at = event => {
-      const box = handle.getBoundingClientRect(), u = 1 - (event.clientY - box.top + 30 - TOP) / (380 - TOP - BOTTOM - STRIP);
+      const box = handle.getBoundingClientRect(), u = 1 - (event.clientY - box.top + 30 - TOP) / (TALL - TOP - BOTTOM - STRIP);
       return valueAt(plot.axes[k], Math.max(0, Math.min(1, u)));
     };
     let begin = null;
@@ -403,25 +608,62 @@ if (curve) {
 
 // -- parts that are fetched -------------------------------------------------------------------------------------------
 
-const sentences = async part => {
+// A part is markup of the server; what a reader opened in it stays open, and what has the focus keeps it.
+async function loadPart(part) {
   try {
-    const { sentences } = await fetchJSON(part.dataset.sentences);
-    part.replaceChildren(...sentences.map(textContent => make("p", { textContent })));
-  } catch (error) { part.textContent = error.message; }
-};
-const health = async list => {
-  try {
-    const found = await fetchJSON(list.dataset.health);
-    list.replaceChildren(...found.map(({ level, text, where }) => {
-      const item = make("li", { className: level, textContent: text });
-      if (where) item.append(" ", make("a", { href: `${root}/study/${page.dataset.live}/trials?where=${encodeURIComponent(where)}`, textContent: "→" }));
-      item.lastElementChild?.setAttribute("aria-label", where);
-      return item;
-    }));
-  } catch (error) { list.textContent = error.message; }
-};
-const later = () => { all("[data-sentences]").forEach(sentences); all("[data-health]").forEach(health); };
-if (page?.dataset.page === "study") setTimeout(() => (working ?? Promise.resolve()).then(later), 200);
+    const answer = await fetch(part.dataset.part);
+    const text = await answer.text();
+    if (!answer.ok) throw new Error(answer.status === 401 ? words.token : words.failed);
+    if (part.text === text) return;
+    part.text = text;
+    const made = document.adoptNode(new DOMParser().parseFromString(text, "text/html").body);
+    for (const old of all("details[id]", part)) { const same = one(`#${old.id}`, made); if (same) same.open = old.open; }
+    for (const old of all("input[id]", part)) { const same = one(`#${old.id}`, made); if (same) same.checked = old.checked; }
+    const focus = part.contains(document.activeElement) ? document.activeElement.id : "";
+    part.replaceChildren(...made.childNodes);
+    if (focus) document.getElementById(focus)?.focus();
+    revealed();
+  } catch (error) { if (!one(".facts, ul", part)) { one(".bones", part)?.remove(); part.append(make("p", { className: "error", textContent: error.message })); } }
+  part.setAttribute("aria-busy", "false");
+}
+const parts = names => all("[data-part]").filter(part => !names || names.some(name => part.classList.contains(name)));
+const later = names => parts(names).reduce((before, part) => before.then(() => loadPart(part)), Promise.resolve());
+if (parts().some(part => part.getAttribute("aria-busy") === "true")) later();
+setInterval(() => { if (!document.hidden && one("[data-running]")) later(["doing"]); }, 3000);
+
+// What works by this script alone is hidden until it is there.
+const revealed = () => all("[data-copy], [data-step]").forEach(button => { button.hidden = false; });
+revealed();
+document.addEventListener("click", async event => {
+  const button = event.target.closest?.("[data-copy]");
+  if (!button) return;
+  const shown = all("pre", button.parentElement).find(pre => pre.offsetParent !== null);
+  try { await navigator.clipboard.writeText(shown.textContent); tell(words.copied); }
+  catch { getSelection().selectAllChildren(shown); } // not on a page that is not secure: the reader can copy it then
+});
+
+const picker = one("#picker");
+if (picker) {
+  one("button:not([type])", picker).hidden = true;
+  const paired = () => { const [first, second] = all("[name=param]", picker); if (second) second.disabled = first.value === ""; };
+  paired();
+  const pick = () => {
+    paired();
+    query.delete("param");
+    for (const select of all("[name=param]:enabled", picker)) query.append("param", select.value);
+    if (one("#objective") && one("#objective").value !== (query.get("objective") ?? "0")) { query.set("objective", one("#objective").value); location.search = query; return; }
+    if (!query.get("figure")) query.set("figure", one("[name=figure]", picker).value);
+    history.replaceState(null, "", `?${query}`);
+    all("[data-name]").forEach(refresh);
+  };
+  picker.addEventListener("change", pick);
+  picker.addEventListener("click", event => {
+    const step = event.target.closest("[data-step]")?.dataset.step, select = one("[name=param]", picker);
+    if (!step) return;
+    select.selectedIndex = (select.selectedIndex + Number(step) + select.length) % select.length;
+    pick();
+  });
+}
 
 let tableStop = null;
 async function loadTable(search, focus = false) {
@@ -476,17 +718,18 @@ async function changed({ seq, version, counts }) {
     if (before !== null || String(all) !== one("#sheet").dataset.all) loadTable(`?${query}`);
     return;
   }
-  const figure = one("#figure-history"), known = state.get(figure);
+  const figure = one("[data-name]"), known = state.get(figure);
   // The first event says where the study stands: what the page shows already, or is about to fetch.
   if (before === null && (known?.seq === undefined || `${known.seq}:${known.version}` === place)) return;
+  later(["doing"]);
   await follow(figure, known);
-  // All figures follow after a while; the more they cost, the later.
+  // The figure and the verdict follow after a while; the more they cost, the later.
   const wait = Math.max(3000, 10000 - (Date.now() - last));
   refreshing ??= setTimeout(() => { refreshing = null; last = Date.now(); all("[data-name]").forEach(refresh); later(); }, wait);
 }
 
 async function follow(figure, known) {
-  if (known?.seq === undefined || filterQuery().size) return;
+  if (known?.seq === undefined || figure.id !== "figure-history" || filterQuery().size) return;
   if (busy) { again = true; return; }
   busy = true;
   try {

@@ -1,0 +1,215 @@
+"""What a search is doing: in words, and its running trials with their curves and the end of what they print."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tunesmith.dashboard.studies import OpenStudy
+from tunesmith.dashboard.views import ago, number, span
+from tunesmith.history.curves import Reported
+from tunesmith.languages import Words
+from tunesmith.selection.wording import count
+from tunesmith.state import TrialState
+from tunesmith.storage import Storage
+from tunesmith.storage.base import StudyRecord
+from tunesmith.study.engine.channel import PAUSE, STOP, asked_of, is_asked_to_stop
+from tunesmith.text import last_written, printable
+from tunesmith.trial.record import TrialRecord
+
+MOST_SHOWN = 12  # running trials
+TAIL = 4000  # bytes of a log
+WIDTH, HEIGHT, MOST_POINTS = 240, 56, 120  # of a small curve
+SOME = 20  # points at either end of a search whose spread is compared
+NARROW = 0.75  # of the spread at the beginning: below it a search narrows
+SHORT = 0.01  # seconds: of less, nobody asks how long a trial takes
+LATEST = 50  # trials by which it is told how long one takes
+
+
+@dataclass(frozen=True)
+class Running:
+    """A running trial.
+
+    Attributes:
+        number: of the trial.
+        params: its parameters, as one text.
+        since: how long it has run.
+        step: of its last report, and what it reported; empty: nothing.
+        curve: its reports as points of an SVG polyline; "": there are none.
+        best: those of the best trial, on the same axes.
+        log: the end of what its program printed.
+        stopping: whether somebody asked to stop it.
+    """
+
+    number: int
+    params: str
+    since: str
+    step: str
+    curve: str
+    best: str
+    log: str
+    stopping: bool
+
+
+def doing(opened: OpenStudy, record: StudyRecord, words: Words) -> list[str]:
+    """Return what the search is doing, as sentences.
+
+    Args:
+        opened: the study, read on.
+        record: its record.
+        words: the language.
+    """
+    return [*_now(opened, record, words), *_so_far(opened, words)]
+
+
+def _now(opened: OpenStudy, record: StudyRecord, words: Words) -> Iterator[str]:
+    counts = opened.standing().counts
+    running, waiting, asked = counts.get("running", 0), counts.get("waiting", 0), asked_of(record)
+    if running:
+        yield words("Running now: {}.", words.said(count(running, "trial")))
+    elif (last := _last(opened)) == last:
+        yield words("Nothing is running; the last trial began or ended {}.", ago(words, time.time() - last))
+    else:
+        yield words("Nothing is running.")
+    if waiting:
+        yield words("Waiting to be tried: {}.", words.said(count(waiting, "trial")))
+    if asked == STOP and running:
+        yield words("It was asked to stop: what runs comes to its end.")
+    elif asked == PAUSE:
+        yield words("It is paused.")
+
+
+def _last(opened: OpenStudy) -> float:
+    """Return when the newest trial began or ended; NaN: there is none."""
+    total = sum(opened.standing().counts.values())
+    if not total:
+        return float("nan")
+    newest = opened.study.get_trials(numbers=[total - 1])[0]
+    return newest.finished if newest.finished == newest.finished else newest.started
+
+
+def _so_far(opened: OpenStudy, words: Words) -> Iterator[str]:
+    history = opened.history
+    n, space = len(history), opened.history.space
+    cost = history.cost[max(0, n - LATEST) : n]
+    usual = float(np.median(cost[np.isfinite(cost)])) if np.isfinite(cost).any() else 0.0
+    if usual >= SHORT:
+        yield words("A trial takes about {}.", span(usual))
+    if space is None or n < 3 * SOME or not len(space):
+        return
+    unit = history.unit(space)
+    first, last = _spread(unit[:SOME]), _spread(unit[n - SOME : n])
+    if first > 0:
+        if last < NARROW * first:
+            told = words(
+                "The search narrows: its last {0} points cover {1:.0%} of the ranges, its first {0} {2:.0%}.",
+                SOME, last, first,
+            )  # fmt: skip
+        else:
+            told = words(
+                "The search looks everywhere: its last {0} points cover {1:.0%} of the ranges, its first {0} {2:.0%}.",
+                SOME, last, first,
+            )  # fmt: skip
+        yield told
+
+
+def _spread(unit: np.ndarray[Any, Any]) -> float:
+    """Return how much of the ranges points cover: from the lowest tenth to the highest, on average."""
+    known = unit[:, ~np.isnan(unit).any(axis=0)]
+    return float((np.quantile(known, 0.95, axis=0) - np.quantile(known, 0.05, axis=0)).mean()) if known.size else 0.0
+
+
+def running(opened: OpenStudy, record: StudyRecord, words: Words) -> list[Running]:
+    """Return the running trials, oldest first.
+
+    Args:
+        opened: the study, read on.
+        record: its record.
+        words: the language.
+    """
+    numbers = sorted(opened.history.running)[:MOST_SHOWN]
+    if not numbers:
+        return []
+    best = opened.study.find_best() if len(record.directions) == 1 else None
+    ideal = {} if best is None else _first(best.intermediate_values)
+    folder, found = _folder_of(opened.study.storage), []
+    for trial in opened.study.get_trials(numbers=numbers):
+        if trial.state is not TrialState.RUNNING:
+            continue
+        own = _first(trial.intermediate_values)
+        step = max(own, default=-1)
+        curve, other = _lines(own, ideal)
+        told = words("step {0}: {1}", f"{step:,}", number(own[step], 4)) if own else words("no report yet")
+        params = ", ".join(f"{k}={number(v, 4) if v is not None else v}" for k, v in trial.params.items())
+        since = span(time.time() - trial.started)
+        log = _log(folder, trial)
+        found.append(
+            Running(
+                trial.number, printable(params), since, told, curve, other, log, is_asked_to_stop(record, trial.number)
+            )
+        )
+    return found
+
+
+def _first(reports: Mapping[int, Reported]) -> dict[int, float]:
+    """Return reports by step, of several objectives the first one's, without what is no number."""
+    found = {k: float(v[0] if isinstance(v, tuple) else v) for k, v in reports.items()}
+    return {k: v for k, v in found.items() if np.isfinite(v)}
+
+
+def _lines(own: Mapping[int, float], ideal: Mapping[int, float]) -> tuple[str, str]:
+    """Return two curves as points of SVG polylines on the same axes."""
+    if not own:
+        return "", ""
+    steps, values = [*own, *ideal], [*own.values(), *ideal.values()]
+    x0, x1, y0, y1 = min(steps), max(steps), min(values), max(values)
+
+    def line(reports: Mapping[int, float]) -> str:
+        points = sorted(reports.items())
+        points = points[:: max(1, -(-len(points) // MOST_POINTS))]
+        return " ".join(
+            f"{4 + (WIDTH - 8) * (k - x0) / max(1, x1 - x0):.1f},"
+            f"{HEIGHT - 4 - (HEIGHT - 8) * (v - y0) / ((y1 - y0) or 1):.1f}"
+            for k, v in points
+        )
+
+    return line(own), line(ideal)
+
+
+# -- the end of a log: a study's file may come from somebody else, so that only files beside its storage are read -----
+
+
+def _folder_of(storage: Storage) -> Path | None:
+    """Return where `tunesmith run` keeps the folders of trials beside a storage; None: the storage is no file."""
+    scheme, sign, rest = str(getattr(storage, "url", "")).partition("://")
+    path = re.sub(r"\?.*", "", rest.removeprefix("/")) if sign else scheme
+    folder = Path(f"{path}.trials")
+    return folder.resolve() if path and folder.is_dir() else None
+
+
+def _log(folder: Path | None, trial: TrialRecord) -> str:
+    """Return the end of what the program of a trial printed; "": it is not known."""
+    given = trial.user_attrs.get("trial_dir")
+    if folder is None or not isinstance(given, str):
+        return ""
+    try:
+        own = Path(given).resolve()
+        if not own.is_relative_to(folder):
+            return ""
+        name = "output.txt" if trial.attempt == 1 else f"output-{trial.attempt}.txt"
+        handle = os.open(own / name, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+        with os.fdopen(handle, "rb") as file:
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
+                return ""
+            file.seek(max(0, os.fstat(handle).st_size - TAIL))
+            return printable(last_written(file.read(TAIL).decode(errors="replace")), lines=True)
+    except (OSError, ValueError):
+        return ""
