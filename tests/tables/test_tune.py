@@ -216,6 +216,24 @@ def test_every_name_is_a_model_that_can_be_fitted(name: str, target: str) -> Non
     assert len(model.predict(rows)) == len(rows)
 
 
+@pytest.mark.parametrize("n", [200, 4000])
+def test_the_interval_allows_for_the_rows_that_folds_lack(n: int) -> None:
+    rng = np.random.default_rng(0)
+    rows = rng.uniform(size=(n, 4))
+    y = np.sin(9 * rows[:, 0]) + np.cos(9 * rows[:, 1])  # the nearest neighbours come nearer the more there are
+    search = TableTuner(["neighbours"], timeout=None, n_trials=2, cv=2, random_state=0).fit(rows, y)
+    score = search.honest_score_
+    assert any("reaches up by" in note for note in search.report_.notes)
+    truth = rng.uniform(size=(5000, 4))
+    found = search.score(truth, np.sin(9 * truth[:, 0]) + np.cos(9 * truth[:, 1]))
+    assert score.value < found < score.interval[1] <= 1.0
+
+
+def test_the_interval_is_that_of_the_folds_where_there_is_no_time_for_more() -> None:
+    search = TableTuner(["tree"], timeout=0.01, random_state=0).fit(*load_diabetes(return_X_y=True))
+    assert not any("reaches up by" in note for note in search.report_.notes)
+
+
 @pytest.mark.parametrize("name", ["svm", "network"])
 def test_the_unit_of_a_target_does_not_matter(name: str) -> None:
     X, y = load_diabetes(return_X_y=True)

@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 
 from tunesmith.languages import say
-from tunesmith.selection import Report
+from tunesmith.selection import HonestScore, Report
 from tunesmith.state import TrialState
 from tunesmith.tables.engine import SAFETY, STRETCHED, Candidate, Clock, TableSearch
 from tunesmith.tables.ensemble import LIBRARY
 from tunesmith.tables.judge import Judge, Table, adapted
 from tunesmith.tables.leaderboard import ENSEMBLE, Leaderboard, Place
+from tunesmith.tables.learning import last_fit_gain
 from tunesmith.tables.model import TableClassifier, TableRegressor
 from tunesmith.tables.responses import fitted, rounds_in
 from tunesmith.tables.rounds import REFIT
@@ -26,6 +27,9 @@ FEWEST_ROWS = 50  # that a last fit has, where there is no time for all
 OVER = (0.07, 0.5)  # of the timeout, and seconds, that a last fit may take where nothing is left of it
 CHOOSING = 0.05  # of the timeout, that weights may take to choose
 SPENT = 0.9  # part of the time that is left, that last fits may be predicted to take
+
+MOST_FOR_CURVE = 0.1  # of the timeout, that fits on half of the rows may take: they tell what the last fit brings
+LAST_FIT = "The interval reaches up by {} more, which the last fit, on more rows than those of the folds, may bring."
 
 COMPARED = 8  # candidates of a family that its honest score is corrected for the choice among
 
@@ -53,12 +57,13 @@ class Choice:
     notes: list[str]
 
 
-def choose(search: TableSearch, judge: Judge, ensemble: bool) -> Choice:
+def choose(search: TableSearch, judge: Judge, table: Table, ensemble: bool) -> Choice:
     """Choose a single candidate, or an average of several.
 
     Args:
         search: that has run.
         judge: of its candidates.
+        table: the rows.
         ensemble: whether an average may be chosen.
     """
     tested, clock = judge.tested, search.clock
@@ -67,19 +72,37 @@ def choose(search: TableSearch, judge: Judge, ensemble: bool) -> Choice:
     best = order[0] if made.index is None else tested.candidates[made.index]
     costs = {c.number: REFIT * SAFETY * search.predicted(c.family, search.n_rows, c) for c in order}
     budget = math.inf if math.isinf(clock.seconds) else max(SPENT * clock.left, over(clock))
-    single = Choice(best, [(best, 1.0)], made.report, costs, budget, [])
-    if not ensemble or len(order) < 2 or not math.isfinite(tested.mean(order[1])):
-        return single
-    library = order[:LIBRARY]
-    chosen = judge.ensemble(library, [costs[c.number] for c in library], budget, CHOOSING * clock.seconds)
+    choice = Choice(best, [(best, 1.0)], made.report, costs, budget, [])
+    if ensemble and len(order) > 1 and math.isfinite(tested.mean(order[1])):
+        _average(search, judge, choice, order, made.score)
+    left = SPENT * clock.left - sum(costs[c.number] for c, _ in choice.members)
+    start = time.monotonic()
+    gain = last_fit_gain(search, judge, table, best, min(left, MOST_FOR_CURVE * clock.seconds))
+    choice.budget -= time.monotonic() - start
+    if (score := choice.report.score) is not None and gain > 0.0:
+        low, high = score.interval
+        best_there_is = max(high, judge.table.measure.best)
+        score = replace(score, interval=(low, min(high + gain, best_there_is)))
+        choice.report = replace(choice.report, score=score)
+        choice.notes.append(say(LAST_FIT, score.format.write(gain)))
+    return choice
+
+
+def _average(
+    search: TableSearch, judge: Judge, choice: Choice, order: list[Candidate], single: HonestScore | None
+) -> None:
+    """Let an average of several candidates be chosen, unless a single one is credibly better."""
+    library, costs = order[:LIBRARY], choice.costs
+    seconds = CHOOSING * search.clock.seconds
+    chosen = judge.ensemble(library, [costs[c.number] for c in library], choice.budget, seconds)
     used = [(c, float(w)) for c, w in zip(library, chosen.weights, strict=True) if w > 0.0]
     average = judge.average(chosen) if len(used) > 1 else None
     if average is None or average.score is None:
-        return single
-    score = replace(adapted(average.score, made.score), gain_over_default=None, beats_default=None, p_value=None)
-    report = replace(made.report, score=replace(score, n_candidates=len(search.candidates)))
-    members = sorted(used, key=lambda pair: -pair[1])
-    return Choice(best, members, report, costs, budget, [_average_note(members, chosen.gain)])
+        return
+    score = replace(adapted(average.score, single), gain_over_default=None, beats_default=None, p_value=None)
+    choice.report = replace(choice.report, score=replace(score, n_candidates=len(search.candidates)))
+    choice.members = sorted(used, key=lambda pair: -pair[1])
+    choice.notes = [_average_note(choice.members, chosen.gain)]
 
 
 def over(clock: Clock) -> float:

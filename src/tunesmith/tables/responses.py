@@ -271,6 +271,13 @@ class Measure:
         scorer = get_scorer(scoring)
         return cls(scorer if classes is None else with_labels(scorer, classes), name, classes, named, scorer)
 
+    @property
+    def best(self) -> float:
+        """The best score that there is; infinite: it is not known."""
+        if not self.named:
+            return math.inf
+        return 0.0 if self.name.startswith("neg_") else 1.0
+
     def check(self, y: NDArray[Any], folds: Sequence[Split], sample_weight: Any) -> None:
         """See that the metric can be computed on the test rows of folds, from answers that are made up.
 
