@@ -75,7 +75,7 @@ def best(storage: str, name: str | None, form: str | None, honest: bool, as_json
     else:
         if found is not None:
             for line in [found.verdict(), *(found.notes if decided else ())]:
-                echo(printable(line))
+                echo(line)
         if trial is not None:
             echo(f"trial {trial.number}, value {cell(trial.value)}")
         for key, value in params.items():

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from tunesmith import __version__
+from tunesmith.cli.language import LANGUAGES, choose, language
 from tunesmith.errors import TunesmithError
 from tunesmith.text import did_you_mean, printable
 
@@ -104,7 +105,12 @@ class LazyGroup(click.Group):
     "it is left out, the value of TUNESMITH_STORAGE, or else tune.db.",
 )
 @click.version_option(__version__, prog_name="tunesmith", message="%(prog)s %(version)s")
-def cli() -> None:
+@click.option(
+    "--lang",
+    type=click.Choice(LANGUAGES),
+    help="Language of help, messages, reports and figures: en or zh; by default that of the environment.",
+)
+def cli(lang: str | None) -> None:  # `choose` has read it
     """Find good hyperparameters with few training runs, and an honest figure for how good they are."""
 
 
@@ -118,12 +124,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         the exit status: 0 all went well, 1 an error, 2 the command cannot be run as it was given, 3 no trial is left to
         ``ask`` for, 130 Ctrl-C.
     """
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    choose(given)
+    if language() != "en":
+        from tunesmith.cli.speech import ChineseHelp
+
+        click.Context.formatter_class = ChineseHelp
     try:
-        status = cli.main(None if arguments is None else list(arguments), "tunesmith", standalone_mode=False)
+        status = cli.main(given, "tunesmith", standalone_mode=False)
     except click.ClickException as error:
-        said = io.StringIO()
-        error.show(said)
-        _say(said.getvalue().rstrip("\n"))
+        shown = io.StringIO()
+        error.show(shown)
+        text = shown.getvalue().rstrip("\n")
+        if language() != "en":
+            from tunesmith.cli.speech import error as said
+
+            text = said(text)
+        _say(text)
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
@@ -139,6 +156,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         _say(f"error: {printable(str(error.filename))}: {error.strerror}")
         return ERROR
+    finally:
+        click.Context.formatter_class = click.HelpFormatter
     return status if isinstance(status, int) else 0
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from tunesmith.cli.language import language
 from tunesmith.plain import plain
 from tunesmith.text import printable
 
@@ -25,10 +26,14 @@ def echo(text: str, err: bool = False, nl: bool = True) -> None:
     A foreign text that is to stay on its line goes through `printable`, or is a `repr`, before.
 
     Args:
-        text: the text.
+        text: the text; one that the catalogue of the command line's language has is printed in it.
         err: whether it goes to standard error.
         nl: whether a line end follows.
     """
+    if language() != "en":
+        from tunesmith.cli.speech import message
+
+        text = message(text)
     click.echo(printable(text, lines=True), err=err, nl=nl)
 
 
@@ -58,7 +63,7 @@ def pass_on(text: str) -> None:
 
 def print_json(value: Any) -> None:
     """Print a value as JSON; see `json_text`."""
-    echo(json_text(value, 2))
+    click.echo(printable(json_text(value, 2), lines=True))
 
 
 def say(as_json: bool, text: str, **facts: Any) -> None:
@@ -75,13 +80,18 @@ def say(as_json: bool, text: str, **facts: Any) -> None:
         echo(text)
 
 
-def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, are_names: bool = False) -> None:
     """Print a table, as wide as its cells where the output is no terminal.
 
     Args:
         columns: the heads.
         rows: the cells of each row, as text or as numbers.
+        are_names: whether the heads are names that people type, and stay as they are in each language.
     """
+    if language() != "en" and not are_names:
+        from tunesmith.cli.speech import head
+
+        columns = [head(column) for column in columns]
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -91,8 +101,8 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     console = Console(width=10_000 if wide else None, highlight=False, markup=False, emoji=False)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     numeric = [all(isinstance(row[i], (int, float)) for row in rows) for i in range(len(columns))]
-    for head, right in zip(columns, numeric, strict=True):
-        table.add_column(Text(printable(head)), justify="right" if right else "left", overflow="fold")
+    for name, right in zip(columns, numeric, strict=True):
+        table.add_column(Text(printable(name)), justify="right" if right else "left", overflow="fold")
     for row in rows:
         table.add_row(*[Text(cell(value)) for value in row])
     console.print(table)

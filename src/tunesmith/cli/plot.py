@@ -8,11 +8,17 @@ from typing import Any
 
 import click
 
+from tunesmith.cli.language import language
 from tunesmith.cli.options import existing, json_option, storage_argument, study_record, target_of, target_option
 from tunesmith.cli.output import say
+from tunesmith.languages import words_of
 from tunesmith.text import did_you_mean, listing
 
 PAGES = (".html",)
+CHINESE = (  # fonts
+    "Noto Sans CJK SC", "Noto Sans SC", "Source Han Sans SC", "PingFang SC", "Hiragino Sans GB", "Microsoft YaHei",
+    "SimHei", "WenQuanYi Micro Hei", "WenQuanYi Zen Hei",
+)  # fmt: skip
 NOT_OF_STUDIES = {  # figures of scikit-learn searches, and of scaling laws
     *("racing", "honest_score"),
     *("scaling_bowls", "scaling_coverage", "scaling_optimum", "scaling_plan"),
@@ -64,14 +70,24 @@ def plot(
     if chosen_by in known:
         settings[chosen_by] = target_of(studies[0], target)
     try:
-        made = make(studies[0] if len(studies) == 1 else studies, **settings)
+        data = make(studies[0] if len(studies) == 1 else studies, **{**settings, "backend": "arrays"})
+        made = data.drawn(settings["backend"], words_of(language()))
         if page:
             made.write_html(file, include_plotlyjs=True)
         else:
-            getattr(made, "figure", made).savefig(file, dpi=150, bbox_inches="tight")
+            _save(made, file)
     except (ValueError, RuntimeError, TypeError) as error:
         raise click.ClickException(str(error)) from error
     say(as_json, str(file), file=str(file))
+
+
+def _save(made: Any, file: Path) -> None:
+    """Write a figure of Matplotlib; signs that its own font lacks are taken from a Chinese one that is installed."""
+    from matplotlib import font_manager, rc_context, rcParams
+
+    there = set(font_manager.get_font_names()) if language() != "en" else set()
+    with rc_context({"font.family": [*rcParams["font.family"], *(name for name in CHINESE if name in there)]}):
+        getattr(made, "figure", made).savefig(file, dpi=150, bbox_inches="tight")
 
 
 def _has(module: str) -> bool:

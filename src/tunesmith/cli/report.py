@@ -6,10 +6,9 @@ from pathlib import Path
 
 import click
 
+from tunesmith.cli.language import LANGUAGES, language
 from tunesmith.cli.options import json_option, open_study, storage_argument, study_option
 from tunesmith.cli.output import echo, say
-
-LANGUAGES = ("en", "zh")
 
 
 @click.command()
@@ -22,7 +21,7 @@ LANGUAGES = ("en", "zh")
     help="The file; by default report.html, and Markdown is printed.",
 )
 @click.option("--format", "form", type=click.Choice(["html", "md"]), help="By default what the file's name ends with.")
-@click.option("--lang", type=click.Choice(LANGUAGES), default="en", show_default=True, help="The language.")
+@click.option("--lang", type=click.Choice(LANGUAGES), help="The language; by default that of the command line.")
 @click.option("--interactive", is_flag=True, help="Let figures be zoomed and asked; the page is a megabyte larger.")
 @click.option("--force", is_flag=True, help="Replace the file if it is there.")
 @json_option
@@ -31,7 +30,7 @@ def report(
     name: str | None,
     output: Path | None,
     form: str | None,
-    lang: str,
+    lang: str | None,
     interactive: bool,
     force: bool,
     as_json: bool,
@@ -42,10 +41,10 @@ def report(
     """
     study = open_study(storage, name)
     if output is None and form == "md":
-        echo(study.report(format=form, lang=lang), nl=False)
+        echo(study.report(format=form, lang=lang or language()), nl=False)
         return
     file = output or Path("report.html")
     if file.exists() and not force:
         raise click.UsageError(f"{file} is there already; give --force to replace it, or -o for another file")
-    study.report(file, format=form, lang=lang, interactive=interactive, overwrite=force)
+    study.report(file, format=form, lang=lang or language(), interactive=interactive, overwrite=force)
     say(as_json, str(file), file=str(file))

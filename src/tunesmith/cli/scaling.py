@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tunesmith.cli.language import LANGUAGES, language
 from tunesmith.cli.options import json_option
 from tunesmith.cli.output import echo, print_json, print_table
-from tunesmith.cli.report import LANGUAGES
 from tunesmith.errors import ScalingError
 from tunesmith.text import listing, printable, shown
 
@@ -54,7 +54,9 @@ Split = dict[str, tuple[float, tuple[float, float]]]
     metavar="FILE",
     help="Write a report: a page (.html) or Markdown (.md).",
 )
-@click.option("--lang", type=click.Choice(LANGUAGES), default="en", show_default=True, help="Language of the report.")
+@click.option(
+    "--lang", type=click.Choice(LANGUAGES), help="Language of the report; by default that of the command line."
+)
 @click.option("--force", is_flag=True, help="Replace the report if it is there.")
 @json_option
 def scaling(
@@ -68,7 +70,7 @@ def scaling(
     budget: float | None,
     flops: tuple[float, ...],
     page: Path | None,
-    lang: str,
+    lang: str | None,
     force: bool,
     as_json: bool,
 ) -> None:
@@ -104,7 +106,7 @@ def scaling(
     else:
         _print(law, advice, plans, splits)
     if page is not None:
-        write_report(ScalingResults(law, advice, plans, flops), page, lang=lang, overwrite=force)
+        write_report(ScalingResults(law, advice, plans, flops), page, lang=lang or language(), overwrite=force)
         if not as_json:
             echo(f"report: {printable(str(page))}")
 
@@ -290,7 +292,7 @@ def _print(
             f"What to run next for {where}: {len(plan.runs)} runs for {plan.cost:.3g} of the target run; not knowing "
             f"the optimum then costs {then:.4f} in loss (now {now:.4f}):"
         )
-        print_table(list(plan.runs[0]), [[f"{v:.4g}" for v in run.values()] for run in plan.runs])
+        print_table(list(plan.runs[0]), [[f"{v:.4g}" for v in run.values()] for run in plan.runs], are_names=True)
 
 
 def _with_interval(found: tuple[float, tuple[float, float]]) -> str:

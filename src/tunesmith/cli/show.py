@@ -9,6 +9,7 @@ import click
 from tunesmith.cli.options import json_option, open_study, storage_argument, study_option
 from tunesmith.cli.output import cell, echo, param, print_json, print_table
 from tunesmith.cli.records import trial_dict, value_text
+from tunesmith.languages import joined, say
 from tunesmith.study.summary import counts_of
 from tunesmith.text import printable
 
@@ -38,9 +39,10 @@ def show(storage: str, name: str | None, number: int | None, as_json: bool) -> N
     if as_json:
         print_json(facts)
         return
-    echo(f"{printable(study.study_name)}: {', '.join(facts['directions'])}; {study.tally}")
+    directions = joined(say(direction) for direction in facts["directions"])
+    echo(say("{}: {}; {}", printable(study.study_name), directions, study.tally))  # no name is read as a message
     for line in facts["recommendation"]:
-        echo(printable(line))
+        echo(line)
     if facts["front"]:
         echo(f"{len(facts['front'])} trials are not dominated by any other: {', '.join(map(str, facts['front']))}.")
     if facts["saved"]:

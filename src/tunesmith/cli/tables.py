@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tunesmith.cli.language import LANGUAGES, language
 from tunesmith.cli.options import STORAGE, json_option
 from tunesmith.cli.output import echo, print_json
-from tunesmith.cli.report import LANGUAGES
 from tunesmith.cli.run import POSITIVE, Time
 from tunesmith.errors import MissingDependencyError, ResumeError, SourceError
 from tunesmith.text import did_you_mean, listing, printable
@@ -55,7 +55,9 @@ LOADED = "from tunesmith.tables import load_model; model = load_model({!r})"
 @click.option(
     "--report", "page", type=FileName, metavar="FILE", help="Write a report: a page (.html) or Markdown (.md)."
 )
-@click.option("--lang", type=click.Choice(LANGUAGES), default="en", show_default=True, help="Language of the report.")
+@click.option(
+    "--lang", type=click.Choice(LANGUAGES), help="Language of the report; by default that of the command line."
+)
 @click.option("--code", type=FileName, metavar="FILE", help="Write a Python program that makes the same model by hand.")
 @click.option("--force", is_flag=True, help="Replace files that are there.")
 @click.option("--quiet", is_flag=True, help="Print no more than the result.")
@@ -79,7 +81,7 @@ def tune(
     seed: int | None,
     out: Path | None,
     page: Path | None,
-    lang: str,
+    lang: str | None,
     code: Path | None,
     force: bool,
     quiet: bool,
@@ -142,7 +144,7 @@ def _write(
     groups: str | None,
     out: Path | None,
     page: Path | None,
-    lang: str,
+    lang: str | None,
     code: Path | None,
     as_json: bool,
     quiet: bool,
@@ -158,7 +160,7 @@ def _write(
     if page is not None:
         from tunesmith.report import write_report
 
-        write_report(tuner, page, lang=lang, overwrite=True)  # `_check_output` asked
+        write_report(tuner, page, lang=lang or language(), overwrite=True)  # `_check_output` asked
         files["report"] = str(page)
     if code is not None:
         from tunesmith.tables import model_code

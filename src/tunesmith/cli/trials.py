@@ -76,7 +76,7 @@ def trials(
     every = list(dict.fromkeys(key for t in shown for key in t.flat_params))
     params = every[:MOST_PARAMETERS]
     cells = [[t.number, t.state.name.lower(), value_text(t), *_params(t.flat_params, params)] for t in shown]
-    print_table(["trial", "state", "value", *params], cells)
+    print_table(["trial", "state", "value", *params], cells, are_names=True)
     if len(every) > len(params):
         echo(f"{len(params)} of {len(every):,} parameters are shown; --json and `tunesmith export` have all.")
     if len(rows) > limit:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from tunesmith.cli.language import language
 from tunesmith.worker.command import main
 
 
@@ -14,4 +15,10 @@ from tunesmith.worker.command import main
 @click.argument("words", nargs=-1, type=click.UNPROCESSED)
 def worker(words: tuple[str, ...]) -> int:
     """Run trials of a study that many processes share."""
+    if language() != "en" and {"-h", "--help"} & {*words}:
+        from tunesmith.cli.speech import help_of
+        from tunesmith.worker.options import parser_of
+
+        click.echo(help_of(parser_of("tunesmith worker")))
+        return 0
     return main(words, "tunesmith worker")

@@ -14,12 +14,18 @@ from tunesmith.text import shown
 LANGUAGES = {"en": "English", "zh": "中文"}
 
 
-@lru_cache(maxsize=len(LANGUAGES))
-def table_of(language: str) -> dict[str, str]:
-    """Return a language's patterns by the English ones."""
+@lru_cache(maxsize=2 * len(LANGUAGES))
+def table_of(language: str, part: str = "") -> dict[str, str]:
+    """Return a language's patterns by the English ones.
+
+    Args:
+        language: "en" or "zh".
+        part: "commands": of the help and the messages of the command line; empty: of all else.
+    """
     if language == "en":
         return {}
-    text = (Path(__file__).parent / f"{language}.json").read_text(encoding="utf-8")
+    name = f"{language}.{part}.json" if part else f"{language}.json"
+    text = (Path(__file__).parent / name).read_text(encoding="utf-8")
     found: dict[str, str] = json.loads(text)
     return found
 

@@ -118,7 +118,9 @@ def forms_of(params: Mapping[str, Any], is_program: bool) -> dict[str, str]:
         return {}
     made = {"Python": repr(dict(params))}
     if is_program:
-        made |= {"flags": shlex.join(flags(params)), "YAML": params_text(params, "yaml").rstrip("\n")}
+        # Python and YAML have escapes of their own for what is not printable; a shell's words have none.
+        shown = {printable(key): printable(v) if isinstance(v, str) else v for key, v in params.items()}
+        made |= {"flags": shlex.join(flags(shown)), "YAML": params_text(params, "yaml").rstrip("\n")}
     return made
 
 

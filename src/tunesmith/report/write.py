@@ -12,7 +12,7 @@ import numpy as np
 
 from tunesmith import registry
 from tunesmith.importance import importance
-from tunesmith.languages import Words, words_of
+from tunesmith.languages import Words, say, words_of
 from tunesmith.report.banner import Banner, banner_of, banner_of_search
 from tunesmith.report.content import Content, Section, Table, drawn, stamped, versions
 from tunesmith.report.of_scaling import ScalingResults, of_scaling
@@ -138,7 +138,7 @@ def mattered(study: Study, words: Words) -> Section:
     ]
     columns = [t("parameter"), t("importance"), t("95 % interval"), t("null line"), "p"]
     section.tables.append(Table(columns, rows))
-    section.figures += drawn(lambda: of_table(table, "value"))
+    section.figures += drawn(lambda: of_table(table, say("value")))
     names = [str(row[0]) for row in rows]
     section.figures += drawn(lambda: slices(study, names[:MOST_PARAMS]))
     section.figures += drawn(lambda: belief(study, names[:MOST_PARAMS]))

@@ -105,7 +105,7 @@ class NumberFormat:
     def between(self, interval: tuple[float, float]) -> str:
         """Return an interval as text, the lower end first."""
         low, high = sorted(interval)
-        return f"{self.write(low)} to {self.write(high)}"
+        return say("{} to {}", self.write(low), self.write(high))
 
 
 def level_of(level: float) -> str:

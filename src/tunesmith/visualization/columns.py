@@ -228,7 +228,7 @@ def objective_names(study: Study) -> list[str]:
     m = len(study.directions)
     if given is not None and len(given) == m:
         return [printable(str(name)) for name in given]
-    return ["objective"] if m == 1 else [f"objective {k}" for k in range(m)]
+    return [say("objective")] if m == 1 else [say("objective {}", k) for k in range(m)]
 
 
 def _objective(target: int | None, m: int, study: str, names: list[str]) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -41,17 +42,22 @@ class FigureData(ABC):
     def by_plotly(self) -> dict[str, Any]:
         """Return the figure for plotly.js, of lists, numbers and texts: ``{"data": [...], "layout": {...}}``."""
 
-    def by_matplotlib(self) -> Any:
-        """Return the figure of Matplotlib, which is imported here: what `by_plotly` says, drawn by it."""
+    def by_matplotlib(self, figure: dict[str, Any]) -> Any:
+        """Return the figure of Matplotlib, which is imported here.
+
+        Args:
+            figure: what `by_plotly` returned, in whichever language.
+        """
         from tunesmith.visualization.matplotlib_style import drawing
 
-        return drawing(self.by_plotly())
+        return drawing(figure)
 
-    def drawn(self, backend: str) -> Any:
+    def drawn(self, backend: str, words: Words | None = None) -> Any:
         """Return the figure as an object of a backend.
 
         Args:
             backend: "plotly" or "matplotlib"; "arrays": these arrays themselves, for who draws them later.
+            words: the language; None: English.
 
         Raises:
             MissingDependencyError: the backend is not installed.
@@ -66,7 +72,7 @@ class FigureData(ABC):
             if backend == "plotly":
                 from plotly.graph_objects import Figure
 
-                return Figure(self.by_plotly())
+                return Figure(self._described(words))
             import matplotlib.figure  # noqa: F401  only whether it is there
         except ImportError as error:
             package, other = ("Plotly", "matplotlib") if backend == "plotly" else ("Matplotlib", "plotly")
@@ -74,9 +80,12 @@ class FigureData(ABC):
             raise MissingDependencyError(
                 f"{what} {package}: pip install {package.lower()}, or give backend={other!r}"
             ) from error
-        figure = self.by_matplotlib()
+        figure = self.by_matplotlib(self._described(words))
         figure.set_label(self.summary)
         return figure
+
+    def _described(self, words: Words | None) -> dict[str, Any]:
+        return self.by_plotly() if words is None else in_words(self.in_language(words).by_plotly(), words)
 
     def in_language(self, words: Words) -> Self:
         """Return the same with heading, notes, and all else that was made by `say`, in another language."""
@@ -129,6 +138,40 @@ def short(values: NDArray[Any]) -> list[Any]:
     digits = DIGITS + (min(11, max(0, math.floor(math.log10(size / span)))) if 0 < span < math.inf else 0)
     write = f"%.{digits}g"
     return [float(write % v) if math.isfinite(v) else None for v in values.tolist()]
+
+
+UNITS_OF_HOVER = re.compile(r"(trial|candidate|fold|step|expected improvement|expected)(?= [%\d<&\w])")
+
+
+def in_words(figure: dict[str, Any], words: Words) -> dict[str, Any]:
+    """Return a figure for plotly.js with its axes, legends and scales of colours in another language.
+
+    Args:
+        figure: what `FigureData.by_plotly` returned; it is changed.
+        words: the language.
+    """
+
+    def told(text: str) -> str:
+        return words.said(text) if isinstance(text, Said) else words.translate(text)
+
+    layout, scales = figure["layout"], []
+    for trace in figure["data"]:
+        if "name" in trace:
+            trace["name"] = told(trace["name"])
+        scales += [of["colorbar"] for of in (trace, trace.get("marker", {}), trace.get("line", {})) if "colorbar" in of]
+        if "hovertemplate" in trace:
+            hover = UNITS_OF_HOVER.sub(lambda found: words(found.group()), trace["hovertemplate"])
+            trace["hovertemplate"] = hover
+    axes = [axis for name, axis in layout.items() if name.startswith(("xaxis", "yaxis"))]
+    axes += [layout["scene"][f"{k}axis"] for k in "xyz"] if "scene" in layout else []
+    for named in (*axes, *scales):
+        if named.get("title", {}).get("text"):
+            named["title"]["text"] = told(named["title"]["text"])
+        if "ticktext" in named:  # names of categories are the user's own
+            named["ticktext"] = [words.said(text) for text in named["ticktext"]]
+    for note in layout.get("annotations", ()):
+        note["text"] = words.said(note["text"])
+    return figure
 
 
 def join(sentences: Iterable[str | None]) -> str:

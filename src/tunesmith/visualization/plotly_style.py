@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from tunesmith.languages import Said, say
 from tunesmith.text import printable
 from tunesmith.visualization.axes import Axis
 from tunesmith.visualization.columns import Floats
@@ -61,6 +62,10 @@ def text(value: object, most: int = LABEL) -> str:
 
     Of a long one the beginning and the end stay, which tell names apart.
     """
+    if isinstance(value, Said):  # its own words stay known, so that they can be said in another language
+        return say(
+            html.escape(value.pattern, quote=False), *(text(v, most) if isinstance(v, str) else v for v in value.values)
+        )
     shown = printable(str(value))
     if len(shown) > most:
         tail = (most - 1) * 2 // 5
@@ -131,7 +136,7 @@ def strip(of: Axis, x: str, y: str, along: str = "x") -> tuple[list[Dict], list[
     refs = {"xref": x, "yref": f"{y} domain"} if along == "x" else {"xref": f"{x} domain", "yref": y}
     box = {"x0": start, "x1": end, "y0": 0, "y1": 1} if along == "x" else {"x0": 0, "x1": 1, "y0": start, "y1": end}
     shape = {"type": "rect", "layer": "below", "fillcolor": "#f1f1f1", "line": {"width": 0}, **refs, **box}
-    name: Dict = {"text": of.strip_name, "showarrow": False, "font": {"size": 9, "color": "#777777"}, **refs}
+    name: Dict = {"text": say(of.strip_name), "showarrow": False, "font": {"size": 9, "color": "#777777"}, **refs}
     if along == "x":
         name |= {"x": at, "y": 1, "yanchor": "bottom", "textangle": 0}
     else:

@@ -62,7 +62,7 @@ def parse(arguments: Sequence[str] | None, prog: str) -> Options:
     Raises:
         SystemExit: with 2 if they cannot be understood, after a message; with 0 after ``--help``.
     """
-    parser = _parser(prog)
+    parser = parser_of(prog)
     given = vars(parser.parse_args(_with_times(sys.argv[1:] if arguments is None else arguments)))
     if not given["storage"]:
         parser.error(f"give --storage URL, or set the environment variable {STORAGE}")
@@ -74,7 +74,8 @@ def parse(arguments: Sequence[str] | None, prog: str) -> Options:
     return Options(**given)
 
 
-def _parser(prog: str) -> argparse.ArgumentParser:
+def parser_of(prog: str) -> argparse.ArgumentParser:
+    """Return what reads the options, and says what there are."""
     parser = argparse.ArgumentParser(
         prog=prog,
         description="Run trials of a study that any number of workers share, on any machines.",

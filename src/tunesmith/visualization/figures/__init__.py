@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tunesmith.languages import Words
-from tunesmith.visualization.figure import FigureData
+from tunesmith.visualization.figure import FigureData, in_words
 
 
 def draw(data: FigureData, words: Words | None = None) -> dict[str, Any]:
@@ -21,11 +21,4 @@ def draw(data: FigureData, words: Words | None = None) -> dict[str, Any]:
         ``{"data": [...], "layout": {...}}``, which is JSON: a page can be sent it as it is, without Plotly.
     """
     figure = data.by_plotly()
-    if words is not None:
-        for trace in figure["data"]:
-            if "name" in trace:
-                trace["name"] = words.translate(trace["name"])
-        for name, axis in figure["layout"].items():
-            if name.startswith(("xaxis", "yaxis")) and axis.get("title", {}).get("text"):
-                axis["title"]["text"] = words.translate(axis["title"]["text"])
-    return figure
+    return figure if words is None else in_words(figure, words)

@@ -12,6 +12,7 @@ import numpy as np
 
 from tunesmith.errors import NothingToDrawError
 from tunesmith.importance import Ablation, Importance, importance
+from tunesmith.languages import say
 from tunesmith.text import printable
 from tunesmith.visualization.columns import Floats, as_study, need_one_objective, read
 from tunesmith.visualization.figure import FigureData, number, short
@@ -55,14 +56,15 @@ class AblationPath(FigureData):
             line={"color": BLUE, "width": 1.5, "shape": "hv"}, error_x={**error, "color": "#666666", "thickness": 1.2},
             customdata=[text(s, 120) for s in self.steps], hovertemplate="%{customdata}<br>%{x:.5g}<extra></extra>",
         )  # fmt: skip
-        better = "higher" if self.maximize else "lower"
         layout: Dict = {
             "xaxis": axis(""),
             "yaxis": axis("", tickvals=rows, ticktext=[text(s, 44) for s in self.steps]),
             "showlegend": False,
             "height": 180 + max(34 * n, 120),
         }
-        layout["xaxis"]["title"]["text"] = f"expected {text(self.target)} ({better} is better)"
+        layout["xaxis"]["title"]["text"] = text(
+            say("expected {} (higher is better)" if self.maximize else "expected {} (lower is better)", self.target), 60
+        )
         layout["yaxis"] |= {"range": [-0.6, n - 0.4]}
         return figure(self, [trace], layout)
 

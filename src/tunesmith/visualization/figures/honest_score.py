@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tunesmith.errors import NothingToDrawError
+from tunesmith.languages import say
 from tunesmith.selection import Report
 from tunesmith.selection.wording import NumberFormat
 from tunesmith.text import printable, shown
@@ -71,15 +72,16 @@ class HonestScoreFigure(FigureData):
                 trace["error_x"] = {**more, "color": colour, "thickness": 3, "width": 8}
                 trace["text"] = [f"{form.write(mark.value)} ({form.between((low, high))})"]
             traces.append(trace)
-        better = "higher" if self.greater_is_better else "lower"
         ends = limits(self)
         layout: Dict = {
             "xaxis": axis("", range=ends),
-            "yaxis": axis("", tickvals=rows, ticktext=[text(m.name, 60) for m in self.marks]),
+            "yaxis": axis("", tickvals=rows, ticktext=[text(say(m.name), 60) for m in self.marks]),
             "showlegend": False,
             "height": 170 + 80 * len(self.marks),
         }
-        layout["xaxis"]["title"]["text"] = f"{text(self.metric)} ({better} is better)"
+        layout["xaxis"]["title"]["text"] = text(
+            say("{} (higher is better)" if self.greater_is_better else "{} (lower is better)", self.metric), 60
+        )
         layout["yaxis"] |= {"range": [-0.6, len(rows) - 0.4], "showgrid": False}
         return figure(self, traces, layout)
 

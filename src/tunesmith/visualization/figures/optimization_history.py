@@ -247,7 +247,10 @@ def _sentence(name: str, t: StudyColumns, several: bool) -> str:
 
 def _series_traces(s: HistorySeries, colour: str | None, data: OptimizationHistory) -> list[Dict]:
     several = colour is not None
-    name = f"{s.name}: " if several else ""
+
+    def said_of(word: str) -> str:
+        return say("{}: {}", s.name, say(word)) if several else say(word)
+
     kinds = [
         ("trials", ~s.pruned & s.feasible, {"color": colour or SERIES[0], "size": 5, "opacity": 0.55}),
         ("infeasible", ~s.pruned & ~s.feasible, {"color": GREY, "size": 5, "symbol": "x"}),
@@ -261,7 +264,7 @@ def _series_traces(s: HistorySeries, colour: str | None, data: OptimizationHisto
                 scatter(
                     numbers,
                     short(np.clip(s.value[rows], *data.ends)),
-                    s.name if several and word == "trials" else name + word,
+                    s.name if several and word == "trials" else said_of(word),
                     marker=marker,
                     legendgroup=text(s.name, 60) if several else word,
                     customdata=[[k, f"{v:.6g}"] for k, v in zip(numbers, values, strict=True)],
@@ -274,7 +277,7 @@ def _series_traces(s: HistorySeries, colour: str | None, data: OptimizationHisto
             scatter(
                 s.step_number.tolist(),
                 short(s.step_value),
-                f"{name}best so far",
+                said_of("best so far"),
                 mode="lines",
                 line=line,
                 legendgroup=text(s.name, 60) if several else "best",
@@ -286,7 +289,7 @@ def _series_traces(s: HistorySeries, colour: str | None, data: OptimizationHisto
         rows = s.selected
         traces.append(
             scatter(
-                s.number[rows].tolist(), short(np.clip(s.value[rows], *data.ends)), f"{name}selected", marker=marker
+                s.number[rows].tolist(), short(np.clip(s.value[rows], *data.ends)), said_of("selected"), marker=marker
             )
         )
     return traces
@@ -295,12 +298,12 @@ def _series_traces(s: HistorySeries, colour: str | None, data: OptimizationHisto
 def _means_traces(m: MeanOverStudies, target: str) -> list[Dict]:
     traces = []
     for word, mean, sd, colour in (
-        (f"mean {target}", m.mean, m.sd, SERIES[0]),
-        ("mean of the best so far", m.best_mean, m.best_sd, SERIES[1]),
+        (say("mean {}", target), m.mean, m.sd, SERIES[0]),
+        (say("mean of the best so far"), m.best_mean, m.best_sd, SERIES[1]),
     ):
         known = np.isfinite(mean)
         x, low, high = m.number[known].tolist(), short((mean - sd)[known]), short((mean + sd)[known])
-        band = scatter(x + x[::-1], high + low[::-1], f"{word} ± sd", mode="lines", fill="toself")
+        band = scatter(x + x[::-1], high + low[::-1], say("{} ± sd", word), mode="lines", fill="toself")
         traces.append({**band, "line": {"width": 0, "color": colour}, "opacity": 0.25, "hoverinfo": "skip"})
         traces.append(scatter(x, short(mean[known]), word, mode="lines", line={"color": colour, "width": 2}))
     return traces

@@ -78,10 +78,10 @@ class ParallelCoordinate(OnAxes):
         layout = {"margin": {"l": 80, "r": 60, "t": 150 if len(self.axes) > 4 else 120, "b": 40}, "height": 560}
         return figure(self, [trace], layout)
 
-    def by_matplotlib(self) -> Any:
+    def by_matplotlib(self, figure: Dict) -> Any:
         """Return the figure; selected trials are black."""
         best = [self.best] if self.best >= 0 else []
-        return drawing(self.by_plotly(), [(np.flatnonzero(self.selected), "black"), (best, VERMILION)])
+        return drawing(figure, [(np.flatnonzero(self.selected), "black"), (best, VERMILION)])
 
 
 def plot_parallel_coordinate(

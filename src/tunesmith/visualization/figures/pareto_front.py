@@ -66,7 +66,7 @@ class ParetoFront(FigureData):
         for word, rows, marker in kinds:
             if rows.any():
                 traces.append(_points(self, word, rows, marker))
-        names = [f"{text(n)} ({'higher' if up else 'lower'} is better)" for n, up in shown(self)]
+        names = [text(say("{} (higher is better)" if up else "{} (lower is better)", n), 60) for n, up in shown(self)]
         if flat:
             layout: Dict = {"xaxis": axis(), "yaxis": axis()}
             for key, name in zip(("xaxis", "yaxis"), names, strict=True):

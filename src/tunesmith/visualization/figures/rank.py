@@ -51,8 +51,8 @@ class Rank(OnAxes):
             marker: Dict = {"color": short(self.rank), "colorscale": scale, "cmin": 0, "cmax": 1, "size": 6}
             marker["line"] = {"color": "white", "width": 0.5}
             traces += points(self, along, marker, own)
-        ticks = [f"{text(n)} ({number(v)})" for n, v in zip(NAMES, self.scale.tolist(), strict=True)]
-        show_bar(traces, bar(f"rank of {self.target}", tickvals=list(SHARES), ticktext=ticks))
+        ticks = [text(say(n + " ({})", number(v))) for n, v in zip(NAMES, self.scale.tolist(), strict=True)]
+        show_bar(traces, bar(say("rank of {}", self.target), tickvals=list(SHARES), ticktext=ticks))
         return figure(self, traces, layout)
 
 

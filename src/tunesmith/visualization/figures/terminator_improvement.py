@@ -54,7 +54,7 @@ class TerminatorImprovement(FigureData):
             traces.append(scatter(x, short(self.noise), "noise of one result", mode="lines+markers", line=line))
         layout = {
             "xaxis": axis("trials"),
-            "yaxis": axis(f"gain of {self.target}", rangemode="tozero"),
+            "yaxis": axis(say("gain of {}", self.target), rangemode="tozero"),
             "showlegend": True,
         }
         return figure(self, traces, layout)

@@ -77,7 +77,7 @@ class Timeline(FigureData):
                 )
         layout = {
             "barmode": "overlay",
-            "xaxis": axis(f"{self.unit} from {self.start}", range=_ends(self)),
+            "xaxis": axis(say("{} from {}", say(self.unit), self.start), range=_ends(self)),
             "yaxis": axis("trial", autorange="reversed"),
             "showlegend": True,
         }

@@ -1,0 +1,37 @@
+"""The language of the command line: that of ``--lang``, else that of the environment.
+
+It is known before a command is read, since ``--help`` ends the program at once. Nothing is imported for English.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+# In the order in which they win; the last four are those of the system, as "zh_CN.UTF-8".
+VARIABLES = ("TUNESMITH_LANG", "LC_ALL", "LC_MESSAGES", "LANG")
+LANGUAGES = ("en", "zh")
+_chosen: list[str] = []  # by --lang, while a command line is run
+
+
+def language() -> str:
+    """Return "en" or "zh"."""
+    if _chosen:
+        return _chosen[-1]
+    told = next(filter(None, map(os.environ.get, VARIABLES)), "")
+    return "zh" if told.lower().startswith("zh") else "en"
+
+
+def choose(arguments: Sequence[str]) -> None:
+    """Take the language from what stands before the command.
+
+    Args:
+        arguments: the command line.
+    """
+    _chosen.clear()
+    before = list(arguments)
+    while before and before[0].startswith("-"):
+        word, equals, value = before.pop(0).partition("=")
+        if word == "--lang":
+            value = value if equals else (before.pop(0) if before else "")
+            _chosen[:] = [value] if value in LANGUAGES else []  # another one is refused where the command is read

@@ -1,0 +1,175 @@
+"""Help and messages of the command line in another language than English.
+
+The catalogue (``languages/zh.commands.json``) has help texts as they stand in the code, and messages as patterns with
+places in braces: a message is known by the pattern that it was made from, and what stood in its places is put into the
+other pattern. What the catalogue lacks stays English.
+"""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import re
+import unicodedata
+from collections.abc import Iterable
+from functools import cache, lru_cache
+from string import Formatter as Reader
+
+import click
+
+from tunesmith.cli.language import language
+from tunesmith.languages import Said, words_of
+from tunesmith.languages.words import table_of
+
+SPACED = re.compile(r"[^\s\u2e80-\uffef]+|\s+|[\u2e80-\uffef]")  # what a line may end after
+NO_START = "，。；：！？）」』》、”"  # signs that no line begins with
+LONGEST = 3000  # characters of a message
+NOTE = re.compile(r"(.*?)((?:  \[[^\]]*\])?)$", re.DOTALL)  # an option's help, and "  [default: en]" behind it
+
+
+def table() -> dict[str, str]:
+    """Return help texts and patterns of messages by the English ones."""
+    return table_of(language(), "commands")
+
+
+def said(text: str) -> str:
+    """Return a help text, or a text made by `tunesmith.languages.say`, in the language of the command line."""
+    if isinstance(text, Said):
+        return words_of(language()).said(text)
+    return table().get(inspect.cleandoc(text), text)
+
+
+def head(text: str) -> str:
+    """Return the head of a column in the language of the command line."""
+    return words_of(language()).translate(text)
+
+
+def message(text: str) -> str:
+    """Return a message in the language of the command line; one that the catalogue lacks as it is."""
+    if isinstance(text, Said):
+        return said(text)
+    if len(text) > LONGEST:  # a document, or what a program printed
+        return text
+    known = table()
+    if text in known:
+        return known[text].format()
+    for literals, pattern in _patterns(language()):
+        if all(part in text for part in literals) and (found := _expression(pattern).fullmatch(text)) is not None:
+            inner = [message(value) if value != text else value for value in found.groups()]
+            return known[pattern].format(*inner)
+    return text
+
+
+def error(text: str) -> str:
+    """Return what click shows of an error: how the command is used, where to find help, and the message."""
+    before, mark, after = text.partition("Error: ")
+    if not mark:
+        return message(text)
+    return "".join(map(message, re.split(r"(\n)", before))) + message(f"Error: {after}")
+
+
+@lru_cache(maxsize=2)
+def _patterns(code: str) -> list[tuple[tuple[str, ...], str]]:
+    """Return the patterns with their literal parts, those with the most letters first."""
+    found = []
+    for pattern in table_of(code, "commands"):
+        parts = _parts(pattern)
+        if parts is not None and len(parts) > 1:
+            found.append((tuple(filter(None, parts)), pattern))
+    return sorted(found, key=lambda one: -sum(map(len, one[0])))
+
+
+def _parts(pattern: str) -> list[str] | None:
+    """Return what stands before, between and behind the places of a pattern; None: it is no pattern."""
+    parts = [""]
+    try:
+        for literal, place, _, _ in Reader().parse(pattern):
+            parts[-1] += literal
+            if place is not None:
+                parts.append("")
+    except ValueError:
+        return None  # a help text with braces of its own
+    return parts
+
+
+@cache
+def _expression(pattern: str) -> re.Pattern[str]:
+    return re.compile("(.*?)".join(map(re.escape, _parts(pattern) or ())), re.DOTALL)
+
+
+# -- help -----------------------------------------------------------------------------------------------------------
+
+
+def wide(text: str) -> int:
+    """Return how many columns of a terminal a text takes: a Chinese sign takes two."""
+    return sum(2 if unicodedata.east_asian_width(sign) in "WF" else 1 for sign in text)
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """Return a text in lines of so many columns; between Chinese signs a line may end anywhere."""
+    lines, line = list[str](), ""
+    for part in SPACED.findall(" ".join(text.split())):
+        if line and wide(line) + wide(part.rstrip()) > width and part not in NO_START:
+            lines.append(line.rstrip())
+            line = ""
+        line += part if line else part.lstrip()
+    return [*lines, line.rstrip()] if line.strip() else lines
+
+
+class ChineseHelp(click.HelpFormatter):
+    """Writes help in the language of the command line."""
+
+    def write_usage(self, prog: str, args: str = "", prefix: str | None = None) -> None:
+        """Write how a command is used."""
+        super().write_usage(prog, args, prefix or message("Usage: "))
+
+    def write_heading(self, heading: str) -> None:
+        """Write the heading of a part."""
+        self.write(f"{'':>{self.current_indent}}{said(heading)}:\n")
+
+    def write_text(self, text: str) -> None:
+        """Write paragraphs."""
+        paragraphs = said(text).split("\n\n")
+        for k, paragraph in enumerate(paragraphs):
+            self.write("\n" if k else "")
+            for line in wrapped(paragraph, self.width - self.current_indent):
+                self.write(f"{'':>{self.current_indent}}{line}\n")
+
+    def write_dl(self, rows: Iterable[tuple[str, str]], col_max: int = 30, col_spacing: int = 2) -> None:
+        """Write names with what is said of them beside."""
+        rows = list(rows)
+        first = min(max((len(name) for name, _ in rows), default=0), col_max) + col_spacing
+        for name, text in rows:
+            own, note = NOTE.fullmatch(text).groups()  # type: ignore[union-attr]  # it matches any text
+            inner = "; ".join(message(part) for part in note.strip(" []").split("; "))
+            told = said(own)
+            lines = wrapped(
+                (message(own) if told == own else told) + (f"  [{inner}]" if note else ""),
+                self.width - self.current_indent - first,
+            )
+            self.write(f"{'':>{self.current_indent}}{name}")
+            if len(name) + col_spacing > first:
+                self.write("\n" + " " * (self.current_indent + first))
+            else:
+                self.write(" " * (first - len(name)))
+            self.write(("\n" + " " * (self.current_indent + first)).join(lines) + "\n")
+
+
+def help_of(parser: argparse.ArgumentParser) -> str:
+    """Return the help of a program of argparse in the language of the command line."""
+    made = ChineseHelp(max_width=100)
+    made.write_usage(parser.prog, "[OPTIONS] MODULE:OBJECTIVE")
+    made.write_paragraph()
+    made.write_text(parser.description or "")
+    for group in parser._action_groups:  # there is no other way to them
+        rows = []
+        for action in group._group_actions:
+            names = [*action.option_strings] or [str(action.metavar)]
+            taken = "" if action.nargs == 0 or not action.option_strings else f" {action.metavar}"
+            rows.append((", ".join(names) + taken, action.help or ""))
+        if rows:
+            with made.section(group.title or ""):
+                made.write_dl(rows)
+    made.write_paragraph()
+    made.write_text(" ".join((parser.epilog or "").split()))
+    return made.getvalue().rstrip("\n")

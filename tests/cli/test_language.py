@@ -1,0 +1,178 @@
+"""The command line in Chinese: every help text and message is there, and English costs nothing."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import subprocess
+import sys
+import unicodedata
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import click
+import pytest
+
+import tunesmith as ts
+from tunesmith import cli as package
+from tunesmith.cli.language import VARIABLES, choose, language
+from tunesmith.cli.main import _HOME, COMMANDS, cli, main
+from tunesmith.cli.speech import message, wide, wrapped
+from tunesmith.languages.words import table_of
+
+CHINESE = table_of("zh", "commands")
+FOLDER = Path(package.__file__).parent
+SAY = {"UsageError", "ClickException", "BadParameter", "echo", "say", "_say"}
+
+
+@pytest.fixture(autouse=True)
+def english(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    yield
+    choose([])
+
+
+def helps(command: click.Command) -> Iterator[str | None]:
+    yield command.help
+    yield command.epilog
+    for param in command.params:
+        yield getattr(param, "help", None)
+
+
+def test_every_help_text_is_there_in_chinese() -> None:
+    context = click.Context(cli)
+    english = {*COMMANDS, *(summary for _, summary in _HOME.values()), *helps(cli)}
+    for name in _HOME:
+        command = cli.get_command(context, name)
+        assert command is not None
+        english |= set(helps(command))
+    assert {text for text in english if text and inspect.cleandoc(text) not in CHINESE} == set()
+
+
+def pattern(node: ast.expr) -> str | None:
+    """The pattern of a message that the code makes; None: it is a value."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value.replace("{", "{{").replace("}", "}}")
+    if isinstance(node, ast.JoinedStr):
+        return "".join(pattern(part) or "{}" for part in node.values)
+    return None
+
+
+def messages() -> Iterator[str]:
+    for file in FOLDER.glob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call):
+                name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+                if name in SAY:
+                    yield from filter(None, map(pattern, node.args))
+
+
+def test_every_message_is_there_in_chinese() -> None:
+    english = {text for text in messages() if re.search(r"[A-Za-z]{2,} [a-z]{2,}", text.replace("{}", ""))}
+    assert len(english) > 100
+    kept = {  # a command, and a pattern whose place has two forms, each of which is there
+        "  tunesmith run{}", "{} {}; give the file of a study, such as tune.db, or a URL",
+    }  # fmt: skip
+    assert english - CHINESE.keys() - kept == set()
+
+
+@pytest.mark.parametrize("sentence", [s for s in CHINESE if "{}" in s])
+def test_a_pattern_keeps_its_places(sentence: str) -> None:
+    def places(text: str) -> int:
+        return len(re.findall(r"\{\d*\}", text.replace("{{", "").replace("}}", "")))
+
+    assert places(sentence) == places(CHINESE[sentence])
+
+
+@pytest.mark.parametrize(
+    ("variables", "words", "expected"),
+    [
+        ({}, [], "en"),
+        ({"LANG": "zh_CN.UTF-8"}, [], "zh"),
+        ({"LANG": "zh_CN.UTF-8", "LC_ALL": "C"}, [], "en"),
+        ({"LANG": "de_DE.UTF-8", "TUNESMITH_LANG": "zh"}, [], "zh"),
+        ({"LANG": "zh_CN.UTF-8"}, ["--lang", "en", "show"], "en"),
+        ({}, ["--lang=zh"], "zh"),
+        ({}, ["report", "--lang", "zh"], "en"),
+        ({}, ["--lang"], "en"),
+    ],
+)
+def test_whose_language_it_is(
+    variables: dict[str, str], words: list[str], expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    choose(words)
+    assert language() == expected
+
+
+@pytest.mark.parametrize("name", sorted(_HOME))
+def test_help_in_chinese_has_no_english_sentence(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with suppress(SystemExit):  # of the worker's own parser
+        main(["--lang", "zh", name, "--help"])
+    shown = capsys.readouterr().out
+    assert "用法：" in shown
+    assert all(wide(line) <= 100 for line in shown.splitlines())
+    told = re.sub(r"^ +(示例|助手).*?(?=\n\n|\Z)|`[^`]*`|^ *(-|tunesmith).*|\[[^\]]*\]", "", shown, flags=re.S | re.M)
+    assert re.findall(r"[a-z]+ (?:[a-z]+ )+[a-z]+", told) == []
+
+
+def test_errors_and_results_are_chinese_and_data_are_not(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LANG", "zh_CN.UTF-8")
+    assert main(["studis", "a.db"]) == 2
+    shown = capsys.readouterr().err
+    assert "没有命令 'studis'；是否想用 'studies'？" in shown
+    assert "Try" not in shown
+    assert main(["show", "none.db"]) == 2
+    assert "错误：none.db 不存在；请给出研究的文件" in capsys.readouterr().err
+    study = ts.create_study(storage="tune.db", study_name="no trial is left: x", seed=0)
+    study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=12)
+    assert main(["show"]) == 0
+    shown = capsys.readouterr().out
+    assert "请使用第 " in shown
+    assert "参数" in shown
+    assert "no trial is left: x: 最小化" in shown  # a name is nobody's sentence
+    assert main(["best", "--json"]) == 0
+    assert '"params"' in capsys.readouterr().out
+    assert main(["trials", "--limit", "2"]) == 0
+    assert "state" in capsys.readouterr().out  # as --where takes it
+    assert main(["report", "--format", "md"]) == 0
+    assert "可以期待什么" in capsys.readouterr().out
+    assert main(["report", "--format", "md", "--lang", "en"]) == 0
+    assert "What to use" in capsys.readouterr().out
+    pytest.importorskip("plotly", reason="needs Plotly: pip install plotly")
+    assert main(["plot", "history", "-o", "h.html"]) == 0
+    text = Path("h.html").read_text(encoding="utf-8")
+    assert "优化历史" in text or "\\u4f18\\u5316" in text
+    assert "Optimization history" not in text
+
+
+def test_lines_are_as_wide_as_the_terminal() -> None:
+    text = "把结果导入 tunesmith，作为研究：可以是 SQLite 文件、日志文件、数据库的 URL，或任何一张表。" * 3
+    lines = wrapped(text, 40)
+    assert all(wide(line) <= 42 for line in lines)
+    assert not any(line[0] in "，。、：" for line in lines)
+    assert "".join("".join(lines).split()) == "".join(text.split())
+    assert {unicodedata.east_asian_width(sign) for sign in "，文"} <= {"W", "F"}
+
+
+def test_what_the_catalogue_lacks_stays_as_it_is() -> None:
+    choose(["--lang", "zh"])
+    for text in ("a text that nobody knows", "{}", "", "100 %", "{x: 1}"):
+        assert message(text) == text
+
+
+def test_english_loads_no_catalogue() -> None:
+    code = (
+        "import sys; from tunesmith.cli.main import main; main(['--help'])\n"
+        "print(sorted(m for m in sys.modules if m.startswith('tunesmith.')), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PATH": ""})
+    assert "tunesmith.cli.speech" not in done.stderr
+    assert "tunesmith.languages" not in done.stderr
