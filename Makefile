@@ -1,6 +1,6 @@
 # tunesmith: run `make` to see what there is. Needs Python >= 3.11, git and make; everything else goes into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check test-all outer lint types layers oldest versions format bench docs pins changelog release clean
+.PHONY: help demo test check test-all outer lint types layers oldest versions format bench docs outputs pins changelog release clean
 # Every target may make .venv: two at once would be in each other's way.
 .NOTPARALLEL:
 
@@ -77,9 +77,13 @@ docs:  ## build the documentation into site/, and its Chinese edition into site/
 	@$(SETUP) docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --config-file mkdocs.zh.yml
-	@if grep -rnoE --include='*.html' '<(script|link|img|iframe)[^>]+(src|href)="?(https?:)?//[^ >]*' site; then \
-	echo "docs: these pages load something from elsewhere" >&2; exit 1; fi
+	@$(BIN)/python .ci/site.py site
 	@echo "docs: open site/index.html"
+
+outputs:  ## write what the code of the documentation prints under each block, in both languages
+	@$(SETUP) test-all
+	$(BIN)/python .ci/outputs.py write
+	$(BIN)/python .ci/editions.py sync
 
 pins:  ## resolve constraints.txt anew, from scratch, with the oldest Python that we support
 	@sh .ci/pins

@@ -29,8 +29,10 @@ HAN = re.compile(r"[\u4e00-\u9fff]")
 QUOTED = re.compile(r"“[^”]*”|\"[^\"]*\"|「[^」]*」|《[^》]*》|‘[^’]*’")
 WORDS = re.compile(r"[A-Za-z][\w'’-]*(?:[ ,]+[A-Za-z][\w'’-]*){3,}")
 HASH = {"sh", "toml", "yaml", "console", "dockerfile", "ini", "text"}
-OUTPUT = 'text title="Output"'
-OUTPUT_ZH = 'text title="输出"'
+OUTPUTS = {
+    'text title="Output"': 'text title="输出"',
+    'text title="Output of one run"': 'text title="某次运行的输出"',
+}
 LEFT_OUT = re.compile(r"^\[(\d[\d,]*) more lines? (?:is|are) left out here\.\]$")
 LEFT_OUT_ZH = re.compile(r"^\[此处省略其余 (\d[\d,]*) 行。\]$")
 
@@ -145,7 +147,7 @@ def same_code(block: Block) -> list[str]:
 
 def is_output(block: Block) -> bool:
     """Whether a program of ours wrote the block, from what the one above it prints."""
-    return block.info in (OUTPUT, OUTPUT_ZH)
+    return block.info in OUTPUTS or block.info in OUTPUTS.values()
 
 
 def shared(block: Block) -> list[str]:
@@ -209,6 +211,13 @@ def synchronized(english: str, chinese: str) -> str:
         before = block.start - 2 if block.start >= 2 and not lines[block.start - 2].strip() else block.start - 1
         del lines[before : block.end]
     ours = pages.blocks("\n".join(lines))
+    if len(ours) > len(sources):  # what stood under the code before it was made an output
+        for i in reversed([i for i, block in enumerate(ours[1:], 1) if block.language == "text"]):
+            before, block = ours[i - 1], ours[i]
+            near = not any(line.strip() for line in lines[before.end : block.start - 1])
+            if near and i - 1 in outputs and len(ours) > len(sources):
+                del lines[before.end : block.end]
+                ours = pages.blocks("\n".join(lines))
     if len(ours) != len(sources):
         raise ValueError(f"{len(ours)} code blocks, and {len(sources)} in the English page")
     for i in reversed(range(len(ours))):
@@ -217,7 +226,12 @@ def synchronized(english: str, chinese: str) -> str:
         added = []
         for output in outputs.get(i, []):
             told = [LEFT_OUT.sub(r"[此处省略其余 \1 行。]", line) for line in output.lines]
-            added += ["", pad + "```" + OUTPUT_ZH, *(pad + line if line else "" for line in told), pad + "```"]
+            added += [
+                "",
+                pad + "```" + OUTPUTS[output.info],
+                *(pad + line if line else "" for line in told),
+                pad + "```",
+            ]
         lines[block.end : block.end] = added
         if block.language == source.language:
             merged = merge(source, block)
@@ -231,7 +245,7 @@ def synchronized(english: str, chinese: str) -> str:
 def code_faults(english: str, chinese: str) -> list[str]:
     """Where the code or the outputs of a Chinese page are not those of its English page."""
     theirs, ours = pages.blocks(english), pages.blocks(chinese)
-    if [(b.language, is_output(b)) for b in theirs] != [(b.language, is_output(b)) for b in ours]:
+    if [(b.language, OUTPUTS.get(b.info, "")) for b in theirs] != [(b.language, _title(b)) for b in ours]:
         return [f"{len(ours)} code blocks and outputs, {len(theirs)} in the English page, or of other languages"]
     wrong = []
     for source, block in zip(theirs, ours, strict=True):
@@ -239,6 +253,10 @@ def code_faults(english: str, chinese: str) -> list[str]:
         if not equal:
             wrong.append(f"line {block.start}: not the code of line {source.start} of the English page")
     return wrong
+
+
+def _title(block: Block) -> str:
+    return block.info if block.info in OUTPUTS.values() else ""
 
 
 def heading_faults(english: str, chinese: str) -> list[str]:
@@ -368,7 +386,7 @@ def _present(entry: Any, folder: Path) -> Any:
 
 def on_page_context(context: Any, page: Any, config: Any, nav: Any) -> Any:
     """Called by mkdocs with each page's values: add the same page in the other language."""
-    english, chinese = config.extra["alternate"]
+    english, chinese = config.extra["editions"]
     name = page.file.src_uri
     if _is_chinese(config):
         context["twin"] = {**english, "link": "../" + page.file.dest_uri}

@@ -3,39 +3,22 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
+import outputs
 import pytest
-from pages import CHINESE, ROOT, blocks, code_lines
+from pages import ROOT, blocks, code_lines
 
 from tunesmith import registry
 
 PAGES = [ROOT / "README.md", ROOT / "README.zh.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
-RUN_AS = "python"
 # Other names for Python, which would pass by this check unseen.
 ALIASES = {"py", "python3", "pycon", "ipython"}
 
 
-def as_script(text: str) -> str:
-    """All the Python of a page, each line at the number that it has on the page, so that a traceback leads there."""
-    script = [""] * len(text.splitlines())
-    for block in blocks(text):
-        if block.language == RUN_AS and not block.is_skipped:
-            script[block.start : block.start + len(block.lines)] = block.lines
-    return "\n".join(script) + "\n"
-
-
 def page_id(page: Path) -> str:
     return page.relative_to(ROOT).as_posix()
-
-
-def english_id(page: Path) -> str:
-    """The page, or its twin where it is one of the Chinese edition: the code of the two is the same."""
-    return page_id(page).replace("docs/zh/", "docs/")
 
 
 # What pages need that `make test` does not install; their examples run in the outer circle.
@@ -61,34 +44,23 @@ PAGES_WITH_CODE = [
     pytest.param(
         page,
         id=page_id(page),
-        marks=[pytest.mark.outer] * (english_id(page) in NEEDS) + [pytest.mark.slow] * (english_id(page) in SLOW),
+        marks=[pytest.mark.outer] * (page_id(page) in NEEDS) + [pytest.mark.slow] * (page_id(page) in SLOW),
     )
-    for page in PAGES
-    # The Python of a Chinese page is that of its English page, says test_editions.py.
-    if as_script(page.read_text()).strip() and not page.is_relative_to(CHINESE)
+    for page in outputs.all_pages()  # the code of a Chinese page is that of its English page, says test_editions.py
 ]
 
 
 @pytest.mark.parametrize("page", PAGES_WITH_CODE)
-def test_examples_run(page: Path, tmp_path: Path) -> None:
-    needed = NEEDS.get(english_id(page))
+def test_examples_run_and_print_what_the_page_says(page: Path) -> None:
+    needed = NEEDS.get(page_id(page))
     if needed is not None and importlib.util.find_spec(needed) is None:
         pytest.skip(f"{needed} is not installed")
-    script = tmp_path / f"page_{page.stem}.py"  # xgboost.py would be what `import xgboost` finds
-    script.write_text(as_script(page.read_text()))
-    done = subprocess.run(
-        [sys.executable, script.name],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT / "src"), "MPLBACKEND": "agg", "COLUMNS": "120"},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
-    assert done.returncode == 0, (
-        f"the Python of {page_id(page)} does not run (line numbers are the page's):\n{done.stdout}\n{done.stderr}"
-    )
+    text = page.read_text()
+    done = outputs.run(page, text)
+    assert done.code == 0, f"the code of {page_id(page)} does not run (line numbers are the page's):\n{done.errors}"
+    if outputs.is_pinned():  # with other versions a search may go another way
+        wrong = outputs.faults(page, text, done.printed)
+        assert not wrong, f"{page_id(page)}; `make outputs` writes what the code prints:\n" + "\n".join(wrong)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=page_id)
@@ -96,7 +68,7 @@ def test_no_python_passes_unseen(page: Path) -> None:
     for block in blocks(page.read_text()):
         where = f"{page_id(page)}:{block.start}"
         assert block.language not in ALIASES, f"{where}: write ```python and not ```{block.language}, so that it is run"
-        if block.language == RUN_AS and block.is_skipped:
+        if block.language == "python" and block.is_skipped:
             reason = block.lines[0].removeprefix("# not run:").strip()
             assert reason, f"{where}: say why it is not run: '# not run: reason'"
 
@@ -129,12 +101,12 @@ def test_blocks_are_found_and_taken_out_of_their_indentation() -> None:
         ("python", 2, ("a = 1",)),
         ("python", 7, ("if a:", "    b = 2")),
     ]
-    assert as_script(page).splitlines()[7:9] == ["if a:", "    b = 2"]
+    assert outputs.as_script(page).splitlines()[7:9] == ["if a:", "    b = 2"]
 
 
 def test_a_block_may_say_why_it_is_not_run_and_others_are_left_alone() -> None:
     page = "```python\n# not run: needs a cluster\nboom()\n```\n```console\n$ boom\n```\n````\n```python\n````\n"
-    assert as_script(page).strip() == ""
+    assert outputs.as_script(page).strip() == ""
 
 
 def test_only_what_is_typed_has_to_be_narrow() -> None:
@@ -145,3 +117,71 @@ def test_only_what_is_typed_has_to_be_narrow() -> None:
 def test_a_block_without_end_is_an_error() -> None:
     with pytest.raises(ValueError, match="line 1 has no end"):
         blocks("```python\na = 1\n")
+
+
+PAGE = """```python
+from __future__ import annotations
+
+x = 1 / 3
+```
+
+```python
+print("x is", x)
+```
+
+```text title="Output"
+x is 0.33
+```
+
+```console
+$ echo one \\
+    two
+```
+
+```text title="Output"
+```
+
+```python
+print("\\n" * 40 + "end")
+```
+"""
+
+
+def test_what_a_page_prints_is_written_into_it_and_compared(tmp_path: Path) -> None:
+    page = ROOT / "docs" / "none.md"
+    done = outputs.run(page, PAGE)
+    assert done.code == 0, done.errors
+    wrong = outputs.faults(page, PAGE, done.printed)
+    assert len(wrong) == 3
+    assert "'x is 0.33', and the code prints 'x is 0.3333333333333333'" in wrong[0]
+    new = outputs.written(page, PAGE, done.printed)
+    assert '```text title="Output"\nx is 0.3333333333333333\n```' in new
+    assert '```text title="Output"\none two\n```' in new
+    assert outputs.faults(page, new, done.printed) == []
+    assert outputs.written(page, new, done.printed) == new
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "is_same"),
+    [
+        ("took 1.2 s", "took 15 s", True),
+        ("loss 0.12345", "loss 0.12350", True),
+        ("loss 0.12345", "loss 0.13345", False),
+        ("7 trials", "8 trials", False),
+        ("at /tmp/a/b", "at /tmp/c", True),
+        ("2026-01-01 10:00 UTC", "2026-02-03 11:30 UTC", True),
+        ("best: a", "best: b", False),
+    ],
+)
+def test_outputs_are_compared_as_far_as_they_can_be_the_same(old: str, new: str, is_same: bool) -> None:
+    assert outputs.same([old], [new]) is is_same
+
+
+def test_long_outputs_say_how_much_is_left_out() -> None:
+    assert outputs.shown("a\n" * 100)[-1] == "[70 more lines are left out here.]"
+    assert len(outputs.shown("a\n" * 31)) == 31
+
+
+def test_what_is_declared_as_another_in_each_run_is_there() -> None:
+    lost = [key for key in outputs.VARIES if key[1] not in (ROOT / key[0]).read_text()]
+    assert not lost

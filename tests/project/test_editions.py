@@ -62,6 +62,11 @@ def test_code_and_outputs_are_copied_and_translated_comments_stay() -> None:
     assert editions.synchronized(ENGLISH, copied) == copied
 
 
+def test_what_was_written_by_hand_gives_way_to_an_output() -> None:
+    by_hand = CHINESE.replace("## 更多", "```text\n9\n```\n\n## 更多")
+    assert editions.synchronized(ENGLISH, by_hand) == editions.synchronized(ENGLISH, CHINESE)
+
+
 @pytest.mark.parametrize("old", ["x = 2", "x = 1\ny = 2", "x = 1  # one\n```\n\n```python\nz = 3"])
 def test_other_code_is_found(old: str) -> None:
     english = "```python\nx = 1  # one\n```\n"
