@@ -27,8 +27,24 @@ ONE_RUN = 'text title="Output of one run"'
 LONGEST = 30  # lines; of longer outputs the page shows so many, and says how many more there are
 COLUMNS = "80"
 BEGIN, END = "\x1e", "\x1f"
+# A process that reads the script again, because it is to run a function of it, prints what the function prints alone.
+QUIET = "__name__ == '__main__' or setattr(__import__('sys'), 'stdout', open(__import__('os').devnull, 'w'))"
+LOUD = "__name__ == '__main__' or setattr(__import__('sys'), 'stdout', __import__('sys').__stdout__)"
 # A piece of the code of a block whose output is another in each run, and why.
-VARIES: dict[tuple[str, str], str] = {}
+VARIES: dict[tuple[str, str], str] = {
+    ("README.md", "print(search.report_)"): "on another processor the last digits send the search another way",
+    ("docs/dashboard.md", "token"): "a token is made anew each time",
+    ("docs/importance.md", "trial.duration"): "it is of durations",
+    ("docs/parallel.md", "sometimes_slow"): "processes begin in any order",
+    ("docs/parallel.md", "trials were pruned"): "it depends on which trial of two comes first",
+    ("docs/quickstart.md", 'tunesmith.tune("auto"'): "how far it comes in ten seconds",
+    ("docs/quickstart.md", "trial.duration"): "it prints durations",
+    ("docs/scikit-learn.md", "timeout=0.5"): "how far it comes in half a second",
+    ("docs/tables.md", "timeout="): "how far it comes in the time",
+    ("docs/tutorials/table.md", "timeout="): "how far it comes in ten seconds",
+    ("docs/tutorials/table.md", "leaderboard_"): "the same",
+    ("docs/tutorials/table.md", ".predict("): "the same",
+}
 MASKS = {
     r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|\+\d\d:?\d\d)?": "<time>",
     r"(?<![\w.])\d+(\.\d+)?(e-?\d+)? ?(s|ms|µs|us|min|seconds?|minutes?)\b": "<duration>",
@@ -93,9 +109,13 @@ def as_script(text: str) -> str:
         else:
             shell = f"__import__('subprocess').run(['sh', '-c', {commands(block)!r}], stderr=-2, stdin=-3)"
             script[block.start] = f"__name__ == '__main__' and {shell}"
-        first = block.start if block.lines[0].startswith("from __future__") else block.start - 1
-        script[first] += f"; {_mark(BEGIN + str(i) + chr(10))}" if script[first] else _mark(BEGIN + str(i) + chr(10))
+        future = [k for k, line in enumerate(block.lines) if line.startswith("from __future__")]
+        first = block.start + (future[0] if future else -1)  # nothing may stand before such an import
+        marks = _mark(BEGIN + str(i) + "\n") if any(script[:first]) else f"{QUIET}; {_mark(BEGIN + str(i) + chr(10))}"
+        script[first] += f"; {marks}" if script[first] else marks
         script[block.end - 1] = _mark(END)
+    if any(script):
+        script[-1] = LOUD
     return "\n".join(script) + "\n"
 
 
@@ -207,8 +227,10 @@ def written(page: Path, text: str, printed: dict[int, str]) -> str:
             near = not any(line.strip() for line in lines[block.end : after.start - 1])
             if near and (is_output(after) or (new and block.language == "python" and after.info == "text")):
                 end = after.end
-                if is_output(after) and after.info == OUTPUT and same(list(after.lines), new):
+                if after.info == OUTPUT and not varies(page, block) and same(list(after.lines), new):
                     continue
+                if end == after.end and after.lines and varies(page, block):
+                    new = list(after.lines)  # one run is as good as another
         pad = " " * block.indent
         info = ONE_RUN if varies(page, block) else OUTPUT
         body = ["", f"{pad}```{info}", *(pad + line if line else "" for line in new), f"{pad}```"] if new else []
