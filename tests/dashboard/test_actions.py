@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,38 @@ def test_notes_of_studies_and_trials_are_kept(own: TestClient) -> None:
     assert own.post("/study/1/trial/999/note", data={"note": "x"}).status_code == 404
     assert own.post("/study/1/note", data={"note": "x" * 60_000}).status_code == 400
     assert own.post("/study/1/note", data={}).status_code == 400
+
+
+@pytest.mark.parametrize("page", ["/study/1", "/study/1/trial/3"])
+def test_what_cannot_be_taken_is_said_beside_its_field_and_stays_there(own: TestClient, page: str) -> None:
+    for typed in ("x = 0.25 <b>", "[1]", "", '"a"'):
+        says = f"This is no JSON object: {typed}. It takes names and values, such as"
+        answer = own.post(f"{page}/enqueue", data={"params": typed})
+        text = html.unescape(answer.text)
+        assert answer.status_code == 400
+        assert "Not possible" not in text
+        assert "Expecting value" not in text
+        assert says in text
+        assert 'aria-invalid="true" aria-describedby="wrong-params"' in text
+        assert typed in text
+        assert "<b>" not in answer.text
+        assert f'data-address="{page}"' in text
+    chinese = own.post(f"{page}/enqueue", data={"params": "x"}, headers={"accept-language": "zh"}).text
+    assert "这不是 JSON 对象：x" in chinese
+
+
+def test_a_name_and_a_number_that_cannot_be_taken_are_said_beside_their_fields(own: TestClient) -> None:
+    answer = own.post("/study/1/rename", data={"name": " "})
+    assert 'id="wrong-name"' in answer.text
+    for given, says in (
+        ("999", "There is no trial 999: they are numbered from 0 to"),
+        ("two", "There is no trial two"),
+    ):
+        answer = own.get(f"/study/1/jump?number={given}")
+        assert answer.status_code == 400
+        assert says in answer.text
+        assert f'value="{given}"' in answer.text
+        assert 'data-address="/study/1/trials"' in answer.text
 
 
 def test_a_point_is_enqueued(own: TestClient, tmp_path: Path) -> None:

@@ -176,8 +176,6 @@ def test_a_trial_shows_all_that_is_known_of_it(client: TestClient) -> None:
         "/study/99/figure/history",
         "/nothing",
         "/study/1/figure/nothing",
-        "/compare",
-        "/compare?study=x",
         "/events",
     ],
 )

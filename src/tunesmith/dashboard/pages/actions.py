@@ -12,12 +12,17 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from tunesmith.dashboard.pages.request import studies_of
+from tunesmith.dashboard.pages.request import Wrong, studies_of, words_for
+from tunesmith.dashboard.pages.study import page as study_page
+from tunesmith.dashboard.pages.trial import page as trial_page
 from tunesmith.dashboard.views import KEY, MOST
-from tunesmith.errors import DuplicatedStudyError, TunesmithError
+from tunesmith.errors import DuplicatedStudyError, StudyNotFoundError, TunesmithError
+from tunesmith.languages import Said, say
 from tunesmith.study.engine.channel import ask_programs, ask_to_stop
+from tunesmith.text import printable, shorten
 
 MOST_BODY = 1_000_000  # bytes of a form
+NO_OBJECT = "This is no JSON object: {}. It takes names and values, such as {}."
 
 
 async def _field(request: Request, name: str) -> str:
@@ -55,7 +60,7 @@ async def rename(request: Request) -> Response:
     try:
         await run_in_threadpool(work)
     except (DuplicatedStudyError, ValueError) as error:
-        raise HTTPException(400, str(error)) from error
+        return await _beside(request, "name", name, str(error))
     return _back(request, f"/study/{study_id}")
 
 
@@ -92,16 +97,18 @@ async def note(request: Request) -> Response:
 
 async def enqueue(request: Request) -> Response:
     """Enqueue a point, which is run before any new proposal."""
-    held, study_id = studies_of(request), request.path_params["study"]
-    params = _params(await _field(request, "params"))
+    held, study_id, typed = studies_of(request), request.path_params["study"], await _field(request, "params")
 
     def work() -> None:
-        held.open(study_id).study.enqueue_trial(params)
+        held.open(study_id).study.enqueue_trial(_params(typed))
 
     try:
         await run_in_threadpool(work)
+    except StudyNotFoundError:
+        raise
     except (TunesmithError, ValueError, TypeError) as error:
-        raise HTTPException(400, str(error)) from error
+        sentence = error.args[0] if error.args and isinstance(error.args[0], Said) else str(error)
+        return await _beside(request, "params", typed, words_for(request).said(sentence))
     return _back(request, f"/study/{study_id}/trials?where=state%20%3D%3D%20waiting")
 
 
@@ -141,15 +148,24 @@ def _params(text: str) -> dict[str, Any]:
     """Return parameters that were given as JSON.
 
     Raises:
-        HTTPException: they are no object.
+        ValueError: they are no object.
     """
     try:
         found = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise HTTPException(400, f"The parameters are no JSON: {error}") from None
+    except (ValueError, RecursionError):
+        found = None
     if not isinstance(found, dict):
-        raise HTTPException(400, 'The parameters are a JSON object such as {"lr": 0.1}.')
+        raise ValueError(say(NO_OBJECT, printable(shorten(text, 200)), '{"lr": 0.1, "opt": "adam"}'))
     return found
+
+
+async def _beside(request: Request, field: str, typed: str, sentence: str) -> Response:
+    """Return the page that a form stands on, with what is wrong beside the field."""
+    root, study_id = request.scope.get("root_path", ""), request.path_params["study"]
+    number = request.path_params.get("number")
+    address = f"{root}/study/{study_id}" + ("" if number is None else f"/trial/{number}")
+    wrong = Wrong(field, typed, sentence, address)
+    return await run_in_threadpool(study_page if number is None else trial_page, request, wrong)
 
 
 _STUDY, _TRIAL = "/study/{study:int}", "/study/{study:int}/trial/{number:int}"
@@ -160,6 +176,7 @@ ROUTES = [
     Route(f"{_STUDY}/note", note, methods=["POST"]),
     Route(f"{_STUDY}/enqueue", enqueue, methods=["POST"]),
     Route(f"{_STUDY}/ask", ask, methods=["POST"]),
+    Route(f"{_TRIAL}/enqueue", enqueue, methods=["POST"]),
     Route(f"{_TRIAL}/stop", stop, methods=["POST"]),
     Route(f"{_TRIAL}/note", note, methods=["POST"]),
 ]

@@ -34,9 +34,37 @@ def study_of(request: Request) -> OpenStudy:
     return studies_of(request).open(request.path_params["study"])
 
 
-def render(request: Request, template: str, context: Mapping[str, Any], status: int = 200) -> Response:
-    """Return a page; see `Views.page`."""
-    made: Response = request.app.state.views.page(request, template, context, status)
+@dataclass(frozen=True)
+class Wrong:
+    """What cannot be taken, which is said beside the field where it was typed.
+
+    Attributes:
+        field: the field's name.
+        typed: what stood in it, so that nobody types it again.
+        sentence: what is wrong, what was expected, and what to do.
+        address: of the page that shows it, which is no answer to a form any more.
+    """
+
+    field: str
+    typed: str
+    sentence: str
+    address: str
+
+
+def render(
+    request: Request, template: str, context: Mapping[str, Any], status: int = 200, wrong: Wrong | None = None
+) -> Response:
+    """Return a page; see `Views.page`.
+
+    Args:
+        request: what it answers.
+        template: its name.
+        context: what it shows.
+        status: of the answer.
+        wrong: what is said beside a field of it.
+    """
+    status = 400 if wrong is not None and status == 200 else status
+    made: Response = request.app.state.views.page(request, template, {"wrong": wrong, **context}, status)
     return made
 
 

@@ -18,7 +18,8 @@ from tunesmith.dashboard.banner import banner
 from tunesmith.dashboard.doing import doing, running
 from tunesmith.dashboard.drawings import DRAWINGS, TABS, SeenStudy, parameters_of
 from tunesmith.dashboard.pages.figures import as_json, picked
-from tunesmith.dashboard.pages.request import Filter, render, studies_of, study_of, whole, words_for
+from tunesmith.dashboard.pages.request import Filter, Wrong, render, studies_of, study_of, whole, words_for
+from tunesmith.dashboard.pages.studies import start_command
 from tunesmith.dashboard.studies import OpenStudy
 from tunesmith.dashboard.views import KEY
 from tunesmith.languages import Words
@@ -146,7 +147,7 @@ MOST_NEW = 2000  # trials of one delta
 PARTS = ("verdict", "doing", "health")  # of the overview that are fetched by it
 
 
-def page(request: Request) -> Response:
+def page(request: Request, wrong: Wrong | None = None) -> Response:
     """Show a tab of a study. For the overview the trials are not read: what needs them is fetched by the page.
 
     They are read in the meantime, so that they are there when the page asks for them. With ``now`` in the address, or
@@ -161,9 +162,11 @@ def page(request: Request) -> Response:
     objective = whole(request, "objective", 0, 0, len(record.directions) - 1)
     drawings = [d for d in DRAWINGS.values() if d.tab == tab and d.is_for(len(record.directions))]
     shown = next((d for d in drawings if d.name == request.query_params.get("figure")), drawings[0])
+    counts = counts_of(held.storage, record.id)
     context: dict[str, Any] = {
+        "start": "" if any(counts.values()) else start_command(held.storage, record),
         "study": record,
-        "counts": counts_of(held.storage, record.id),
+        "counts": counts,
         "tab": tab,
         "drawings": drawings,
         "shown": shown,
@@ -190,7 +193,7 @@ def page(request: Request) -> Response:
             context["known"] = True
             for name in PARTS:
                 context |= _part(request, record, name)
-    made = render(request, "study.html", context)
+    made = render(request, "study.html", context, wrong=wrong)
     made.background = BackgroundTask(held.open(record.id).standing)
     return made
 

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tunesmith.dashboard.pages.request import render, studies_of, study_of
+from tunesmith.dashboard.pages.request import Wrong, render, studies_of, study_of
 from tunesmith.dashboard.views import KEY
 from tunesmith.history.curves import Reported
 from tunesmith.plain import plain
@@ -23,7 +23,7 @@ from tunesmith.visualization.plotly_style import text
 MOST_STEPS = 2000  # of a curve that are shown
 
 
-def page(request: Request) -> Response:
+def page(request: Request, wrong: Wrong | None = None) -> Response:
     """Show a trial: parameters, values, curve, what it printed, artifacts, attempts."""
     opened, number = study_of(request), request.path_params["number"]
     study = studies_of(request).record(request.path_params["study"])
@@ -48,6 +48,7 @@ def page(request: Request) -> Response:
             "like": json.dumps({k: plain(v) for k, v in trial.params.items()}, ensure_ascii=False),
             "tab": "trial",
         },
+        wrong=wrong,
     )
 
 

@@ -13,13 +13,26 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from tunesmith.dashboard.pages.request import Filter, answer, render, studies_of, study_of, whole
+from tunesmith.dashboard.pages.request import (
+    Filter,
+    Wrong,
+    answer,
+    render,
+    studies_of,
+    study_of,
+    whole,
+    words_for,
+)  # fmt: skip
+from tunesmith.dashboard.studies import OpenStudy
 from tunesmith.errors import QueryError
 from tunesmith.plain import csv_chunks, plain
+from tunesmith.state import StudyDirection
 from tunesmith.study.query import TrialTable
 from tunesmith.study.query.columns import ABSENT, Column, Indices
+from tunesmith.text import printable, shorten
 
 SIZE, MOST_SIZE = 50, 500  # rows of a page
+MOST_REASONS = 20  # of failures
 CHUNK = 2000  # rows of a file that are made at a time
 
 
@@ -61,7 +74,7 @@ def columns_of(table: TrialTable) -> list[tuple[str, str]]:
     if table.noise is not None:
         values += [("noise", "noise")] if m == 1 else [(f"noise[{k}]", f"noise[{k}]") for k in range(m)]
     params = [] if table.space is None else [(f"params.{name}", name) for name in table.space.names]
-    return [("number", "number"), ("state", "state"), *values, ("duration", "duration"), *params]
+    return [("number", "number"), ("state", "state"), *values, ("duration", "duration (s)"), *params]
 
 
 def cells(columns: list[Column], rows: Indices) -> list[list[Any]]:
@@ -91,9 +104,9 @@ def sheet_of(request: Request) -> Sheet:
     return Sheet(columns, shown, len(ordered), len(table), page, pages, size, sort, descending, error, at)
 
 
-def page(request: Request) -> Response:
+def page(request: Request, wrong: Wrong | None = None) -> Response:
     """Show the table; ``part=table`` is the table alone."""
-    sheet = sheet_of(request)
+    sheet, opened = sheet_of(request), study_of(request)
     part = request.query_params.get("part") == "table"
     context = {
         "study": studies_of(request).record(request.path_params["study"]),
@@ -101,9 +114,26 @@ def page(request: Request) -> Response:
         "filter": Filter.of(request) if not sheet.error else Filter(request.query_params.get("where", "")),
         "tab": "trials",
         "address": lambda changes: _address(request, changes),
+        "down": _best_first(opened),
+        "heads": _heads(opened),
+        "reasons": [] if part else opened.study.failure_reasons()[:MOST_REASONS],
     }
     template = "_table.html" if part else "trials.html"
-    return render(request, template, context, 400 if sheet.error and part else 200)
+    return render(request, template, context, 400 if sheet.error and part else 200, wrong)
+
+
+def _best_first(opened: OpenStudy) -> set[str]:
+    """Return the columns of which the highest come first at the first click: where more is better, and the newest."""
+    up = [d is StudyDirection.MAXIMIZE for d in opened.study.directions]
+    values = ["value"] if len(up) == 1 else [f"values[{k}]" for k in range(len(up))]
+    return {"number", *(name for name, more in zip(values, up, strict=True) if more)}
+
+
+def _heads(opened: OpenStudy) -> dict[str, str]:
+    """Return the heads of columns that say more than the name by which a filter knows them."""
+    names = opened.study.metric_names or ()
+    own = ["value"] if len(names) == 1 else [f"values[{k}]" for k in range(len(names))]
+    return dict(zip(own, map(str, names), strict=True))
 
 
 def _address(request: Request, changes: dict[str, Any]) -> str:
@@ -115,8 +145,14 @@ def _address(request: Request, changes: dict[str, Any]) -> str:
 
 def jump(request: Request) -> Response:
     """Go to a trial by its number."""
-    number = whole(request, "number", 0, 0, 2**53)
-    root = request.scope.get("root_path", "")
+    given, root = request.query_params.get("number", "").strip(), request.scope.get("root_path", "")
+    number, opened = int(given) if given.isascii() and given.isdecimal() and len(given) < 16 else -1, study_of(request)
+    n = sum(opened.standing().counts.values())
+    if not 0 <= number < n:
+        words, there = words_for(request), f"{root}/study/{request.path_params['study']}/trials"
+        pattern = "There is no trial {}: they are numbered from 0 to {}."
+        said = words(pattern, printable(shorten(given, 40)), n - 1) if n else words("The study has no trial yet.")
+        return page(request, Wrong("number", given, said, there))
     return RedirectResponse(f"{root}/study/{request.path_params['study']}/trial/{number}", 303)
 
 

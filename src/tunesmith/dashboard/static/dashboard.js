@@ -14,6 +14,7 @@ const make = (tag, properties = {}, ...children) => {
 const status = one("#status");
 const tell = (text, bad = false) => { if (status.textContent !== text) status.textContent = text; status.classList.toggle("bad", bad); };
 const page = one("[data-live]");
+if (document.body.dataset.address) history.replaceState(null, "", document.body.dataset.address); // an answer to a form
 const grouped = new Intl.NumberFormat("en");
 const short = value => typeof value === "number" ? String(+value.toPrecision(6)) : value === null ? "" : String(value);
 
