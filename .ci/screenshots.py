@@ -19,20 +19,29 @@ ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "docs" / "img" / "dashboard"
 MARK = "<!-- pictures -->"
 PAGES = {  # name: (address, width, height, colours)
-    "study": ("/study/1", 1280, 1400, "light"),
+    "study": ("/study/1?now=1", 1280, 1150, "light"),
+    "parameters": ("/study/1/parameters", 1280, 760, "light"),
+    "parameter": ("/study/1/parameters?param=lr", 1280, 900, "light"),
+    "model": ("/study/1/model", 1280, 800, "dark"),
     "trials": ("/study/1/trials?where=value<0.3&sort=value", 1280, 700, "light"),
     "trial": ("/study/1/trial/7", 1280, 900, "dark"),
-    "phone": ("/study/1", 360, 760, "light"),
+    "phone": ("/study/1?now=1", 360, 760, "light"),
 }
 SHOWN = {  # what each shows
     "en": {
-        "study": "A study: the best, what to expect of it, and figures to brush",
+        "study": "A study: what to use, what to expect of it, and what to do next",
+        "parameters": "The value by each parameter, those first that matter most",
+        "parameter": "One of them in full",
+        "model": "What a model of the trials expects, in dark colours",
         "trials": "The table of trials, filtered",
         "trial": "A trial, in dark colours",
         "phone": "The same study on a telephone",
     },
     "zh": {
-        "study": "一个研究：最佳试验、对它的预期，以及可以框选的图",
+        "study": "一个研究：用哪一次试验、可以期待什么、下一步做什么",
+        "parameters": "目标值与每个参数的关系，影响最大的在前",
+        "parameter": "放大其中一个参数",
+        "model": "由试验建立的模型所期望的值，深色模式",
         "trials": "筛选后的试验表格",
         "trial": "一次试验，深色模式",
         "phone": "手机上的同一个研究",
@@ -77,7 +86,7 @@ def make() -> bool:
                     page = browser.new_page(viewport=size, color_scheme=colours, locale=language)
                     page.set_default_timeout(120_000)
                     page.goto(base + address, wait_until="networkidle" if "study/1/t" in address else "load")
-                    for figure in page.query_selector_all("[data-figure]:not(.heavy)")[:4]:
+                    for figure in page.query_selector_all("[data-figure]"):
                         figure.scroll_into_view_if_needed()
                         figure.wait_for_selector("figcaption:not(:empty)")
                     page.evaluate("scrollTo(0, 0)")

@@ -253,3 +253,60 @@ def points(page: Any) -> list[int]:
     )
     found: list[int] = page.evaluate(code)
     return sorted(found)
+
+
+def test_figures_are_read_by_keys_picked_and_saved(browser: Any, served: Server, made: Path) -> None:
+    study = ts.load_study(study_name="plain", storage=made)
+    with view(browser, served) as (page, wrong):
+        page.goto(f"{served.base}/study/2/parameters")
+        settle(page)
+        assert page.locator(".panel").count() == 2
+        for figure, start in (("", b"<svg"), ("?param=x", b"<svg"), ("?figure=parallel", b"<svg")):
+            page.goto(f"{served.base}/study/2/parameters{figure}")
+            settle(page)
+            for kind, begin in (("svg", start), ("png", b"\x89PNG"), ("csv", b"")):
+                with page.expect_download() as file:
+                    page.click(f"[data-save={kind}]")
+                assert Path(file.value.path()).read_bytes().startswith(begin)
+        assert Path(file.value.path()).read_text().splitlines()[0] == "trial,objective,x,n"
+        assert len(Path(file.value.path()).read_text().splitlines()) == 1 + len(study.trials)
+        page.goto(f"{served.base}/study/2/parameters")
+        settle(page)
+        page.select_option("#param-0", "x")
+        page.wait_for_selector(".nsewdrag")
+        assert "param=x" in page.url
+        page.locator(".plot").focus()
+        page.keyboard.press("Home")
+        lowest = min(study.trials, key=lambda trial: trial.params["x"])
+        assert f"trial {lowest.number}, x " in page.inner_text(".told")
+        page.keyboard.press("Enter")
+        page.wait_for_url(f"**/trial/{lowest.number}")
+        assert wrong == []
+
+
+def test_small_panels_can_be_read_from_2_to_60_parameters(browser: Any, tmp_path: Path) -> None:
+    for d in (2, 5, 60):
+        study = ts.create_study(storage=tmp_path / "d.db", study_name=f"{d}", seed=0, sampler="random")
+        study.optimize(lambda t, d=d: sum(t.suggest_float(f"p{k}", 0, 1) for k in range(d)), n_trials=20)  # type: ignore[misc]
+    with serving(tmp_path / "d.db") as server, view(browser, server) as (page, wrong):
+        for width in (1280, 360):
+            page.set_viewport_size({"width": width, "height": 800})
+            for study_id, d in ((1, 2), (2, 5), (3, 60)):
+                page.goto(f"{server.base}/study/{study_id}/parameters")
+                settle(page)
+                sizes = page.evaluate("[...document.querySelectorAll('.panel canvas')].map(c => c.clientWidth)")
+                assert len(sizes) == d
+                assert min(sizes) >= 200
+        assert wrong == []
+
+
+def test_what_comes_late_moves_nothing(browser: Any, served: Server) -> None:
+    shifts = """new PerformanceObserver(list => { for (const entry of list.getEntries())
+        window.moved = (window.moved ?? 0) + entry.value; }).observe({ type: "layout-shift", buffered: true })"""
+    with view(browser, served) as (page, _):
+        for path in ("/study/1", "/study/3", "/study/4", "/study/2/parameters", "/study/2/timeline"):
+            page.goto(served.base + path)
+            page.evaluate(shifts)
+            settle(page)
+            page.wait_for_timeout(300)
+            assert page.evaluate("window.moved ?? 0") < 0.05, path

@@ -19,7 +19,7 @@ from tunesmith.text import printable
 from tunesmith.visualization.columns import objective_names
 
 SURE, FAIRLY = 0.5, 1.5  # the interval's width, in leads over the middle trial, up to which a result is called so
-MOST_FRONT = 10  # trials of a Pareto front that are named
+MOST_FRONT = 8  # trials of a Pareto front that are named
 
 
 @dataclass(frozen=True)

@@ -176,6 +176,7 @@ function show(figure, data) {
     plot = empty;
   }
   known.data = data;
+  figure.classList.toggle("brief", Boolean(data.missing));
   plot.hidden = Boolean(data.missing);
   for (const button of all("[data-save]", figure.closest(".stage") ?? figure)) button.disabled = Boolean(data.missing);
   if (data.missing) { caption.textContent = data.missing; return; }
@@ -185,7 +186,7 @@ function show(figure, data) {
   const heading = one("h1, h2", figure.closest("section") ?? document)?.textContent ?? "";
   table.addEventListener("toggle", () => { if (table.open && table.childElementCount === 1) table.append(tableOf(data, heading)); });
   table.open = Boolean(open);
-  if (!data.parallel && !data.panels) parts.unshift(make("p", { className: "notes point hidden", role: "status" }));
+  if (!data.parallel && !data.panels) parts.unshift(make("p", { className: "notes told hidden", role: "status" }));
   caption.replaceChildren(...parts, make("p", { className: "sentence", textContent: data.summary }), table);
 }
 
@@ -263,8 +264,8 @@ function walk(figure, plot, event) {
   Plotly.Fx.hover(plot, [{ curveNumber: curve, pointNumber: point }], plot.data[curve].xaxis ? [plot.data[curve].xaxis + (plot.data[curve].yaxis ?? "y")] : "xy");
   const title = name => shownText(plot.layout[name]?.title?.text) || name[0];
   const told = `${number === undefined || !Number.isInteger(number) ? "" : `${words.trial} ${number}, `}${title("xaxis")} ${short(x)}, ${title("yaxis")} ${short(y)}`;
-  one(".point", figure).textContent = `${say("point", next + 1, points.length)}: ${told}. ${words.keys}`;
-  one(".point", figure).classList.remove("hidden");
+  one(".told", figure).textContent = `${say("point", next + 1, points.length)}: ${told}. ${words.keys}`;
+  one(".told", figure).classList.remove("hidden");
 }
 
 // The titles of plotly.js are markup, escaped by the server.
@@ -305,6 +306,8 @@ function tableOf(data, heading) {
   return make("div", {}, make("p", { className: "notes", textContent: n > rows.length ? say("first", grouped.format(rows.length), grouped.format(n)) : say("rows", grouped.format(n)) }), region);
 }
 
+const cut = (text, most) => String(text).length > most ? `${String(text).slice(0, most - 1)}…` : text;
+
 // -- a figure as a file ---------------------------------------------------------------------------------------------
 
 const cell = value => { // a text that a spreadsheet would take for a formula gets an apostrophe before it
@@ -321,7 +324,7 @@ async function svgOf(figure) {
     canvas.drawn(pen, canvas.clientWidth, canvas.clientHeight);
     const name = canvas.previousElementSibling?.textContent;
     const x = box.left - from.left + (one(".wide", plot)?.scrollLeft ?? 0), y = box.top - from.top;
-    if (name) { const head = new SvgPen(); head.font = "bold 13px sans-serif"; head.fillStyle = colour("--ink"); head.fillText(name, x, y - 4); pieces.push(head.text); }
+    if (name) { const head = new SvgPen(); head.font = "bold 13px sans-serif"; head.fillStyle = colour("--ink"); head.fillText(cut(name, Math.floor(canvas.clientWidth / 7.5)), x, y - 4); pieces.push(head.text); }
     pieces.push(`<g transform="translate(${x} ${y})">${pen.text}</g>`);
   }
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}"><rect width="100%" height="100%" fill="${colour("--card")}"/>${pieces.join("")}</svg>`;
@@ -454,7 +457,6 @@ function paintPanel(pen, w, h, data, across, up) {
   }
   pen.fillStyle = colour("--muted");
   pen.font = "11px system-ui, sans-serif";
-  const cut = (text, most) => String(text).length > most ? `${String(text).slice(0, most - 1)}…` : text;
   pen.textAlign = "left"; pen.fillText(cut(endOf(across, false), 14), left, h - 8);
   pen.textAlign = "right"; pen.fillText(cut(endOf(across, true), 14), w - right, h - 8);
   pen.fillText(cut(up ? endOf(up, true) : brief(high), 7), left - 4, top + 8);
@@ -527,8 +529,8 @@ function paint(pen, w, h, axes, data) {
       pen.fillRect(x(k) - 6, from, 12, Math.max(3, to - from));
     }
     pen.fillStyle = ink;
-    const most = Math.max(4, Math.floor(step / 7));
-    pen.fillText(axis.name.length > most ? `${axis.name.slice(0, most - 1)}…` : axis.name, x(k), 14);
+    const most = Math.max(4, Math.floor((k % (axes.length - 1) ? step : Math.min(step, 2 * SIDE)) / 7)); // both ends of the figure are near
+    pen.fillText(cut(axis.name, most), x(k), 14);
     pen.fillStyle = muted;
     if (axis.categories.length) axis.categories.slice(0, 12).forEach((name, i) => pen.fillText(String(name).slice(0, most), x(k), height(axis, unit(axis, i), h) - 3));
     else { pen.fillText(short(+axis.high.toPrecision(3)), x(k), TOP - 5); pen.fillText(short(+axis.low.toPrecision(3)), x(k), h - BOTTOM - STRIP + 13); }
