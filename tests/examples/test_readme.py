@@ -88,7 +88,7 @@ def test_the_report_of_the_readme_is_what_its_example_prints(tmp_path: Path) -> 
     again for these, is not compared.
     """
     readme = (ROOT / "README.md").read_text()
-    pattern = r"^```python\n((?:(?!```).)*print\(search\.report_\)\n)```\n+```text\n(.*?)^```"
+    pattern = r"^```python\n((?:(?!```).)*print\(search\.report_\)\n)```\n+```text[^\n]*\n(.*?)^```"
     ((example, printed),) = re.findall(pattern, readme, re.DOTALL | re.MULTILINE)
     script = "from tunesmith import Float, Int\nfrom tunesmith.sklearn import SearchCV\n" + example
     path = os.pathsep.join(filter(None, [str(ROOT / "src"), os.environ.get("PYTHONPATH")]))
