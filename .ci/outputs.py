@@ -33,6 +33,9 @@ LOUD = "__name__ == '__main__' or setattr(__import__('sys'), 'stdout', __import_
 # A piece of the code of a block whose output is another in each run, and why.
 VARIES: dict[tuple[str, str], str] = {
     ("README.md", "print(search.report_)"): "on another processor the last digits send the search another way",
+    ("README.md", "study.savings"): "shares of measured seconds",
+    ("docs/samplers.md", ".savings"): "the same",
+    ("docs/tutorials/preemptible.md", ".savings"): "the same",
     ("docs/dashboard.md", "token"): "a token is made anew each time",
     ("docs/importance.md", "trial.duration"): "it is of durations",
     ("docs/parallel.md", "sometimes_slow"): "processes begin in any order",
