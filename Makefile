@@ -1,6 +1,6 @@
 # tunesmith: run `make` to see what there is. Needs Python >= 3.11, git and make; everything else goes into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check test-all outer lint types layers oldest versions format bench docs outputs pins changelog release clean
+.PHONY: help demo test check test-all outer lint types systems layers oldest versions format bench docs outputs pins changelog release clean
 # Every target may make .venv: two at once would be in each other's way.
 .NOTPARALLEL:
 
@@ -27,9 +27,9 @@ demo:  ## tune a pipeline on real data, beside grid and random search; Ctrl-C an
 # Two test processes with as many BLAS threads as cores each would wait for one another.
 # The tests start hundreds of Python processes, which would each compile the source anew.
 test check outer oldest versions: export PYTHONDONTWRITEBYTECODE =
-test check outer lint types layers oldest versions: export OMP_NUM_THREADS = 1
-test check outer lint types layers oldest versions: export OPENBLAS_NUM_THREADS = 1
-test check outer lint types layers oldest versions: export MKL_NUM_THREADS = 1
+test check outer lint types systems layers oldest versions: export OMP_NUM_THREADS = 1
+test check outer lint types systems layers oldest versions: export OPENBLAS_NUM_THREADS = 1
+test check outer lint types systems layers oldest versions: export MKL_NUM_THREADS = 1
 
 test:  ## the inner circle of the tests, on any machine: core, scikit-learn, SQLite, figures, dashboard, docs
 	@$(SETUP) test
@@ -39,7 +39,7 @@ check: lint types layers  ## before a commit, in a minute: lint, types, layers, 
 	@rooms=$$(sh .ci/touched); if [ -n "$$rooms" ]; then echo $(PYTEST) --circle inner --seconds 35 $$rooms; \
 	$(PYTEST) --circle inner --seconds 35 $$rooms; else echo "check: no room was touched since main"; fi
 
-test-all: lint types layers test outer  ## everything that a change must pass: lint, types, layers, both circles (3 GB)
+test-all: lint types systems layers test outer  ## everything that a change must pass: lint, types, layers, both circles (3 GB)
 
 outer:  ## the outer circle of the tests: large libraries, servers, a browser, kills
 	@$(SETUP) test-all
@@ -53,6 +53,11 @@ lint:  ## ruff: lint and formatting
 types:  ## mypy --strict on src
 	@$(SETUP) check
 	$(BIN)/mypy
+
+systems:  ## mypy as on Windows and macOS
+	@$(SETUP) check
+	$(BIN)/mypy --platform win32 --cache-dir .mypy_cache/win32
+	$(BIN)/mypy --platform darwin --cache-dir .mypy_cache/darwin
 
 layers:  ## import-linter: imports only point to lower layers
 	@$(SETUP) check

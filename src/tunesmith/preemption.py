@@ -15,11 +15,12 @@ import weakref
 from typing import Protocol
 
 from tunesmith.caution import caution
+from tunesmith.system import signal_self
 from tunesmith.text import seconds, shown
 
 NOTICE = "TUNESMITH_NOTICE"
 DEFAULT = 5.0  # seconds: containers are killed ten seconds after SIGTERM by default
-SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGUSR1") if hasattr(signal, name))
+SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGUSR1", "SIGBREAK") if hasattr(signal, name))
 
 
 class Terminated(BaseException):
@@ -87,7 +88,7 @@ class Preemption:
 
 def end_now() -> None:
     """Send this process the signal again, which now raises in the main thread."""
-    os.kill(os.getpid(), signal.SIGTERM)
+    signal_self(signal.SIGTERM)
 
 
 def notice_seconds() -> float:

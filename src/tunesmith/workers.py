@@ -45,7 +45,7 @@ def outside_worker(until: float, pid: int | None = None) -> str:
     Raises:
         ProcessLookupError: there is no such process.
     """
-    if pid is not None and not _exists(pid):
+    if pid is not None and not exists(pid):
         raise ProcessLookupError(f"there is no process {pid}")
     return f"{_OUTSIDE}{until:.0f}" + ("" if pid is None else f":{_name(pid)}")
 
@@ -79,7 +79,7 @@ def is_dead(worker: str) -> bool:
     pid, started = found
     if pid == os.getpid():
         return started != _UNKNOWN and started != _started(pid)
-    if not _exists(pid):
+    if not exists(pid):
         return True
     now = _started(pid)
     return _UNKNOWN not in (started, now) and started != now
@@ -147,7 +147,8 @@ if sys.platform == "win32":
         except OSError:
             return _UNKNOWN
 
-    def _exists(pid: int) -> bool:
+    def exists(pid: int) -> bool:
+        """Tell whether there is such a process."""
         kernel = ctypes.WinDLL("kernel32", use_last_error=True)
         kernel.OpenProcess.restype = ctypes.wintypes.HANDLE
         handle = kernel.OpenProcess(_QUERY_LIMITED_INFORMATION, False, pid)
@@ -183,8 +184,8 @@ else:
         except OSError:
             return _UNKNOWN
 
-    def _exists(pid: int) -> bool:
-        """Whether there is such a process. One that was killed and whose parent has not looked yet is none."""
+    def exists(pid: int) -> bool:
+        """Tell whether there is such a process. One that was killed and whose parent has not looked yet is none."""
         if sys.platform == "linux" and _stat(pid)[:1] in (["Z"], ["X"]):
             return False
         try:

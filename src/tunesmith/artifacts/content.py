@@ -102,11 +102,12 @@ def _rewindable(name: str, stream: Any) -> Iterator[tuple[BinaryIO, int]]:
         yield stream, start
         return
     with tempfile.TemporaryFile() as file:
+        copy: Any = file  # on Windows it is of another class, with the same methods
         try:
-            shutil.copyfileobj(stream, file, CHUNK)
+            shutil.copyfileobj(stream, copy, CHUNK)
         except OSError as error:
             raise _unreadable(name, "the open file", error) from error
-        yield file, 0
+        yield copy, 0
 
 
 def guarded(name: str, chunks: Chunks) -> Chunks:

@@ -7,7 +7,6 @@ import json
 import os
 import re
 import shlex
-import signal
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -30,6 +29,7 @@ from tunesmith.cli.scaffold import (
 )
 from tunesmith.cli.settings import study_name
 from tunesmith.executors.launch import how_it_ended
+from tunesmith.system import start, was_no_program
 from tunesmith.text import listing, printable
 
 WAIT = 5.0  # seconds that a program may take to say what its options are
@@ -130,6 +130,8 @@ def said(words: Sequence[str], wait: float = WAIT) -> str:
         code = _ran(words, file, wait)
         file.seek(0)
         text = file.read(MOST).decode(errors="replace")
+    if code is not None and was_no_program(code, text):
+        raise click.UsageError(f"the program {words[0]!r} cannot be started: {text.strip()}")
     if wrote := sorted(name for name, when in _files().items() if before.get(name) != when):
         echo(f"warning: while `{called}` ran, these files were written: {listing(wrote, LINES)}", err=True)
     if code is None:
@@ -152,24 +154,17 @@ def _ran(words: Sequence[str], file: IO[bytes], wait: float) -> int | None:
     """Run a program; return its exit code, or None if it was ended."""
     env = {**os.environ, "COLUMNS": "160", "NO_COLOR": "1", "TERM": "dumb", "PYTHONUNBUFFERED": "1"}
     try:
-        process = subprocess.Popen(
-            list(words),
-            stdin=subprocess.DEVNULL,
-            stdout=file,
-            stderr=subprocess.STDOUT,
-            env=env,
-            start_new_session=True,
-        )
+        group = start(words, env, (file.fileno(), file.fileno()), "nothing")
     except OSError as error:
         raise click.UsageError(f"the program {words[0]!r} cannot be started: {error}") from error
     try:
-        return process.wait(wait)
+        return group.wait(wait)
     except subprocess.TimeoutExpired:
         return None
     finally:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)  # what it started may live on
-        process.wait()
+        group.kill()  # what it started may live on
+        group.wait()
+        group.release()
 
 
 def _ended(code: int) -> str:

@@ -7,13 +7,13 @@ import re
 import secrets
 import socket
 import stat
-import sys
 import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
 
 from tunesmith.errors import KeyFileError
+from tunesmith.system import lock
 
 BYTES = 32
 NEW = 60.0  # seconds for which a key file is left alone, whoever made it
@@ -57,7 +57,7 @@ class KeyFile:
             ) from error
         self.path = Path(name)
         try:
-            _lock(self._file)
+            lock(self._file)
             _check_private(self._file, self.path)
             os.write(self._file, self.key)
         except BaseException:
@@ -78,21 +78,10 @@ def _remove_left(folder: Path, beginning: str) -> None:
                 continue  # it may not be locked yet
             file = os.open(path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
             try:
-                if _lock(file):
+                if lock(file):
                     path.unlink()
             finally:
                 os.close(file)
-
-
-def _lock(file: int) -> bool:
-    """Lock a file for as long as it is open; return whether that is known to be done: not by others, and no error."""
-    try:
-        import fcntl
-
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (ImportError, OSError):  # Windows; a file system without locks
-        return False
-    return True
 
 
 def read_key(path: Path) -> bytes:
@@ -120,7 +109,7 @@ def read_key(path: Path) -> bytes:
 
 
 def _check_private(file: int, path: Path) -> None:
-    if sys.platform == "win32":  # there a user's folders keep others out, and files have no mode
+    if not hasattr(os, "geteuid"):  # Windows: there a user's folders keep others out, and files have no mode
         return
     found = os.fstat(file)
     if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:

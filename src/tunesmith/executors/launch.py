@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import marshal
 import os
-import select
+import selectors
 import signal
 import subprocess
 import sys
@@ -13,7 +13,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import IO, TYPE_CHECKING, Any
 
-from tunesmith.executors.guardian import GUARDIAN
+from tunesmith.system import can_wait_for_pipes, do_not_wait_for, start
 from tunesmith.text import last_written
 
 if TYPE_CHECKING:
@@ -63,8 +63,8 @@ def environment(threads: int, more: Mapping[str, str]) -> dict[str, str]:
 class WorkerProcess:
     """One worker process and the pipe to it.
 
-    It has a process group of its own: Ctrl-C reaches the driver alone, and what the objective started in it can be
-    ended with it. All of it also ends when this process does, see `tunesmith.executors.guardian`.
+    It has a group of its own: Ctrl-C reaches the driver alone, and what the objective started in it can be
+    ended with it. All of it also ends when this process does, see `tunesmith.system`.
 
     Args:
         env: its environment.
@@ -83,10 +83,20 @@ class WorkerProcess:
         from multiprocessing.connection import Pipe
 
         self.connection: Connection[Any, Any]
-        self.connection, there = Pipe()
-        self.output = None if sys.platform == "win32" else Output()
+        ends: Any = Pipe()  # on Windows they are of another class, with the same methods
+        self.connection, there = ends
+        self.output = Output() if can_wait_for_pipes() else None
+        # -O, -W, -X ... as the driver has them
+        flags: list[str] = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # multiprocessing's way
+        handle = there.fileno()
         try:
-            self._process = _start(there.fileno(), env, self.output, handles)
+            self._group = start(
+                [sys.executable, *flags, "-c", PROGRAM.format(handle=handle)],
+                env,
+                (None, None) if self.output is None else self.output.streams,
+                "pipe",
+                [handle, *handles],
+            )
         except BaseException:
             self.connection.close()
             if self.output is not None:
@@ -96,87 +106,52 @@ class WorkerProcess:
             there.close()
         if self.output is not None:
             self.output.started()
-        if sys.platform != "win32":
-            GUARDIAN.watch(self._process.pid)
         with contextlib.suppress(OSError):  # it died at once; whoever listens on the pipe sees that
             self._lifeline.write(marshal.dumps((list(paths), list(arguments))))
             self._lifeline.flush()
 
     @property
     def _lifeline(self) -> IO[bytes]:
-        if self._process.stdin is None:
+        if self._group.stdin is None:
             raise RuntimeError("the worker process was started without a pipe to its standard input")
-        return self._process.stdin
+        return self._group.stdin
 
     @property
     def pid(self) -> int:
-        """Its number, which is that of its process group as well."""
-        return self._process.pid
+        """Its number, which is that of its group as well."""
+        return self._group.pid
 
     def exit_code(self, timeout: float = 0.0) -> int | None:
         """Return the exit code (minus the number of a signal that killed it); None: it still runs after `timeout` s."""
         try:
-            return self._process.wait(timeout) if timeout > 0 else self._process.poll()
+            return self._group.wait(timeout) if timeout > 0 else self._group.poll()
         except subprocess.TimeoutExpired:
             return None
 
     def ask_to_end(self) -> None:
-        """Send SIGTERM to the process and all that it started; on Windows, which has no such thing, kill it."""
+        """Ask the process and all that it started to end, at once."""
         with contextlib.suppress(OSError, ValueError):
             self._lifeline.write(AT_ONCE)
             self._lifeline.flush()
         self.give_notice()
 
     def give_notice(self) -> None:
-        """Send SIGTERM likewise, but a trial that saves checkpoints may come to its next report first."""
-        self._signal_group(signal.SIGTERM)
+        """Ask likewise, but a trial that saves checkpoints may come to its next report first."""
+        self._group.ask_to_end()
 
     def kill(self) -> None:
         """End the process and all that it started, now."""
-        self._signal_group(signal.SIGTERM if sys.platform == "win32" else signal.SIGKILL)
-
-    def _signal_group(self, number: int) -> None:
-        if sys.platform == "win32":
-            self._process.kill()
-        else:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, number)
+        self._group.kill()
 
     def release(self) -> None:
         """Close the pipes of a process that ended, or is about to."""
         self.exit_code(PATIENCE)
-        if sys.platform != "win32":
-            GUARDIAN.forget(self._process.pid)
+        self._group.release()
         self.connection.close()
         if self.output is not None:
             self.output.close()
         with contextlib.suppress(OSError):
             self._lifeline.close()
-
-
-def _start(handle: int, env: dict[str, str], output: Output | None, handles: Sequence[int]) -> subprocess.Popen[bytes]:
-    # -O, -W, -X ... as the driver has them
-    flags: list[str] = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # multiprocessing's way
-    command = [sys.executable, *flags, "-c", PROGRAM.format(handle=handle)]
-    if sys.platform == "win32":
-        os.set_handle_inheritable(handle, True)
-        return subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            env=env,
-            startupinfo=subprocess.STARTUPINFO(lpAttributeList={"handle_list": [handle]}),
-            creationflags=subprocess.CREATE_NEW_PROCESS_GROUP,
-        )
-    out, error = (None, None) if output is None else output.streams
-    return subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=out,
-        stderr=error,
-        env=env,
-        pass_fds=[handle, *handles],
-        start_new_session=True,
-    )
 
 
 def how_it_ended(code: int | None) -> str:
@@ -212,12 +187,13 @@ class Output:
     def __init__(self) -> None:
         out, their_out = os.pipe()
         error, their_error = os.pipe()
-        self.streams: tuple[int, ...] = (their_out, their_error)
+        self.streams = (their_out, their_error)
+        self._theirs = [their_out, their_error]
         self._passed_on = {out: 1, error: 2}  # what is read, and where it goes
         self._wake, self._woken = os.pipe()
         self._open = [out, error, self._wake, self._woken]
         for end in self._passed_on:
-            os.set_blocking(end, False)
+            do_not_wait_for(end)
         self._kept = bytearray()
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._follow, name="tunesmith-output", daemon=True)
@@ -254,23 +230,22 @@ class Output:
             self._passed_on = {}
 
     def _close_theirs(self) -> None:
-        for end in self.streams:
-            os.close(end)
-        self.streams = ()
+        while self._theirs:
+            os.close(self._theirs.pop())
 
     def _follow(self) -> None:
-        poll = select.poll()
-        for end in (*self._passed_on, self._wake):
-            poll.register(end, select.POLLIN)
-        while self._passed_on:
-            ready = [end for end, _ in poll.poll()]
-            if self._wake in ready:
-                return
-            with self._lock:
-                self._read()
-                for end in ready:
-                    if end not in self._passed_on:
-                        poll.unregister(end)
+        with selectors.DefaultSelector() as selector:
+            for end in (*self._passed_on, self._wake):
+                selector.register(end, selectors.EVENT_READ)
+            while self._passed_on:
+                ready = [key.fd for key, _ in selector.select()]
+                if self._wake in ready:
+                    return
+                with self._lock:
+                    self._read()
+                    for end in ready:
+                        if end not in self._passed_on:
+                            selector.unregister(end)
 
     def _read(self) -> None:
         """Read what there is without waiting, pass it on, and keep the end of it."""

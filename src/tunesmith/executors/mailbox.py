@@ -26,6 +26,7 @@ from tunesmith.executors.keys import KeyFile, read_key
 from tunesmith.executors.supervisor import Job, Setup
 from tunesmith.executors.task import Task
 from tunesmith.text import name_and_message
+from tunesmith.workers import exists
 
 LOCAL = "127.0.0.1"
 READY, ANSWER, CANCEL = b"r", b"a", b"c"  # what a message to a task begins with; after CANCEL comes the grace
@@ -369,7 +370,7 @@ class _Call:
 
 def _listen(task: Task, call: _Call, address: Address, over: threading.Event) -> None:
     """Give the task what the driver sends; end its trial when the driver is gone."""
-    here = address.machine == socket.gethostname() and _is_here(address.pid)
+    here = address.machine == socket.gethostname() and exists(address.pid)
     while not over.is_set():
         try:
             messages = call.receive(LOOK / 5)
@@ -382,16 +383,6 @@ def _listen(task: Task, call: _Call, address: Address, over: threading.Event) ->
                 task.answer(message[1:])
             elif message[:1] == CANCEL:
                 task.cancel(float(message[1:]))
-        if not messages and here and not _is_here(address.pid):  # a process that it forked may hold the connection open
+        if not messages and here and not exists(address.pid):  # a process that it forked may hold the connection open
             task.cancel(0.0)
             return
-
-
-def _is_here(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True

@@ -20,6 +20,7 @@ from tunesmith.executors.launch import AT_ONCE
 from tunesmith.executors.remote_pointers import RemotePointers
 from tunesmith.history.curves import Reported
 from tunesmith.preemption import PREEMPTION, SIGNALS, Terminated
+from tunesmith.system import end_own_group
 from tunesmith.trial import Proposals, Trial
 from tunesmith.trial.record import Fence
 
@@ -268,8 +269,7 @@ def _live_as_long_as_the_driver() -> None:
     def follow() -> None:
         while os.read(lifeline, 1) == AT_ONCE:
             PREEMPTION.end_at_once()
-        if sys.platform != "win32" and os.getpgrp() == os.getpid():
-            os.killpg(0, signal.SIGKILL)
+        end_own_group()
         os._exit(1)
 
     threading.Thread(target=follow, name="tunesmith-lifeline", daemon=True).start()

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import contextlib
 import mmap
-import sys
 import tempfile
 from functools import cache
 from typing import IO, Any, Literal
 
 import numpy as np
+
+from tunesmith.system import can_inherit_files
 
 SMALLEST = 1 << 20  # bytes of an array that is shared
 ALIGNMENT = 64
@@ -33,7 +34,7 @@ class SharedArrays:
 
     def reduce(self, array: np.ndarray[Any, Any]) -> tuple[Any, ...] | None:
         """Write an array to the file; return how a worker finds it there, as ``__reduce__`` does. None: pickle it."""
-        if sys.platform == "win32" or array.nbytes < SMALLEST or array.dtype.hasobject or type(array) is not np.ndarray:
+        if not can_inherit_files() or array.nbytes < SMALLEST or array.dtype.hasobject or type(array) is not np.ndarray:
             return None
         order: Literal["C", "F"] = "F" if array.flags.f_contiguous and not array.flags.c_contiguous else "C"
         with contextlib.suppress(OSError):  # no room: it is sent to each worker

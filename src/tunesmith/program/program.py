@@ -22,13 +22,13 @@ from tunesmith.program.files import FORMATS, params_text, read_results
 from tunesmith.program.log import Log
 from tunesmith.program.metrics import LookAlikes, Metrics, Report, look_alikes, what_it_printed
 from tunesmith.program.process import Process
+from tunesmith.system import SH, require, was_no_program
 from tunesmith.text import listing, printable, shown
 from tunesmith.trial import Trial
 from tunesmith.trial.record import MOST_STEPS
 
 INTERRUPTED = 130  # the exit code of a program that was interrupted and is to be run again
 MOST_INTERRUPTS = 10  # of one trial
-NO_SUCH_PROGRAM, NO_PERMISSION = 127, 126  # exit codes of the shell that starts the program
 DENSE = 1000  # reports of a trial that are all stored; of the later ones, 1000 to 9999 each tenth, and so on
 TAIL = 1500  # characters of the output that stand in the reason of a failure
 LOOKED_AT = 32 * 1024  # characters of the output that are looked through for other metrics
@@ -106,7 +106,12 @@ class Program:
             raise ValueError(f"take must be one of {listing(TAKES)}; got {self.take!r}")
         if self.params_file.rpartition(".")[2] not in FORMATS:
             raise ValueError(f"the parameters file must end in {listing(FORMATS)}; got {self.params_file!r}")
+        if self.shell:
+            require("shell", "shell")
+        if self.pty:
+            require("terminal", "pty")
         if self.memory_limit is not None:
+            require("memory", "memory_limit")
             object.__setattr__(self, "memory_limit", parse_bytes(self.memory_limit))
 
     # -- what a trial gets -----------------------------------------------------------------------------------------
@@ -133,7 +138,7 @@ class Program:
         """
         others = self._others(number, seed)
         if self.shell:
-            return ["/bin/sh", "-c", template.shell_line(self.command, params, self.names, others)]
+            return [SH, "-c", template.shell_line(self.command, params, self.names, others)]
         return template.words(self.command, params, self.names, others)
 
     def environment(self, number: int, params: Mapping[str, Any], seed: int = 0) -> dict[str, str]:
@@ -351,7 +356,7 @@ class _Run:
     def _fail(self, words: Sequence[str], code: int, ended: str | None) -> None:
         """Raise the error of a program that failed, or that we ended, and why that."""
         text = self.log.text(TAIL)
-        if code in (NO_SUCH_PROGRAM, NO_PERMISSION) and text.startswith(("sh: ", "/bin/sh: ")):
+        if was_no_program(code, text):
             raise ObjectiveError(f"the program {words[0]!r} cannot be started: {text.strip()}")
         seconds = time.monotonic() - self.began
         why = ended or how_it_ended(code)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import inspect
 import math
-import sys
 import time
 import traceback
 from collections.abc import Callable, Iterable, Sequence
@@ -41,6 +40,7 @@ from tunesmith.study.engine.engine import TrialEngine
 from tunesmith.study.engine.loop import Policy, run_loop, terminable
 from tunesmith.study.engine.tell import Outcome, as_fault, outcome_of, outcome_of_error
 from tunesmith.study.stopping import stopping
+from tunesmith.system import require
 from tunesmith.text import close_matches
 from tunesmith.trial import Trial
 from tunesmith.trial.record import TrialRecord
@@ -556,8 +556,8 @@ def checked_memory_limit(size: Any) -> int | None:
     Raises:
         ValueError: it is no size, or this system cannot tell what a trial uses.
     """
-    if size is not None and sys.platform == "win32":
-        raise ValueError("memory_per_trial needs process groups, which Windows does not have")
+    if size is not None:
+        require("memory", "memory_per_trial")
     try:
         return None if size is None else parse_bytes(size)
     except ValueError as error:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from tunesmith.errors import ArtifactNotFoundError, TrialPruned
+from tunesmith.system import signal_self
 from tunesmith.trial import Trial
 
 LIMIT = 120.0  # seconds after which an executor is taken to hang, also on a busy machine
@@ -124,7 +125,7 @@ def be_terminated(trial: Trial) -> float:
     """Get SIGTERM in trial 0, and save what there is."""
     if trial.number == 0:
         try:
-            os.kill(os.getpid(), signal.SIGTERM)
+            signal_self(signal.SIGTERM)
             time.sleep(LIMIT)
         finally:
             trial.set_user_attr("checkpoint", "after 1")

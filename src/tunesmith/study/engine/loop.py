@@ -18,7 +18,6 @@ piece, and is returned once by one of the two; but for a `Notice` (a report, a b
 from __future__ import annotations
 
 import _thread
-import os
 import signal
 import sys
 import threading
@@ -35,6 +34,7 @@ from tunesmith.study.engine.ask import Asker
 from tunesmith.study.engine.channel import TrialChannel
 from tunesmith.study.engine.replica import StudyReplica
 from tunesmith.study.engine.tell import Teller
+from tunesmith.system import signal_self
 
 Piece = TypeVar("Piece")
 PieceIn = TypeVar("PieceIn", contravariant=True)
@@ -179,7 +179,7 @@ def terminable() -> Iterator[None]:
             yield
     except Terminated:
         if raises:
-            os.kill(os.getpid(), signal.SIGTERM)
+            signal_self(signal.SIGTERM)
         raise  # where the signal does not end the process at once, and where an outer block takes it
 
 
@@ -275,7 +275,7 @@ def reraise_lost_interrupts(
         if not ended.is_set():
             with suppress(ValueError):  # it was raised
                 delayed.remove(lost)
-                os.kill(os.getpid(), number)
+                signal_self(number)
 
     def patient(handler: Callable[[int, Any], Any]) -> Callable[[int, Any], Any]:
         def handle(number: int, frame: Any) -> None:

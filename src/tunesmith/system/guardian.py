@@ -1,4 +1,4 @@
-"""Ends worker processes, and all that they started, when the process that they belong to is gone, however it ended.
+"""Ends groups of processes, and all that they started, when the process that they belong to is gone, however it ended.
 
 A worker cannot be left to do that itself: one that holds the interpreter's lock in C code (a long multiplication, a
 regular expression) runs no other thread, and one that dies can no longer end what it started. Neither is Linux's

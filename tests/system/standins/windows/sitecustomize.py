@@ -1,0 +1,73 @@
+"""Python as on Windows: no process groups, no fork, no pseudo-terminals, no locks, no /proc, no /bin/sh.
+
+Jobs are what is left, and Windows is needed for those: here a kernel stands in that ends process groups. What imports
+`tunesmith.system` finds it there.
+"""
+
+import itertools
+import multiprocessing
+import os
+import select
+import signal
+import subprocess
+from contextlib import suppress
+
+from hidden import hide
+
+killpg = os.killpg
+multiprocessing.set_start_method("spawn")
+import tunesmith.system  # noqa: E402 - it looks at the system that there is
+from tunesmith.system import groups, streams  # noqa: E402 - so does this
+
+hide(
+    "fcntl resource termios pty tty pwd grp",
+    "killpg setsid setpgid getpgid getpgrp fork forkpty openpty getuid geteuid getgid sched_getaffinity pidfd_open",
+    ("/proc", "/sys", "/dev/shm", "/bin/sh"),
+)
+del select.poll
+
+
+class Kernel:
+    """Jobs, of process groups."""
+
+    def __init__(self):
+        self.jobs = {}
+        self.numbers = itertools.count(1)
+
+    def start(self, words, env, streams, stdin, handles):
+        assert stdin != "output", "there are no pseudo-terminals"
+        return subprocess.Popen(
+            list(words),
+            stdin=subprocess.PIPE if stdin == "pipe" else subprocess.DEVNULL,
+            stdout=streams[0],
+            stderr=streams[1],
+            env=env,
+            pass_fds=handles,
+            start_new_session=True,
+        )
+
+    def job(self):
+        return next(self.numbers)
+
+    def assign(self, job, process):
+        self.jobs[job] = process.pid
+
+    def resume(self, process):
+        assert process.pid in self.jobs.values(), "it would start something before it is in its job"
+
+    def interrupt(self, process):
+        killpg(process.pid, signal.SIGINT)
+
+    def end(self, job):
+        with suppress(ProcessLookupError):
+            killpg(self.jobs[job], signal.SIGKILL)
+
+    def close(self, job):
+        if job in self.jobs:
+            self.end(job)
+            del self.jobs[job]
+
+
+groups.KERNEL = Kernel()
+streams.can_wait_for_pipes = tunesmith.system.can_wait_for_pipes = lambda: False
+tunesmith.system.can_inherit_files = lambda: False

@@ -1,0 +1,146 @@
+"""Groups of processes, streams and locks, where the system is as it is."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import runpy
+import subprocess
+import sys
+import types
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tunesmith import system
+from tunesmith.system import groups, streams
+from tunesmith.testing.executors import is_alive, until
+
+posix = pytest.mark.skipif(sys.platform == "win32", reason="process groups of POSIX")
+
+
+def printed(words: list[str]) -> tuple[int, str]:
+    ours, theirs = os.pipe()
+    group = system.start(words, os.environ, (theirs, theirs), "nothing")
+    os.close(theirs)
+    found = system.Streams((ours,))
+    text = b""
+    while found.open:
+        text += b"".join(data for _, data in found.read(1.0))
+    code = group.wait(60)
+    group.kill()
+    group.release()
+    found.close()
+    return code, text.decode()
+
+
+@posix
+@pytest.mark.parametrize("shell", ["/bin/sh", "/no/such/shell"])
+def test_a_program_begins_with_and_without_a_shell(shell: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(groups, "SH", shell)
+    assert printed(["cat"]) == (0, "")  # it reads nothing, and finds the end
+    assert printed(["echo", "a b", "$HOME"]) == (0, "a b $HOME\n")
+    code, text = printed(["no-such-program"])
+    assert system.was_no_program(code, text)
+    assert not system.was_no_program(1, text)
+
+
+@pytest.mark.parametrize("threads", [False, True])
+def test_all_that_is_printed_is_read_once_and_in_order(threads: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if threads:
+        monkeypatch.setattr(streams, "can_wait_for_pipes", lambda: False)
+    code, text = printed([sys.executable, "-c", "for k in range(100_000): print(k)"])
+    assert code == 0
+    assert text.split() == [str(k) for k in range(100_000)]
+
+
+@posix
+def test_what_a_process_started_is_ended_with_it() -> None:
+    ours, theirs = os.pipe()
+    group = system.start(["sh", "-c", "sleep 600 & echo $!; wait"], os.environ, (theirs, theirs), "nothing")
+    os.close(theirs)
+    with os.fdopen(ours) as file:
+        child = int(file.readline())
+    with pytest.raises(subprocess.TimeoutExpired):
+        group.wait(0.01)
+    group.ask_to_end()
+    assert group.wait(60) < 0
+    group.kill()
+    group.release()
+    until(lambda: not is_alive(child))
+
+
+def test_a_file_is_locked_for_others_and_can_be_read(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("text")
+    with path.open("r+") as first, path.open("r+") as second:
+        assert system.lock(first.fileno())
+        assert not system.lock(second.fileno())
+        assert second.read() == "text"
+    with path.open("r+") as third:
+        assert system.lock(third.fileno())
+
+
+def test_without_locks_a_file_is_not_known_to_be_locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("fcntl", "msvcrt"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with (tmp_path / "file").open("w") as file:
+        assert not system.lock(file.fileno())
+
+
+class Library:
+    """A library of Windows that notes how it is called."""
+
+    def __init__(self, called: list[tuple[Any, ...]]) -> None:
+        self.called = called
+
+    def __getattr__(self, name: str) -> Any:
+        def call(*given: Any) -> int:
+            self.called.append((name, *given))
+            return 0 if name == "NtResumeProcess" else 5
+
+        setattr(self, name, call)
+        return call
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there the real kernel is called by all other tests")
+def test_a_job_is_made_as_windows_describes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    called: list[tuple[Any, ...]] = []
+    started: list[dict[str, Any]] = []
+    monkeypatch.setattr(ctypes, "WinDLL", lambda name, **given: Library(called), raising=False)
+    monkeypatch.setattr(subprocess, "STARTUPINFO", dict, raising=False)
+    monkeypatch.setattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0x200, raising=False)
+    monkeypatch.setattr(os, "set_handle_inheritable", lambda handle, on: called.append((handle, on)), raising=False)
+    with monkeypatch.context() as windows:
+        windows.setattr(sys, "platform", "win32")
+        module = runpy.run_path(str(Path(groups.__file__).with_name("windows.py")))
+    kernel = module["WindowsKernel"]()
+
+    def start(words: list[str], **given: Any) -> Any:
+        started.append({"words": words, **given})
+        return types.SimpleNamespace(_handle=7, pid=1)
+
+    monkeypatch.setattr(subprocess, "Popen", start)
+    group = groups.JobGroup(kernel, ["no-such-program", "a"], {"PATH": ""}, (3, 4), "pipe", [9])
+    (one,) = started
+    assert one["words"] == ["no-such-program", "a"]
+    assert one["creationflags"] == 0x200 | 0x4  # it begins suspended
+    assert one["startupinfo"] == {"lpAttributeList": {"handle_list": [9]}}
+    group.kill()
+    group.release()
+    group.release()
+    names = [call[0] for call in called]
+    assert names == [
+        "CreateJobObjectW",
+        "SetInformationJobObject",
+        9,
+        "AssignProcessToJobObject",
+        "NtResumeProcess",
+        "TerminateJobObject",
+        "CloseHandle",
+    ]
+    _, job, kind, limits, size = called[1]
+    assert (job, kind, size) == (5, 9, 144)  # the size of JOBOBJECT_EXTENDED_LIMIT_INFORMATION on 64 bits
+    assert bytes(limits._obj)[16:20] == (0x2000).to_bytes(4, "little")  # ended when it is closed
+    assert called[3] == ("AssignProcessToJobObject", 5, 7)
