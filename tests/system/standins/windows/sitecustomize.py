@@ -18,6 +18,7 @@ killpg = os.killpg
 multiprocessing.set_start_method("spawn")
 import tunesmith.system  # noqa: E402 - it looks at the system that there is
 from tunesmith.system import groups, streams  # noqa: E402 - so does this
+from tunesmith.system.guardian import GUARDIAN  # noqa: E402 - it stands in for the system
 
 hide(
     "fcntl resource termios pty tty pwd grp",
@@ -51,6 +52,7 @@ class Kernel:
 
     def assign(self, job, process):
         self.jobs[job] = process.pid
+        GUARDIAN.watch(process.pid)  # as Windows ends a job whose owner is gone
 
     def resume(self, process):
         assert process.pid in self.jobs.values(), "it would start something before it is in its job"
@@ -65,7 +67,7 @@ class Kernel:
     def close(self, job):
         if job in self.jobs:
             self.end(job)
-            del self.jobs[job]
+            GUARDIAN.forget(self.jobs.pop(job))
 
 
 groups.KERNEL = Kernel()
