@@ -175,14 +175,15 @@ else:
     @lru_cache(maxsize=1)
     def _machine() -> str:
         """Boot and PID namespace, where the system names them."""
-        if sys.platform != "linux":
+        if sys.platform == "linux":
+            try:
+                with open("/proc/sys/kernel/random/boot_id") as file:
+                    boot = file.read().strip()[:8]
+                return f"{boot}-{os.stat('/proc/self/ns/pid').st_ino}"
+            except OSError:
+                return _UNKNOWN
+        else:
             return _run("sysctl", "-n", "kern.bootsessionuuid" if sys.platform == "darwin" else "kern.boottime")
-        try:
-            with open("/proc/sys/kernel/random/boot_id") as file:
-                boot = file.read().strip()[:8]
-            return f"{boot}-{os.stat('/proc/self/ns/pid').st_ino}"
-        except OSError:
-            return _UNKNOWN
 
     def exists(pid: int) -> bool:
         """Tell whether there is such a process. One that was killed and whose parent has not looked yet is none."""
@@ -197,10 +198,14 @@ else:
         return True
 
     def _started(pid: int) -> str:
-        if sys.platform != "linux":
-            return _run("ps", "-o", "lstart=", "-p", str(pid))
-        fields = _stat(pid)
-        return fields[19] if len(fields) > 19 else _UNKNOWN  # clock ticks since boot
+        found = _UNKNOWN
+        if sys.platform == "linux":
+            fields = _stat(pid)
+            if len(fields) > 19:
+                found = fields[19]  # clock ticks since boot
+        else:
+            found = _run("ps", "-o", "lstart=", "-p", str(pid))
+        return found
 
     def _stat(pid: int) -> list[str]:
         """The fields of /proc/<pid>/stat from the third, the state, on; none if there is no such process."""
