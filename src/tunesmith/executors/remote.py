@@ -246,13 +246,11 @@ def leave() -> NoReturn:
 
 
 def _open(handle: int) -> Connection[Any, Any]:
-    if sys.platform == "win32":
-        from multiprocessing.connection import PipeConnection
+    from multiprocessing import connection
 
-        return PipeConnection(handle)
-    from multiprocessing.connection import Connection
-
-    return Connection(handle)
+    kind: Any = getattr(connection, "PipeConnection", connection.Connection)  # Windows has that, with the same methods
+    opened: Connection[Any, Any] = kind(handle)
+    return opened
 
 
 def _live_as_long_as_the_driver() -> None:

@@ -110,18 +110,24 @@ class Process:
 
 
 def _terminal() -> tuple[int, int]:
-    """Return the ends of a new pseudo-terminal: of a size, and with line ends as they are, three times as fast."""
-    if sys.platform == "win32":
-        raise OSError("there are no pseudo-terminals")  # `Program` refuses it before
-    import fcntl
-    import pty
-    import struct
-    import termios
+    """Return the ends of a new pseudo-terminal: of a size, and with line ends as they are, three times as fast.
 
-    ours, theirs = pty.openpty()
-    with contextlib.suppress(OSError, termios.error):
-        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", HEIGHT, WIDTH, 0, 0))
-        modes = termios.tcgetattr(theirs)
-        modes[1] &= ~termios.OPOST
-        termios.tcsetattr(theirs, termios.TCSANOW, modes)
-    return ours, theirs
+    Raises:
+        OSError: this system has none.
+    """
+    ends = (-1, -1)
+    if sys.platform != "win32":
+        import fcntl
+        import pty
+        import struct
+        import termios
+
+        ends = pty.openpty()
+        with contextlib.suppress(OSError, termios.error):
+            fcntl.ioctl(ends[1], termios.TIOCSWINSZ, struct.pack("HHHH", HEIGHT, WIDTH, 0, 0))
+            modes = termios.tcgetattr(ends[1])
+            modes[1] &= ~termios.OPOST
+            termios.tcsetattr(ends[1], termios.TCSANOW, modes)
+    if min(ends) < 0:  # `Program` refuses it before
+        raise OSError("this system has no pseudo-terminals")
+    return ends

@@ -105,7 +105,9 @@ def fork(trial: Trial) -> float:
     for way in range(4):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # other threads: the children do little
-            pid = os.fork()
+            pid = -1
+            if sys.platform != "win32":
+                pid = os.fork()
         if pid:
             codes.append(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
         elif way == 1:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+import os
+import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -503,10 +506,8 @@ def record(outcome: Outcome) -> dict[str, Any]:
 
 def shared_step_bytes(workers: int) -> int:
     """Return how many bytes of shared pipeline steps each worker may keep: together a quarter of the memory."""
-    import os
-
-    try:
-        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        memory = 4 * 2**30
+    memory = 4 * 2**30
+    if sys.platform != "win32":
+        with suppress(ValueError, OSError):
+            memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return int(min(2 * 2**30, memory // 4 // workers))
