@@ -401,6 +401,7 @@ def _is_chinese(config: Any) -> bool:
     return Path(config.docs_dir) == CHINESE
 
 
+FIGURE = re.compile(r"(img/figures/[\w-]+)\.png")
 UP = re.compile(r"(!?\[[^\]]*\]\()((?:\.\./)+)([^)\s]*)\)")
 
 
@@ -408,6 +409,7 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
     """Called by mkdocs with each page: a Chinese one gets the English anchors, and links that lead out of it."""
     if not _is_chinese(config):
         return markdown
+    markdown = FIGURE.sub(_figure, markdown)
     path = CHINESE / page.file.src_uri
     given = iter(pages.headings((DOCS / page.file.src_uri).read_text(encoding="utf-8")))
     lines, plain = markdown.splitlines(), pages.prose(markdown).splitlines()
@@ -420,6 +422,12 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
         if "](../" in line:
             lines[i] = UP.sub(lambda found: _outward(found, path), lines[i])
     return "\n".join(lines)
+
+
+def _figure(found: re.Match[str]) -> str:
+    """Return the Chinese picture, if .ci/figures.py could make it."""
+    chinese = f"{found[1]}-zh.png"
+    return chinese if (DOCS / chinese).exists() else found[0]
 
 
 def _outward(found: re.Match[str], path: Path) -> str:

@@ -1,7 +1,8 @@
 """Makes the pictures of docs/see-it.md and docs/chapter.md, into docs/img/figures/: a hook of mkdocs, and a program.
 
-Run it alone with `python .ci/figures.py`. It needs Matplotlib. Pictures that are there are made anew only if the code
-of the figures has changed since.
+Those of docs/see-it.md are made in Chinese too, as NAME-zh.png, where Matplotlib knows a Chinese font. Run it alone
+with `python .ci/figures.py`. It needs Matplotlib. Pictures that are there are made anew only if the code of the figures
+has changed since.
 """
 
 from __future__ import annotations
@@ -132,35 +133,43 @@ def law() -> Any:
 
 def make() -> None:
     """Write all pictures."""
+    from matplotlib import font_manager, rc_context, rcParams
+
     from tunesmith import visualization as v
+    from tunesmith.cli.plot import CHINESE
+    from tunesmith.languages import words_of
 
     study, random, two, fitted = classifier(), classifier("random", "nop"), trade_off(), search()
     small, large = law(), {"params": 1.07e9, "tokens": 5.69e10}
     figures = {
-        "optimization_history": v.plot_optimization_history(study, show_pruned=True, backend="matplotlib"),
-        "intermediate_values": v.plot_intermediate_values(study, backend="matplotlib"),
-        "slice": v.plot_slice(study, show_pruned=True, backend="matplotlib"),
-        "timeline": v.plot_timeline(timed(), backend="matplotlib"),
-        "terminator_improvement": v.plot_terminator_improvement(classifier("auto", "nop"), backend="matplotlib"),
-        "belief": v.plot_belief(classifier("auto", "nop"), backend="matplotlib"),
-        "contour": v.plot_contour(random, ["C", "gamma"], backend="matplotlib"),
-        "rank": v.plot_rank(random, ["C", "gamma", "model"], backend="matplotlib"),
-        "parallel_coordinate": v.plot_parallel_coordinate(random, backend="matplotlib"),
-        "param_importances": v.plot_param_importances(random, backend="matplotlib"),
-        "ablation": v.plot_ablation(from_default(), backend="matplotlib"),
-        "edf": v.plot_edf([study, random], backend="matplotlib"),
-        "pareto_front": v.plot_pareto_front(two, target_names=["cost", "accuracy"], backend="matplotlib"),
-        "hypervolume_history": v.plot_hypervolume_history(two, backend="matplotlib"),
-        "honest_score": v.plot_honest_score(fitted, backend="matplotlib"),
-        "racing": v.plot_racing(fitted, backend="matplotlib"),
-        "scaling_bowls": v.plot_scaling_bowls(small, backend="matplotlib"),
-        "scaling_optimum": v.plot_scaling_optimum(small, large, backend="matplotlib"),
-        "scaling_coverage": v.plot_scaling_coverage(small, backend="matplotlib"),
-        "scaling_plan": v.plot_scaling_plan(small.plan(large, 0.2), backend="matplotlib"),
+        "optimization_history": v.plot_optimization_history(study, show_pruned=True, backend="arrays"),
+        "intermediate_values": v.plot_intermediate_values(study, backend="arrays"),
+        "slice": v.plot_slice(study, show_pruned=True, backend="arrays"),
+        "timeline": v.plot_timeline(timed(), backend="arrays"),
+        "terminator_improvement": v.plot_terminator_improvement(classifier("auto", "nop"), backend="arrays"),
+        "belief": v.plot_belief(classifier("auto", "nop"), backend="arrays"),
+        "contour": v.plot_contour(random, ["C", "gamma"], backend="arrays"),
+        "rank": v.plot_rank(random, ["C", "gamma", "model"], backend="arrays"),
+        "parallel_coordinate": v.plot_parallel_coordinate(random, backend="arrays"),
+        "param_importances": v.plot_param_importances(random, backend="arrays"),
+        "ablation": v.plot_ablation(from_default(), backend="arrays"),
+        "edf": v.plot_edf([study, random], backend="arrays"),
+        "pareto_front": v.plot_pareto_front(two, target_names=["cost", "accuracy"], backend="arrays"),
+        "hypervolume_history": v.plot_hypervolume_history(two, backend="arrays"),
+        "honest_score": v.plot_honest_score(fitted, backend="arrays"),
+        "racing": v.plot_racing(fitted, backend="arrays"),
+        "scaling_bowls": v.plot_scaling_bowls(small, backend="arrays"),
+        "scaling_optimum": v.plot_scaling_optimum(small, large, backend="arrays"),
+        "scaling_coverage": v.plot_scaling_coverage(small, backend="arrays"),
+        "scaling_plan": v.plot_scaling_plan(small.plan(large, 0.2), backend="arrays"),
     }
     OUT.mkdir(parents=True, exist_ok=True)
+    fonts = [name for name in CHINESE if name in set(font_manager.get_font_names())]
     for name, figure in figures.items():
-        figure.savefig(OUT / f"{name}.png", dpi=110)
+        figure.drawn("matplotlib").savefig(OUT / f"{name}.png", dpi=110)
+        if fonts:
+            with rc_context({"font.family": [*rcParams["font.family"], *fonts]}):
+                figure.drawn("matplotlib", words_of("zh")).savefig(OUT / f"{name}-zh.png", dpi=110)
     found = [block for block in blocks(CHAPTER.read_text()) if block.language == "python"]
     code = "\n".join(line for block in found for line in block.lines)
     env = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "MPLBACKEND": "agg"}
