@@ -38,7 +38,7 @@ def test_notes_of_studies_and_trials_are_kept(own: TestClient) -> None:
 
 @pytest.mark.parametrize("page", ["/study/1", "/study/1/trial/3"])
 def test_what_cannot_be_taken_is_said_beside_its_field_and_stays_there(own: TestClient, page: str) -> None:
-    for typed in ("x = 0.25 <b>", "[1]", "", '"a"'):
+    for typed in ("x = 0.25 <i>", "[1]", "", '"a"'):
         says = f"This is no JSON object: {typed}. It takes names and values, such as"
         answer = own.post(f"{page}/enqueue", data={"params": typed})
         text = html.unescape(answer.text)
@@ -48,7 +48,7 @@ def test_what_cannot_be_taken_is_said_beside_its_field_and_stays_there(own: Test
         assert says in text
         assert 'aria-invalid="true" aria-describedby="wrong-params"' in text
         assert typed in text
-        assert "<b>" not in answer.text
+        assert "<i>" not in answer.text
         assert f'data-address="{page}"' in text
     chinese = own.post(f"{page}/enqueue", data={"params": "x"}, headers={"accept-language": "zh"}).text
     assert "这不是 JSON 对象：x" in chinese

@@ -7,6 +7,7 @@ import html
 import io
 import json
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from tunesmith.dashboard.pages.studies import SORTS
 from tunesmith.languages.words import table_of
 from tunesmith.selection.wording import NumberFormat
 from tunesmith.sklearn import GridSearchCV
+from tunesmith.study.study import METRIC_NAMES
 
 
 def get_json(client: TestClient, path: str) -> Any:
@@ -222,6 +224,83 @@ def test_the_verdict_is_in_the_page_once_it_is_known_or_asked_for(made: Path) ->
         assert 'class="bones"' not in client.get("/study/2").text
 
 
+def test_a_choice_that_cannot_be_compared_is_told_on_the_list(client: TestClient) -> None:
+    for path in ("/compare", "/compare?study=x"):
+        answer = client.get(path)
+        assert answer.status_code == 400
+        assert "Choose 1 to 10 studies to compare." in answer.text
+        assert 'data-study="1"' in answer.text
+
+
+def test_only_what_is_alike_is_compared_and_with_honest_differences(tmp_path: Path) -> None:
+    def made(name: str, direction: str, shift: float, n: int = 25) -> ts.Study:
+        study = ts.create_study(storage=tmp_path / "c.db", study_name=name, direction=direction, seed=0)
+        study.optimize(lambda t: (t.suggest_float("x", 0, 1) - 0.4) ** 2 + shift, n_trials=n)
+        return study
+
+    low, high = made("low", "minimize", 0.0), made("high", "minimize", 5.0)
+    made("up", "maximize", 0.0)
+    made("few", "minimize", 0.0, 2)
+    with TestClient(app(tmp_path / "c.db", token=""), base_url="http://localhost") as client:
+        text = client.get("/compare?study=1&study=2").text
+        assert "/compare/figure/history" in text
+        by = high.recommend().value - low.recommend().value
+        assert re.search(rf"{by:.2f}\d* \(95 % interval [^)]*\)\. It is more than luck\.", text)
+        assert "no interval: too few trials" in client.get("/compare?study=1&study=4").text
+        text = client.get("/compare?study=1&study=3").text
+        assert "Their values are not compared:" in text
+        assert "low is to minimize and up is to maximize" in text
+        assert "/compare/figure/" not in text
+        chinese = client.get("/compare?study=1&study=3", headers={"accept-language": "zh"}).text
+        assert "low 要最小化，而 up 要最大化" in chinese
+
+
+def named(study: ts.Study, *names: str) -> None:
+    study.storage.set_attr(study.study_id, None, METRIC_NAMES, list(names), system=True)
+
+
+def test_an_empty_study_says_how_to_start(tmp_path: Path) -> None:
+    path = tmp_path / "a b.db"
+    with TestClient(app(path, token=""), base_url="http://localhost") as client:
+        assert f"tunesmith run --storage '{path}'" in html.unescape(client.get("/").text)
+        named(ts.create_study(storage=path, study_name="it's mine", direction="maximize"), "accuracy")
+        text = html.unescape(client.get("/study/1").text)
+        assert "--maximize accuracy -- python train.py --lr {lr}" in text
+        command = text[text.index("tunesmith run") :].split("<")[0]
+        assert shlex.split(command)[3:6] == [str(path), "--study", "it's mine"]
+        ts.load_study(storage=path, study_name="it's mine").optimize(lambda t: t.suggest_float("x", 0, 1), n_trials=1)
+        assert "tunesmith run" not in client.get("/study/1").text
+
+
+def test_the_first_click_on_a_column_brings_the_best_to_the_top(tmp_path: Path) -> None:
+    for direction in ("minimize", "maximize"):
+        study = ts.create_study(storage=tmp_path / "f.db", study_name=direction, direction=direction, seed=0)
+        named(study, "val_loss")
+        study.optimize(lambda t: t.suggest_float("x", 0, 1), n_trials=8)
+
+    def link(text: str) -> str:
+        return html.unescape(re.findall(r'href="([^"]*sort=value[^"]*)">val_loss', text)[0])
+
+    with TestClient(app(tmp_path / "f.db", token=""), base_url="http://localhost") as client:
+        for study, best in ((1, min), (2, max)):
+            text = client.get(f"/study/{study}/trials").text
+            values = [t["value"] for t in get_json(client, f"/study/{study}/trials.json")]
+            assert get_json(client, f"/study/{study}/trials.json{link(text)}")[0]["value"] == best(values)
+            again = link(client.get(f"/study/{study}/trials{link(text)}").text)
+            assert get_json(client, f"/study/{study}/trials.json{again}")[-1]["value"] == best(values)
+        assert "duration (s)" in text
+
+
+def test_failures_are_grouped_by_reason_with_an_example(client: TestClient, made: Path) -> None:
+    text = html.unescape(client.get("/study/1/trials").text)
+    reasons = ts.load_study(study_name=ts.get_all_study_names(made)[0], storage=made).failure_reasons()
+    assert reasons
+    assert f"Failures by reason ({sum(r.trials for r in reasons)})" in re.sub("</summary>", "", text)
+    for reason in reasons:
+        assert f"/trial/{reason.first}" in text
+    assert "Failures by reason" not in client.get("/study/2/trials").text
+
+
 def test_the_health_is_sentences(client: TestClient) -> None:
     health = part_of(client, "health", 1)
     assert "3 of 40 finished trials failed (7.5%): 3 raised" in health
@@ -369,6 +448,28 @@ def test_everything_that_a_page_loads_is_there(client: TestClient) -> None:
         answer = client.get(address)
         assert answer.status_code == 200, address
         assert "immutable" in answer.headers["cache-control"]
+
+
+CHINESE_PAGES = (
+    "/", "/study/1?now=1", "/study/1/parameters", "/study/1/trials", "/study/1/trial/3", "/study/2?now=1",
+    "/study/3?now=1", "/study/4?now=1", "/compare?study=1&study=2", "/compare?study=1&study=3", "/compare", "/study/99",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "path", [*CHINESE_PAGES, *(f"/study/1/figure/{d.name}" for d in DRAWINGS.values() if d.is_for(1))]
+)
+def test_no_english_sentence_is_left_in_chinese_pages(client: TestClient, path: str) -> None:
+    answer = client.get(path, headers={"accept-language": "zh"})
+    if "/figure/" in path:
+        made = answer.json()
+        text = "|".join([made.get("missing", ""), made.get("summary", ""), *made.get("notes", ())])
+    else:
+        text = re.sub(r"<(script|style|pre)\b.*?</\1>", "", answer.text, flags=re.S)
+        text = html.unescape(re.sub(r"<[^>]*>", "|", text))
+    assert "tunesmith" in text or "/figure/" in path
+    own = re.sub(r"ValueError: bad[^|]*", "", text)  # what a program raised
+    assert re.findall(r"(?:\b[A-Za-z]{2,}[ ,;:]+){2,}[A-Za-z]{2,}[^|]{0,40}", own) == []
 
 
 def test_every_sentence_of_the_pages_is_there_in_chinese() -> None:

@@ -156,6 +156,11 @@ def test_chinese_is_whole(study: ts.Study) -> None:
     assert "30 次试验中有 1 次失败" in text
     assert "次完成的试验" in text  # what a figure shows
     assert "Over 29 complete trials" not in text
+    # Names and errors of users, versions, and what people type stay as they are: no two English words in a row do.
+    own = re.sub(r"\{.*?\}|--\w+|[\w\"]+: |Float\(.*?\)|Categorical\(.*?\]\)|study\.confirm.*?tunesmith \w+", "", text)
+    own = own.replace(EVIL, "").replace("no luck", "").replace("only a", "").replace("RuntimeError", "")
+    assert re.findall(r"[a-z]{2,} [a-z]{2,}", own) == []
+    assert not {"COMPLETE", "FAIL", "PRUNED", "inactive", "objective"} & set(re.findall(r"\w+", own))
 
 
 @pytest.mark.parametrize(

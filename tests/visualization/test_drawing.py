@@ -20,6 +20,7 @@ from tests.visualization.studies import FakeSearch, conditional, many, scaling_l
 
 import tunesmith
 from tunesmith import Float, registry, visualization
+from tunesmith.languages import Words
 from tunesmith.visualization import matplotlib as by_matplotlib
 from tunesmith.visualization.figure import FigureData, plain
 from tunesmith.visualization.figures import draw
@@ -139,6 +140,30 @@ def test_svg_has_thousands_of_points_in_some_kilobytes_and_dark_colours_for_all(
         used = set(re.findall(r"var\((--f-\w+),", drawing(make(), "name", "title")))
         kept = {"--f-e69f00", "--f-56b4e9", "--f-8a8a8a"}  # which are as good on black
         assert used - kept <= set(re.findall(r"(--f-\w+):", dark()))
+
+
+# What stands in these figures besides our words: parameters, their values, metrics, methods, quantities.
+FOREIGN = {
+    "model", "svm", "forest", "depth", "scale", "True", "False", "None", "inactive", "accuracy", "loss", "anova", "ped",
+    "params", "tokens", "batch", "small", "lambda", "It", "falls", "default", "score", "objective",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("make", FIGURES.values(), ids=FIGURES)
+def test_no_english_is_left_in_chinese_figures(make: Callable[[], FigureData]) -> None:
+    words = Words("zh")
+    data = make().in_language(words)
+    figure = draw(data, words)
+    layout = figure["layout"]
+    axes = [axis for name, axis in layout.items() if name[1:].startswith("axis")]
+    scales = [of["colorbar"] for t in figure["data"] for of in (t, t.get("marker", {})) if "colorbar" in of]
+    told = [data.title, data.summary, *data.notes, *(t.get("name", "") for t in figure["data"])]
+    for named in (*axes, *scales):
+        told += [named.get("title", {}).get("text", ""), *named.get("ticktext", ())]
+    told += [note["text"] for note in layout.get("annotations", ())]
+    told += [re.sub(r"%\{[^}]*\}|<[^>]*>", " ", t.get("hovertemplate", "")) for t in figure["data"]]
+    left = {word for text in told for word in re.findall(r"[A-Za-z]{2,}", html.unescape(text))}
+    assert left - FOREIGN - {"lr"} == set()
 
 
 def test_no_name_is_read_as_markup_or_as_a_formula() -> None:

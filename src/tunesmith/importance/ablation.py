@@ -15,6 +15,7 @@ import numpy as np
 
 from tunesmith.importance.base import LEVEL, Change, Effects, ImportanceData
 from tunesmith.importance.model import FromDefault, Model, default_point, fitted, mixed, shuffled_models, wider_draws
+from tunesmith.languages import say
 from tunesmith.numerics.arrays import Floats
 from tunesmith.numerics.threads import one_thread
 from tunesmith.space.feature_map import FeatureMap
@@ -63,9 +64,11 @@ class Ablation(FromDefault):
         )
         if order:
             start, end = (float(data.sign * f[i, 0]) for i in (0, -1))
-            notes.append(f"A trial is expected to give {start:.4g} with the default and {end:.4g} with the best one.")
+            notes.append(
+                say("A trial is expected to give {:.4g} with the default and {:.4g} with the best one.", start, end)
+            )
         else:
-            notes.append("The default configuration is the best one: nothing was changed.")
+            notes.append(say("The default configuration is the best one: nothing was changed."))
         return Effects(
             params=tuple((order[i],) for i in steps),
             value=gains[0],

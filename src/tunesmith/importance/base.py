@@ -138,7 +138,7 @@ class Importance:
         """Return the same table with values, intervals and lines divided by the sum of the positive main effects."""
         total = sum(max(0.0, row.value) for row in self.rows)
         if total <= 0.0:
-            return replace(self, notes=(*self.notes, "No value is above 0, so nothing could be normalised."))
+            return replace(self, notes=(*self.notes, say("No value is above 0, so nothing could be normalised.")))
 
         def scaled(row: ImportanceRow) -> ImportanceRow:
             low, high = row.interval

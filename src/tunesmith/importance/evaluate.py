@@ -10,6 +10,7 @@ import numpy as np
 
 from tunesmith.history import ROWS_AT_ONCE
 from tunesmith.importance.base import LEVEL, Effects, Evaluator, Importance, ImportanceData, ImportanceRow
+from tunesmith.languages import say
 from tunesmith.numerics.arrays import Floats, Indices
 from tunesmith.registry import load
 from tunesmith.samplers.finished import infer_conditions
@@ -55,7 +56,9 @@ def data_of(study: Study, params: Sequence[str] | None, target: Target | None) -
     rows = complete[np.argsort(history.number[complete], kind="stable")]
     y = np.array(history.y[rows, 0]) if target is None else _targets(study, target, history.number[rows])
     finite = np.isfinite(y)
-    notes = [] if finite.all() else [f"{int((~finite).sum()):,} trials with a value that is not finite are left out."]
+    notes: list[str] = (
+        [] if finite.all() else [say("{:,} trials with a value that is not finite are left out.", int((~finite).sum()))]
+    )
     rows, y = rows[finite], y[finite]
     if len(rows) < 2:
         raise ValueError(

@@ -76,9 +76,9 @@ class Fanova(Evaluator):
         centre = found[1:].mean(axis=0)
         count = (~np.isnan(data.u)).sum(axis=0)
         left = level / (float(f[:, 0].var()) + level)
-        notes.append(f"The model leaves {100 * left:.0f} % of the variance of results to noise.")
+        notes.append(say("The model leaves {:.0f} % of the variance of results to noise.", 100 * left))
         if len(data.wanted) > MOST_IN_PAIRS:
-            notes.append(f"Pairs are those of the {MOST_IN_PAIRS} parameters with the largest main effects.")
+            notes.append(say("Pairs are those of the {} parameters with the largest main effects.", MOST_IN_PAIRS))
         both = ~np.isnan(data.u)
         return Effects(
             params=(*((j,) for j in data.wanted), *pairs),

@@ -39,6 +39,12 @@ QUANTILES = 1 << 16  # of the Poisson distribution that counts are drawn from
 MOST = 10  # of one trial in one sample; more has a probability below 1e-8
 
 
+CLOSE = (
+    "The search looked closely at a part of the space: its {:,} trials tell as much about all of it as {:.0f} at "
+    "random."
+)
+
+
 class BootstrapCounts:
     """How often each of n trials is in each bootstrap sample [draws, n]: independent Poisson numbers of mean 1.
 
@@ -254,15 +260,12 @@ class PedAnova(Evaluator):
         cells = [every[j] for j in data.wanted]
         count = effective_count(w)
         few = count < NOTICED * n
-        notes = [f"{n - len(data.y):,} pruned trials count as not among the best."] if len(data.pruned) else []
+        notes = [say("{:,} pruned trials count as not among the best.", n - len(data.y))] if len(data.pruned) else []
         if few:
-            notes.append(
-                f"The search looked closely at a part of the space: its {n:,} trials tell as much about all of it as "
-                f"{count:.0f} at random."
-            )
+            notes.append(say(CLOSE, n, count))
         if few and count < ENOUGH and len(data.pruned) <= len(data.y) and is_enough(data):
             value, draws, shuffled = modelled_shares(data, w[np.isfinite(y)], self.gamma, rng)
-            notes.append("A model that is fitted to them says what results are elsewhere.")
+            notes.append(say("A model that is fitted to them says what results are elsewhere."))
         else:
             best = _Best.of(y, w, self.gamma)
             weight = (w * count).astype(np.float32)

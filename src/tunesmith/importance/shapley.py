@@ -27,6 +27,7 @@ from tunesmith.importance.model import (
     spread_points,
     wider_draws,
 )
+from tunesmith.languages import say
 from tunesmith.numerics.arrays import Floats, Indices, Mask
 from tunesmith.numerics.threads import one_thread
 from tunesmith.space.feature_map import FeatureMap
@@ -163,7 +164,7 @@ class Shapley(FromDefault):
             rng,
         )
         if not game.exact:
-            notes.append(f"The values are from {game.orders} sampled orders of tuning.")
+            notes.append(say("The values are from {} sampled orders of tuning.", game.orders))
         return Effects(
             params=tuple((j,) for j in data.wanted),
             value=found[0],

@@ -18,6 +18,7 @@ from tunesmith.report.content import Content, Section, Table, drawn, stamped, ve
 from tunesmith.report.of_scaling import ScalingResults, of_scaling
 from tunesmith.scaling import ScalingLaw
 from tunesmith.selection.wording import params_of
+from tunesmith.state import TrialState
 from tunesmith.study import Study
 from tunesmith.tables.leaderboard import stored_leaderboard
 from tunesmith.text import printable, shorten, shown
@@ -114,8 +115,12 @@ def _searched(study: Study, words: Words) -> Section:
         rows = [[name, str(p)] for name, p in history.space.params.items()]
         section.tables.append(Table([t("parameter"), t("range")], rows))
     counts = {state: n for state, n in sorted(study.counts.items()) if n}
-    section.tables.append(Table([t("state"), t("trials")], [[state.name, n] for state, n in counts.items()]))
+    section.tables.append(Table([t("state"), t("trials")], [[_state(state, words), n] for state, n in counts.items()]))
     return section
+
+
+def _state(state: TrialState, words: Words) -> str:
+    return state.name if words.language == "en" else words.translate(str(state).lower())
 
 
 def mattered(study: Study, words: Words) -> Section:

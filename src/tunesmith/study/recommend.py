@@ -30,6 +30,7 @@ Floats = NDArray[np.float64]
 OPTIMISTIC = "The best value seen, {}, is optimistic by {} because it was picked for being the best."
 TOLD = "Values count the less, the noisier they were told to be."
 NOISY = "Values are noisy: one result varies by about {} (standard deviation), so the best expected value counts."
+SEEN = "This is the best value seen, which is usually too good: there are too few trials for a model."
 ASKED = "This is by a model of the trials, as it was asked for; the search itself decided: {}"
 
 
@@ -141,7 +142,7 @@ def recommend(
         raise study.none_complete()
     at, notes = 0, notes_on(found)
     if decided is not None:
-        notes = (ASKED.format(decided.report.verdict()), *notes)
+        notes = (say(ASKED, decided.report.verdict()), *notes)
     if (note := note_on_partial(study.current_history())) is not None:
         notes = (*notes, note)
     if complexity is not None:
@@ -243,7 +244,7 @@ def notes_on(found: Candidates) -> tuple[str, ...]:
     if model is not None:
         notes = [say(TOLD)] if model.is_told else []
         return (*notes, say(NOISY, f"{model.noise:.2g}")) if model.is_noisy else tuple(notes)
-    return ("This is the best value seen, which is usually too good: there are too few trials for a model.",)
+    return (say(SEEN),)
 
 
 def _simplest(study: StudyReplica, found: Candidates, complexity: Complexity) -> tuple[int, str]:

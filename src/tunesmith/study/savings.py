@@ -143,6 +143,12 @@ class _Again:
     lost: float = 0.0
 
 
+PARTIAL = (
+    "{} of {} trials are partial (stopped early or paused), and are not compared here; "
+    "the figures are those of full runs."
+)
+
+
 def note_on_partial(history: History) -> str | None:
     """Return what a reader of a result is to know of partial trials; None: there are none, or no other.
 
@@ -155,10 +161,7 @@ def note_on_partial(history: History) -> str | None:
 
 
 def _note(partial: int, begun: int) -> str:
-    return (
-        f"{partial} of {begun} trials are partial (stopped early or paused), and are not compared here; the figures "
-        "are those of full runs."
-    )
+    return say(PARTIAL, partial, begun)
 
 
 def savings(history: History, restarted: Iterable[TrialRecord] = ()) -> Savings | None:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from tunesmith.errors import NothingToDrawError
-from tunesmith.languages import say
+from tunesmith.languages import joined, say
 from tunesmith.space import Categorical, Float, Int, Ordinal, Parameter, Space
 from tunesmith.space.words import words_of
 from tunesmith.state import TrialState
@@ -84,7 +84,7 @@ class Axis:
         """Return one trial's value as text."""
         at = float(self.at[row])
         if math.isnan(at):
-            return self.strip_name
+            return say(self.strip_name)
         if self.kind == "category":
             return self.categories[int(at)]
         return next((word for word, place in self.words if place == at), f"{at:.6g}")
@@ -391,7 +391,7 @@ def at_best(t: StudyColumns, axes: Sequence[Axis]) -> str | None:
     """Say where the best trial lies; None: there is none."""
     if t.best is None:
         return None
-    return say("There, {}.", ", ".join(f"{a.name} = {a.text(t.best)}" for a in axes[:8]))
+    return say("There, {}.", joined(say("{} = {}", a.name, a.text(t.best)) for a in axes[:8]))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -140,7 +140,11 @@ def short(values: NDArray[Any]) -> list[Any]:
     return [float(write % v) if math.isfinite(v) else None for v in values.tolist()]
 
 
-UNITS_OF_HOVER = re.compile(r"(trial|candidate|fold|step|expected improvement|expected)(?= [%\d<&\w])")
+OF_HOVER = re.compile(  # the words of ours in what a point says of itself
+    r"(?:trial|candidate|fold|step|expected improvement|expected)(?= [%\d<&\w])"
+    r"|(?<=\()(?:complete|infeasible|pruned|failed|running|paused|best)(?=\))|(?<=\} )(?:seconds|minutes|hours|days)"
+    r"|(?<=<br>)objective(?= )"
+)
 
 
 def in_words(figure: dict[str, Any], words: Words) -> dict[str, Any]:
@@ -160,7 +164,7 @@ def in_words(figure: dict[str, Any], words: Words) -> dict[str, Any]:
             trace["name"] = told(trace["name"])
         scales += [of["colorbar"] for of in (trace, trace.get("marker", {}), trace.get("line", {})) if "colorbar" in of]
         if "hovertemplate" in trace:
-            hover = UNITS_OF_HOVER.sub(lambda found: words(found.group()), trace["hovertemplate"])
+            hover = OF_HOVER.sub(lambda found: words(found.group()), trace["hovertemplate"])
             trace["hovertemplate"] = hover
     axes = [axis for name, axis in layout.items() if name.startswith(("xaxis", "yaxis"))]
     axes += [layout["scene"][f"{k}axis"] for k in "xyz"] if "scene" in layout else []

@@ -171,7 +171,7 @@ def _difference(first: Recommendation | None, other: Recommendation, words: Word
     if math.isnan(half):
         return words("{} (no interval: too few trials, or another level)", figures.write(by))
     told = words.said(with_interval(figures, by, (by - half, by + half), other.level))
-    return f"{told}. {words('It may be luck.' if abs(by) <= half else 'It is more than luck.')}"
+    return words("{}. {}", told, words("It may be luck." if abs(by) <= half else "It is more than luck."))
 
 
 def compared_ids(request: Request) -> list[int]:

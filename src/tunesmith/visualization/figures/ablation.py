@@ -109,7 +109,7 @@ def of_table(table: Importance, target: str, maximize: bool) -> AblationPath:
     changes = [(row.name, row.change) for row in table.rows if row.change is not None]
     if table.start is None or not changes:
         raise NothingToDrawError("plot_ablation: the best configuration is the default one, or there is no path to it")
-    steps = ["default", *(f"{name}: {_value(c.before)} → {_value(c.after)}" for name, c in changes)]
+    steps = [say("default"), *(f"{name}: {_value(c.before)} → {_value(c.after)}" for name, c in changes)]
     expected = np.array([table.start, *(c.expected for _, c in changes)])
     intervals = [(math.nan, math.nan), *(c.interval for _, c in changes)]
     gains = np.abs(np.diff(expected))

@@ -332,7 +332,7 @@ def _panel_traces(data: BeliefFigure, panel: BeliefPanel, first: bool) -> list[D
         for word, low, high, gain in zip(words, panel.low, panel.high, panel.improvement, strict=True)
     ]
     hover = (
-        f"{name} %{{customdata[0]}}<br>expected {target} %{{y:.5g}}<br>95 %: %{{customdata[1]}} to %{{customdata[2]}}"
+        f"{name} %{{customdata[0]}}<br>expected {target} %{{y:.5g}}<br>95 %: %{{customdata[1]}} – %{{customdata[2]}}"
         "<br>expected improvement %{customdata[3]}<extra></extra>"
     )
     known = {"customdata": about, "hovertemplate": hover}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from tunesmith.languages import say
+from tunesmith.languages import joined, say
 from tunesmith.selection.wording import count
 from tunesmith.visualization.columns import Floats, Target, read_all
 from tunesmith.visualization.figure import FigureData, join, number, short
@@ -109,9 +109,9 @@ def plot_edf(
     missing = [name for name, t in tables.items() if not t.complete.any()]
     return Edf(
         title="Empirical distribution function",
-        summary=join([say("Distribution of {}.", " / ".join(names)), *sentences]),
+        summary=join([say("Distribution of {}.", joined(names, " / ")), *sentences]),
         notes=tuple(say("{} has no complete trial", name) for name in missing),
-        target=" / ".join(names),
+        target=joined(names, " / "),
         curves=tuple(curves),
     ).drawn(backend)
 

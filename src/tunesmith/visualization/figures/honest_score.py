@@ -13,7 +13,7 @@ from tunesmith.languages import say
 from tunesmith.selection import Report
 from tunesmith.selection.wording import NumberFormat
 from tunesmith.text import printable, shown
-from tunesmith.visualization.figure import FigureData, join
+from tunesmith.visualization.figure import FigureData
 from tunesmith.visualization.plotly_style import BLUE, GREY, VERMILION, Dict, axis, figure, scatter, text
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class HonestScoreFigure(FigureData):
             colour = colour_of(mark.name)
             trace = scatter([mark.value], [row], mark.name, marker={"color": colour, "size": 13}, mode="markers+text")
             trace |= {"text": [form.write(mark.value)], "textposition": "top center"}
-            trace["hovertemplate"] = f"{text(mark.name)}: %{{x}}<extra></extra>"
+            trace["hovertemplate"] = "%{x}<extra></extra>"
             if not math.isnan(low):
                 more = {
                     "type": "data",
@@ -120,8 +120,7 @@ def plot_honest_score(search: Any, *, backend: str = "plotly") -> Any:
     gain = score.gain_over_default
     return HonestScoreFigure(
         title="Honest score",
-        summary=join(report.sentences()),
-        notes=(printable(score.expected(where)),),
+        summary=report.sentences()[0],
         metric=printable(score.label.name),
         greater_is_better=score.label.greater_is_better,
         level=score.level,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from tunesmith.errors import NothingToDrawError
-from tunesmith.languages import say
+from tunesmith.languages import joined, say
 from tunesmith.numerics.pareto import hypervolume, non_dominated
 from tunesmith.selection.wording import count
 from tunesmith.state import StudyDirection
@@ -106,7 +106,7 @@ def plot_hypervolume_history(
         summary=say(
             "The hypervolume of {} grew to {} over {}; nine tenths of it were reached by trial {}. Reference point: "
             "{}, which {} beat in all objectives.",
-            ", ".join(names),
+            joined(names),
             number(volume[-1]),
             count(len(rows), "trial"),
             half,

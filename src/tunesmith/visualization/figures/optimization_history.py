@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from tunesmith.languages import say
+from tunesmith.languages import joined, say
 from tunesmith.selection.wording import count
 from tunesmith.state import TrialState
 from tunesmith.visualization.axes import beyond, ends_of
@@ -149,7 +149,7 @@ def plot_optimization_history(
         title="Optimization history",
         summary=join(_sentence(name, t, len(tables) > 1) for name, t in tables.items()),
         notes=() if error_bar else (*drawn(shown, n), *beyond(values, ends)),
-        target=" / ".join(names),
+        target=joined(names, " / "),
         series=series,
         ends=ends,
         means=_means(list(tables.values())) if error_bar else None,

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from tunesmith.errors import NothingToDrawError
+from tunesmith.languages import say
 from tunesmith.text import printable, shown
 from tunesmith.visualization.columns import Floats, Ints, Mask
-from tunesmith.visualization.figure import FigureData, number, short
+from tunesmith.visualization.figure import FigureData, join, number, short
 from tunesmith.visualization.plotly_style import BLUE, GREY, SCALE, VERMILION, Dict, axis, bar, figure, scatter
 from tunesmith.visualization.thinning import drawn, thin
 
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
 
 
 MOST_CANDIDATES = 1000
+COUNTED = (
+    "{:,} candidates on {} folds: {:,} of {:,} fits were made and {:,} saved ({:.0%}), "
+    "since {:,} candidates were given up."
+)
+RETURNED = "The returned one, candidate {}, has a mean {} of {}."
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -110,16 +116,13 @@ def plot_racing(search: Any, *, backend: str = "plotly") -> Any:
     saved, total = int(without[-1] - fits[-1]), int(without[-1])
     found = np.flatnonzero(index == best)
     name = "score" if metric == "score" else metric
-    summary = (
-        f"{n:,} candidates on {folds} folds: {int(fits[-1]):,} of {total:,} fits were made and {saved:,} saved "
-        f"({saved / total:.0%}), since {int(dropped.sum()):,} candidates were given up."
-    )
+    sentences = [say(COUNTED, n, folds, int(fits[-1]), total, saved, saved / total, int(dropped.sum()))]
     if best is not None and len(found):
-        summary += f" The returned one, candidate {best}, has a mean {name} of {number(float(mean[best]))}."
+        sentences.append(say(RETURNED, best, say("score") if name == "score" else name, number(float(mean[best]))))
     return Racing(
         title="Racing",
-        summary=summary,
-        notes=(f"{saved:,} of {total:,} fits saved; white: not run", *drawn(len(index), n, "candidates")),
+        summary=join(sentences),
+        notes=(say("{:,} of {:,} fits saved; white: not run", saved, total), *drawn(len(index), n, "candidates")),
         metric=name,
         candidate=index.astype(np.int64),
         scores=scores[:, index],
