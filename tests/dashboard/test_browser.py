@@ -95,7 +95,7 @@ def settle(page: Any) -> None:
     for figure in page.query_selector_all("[data-figure]"):
         figure.scroll_into_view_if_needed()
         figure.wait_for_selector("figcaption:not(:empty)")
-    for part in page.query_selector_all("[data-part]"):
+    for part in page.query_selector_all("[data-fetch]"):
         part.wait_for_selector("xpath=self::*[@aria-busy='false']")
 
 

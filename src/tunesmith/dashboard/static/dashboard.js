@@ -614,7 +614,7 @@ if (curve) {
 // A part is markup of the server; what a reader opened in it stays open, and what has the focus keeps it.
 async function loadPart(part) {
   try {
-    const answer = await fetch(part.dataset.part);
+    const answer = await fetch(part.dataset.fetch);
     const text = await answer.text();
     if (!answer.ok) throw new Error(answer.status === 401 ? words.token : words.failed);
     if (part.text === text) return;
@@ -629,7 +629,7 @@ async function loadPart(part) {
   } catch (error) { if (!one(".facts, ul", part)) { one(".bones", part)?.remove(); part.append(make("p", { className: "error", textContent: error.message })); } }
   part.setAttribute("aria-busy", "false");
 }
-const parts = names => all("[data-part]").filter(part => !names || names.some(name => part.classList.contains(name)));
+const parts = names => all("[data-fetch]").filter(part => !names || names.some(name => part.classList.contains(name)));
 const later = names => parts(names).reduce((before, part) => before.then(() => loadPart(part)), Promise.resolve());
 if (parts().some(part => part.getAttribute("aria-busy") === "true")) later();
 setInterval(() => { if (!document.hidden && one("[data-running]")) later(["doing"]); }, 3000);
