@@ -166,6 +166,13 @@ def test_no_english_is_left_in_chinese_figures(make: Callable[[], FigureData]) -
     assert left - FOREIGN - {"lr"} == set()
 
 
+def test_a_parameter_keeps_its_name_in_chinese_even_if_it_is_a_word_of_ours() -> None:
+    study = tunesmith.create_study(space={"model": ["a", "b"], "scale": Float(0, 1)}, seed=0)
+    study.optimize(lambda trial: trial.params["scale"], n_trials=5)
+    layout = draw(slices(study), Words("zh"))["layout"]
+    assert [layout[name]["title"]["text"] for name in ("xaxis", "xaxis2")] == ["model", "scale"]
+
+
 def test_no_name_is_read_as_markup_or_as_a_formula() -> None:
     study = tunesmith.create_study(space={"<b>a</b> $x_1": Float(0, 1)}, study_name="<i>s</i>", seed=0)
     study.optimize(lambda trial: 1.0, n_trials=3)

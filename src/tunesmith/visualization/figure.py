@@ -140,6 +140,10 @@ def short(values: NDArray[Any]) -> list[Any]:
     return [float(write % v) if math.isfinite(v) else None for v in values.tolist()]
 
 
+class Own(str):
+    """A user's own name, such as that of a parameter: the same in every language, though it may be a word of ours."""
+
+
 OF_HOVER = re.compile(  # the words of ours in what a point says of itself
     r"(?:trial|candidate|fold|step|expected improvement|expected)(?= [%\d<&\w])"
     r"|(?<=\()(?:complete|infeasible|pruned|failed|running|paused|best)(?=\))|(?<=\} )(?:seconds|minutes|hours|days)"
@@ -156,6 +160,8 @@ def in_words(figure: dict[str, Any], words: Words) -> dict[str, Any]:
     """
 
     def told(text: str) -> str:
+        if isinstance(text, Own):
+            return text
         return words.said(text) if isinstance(text, Said) else words.translate(text)
 
     layout, scales = figure["layout"], []

@@ -13,7 +13,7 @@ from tunesmith.languages import Said, say
 from tunesmith.text import printable
 from tunesmith.visualization.axes import Axis
 from tunesmith.visualization.columns import Floats
-from tunesmith.visualization.figure import FigureData
+from tunesmith.visualization.figure import FigureData, Own
 
 Dict = dict[str, Any]
 
@@ -104,6 +104,7 @@ def parameter_axis(of: Axis, title: bool = True, **more: Any) -> Dict:
     """
     at, names = of.ticks()
     made = axis(of.name if title else "", LABEL, tickvals=at, ticktext=[text(n, TICK) for n in names], **more)
+    made["title"]["text"] = Own(made["title"]["text"])
     low, high = of.low, of.high
     if of.kind == "category":
         return {**made, "type": "linear", "range": [of.strip - 0.5 if of.has_strip else low, high]}
