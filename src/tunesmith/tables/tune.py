@@ -180,8 +180,9 @@ class TableTuner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
             self._finish(search, table)
         self._data = (X, target.y, weight, folds)
         self.seconds_ = time.monotonic() - clock.start
-        if self.verbose:
-            print(self.report_)
+        if self.verbose:  # what was inferred has been said
+            rest = tuple(note for note in self.report_.notes if note not in self.notes_)
+            print(replace(self.report_, notes=rest))
         return self
 
     def _seconds(self) -> float:
