@@ -44,6 +44,7 @@ VARIES: dict[tuple[str, str], str] = {
     ("docs/quickstart.md", "trial.duration"): "it prints durations",
     ("docs/scikit-learn.md", "timeout=0.5"): "how far it comes in half a second",
     ("docs/tables.md", "timeout="): "how far it comes in the time",
+    ("docs/tables.md", "explain("): "the same",
     ("docs/tutorials/table.md", "timeout="): "how far it comes in ten seconds",
     ("docs/tutorials/table.md", "leaderboard_"): "the same",
     ("docs/tutorials/table.md", ".predict("): "the same",
