@@ -208,7 +208,7 @@ function drawPlot(figure, plot, data) {
   layout.dragmode = brushable ? "select" : "zoom";
   layout.margin = { ...layout.margin, t: layout.showlegend === false ? 20 : 44 };
   layout.legend = { ...layout.legend, orientation: "h", x: 0, y: 1.02, yanchor: "bottom" };
-  if (many < 2 && !layout.scene) delete layout.height;
+  if (!layout.xaxis2 && !layout.scene) delete layout.height;
   for (const key of Object.keys(layout)) if (/^xaxis/.test(key)) layout[key].title = { ...layout[key].title, text: broken(layout[key].title?.text ?? "", plot.clientWidth / many) };
   figure.classList.toggle("tall", Boolean(layout.height));
   plot.setAttribute("role", "img");
