@@ -9,6 +9,8 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tunesmith.cli.init import said
 from tunesmith.cli.main import main
@@ -319,6 +321,75 @@ def test_bounds_in_words(words: str, bounds: tuple[float | None, float | None, t
 def test_choices_in_words(words: str, choices: list[str] | None) -> None:
     (option,) = options_in_help(f"Options:\n  --act NAME  {words}\n")
     assert option.choices == choices
+
+
+PIECES = [
+    "  --lr",
+    " [a|b]",
+    " --hidden-size",
+    "  -b",
+    ", --batch-size",
+    "  --dropout",
+    "  --act",
+    " FLOAT",
+    "=N",
+    " <int>",
+    " arg  ",
+    " TEXT:{a,b}",
+    " {1,2}",
+    " [a",
+    "b]",
+    "(",
+    ")",
+    "[",
+    "]",
+    "default: ",
+    "default ",
+    "[default=",
+    "type: double",
+    "0",
+    "0.1",
+    "1e9",
+    "1e999",
+    "-3",
+    "nan",
+    "'x'",
+    "\n",
+    "      ",
+    "usage: t ",
+    "positive",
+    "in [0, 0]",
+    "<=",
+    "at least ",
+    "between 5 and 3",
+    "1..8",
+    "one of ",
+    "sgd, adam or x",
+    "possible values:\n      - a",
+    "required",
+    "INT in [1 - 8] [2]",
+    "│",
+    "{lr}",
+    "\x1b[1m",
+    "\t",
+]
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=25))
+def test_whatever_a_program_prints_what_is_proposed_can_be_read(pieces: list[str]) -> None:
+    for option in options_in_help("".join(pieces)):
+        described, _ = suggestion(option)
+        if described is not None:
+            Space({"x": described})
+
+
+def test_the_usage_ends_where_the_options_begin() -> None:
+    text = (
+        "Usage: fetch [options...] <url>\n -d, --data <data>  What to send (default: )\n     --key <ID|PATH>  Which\n"
+    )
+    data, key = options_in_help(text)
+    assert (data.name, data.required, data.default) == ("data", False, None)
+    assert (key.required, key.choices) == (False, None)
 
 
 def test_what_the_command_says_is_not_tuned_and_what_it_lacks_is_told(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,5 @@
-# A training program with ArgParse.
+# A training program with ArgParse. No Julia was at hand: the help beside it is written in the format that ArgParse
+# documents, and not printed by it as the others are.
 using ArgParse
 
 settings = ArgParseSettings(description = "Train a network with --lr and the rest.")

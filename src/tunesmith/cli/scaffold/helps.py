@@ -88,7 +88,7 @@ _SKIPPED = re.compile(
     r"help.*|version|(install|show)-completion|completion|flagfile|(try)?fromenv|undefok|tab_completion_\w+"
 )
 _TWO_DASHES_TOO = re.compile(r"^(Usage of |  Flags from )", re.MULTILINE)  # so Go's flag and gflags begin
-_USAGE = re.compile(r"^ *usage:(.*(?:\n[ \t]+\S.*)*)", re.IGNORECASE | re.MULTILINE)
+_USAGE = re.compile(r"^ *usage:(.*(?:\n(?! {1,8}--?[A-Za-z])[ \t]+\S.*)*)", re.IGNORECASE | re.MULTILINE)
 
 
 def is_help(text: str) -> bool:
@@ -159,12 +159,12 @@ def _option(head: str, below: Sequence[str]) -> Option | None:
     words = "\n".join([rest.strip(), *below])
     negative = any(n["name"].startswith("no-") for n in names[1:]) or "[no" in head[: name.end()]
     shown = "" if value is None else next(filter(None, value.groups()))
-    if value is not None and value["list"]:
+    if value is not None and value["list"] and not shown.isupper():  # <KEY|PATH> says what to put there
         option.choices = _listed(shown[1:-1], ",|")
     option.kind = _kind(shown, words)
     option.is_flag = option.kind == "" and (value is None or negative or _is_bool(shown, words))
     _take_default(option, rest, words)
-    said = _DEFAULT.sub(lambda m: m[0].replace(m["a"] or m["b"], ""), words)
+    said = _DEFAULT.sub(lambda m: m[0].replace(m["a"] or m["b"] or "", ""), words)
     option.choices = option.choices or _choices(option, rest, said)
     _take_bounds(option, said.replace("\n", " "))
     option.required = re.search(r"\[required\]|\(required\)|\bREQUIRED\b|\[default: [^\]]*required", words) is not None
