@@ -76,7 +76,7 @@ def test_every_message_is_there_in_chinese() -> None:
     kept = {  # a command, and a pattern whose place has two forms, each of which is there
         "  tunesmith run{}", "{} {}; give the file of a study, such as tune.db, or a URL",
     }  # fmt: skip
-    assert english - CHINESE.keys() - kept == set()
+    assert english - CHINESE.keys() - table_of("zh").keys() - kept == set()
 
 
 @pytest.mark.parametrize("sentence", [s for s in CHINESE if "{}" in s])

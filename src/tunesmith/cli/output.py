@@ -88,10 +88,8 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, are_na
         rows: the cells of each row, as text or as numbers.
         are_names: whether the heads are names that people type, and stay as they are in each language.
     """
-    if language() != "en" and not are_names:
-        from tunesmith.cli.speech import head
-
-        columns = [head(column) for column in columns]
+    if not are_names:
+        columns = [word(column) for column in columns]
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -106,6 +104,15 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, are_na
     for row in rows:
         table.add_row(*[Text(cell(value)) for value in row])
     console.print(table)
+
+
+def word(text: str) -> str:
+    """Return a word of ours, such as a state, in the language of the command line."""
+    if language() == "en":
+        return text
+    from tunesmith.cli.speech import head
+
+    return head(text)
 
 
 def param(value: Any) -> Any:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +61,7 @@ def plot(
     studies = [load_study(study_name=study_record(opened, storage, name).name, storage=opened) for name in chosen]
     file = output or Path(f"{figure}.html" if _has("plotly") else f"{figure}.png")
     page = file.suffix.lower() in PAGES
-    settings: dict[str, Any] = {"backend": "plotly" if page else "matplotlib"}
+    settings: dict[str, Any] = {"backend": "arrays"}
     known = inspect.signature(make).parameters
     chosen_by = "objective" if "objective" in known else "target"
     for option, given, name in (("param", params, "params"), ("target", target, chosen_by)):
@@ -70,24 +72,26 @@ def plot(
     if chosen_by in known:
         settings[chosen_by] = target_of(studies[0], target)
     try:
-        data = make(studies[0] if len(studies) == 1 else studies, **{**settings, "backend": "arrays"})
-        made = data.drawn(settings["backend"], words_of(language()))
+        data = make(studies[0] if len(studies) == 1 else studies, **settings)
         if page:
-            made.write_html(file, include_plotlyjs=True)
+            data.drawn("plotly", words_of(language())).write_html(file, include_plotlyjs=True)
         else:
-            _save(made, file)
+            with _fonts():
+                made = data.drawn("matplotlib", words_of(language()))
+                getattr(made, "figure", made).savefig(file, dpi=150, bbox_inches="tight")
     except (ValueError, RuntimeError, TypeError) as error:
         raise click.ClickException(str(error)) from error
     say(as_json, str(file), file=str(file))
 
 
-def _save(made: Any, file: Path) -> None:
-    """Write a figure of Matplotlib; signs that its own font lacks are taken from a Chinese one that is installed."""
+@contextmanager
+def _fonts() -> Iterator[None]:
+    """Let Matplotlib take signs that its own font lacks from a Chinese one that is installed."""
     from matplotlib import font_manager, rc_context, rcParams
 
     there = set(font_manager.get_font_names()) if language() != "en" else set()
     with rc_context({"font.family": [*rcParams["font.family"], *(name for name in CHINESE if name in there)]}):
-        getattr(made, "figure", made).savefig(file, dpi=150, bbox_inches="tight")
+        yield
 
 
 def _has(module: str) -> bool:

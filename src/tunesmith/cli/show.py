@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tunesmith.cli.language import language
 from tunesmith.cli.options import json_option, open_study, storage_argument, study_option
 from tunesmith.cli.output import cell, echo, param, print_json, print_table
 from tunesmith.cli.records import trial_dict, value_text
@@ -40,13 +41,15 @@ def show(storage: str, name: str | None, number: int | None, as_json: bool) -> N
         print_json(facts)
         return
     directions = joined(say(direction) for direction in facts["directions"])
-    echo(say("{}: {}; {}", printable(study.study_name), directions, study.tally))  # no name is read as a message
+    counted = [say("{:,} " + state, n) for state, n in facts["trials"].items()]
+    tally = study.tally if language() == "en" else joined(counted) or say("no trials")
+    echo(say("{}: {}; {}", printable(study.study_name), directions, tally))  # no name is read as a message
     for line in facts["recommendation"]:
         echo(line)
     if facts["front"]:
         echo(f"{len(facts['front'])} trials are not dominated by any other: {', '.join(map(str, facts['front']))}.")
-    if facts["saved"]:
-        echo(facts["saved"])
+    if (saved := study.savings) is not None:
+        echo(str(saved) if language() == "en" else joined(saved.sentences(), " "))
     if facts["stop_reason"]:
         echo(f"It stopped by itself: {facts['stop_reason']}")
     for failure in facts["failures"][:SHOWN]:

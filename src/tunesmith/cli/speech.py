@@ -40,8 +40,8 @@ def said(text: str) -> str:
 
 
 def head(text: str) -> str:
-    """Return the head of a column in the language of the command line."""
-    return words_of(language()).translate(text)
+    """Return the head of a column, or another word of ours, in the language of the command line."""
+    return table().get(text) or words_of(language()).translate(text)
 
 
 def message(text: str) -> str:

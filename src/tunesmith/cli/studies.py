@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from tunesmith.cli.options import existing, json_option, storage_argument
-from tunesmith.cli.output import echo, print_json, print_table
+from tunesmith.cli.output import echo, print_json, print_table, word
 from tunesmith.study.summary import summary_of
 
 
@@ -39,6 +39,8 @@ def studies(storage: str, as_json: bool) -> None:
     rows = []
     for one in found:
         counts = one["trials"]
-        others = ", ".join(f"{n} {state}" for state, n in counts.items() if state != "complete")
-        rows.append([one["name"], ", ".join(one["directions"]), counts.get("complete", 0), others, one["best_value"]])
+        others = ", ".join(f"{n} {word(state)}" for state, n in counts.items() if state != "complete")
+        rows.append(
+            [one["name"], ", ".join(map(word, one["directions"])), counts.get("complete", 0), others, one["best_value"]]
+        )
     print_table(["study", "directions", "complete", "others", "best value"], rows)
