@@ -381,20 +381,30 @@ def _present(entry: Any, folder: Path) -> Any:
         ((title, value),) = entry.items()
         inside = _present(value, folder)
         return {title: inside} if inside else None
-    return entry if entry.startswith("../") or (folder / entry).exists() else None
+    return entry if entry.startswith("english:") or (folder / entry).exists() else None
 
 
 def on_page_context(context: Any, page: Any, config: Any, nav: Any) -> Any:
     """Called by mkdocs with each page's values: add the same page in the other language."""
     english, chinese = config.extra["editions"]
-    name = page.file.src_uri
+    name, up = page.file.src_uri, "../" * page.file.dest_uri.count("/")
     if _is_chinese(config):
-        context["twin"] = {**english, "link": "../" + page.file.dest_uri}
-    elif (CHINESE / name).exists():
-        context["twin"] = {**chinese, "link": "zh/" + page.file.dest_uri}
+        context["twin"] = {**english, "link": f"{up}../{page.file.dest_uri}"}
     else:
-        context["twin"] = chinese
+        found = page.file.dest_uri if (CHINESE / name).exists() else "index.html"
+        context["twin"] = {**chinese, "link": f"{up}zh/{found}"}
     return context
+
+
+def on_files(files: Any, config: Any) -> Any:
+    """Called by mkdocs with the files of an edition: the Chinese one has the styles and scripts of the English one."""
+    from mkdocs.structure.files import File
+
+    if _is_chinese(config):
+        for path in sorted([*DOCS.glob("css/*"), *DOCS.glob("js/*")]):
+            name = path.relative_to(DOCS).as_posix()
+            files.append(File(name, str(DOCS), config.site_dir, use_directory_urls=False))
+    return files
 
 
 def _is_chinese(config: Any) -> bool:
@@ -441,6 +451,11 @@ def _outward(found: re.Match[str], path: Path) -> str:
 def on_page_content(html: str, page: Any, config: Any, files: Any) -> str:
     """Called by mkdocs with each page as HTML: the links are what they were before it looked at them."""
     return re.sub(r'(href|src)="english:', r'\1="', html)
+
+
+def on_post_page(html: str, page: Any, config: Any) -> str:
+    """Called by mkdocs with each page before it is written: the navigation leads out of the edition too."""
+    return html.replace('href="english:', 'href="../' + "../" * page.file.dest_uri.count("/"))
 
 
 def main(words: list[str]) -> int:

@@ -113,7 +113,7 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
     language = "zh" if config.docs_dir.endswith("zh") else "en"
     up = "../" if language == "zh" else ""
     shown = [
-        f"![{what}]({up}img/dashboard/{_picture(name, language).name})\n*{what}*"
+        f"![]({up}img/dashboard/{_picture(name, language).name})\n*{what}*"
         for name, what in SHOWN[language].items()
         if _picture(name, language).is_file()
     ]
