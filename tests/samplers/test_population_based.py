@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import tunesmith as ts
 from tunesmith.pruners import IntervalPruner
 from tunesmith.samplers import PopulationBasedTraining
 from tunesmith.state import TrialState
+from tunesmith.study.schedule import schedule_of
 
 LAST, INTERVAL, P = 12, 3, 4
 SPACE = {"rate": ts.Float(0.001, 0.5, log=True)}
@@ -135,3 +137,13 @@ def test_it_goes_on_in_another_process(tmp_path: Path) -> None:
 def test_arguments(name: str, value: Any) -> None:
     with pytest.raises(ValueError, match=f"PopulationBasedTraining: {name} must be"):
         PopulationBasedTraining(**{name: value})
+
+
+def test_a_part_that_found_nothing_left_to_do_is_not_in_the_schedule() -> None:
+    trained: Any = SimpleNamespace(
+        number=0, params={"rate": 0.1}, intermediate_values={1: 0.5, 2: 0.4}, system_attrs={}
+    )
+    last: Any = SimpleNamespace(number=1, params={"rate": 0.2}, intermediate_values={}, system_attrs={"parent": 0})
+    assert [part.number for part in schedule_of(last, lambda number: trained)] == [0]
+    alone: Any = SimpleNamespace(number=2, params={}, intermediate_values={}, system_attrs={})
+    assert [part.number for part in schedule_of(alone, lambda number: alone)] == [2]

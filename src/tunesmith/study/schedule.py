@@ -28,7 +28,7 @@ class ScheduleStep:
 
 
 def schedule_of(trial: FrozenTrial, load: Callable[[int], FrozenTrial]) -> list[ScheduleStep]:
-    """Return the parts of a trial's training, first to last.
+    """Return the parts of a trial's training, first to last; of one that reported nothing, the trial alone.
 
     Args:
         trial: the last part.
@@ -44,4 +44,7 @@ def schedule_of(trial: FrozenTrial, load: Callable[[int], FrozenTrial]) -> list[
         if not isinstance(parent, int):
             break
         trial = load(parent)
-    return parts[::-1]
+    reported = [
+        part for part in parts if part.first_step is not None
+    ]  # one that found nothing left to do trained nothing
+    return (reported or parts[:1])[::-1]
