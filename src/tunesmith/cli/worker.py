@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from tunesmith.cli.language import language
+from tunesmith.cli.output import echo
 from tunesmith.worker.command import main
 
 
@@ -19,6 +20,6 @@ def worker(words: tuple[str, ...]) -> int:
         from tunesmith.cli.speech import help_of
         from tunesmith.worker.options import parser_of
 
-        click.echo(help_of(parser_of("tunesmith worker")))
+        echo(help_of(parser_of("tunesmith worker")))
         return 0
     return main(words, "tunesmith worker")
