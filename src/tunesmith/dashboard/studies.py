@@ -54,6 +54,7 @@ class OpenStudy:
     def __init__(self, study: Study) -> None:
         self.study = study
         self.lock = threading.Lock()
+        self._deciding = threading.Lock()
         self.filtered: tuple[TrialTable, Any, Any] | None = None
         self._waiting: list[TrialRecord] = []
         self._read = -1.0
@@ -113,10 +114,11 @@ class OpenStudy:
         Raises:
             ValueError: no trial is complete.
         """
-        place = (self.standing().seq, self.study.system_attrs.get(VERDICT))
-        if self._recommended is None or self._recommended[0] != place:
-            self._recommended = (place, self.study.recommend())
-        return self._recommended[1]
+        with self._deciding:  # who comes meanwhile waits for the same answer
+            place = (self.standing().seq, self.study.system_attrs.get(VERDICT))
+            if self._recommended is None or self._recommended[0] != place:
+                self._recommended = (place, self.study.recommend())
+            return self._recommended[1]
 
     def attributes(self) -> Mapping[int, Mapping[str, Any]]:
         """Return the user attributes of all trials that have any; read when they are asked for."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,7 @@ from tunesmith.dashboard.pages.request import Filter, Wrong, render, studies_of,
 from tunesmith.dashboard.pages.studies import start_command
 from tunesmith.dashboard.studies import OpenStudy
 from tunesmith.dashboard.views import KEY
+from tunesmith.errors import TunesmithError
 from tunesmith.languages import Words
 from tunesmith.plain import plain
 from tunesmith.space import Categorical
@@ -194,8 +196,16 @@ def page(request: Request, wrong: Wrong | None = None) -> Response:
             for name in PARTS:
                 context |= _part(request, record, name)
     made = render(request, "study.html", context, wrong=wrong)
-    made.background = BackgroundTask(held.open(record.id).standing)
+    made.background = BackgroundTask(_prepare, held.open(record.id), decide=one and tab == "overview")
     return made
+
+
+def _prepare(opened: OpenStudy, decide: bool) -> None:
+    """Read a study, and work out what to use, before the page asks for it."""
+    with suppress(TunesmithError, ValueError):  # the page is told when it asks
+        opened.standing()
+        if decide:
+            opened.recommended()
 
 
 def part(request: Request) -> Response:
