@@ -16,6 +16,8 @@ import numpy as np
 import pytest
 
 import tunesmith as ts
+from tunesmith.artifacts import checkpoints
+from tunesmith.artifacts.folders import copy
 from tunesmith.artifacts.record import Artifact
 from tunesmith.artifacts.scratch import sweep, temporary_folder
 from tunesmith.errors import ArtifactError
@@ -135,6 +137,31 @@ def test_a_state_and_files_of_the_user_are_one_checkpoint(study: ts.Study) -> No
     assert (next(loop), state) == (4, {"weights": b"w" * MB})
     trial.report(1.0, 4)
     assert set(again(study, trial)) == {"mine", "epochs.pickle"}
+
+
+def test_what_another_program_writes_while_it_is_copied_is_in_the_next_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = made(str(tmp_path / "s.db"))
+    trial = study.ask()
+    folder = trial.shared_checkpoint_dir()
+    copied = 0
+
+    def copy_as_it_writes(source: Path, target: Path) -> None:
+        nonlocal copied
+        copied += 1
+        if copied == 1:  # the file that was to be copied got its last name
+            raise FileNotFoundError("new")
+        copy(source, target)
+        (folder / "step").write_text(str(copied))
+
+    (folder / "step").write_text("1")
+    monkeypatch.setattr(checkpoints, "copy", copy_as_it_writes)
+    trial.report(1.0, 1)
+    monkeypatch.undo()
+    trial.report(1.0, 2)
+    found = again(study, trial)
+    assert found["step"] == b"2"
 
 
 def test_a_checkpoint_is_an_artifact_as_any_other(study: ts.Study, tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from tunesmith.errors import ArtifactError, ArtifactNotFoundError
 from tunesmith.preemption import PREEMPTION, end_now
 
 PREFIX = "checkpoint/"
+COPIES = 5  # so often a folder is copied that another program writes to, until no file has gone meanwhile
 STAYS, SHARE = 64 * 1024, 25  # what stays in the folder after a report: so many bytes, or one part in so many of all
 
 Signature = tuple[tuple[str, int, int, int], ...]
@@ -157,7 +158,7 @@ class Checkpoints:
         if now == self._published or not now:
             return
         self.wait()
-        self._attempt(step, lambda: self._save(step, folder) if self.keeps_all else self._hand_over(step, None))
+        self._attempt(step, lambda: self._save(step, folder, now) if self.keeps_all else self._hand_over(step, None))
 
     def publish_later(self, step: int, write: Callable[[Path], None]) -> None:
         """Publish what is in the folder, and what is yet to be written, by a thread; the one before ends first.
@@ -216,23 +217,32 @@ class Checkpoints:
     def _warn(self, step: int, error: Exception) -> None:
         caution(f"trial {self._number}: the checkpoint at step {step} cannot be kept: {error}")
 
-    def _save(self, step: int, folder: Path) -> None:
-        """Publish a copy of a folder."""
+    def _save(self, step: int, folder: Path, seen: Signature) -> None:
+        """Publish a copy of a folder, which was as `seen` before: what is written meanwhile is for the next one."""
         name = f"{PREFIX}{step}"
-        if self._remote:
-            self._artifacts.save(name, folder)
-        else:
-            staged = folder.with_name("next")
-            shutil.rmtree(staged, ignore_errors=True)
+        for left in reversed(range(COPIES)):
             try:
-                staged.mkdir()
-                copy(folder, staged)
-                self._artifacts.take(name, staged)
-            finally:
-                shutil.rmtree(staged, ignore_errors=True)
-        self._published = _signature(folder)
+                self._take_copy(name, folder)
+                break
+            except FileNotFoundError:  # a file got its last name meanwhile
+                if not left:
+                    raise
+        self._published = seen
         self._made = step
         remove(self._artifacts, but=name)
+
+    def _take_copy(self, name: str, folder: Path) -> None:
+        if self._remote:
+            self._artifacts.save(name, folder)
+            return
+        staged = folder.with_name("next")
+        shutil.rmtree(staged, ignore_errors=True)
+        try:
+            staged.mkdir()
+            copy(folder, staged)
+            self._artifacts.take(name, staged)
+        finally:
+            shutil.rmtree(staged, ignore_errors=True)
 
     def _stage(self) -> Path:
         """Move what is in the folder to where the objective does not write, and put back what is small."""
@@ -334,6 +344,9 @@ def _signature(folder: Path) -> Signature:
     for place, _, files in os.walk(folder):
         for name in files:
             path = os.path.join(place, name)
-            state = os.stat(path, follow_symlinks=False)
+            try:
+                state = os.stat(path, follow_symlinks=False)
+            except FileNotFoundError:  # another program writes here
+                continue
             found.append((os.path.relpath(path, folder), state.st_size, state.st_mtime_ns, state.st_ino))
     return tuple(sorted(found))
