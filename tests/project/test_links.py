@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+import terminals
 from pages import CHINESE, DOCS, LINK, ROOT, headings, prose
 
 # test_editions.py looks at the Chinese pages.
@@ -22,7 +23,8 @@ MADE |= set(re.findall(r'savefig\("(\w+)\.', (ROOT / "docs" / "chapter.md").read
 
 def is_there(file: Path) -> bool:
     """Whether a file exists, or is made when the documentation is built."""
-    return file.exists() or (file.parent == DOCS / "img" / "figures" and file.stem in MADE)
+    made = {"figures": MADE, "terminal": set(terminals.PICTURES)}
+    return file.exists() or (file.parent.parent == DOCS / "img" and file.stem in made.get(file.parent.name, ()))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
