@@ -27,8 +27,8 @@ given = options.parse_args()
 print("val_loss:", (given.lr - 0.003) ** 2 * 1e4 + 0.1 * (given.layers - 3) ** 2 + 0.2)
 """
 RUN = (
-    "tunesmith run -p 'lr=log(1e-5, 1e-1)' -p 'layers=int(1, 5)' --minimize val_loss"
-    " --trials 12 --seed 0 -- python train.py --lr {lr} --layers {layers}"
+    "tunesmith run -p 'lr=log(1e-5, 1e-1)' -p 'layers=int(1, 5)' --minimize val_loss \\\n"
+    "    --trials 12 --seed 0 -- python train.py --lr {lr} --layers {layers}"
 )
 PICTURES = {"run": [RUN], "show": [RUN, "tunesmith show"]}  # of each, the last command is shown
 # The picture without the fonts that its maker would load from elsewhere.
@@ -57,7 +57,7 @@ def make() -> None:
             (Path(folder) / "train.py").write_text(PROGRAM)
             printed = ""
             for command in commands:
-                words = [sys.executable, "-m", *shlex.split(command)]
+                words = [sys.executable, "-m", *shlex.split(command.replace("\\\n", ""))]
                 words = [sys.executable if word == "python" else word for word in words]
                 done = subprocess.run(
                     words, cwd=folder, env=env, text=True, check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
