@@ -43,6 +43,7 @@ VARIES: dict[tuple[str, str], str] = {
     ("docs/quickstart.md", "trial.duration"): "it prints durations",
     ("docs/samplers.md", ".savings"): "shares of measured seconds",
     ("docs/scale.md", "LocalCluster"): "it depends on which trial of two comes first",
+    ("docs/scikit-learn.md", "learning_rate_init"): "it names a set, in whatever order",
     ("docs/scikit-learn.md", "timeout=0.5"): "how far it comes in half a second",
     ("docs/scikit-learn.md", "study.recommend()"): "its search has no seed",
     ("docs/tables.md", "timeout="): "how far it comes in the time",
