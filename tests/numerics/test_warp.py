@@ -61,7 +61,18 @@ def test_an_expectation_is_the_mean_of_what_the_inverse_gives() -> None:
     assert warp.expected(np.array([0.2]), 0.3)[0] == pytest.approx(drawn, rel=0.01)
 
 
+def test_the_inverse_of_logarithms_leads_back() -> None:
+    y = np.exp(8 * np.random.default_rng(0).normal(size=40))
+    warp = Warp(y, log=True)
+    assert np.allclose(warp.inverse(warp.values), y)
+    assert np.allclose(warp.forward(y), warp.values)
+    assert np.all(warp.variances(0.1 * y) < 0.01)
+    far = Warp(1e300 ** np.linspace(0, 1, 9), log=True).inverse(np.array([-50.0, 50.0]))
+    assert np.all(np.isfinite(far))
+
+
 def test_a_constant_stays_one() -> None:
+    assert Warp(np.full(5, 3.0), log=True).expected(np.array([-1.0, 2.0]), 0.5) == pytest.approx([3.0, 3.0])
     assert Warp(np.full(5, 3.0)).expected(np.array([-1.0, 2.0]), 0.5) == pytest.approx([3.0, 3.0])
 
 

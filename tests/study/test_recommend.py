@@ -64,6 +64,22 @@ def test_without_noise_it_is_the_best_trial() -> None:
     assert branin(**found.params) == pytest.approx(study.best_value, abs=0.05)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_runs_that_diverge_do_not_hide_the_good_ones(seed: int) -> None:
+    def distance(lr: float) -> float:
+        x = 4.0
+        for _ in range(60):
+            x -= lr * 2 * x
+        return abs(x) + 0.01 * (1 + lr)
+
+    study = ts.minimize(distance, {"lr": ts.Float(1e-3, 20.0, log=True)}, n_trials=25, sampler="random", seed=seed)
+    assert max(t.value or 0.0 for t in study.trials) > 1e30
+    found = study.recommend()
+    assert distance(**found.params) < 3 * study.best_value
+    low, high = found.interval
+    assert 0.0 < low < found.value < high < 10 * study.best_value
+
+
 def conditional(trial: ts.Trial) -> float:
     kind = trial.suggest_categorical("kind", ["a", "b", None])
     if kind == "a":

@@ -1,10 +1,12 @@
 """Monotone transforms of observed values that make them look normal.
 
-Box-Cox for positive values, else Yeo-Johnson, the parameter λ by maximum likelihood (Box & Cox, 1964, eq. 8;
-Yeo & Johnson, 2000, eq. 3.1); values that the transform would squash are left as they are.
+Yeo-Johnson with the parameter λ by maximum likelihood (Yeo & Johnson, 2000, eq. 3.1), of the values or of their
+logarithms; values that the transform would squash are left as they are.
 """
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 
@@ -13,6 +15,7 @@ from tunesmith.numerics.arrays import Floats
 RANGE = (-5.0, 7.0)  # of λ
 PARTS = 64  # of a distribution whose mean is wanted
 MAX_VARIANCE = 1e6  # of an error after the transform: such a value says nothing
+LARGEST = math.log(np.finfo(np.float64).max)
 GRIDS = (13, 9, 9)  # λ on each grid, which spans the neighbours of the best one before: 1/16 apart at last
 
 
@@ -96,12 +99,16 @@ class Warp:
 
     Args:
         y: the finite values [n] that it is fitted to.
+        log: whether their logarithms are transformed; all are positive then.
 
     Attributes:
         values: what they become [n], standardised again; order is kept, ties stay ties.
     """
 
-    def __init__(self, y: Floats) -> None:
+    def __init__(self, y: Floats, log: bool = False) -> None:
+        self._log = log
+        if log:
+            y = np.log(y)
         self._y = y
         self._lambda: float | None = None
         self._after = (0.0, 1.0)
@@ -124,6 +131,8 @@ class Warp:
         """Return what values y [...] become, those that it was not fitted to among them."""
         if not self.values.any():
             return np.zeros_like(y)
+        if self._log:
+            y = np.log(np.maximum(y, np.finfo(np.float64).tiny))
         size, mean, sd = self._units()
         z = (y / size - mean) / sd
         if self._lambda is not None:
@@ -138,20 +147,22 @@ class Warp:
         by from one standard deviation below to one above is the new one.
         """
         with np.errstate(over="ignore", invalid="ignore"):
-            half = (self.forward(self._y + sd) - self.forward(self._y - sd)) / 2.0
+            y = np.exp(self._y) if self._log else self._y
+            half = (self.forward(y + sd) - self.forward(y - sd)) / 2.0
             return np.fmin(np.square(half), MAX_VARIANCE)
 
     def inverse(self, t: Floats) -> Floats:
         """Return the values [...] that t [...] stands for, at most their own range beyond those it was fitted to."""
         low, high = float(self._y.min()), float(self._y.max())
         if not self.values.any():
-            return np.full_like(t, low)
+            return np.full_like(t, math.exp(low) if self._log else low)
         z = t * self._after[1] + self._after[0]
         if self._lambda is not None:
             z = inverse_yeo_johnson(z, self._lambda)
         size, mean, sd = self._units()
         y: Floats = (z * sd + mean) * size
-        return np.clip(y, low - (high - low), high + (high - low))
+        y = np.clip(y, low - (high - low), high + (high - low))
+        return np.exp(np.minimum(y, LARGEST)) if self._log else y
 
     def expected(self, mean: Floats, sd: float) -> Floats:
         """Return the expectation [n] of the value that a normal variable of these means [n] and this sd stands for.

@@ -28,6 +28,7 @@ from tunesmith.space.feature_map import FeatureMap
 
 MIN_TRIALS = 5  # complete trials; more where there are many parameters
 PRIOR = Prior(scale_mean=0.0, noise_mean=-4.0, noise_var=6.0, noise_bounds=(1e-6, 2.0))
+FIRST, FAR = 10, 1e3  # trials that show the usual values, and how many times these is far worse
 N_LOW = 8  # points, at least, that show how large the noise is where values are low
 MAX_RAISES, RAISE = 12, 0.35  # how often the noise variance is raised at most, and by how much its logarithm each time
 MIN_FEASIBLE = 0.5  # a point that is less likely to have a feasible value does not count
@@ -79,7 +80,8 @@ class Surrogate:
         self.x, self.feasible = data.x[self.rows], data.feasible[self.rows]
         self.u = data.u[self.rows]
         z = self._features(self.u)
-        self.warp = Warp(data.y[self.rows, 0])
+        y = data.y[self.rows, 0]
+        self.warp = Warp(y, log=_diverges(y, history.number[self.rows]))
         noise = data.noise[self.rows, 0]
         self.is_told = bool(noise.any())
         known = self.warp.variances(noise) if self.is_told else 0.0
@@ -142,6 +144,16 @@ class Surrogate:
     def _judge(self, z: Floats) -> SurrogatePrediction:
         mean, variance = self._model.predict(z)
         return SurrogatePrediction(mean, np.sqrt(variance), self.warp.expected(mean, self._sd))
+
+
+def _diverges(y: Floats, number: Indices) -> bool:
+    """Tell whether some of positive values y[n] are worse by many orders of magnitude, as where a training diverges.
+
+    Beside these no other transform tells good values apart. The first trials, which are spread over the space, say what
+    is usual: later ones may come as near to 0 as the search gets.
+    """
+    usual = float(np.median(y[np.argsort(number, kind="stable")[:FIRST]]))
+    return bool(y.min() > 0.0 and y.max() > FAR * usual)
 
 
 def _fitted(z: Floats, group: Indices, t: Floats, known: Floats | float, is_steady: bool) -> Posterior:
