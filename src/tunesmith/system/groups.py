@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import IO, Literal, Protocol
 
@@ -36,19 +37,24 @@ except OSError as error:
 """
 
 
-class Group(Protocol):
+class Group(ABC):
     """A process that is the first of its group, and what it starts."""
+
+    _process: subprocess.Popen[bytes]
 
     @property
     def pid(self) -> int:
         """The number of the first process."""
+        return self._process.pid
 
     @property
     def stdin(self) -> IO[bytes] | None:
         """Its standard input, if that is a pipe."""
+        return self._process.stdin
 
     def poll(self) -> int | None:
         """Return its exit code (minus the number of a signal that ended it); None: it runs."""
+        return self._process.poll()
 
     def wait(self, timeout: float | None = None) -> int:
         """Wait for its end; return the exit code.
@@ -56,13 +62,17 @@ class Group(Protocol):
         Raises:
             TimeoutExpired: it still runs after so many seconds.
         """
+        return self._process.wait(timeout)
 
+    @abstractmethod
     def ask_to_end(self) -> None:
         """Ask all processes to end: by SIGTERM, on Windows by the Break key of the console."""
 
+    @abstractmethod
     def kill(self) -> None:
         """End all processes now."""
 
+    @abstractmethod
     def release(self) -> None:
         """Give back what the system keeps for a group whose processes have ended."""
 
@@ -185,20 +195,6 @@ class PosixGroup(Group):
             self._process.wait()
             raise
 
-    @property
-    def pid(self) -> int:
-        return self._process.pid
-
-    @property
-    def stdin(self) -> IO[bytes] | None:
-        return self._process.stdin
-
-    def poll(self) -> int | None:
-        return self._process.poll()
-
-    def wait(self, timeout: float | None = None) -> int:
-        return self._process.wait(timeout)
-
     def ask_to_end(self) -> None:
         self._signal("SIGTERM")
 
@@ -240,20 +236,6 @@ class JobGroup(Group):
         except BaseException:
             self.release()
             raise
-
-    @property
-    def pid(self) -> int:
-        return self._process.pid
-
-    @property
-    def stdin(self) -> IO[bytes] | None:
-        return self._process.stdin
-
-    def poll(self) -> int | None:
-        return self._process.poll()
-
-    def wait(self, timeout: float | None = None) -> int:
-        return self._process.wait(timeout)
 
     def ask_to_end(self) -> None:
         with contextlib.suppress(OSError):  # it has ended, or there is no console; it is killed when its time is over
