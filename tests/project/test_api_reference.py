@@ -25,7 +25,7 @@ PUBLIC = dict(
 )
 ROOMS = sorted(module for module, what in PUBLIC.items() if what.startswith("`__all__`") and module != "tunesmith")
 # Rooms that say in `__all__` what other rooms may take of them, and no user.
-INSIDE = {"tunesmith.history", "tunesmith.interchange", "tunesmith.progress"}
+INSIDE = {"tunesmith.history", "tunesmith.interchange", "tunesmith.progress", "tunesmith.system"}
 
 
 def resolve(identifier: str) -> Any:

@@ -59,6 +59,9 @@ class FigureData(ABC):
             backend: "plotly" or "matplotlib"; "arrays": these arrays themselves, for who draws them later.
             words: the language; None: English.
 
+        Returns:
+            the figure.
+
         Raises:
             MissingDependencyError: the backend is not installed.
             ValueError: there is no such backend.
