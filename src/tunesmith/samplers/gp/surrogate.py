@@ -28,7 +28,7 @@ from tunesmith.space.feature_map import FeatureMap
 
 MIN_TRIALS = 5  # complete trials; more where there are many parameters
 PRIOR = Prior(scale_mean=0.0, noise_mean=-4.0, noise_var=6.0, noise_bounds=(1e-6, 2.0))
-FIRST, FAR = 10, 1e3  # trials that show the usual values, and how many times these is far worse
+FIRST, FAR = 10, 1e5  # trials that show the usual values, and how many times these is far worse
 N_LOW = 8  # points, at least, that show how large the noise is where values are low
 MAX_RAISES, RAISE = 12, 0.35  # how often the noise variance is raised at most, and by how much its logarithm each time
 MIN_FEASIBLE = 0.5  # a point that is less likely to have a feasible value does not count
