@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
 import signal
 import time
 import uuid
@@ -248,3 +249,18 @@ def mariadb_database(mariadb: MariaDBServer) -> Iterator[str]:
 def mariadb_url(mariadb: MariaDBServer, mariadb_database: str) -> str:
     """The SQLAlchemy URL of an empty MariaDB database for this test alone; mark the test ``mariadb``."""
     return mariadb.url(mariadb_database)
+
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Chromium, by Playwright."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+    if CHROMIUM is None:
+        pytest.skip("there is no chromium here")
+    with playwright.sync_playwright() as p:
+        found = p.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"])
+        yield found
+        found.close()

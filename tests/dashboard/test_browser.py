@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -26,7 +25,6 @@ FIGURES = ("/parameters?figure=importance", "/parameters?figure=parallel", "/par
 MORE = ("?figure=edf", "/parameters?param=lr", "/model?figure=contour", "/model?figure=gain")
 MAIN = (*(f"/study/1{tab}" for tab in (*TABS, *FIGURES)), "/study/1/trial/3")
 PAGES = ("/", *MAIN, *(f"/study/1{tab}" for tab in MORE), "/study/3", "/compare?study=1&study=2", "/design")
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
 class Server:
@@ -47,17 +45,6 @@ class Server:
     def stop(self) -> None:
         self.process.send_signal(signal.SIGKILL)
         self.process.communicate()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
-    if CHROMIUM is None:
-        pytest.skip("there is no chromium here")
-    with playwright.sync_playwright() as p:
-        found = p.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"])
-        yield found
-        found.close()
 
 
 @contextmanager
