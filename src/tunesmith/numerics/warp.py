@@ -106,7 +106,7 @@ class Warp:
     """
 
     def __init__(self, y: Floats, log: bool = False) -> None:
-        self._log = log
+        self._log, self._given = log, y
         if log:
             y = np.log(y)
         self._y = y
@@ -147,8 +147,7 @@ class Warp:
         by from one standard deviation below to one above is the new one.
         """
         with np.errstate(over="ignore", invalid="ignore"):
-            y = np.exp(self._y) if self._log else self._y
-            half = (self.forward(y + sd) - self.forward(y - sd)) / 2.0
+            half = (self.forward(self._given + sd) - self.forward(self._given - sd)) / 2.0
             return np.fmin(np.square(half), MAX_VARIANCE)
 
     def inverse(self, t: Floats) -> Floats:

@@ -57,13 +57,12 @@ class Choice:
     notes: list[str]
 
 
-def choose(search: TableSearch, judge: Judge, table: Table, ensemble: bool) -> Choice:
+def choose(search: TableSearch, judge: Judge, ensemble: bool) -> Choice:
     """Choose a single candidate, or an average of several.
 
     Args:
         search: that has run.
         judge: of its candidates.
-        table: the rows.
         ensemble: whether an average may be chosen.
     """
     tested, clock = judge.tested, search.clock
@@ -75,11 +74,13 @@ def choose(search: TableSearch, judge: Judge, table: Table, ensemble: bool) -> C
     choice = Choice(best, [(best, 1.0)], made.report, costs, budget, [])
     if ensemble and len(order) > 1 and math.isfinite(tested.mean(order[1])):
         _average(search, judge, choice, order, made.score)
+    if (score := choice.report.score) is None:
+        return choice
     left = SPENT * clock.left - sum(costs[c.number] for c, _ in choice.members)
     start = time.monotonic()
-    gain = last_fit_gain(search, judge, table, best, min(left, MOST_FOR_CURVE * clock.seconds))
+    gain = last_fit_gain(search, judge, best, min(left, MOST_FOR_CURVE * clock.seconds))
     choice.budget -= time.monotonic() - start
-    if (score := choice.report.score) is not None and gain > 0.0:
+    if gain > 0.0:
         low, high = score.interval
         best_there_is = max(high, judge.table.measure.best)
         score = replace(score, interval=(low, min(high + gain, best_there_is)))

@@ -14,25 +14,26 @@ from numpy.typing import NDArray
 
 from tunesmith.numerics.arrays import Floats
 from tunesmith.tables.engine import SAFETY, Candidate, TableSearch
-from tunesmith.tables.judge import Judge, Table
+from tunesmith.tables.judge import Judge
 from tunesmith.tables.responses import answers, fitted
 from tunesmith.tables.values import take_rows
 
 HALVES = 3  # folds whose halves are fitted, at most
 
 
-def last_fit_gain(search: TableSearch, judge: Judge, table: Table, candidate: Candidate, seconds: float) -> float:
+def last_fit_gain(search: TableSearch, judge: Judge, candidate: Candidate, seconds: float) -> float:
     """Return by how much the score of the last fit is expected to be better, at least 0.
 
     Args:
         search: that has run.
         judge: of its candidates.
-        table: the rows.
         candidate: the best one, whose learning curve is taken for that of all that is returned.
         seconds: that may be spent on fits; without levels and seconds it is not known: 0.
     """
-    tested = judge.tested
+    tested, table = judge.tested, judge.table
     many = len(tested.splits[0][0])
+    if many >= search.n_rows:
+        return 0.0
     lower = [level for level in candidate.screens if level < min(tested.numbers)]
     if lower:
         level = max(lower)
@@ -40,11 +41,11 @@ def last_fit_gain(search: TableSearch, judge: Judge, table: Table, candidate: Ca
         known = candidate.known[level]
         n_few = len(few)
     else:
-        at, known = _halves(search, judge, table, candidate, seconds)
+        at, known = _halves(search, judge, candidate, seconds)
         n_few = many // 2
     rows, whole = tested.pooled(candidate)
     both = np.isin(at, rows)
-    if not both.any() or many >= search.n_rows:
+    if not both.any():
         return 0.0
     at, known = at[both], known[both]
     weight = None if table.weight is None else table.weight[at]
@@ -56,10 +57,9 @@ def last_fit_gain(search: TableSearch, judge: Judge, table: Table, candidate: Ca
     return float(max(better, 0.0) * step)
 
 
-def _halves(
-    search: TableSearch, judge: Judge, table: Table, candidate: Candidate, seconds: float
-) -> tuple[NDArray[np.intp], Floats]:
+def _halves(search: TableSearch, judge: Judge, candidate: Candidate, seconds: float) -> tuple[NDArray[np.intp], Floats]:
     """Return tested rows, and the answers of the candidate for them after fits on half of the rows of their folds."""
+    table = judge.table
     rng = np.random.default_rng([table.seed, 31])
     n_classes = 0 if table.target.classes is None else len(table.target.classes)
     rows: list[NDArray[np.intp]] = []

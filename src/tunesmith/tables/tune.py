@@ -283,7 +283,7 @@ class TableTuner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
             why = "; ".join(f"{name}: {error}" for name, error in search.failures.items())
             raise ValueError(f"tune: no model could be fitted within {self.timeout} seconds. {why}")
         judge = Judge(table, tested, self.level, self.risk)
-        choice = choose(search, judge, table, self.ensemble)
+        choice = choose(search, judge, self.ensemble)
         self.best_estimator_ = fit_choice(search, table, choice)
         for name in ("classes_", "n_features_in_", "feature_names_in_"):
             if hasattr(self.best_estimator_, name):
