@@ -1,10 +1,11 @@
 """Writes what the code of the documentation prints under each block, and says where a page says otherwise.
 
-`python .ci/outputs.py write [PAGE ...]` (`make outputs`) runs the Python of each page, all blocks in one go as a reader
-would, and writes what each block prints as a text block with the title "Output" behind it. A console block is run too
-where an output stands behind it: to begin with, write an empty one. tests/project/test_docs.py runs the pages in the
-same way and compares: numbers to three digits, without times of day, durations, paths and ids. What no two runs share
-is declared in VARIES, and has the title "Output of one run".
+`python .ci/outputs.py write [PAGE ...]` (`make outputs`) runs the Python and the commands of each page, all blocks in
+one go and in one folder as a reader would, and writes what each block prints as a text block with the title "Output"
+behind it. A block that begins with a name (`# train.py`) is written to that file. tests/project/test_docs.py
+runs the pages in the same way and compares: numbers to three digits, without times of day, durations, paths and ids.
+What no two runs share is declared in VARIES, and has the title "Output of one run"; commands that need what is not here
+are declared in PROGRAMS and ELSEWHERE. `python .ci/outputs.py count` says how many blocks that print show it.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
-from pages import CHINESE, DOCS, ROOT, Block, blocks
+from pages import CHINESE, DOCS, ROOT, Block, blocks, code_lines
 
 OUTPUT = 'text title="Output"'
 ONE_RUN = 'text title="Output of one run"'
@@ -34,11 +35,15 @@ LOUD = "__name__ == '__main__' or setattr(__import__('sys'), 'stdout', __import_
 VARIES: dict[tuple[str, str], str] = {
     ("README.md", "print(search.report_)"): "on another processor the last digits send the search another way",
     ("README.md", "study.savings"): "what is stopped depends on measured seconds",
+    ("docs/command-line.md", "--jobs 2"): "trials that run at the same time end in any order",
+    ("docs/command-line.md", "--trials 16"): "it goes on from there",
+    ("docs/command-line.md", "--study short"): "what is stopped depends on measured seconds",
     ("docs/dashboard.md", "token"): "a token is made anew each time",
     ("docs/importance.md", "trial.duration"): "it is of durations",
     ("docs/parallel.md", "sometimes_slow"): "processes begin in any order",
     ("docs/parallel.md", "trials were pruned"): "it depends on which trial of two comes first",
     ("docs/porting.md", "load_iris"): "it has no seed",
+    ("docs/porting.md", "OPTUNA_STORAGE"): "the same",
     ("docs/quickstart.md", 'tunesmith.tune("auto"'): "how far it comes in ten seconds",
     ("docs/quickstart.md", "trial.duration"): "it prints durations",
     ("docs/samplers.md", ".savings"): "shares of measured seconds",
@@ -49,14 +54,33 @@ VARIES: dict[tuple[str, str], str] = {
     ("docs/tables.md", "timeout="): "how far it comes in the time",
     ("docs/tables.md", "explain("): "the same",
     ("docs/tutorials/preemptible.md", ".savings"): "shares of measured seconds",
+    ("docs/tutorials/preemptible.md", "python train.py"): "the same, and how far it comes before it is killed",
     ("docs/tutorials/table.md", "timeout="): "how far it comes in ten seconds",
     ("docs/tutorials/table.md", "leaderboard_"): "the same",
     ("docs/tutorials/table.md", ".predict("): "the same",
+    ("docs/tutorials/table.md", "--timeout 10s"): "the same",
 }
+# Commands that need a network, a server or another program, by their first word: a block with one of them is not run.
+PROGRAMS = frozenset({"pip", "git", "docker", "ssh", "scp", "make", "torchrun", "c++", "pg_dump", "pg_restore", "eval"})
+# A piece of a console block that is not run, and why.
+ELSEWHERE: dict[tuple[str, str], str] = {
+    ("README.md", "python train.py"): "a program of the reader's own",
+    ("docs/examples.md", "Rscript"): "R",
+    ("docs/import.md", "ray_results"): "results of Ray, MLflow and Weights & Biases",
+    ("docs/import.md", "--unsafe-pickle"): "a pickle of Hyperopt's",
+    ("docs/porting.md", "tunesmith import"): "results of another program",
+    ("docs/scale.md", "tunesmith.worker"): "a PostgreSQL server",
+    ("docs/tutorials/any-program.md", "tunesmith dashboard"): "it serves until Ctrl-C",
+    ("docs/tutorials/any-program.md", "tunesmith init"): "a program of the reader's own",
+    ("docs/tutorials/team.md", "tunesmith"): "a PostgreSQL server",
+}
+FILE = re.compile(r"# ?([\w-]+\.(?:py|sh))\b")  # the first line of a block that is a file, or the one below `#!`
+ON_THE_WAY = re.compile(r"trial \d+/\d+ · .* left\b")  # a line that `tunesmith run` prints every few seconds
 MASKS = {
-    r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|\+\d\d:?\d\d)?": "<time>",
+    r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d([.,]\d+)?)?(Z|\+\d\d:?\d\d)?": "<time>",
     r"(?<![\w.])\d+(\.\d+)?(e-?\d+)? ?(s|ms|µs|us|min|seconds?|minutes?)\b": "<duration>",
     r"(/[\w.-]+)*/(tmp|var|private)(/[\w.-]+)+": "<path>",
+    r"\b[\d.]+ trials/s\b|\bin \d+:\d\d\b": "<duration>",
     r"0x[0-9a-f]{6,}|\bstudy-[0-9a-f]{8}\b": "<id>",
     r"\b[0-9a-f]{8}-[0-9a-f-]{27}\b|\b[0-9a-f]{32,64}\b": "<id>",
 }
@@ -77,22 +101,30 @@ def is_output(block: Block) -> bool:
     return block.info in (OUTPUT, ONE_RUN)
 
 
-def runs(found: list[Block], number: int) -> bool:
+def runs(page: str, block: Block) -> bool:
     """Whether a block is run."""
-    block = found[number]
     if block.language == "python":
         return not block.is_skipped
-    return block.language == "console" and number + 1 < len(found) and is_output(found[number + 1])
+    if block.language != "console":
+        return False
+    code = "\n".join(block.lines)
+    known = any(page_of == page and piece in code for page_of, piece in ELSEWHERE)
+    return not known and PROGRAMS.isdisjoint(line[2:].split(" ")[0] for line in block.lines if line.startswith("$ "))
 
 
 def commands(block: Block) -> str:
     """What is typed into a shell, as a script that goes on after a command that fails."""
-    lines, typed = [], False
-    for line in block.lines:
-        if line.startswith("$ ") or typed:
-            lines.append(line[2:] if line.startswith("$ ") else line)
-            typed = line.endswith("\\")
-    return "\n".join(lines) + "\n"
+    return "\n".join(line.removeprefix("$ ") for _, line in code_lines(block)) + "\n"
+
+
+def _file(block: Block) -> str:
+    """The code that writes a block to its file, if it is one."""
+    named = next((found for line in block.lines[:2] if (found := FILE.match(line))), None)
+    if named is None or block.language not in ("python", "sh"):
+        return ""
+    path = f"__import__('pathlib').Path({named[1]!r})"
+    text = "\n".join(block.lines) + "\n"
+    return f"__name__ == '__main__' and {path}.write_text({text!r}) and {path}.chmod(0o755)"
 
 
 def _mark(text: str) -> str:
@@ -100,17 +132,17 @@ def _mark(text: str) -> str:
     return f"__name__ == '__main__' and {stdout}.write({text!r}) and {stdout}.flush()"
 
 
-def as_script(text: str) -> str:
+def as_script(text: str, page: str = "") -> str:
     """All the code of a page that is run, each line at the number that it has on the page.
 
     A traceback so leads to the page. Marks say which block prints; a process that a page starts may read the script
     again, and prints none.
     """
     script = [""] * (len(text.splitlines()) + 1)
-    found = blocks(text)
-    for i in range(len(found)):
-        block = found[i]
-        if not runs(found, i):
+    begun = False
+    for i, block in enumerate(blocks(text)):
+        if not runs(page, block):
+            script[block.start] = _file(block)
             continue
         if block.language == "python":
             script[block.start : block.start + len(block.lines)] = block.lines
@@ -119,17 +151,19 @@ def as_script(text: str) -> str:
             script[block.start] = f"__name__ == '__main__' and {shell}"
         future = [k for k, line in enumerate(block.lines) if line.startswith("from __future__")]
         first = block.start + (future[0] if future else -1)  # nothing may stand before such an import
-        marks = _mark(BEGIN + str(i) + "\n") if any(script[:first]) else f"{QUIET}; {_mark(BEGIN + str(i) + chr(10))}"
-        script[first] += f"; {marks}" if script[first] else marks
+        begin = _mark(BEGIN + str(i) + "\n")
+        marks = begin if begun else f"{QUIET}; {begin}"
+        begun = True
+        script[first] = "; ".join(filter(None, (script[first], _file(block), marks)))
         script[block.end - 1] = _mark(END)
-    if any(script):
+    if begun:
         script[-1] = LOUD
     return "\n".join(script) + "\n"
 
 
 def run(page: Path, text: str | None = None, timeout: float = 600) -> Run:
     """Run the code of a page in a folder of its own."""
-    script = as_script(page.read_text(encoding="utf-8") if text is None else text)
+    script = as_script(page.read_text(encoding="utf-8") if text is None else text, _name(page))
     with tempfile.TemporaryDirectory() as scratch:
         folder, programs = Path(scratch) / "work", Path(scratch) / "bin"
         folder.mkdir()
@@ -159,26 +193,31 @@ def run(page: Path, text: str | None = None, timeout: float = 600) -> Run:
             timeout=timeout,
             check=False,
         )
-        errors = done.stderr.replace(str(folder), "")
+        output, errors = done.stdout.replace(f"{folder}/", ""), done.stderr.replace(str(folder), "")
     printed = {
-        int(part.partition("\n")[0]): part.partition("\n")[2].partition(END)[0] for part in done.stdout.split(BEGIN)[1:]
+        int(part.partition("\n")[0]): part.partition("\n")[2].partition(END)[0] for part in output.split(BEGIN)[1:]
     }
     return Run(done.returncode, printed, errors)
 
 
 def shown(printed: str) -> list[str]:
     """What a page shows of an output."""
-    lines = [line.rstrip() for line in printed.strip("\n").splitlines()]
+    lines = [line.rstrip() for line in printed.splitlines() if not ON_THE_WAY.match(line)]
+    lines = "\n".join(lines).strip("\n").splitlines()
     more = len(lines) - LONGEST
     if more > 1:
         lines = [*lines[:LONGEST], f"[{more:,} more lines are left out here.]"]
     return lines
 
 
+def _name(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
+
+
 def varies(page: Path, block: Block) -> bool:
     """Whether the output of a block is declared as another in each run."""
-    name, code = page.relative_to(ROOT).as_posix(), "\n".join(block.lines)
-    return any(page_of == name and piece in code for page_of, piece in VARIES)
+    code = "\n".join(block.lines)
+    return any(page_of == _name(page) and piece in code for page_of, piece in VARIES)
 
 
 def same(old: list[str], new: list[str]) -> bool:
@@ -206,8 +245,10 @@ def faults(page: Path, text: str, printed: dict[int, str]) -> list[str]:
     """Where a page shows something else than what its code prints."""
     found, wrong = blocks(text), []
     for i, block in enumerate(found):
-        if not runs(found, i):
+        if not runs(_name(page), block):
             continue
+        if len([*code_lines(block)]) < len(block.lines):
+            wrong.append(f"line {block.start}: what is printed belongs into a block of its own")
         new = shown(printed.get(i, ""))
         after = found[i + 1] if i + 1 < len(found) and is_output(found[i + 1]) else None
         if after is None:
@@ -227,14 +268,14 @@ def written(page: Path, text: str, printed: dict[int, str]) -> str:
     lines, found = text.splitlines(), blocks(text)
     for i in reversed(range(len(found))):
         block = found[i]
-        if not runs(found, i):
+        if not runs(_name(page), block):
             continue
         new = shown(printed.get(i, ""))
         begin = end = block.end
         if i + 1 < len(found):
             after = found[i + 1]
             near = not any(line.strip() for line in lines[block.end : after.start - 1])
-            if near and (is_output(after) or (new and block.language == "python" and after.info == "text")):
+            if near and (is_output(after) or (new and after.info == "text")):
                 end = after.end
                 if after.info == OUTPUT and not varies(page, block) and same(list(after.lines), new):
                     continue
@@ -260,19 +301,28 @@ def is_pinned() -> bool:
 
 def all_pages() -> list[Path]:
     """The English pages that have code to run."""
-    found = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
-    return [
-        page
-        for page in found
-        if not page.is_relative_to(CHINESE) and as_script(page.read_text(encoding="utf-8")).strip()
-    ]
+    found = [page for page in (ROOT / "README.md", *sorted(DOCS.rglob("*.md"))) if not page.is_relative_to(CHINESE)]
+    return [page for page in found if any(runs(_name(page), b) for b in blocks(page.read_text(encoding="utf-8")))]
+
+
+def count() -> str:
+    """How many blocks of code show what they print, and how many are declared as not run."""
+    made = declared = 0
+    for page in (ROOT / "README.md", *sorted(DOCS.rglob("*.md"))):
+        found = blocks(page.read_text(encoding="utf-8")) if not page.is_relative_to(CHINESE) else []
+        made += sum(map(is_output, found))
+        declared += sum(b.language in ("python", "console") and not runs(_name(page), b) for b in found)
+    return f"{made} blocks show what the build made of them, {declared} are declared as not run here"
 
 
 def main(words: list[str]) -> int:
     """Run from a shell."""
-    if not words or words[0] not in ("write", "check"):
-        print("usage: python .ci/outputs.py write|check [PAGE ...]", file=sys.stderr)
+    if not words or words[0] not in ("write", "check", "count"):
+        print("usage: python .ci/outputs.py write|check [PAGE ...], or count", file=sys.stderr)
         return 2
+    if words[0] == "count":
+        print(count())
+        return 0
     wrong = 0
     for page in [Path(word).resolve() for word in words[1:]] or all_pages():
         name, text = page.relative_to(ROOT), page.read_text(encoding="utf-8")

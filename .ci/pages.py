@@ -69,13 +69,14 @@ def blocks(text: str) -> list[Block]:
 
 def code_lines(block: Block) -> Iterator[tuple[int, str]]:
     """The lines of a block that somebody typed, with their numbers; not what a program printed."""
-    typed = False
+    typed, quoted = False, False
     for number, line in enumerate(block.lines, block.start + 1):
         if block.language == "console":
             typed = line.startswith("$ ") or typed
         if typed or block.language not in {"console", "text"}:
             yield number, line
-        typed = typed and line.endswith("\\")
+        quoted ^= typed and line.count("'") % 2 == 1  # a text in single quotes may have several lines
+        typed = typed and (quoted or line.endswith("\\"))
 
 
 def prose(text: str) -> str:

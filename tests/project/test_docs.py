@@ -37,8 +37,8 @@ NEEDS = {
     "docs/integrations/xgboost.md": "xgboost",
     "docs/tutorials/table.md": "lightgbm",
 }
-LONG = ("deep-learning", "importance", "parallel", "porting", "quickstart", "scikit-learn", "trust")
-LONG += ("chapter", "tutorials/preemptible")
+LONG = ("ask-tell", "chapter", "command-line", "deep-learning", "importance", "parallel", "porting", "quickstart")
+LONG += ("report", "scaling", "scikit-learn", "trust", "tutorials/any-program", "tutorials/preemptible")
 SLOW = {f"docs/{name}.md" for name in LONG}  # more than five seconds; outer circle too
 PAGES_WITH_CODE = [
     pytest.param(
@@ -105,8 +105,42 @@ def test_blocks_are_found_and_taken_out_of_their_indentation() -> None:
 
 
 def test_a_block_may_say_why_it_is_not_run_and_others_are_left_alone() -> None:
-    page = "```python\n# not run: needs a cluster\nboom()\n```\n```console\n$ boom\n```\n````\n```python\n````\n"
+    page = "```python\n# not run: needs a cluster\nboom()\n```\n```console\n$ git boom\n```\n````\n```python\n````\n"
     assert outputs.as_script(page).strip() == ""
+
+
+SHELL = """```sh
+#!/bin/sh
+# twice.sh NUMBER
+echo $(($1 * 2))
+```
+
+```console
+$ ./twice.sh 4 && echo 'two
+lines'
+```
+
+```text title="Output"
+8
+two
+lines
+```
+
+```console
+$ echo now
+now
+```
+"""
+
+
+def test_commands_run_with_the_files_of_the_page_and_print_into_blocks_of_their_own() -> None:
+    page = ROOT / "docs" / "none.md"
+    done = outputs.run(page, SHELL)
+    assert [words.strip() for words in done.printed.values()] == ["8\ntwo\nlines", "now"]
+    assert [fault.partition(": ")[2] for fault in outputs.faults(page, SHELL, done.printed)] == [
+        "what is printed belongs into a block of its own",
+        "the block prints something, and the page does not show it",
+    ]
 
 
 def test_only_what_is_typed_has_to_be_narrow() -> None:
@@ -182,6 +216,6 @@ def test_long_outputs_say_how_much_is_left_out() -> None:
     assert len(outputs.shown("a\n" * 31)) == 31
 
 
-def test_what_is_declared_as_another_in_each_run_is_there() -> None:
-    lost = [key for key in outputs.VARIES if key[1] not in (ROOT / key[0]).read_text()]
+def test_what_is_declared_as_another_in_each_run_or_as_not_run_is_there() -> None:
+    lost = [key for key in (*outputs.VARIES, *outputs.ELSEWHERE) if key[1] not in (ROOT / key[0]).read_text()]
     assert not lost
