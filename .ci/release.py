@@ -4,12 +4,16 @@
 
 1. The wheel and the sdist are built twice, in two folders with other settings, and the wheel once more from the sdist:
    all to the same bytes.
-2. twine and check-wheel-contents check them; the wheel is small, and it brings few packages.
+2. twine and check-wheel-contents check them.
 3. For each Python that is on this machine, from 3.11 to 3.14, the wheel is installed into a clean environment with the
    newest dependencies, and on 3.11 with the oldest ones too (later versions of Python have no wheels of those). There
    the inner circle of the tests runs, from the sdist, with the installed package in the place of src.
+4. The wheel is small, and it brings few packages.
 
-RELEASE_TESTS=smoke runs a few test files in place of the inner circle; a release is made with all of it.
+Whatever fails, all of it is tried, and what is wrong is told together at the end.
+
+RELEASE_TESTS=smoke runs a few test files in place of the inner circle, and RELEASE_PYTHONS="3.12 3.13" tries these alone;
+a release is made with neither.
 """
 
 from __future__ import annotations
@@ -125,10 +129,18 @@ def small_enough(wheel: Path, limit: int = WHEEL_BYTES) -> int:
 # -------------------------------------------------------------------------------------------------------------- try
 
 
+def chosen() -> tuple[str, ...]:
+    """The versions of Python to try."""
+    words = tuple(os.environ.get("RELEASE_PYTHONS", "").split()) or PYTHONS
+    if unknown := sorted(set(words) - set(PYTHONS)):
+        raise ReleaseError(f"RELEASE_PYTHONS names {', '.join(unknown)}; there are {', '.join(PYTHONS)}")
+    return words
+
+
 def pythons() -> dict[str, str]:
-    """The versions of Python that this machine has, and their programs."""
+    """The versions of Python to try that this machine has, and their programs."""
     found = {}
-    for version in PYTHONS:
+    for version in chosen():
         name = f"python{version}"
         # A program of that name may be there and only say that it is not installed.
         works = shutil.which(name) and not subprocess.run([name, "-c", ""], capture_output=True, check=False).returncode
@@ -187,22 +199,22 @@ def try_out(name: str, version: str, wheel: Path, sdist: Path, folder: Path, *, 
         what = (f"{wheel}[test]",)
     run(python, *PIP, *constraints, *what)
     root = tests(sdist, python, scratch)
-    chosen = SMOKE if is_smoke() else ()
+    files = SMOKE if is_smoke() else ()
     options = ("-n", os.environ.get("WORKERS", "2"), "--dist", "loadgroup", "-q")
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    printed = run(python, "-m", "pytest", *options, "--circle", "inner", *chosen, cwd=root, **threads)
+    printed = run(python, "-m", "pytest", *options, "--circle", "inner", *files, cwd=root, **threads)
     say(f"Python {version}, {'oldest' if oldest else 'newest'} dependencies: {printed.strip().splitlines()[-1]}")
 
 
 def is_smoke() -> bool:
-    chosen = os.environ.get("RELEASE_TESTS", "full")
-    if chosen not in ("full", "smoke"):
-        raise ReleaseError(f"RELEASE_TESTS={chosen}: give full or smoke")
-    return chosen == "smoke"
+    which = os.environ.get("RELEASE_TESTS", "full")
+    if which not in ("full", "smoke"):
+        raise ReleaseError(f"RELEASE_TESTS={which}: give full or smoke")
+    return which == "smoke"
 
 
 def release(scratch: Path) -> None:
-    smoke = is_smoke()
+    is_part = is_smoke() or chosen() != PYTHONS
     if run("git", "status", "--porcelain").strip():
         say("what is not committed is left out")
     tools = environment(sys.executable, scratch / "tools")
@@ -213,13 +225,13 @@ def release(scratch: Path) -> None:
     wrong = []
     # One run tells everything that is wrong.
     checks = [
-        lambda: small_enough(wheel),
         lambda: run(tools, "-m", "twine", "check", "--strict", wheel, sdist),
         lambda: run(tools.with_name("check-wheel-contents"), wheel),
     ]
     for version, name in pythons().items():
         for oldest in (False, True) if version == OLDEST else (False,):
             checks.append(partial(try_out, name, version, wheel, sdist, scratch, oldest=oldest))
+    checks.append(lambda: say(f"{wheel.name}: {small_enough(wheel):,} bytes, at most {WHEEL_BYTES:,}"))
     for check in checks:
         try:
             check()
@@ -229,8 +241,8 @@ def release(scratch: Path) -> None:
     if wrong:
         raise ReleaseError("\n  ".join(["this is no release:", *wrong]))
     say(f"{wheel.relative_to(ROOT)} and {sdist.relative_to(ROOT)} are as they should be")
-    if smoke:
-        say("this was the smoke part of the tests: a release needs RELEASE_TESTS=full")
+    if is_part:
+        say("this was a part of the tests: a release needs neither RELEASE_TESTS nor RELEASE_PYTHONS")
 
 
 def main() -> int:

@@ -171,5 +171,16 @@ def test_which_tests_run_is_one_of_two(monkeypatch: pytest.MonkeyPatch) -> None:
         made.is_smoke()
 
 
+def test_which_pythons_are_tried_can_be_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = release()
+    monkeypatch.delenv("RELEASE_PYTHONS", raising=False)
+    assert made.chosen() == made.PYTHONS
+    monkeypatch.setenv("RELEASE_PYTHONS", "3.12 3.13")
+    assert made.chosen() == ("3.12", "3.13")
+    monkeypatch.setenv("RELEASE_PYTHONS", "3.12 3.10")
+    with pytest.raises(made.ReleaseError, match=r"names 3\.10; there are 3\.11, 3\.12"):
+        made.chosen()
+
+
 def test_the_smoke_part_is_there() -> None:
     assert [name for name in release().SMOKE if not (ROOT / name).exists()] == []
