@@ -54,10 +54,11 @@ types:  ## mypy --strict on src
 	@$(SETUP) check
 	$(BIN)/mypy
 
-systems:  ## mypy as on Windows and macOS
+systems:  ## mypy as on Windows and macOS, and an encoding for each text file, since Windows takes one of its own
 	@$(SETUP) check
 	$(BIN)/mypy --platform win32 --cache-dir .mypy_cache/win32
 	$(BIN)/mypy --platform darwin --cache-dir .mypy_cache/darwin
+	$(BIN)/ruff check --preview --select PLW1514 src .ci examples benchmarks
 
 layers:  ## import-linter: imports only point to lower layers
 	@$(SETUP) check

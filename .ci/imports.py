@@ -26,7 +26,7 @@ def imports_of(name: str, path: Path, known: dict[str, Path]) -> set[str]:
     `from package import name` counts as an import of the module `package.name` where there is one, else of the package.
     """
     found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:

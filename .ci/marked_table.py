@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[1]
 def write_or_check(page: Path, name: str, script: str, table: str) -> int:
     """Write a table into its page, or with the argument "check" say whether the page has it; return the exit status."""
     begin, end = f"<!-- {name}: made by .ci/{script} -->\n", f"<!-- end of {name} -->"
-    old = page.read_text()
+    old = page.read_text(encoding="utf-8")
     before, _, rest = old.partition(begin)
     _, mark, after = rest.partition(end)
     shown = page.relative_to(ROOT)
@@ -19,7 +19,7 @@ def write_or_check(page: Path, name: str, script: str, table: str) -> int:
         raise SystemExit(f"{shown} lacks the marks {begin.strip()} and {end}")
     new = f"{before}{begin}\n{table}\n{end}{after}"
     if sys.argv[1:] != ["check"]:
-        page.write_text(new)
+        page.write_text(new, encoding="utf-8")
         return 0
     if new != old:
         print(f"the table of {name} in {shown} is out of date; run: python .ci/{script}", file=sys.stderr)

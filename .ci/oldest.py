@@ -3,7 +3,7 @@
 import tomllib
 from pathlib import Path
 
-project = tomllib.loads(Path("pyproject.toml").read_text())["project"]
+project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]
 extras = project["optional-dependencies"]
 needed = project["dependencies"] + [r for extra in ("sklearn", "pandas", "postgres") for r in extras[extra]]
 for requirement in needed:

@@ -12,8 +12,8 @@
 
 Whatever fails, all of it is tried, and what is wrong is told together at the end.
 
-RELEASE_TESTS=smoke runs a few test files in place of the inner circle, and RELEASE_PYTHONS="3.12 3.13" tries these alone;
-a release is made with neither.
+RELEASE_TESTS=smoke runs a few test files in place of the inner circle, and RELEASE_PYTHONS="3.12 3.13" tries these
+alone; a release is made with neither.
 """
 
 from __future__ import annotations

@@ -63,7 +63,7 @@ def make() -> None:
                     words, cwd=folder, env=env, text=True, check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
                 )
                 printed = done.stdout.replace(sys.executable, "python").replace(f"{folder}/", "")
-        with open(os.devnull, "w") as nowhere:
+        with open(os.devnull, "w", encoding="utf-8") as nowhere:
             console = Console(record=True, width=WIDTH + 2, file=nowhere, force_terminal=True)
             console.print(Text("$ ", style="bold green") + Text(commands[-1], style="bold"))
             console.print(Text(printed.rstrip("\\n")))

@@ -137,10 +137,10 @@ def run(job: Job) -> Run:
 def kept(file: Path, jobs: Iterable[Job], n_jobs: int, measured: Callable[[Job], Run] = run) -> list[Run]:
     """Return the runs of the file, after those of the jobs that are not in it were made."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    known = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+    known = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()] if file.exists() else []
     there = {tuple(made[name] for name in KEY) for made in known}
     to_do = [job for job in jobs if job not in there]
-    with ThreadPoolExecutor(n_jobs) as pool, file.open("a") as out:
+    with ThreadPoolExecutor(n_jobs) as pool, file.open("a", encoding="utf-8") as out:
         for made in pool.map(measured, to_do):
             known.append(made)
             out.write(json.dumps(made) + "\n")

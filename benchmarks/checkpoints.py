@@ -21,7 +21,7 @@ EPOCHS = 10
 
 
 def written() -> int:
-    return int(Path("/proc/self/io").read_text().partition("wchar: ")[2].split()[0])
+    return int(Path("/proc/self/io").read_text(encoding="utf-8").partition("wchar: ")[2].split()[0])
 
 
 def by_hand(state: bytes) -> Callable[[Any], float]:

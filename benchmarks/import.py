@@ -66,7 +66,7 @@ def write_database(path: Path, n: int, n_params: int, n_reports: int) -> None:
 def write_journal(path: Path, n: int, n_params: int, n_reports: int) -> None:
     """Write a study as the operations of Optuna's journal."""
     draw, ranges = random.Random(0), distributions(n_params)
-    with path.open("w") as file:
+    with path.open("w", encoding="utf-8") as file:
 
         def line(code: int, **fields: Any) -> None:
             file.write(json.dumps({"op_code": code, "worker_id": "w", **fields}, separators=(",", ":")) + "\n")

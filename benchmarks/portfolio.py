@@ -83,7 +83,7 @@ def measure(name: str, model: Model, known: set[tuple[str, str, int]], out: Path
                 cv = score = float("nan")
             seconds = round(time.process_time() - begun, 4)
             line = {"model": name, "data": data, "i": i, "cv": cv, "score": score, "seconds": seconds}
-            with out.open("a") as file:
+            with out.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
 
 
@@ -178,7 +178,7 @@ def write(results: dict[str, Scores]) -> None:
 def read(file: Path) -> dict[str, Scores]:
     """What was measured, by model."""
     found: dict[str, Scores] = {}
-    for line in file.read_text().splitlines() if file.exists() else ():
+    for line in file.read_text(encoding="utf-8").splitlines() if file.exists() else ():
         one = json.loads(line)
         found.setdefault(one["model"], {})[one["data"], one["i"]] = (one["cv"], one["score"])
     return found

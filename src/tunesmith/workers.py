@@ -177,7 +177,7 @@ else:
         """Boot and PID namespace, where the system names them."""
         if sys.platform == "linux":
             try:
-                with open("/proc/sys/kernel/random/boot_id") as file:
+                with open("/proc/sys/kernel/random/boot_id", encoding="utf-8") as file:
                     boot = file.read().strip()[:8]
                 return f"{boot}-{os.stat('/proc/self/ns/pid').st_ino}"
             except OSError:
@@ -210,7 +210,7 @@ else:
     def _stat(pid: int) -> list[str]:
         """The fields of /proc/<pid>/stat from the third, the state, on; none if there is no such process."""
         try:
-            with open(f"/proc/{pid}/stat", errors="replace") as file:
+            with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
                 return file.read().rpartition(")")[2].split()  # a program's name may hold spaces and brackets
         except OSError:
             return []

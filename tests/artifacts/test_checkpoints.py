@@ -66,6 +66,30 @@ def test_the_state_is_written_once(train: Callable[[ts.Trial], float], tmp_path:
     assert (bytes_written() - before) / (EPOCHS * 2 * MB) < 1.05
 
 
+def test_where_files_have_one_name_only_checkpoints_are_copied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder
+) -> None:
+    """As on exFAT and on some shares."""
+    tried = []
+
+    def refuse(source: Path, target: Path) -> None:
+        tried.append(source)
+        raise OSError(95, "Operation not supported")
+
+    monkeypatch.setattr(os, "link", refuse)
+    study = made(tmp_path / "tune.db")
+    trial = study.ask()
+    for name in ("first.bin", "second.bin"):  # the other one is carried over
+        (trial.checkpoint_dir / name).write_bytes(bytes(MB))
+        trial.report(1.0, 0 if name == "first.bin" else 1)
+    assert {name: len(found) for name, found in again(study, trial).items()} == {
+        "first.bin": MB,
+        "second.bin": MB,
+    }
+    assert tried
+    assert not [warning for warning in recwarn if "checkpoint" in str(warning.message)]
+
+
 @pytest.fixture(params=["local", "remote"])
 def study(request: pytest.FixtureRequest, tmp_path: Path) -> ts.Study:
     if request.param == "local":

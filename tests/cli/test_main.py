@@ -101,3 +101,25 @@ def test_the_worker_is_a_command_too(capsys: pytest.CaptureFixture[str]) -> None
         main(["worker", "--help"])
     assert ended.value.code == 0
     assert "usage: tunesmith worker" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_a_code_page_of_few_signs_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What Windows writes to files and pipes goes in one; data are UTF-8 all the same."""
+    monkeypatch.chdir(tmp_path)
+    study = ts.create_study(storage="tune.db", study_name="größe 模型", seed=0)
+    study.optimize(lambda trial: trial.suggest_float("速率 🚀", 0, 1), n_trials=2)
+
+    def printed(*words: str) -> bytes:
+        env = {**os.environ, "PYTHONIOENCODING": "cp1252"}
+        done = subprocess.run([sys.executable, "-m", "tunesmith", *words], env=env, capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr.decode()
+        return done.stdout
+
+    assert "größe \\u6a21\\u578b" in printed("show", "tune.db").decode("cp1252")
+    assert "\\u7528" in printed("--lang", "zh", "--help").decode("cp1252")
+    assert json.loads(printed("studies", "tune.db", "--json"))[0]["name"] == study.study_name
+    assert json.loads(printed("best", "tune.db", "--json"))["params"] == study.best_params
+    assert json.loads(printed("best", "tune.db", "--as", "json")) == study.best_params
+    printed("export", "tune.db", "-o", "trials.csv")
+    assert printed("export", "tune.db") == Path("trials.csv").read_bytes()

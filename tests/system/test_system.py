@@ -14,6 +14,9 @@ from typing import Any
 import pytest
 
 from tunesmith import system
+from tunesmith.artifacts import local
+from tunesmith.cli.main import main
+from tunesmith.executors import keys
 from tunesmith.system import groups, streams
 from tunesmith.testing.executors import is_alive, until
 
@@ -144,3 +147,98 @@ def test_a_job_is_made_as_windows_describes_it(monkeypatch: pytest.MonkeyPatch) 
     assert (job, kind, size) == (5, 9, 144)  # the size of JOBOBJECT_EXTENDED_LIMIT_INFORMATION on 64 bits
     assert bytes(limits._obj)[16:20] == (0x2000).to_bytes(4, "little")  # ended when it is closed
     assert called[3] == ("AssignProcessToJobObject", 5, 7)
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["python", r"C:\data\train.py", "--lr=0.1"], r"python C:\data\train.py --lr=0.1"),
+        ([r"C:\Program Files\prog.exe", ""], r'"C:\Program Files\prog.exe" ""'),
+        (["opt=a|b", "x&y", "50%", "it's", "größe"], '"opt=a|b" "x&y" "50%" "it\'s" größe'),
+        (["(a\\", 'say "hi"'], '"(a\\\\" "say \\"hi\\""'),
+    ],
+)
+def test_a_command_is_shown_as_windows_reads_it(words: list[str], line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(system, "has_cmd", lambda: True)
+    assert system.command_line(words) == line
+
+
+@posix
+def test_a_command_is_shown_as_a_shell_reads_it() -> None:
+    assert system.command_line(["python", "a b", "x&y"]) == "python 'a b' 'x&y'"
+
+
+@pytest.mark.parametrize("windows", [False, True])
+def test_a_run_again_is_quoted_for_its_system(
+    windows: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(system, "has_cmd", lambda: windows)
+    Path("a b.py").write_text("import sys; print('loss:', sys.argv[1])", encoding="utf-8")
+    words = ["-p", "x=float(0, 1)", "--minimize", "loss", "--trials", "1", "--quiet", "--", sys.executable]
+    assert main(["run", *words, "a b.py", "{x}"]) == 0
+    assert ('"a b.py" 0.5' if windows else "'a b.py' 0.5") in capsys.readouterr().out
+
+
+class OpenFile:
+    """What Windows says of files that are open: they are not deleted, and flushed only if they may be written."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.unlink, self.fsync = Path.unlink, os.fsync
+        monkeypatch.setattr(Path, "unlink", lambda path, missing_ok=False: self.refuse(path, missing_ok))
+        monkeypatch.setattr(os, "fsync", self.flush)
+
+    def refuse(self, path: Path, missing_ok: bool) -> None:
+        number = path.stat().st_ino if path.exists() else None
+        for name in os.listdir("/proc/self/fd"):
+            try:
+                found = os.stat(f"/proc/self/fd/{name}").st_ino
+            except OSError:  # that of the listing
+                continue
+            if found == number:
+                raise PermissionError(13, "it is open", str(path))
+        self.unlink(path, missing_ok=missing_ok)
+
+    def flush(self, file: int) -> None:
+        import fcntl
+
+        if fcntl.fcntl(file, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
+            raise OSError(9, "it is open for reading only")
+        self.fsync(file)
+
+
+@pytest.fixture
+def open_files(monkeypatch: pytest.MonkeyPatch) -> OpenFile:
+    if sys.platform != "linux":
+        pytest.skip("the stand-in looks at /proc")
+    return OpenFile(monkeypatch)
+
+
+@pytest.mark.usefixtures("open_files")
+def test_key_files_are_closed_before_they_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = keys.KeyFile(tmp_path)
+    assert keys.read_key(first.path) == first.key
+    left = first.path.with_name(first.path.name.replace(first.path.stem[-4:], "left"))
+    left.write_bytes(first.key)
+    os.utime(left, (0, 0))
+    os.utime(first.path, (0, 0))
+    second = keys.KeyFile(tmp_path)
+    assert not left.exists()
+    assert first.path.exists(), "its process lives"
+    for key in (first, second):
+        key.remove()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("open_files")
+def test_files_are_flushed_as_windows_can(tmp_path: Path) -> None:
+    path = tmp_path / "state.bin"
+    path.write_bytes(b"state")
+    local._flush_file(path, writable=True)
+    with pytest.raises(OSError, match="reading only"):
+        local._flush_file(path, writable=False)
+
+
+def test_bytes_of_plain_files_stay_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "O_BINARY", 0x8000, raising=False)
+    assert runpy.run_path(str(Path(system.__file__)))["PLAIN"] & 0x8000

@@ -19,7 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from tunesmith.artifacts.collection import Artifacts
-from tunesmith.artifacts.folders import copy, members_of, replace_links
+from tunesmith.artifacts.folders import copy, link, members_of, replace_links
 from tunesmith.artifacts.record import Artifact
 from tunesmith.artifacts.scratch import temporary_folder
 from tunesmith.caution import caution
@@ -321,9 +321,9 @@ def _link(source: Path, target: Path) -> None:
             if path.is_dir():
                 (target / name).mkdir()
             else:
-                os.link(path, target / name)
+                link(path, target / name)
     else:
-        os.link(source, target)
+        link(source, target)
 
 
 def remove(artifacts: Artifacts, but: str | None = None) -> None:

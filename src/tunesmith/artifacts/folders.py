@@ -81,8 +81,22 @@ def replace_links(folder: Path) -> None:
     for _, path in members_of(folder):
         if path.is_symlink():
             part = path.with_name(f".{secrets.token_hex(8)}")
-            os.link(path.resolve(), part)
+            link(path.resolve(), part)
             os.replace(part, path)
+
+
+def link(source: Path, target: Path) -> None:
+    """Give a file another name; where the file system has no such names (exFAT, shares), the copy has it.
+
+    Raises:
+        OSError: the name is taken, or there is no room for a copy.
+    """
+    try:
+        os.link(source, target)
+    except FileExistsError:
+        raise
+    except OSError:
+        shutil.copy(source, target)
 
 
 def copy(source: Path, target: Path) -> None:

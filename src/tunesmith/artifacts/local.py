@@ -267,9 +267,16 @@ def _make_durable(folder: Path) -> None:
         if path.is_dir():
             _flush_folder(path)
         else:
-            with path.open("rb") as file:
-                os.fsync(file.fileno())
+            _flush_file(path)
     _flush_folder(folder)
+
+
+def _flush_file(path: Path, writable: bool = os.name != "posix") -> None:
+    """Make what is in a file durable; Windows does that only through a file that is open for writing."""
+    if writable and not os.access(path, os.W_OK):
+        return  # what nobody may write was written before
+    with path.open("r+b" if writable else "rb") as file:
+        os.fsync(file.fileno())
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:

@@ -14,6 +14,7 @@ from tunesmith.cli.output import cell, echo, param, pass_on, print_json
 from tunesmith.cli.records import trial_dict
 from tunesmith.program import template
 from tunesmith.program.files import params_text
+from tunesmith.system import command_line
 from tunesmith.text import printable
 
 Params = Mapping[str, Any]
@@ -25,7 +26,7 @@ def environment(params: Params) -> str:
 
 
 FORMS: dict[str, Callable[[Params], str]] = {
-    "flags": lambda params: shlex.join(template.flags(params)),
+    "flags": lambda params: command_line(template.flags(params)),
     "json": lambda params: params_text(params, "json").rstrip("\n"),
     "yaml": lambda params: params_text(params, "yaml").rstrip("\n"),
     "toml": lambda params: params_text(params, "toml").rstrip("\n"),

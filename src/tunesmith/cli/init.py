@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import re
-import shlex
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -29,7 +28,7 @@ from tunesmith.cli.scaffold import (
 )
 from tunesmith.cli.settings import study_name
 from tunesmith.executors.launch import how_it_ended
-from tunesmith.system import start, was_no_program
+from tunesmith.system import command_line, start, was_no_program
 from tunesmith.text import listing, printable
 
 WAIT = 5.0  # seconds that a program may take to say what its options are
@@ -124,7 +123,7 @@ def said(words: Sequence[str], wait: float = WAIT) -> str:
     Raises:
         UsageError: there is no such program.
     """
-    called = shlex.join(words)
+    called = command_line(words)
     before = _files()
     with tempfile.TemporaryFile() as file:
         code = _ran(words, file, wait)

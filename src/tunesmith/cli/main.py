@@ -169,4 +169,7 @@ def _say(text: str) -> None:
 
 def run() -> None:
     """The entry point of the installed program."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a code page that lacks a sign is no reason to end
+            stream.reconfigure(errors="backslashreplace")
     sys.exit(main())

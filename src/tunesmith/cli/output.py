@@ -58,12 +58,19 @@ def pass_on(text: str) -> None:
     if sys.stdout.isatty():
         echo(text.replace("\r\n", "\n"), nl=False)
     else:
-        click.echo(text, nl=False, color=True)  # so that it takes nothing out of it
+        # The same bytes as in a file, on each system: Windows would write other line ends and in another encoding.
+        sys.stdout.flush()
+        sys.stdout.buffer.write(text.encode())
 
 
 def print_json(value: Any) -> None:
     """Print a value as JSON; see `json_text`."""
-    click.echo(printable(json_text(value, 2), lines=True))
+    text = printable(json_text(value, 2), lines=True)
+    try:
+        text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:  # the output of Windows goes in a code page of few signs, unless it is a console
+        text = "".join(sign if sign.isascii() else _escaped(sign) for sign in text)
+    click.echo(text)
 
 
 def say(as_json: bool, text: str, **facts: Any) -> None:

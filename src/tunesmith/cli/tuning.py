@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import shlex
 import shutil
 import time
 from collections.abc import Collection, Mapping
@@ -29,6 +28,7 @@ from tunesmith.state import FailureKind, TrialState
 from tunesmith.storage.redact import shown_spec
 from tunesmith.study import Study, create_study, load_study
 from tunesmith.study.summary import counts_of
+from tunesmith.system import command_line
 from tunesmith.text import close_matches, printable
 from tunesmith.trial.record import FrozenTrial
 from tunesmith.trial.running import seed_of_trial
@@ -197,7 +197,7 @@ def check_program(program: Program) -> None:
     if os.path.isfile(word):
         with open(word, "rb") as file:
             first = file.readline(200)
-        how = f"make it executable (chmod +x {shlex.quote(word)})"
+        how = f"make it executable (chmod +x {command_line([word])})"
         if not first.startswith(b"#!"):
             how += ", or name what runs it, as in `python train.py`"
         beside = "" if os.sep in word else f"; write ./{word} for a file of this folder, and"
@@ -318,7 +318,7 @@ class Failures:
             said.append((trial.reason or "").partition(": ")[2])
         if found.names:
             way = dict(zip(self.program.metrics, study.directions, strict=False))[found.metrics[0]]
-            said.append(f"Give the name as it is printed: --{way} {shlex.quote(found.names[0])}")
+            said.append(f"Give the name as it is printed: --{way} {command_line([found.names[0]])}")
         said.append(f"All that it printed: {self.program.folder(trial.number)}; --max-failures N would bear it")
         raise click.ClickException(printable("\n".join(said), lines=True))
 
@@ -349,7 +349,7 @@ def dry_run(settings: Settings, as_json: bool) -> None:
     if as_json:
         print_json({"command": words, "environment": env, "params": point})
         return
-    echo(shlex.join(words))
+    echo(command_line(words))
     for name, value in env.items():
         if name.startswith("TUNESMITH_PARAM_"):
             echo(f"  {name}={value}")
@@ -472,7 +472,7 @@ def _conclude(study: Study, program: Program, storage: str, as_json: bool) -> in
 def _again(program: Program, trial: FrozenTrial, study: Study) -> str:
     """Return what a user types to run a trial's command."""
     words = _words(program, trial, study)
-    return words[-1] if program.shell else shlex.join(words)
+    return words[-1] if program.shell else command_line(words)
 
 
 def _words(program: Program, trial: FrozenTrial, study: Study) -> list[str]:

@@ -22,6 +22,7 @@ from tunesmith.state import TrialState
 from tunesmith.storage import Storage
 from tunesmith.storage.base import StudyRecord
 from tunesmith.study.engine.channel import PAUSE, STOP, asked_of, is_asked_to_stop
+from tunesmith.system import PLAIN
 from tunesmith.text import last_written, printable
 from tunesmith.trial.record import TrialRecord
 
@@ -205,7 +206,7 @@ def _log(folder: Path | None, trial: TrialRecord) -> str:
         if not own.is_relative_to(folder):
             return ""
         name = "output.txt" if trial.attempt == 1 else f"output-{trial.attempt}.txt"
-        handle = os.open(own / name, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+        handle = os.open(own / name, os.O_RDONLY | PLAIN)
         with os.fdopen(handle, "rb") as file:
             if not stat.S_ISREG(os.fstat(handle).st_mode):
                 return ""

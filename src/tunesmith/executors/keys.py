@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from tunesmith.errors import KeyFileError
-from tunesmith.system import lock
+from tunesmith.system import PLAIN, lock
 
 BYTES = 32
 NEW = 60.0  # seconds for which a key file is left alone, whoever made it
@@ -66,8 +66,8 @@ class KeyFile:
 
     def remove(self) -> None:
         """Remove the file: the key is used no more."""
+        os.close(self._file)  # first: Windows deletes no file that is open
         self.path.unlink(missing_ok=True)
-        os.close(self._file)
 
 
 def _remove_left(folder: Path, beginning: str) -> None:
@@ -76,12 +76,13 @@ def _remove_left(folder: Path, beginning: str) -> None:
         with suppress(OSError):  # another user's, or removed by now
             if time.time() - path.stat().st_mtime < NEW:
                 continue  # it may not be locked yet
-            file = os.open(path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
+            file = os.open(path, os.O_RDWR | PLAIN)
             try:
-                if lock(file):
-                    path.unlink()
+                is_left = lock(file)
             finally:
                 os.close(file)
+            if is_left:
+                path.unlink()
 
 
 def read_key(path: Path) -> bytes:
@@ -95,7 +96,7 @@ def read_key(path: Path) -> bytes:
     """
     try:
         # No links, which somebody else may have made; and no waiting for what is no file.
-        file = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+        file = os.open(path, os.O_RDONLY | PLAIN)
     except OSError as error:
         raise KeyFileError(f"the key file {path} cannot be read: {error.strerror}") from error
     try:

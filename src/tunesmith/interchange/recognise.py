@@ -6,8 +6,9 @@ Storages ask for it by the registry's table `GUIDES`, before they refuse a file 
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Collection
+
+from tunesmith.system import command_line
 
 # What `tunesmith import` needs to be told besides, by program.
 _OPTIONS = {"Hyperopt": " --unsafe-pickle", "MLflow": " --minimize METRIC"}
@@ -35,7 +36,7 @@ def how_to_import(place: str, program: str) -> str:
         place: the file or the URL, without a password.
         program: whose it is.
     """
-    command = f"tunesmith import {shlex.quote(place)}{_OPTIONS.get(program, '')} --storage new.db"
+    command = f"tunesmith import {command_line([place])}{_OPTIONS.get(program, '')} --storage new.db"
     return f"To bring along what it holds: `{command}` (in Python: tunesmith.compat.read); docs/import.md tells more."
 
 

@@ -1,4 +1,4 @@
-"""What operating systems do differently: groups of processes, reading from pipes, locks of files, signals to oneself.
+"""What operating systems do differently: groups of processes, pipes, locks of files, command lines, signals to oneself.
 
 Linux and macOS have process groups and signals, Windows has jobs and the console's Break key. Everything else asks here
 and knows no system. What one of them does not have is refused by `require`, at once and with what to do instead.
@@ -9,19 +9,25 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import os
+import re
+import shlex
 import signal
+import subprocess
 import sys
+from collections.abc import Sequence
 from typing import Literal
 
 from tunesmith.system.groups import SH, Group, end_own_group, start, was_no_program
 from tunesmith.system.streams import Streams, can_wait_for_pipes, do_not_wait_for
 
 __all__ = [
+    "PLAIN",
     "SH",
     "Group",
     "Streams",
     "can_inherit_files",
     "can_wait_for_pipes",
+    "command_line",
     "do_not_wait_for",
     "end_own_group",
     "lock",
@@ -32,6 +38,9 @@ __all__ = [
 ]
 
 AT = 1 << 30  # where a file is locked on Windows, which lets nobody read what is locked
+
+# Flags of `os.open` for what should be a plain file: no link, no waiting for what is no file, and each byte as it is.
+PLAIN = sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY", "O_CLOEXEC"))
 
 Feature = Literal["shell", "terminal", "memory"]
 
@@ -61,6 +70,27 @@ def require(feature: Feature, name: str) -> None:
             f"{name} needs process groups, which this system does not have; leave it out, and run fewer trials at once "
             "(jobs=) where memory is short"
         )
+
+
+def command_line(words: Sequence[str]) -> str:
+    """Return words as people type them where this process runs: for a POSIX shell, on Windows for cmd.exe."""
+    return " ".join(map(_for_windows, words)) if has_cmd() else shlex.join(words)
+
+
+def has_cmd() -> bool:
+    """Tell whether people type commands for cmd.exe."""
+    return sys.platform == "win32"
+
+
+# What a program takes as a part of a word, and cmd.exe or PowerShell does not, unless it stands in double quotes.
+_SPECIAL = re.compile(r"[^\w\\/:.+=@-]")
+
+
+def _for_windows(word: str) -> str:
+    quoted = subprocess.list2cmdline([word])
+    if quoted.startswith('"') or not _SPECIAL.search(word):
+        return quoted
+    return subprocess.list2cmdline([f" {word}"]).replace('" ', '"', 1)  # the blank is what makes it quote
 
 
 def can_inherit_files() -> bool:

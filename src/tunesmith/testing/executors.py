@@ -379,7 +379,7 @@ def is_alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     try:
-        with open(f"/proc/{pid}/stat") as stat:
+        with open(f"/proc/{pid}/stat", encoding="utf-8") as stat:
             return stat.read().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return os.name != "posix" or not os.path.isdir("/proc/self")

@@ -142,7 +142,7 @@ def compute_in_c(trial: Trial) -> float:
         if child.stdout is not None:
             child.stdout.readline()
         path = str(trial.user_attrs["path"])
-        with open(path + ".new", "w") as file:
+        with open(path + ".new", "w", encoding="utf-8") as file:
             file.write(f"{os.getpid()} {child.pid}")
         os.rename(path + ".new", path)
         sum(range(10**12))  # looks at no signal, unlike long integers

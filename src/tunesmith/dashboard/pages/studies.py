@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +21,7 @@ from tunesmith.storage.base import StudyRecord
 from tunesmith.study.recommend import Recommendation
 from tunesmith.study.study import METRIC_NAMES
 from tunesmith.study.summary import counts_of, summary_of
+from tunesmith.system import command_line
 from tunesmith.text import printable
 
 MOST_COMPARED = 10
@@ -52,7 +52,7 @@ def start_command(storage: Storage, record: StudyRecord | None = None) -> str:
     words += ["-p", "lr=log(1e-5, 1e-1)"]
     for k, way in enumerate(ways):
         words += [f"--{way}", str(named[k]) if len(named) == len(ways) else "loss" if len(ways) == 1 else f"metric_{k}"]
-    return f"{shlex.join(map(printable, words))} -- python train.py --lr {{lr}}"
+    return f"{command_line([*map(printable, words)])} -- python train.py --lr {{lr}}"
 
 
 def index(request: Request, wrong: Wrong | None = None) -> Response:
