@@ -48,9 +48,7 @@ def missing(name: str, known: Iterable[str], module: str) -> AttributeError | Im
     """Return the error for a name that a module's ``__getattr__``, which calls this, does not know.
 
     Args:
-        name: what was asked for.
         known: the names that the module has.
-        module: its name.
     """
     text = f"module {module!r} has no attribute {name!r}"
     if sys._getframe(2).f_code.co_name == "_handle_fromlist":  # Python looks for a module of that name next
@@ -76,7 +74,6 @@ def name_error(text: str, module: str, depth: int = 2) -> AttributeError | Impor
 
     Args:
         text: the message.
-        module: its name.
         depth: how many frames below this one the name is asked for.
     """
     import dis  # slow to import

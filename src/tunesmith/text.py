@@ -16,7 +16,6 @@ def close_matches(word: str, options: Iterable[object], cutoff: float = 0.65) ->
     Args:
         word: what was given.
         options: what it may be.
-        cutoff: how near an option must be, from 0 (anything) to 1 (equal).
     """
     import difflib  # only errors need it
 
@@ -33,7 +32,6 @@ def did_you_mean(word: object, options: Iterable[object]) -> str:
 
     Args:
         word: what was given; only a text has near ones.
-        options: what it may be.
     """
     close = close_matches(word, options) if isinstance(word, str) else []
     return f"; did you mean {close[0]!r}?" if close else ""
@@ -81,7 +79,6 @@ def printable(text: str, *, lines: bool = False) -> str:
     r"""Return a text that cannot control a terminal: what is not printable becomes an escape, such as ``\x1b``.
 
     Args:
-        text: any text.
         lines: keep line ends and tabs as they are.
     """
     kept = "\n\t" if lines else ""
@@ -91,11 +88,7 @@ def printable(text: str, *, lines: bool = False) -> str:
 
 
 def last_written(text: str) -> str:
-    """Return what a terminal shows of lines that were written again, as progress bars do: of each, the last writing.
-
-    Args:
-        text: what was printed.
-    """
+    """Return what a terminal shows of lines that were written again, as progress bars do: of each, the last writing."""
     return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
 
 

@@ -49,9 +49,6 @@ def newest(found: Iterable[Artifact]) -> Artifact | None:
 class Checkpoints:
     """The checkpoint of a running trial.
 
-    Args:
-        artifacts: those of the trial.
-
     Attributes:
         keeps_all: whether the folder stays as it is, and a copy is published: another program writes to it whenever it
             wants to.
@@ -331,7 +328,6 @@ def remove(artifacts: Artifacts, but: str | None = None) -> None:
 
     Args:
         artifacts: those of the trial.
-        but: the name of one that stays.
     """
     for artifact in artifacts.values():
         if step_of(artifact) is not None and artifact.name != but:

@@ -291,7 +291,6 @@ class Artifacts(Mapping[str, Artifact]):
 
         Args:
             store: where the content is.
-            artifact: the pointer.
             delete: whether the content goes when the storage cannot tell whether it was published: None is returned.
         """
         own = [artifact.key] if artifact.key else []

@@ -35,10 +35,6 @@ class Content:
 def content_of(name: str, given: Savable) -> Iterator[Content]:
     """Yield what was given as a content.
 
-    Args:
-        name: of the artifact, for errors.
-        given: what to save.
-
     Raises:
         TypeError: it is nothing that can be saved.
         FileNotFoundError: there is no such file.
@@ -111,12 +107,7 @@ def _rewindable(name: str, stream: Any) -> Iterator[tuple[BinaryIO, int]]:
 
 
 def guarded(name: str, chunks: Chunks) -> Chunks:
-    """Return a content with errors that say that it is the source which cannot be read, and not the store.
-
-    Args:
-        name: of the artifact.
-        chunks: its content.
-    """
+    """Return a content with errors that say that it is the source which cannot be read, and not the store."""
 
     def read() -> Iterator[bytes]:
         try:

@@ -103,7 +103,6 @@ def copy(source: Path, target: Path) -> None:
     """Copy a folder, as taking its archive apart would make it again.
 
     Args:
-        source: it.
         target: a folder that is there; what it holds under other names stays.
     """
     for name, path in members_of(source):
@@ -121,7 +120,6 @@ def unpack(stream: BinaryIO, folder: Path) -> None:
 
     Args:
         stream: the archive.
-        folder: where to.
 
     Raises:
         DamagedArtifactError: it is no archive that `archive` made.

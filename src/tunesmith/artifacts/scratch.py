@@ -76,7 +76,6 @@ class Scratch:
         """Remove a pointer.
 
         Args:
-            number: the run.
             name: the artifact.
         """
         return self._table.remove(number, name)

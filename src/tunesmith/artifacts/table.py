@@ -28,7 +28,6 @@ class PointerTable:
         """Remove an artifact; return its blob if no other one points to that.
 
         Args:
-            number: its trial; None: the study.
             name: its name.
         """
         return self._loose(self._by_place.pop(_place(number, name), None))

@@ -260,7 +260,6 @@ def print_record(record: dict[str, Any], form: str, flatten: bool) -> None:
     """Print one record.
 
     Args:
-        record: values by column.
         form: one of FORMATS.
         flatten: a column for each entry of a dict.
     """

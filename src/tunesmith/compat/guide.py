@@ -128,12 +128,7 @@ ARGUMENTS: dict[str, dict[str, Argument]] = {
 
 
 def caution_once(about: str, text: str) -> None:
-    """Warn, once in a process, of a name or an argument that programs need, though it is not the thing here.
-
-    Args:
-        about: the name.
-        text: what happens, and what to write.
-    """
+    """Warn, once in a process, of a name or an argument that programs need, though it is not the thing here."""
     if about not in _said:
         _said.add(about)
         caution(f"{about}: {text}")
@@ -149,8 +144,6 @@ def accepts_argument(sampler: str, name: str, value: Any) -> bool:
 
     Args:
         sampler: the class's name here.
-        name: of the argument.
-        value: what was given.
 
     Returns:
         False: no sampler of that name has it anywhere.

@@ -269,11 +269,7 @@ def refuse_fork(pid: int) -> None:
 
 
 class OwnChannel:
-    """The channel of trials that this process runs itself, closed to the processes that it forks.
-
-    Args:
-        channel: the study's.
-    """
+    """The channel of trials that this process runs itself, closed to the processes that it forks."""
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel

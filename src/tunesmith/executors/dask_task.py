@@ -58,11 +58,7 @@ def run_task(setup: Setup, job: Job, topic: str, name: str) -> bytes | None:
 
 
 class _Station:
-    """What the tasks of one Dask worker share.
-
-    Args:
-        worker: the worker.
-    """
+    """What the tasks of one Dask worker share."""
 
     def __init__(self, worker: Any) -> None:
         self.queue_name = f"tunesmith-{uuid.uuid4().hex}"
@@ -77,7 +73,6 @@ class _Station:
 
         Args:
             name: what the driver calls it.
-            task: the task.
             key: what Dask calls it.
             grace: seconds that it has to end by itself.
         """

@@ -54,7 +54,6 @@ def environment(threads: int, more: Mapping[str, str]) -> dict[str, str]:
     """Return the environment of a worker.
 
     Args:
-        threads: how many threads numeric libraries use in it. A variable that is set already stays as it is.
         more: variables that it gets in any case.
     """
     return {**dict.fromkeys(THREADS, str(max(1, threads))), **os.environ, **more}

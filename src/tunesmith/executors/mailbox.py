@@ -257,11 +257,6 @@ def own_addresses() -> tuple[str, ...]:
 def run_connected(setup: Setup, job: Job, address: Address) -> tuple[bytes, str]:
     """Run a trial in a task of an engine.
 
-    Args:
-        setup: what all jobs have in common.
-        job: the trial.
-        address: where the driver listens.
-
     Returns:
         The last message for the driver, and why the task could not connect to it, empty if it could: the task's result.
     """
@@ -288,10 +283,6 @@ def _nobody(message: bytes) -> None:
 
 class _Call:
     """A task's connection to the driver.
-
-    Args:
-        address: where that listens.
-        number: the task's trial.
 
     Raises:
         OSError, EOFError, RefusedError: the driver cannot be reached, or the key file not be read.

@@ -65,8 +65,6 @@ def run_task(setup: Setup, job: Job, mail: Any, name: str) -> bytes:
     """Run one trial; this is the task.
 
     Args:
-        setup: what all trials have in common.
-        job: the trial.
         mail: the actor.
         name: what the driver calls this task.
 

@@ -227,12 +227,8 @@ def pickled(thing: Any, what: str, shared: SharedArrays | None = None) -> bytes:
     """Pickle a thing that workers need.
 
     Args:
-        thing: the thing.
         what: words for it.
         shared: takes the large arrays in it.
-
-    Returns:
-        Its bytes.
 
     Raises:
         ObjectiveError: it cannot be pickled; the error names the variable.

@@ -51,9 +51,6 @@ class RemoteChannel:
     """Sends reports and user attributes of the running trial to the driver, and gets the pruner's answer.
 
     It also takes SIGTERM, since a message that is being sent must not be cut in two.
-
-    Args:
-        connection: the pipe.
     """
 
     def __init__(self, connection: Connection[Any, Any]) -> None:

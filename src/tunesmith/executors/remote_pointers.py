@@ -52,7 +52,6 @@ class RemotePointers:
 
         Args:
             number: its trial; None: the study.
-            name: its name.
         """
         loose: list[str] = self._ask("remove", [number, name])
         return loose
@@ -60,11 +59,6 @@ class RemotePointers:
 
 def answer(trial: Trial, what: str, arguments: list[Any]) -> Any:
     """Answer a worker's question in the driver.
-
-    Args:
-        trial: the driver's copy of the trial.
-        what: the method of `RemotePointers`.
-        arguments: its arguments.
 
     Returns:
         What that method is to return, as data.

@@ -127,9 +127,6 @@ class Caller:
         Args:
             welcome: `WELCOME` bytes.
 
-        Returns:
-            The bytes, and what seals and opens messages from then on.
-
         Raises:
             RefusedError: the other end does not know the key.
         """
@@ -142,11 +139,7 @@ class Caller:
 
 
 class Called:
-    """The handshake of who is connected to.
-
-    Args:
-        key: the key.
-    """
+    """The handshake of who is connected to."""
 
     def __init__(self, key: bytes) -> None:
         self._key = key
@@ -158,9 +151,6 @@ class Called:
 
         Args:
             hello: `HELLO` bytes.
-
-        Returns:
-            What is sent.
 
         Raises:
             RefusedError: it is something else.

@@ -67,8 +67,6 @@ def load_shared(handle: int, at: int, dtype: Any, shape: tuple[int, ...], order:
     Args:
         handle: the open file.
         at: where the array begins.
-        dtype: its type.
-        shape: its shape.
         order: "C" or "F".
 
     Returns:

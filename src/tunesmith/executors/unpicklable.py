@@ -18,7 +18,6 @@ def find_unpicklable(thing: Any, pickles: Callable[[Any], bool]) -> str | None:
     """Name what keeps a thing from being pickled: "the variable 'lock' (a _thread.lock)", with the way to it.
 
     Args:
-        thing: what was to be pickled, and could not be.
         pickles: tells whether something can be pickled by itself.
 
     Returns:

@@ -52,9 +52,6 @@ def pack(word: bytes, *values: Any, parts: Sequence[bytes] = ()) -> bytes:
         word: what it says, one byte.
         values: what JSON can hold.
         parts: what is sent as it is.
-
-    Returns:
-        Its bytes.
     """
     pieces = [json.dumps(values).encode(), *parts]
     return word + b"".join([piece for whole in pieces for piece in (LENGTH.pack(len(whole)), whole)])
@@ -82,11 +79,7 @@ def dump(thing: Any, shared: SharedArrays | None = None) -> bytes:
     """Pickle anything: functions and classes that only this process has are sent along by value.
 
     Args:
-        thing: what to pickle.
         shared: takes the large arrays in it; None: they are pickled as well.
-
-    Returns:
-        The bytes.
     """
     out = io.BytesIO()
     pickler = _pickler()(out, protocol=pickle.HIGHEST_PROTOCOL)

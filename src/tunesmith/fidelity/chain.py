@@ -34,8 +34,6 @@ class Chain:
     """The model, fitted to runs.
 
     Args:
-        z: features [n, F].
-        g: group of each feature [F].
         s: transformed losses, NaN where not reached [n, L].
         raw: the same as they were reported.
         positions: of the rungs [L].

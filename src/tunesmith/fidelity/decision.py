@@ -46,7 +46,6 @@ class Outlook:
     """The runs of a study, and what is expected of them; rows as in `Runs`.
 
     Attributes:
-        runs: the runs.
         table: what they had reached.
         length: reports of a full run; None: it is not known yet.
         end: expected end of each run, in the unit of the objective, minimised [n].
@@ -66,10 +65,7 @@ class Outlook:
         """Return what is expected of some runs.
 
         Args:
-            runs: the runs.
             space: what is searched.
-            fits: where hyperparameters are kept.
-            earlier: learning curves of earlier studies.
         """
         ladder = Ladder.of(runs)
         table = RungTable.of(runs, ladder)
@@ -180,7 +176,6 @@ def outlook(history: History, space: Space) -> Outlook:
     """Return what is expected of the runs of a study; it is kept for as long as the study stays as it is.
 
     Args:
-        history: the study so far, with one objective.
         space: what is searched; it has parameters.
     """
     kept = _kept.setdefault(history, _Kept())
@@ -199,7 +194,6 @@ def with_expected_ends(history: History, space: Space) -> History:
 
     Args:
         history: the study so far.
-        space: what is searched.
     """
     is_unfinished = bool(history.paused) or bool((history.state == TrialState.PRUNED).any())
     if history.n_objectives > 1 or not len(space) or not is_unfinished:

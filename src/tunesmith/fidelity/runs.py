@@ -80,7 +80,6 @@ class Runs:
         """Return the runs of a study with one objective.
 
         Args:
-            history: the study so far.
             space: whose unit cube the points are given in.
 
         Returns:

@@ -276,7 +276,6 @@ class History:
         """Add one finished trial.
 
         Args:
-            number: its number.
             state: how it ended.
             space: its own space; None: it suggested nothing.
             x: internal values over that space, [d_space].
@@ -626,7 +625,6 @@ class RunningRows:
         """Add a trial, or replace it in its place.
 
         Args:
-            number: its number.
             space: its own space; None: it suggested nothing.
             x: internal values over that space.
             sampler_state: what its sampler wrote.

@@ -27,7 +27,6 @@ class Curves:
         objectives: m; with more than one, a reported value is a tuple of m numbers.
 
     Attributes:
-        objectives: m.
         n_reports: how many reports there are; where there are none, a trial has nothing to do here.
         can_resume: whether runs go on where they were paused, since the objective saves checkpoints; else a run that
             goes on repeats its steps.

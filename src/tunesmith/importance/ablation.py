@@ -87,8 +87,6 @@ def _path(data: ImportanceData, model: Model, u: Floats, base: Floats) -> tuple[
     """Return the parameters in the order in which they are changed, and the points [steps + 1, d] of the path.
 
     Args:
-        data: has the space.
-        model: of the trials.
         u: trials [n, d] among which the best one is chosen.
         base: the default, without NaN [d].
     """

@@ -47,7 +47,6 @@ class Cells:
         """Return the cells of a parameter.
 
         Args:
-            param: the parameter.
             u: its unit coordinates [n] of the trials, NaN where it is not active.
             most: cells of an ordered parameter, at most.
         """

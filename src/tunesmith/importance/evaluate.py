@@ -30,7 +30,6 @@ def data_of(study: Study, params: Sequence[str] | None, target: Target | None) -
     """Return the trials to use, and notes on those that were left out.
 
     Args:
-        study: the study.
         params: names of the parameters that are asked for; None: all.
         target: what to explain, of a complete trial, less is better; None: the only objective.
 
@@ -164,8 +163,6 @@ def rows_of(effects: Effects, names: tuple[str, ...], pairs: bool) -> tuple[Impo
     Draws of a value that is positive by construction lie too high; the interval is moved to have its mean at the value.
 
     Args:
-        effects: what an evaluator found.
-        names: of all parameters.
         pairs: which kind.
     """
     at = [i for i, params in enumerate(effects.params) if (len(params) == 2) == pairs]

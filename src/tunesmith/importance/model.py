@@ -63,14 +63,12 @@ class Model:
     """A Gaussian process fitted to trials.
 
     Args:
-        features: the map from the unit cube.
         u: unit coordinates of the trials [n, d], NaN where inactive.
         y: their values [n], minimised.
         warped: whether values are transformed to look normal; else they are only standardised.
 
     Attributes:
         n: how many trials there are.
-        warped: as given.
         off: what the others predict for each trial, less its value [n], over the largest value.
     """
 
@@ -154,10 +152,6 @@ class Model:
 def check_enough(data: ImportanceData, name: str) -> None:
     """Check that a model can be fitted.
 
-    Args:
-        data: the trials.
-        name: of the evaluator.
-
     Raises:
         ValueError: there are too few trials, or too many parameters.
     """
@@ -190,8 +184,6 @@ def fitted(
     different sizes, and ruins those of which many are equal.
 
     Args:
-        data: the trials.
-        features: of their space.
         rng: chooses trials where there are many.
         of_good: better where values are good, in the better half of the trials; else on all of them.
     """
@@ -214,8 +206,6 @@ def shuffled_models(
     """Yield models of shuffled values, with the trials that each rests on, u[n, d], and their values [n].
 
     Args:
-        data: the trials.
-        features: of their space.
         warped: as for `Model`; None: chosen for each, as for the trials. Noise passes a line that is drawn without that
             choice more often than it should: the better one of two models of noise finds more.
         rng: shuffles, and chooses trials where there are many.
@@ -247,9 +237,6 @@ def wider_draws(
     Args:
         draws: of the values, from the posterior of one process.
         value: gives the values [r] that a model has.
-        data: the trials.
-        features: of their space.
-        warped: as for `Model`.
         rng: chooses trials and groups, and draws.
     """
     rows = rng.permutation(_chosen(data.y, MOST_ROWS, rng))
@@ -279,7 +266,6 @@ def spread_points(space: Space, n: int, rng: np.random.Generator) -> Floats:
     """Return unit coordinates [q, d] of points that fill a space evenly, NaN where inactive; q < n under constraints.
 
     Args:
-        space: the space.
         n: how many points, a power of two.
         rng: scrambles the Sobol' sequence.
     """
@@ -320,7 +306,6 @@ def default_point(data: ImportanceData, given: Mapping[str, Any] | None) -> tupl
 
     Args:
         data: the trials.
-        given: values by name.
 
     Raises:
         TypeError: what is given is no mapping.
@@ -357,7 +342,6 @@ def mixed(data: ImportanceData, base: Floats, other: Floats, taken: np.ndarray[A
     """Return unit coordinates [q, d], NaN where inactive: of `other` where taken, else of `base`.
 
     Args:
-        data: has the space.
         base: unit coordinates [d] or [q, d], without NaN.
         other: the same.
         taken: where to take `other` [q, d].

@@ -52,7 +52,6 @@ class BootstrapCounts:
 
     Args:
         rng: draws them.
-        draws: how many samples.
         n: how many trials.
     """
 
@@ -316,8 +315,6 @@ class _Best:
 
         Args:
             y: values of the trials.
-            w: their weights.
-            gamma: the weight of the best ones together.
         """
         n = len(w)
         order = np.argsort(y, kind="stable")

@@ -188,7 +188,6 @@ def _candidates(
         y: their values [n].
         base: the default, in place of NaN [d].
         count: about how many.
-        rng: draws them.
     """
     best = u[np.argsort(y, kind="stable")[: count // 4]]
     best = np.where(np.isnan(best), base, best)

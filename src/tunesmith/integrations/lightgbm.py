@@ -91,9 +91,6 @@ class LightGBMCallback(RoundsCallback):
     def __call__(self, env: Any) -> None:
         """Report a round.
 
-        Args:
-            env: what LightGBM tells its callbacks.
-
         Raises:
             TrialPruned: the trial is to stop.
         """

@@ -34,10 +34,6 @@ class RoundReports:
         cost: of one round, in a unit of the user's; None: seconds are measured.
 
     Attributes:
-        trial: whose training it is.
-        every: a report comes each so many rounds.
-        checkpoint: whether the trial can be continued.
-        cost: of one round, or None.
         last: the monitored metric after the last round; None before the first one.
         total: rounds at the end; None: not known.
         stopped: whether the trial was told to stop.

@@ -40,12 +40,7 @@ class Tracker(ABC):
         self._worked = False
 
     def __call__(self, study: Study, trial: FrozenTrial) -> None:
-        """Log a trial.
-
-        Args:
-            study: whose trial it is.
-            trial: the finished trial.
-        """
+        """Log a trial."""
         try:
             self.log(study, trial)
         except Exception as error:

@@ -41,13 +41,7 @@ def read_trials(path: Path, place: str, wishes: Wishes, limits: Limits) -> Impor
     """Load a pickle of trials; this runs the code that is in it.
 
     Args:
-        path: the file.
-        place: its name for people.
         wishes: ranges, and the study's name.
-        limits: of the source.
-
-    Returns:
-        the study.
 
     Raises:
         SourceError: the pickle cannot be loaded, or holds no trials.
@@ -64,8 +58,6 @@ def study_of_trials(trials: Any, name: str, place: str, wishes: Wishes) -> Impor
     """Return the study of a ``Trials`` object.
 
     Args:
-        trials: it.
-        name: of the study.
         place: where it was, for people.
         wishes: ranges, and the study's name.
 

@@ -34,7 +34,6 @@ class Limits:
     """Counts what is read of a source, and opens its files.
 
     Args:
-        place: the source's name for people.
         root: the folder that is read; None: the source is one file, or a database.
         max_bytes: so much is read in all.
         max_rows: so many rows (runs, values, lines) are read in all.
@@ -214,10 +213,6 @@ def check_depth(value: Any) -> None:
 def number(value: Any, what: str) -> float:
     """Return a number of a source as one.
 
-    Args:
-        value: what the source has.
-        what: its name in the error.
-
     Raises:
         ValueError: it is none.
     """
@@ -354,9 +349,7 @@ def flat(nested: Mapping[Any, Any], prefix: str = "", separator: str = ".", dept
     """Return the leaves of nested dicts: ``{"opt": {"lr": 1}}`` gives "opt.lr".
 
     Args:
-        nested: the dicts.
         prefix: of all names.
-        separator: between the names of the levels.
         depth: so many levels are above.
 
     Raises:

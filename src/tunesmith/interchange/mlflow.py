@@ -40,10 +40,8 @@ def read_folder(name: str, folder: Path, wanted: Sequence[str], limits: Limits) 
     """Return the runs of an experiment's folder.
 
     Args:
-        name: of the experiment.
         folder: its folder in ``mlruns``.
         wanted: the metrics of which every value is read, and not only the last.
-        limits: of the source.
 
     Raises:
         SourceError: a file is damaged or a link, or there is more than is read.
@@ -94,13 +92,6 @@ def read_database(
     connection: sa.Connection, limits: Limits, name: str, experiment: int, wanted: Sequence[str]
 ) -> RunTable:
     """Return the runs of an experiment.
-
-    Args:
-        connection: of the database.
-        limits: of the source.
-        name: of the experiment.
-        experiment: its id.
-        wanted: the metrics of which every value is read, and not only the last.
 
     Raises:
         SourceError: there is more than is read.

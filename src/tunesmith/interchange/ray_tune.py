@@ -34,9 +34,7 @@ def read_experiment(folder: Path, wanted: Sequence[str], limits: Limits) -> RunT
     """Return the trials of an experiment.
 
     Args:
-        folder: the experiment's.
         wanted: the metrics of which every value is read, and not only the last.
-        limits: of the source.
 
     Raises:
         SourceError: a file is damaged or a link, leads out of the source, or there is more than is read.

@@ -225,9 +225,7 @@ def chosen(names: Mapping[str, Any], study: str | None, place: str) -> list[str]
     """Return the names of the studies to read.
 
     Args:
-        names: those that are there.
         study: the one that was asked for; None: all.
-        place: where they are.
 
     Raises:
         SourceError: there is none, or none of the name that was given.

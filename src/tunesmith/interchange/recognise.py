@@ -34,7 +34,6 @@ def how_to_import(place: str, program: str) -> str:
 
     Args:
         place: the file or the URL, without a password.
-        program: whose it is.
     """
     command = f"tunesmith import {command_line([place])}{_OPTIONS.get(program, '')} --storage new.db"
     return f"To bring along what it holds: `{command}` (in Python: tunesmith.compat.read); docs/import.md tells more."

@@ -50,8 +50,6 @@ def table_of(rows: Sequence[Mapping[str, Any]], name: str, place: str, program: 
 
     Args:
         rows: column to cell.
-        name: of the study.
-        place: where they were read.
         program: what wrote them, for people.
         wishes: what the user says of them.
 

@@ -171,7 +171,6 @@ def study_of(table: RunTable, wishes: Wishes) -> ImportedStudy:
     """Return the study that runs make.
 
     Args:
-        table: the runs.
         wishes: what counts, and what the user says of ranges.
 
     Returns:

@@ -28,7 +28,6 @@ def read_file(path: Path, limits: Limits) -> Rows:
 
     Args:
         path: its ending says what it is.
-        limits: of the source.
 
     Raises:
         SourceError: it is damaged, or no table, or has more than is read.

@@ -11,7 +11,6 @@ def pack_bytes(raw: bytes, level: int = -1) -> str:
     """Return bytes as ASCII text, compressed.
 
     Args:
-        raw: any.
         level: of the compression, 0 to 9; -1 is the library's own.
     """
     return base64.b64encode(zlib.compress(raw, level)).decode("ascii")
@@ -21,7 +20,6 @@ def unpack_bytes(text: str, size: int) -> bytes:
     """Return the bytes that `pack_bytes` was given.
 
     Args:
-        text: what it returned.
         size: how many bytes they are. No more are ever decompressed, whatever the text holds.
 
     Raises:

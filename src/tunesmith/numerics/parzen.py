@@ -181,7 +181,6 @@ def bandwidths(rows: Rows, weight: Floats, partial: bool, evidence: float = 0.0)
     single centre or equal ones have a spread. n is the effective number of centres, (Σ w)² / Σ w².
 
     Args:
-        rows: the centres.
         weight: w[k], positive.
         partial: whether coordinates may be absent.
         evidence: n is at least this: of many observations that stand behind few centres.
@@ -301,8 +300,6 @@ class Mixture:
         """Draw n points u[n, d]; celled coordinates lie at cell centres, none is absent.
 
         Args:
-            rng: where randomness comes from; (2 d + 1) n uniform numbers are drawn.
-            n: how many.
             folded: share of the smooth coordinates that are drawn from the whole normal density, with what lies beyond
                 0 or 1 put there, and not from the density cut to [0, 1]: a cut density never reaches an end.
         """

@@ -17,11 +17,7 @@ def params_text(params: Mapping[str, Any], suffix: str) -> str:
     """Return parameters as the text of a file.
 
     Args:
-        params: by name.
         suffix: "json", "yaml", "yml" or "toml". TOML has no null: a parameter that is None is left out of it.
-
-    Returns:
-        the text.
     """
     if suffix == "toml":
         return "".join(f"{_toml_key(k)} = {_toml(v)}\n" for k, v in params.items() if v is not None)
@@ -70,9 +66,6 @@ def _quoted(text: str) -> str:
 
 def read_results(path: Path) -> list[Mapping[str, Any]]:
     """Return the objects of a results file: one object, or one a line.
-
-    Args:
-        path: the file.
 
     Returns:
         the objects in order; none if there is no file.

@@ -13,11 +13,7 @@ EVERY = 2.0  # seconds after which a changed end is written again
 
 
 class Log:
-    """The file with the output of a trial.
-
-    Args:
-        path: the file; it is replaced.
-    """
+    """The file with the output of a trial."""
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("wb", buffering=0)

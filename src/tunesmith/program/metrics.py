@@ -33,11 +33,7 @@ class _Cell:
 
 
 class Head:
-    """The line with the names of a table.
-
-    Args:
-        line: this line.
-    """
+    """The line with the names of a table."""
 
     def __init__(self, line: str) -> None:
         self._kind = "|" if any(bar in line for bar in BARS) else "," if "," in line else " "
@@ -129,7 +125,6 @@ class Report:
 
     Attributes:
         step: which the program named; None: it named none.
-        value: the value.
     """
 
     step: int | None
@@ -270,7 +265,6 @@ def what_it_printed(names: Sequence[str], output: str) -> str:
 
     Args:
         names: the metrics that are missing.
-        output: what it printed.
     """
     seen = list(dict.fromkeys(name for line in output.splitlines() for name in _ANY.findall(line)))
     what = f"the metric {names[0]!r} does" if len(names) == 1 else f"the metrics {listing(names)} do"
@@ -306,7 +300,6 @@ def look_alikes(names: Sequence[str], output: str) -> LookAlikes:
 
     Args:
         names: the metrics.
-        output: what was printed.
     """
     wanted = [(name, set(_words_of(name))) for name in names]
     ranks: dict[str, int] = {}

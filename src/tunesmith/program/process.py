@@ -26,9 +26,6 @@ class Process:
         pty: whether it runs in a pseudo-terminal, which makes many programs print at once, and in colours.
         grace: seconds between SIGTERM and SIGKILL when the block ends before the program does.
         keep: is given all that is printed.
-
-    Raises:
-        OSError: no process can be started.
     """
 
     def __init__(

@@ -37,7 +37,6 @@ def filled(text: str, known: Collection[str], value: Callable[[str], str]) -> st
     Doubled braces around a known name are that name in braces: ``{{lr}}`` is ``{lr}``, ``{{{lr}}}`` a value in braces.
 
     Args:
-        text: what has the names.
         known: these names.
         value: gives the text of one.
 
@@ -68,9 +67,6 @@ def words(
         params: the active parameters.
         names: all parameters of the space.
         others: what else may stand in braces: "trial", "trial_dir", and so on; parameters come first.
-
-    Returns:
-        the words.
     """
     known = {*names, *others, *LISTS}
     made: list[str] = []

@@ -95,7 +95,6 @@ class ProgressLine:
         """Everything else, the most important things first.
 
         Args:
-            now: the time by this line's clock.
             ended: whether nothing more is to come.
         """
         elapsed = now - self._began
@@ -210,7 +209,6 @@ class Terminal:
 
     Args:
         stream: the terminal.
-        has_bar: whether the total is known, and may have a bar.
         above: gives what is drawn above the line; it may give None.
     """
 
@@ -268,11 +266,6 @@ def display_for(
     stream: TextIO | None, has_bar: bool, above: Callable[[], Any] | None = None
 ) -> Lines | Notebook | Terminal | None:
     """Return the display for a stream.
-
-    Args:
-        stream: where to write; None: this program has no console.
-        has_bar: whether the total is known, and may have a bar.
-        above: gives what a terminal has above the line.
 
     Returns:
         the display; None without a console.

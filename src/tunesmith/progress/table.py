@@ -24,10 +24,8 @@ class Table(Progress):
     """A table of the running trials, above the line that `Progress` shows; elsewhere than in a terminal, the line.
 
     Args:
-        study: what is searched.
         n_trials: how many trials this call will run; None: no limit.
         timeout: seconds after which no trial is started; None: no limit.
-        stream: where to write; standard error if None.
         go_on: what a user does to go on after an interruption.
 
     Example:

@@ -21,7 +21,6 @@ class Progress:
         study: what is searched; its best trial so far is where the best begins.
         n_trials: how many trials this call will run; None: no limit.
         timeout: seconds after which no trial is started; None: no limit.
-        stream: where to write; standard error if None.
         go_on: what a user does to go on after an interruption; by default, load the study and optimize it.
         rivals: the trials that the best is one of to begin with; all of the study if None.
         pruned: what to call pruned trials.
@@ -65,19 +64,13 @@ class Progress:
             self._line.tick()
 
     def update(self, study: ShownStudy, trial: FrozenTrial) -> None:
-        """Count a finished trial; to be called as a callback of the study.
-
-        Args:
-            study: the study.
-            trial: the trial.
-        """
+        """Count a finished trial; to be called as a callback of the study."""
         self.count(trial)
 
     def count(self, trial: FrozenTrial, advance: bool = True) -> None:
         """Note a trial that finished, or was paused.
 
         Args:
-            trial: its record.
             advance: whether it is one more; else it was counted when it was paused, or begun by an earlier call.
         """
         if trial.state is TrialState.PAUSED:

@@ -40,8 +40,6 @@ class Halving:
         """Decide about a trial at each rung that its last report is the first to reach.
 
         Args:
-            curves: the reports of all trials.
-            number: the trial.
             step: of its last report.
             pauses: whether a trial that does not go on now may do so later, when more have reached the rung.
         """

@@ -122,7 +122,6 @@ def encode_state(name: str, payload: int) -> int:
     """Return the sampler state of a trial: a payload of 48 bits below the code of the sampler.
 
     Args:
-        name: of the sampler.
         payload: what it has to remember.
 
     Returns:
@@ -141,7 +140,6 @@ def decode_states(states: SamplerStates, name: str) -> Ints:
 
     Args:
         states: sampler states [n], those of other samplers among them.
-        name: of the sampler.
 
     Returns:
         The payloads [k], in order.

@@ -190,7 +190,6 @@ class DuplicateFilter:
         """Return the keys of the running trials; None: so few run in an infinite space that none is compared.
 
         Args:
-            history: the trials.
             n: how many points are to be proposed.
         """
         if not self._finite and history.n_pending + n - 1 <= FEW:

@@ -34,8 +34,6 @@ class GridCells:
     A payload holds the number of a cell in `bits` bits, and above it a fingerprint of the grid.
 
     Attributes:
-        space: the space that is searched.
-        grid: its cells.
         size: how many there are.
         used: those of finished trials, in rising order, each once.
     """

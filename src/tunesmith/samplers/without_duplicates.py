@@ -23,9 +23,6 @@ class WithoutDuplicates(StatefulSampler[DuplicateFilter]):
     untried point, which keeps the sampler state, so that the sampler continues from there. In an infinite space nothing
     is replaced.
 
-    Args:
-        inner: the sampler that proposes.
-
     Attributes:
         inner: the sampler that proposes; this one has its name.
     """

@@ -149,15 +149,6 @@ def _fit(scale: tuple[str, ...], scales: Floats, level: Floats, error: Floats) -
 
     For given exponents the law is linear in E and A, so its posterior is a normal distribution cut off at 0; the
     exponents are a grid.
-
-    Args:
-        scale: names of the scale variables [q].
-        scales: [s, q].
-        level: lowest loss of each scale [s].
-        error: its standard deviation [s].
-
-    Returns:
-        the law; None: losses below 0, or fewer scales than coefficients.
     """
     q = len(scale)
     if (level <= 0).any() or len(level) < 2 + q:

@@ -127,7 +127,6 @@ def make_plan(
     """Return which runs to buy next.
 
     Args:
-        law: with its runs.
         target: scale of the large run.
         budget: in runs of the target.
         group: of the target and of what is bought.
@@ -220,7 +219,6 @@ class _Budget:
     term of it. T is held at its mean.
 
     Args:
-        law: with its runs.
         offers: what can be bought [o].
         features: φ of the target [p].
         curvature: of the bowl at the target [k, k].
@@ -247,11 +245,7 @@ class _Budget:
         return self._start, terms.reshape(size, size) + self._prior
 
     def after(self, state: tuple[Floats, Floats]) -> tuple[Floats, Floats]:
-        """Return the expected excess loss after each offer [o], and the precision of the coefficients then.
-
-        Args:
-            state: before.
-        """
+        """Return the expected excess loss after each offer [o], and the precision of the coefficients then."""
         own, precision = state
         here = own[self._place]
         change = self._weight(here + self._information) - self._weight(here)
@@ -263,7 +257,6 @@ class _Budget:
         """Return the state after one purchase.
 
         Args:
-            state: before.
             offer: what is bought.
             precision: of the coefficients then.
         """

@@ -52,11 +52,7 @@ class Runs:
         return np.isnan(self.loss)
 
     def natural(self, z: Floats) -> Floats:
-        """Return hyperparameters in the user's units.
-
-        Args:
-            z: as in `z`, the last axis over hyperparameters.
-        """
+        """Return hyperparameters in the user's units."""
         return np.where([form == "log" for form in self.forms], np.exp(z), z)
 
 
@@ -228,9 +224,5 @@ def kind_of(name: str) -> str:
 
 
 def written(values: Mapping[str, float]) -> str:
-    """Return named numbers as text, safe to print: ``params 1e+09, tokens 1e+11``.
-
-    Args:
-        values: of scale variables or hyperparameters.
-    """
+    """Return named numbers as text, safe to print: ``params 1e+09, tokens 1e+11``."""
     return ", ".join(f"{printable(name)} {value:.4g}" for name, value in values.items())

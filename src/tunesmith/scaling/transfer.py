@@ -57,7 +57,6 @@ def test_transfer(fitted: Fitted, pairs: Sequence[tuple[str, str]]) -> tuple[Tra
     """Return the test of each slope.
 
     Args:
-        fitted: a law.
         pairs: hyperparameters and scale variables.
     """
     trend, runs = fitted.trend, fitted.runs

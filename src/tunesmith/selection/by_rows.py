@@ -78,7 +78,6 @@ def full_fit_gain(n_rows: int, test_to_train: float) -> float:
     Losses are taken to follow a learning curve L(m) = L(∞) + a·m^−1/2.
 
     Args:
-        n_rows: how many rows there are.
         test_to_train: n_test / n_train of a split.
     """
     return LEARNING_CURVE_SLOPE * (math.sqrt(1.0 + min(test_to_train, 1.0)) - 1.0) / math.sqrt(max(n_rows, 1))

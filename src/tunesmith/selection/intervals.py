@@ -147,9 +147,6 @@ def interval(
     interval stays between the bounds and is longer towards the middle. Otherwise it is Student's.
 
     Args:
-        value: the estimate.
-        error: its standard error.
-        dof: degrees of freedom of `error`.
         level: the probability that the interval should hold.
         bounds: between which the truth lies.
         size: how many observations there were, for a score without error; dof + 1 if None.

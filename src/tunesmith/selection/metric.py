@@ -136,7 +136,6 @@ def observation_of_row(splits: Splits, groups: Any, n_rows: int) -> Indices | No
     Args:
         splits: training and test rows.
         groups: labels [n_rows], or None.
-        n_rows: how many rows there are.
 
     Returns:
         The number of each row's observation, [n_rows]; None: each row stands for itself.

@@ -90,7 +90,6 @@ class Targets:
         """Return the losses of all rows [n], NaN where a row was not tested; None if they cannot be had.
 
         Args:
-            metric: the metric.
             seen: the predictions of each split.
             scores: the score of each split.
             splits: training and test rows.

@@ -144,10 +144,7 @@ def with_interval(figures: NumberFormat, value: float, interval: tuple[float, fl
     """Return a figure with its interval: "0.86 (95 % interval 0.81 to 0.91)".
 
     Args:
-        figures: how numbers are written.
-        value: the figure.
         interval: its ends; NaN: there is none.
-        level: of the interval.
     """
     if math.isnan(interval[0]):
         return say("{} (no interval)", figures.write(value))

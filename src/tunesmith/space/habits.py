@@ -31,11 +31,7 @@ LONGEST = 500  # characters of a text that are understood
 
 
 def instead(text: str) -> list[str]:
-    """Return what may be meant by a text that describes no parameter, as texts that may do so, the likeliest first.
-
-    Args:
-        text: as it was written.
-    """
+    """Return what may be meant by a text that describes no parameter, as texts that may do so, the likeliest first."""
     text, word_if, condition = text.strip().partition(" if ")
     found = _meant(text.strip()) if len(text) <= LONGEST else []
     return [f"{one}{word_if}{condition}" for one in dict.fromkeys(found)]

@@ -130,7 +130,6 @@ def explain(space: Space, unused: str | None = None) -> dict[str, str]:
     """Return in words what is believed of each parameter of a space, and why; or why nothing is.
 
     Args:
-        space: the space.
         unused: why names mean nothing to the study; None: they do.
 
     Returns:

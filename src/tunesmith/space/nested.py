@@ -25,9 +25,6 @@ def read_columns(given: Mapping[str, Any]) -> tuple[dict[str, Parameter], Shape 
     Args:
         given: what `Space` takes, by name.
 
-    Returns:
-        the columns and the shape.
-
     Raises:
         SpaceError: something describes no parameter; the message names it.
     """

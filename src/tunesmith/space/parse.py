@@ -50,9 +50,6 @@ class _Token(NamedTuple):
 def parse_parameter(text: str) -> Parameter:
     """Return the parameter that a text describes, for example `"log(1e-5, 1e-1)"` or `"relu | tanh if layers == 2"`.
 
-    Args:
-        text: the description.
-
     Raises:
         SpaceError: it is none. A text of one value is none either, since it is a mistyped range as a rule (`0..1`,
             `(0, 1)`, `sgd/adam`); `fixed(3)` is a parameter with one value.

@@ -149,11 +149,7 @@ class Switch(Node):
 
 
 class Shape:
-    """The trees of a space, by the names that nested points have.
-
-    Args:
-        nodes: the trees.
-    """
+    """The trees of a space, by the names that nested points have."""
 
     __slots__ = ("_top", "nodes")
 
@@ -178,13 +174,6 @@ class Shape:
 
     def flat(self, config: Mapping[str, Any], params: Params) -> dict[str, Any]:
         """Return a nested point by columns; names of columns may stand in it too.
-
-        Args:
-            config: the point.
-            params: the columns.
-
-        Returns:
-            the values by column.
 
         Raises:
             SpaceError: a value does not fit.
@@ -218,10 +207,6 @@ class Shape:
 
 def joined(old: Shape | None, new: Shape | None) -> Shape | None:
     """Return the trees of two shapes; where both have a name, those of the second.
-
-    Args:
-        old: the first.
-        new: the second.
 
     Returns:
         the shape; `old` itself if nothing is new; None: there are no trees.

@@ -156,12 +156,7 @@ def words_of(param: Parameter) -> Words:
 
 
 def without_words(param: Parameter, words: list[Any]) -> Parameter:
-    """Return a parameter without some of its words; their numbers stay in the range.
-
-    Args:
-        param: the parameter.
-        words: which.
-    """
+    """Return a parameter without some of its words; their numbers stay in the range."""
     if not isinstance(param, Float | Int) or not param.words or not words:
         return param
     left = {word: place for word, place in param.words if not any(word is w or word == w for w in words)}
@@ -173,8 +168,6 @@ def with_range(param: Float | Int, low: float, high: float, words: Mapping[Any, 
 
     Args:
         param: the parameter, without a step.
-        low: the lower bound.
-        high: the upper bound.
         words: its words; none: it becomes a plain `Float` or `Int`.
     """
     made: Parameter

@@ -33,11 +33,7 @@ def _portfolios() -> dict[str, list[dict[str, Any]]]:
 
 
 def portfolio_of(family: str) -> list[dict[str, Any]]:
-    """Return the portfolio of a class of estimators by its known name; none: it has none.
-
-    Args:
-        family: such as "sklearn.SVC".
-    """
+    """Return the portfolio of a class of estimators by its known name; none: it has none."""
     return _portfolios().get(family.rpartition(".")[2], [])
 
 
@@ -45,7 +41,6 @@ def first_rows(auto: AutoSpace, default: Values | None) -> list[list[float]]:
     """Return the points that a search tries after the default, in order.
 
     Args:
-        auto: the space.
         default: the estimator's own values, where it tells them. What has no portfolio keeps them; if that is not
             possible, it has the middle of its range.
 

@@ -24,7 +24,6 @@ def settled(estimator: Any, params: Mapping[str, Parameter]) -> dict[str, Parame
     """Return the parameters that are to be searched, with the estimator's own values inside.
 
     Args:
-        estimator: what is tuned.
         params: the space of its kind. Parameters that this estimator does not have (an older release) are left out.
 
     Returns:
@@ -92,8 +91,6 @@ def resolved(param: Parameter, kept: Mapping[str, Parameter], own: Mapping[str, 
     """Return a parameter with conditions on searched ones only; None: it is never active.
 
     Args:
-        param: the parameter.
-        kept: the parameters that are searched.
         own: the values of those that are not.
     """
     if param.condition is None:

@@ -46,7 +46,6 @@ def joined(estimator: Any, X: Any = None, y: Any = None, fixed: frozenset[str] =
     """Return the space of an estimator.
 
     Args:
-        estimator: what is tuned.
         X: the rows; None: sizes and scales are typical ones.
         y: the targets; None: likewise.
         fixed: names of parameters that are not to be searched.

@@ -25,15 +25,9 @@ def resolve(
     Args:
         space: "auto", or a dict in which single parameters, or ``...`` for all others, are "auto".
         estimator: what is tuned.
-        X: the rows.
-        y: the targets.
-        fixed: names of parameters that are not to be searched.
 
     Returns:
         the space, with the parts that are automatic.
-
-    Raises:
-        SpaceError: nobody knows the estimator, or a parameter that is "auto" has no automatic range.
     """
     if isinstance(space, str) and space == AUTO:
         return joined(estimator, X, y, fixed)

@@ -21,7 +21,6 @@ def adopted(other: StudyReplica, study: StudyReplica) -> list[TrialRecord]:
     """Return the trials of a study that have values, by number, as records that another study can add.
 
     Args:
-        other: where they come from.
         study: the study that takes them. If its space is declared, trials that are no points of it are left out,
             with a warning; if not, trials keep their own spaces.
 

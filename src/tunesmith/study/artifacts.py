@@ -105,8 +105,6 @@ def copy_artifacts(source: ArtifactHome, target: ArtifactHome, numbers: Mapping[
     """Copy the artifacts of a study with their contents.
 
     Args:
-        source: of the study.
-        target: of its copy.
         numbers: the trials of the copy by those of the study; artifacts of others are left out.
     """
     for artifact in source.storage.artifacts(source.study_id):
@@ -130,13 +128,7 @@ def copy_artifacts(source: ArtifactHome, target: ArtifactHome, numbers: Mapping[
 
 
 def drop_artifacts(record: StudyRecord, storage: Storage, home: ArtifactHome) -> None:
-    """Delete the contents of a study that was deleted; what cannot be deleted stays, with a warning.
-
-    Args:
-        record: the study.
-        storage: where it was.
-        home: where its artifacts are.
-    """
+    """Delete the contents of a study that was deleted; what cannot be deleted stays, with a warning."""
     if home.given is None and STORE not in record.system and storage.artifact_folder() is None:
         return
     try:

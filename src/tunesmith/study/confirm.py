@@ -89,10 +89,8 @@ def leaders(
     """Return the points to run again, the place of the default among them (None: there is none), and the candidates.
 
     Args:
-        study: the search.
         top_k: how many points, the best by expected value.
         default: parameters; None: the first enqueued trial whose parameters were all given.
-        level: of the candidates' intervals.
 
     Raises:
         ValueError: no trial is complete and feasible yet, or the default is no point of the space.

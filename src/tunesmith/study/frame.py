@@ -20,7 +20,6 @@ def to_frame(trials: list[FrozenTrial], n_objectives: int, attrs: Sequence[str],
     """Return one row a trial.
 
     Args:
-        trials: the records.
         n_objectives: "value" becomes "values_0", "values_1", ... where it is more than 1.
         attrs: names of `FrozenTrial` attributes; a mapping gives one column a key, such as "params_lr".
         multi_index: columns as pairs ("params", "lr") instead.
@@ -51,9 +50,7 @@ def to_columns(trials: list[FrozenTrial], n_objectives: int, attrs: Sequence[str
     """Return the columns of a table with one row a trial; see `to_frame`.
 
     Args:
-        trials: the records.
         n_objectives: how many values each has.
-        attrs: names of `FrozenTrial` attributes.
 
     Returns:
         each column by the attribute and its key, which is empty where the attribute is one value. `ABSENT` stands where

@@ -150,11 +150,7 @@ PARTIAL = (
 
 
 def note_on_partial(history: History) -> str | None:
-    """Return what a reader of a result is to know of partial trials; None: there are none, or no other.
-
-    Args:
-        history: a study.
-    """
+    """Return what a reader of a result is to know of partial trials; None: there are none, or no other."""
     counts = Counter(map(history.curves.state, history.curves.numbers))
     complete, partial = counts[TrialState.COMPLETE], counts[TrialState.PRUNED] + counts[TrialState.PAUSED]
     return _note(partial, complete + partial) if complete and partial else None
@@ -168,7 +164,6 @@ def savings(history: History, restarted: Iterable[TrialRecord] = ()) -> Savings 
     """Return what pruning saved; None: no trial was stopped or paused, or no run is complete to compare with.
 
     Args:
-        history: a study.
         restarted: the records of its trials that were begun more than once.
     """
     curves = history.curves
@@ -256,7 +251,6 @@ def _reached(
     """Return the best end of complete trials, and the expected best of k full runs drawn at random from all.
 
     Args:
-        history: the study.
         complete: the numbers of complete trials that reported.
         at: the last steps of partial ones.
         k: how many full runs.
@@ -285,7 +279,6 @@ def _ends(curves: Curves, complete: Sequence[int], ends: Floats, at: Mapping[int
     difference to them there as usually lasts to the end. None is taken to end better than the best end known.
 
     Args:
-        curves: of the study.
         complete: the numbers of complete trials [n].
         ends: their values [n].
         at: the last steps of the partial ones.
@@ -354,7 +347,6 @@ def _lengths(history: History, ends: dict[int, int], partial: Sequence[int]) -> 
     """Return the last step that each partial trial would have as a full run.
 
     Args:
-        history: the study.
         ends: the last steps of complete trials.
         partial: the numbers of the partial ones.
     """
@@ -408,10 +400,7 @@ def _step_costs(
     without the start-up of other trials, drawn towards the usual cost of a step by how far start-ups differ.
 
     Args:
-        curves: of the study.
-        complete: the complete trials.
         partial: the partial ones.
-        again: what some trials did again.
     """
     firsts = {n: found.firsts.keys() for n, found in again.items()}
     wanted = dict.fromkeys((*partial, *again))
@@ -442,8 +431,6 @@ def _step_cost(curves: Curves, number: int, firsts: Collection[int]) -> float | 
     """Return what a step of a trial costs after its first report; None: that is not known.
 
     Args:
-        curves: of the study.
-        number: of the trial.
         firsts: the steps that its later attempts began with.
     """
     costs = curves.known_costs(number)
@@ -463,7 +450,6 @@ def _reports_left(curves: Curves, ends: dict[int, int], at: dict[int, int], left
     """Return how many reports the partial trials would still make: those that complete ones made at the same steps.
 
     Args:
-        curves: of the study.
         ends: the last steps of complete trials.
         at: the last steps of the partial ones.
         left: how many steps these have left.

@@ -24,7 +24,6 @@ class Stopping:
     """Ends ``optimize`` when the search has converged; to be called after each trial.
 
     Attributes:
-        engine: of the study.
         looked: the number of trials with a value at the last check. Pruned trials count: where nearly all are pruned,
             because none is as good, a search has converged.
         agreed: how many checks in a row found convergence.

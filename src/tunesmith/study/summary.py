@@ -67,10 +67,6 @@ class StudySummary:
 def counts_of(storage: Storage, study_id: int) -> dict[str, int]:
     """Return the trials of a study by the name of their state, without those of which there are none.
 
-    Args:
-        storage: where it is.
-        study_id: the study.
-
     Returns:
         numbers by "complete", "running" and so on, in the order of states.
     """
@@ -78,15 +74,7 @@ def counts_of(storage: Storage, study_id: int) -> dict[str, int]:
 
 
 def summary_of(storage: Storage, record: StudyRecord) -> StudySummary:
-    """Return what a list shows of a study; its trials are not read.
-
-    Args:
-        storage: where it is.
-        record: the study.
-
-    Returns:
-        its summary.
-    """
+    """Return what a list shows of a study; its trials are not read."""
     counts = counts_of(storage, record.id)
     one = len(record.directions) == 1
     best = storage.best(record.id, record.directions[0]) if one and counts.get("complete") else None
@@ -114,9 +102,6 @@ def failure_reasons(data: StudyReplica) -> list[FailureReason]:
 
     Args:
         data: the study; its records are read some at a time.
-
-    Returns:
-        the reasons.
     """
     history = data.current_history()
     failed = np.sort(history.number[history.state == TrialState.FAIL]).tolist()
@@ -136,7 +121,6 @@ def study_html(engine: TrialEngine, recommend: Callable[[], Recommendation], fro
     """Return what a notebook shows of a study: the answer first, then directions, sampler, tally and best trial.
 
     Args:
-        engine: of the study.
         recommend: says what to use.
         front: how many trials are on the Pareto front, of several objectives.
     """

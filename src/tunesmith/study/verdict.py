@@ -55,11 +55,7 @@ class Verdict:
         return replace(self, trial=None if self.trial is None else numbers[self.trial], others=others, fresh=fresh)
 
     def later(self, ended: int) -> str | None:
-        """Say how many trials ended after the verdict and are not in it; None: none did.
-
-        Args:
-            ended: how many have ended now.
-        """
+        """Say how many trials ended after the verdict and are not in it; None: none did."""
         n = ended - self.ended
         if n <= 0:
             return None
@@ -74,8 +70,6 @@ def store_verdict(study: StudyReplica, verdict: Verdict, *, first: bool = False)
     """Store what a search decided, in the place of what was decided before.
 
     Args:
-        study: the study.
-        verdict: the decision.
         first: not in the place of one by the same settings from as many trials.
 
     Returns:
@@ -120,10 +114,6 @@ def stored_verdict(study: StudyReplica) -> Verdict | None:
 
 def read_verdict(system: Mapping[str, Any], name: str) -> Verdict | None:
     """Return the verdict among the attributes of a study.
-
-    Args:
-        system: the attributes.
-        name: of the study, for errors.
 
     Raises:
         StorageError: it is damaged, or was written by a later version.

@@ -57,9 +57,6 @@ def encode_points(name: str, space: Space, points: Floats, y: Floats) -> dict[st
 
     Args:
         name: where they are from.
-        space: of the points.
-        points: internal values [n, d].
-        y: values [n], minimised.
     """
     return {"version": VERSION, "studies": [_encode_rows(name, space, points, y, np.arange(len(y)), None)]}
 
@@ -81,12 +78,7 @@ def _encode_rows(
 
 
 def _encode_curves(history: History, space: Space) -> dict[str, Any] | None:
-    """Return what is kept of a study's learning curves, as JSON; None: there are none, or no complete one.
-
-    Args:
-        history: of the study.
-        space: its space.
-    """
+    """Return what is kept of a study's learning curves, as JSON; None: there are none, or no complete one."""
     from tunesmith.fidelity.ladder import Ladder, RungTable
     from tunesmith.fidelity.runs import Runs
     from tunesmith.numerics.packed import pack_bytes

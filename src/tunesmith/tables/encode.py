@@ -283,12 +283,7 @@ class Encode(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-l
 
 
 def _target_encoder(kind: str, fewest: int) -> TargetEncoder:
-    """Return a target encoder whose folds are drawn the same each time.
-
-    Args:
-        kind: of the target.
-        fewest: rows of the rarest class.
-    """
+    """Return a target encoder whose folds are drawn the same each time."""
     folds = max(2, min(FOLDS, fewest))
     shuffle = inspect.signature(TargetEncoder).parameters.get("shuffle")
     if shuffle is not None and shuffle.default != "deprecated":  # before scikit-learn 1.9 it takes no splitter

@@ -70,7 +70,6 @@ def levels_of(train: NDArray[Any], test: NDArray[Any], ordered: bool, seed: int)
         train: rows of the fold.
         test: likewise.
         ordered: whether rows are in the order of time: the last ones are taken then.
-        seed: of the draw.
     """
     rng = np.random.default_rng([seed, 77])
     sizes = []
@@ -554,8 +553,6 @@ class TableSearch(Policy[Batch, "list[Outcome]"]):
         """Return how many seconds a fit on so many rows takes, 0 where nothing is known.
 
         Args:
-            family: of the model.
-            rows: to fit.
             candidate: whose own fits are the best witness; None: one that was never fitted.
         """
         own = [] if candidate is None else candidate.seconds

@@ -61,12 +61,10 @@ def choose_ensemble(
     Args:
         known: the answers of each candidate for the tested rows, the best candidate first, [m, ...] each.
         y: targets of these rows, codes of classes or numbers.
-        measure: the metric.
         weight: of the rows; None: all count alike.
         groups: rows of one group are in one part; None: each row stands for itself.
         costs: seconds that the last fit of each candidate takes.
         budget: seconds that there are for all last fits.
-        seed: of the parts.
         seconds: that the choice may take: with a slow metric there are fewer steps.
     """
     table = np.stack([np.asarray(one, np.float64) for one in known])

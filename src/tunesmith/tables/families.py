@@ -118,10 +118,6 @@ def usual_kinds(n_rows: int, sparse: bool = False) -> list[str]:
     Linear models are the baseline; forests and boosted trees lead on tabular data (Grinsztajn et al. 2022; McElfresh
     et al. 2023), those libraries of them that are installed; a support vector machine and neighbours where there are
     few rows.
-
-    Args:
-        n_rows: of the data.
-        sparse: whether rows are sparse.
     """
     boosted = [name for name in ("lightgbm", "xgboost", "catboost") if _installed(KINDS[name])]
     if "lightgbm" not in boosted:
@@ -208,7 +204,6 @@ class Family:
         """Return an unfitted estimator for rows as `TableColumns` leaves them, or as they are given.
 
         Args:
-            params: values by the family's own names.
             rounds: of boosted trees, or trees of a forest; None: they are settled while it is fitted.
             ends: time of ``time.monotonic`` after which no round is added.
         """
@@ -263,7 +258,6 @@ def family(
         categories: columns of codes, and their levels.
         target: "regression", "binary" or "multiclass".
         rare: whether a class is rare.
-        seed: of what is drawn.
 
     Raises:
         ValueError: there is no such family, or it takes no sparse rows.
@@ -305,10 +299,6 @@ def given_family(name: str, estimator: Estimator, X: Data, y: Data, seed: int | 
 
     Args:
         name: under which it is told of.
-        estimator: unfitted.
-        X: rows as given.
-        y: targets.
-        seed: of what is drawn.
     """
     try:
         auto = joined(estimator, X, y)
@@ -318,11 +308,7 @@ def given_family(name: str, estimator: Estimator, X: Data, y: Data, seed: int | 
 
 
 def joint_space(families: list[Family]) -> Space:
-    """Return the space of the choice between families, and of each one's parameters.
-
-    Args:
-        families: at least one.
-    """
+    """Return the space of the choice between families, and of each one's parameters."""
     columns: dict[str, Parameter] = {}
     if len(families) > 1:
         columns["model"] = Categorical([one.name for one in families])
@@ -337,12 +323,7 @@ def joint_space(families: list[Family]) -> Space:
 
 
 def of_params(families: list[Family], params: Mapping[str, Any]) -> tuple[Family, Params]:
-    """Return the family that a point of the joint space is of, and its values by the family's own names.
-
-    Args:
-        families: those of the space.
-        params: the point.
-    """
+    """Return the family that a point of the joint space is of, and its values by the family's own names."""
     one = next((f for f in families if f.name == params.get("model")), families[0])
     prefix = f"{one.name}__"
     return one, {name.removeprefix(prefix): value for name, value in params.items() if name.startswith(prefix)}
@@ -352,7 +333,6 @@ def to_params(one: Family, values: Mapping[str, Any], alone: bool) -> Params:
     """Return a point of the joint space.
 
     Args:
-        one: the family.
         values: by its own names.
         alone: whether it is the only one.
     """

@@ -61,8 +61,6 @@ def choose(search: TableSearch, judge: Judge, ensemble: bool) -> Choice:
     """Choose a single candidate, or an average of several.
 
     Args:
-        search: that has run.
-        judge: of its candidates.
         ensemble: whether an average may be chosen.
     """
     tested, clock = judge.tested, search.clock
@@ -107,11 +105,7 @@ def _average(
 
 
 def over(clock: Clock) -> float:
-    """Return how many seconds a last fit may take where nothing is left of the time.
-
-    Args:
-        clock: the time.
-    """
+    """Return how many seconds a last fit may take where nothing is left of the time."""
     return OVER[0] * clock.seconds + OVER[1]
 
 
@@ -119,8 +113,6 @@ def fit_choice(search: TableSearch, table: Table, choice: Choice) -> Any:
     """Fit what was chosen on all rows, or on as many as there is time for; return a `TableClassifier` or its like.
 
     Args:
-        search: that has run.
-        table: the rows.
         choice: what was chosen. It gets notes.
     """
     members, budget, costs, notes, clock = choice.members, choice.budget, choice.costs, choice.notes, search.clock
@@ -177,9 +169,6 @@ def full_report(search: TableSearch, judge: Judge, choice: Choice, inferred: Seq
     """Return the report with what was chosen, what it takes, and what was inferred.
 
     Args:
-        search: that has run.
-        judge: of its candidates.
-        choice: what was chosen.
         inferred: in sentences.
     """
     notes = list(choice.notes)

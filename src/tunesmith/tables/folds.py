@@ -21,7 +21,6 @@ def make_folds(cv: CrossValidation, X: Data, y: NDArray[Any], groups: Any, class
 
     Args:
         cv: the number of folds, a splitter, or an iterable of pairs of rows; None: five.
-        X: rows.
         y: codes of classes, or numbers.
         groups: labels [n] of rows that stay together, or None.
         classes: whether the targets are classes.

@@ -85,12 +85,8 @@ def column_importances(
 
     Args:
         model: a `TableClassifier` or a `TableRegressor`, fitted, whose columns and settings are used.
-        X: rows.
         y: targets as they were given.
         codes: the same as models take them: codes of classes, or numbers.
-        sample_weight: of the rows, or None.
-        folds: training and test rows.
-        measure: the metric.
         n_repeats: how often each column is shuffled on a fold.
         level: of the intervals.
         random_state: seeds the shuffling.

@@ -118,8 +118,6 @@ class Judge:
     """Draws conclusions from answers, as the other searches do.
 
     Args:
-        table: the rows.
-        tested: the candidates.
         level: of intervals.
         risk: the share of searches that may return an average that is worse than the best single model.
     """

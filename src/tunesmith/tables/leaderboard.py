@@ -43,11 +43,7 @@ class Place:
     params: Mapping[str, Any]
 
     def cells(self, words: Words) -> tuple[str, ...]:
-        """Return the line as texts.
-
-        Args:
-            words: the language.
-        """
+        """Return the line as texts."""
         value = interval = ""
         if self.score is not None:
             value = self.score.write(self.score.value)
@@ -169,11 +165,7 @@ class Leaderboard:
 
 
 def stored_leaderboard(system: Mapping[str, Any]) -> Leaderboard | None:
-    """Return the leaderboard that `tunesmith.tune` stored with a study; None: it has none that can be read.
-
-    Args:
-        system: the system attributes of the study.
-    """
+    """Return the leaderboard that `tunesmith.tune` stored with a study; None: it has none that can be read."""
     try:
         return Leaderboard.from_json(system[KEY]) if KEY in system else None
     except ValueError:

@@ -42,7 +42,6 @@ def answers(model: Any, X: Data, n_classes: int) -> Floats:
 
     Args:
         model: fitted on codes of classes, or on numbers.
-        X: rows.
         n_classes: how many classes there are; 0: the target is a number.
     """
     if not n_classes:
@@ -92,12 +91,7 @@ class Responding(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         """Fit the model; see `Family.build`.
 
         Args:
-            X: rows.
             y: codes of classes, or numbers.
-            sample_weight: of the rows; None: all count alike.
-
-        Returns:
-            self.
 
         Raises:
             ValueError: there is no config.
@@ -118,14 +112,7 @@ class Responding(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
 
 
 def fitted(model: Any, X: Data, y: Data, sample_weight: Data = None) -> Any:
-    """Fit a model, with weights where it takes them, and return it.
-
-    Args:
-        model: unfitted.
-        X: rows.
-        y: targets.
-        sample_weight: of the rows; None: all count alike.
-    """
+    """Fit a model, with weights where it takes them, and return it."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # what has not converged is judged by its score
         if sample_weight is None:
@@ -357,9 +344,7 @@ class Measure:
 
         Args:
             y: codes of classes, or numbers, [n].
-            known: the answers.
             labels: the sorted labels of all targets.
-            weight: of the rows; None: all count alike.
         """
         fixed = self._fixed(known)
         more = {} if weight is None else {"sample_weight": weight}

@@ -48,11 +48,7 @@ class Number:
         self.writing = writing
 
     def read(self, values: Values) -> NDArray[np.float64]:
-        """Return a column as numbers [n, 1]; what is infinite is missing.
-
-        Args:
-            values: of the column.
-        """
+        """Return a column as numbers [n, 1]; what is infinite is missing."""
         found = values.numbers(self.writing)
         return np.clip(np.where(np.isfinite(found), found, np.nan), -LARGEST, LARGEST)[:, None]
 
@@ -64,11 +60,7 @@ class Boolean:
     suffixes = ("",)
 
     def read(self, values: Values) -> NDArray[np.float64]:
-        """Return a column as 0, 1 and NaN [n, 1].
-
-        Args:
-            values: of the column.
-        """
+        """Return a column as 0, 1 and NaN [n, 1]."""
         return values.booleans()[:, None]
 
 
@@ -77,7 +69,6 @@ class Category:
 
     Args:
         levels: as texts, in the order of the codes.
-        has_order: whether the order says something.
     """
 
     suffixes = ("",)
@@ -118,11 +109,7 @@ class Date:
         return [f"_{part}" for part in self.parts]
 
     def read(self, values: Values) -> NDArray[np.float64]:
-        """Return a column as numbers [n, parts].
-
-        Args:
-            values: of the column.
-        """
+        """Return a column as numbers [n, parts]."""
         dates = values.dates(self.day_first)
         found = np.column_stack([_part(dates, part) for part in self.parts]).astype(np.float64)
         found[np.isnat(dates)] = np.nan
@@ -175,11 +162,7 @@ class ShortText:
         return [f"_{i}" for i in range(1, self.directions.n_components + 1)]
 
     def read(self, values: Values) -> NDArray[np.float64]:
-        """Return a column as numbers [n, directions], all 0 where there is no text.
-
-        Args:
-            values: of the column.
-        """
+        """Return a column as numbers [n, directions], all 0 where there is no text."""
         codes, texts = values.texts()
         n = self.directions.n_components
         if not texts:

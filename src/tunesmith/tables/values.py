@@ -380,7 +380,6 @@ def take_rows(X: Any, rows: NDArray[np.intp]) -> Any:
 
     Args:
         X: what `read_table` takes, or a sparse matrix.
-        rows: their indices.
     """
     if hasattr(X, "iloc"):
         return X.iloc[rows]
@@ -463,7 +462,6 @@ def check_computed(value: Any, what: str) -> None:
     """Refuse a frame or a column that is a plan only, such as those of Dask, and lazy ones of polars.
 
     Args:
-        value: the frame or column.
         what: its name in errors.
 
     Raises:

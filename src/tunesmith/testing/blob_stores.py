@@ -20,15 +20,7 @@ def content(*chunks: bytes) -> Callable[[], Iterator[bytes]]:
 
 
 def keys_of(store: BlobStore, space: str = SPACE) -> set[str]:
-    """Return the keys of all blobs of a space that are complete.
-
-    Args:
-        store: where.
-        space: the space.
-
-    Returns:
-        The keys.
-    """
+    """Return the keys of all blobs of a space that are complete."""
     return {key for key, _ in store.blobs(space) if "/tmp/" not in key}
 
 

@@ -79,7 +79,6 @@ def spaces(
     """A space of mixed parameters.
 
     Args:
-        draw: given by Hypothesis.
         conditional: True: has a condition; False: has none; None: may have some, nested ones and on several parents.
         constrained: add a constraint that about half of the points satisfy.
         finite: only parameters with few values.
@@ -299,8 +298,6 @@ def histories(draw: st.DrawFn, space: Space, *, max_trials: int = 10, n_objectiv
     """What may happen in a search of a space: failures, infinities, constraints, trials that end late or never.
 
     Args:
-        draw: given by Hypothesis.
-        space: the space of the search.
         max_trials: how many trials at most.
         n_objectives: how many objectives; None: one to three.
     """

@@ -41,9 +41,6 @@ class Outcome:
 def usual(rng: np.random.Generator) -> NDArray[np.float64]:
     """Draw a curve of 30 steps: a power law to an end that its beginning says something about, with noise.
 
-    Args:
-        rng: random numbers.
-
     Returns:
         Its values, float[30].
     """
@@ -54,9 +51,6 @@ def usual(rng: np.random.Generator) -> NDArray[np.float64]:
 
 def crossing(rng: np.random.Generator) -> NDArray[np.float64]:
     """Draw a curve of 30 steps whose beginning misleads: what falls fast ends high.
-
-    Args:
-        rng: random numbers.
 
     Returns:
         Its values, float[30].
@@ -74,9 +68,6 @@ def search(make: Callable[[], Pruner], family: Family, seed: int, n: int = 60) -
         family: draws a curve.
         seed: of the curves.
         n: how many trials begin.
-
-    Returns:
-        What it came to.
     """
     pruner, rng = make(), np.random.default_rng(seed)
     truth = [family(rng) for _ in range(n)]

@@ -1050,13 +1050,8 @@ def pointer(name: str, content: str, number: int | None = None, copy: int = 0) -
     """Return an artifact to be published.
 
     Args:
-        name: its name.
         content: what stands for its content; equal ones have equal digests.
-        number: its trial.
         copy: which blob of this content; each writer has its own.
-
-    Returns:
-        The record.
     """
     digest = content.encode().hex().ljust(64, "0")
     key = f"space/{digest[:2]}/{digest}-{copy:016x}"

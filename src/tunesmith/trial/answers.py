@@ -92,7 +92,6 @@ class Answers:
         """Take a value that was chosen elsewhere as this trial's value of a parameter, as one that was enqueued.
 
         Args:
-            name: the parameter's name.
             parameter: a ``Float``, ``Int``, ``Categorical``, ``Ordinal``, ...
             value: what was chosen; a number outside of the range is used all the same, with a warning.
 
@@ -115,10 +114,6 @@ class Answers:
         """Return a value where the proposal has none at once.
 
         So it is with a name or a range that is not proposed, an enqueued value, and a nested choice.
-
-        Args:
-            name: the parameter's name.
-            build: makes the parameter.
 
         Raises:
             SpaceError: the name or the range is not valid, or the grid has no value of it.
@@ -256,14 +251,7 @@ class Answers:
 
 
 def drawn(seed: int, number: int, name: str, p: Parameter) -> float:
-    """Return the internal value of a parameter that no sampler proposed, the same for each worker.
-
-    Args:
-        seed: of the study.
-        number: of the trial.
-        name: of the parameter.
-        p: the parameter.
-    """
+    """Return the internal value of a parameter that no sampler proposed, the same for each worker."""
     rng = np.random.default_rng([seed, number, crc32(name.encode())])
     return float(p.from_unit(rng.random(1))[0])
 

@@ -407,10 +407,6 @@ _AN_ERROR = (
 def checked_noise(what: str, noise: Any) -> float | list[float]:
     """Return the standard deviation of a measurement error: one number, or a list of one for each value.
 
-    Args:
-        what: what was called, for errors.
-        noise: what was given.
-
     Raises:
         TypeError: it is no number, and no sequence of numbers.
         ValueError: one is negative, NaN or infinite.

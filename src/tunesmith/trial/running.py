@@ -563,10 +563,6 @@ class Trial:
 def seed_of_trial(study_seed: int, number: int) -> int:
     """Return what ``trial.seed`` is.
 
-    Args:
-        study_seed: the seed of the study.
-        number: the trial's number.
-
     Returns:
         the seed, 0 <= seed < 2**32.
     """
@@ -631,7 +627,6 @@ class Link:
     """How a running trial and its study belong together; for executors and the engine, not for objectives.
 
     Args:
-        number: the trial's number.
         attempt: how often the trial was handed out, this time included.
         token: what was drawn for the claim by which it runs.
         previous_attempts: what earlier attempts left, oldest first.
@@ -725,7 +720,6 @@ class Link:
         """Keep a user attribute, and send it to the study.
 
         Args:
-            key: its name.
             value: its value, as `tunesmith.storable.storable` returns it.
         """
         if self.user is None:

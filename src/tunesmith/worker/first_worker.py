@@ -25,7 +25,6 @@ def differences(study: Study, target: str) -> list[str]:
     """Return how this worker differs from the study's first, in words; the first one is noted.
 
     Args:
-        study: the study.
         target: the objective as it was named, ``module:name``; it is imported already.
 
     Returns:

@@ -28,9 +28,6 @@ def load(what: str, text: str) -> Any:
         what: what is looked for, for messages: "objective".
         text: ``module:name``, where both may have dots.
 
-    Returns:
-        the thing.
-
     Raises:
         UsageError: there is no such module, or no such name in it.
         Exception: what the module raises when it is imported.

@@ -13,15 +13,7 @@ from tunesmith.compat.hyperopt.search import Proposer, suggested
 
 
 def proposer(avg_best_idx: float = 2.0, shrink_coef: float = 0.1) -> Proposer:
-    """Return who proposes; the arguments are those of `suggest`.
-
-    Args:
-        avg_best_idx: as there.
-        shrink_coef: as there.
-
-    Returns:
-        TPE.
-    """
+    """Return who proposes; the arguments are those of `suggest`."""
     caution_once("anneal.suggest", "there is no annealing here, tpe.suggest proposes in its place; write tpe.suggest")
     for name, value, default in (("avg_best_idx", avg_best_idx, 2.0), ("shrink_coef", shrink_coef, 0.1)):
         if value != default:
@@ -40,15 +32,8 @@ def suggest(
     """Return documents with proposals of `tpe.suggest`.
 
     Args:
-        new_ids: identities of the new trials.
-        domain: has the space.
-        trials: what is known.
-        seed: of random numbers.
         avg_best_idx: not followed, with a warning.
         shrink_coef: not followed, with a warning.
-
-    Returns:
-        the documents.
     """
     return suggested(new_ids, domain, trials, seed, proposer(avg_best_idx, shrink_coef))
 

@@ -19,17 +19,7 @@ def proposer() -> Proposer:
 
 
 def suggest(new_ids: Sequence[Any], domain: Any, trials: Any, seed: Any) -> list[dict[str, Any]]:
-    """Return documents with proposals.
-
-    Args:
-        new_ids: identities of the new trials.
-        domain: has the space.
-        trials: what is known.
-        seed: of random numbers.
-
-    Returns:
-        the documents.
-    """
+    """Return documents with proposals."""
     return suggested(new_ids, domain, trials, seed, proposer())
 
 

@@ -74,14 +74,10 @@ def new_document(tid: Any, spec: Any, result: Any, misc: Any, exp_key: Any) -> D
     """Return the document of a trial that has not begun.
 
     Args:
-        tid: its identity.
         spec: None; kept for programs that write it.
         result: its result so far.
         misc: where its parameters are.
         exp_key: of the experiment that it belongs to.
-
-    Returns:
-        the document.
     """
     return {
         "state": JOB_STATE_NEW,
@@ -101,12 +97,8 @@ def new_misc(tid: Any, labels: Iterable[str], values: Mapping[str, Any]) -> Docu
     """Return where a document keeps its parameters: a list of no or one value a label.
 
     Args:
-        tid: identity of the trial.
         labels: of all parameters.
         values: of the active ones.
-
-    Returns:
-        the part of the document.
     """
     labels = list(labels)
     return {
@@ -129,7 +121,6 @@ def miscs_to_idxs_vals(
     """Return by label the trials in which a parameter is active, and its values there.
 
     Args:
-        miscs: of the documents.
         keys: the labels; None: those of the first document.
 
     Returns:
@@ -166,9 +157,6 @@ def miscs_update_idxs_vals(
         vals: the values by label.
         assert_all_vals_used: whether an identity that no document has is an error.
         idxs_map: other identities to use in place of those given.
-
-    Returns:
-        the miscs.
     """
     by_id = {misc["tid"]: misc for misc in miscs}
     for misc in miscs:
@@ -599,12 +587,8 @@ def trials_from_docs(docs: Iterable[Any], validate: bool = True, exp_key: Any = 
     """Return Trials that hold these documents.
 
     Args:
-        docs: the documents.
         validate: whether they are checked.
         exp_key: as for `Trials`.
-
-    Returns:
-        the Trials.
 
     Raises:
         InvalidTrial: one is no document.
@@ -626,7 +610,6 @@ class Ctrl:
 
     Args:
         trials: of the search; None: new ones.
-        current_trial: the document of the trial.
     """
 
     def __init__(self, trials: Trials | None, current_trial: Document | None = None) -> None:
@@ -655,12 +638,8 @@ class Ctrl:
 
         Args:
             specs: None for each.
-            results: their results.
             miscs: where their parameters are.
             new_tids: their identities; None: new ones.
-
-        Returns:
-            the identities.
         """
         source = self._document()
         tids = self.trials.new_trial_ids(len(specs)) if new_tids is None else new_tids
@@ -738,7 +717,6 @@ class Domain:
 
         Args:
             config: the active parameters by label.
-            ctrl: of the trial.
             attach_attachments: whether "attachments" of the result go to the trial.
 
         Returns:

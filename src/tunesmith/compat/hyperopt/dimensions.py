@@ -88,7 +88,6 @@ def active_values(dimensions: Mapping[str, Dimension], params: Mapping[str, Any]
     """Return a searched point as Hyperopt has it.
 
     Args:
-        dimensions: of the space.
         params: searched values by label, of all parameters that may be active.
 
     Returns:

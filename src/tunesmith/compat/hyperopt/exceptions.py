@@ -14,12 +14,7 @@ class DuplicateLabel(BadSearchSpace):
 
 
 class InvalidTrial(ValueError):
-    """A document that is no trial.
-
-    Args:
-        msg: what is wrong.
-        obj: what was given.
-    """
+    """A document that is no trial."""
 
     def __init__(self, msg: str, obj: Any) -> None:
         super().__init__(f"{msg} {obj}")

@@ -43,11 +43,6 @@ from tunesmith.compat.hyperopt.search import drawn_seed
 def evaluate(domain: Domain, trials: Any, trial: Document) -> BaseException | None:
     """Call the objective for a document, and write there how it went.
 
-    Args:
-        domain: has the objective.
-        trials: what the document belongs to.
-        trial: the document.
-
     Returns:
         the error that it raised; None: it returned.
     """
@@ -72,7 +67,6 @@ class FMinIter:
     Args:
         algo: proposes: a function of (new_ids, domain, trials, seed) that returns documents.
         domain: the space and the objective.
-        trials: where the documents are.
         rstate: where the seeds come from.
         asynchronous: must be None or False.
         max_queue_len: how many points are proposed at once.
@@ -144,7 +138,6 @@ class FMinIter:
         """Propose N points and evaluate them.
 
         Args:
-            N: how many.
             block_until_done: without effect.
         """
         trials = self.trials
@@ -227,9 +220,6 @@ def progress_callback(verbose: bool, show_progressbar: Any) -> Callable[..., Any
     Args:
         verbose: False: nothing is shown.
         show_progressbar: whether it is, or the context manager that shows it.
-
-    Returns:
-        the context manager.
     """
     if not verbose or not show_progressbar:
         return progress.no_progress_callback
@@ -237,12 +227,7 @@ def progress_callback(verbose: bool, show_progressbar: Any) -> Callable[..., Any
 
 
 def save(trials: Any, path: str) -> None:
-    """Write trials to a file, which is whole at any time.
-
-    Args:
-        trials: the trials.
-        path: the file.
-    """
+    """Write trials to a file, which is whole at any time."""
     import cloudpickle
 
     beside = Path(f"{path}.{os.getpid()}.new")
@@ -254,11 +239,7 @@ def generate_trial(tid: Any, space: Mapping[str, Any]) -> Document:
     """Return the document of a point that is to be evaluated.
 
     Args:
-        tid: its identity.
         space: its values by label.
-
-    Returns:
-        the document.
     """
     return new_document(tid, None, {"status": "new"}, new_misc(tid, space, space), None)
 
@@ -277,15 +258,7 @@ def fmin_pass_expr_memo_ctrl(f: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def partial(fn: Callable[..., Any], **named: Any) -> Callable[..., Any]:
-    """Return `functools.partial` of an objective, with its mark.
-
-    Args:
-        fn: the objective.
-        **named: its arguments.
-
-    Returns:
-        the function.
-    """
+    """Return `functools.partial` of an objective, with its mark."""
     bound: Any = functools.partial(fn, **named)
     if hasattr(fn, "fmin_pass_expr_memo_ctrl"):
         bound.fmin_pass_expr_memo_ctrl = fn.fmin_pass_expr_memo_ctrl
@@ -418,8 +391,6 @@ def _best_of(trials: Any, space: Any, return_argmin: bool) -> Any:
     """Return what `fmin` returns.
 
     Args:
-        trials: of the search.
-        space: of the search.
         return_argmin: whether values by label are wanted, and not the point.
 
     Returns:

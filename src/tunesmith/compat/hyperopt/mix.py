@@ -20,14 +20,7 @@ def suggest(
     """Return documents with proposals of one of some algorithms.
 
     Args:
-        new_ids: identities of the new trials.
-        domain: has the space.
-        trials: what is known.
-        seed: of random numbers.
         p_suggest: pairs of a probability and an algorithm; the probabilities add up to 1.
-
-    Returns:
-        the documents.
 
     Raises:
         ValueError: the probabilities do not add up to 1.

@@ -65,10 +65,6 @@ def reason_for(name: str) -> str | None:
 def refuser(module: str, known: Iterable[str] = ()) -> Callable[[str], Any]:
     """Return the ``__getattr__`` of a module of this package: a name that it lacks is refused with the reason.
 
-    Args:
-        module: its name.
-        known: the names that it has.
-
     Returns:
         the function, which raises an AttributeError; an ImportError in ``from module import name``.
     """
@@ -89,7 +85,6 @@ def check_ours(value: Any, what: str) -> None:
     """Raise a TypeError if a value is of Hyperopt itself: both in one program understand nothing of one another.
 
     Args:
-        value: what is checked.
         what: how the program would import it.
     """
     home = value if callable(value) and not isinstance(value, type) and hasattr(value, "__name__") else type(value)

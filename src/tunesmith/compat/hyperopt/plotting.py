@@ -21,10 +21,8 @@ def main_plot_history(
     """Draw the losses in their order, and the lowest one as a line.
 
     Args:
-        trials: of the search.
         do_show: whether the figure is shown at once.
         status_colors: the colour of each status.
-        title: above the figure.
     """
     plt = _pyplot()
     colors = default_status_colors if status_colors is None else status_colors
@@ -41,13 +39,7 @@ def main_plot_history(
 
 
 def main_plot_histogram(trials: Any, do_show: bool = True, title: str = "Loss Histogram") -> None:
-    """Draw how many trials have which loss.
-
-    Args:
-        trials: of the search.
-        do_show: whether the figure is shown at once.
-        title: above the figure.
-    """
+    """Draw how many trials have which loss."""
     plt = _pyplot()
     plt.hist([y for y in trials.losses() if y is not None and math.isfinite(y)])
     plt.xlabel("loss")
@@ -66,9 +58,6 @@ def main_plot_vars(
     """Draw the values of each parameter over the trials; a dark point has a low loss.
 
     Args:
-        trials: of the search.
-        do_show: whether the figure is shown at once.
-        fontsize: of the titles.
         colorize_best: draw so many of the best trials in green.
         columns: of the grid of figures.
         arrange_by_loss: whether the loss is the horizontal axis, and not the trial.
@@ -108,9 +97,6 @@ def main_plot_1D_attachment(
     """Draw an attachment of trials that is a pickled list of numbers, a line a trial.
 
     Args:
-        trials: of the search.
-        attachment_name: its name.
-        do_show: whether the figure is shown at once.
         colorize_by_loss: whether a line is darker, the higher the loss.
         max_darkness: of a line, between 0 and 1.
         num_trails: draw so many trials, evenly spread by their loss; None: all.

@@ -51,12 +51,7 @@ def default_callback(initial: int, total: int | None) -> Iterator[_Shown]:
 
 @contextmanager
 def no_progress_callback(initial: int, total: int | None) -> Iterator[_NotShown]:
-    """Show nothing.
-
-    Args:
-        initial: how many trials there are already.
-        total: how many there will be.
-    """
+    """Show nothing."""
     yield _NotShown()
 
 

@@ -52,9 +52,6 @@ def hp_choice(label: str, options: Any) -> Apply:
     Args:
         label: names the parameter; its value is the index of the option.
         options: a list.
-
-    Returns:
-        the expression.
     """
     index = scope.hyperopt_param(label, scope.randint(len(options)))
     return scope.call_later("switch", index, *options)
@@ -67,9 +64,6 @@ def hp_pchoice(label: str, p_options: Any) -> Apply:
     Args:
         label: names the parameter; its value is the index of the option.
         p_options: pairs (probability, option).
-
-    Returns:
-        the expression.
     """
     p = tuple(float(one) for one, _ in p_options)
     options = [option for _, option in p_options]
@@ -81,12 +75,8 @@ def hp_randint(label: str, low: Any, high: Any = None) -> Apply:
     """Return a whole number.
 
     Args:
-        label: names the parameter.
         low: the lowest number; without `high` the numbers are 0 to low - 1.
         high: one more than the highest number.
-
-    Returns:
-        the expression.
     """
     node = scope.randint(low) if high is None else scope.randint(low, high)
     return _param(label, node, "int")
@@ -95,16 +85,7 @@ def hp_randint(label: str, low: Any, high: Any = None) -> Apply:
 @validate_label
 @validate_distribution_range
 def hp_uniform(label: str, low: Any, high: Any) -> Apply:
-    """Return a number.
-
-    Args:
-        label: names the parameter.
-        low: the lowest value.
-        high: the highest value.
-
-    Returns:
-        the expression.
-    """
+    """Return a number."""
     return _param(label, scope.uniform(low, high), "float")
 
 
@@ -114,13 +95,8 @@ def hp_quniform(label: str, low: Any, high: Any, q: Any) -> Apply:
     """Return a multiple of q.
 
     Args:
-        label: names the parameter.
         low: the lowest value before rounding.
         high: the highest value before rounding.
-        q: what values are multiples of.
-
-    Returns:
-        the expression.
     """
     return _param(label, scope.quniform(low, high, q), "float")
 
@@ -131,13 +107,7 @@ def hp_uniformint(label: str, low: Any, high: Any, q: Any = 1.0) -> Apply:
     """Return a whole number from low to high, both included.
 
     Args:
-        label: names the parameter.
-        low: the lowest number.
-        high: the highest number.
         q: 1, as in Hyperopt whatever is given.
-
-    Returns:
-        the expression.
     """
     return scope.call_later("int", hp_quniform(label, low, high, 1.0))
 
@@ -148,12 +118,8 @@ def hp_loguniform(label: str, low: Any, high: Any) -> Apply:
     """Return a number that is uniform in the logarithm.
 
     Args:
-        label: names the parameter.
         low: the logarithm of the lowest value.
         high: the logarithm of the highest value.
-
-    Returns:
-        the expression.
     """
     return _param(label, scope.loguniform(low, high), "float")
 
@@ -164,45 +130,21 @@ def hp_qloguniform(label: str, low: Any, high: Any, q: Any) -> Apply:
     """Return a multiple of q that is uniform in the logarithm before rounding.
 
     Args:
-        label: names the parameter.
         low: the logarithm of the lowest value.
         high: the logarithm of the highest value.
-        q: what values are multiples of.
-
-    Returns:
-        the expression.
     """
     return _param(label, scope.qloguniform(low, high, q), "float")
 
 
 @validate_label
 def hp_normal(label: str, mu: Any, sigma: Any) -> Apply:
-    """Return a number that is normally distributed.
-
-    Args:
-        label: names the parameter.
-        mu: the mean.
-        sigma: the standard deviation.
-
-    Returns:
-        the expression.
-    """
+    """Return a number that is normally distributed."""
     return _param(label, scope.normal(mu, sigma), "float")
 
 
 @validate_label
 def hp_qnormal(label: str, mu: Any, sigma: Any, q: Any) -> Apply:
-    """Return a multiple of q that is normally distributed before rounding.
-
-    Args:
-        label: names the parameter.
-        mu: the mean.
-        sigma: the standard deviation.
-        q: what values are multiples of.
-
-    Returns:
-        the expression.
-    """
+    """Return a multiple of q that is normally distributed before rounding."""
     return _param(label, scope.qnormal(mu, sigma, q), "float")
 
 
@@ -211,12 +153,8 @@ def hp_lognormal(label: str, mu: Any, sigma: Any) -> Apply:
     """Return a number whose logarithm is normally distributed.
 
     Args:
-        label: names the parameter.
         mu: the mean of the logarithm.
         sigma: the standard deviation of the logarithm.
-
-    Returns:
-        the expression.
     """
     return _param(label, scope.lognormal(mu, sigma), "float")
 
@@ -226,13 +164,8 @@ def hp_qlognormal(label: str, mu: Any, sigma: Any, q: Any) -> Apply:
     """Return a multiple of q whose logarithm is normally distributed before rounding.
 
     Args:
-        label: names the parameter.
         mu: the mean of the logarithm.
         sigma: the standard deviation of the logarithm.
-        q: what values are multiples of.
-
-    Returns:
-        the expression.
     """
     return _param(label, scope.qlognormal(mu, sigma, q), "float")
 
@@ -260,10 +193,6 @@ def EQ(name: str, val: int) -> Cond:
 
     Args:
         name: the choice's label.
-        val: the index of its option.
-
-    Returns:
-        the condition.
     """
     return Cond(name, val)
 
@@ -339,9 +268,6 @@ def is_active(conditions: Iterable[tuple[Any, ...]], values: Mapping[str, Any]) 
     Args:
         conditions: as `expr_to_config` returns them.
         values: the indices of choices by label.
-
-    Returns:
-        whether it does.
     """
     return any(all(c is True or values.get(c.name) == c.val for c in one) for one in conditions)
 

@@ -49,11 +49,6 @@ class Proposer:
 class Search:
     """The study of one algorithm over one space.
 
-    Args:
-        domain: has the space.
-        proposer: proposes.
-        seed: of the study.
-
     Attributes:
         study: the study.
     """
@@ -93,11 +88,6 @@ class Search:
     def propose(self, new_ids: Sequence[Any], domain: Domain, trials: Any) -> list[Document]:
         """Return documents with proposals.
 
-        Args:
-            new_ids: their identities.
-            domain: makes their results.
-            trials: makes the documents.
-
         Returns:
             the documents; fewer, if the space has no more points.
         """
@@ -134,14 +124,7 @@ def suggested(new_ids: Sequence[Any], domain: Domain, trials: Any, seed: Any, pr
     The study is kept with the trials, for the next call.
 
     Args:
-        new_ids: identities of the new trials.
-        domain: has the space.
-        trials: what is known.
         seed: the seed of the study, when it is made: its proposals follow from that and their numbers.
-        proposer: proposes.
-
-    Returns:
-        the documents.
     """
     kept: dict[Any, Any] = trials.__dict__.setdefault("_searches", {})
     found = kept.get(proposer.key)

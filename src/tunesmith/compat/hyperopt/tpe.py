@@ -25,18 +25,7 @@ def proposer(
     gamma: float = _default_gamma,
     verbose: bool = True,
 ) -> Proposer:
-    """Return who proposes; the arguments are those of `suggest`.
-
-    Args:
-        prior_weight: as there.
-        n_startup_jobs: as there.
-        n_EI_candidates: as there.
-        gamma: as there.
-        verbose: as there.
-
-    Returns:
-        TPE with these options.
-    """
+    """Return who proposes; the arguments are those of `suggest`."""
     for name, value, default in (
         ("prior_weight", prior_weight, _default_prior_weight),
         ("gamma", gamma, _default_gamma),

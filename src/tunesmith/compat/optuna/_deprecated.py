@@ -35,12 +35,7 @@ def warning_func(warn: Callable[[str], None], name: str | None) -> Callable[[Cal
 
 
 def warning_class(warn: Callable[[str], None], name: str | None) -> Callable[[C], C]:
-    """Return a decorator of a class that warns when an object is made.
-
-    Args:
-        warn: gives the warning; takes what to call the class.
-        name: what to call it; None: its own name.
-    """
+    """Return a decorator of a class that warns when an object is made."""
 
     def decorate(cls: C) -> C:
         made: Callable[..., None] = cls.__init__  # type: ignore[misc]  # of the class as it stands, to be wrapped
@@ -80,14 +75,7 @@ def warn_deprecated(name: str, since: str, removed: str, instead: str | None = N
 def deprecated_func(
     deprecated_version: str, removed_version: str, name: str | None = None, text: str | None = None
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Return a decorator of a function that warns at each call.
-
-    Args:
-        deprecated_version: the version of Optuna that said so first.
-        removed_version: the version that will not have it.
-        name: what to call it; None: its own name.
-        text: what to do about it.
-    """
+    """Return a decorator of a function that warns at each call."""
     return warning_func(lambda called: warn_deprecated(called, deprecated_version, removed_version, text), name)
 
 
@@ -96,8 +84,6 @@ def formerly_positional(names: Sequence[str], since: str, removed: str) -> Calla
 
     Args:
         names: the arguments that there are positions for, in their order.
-        since: the version of Optuna that said so first.
-        removed: the version that will not have it.
     """
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
@@ -122,12 +108,5 @@ def formerly_positional(names: Sequence[str], since: str, removed: str) -> Calla
 def deprecated_class(
     deprecated_version: str, removed_version: str, name: str | None = None, text: str | None = None
 ) -> Callable[[C], C]:
-    """Return a decorator of a class that warns when an object is made.
-
-    Args:
-        deprecated_version: the version of Optuna that said so first.
-        removed_version: the version that will not have it.
-        name: what to call it; None: its own name.
-        text: what to do about it.
-    """
+    """Return a decorator of a class that warns when an object is made."""
     return warning_class(lambda called: warn_deprecated(called, deprecated_version, removed_version, text), name)

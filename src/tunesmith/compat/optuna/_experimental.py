@@ -25,12 +25,7 @@ def experimental_func(version: str, name: str | None = None) -> Callable[[Callab
 
 
 def experimental_class(version: str, name: str | None = None) -> Callable[[C], C]:
-    """Return a decorator of a class that warns when an object is made.
-
-    Args:
-        version: of Optuna, since when it is there.
-        name: what to call it; None: its own name.
-    """
+    """Return a decorator of a class that warns when an object is made."""
     return warning_class(lambda called: _warn(called, version), name)
 
 

@@ -57,11 +57,7 @@ class _SearchSpaceTransform:
         self.bounds: Floats = np.tile([0.0, 1.0], (len(low), 1)) if transform_0_1 else self._ends_of_all
 
     def transform(self, params: Mapping[str, Any]) -> Floats:
-        """Return a point as a row of numbers.
-
-        Args:
-            params: a value of each parameter of the space.
-        """
+        """Return a point as a row of numbers."""
         row = np.zeros(len(self._scale))
         for (name, distribution), columns in zip(self._space.items(), self.column_to_encoded_columns, strict=True):
             if isinstance(distribution, CategoricalDistribution):
@@ -71,11 +67,7 @@ class _SearchSpaceTransform:
         return (row - self._shift) / self._scale
 
     def untransform(self, trans_params: Floats) -> dict[str, Any]:
-        """Return the point of a row of numbers: the nearest value of each range, the choice with the largest number.
-
-        Args:
-            trans_params: the row.
-        """
+        """Return the point of a row of numbers: the nearest value of each range, the choice with the largest number."""
         row = np.asarray(trans_params, float) * self._scale + self._shift
         point = {}
         for (name, distribution), columns in zip(self._space.items(), self.column_to_encoded_columns, strict=True):

@@ -302,10 +302,6 @@ def json_to_distribution(json_str: str) -> BaseDistribution:
 def check_distribution_compatibility(dist_old: BaseDistribution, dist_new: BaseDistribution) -> None:
     """Check that one parameter may have two distributions in two trials.
 
-    Args:
-        dist_old: one.
-        dist_new: the other.
-
     Raises:
         ValueError: they differ in their kind or their scale, or in their choices.
     """

@@ -254,10 +254,6 @@ class KeptTrial(BaseTrial):
 def checked_constraint(key: str, value: Any) -> float:
     """Return the value of a constraint as a number.
 
-    Args:
-        key: its name.
-        value: what was given.
-
     Raises:
         TypeError: it is no number.
         ValueError: it is NaN.
@@ -518,13 +514,7 @@ class StudyLike(Protocol):
         """Return of each parameter that a trial has suggested its kind and scale; what is added is remembered."""
 
     def constrain(self, number: int, key: str, value: float) -> None:
-        """Set a constraint of a running trial.
-
-        Args:
-            number: the trial's number.
-            key: the constraint's name.
-            value: its value.
-        """
+        """Set a constraint of a running trial."""
 
 
 class TrialLike(Protocol):
@@ -559,11 +549,6 @@ class Objects:
     def takes(self, place: Place, key: str, value: Any) -> bool:
         """Keep a value if no storage could; tell whether it is kept here.
 
-        Args:
-            place: whose attribute it is.
-            key: the attribute's name.
-            value: its value.
-
         Raises:
             ValueError: no storage could keep it, and the study is not in memory.
         """
@@ -574,9 +559,6 @@ class Objects:
 
     def part(self, attrs: Mapping[str, Any] | None) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return the attributes that a storage can keep, and those for `keep`.
-
-        Args:
-            attrs: attributes by name.
 
         Raises:
             ValueError: no storage could keep one of them, and the study is not in memory.
@@ -595,7 +577,6 @@ class Objects:
         """Keep attributes that no storage could, of a trial that was added with them.
 
         Args:
-            place: whose attributes they are.
             others: what `part` says.
         """
         if others:
@@ -628,8 +609,6 @@ def frozen_of(record: TrialRecord, study_id: int, objects: Objects) -> FrozenTri
     """Return a record of this library as Optuna's.
 
     Args:
-        record: it.
-        study_id: its study in the storage.
         objects: user attributes that only this process can hold.
     """
     state = state_of(record.state)
@@ -656,10 +635,7 @@ def frozen_of_running(trial: NativeTrial, record: TrialRecord, study_id: int, ob
     """Return a running trial of this process as a record, with what was suggested so far.
 
     Args:
-        trial: it.
         record: what the storage has of it.
-        study_id: its study in the storage.
-        objects: user attributes that only this process can hold.
     """
     return FrozenTrial(
         trial.number,
@@ -690,7 +666,6 @@ def record_of(trial: Any, user_attrs: Mapping[str, Any] | None = None, objective
     """Return a `FrozenTrial`, of this package or of the real Optuna, as a record that a study can add.
 
     Args:
-        trial: the trial.
         user_attrs: those of its user attributes that a storage can keep; None: all.
         objectives: how many the study has.
 

@@ -254,10 +254,6 @@ def _evaluated(
     """Return what an evaluator of this library finds, with what noise alone gives, since Optuna does not subtract that.
 
     Args:
-        ours: the evaluator.
-        study: the study.
-        names: the parameters.
-        target: of a trial, or None.
         region: only this share of the trials counts, the best ones.
     """
     trials, y = _finite(study, target)
@@ -290,7 +286,6 @@ def _names(study: Any, params: Any, there: Callable[[Any], bool]) -> list[str]:
     """Return the parameters that are asked for.
 
     Args:
-        study: the study.
         params: names; None: those that `there` says.
         there: any or all: of the complete trials, that have a parameter.
 

@@ -57,11 +57,7 @@ BELOW = {**BELOW, "visualization.matplotlib": BELOW["visualization"]}
 
 
 def lead_here(module: str) -> None:
-    """Let Optuna's paths below a module lead to it; each of them calls this when it is imported.
-
-    Args:
-        module: its name.
-    """
+    """Let Optuna's paths below a module lead to it; each of them calls this when it is imported."""
     here = sys.modules[module]
     below = BELOW.get(module.removeprefix(f"{ROOM}."), ())
     for path in below:
@@ -122,7 +118,6 @@ def refusal(module: str, name: str, known: Iterable[str]) -> AttributeError | Im
 
     Args:
         module: the module that was asked.
-        name: what was asked for.
         known: the names that the module has.
     """
     optunas = f"{module.replace(ROOM, 'optuna')}.{name}"
@@ -137,10 +132,6 @@ def refuser(module: str, known: Iterable[str]) -> Callable[[str], Any]:
     """Return the ``__getattr__`` of a module of this package: each name that it lacks is refused with the reason.
 
     Optuna's paths below the module lead to it from now on; see `lead_here`.
-
-    Args:
-        module: its name.
-        known: the names that it has.
     """
     lead_here(module)
 

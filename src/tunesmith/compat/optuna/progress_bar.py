@@ -80,7 +80,6 @@ class _ProgressBar:
 
         Args:
             elapsed_seconds: accepted for porting; the line has its own clock.
-            study: the study, whose best trial is shown.
         """
         if self._line is None:
             return

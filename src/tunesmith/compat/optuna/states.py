@@ -58,10 +58,6 @@ class StudyDirection(IntEnum):
 def only_direction(directions: Sequence[StudyDirection], study_name: str) -> StudyDirection:
     """Return the direction of a study with one objective.
 
-    Args:
-        directions: one for each objective.
-        study_name: the study.
-
     Raises:
         RuntimeError: there are several objectives.
     """

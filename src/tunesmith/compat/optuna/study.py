@@ -110,15 +110,7 @@ class ElsewhereSampler(Sampler):
 
 
 def native_sampler(sampler: Any, direction: str) -> Sampler:
-    """Return what proposes in the study of this library.
-
-    Args:
-        sampler: of Optuna's kind.
-        direction: of the study's first objective.
-
-    Raises:
-        TypeError: it is no sampler.
-    """
+    """Return what proposes in the study of this library."""
     if isinstance(sampler, PartialFixedSampler):
         native_sampler(sampler.base_sampler, direction)  # which takes note of the direction
     if isinstance(sampler, NativeSampler):
@@ -130,12 +122,7 @@ def native_sampler(sampler: Any, direction: str) -> Sampler:
 
 
 def used_by(sampler: Any, study: NativeStudy) -> None:
-    """Let a sampler know of a study that it is for.
-
-    Args:
-        sampler: of Optuna's kind.
-        study: of this library.
-    """
+    """Let a sampler know of a study that it is for."""
     inner = sampler.base_sampler if isinstance(sampler, PartialFixedSampler) else sampler
     if isinstance(inner, NativeSampler):
         inner.used_by(study)
@@ -167,8 +154,6 @@ class Objective:
     """Calls an objective on a trial of Optuna's kind.
 
     Args:
-        study: the study.
-        func: the objective.
         n_objectives: how many values it returns.
         end: called where the objective calls ``sys.exit`` or is interrupted, to end the search.
 
@@ -244,13 +229,6 @@ def ending(result: Any, n_objectives: int) -> tuple[TrialState, list[float] | No
 def as_values(result: Any, n_objectives: int) -> tuple[float, ...]:
     """Return what an objective returned as numbers.
 
-    Args:
-        result: a number or something that ``float`` takes, or a sequence of them.
-        n_objectives: how many are expected.
-
-    Returns:
-        the values.
-
     Raises:
         NotAValueError: it is something else.
     """
@@ -284,7 +262,6 @@ def to_frame(
     """Return one row a trial.
 
     Args:
-        trials: the records.
         names: those of the objectives; None: they have none.
         n_objectives: how many there are.
         attrs: attributes of trials; one that is a dict gives a column for each of its keys.
@@ -799,7 +776,6 @@ def say_end(record: TrialRecord, names: Sequence[str] | None, best: BestOf) -> N
     """Log how a trial ended, if anybody wants to know.
 
     Args:
-        record: of the trial.
         names: those of the objectives; None: they have none.
         best: returns the best trial so far.
     """
@@ -833,7 +809,6 @@ def is_there(params: Mapping[str, Any], trials: Iterable[FrozenTrial]) -> bool:
 
     Args:
         params: values by name.
-        trials: of the study.
     """
     return any(_is_same(params, trial.system_attrs.get(FIXED, trial.params)) for trial in trials)
 
@@ -1093,12 +1068,7 @@ class MaxTrialsCallback:
         self._states = states
 
     def __call__(self, study: Study, trial: FrozenTrial) -> None:
-        """Look whether there are enough trials.
-
-        Args:
-            study: the study.
-            trial: the one that just ended.
-        """
+        """Look whether there are enough trials."""
         states, counts = self._states, study.native.counts
         if sum(n for state, n in counts.items() if states is None or state_of(state) in states) >= self._n_trials:
             study.stop()

@@ -147,7 +147,6 @@ def complete(trials: list[Any], least: int = 1) -> list[Any]:
     """Return the trials that are complete.
 
     Args:
-        trials: of any state.
         least: how many there must be.
 
     Raises:
@@ -185,7 +184,6 @@ def regret(
     Args:
         x: internal values [t, d], NaN where inactive, in the order of the trials; two trials at least.
         loss: minimised values [t].
-        space: the parameters.
         delta: the bounds hold with probability 1 - delta.
         rng: draws the points of the space.
         deterministic: whether results have no noise.
@@ -500,12 +498,7 @@ class TerminatorCallback:
         self._terminator = terminator or Terminator()
 
     def __call__(self, study: Any, trial: Any) -> None:
-        """Look whether the search is over.
-
-        Args:
-            study: the study.
-            trial: the finished trial.
-        """
+        """Look whether the search is over."""
         if self._terminator.should_terminate(study):
             logging.get_logger("optuna.terminator.callback").info("The study has been stopped by the terminator.")
             study.stop()

@@ -45,7 +45,6 @@ class OptunaDatabase:
 
     Args:
         connection: where they are; all queries see the state of its one transaction.
-        limits: of the source.
 
     Raises:
         SourceError: the tables are not those of Optuna.
@@ -85,12 +84,7 @@ class OptunaDatabase:
         """Read a study.
 
         Args:
-            name: its name.
-            study_id: its id.
             facts: whether what Optuna says of each trial is kept beside.
-
-        Returns:
-            it, with its trials.
 
         Raises:
             SourceError: something in it cannot be understood.

@@ -50,9 +50,6 @@ def outgoing(study: Study) -> Outgoing:
     """Return a study as Optuna stores it.
 
     All trials keep their numbers: one that runs has failed there, and a paused trial is a pruned one.
-
-    Args:
-        study: ours.
     """
     record = study.storage.load_study(study.study_name)
     system = dict(record.system.get(OTHERS) or {})

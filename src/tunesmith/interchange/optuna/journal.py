@@ -39,10 +39,6 @@ class Journal:
 
     A last line that is cut off is left out: a process was writing it, or was killed while it did.
 
-    Args:
-        path: the file.
-        limits: of the source.
-
     Attributes:
         studies: name to study, oldest first.
 
@@ -71,7 +67,6 @@ class Journal:
         """Return a study.
 
         Args:
-            name: its name.
             facts: whether what Optuna says of each trial is kept beside.
 
         Raises:

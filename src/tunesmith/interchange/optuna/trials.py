@@ -238,10 +238,8 @@ def imported(name: str, place: str, facts: bool, read: Callable[[], RawStudy], n
     """Return a study of Optuna's, ready to become one of ours.
 
     Args:
-        name: its name.
         place: where it is, in words.
         facts: whether what Optuna says of each trial is kept beside.
-        read: reads it.
         note: what is to be said of it besides.
 
     Raises:
@@ -277,7 +275,6 @@ class Records(Conclusions):
     """Makes records of the trials of one study; trials with the same parameters share one space.
 
     Args:
-        n_objectives: how many objectives the study has.
         facts: whether what Optuna says of each trial is kept beside its record.
 
     Attributes:

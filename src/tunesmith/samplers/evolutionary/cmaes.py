@@ -124,13 +124,7 @@ class CmaEsOptions:
 
 
 class CmaEsState:
-    """The state of one search: the optimiser, the generation it is in, and that generation's results so far.
-
-    Args:
-        space: the space that is searched.
-        name: of the sampler.
-        options: those of the sampler.
-    """
+    """The state of one search: the optimiser, the generation it is in, and that generation's results so far."""
 
     def __init__(self, space: Space, name: str, options: CmaEsOptions) -> None:
         self.space = space

@@ -38,7 +38,6 @@ class Nsga2State:
     """The state of one search: the selected trials and those that are not yet compared with them.
 
     Args:
-        space: the space that is searched.
         size: number of trials that are selected.
         batch: selection takes place whenever so many new trials are finished.
 

@@ -37,7 +37,6 @@ class PriorWeight:
 
     Args:
         space: the space; parameters without a prior are as good anywhere.
-        features: its features.
         n: how many results there are; the log density is multiplied by β / n.
         meanings: what parameters mean, of those without a prior.
     """
@@ -98,7 +97,6 @@ class LogEI:
     """The acquisition function log EI(z) + Σ log P(c_k(z) <= bound_k) (Gardner et al., ICML 2014).
 
     Args:
-        model: the objective's posterior.
         best: the value to improve on; None while nothing is feasible: then only the probabilities count.
         constraints: models of the constraints with their bounds.
         prior_weight: of the user's priors.
@@ -127,13 +125,7 @@ class LogEI:
 
 
 class LowestMean:
-    """The acquisition function -μ(z) + Σ log P(c_k(z) <= bound_k): the lowest expected value, however well known.
-
-    Args:
-        model: the objective's posterior.
-        constraints: models of the constraints with their bounds.
-        prior_weight: of the user's priors.
-    """
+    """The acquisition function -μ(z) + Σ log P(c_k(z) <= bound_k): the lowest expected value, however well known."""
 
     def __init__(self, model: Model, constraints: Sequence[Constraint], prior_weight: PriorWeight) -> None:
         self._model, self._constraints, self._prior_weight = model, constraints, prior_weight
@@ -160,7 +152,6 @@ class LogEHVI:
     Args:
         models: the posterior of each objective.
         reached: posterior means of the feasible trials [n, 2], n >= 1.
-        constraints: models of the constraints with their bounds.
         wide: see `reference_point`.
         prior_weight: of the user's priors; None: they do not count.
     """

@@ -50,7 +50,6 @@ class Belief:
 
     Args:
         history: complete trials with finite values that differ: `MIN_TRIALS` at least, and not many above `MAX_TRIALS`.
-        space: their space.
         limited: the same, and trials that failed, which tell where trials fail; the model of the objective has none.
     """
 

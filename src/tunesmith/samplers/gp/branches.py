@@ -24,7 +24,6 @@ class Branch:
     """A branch of a space as a region for `tunesmith.samplers.gp.maximise.maximise`.
 
     Args:
-        space: the whole space.
         chosen: labels of branching parameters, by name; what these depend on takes the first value that admits them.
     """
 
@@ -98,7 +97,6 @@ def promising_branch(
     """Return the branch that is expected to reach the lowest value; None if the best trial lies in it.
 
     Args:
-        space: the space.
         x: internal values [n, d] of the finished trials.
         y: their values [n]; of those that failed or violate a constraint, the worst one.
         running: internal values [p, d] of the running trials.

@@ -28,7 +28,6 @@ class SearchContext:
 
     Attributes:
         space: the space with its conditions, declared or inferred.
-        features: its features.
         data: the finished trials.
         meanings: what parameters mean, of those without a prior of the user.
         prior_weight: the user's priors and what parameters mean, weighted for as many trials.
@@ -54,10 +53,7 @@ class SearchContext:
         """Return what a history holds about a space.
 
         Args:
-            history: the history.
-            space: the space.
             sources: where the models of earlier studies are kept.
-            meanings: what the parameters mean.
             n: how many of the rows count; None: all.
         """
         n = len(history) if n is None else n

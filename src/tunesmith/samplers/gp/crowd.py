@@ -131,7 +131,6 @@ class Crowd:
         Args:
             pending: internal values [p, d] of running trials.
             running: their keys.
-            rng: the source of randomness.
         """
         context = self.context
         space, features = context.space, context.features

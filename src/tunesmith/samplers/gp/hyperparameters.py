@@ -77,8 +77,6 @@ class HyperparameterCache:
 
         Args:
             y: finite values.
-            u: unit coordinates.
-            features: of the space.
             noise: standard deviations of the errors of the values [n], 0 where they are not known; None: nowhere.
             chained: start from the fit of fewer rows, and look for noise; False where y differs each time.
             expected: which values are expected ones [n], whose errors are no noise; None: none of them.
@@ -131,9 +129,6 @@ class HyperparameterCache:
         """Tell whether the values y[n] at u[n, d] are noisy: it was told, or seen when it was last looked for.
 
         Args:
-            y: finite values.
-            u: unit coordinates.
-            features: of the space.
             noise: standard deviations of the errors of the values [n], as for `theta`.
             expected: which values are expected ones [n], that say nothing of noise; None: none of them.
         """
@@ -204,11 +199,9 @@ def constraint_models(
     """Return the models of constraints and of failure, each with the bound its function must stay below.
 
     Args:
-        hyperparameters: where fits are kept.
         data: the finished trials.
         rows: the rows of it to use.
         z: their features [len(rows), F].
-        features: the map to features.
     """
     models: list[tuple[Posterior, float]] = []
     for column in data.c[rows].T:

@@ -57,14 +57,7 @@ class InitialDesign:
         """Return n points.
 
         Args:
-            history: as for `tunesmith.samplers.Sampler.ask`.
-            space: as there.
-            rng: as there.
-            n: as there.
             meanings: what parameters mean: their centres are the middle of the design.
-
-        Returns:
-            As there.
         """
         x, states = self._sequence.ask(history, space, rng, n)
         if not len(space):
@@ -111,7 +104,6 @@ def _central(space: Space, branching: Sequence[str], sobol: Floats, centre: Floa
     out no value that is as wide as the distance between two of them.
 
     Args:
-        space: the space.
         branching: the parameters that others depend on.
         sobol: points of a sequence in the unit cube [q, d], q >= k.
         centre: what is usually good [d], 0.5 where that is not known.

@@ -48,9 +48,7 @@ def candidate_pool(
 
     Args:
         region: the space, or a branch of it.
-        features: its features.
         incumbents: unit coordinates [k, d] of good observations.
-        rng: the source of randomness.
         box: lowest and highest unit coordinates [d] to look at (a trust region); categoricals are not bound by it.
 
     Returns:
@@ -127,11 +125,7 @@ def maximise(
     """Return internal values x[d] of the best point found that is feasible and not taken; None if there is none.
 
     Args:
-        acquisition: what to maximise.
-        region: the space, or a branch of it.
-        features: its features.
         pool: points to begin with, of the same space, features and box.
-        rng: the source of randomness.
         is_taken: tells which rows of x[q, d] may not be proposed.
         box: see `tunesmith.samplers.gp.maximise.candidate_pool`.
         quick: spend a third of the time, on one of many points of a batch; the pool is then a shortlist.
@@ -208,8 +202,6 @@ def ascended(acquisition: Acquisition, features: FeatureMap, u: Floats, box: Box
     leads downhill is taken back.
 
     Args:
-        acquisition: what to maximise.
-        features: of the space.
         u: where to begin, unit coordinates [q, d].
         box: where to stay.
         iterations: how many steps, at most.

@@ -59,7 +59,6 @@ class Neighbourhood:
     Args:
         context: what is known, of one objective.
         theta: hyperparameters of a process of the whole space.
-        constraints: models of the constraints with their bounds.
         turn: how many neighbourhoods came before it.
     """
 
@@ -102,8 +101,6 @@ class Neighbourhood:
         Args:
             at_once: unit coordinates [p, d] of running trials.
             tried: the keys of finished trials.
-            running: the keys of running trials.
-            rng: the source of randomness.
         """
         limits = self._boundaries.limits(at_once, self._is_likely)
         doubt = 1.0 + rng.exponential(DOUBT)
@@ -174,13 +171,10 @@ def local_candidates(
     """Return points of the box, each once.
 
     Args:
-        space: the space with its conditions.
-        features: its features.
         own: the local process.
         u: its rows [n, d], ½ where inactive.
         leaders: the best of them [k, d], ½ where inactive.
         box: lowest and highest unit coordinates [d].
-        rng: the source of randomness.
 
     Returns:
         The candidates; none, where constraints of the space leave none.

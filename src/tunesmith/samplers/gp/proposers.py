@@ -38,9 +38,7 @@ class SingleObjectiveProposer:
     """Proposes the point of largest expected improvement of one value.
 
     Args:
-        context: what is known.
         y: the values [n].
-        hyperparameters: where fits are kept.
         noise: standard deviations of the errors of the values [n], 0 where they are not known; None: nowhere.
         chained: see `HyperparameterCache.theta`.
     """
@@ -114,7 +112,6 @@ class SingleObjectiveProposer:
 
         Args:
             pending: internal values [p, d] of running trials.
-            rng: the source of randomness.
         """
         context = self.context
         space, features, data = context.space, context.features, context.data
@@ -199,7 +196,6 @@ class BiObjectiveProposer:
 
     Args:
         context: what is known; one trial at least is feasible.
-        hyperparameters: where fits are kept.
     """
 
     def __init__(self, context: SearchContext, hyperparameters: HyperparameterCache) -> None:
@@ -227,7 +223,6 @@ class BiObjectiveProposer:
 
         Args:
             pending: internal values [p, d] of running trials.
-            rng: the source of randomness.
         """
         context, reached = self.context, self.reached
         running = context.running(pending)
@@ -274,9 +269,7 @@ def improvement_in_words(gain: float, unit: str = "", of: str = "improvement") -
     """Return an expected improvement in words.
 
     Args:
-        gain: how much.
         unit: of what; empty: the unit of the objective.
-        of: what improves.
     """
     return f"expected {of} {gain:.3g}" + (f" {unit}" if unit else "")
 
@@ -285,7 +278,6 @@ def design_in_words(space: Space, meanings: Collection[int]) -> str | None:
     """Return where the first points lie, if names say it.
 
     Args:
-        space: the space.
         meanings: places of the parameters whose usual values are known.
     """
     return f"around usual values of {_listed(space, meanings)}" if meanings else None
@@ -295,7 +287,6 @@ def knowledge_in_words(context: SearchContext, model: object) -> list[str]:
     """Return what is known besides the trials: the user's priors, what names mean, and earlier studies with weight.
 
     Args:
-        context: what is known.
         model: by which a point was proposed.
     """
     told = []

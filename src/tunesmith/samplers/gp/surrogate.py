@@ -53,7 +53,6 @@ class Surrogate:
     """A Gaussian process over the complete trials of a history with one objective.
 
     Args:
-        history: the trials.
         space: what they searched, as the history has it.
         pruned: whether those that were pruned count, by the values that samplers learn of them.
         is_steady: whether lengthscales are kept close to one another where values are noisy. That is better at telling
@@ -168,7 +167,6 @@ def _fitted(z: Floats, group: Indices, t: Floats, known: Floats | float, is_stea
         group: group of each feature [F].
         t: transformed values [n].
         known: variances of their errors [n] that are known.
-        is_steady: see `Surrogate`.
     """
     theta = fit(z, group, t, PRIOR, known=known)
     if is_steady and (theta[-1] > LEAST or np.any(known)):

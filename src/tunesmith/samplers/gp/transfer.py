@@ -75,9 +75,6 @@ class SourceModels:
     """Models of the earlier studies over the features of a space.
 
     Args:
-        earlier: the earlier studies.
-        space: the space, with its conditions.
-        features: its features.
         prior: of the models' hyperparameters.
 
     Attributes:

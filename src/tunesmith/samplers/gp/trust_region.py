@@ -42,8 +42,6 @@ def trust_region(
     Args:
         y: values [n] of all trials, in order.
         u: their unit coordinates [n, d].
-        features: of the space.
-        theta: hyperparameters of the process.
         centre: unit coordinates [d] of the best trial.
         limits: lowest and highest unit coordinates [d] that may be searched at all.
 

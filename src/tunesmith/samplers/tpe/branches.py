@@ -40,9 +40,6 @@ class Branch:
 class Branches:
     """The branches of a space, and the trials in each.
 
-    Args:
-        space: the space.
-
     Attributes:
         gates: columns of the gates, parents first; none if the space has no conditions.
     """
@@ -84,7 +81,6 @@ class Branches:
             x: the finished trials [n, d].
             ranking: their rows, the best first.
             running: the running trials [p, d].
-            rng: where randomness comes from: it decides between equals.
         """
         best = self._categories(x[ranking[: math.ceil(BEST_SHARE * math.sqrt(self.n))]])
         pending = self._categories(running)

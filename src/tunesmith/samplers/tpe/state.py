@@ -55,7 +55,6 @@ class TpeState:
     """The finished trials of one search: encoded, ordered by merit, and which points were tried.
 
     Attributes:
-        space: the space that is searched.
         columns: its coordinates as the mixtures have them.
         seen: keys of the points that were tried.
         boundaries: what happened at the bounds of the parameters.
@@ -151,7 +150,6 @@ class TpeState:
         """Return l and g.
 
         Args:
-            history: the trials.
             running: the running trials [p, d], which are bad.
             branch: the one that is searched; None: there are no branches.
         """
@@ -216,7 +214,6 @@ class TpeState:
 
         Args:
             taken: keys of points that run.
-            rng: where randomness comes from.
             otherwise: is returned if all points were tried; None: a random one then.
         """
         x = self.space.sample(rng, 1)

@@ -279,9 +279,7 @@ class InputChecker:
     """Checks the input of one search.
 
     Args:
-        task: what is fitted and scored.
         metric: the name of the metric that decides, of several.
-        cv: the splitter.
         groups: its groups, or None.
 
     Attributes:

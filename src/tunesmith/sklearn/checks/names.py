@@ -71,7 +71,6 @@ def synonyms_of(name: str, valid: Iterable[str], accepts: Callable[[str], bool])
     """Return this estimator's names for a parameter that others call by another name, most likely first.
 
     Args:
-        name: the name that was used.
         valid: the names that there are.
         accepts: whether the parameter of a valid name takes the value that was given.
     """

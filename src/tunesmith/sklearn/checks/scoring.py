@@ -43,11 +43,7 @@ CALLED = {
 
 
 def unknown_metric(scoring: Any) -> str | None:
-    """Return what is wrong with the names in `scoring`, with a suggestion; None if all are metrics, or none is a name.
-
-    Args:
-        scoring: as a search takes it.
-    """
+    """Return what is wrong with the names in `scoring`, with a suggestion; None if all are metrics or no names."""
     names = scoring.values() if isinstance(scoring, dict) else scoring
     names = [names] if isinstance(names, str) else names if isinstance(scoring, dict | list | tuple | set) else []
     known = get_scorer_names()
@@ -268,9 +264,6 @@ def metric_error(scorer: Scorer, X: Data, y: NDArray[Any], classifies: bool) -> 
 
     Args:
         scorer: scikit-learn's scorer of one metric.
-        X: the rows.
-        y: their targets [n].
-        classifies: whether a classifier is tuned.
     """
     dummy = DummyClassifier() if classifies else DummyRegressor()
     with warnings.catch_warnings():
@@ -293,9 +286,6 @@ def loss_scores(
     Args:
         scorer: any scorer of one metric, or a function (estimator, X, y) -> number or dict.
         metric: which one of a dict counts.
-        X: the rows.
-        y: their targets [n].
-        classifies: whether a classifier is tuned.
     """
     perfect = PerfectClassifier if classifies else PerfectRegressor
     constant = DummyClassifier() if classifies else DummyRegressor()

@@ -161,8 +161,6 @@ class Evaluator:
     """Runs units of work in one process, and caches what they have in common.
 
     Args:
-        task: what is the same for all.
-        splits: pairs of training and test rows.
         alone: whether no other thread works on the same search.
     """
 
@@ -198,7 +196,6 @@ class Evaluator:
         """Fit and score every unit, in order.
 
         Args:
-            units: what to do.
             outcomes: a list to append to, fit by fit, for a caller who needs it even after an interruption.
 
         Raises:

@@ -61,8 +61,6 @@ class ByteLRU(Generic[K, T]):
         """Return the value under the key, built if it is not there, and whether it is kept for others.
 
         Args:
-            key: what to look up.
-            build: makes the value.
             spare: whether a kept key must stay. A value that does not fit beside those that must is returned and
                 not kept: walking round and round over more values than fit would otherwise never find one.
         """
@@ -166,11 +164,6 @@ RESHUFFLE_SALT = 0x5EF7  # keeps their seeds apart from others
 def checked_splitter(cv: CrossValidation, y: Data, classifies: bool) -> Splitter:
     """Return the splitter that a search's `cv` stands for.
 
-    Args:
-        cv: as a search takes it.
-        y: the targets.
-        classifies: whether a classifier is tuned.
-
     Raises:
         TypeError: the targets of a classifier have no order.
     """
@@ -221,9 +214,7 @@ def further_splits(given: Any, checked: Splitter, cut: Callable[[Splitter], Iter
 
     Args:
         given: ``cv`` as the user gave it.
-        checked: the splitter that scikit-learn made of it.
         cut: makes the splits of the rows with a splitter.
-        seed: of the study.
 
     Raises:
         ValueError: the splitter has the same splits each time.
@@ -265,8 +256,6 @@ class Folds:
 
     Args:
         X: the data, anything that scikit-learn can index.
-        y: the targets, or None.
-        splits: pairs of training and test rows.
         limit: bytes of cut data to keep.
     """
 

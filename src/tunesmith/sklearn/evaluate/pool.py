@@ -83,7 +83,6 @@ class Reference:
     """Where a worker finds a thing. This one holds it.
 
     Args:
-        thing: what is sent.
         size: about how many bytes it takes.
     """
 
@@ -119,8 +118,6 @@ def cached(name: str, build: Callable[[], Any], path: str | None) -> Any:
     """Return what this worker holds under a name, built when first asked for.
 
     Args:
-        name: unique to the thing.
-        build: makes it.
         path: the file whose removal says that the search is over; None: only a few such things are held.
     """
     with _lock:
@@ -216,11 +213,7 @@ def _prefix(worker: str) -> str:
 
 
 def remove_orphans(folder: str) -> None:
-    """Remove what searches of this user left in a folder whose processes were killed.
-
-    Args:
-        folder: where `Publisher` may have written to.
-    """
+    """Remove what searches of this user left in a folder whose processes were killed."""
     try:
         with os.scandir(folder) as entries:
             left = [e for e in entries if e.name.startswith(FOLDER_PREFIX) and e.is_dir(follow_symlinks=False)]
@@ -293,8 +286,6 @@ def run_units(task: Reference, splits: Reference, batch: Batch | bytes) -> list[
     """Run a batch in a worker that does not share the caller's memory.
 
     Args:
-        task: where to find the `Task`.
-        splits: where to find the list of splits.
         batch: what to run; as bytes, so that joblib does not look for arrays in it.
     """
     name = task.name + splits.name

@@ -66,11 +66,7 @@ def _parameter_names(cls: type) -> frozenset[str] | None:
 
 
 def copy_unfitted(value: Any) -> Any:
-    """Return what ``clone(value, safe=False)`` returns, given something that came out of ``clone``.
-
-    Args:
-        value: an unfitted estimator, or a parameter of one.
-    """
+    """Return what ``clone(value, safe=False)`` returns, given something that came out of ``clone``."""
     cls = type(value)
     if cls in ATOMS:
         return value
@@ -157,7 +153,6 @@ class Planner:
         """Return the prefixes of each candidate, None where nothing can be shared.
 
         Args:
-            candidates: parameters by name.
             keep: for each transformer step, whether further candidates may go on from there; None: there will be no
                 further candidates.
         """

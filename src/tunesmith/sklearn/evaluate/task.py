@@ -29,7 +29,6 @@ class Unit:
 
     Attributes:
         candidate: its position.
-        params: its parameters.
         splits: on which splits to fit it.
         prefix: what its pipeline shares with other candidates.
         race: the incumbent to run against: the splits after which it is hopeless are left out. Only of a unit that
@@ -71,8 +70,6 @@ class Task:
 
     Attributes:
         estimator: an unfitted clone of what is tuned.
-        X: all rows.
-        y: their targets.
         scorer: scikit-learn's scorer, or a function (estimator, X, y) -> number or dict.
         fit_params: further arguments of ``fit``; arrays as long as the rows are cut too.
         score_params: further arguments of the scorer, likewise.

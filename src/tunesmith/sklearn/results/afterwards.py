@@ -47,7 +47,6 @@ class RetainedData:
     """Data that a search retains for its honest score.
 
     Attributes:
-        y: the targets.
         sample_weight: what the scorer got of it, or None.
         groups: what the splitter got, or None.
         calls: of ``evaluate_candidates``.

@@ -41,7 +41,6 @@ def confirm(context: SelectionContext, metric: Metric, targets: Targets, table: 
 
     Args:
         context: the search; its workers are still there. It notes what was done.
-        metric: the metric that decides.
         targets: what predictions are compared with.
         table: the losses so far.
     """

@@ -103,7 +103,6 @@ def metric_of(scorer: Any, metric: str | None, scoring: Any, estimator: Any) -> 
     Args:
         scorer: what scores: scikit-learn's scorer, its bundle, or a function.
         metric: which of several decides.
-        scoring: what the user asked for, for the name.
         estimator: what is tuned.
     """
     if is_multimetric(scorer):
@@ -245,11 +244,6 @@ class Conclusion:
 def conclude(run: FinishedSearch, search: Any, settings: SelectionSettings) -> Conclusion:
     """Evaluate the leaders again, choose, and report.
 
-    Args:
-        run: the search that has run; its workers are still there.
-        search: the estimator whose settings it had.
-        settings: how to conclude.
-
     Raises:
         Exception: what the splitter raised.
     """
@@ -295,10 +289,8 @@ def conclude_chosen(
     """Report on a candidate that a search which is over has chosen by its mean score, or choose one.
 
     Args:
-        evidence: what is known of the candidates.
         chosen: the index of the one that is returned; None: it is to be chosen, in doubt the default.
         default: the index of the estimator's own configuration, if it is among them.
-        search: the search.
         scorer: what scored; None if that is not known any more.
         adaptive: whether candidates were made from earlier scores.
         notes: what is to be said besides.
@@ -449,12 +441,7 @@ _guard = threading.Lock()
 
 @contextmanager
 def one_of_these(where: str, study: Study) -> Iterator[SearchesHere]:
-    """Count a search of a study among those of this process.
-
-    Args:
-        where: the name of the storage.
-        study: the study.
-    """
+    """Count a search of a study among those of this process."""
     key = where, study.study_name
     with _guard:
         found = _here.setdefault(key, SearchesHere())
@@ -474,9 +461,6 @@ def conclude_once(
     """Draw the conclusion of a search and store it with its study, or return what was stored of the same search.
 
     Args:
-        run: the search that has run; its workers are still there.
-        search: the estimator whose settings it had.
-        settings: how to conclude.
         here: the searches of the study in this process; None: nobody else can see the study.
 
     Raises:
@@ -514,8 +498,6 @@ def keep(
     """Store a conclusion with its study; one that chose nothing is not.
 
     Args:
-        study: the study.
-        made: the conclusion.
         numbers: the trial of each candidate.
         ended: how many trials it was drawn from; None: all that have ended.
         asked: what identifies the settings.

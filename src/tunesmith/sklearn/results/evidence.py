@@ -120,12 +120,7 @@ DRIFT = (
 
 
 def cautions(evidence: Evidence, classes: bool) -> list[str]:
-    """Return notes to read before relying on the choice and the interval.
-
-    Args:
-        evidence: what is known of the candidates.
-        classes: whether the targets are classes.
-    """
+    """Return notes to read before relying on the choice and the interval."""
     rows = tested_rows(evidence.splits)
     found = []
     keys = np.asarray(evidence.keys, dtype=object)

@@ -33,7 +33,6 @@ class Candidate:
     Attributes:
         position: its place among the candidates of the search.
         number: the number of its trial; NOT_A_TRIAL if it has none.
-        params: its parameters.
         row: its outcomes by split, None where there is none.
         trial: the running trial; None if it is finished, or there is none.
         unit: all splits in the order in which they are run; None if an earlier run ended the candidate.
@@ -208,8 +207,6 @@ class CandidateTable:
 
     Args:
         store: where finished candidates are kept.
-        space: what is searched, with the choices as objects.
-        task: what is the same for all fits.
         n_splits: the number of splits of a candidate.
         splits: of all sets of splits, one set after the other.
         screens: what candidates have to pass before they are run on the splits.
@@ -278,8 +275,6 @@ class CandidateTable:
         """Add a candidate that an earlier run ended.
 
         Args:
-            number: the number of its trial.
-            params: its parameters.
             record: what is stored of it.
             exempt: whether it took no part in the race, and its failures end no search.
         """

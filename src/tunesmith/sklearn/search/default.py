@@ -111,7 +111,6 @@ def default_params(estimator: Estimator, space: Space) -> dict[str, Any] | None:
 
     Args:
         estimator: what is tuned, as the user made it.
-        space: what is searched.
     """
     own = estimator.get_params()
     found = {name: own[name] for name in dict.fromkeys(space.outer_names) if name in own}
@@ -140,7 +139,6 @@ def default_row(params: Params, space: Space) -> list[float] | None:
 
     Args:
         params: from `default_params`. An estimator among them is the choice that is described alike.
-        space: what is searched.
     """
     inside: dict[str, Any] = {}
     for column, param in space.params.items():

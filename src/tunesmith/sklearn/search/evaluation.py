@@ -177,11 +177,7 @@ class FixedUnits(Policy[Batch, list[Outcome]]):
     """Runs given units.
 
     Args:
-        units: what to run.
         n_workers: how many fits run at once.
-        received: gets the outcomes of each batch that ends.
-        display: shows that time passes; None: there is none.
-        deadline: after which nothing is begun; None: there is none.
     """
 
     def __init__(
@@ -224,12 +220,9 @@ def run_all(
     """Run all units.
 
     Args:
-        pool: where, prepared.
         units: what to run.
         pre_dispatch: how far ahead to send work, as scikit-learn has it.
         received: is called in this thread with the outcomes of each batch that ends.
-        display: shows that time passes; None: there is none.
-        deadline: after which nothing is begun; None: there is none.
     """
     pool.capacity = math.inf  # where joblib runs all that it is given before it returns
     if pool.inline or pool.streams:
@@ -246,8 +239,6 @@ class Evaluation:
     Args:
         search: the search; its settings are read, nothing is written to it.
         base: an unfitted clone of the estimator.
-        X: the rows.
-        y: their targets.
         scorers: as ``_get_scorers`` returns them.
         routed: arguments of the estimator's ``fit``, of the splitter and of the scorer.
         pool: where the fits run.
@@ -314,7 +305,6 @@ class Evaluation:
         """Fit and score candidates on every split.
 
         Args:
-            candidate_params: parameters by name, of each candidate.
             cv: another splitter than the search's.
             more_results: further columns of ``cv_results_``, with a value for each candidate.
             callback_ctx: scikit-learn's callback context of the search.

@@ -69,8 +69,6 @@ class ScreenJudge:
         The first ones are, so that orders can be compared, and so is the best so far.
 
         Args:
-            number: of its trial.
-            params: its parameters.
             scores: at the levels that it came to, by their labels; greater is better.
         """
         known = self._known(scores)
@@ -88,8 +86,6 @@ class ScreenJudge:
         """Take in a candidate whose end is certain.
 
         Args:
-            params: its parameters.
-            scores: at the levels that it came to, by their labels.
             mean: of its scores at the full fidelity; NaN: there are none.
             complete: whether these are of all splits.
 
@@ -216,11 +212,7 @@ class Screens:
     _pairs: list[tuple[dict[str, float], float]] = field(default_factory=list)
 
     def begin(self, unit: Unit) -> Screening | None:
-        """Return what a candidate has to pass; None: nothing.
-
-        Args:
-            unit: the candidate on all splits.
-        """
+        """Return what a candidate has to pass; None: nothing."""
         levels = tuple(level for level in self.levels if level.label not in self.left_out)
         if not levels:
             return None
@@ -267,8 +259,6 @@ class Screens:
         A candidate without a score passes: what is wrong with it is told by the fits at the full fidelity.
 
         Args:
-            number: of its trial.
-            params: its parameters.
             screening: what it had at the levels up to this one.
             level: of its screening.
             metric: which of several metrics counts.
@@ -283,7 +273,6 @@ class Screens:
         """Take in a candidate of which it is certain how it ended.
 
         Args:
-            params: its parameters.
             scores: at each level that it came to, by the level's name.
             full: at the full fidelity, by split; NaN where it was not run.
         """
@@ -320,7 +309,6 @@ class Screens:
         Args:
             screenings: those of the candidates.
             n_run: on how many splits each was run at the full fidelity.
-            metric: the metric that decides.
         """
         reached: list[float] = []
         found: list[float] = []
@@ -420,11 +408,6 @@ ROWS_SALT = 0xF1DE  # keeps the seeds of the rows apart from others
 def check_fidelity(fidelity: str | None, estimator: Estimator, space: Space) -> None:
     """Check that a search can be screened by a parameter.
 
-    Args:
-        fidelity: as `SearchCV` has it.
-        estimator: what is tuned, as the user made it.
-        space: what is searched.
-
     Raises:
         ValueError: the estimator has no such parameter, its value is no whole number above 1, or it is searched too.
     """
@@ -466,9 +449,6 @@ def make_screens(
 
     Args:
         fidelity: as `SearchCV` has it, checked.
-        estimator: what is tuned.
-        space: what is searched, with the choices as objects.
-        splits: those of the search.
         y: targets, [n_samples].
         classifies: whether each level's rows are to have the classes in the shares of all rows.
         seed: of the choice of rows, and of decisions.

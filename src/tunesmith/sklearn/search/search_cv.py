@@ -55,7 +55,6 @@ def budget(n_trials: int | str | None, timeout: float | None, sampler: Any, spac
         n_trials: as SearchCV has it.
         timeout: seconds, or None.
         sampler: a name of the registry, "auto" or an object.
-        space: what is searched.
 
     Raises:
         ValueError: the search would never end.

@@ -200,7 +200,6 @@ class Reruns:
     """Runs candidates on other splits, through the workers of a search, each on the same splits once.
 
     Args:
-        evaluate: what fits and scores.
         store: where the outcomes are kept if the search is, so that it need not run them again.
     """
 
@@ -215,8 +214,6 @@ class Reruns:
         """Run candidates.
 
         Args:
-            candidates: their parameters.
-            splits: pairs of training and test rows.
             deadline: after which no fit is begun.
 
         Returns:
@@ -305,10 +302,8 @@ class SequentialSearch(Policy[Batch, list[Outcome]]):
     """One call of ``SearchCV.fit``: the policy of its loop.
 
     Args:
-        evaluate: what fits and scores.
         store: the study to ask and to tell.
         space: what is searched, with the choices as objects.
-        plan: how.
         context: scikit-learn's callback context of the search, if there is one.
         here: the searches of the study in this process.
     """

@@ -151,7 +151,6 @@ class CandidateStore:
 
         Args:
             fingerprint: of everything but the splits.
-            splits: the splits that are going to be used.
 
         Raises:
             ResumeError: the study belongs to another search, or is damaged.
@@ -201,9 +200,7 @@ class CandidateStore:
         """Check that a stored candidate still means the same: the study knows estimators by their names alone.
 
         Args:
-            number: of its trial.
             params: its parameters, with the objects that the names stand for now.
-            kept: what is kept of it.
 
         Raises:
             ResumeError: an object is not what it was, or is no choice any more.
@@ -222,7 +219,6 @@ class CandidateStore:
 
         Args:
             candidate: the position to give it.
-            params: its parameters.
             failed: the scores of a fit that failed.
         """
         kept = (self._known or {}).get(self.key(params))
@@ -347,7 +343,6 @@ def to_record(key: str, row: Row, n_splits: int | None = None, screens: Mapping[
 
     Args:
         key: of the candidate.
-        row: its outcomes.
         n_splits: how many there would have been, if it was given up before all were made.
         screens: its outcomes at lower fidelities, by what these are called, the lowest first.
     """

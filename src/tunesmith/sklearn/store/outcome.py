@@ -174,8 +174,6 @@ def encode(heard: list[tuple[str, Any]], labels: NDArray[Any] | None, estimator:
 
     Args:
         heard: method and values of each call; there must be one.
-        labels: the sorted labels of all targets.
-        estimator: the fitted estimator, for the order of its classes.
     """
     if len(heard) != 1:
         return None
@@ -251,10 +249,8 @@ class PredictionCache:
         """Take in the predictions of a candidate, by split.
 
         Args:
-            candidate: its position.
             finished: whether it ran on all splits; one that did not is worse than all that did.
             score: higher is better; NaN is worst.
-            predictions: by split, None where there are none.
         """
         if not any(p is not None for p in predictions):
             return

@@ -28,7 +28,6 @@ def after(step: Any, about: About) -> About:
 
     Args:
         step: a transformer, or a word in place of one.
-        about: what the transformer sees.
     """
     name = type(step).__name__
     if name in UNIT_VARIANCE:

@@ -58,12 +58,8 @@ class Backend:
         """Return the arguments of the driver's `connect`, with time limits.
 
         Args:
-            driver: the driver's name.
             named: what the URL says, which has priority.
             silence: seconds that the server may send nothing.
-
-        Returns:
-            the arguments.
         """
         return named
 
@@ -244,11 +240,7 @@ def write_float(value: float, mapping: Any = None) -> str:
     """Return a float as SQL. A NaN is NULL, and the infinities are the largest numbers, since DOUBLE has none.
 
     Args:
-        value: the float.
         mapping: what drivers pass along.
-
-    Returns:
-        the text.
     """
     if math.isnan(value):
         return "NULL"
@@ -340,15 +332,7 @@ _BACKENDS: dict[str, type[Backend]] = {
 
 
 def backend_of(name: str, timeout: float) -> Backend:
-    """Return what is known of a database.
-
-    Args:
-        name: SQLAlchemy's name for it.
-        timeout: how long to wait for other writers, in seconds.
-
-    Returns:
-        the object that knows it.
-    """
+    """Return what is known of a database."""
     return _BACKENDS.get(name, Backend)(timeout)
 
 

@@ -52,8 +52,6 @@ class Session:
     It has no reference to the database, so that a thread that keeps a session does not keep an unused database.
 
     Attributes:
-        dialect: the dialect.
-        cursor: the driver's cursor.
         uncertain: whether the same work ran before, and may have been committed although the connection was lost.
     """
 

@@ -41,9 +41,7 @@ class Database:
     """Runs transactions on one database.
 
     Args:
-        url: where it is.
         where: its name in errors.
-        timeout: how long to wait for other writers, in seconds.
 
     Attributes:
         connections: the open connections, those in use among them.
@@ -81,11 +79,7 @@ class Database:
 
         Args:
             work: reads by the statements of a session; it may run several times.
-            args: what it is called with besides.
             snapshot: whether all of its statements see one state of the database.
-
-        Returns:
-            what the work returns.
         """
         return self._run(work, args, self._backend.begin_read if snapshot else ())
 
@@ -108,9 +102,6 @@ class Database:
             durable: whether it has to survive a power cut of the server; else a file is checked less often too.
             single: whether at most one of its statements changes anything, so that no transaction is needed.
             patience: how long to wait for a server that is away, in seconds.
-
-        Returns:
-            what the work returns.
         """
         begin = () if single else self._backend.begin_write
         if begin and not durable and self._backend.relaxed:
@@ -401,7 +392,6 @@ class FileWatch:
 
     Args:
         url: where the database is; a server needs no watch.
-        where: its name in errors.
     """
 
     def __init__(self, url: URL, where: str) -> None:
@@ -542,7 +532,6 @@ def _look(path: str, before: Look | None) -> Look | None:
     """Return what a file is now, in one call, for each write makes it; None: it is not there.
 
     Args:
-        path: the file.
         before: what it was.
     """
     try:

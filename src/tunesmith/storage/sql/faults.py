@@ -110,15 +110,7 @@ def explain(
     """Return the exception to raise in place of a driver's.
 
     Args:
-        error: the driver's.
         text: what it says, without secrets.
-        where: the database's name.
-        timeout: how long was waited for other writers, in seconds.
-        dbapi: the driver.
-        fault: what the error means.
-
-    Returns:
-        the exception.
     """
     name = getattr(error, "sqlite_errorname", "")
     for beginning, words in _SQLITE.items():

@@ -76,11 +76,7 @@ def intern_texts(session: Session, study_id: int, texts: Mapping[str, str]) -> d
 
     Args:
         session: in a transaction that writes.
-        study_id: the study.
         texts: the texts by their hashes.
-
-    Returns:
-        the ids by their hashes.
     """
     existing(session, study_id, session.row(LOCK_STUDY, study=study_id))
     found = _known(session, study_id, texts)

@@ -150,7 +150,6 @@ def joined(rows: Mapping[int, tuple[float, float]], objectives: int) -> CostlyCu
     """Return the reports that rows of one attempt, (value, cost) by step, hold together.
 
     Args:
-        rows: the rows.
         objectives: m; where a value of a report is not there it is NaN, as in files of before, which kept the first.
     """
     if objectives == 1:

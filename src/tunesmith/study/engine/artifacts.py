@@ -34,8 +34,6 @@ class ArtifactHome:
     """Where a study keeps its artifacts.
 
     Args:
-        record: what the storage keeps of the study.
-        storage: where that is.
         given: the store for this object; None: the study's own.
 
     Attributes:
@@ -88,7 +86,6 @@ class StudyPointers:
     """The `tunesmith.artifacts.base.Pointers` of a study and its trials.
 
     Args:
-        home: where the study keeps its artifacts.
         fence: the attempt of a trial that writes; None: whoever runs it.
         note_checkpoint: called when a trial publishes a checkpoint.
     """
@@ -136,7 +133,6 @@ class StudyPointers:
 
         Args:
             number: its trial; None: the study.
-            name: its name.
         """
         return self._home.storage.remove_artifact(self._home.study_id, number, name, self._fence)
 
@@ -148,8 +144,6 @@ class CheckpointDisk:
     """The checkpoints of a study on disk, during one call of ``optimize``.
 
     Args:
-        study: what this process knows of it.
-        home: where it keeps its artifacts.
         parents: returns the trials whose checkpoints new trials may begin from.
         keep: whether paused trials keep theirs when the search ends; None: unless the study has all its trials. False
             also lets the budget take those of the trials that were paused first.

@@ -48,7 +48,6 @@ class Asker:
 
     Args:
         study: the replica whose history the sampler sees.
-        sampler: who proposes.
 
     Attributes:
         sampler: who proposes. inheriting: the same, if trials may begin from the checkpoints of others; else None.

@@ -37,7 +37,6 @@ def retry_while_unavailable(
     """Return the result of a call, retried while the storage is away.
 
     Args:
-        call: uses the storage.
         error: of a first call that was made already.
         patience: seconds of retries; None: PATIENCE.
 
@@ -64,7 +63,6 @@ class Unsaved:
     """The unsaved results of one study object.
 
     Args:
-        study_name: for messages.
         flush: tries to store it all, and raises if that does not work.
 
     Attributes:

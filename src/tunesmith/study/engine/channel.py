@@ -27,12 +27,9 @@ class TrialChannel:
 
     Args:
         study: the replica that has their curves.
-        pruner: who decides.
-        artifacts: where the study keeps artifacts.
         wishes: what is asked from elsewhere.
 
     Attributes:
-        pruner: who decides.
         pausing: the running trials that were told to stop and may go on later.
     """
 
@@ -141,8 +138,6 @@ def ask_programs(storage: Storage, study_id: int, word: str) -> None:
     """Ask all programs that run trials of a study for something.
 
     Args:
-        storage: where the study is.
-        study_id: the study.
         word: "pause": begin no trial until "go". "stop": end after the running trials; programs that begin later are
             not meant.
 
@@ -164,11 +159,6 @@ def ask_to_stop(storage: Storage, study_id: int, number: int) -> None:
     """Ask the program that runs a trial to stop it.
 
     It ends as PRUNED at its next ``should_prune``. One that does not ask soon is ended, where its executor can do that.
-
-    Args:
-        storage: where the study is.
-        study_id: the study.
-        number: the trial.
 
     Raises:
         KeyError: the study has no such trial.
@@ -198,9 +188,6 @@ def _word_and_time(stored: Any) -> tuple[str, float]:
 
 class Wishes:
     """What is asked of a program that runs trials of a study.
-
-    Args:
-        study: whose trials it runs.
 
     Attributes:
         due: when to look the next time, by the monotonic clock.

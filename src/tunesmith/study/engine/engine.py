@@ -40,10 +40,6 @@ class TrialEngine:
     """Asks and tells for a `tunesmith.Study`, and for all that runs trials of it.
 
     Args:
-        record: what the storage keeps of the study.
-        storage: where that is.
-        sampler: who proposes.
-        pruner: who decides whether running trials go on.
         artifact_store: where the contents of artifacts are for this object; None: where the study keeps them.
 
     Attributes:
@@ -148,13 +144,7 @@ class TrialEngine:
     def ask_batch(
         self, n: int, fixed_distributions: Mapping[str, Parameter] | None = None, *, below: int | None = None
     ) -> list[Trial]:
-        """Start several trials at once; see `tunesmith.Study.ask`.
-
-        Args:
-            n: how many.
-            fixed_distributions: parameters to suggest at once.
-            below: start no trial whose number is this or higher.
-        """
+        """Start several trials at once; see `tunesmith.Study.ask`."""
         started: list[Trial] = []
         with self.study.lock:
             try:
@@ -312,10 +302,6 @@ class TrialEngine:
     def run_again(self, number: int, failure: FailureKind) -> str | None:
         """Give a running trial back whose attempt ended without a result.
 
-        Args:
-            number: which.
-            failure: how its attempt ended.
-
         Returns:
             None: it waits to be run again; else why it may not.
         """
@@ -378,9 +364,6 @@ def _paused_leader(history: History) -> int | None:
     """Return the paused trial whose last value is better than all complete trials have; None: there is none.
 
     With several objectives: the first one whose last values no complete or paused trial dominates.
-
-    Args:
-        history: the study so far.
     """
     last: dict[int, Floats] = {}
     for number in history.paused:

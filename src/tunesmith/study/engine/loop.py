@@ -108,10 +108,6 @@ class Policy(ABC, Generic[Piece, Event]):
 def run_loop(workers: Workers[Piece, Event], policy: Policy[Piece, Event]) -> None:
     """Run pieces until nothing runs and the policy has nothing to begin.
 
-    Args:
-        workers: where they run.
-        policy: what to begin, and what to do with the ends.
-
     Raises:
         BaseException: the first error that ``policy.ended`` returned, when all that ran has ended; or at once what the
             policy or the workers raised, or an interrupt.

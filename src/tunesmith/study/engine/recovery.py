@@ -32,9 +32,6 @@ _random = random.SystemRandom()  # the state of Python's own generator belongs t
 class Recovery:
     """Looks for dead workers now and then.
 
-    Args:
-        study: the replica.
-
     Attributes:
         due: when to look the next time, by the monotonic clock; never where no other process shares the storage.
     """
@@ -57,8 +54,6 @@ def wait_for_lost(study: StudyReplica, retries: Retries, most: float) -> list[in
     Without that, the last trial of a search would stay undone whose worker died a moment before the others ended.
 
     Args:
-        study: the replica.
-        retries: how often trials are run again.
         most: seconds to wait at most.
 
     Returns:
@@ -172,11 +167,8 @@ def why_not_again(
     """Return why a trial is not run again whose present attempt ended in this way; None: it is run again.
 
     Args:
-        study: where it is.
-        retries: how often trials are run again.
         trial: its record, with the attempts before.
         reports: what the present attempt reported.
-        failure: how it ended.
     """
     kind = _SAME.get(failure, failure)
     limit = retries.get(kind, 0)
@@ -223,7 +215,6 @@ def keep_beating(storage: Storage, worker: str) -> None:
 
     Args:
         storage: where; one that no other process shares needs none.
-        worker: the name of this process.
 
     Raises:
         StorageError: the storage does not take the first one.

@@ -49,10 +49,6 @@ class RunningTrial:
 class StudyReplica:
     """The in-memory copy of a study, and the way to what its storage has of it.
 
-    Args:
-        record: what the storage keeps of the study.
-        storage: where that is.
-
     Attributes:
         signs: 1 for an objective that is minimised, -1 for one that is maximised; `sign` is that of the first.
         lock: to be held by whatever reads or writes the history.

@@ -218,9 +218,6 @@ _REFUSED = (AttemptReplacedError, TrialFinishedError)
 class Teller:
     """Stores the ends of trials, and adds them to the history.
 
-    Args:
-        study: the replica.
-
     Attributes:
         unsaved: ends that the storage did not take.
     """

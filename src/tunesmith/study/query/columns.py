@@ -110,8 +110,6 @@ def compare(sign: str, a: Any, b: Any) -> bool:
 
     Args:
         sign: "<", "<=", ">", ">=", "==", "!=", or "~": the text a contains the text b, whatever the case.
-        a: the left value.
-        b: the right value.
     """
     if sign == "~":
         return b is not None and str(b).casefold() in str(a).casefold()

@@ -69,7 +69,6 @@ class TrialTable:
             history: the finished, running and paused trials.
             signs: 1 for each objective that is minimised, -1 for each that is maximised.
             waiting: records of trials that have not begun.
-            attributes: gives the user attributes by trial number.
         """
         n, space, pending = len(history), history.space, history.pending
         paused = set(history.paused)
@@ -121,7 +120,6 @@ class TrialTable:
         """Return rows sorted by a column; those without a value come last, equal ones by number.
 
         Args:
-            rows: indices of rows.
             key: the column, as in an expression.
             descending: whether the highest comes first.
 

@@ -73,7 +73,6 @@ class Apply:
         """Set an argument by its name.
 
         Args:
-            name: of the argument.
             value: an expression or a plain value.
         """
         for pair in self.named_args:
@@ -166,16 +165,7 @@ class SymbolTable:
         self._o_lens: dict[str, int | None] = {}  # how many values a function returns, where that is known
 
     def call_later(self, name: str, *args: Any, **named: Any) -> Apply:
-        """Return the call of a function as an expression.
-
-        Args:
-            name: of the function.
-            *args: its arguments.
-            **named: its arguments by name.
-
-        Returns:
-            the expression.
-        """
+        """Return the call of a function as an expression."""
         by_name = sorted((key, as_apply(value)) for key, value in named.items())
         return Apply(name, [as_apply(a) for a in args], by_name, self._o_lens.get(name))
 
@@ -192,12 +182,8 @@ class SymbolTable:
         """Add a function; a decorator.
 
         Args:
-            f: the function; its name counts.
             o_len: how many values it returns: then its calls can be unpacked.
             pure: accepted for porting.
-
-        Returns:
-            the function.
 
         Raises:
             ValueError: the scope has another function of this name.
@@ -217,15 +203,7 @@ class SymbolTable:
         return self.define(f)
 
     def define_info(self, o_len: int | None = None, pure: bool = False) -> Callable[[Any], Any]:
-        """Return `define` with these arguments; a decorator.
-
-        Args:
-            o_len: as for `define`.
-            pure: as for `define`.
-
-        Returns:
-            the decorator.
-        """
+        """Return `define` with these arguments; a decorator."""
         return functools.partial(self.define, o_len=o_len, pure=pure)
 
     def undefine(self, f: Any) -> None:
@@ -289,11 +267,7 @@ def clone(expr: Apply, memo: dict[Apply, Apply] | None = None) -> Apply:
     """Return a copy of an expression.
 
     Args:
-        expr: the expression.
         memo: nodes to put in the place of others.
-
-    Returns:
-        the copy.
     """
     copies = {} if memo is None else memo
     for node in dfs(expr):
@@ -317,13 +291,6 @@ def rec_eval(
         expr: an expression, or what `as_apply` takes.
         deepcopy_inputs: accepted for porting; so are the others but `memo`.
         memo: values of nodes that are known.
-        max_program_len: without effect.
-        memo_gc: without effect.
-        print_trace: without effect.
-        print_node_on_error: without effect.
-
-    Returns:
-        the value.
 
     Raises:
         BadSearchSpace: a parameter is needed that is not active.

@@ -80,11 +80,7 @@ def kwswitch(kw: Any, **named: Any) -> Any:
     """Return the option of this name.
 
     Args:
-        kw: the name, an expression.
         **named: the options by name.
-
-    Returns:
-        the expression.
     """
     names = sorted(named)
     index = scope.call_method_pure(as_apply(tuple(names)), "index", kw)

@@ -87,11 +87,7 @@ def recursive_set_rng_kwarg(expr: Apply, rng: Any = None) -> Apply:
     """Let all random draws in an expression use one generator; the expression itself is changed.
 
     Args:
-        expr: the expression.
         rng: the generator, or an expression that makes it; None: a new one.
-
-    Returns:
-        the expression.
     """
     generator = as_apply(np.random.default_rng() if rng is None else rng)
     for node in dfs(expr):
@@ -104,7 +100,6 @@ def sample(expr: Any, rng: Any = None) -> Any:
     """Return a random point of a space.
 
     Args:
-        expr: the space.
         rng: a `numpy.random.Generator`; None: a new one.
 
     Returns:

@@ -71,10 +71,6 @@ class PeerModule(ModuleType):
 def _peers_own(module: str, name: str) -> Any:
     """Return a name of optuna-integration.
 
-    Args:
-        module: of that package.
-        name: in it.
-
     Raises:
         MissingDependencyError: the package is not installed.
         AttributeError: it has no such name, or the name would bring studies of Optuna itself.

@@ -131,9 +131,6 @@ def _process_constraints_after_trial(
 
     Args:
         constraints_func: from a trial that ended, the values of its constraints.
-        study: the study.
-        trial: the trial at hand.
-        state: how it ended.
 
     Raises:
         ValueError: a constraint is NaN.
@@ -290,7 +287,6 @@ def replaces(sampler: NativeSampler, method: str) -> bool:
 
     Args:
         sampler: of this library's kind.
-        method: the name of the method.
 
     Returns:
         True: the program's own is to be called.
@@ -311,8 +307,6 @@ def warn_of_others(sampler: str, given: Mapping[str, Any], table: Mapping[str, A
     """Warn, once in a process, of each argument that asks for something else than what is done.
 
     Args:
-        sampler: the sampler's name.
-        given: arguments by name.
         table: what happens instead, and which values ask for just that.
     """
     for name, value in given.items():

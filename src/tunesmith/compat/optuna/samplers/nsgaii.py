@@ -119,8 +119,6 @@ class PolynomialMutation(_Operator):
         """Return a mutated value of a parameter.
 
         Args:
-            param: the value.
-            rng: gives one random number.
             study: not looked at.
             search_space_bounds: the lowest and the highest value.
 

@@ -47,9 +47,6 @@ class FrozenStudy:
     """The record of a study in a storage.
 
     Attributes:
-        study_name: its name.
-        directions: one for each objective.
-        user_attrs: user attributes.
         system_attrs: what programs keep as system attributes.
         _study_id: its number in the storage.
     """
@@ -471,7 +468,6 @@ class JournalFileBackend:
     """Names a file; `JournalStorage` keeps studies there, as an SQLite database.
 
     Args:
-        file_path: the file.
         lock_obj: not followed: SQLite locks the file by itself.
     """
 
