@@ -21,6 +21,7 @@ from tunesmith.sklearn._compat import check_method_params, is_multimetric, is_ow
 from tunesmith.sklearn.evaluate.folds import Folds
 from tunesmith.sklearn.evaluate.shared_steps import Prefixes, configure, copy_unfitted, has_plain_set_params
 from tunesmith.sklearn.evaluate.task import Task, Unit, is_hopeless
+from tunesmith.sklearn.evaluate.threads import keep_to, share_of
 from tunesmith.sklearn.protocols import CallbackContext, Data, Params, Scores, Split
 from tunesmith.sklearn.store.outcome import CaughtWarning, Outcome, encode_metrics, labels_of, recorded_scorer
 from tunesmith.text import plain_text, printable, shorten
@@ -203,7 +204,7 @@ class Evaluator:
         """
         outcomes = [] if outcomes is None else outcomes
         for unit in units:
-            template = configure(self.task.estimator, unit.params)
+            template = self._configured(unit)
             row: list[Outcome | None] = [None] * self.task.n_splits if unit.race is not None else []
             for i, split in enumerate(unit.splits):
                 if i + 1 == len(unit.splits):
@@ -211,7 +212,7 @@ class Evaluator:
                 elif self._plain_params:
                     estimator = copy_unfitted(template)
                 else:
-                    estimator = configure(self.task.estimator, unit.params)
+                    estimator = self._configured(unit)
                 context = unit.contexts[i] if unit.contexts else None
                 outcome = self._one(estimator, unit, split, context)
                 if unit.race is not None:
@@ -221,6 +222,12 @@ class Evaluator:
                 if outcome.hopeless:
                     break
         return outcomes
+
+    def _configured(self, unit: Unit) -> Any:
+        estimator = configure(self.task.estimator, unit.params)
+        if self.task.beside > 1:
+            keep_to(estimator, share_of(self.task.beside))
+        return estimator
 
     def _one(self, estimator: Any, unit: Unit, split: int, context: CallbackContext | None) -> Outcome:
         task = self.task

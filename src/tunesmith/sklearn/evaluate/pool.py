@@ -345,6 +345,7 @@ class Pool:
         self.inline = kind is SequentialBackend or (known and self.n_workers == 1)
         self._shares_memory = self.inline or bool(getattr(self._backend, "supports_sharedmem", False))
         self._local = kind in (LokyBackend, MultiprocessingBackend)
+        self._here = known and not self.inline
         self.streams = bool(getattr(self._backend, "supports_retrieve_callback", False))
         if not self.inline and self.streams:
             self._backend.start_call()
@@ -366,6 +367,7 @@ class Pool:
 
     def prepare(self, task: Task, splits: list[Split]) -> None:
         """Make a task and its splits known to the workers. A task that was sent before is not sent again."""
+        task.beside = self.n_workers if self._here else 1
         if self._shares_memory:
             evaluator = Evaluator(task, splits, alone=self.inline)
             self._call = evaluator.run if self.inline else partial(run_in_thread, evaluator, get_config())

@@ -83,6 +83,7 @@ class Task:
         every: whether to record them for each of several metrics, not only for the one that decides.
         once: whether each warning is shown once, and not with each fit.
         config: scikit-learn's configuration, and the warning filters, of the caller; None in the caller's own thread.
+        beside: how many fits run at once on one machine; 1: one, or it is not known.
     """
 
     estimator: Estimator
@@ -102,6 +103,7 @@ class Task:
     every: bool = False
     once: bool = False
     config: tuple[dict[str, Any], list[Any]] | None = None
+    beside: int = 1
 
     def failed(self, lenient: bool = False) -> Any:
         """Return the scores of a fit that failed; "raise" if that ends the search, which a lenient unit never does."""
