@@ -101,7 +101,9 @@ def test_nothing_is_changed_unless_it_is_allowed(box: Toolbox, spec: str) -> Non
         ("tell", {"number": 0, "state": "failed"}, "one of 'complete'"),
         ("tell", {"number": 0, "state": "fail", "value": 1}, "takes no value"),
         ("tell", {"number": 9, "value": 1}, "has no trial 9"),
-        ("ask", {"study": "new"}, "no study 'new'"),
+        ("tell", {"number": 10**30, "value": 1}, f"has no trial {10**30}"),
+        ("ask", {"study": "new"}, "ask makes one, from params, and minimize or maximize"),
+        ("best", {"study": "x" * 10**6}, "characters left out"),
         ("ask", {"study": "new", "params": {"x": "0..1"}, "minimize": ["a"]}, "float(0, 1)"),
         ("ask", {"study": "new", "params": {"x": {"low": 0}}, "minimize": ["a"]}, "x: expected a text"),
         ("ask", {"study": "new", "params": SPACE}, "`minimize`"),
@@ -120,6 +122,12 @@ def test_mistakes_are_told(name: str, arguments: dict[str, object], said: str, b
     assert said in answer["error"]
     json.dumps(answer, allow_nan=False)
     assert [t.state.name for t in ts.load_study(study_name="study", storage=spec).trials] == ["RUNNING"]
+
+
+def test_an_answer_is_no_longer_than_an_assistant_can_read(box: Toolbox) -> None:
+    box.call("ask", {"params": SPACE, "minimize": ["loss"]})
+    box.call("tell", {"number": 0, "state": "fail", "reason": "r" * 10**6, "attrs": {"log": ["n" * 10**6]}})
+    assert len(json.dumps(box.call("trials", {}))) < 5000
 
 
 def test_a_password_is_never_shown() -> None:

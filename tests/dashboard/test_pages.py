@@ -6,6 +6,7 @@ import csv
 import html
 import io
 import json
+import math
 import re
 import shlex
 from pathlib import Path
@@ -63,6 +64,18 @@ def test_each_figure_is_drawn_with_a_sentence_or_says_what_is_missing(
         return
     assert made["summary"]
     assert made.get("parallel") or made.get("panels") or made["figure"]["data"]
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of NumPy, which says so of such a span
+def test_values_whose_span_no_number_can_hold_are_drawn_all_the_same(tmp_path: Path) -> None:
+    study = ts.create_study(storage=tmp_path / "h.db", seed=0, sampler="random")
+    for value in (1e308, -1e308, math.inf, -math.inf, 1.0):
+        trial = study.ask()
+        trial.suggest_float("x", 0, 1)
+        study.tell(trial, value)
+    with TestClient(app(tmp_path / "h.db", token=""), base_url="http://localhost") as client:
+        for name in DRAWINGS:
+            assert get_json(client, f"/study/1/figure/{name}")
 
 
 def test_a_filter_holds_for_figures_table_and_files_alike(client: TestClient) -> None:

@@ -311,6 +311,13 @@ def test_weights_that_no_score_can_have_are_told_before_the_first_fit(weight: An
         search(LogisticRegression(), C).fit(X, Y, sample_weight=weight)
 
 
+@with_weighted_scores
+@pytest.mark.parametrize("weight", [np.ones(3), np.ones(61)])
+def test_weights_of_other_rows_are_told_before_the_first_fit(weight: Any) -> None:
+    with pytest.raises(ValueError, match="one weight for each row"):
+        search(LogisticRegression(), C).fit(X, Y, sample_weight=weight)
+
+
 @pytest.mark.filterwarnings("ignore:y is 1.0 in all 60 rows")
 @pytest.mark.parametrize("scoring", [None, "neg_mean_squared_error"])
 def test_where_nothing_varies_no_interval_is_made_up(scoring: str | None) -> None:

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 LEASE = 24 * 3600.0  # seconds for which a trial is left to a program of which nothing more is known
 NAME = "study"  # of a study that is given no name
 ENDS = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "fail": TrialState.FAIL}
+# What an error says of the first ask; to assistants it is said in the words of their tools.
+PARAMETERS = "-p 'lr=log(1e-5, 1e-1)' for each parameter, and --minimize NAME or --maximize NAME"
+MAKES_ONE = "`tunesmith ask -p NAME=WHAT --minimize NAME` makes one, and so does `tunesmith create-study`"
 _KEPT = ("trials", "sampler", "pruner")  # of what an earlier ask, or ``run``, was told
 
 
@@ -51,10 +54,7 @@ def study_to_ask(settings: Settings, *, change: bool = False) -> tuple[Study, in
     is_new = "://" not in spec and not Path(spec).exists()
     if not settings.params:
         if is_new:
-            raise click.UsageError(
-                f"{spec} does not exist; the first ask makes the study, and needs -p 'lr=log(1e-5, 1e-1)' for each "
-                "parameter, and --minimize NAME or --maximize NAME"
-            )
+            raise click.UsageError(f"{spec} does not exist; the first ask makes the study, and needs {PARAMETERS}")
         study = _loaded(spec, _study_there(spec, name), settings)
         _agree_on_metrics(study, settings)
         return study, _kept(study, settings).trials
@@ -88,8 +88,7 @@ def _study_there(spec: str, name: str | None) -> str:
     except click.UsageError as error:
         if name is None and store.list_studies():
             raise  # there are several
-        hint = "`tunesmith ask -p NAME=WHAT --minimize NAME` makes one, and so does `tunesmith create-study`"
-        raise click.UsageError(f"{error.message}; {hint}") from None
+        raise click.UsageError(f"{error.message}; {MAKES_ONE}") from None
 
 
 def _loaded(spec: str, name: str, settings: Settings) -> Study:

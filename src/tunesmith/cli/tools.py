@@ -21,7 +21,7 @@ from tunesmith.plain import plain
 from tunesmith.state import TrialState
 from tunesmith.storage.redact import redact_within, shown_spec
 from tunesmith.study.summary import counts_of, summary_of
-from tunesmith.text import did_you_mean, listing, name_and_message, shown
+from tunesmith.text import did_you_mean, listing, name_and_message, shorten, shown
 
 if TYPE_CHECKING:
     from tunesmith.study import Study
@@ -29,6 +29,14 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 MOST = 100  # trials in one answer
 LISTED = 20  # trials in an answer that says nothing else
+LONGEST = 1000  # characters of a text that somebody else wrote
+# What errors of the commands say, and what an assistant can do.
+_WORDS = (
+    (asking.MAKES_ONE, "ask makes one, from params, and minimize or maximize"),
+    (asking.PARAMETERS, "params, and minimize or maximize"),
+    ("`tunesmith ask`", "`ask`"),
+    (" (pass --skip-if-finished to leave it as it is)", ""),
+)
 TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,),
     "integer": (int,),
@@ -260,11 +268,14 @@ class Toolbox:
             listed = found.get_trials(numbers=range(max(0, n - limit), n))
         else:
             listed = found.get_trials(states=[TrialState[state.upper()]])
-        failures = [{"trials": r.trials, "reason": r.text or "no reason is known"} for r in found.failure_reasons()]
+        failures = [
+            {"trials": r.trials, "reason": shorten(r.text, LONGEST) or "no reason is known"}
+            for r in found.failure_reasons()
+        ]
         return {
             "study": found.study_name,
             "objectives": self._objectives(found),
-            "trials": [trial_dict(trial) for trial in listed[-limit:][::-1]],
+            "trials": [_shortened(plain(trial_dict(trial))) for trial in listed[-limit:][::-1]],
             "failures": failures[:LISTED],
             "sentence": f"The study has {found.tally}.",
         }
@@ -360,8 +371,18 @@ class Toolbox:
 
 def _for_assistants(text: str) -> str:
     """Return an error of the commands in the words of the tools, without passwords."""
-    text = text.replace("`tunesmith ask`", "`ask`").replace(" (pass --skip-if-finished to leave it as it is)", "")
-    return redact_within(re.sub(r"--([a-z]+)", r"`\1`", text))
+    for command, tool in _WORDS:
+        text = text.replace(command, tool)
+    return redact_within(re.sub(r"--([a-z]+)", r"`\1`", shorten(text, LONGEST)))
+
+
+def _shortened(value: Any) -> Any:
+    """Return plain values with long texts cut: an assistant reads all of an answer."""
+    if isinstance(value, dict):
+        return {key: _shortened(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_shortened(part) for part in value]
+    return shorten(value, LONGEST) if isinstance(value, str) else value
 
 
 def _tools(box: Toolbox) -> list[Tool]:

@@ -1021,8 +1021,9 @@ class ReadingLaws:
         assert [t.user for t in storage.trials(study.id, states=[WAITING])] == [{"a": 1}] * 40
         with pytest.raises(KeyError, match="45"):
             numbers([0, 45])
-        with pytest.raises(KeyError):
-            numbers([-1])
+        for none in (-1, 2**40, 2**70):
+            with pytest.raises(KeyError, match=str(none)):
+                numbers([0, none])
         assert storage.count(study.id) == {COMPLETE: 2, FAIL: 1, PRUNED: 1, RUNNING: 1, WAITING: 40}
 
     def test_user_attributes_of_all_trials_are_read_without_the_records(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
@@ -28,8 +29,20 @@ STYLE_OF_MAPS = "9f215cf04c5486422605d13261cb87401f4e7763b6296af81e98efbc0130da5
 
 
 def as_json(value: Any) -> Response:
-    """Return JSON without NaN, which browsers refuse."""
-    return Response(json.dumps(value, allow_nan=False, separators=(",", ":")), media_type="application/json")
+    """Return JSON; what is not finite, which browsers refuse, is null."""
+    try:
+        text = json.dumps(value, allow_nan=False, separators=(",", ":"))
+    except ValueError:  # the span of values may be beyond what a number can be
+        text = json.dumps(_finite(value), separators=(",", ":"))
+    return Response(text, media_type="application/json")
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def figure(request: Request) -> Response:

@@ -372,6 +372,8 @@ class InputChecker:
         if weight is None:
             return
         w = as_array(weight)
+        if w.shape[:1] != (n := as_array(self._task.y).shape[:1]):
+            raise ValueError(f"sample_weight has the shape {w.shape}, and y {n[0]} rows: give one weight for each row")
         if w.dtype.kind not in "fiub" or not np.isfinite(w).all() or (w < 0).any() or not (w > 0).any():
             raise ValueError("sample_weight must be finite, not negative, and above 0 for some rows: scores need it so")
 

@@ -57,6 +57,7 @@ from tunesmith.trial.record import LATE, NAN, NOISE, Attempt, TrialRecord, curve
 
 _STUDY: sa.BindParameter[Any] = sa.bindparam("study")
 _t, _s, _r, _a = trials.c, studies.c, reports.c, attrs.c
+BITS = 64  # of a number of a trial, its sign among them: no other can be there
 WIDTHS = (1, 16, 256)  # few statements serve any count of numbers
 _OF_STUDY = _t.study_id == _STUDY
 _IS_PENDING = _t.state.in_([RUNNING, PAUSED])
@@ -566,7 +567,8 @@ class Reader:
         if wanted is None and states is not None and not _UNFINISHED.issuperset(states):
             wanted = self._few_of(session, study_id, frozenset(map(int, states)))
         if wanted is not None:
-            rows, notes, curves = (_by_numbers(session, query, study_id, wanted) for query in RECORDS_BY_NUMBER)
+            asked = [n for n in wanted if n.bit_length() < BITS]
+            rows, notes, curves = (_by_numbers(session, query, study_id, asked) for query in RECORDS_BY_NUMBER)
         else:
             unfinished = states is not None and _UNFINISHED.issuperset(states)
             some = UNFINISHED_RECORDS if unfinished else ALL_RECORDS
