@@ -411,7 +411,7 @@ def _is_chinese(config: Any) -> bool:
     return Path(config.docs_dir) == CHINESE
 
 
-FIGURE = re.compile(r"(img/figures/[\w-]+)\.png")
+FIGURE = re.compile(r"(img/(?:figures|blocks)/[\w-]+)(\.png|\.svg)")
 UP = re.compile(r"(!?\[[^\]]*\]\()((?:\.\./)+)([^)\s]*)\)")
 
 
@@ -435,8 +435,8 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
 
 
 def _figure(found: re.Match[str]) -> str:
-    """Return the Chinese picture, if .ci/figures.py could make it."""
-    chinese = f"{found[1]}-zh.png"
+    """Return the Chinese picture, if there is one: .ci/figures.py needs a font for those that it makes."""
+    chinese = f"{found[1]}-zh{found[2]}"
     return chinese if (DOCS / chinese).exists() else found[0]
 
 

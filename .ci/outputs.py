@@ -5,11 +5,14 @@ one go and in one folder as a reader would, and writes what each block prints as
 behind it. A block that begins with a name (`# train.py`) is written to that file. tests/project/test_docs.py
 runs the pages in the same way and compares: numbers to three digits, without times of day, durations, paths and ids.
 What no two runs share is declared in VARIES, and has the title "Output of one run"; commands that need what is not here
-are declared in PROGRAMS and ELSEWHERE. `python .ci/outputs.py count` says how many blocks that print show it.
+are declared in PROGRAMS and ELSEWHERE. A block that ends in `plot_...(...)` has the figure behind it, which is drawn
+into docs/img/blocks/ in each language. `python .ci/outputs.py count` says how many blocks that print show it.
 """
 
 from __future__ import annotations
 
+import ast
+import html
 import os
 import re
 import stat
@@ -25,6 +28,7 @@ from pages import CHINESE, DOCS, ROOT, Block, blocks, code_lines
 
 OUTPUT = 'text title="Output"'
 ONE_RUN = 'text title="Output of one run"'
+FIGURES = DOCS / "img" / "blocks"
 LONGEST = 30  # lines; of longer outputs the page shows so many, and says how many more there are
 COLUMNS = "80"
 BEGIN, END = "\x1e", "\x1f"
@@ -40,6 +44,7 @@ VARIES: dict[tuple[str, str], str] = {
     ("docs/command-line.md", "--study short"): "what is stopped depends on measured seconds",
     ("docs/dashboard.md", "token"): "a token is made anew each time",
     ("docs/importance.md", "trial.duration"): "it is of durations",
+    ("docs/parallel.md", "plot_timeline"): "it is of times",
     ("docs/parallel.md", "sometimes_slow"): "processes begin in any order",
     ("docs/parallel.md", "trials were pruned"): "it depends on which trial of two comes first",
     ("docs/porting.md", "load_iris"): "it has no seed",
@@ -53,11 +58,13 @@ VARIES: dict[tuple[str, str], str] = {
     ("docs/scikit-learn.md", "study.recommend()"): "its search has no seed",
     ("docs/tables.md", "timeout="): "how far it comes in the time",
     ("docs/tables.md", "explain("): "the same",
+    ("docs/tables.md", "plot_"): "the same",
     ("docs/tutorials/preemptible.md", ".savings"): "shares of measured seconds",
     ("docs/tutorials/preemptible.md", "python train.py"): "the same, and how far it comes before it is killed",
     ("docs/tutorials/table.md", "timeout="): "how far it comes in ten seconds",
     ("docs/tutorials/table.md", "leaderboard_"): "the same",
     ("docs/tutorials/table.md", ".predict("): "the same",
+    ("docs/tutorials/table.md", "plot_"): "the same",
     ("docs/tutorials/table.md", "--timeout 10s"): "the same",
 }
 # Commands that need a network, a server or another program, by their first word: a block with one of them is not run.
@@ -89,11 +96,43 @@ NUMBER = re.compile(r"(?<![\w.])[-+]?\d[\d,]*(?:\.\d*)?(?:e[-+]?\d+)?(?![\w])")
 
 @dataclass(frozen=True)
 class Run:
-    """A page that was run: how it ended, and what each of its blocks printed, by their number."""
+    """A page that was run: how it ended, what each block printed, by its number, and figures by their file."""
 
     code: int
     printed: dict[int, str]
     errors: str
+    figures: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A call of ``plot_...`` that a block ends in: its name, and the line and column of the block that it fills."""
+
+    name: str
+    start: tuple[int, int]
+    end: tuple[int, int]
+
+    @classmethod
+    def of(cls, block: Block) -> Plot | None:
+        """Find the call."""
+        last = ast.parse("\n".join(block.lines)).body[-1:] if block.language == "python" else []
+        call = last[0].value if last and isinstance(last[0], ast.Expr) else None
+        if not isinstance(call, ast.Call) or call.end_lineno is None or call.end_col_offset is None:
+            return None
+        name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+        if not name.startswith("plot_"):
+            return None
+        return cls(name[5:], (call.lineno - 1, call.col_offset), (call.end_lineno - 1, call.end_col_offset))
+
+    def drawn(self, lines: tuple[str, ...], file: str) -> list[str]:
+        """The code of the block, which draws the figure into a file in the place of returning it."""
+        new = list(lines)
+        (first, start), (last, end) = self.start, self.end
+        inside = "\n".join([*new[first:last], new[last][: end - 1]])
+        comma = "" if inside.rstrip().endswith((",", "(")) else ", "
+        new[last] = f'{new[last][: end - 1]}{comma}backend="arrays"), {file!r}){new[last][end:]}'
+        new[first] = f"{new[first][:start]}__import__('drawn').save({new[first][start:]}"
+        return new
 
 
 def is_output(block: Block) -> bool:
@@ -145,7 +184,9 @@ def as_script(text: str, page: str = "") -> str:
             script[block.start] = _file(block)
             continue
         if block.language == "python":
-            script[block.start : block.start + len(block.lines)] = block.lines
+            plot = Plot.of(block)
+            lines = block.lines if plot is None else plot.drawn(block.lines, figure_name(page, plot))
+            script[block.start : block.start + len(block.lines)] = lines
         else:
             shell = f"__import__('subprocess').run(['sh', '-c', {commands(block)!r}], stderr=-2, stdin=-3)"
             script[block.start] = f"__name__ == '__main__' and {shell}"
@@ -182,7 +223,7 @@ def run(page: Path, text: str | None = None, timeout: float = 600) -> Run:
                 "COLUMNS": COLUMNS,
                 "MPLBACKEND": "agg",
                 "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
-                "PYTHONPATH": str(ROOT / "src"),
+                "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(Path(__file__).parent)]),
                 "PYTHONHASHSEED": "0",  # sets are printed in one order
                 "PYTHONUNBUFFERED": "1",
                 "TERM": "dumb",
@@ -194,10 +235,11 @@ def run(page: Path, text: str | None = None, timeout: float = 600) -> Run:
             check=False,
         )
         output, errors = done.stdout.replace(f"{folder}/", ""), done.stderr.replace(str(folder), "")
+        figures = {file.name: file.read_text(encoding="utf-8") for file in folder.glob(f"{page.stem}-*.svg")}
     printed = {
         int(part.partition("\n")[0]): part.partition("\n")[2].partition(END)[0] for part in output.split(BEGIN)[1:]
     }
-    return Run(done.returncode, printed, errors)
+    return Run(done.returncode, printed, errors, figures)
 
 
 def shown(printed: str) -> list[str]:
@@ -208,6 +250,27 @@ def shown(printed: str) -> list[str]:
     if more > 1:
         lines = [*lines[:LONGEST], f"[{more:,} more lines are left out here.]"]
     return lines
+
+
+def figure_name(page: str, plot: Plot) -> str:
+    """The file of a figure without its ending: the page's name, and the figure's."""
+    return f"{Path(page).stem}-{plot.name}"
+
+
+def _picture(page: Path, block: Block, found: list[Block], number: int, lines: list[str]) -> tuple[str, bool] | None:
+    """The file of the figure that a block ends in, and whether the page shows it behind the block or its output."""
+    plot = Plot.of(block)
+    if plot is None:
+        return None
+    after = found[number + 1] if number + 1 < len(found) and is_output(found[number + 1]) else block
+    name = figure_name(_name(page), plot)
+    near = next((line for line in lines[after.end :] if line.strip()), "")
+    return name, near.startswith("![") and f"img/blocks/{name}.svg" in "".join(lines[after.end : after.end + 6])
+
+
+def figure_texts(svg: str) -> list[str]:
+    """The words and numbers of a figure, which two drawings of the same share."""
+    return [html.unescape(text) for text in re.findall(r">([^<>]+)</", svg)]
 
 
 def _name(page: Path) -> str:
@@ -241,14 +304,19 @@ def _close(a: str, b: str) -> bool:
     return x == y if whole and abs(x) < 1000 else abs(x - y) <= max(5e-3 * max(abs(x), abs(y)), 1e-12)
 
 
-def faults(page: Path, text: str, printed: dict[int, str]) -> list[str]:
-    """Where a page shows something else than what its code prints."""
-    found, wrong = blocks(text), []
+def faults(page: Path, text: str, done: Run) -> list[str]:
+    """Where a page shows something else than what its code prints or draws."""
+    found, wrong, printed = blocks(text), [], done.printed
     for i, block in enumerate(found):
         if not runs(_name(page), block):
             continue
         if len([*code_lines(block)]) < len(block.lines):
             wrong.append(f"line {block.start}: what is printed belongs into a block of its own")
+        picture = _picture(page, block, found, i, text.splitlines())
+        if picture is not None:
+            wrong.extend(
+                f"line {block.start}: {fault}" for fault in _figure_faults(*picture, done, varies(page, block))
+            )
         new = shown(printed.get(i, ""))
         after = found[i + 1] if i + 1 < len(found) and is_output(found[i + 1]) else None
         if after is None:
@@ -263,9 +331,33 @@ def faults(page: Path, text: str, printed: dict[int, str]) -> list[str]:
     return wrong
 
 
-def written(page: Path, text: str, printed: dict[int, str]) -> str:
-    """A page with what its code prints."""
-    lines, found = text.splitlines(), blocks(text)
+def _figure_faults(name: str, is_shown: bool, done: Run, may_vary: bool) -> list[str]:
+    wrong = [] if is_shown else [f"the block ends in a figure, and the page does not show img/blocks/{name}.svg"]
+    for file, new in done.figures.items():
+        if file in (f"{name}.svg", f"{name}-zh.svg"):
+            old = (FIGURES / file).read_text(encoding="utf-8") if (FIGURES / file).exists() else ""
+            if not old or not (may_vary or same(figure_texts(old), figure_texts(new))):
+                wrong.append(f"img/blocks/{file} is not what the block draws")
+    return wrong
+
+
+def draw(page: Path, text: str, done: Run) -> list[str]:
+    """Write the figures of a page, those that say something else than the files that are there; return their names."""
+    FIGURES.mkdir(parents=True, exist_ok=True)
+    new = []
+    for block in filter(lambda block: runs(_name(page), block), blocks(text)):
+        plot = Plot.of(block)
+        name = "" if plot is None else figure_name(_name(page), plot)
+        if name and _figure_faults(name, True, done, varies(page, block)):
+            for file in (f"{name}.svg", f"{name}-zh.svg"):
+                (FIGURES / file).write_text(done.figures[file], encoding="utf-8")
+                new.append(file)
+    return new
+
+
+def written(page: Path, text: str, done: Run) -> str:
+    """A page with what its code prints, and links to what it draws."""
+    lines, found, printed = text.splitlines(), blocks(text), done.printed
     for i in reversed(range(len(found))):
         block = found[i]
         if not runs(_name(page), block):
@@ -278,12 +370,17 @@ def written(page: Path, text: str, printed: dict[int, str]) -> str:
             if near and (is_output(after) or (new and after.info == "text")):
                 end = after.end
                 if after.info == OUTPUT and not varies(page, block) and same(list(after.lines), new):
-                    continue
+                    new = list(after.lines)
                 if end == after.end and after.lines and varies(page, block):
                     new = list(after.lines)  # one run is as good as another
         pad = " " * block.indent
         info = ONE_RUN if varies(page, block) else OUTPUT
         body = ["", f"{pad}```{info}", *(pad + line if line else "" for line in new), f"{pad}```"] if new else []
+        picture = _picture(page, block, found, i, lines)
+        if picture is not None and not picture[1]:
+            up = "../" * (len(page.relative_to(DOCS).parts) - 1)
+            title = re.sub("_", " ", picture[0].partition("-")[2])
+            body += ["", f"{pad}![{title}]({up}img/blocks/{picture[0]}.svg)"]
         lines[begin:end] = body
     return "\n".join(lines) + "\n"
 
@@ -331,11 +428,13 @@ def main(words: list[str]) -> int:
             print(f"{name} does not run:\n{done.errors}", file=sys.stderr)
             wrong += 1
             continue
-        found = faults(page, text, done.printed)
+        found = faults(page, text, done)
         if words[0] == "check":
             wrong += len(found)
             print("".join(f"{name}: {fault}\n" for fault in found), end="")
-        elif (new := written(page, text, done.printed)) != text:
+            continue
+        print("".join(f"drew {file}\n" for file in draw(page, text, done)), end="")
+        if (new := written(page, text, done)) != text:
             page.write_text(new, encoding="utf-8")
             print(f"wrote {name}")
     return bool(wrong)

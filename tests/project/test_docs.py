@@ -59,7 +59,7 @@ def test_examples_run_and_print_what_the_page_says(page: Path) -> None:
     done = outputs.run(page, text)
     assert done.code == 0, f"the code of {page_id(page)} does not run (line numbers are the page's):\n{done.errors}"
     if outputs.is_pinned():  # with other versions a search may go another way
-        wrong = outputs.faults(page, text, done.printed)
+        wrong = outputs.faults(page, text, done)
         assert not wrong, f"{page_id(page)}; `make outputs` writes what the code prints:\n" + "\n".join(wrong)
 
 
@@ -133,11 +133,48 @@ now
 """
 
 
+PLOTS = """```python
+import tunesmith
+from tunesmith.visualization import plot_slice
+
+study = tunesmith.create_study(seed=0)
+study.optimize(lambda trial: trial.suggest_float("x", -1, 1) ** 2, n_trials=8)
+plot_slice(
+    study,
+    ["x"],
+)
+```
+
+text
+"""
+
+
+def test_a_block_that_ends_in_a_figure_has_it_behind_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outputs, "FIGURES", tmp_path)
+    page = ROOT / "docs" / "tutorials" / "none.md"
+    done = outputs.run(page, PLOTS)
+    assert done.code == 0, done.errors
+    assert len(outputs.faults(page, PLOTS, done)) == 3  # neither language is there, and the page does not show it
+    assert outputs.draw(page, PLOTS, done) == ["none-slice.svg", "none-slice-zh.svg"]
+    new = outputs.written(page, PLOTS, done)
+    assert "```\n\n![slice](../img/blocks/none-slice.svg)\n\ntext" in new
+    assert outputs.faults(page, new, done) == [] == outputs.draw(page, new, done)
+    assert ">试验<" in (tmp_path / "none-slice-zh.svg").read_text(encoding="utf-8")
+    (tmp_path / "none-slice.svg").write_text(done.figures["none-slice.svg"].replace(">x<", ">y<"), encoding="utf-8")
+    assert outputs.faults(page, new, done) == ["line 1: img/blocks/none-slice.svg is not what the block draws"]
+
+
+def test_figures_belong_to_a_block() -> None:
+    shown = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+    there = {file.stem for file in outputs.FIGURES.glob("*.svg")}
+    assert {name for name in there if f"img/blocks/{name.removesuffix('-zh')}.svg" not in shown} == set()
+
+
 def test_commands_run_with_the_files_of_the_page_and_print_into_blocks_of_their_own() -> None:
     page = ROOT / "docs" / "none.md"
     done = outputs.run(page, SHELL)
     assert [words.strip() for words in done.printed.values()] == ["8\ntwo\nlines", "now"]
-    assert [fault.partition(": ")[2] for fault in outputs.faults(page, SHELL, done.printed)] == [
+    assert [fault.partition(": ")[2] for fault in outputs.faults(page, SHELL, done)] == [
         "what is printed belongs into a block of its own",
         "the block prints something, and the page does not show it",
     ]
@@ -185,14 +222,14 @@ def test_what_a_page_prints_is_written_into_it_and_compared(tmp_path: Path) -> N
     page = ROOT / "docs" / "none.md"
     done = outputs.run(page, PAGE)
     assert done.code == 0, done.errors
-    wrong = outputs.faults(page, PAGE, done.printed)
+    wrong = outputs.faults(page, PAGE, done)
     assert len(wrong) == 3
     assert "'x is 0.33', and the code prints 'x is 0.3333333333333333'" in wrong[0]
-    new = outputs.written(page, PAGE, done.printed)
+    new = outputs.written(page, PAGE, done)
     assert '```text title="Output"\nx is 0.3333333333333333\n```' in new
     assert '```text title="Output"\none two\n```' in new
-    assert outputs.faults(page, new, done.printed) == []
-    assert outputs.written(page, new, done.printed) == new
+    assert outputs.faults(page, new, done) == []
+    assert outputs.written(page, new, done) == new
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,32 @@
+"""Draws the figure that a block of the documentation ends in, for `.ci/outputs.py`: the page's code calls `save`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from tunesmith.languages import words_of
+from tunesmith.visualization.figure import in_words
+from tunesmith.visualization.svg_style import drawing
+
+WIDTH = 720
+WIDE = {"scaling_bowls": 980}  # figures with many panels beside each other
+LANGUAGES = {"": "en", "-zh": "zh"}  # by what stands behind the name of the file
+
+
+def svg(data: Any, name: str, language: str) -> str:
+    """Return the arrays of a figure as a file of SVG, on white, in a language."""
+    words = words_of(language)
+    told = data if language == "en" else data.in_language(words)
+    figure = told.by_plotly() if language == "en" else in_words(told.by_plotly(), words)
+    picture = drawing(figure, name, told.title, WIDE.get(data.kind, WIDTH))
+    head, rest = picture.split(">", 1)
+    _, _, width, height = head.partition('viewBox="')[2].partition('"')[0].split()
+    size = f'xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}"'
+    return f'{head.replace("<svg", f"<svg {size}", 1)}><rect width="100%" height="100%" fill="white"/>{rest}\n'
+
+
+def save(data: Any, name: str) -> None:
+    """Write a figure in each language into the folder of the page's code."""
+    for ending, language in LANGUAGES.items():
+        Path(f"{name}{ending}.svg").write_text(svg(data, name, language), encoding="utf-8")
