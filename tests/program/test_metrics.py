@@ -44,6 +44,11 @@ def read(text: str | bytes, name: str = "val_loss", take: str = "last") -> float
         ("val_loss: -Infinity", -math.inf),
         ("val_loss: 31%", 31.0),
         ("val_loss: 1_000", 1000.0),
+        ("val_loss: 12,5", None),
+        ("val_loss: 1,234.5", None),
+        ("val_loss -1,5", None),
+        ("val_loss=12, 5", 12.0),
+        ("val_loss=0.5,3", 0.5),
         ("loss: 0.31", None),
         ("my_val_loss: 0.31", None),
         ("val_loss_2: 0.31", None),
@@ -176,6 +181,7 @@ def test_a_results_file_comes_before_json_and_that_before_text() -> None:
         ("val_loss: 1 (step 4)", 4),
         ("Epoch 4/10 val_loss: 1", 4),
         ("epoch=4, val_loss=1", 4),
+        ("epoch=1,200 val_loss=1", None),
         ("[Epoch: 04] val_loss: 1", 4),
         ("Iter 4 val_loss: 1", 4),
         ("epoch 2 step 4 val_loss: 1", 4),
@@ -233,6 +239,7 @@ def test_a_metric_that_never_came(output: str, said: str) -> None:
         ("val_loss", "loss: 1\nloss: 2", "loss", ["loss: 2"]),
         ("val_loss", "the loss of epoch 1", None, ["the loss of epoch 1"]),
         ("val_loss", "no number of the val_loss", None, []),
+        ("val_loss", "val_loss: 12,5", None, ["val_loss: 12,5"]),
     ],
 )
 def test_lines_that_look_alike(name: str, output: str, near: str | None, lines: list[str]) -> None:

@@ -319,6 +319,8 @@ class Failures:
         if found.names:
             way = dict(zip(self.program.metrics, study.directions, strict=False))[found.metrics[0]]
             said.append(f"Give the name as it is printed: --{way} {command_line([found.names[0]])}")
+        elif any(re.search(r"\d,\d", line) for line in found.lines):
+            said.append("Numbers need a decimal point, and no comma: `env LC_ALL=C` before the program may do that")
         said.append(f"All that it printed: {self.program.folder(trial.number)}; --max-failures N would bear it")
         raise click.ClickException(printable("\n".join(said), lines=True))
 

@@ -13,7 +13,8 @@ from tunesmith.text import close_matches, listing, shorten
 
 # -- tables: a line of names, and rows of numbers below it ------------------------------------------------------------
 
-NUMBER = r"[+-]?(?:\d[\d_]*(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?|[+-]?(?i:nan|inf(?:inity)?)"
+# 12,5 and 1,234 are none: they mean one number in one country and another one in the next.
+NUMBER = r"(?![+-]?\d+,\d)[+-]?(?:(?:\d[\d_]*(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?|(?i:nan|inf(?:inity)?))"
 BARS = "|│┃"
 NO_HEAD = ":=;"  # what no line of names has
 LONGEST_HEAD = 2000  # characters of a line of names
@@ -105,7 +106,7 @@ _SIGN = r"(?:\s*+(?:[:=]>?|[-=]>|→)|\s++is\b)\s*+[\"'`*]?(?:[A-Za-z_][\w.]*+\(
 _BLANKS = rf"(?:[ \t]++|[ \t]*+[{BARS}][ \t]*+)(?:[A-Za-z_][\w.]*+\()?"
 _AFTER_SIGN, _AFTER_BLANKS = r"(?!\w)", r"(?!\w|[/:]|[.-]\d)"
 _STEP = re.compile(
-    rf"(?<![\w.])({'|'.join(STEP_KEYS)})\b[\"']?\s*+(?:[:=#]\s*+)?(?:[\[(]\s*+)?(\d++)(?!\.?\d)",
+    rf"(?<![\w.])({'|'.join(STEP_KEYS)})\b[\"']?\s*+(?:[:=#]\s*+)?(?:[\[(]\s*+)?(\d++)(?![.,]?\d)",
     re.IGNORECASE,
 )
 _ANY_NAME = rf"((?:(?i:{'|'.join(_SPLITS)}) )?[A-Za-z_][\w./@-]*+)"
