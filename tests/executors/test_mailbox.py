@@ -25,8 +25,8 @@ from tunesmith.errors import KeyFileError
 from tunesmith.executors import mailbox, sealed, wire
 from tunesmith.executors.base import Finished
 from tunesmith.executors.futures import FuturesExecutor
-from tunesmith.executors.keys import KeyFile, read_key
 from tunesmith.executors.mailbox import Mailbox
+from tunesmith.executors.sealed import KeyFile, read_key
 from tunesmith.testing.executors import Recorder, a_trial, opened, run_all, until
 from tunesmith.testing.objectives import learn
 
@@ -356,7 +356,7 @@ def test_a_folder_that_keeps_no_secret_is_refused(tmp_path: Path, monkeypatch: p
 def test_a_key_file_that_a_killed_process_left_is_removed_by_the_next_one(tmp_path: Path) -> None:
     script = f"""
 import os, pathlib, signal
-from tunesmith.executors.keys import KeyFile
+from tunesmith.executors.sealed import KeyFile
 left = KeyFile(pathlib.Path({str(tmp_path)!r}))
 os.kill(os.getpid(), signal.SIGKILL)
 """

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 from tests.fidelity.curves import SPACE, crossing, half_done, power
 
-from tunesmith.fidelity.chain import Chain
-from tunesmith.fidelity.fits import MAX_ROWS, FitCache, scheduled, some
+from tunesmith.fidelity.chain import MAX_ROWS, Chain, FitCache, scheduled, some
 from tunesmith.fidelity.ladder import Ladder, RungTable
 from tunesmith.history import SourceCurves
 from tunesmith.numerics.arrays import Floats

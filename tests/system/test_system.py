@@ -16,7 +16,7 @@ import pytest
 from tunesmith import system
 from tunesmith.artifacts import local
 from tunesmith.cli.main import main
-from tunesmith.executors import keys
+from tunesmith.executors import sealed
 from tunesmith.system import groups, streams
 from tunesmith.testing.executors import is_alive, until
 
@@ -216,13 +216,13 @@ def open_files(monkeypatch: pytest.MonkeyPatch) -> OpenFile:
 
 @pytest.mark.usefixtures("open_files")
 def test_key_files_are_closed_before_they_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = keys.KeyFile(tmp_path)
-    assert keys.read_key(first.path) == first.key
+    first = sealed.KeyFile(tmp_path)
+    assert sealed.read_key(first.path) == first.key
     left = first.path.with_name(first.path.name.replace(first.path.stem[-4:], "left"))
     left.write_bytes(first.key)
     os.utime(left, (0, 0))
     os.utime(first.path, (0, 0))
-    second = keys.KeyFile(tmp_path)
+    second = sealed.KeyFile(tmp_path)
     assert not left.exists()
     assert first.path.exists(), "its process lives"
     for key in (first, second):

@@ -17,8 +17,7 @@ from tests.servers.postgres import PostgresServer
 
 import tunesmith as ts
 from tunesmith.state import FailureKind, TrialState
-from tunesmith.worker.command import main
-from tunesmith.worker.first_worker import KEY
+from tunesmith.worker.command import FIRST_WORKER, main
 from tunesmith.worker.options import WAIT, parse
 
 LIMIT = 120.0  # seconds after which a worker is taken to hang, also on a busy machine
@@ -358,9 +357,9 @@ def test_a_worker_that_differs_from_the_first_is_warned_about_and_runs(
 ) -> None:
     assert run("--create", "--n-trials", "1", "train:objective") == 0
     study = ts.load_study(study_name="s", storage="a.db")
-    first = dict(study.system_attrs[KEY])
+    first = dict(study.system_attrs[FIRST_WORKER])
     assert first["code"].keys() == {"train", "model"}
-    study.set_system_attr(KEY, change(first))
+    study.set_system_attr(FIRST_WORKER, change(first))
     capsys.readouterr()
     assert run("--n-trials", "1", "train:objective") == 0
     said = capsys.readouterr().err

@@ -11,8 +11,7 @@ from pathlib import Path
 
 from tunesmith.artifacts.base import BlobStore
 from tunesmith.artifacts.local import LocalStore
-from tunesmith.artifacts.record import Artifact
-from tunesmith.artifacts.table import PointerTable
+from tunesmith.artifacts.record import Artifact, PointerTable
 from tunesmith.workers import as_file_name, current_worker, is_dead, of_file_name
 
 PREFIX = "tunesmith-artifacts-"

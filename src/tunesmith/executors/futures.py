@@ -18,10 +18,10 @@ from typing import Any, ClassVar
 from tunesmith.caution import caution
 from tunesmith.executors import wire
 from tunesmith.executors.base import GRACE, Event, Objective
-from tunesmith.executors.keys import key_folder as key_folder_at_home
 from tunesmith.executors.mailbox import ANSWER, CANCEL, LOCAL, Mailbox, own_addresses, run_connected
 from tunesmith.executors.relay import RelayExecutor
 from tunesmith.executors.resources import cpu_count
+from tunesmith.executors.sealed import key_folder as key_folder_at_home
 from tunesmith.executors.task import end_kept
 from tunesmith.state import FailureKind
 from tunesmith.text import name_and_message, shown

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tunesmith.executors import sealed
-from tunesmith.executors.keys import KeyFile, read_key
+from tunesmith.executors.sealed import KeyFile, read_key
 from tunesmith.executors.supervisor import Job, Setup
 from tunesmith.executors.task import Task
 from tunesmith.text import name_and_message

@@ -17,8 +17,8 @@ from tunesmith.executors.base import Event, Objective
 from tunesmith.executors.launch import PATIENCE
 from tunesmith.executors.relay import RelayExecutor
 from tunesmith.executors.resources import GpuLeases, cpu_count, places
-from tunesmith.executors.shared import SharedArrays
 from tunesmith.executors.supervisor import MAX_FAILED_STARTS, Job, Worker, dead_before_it_began
+from tunesmith.executors.wire import SharedArrays
 from tunesmith.preemption import Terminated, notice_seconds
 from tunesmith.state import FailureKind
 from tunesmith.text import listing

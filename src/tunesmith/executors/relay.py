@@ -15,9 +15,8 @@ from tunesmith.errors import ObjectiveError, WorkerDiedError
 from tunesmith.executors import remote_pointers, wire
 from tunesmith.executors.base import Began, End, Event, Executor, Failed, Finished, Objective, Report
 from tunesmith.executors.resources import cpu_count
-from tunesmith.executors.shared import SharedArrays
 from tunesmith.executors.supervisor import Job, Setup
-from tunesmith.executors.unpicklable import find_unpicklable
+from tunesmith.executors.wire import SharedArrays, find_unpicklable
 from tunesmith.state import FailureKind
 from tunesmith.text import name_and_message
 from tunesmith.trial import Channel, Proposals, Trial

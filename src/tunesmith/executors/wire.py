@@ -1,4 +1,4 @@
-"""The messages between the driver and a worker process, as bytes.
+"""The messages between the driver and a worker process, as bytes, and the pickles in them.
 
 A message is data: a word, values as JSON, and parts as they are. Pickled are those parts alone that belong to the user:
 the trial with its space, the value that the objective returned, and what it raised.
@@ -9,21 +9,96 @@ trial is pickled without its `Proposals`, and whoever unpickles it puts its own 
 
 from __future__ import annotations
 
+import builtins
+import contextlib
+import dis
+import functools
 import io
 import json
+import mmap
 import pickle
 import struct
-from collections.abc import Sequence
+import tempfile
+import types
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from types import CodeType
-from typing import Any
+from typing import IO, Any, Literal
 
+import numpy as np
 from numpy import ndarray
 
 from tunesmith.errors import ObjectiveError
-from tunesmith.executors.shared import SharedArrays
-from tunesmith.text import message_of, name_and_message, real
+from tunesmith.system import can_inherit_files
+from tunesmith.text import message_of, name_and_message, real, shown
 from tunesmith.trial import Proposals, Trial
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Shares the large arrays that an objective refers to among the worker processes of this machine.
+#
+# They are written once to a temporary file without a name, which each worker inherits open and maps. So there is one
+# copy in memory however many workers there are, and nothing is left when all are gone, however they ended. Each worker
+# maps the file for itself: an objective that writes to an array changes its own copy of the page, and nobody else's.
+
+SMALLEST = 1 << 20  # bytes of an array that is shared
+ALIGNMENT = 64
+
+
+class SharedArrays:
+    """The file of the large arrays of one objective."""
+
+    def __init__(self) -> None:
+        self._file: IO[bytes] | None = None
+
+    @property
+    def handle(self) -> int | None:
+        """The open file, for workers to inherit; None: there is no large array."""
+        return None if self._file is None else self._file.fileno()
+
+    def reduce(self, array: np.ndarray[Any, Any]) -> tuple[Any, ...] | None:
+        """Write an array to the file; return how a worker finds it there, as ``__reduce__`` does. None: pickle it."""
+        if not can_inherit_files() or array.nbytes < SMALLEST or array.dtype.hasobject or type(array) is not np.ndarray:
+            return None
+        order: Literal["C", "F"] = "F" if array.flags.f_contiguous and not array.flags.c_contiguous else "C"
+        with contextlib.suppress(OSError):  # no room: it is sent to each worker
+            if self._file is None:
+                self._file = tempfile.TemporaryFile(prefix="tunesmith-")  # noqa: SIM115 - open as long as the workers run
+            file = self._file
+            at = file.seek(0, 2)
+            at += file.write(b"\0" * (-at % ALIGNMENT))
+            # ravel copies nothing of a contiguous array
+            file.write(array.ravel(order=order).view(np.uint8).data)
+            file.flush()
+            return load_shared, (file.fileno(), at, array.dtype, array.shape, order)
+        return None
+
+    def close(self) -> None:
+        """Let go of the file; it is gone when the last worker is."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+@cache
+def _mapped(handle: int) -> mmap.mmap:
+    return mmap.mmap(handle, 0, access=mmap.ACCESS_COPY)
+
+
+def load_shared(handle: int, at: int, dtype: Any, shape: tuple[int, ...], order: Any) -> np.ndarray[Any, Any]:
+    """Return an array of the file that this worker inherited.
+
+    Args:
+        handle: the open file.
+        at: where the array begins.
+        order: "C" or "F".
+
+    Returns:
+        The array; what is written to it stays in this process.
+    """
+    return np.ndarray(shape, dtype, _mapped(handle), at, order=order)
+
+
+# ----------------------------------------------------------------------------------------------------------------------
 
 # A message is a word of one byte and what belongs to it. From the worker process, up to its first trial:
 READY = b"r"  # (): the process runs and waits for the objective
@@ -279,3 +354,81 @@ def _bare(kind: Any, text: str) -> BaseException | None:
     except Exception:
         return None
     return error if faithful and isinstance(error, BaseException) else None
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Finds the variable of an objective that cannot be pickled.
+
+DEEPEST = 6  # levels of references that are searched
+
+
+def find_unpicklable(thing: Any, pickles: Callable[[Any], bool]) -> str | None:
+    """Name what keeps a thing from being pickled: "the variable 'lock' (a _thread.lock)", with the way to it.
+
+    Args:
+        pickles: tells whether something can be pickled by itself.
+
+    Returns:
+        Words for a message; None if it is the thing itself, or cannot be told.
+    """
+    path: list[str] = []
+    culprit, seen = thing, {id(thing)}
+    while len(path) < DEEPEST:
+        found = next(
+            ((words, part) for words, part in _parts(culprit) if id(part) not in seen and not pickles(part)), None
+        )
+        if found is None:
+            break
+        path.append(found[0])
+        culprit = found[1]
+        seen.add(id(culprit))
+    if not path:
+        return None
+    kind = type(culprit)
+    name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+    return f"{' of '.join(reversed(path))} is a {name}: {shown(culprit)}"
+
+
+def _parts(thing: Any) -> Iterator[tuple[str, Any]]:
+    """What is pickled along with a thing, each with words for it."""
+    if isinstance(thing, functools.partial):
+        yield "the function of a partial", thing.func
+        for i, value in enumerate(thing.args):
+            yield f"the argument {i} of a partial", value
+        for name, value in thing.keywords.items():
+            yield f"the argument {name!r} of a partial", value
+    elif isinstance(thing, types.MethodType):
+        yield f"the object of the method {thing.__name__!r}", thing.__self__
+    elif isinstance(thing, types.FunctionType):
+        yield from _variables(thing)
+    elif isinstance(thing, (list, tuple, set, frozenset)):
+        yield from ((f"an item ({i})", item) for i, item in enumerate(thing))
+    elif isinstance(thing, Mapping):
+        yield from ((f"the entry {shown(key, 40)}", value) for key, value in thing.items())
+    elif getattr(type(thing), "__getstate__", None) is vars(object)["__getstate__"]:
+        held = getattr(thing, "__dict__", None)  # one with a way of its own says itself what is wrong
+        if isinstance(held, dict):
+            yield from ((f"the attribute {name!r}", value) for name, value in held.items())
+
+
+def _variables(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
+    """The variables that a function refers to: those of enclosing functions and of its module, and its defaults."""
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+        try:
+            yield f"the variable {name!r}", cell.cell_contents
+        except ValueError:  # not set yet
+            continue
+    for name in _global_names(function.__code__):
+        if name in function.__globals__ and not hasattr(builtins, name):
+            yield f"the variable {name!r}", function.__globals__[name]
+    for value in (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()):
+        yield f"a default of the function {function.__name__!r}", value
+
+
+def _global_names(code: types.CodeType) -> list[str]:
+    """Names of the module's variables in a function and in the functions that it makes."""
+    names = [str(i.argval) for i in dis.get_instructions(code) if i.opname in ("LOAD_GLOBAL", "LOAD_NAME")]
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            names += _global_names(constant)
+    return list(dict.fromkeys(names))

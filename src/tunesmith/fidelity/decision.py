@@ -21,8 +21,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from tunesmith.fidelity.chain import Chain
-from tunesmith.fidelity.fits import FitCache
+from tunesmith.fidelity.chain import Chain, FitCache
 from tunesmith.fidelity.ladder import Ladder, RungTable
 from tunesmith.fidelity.runs import Runs, RunState
 from tunesmith.history import History, SourceCurves

@@ -9,8 +9,8 @@ from typing import Any
 
 from tunesmith.errors import SourceError
 from tunesmith.interchange.limits import Limits, cell_number, flat, parsed
-from tunesmith.interchange.rows import NOTES
 from tunesmith.interchange.runs import Run, RunTable
+from tunesmith.interchange.tables import NOTES
 from tunesmith.storage.redact import shown_spec
 from tunesmith.text import shown
 

@@ -12,10 +12,9 @@ from urllib.request import url2pathname
 
 from tunesmith.errors import SourceError, TunesmithError
 from tunesmith.interchange.limits import MAX_BYTES, MAX_ROWS, Limits
-from tunesmith.interchange.rows import table_of, without_groups
 from tunesmith.interchange.runs import RunTable, Wishes, study_of
 from tunesmith.interchange.study import ImportedStudy
-from tunesmith.interchange.tables import ENDINGS, check_width, of_object, read_file
+from tunesmith.interchange.tables import ENDINGS, check_width, of_object, read_file, table_of, without_groups
 from tunesmith.storage.redact import shown_spec
 from tunesmith.storage.sql.location import is_no_database
 from tunesmith.text import did_you_mean, listing, message_of, name_and_message, shorten, shown

@@ -11,9 +11,21 @@ from pathlib import Path
 from typing import Any
 
 from tunesmith.errors import MissingDependencyError, SourceError
-from tunesmith.interchange.limits import MOST_COLUMNS, Limits, parsed
+from tunesmith.interchange.limits import (
+    MOST_COLUMNS,
+    Limits,
+    as_dict,
+    cell_number,
+    flat,
+    is_missing,
+    moment,
+    parsed,
+    plain,
+    typed,
+)
+from tunesmith.interchange.runs import Run, RunTable, Wishes
 from tunesmith.storage.redact import shown_spec
-from tunesmith.text import shown
+from tunesmith.text import did_you_mean, listing, shown
 
 ENDINGS = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet")
 _SEPARATORS = (",", ";", "\t")
@@ -177,3 +189,186 @@ def _cells(column: Any, words: dict[Any, Any]) -> list[Any]:
         word = column.dictionary[place].as_py()
         used[place] = words.setdefault(word, word)
     return [None if place is None else used[place] for place in places]
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Rows of tables as runs: ours, Optuna's, MLflow's, Ray's and W&B's, as their users save them, and any other.
+#
+# A row may be nested. What is in a group ("params", "config", "metrics", "summary") is known for what it is, and so is
+# a column whose name begins with one ("params.lr", "config/lr", "params_lr"). Of other columns, those for the state,
+# the times and the id of a run are known by name.
+
+PARAMS, METRICS, ATTRS, CONSTRAINTS, CURVE = "params", "metrics", "attrs", "constraints", "curve"
+_GROUPS = {
+    **dict.fromkeys(("params", "param", "config", "parameters", "hyperparameters", "hparams"), PARAMS),
+    **dict.fromkeys(("metrics", "metric", "summary", "results", "scores"), METRICS),
+    **dict.fromkeys(("tags", "user_attrs", "system_attrs", "attrs"), ATTRS),
+    "constraints": CONSTRAINTS,
+    "intermediate_values": CURVE,
+}
+_PREFIX = re.compile(rf"({'|'.join(sorted(_GROUPS, key=len, reverse=True))})([./_])(.+)")
+_UNDERSCORE = ("params", "values", "user_attrs", "system_attrs", "constraints")  # data frames of Optuna's and ours
+_NOISE = re.compile(r"noise(_\d+)?")  # ours: standard deviations of the errors of the values
+# What a column is, by its name in small letters; the first that is there counts.
+ROLES: dict[str, tuple[str, ...]] = {
+    "state": ("state", "status"),
+    "id": ("run_id", "trial_id", "id", "number", "trial"),
+    "started": ("started", "start_time", "datetime_start", "created", "created_at", "timestamp", "date"),
+    "finished": ("finished", "end_time", "datetime_complete", "completed"),
+    "reason": ("reason", "error"),
+}
+# Columns that trackers add, which are neither parameters nor results.
+NOTES = {
+    "name", "notes", "user", "tags", "runtime", "sweep", "experiment_id", "artifact_uri", "duration", "hostname", "pid",
+    "node_ip", "done", "training_iteration", "timesteps_total", "episodes_total", "iterations_since_restore", "logdir",
+    "time_this_iter_s", "time_total_s", "time_since_restore", "checkpoint_dir_name", "experiment_tag", "agent",
+    "commit", "description", "github", "group", "job type", "updated", "seconds", "output", "attempt", "cost",
+    "_step", "_runtime", "_timestamp", "_wandb",
+}  # fmt: skip
+
+
+def table_of(rows: Sequence[Mapping[str, Any]], name: str, place: str, program: str, wishes: Wishes) -> RunTable:
+    """Return the runs of the rows of a table.
+
+    Args:
+        rows: column to cell.
+        program: what wrote them, for people.
+        wishes: what the user says of them.
+
+    Raises:
+        SourceError: a column that was named is not there, or a row is none.
+    """
+    columns = list(dict.fromkeys(str(key) for row in rows for key in row))
+    roles = _roles(columns, wishes.columns, place)
+    groups = {column: _group(column) for column in columns if column not in roles.values()}
+    for column, group in groups.items():
+        if group is not None and not group[1] and all(as_dict(plain(row.get(column))) is None for row in rows):
+            groups[column] = None  # only its name is that of a group, as a metric may be called "metric"
+    if "Runtime" in columns and {"Name", "State"} <= set(columns):
+        program = "W&B"
+    declared = any(group is not None and group[0] == PARAMS for group in groups.values())
+    runs = [_run(row, i, roles, groups, declared, program) for i, row in enumerate(rows)]
+    counted = roles.get("id", "").lower() == "number"
+    for run in runs if counted else ():
+        own = typed(run.key.partition("/")[2])
+        run.number = own if type(own) is int and own >= 0 else None
+    keys = [run.key for run in runs]
+    if len(set(keys)) < len(keys):  # the column of ids has none, or the same one twice
+        for i, run in enumerate(runs):
+            run.key = f"{program.lower()}/{i}"
+    if not counted and all(run.started == run.started for run in runs):
+        runs.sort(key=lambda run: run.started)  # trackers often list the newest first
+    return RunTable(name, program, place, runs, declared)
+
+
+def without_groups(names: Sequence[str]) -> tuple[str, ...]:
+    """Return names as they are in their groups: "val_loss" for "metrics.val_loss", the column of a table."""
+    return tuple(group[1] if (group := _group(name)) is not None and group[1] else name for name in names)
+
+
+def _roles(columns: Sequence[str], given: Mapping[str, str], place: str) -> dict[str, str]:
+    """Return which column has which role."""
+    found: dict[str, str] = {}
+    for role, column in given.items():
+        if role not in ROLES:
+            raise SourceError(f"--column {role}={column}: there is no role {role!r}; there are {listing(ROLES)}")
+        if column not in columns:
+            raise SourceError(
+                f"{place} has no column {column!r}{did_you_mean(column, columns)}; there are {listing(columns, 30)}"
+            )
+        found[role] = column
+    by_name = {column.lower(): column for column in reversed(columns)}
+    for role, names in ROLES.items():
+        if role not in found:
+            known = next((by_name[n] for n in names if n in by_name and by_name[n] not in found.values()), None)
+            if known is not None:
+                found[role] = known
+    return found
+
+
+def _group(column: str) -> tuple[str, str] | None:
+    """Return the group of a column and its name in it ("": the whole group); None: it is in none."""
+    if column.lower() in _GROUPS:
+        return _GROUPS[column.lower()], ""
+    if column == "values" or re.fullmatch(r"values_.+", column):
+        return METRICS, column
+    match = _PREFIX.fullmatch(column)
+    if match is None or (match[2] == "_" and match[1] not in _UNDERSCORE):
+        return None
+    return _GROUPS[match[1]], match[3]
+
+
+def _run(
+    row: Mapping[str, Any],
+    place: int,
+    roles: Mapping[str, str],
+    groups: Mapping[str, tuple[str, str] | None],
+    declared: bool,
+    program: str,
+) -> Run:
+    def role(name: str) -> Any:
+        return plain(row.get(roles[name])) if name in roles else None
+
+    is_ours = declared and any(re.fullmatch(r"value|values(_\d+)?", column) for column in row)
+    own = role("id")
+    run = Run(f"{program.lower()}/{place if is_missing(own) else own}")
+    run.state = "" if is_missing(role("state")) else str(role("state"))
+    run.reason = None if is_missing(role("reason")) else str(role("reason"))
+    run.started, run.finished = moment(role("started")), moment(role("finished"))
+    for column in row:
+        value = plain(row[column])
+        if column not in groups or is_missing(value):
+            continue
+        group = groups[column]
+        if group is not None:
+            _into(run, group[0], group[1], value)
+        elif column.lower() in NOTES or (column.startswith("_") and not declared):
+            run.attrs[column] = value
+        elif is_ours and _NOISE.fullmatch(column):
+            run.noise += value if isinstance(value, list) else [value]
+        elif declared:  # what is no parameter is a result, if it is a number
+            (run.metrics if cell_number(value) is not None else run.attrs)[column] = value
+        else:
+            run.params[column] = value
+    if isinstance(values := run.metrics.get("values"), list | tuple):
+        del run.metrics["values"]
+        run.metrics |= {"value": values[0]} if len(values) == 1 else {f"values_{i}": v for i, v in enumerate(values)}
+        if "value" in run.curves:
+            run.curves = {name: run.curves["value"] for name in run.metrics if name == "value"}
+    return run
+
+
+def _into(run: Run, group: str, name: str, value: Any) -> None:
+    """Put a cell, or the many of a whole group, where it belongs."""
+    if not name:
+        whole = as_dict(value)
+        if whole is None:
+            run.attrs[group] = value
+            return
+        if group == CURVE:
+            steps = {typed(k): cell_number(c) for k, c in whole.items()}
+            run.curves["value"] = {k: v for k, v in steps.items() if type(k) is int and v is not None}
+            return
+        cells = flat({k: _unwrapped(v) for k, v in whole.items()} if group == PARAMS else whole)
+    else:
+        cells = {name: value}
+    if group == CONSTRAINTS:
+        run.constraints = (run.constraints or {}) | {
+            k: v for k, c in cells.items() if (v := cell_number(c)) is not None
+        }
+        return
+    target = {PARAMS: run.params, METRICS: run.metrics, ATTRS: run.attrs}[group]
+    for key, cell in cells.items():
+        if key.startswith("_") and group != ATTRS:  # of W&B's own
+            run.attrs[key] = plain(cell)
+        else:
+            target[key] = plain(cell)
+
+
+def _unwrapped(value: Any) -> Any:
+    """Return a value of a W&B config, which may stand with its description."""
+    return (
+        value["value"]
+        if isinstance(value, Mapping) and value.keys() <= {"value", "desc"} and "value" in value
+        else value
+    )

@@ -19,9 +19,8 @@ from tunesmith.preemption import PREEMPTION
 from tunesmith.program import template
 from tunesmith.program.events import EventFiles
 from tunesmith.program.files import FORMATS, params_text, read_results
-from tunesmith.program.log import Log
 from tunesmith.program.metrics import LookAlikes, Metrics, Report, look_alikes, what_it_printed
-from tunesmith.program.process import Process
+from tunesmith.program.process import Log, Process
 from tunesmith.system import SH, require, was_no_program
 from tunesmith.text import listing, printable, shown
 from tunesmith.trial import Trial

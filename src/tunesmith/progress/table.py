@@ -8,8 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TextIO
 
 from tunesmith.progress.line import duration
-from tunesmith.progress.shown import ShownStudy
-from tunesmith.progress.trials import Progress
+from tunesmith.progress.trials import Progress, ShownStudy
 from tunesmith.text import printable
 from tunesmith.trial.record import FrozenTrial
 

@@ -24,7 +24,7 @@ from tunesmith.history import History
 from tunesmith.history.curves import Curves, FrontRung, Rung
 from tunesmith.numerics.arrays import Floats
 from tunesmith.numerics.cache import Cache
-from tunesmith.numerics.kendall import tau_error
+from tunesmith.numerics.rank_tests import tau_error
 from tunesmith.pruners.base import Decision, Pruner
 from tunesmith.space import Space
 

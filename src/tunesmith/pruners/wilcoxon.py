@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 
 from tunesmith.history import Curves
-from tunesmith.numerics.signed_rank import signed_rank_p
+from tunesmith.numerics.rank_tests import signed_rank_p
 from tunesmith.pruners.arguments import in_range, whole
 from tunesmith.pruners.base import Decision, Pruner
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tunesmith.numerics.arrays import Floats, Mask
-from tunesmith.numerics.signed_rank import signed_rank_p
+from tunesmith.numerics.rank_tests import signed_rank_p
 from tunesmith.selection.intervals import corrected_variance
 
 # ----------------------------------------------------------------------------------------------------------------------

@@ -10,9 +10,8 @@ from tunesmith.space.choices import Categorical, Ordinal
 from tunesmith.space.conditions import Condition
 from tunesmith.space.constraints import Constraint
 from tunesmith.space.distributions import Distribution
-from tunesmith.space.growth import merge
 from tunesmith.space.parameters import Float, Int
-from tunesmith.space.space import Space
+from tunesmith.space.space import Space, merge
 from tunesmith.space.words import FloatOr, IntOr
 
 __all__ = [

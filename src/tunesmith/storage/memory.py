@@ -16,8 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from tunesmith.artifacts.record import Artifact
-from tunesmith.artifacts.table import PointerTable
+from tunesmith.artifacts.record import Artifact, PointerTable
 from tunesmith.caution import caution
 from tunesmith.errors import AttemptReplacedError, DuplicatedStudyError
 from tunesmith.history.curves import Reported

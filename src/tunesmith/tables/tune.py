@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from numbers import Real
@@ -15,13 +16,14 @@ from sklearn.base import BaseEstimator, is_classifier
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import check_scoring, make_scorer
+from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
 from sklearn.utils.metaestimators import available_if
 
 from tunesmith.errors import ResumeError
 from tunesmith.numerics.arrays import Floats
 from tunesmith.selection import HonestScore
 from tunesmith.selection.choice import USUAL_RISK, caution
-from tunesmith.selection.metric import in_time_order
+from tunesmith.selection.metric import in_time_order, row_indices
 from tunesmith.sklearn.checks.scoring import unknown_metric
 from tunesmith.sklearn.evaluate.evaluator import WarnOnce
 from tunesmith.sklearn.evaluate.pool import Pool
@@ -35,13 +37,67 @@ from tunesmith.tables.columns import TableColumns
 from tunesmith.tables.engine import Clock, TableSearch, levels_of
 from tunesmith.tables.families import KINDS, RARE, Family, family, given_family, joint_space, usual_kinds
 from tunesmith.tables.final import choose, fit_choice, full_report, leaderboard, results
-from tunesmith.tables.folds import make_folds
 from tunesmith.tables.judge import Judge, Table, Tested
 from tunesmith.tables.leaderboard import KEY as LEADERBOARD
 from tunesmith.tables.responses import Fact, Measure, Responding, bytes_of, rounds_of, seconds_of
 from tunesmith.tables.target import Target, read_target
 from tunesmith.tables.values import array_of, is_missing, take_rows
 from tunesmith.text import shown
+
+# ----------------------------------------------------------------------------------------------------------------------
+# The folds that candidates are tested on.
+
+FOLDS = 5
+
+
+def make_folds(cv: CrossValidation, X: Data, y: NDArray[Any], groups: Any, classes: bool, seed: int) -> list[Split]:
+    """Return training and test rows of each fold, as indices.
+
+    Args:
+        cv: the number of folds, a splitter, or an iterable of pairs of rows; None: five.
+        y: codes of classes, or numbers.
+        groups: labels [n] of rows that stay together, or None.
+        classes: whether the targets are classes.
+        seed: of shuffling.
+
+    Raises:
+        ValueError: it is none of these, or there are fewer rows or groups than folds.
+    """
+    n = len(y)
+    given: Any = cv
+    if given is None or (isinstance(given, int | np.integer) and not isinstance(given, bool)):
+        units = (n if classes else max(n // 2, 2)) if groups is None else len(np.unique(groups))
+        k = min(FOLDS, units) if given is None else int(given)  # one row has no R²
+        if k < 2:
+            there = f"{n} rows" if groups is None else "a single group" if units == 1 else f"{units} groups"
+            raise ValueError(f"tune: cross-validation needs two folds at least; got cv={cv!r} and {there}")
+        if groups is not None:
+            splitter: Any = StratifiedGroupKFold(k, shuffle=True, random_state=seed) if classes else GroupKFold(k)
+        elif classes and np.bincount(y).max() >= k:
+            splitter = StratifiedKFold(k, shuffle=True, random_state=seed)
+        else:
+            splitter = KFold(k, shuffle=True, random_state=seed)
+    elif hasattr(given, "split") and not isinstance(given, str):
+        splitter = given
+    elif hasattr(given, "__iter__") and not isinstance(given, str):
+        return _checked([(row_indices(train), row_indices(test)) for train, test in given], n)
+    else:
+        raise ValueError(f"tune: cv is a number of folds, a splitter, or pairs of rows; got {shown(cv)}")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The least populated class")  # the report says so
+        splits = list(splitter.split(np.zeros((n, 1)), y, groups))
+    return _checked([(row_indices(train), row_indices(test)) for train, test in splits], n)
+
+
+def _checked(splits: list[Split], n: int) -> list[Split]:
+    if not splits or any(not len(train) or not len(test) for train, test in splits):
+        raise ValueError("tune: cv gives no fold, or one without rows; each needs rows to train and rows to test")
+    if any(part.max() >= n or part.min() < -n for split in splits for part in split):
+        raise ValueError(f"tune: cv names rows that there are not: X has {n:,} rows, numbered from 0 on")
+    return splits
+
+
+# ----------------------------------------------------------------------------------------------------------------------
 
 WORTH_WORKERS = 5.0  # seconds from which on further processes, which take seconds to start, are worth it
 AGAIN = 5  # candidates of an earlier run that are fitted again, since their answers were not stored

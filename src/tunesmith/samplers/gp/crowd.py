@@ -38,8 +38,7 @@ from tunesmith.samplers.gp.maximise import candidate_pool, on_region
 from tunesmith.samplers.gp.neighbourhood import Neighbourhood, rows_near
 from tunesmith.samplers.gp.training_data import TrainingData
 from tunesmith.space import Space
-from tunesmith.space.feature_map import FeatureMap
-from tunesmith.space.perturbation import perturbed
+from tunesmith.space.feature_map import FeatureMap, perturbed
 
 MANY = 100  # running trials from which on the next one is proposed in this way
 GROWTH = 1.25  # of the number of trials from one model to the next

@@ -17,8 +17,7 @@ from tunesmith.numerics.arrays import Floats, Mask
 from tunesmith.samplers.gp.branches import Branch
 from tunesmith.samplers.qmc import MAX_SOBOL
 from tunesmith.space import Space
-from tunesmith.space.feature_map import FeatureMap
-from tunesmith.space.perturbation import perturbed
+from tunesmith.space.feature_map import FeatureMap, perturbed
 
 # -- candidates -------------------------------------------------------------------------------------------------------
 #

@@ -33,8 +33,7 @@ from tunesmith.samplers.gp.context import SearchContext
 from tunesmith.samplers.gp.hyperparameters import MIN_ROWS, PRIOR
 from tunesmith.samplers.gp.maximise import Box, CandidatePool, ascended, on_region
 from tunesmith.space import Space
-from tunesmith.space.feature_map import FeatureMap
-from tunesmith.space.perturbation import perturbed
+from tunesmith.space.feature_map import FeatureMap, perturbed
 
 N_ROWS, N_KEPT = 120, 30  # rows of the process, and how many of them are the best ones
 REACHES = (1, 2, 4, 8)  # times as many rows: how far it may reach

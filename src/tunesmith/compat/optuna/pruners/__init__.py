@@ -16,7 +16,7 @@ from tunesmith.compat.optuna.frozen import FrozenTrial, StudyLike
 from tunesmith.compat.optuna.names import refuser
 from tunesmith.compat.optuna.states import StudyDirection
 from tunesmith.history import Curves
-from tunesmith.numerics.signed_rank import signed_rank_p
+from tunesmith.numerics.rank_tests import signed_rank_p
 from tunesmith.pruners.base import Decision, Pruner
 
 # -- the contract of a pruner as Optuna has it, and what all share that are this library's own ----------------------

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from tunesmith.numerics.signed_rank import MOST_EXACT, signed_rank_p
+from tunesmith.numerics.rank_tests import MOST_EXACT, signed_rank_p
 
 distinct = st.lists(st.integers(-500, 500), min_size=2, max_size=12, unique_by=abs).filter(lambda d: 0 not in d)
 

@@ -1,5 +1,6 @@
-"""Wilcoxon's signed-rank test of paired differences ("Individual comparisons by ranking methods", 1945).
+"""Tests by ranks.
 
+Wilcoxon's signed-rank test of paired differences: "Individual comparisons by ranking methods", 1945.
 Symbols: d[n] differences; W+ the sum of the ranks, by size, of those above zero.
 """
 
@@ -46,3 +47,16 @@ def _distribution(doubled: tuple[int, ...]) -> Floats:
         shifted[rank:] = probability[: len(probability) - rank]
         probability = 0.5 * (probability + shifted)
     return probability
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Kendall's τ is the agreement of two orders.
+
+
+def tau_error(n: int) -> float:
+    """Return the standard deviation of τ of n pairs where there is no order at all (Kendall, Biometrika 30, 1938).
+
+    Args:
+        n: at least 2.
+    """
+    return math.sqrt(2.0 * (2 * n + 5) / (9.0 * n * (n - 1)))
