@@ -79,6 +79,12 @@ def test_the_change_log_has_the_place_for_the_next_release() -> None:
 
 # ------------------------------------------------------------------------------------------ files of the repository
 
+
+def test_the_citation_names_this_version() -> None:
+    found = (ROOT / "src" / "tunesmith" / "_version.py").read_text(encoding="utf-8").split('"')[-2]
+    assert f"\nversion: {found}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+
+
 SCHEMAS = {
     "citation-file-format": [ROOT / "CITATION.cff"],
     "github-issue-config": [GITHUB / "ISSUE_TEMPLATE" / "config.yml"],

@@ -57,6 +57,8 @@ def pass_on(text: str) -> None:
     """Print data for another program as they are; where the output is a terminal, as `echo` does."""
     if sys.stdout.isatty():
         echo(text.replace("\r\n", "\n"), nl=False)
+    elif not hasattr(sys.stdout, "buffer"):  # a program collects what is printed
+        click.echo(text, nl=False, color=True)  # so that it takes nothing out of it
     else:
         # The same bytes as in a file, on each system: Windows would write other line ends and in another encoding.
         sys.stdout.flush()
