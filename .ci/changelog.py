@@ -2,6 +2,7 @@
 
 python .ci/changelog.py            # the section of the version in src/tunesmith/_version.py
 python .ci/changelog.py --draft    # print it, and change nothing
+python .ci/changelog.py --written  # that section was written by hand: only delete the files
 """
 
 from __future__ import annotations
@@ -31,9 +32,15 @@ def section(paths: list[Path], version: str, date: str) -> str:
     return "\n".join(parts)
 
 
+def _delete(paths: list[Path]) -> None:
+    for path in paths:
+        path.unlink()
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--draft", action="store_true", help="print the section, and change nothing")
+    parser.add_argument("--written", action="store_true", help="the section is there, by hand: only delete the files")
     parser.add_argument("--date", default=datetime.datetime.now(datetime.UTC).date().isoformat(), help="of the release")
     parser.add_argument("--root", type=Path, default=ROOT, help="of the checkout")
     options = parser.parse_args()
@@ -45,7 +52,15 @@ def main() -> int:
     if not paths:
         print("changelog: changes/ has no news", file=sys.stderr)
         return 1
-    if f"\n## {version} (" in text:
+    is_there = f"\n## {version} (" in text
+    if options.written and is_there:
+        _delete(paths)
+        print(f"changelog: the news of {len(paths)} files are deleted; look at git diff, then commit")
+        return 0
+    if options.written:
+        print(f"changelog: CHANGELOG.md has no section of {version}", file=sys.stderr)
+        return 1
+    if is_there:
         print(f"changelog: CHANGELOG.md has {version}; set the next version in _version.py", file=sys.stderr)
         return 1
     made = section(paths, version, options.date)
@@ -53,8 +68,7 @@ def main() -> int:
         print(made, end="")
         return 0
     page.write_text(text.replace(MARK, f"{MARK}\n{made}", 1), encoding="utf-8")
-    for path in paths:
-        path.unlink()
+    _delete(paths)
     print(f"changelog: {version} has the news of {len(paths)} files, which are deleted; look at git diff, then commit")
     return 0
 

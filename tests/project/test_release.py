@@ -73,6 +73,18 @@ def test_a_release_gets_one_section(checkout: Path) -> None:
     assert (checkout / "changes" / "d.added.md").exists()
 
 
+def test_a_section_may_be_written_by_hand(checkout: Path) -> None:
+    assert "has no section of 1.2.0" in changelog(checkout, "--written").stderr
+    assert len([*(checkout / "changes").iterdir()]) == 4
+    page = checkout / "CHANGELOG.md"
+    page.write_text(page.read_text().replace("## 1.1.0", "## 1.2.0 (2026-02-03)\n\nBetter.\n\n## 1.1.0"))
+    before = page.read_text()
+    done = changelog(checkout, "--written")
+    assert done.returncode == 0, done.stderr
+    assert page.read_text() == before
+    assert [path.name for path in (checkout / "changes").iterdir()] == ["README.md"]
+
+
 def test_the_change_log_has_the_place_for_the_next_release() -> None:
     assert (ROOT / "CHANGELOG.md").read_text().count("<!-- releases -->\n") == 1
 
