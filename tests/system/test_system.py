@@ -25,7 +25,7 @@ posix = pytest.mark.skipif(sys.platform == "win32", reason="process groups of PO
 
 def printed(words: list[str]) -> tuple[int, str]:
     ours, theirs = os.pipe()
-    group = system.start(words, os.environ, (theirs, theirs), "nothing")
+    group = system.start(system.Command(words, os.environ, (theirs, theirs), "nothing"))
     os.close(theirs)
     found = system.Streams((ours,))
     text = b""
@@ -61,7 +61,8 @@ def test_all_that_is_printed_is_read_once_and_in_order(threads: bool, monkeypatc
 @posix
 def test_what_a_process_started_is_ended_with_it() -> None:
     ours, theirs = os.pipe()
-    group = system.start(["sh", "-c", "sleep 600 & echo $!; wait"], os.environ, (theirs, theirs), "nothing")
+    words = ["sh", "-c", "sleep 600 & echo $!; wait"]
+    group = system.start(system.Command(words, os.environ, (theirs, theirs), "nothing"))
     os.close(theirs)
     with os.fdopen(ours) as file:
         child = int(file.readline())
@@ -125,7 +126,7 @@ def test_a_job_is_made_as_windows_describes_it(monkeypatch: pytest.MonkeyPatch) 
         return types.SimpleNamespace(_handle=7, pid=1)
 
     monkeypatch.setattr(subprocess, "Popen", start)
-    group = groups.JobGroup(kernel, ["no-such-program", "a"], {"PATH": ""}, (3, 4), "pipe", [9])
+    group = groups.JobGroup(kernel, groups.Command(["no-such-program", "a"], {"PATH": ""}, (3, 4), "pipe", [9]))
     (one,) = started
     assert one["words"] == ["no-such-program", "a"]
     assert one["creationflags"] == 0x200 | 0x4  # it begins suspended

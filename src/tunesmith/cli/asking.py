@@ -103,26 +103,12 @@ def _loaded(spec: str, name: str, settings: Settings) -> Study:
 
 
 def _made(spec: str, name: str, settings: Settings) -> Study:
-    from tunesmith.study import create_study
-
     if not settings.metrics:
         raise click.UsageError(
             f"there is no study {name!r} yet; to make it, say what is to be tuned for: give --minimize NAME or "
             "--maximize NAME, as in --minimize loss"
         )
-    try:
-        study = create_study(
-            study_name=name,
-            storage=existing(spec) if Path(spec).is_file() else spec,
-            directions=settings.directions,
-            load_if_exists=True,  # another process may make it at this moment
-            seed=settings.seed,
-            sampler=settings.sampler,
-            pruner=settings.pruner,
-            priors=settings.priors is not False,
-        )
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
+    study = settings.begin(name, existing(spec) if Path(spec).is_file() else spec)
     kept = {key: getattr(settings, key) for key in _KEPT}
     if any(kept.values()):
         study.set_system_attr(OPTIONS, kept)

@@ -28,7 +28,7 @@ from tunesmith.cli.scaffold import (
 )
 from tunesmith.cli.settings import study_name
 from tunesmith.executors.launch import how_it_ended
-from tunesmith.system import command_line, start, was_no_program
+from tunesmith.system import Command, command_line, start, was_no_program
 from tunesmith.text import listing, printable
 
 WAIT = 5.0  # seconds that a program may take to say what its options are
@@ -153,7 +153,7 @@ def _ran(words: Sequence[str], file: IO[bytes], wait: float) -> int | None:
     """Run a program; return its exit code, or None if it was ended."""
     env = {**os.environ, "COLUMNS": "160", "NO_COLOR": "1", "TERM": "dumb", "PYTHONUNBUFFERED": "1"}
     try:
-        group = start(words, env, (file.fileno(), file.fileno()), "nothing")
+        group = start(Command(words, env, (file.fileno(), file.fileno()), "nothing"))
     except OSError as error:
         raise click.UsageError(f"the program {words[0]!r} cannot be started: {error}") from error
     try:

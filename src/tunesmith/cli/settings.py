@@ -16,6 +16,8 @@ from tunesmith.text import did_you_mean, listing, printable
 
 if TYPE_CHECKING:
     from tunesmith.space import Space
+    from tunesmith.storage.base import Storage
+    from tunesmith.study import Study
 
 # Programs whose first argument is the program that matters.
 _RUNNERS = re.compile(
@@ -81,6 +83,28 @@ class Settings:
         from tunesmith.space import Space
 
         return Space(self.params)
+
+    def begin(self, name: str, storage: str | Path | Storage) -> Study:
+        """Return the study of that name, with what it is to have where it is made now.
+
+        Raises:
+            UsageError: a setting is not valid.
+        """
+        from tunesmith.study import create_study
+
+        try:
+            return create_study(
+                study_name=name,
+                storage=storage,
+                directions=self.directions,
+                load_if_exists=True,  # another process may make it at this moment
+                seed=self.seed,
+                sampler=self.sampler,
+                pruner=self.pruner,
+                priors=self.priors is not False,
+            )
+        except ValueError as error:
+            raise click.UsageError(str(error)) from error
 
     def over(self, other: Settings) -> Settings:
         """Return these settings, and those of another object where these are not given."""

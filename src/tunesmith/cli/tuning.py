@@ -366,19 +366,7 @@ def _begun(settings: Settings, storage: str, change: bool) -> tuple[Study, Progr
     check_program(program)
     if not settings.as_written:
         check_names(program, space)
-    try:
-        study = create_study(
-            study_name=program.study,
-            storage=storage,
-            directions=settings.directions,
-            load_if_exists=True,
-            seed=settings.seed,
-            sampler=settings.sampler,
-            pruner=settings.pruner,
-            priors=settings.priors is not False,
-        )
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
+    study = settings.begin(program.study, storage)
     declare(study, space, storage, change)
     before = study.system_attrs.get(KEY) or {}
     differ = [k for k, v in description(program).items() if before.get(k) != v and k != "names"]

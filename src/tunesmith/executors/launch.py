@@ -13,7 +13,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import IO, TYPE_CHECKING, Any
 
-from tunesmith.system import can_wait_for_pipes, do_not_wait_for, start
+from tunesmith.system import Command, can_wait_for_pipes, do_not_wait_for, start
 from tunesmith.text import last_written
 
 if TYPE_CHECKING:
@@ -89,13 +89,9 @@ class WorkerProcess:
         flags: list[str] = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # multiprocessing's way
         handle = there.fileno()
         try:
-            self._group = start(
-                [sys.executable, *flags, "-c", PROGRAM.format(handle=handle)],
-                env,
-                (None, None) if self.output is None else self.output.streams,
-                "pipe",
-                [handle, *handles],
-            )
+            words = [sys.executable, *flags, "-c", PROGRAM.format(handle=handle)]
+            streams = (None, None) if self.output is None else self.output.streams
+            self._group = start(Command(words, env, streams, "pipe", [handle, *handles]))
         except BaseException:
             self.connection.close()
             if self.output is not None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
-from tunesmith.system import Streams, start
+from tunesmith.system import Command, Streams, start
 from tunesmith.text import last_written
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -106,7 +106,7 @@ class Process:
             (out, their_out), (error, their_error) = os.pipe(), os.pipe()
             streams, our_ends = (their_out, their_error), (out, error)
         try:
-            self._group = start(words, env, streams, "output" if pty else "nothing")
+            self._group = start(Command(words, env, streams, "output" if pty else "nothing"))
         except BaseException:
             for end in our_ends:
                 os.close(end)

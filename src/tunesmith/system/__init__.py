@@ -17,12 +17,13 @@ import sys
 from collections.abc import Sequence
 from typing import Literal
 
-from tunesmith.system.groups import SH, Group, end_own_group, start, was_no_program
+from tunesmith.system.groups import SH, Command, Group, end_own_group, start, was_no_program
 from tunesmith.system.streams import Streams, can_wait_for_pipes, do_not_wait_for
 
 __all__ = [
     "PLAIN",
     "SH",
+    "Command",
     "Group",
     "Streams",
     "can_inherit_files",

@@ -13,7 +13,7 @@ import subprocess
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import IO, Literal, Protocol
+from typing import IO, Literal, NamedTuple, Protocol
 
 from tunesmith.system.guardian import GUARDIAN
 
@@ -35,6 +35,25 @@ except OSError as error:
     os.write(2, f"sh: {sys.argv[2]}: {error.strerror}\\n".encode())
     os._exit(127)
 """
+
+
+class Command(NamedTuple):
+    """What is to run.
+
+    Attributes:
+        words: the command line.
+        env: its environment.
+        streams: what it prints to, standard output and standard error; None: where this process prints.
+        stdin: where it reads from: a pipe that it waits for before it does anything, nothing, or what it prints to,
+            which is a terminal then.
+        handles: further open files that it inherits.
+    """
+
+    words: Sequence[str]
+    env: Mapping[str, str]
+    streams: tuple[int | None, int | None]
+    stdin: Stdin
+    handles: Sequence[int] = ()
 
 
 class Group(ABC):
@@ -116,32 +135,13 @@ if sys.platform == "win32":
     KERNEL = WindowsKernel()
 
 
-def start(
-    words: Sequence[str],
-    env: Mapping[str, str],
-    streams: tuple[int | None, int | None],
-    stdin: Stdin,
-    handles: Sequence[int] = (),
-) -> Group:
+def start(command: Command) -> Group:
     """Start a process as the first of a group, which is ended when this process is gone, however that ended.
-
-    Args:
-        words: the command line.
-        env: its environment.
-        streams: what it prints to, standard output and standard error; None: where this process prints.
-        stdin: where it reads from: a pipe that it waits for before it does anything, nothing, or what it prints to,
-            which is a terminal then.
-        handles: further open files that it inherits.
-
-    Returns:
-        the group.
 
     Raises:
         OSError: it cannot be started. Where a shell starts it, see `was_no_program`.
     """
-    if KERNEL is None:
-        return PosixGroup(words, env, streams, stdin, handles)
-    return JobGroup(KERNEL, words, env, streams, stdin, handles)
+    return PosixGroup(command) if KERNEL is None else JobGroup(KERNEL, command)
 
 
 def was_no_program(code: int, printed: str) -> bool:
@@ -162,24 +162,17 @@ def _gate(words: Sequence[str], stdin: str) -> list[str]:
 
 
 class PosixGroup(Group):
-    """A process group; see `start` for the arguments."""
+    """A process group."""
 
-    def __init__(
-        self,
-        words: Sequence[str],
-        env: Mapping[str, str],
-        streams: tuple[int | None, int | None],
-        stdin: Stdin,
-        handles: Sequence[int],
-    ) -> None:
-        waits = stdin == "pipe"
+    def __init__(self, command: Command) -> None:
+        words, waits = command.words, command.stdin == "pipe"
         self._process = subprocess.Popen(
-            list(words) if waits else _gate(words, "&1" if stdin == "output" else os.devnull),
+            list(words) if waits else _gate(words, "&1" if command.stdin == "output" else os.devnull),
             stdin=subprocess.PIPE,
-            stdout=streams[0],
-            stderr=streams[1],
-            env=env,
-            pass_fds=handles,
+            stdout=command.streams[0],
+            stderr=command.streams[1],
+            env=command.env,
+            pass_fds=command.handles,
             start_new_session=True,
         )
         try:
@@ -211,21 +204,13 @@ class PosixGroup(Group):
 
 
 class JobGroup(Group):
-    """A job of Windows; see `start` for the arguments."""
+    """A job of Windows."""
 
-    def __init__(
-        self,
-        kernel: Kernel,
-        words: Sequence[str],
-        env: Mapping[str, str],
-        streams: tuple[int | None, int | None],
-        stdin: Stdin,
-        handles: Sequence[int],
-    ) -> None:
+    def __init__(self, kernel: Kernel, command: Command) -> None:
         self._kernel = kernel
         self._job: int | None = kernel.job()
         try:
-            self._process = kernel.start(words, env, streams, stdin, handles)
+            self._process = kernel.start(*command)
             try:
                 kernel.assign(self._job, self._process)
                 kernel.resume(self._process)

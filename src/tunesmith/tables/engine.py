@@ -49,7 +49,6 @@ FOR_FOLDS = 0.7  # of what is left of the time, for these
 FOR_FIRST = 0.5  # of the time, for the first candidates at the lowest level: each has an equal part of it
 LAST = 1.7  # a fit on all rows, and what comes with it, takes so many times that on a fold
 FOR_SCREEN = 0.1  # of the time, after which rounds are added no more to a fit on few rows
-STRETCHED = 0.6  # part of its rounds with which a model is still worth a fit
 TOO_SLOW = 0.6  # of the time, that a fold and a last fit of one family may take
 SAFETY = 1.25  # a fit may take so many times what was predicted
 CONCLUSION = 0.7  # seconds that the conclusion takes
@@ -241,14 +240,11 @@ class TableSearch(Policy[Batch, "list[Outcome]"]):
         needed = SAFETY * sum(seconds) / len(seconds) * math.ceil(len(splits) / self.pool.n_workers)
         if not any(c.scores for c in self.candidates) or (candidate.scores and candidate.mean >= self._best()):
             needed = SAFETY * seconds[0]  # one fold of one candidate is better than none
-        kept = self.reserve()
-        if candidate.family.elastic:  # it takes the time that there is
-            needed *= STRETCHED
+        kept, part = self.reserve(), candidate.family.least_part
         if candidate.stage == len(self.levels):  # if it wins, it is fitted on all rows
             last = SAFETY * self.predicted(candidate.family, self.n_rows, candidate) + CONCLUSION
-            last *= STRETCHED if candidate.family.elastic else 1.0
-            kept = max(kept, min(last, MOST_FOR_LAST * self.clock.seconds))
-        return self.clock.left - kept > needed
+            kept = max(kept, min(last * part, MOST_FOR_LAST * self.clock.seconds))
+        return self.clock.left - kept > needed * part
 
     def _begin(self) -> bool:
         """Open the next candidate; return whether there is one."""
@@ -455,7 +451,7 @@ class TableSearch(Policy[Batch, "list[Outcome]"]):
         ):
             return False
         seconds = sum(self.predicted(candidate.family, n, candidate) for n in (len(self.folds[0][0]), self.n_rows))
-        return seconds * (STRETCHED if candidate.family.elastic else 1.0) > TOO_SLOW * self.clock.left
+        return seconds * candidate.family.least_part > TOO_SLOW * self.clock.left
 
     def expected(self, candidate: Candidate) -> float:
         """Return what score is to be expected of a candidate on the folds, by its scores on fewer rows."""
@@ -495,15 +491,12 @@ class TableSearch(Policy[Batch, "list[Outcome]"]):
         complete = [c for c in self.candidates if c.state is TrialState.COMPLETE]
         if not complete or self.used < 2:
             return False
-        if self.candidates.index(candidate) < self._n_first and self._spent(candidate) < SPARED * self.clock.seconds:
+        seconds = self.used * self.predicted(candidate.family, len(self.folds[0][0]), candidate)
+        if self.candidates.index(candidate) < self._n_first and seconds < SPARED * self.clock.seconds:
             return False  # an average may need the best of a family that leads nowhere by itself
         best = max(complete, key=lambda c: c.mean)
         race = Race("forgiving", tuple(best.scores[k] for k in sorted(best.scores)))
         return race.hopeless([candidate.scores.get(k, math.nan) for k in sorted(best.scores)])
-
-    def _spent(self, candidate: Candidate) -> float:
-        """Return how many seconds a candidate takes on all folds."""
-        return self.used * self.predicted(candidate.family, len(self.folds[0][0]), candidate)
 
     def _drop(self, candidate: Candidate, why: str) -> None:
         candidate.state, candidate.why = TrialState.PRUNED, why

@@ -29,6 +29,7 @@ from tunesmith.text import did_you_mean, listing
 # ----------------------------------------------------------------------------------------------------------------------
 # What is known of each kind.
 
+STRETCHED = 0.6  # part of its rounds with which a model is still worth a fit
 FEW_ROWS = 3000  # up to which a support vector machine takes no longer than the others
 RATES = (0.03, 0.3)  # of learning, where rounds follow from it: lower ones take longer and are hardly better
 RATE = 0.1  # of a first candidate
@@ -171,9 +172,9 @@ class Family:
         return 1.0 if self.kind is None else self.kind.cost
 
     @property
-    def elastic(self) -> bool:
-        """Whether a fit can be ended at any time, with the rounds that there are."""
-        return self.kind is not None and self.kind.elastic
+    def least_part(self) -> float:
+        """The part of its time with which a fit is still worth it: 1 where it cannot be ended before."""
+        return STRETCHED if self.kind is not None and self.kind.elastic else 1.0
 
     @property
     def rate(self) -> str | None:

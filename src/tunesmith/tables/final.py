@@ -15,7 +15,8 @@ from tunesmith.languages import say
 from tunesmith.numerics.arrays import Floats
 from tunesmith.selection import HonestScore, Report
 from tunesmith.state import TrialState
-from tunesmith.tables.engine import SAFETY, STRETCHED, Candidate, Clock, TableSearch
+from tunesmith.tables.engine import SAFETY, Candidate, Clock, TableSearch
+from tunesmith.tables.families import STRETCHED
 from tunesmith.tables.judge import LIBRARY, Judge, Table, adapted
 from tunesmith.tables.leaderboard import ENSEMBLE, Leaderboard, Place
 from tunesmith.tables.model import TableClassifier, TableRegressor
@@ -195,7 +196,7 @@ def fit_choice(search: TableSearch, table: Table, choice: Choice) -> Any:
     """
     members, budget, costs, notes, clock = choice.members, choice.budget, choice.costs, choice.notes, search.clock
     at: Any = np.arange(search.n_rows)
-    needed = sum(costs[c.number] for c, _ in members) * (STRETCHED if choice.best.family.elastic else 1.0)
+    needed = sum(costs[c.number] for c, _ in members) * choice.best.family.least_part
     if needed > budget and len(members) == 1:
         power = members[0][0].family.power
         n = max(int(search.n_rows * (budget / needed) ** (1.0 / power)), min(FEWEST_ROWS, search.n_rows))
