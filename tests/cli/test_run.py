@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -16,6 +17,7 @@ import pytest
 import tunesmith as ts
 from tunesmith.cli.main import main
 from tunesmith.cli.settings import study_name
+from tunesmith.cli.tuning import _folder_name
 from tunesmith.state import TrialState
 
 SH = ["sh", "-c", 'echo "loss: {x}"']
@@ -386,3 +388,15 @@ def test_it_can_be_ended_at_any_moment() -> None:
     own = [t.params["x"] for t in trials]
     assert len(set(own)) == 6
     assert own == [t.value for t in trials]
+
+
+def test_each_study_has_a_folder_that_every_system_takes() -> None:
+    plain = ["train", "größe-模型", "a.b", "x+1"]
+    assert [_folder_name(name) for name in plain] == plain
+    odd = ["a b", "a_b.", "a/b", "con", "NUL.txt", "..", "", "x" * 300, "x" * 301, "lpt1"]
+    made = [_folder_name(name) for name in odd]
+    assert len({name.casefold() for name in [*made, "a_b"]}) == len(odd) + 1
+    for name in made:
+        assert re.fullmatch(r"[\w+-]+", name), name
+        assert len(name) < 120
+        assert name.casefold() not in ("con", "lpt1")

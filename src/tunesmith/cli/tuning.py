@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import time
+import zlib
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from functools import partial
@@ -104,7 +105,18 @@ def directory_of(settings: Settings, storage: str, name: str) -> str:
     if settings.directory is not None:
         return os.path.abspath(settings.directory)
     place = _file_of(storage) or "tunesmith"
-    return os.path.join(os.path.abspath(f"{place}.trials"), re.sub(r"[^\w.+-]", "_", name).lstrip(".") or "study")
+    return os.path.join(os.path.abspath(f"{place}.trials"), _folder_name(name))
+
+
+_DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # to Windows these names are no files
+
+
+def _folder_name(name: str) -> str:
+    """Return a study's name where every system takes it for a folder, else a like one that no other study has."""
+    text = re.sub(r"[^\w.+-]", "_", name)[:100].strip(".")
+    if text and text == name and not _DEVICES.fullmatch(text):
+        return text
+    return f"{text.replace('.', '_') or 'study'}-{zlib.crc32(name.encode(errors='surrogatepass')):08x}"
 
 
 def from_anywhere(storage: str) -> str:
