@@ -84,6 +84,19 @@ def test_show_a_trial(where: str, tunesmith: Program) -> None:
     assert "has no trial 99" in tunesmith("show", where, "--trial", "99", status=2)
 
 
+def test_failed_trials_are_listed_with_their_reasons_in_short(where: str, tunesmith: Program) -> None:
+    told = tunesmith("trials", where, "--where", "state == fail")
+    assert "reason" in told
+    assert "RuntimeError: no luck" in told
+    assert "reason" not in tunesmith("trials", where, "--where", "state == complete")
+    study = load()
+    study.tell(study.ask(), state=ts.TrialState.FAIL, reason="Traceback\n  a line\nValueError: " + 100 * "x")
+    told = tunesmith("trials", where, "--sort=-number", "--limit", "1")
+    assert "ValueError: xxx" in told
+    assert "xx…" in told
+    assert "Traceback" not in told
+
+
 def test_several_objectives(where: str, tunesmith: Program) -> None:
     study = ts.create_study(storage=where, study_name="two", directions=["minimize", "maximize"], seed=0)
     study.optimize(lambda t: (t.suggest_float("x", 0, 1), t.params["x"]), n_trials=3)

@@ -16,6 +16,7 @@ from tunesmith.cli.init import said
 from tunesmith.cli.main import main
 from tunesmith.cli.scaffold import (
     Option,
+    arguments_in_help,
     groups_in_help,
     merged,
     options_in_config,
@@ -390,6 +391,42 @@ def test_the_usage_ends_where_the_options_begin() -> None:
     data, key = options_in_help(text)
     assert (data.name, data.required, data.default) == ("data", False, None)
     assert (key.required, key.choices) == (False, None)
+
+
+@pytest.mark.parametrize("name", sorted(p.stem for p in HELPS.glob("*.txt")))
+def test_positional_arguments_are_named_as_the_usage_line_names_them(name: str) -> None:
+    text = (HELPS / f"{name}.txt").read_text()
+    found = arguments_in_help(text, ["run", f"{name}.x"])
+    none = {"cpp_cxxopts", "cpp_gflags", "go_flag", "python_hydra", "python_hydra_cfg"}
+    assert [word.lower() for word in found] == (
+        [] if name in none else ["data", "out"] if name == "python_fire" else ["data"]
+    )
+
+
+def test_arguments_that_the_command_has_are_not_asked_for() -> None:
+    text = (
+        "usage: x.py [-h] --opt {sgd,adam} --fast {train,eval} files [files ...]\n\n  --opt {sgd,adam}  how\n  --fast\n"
+    )
+    assert arguments_in_help(text, ["python", "x.py"]) == ["{train,eval}", "files"]
+    assert arguments_in_help(text, ["python", "x.py", "--opt", "sgd", "--fast", "train"]) == ["files"]
+    assert arguments_in_help(text, ["python", "x.py", "train", "a", "b"]) == []
+    assert (
+        arguments_in_help("Usage:\n  x.py new <name>\n  x.py move <name>\n", ["x.py"]) == []
+    )  # several ways to call it
+
+
+def test_missing_arguments_are_told_with_how_to_give_them(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("t.sh").write_text("cat <<E\nusage: t.sh [--lr LR] data out-dir\n\n  --lr LR\nE\n")
+    assert main(["init", *PATIENT, "--minimize", "loss", "--", "sh", "t.sh"]) == 0
+    assert (
+        "the program needs 'data', 'out-dir' behind its name: put the value there, in tune.toml or as in "
+        "`tunesmith init -- sh t.sh DATA OUT_DIR`"
+    ) in capsys.readouterr().err
+    text = Path("tune.toml").read_text()
+    assert '# command = ["sh", "t.sh", "DATA", "OUT_DIR", "{args}"]' in text
+    assert tomllib.loads(text)["command"] == ["sh", "t.sh", "{args}"]
+    assert main(["init", "--force", *PATIENT, "--minimize", "loss", "--", "sh", "t.sh", "d.csv", "out"]) == 0
+    assert "behind its name" not in capsys.readouterr().err + Path("tune.toml").read_text()
 
 
 def test_what_the_command_says_is_not_tuned_and_what_it_lacks_is_told(capsys: pytest.CaptureFixture[str]) -> None:

@@ -18,6 +18,7 @@ from tunesmith.cli.output import echo
 from tunesmith.cli.scaffold import (
     RUN_DIR,
     Option,
+    arguments_in_help,
     groups_in_help,
     is_help,
     merged,
@@ -68,15 +69,22 @@ def init(
     path = Path(output)
     if path.exists() and not force:
         raise click.UsageError(f"{output} is there already; give --force to replace it, or -o for another file")
-    options, hydra = find_options(command, wait)
+    options, hydra, arguments = find_options(command, wait)
     given = {word.lstrip("-").partition("=")[0] for word in command if word.startswith("-")}
     options = [option for option in options if option.name not in given]  # the command says what these are
     if not options:
         echo("warning: it is not known what options the program has; the parameters are left for you", err=True)
-    path.write_text(as_toml(command, options, hydra, minimize, maximize), encoding="utf-8")
+    path.write_text(as_toml(command, options, hydra, arguments, minimize, maximize), encoding="utf-8")
     active = [o.name for o in options if suggestion(o)[1]]
     if missing := [o.dash + o.name for o in options if o.required and not suggestion(o)[1]]:
         echo(f"warning: the program needs {listing(missing)} too: add it to the command in {output}", err=True)
+    if arguments:
+        how = f"`tunesmith init -- {command_line([*command, *(_stand_in(name) for name in arguments)])}`"
+        echo(
+            f"warning: the program needs {listing(arguments)} behind its name: put the value there, in {output} or as "
+            f"in {how}",
+            err=True,
+        )
     rest = len(options) - len(active)
     more = f"; {rest} more option{'' if rest == 1 else 's'} in comments" if rest else ""
     echo(f"wrote {output}, with the parameters {', '.join(active) or '(none yet)'}{more}")
@@ -84,8 +92,8 @@ def init(
     echo("  tunesmith run" + ("" if output == "tune.toml" else f" -f {output}"))
 
 
-def find_options(command: Sequence[str], wait: float = WAIT) -> tuple[list[Option], bool]:
-    """Return the options of a program, and whether it takes them as Hydra does.
+def find_options(command: Sequence[str], wait: float = WAIT) -> tuple[list[Option], bool, list[str]]:
+    """Return the options of a program, whether it takes them as Hydra does, and the positional arguments that it lacks.
 
     Args:
         command: its words, perhaps with placeholders, which are left out.
@@ -106,8 +114,9 @@ def find_options(command: Sequence[str], wait: float = WAIT) -> tuple[list[Optio
         for source in sources if not config else ():
             for folder in ("conf", "config", "configs", "."):
                 config = config or options_in_config(_text(source.parent / folder / "config.yaml"))
-        return [*config, *(group for group in groups_in_help(told) if len(group.choices or ()) > 1)], True
-    return merged(options_in_help(told), [o for source in sources for o in options_in_source(source)]), False
+        return [*config, *(group for group in groups_in_help(told) if len(group.choices or ()) > 1)], True, []
+    declared = [o for source in sources for o in options_in_source(source)]
+    return merged(options_in_help(told), declared), False, arguments_in_help(told, command)
 
 
 def said(words: Sequence[str], wait: float = WAIT) -> str:
@@ -187,7 +196,12 @@ def _files() -> dict[str, float]:
 
 
 def as_toml(
-    command: Sequence[str], options: Sequence[Option], hydra: bool, minimize: str | None, maximize: str | None
+    command: Sequence[str],
+    options: Sequence[Option],
+    hydra: bool,
+    arguments: Sequence[str],
+    minimize: str | None,
+    maximize: str | None,
 ) -> str:
     """Return the file.
 
@@ -195,6 +209,7 @@ def as_toml(
         command: the program.
         options: what it can be given.
         hydra: whether it takes these as Hydra does.
+        arguments: what it needs behind its name besides, and the command does not have.
         minimize: the metric, if it is known.
         maximize: the same.
 
@@ -218,6 +233,7 @@ def as_toml(
     lines = [
         f"# What `tunesmith run` reads. {how[0].upper()}{how[1:]}.",
         f"command = [{', '.join(map(_quoted, words))}]",
+        *_lacking(command, words, arguments),
         "",
         "# The metric, as the program prints it: a line such as `val_loss: 0.31`, or JSON.",
     ]
@@ -252,6 +268,22 @@ def as_toml(
     if rest:
         lines += ["", f"# Not suggested: {_one_line(', '.join(o.name for o in rest))}"]
     return "\n".join(lines) + "\n"
+
+
+def _lacking(command: Sequence[str], words: Sequence[str], arguments: Sequence[str]) -> list[str]:
+    """Return the lines that say how to give the positional arguments that the command lacks."""
+    if not arguments:
+        return []
+    whole = [*command, *(_stand_in(name) for name in arguments), *words[len(command) :]]
+    return [
+        f"# The program needs {_one_line(', '.join(arguments))} behind its name. Put the value there:",
+        f"# command = [{', '.join(_quoted(_one_line(word)) for word in whole)}]",
+    ]
+
+
+def _stand_in(argument: str) -> str:
+    """Return what to write where the value of an argument is to stand: its name, or the first of its choices."""
+    return re.sub(r"[^\w]+", "_", argument).upper() if argument[0] != "{" else argument[1:-1].partition(",")[0]
 
 
 def _guess(words: Sequence[str]) -> str:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from tunesmith.state import TrialState
 from tunesmith.trial.record import FrozenTrial
 
+LONGEST = 80  # characters of a reason in a table
 # The attribute in which a search of scikit-learn estimators keeps a candidate, and what is large in it.
 SEARCH, PREDICTIONS = "sklearn", "predictions"
 
@@ -51,3 +53,11 @@ def value_text(trial: FrozenTrial) -> Any:
     if noise is not None:
         return ", ".join(f"{v:.6g} ± {sd:.2g}" for v, sd in zip(values, noise, strict=True))
     return values[0] if len(values) == 1 else ", ".join(f"{v:.6g}" for v in values)
+
+
+def reason_text(trial: FrozenTrial) -> str | None:
+    """Return why a trial failed, as a cell: the last line, which says it, cut where it is long; None: it did not."""
+    lines = (trial.reason or "").strip().splitlines()
+    if trial.state is not TrialState.FAIL or not lines:
+        return None
+    return lines[-1] if len(lines[-1]) <= LONGEST else lines[-1][: LONGEST - 1] + "…"

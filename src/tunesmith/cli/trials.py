@@ -13,7 +13,7 @@ import numpy as np
 from tunesmith import interchange
 from tunesmith.cli.options import json_option, open_study, storage_argument, study_option
 from tunesmith.cli.output import echo, json_text, param, pass_on, print_json, print_table, say
-from tunesmith.cli.records import trial_dict, value_text
+from tunesmith.cli.records import reason_text, trial_dict, value_text
 from tunesmith.errors import QueryError
 from tunesmith.plain import csv_chunks
 from tunesmith.state import TrialState
@@ -54,6 +54,7 @@ def trials(
     """List trials, filtered and sorted.
 
     Columns are number, state, value, duration, feasible, parameters (x, or params.x) and user attributes (user.x).
+    Of failed trials the reason is shown, in short; ``tunesmith show --trial N`` has all of it.
     """
     study = open_study(storage, name)
     table = _table(study)
@@ -75,8 +76,14 @@ def trials(
         return
     every = list(dict.fromkeys(key for t in shown for key in t.flat_params))
     params = every[:MOST_PARAMETERS]
-    cells = [[t.number, t.state.name.lower(), value_text(t), *_params(t.flat_params, params)] for t in shown]
-    print_table(["trial", "state", "value", *params], cells, are_names=True)
+    heads = ["trial", "state", "value"]
+    cells = [[t.number, t.state.name.lower(), value_text(t)] for t in shown]
+    reasons = [reason_text(t) for t in shown]
+    if any(reasons):
+        heads.append("reason")
+        cells = [[*row, why] for row, why in zip(cells, reasons, strict=True)]
+    cells = [[*row, *_params(t.flat_params, params)] for row, t in zip(cells, shown, strict=True)]
+    print_table([*heads, *params], cells, are_names=True)
     if len(every) > len(params):
         echo(f"{len(params)} of {len(every):,} parameters are shown; --json and `tunesmith export` have all.")
     if len(rows) > limit:

@@ -10,11 +10,20 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from tunesmith.cli.scaffold.helps import LONGEST, Kind, Option, is_help, options_in_help, value_of
+from tunesmith.cli.scaffold.helps import (
+    LONGEST,
+    Kind,
+    Option,
+    arguments_in_help,
+    is_help,
+    options_in_help,
+    value_of,
+)
 
 __all__ = [
     "LONGEST",
     "Option",
+    "arguments_in_help",
     "groups_in_help",
     "is_help",
     "merged",

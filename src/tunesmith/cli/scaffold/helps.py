@@ -8,8 +8,9 @@ believed to be the choices if it is called so, or if the default is one of them;
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -90,6 +91,9 @@ _SKIPPED = re.compile(
 _TWO_DASHES_TOO = re.compile(r"^(Usage of |  Flags from )", re.MULTILINE)  # so Go's flag and gflags begin
 _USAGE = re.compile(r"^ *usage:(.*(?:\n(?! {1,8}--?[A-Za-z])[ \t]+\S.*)*)", re.IGNORECASE | re.MULTILINE)
 
+_SYNOPSIS = re.compile(r"^SYNOPSIS\n +(.*)", re.MULTILINE)
+_PLACES = "flags|options?|args|arguments"  # stands for what the usage line does not name
+
 
 def is_help(text: str) -> bool:
     """Tell whether a text is meant as help: it says so, or lists an option for help."""
@@ -112,15 +116,50 @@ def options_in_help(text: str) -> list[Option]:
     return list(found.values())
 
 
+def arguments_in_help(text: str, command: Sequence[str]) -> list[str]:
+    """Return the positional arguments that a program needs, as its usage line names them; none where that is not clear.
+
+    Args:
+        text: what it printed.
+        command: the words by which it was called, of which those behind its own name are given already.
+    """
+    words = re.findall(r"\{[^{}]*\}|<[^<>]*>|\S+", _needed(text))
+    calls = [os.path.basename(word) for word in command]
+    at = next((at for at, word in enumerate(words) if os.path.basename(word) in calls), 0)
+    if words.count(words[at] if words else "") != 1:  # more than once: there is a line for each way to call it
+        return []
+    values = {option.name for option in options_in_help(text) if not option.is_flag}
+    name = os.path.basename(words[at])
+    given = list(_standing(command[calls.index(name) + 1 :], values)) if name in calls else []
+    found = [word.strip("<>") for word in _standing(words[at + 1 :], values)]
+    found = [word[1:-1] if re.fullmatch(r"\{[^,]*\}", word) else word for word in found]
+    known = re.compile(rf"\{{.+\}}|(?!(?:{_PLACES})$)[A-Za-z][\w.-]*", re.IGNORECASE)
+    return [word for word in found if known.fullmatch(word)][len(given) :]
+
+
+def _standing(words: Sequence[str], values: Container[str]) -> Iterator[str]:
+    """Give the words that are neither options nor values of options."""
+    skip = False
+    for word in words:
+        if skip or word.startswith("-"):
+            skip = not skip and "=" not in word and word.lstrip("-") in values
+        elif word.strip("."):
+            yield word
+
+
 def _required(text: str) -> set[str]:
-    """Return the names that stand in the usage line outside of brackets."""
-    usage = _USAGE.search(text[: 20 * LONGEST])
-    if usage is None:
-        return set()
-    line, before = usage[1], ""
-    while line != before:
-        line, before = re.sub(r"\[[^\[\]]*\]|\{[^{}]*\}", " ", line), line
+    """Return the names of options that stand in the usage line outside of brackets."""
+    line = re.sub(r"\{[^{}]*\}", " ", _needed(text))
     return {name["name"] for name in re.finditer(rf"(?<!\S){_NAME.pattern}", line)}
+
+
+def _needed(text: str) -> str:
+    """Return the usage line without what stands in brackets, since that may be left out."""
+    usage = _USAGE.search(text[: 20 * LONGEST]) or _SYNOPSIS.search(text[: 20 * LONGEST])
+    line, before = "" if usage is None else usage[1], ""
+    while line != before:
+        line, before = re.sub(r"\[[^\[\]]*\]", " ", line), line
+    return line
 
 
 def _entries(text: str) -> Iterator[tuple[str, list[str]]]:
