@@ -18,6 +18,7 @@ import tunesmith as ts
 from tunesmith.cli.main import main
 from tunesmith.space import Float, Int, Space
 from tunesmith.spaces import FloatOr, IntOr
+from tunesmith.study.study import METRIC_NAMES
 
 
 def objective(trial: ts.Trial) -> float:
@@ -103,6 +104,9 @@ def test_several_objectives(where: str, tunesmith: Program) -> None:
     assert "3 trials are not dominated by any other: 0, 1, 2." in tunesmith("show", where, "--study", "two")
     assert "no single best trial" in tunesmith("best", where, "--study", "two", status=2)
     two = (where, "--study", "two")
+    assert re.search(r"state +objective 0 +objective 1 +x", tunesmith("trials", *two))  # as in figures
+    study.set_system_attr(METRIC_NAMES, ["loss", "size"])
+    assert re.search(r"state +loss +size +x", tunesmith("trials", *two))
     assert "give --target 0 to --target 1" in tunesmith("importance", *two, status=2)
     assert "give --target 0 to --target 1" in tunesmith("plot", "history", *two, status=2)
     assert tunesmith.json("importance", *two, "--target", "1")[0]["name"] == "x"

@@ -577,3 +577,11 @@ def test_a_page_says_what_the_search_of_a_study_chose(tmp_path: Path) -> None:
         assert client.get("/study/1/trial/0").text.count('<td class="num">None</td>') == 1
         assert next(csv.DictReader(io.StringIO(client.get("/study/1/trials.csv").text)))["params_max_depth"] == "None"
         assert get_json(client, "/study/1/trials.json")[0]["params.max_depth"] is None
+
+
+def test_objectives_have_one_name_in_tables_and_figures(client: TestClient) -> None:
+    for page in ("/study/3/trials", "/study/3/parameters"):
+        text = client.get(page).text
+        assert "objective 1" in text
+        assert ">values[" not in text
+    assert "目标 1" in client.get("/study/3/trials", headers={"Accept-Language": "zh"}).text

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from tunesmith.cli.output import cell
 from tunesmith.state import TrialState
 from tunesmith.trial.record import FrozenTrial
+
+if TYPE_CHECKING:
+    from tunesmith.study import Study
 
 LONGEST = 80  # characters of a reason in a table
 # The attribute in which a search of scikit-learn estimators keeps a candidate, and what is large in it.
@@ -47,12 +51,31 @@ def trial_dict(trial: FrozenTrial, *, whole: bool = False) -> dict[str, Any]:
 
 def value_text(trial: FrozenTrial) -> Any:
     """Return the value of a trial as a cell: a number, or several with commas, each with its noise where it is told."""
+    cells = value_cells(trial, len(trial.values or ()))
+    return None if not cells else cells[0] if len(cells) == 1 else ", ".join(map(cell, cells))
+
+
+def value_cells(trial: FrozenTrial, m: int) -> list[Any]:
+    """Return the values of a trial as cells: numbers, each with its noise where it is told; None: it has none.
+
+    Args:
+        trial: the record.
+        m: how many objectives there are.
+    """
     values, noise = trial.values, trial.noise
     if values is None:
-        return None
-    if noise is not None:
-        return ", ".join(f"{v:.6g} ± {sd:.2g}" for v, sd in zip(values, noise, strict=True))
-    return values[0] if len(values) == 1 else ", ".join(f"{v:.6g}" for v in values)
+        return [None] * m
+    return list(values) if noise is None else [f"{v:.6g} ± {sd:.2g}" for v, sd in zip(values, noise, strict=True)]
+
+
+def value_names(study: Study) -> list[str]:
+    """Return the heads of the columns of values: the names of the metrics; "value", or "objective 0" and so on."""
+    names, m = study.metric_names, len(study.directions)
+    if names is None and m == 1:
+        return ["value"]
+    from tunesmith.visualization.columns import called
+
+    return called(names, m)
 
 
 def reason_text(trial: FrozenTrial) -> str | None:

@@ -13,7 +13,7 @@ import numpy as np
 from tunesmith import interchange
 from tunesmith.cli.options import json_option, open_study, storage_argument, study_option
 from tunesmith.cli.output import echo, json_text, param, pass_on, print_json, print_table, say
-from tunesmith.cli.records import reason_text, trial_dict, value_text
+from tunesmith.cli.records import reason_text, trial_dict, value_cells, value_names
 from tunesmith.errors import QueryError
 from tunesmith.plain import csv_chunks
 from tunesmith.state import TrialState
@@ -76,8 +76,9 @@ def trials(
         return
     every = list(dict.fromkeys(key for t in shown for key in t.flat_params))
     params = every[:MOST_PARAMETERS]
-    heads = ["trial", "state", "value"]
-    cells = [[t.number, t.state.name.lower(), value_text(t)] for t in shown]
+    names = value_names(study)
+    heads = ["trial", "state", *names]
+    cells = [[t.number, t.state.name.lower(), *value_cells(t, len(names))] for t in shown]
     reasons = [reason_text(t) for t in shown]
     if any(reasons):
         heads.append("reason")

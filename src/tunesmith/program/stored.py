@@ -8,13 +8,14 @@ from typing import Any
 from tunesmith.errors import StorageError
 from tunesmith.program.program import Program
 from tunesmith.study import Study
+from tunesmith.study.study import METRIC_NAMES
 
 KEY = "program"  # the system attribute
 PLACES = ("directory", "study", "storage")  # which differ from machine to machine, or are secret
 
 
 def store_program(study: Study, program: Program) -> None:
-    """Keep a program with a study.
+    """Keep a program with a study, whose objectives are called as its metrics are unless they have names.
 
     Args:
         study: the study.
@@ -23,6 +24,8 @@ def store_program(study: Study, program: Program) -> None:
     kept = description(program)
     if study.system_attrs.get(KEY) != kept:
         study.set_system_attr(KEY, kept)
+    if study.metric_names is None and program.metrics:
+        study.set_system_attr(METRIC_NAMES, list(program.metrics))
 
 
 def description(program: Program) -> dict[str, Any]:

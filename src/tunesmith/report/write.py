@@ -22,6 +22,7 @@ from tunesmith.state import TrialState
 from tunesmith.study import Study
 from tunesmith.tables.leaderboard import stored_leaderboard
 from tunesmith.text import printable, shorten, shown
+from tunesmith.visualization.columns import objective_names
 from tunesmith.visualization.figures.belief import belief
 from tunesmith.visualization.figures.contour import contour
 from tunesmith.visualization.figures.honest_score import honest_score
@@ -89,7 +90,7 @@ def _front(study: Study, words: Words) -> Section:
     front = study.best_trials
     if not front:
         return section
-    names = [t("objective {k}").format(k=k) for k in range(len(study.directions))]
+    names = list(map(words.said, objective_names(study)))
     rows = [[f.number, *(f.values or ()), params_of(f.params)] for f in front[:SHOWN]]
     section.tables.append(Table([t("trial"), *names, t("parameters")], rows))
     if len(front) > SHOWN:

@@ -223,11 +223,19 @@ def need_one_objective(study: Study, figure: str) -> None:
 
 
 def objective_names(study: Study) -> list[str]:
-    """Return the names of the objectives: those that the study has, else "objective" or "objective 0", and so on."""
-    given = study.metric_names
-    m = len(study.directions)
-    if given is not None and len(given) == m:
-        return [printable(str(name)) for name in given]
+    """Return what the objectives of a study are called where people see them; see `called`."""
+    return called(study.metric_names, len(study.directions))
+
+
+def called(names: Any, m: int) -> list[str]:
+    """Return the names of m objectives: those of the metrics, else "objective", or "objective 0" and so on.
+
+    Args:
+        names: of the metrics, as a study has them; else they have none.
+        m: how many objectives there are.
+    """
+    if isinstance(names, list | tuple) and len(names) == m:
+        return [printable(str(name)) for name in names]
     return [say("objective")] if m == 1 else [say("objective {}", k) for k in range(m)]
 
 

@@ -34,6 +34,7 @@ from tunesmith.study.study import METRIC_NAMES
 from tunesmith.study.summary import counts_of
 from tunesmith.tables.leaderboard import stored_leaderboard
 from tunesmith.text import printable
+from tunesmith.visualization.columns import called
 
 # -- what a search suffers from, in words: failures, lost workers, points tried twice, a bound that is in the ---
 
@@ -163,6 +164,7 @@ def page(request: Request, wrong: Wrong | None = None) -> Response:
     one = len(record.directions) == 1
     objective = whole(request, "objective", 0, 0, len(record.directions) - 1)
     drawings = [d for d in DRAWINGS.values() if d.tab == tab and d.is_for(len(record.directions))]
+    names = called(record.system.get(METRIC_NAMES), len(record.directions))
     shown = next((d for d in drawings if d.name == request.query_params.get("figure")), drawings[0])
     counts = counts_of(held.storage, record.id)
     context: dict[str, Any] = {
@@ -172,7 +174,7 @@ def page(request: Request, wrong: Wrong | None = None) -> Response:
         "tab": tab,
         "drawings": drawings,
         "shown": shown,
-        "objectives": _objective_names(record.system, len(record.directions)),
+        "objectives": [words_for(request).said(name) for name in names],
         "objective": objective,
         "filter": Filter.of(request),
         "asked": asked_of(record),
@@ -232,13 +234,6 @@ def _leaderboard(system: dict[str, Any], words: Words) -> tuple[list[str], list[
     """Return the best of each kind of model as a table; None: `tunesmith.tune` did not make the study."""
     found = stored_leaderboard(system)
     return found.table(words) if found is not None and found.places else None
-
-
-def _objective_names(system: dict[str, Any], m: int) -> list[str]:
-    given = system.get(METRIC_NAMES)
-    if isinstance(given, list) and len(given) == m:
-        return [printable(str(name)) for name in given]
-    return ["value"] if m == 1 else [f"values[{k}]" for k in range(m)]
 
 
 def delta(request: Request) -> Response:

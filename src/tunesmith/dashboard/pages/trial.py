@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tunesmith.dashboard.pages.request import Wrong, render, studies_of, study_of
+from tunesmith.dashboard.pages.request import Wrong, render, studies_of, study_of, words_for
 from tunesmith.dashboard.views import KEY
 from tunesmith.history.curves import Reported
 from tunesmith.plain import plain
@@ -29,7 +29,8 @@ def page(request: Request, wrong: Wrong | None = None) -> Response:
     study = studies_of(request).record(request.path_params["study"])
     trial = trial_of(opened.study, number)
     artifacts = opened.study.storage.artifacts_of(opened.study.study_id, number)
-    objectives = objective_names(opened.study) if len(study.directions) > 1 else []
+    several = len(study.directions) > 1
+    objectives = [words_for(request).said(name) for name in objective_names(opened.study)] if several else []
     return render(
         request,
         "trial.html",

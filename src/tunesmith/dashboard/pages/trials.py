@@ -30,6 +30,7 @@ from tunesmith.state import StudyDirection
 from tunesmith.study.query import TrialTable
 from tunesmith.study.query.columns import ABSENT, Column, Indices
 from tunesmith.text import printable, shorten
+from tunesmith.visualization.columns import objective_names
 
 SIZE, MOST_SIZE = 50, 500  # rows of a page
 MOST_REASONS = 20  # of failures
@@ -115,7 +116,7 @@ def page(request: Request, wrong: Wrong | None = None) -> Response:
         "tab": "trials",
         "address": lambda changes: _address(request, changes),
         "down": _best_first(opened),
-        "heads": _heads(opened),
+        "heads": {name: words_for(request).said(head) for name, head in _heads(opened).items()},
         "reasons": [] if part else opened.study.failure_reasons()[:MOST_REASONS],
     }
     template = "_table.html" if part else "trials.html"
@@ -131,9 +132,11 @@ def _best_first(opened: OpenStudy) -> set[str]:
 
 def _heads(opened: OpenStudy) -> dict[str, str]:
     """Return the heads of columns that say more than the name by which a filter knows them."""
-    names = opened.study.metric_names or ()
-    own = ["value"] if len(names) == 1 else [f"values[{k}]" for k in range(len(names))]
-    return dict(zip(own, map(str, names), strict=True))
+    m = len(opened.study.directions)
+    if m == 1 and not opened.study.metric_names:
+        return {}
+    own = ["value"] if m == 1 else [f"values[{k}]" for k in range(m)]
+    return dict(zip(own, objective_names(opened.study), strict=True))
 
 
 def _address(request: Request, changes: dict[str, Any]) -> str:
