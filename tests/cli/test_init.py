@@ -18,6 +18,7 @@ from tunesmith.cli.scaffold import (
     Option,
     arguments_in_help,
     groups_in_help,
+    is_help,
     merged,
     options_in_config,
     options_in_help,
@@ -384,6 +385,95 @@ def test_whatever_a_program_prints_what_is_proposed_can_be_read(pieces: list[str
             Space({"x": described})
 
 
+# Formats of programs that use no library of those above, in words of our own.
+LETTERS = """\
+Usage: fit [options] table
+options:
+-k kind : which kernel (default 2)
+\t0 -- straight
+\t1 -- curved
+-c cost : what an error costs (default 1)
+-e tolerance : when to end (default 0.001)
+-s shrink : whether to shrink, 0 or 1 (default 1)
+-v n: parts of the table
+-q : say nothing
+"""
+AT_THE_END = """\
+These arguments are mandatory:
+  -input              where the words are
+
+These arguments are optional:
+  -lr                 step size [0.1]
+  -dim                size of a vector [100]
+  -loss               one of these {ns, hs, softmax} [softmax]
+  -keep               whether words are kept [false]
+  -label              what labels begin with [__label__]
+"""
+ASSIGNED = """\
+USAGE: solve [options] <input>
+
+  -again, -no-again                        (default: off)
+  -var-decay    = <double> (   0 ..    1)  (default: 0.95)
+  -phase        = <int32>  [   0 ..    2]  (default: 2)
+"""
+TYPED = """\
+Grows trees. To grow some, call it so:
+
+  $ grow --num_trees 10 --lambda 0.1
+    --num_trees 10 --optimizer sgd
+
+Required input options:
+
+  --table (-t) [unknown]        Rows.
+
+Optional input options:
+
+  --info [string]               More on an option.  Default value
+                                ''.
+  --lambda (-L) [double]        How much is taken away.  Default
+                                value 0.
+  --num_trees (-N) [int]        How many.  Default value 10.
+  --optimizer (-O) [string]     Who finds it ('lbfgs' or
+                                'sgd').  Default value 'lbfgs'.
+  --warm (-w) [bool]            Go on.
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "proposed", "required"),
+    [
+        (LETTERS, {"c": "log(0.01, 1e2)"}, []),
+        (
+            AT_THE_END,
+            {"lr": "log(0.001, 1)", "dim": "log int(25, 400)", "loss": "ns | hs | softmax"},
+            ["input"],
+        ),
+        (ASSIGNED, {"var-decay": "float(0.75, 0.99)"}, []),
+        (TYPED, {"lambda": "log(1e-6, 0.1)", "num_trees": "log int(2, 40)", "optimizer": "lbfgs | sgd"}, ["table"]),
+    ],
+    ids=["letters", "at the end", "assigned", "typed"],
+)
+def test_programs_without_a_library(text: str, proposed: dict[str, str], required: list[str]) -> None:
+    found = options_in_help(text)
+    assert is_help(text)
+    assert {o.name: what for o in found for what, safe in [suggestion(o)] if safe} == proposed
+    assert [o.name for o in found if o.required] == required
+    assert {o.name for o in found if o.is_flag} <= {"q", "keep", "again", "warm"}
+
+
+def test_only_what_every_way_to_call_a_program_has_is_required() -> None:
+    usage = "Usage: seek [OPTIONS] --in FILE WORD\n  or:  seek --in FILE --list\n\n  --in FILE\n  --list\n"
+    assert [o.name for o in options_in_help(usage) if o.required] == ["in"]
+
+
+@pytest.mark.parametrize(
+    "option", ["--since <date|dur>", "--on[=fatal|no]", "-ea[:<package>...|:<class>]", "--unit U  One of s, ms. All"]
+)
+def test_what_stands_for_a_value_is_no_choice(option: str) -> None:
+    (found,) = options_in_help(f"  {option}\n")
+    assert found.choices in (None, ["fatal", "no"], ["s", "ms"])
+
+
 def test_the_usage_ends_where_the_options_begin() -> None:
     text = (
         "Usage: fetch [options...] <url>\n -d, --data <data>  What to send (default: )\n     --key <ID|PATH>  Which\n"
@@ -545,6 +635,13 @@ def test_settings_of_hydra(capsys: pytest.CaptureFixture[str]) -> None:
         (Option("log-interval", 10), (None, False)),
         (Option("name", "x"), (None, False)),
         (Option("verbose", is_flag=True), (None, False)),
+        (Option("gamma", 0.99), ("float(0.95, 0.998)", True)),
+        (Option("gamma", 0.1), ("log(0.001, 10)", True)),
+        (Option("ema-decay", 0.9998), ("float(0.999, 0.99996)", True)),
+        (Option("step_size", 0.01), ("log(0.0001, 1)", True)),
+        (Option("logging_strategy", choices=["no", "steps"]), ("no | steps", False)),
+        (Option("color", choices=["auto", "never"]), ("auto | never", False)),
+        (Option("optim", choices=[f"o{i}" for i in range(13)]), (" | ".join(f"o{i}" for i in range(13)), False)),
         (Option("num_layers", choices=[1, 2, 3, 4]), ("int(1, 4)", True)),
         (Option("hidden", choices=[16, 32, 64]), ("16 < 32 < 64", True)),
         (Option("order", choices=[3, 1]), ("3 | 1", True)),

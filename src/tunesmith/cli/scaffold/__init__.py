@@ -101,20 +101,24 @@ def merged(told: list[Option], declared: list[Option]) -> list[Option]:
 
 # What an experienced person tunes first, by the end of the name, and where the search begins.
 _LOG = re.compile(
-    r"(lr|learning_?rate|weight_?decay|wd|l1|l2|reg(ulari[sz]ation)?|lambda|alpha|eta|gamma|c)\d?", re.IGNORECASE
+    r"(lr|learning_?rate|weight_?decay|wd|l1|l2|reg(ulari[sz]ation)?|lambda|alpha|eta|gamma|c|cost)\d?", re.IGNORECASE
 )
-_RATE = re.compile(r"(lr|learning_?rate|eta)\d?", re.IGNORECASE)
+_RATE = re.compile(r"(lr|learning_?rate|eta|step_?size)\d?", re.IGNORECASE)
+# Of what is kept, where it is a half and more: the difference to 1 is what counts.
+_SHARE = re.compile(r"(.*_)?(lambda|alpha|gamma|discount|decay)\d?", re.IGNORECASE)
 _TINY = re.compile(r"(eps(ilon)?|tol(erance)?)", re.IGNORECASE)
 _DROP = re.compile(r"(drop(out)?(_?(rate|prob|p))?|label_?smoothing)", re.IGNORECASE)
 _MOMENTUM = re.compile(r"(momentum|beta_?1)", re.IGNORECASE)
 _SIZE = re.compile(
-    r"(batch(_?size)?|bs|hidden(_?(size|dim|units))?|width|units|dim|channels|(n_)?embd?|embedding(_?dim)?|d_model|filters|n_?estimators|num_?leaves)",
+    r"((per_device_)?(train_)?batch_?size|batch|bs|hidden(_?(size|dim|units))?|width|units|dim|channels|(n_)?embd?|embedding(_?dim)?|d_model|filters|n_?estimators|(n|num)_?(leaves|trees))",
     re.IGNORECASE,
 )
 _COUNT = re.compile(r"((n|num)_?(layers?|heads?|blocks?)|layers?|depth|heads?|max_?depth|blocks?)", re.IGNORECASE)
 _NOT = re.compile(
     r".*(epochs?|steps|iters?|iterations|seed|workers|port|gpus?|device|verbose|interval|every|patience|rank|num_?classes|"
-    r"log|save|print|dir|path|file|debug|cuda|cpu|resume|dry|run|freq|threads|procs|limit|resolution|image_?size)(_.*|\d)?",
+    r"log|save|print|dir|path|file|debug|cuda|cpu|resume|dry|run|freq|threads?|procs|lim(it)?|resolution|image_?size)(_.*|\d)?|"
+    r"colou?rs?|verb|(logging|eval|evaluation|hub|ddp|dist|fsdp)_.*|"
+    r"(.*_)?(backend|progress(_bar)?|format|style|theme|unit|provider|encoding|cache_?size)",
     re.IGNORECASE,
 )
 _USUAL = (
@@ -124,6 +128,7 @@ _USUAL = (
     (re.compile(r"momentum", re.IGNORECASE), 0.9),
     (re.compile(r"batch_?size", re.IGNORECASE), 64),
 )
+MANY = 12  # choices: of more, some are hardly meant for every machine and purpose
 INSIDE = 0.01  # of a range, by which an end that is not a possible value is moved
 
 
@@ -139,10 +144,13 @@ class _Range:
 
 def suggestion(option: Option) -> tuple[str | None, bool]:
     """Return what describes an option as a parameter (None: not to be tuned), and whether that is a safe guess."""
-    name = re.sub(r"[.-]", "_", option.name)
-    last = re.sub(r"-", "_", option.name.rpartition(".")[2])
+    name = re.sub(r"[.-]", "_", option.means or option.name)
+    last = re.sub(r"-", "_", option.means or option.name.rpartition(".")[2])
     if option.choices and len(option.choices) > 1:
-        return _of_choices(option.choices), not _NOT.fullmatch(last) and not option.is_group
+        return _of_choices(option.choices), not _NOT.fullmatch(last) and not option.is_group and option.choices != [
+            0,
+            1,
+        ] and len(option.choices) <= MANY
     if option.is_flag or isinstance(option.default, bool):
         # What is on by itself stays on: {args} leaves out what is false.
         return (None if _NOT.fullmatch(last) or option.default is True else "true | false"), False
@@ -204,7 +212,9 @@ def _whole(name: str, value: int) -> _Range | None:
 
 
 def _real(name: str, whole: str, value: float) -> _Range | None:
-    if _LOG.fullmatch(name) or name.endswith(("_lr", "_wd", "_decay", "learning_rate")):
+    if _SHARE.fullmatch(name) and 0.5 <= value < 1:
+        return _Range("float", round(max(0.0, 1 - 5 * (1 - value)), 6), round(1 - (1 - value) / 5, 6), True)
+    if _LOG.fullmatch(name) or name.endswith(("_lr", "_wd", "_decay", "learning_rate", "step_size")):
         if value <= 0:
             return _Range("log", 1e-6, 1e-1, True)
         high = value * 100
@@ -225,6 +235,8 @@ def _real(name: str, whole: str, value: float) -> _Range | None:
 
 def _short(value: float) -> str:
     """Return a number with one digit, or two."""
+    if 0.9 < value < 1:  # what counts is what is left to 1
+        return f"{value:.6g}"
     text = f"{value:.1g}" if abs(value) < 1e-2 or abs(value) >= 100 else f"{value:.2g}"
     return re.sub(r"e([+-])0*", r"e\1", text).replace("e+", "e")
 

@@ -39,6 +39,8 @@ class Option:
         kind: what its values are; "": that is not known.
         dash: what stands before its name.
         required: whether the program does not run without it.
+        means: what its value is called, if its own name is a letter; "": that is not known.
+        told_at_end: whether its default stands in brackets behind its words, and its value has no name.
     """
 
     name: str
@@ -52,6 +54,8 @@ class Option:
     kind: Kind = ""
     dash: str = "--"
     required: bool = False
+    means: str = ""
+    told_at_end: bool = False
 
 
 def value_of(text: str) -> Any:
@@ -71,23 +75,28 @@ def value_of(text: str) -> Any:
 # -- heads ------------------------------------------------------------------------------------------------------------
 
 _BOX = re.compile(r"^ *│ *\*? *(?=-)|│")  # drawn around options; a star is before those that must be given
-_HEAD = re.compile(r" {1,8}(?=--?[A-Za-z])")
+_HEAD = re.compile(r" {0,8}(?=--?[A-Za-z])")
 _NAME = re.compile(r"(?P<dash>--?)(?:\[no-?\])?(?P<name>[A-Za-z][\w.-]*)")
 _NEXT = re.compile(r"(?: ?[,/|] ?| {2,})(?=--?[A-Za-z])")  # between two names: --amp / --no-amp
 _VALUE = re.compile(  # what stands for the value of an option, as much of it as has no blank in it
     r"[= ]?(?: {2,}(?=<))?(?P<list>\{[^{}]+\}|\[[^\[\]|]+\|[^\[\]]+\]|<[^<>|]+\|[^<>]+>|\([^()|]+\|[^()]+\))"
+    r"| *= *(?P<assigned><[^<>|]+>)"
     r"|=(?P<set>\S+)"
+    r"| (?P<typed>\[[a-z]+\])(?= *$| {2,})"
     r"| +(?P<angles><[^<>]+>)"
     r"| (?P<large>[A-Z][A-Z0-9_-]*(?: RANGE)?)(?=[\s:.,\[]|$)"
-    r"| (?P<small>[a-z][\w.-]*)(?= {2,}| ?$| \[)"
+    r"| (?P<small>[a-z][\w.-]*)(?= {2,}| ?$| \[| ?:)"
 )
+_SHORT = re.compile(r" \((--?[A-Za-z][\w-]*)\)")  # --lambda (-L)
 _CHECKED = re.compile(r":(\{[^{}]+\})")  # TEXT:{sgd,adam}
 _BEHIND = re.compile(
     r"\S*(?: in \[[^\]]*\])?(?: REQUIRED)? \[(?P<value>[^\[\]|=]+)\](?= *$| {2,})"
 )  # INT:INT in [1 - 8] [2]
+_AT_END = re.compile(r" \[(?P<value>[^\[\]|=]+)\]$")  # -lr   learning rate [0.1]
 _SKIPPED = re.compile(
     r"help.*|version|(install|show)-completion|completion|flagfile|(try)?fromenv|undefok|tab_completion_\w+"
 )
+_TITLE = re.compile(r"\b(mandatory|required)\b.*:$", re.IGNORECASE)  # of a group of options
 _TWO_DASHES_TOO = re.compile(r"^(Usage of |  Flags from )", re.MULTILINE)  # so Go's flag and gflags begin
 _USAGE = re.compile(r"^ *usage:(.*(?:\n(?! {1,8}--?[A-Za-z])[ \t]+\S.*)*)", re.IGNORECASE | re.MULTILINE)
 
@@ -97,7 +106,8 @@ _PLACES = "flags|options?|args|arguments"  # stands for what the usage line does
 
 def is_help(text: str) -> bool:
     """Tell whether a text is meant as help: it says so, or lists an option for help."""
-    return re.search(r"^\s*(usage\b|(-h, ?)?--?help\b)", text, re.IGNORECASE | re.MULTILINE) is not None
+    says = r"^\s*(usage\b|(-h, ?)?--?help\b|.*\b(arguments|options)( are \w+)?:\s*$)"
+    return re.search(says, text, re.IGNORECASE | re.MULTILINE) is not None
 
 
 def options_in_help(text: str) -> list[Option]:
@@ -105,14 +115,20 @@ def options_in_help(text: str) -> list[Option]:
     must = _required(text)
     both = _TWO_DASHES_TOO.search(text) is not None
     found: dict[str, Option] = {}
-    for head, below in _entries(text):
+    for head, below, needed in _entries(text):
         option = _option(head, below)
-        if option is None or option.name in found:
+        if option is None:
             continue
-        option.required = option.required or option.name in must
+        before = found.get(option.name)
+        if before is not None and (not before.is_flag or before.default is not None or option.is_flag):
+            continue  # else it stood in an example
+        option.required = option.required or needed or option.name in must
         if both:
             option.dash = "--"
         found[option.name] = option
+    if any(option.told_at_end for option in found.values()):  # then no value has a name, and nothing tells flags
+        for option in found.values():
+            option.is_flag = option.is_flag and option.default is not None
     return list(found.values())
 
 
@@ -148,9 +164,15 @@ def _standing(words: Sequence[str], values: Container[str]) -> Iterator[str]:
 
 
 def _required(text: str) -> set[str]:
-    """Return the names of options that stand in the usage line outside of brackets."""
-    line = re.sub(r"\{[^{}]*\}", " ", _needed(text))
-    return {name["name"] for name in re.finditer(rf"(?<!\S){_NAME.pattern}", line)}
+    """Return the names of options that stand in the usage line outside of brackets, in each way to call the program."""
+    lines = re.sub(r"\{[^{}]*\}", " ", _needed(text)).splitlines()
+    lines = [re.sub(r"^ *(?:or:?\s+)?", "", one) for one in lines if one.strip()]
+    ways: list[set[str]] = []  # each begins with the program
+    for one in lines:
+        if not ways or one.split()[:1] == lines[0].split()[:1]:
+            ways.append(set())
+        ways[-1] |= {name["name"] for name in re.finditer(rf"(?<!\S){_NAME.pattern}", one)}
+    return set.intersection(*ways) if ways else set()
 
 
 def _needed(text: str) -> str:
@@ -162,23 +184,26 @@ def _needed(text: str) -> str:
     return line
 
 
-def _entries(text: str) -> Iterator[tuple[str, list[str]]]:
-    """Give the head of each option, and the lines below it."""
-    head, below, depth = "", list[str](), 0
+def _entries(text: str) -> Iterator[tuple[str, list[str], bool]]:
+    """Give the head of each option, the lines below it, and whether a title says that it must be given."""
+    head, below, depth, needed = "", list[str](), 0, False
     for printed in text.expandtabs().splitlines():
         line = _BOX.sub("  ", printed[:LONGEST]).rstrip()
         begins = _HEAD.match(line)
         if begins or (line and len(line) - len(line.lstrip()) <= depth):
             if head:
-                yield head, below
+                yield head, below, needed
+            if not begins and line.endswith(":"):
+                needed = _TITLE.search(line) is not None
             head, below, depth = (line if begins else ""), [], begins.end() if begins else 0
         elif head and len(below) < MOST:
             below.append(line.strip())
     if head:
-        yield head, below
+        yield head, below, needed
 
 
 def _option(head: str, below: Sequence[str]) -> Option | None:
+    head = _SHORT.sub(r", \1", head)
     names: list[re.Match[str]] = []
     at, value = len(head) - len(head.lstrip()), None
     while name := _NAME.match(head, at):
@@ -199,11 +224,16 @@ def _option(head: str, below: Sequence[str]) -> Option | None:
     negative = any(n["name"].startswith("no-") for n in names[1:]) or "[no" in head[: name.end()]
     shown = "" if value is None else next(filter(None, value.groups()))
     if value is not None and value["list"] and not shown.isupper():  # <KEY|PATH> says what to put there
-        option.choices = _listed(shown[1:-1], ",|")
+        listed = _listed(shown[1:-1].lstrip("=:"), ",|")
+        option.choices = None if any(_PLACE.fullmatch(str(one)) for one in listed) else listed
+    if len(name["name"]) == 1 and shown.islower():
+        option.means = shown  # -c cost
     option.kind = _kind(shown, words)
     option.is_flag = option.kind == "" and (value is None or negative or _is_bool(shown, words))
     _take_default(option, rest, words)
     said = _DEFAULT.sub(lambda m: m[0].replace(m["a"] or m["b"] or "", ""), words)
+    if option.choices and isinstance(option.default, str) and option.default not in option.choices:
+        option.choices = None
     option.choices = option.choices or _choices(option, rest, said)
     _take_bounds(option, said.replace("\n", " "))
     option.required = re.search(r"\[required\]|\(required\)|\bREQUIRED\b|\[default: [^\]]*required", words) is not None
@@ -215,11 +245,16 @@ def _option(head: str, below: Sequence[str]) -> Option | None:
 _INTS = re.compile(r"u?int(eger)?(8|16|32|64)?( range)?|[iu](8|16|32|64|size)|u?long|size_t|count", re.IGNORECASE)
 _FLOATS = re.compile(r"float(32|64)?( range)?|double|f32|f64|number|numeric|real", re.IGNORECASE)
 _TEXTS = re.compile(r"str(ing)?|text|path(buf)?|file(name|path)?|dir(ectory)?|duration|url|character", re.IGNORECASE)
+_PLACE = re.compile(  # says what to put there, and is no choice
+    r".*[^\w.+'\"@/%*-].*|dates?|dur(ation)?|times?|n|num(ber)?|int(eger)?|float|str(ing)?|text|path|file(name)?|dir|"
+    r"url|name|key|id|size|list|regex|pattern|expr|value",
+    re.IGNORECASE,
+)
 _BOOLS = re.compile(r"bool(ean)?|logical", re.IGNORECASE)
 _TYPE = re.compile(r"(?:^|[(\s])type: *(?:Optional\[)?(\w+)", re.IGNORECASE)
 _DEFAULT = re.compile(
     r"[\[(](?:[^\[\]()]*[;,]\s*)?defaults?(?: is|:|=)?\s*(?P<a>[^\]);]*?)\s*(?:;[^\])]*)?[\])]"
-    r"|\bdefaults?(?:(?: is| to)\s+|\s*[:=]\s*|\s+(?=[\d.'\"-]))(?P<b>\"[^\"]*\"|'[^']*'|[^\s,;()\[\]]+)",
+    r"|\bdefaults?(?:\s+value)?(?:(?: is| to)\s+|\s*[:=]\s*|\s+(?=[\d.'\"-]))(?P<b>\"[^\"]*\"|'[^']*'|[^\s,;()\[\]]+)",
     re.IGNORECASE,
 )
 
@@ -227,7 +262,7 @@ _DEFAULT = re.compile(
 def _types(shown: str, words: str) -> list[str]:
     """Return the words that may name the type of an option."""
     told = _TYPE.search(words)
-    return [shown.strip("<>").removesuffix("..."), *([told[1]] if told else [])]
+    return [shown.strip("<>[]").removesuffix("..."), *([told[1]] if told else [])]
 
 
 def _kind(shown: str, words: str) -> Kind:
@@ -250,12 +285,21 @@ def _take_default(option: Option, rest: str, words: str) -> None:
         text = text if found["a"] else text.rstrip(".")
     elif option.kind and (found := _BEHIND.match(rest)):
         text = found["value"]
+    elif option.is_flag and (found := _AT_END.search(words)):
+        text, listed = found["value"].strip(), [one[0] for one in _ROW.finditer(words)]
+        if not isinstance(value_of(text), str):
+            option.is_flag = isinstance(value_of(text), bool)
+        elif any(text in _SEPARATORS.split(one) for one in listed):
+            option.is_flag = False
+        else:
+            return
+        option.told_at_end = True
     if text is None:
         return
     quoted = text[:1] in ("'", '"')
     option.default = text.strip("'\"") if quoted or option.kind == "text" else value_of(text)
-    if option.is_flag and isinstance(option.default, str):  # one of its two names
-        option.default = not option.default.lstrip("-").startswith("no-")
+    if option.is_flag and isinstance(option.default, str):  # on, off, or one of its two names
+        option.default = option.default not in ("off", "no") and not option.default.lstrip("-").startswith("no-")
     if option.kind == "float" and isinstance(option.default, int):
         option.default = float(option.default)
     if quoted and not option.kind:
@@ -264,10 +308,10 @@ def _take_default(option: Option, rest: str, words: str) -> None:
 
 # -- choices ----------------------------------------------------------------------------------------------------------
 
-_WORD = r"['\"]?[A-Za-z0-9][\w.+-]*['\"]?"
+_WORD = r"(?!(?:or|and)\b)['\"]?[A-Za-z0-9][\w.+-]*['\"]?"
 _CALLED = re.compile(
     rf"(?:possible values|one of|choose from|choices|choice of|options|allowed|either)(?: are)?:?\s+[\[({{]?"
-    rf"({_WORD}(?:\s*[,|]\s*(?:or |and )?{_WORD})*(?:\s+(?:or|and)\s+{_WORD})?)",
+    rf"({_WORD}(?:\s*[,|]\s*(?:or\s|and\s)?{_WORD})*(?:\s+(?:or|and)\s+{_WORD})?)",
     re.IGNORECASE,
 )
 _ROW = re.compile(rf"{_WORD}(?:\s*[,|]\s*{_WORD})*\s*(?:[,|]|,?\s+or)\s*{_WORD}")
@@ -288,15 +332,15 @@ def _choices(option: Option, rest: str, words: str) -> list[Any] | None:
     if points := _POINTS.search(words):
         return [value_of(name) for name in re.findall(r"^\s*- ([^:\s]+)", points[1], re.MULTILINE)]
     if called := _CALLED.search(words):
-        found = [value_of(word) for word in _SEPARATORS.split(called[1])]
-        if len(found) > 1 and (option.default is None or option.default in found):
+        found = [value_of(word.removesuffix(".")) for word in _SEPARATORS.split(called[1])]
+        if len(set(found)) > 1 and (option.default is None or option.default in found):
             return found
     if isinstance(option.default, str):
         for row in _ROW.finditer(words):
             found = [value_of(word) for word in _SEPARATORS.split(row[0])]
-            if option.default in found:
+            if option.default in found and len(set(found)) > 1:
                 return found
-    return None
+    return [0, 1] if option.default in (0, 1) and re.search(r"\b0 or 1\b", words) else None
 
 
 # -- bounds -----------------------------------------------------------------------------------------------------------
