@@ -12,6 +12,7 @@ import json
 import pickle
 import runpy
 import shutil
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -79,8 +80,14 @@ def compared(before: Any, now: Any, where: str, free: tuple[str, ...] = ()) -> N
         assert len(before) == len(now), where
         for i, (a, b) in enumerate(zip(before, now, strict=True)):
             compared(a, b, f"{where}[{i}]", free)
+    elif where.rpartition(".")[2] in ("started", "finished"):  # shown in the time zone of who asks
+        assert moment(now) == moment(before), where
     else:
         assert now == before, where
+
+
+def moment(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
 
 
 @pytest.mark.parametrize("name", MAKE["COMMANDS"])

@@ -275,6 +275,8 @@ def test_an_error_of_the_objective_ends_it_unless_it_is_caught(
         (["train:objektive"], "did you mean 'objective'?"),
         (["trian:objective"], "no module 'trian'"),
         (["train.py:objective"], "names a file; name the module, such as train:objective"),
+        (["code/train.py:objective"], "names a file; name the module, such as code.train:objective"),
+        ([r"C:\code\train.py:objective"], "names a file; name the module, such as code.train:objective"),
         (["objective"], "expected module:name"),
         (["train:space"], "is no function"),
         (["--catch", "ValueErrr", "train:objective"], "did you mean 'ValueError'?"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
+import re
 import sys
 from typing import Any
 
@@ -32,11 +33,11 @@ def load(what: str, text: str) -> Any:
         UsageError: there is no such module, or no such name in it.
         Exception: what the module raises when it is imported.
     """
-    module_name, colon, name = text.partition(":")
+    module_name, colon, name = text.rpartition(":")  # the first one may be that of a drive
     if not (module_name and colon and name):
         raise UsageError(f"{what}: expected module:name, such as train:{what}; got {text!r}")
-    if module_name.endswith(".py") or os.sep in module_name:
-        module = module_name.removesuffix(".py").strip("./").replace(os.sep, ".")
+    if module_name.endswith(".py") or re.search(r"[\\/]", module_name):
+        module = re.sub(r"[\\/]", ".", re.sub(r"^[A-Za-z]:|\.py$", "", module_name).strip("./\\"))
         raise UsageError(f"{what}: {text!r} names a file; name the module, such as {printable(f'{module}:{name}')}")
     try:
         found: Any = importlib.import_module(module_name)
