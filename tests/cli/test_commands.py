@@ -218,6 +218,8 @@ def test_enqueue(where: str, tunesmith: Program) -> None:
     study.optimize(objective, n_trials=1, catch=RuntimeError)
     params = study.trials[-1].params
     assert (params["x"], params["kind"], params["on"]) == (0.25, "it's", False)
+    again = tunesmith("enqueue", where, "-p", "x=0.25", "-p", "kind=it's", "-p", "on=False", "--skip-if-exists")
+    assert "nothing enqueued: there is a trial with x=0.25" in again
     for words, said in (
         (("-p", "y=1"), "has no parameter 'y'"),
         (("-p", "x"), "expected NAME=VALUE"),

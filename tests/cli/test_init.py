@@ -225,6 +225,19 @@ def test_a_program_that_ends_with_an_error_may_have_helped() -> None:
     assert [option.name for option in options_in_help(said(["sh", "-c", usage], 60))] == ["lr"]
 
 
+def test_a_program_that_looks_for_help_before_its_files_is_asked_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    fit = Path("fit")
+    fit.write_text("#!/bin/sh\n[ $1 = --help ] && echo 'Usage: fit\n  -lr RATE  (default: 0.1)' || echo loss: 0.3\n")
+    fit.chmod(0o755)
+    Path("data.txt").write_text("1 2\n")
+    assert main(["init", *PATIENT, "--minimize", "loss", "--", "./fit", "data.txt"]) == 0
+    assert "the options are those that `./fit --help` printed" in capsys.readouterr().err
+    assert tomllib.loads(Path("tune.toml").read_text())["params"] == {"lr": "log(0.001, 1)"}
+    # of another program's options nothing is said
+    assert main(["init", *PATIENT, "--force", "--minimize", "loss", "--", "./fit", "data.txt", "train.py"]) == 0
+    assert tomllib.loads(Path("tune.toml").read_text())["params"] == {}
+
+
 def test_a_process_that_holds_the_output_open_is_not_waited_for() -> None:
     assert "--lr" in said(["sh", "-c", "echo '  --lr LR'; sleep 600 &"], 60)
 

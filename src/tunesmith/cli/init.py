@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -35,6 +36,7 @@ from tunesmith.text import listing, printable
 WAIT = 5.0  # seconds that a program may take to say what its options are
 MOST = 1 << 20  # bytes of that which are looked at
 FILES = 20_000  # that are looked at to see which ones the program wrote
+SOURCES = (".py", ".r", ".jl", ".sh", ".pl", ".rb", ".js", ".jar", ".lua")  # what another program runs
 LINES, WIDTH = 3, 200  # of what it printed that are shown, and characters of each
 _METRICS = re.compile(
     r"\b((?:val|valid|test|eval|dev)[ _/]?\w*(?:loss|acc\w*|f1|auc|error|score|rmse|mae)|loss|accuracy)\b"
@@ -104,6 +106,10 @@ def find_options(command: Sequence[str], wait: float = WAIT) -> tuple[list[Optio
     words = [word for word in command if not places(word)]
     sources = [Path(word) for word in words if word.endswith(".py") and os.path.isfile(word)]
     told = said([*words, "--help"], wait)
+    if not told and _stands_alone(words):  # behind its arguments, it may not look for options
+        alone = [words[0], "--help"]
+        if told := said(alone, wait):
+            echo(f"the options are those that `{command_line(alone)}` printed", err=True)
     uses_hydra = "powered by hydra" in told.lower()
     for source in sources:
         uses_hydra = uses_hydra or bool(
@@ -117,6 +123,13 @@ def find_options(command: Sequence[str], wait: float = WAIT) -> tuple[list[Optio
         return [*config, *(group for group in groups_in_help(told) if len(group.choices or ()) > 1)], True, []
     declared = [o for source in sources for o in options_in_source(source)]
     return merged(options_in_help(told), declared), False, arguments_in_help(told, command)
+
+
+def _stands_alone(words: Sequence[str]) -> bool:
+    """Tell whether a command is a program with files to read, and none of these is the program that is meant."""
+    files = [word for word in words[1:] if os.path.isfile(word)]
+    programs = (word for word in words[1:] if Path(word).suffix.lower() in SOURCES or shutil.which(word))
+    return bool(files) and next(programs, None) is None and not any(os.access(word, os.X_OK) for word in files)
 
 
 def said(words: Sequence[str], wait: float = WAIT) -> str:
