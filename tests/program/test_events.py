@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tunesmith.program.events import EventFiles
+from tunesmith.program.metrics import EventFiles
 
 
 def test_what_a_writer_writes_is_read_as_it_comes(tmp_path: Path) -> None:

@@ -32,9 +32,8 @@ from tunesmith.sklearn import OneOf
 from tunesmith.sklearn.search.default import default_params, default_row
 from tunesmith.spaces.about import About
 from tunesmith.spaces.first import first_rows, portfolio_of
-from tunesmith.spaces.joined import joined
+from tunesmith.spaces.joined import joined, resolve
 from tunesmith.spaces.known import TABLE, find
-from tunesmith.spaces.mixed import resolve
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(200, 6)), RNG.integers(0, 2, 200)

@@ -17,9 +17,8 @@ from tunesmith.executors.limits import WATCHDOG
 from tunesmith.executors.resources import parse_bytes
 from tunesmith.preemption import PREEMPTION
 from tunesmith.program import template
-from tunesmith.program.events import EventFiles
 from tunesmith.program.files import FORMATS, params_text, read_results
-from tunesmith.program.metrics import LookAlikes, Metrics, Report, look_alikes, what_it_printed
+from tunesmith.program.metrics import EventFiles, LookAlikes, Metrics, Report, look_alikes, what_it_printed
 from tunesmith.program.process import Log, Process
 from tunesmith.system import SH, require, was_no_program
 from tunesmith.text import listing, printable, shown

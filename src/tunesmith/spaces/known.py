@@ -44,9 +44,12 @@ _IN_MODULES: dict[str, tuple[str, ...]] = {
         "HistGradientBoostingClassifier HistGradientBoostingRegressor hist_gradient_boosting",
         "RandomTreesEmbedding embedding",
     ),
-    "xgboost": ("XGBClassifier XGBRegressor XGBRanker boosted", "XGBRFClassifier XGBRFRegressor forest"),
-    "lightgbm": ("LGBMClassifier LGBMRegressor LGBMRanker boosted",),
-    "catboost": ("CatBoostClassifier CatBoostRegressor CatBoostRanker CatBoost boosted",),
+    "boosted": (
+        "XGBClassifier XGBRegressor XGBRanker xgboost",
+        "XGBRFClassifier XGBRFRegressor xgboost_forest",
+        "LGBMClassifier LGBMRegressor LGBMRanker lightgbm",
+        "CatBoostClassifier CatBoostRegressor CatBoostRanker CatBoost catboost",
+    ),
     "others": (
         "KNeighborsClassifier KNeighborsRegressor neighbours",
         "NearestCentroid centroid",
@@ -95,7 +98,8 @@ _IN_MODULES: dict[str, tuple[str, ...]] = {
         "TfidfTransformer tfidf",
     ),
 }
-PACKAGES = {"xgboost": "xgboost", "lightgbm": "lightgbm", "catboost": "catboost"}
+# Those of another package than scikit-learn, by the function of their space.
+PACKAGES = {"xgboost": "xgboost", "xgboost_forest": "xgboost", "lightgbm": "lightgbm", "catboost": "catboost"}
 
 
 def _table() -> dict[str, str]:
@@ -105,7 +109,7 @@ def _table() -> dict[str, str]:
         for line in lines:
             *classes, function = line.split()
             for name in classes:
-                found[f"{PACKAGES.get(module, 'sklearn')}.{name}"] = f"tunesmith.spaces.families.{module}:{function}"
+                found[f"{PACKAGES.get(function, 'sklearn')}.{name}"] = f"tunesmith.spaces.families.{module}:{function}"
     return {**found, "tunesmith.OneOf": "tunesmith.spaces.families.around:one_of"}
 
 

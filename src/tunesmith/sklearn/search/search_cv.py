@@ -35,7 +35,7 @@ from tunesmith.sklearn.search.sequential import Plan, SequentialSearch
 from tunesmith.sklearn.store.candidates import CandidateStore
 from tunesmith.space import Space
 from tunesmith.spaces.first import first_rows
-from tunesmith.spaces.mixed import resolve
+from tunesmith.spaces.joined import resolve
 from tunesmith.study import Study
 from tunesmith.study.create import WarmStart
 
