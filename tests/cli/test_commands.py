@@ -71,6 +71,7 @@ def test_show_a_study(where: str, tunesmith: Program) -> None:
     assert text.startswith("mine: minimize; 11 COMPLETE, 1 FAIL\nUse trial ")
     assert "1 failed: RuntimeError: no luck" in text
     facts = tunesmith.json("show", where, "--study", "mine")
+    assert f"{facts['sure']}: {facts['why']}\n{facts['next']}\n" in text
     assert facts["trials"] == {"complete": 11, "fail": 1}
     assert set(facts["space"]) == {"x", "kind", "n", "on"}
 

@@ -11,6 +11,7 @@ from tunesmith.cli.options import json_option, open_study, storage_argument, stu
 from tunesmith.cli.output import cell, echo, param, print_json, print_table
 from tunesmith.cli.records import trial_dict, value_text
 from tunesmith.languages import joined, say
+from tunesmith.study.advice import next_step, sureness
 from tunesmith.study.summary import counts_of
 from tunesmith.text import printable
 
@@ -46,6 +47,10 @@ def show(storage: str, name: str | None, number: int | None, as_json: bool) -> N
     echo(say("{}: {}; {}", printable(study.study_name), directions, tally))  # no name is read as a message
     for line in facts["recommendation"]:
         echo(line)
+    if facts["sure"]:
+        echo(joined((facts["sure"], facts["why"]), ": "))
+    if facts["next"]:
+        echo(facts["next"])
     if facts["front"]:
         echo(f"{len(facts['front'])} trials are not dominated by any other: {', '.join(map(str, facts['front']))}.")
     if (saved := study.savings) is not None:
@@ -59,11 +64,13 @@ def show(storage: str, name: str | None, number: int | None, as_json: bool) -> N
 
 
 def _facts(study: Study) -> dict[str, Any]:
-    several = len(study.directions) > 1
+    several, found = len(study.directions) > 1, None
     try:
-        words = [] if several else study.recommend().sentences()
+        found = None if several else study.recommend()
+        words = [] if found is None else found.sentences()
     except ValueError as error:  # no trial is complete yet
         words = [f"Nothing can be recommended: {error}."]
+    sure = None if found is None else sureness(study, found)
     failures = study.failure_reasons()
     space, saved = study.history.space, study.savings
     return {
@@ -72,6 +79,9 @@ def _facts(study: Study) -> dict[str, Any]:
         "seed": study.seed,
         "trials": counts_of(study.storage, study.study_id),
         "recommendation": words,
+        "sure": None if sure is None else sure.name,
+        "why": None if sure is None else sure.why,
+        "next": next_step(study, found) if len(study.history) and not several else None,
         "front": [t.number for t in study.best_trials] if several else [],
         "saved": None if saved is None else str(saved),
         "stop_reason": study.stop_reason,

@@ -11,14 +11,13 @@ from tunesmith.dashboard.studies import OpenStudy
 from tunesmith.dashboard.views import param, span
 from tunesmith.errors import TunesmithError
 from tunesmith.languages import Words
-from tunesmith.report.banner import MANY_FAILED, WEIGH, chosen_by, forms_of, next_step
-from tunesmith.selection.report import Written
+from tunesmith.report.banner import WEIGH, chosen_by, forms_of
 from tunesmith.selection.wording import NumberFormat, count, level_of
+from tunesmith.study.advice import MANY_FAILED, middle, next_step, sureness
 from tunesmith.study.recommend import Recommendation
 from tunesmith.text import printable
 from tunesmith.visualization.columns import objective_names
 
-SURE, FAIRLY = 0.5, 1.5  # the interval's width, in leads over the middle trial, up to which a result is called so
 MOST_FRONT = 8  # trials of a Pareto front that are named
 
 
@@ -88,7 +87,7 @@ def banner(opened: OpenStudy, words: Words) -> Banner:
             words("{} trials are on the Pareto front.", f"{len(front):,}"),
             cost=cost,
             notes=saved,
-            todo=words(WEIGH) if front else next_step(study, None, words),
+            todo=words(WEIGH) if front else words.said(next_step(study, None)),
             targets=objective_names(study),
             front=[(t.number, list(t.values or ())) for t in sorted(front, key=lambda t: t.values or ())[:MOST_FRONT]],
         )
@@ -97,33 +96,32 @@ def banner(opened: OpenStudy, words: Words) -> Banner:
     except TunesmithError as error:  # what the search decided cannot be read
         return Banner(str(error), cost=cost)
     except ValueError:
-        todo = next_step(study, None, words)
+        todo = words.said(next_step(study, None))
         return Banner(words("No trial is complete yet."), cost=cost, todo=todo, where=_many_failed(opened))
     figures = NumberFormat.of(found.value, found.interval)
     low, high = found.interval
     known = math.isfinite(low) and math.isfinite(high)
-    sure, level, why = _sure(opened, found, words)
+    sure = sureness(study, found)
     verdict, *rest = words.known(found.sentences())
     trial = None if found.trial is None else found.trial.number
     params = chosen_by(found)
-    forms = forms_of(params, is_program=not any(isinstance(v, Written) for v in params.values()))
     named = {printable(str(k)): printable(param(v, 10)) for k, v in params.items()}
     return Banner(
         verdict if found.report is not None or trial is None else words("Use trial {}.", trial),
         trial,
         named,
-        [(name.lower(), name, printable(form, lines=True)) for name, form in forms.items()],
+        [(name.lower(), name, printable(form, lines=True)) for name, form in forms_of(params).items()],
         figures.write(found.value) if math.isfinite(found.value) else "",
         objective_names(study),
         words("{0} interval: {1} to {2}", level_of(found.level), *(figures.write(v) for v in sorted((low, high))))
         if known
         else words("no interval is known"),
         _scale(opened, found) if known else None,
-        sure,
-        level,
-        why,
+        words.said(sure.name),
+        sure.level,
+        words.said(sure.why),
         cost,
-        next_step(study, found, words),
+        words.said(next_step(study, found)),
         _many_failed(opened),
         [*map(printable, rest), *saved],
     )
@@ -135,40 +133,13 @@ def _many_failed(opened: OpenStudy) -> str:
     return "state == fail" if (history.failure != 0).sum() > MANY_FAILED * len(history) else ""
 
 
-def _middle(opened: OpenStudy) -> float:
-    """Return the middle value of complete trials, in the study's own direction; NaN: there is none."""
-    values = opened.history.y[opened.history.complete, 0]
-    return float(np.median(values)) * opened.study.signs[0] if len(values) else math.nan
-
-
 def _scale(opened: OpenStudy, found: Recommendation) -> Scale | None:
-    places = [*found.interval, found.value, found.naive, _middle(opened)]
+    places = [*found.interval, found.value, found.naive, middle(opened.study)]
     if not all(map(math.isfinite, places)) or min(places) == max(places):
         return None
     low, high = min(places), max(places)
     at = [round(100 * (v - low) / (high - low), 2) for v in places]
     return Scale(min(at[:2]), max(at[:2]), at[2], at[3])
-
-
-def _sure(opened: OpenStudy, found: Recommendation, words: Words) -> tuple[str, str, str]:
-    """Return how sure the expected value is: in a few words, as a level, and why."""
-    width = abs(found.interval[1] - found.interval[0])
-    if not math.isfinite(width):
-        return words("Not known"), "note", words("There are too few trials for a model.")
-    if found.report is not None and found.report.score is not None:
-        beats = found.report.score.beats_default
-        if beats is not None:
-            told = ("Sure", "good") if beats else ("Not sure", "note")
-            why = words("It beats the default.") if beats else words("It may not beat the default.")
-            return words.translate(told[0]), told[1], why
-    lead = abs(_middle(opened) - found.value)
-    share = width / lead if lead > 0 else math.inf
-    named = "Sure" if share <= SURE else "Fairly sure" if share <= FAIRLY else "Not sure"
-    level = "good" if share <= SURE else "note" if share <= FAIRLY else "bad"
-    if not math.isfinite(share):
-        return words.translate(named), level, words("It is no better than the middle trial.")
-    why = words("Its lead over the middle trial is {0:.2g} times as large as its interval.", 1 / share if share else 99)
-    return words.translate(named), level, why
 
 
 def _cost(opened: OpenStudy, words: Words) -> str:

@@ -12,16 +12,14 @@ import numpy as np
 from tunesmith.languages import Said, Words
 from tunesmith.program.files import params_text
 from tunesmith.program.template import flags
-from tunesmith.state import TrialState
+from tunesmith.selection.report import Written
 from tunesmith.study import Study
-from tunesmith.study.recommend import NOISY, Recommendation
+from tunesmith.study.advice import NO_SCORE, USE_IT, Sureness, next_step, sureness
+from tunesmith.study.recommend import Recommendation
 from tunesmith.tables.leaderboard import ENSEMBLE
-from tunesmith.text import printable, shorten
+from tunesmith.text import printable
 
 MOST_SAID = 3  # sentences on how sure it is; the others stand in the section of the result
-LATE = 0.8  # a best trial after this share of the search came late
-MANY_FAILED = 0.5  # a share of failed trials that is to be mended before anything else
-FEWEST = 5  # complete trials by which a model can be had, and one more than parameters
 
 
 @dataclass(slots=True)
@@ -60,10 +58,10 @@ def banner_of(study: Study, words: Words) -> Banner:
             made.lines.append((words(USE), [words("No trial is complete yet, so there is no result.")]))
         else:
             made.params = chosen_by(found)
-            made.forms = forms_of(made.params, is_program=ENSEMBLE not in made.params)
-            _answer(made, found.sentences(), words)
+            made.forms = forms_of(made.params)
+            _answer(made, found.sentences(), words, sureness(study, found))
         made.lines += _cost(study, words)
-        made.lines.append((words(NEXT), [next_step(study, found, words)]))
+        made.lines.append((words(NEXT), [words.said(next_step(study, found))]))
     return made
 
 
@@ -91,14 +89,7 @@ def banner_of_search(search: Any, words: Words) -> Banner:
 
 USE, EXPECT, SURE = "What to use", "What to expect", "How sure that is"
 COST, NEXT = "What it cost", "What to do next"
-USE_IT = "Use it. A longer search, or more folds or runs of each candidate, would narrow the interval."
-NO_SCORE = "No figure is known for new data: fit it again with a honest score to get one."
-MORE = "Run more trials: from {} complete ones on, a model tells what to expect, with an interval."
-CONFIRM = "Run the best points again with fresh seeds before you rely on it: study.confirm(...), or tunesmith confirm."
-SEARCH_ON = "Search on: the best trial came late (trial {} of {}), so there may be more to gain."
-ENOUGH = "Use it. The best trial came early (trial {} of {}), so a longer search may add little."
 WEIGH = "Choose one of them by what matters more to you; none is better in all objectives."
-MEND = "First mend what fails: {} of {} trials did, most often for this reason: {}"
 
 
 def chosen_by(found: Recommendation) -> Mapping[str, Any]:
@@ -107,24 +98,25 @@ def chosen_by(found: Recommendation) -> Mapping[str, Any]:
     return chosen if chosen is not None and ENSEMBLE in chosen else found.params
 
 
-def forms_of(params: Mapping[str, Any], is_program: bool) -> dict[str, str]:
+def forms_of(params: Mapping[str, Any], is_program: bool = True) -> dict[str, str]:
     """Return parameters as people copy them, by the name of the form; none of none.
 
     Args:
-        params: by name.
-        is_program: whether a program may take them, which needs flags or a file.
+        params: by name. Flags and a file are not offered for what no program takes: an average of models, and values
+            that are known as texts only.
+        is_program: whether a program may take them at all.
     """
     if not params:
         return {}
     made = {"Python": repr(dict(params))}
-    if is_program:
+    if is_program and ENSEMBLE not in params and not any(isinstance(value, Written) for value in params.values()):
         # Python and YAML have escapes of their own for what is not printable; a shell's words have none.
         shown = {printable(key): printable(v) if isinstance(v, str) else v for key, v in params.items()}
         made |= {"flags": shlex.join(flags(shown)), "YAML": params_text(params, "yaml").rstrip("\n")}
     return made
 
 
-def _answer(made: Banner, sentences: list[str], words: Words) -> None:
+def _answer(made: Banner, sentences: list[str], words: Words, how_sure: Sureness | None = None) -> None:
     """Add what to use, what to expect and how sure that is, from the sentences of what was decided."""
     verdict, *rest = sentences
     use, *expected = verdict.values if isinstance(verdict, Said) else (verdict,)
@@ -133,8 +125,11 @@ def _answer(made: Banner, sentences: list[str], words: Words) -> None:
         made.lines.append((words(EXPECT), [words.said(text) for text in expected if isinstance(text, str)]))
     sure = words.known(rest)
     made.more = sure[MOST_SAID:]
+    sure = sure[:MOST_SAID]
+    if how_sure is not None:
+        sure = [f"{words.said(how_sure.name)}: {words.said(how_sure.why)}", *sure]
     if sure:
-        made.lines.append((words(SURE), sure[:MOST_SAID]))
+        made.lines.append((words(SURE), sure))
 
 
 def _front(made: Banner, study: Study, words: Words) -> None:
@@ -146,7 +141,7 @@ def _front(made: Banner, study: Study, words: Words) -> None:
     else:
         made.lines.append((words(USE), [words("No trial is complete yet, so there is no result.")]))
     made.lines += _cost(study, words)
-    made.lines.append((words(NEXT), [words(WEIGH) if front else next_step(study, None, words)]))
+    made.lines.append((words(NEXT), [words(WEIGH) if front else words.said(next_step(study, None))]))
 
 
 def _cost(study: Study, words: Words) -> list[tuple[str, list[str]]]:
@@ -156,31 +151,3 @@ def _cost(study: Study, words: Words) -> list[tuple[str, list[str]]]:
     pattern = "All trials together cost {total}, the median one {median} (seconds, or the unit that was reported)."
     said = words.translate(pattern).format(total=f"{costs.sum():,.4g}", median=f"{float(np.median(costs)):.4g}")
     return [(words(COST), [said])]
-
-
-def next_step(study: Study, found: Recommendation | None, words: Words) -> str:
-    """Return what to do next, as a sentence.
-
-    Args:
-        study: the study.
-        found: what to use; None: there is nothing, or there are several objectives.
-        words: the language.
-    """
-    history = study.history
-    n = len(history)
-    failed = int((history.state[:n] == TrialState.FAIL).sum())
-    if n and failed > MANY_FAILED * n:
-        reasons = study.failure_reasons()
-        why = shorten(printable(reasons[0].text), 200) if reasons else ""
-        return words(MEND, f"{failed:,}", f"{n:,}", why or words("no reason is known"))
-    if found is not None and found.report is not None:
-        return words(USE_IT if found.report.score is not None else NO_SCORE)
-    if found is None or found.trial is None or found.method != "posterior":
-        d = 0 if history.space is None else len(history.space)
-        return words(MORE, max(FEWEST, d + 1))
-    if any(getattr(note, "pattern", "") == NOISY for note in found.notes):
-        return words(CONFIRM)
-    if study.stop_reason is not None:
-        return words("Use it: the search ended because little was left to gain.")
-    at = int(np.flatnonzero(history.number[:n] == found.trial.number)[0]) + 1
-    return words(SEARCH_ON if at > LATE * n else ENOUGH, f"{at:,}", f"{n:,}")

@@ -1,0 +1,109 @@
+"""How sure the answer of a study is, and what to do next: one rule for the command line, reports and pages.
+
+The two go together: what is sure is not to be confirmed, and what is not sure is not simply to be used.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from tunesmith.languages import say
+from tunesmith.state import TrialState
+from tunesmith.study.recommend import NOISY, Recommendation
+from tunesmith.study.study import Study
+from tunesmith.text import printable, shorten
+
+SURE, FAIRLY = 0.5, 1.5  # the interval's width, in leads over the middle trial, up to which a result is called so
+LATE = 0.8  # a best trial after this share of the search came late
+MANY_FAILED = 0.5  # a share of failed trials that is to be mended before anything else
+FEWEST = 5  # complete trials by which a model can be had, and one more than parameters
+
+USE_IT = "Use it. A longer search, or more folds or runs of each candidate, would narrow the interval."
+NO_SCORE = "No figure is known for new data: fit it again with a honest score to get one."
+MORE = "Run more trials: from {} complete ones on, a model tells what to expect, with an interval."
+CONFIRM = "Run the best points again with fresh seeds before you rely on it: study.confirm(...), or tunesmith confirm."
+WIDE = "Search on: the interval is wide beside the lead over the middle trial, and more trials narrow it."
+SEARCH_ON = "Search on: the best trial came late (trial {} of {}), so there may be more to gain."
+ENOUGH = "Use it. The best trial came early (trial {} of {}), so a longer search may add little."
+ENDED = "Use it: the search ended because little was left to gain."
+MEND = "First mend what fails: {} of {} trials did, most often for this reason: {}"
+
+
+@dataclass(frozen=True, slots=True)
+class Sureness:
+    """How sure the expected value is.
+
+    Attributes:
+        name: in a few words.
+        level: "good", "note" or "bad" as that is.
+        why: the reason, as a sentence.
+    """
+
+    name: str
+    level: str
+    why: str
+
+
+def sureness(study: Study, found: Recommendation) -> Sureness:
+    """Return how sure the expected value of a study with one objective is.
+
+    Args:
+        study: the study.
+        found: what to use.
+    """
+    width = abs(found.interval[1] - found.interval[0])
+    if not math.isfinite(width):
+        return Sureness(say("Not known"), "note", say("There are too few trials for a model."))
+    score = None if found.report is None else found.report.score
+    if score is not None and score.beats_default is not None:
+        if score.beats_default:
+            return Sureness(say("Sure"), "good", say("It beats the default."))
+        return Sureness(say("Not sure"), "note", say("It may not beat the default."))
+    lead = abs(middle(study) - found.value)
+    share = width / lead if lead > 0 else math.inf
+    why = say("It is no better than the middle trial.")
+    if math.isfinite(share):
+        times = 1 / share if share else 99
+        why = say("Its lead over the middle trial is {0:.2g} times as large as its interval.", times)
+    if share <= SURE:
+        return Sureness(say("Sure"), "good", why)
+    return Sureness(say("Fairly sure"), "note", why) if share <= FAIRLY else Sureness(say("Not sure"), "bad", why)
+
+
+def middle(study: Study) -> float:
+    """Return the middle value of complete trials, in the study's own direction; NaN: there is none."""
+    values = study.history.y[study.history.complete, 0]
+    return float(np.median(values)) * study.signs[0] if len(values) else math.nan
+
+
+def next_step(study: Study, found: Recommendation | None) -> str:
+    """Return what to do next, as a sentence.
+
+    Args:
+        study: the study.
+        found: what to use; None: there is nothing, or there are several objectives.
+    """
+    history = study.history
+    n = len(history)
+    failed = int((history.state[:n] == TrialState.FAIL).sum())
+    if n and failed > MANY_FAILED * n:
+        reasons = study.failure_reasons()
+        why = shorten(printable(reasons[0].text), 200) if reasons else ""
+        return say(MEND, f"{failed:,}", f"{n:,}", why or say("no reason is known"))
+    if found is not None and found.report is not None:
+        return say(USE_IT if found.report.score is not None else NO_SCORE)
+    if found is None or found.trial is None or found.method != "posterior":
+        d = 0 if history.space is None else len(history.space)
+        return say(MORE, max(FEWEST, d + 1))
+    level = sureness(study, found).level
+    if level != "good" and any(getattr(note, "pattern", "") == NOISY for note in found.notes):
+        return say(CONFIRM)
+    if study.stop_reason is not None:
+        return say(ENDED)
+    if level == "bad":
+        return say(WIDE)
+    at = int(np.flatnonzero(history.number[:n] == found.trial.number)[0]) + 1
+    return say(SEARCH_ON if at > LATE * n else ENOUGH, f"{at:,}", f"{n:,}")

@@ -1,0 +1,66 @@
+"""How sure an answer is and what to do next do not contradict one another, wherever they are told."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+import tunesmith as ts
+from tunesmith.languages import Words, say
+from tunesmith.report.banner import banner_of, forms_of
+from tunesmith.selection.report import Written
+from tunesmith.study import advice
+from tunesmith.study.advice import next_step, sureness
+from tunesmith.study.recommend import NOISY, Recommendation
+from tunesmith.tables.leaderboard import ENSEMBLE
+
+NOTE = say(NOISY, 0.1)
+
+
+@pytest.fixture(scope="module")
+def study() -> ts.Study:
+    made = ts.create_study(sampler="random", seed=0)
+    made.optimize(lambda t: t.suggest_float("x", -1, 1) ** 2, n_trials=20)
+    return made
+
+
+def found(study: ts.Study, width: float, *, noisy: bool) -> Recommendation:
+    """What is recommended, if its interval were so many leads over the middle trial wide."""
+    known = study.recommend()
+    half = 0.5 * width * abs(advice.middle(study) - known.value)
+    notes: tuple[Any, ...] = (NOTE,) if noisy else ()
+    return replace(known, interval=(known.value - half, known.value + half), notes=notes, method="posterior")
+
+
+@pytest.mark.parametrize(
+    ("width", "noisy", "sure", "todo"),
+    [
+        (0.1, True, "Sure", "Use it|Search on: the best trial"),
+        (0.1, False, "Sure", "Use it|Search on: the best trial"),
+        (1.0, True, "Fairly sure", "Run the best points again"),
+        (3.0, True, "Not sure", "Run the best points again"),
+        (3.0, False, "Not sure", "Search on: the interval is wide"),
+        (math.inf, False, "Not known", "Run more trials|Search on|Use it"),
+    ],
+)
+def test_what_is_sure_is_not_to_be_confirmed_and_what_is_not_is_not_simply_used(
+    study: ts.Study, width: float, noisy: bool, sure: str, todo: str
+) -> None:
+    known = found(study, width, noisy=noisy)
+    assert sureness(study, known).name == sure
+    assert next_step(study, known).startswith(tuple(todo.split("|")))
+
+
+def test_the_report_says_both(study: ts.Study) -> None:
+    lines = dict(banner_of(study, Words("en")).lines)
+    known = study.recommend()
+    assert lines["How sure that is"][0] == f"{sureness(study, known).name}: {sureness(study, known).why}"
+    assert lines["What to do next"] == [next_step(study, known)]
+
+
+def test_what_no_program_takes_is_copied_as_python_only() -> None:
+    assert set(forms_of({"x": 1.0})) == {"Python", "flags", "YAML"}
+    assert set(forms_of({"x": Written("RBF()")})) == set(forms_of({ENSEMBLE: "60% svm"})) == {"Python"}
