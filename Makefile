@@ -39,7 +39,7 @@ check: lint types layers  ## before a commit, in a minute: lint, types, layers, 
 	@rooms=$$(sh .ci/touched); if [ -n "$$rooms" ]; then echo $(PYTEST) --circle inner --seconds 35 $$rooms; \
 	$(PYTEST) --circle inner --seconds 35 $$rooms; else echo "check: no room was touched since main"; fi
 
-test-all: lint types systems layers test outer  ## everything that a change must pass: lint, types, layers, both circles (3 GB)
+test-all: lint types systems layers test docs outer  ## everything that a change must pass: lint, types, layers, both circles (3 GB)
 
 outer:  ## the outer circle of the tests: large libraries, servers, a browser, kills
 	@$(SETUP) test-all

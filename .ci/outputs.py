@@ -211,7 +211,9 @@ def run(page: Path, text: str | None = None, timeout: float = 600) -> Run:
         programs.mkdir()
         for name, words in {"tunesmith": "-m tunesmith", "python": ""}.items():
             program = programs / name
-            program.write_text(f'#!/bin/sh\nexec "{sys.executable}" {words} "$@"\n')
+            # Programs that are started with an environment of their own find the sources too.
+            start = f'PYTHONPATH="{ROOT / "src"}" exec "{sys.executable}" {words} "$@"'
+            program.write_text(f"#!/bin/sh\n{start}\n")
             program.chmod(program.stat().st_mode | stat.S_IEXEC)
         file = folder / f"page_{page.stem.replace('-', '_')}.py"  # xgboost.py would be what `import xgboost` finds
         file.write_text(script, encoding="utf-8")

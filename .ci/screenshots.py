@@ -1,12 +1,15 @@
-"""Takes the pictures of docs/dashboard.md, in two languages, into docs/img/dashboard/: a hook of mkdocs, and a program.
+"""Takes pictures of the dashboard, of a report and of a notebook, in two languages: a hook of mkdocs, and a program.
 
-It needs the dashboard's extra, Playwright and Chromium; where they are not, the page has no pictures. They are taken
-anew only if the code of the dashboard has changed since. Run it alone with `python .ci/screenshots.py`.
+A page has those of the dashboard where it says `<!-- pictures -->`, and another where it says `<!-- picture NAME -->`.
+It takes the dashboard's extra, Playwright and Chromium; where they are not, pages have no such pictures. They are taken
+anew into docs/img/dashboard/ only if what they show has changed since. Run it alone with `python .ci/screenshots.py`.
 """
 
 from __future__ import annotations
 
+import html
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -17,7 +20,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "docs" / "img" / "dashboard"
-MARK = "<!-- pictures -->"
+MARK = re.compile(r"<!-- picture(?:s| ([\w-]+)) -->")
 PAGES = {  # name: (address, width, height, colours)
     "study": ("/study/1?now=1", 1280, 1150, "light"),
     "parameters": ("/study/1/parameters", 1280, 760, "light"),
@@ -27,6 +30,7 @@ PAGES = {  # name: (address, width, height, colours)
     "trial": ("/study/1/trial/7", 1280, 900, "dark"),
     "phone": ("/study/1?now=1", 360, 760, "light"),
 }
+FILES = {"report": (1000, 900), "notebook": (900, 640)}  # name: (width, height)
 SHOWN = {  # what each shows
     "en": {
         "study": "A study: what to use, what to expect of it, and what to do next",
@@ -36,6 +40,8 @@ SHOWN = {  # what each shows
         "trials": "The table of trials, filtered",
         "trial": "A trial, in dark colours",
         "phone": "The same study on a telephone",
+        "report": "A report: the answer first, then why",
+        "notebook": "A study in a notebook: what to use and what to expect of it stand first",
     },
     "zh": {
         "study": "一个研究：用哪一次试验、可以期待什么、下一步做什么",
@@ -45,6 +51,8 @@ SHOWN = {  # what each shows
         "trials": "筛选后的试验表格",
         "trial": "一次试验，深色模式",
         "phone": "手机上的同一个研究",
+        "report": "一份报告：先给结论，再说理由",
+        "notebook": "笔记本里的研究：用什么、可以期待什么写在最前面",
     },
 }
 
@@ -57,6 +65,32 @@ def study(path: Path) -> None:
     import tunesmith
 
     tunesmith.create_study(storage=path, study_name="classifier", seed=0).add_trials(figures.classifier())
+
+
+def notebook(shown: dict[str, str]) -> str:
+    """A page that looks as a notebook does: cells of code, and the HTML of what each returns."""
+    cells = "".join(
+        f'<div class="row"><i>[{i}]:</i><pre>{html.escape(code)}</pre></div>'
+        f'<div class="row"><i></i><div>{out}</div></div>'
+        for i, (code, out) in enumerate(shown.items(), 1)
+    )
+    return f"""<!doctype html><meta charset="utf-8"><style>
+    body {{ font: 14px/1.45 system-ui, sans-serif; margin: 20px; background: white; color: #202020 }}
+    .row {{ display: grid; grid-template-columns: 3rem 1fr; margin-bottom: 10px }}
+    .row > div {{ overflow: hidden }} i {{ color: #307fc1; font: 13px monospace; padding-top: 8px }}
+    pre {{ background: #f5f5f5; border: 1px solid #e0e0e0; margin: 0; padding: 8px; font: 13px/1.4 monospace }}
+    </style>{cells}"""
+
+
+def pages_of(folder: Path, language: str) -> dict[str, Path]:
+    """Write the pages that are no page of the dashboard."""
+    import figures
+
+    found = figures.classifier("auto")
+    shown = {"study": found._repr_html_(), "study.space": found.space._repr_html_()}
+    (folder / "notebook.html").write_text(notebook(shown), encoding="utf-8")
+    found.report(folder / "report.html", lang=language, overwrite=True)
+    return {name: folder / f"{name}.html" for name in FILES}
 
 
 def make() -> bool:
@@ -93,6 +127,13 @@ def make() -> bool:
                     page.wait_for_timeout(1500)
                     page.screenshot(path=_picture(name, language))
                     page.close()
+                for language in SHOWN:
+                    for name, written in pages_of(Path(folder), language).items():
+                        width, height = FILES[name]
+                        page = browser.new_page(viewport={"width": width, "height": height}, locale=language)
+                        page.goto(written.as_uri())
+                        page.screenshot(path=_picture(name, language))
+                        page.close()
                 browser.close()
         finally:
             server.terminate()
@@ -102,7 +143,8 @@ def make() -> bool:
 
 def on_pre_build(config: Any) -> None:
     """Called by mkdocs before it reads the pages."""
-    code = [Path(__file__), *(p for p in (ROOT / "src/tunesmith/dashboard").rglob("*") if p.is_file())]
+    rooms = (ROOT / "src" / "tunesmith" / name for name in ("dashboard", "report"))
+    code = [Path(__file__), *(p for room in rooms for p in room.rglob("*") if p.is_file())]
     made = [p.stat().st_mtime for p in OUT.glob("*.png")]
     if not made or min(made) < max(p.stat().st_mtime for p in code if "__pycache__" not in p.parts):
         make()
@@ -111,13 +153,14 @@ def on_pre_build(config: Any) -> None:
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
     """Called by mkdocs with each page: put the pictures where they belong, as far as there are any."""
     language = "zh" if config.docs_dir.endswith("zh") else "en"
-    up = "../" if language == "zh" else ""
-    shown = [
-        f"![]({up}img/dashboard/{_picture(name, language).name})\n*{what}*"
-        for name, what in SHOWN[language].items()
-        if _picture(name, language).is_file()
-    ]
-    return markdown.replace(MARK, "\n\n".join(shown))
+    up = "../" * (page.file.src_uri.count("/") + (language == "zh"))
+
+    def shown(found: re.Match[str]) -> str:
+        there = [name for name in ([found[1]] if found[1] else PAGES) if _picture(name, language).is_file()]
+        pictures = ((_picture(name, language).name, SHOWN[language][name]) for name in there)
+        return "\n\n".join(f"![{what}]({up}img/dashboard/{file})\n*{what}*" for file, what in pictures)
+
+    return MARK.sub(shown, markdown)
 
 
 def _picture(name: str, language: str) -> Path:

@@ -1,24 +1,32 @@
 """Takes the pictures of the terminal, into docs/img/terminal/: a hook of mkdocs, and a program.
 
-Each runs commands as a reader would, in a folder of its own, and draws what is typed and what is printed. They are made
-anew only if the command line has changed since. Run it alone with `python .ci/terminals.py`.
+Each runs commands as a reader would, in a folder of its own, and draws what is typed and what is printed; NAME-zh.svg
+is the same for a reader of Chinese. They are made anew only if the command line has changed since. Run it alone with
+`python .ci/terminals.py`.
 """
 
 from __future__ import annotations
 
+import csv
+import html
 import os
+import random
+import re
 import shlex
 import subprocess
 import sys
 import tempfile
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
+from outputs import ON_THE_WAY
 from pages import DOCS, ROOT
 
 OUT = DOCS / "img" / "terminal"
 WIDTH = 88
+WIDE = {"tune": 104}  # a table of many columns
 PROGRAM = """import argparse
 options = argparse.ArgumentParser()
 options.add_argument("--lr", type=float)
@@ -30,7 +38,11 @@ RUN = (
     "tunesmith run -p 'lr=log(1e-5, 1e-1)' -p 'layers=int(1, 5)' --minimize val_loss \\\n"
     "    --trials 12 --seed 0 -- python train.py --lr {lr} --layers {layers}"
 )
-PICTURES = {"run": [RUN], "show": [RUN, "tunesmith show"]}  # of each, the last command is shown
+TUNE = "tunesmith tune train.csv --target price --timeout 8s --models linear,forest \\\n    -o model.skops --seed 0"
+# Of each, the last command is shown.
+PICTURES = {"run": [RUN], "show": [RUN, "tunesmith show"], "tune": [TUNE]}
+LANGUAGES = {"": "en", "-zh": "zh"}  # by what stands behind the name of the file
+TEXT = re.compile(r'(<text\b[^>]*textLength=")([\d.]+)("[^>]*>)([^<]*)<')
 # The picture without the fonts that its maker would load from elsewhere.
 SVG = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {terminal_width} {terminal_height}" role="img">
 <style>
@@ -45,16 +57,49 @@ text {{ font-family: ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospac
 """
 
 
+def _wide(found: re.Match[str]) -> str:
+    """Give a text its width in columns: Rich gives it that of as many Latin letters."""
+    from rich.cells import cell_len
+
+    before, length, between, text = found.groups()
+    said = html.unescape(text)
+    return f"{before}{float(length) * cell_len(said) / max(1, len(said)):g}{between}{text}<"
+
+
+def houses(path: Path) -> None:
+    """Write a table of houses with their prices."""
+    draw = random.Random(0)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file)
+        table.writerow(["area", "year", "district", "price"])
+        for _ in range(400):
+            area, year, district = (
+                draw.gammavariate(6, 18),
+                draw.randint(1900, 2023),
+                draw.choice(["Hill", "Mill", "Park"]),
+            )
+            price = area * {"Hill": 4.1, "Mill": 2.6, "Park": 3.7}[district] * (1 + (year - 1960) / 400)
+            table.writerow([round(area), year, district, round(price + draw.gauss(0, 35)) * 1000])
+
+
 def make() -> None:
     """Write all pictures."""
     from rich.console import Console
     from rich.text import Text
 
     OUT.mkdir(parents=True, exist_ok=True)
-    env = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "COLUMNS": str(WIDTH), "PYTHONWARNINGS": "ignore"}
-    for name, commands in PICTURES.items():
+    for (name, commands), (ending, language) in product(PICTURES.items(), LANGUAGES.items()):
+        env = {
+            **os.environ,
+            "PYTHONPATH": str(ROOT / "src"),
+            "COLUMNS": str(WIDE.get(name, WIDTH)),
+            "PYTHONWARNINGS": "ignore",
+            "LC_ALL": {"en": "C.UTF-8", "zh": "zh_CN.UTF-8"}[language],
+            "PYTHONUTF8": "1",
+        }
         with tempfile.TemporaryDirectory() as folder:
             (Path(folder) / "train.py").write_text(PROGRAM)
+            houses(Path(folder) / "train.csv")
             printed = ""
             for command in commands:
                 words = [sys.executable, "-m", *shlex.split(command.replace("\\\n", ""))]
@@ -64,18 +109,18 @@ def make() -> None:
                 )
                 printed = done.stdout.replace(sys.executable, "python").replace(f"{folder}/", "")
         with open(os.devnull, "w", encoding="utf-8") as nowhere:
-            console = Console(record=True, width=WIDTH + 2, file=nowhere, force_terminal=True)
+            console = Console(record=True, width=WIDE.get(name, WIDTH) + 2, file=nowhere, force_terminal=True)
             console.print(Text("$ ", style="bold green") + Text(commands[-1], style="bold"))
-            console.print(Text(printed.rstrip("\\n")))
-            picture = console.export_svg(code_format=SVG, unique_id=name)
-        (OUT / f"{name}.svg").write_text(picture, encoding="utf-8")
+            console.print(Text("\n".join(line for line in printed.splitlines() if not ON_THE_WAY.match(line))))
+            picture = TEXT.sub(_wide, console.export_svg(code_format=SVG, unique_id=name))
+        (OUT / f"{name}{ending}.svg").write_text(picture, encoding="utf-8")
 
 
 def on_pre_build(config: Any) -> None:
     """Called by mkdocs before it reads the pages."""
     code = [Path(__file__), *(ROOT / "src" / "tunesmith" / "cli").rglob("*.py")]
     made = [path.stat().st_mtime for path in OUT.glob("*.svg")]
-    if len(made) < len(PICTURES) or min(made) < max(path.stat().st_mtime for path in code):
+    if len(made) < len(PICTURES) * len(LANGUAGES) or min(made) < max(path.stat().st_mtime for path in code):
         make()
 
 

@@ -24,6 +24,7 @@ def page_id(page: Path) -> str:
 # What pages need that `make test` does not install; their examples run in the outer circle.
 NEEDS = {
     "docs/import.md": "optuna",
+    "docs/mcp.md": "mcp",
     "docs/scale.md": "distributed",
     "docs/integrations/catboost.md": "catboost",
     "docs/integrations/keras.md": "keras",
