@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from tests.fidelity.curves import LENGTH, SPACE, crossing, half_done, power, runs_of, searched
 
 from tunesmith import Categorical, Float, Space
-from tunesmith.fidelity.chain import FitCache
 from tunesmith.fidelity.decision import HOPELESS, N_LOOKED_AT, Outlook, outlook, with_expected_ends
 from tunesmith.fidelity.runs import Runs, RunState
 from tunesmith.history import History
+from tunesmith.numerics.cache import FitCache
 from tunesmith.samplers import GPSampler
 from tunesmith.state import TrialState
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 from tests.fidelity.curves import SPACE, crossing, half_done, power
 
-from tunesmith.fidelity.chain import MAX_ROWS, Chain, FitCache, scheduled, some
+from tunesmith.fidelity.chain import MAX_ROWS, Chain, scheduled, some
 from tunesmith.fidelity.ladder import Ladder, RungTable
 from tunesmith.history import SourceCurves
 from tunesmith.numerics.arrays import Floats
+from tunesmith.numerics.cache import FitCache
 from tunesmith.numerics.warp import standardise
 from tunesmith.space.feature_map import FeatureMap
 

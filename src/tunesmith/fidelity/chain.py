@@ -11,12 +11,13 @@ s_l given the rungs below, g_l = ∂E[s_{L-1}] / ∂s_l: to see s_l moves the ex
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from tunesmith.history import SourceCurves
 from tunesmith.numerics.arrays import Floats, Indices, Ints
+from tunesmith.numerics.cache import FitCache
 from tunesmith.numerics.gp import Prior, fit
 from tunesmith.numerics.linear_gp import LinearGP
 from tunesmith.numerics.warp import Warp, standardise
@@ -32,24 +33,6 @@ MIN_FIT = 5  # rows before lengthscales are fitted
 MAX_FIT = 60  # rows that they are fitted to
 MAX_ROWS = 150  # rows of a model
 GROWTH = 1.2  # of rows between fits
-CACHE_SIZE = 64
-
-
-class FitCache:
-    """Hyperparameters by the data they were fitted to."""
-
-    def __init__(self) -> None:
-        self._kept: dict[int, Floats] = {}
-
-    def get(self, data: tuple[object, ...], make: Callable[[], Floats]) -> Floats:
-        """Return what was made of these data; the oldest fit makes room for a new one."""
-        key = hash(data)
-        if key not in self._kept:
-            made = make()
-            if len(self._kept) >= CACHE_SIZE:
-                del self._kept[next(iter(self._kept))]
-            self._kept[key] = made
-        return self._kept[key]
 
 
 def scheduled(n: int) -> int:

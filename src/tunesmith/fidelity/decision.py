@@ -21,12 +21,13 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from tunesmith.fidelity.chain import Chain, FitCache
+from tunesmith.fidelity.chain import Chain
 from tunesmith.fidelity.ladder import Ladder, RungTable
 from tunesmith.fidelity.runs import Runs, RunState
 from tunesmith.history import History, SourceCurves
 from tunesmith.numerics.acquisition import log_probability_below
 from tunesmith.numerics.arrays import Floats, Indices
+from tunesmith.numerics.cache import FitCache
 from tunesmith.numerics.threads import one_thread
 from tunesmith.numerics.warp import Warp
 from tunesmith.space import Space

@@ -1,9 +1,9 @@
-"""The last value that was computed for some key: what a sampler or pruner may keep between calls, and nothing more."""
+"""Values that were computed for some key: what a sampler or pruner may keep between calls, and nothing more."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 T = TypeVar("T")
 
@@ -28,3 +28,23 @@ class Cache(Generic[T]):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Cache, ()
+
+
+class FitCache:
+    """What was fitted, by the data it was fitted to; the oldest fit makes room for a new one."""
+
+    size: ClassVar[int] = 64
+
+    def __init__(self) -> None:
+        self._kept: dict[int, Any] = {}
+
+    def get(self, data: tuple[object, ...], make: Callable[[], T]) -> T:
+        """Return what was made of these data."""
+        key = hash(data)
+        if key not in self._kept:
+            made = make()
+            if len(self._kept) >= self.size:
+                del self._kept[next(iter(self._kept))]
+            self._kept[key] = made
+        found: T = self._kept[key]
+        return found

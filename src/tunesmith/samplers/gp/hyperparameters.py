@@ -6,12 +6,12 @@ schedule, so a new object, or one that saw the rows in another rhythm, has the s
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import ClassVar
 
 import numpy as np
 
 from tunesmith.numerics.arrays import Floats, Indices, Mask
+from tunesmith.numerics.cache import FitCache
 from tunesmith.numerics.gp import Posterior, Prior, fit, fixed_starts
 from tunesmith.numerics.warp import Warp, standardise
 from tunesmith.samplers.gp.training_data import (
@@ -27,13 +27,10 @@ from tunesmith.samplers.gp.training_data import (
 from tunesmith.samplers.gp.trust_region import local_rows
 from tunesmith.space.feature_map import FeatureMap
 
-T = TypeVar("T")
-
 # Rows up to which hyperparameters are fitted at each ask, from fixed starts; then each time the rows grow by GROWTH.
 REFIT_ALWAYS = 50
 GROWTH = 1.08
 MIN_ROWS = 3  # finite observations before a model is worth anything
-CACHE_SIZE = 256  # fits and transforms: more than a chain of fits and looks for noise has
 PRIOR = Prior(scale_mean=0.0, noise_mean=-6.0, noise_bounds=(1e-6, 1.0))  # measured: benchmarks/notes
 
 
@@ -52,7 +49,7 @@ def _schedule(n: int) -> tuple[int, int]:
     return count, index
 
 
-class HyperparameterCache:
+class HyperparameterCache(FitCache):
     """Hyperparameters by the data they were fitted to, so that each row count of the schedule is fitted once.
 
     Up to `REFIT_ALWAYS` rows a fit starts from the fixed starts of `tunesmith.numerics.gp.fit`, so that a poor optimum
@@ -61,8 +58,7 @@ class HyperparameterCache:
     so that a short chain of fits leads to any of them from the history alone.
     """
 
-    def __init__(self) -> None:
-        self._kept: dict[int, Any] = {}
+    size: ClassVar[int] = 256  # fits and transforms: more than a chain of fits and looks for noise has
 
     def theta(
         self,
@@ -116,7 +112,7 @@ class HyperparameterCache:
             return fit(z, features.group, t, with_repeats(prior, z, t, known), starts=starts, known=known)
 
         key = (z.tobytes(), values.tobytes(), features.group.tobytes(), np.asarray(known).tobytes())
-        return self._get((count, z.shape, prior, *key), fitted)
+        return self.get((count, z.shape, prior, *key), fitted)
 
     def is_noisy(
         self,
@@ -152,7 +148,7 @@ class HyperparameterCache:
             other = fit(z, features.group, t, any_noise(PRIOR), starts=[np.append(usual[:-1], FROM)])
             return is_better_with_noise(z, features.group, t, usual, other)
 
-        return self._get(("noisy", usual.tobytes(), z.tobytes(), t.tobytes()), tested)
+        return self.get(("noisy", usual.tobytes(), z.tobytes(), t.tobytes()), tested)
 
     def known(self, y: Floats, noise: Floats | None) -> Floats | float:
         """Return the variances [n] that errors of values y[n] have after their transform; 0: none is known.
@@ -163,11 +159,11 @@ class HyperparameterCache:
         """
         if noise is None or not noise.any():
             return 0.0
-        return self._get((len(y), y.tobytes(), noise.tobytes()), lambda: self.warp(y).variances(noise))
+        return self.get((len(y), y.tobytes(), noise.tobytes()), lambda: self.warp(y).variances(noise))
 
     def constraint_theta(self, z: Floats, group: Indices, t: Floats) -> Floats:
         """Return θ of a constraint, or of the failures, fitted to all values t[n] at features z[n, F]."""
-        return self._get((z.shape, z.tobytes(), t.tobytes(), group.tobytes()), lambda: fit(z, group, t, PRIOR))
+        return self.get((z.shape, z.tobytes(), t.tobytes(), group.tobytes()), lambda: fit(z, group, t, PRIOR))
 
     def normalised(self, y: Floats) -> Floats:
         """Return the values y[n] transformed by `tunesmith.numerics.warp.Warp`."""
@@ -175,18 +171,7 @@ class HyperparameterCache:
 
     def warp(self, y: Floats) -> Warp:
         """Return the transform that is fitted to values y[n]."""
-        return self._get((len(y), y.tobytes()), lambda: Warp(y))
-
-    def _get(self, data: tuple[object, ...], make: Callable[[], T]) -> T:
-        """Return what was made of these data; the oldest one makes room for a new one."""
-        key = hash(data)
-        if key not in self._kept:
-            made = make()
-            if len(self._kept) >= CACHE_SIZE:
-                del self._kept[next(iter(self._kept))]
-            self._kept[key] = made
-        found: T = self._kept[key]
-        return found
+        return self.get((len(y), y.tobytes()), lambda: Warp(y))
 
 
 def constraint_models(

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
 from tunesmith.caution import caution
-from tunesmith.fidelity.chain import FitCache
 from tunesmith.fidelity.decision import Outlook
 from tunesmith.fidelity.ladder import FIRST, GROWTH
 from tunesmith.fidelity.runs import Runs, RunState
 from tunesmith.numerics.arrays import Floats
+from tunesmith.numerics.cache import FitCache
 from tunesmith.numerics.rank_tests import tau_error
 from tunesmith.selection.metric import row_indices
 from tunesmith.sklearn.evaluate.task import Unit
