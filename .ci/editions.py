@@ -1,8 +1,10 @@
 """Keeps the Chinese edition of the documentation, docs/zh/, beside the English one.
 
-`python .ci/editions.py check` names pages of docs/zh/ and README.zh.md that have other code, outputs, headings or links
-than their English pages, and English sentences that were left; `python .ci/editions.py sync` copies code and outputs
-from the English pages and keeps translated comments. It is also a hook of mkdocs: it links the two editions.
+`python .ci/editions.py check` names pages of docs/zh/ and README.zh.md that have other code, outputs, tables, headings
+or links than their English pages, and English sentences that were left, in outputs too; `python .ci/editions.py sync`
+copies code from the English pages and keeps translated comments and texts. A text is translated where it has a Chinese
+sign; what stands in braces in it stays. Outputs are those that `.ci/outputs.py write` makes of the Chinese page: sync
+puts the English one where the numbers are others. It is also a hook of mkdocs: it links the two editions.
 """
 
 from __future__ import annotations
@@ -12,13 +14,18 @@ import io
 import re
 import sys
 import tokenize
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 import pages
+from outputs import MASKS, NUMBER, TITLES
 from pages import CHINESE, DOCS, ROOT, Block
 
 # English only, linked from the Chinese pages: what programs make or check, and what is for who changes the code.
@@ -29,12 +36,9 @@ HAN = re.compile(r"[\u4e00-\u9fff]")
 QUOTED = re.compile(r"“[^”]*”|\"[^\"]*\"|「[^」]*」|《[^》]*》|‘[^’]*’")
 WORDS = re.compile(r"[A-Za-z][\w'’-]*(?:[ ,]+[A-Za-z][\w'’-]*){3,}")
 HASH = {"sh", "toml", "yaml", "console", "dockerfile", "ini", "text"}
-OUTPUTS = {
-    'text title="Output"': 'text title="输出"',
-    'text title="Output of one run"': 'text title="某次运行的输出"',
-}
-LEFT_OUT = re.compile(r"^\[(\d[\d,]*) more lines? (?:is|are) left out here\.\]$")
-LEFT_OUT_ZH = re.compile(r"^\[此处省略其余 (\d[\d,]*) 行。\]$")
+OUTPUTS = dict(zip(*TITLES.values(), strict=True))
+TEXT = re.compile(r"""(?<!\w)([rRbBfFuU]{0,2})("(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')""")
+PLACE = re.compile(r"(?<!\{)\{([^{}]+)\}")
 
 
 @dataclass(frozen=True)
@@ -140,9 +144,31 @@ def dissect(block: Block) -> tuple[list[Line], tuple[str, ...], list[tuple[str, 
     return found, tuple(above), docstrings
 
 
-def same_code(block: Block) -> list[str]:
+def code_of(block: Block) -> list[str]:
     """What two blocks must share: their code without comments, docstrings and empty lines."""
     return [line.code for line in dissect(block)[0] if line.code.strip()]
+
+
+def same_code(source: Block, block: Block) -> bool:
+    """Whether a Chinese block has the code of an English one, up to translated texts."""
+    theirs, ours = code_of(source), code_of(block)
+    if source.language != "python":
+        return theirs == ours
+    return len(theirs) == len(ours) and all(with_texts(a, b) == b for a, b in zip(theirs, ours, strict=True))
+
+
+def with_texts(english: str, chinese: str) -> str:
+    """A line of English code with the Chinese texts of its twin, if that is the same code."""
+    if TEXT.sub('""', english) != TEXT.sub('""', chinese):
+        return english
+    given = iter(TEXT.finditer(chinese))
+    return TEXT.sub(lambda found: _translated(found, next(given)), english)
+
+
+def _translated(english: re.Match[str], chinese: re.Match[str]) -> str:
+    """A text in Chinese, if that has what the English one has in braces."""
+    same = english[1] == chinese[1] and sorted(PLACE.findall(english[2])) == sorted(PLACE.findall(chinese[2]))
+    return chinese[0] if same and HAN.search(chinese[2]) else english[0]
 
 
 def is_output(block: Block) -> bool:
@@ -150,13 +176,12 @@ def is_output(block: Block) -> bool:
     return block.info in OUTPUTS or block.info in OUTPUTS.values()
 
 
-def shared(block: Block) -> list[str]:
-    """An output block's lines, the same for both languages."""
-    return [LEFT_OUT_ZH.sub(r"[\1 more lines are left out here.]", line) for line in _plural(block.lines)]
-
-
-def _plural(lines: tuple[str, ...]) -> list[str]:
-    return [LEFT_OUT.sub(r"[\1 more lines are left out here.]", line) for line in lines]
+def numbers(lines: Sequence[str]) -> list[str]:
+    """The numbers of an output, which are the same in both languages; those that are written in words are not."""
+    text = "\n".join(lines)
+    for pattern, mask in MASKS.items():
+        text = re.sub(pattern, mask, text)
+    return sorted({f"{float(number.replace(',', '')):.2g}" for number in NUMBER.findall(text)})
 
 
 # --------------------------------------------------------------------------------------------------------------- sync
@@ -169,7 +194,10 @@ def merge(english: Block, chinese: Block) -> list[str]:
     if len(docstrings) == len(old_docstrings):
         docstrings = old_docstrings
     kept: dict[int, Line] = {}
-    matcher = SequenceMatcher(None, [line.code for line in new], [line.code for line in old], autojunk=False)
+    empty = partial(TEXT.sub, '""') if english.language == "python" else str
+    matcher = SequenceMatcher(
+        None, [empty(line.code) for line in new], [empty(line.code) for line in old], autojunk=False
+    )
     for a, b, size in matcher.get_matching_blocks():
         kept.update((a + k, old[b + k]) for k in range(size))
     merged: list[str] = []
@@ -185,6 +213,8 @@ def merge(english: Block, chinese: Block) -> list[str]:
             if behind and twin.behind:
                 behind = twin.behind
         code = line.code
+        if twin is not None and english.language == "python":
+            code = with_texts(code, twin.code)
         found = re.fullmatch(r"'docstring (\d+)'", code.strip())
         merged.extend(above)
         if found is not None and english.language == "python":
@@ -196,7 +226,7 @@ def merge(english: Block, chinese: Block) -> list[str]:
 
 
 def synchronized(english: str, chinese: str) -> str:
-    """A Chinese page with the code and the outputs of its English page."""
+    """A Chinese page with the code of its English page, and an output wherever that has one."""
     theirs = pages.blocks(english)
     sources = [block for block in theirs if not is_output(block)]
     outputs: dict[int, list[Block]] = {}
@@ -207,6 +237,13 @@ def synchronized(english: str, chinese: str) -> str:
         else:
             number += 1
     lines = chinese.splitlines()
+    own: dict[int, list[Block]] = {}
+    number = -1
+    for block in pages.blocks(chinese):
+        if is_output(block):
+            own.setdefault(number, []).append(block)
+        else:
+            number += 1
     for block in reversed([block for block in pages.blocks(chinese) if is_output(block)]):
         before = block.start - 2 if block.start >= 2 and not lines[block.start - 2].strip() else block.start - 1
         del lines[before : block.end]
@@ -224,19 +261,23 @@ def synchronized(english: str, chinese: str) -> str:
         block, source = ours[i], sources[i]
         pad = " " * block.indent
         added = []
-        for output in outputs.get(i, []):
-            told = [LEFT_OUT.sub(r"[此处省略其余 \1 行。]", line) for line in output.lines]
-            added += [
-                "",
-                pad + "```" + OUTPUTS[output.info],
-                *(pad + line if line else "" for line in told),
-                pad + "```",
-            ]
+        for k, output in enumerate(outputs.get(i, [])):
+            title = OUTPUTS[output.info]
+            kept = own[i][k] if k < len(own.get(i, [])) else None
+            told = output.lines if kept is None or _other_output(output, kept) else kept.lines
+            added += ["", pad + "```" + title, *(pad + line if line else "" for line in told), pad + "```"]
         lines[block.end : block.end] = added
         if block.language == source.language:
             merged = merge(source, block)
             lines[block.start : block.end - 1] = [pad + line if line else "" for line in merged]
     return "\n".join(lines) + "\n"
+
+
+def _other_output(english: Block, chinese: Block) -> bool:
+    """Whether a Chinese output is not of the code that an English one is of; two runs may differ in all they print."""
+    if OUTPUTS[english.info] != chinese.info:
+        return True
+    return english.info == TITLES["en"][0] and numbers(english.lines) != numbers(chinese.lines)
 
 
 # -------------------------------------------------------------------------------------------------------------- check
@@ -249,8 +290,10 @@ def code_faults(english: str, chinese: str) -> list[str]:
         return [f"{len(ours)} code blocks and outputs, {len(theirs)} in the English page, or of other languages"]
     wrong = []
     for source, block in zip(theirs, ours, strict=True):
-        equal = shared(source) == shared(block) if is_output(source) else same_code(source) == same_code(block)
-        if not equal:
+        if is_output(source):
+            if _other_output(source, block):
+                wrong.append(f"line {block.start}: not the numbers of line {source.start} of the English page")
+        elif not same_code(source, block):
             wrong.append(f"line {block.start}: not the code of line {source.start} of the English page")
     return wrong
 
@@ -306,6 +349,24 @@ def is_made(picture: Path) -> bool:
     return picture.parent.parent == DOCS / "img"
 
 
+ROW = re.compile(r"^ *\|(.*)\|\s*$", re.MULTILINE)
+CODE = re.compile(r"`[^`]+`")
+
+
+def table_faults(english: str, chinese: str) -> list[str]:
+    """Where the tables of a Chinese page have other rows than those of its English page, or other code in them."""
+    theirs, ours = ROW.findall(pages.prose(english)), ROW.findall(pages.prose(chinese))
+    if len(theirs) != len(ours):
+        return [f"{len(ours)} rows of tables, {len(theirs)} in the English page"]
+    wrong = []
+    for row, other in zip(theirs, ours, strict=True):
+        left, more = (Counter(CODE.findall(a)) - Counter(CODE.findall(b)) for a, b in ((row, other), (other, row)))
+        if left or more:
+            named = ", ".join(left | more)
+            wrong.append(f"the row '{other.strip()[:40]}' does not have the code of the English one: {named}")
+    return wrong
+
+
 def english_left(chinese: str) -> list[str]:
     """Four English words or more in a row, outside of code, addresses, names and quotations."""
     text = re.sub(r"<!--.*?-->", lambda found: "\n" * found[0].count("\n"), pages.prose(chinese), flags=re.DOTALL)
@@ -318,6 +379,35 @@ def english_left(chinese: str) -> list[str]:
             if len(small) >= 2:
                 found.append(f"line {number}: English left: {run}")
     return found
+
+
+# What is English in any language: errors and reasons of failures, which one searches for by their words; what is stored
+# with a trial; names and values.
+PRINTED = re.compile(
+    r"\w*(Error|Exception|Warning)\b.*|raised \w+: .*|the objective returned .*|\bnan\b|"
+    r"'[^']*'|\"[^\"]*\"|`[^`]*`|\b[\w.]+\([^)]*\)|--?[\w-]+|\b\w+=\S+"
+)
+STORED = ("except ", "error(", "system_attrs", ".method", "import_study")  # code that prints such texts
+
+
+def english_printed(chinese: str) -> list[str]:
+    """Sentences of tunesmith that the outputs of a Chinese page have in English."""
+    found = []
+    blocks = pages.blocks(chinese)
+    for code, block in pairwise(blocks):
+        if is_output(block) and not any(word in line for line in code.lines for word in STORED):
+            for number, line in enumerate(block.lines, block.start + 1):
+                if sentence := english_sentence(line):
+                    found.append(f"line {number}: English printed: {sentence}")
+    return found
+
+
+def english_sentence(line: str) -> str:
+    """What is English in a line of an output; the empty text if nothing is."""
+    for run in WORDS.findall(PRINTED.sub("\u3001", line)):
+        if len([word for word in re.split(r"[ ,]+", run) if word[:1].islower()]) >= 3:
+            return run
+    return ""
 
 
 def check() -> list[str]:
@@ -341,7 +431,9 @@ def check() -> list[str]:
             *code_faults(english, chinese),
             *heading_faults(english, chinese),
             *link_faults(pair.chinese, chinese),
+            *table_faults(english, chinese),
             *english_left(chinese),
+            *english_printed(chinese),
         ]
         wrong.extend(f"{pair.name}: {fault}" for fault in found)
     return wrong
@@ -411,7 +503,11 @@ def _is_chinese(config: Any) -> bool:
     return Path(config.docs_dir) == CHINESE
 
 
+<<<<<<< HEAD
 FIGURE = re.compile(r"(img/(?:figures|blocks|terminal)/[\w-]+)(\.png|\.svg)")
+=======
+FIGURE = re.compile(r"(img/(?:figures|blocks|terminal)/[\w-]+|img/[\w-]+)(\.png|\.svg)")
+>>>>>>> 4a6efa57 (What is printed is Chinese for who reads Chinese)
 UP = re.compile(r"(!?\[[^\]]*\]\()((?:\.\./)+)([^)\s]*)\)")
 
 

@@ -1,21 +1,23 @@
 """Makes the pictures of docs/see-it.md and docs/chapter.md, into docs/img/figures/: a hook of mkdocs, and a program.
 
-Those of docs/see-it.md are made in Chinese too, as NAME-zh.png, where Matplotlib knows a Chinese font. Run it alone
-with `python .ci/figures.py`. It needs Matplotlib. Pictures that are there are made anew only if the code of the figures
-has changed since.
+Each is made in Chinese too, as NAME-zh, where Matplotlib knows a Chinese font: those of the chapter by the code of the
+Chinese page. Run it alone with `python .ci/figures.py`. It needs Matplotlib. Pictures that are there are made anew only
+if the code of the figures has changed since.
 """
 
 from __future__ import annotations
 
 import math
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
-from pages import blocks
+from pages import CHINESE, blocks
 
 ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "docs" / "img" / "figures"
@@ -133,11 +135,9 @@ def law() -> Any:
 
 def make() -> None:
     """Write all pictures."""
-    from matplotlib import font_manager, rc_context, rcParams
-
     from tunesmith import visualization as v
-    from tunesmith.cli.plot import CHINESE
     from tunesmith.languages import words_of
+    from tunesmith.visualization.matplotlib_style import fonts
 
     study, random, two, fitted = classifier(), classifier("random", "nop"), trade_off(), search()
     small, large = law(), {"params": 1.07e9, "tokens": 5.69e10}
@@ -164,21 +164,44 @@ def make() -> None:
         "scaling_plan": v.plot_scaling_plan(small.plan(large, 0.2), backend="arrays"),
     }
     OUT.mkdir(parents=True, exist_ok=True)
-    fonts = [name for name in CHINESE if name in set(font_manager.get_font_names())]
+    chinese = chinese_fonts()
     for name, figure in figures.items():
-        figure.drawn("matplotlib").savefig(OUT / f"{name}.png", dpi=110)
-        if fonts:
-            with rc_context({"font.family": [*rcParams["font.family"], *fonts]}):
+        figure.drawn("matplotlib", words_of("en")).savefig(OUT / f"{name}.png", dpi=110)
+        if chinese:
+            with fonts("zh"):
                 figure.drawn("matplotlib", words_of("zh")).savefig(OUT / f"{name}-zh.png", dpi=110)
-    found = [block for block in blocks(CHAPTER.read_text()) if block.language == "python"]
+    draw(CHAPTER, "", [])
+    if chinese:
+        draw(CHINESE / CHAPTER.name, "-zh", chinese)
+
+
+def chinese_fonts() -> list[str]:
+    """The fonts with Chinese signs that Matplotlib knows."""
+    from matplotlib import font_manager
+
+    from tunesmith.visualization.matplotlib_style import CHINESE as known
+
+    there = set(font_manager.get_font_names())
+    return [name for name in known if name in there]
+
+
+def draw(page: Path, suffix: str, fonts: list[str]) -> None:
+    """Run the code of a page, and keep the pictures that it draws, with a suffix to their names."""
+    found = [block for block in blocks(page.read_text(encoding="utf-8")) if block.language == "python"]
     code = "\n".join(line for block in found for line in block.lines)
-    env = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "MPLBACKEND": "agg"}
-    subprocess.run([sys.executable, "-c", code], cwd=OUT, env=env, stdout=subprocess.DEVNULL, check=True)
+    with tempfile.TemporaryDirectory() as folder:
+        settings = Path(folder) / "matplotlibrc"
+        settings.write_text(f"backend: agg\nfont.family: {', '.join(['sans-serif', *fonts])}\n", encoding="utf-8")
+        env = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "MATPLOTLIBRC": str(settings)}
+        subprocess.run([sys.executable, "-c", code], cwd=folder, env=env, stdout=subprocess.DEVNULL, check=True)
+        for picture in Path(folder).glob("*.svg"):
+            shutil.copyfile(picture, OUT / f"{picture.stem}{suffix}.svg")
 
 
 def on_pre_build(config: Any) -> None:
     """Called by mkdocs before it reads the pages."""
-    code = [Path(__file__), CHAPTER, *(ROOT / "src" / "tunesmith" / "visualization").rglob("*.py")]
+    words = [*(ROOT / "src/tunesmith/visualization").rglob("*.py"), ROOT / "src/tunesmith/languages/zh.json"]
+    code = [Path(__file__), CHAPTER, CHINESE / CHAPTER.name, *words]
     made = [p.stat().st_mtime for p in OUT.glob("*.png")]
     if not made or min(made) < max(p.stat().st_mtime for p in code):
         make()

@@ -6,7 +6,8 @@ behind it. A block that begins with a name (`# train.py`) is written to that fil
 runs the pages in the same way and compares: numbers to three digits, without times of day, durations, paths and ids.
 What no two runs share is declared in VARIES, and has the title "Output of one run"; commands that need what is not here
 are declared in PROGRAMS and ELSEWHERE. A block that ends in `plot_...(...)` has the figure behind it, which is drawn
-into docs/img/blocks/ in each language. `python .ci/outputs.py count` says how many blocks that print show it.
+into docs/img/blocks/ in each language. `python .ci/outputs.py count` says how many blocks that print show it. A
+Chinese page runs in Chinese, and its outputs have Chinese titles.
 """
 
 from __future__ import annotations
@@ -29,6 +30,9 @@ from pages import CHINESE, DOCS, ROOT, Block, blocks, code_lines
 OUTPUT = 'text title="Output"'
 ONE_RUN = 'text title="Output of one run"'
 FIGURES = DOCS / "img" / "blocks"
+TITLES = {"en": (OUTPUT, ONE_RUN), "zh": ('text title="输出"', 'text title="某次运行的输出"')}
+LEFT_OUT = {"en": "[{:,} more lines are left out here.]", "zh": "[此处省略其余 {:,} 行。]"}
+HAN = re.compile(r"[\u4e00-\u9fff]")
 LONGEST = 30  # lines; of longer outputs the page shows so many, and says how many more there are
 COLUMNS = "80"
 BEGIN, END = "\x1e", "\x1f"
@@ -46,7 +50,7 @@ VARIES: dict[tuple[str, str], str] = {
     ("docs/importance.md", "trial.duration"): "it is of durations",
     ("docs/parallel.md", "plot_timeline"): "it is of times",
     ("docs/parallel.md", "sometimes_slow"): "processes begin in any order",
-    ("docs/parallel.md", "trials were pruned"): "it depends on which trial of two comes first",
+    ("docs/parallel.md", "print(pruned,"): "it depends on which trial of two comes first",
     ("docs/porting.md", "load_iris"): "it has no seed",
     ("docs/porting.md", "OPTUNA_STORAGE"): "the same",
     ("docs/quickstart.md", 'tunesmith.tune("auto"'): "how far it comes in ten seconds",
@@ -82,12 +86,14 @@ ELSEWHERE: dict[tuple[str, str], str] = {
     ("docs/tutorials/team.md", "tunesmith"): "a PostgreSQL server",
 }
 FILE = re.compile(r"# ?([\w-]+\.(?:py|sh))\b")  # the first line of a block that is a file, or the one below `#!`
-ON_THE_WAY = re.compile(r"trial \d+/\d+ · .* left\b")  # a line that `tunesmith run` prints every few seconds
+# A line that `tunesmith run` prints every few seconds.
+ON_THE_WAY = re.compile(r"(trial|试验) \d+/\d+ · .*( left\b|剩余 )")
 MASKS = {
     r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d([.,]\d+)?)?(Z|\+\d\d:?\d\d)?": "<time>",
     r"(?<![\w.])\d+(\.\d+)?(e-?\d+)? ?(s|ms|µs|us|min|seconds?|minutes?)\b": "<duration>",
     r"(/[\w.-]+)*/(tmp|var|private)(/[\w.-]+)+": "<path>",
     r"\b[\d.]+ trials/s\b|\bin \d+:\d\d\b": "<duration>",
+    r"每秒 [\d.]+ 次|每次\S* [\d.]+ 秒|用时 \d+:\d\d\b|[\d.]+ 毫秒": "<duration>",
     r"0x[0-9a-f]{6,}|\bstudy-[0-9a-f]{8}\b": "<id>",
     r"\b[0-9a-f]{8}-[0-9a-f-]{27}\b|\b[0-9a-f]{32,64}\b": "<id>",
 }
@@ -137,7 +143,12 @@ class Plot:
 
 def is_output(block: Block) -> bool:
     """Whether a block is what the one before it prints."""
-    return block.info in (OUTPUT, ONE_RUN)
+    return any(block.info in titles for titles in TITLES.values())
+
+
+def language_of(page: Path) -> str:
+    """The language that a page is in, and that its code runs in."""
+    return "zh" if page.is_relative_to(CHINESE) or page.name.endswith(".zh.md") else "en"
 
 
 def runs(page: str, block: Block) -> bool:
@@ -229,6 +240,7 @@ def run(page: Path, text: str | None = None, timeout: float = 600) -> Run:
                 "PYTHONHASHSEED": "0",  # sets are printed in one order
                 "PYTHONUNBUFFERED": "1",
                 "TERM": "dumb",
+                "TUNESMITH_LANG": language_of(page),
             },
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -237,20 +249,21 @@ def run(page: Path, text: str | None = None, timeout: float = 600) -> Run:
             check=False,
         )
         output, errors = done.stdout.replace(f"{folder}/", ""), done.stderr.replace(str(folder), "")
-        figures = {file.name: file.read_text(encoding="utf-8") for file in folder.glob(f"{page.stem}-*.svg")}
+        drawn = folder.glob(f"{page.stem}-*.svg") if language_of(page) == "en" else []  # that page draws for both
+        figures = {file.name: file.read_text(encoding="utf-8") for file in drawn}
     printed = {
         int(part.partition("\n")[0]): part.partition("\n")[2].partition(END)[0] for part in output.split(BEGIN)[1:]
     }
     return Run(done.returncode, printed, errors, figures)
 
 
-def shown(printed: str) -> list[str]:
-    """What a page shows of an output."""
+def shown(printed: str, language: str = "en") -> list[str]:
+    """What a page of a language shows of an output."""
     lines = [line.rstrip() for line in printed.splitlines() if not ON_THE_WAY.match(line)]
     lines = "\n".join(lines).strip("\n").splitlines()
     more = len(lines) - LONGEST
     if more > 1:
-        lines = [*lines[:LONGEST], f"[{more:,} more lines are left out here.]"]
+        lines = [*lines[:LONGEST], LEFT_OUT[language].format(more)]
     return lines
 
 
@@ -276,7 +289,8 @@ def figure_texts(svg: str) -> list[str]:
 
 
 def _name(page: Path) -> str:
-    return page.relative_to(ROOT).as_posix()
+    """What tables here call a page: a Chinese one as its English one."""
+    return page.relative_to(ROOT).as_posix().replace("docs/zh/", "docs/").replace(".zh.md", ".md")
 
 
 def varies(page: Path, block: Block) -> bool:
@@ -308,7 +322,8 @@ def _close(a: str, b: str) -> bool:
 
 def faults(page: Path, text: str, done: Run) -> list[str]:
     """Where a page shows something else than what its code prints or draws."""
-    found, wrong, printed = blocks(text), [], done.printed
+    found, wrong, printed, language = blocks(text), [], done.printed, language_of(page)
+    output, one_run = TITLES[language]
     for i, block in enumerate(found):
         if not runs(_name(page), block):
             continue
@@ -319,14 +334,14 @@ def faults(page: Path, text: str, done: Run) -> list[str]:
             wrong.extend(
                 f"line {block.start}: {fault}" for fault in _figure_faults(*picture, done, varies(page, block))
             )
-        new = shown(printed.get(i, ""))
+        new = shown(printed.get(i, ""), language)
         after = found[i + 1] if i + 1 < len(found) and is_output(found[i + 1]) else None
         if after is None:
             if new:
                 wrong.append(f"line {block.start}: the block prints something, and the page does not show it")
-        elif varies(page, block) != (after.info == ONE_RUN):
+        elif after.info != (one_run if varies(page, block) else output):
             wrong.append(f"line {after.start}: the title is not what VARIES says")
-        elif after.info == OUTPUT and not same(list(after.lines), new):
+        elif after.info == output and not same(list(after.lines), new):
             pairs = zip_longest(after.lines, new, fillvalue="")
             old, now = next((o, n) for o, n in pairs if not _same_line(o, n))
             wrong.append(f"line {after.start}: the page says {old!r}, and the code prints {now!r}")
@@ -359,24 +374,26 @@ def draw(page: Path, text: str, done: Run) -> list[str]:
 
 def written(page: Path, text: str, done: Run) -> str:
     """A page with what its code prints, and links to what it draws."""
-    lines, found, printed = text.splitlines(), blocks(text), done.printed
+    lines, found, printed, language = text.splitlines(), blocks(text), done.printed, language_of(page)
+    output, one_run = TITLES[language]
     for i in reversed(range(len(found))):
         block = found[i]
         if not runs(_name(page), block):
             continue
-        new = shown(printed.get(i, ""))
+        new = shown(printed.get(i, ""), language)
         begin = end = block.end
         if i + 1 < len(found):
             after = found[i + 1]
             near = not any(line.strip() for line in lines[block.end : after.start - 1])
             if near and (is_output(after) or (new and after.info == "text")):
                 end = after.end
-                if after.info == OUTPUT and not varies(page, block) and same(list(after.lines), new):
+                if after.info == output and not varies(page, block) and same(list(after.lines), new):
                     new = list(after.lines)
-                if end == after.end and after.lines and varies(page, block):
+                speaks = language == "en" or not HAN.search("".join(new)) or HAN.search("".join(after.lines))
+                if end == after.end and after.lines and varies(page, block) and speaks:
                     new = list(after.lines)  # one run is as good as another
         pad = " " * block.indent
-        info = ONE_RUN if varies(page, block) else OUTPUT
+        info = one_run if varies(page, block) else output
         body = ["", f"{pad}```{info}", *(pad + line if line else "" for line in new), f"{pad}```"] if new else []
         picture = _picture(page, block, found, i, lines)
         if picture is not None and not picture[1]:
@@ -399,8 +416,8 @@ def is_pinned() -> bool:
 
 
 def all_pages() -> list[Path]:
-    """The English pages that have code to run."""
-    found = [page for page in (ROOT / "README.md", *sorted(DOCS.rglob("*.md"))) if not page.is_relative_to(CHINESE)]
+    """The pages that have code to run."""
+    found = [ROOT / "README.md", ROOT / "README.zh.md", *sorted(DOCS.rglob("*.md"))]
     return [page for page in found if any(runs(_name(page), b) for b in blocks(page.read_text(encoding="utf-8")))]
 
 

@@ -100,27 +100,6 @@ def shorten(text: str, most: int = MOST) -> str:
     return f"{text[:head]}\n[{len(text) - head - tail:,} characters left out]\n{text[len(text) - tail :]}"
 
 
-def block(head: str, lines: Iterable[str] = (), table: Iterable[tuple[str, str]] = (), *, kind: str) -> str:
-    """Return a piece of HTML for a notebook; every text is escaped here.
-
-    Args:
-        head: the most important line.
-        lines: what follows, as a list.
-        table: rows of a name and a value, below the head.
-        kind: what is shown, for the class of the element: "report", "study".
-    """
-    rows = "".join(f"<tr><th style='text-align:left'>{_safe(k)}</th><td>{_safe(v)}</td></tr>" for k, v in table)
-    items = "".join(f"<li>{_safe(line)}</li>" for line in lines)
-    body = (f"<table>{rows}</table>" if rows else "") + (f"<ul>{items}</ul>" if items else "")
-    return f'<div class="tunesmith-{_safe(kind)}"><p><b>{_safe(head)}</b></p>{body}</div>'
-
-
-def _safe(text: str) -> str:
-    import html  # only notebooks need it
-
-    return html.escape(printable(text, lines=True), quote=True)
-
-
 def plain_text(text: str) -> str:
     """Return a text as it is stored: what some databases cannot keep, or terminals would obey, becomes escapes."""
     return printable(text, lines=True)

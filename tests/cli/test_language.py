@@ -17,9 +17,9 @@ import pytest
 
 import tunesmith as ts
 from tunesmith import cli as package
-from tunesmith.cli.language import VARIABLES, choose, language
 from tunesmith.cli.main import _HOME, COMMANDS, cli, main
 from tunesmith.cli.speech import message, wide, wrapped
+from tunesmith.language import VARIABLES, choose, language
 from tunesmith.languages.words import table_of
 
 CHINESE = table_of("zh", "commands")
@@ -82,7 +82,7 @@ def test_every_message_is_there_in_chinese() -> None:
 @pytest.mark.parametrize("sentence", [s for s in CHINESE if "{}" in s])
 def test_a_pattern_keeps_its_places(sentence: str) -> None:
     def places(text: str) -> int:
-        return len(re.findall(r"\{\d*\}", text.replace("{{", "").replace("}}", "")))
+        return len(re.findall(r"\{\d*(?::[^}]*)?\}", text.replace("{{", "").replace("}}", "")))
 
     assert places(sentence) == places(CHINESE[sentence])
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import click
 
 from tunesmith import registry
-from tunesmith.cli.language import language
 from tunesmith.cli.options import json_option, open_study, storage_argument, study_option, target_of, target_option
 from tunesmith.cli.output import echo, print_json, print_table
+from tunesmith.language import language
 
 
 @click.command()

@@ -11,8 +11,8 @@ from typing import Any
 import click
 
 from tunesmith import __version__
-from tunesmith.cli.language import LANGUAGES, choose, language
 from tunesmith.errors import TunesmithError
+from tunesmith.language import LANGUAGES, choose, language
 from tunesmith.text import did_you_mean, printable
 
 ERROR, USAGE, INTERRUPTED = 1, 2, 130

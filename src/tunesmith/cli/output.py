@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from tunesmith.cli.language import language
+from tunesmith.language import language
 from tunesmith.plain import plain
 from tunesmith.text import printable
 

@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 
-from tunesmith.cli.language import language
 from tunesmith.cli.options import existing, json_option, storage_argument, study_record, target_of, target_option
 from tunesmith.cli.output import say
+from tunesmith.language import language
 from tunesmith.languages import words_of
 from tunesmith.text import did_you_mean, listing
 
 PAGES = (".html",)
-CHINESE = (  # fonts
-    "Noto Sans CJK SC", "Noto Sans SC", "Source Han Sans SC", "PingFang SC", "Hiragino Sans GB", "Microsoft YaHei",
-    "SimHei", "WenQuanYi Micro Hei", "WenQuanYi Zen Hei",
-)  # fmt: skip
 NOT_OF_STUDIES = {  # figures of scikit-learn searches, and of scaling laws
     *("racing", "honest_score"),
     *("scaling_bowls", "scaling_coverage", "scaling_optimum", "scaling_plan"),
@@ -76,22 +70,14 @@ def plot(
         if page:
             data.drawn("plotly", words_of(language())).write_html(file, include_plotlyjs=True)
         else:
-            with _fonts():
+            from tunesmith.visualization.matplotlib_style import fonts
+
+            with fonts(language()):
                 made = data.drawn("matplotlib", words_of(language()))
                 getattr(made, "figure", made).savefig(file, dpi=150, bbox_inches="tight")
     except (ValueError, RuntimeError, TypeError) as error:
         raise click.ClickException(str(error)) from error
     say(as_json, str(file), file=str(file))
-
-
-@contextmanager
-def _fonts() -> Iterator[None]:
-    """Let Matplotlib take signs that its own font lacks from a Chinese one that is installed."""
-    from matplotlib import font_manager, rc_context, rcParams
-
-    there = set(font_manager.get_font_names()) if language() != "en" else set()
-    with rc_context({"font.family": [*rcParams["font.family"], *(name for name in CHINESE if name in there)]}):
-        yield
 
 
 def _has(module: str) -> bool:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from tunesmith.cli.language import LANGUAGES, language
 from tunesmith.cli.options import json_option, open_study, storage_argument, study_option
 from tunesmith.cli.output import echo, say
+from tunesmith.language import LANGUAGES
 
 
 @click.command()
@@ -41,10 +41,10 @@ def report(
     """
     study = open_study(storage, name)
     if output is None and form == "md":
-        echo(study.report(format=form, lang=lang or language()), nl=False)
+        echo(study.report(format=form, lang=lang), nl=False)
         return
     file = output or Path("report.html")
     if file.exists() and not force:
         raise click.UsageError(f"{file} is there already; give --force to replace it, or -o for another file")
-    study.report(file, format=form, lang=lang or language(), interactive=interactive, overwrite=force)
+    study.report(file, format=form, lang=lang, interactive=interactive, overwrite=force)
     say(as_json, str(file), file=str(file))

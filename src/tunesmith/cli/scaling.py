@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tunesmith.cli.language import LANGUAGES, language
 from tunesmith.cli.options import json_option
 from tunesmith.cli.output import echo, print_json, print_table
 from tunesmith.errors import ScalingError
+from tunesmith.language import LANGUAGES
 from tunesmith.text import listing, printable, shown
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def scaling(
     else:
         _print(law, advice, plans, splits)
     if page is not None:
-        write_report(ScalingResults(law, advice, plans, flops), page, lang=lang or language(), overwrite=force)
+        write_report(ScalingResults(law, advice, plans, flops), page, lang=lang, overwrite=force)
         if not as_json:
             echo(f"report: {printable(str(page))}")
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tunesmith.cli.language import language
 from tunesmith.cli.options import json_option, open_study, storage_argument, study_option
 from tunesmith.cli.output import cell, echo, param, print_json, print_table
 from tunesmith.cli.records import trial_dict, value_text
+from tunesmith.language import language
 from tunesmith.languages import joined, say
 from tunesmith.study.advice import next_step, sureness
 from tunesmith.study.summary import counts_of

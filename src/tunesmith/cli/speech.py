@@ -10,20 +10,20 @@ from __future__ import annotations
 import argparse
 import inspect
 import re
-import unicodedata
 from collections.abc import Iterable
-from functools import cache, lru_cache
-from string import Formatter as Reader
+from functools import lru_cache
 
 import click
 
-from tunesmith.cli.language import language
+from tunesmith.language import language
 from tunesmith.languages import Said, words_of
-from tunesmith.languages.words import table_of
+from tunesmith.languages.columns import wide
+from tunesmith.languages.patterns import Patterns
+from tunesmith.languages.words import sentences_of, table_of
 
+LEVELS = ("Error", "error", "warning")
 SPACED = re.compile(r"[^\s\u2e80-\uffef]+|\s+|[\u2e80-\uffef]")  # what a line may end after
 NO_START = "，。；：！？）」』》、”"  # signs that no line begins with
-LONGEST = 3000  # characters of a message
 NOTE = re.compile(r"(.*?)((?:  \[[^\]]*\])?)$", re.DOTALL)  # an option's help, and "  [default: en]" behind it
 
 
@@ -48,16 +48,10 @@ def message(text: str) -> str:
     """Return a message in the language of the command line; one that the catalogue lacks as it is."""
     if isinstance(text, Said):
         return said(text)
-    if len(text) > LONGEST:  # a document, or what a program printed
-        return text
-    known = table()
-    if text in known:
-        return known[text].format()
-    for literals, pattern in _patterns(language()):
-        if all(part in text for part in literals) and (found := _expression(pattern).fullmatch(text)) is not None:
-            inner = [message(value) if value != text else value for value in found.groups()]
-            return known[pattern].format(*inner)
-    return text
+    before, mark, after = text.partition(": ")
+    if mark and before in LEVELS:  # else it could be taken for a value of the sentence behind it
+        return table()[f"{before}: {{}}"].format(message(after))
+    return _messages(language()).translate(text)
 
 
 def error(text: str) -> str:
@@ -69,40 +63,11 @@ def error(text: str) -> str:
 
 
 @lru_cache(maxsize=2)
-def _patterns(code: str) -> list[tuple[tuple[str, ...], str]]:
-    """Return the patterns with their literal parts, those with the most letters first."""
-    found = []
-    for pattern in table_of(code, "commands"):
-        parts = _parts(pattern)
-        if parts is not None and len(parts) > 1:
-            found.append((tuple(filter(None, parts)), pattern))
-    return sorted(found, key=lambda one: -sum(map(len, one[0])))
-
-
-def _parts(pattern: str) -> list[str] | None:
-    """Return what stands before, between and behind the places of a pattern; None: it is no pattern."""
-    parts = [""]
-    try:
-        for literal, place, _, _ in Reader().parse(pattern):
-            parts[-1] += literal
-            if place is not None:
-                parts.append("")
-    except ValueError:
-        return None  # a help text with braces of its own
-    return parts
-
-
-@cache
-def _expression(pattern: str) -> re.Pattern[str]:
-    return re.compile("(.*?)".join(map(re.escape, _parts(pattern) or ())), re.DOTALL)
+def _messages(code: str) -> Patterns:
+    return Patterns(table_of(code, "commands"), others=sentences_of(code))
 
 
 # -- help -----------------------------------------------------------------------------------------------------------
-
-
-def wide(text: str) -> int:
-    """Return how many columns of a terminal a text takes: a Chinese sign takes two."""
-    return sum(2 if unicodedata.east_asian_width(sign) in "WF" else 1 for sign in text)
 
 
 def wrapped(text: str, width: int) -> list[str]:

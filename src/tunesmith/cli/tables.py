@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tunesmith.cli.language import LANGUAGES, language
 from tunesmith.cli.options import STORAGE, json_option
 from tunesmith.cli.output import echo, print_json
 from tunesmith.cli.run import POSITIVE, Time
 from tunesmith.errors import MissingDependencyError, ResumeError, SourceError
+from tunesmith.language import LANGUAGES
 from tunesmith.text import did_you_mean, listing, printable
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ def _write(
     if page is not None:
         from tunesmith.report import write_report
 
-        write_report(tuner, page, lang=lang or language(), overwrite=True)  # `_check_output` asked
+        write_report(tuner, page, lang=lang, overwrite=True)  # `_check_output` asked
         files["report"] = str(page)
     if code is not None:
         from tunesmith.tables import model_code

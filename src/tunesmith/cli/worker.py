@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from tunesmith.cli.language import language
 from tunesmith.cli.output import echo
+from tunesmith.language import language
 from tunesmith.worker.command import main
 
 

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from tunesmith.errors import MissingDependencyError
-from tunesmith.languages import say
+from tunesmith.languages import aligned, block, say, told, word
 from tunesmith.numerics.arrays import Floats, Indices
 from tunesmith.space import Space
-from tunesmith.text import block, printable, shorten
+from tunesmith.text import printable, shorten
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -202,37 +202,30 @@ class Importance:
 
     def _cells(self) -> list[tuple[str, ...]]:
         """Return the printed rows, the head first."""
-        cells: list[tuple[str, ...]] = [("parameter", "value", "95 % interval", "null line", "p")]
+        cells: list[tuple[str, ...]] = [tuple(map(word, ("parameter", "value", "95 % interval", "null line", "p")))]
         for kind, rows in (("parameters", self.rows), ("pairs", self.pairs)):
             cells += [
                 (
                     _short(row.name) + ("" if row.change is None else _step(row.change)),
                     _number(row.value),
-                    f"{_number(row.interval[0])} to {_number(row.interval[1])}",
+                    told(say("{} to {}", _number(row.interval[0]), _number(row.interval[1]))),
                     _number(row.null),
                     "-" if math.isnan(row.p) else f"{row.p:.3f}",
                 )
                 for row in rows[:SHOWN]
             ]
             if len(rows) > SHOWN:
-                cells.append((f"({len(rows) - SHOWN:,} more {kind})", "", "", "", ""))
+                cells.append((told(f"({len(rows) - SHOWN:,} more {kind})"), "", "", "", ""))
         return cells
 
     def __str__(self) -> str:
-        cells = self._cells()
-        widths = [max(len(row[k]) for row in cells) for k in range(len(cells[0]))]
-        lines = [
-            "  ".join(
-                [row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True))]
-            ).rstrip()
-            for row in cells
-        ]
         head = f"Importance by {self.evaluator}, {self.n_trials:,} trials; a value is {self.unit}."
-        return printable("\n".join([head, *lines, *self.sentences()]), lines=True)
+        texts = [told(head), *aligned(self._cells(), numbers=True), *map(told, self.sentences())]
+        return printable("\n".join(texts), lines=True)
 
     def _repr_html_(self) -> str:
         _, *rest = self._cells()
-        rows = [(row[0], f"{row[1]} ({row[2]}), null line {row[3]}, p {row[4]}" if row[1] else "") for row in rest]
+        rows = [(row[0], say("{} ({}), null line {}, p {}", *row[1:]) if row[1] else "") for row in rest]
         title = f"Importance by {self.evaluator}, {self.n_trials:,} trials"
         return block(title, [f"A value is {self.unit}.", *self.sentences()], rows, kind="importance")
 

@@ -1,10 +1,12 @@
 """The languages of reports and pages: English is in the code, the others in tables by the English patterns.
 
 `say` makes a sentence that remembers its pattern and its values, so that whoever shows it can say it in the reader's
-language; `Words` translates.
+language; `Words` translates, and `told` does for who reads at a terminal or in a notebook.
 """
 
+from tunesmith.languages.columns import aligned
+from tunesmith.languages.notebook import block
 from tunesmith.languages.said import Said, joined, say
-from tunesmith.languages.words import LANGUAGES, Words, words_of
+from tunesmith.languages.words import LANGUAGES, Words, paragraph, told, word, words_of
 
-__all__ = ["LANGUAGES", "Said", "Words", "joined", "say", "words_of"]
+__all__ = ["LANGUAGES", "Said", "Words", "aligned", "block", "joined", "paragraph", "say", "told", "word", "words_of"]

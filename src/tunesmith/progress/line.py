@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, TextIO
 
+from tunesmith.languages import say, told, word
+
 
 class ProgressLine:
     """Counts pieces of work, and shows how many are done, the best so far, the rate and the time left.
@@ -89,7 +91,7 @@ class ProgressLine:
 
     def head(self) -> str:
         """The unit and the count."""
-        return f"{self._unit} {self.done}" + ("" if self._total is None else f"/{self._total}")
+        return f"{word(self._unit)} {self.done}" + ("" if self._total is None else f"/{self._total}")
 
     def tail(self, now: float, ended: bool = False) -> str:
         """Everything else, the most important things first.
@@ -98,17 +100,17 @@ class ProgressLine:
             ended: whether nothing more is to come.
         """
         elapsed = now - self._began
-        parts = [self.best] if self.best else []
+        parts = [told(self.best)] if self.best else []
         if self.done:
-            parts.append(rate(self.done, self._last_end - self._began, self._unit))
+            parts.append(told(rate(self.done, self._last_end - self._began, self._unit)))
         left = self._left(now)
         if ended:
-            parts.append(f"in {duration(elapsed)}")
+            parts.append(told(say("in {}", duration(elapsed))))
         elif left is not None:
-            parts.append(f"{duration(left)} left")
+            parts.append(told(say("{} left", duration(left))))
         else:
             parts.append(duration(elapsed))
-        noted = ", ".join(f"{n} {what}" for what, n in self.notes.items() if n)
+        noted = ", ".join(f"{n} {word(what)}" for what, n in self.notes.items() if n)
         return " · ".join([*parts, *filter(None, (noted, self.saved))])
 
     def _left(self, now: float) -> float | None:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TextIO
 
+from tunesmith.languages import say, told, word
 from tunesmith.progress.line import duration
 from tunesmith.progress.trials import Progress, ShownStudy
 from tunesmith.text import printable
@@ -62,7 +63,7 @@ class Table(Progress):
             saved = self._study.savings
             if saved is not None and saved.cost > 0 and saved.full_cost > 0:
                 share = saved.cost / saved.full_cost - 1
-                self._line.saved = f"{abs(share):.0%} {'lost' if share > 0 else 'saved'}"
+                self._line.saved = told(say("{} lost" if share > 0 else "{} saved", f"{abs(share):.0%}"))
         super().count(trial, advance)
 
     def _rows(self) -> Any:
@@ -74,12 +75,12 @@ class Table(Progress):
         if not running:
             return None
         grid = Grid(box=None, expand=True, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-        grid.add_column("trial", justify="right", width=6)
-        grid.add_column("parameters", ratio=1, no_wrap=True, overflow="ellipsis")
-        grid.add_column("curve", width=WIDTH, no_wrap=True)
-        grid.add_column("step", justify="right", width=7)
-        grid.add_column("value", justify="right", min_width=10)
-        grid.add_column("time", justify="right", width=8)
+        grid.add_column(word("trial"), justify="right", width=6)
+        grid.add_column(word("parameters"), ratio=1, no_wrap=True, overflow="ellipsis")
+        grid.add_column(word("curve"), width=WIDTH, no_wrap=True)
+        grid.add_column(word("step"), justify="right", width=7)
+        grid.add_column(word("value"), justify="right", min_width=10)
+        grid.add_column(word("time"), justify="right", width=8)
         for number, one in running[:MOST]:
             reports = sorted(self._study.known_history.curves.reported(number).items())
             rows = [value if isinstance(value, tuple) else (value,) for _, value in reports]
@@ -89,7 +90,7 @@ class Table(Progress):
             cells = (str(number), described(one.trial.params), sparkline(curve), *last, took)
             grid.add_row(*[Text(cell) for cell in cells])
         if len(running) > MOST:
-            grid.add_row("", Text(f"and {len(running) - MOST} more", style="dim"))
+            grid.add_row("", Text(told(say("and {} more", len(running) - MOST)), style="dim"))
         return grid
 
 

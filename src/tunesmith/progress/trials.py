@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Protocol, TextIO
 
 from tunesmith.history import History
+from tunesmith.languages import joined, say, told
 from tunesmith.progress.line import ProgressLine
 from tunesmith.state import StudyDirection, TrialState
 from tunesmith.storage.base import Storage
@@ -198,7 +199,9 @@ class Progress:
         """
         message = self._how_to_go_on() if isinstance(error, KeyboardInterrupt) else ""
         if error is None and (reason := self._study.stop_reason) is not None:
-            message = f"Stopped {reason}; a longer search is expected to gain at most {self._study.regret_bound:.3g}."
+            message = told(
+                f"Stopped {reason}; a longer search is expected to gain at most {self._study.regret_bound:.3g}."
+            )
         if error is None and (saved := self._study.savings) is not None:
             message = f"{message}\n{saved}" if message else str(saved)
         self._line.close(message)
@@ -209,22 +212,26 @@ class Progress:
         try:
             count = study.counts
         except Exception as error:  # the interruption is what the user must see
-            return f"Interrupted; the storage does not answer ({printable(redact_within(str(error)))})."
+            return told(say("Interrupted; the storage does not answer ({}).", printable(redact_within(str(error)))))
         waiting = count.get(TrialState.WAITING, 0)
         finished = sum(n for state, n in count.items() if state.is_finished())
         url = printable(str(getattr(study.storage, "url", None) or ""))
         url = redact_within(url) if "@" in url else url
-        where = f"in {url}" if url else "in memory, for as long as this Python runs"
         left = "..." if self._n_trials is None else f"..., n_trials={max(0, self._n_trials - self._line.done)}"
         again = f"study.optimize({left})"
         if url:
             given = "URL" if HIDDEN in url else repr(url)  # what is hidden, only the user can put in again
             again = f"study = tunesmith.load_study(study_name={study.study_name!r}, storage={given})\n  {again}"
-        kept = f"{_are(finished, 'finished trial', f'of {study.study_name!r} ')} kept {where}"
-        more = f"; {_are(waiting, 'trial')} waiting to be run" if waiting else ""
-        more += f"; {_are(paused, 'trial')} paused" if (paused := count.get(TrialState.PAUSED, 0)) else ""
-        return f"Interrupted. {kept}{more}.\nTo go on:\n  {self._go_on or again}"
+        kept = [say(_kept(finished == 1, bool(url)), finished, repr(study.study_name), url)]
+        if waiting:
+            one, many = "{:,} trial is waiting to be run", "{:,} trials are waiting to be run"
+            kept.append(say(one if waiting == 1 else many, waiting))
+        if paused := count.get(TrialState.PAUSED, 0):
+            kept.append(say("{:,} trial is paused" if paused == 1 else "{:,} trials are paused", paused))
+        first, then = told(say("{}.", joined(kept, "; "))), told("To go on:")
+        return f"{first}\n{then}\n  {self._go_on or again}"
 
 
-def _are(n: int, what: str, of: str = "") -> str:
-    return f"{n} {what} {of}is" if n == 1 else f"{n} {what}s {of}are"
+def _kept(is_one: bool, is_stored: bool) -> str:
+    trials = "{:,} finished trial of {} is" if is_one else "{:,} finished trials of {} are"
+    return f"Interrupted. {trials} kept in {'{}' if is_stored else 'memory, for as long as this Python runs'}"

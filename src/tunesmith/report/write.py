@@ -278,7 +278,7 @@ def write_report(
     path: str | os.PathLike[str] | None = None,
     *,
     format: str | None = None,
-    lang: str = "en",
+    lang: str | None = None,
     interactive: bool = False,
     overwrite: bool = False,
 ) -> str:
@@ -294,7 +294,7 @@ def write_report(
             `tunesmith.scaling.ScalingLaw`; with `ScalingResults`, what a law advises and plans too.
         path: the file; None: none is written.
         format: "html" or "md"; None: what the file's name ends with, else "html".
-        lang: "en" or "zh".
+        lang: "en" or "zh"; None: what the environment says, such as ``TUNESMITH_LANG=zh``.
         interactive: of a page, let its figures be zoomed and asked.
         overwrite: replace the file if it is there.
 

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.stats import chi2, norm
 
 from tunesmith.errors import ScalingError
-from tunesmith.languages import say
+from tunesmith.languages import say, told
 from tunesmith.numerics.arrays import Floats
 from tunesmith.numerics.threads import one_thread
 from tunesmith.scaling.bowls import at_edge
@@ -141,7 +141,8 @@ class Advice(Mapping[str, Setting]):
         )
         grown = ", ".join(f"{g - 1:.0%} with twice the {printable(name)}" for name, g in self.growth.items())
         lines.append(f"  the widest interval grows by {grown}")
-        return "\n".join([*lines, *(f"  {note}" for note in self.notes)])
+        told_lines = [told(line.strip()) for line in [*lines, *self.notes]]
+        return "\n  ".join(told_lines)
 
 
 class ScalingLaw:

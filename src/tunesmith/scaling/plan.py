@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from tunesmith.errors import ScalingError
+from tunesmith.languages import told
 from tunesmith.numerics.arrays import Floats
 from tunesmith.numerics.threads import one_thread
 from tunesmith.scaling.fitted import Fitted, normal_draws
@@ -90,7 +91,7 @@ class Plan:
         ]
         for p in self.purchases:
             lines.append(f"  {written(p.scale)}: {'; '.join(map(written, p.points))}")
-        return "\n".join(lines)
+        return "\n".join([told(lines[0]), *lines[1:]])
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import norm
 
+from tunesmith.languages import told
 from tunesmith.scaling.fitted import Fitted
 from tunesmith.text import printable
 
@@ -46,7 +47,7 @@ class Transfer:
 
     def __str__(self) -> str:
         said = {True: "the optimum does not move", False: "the optimum moves", None: "the runs do not say"}
-        return (
+        return told(
             f"{printable(self.hyperparameter)} against {printable(self.scale)}: {said[self.verdict]} "
             f"(slope {self.slope:+.3f}, 95 % {self.interval[0]:+.3f} to {self.interval[1]:+.3f}; "
             f"Bayes factor of no movement {self.bayes_factor:.3g})"

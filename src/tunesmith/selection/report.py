@@ -8,12 +8,12 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from tunesmith.errors import SpaceError
-from tunesmith.languages import say
+from tunesmith.languages import block, say, told
 from tunesmith.selection.outlook import Outlook
 from tunesmith.selection.score import Estimate, HonestScore
 from tunesmith.selection.wording import NumberFormat, count, params_of, verdict
 from tunesmith.space.serialize import label_from_json, label_to_json
-from tunesmith.text import block, printable
+from tunesmith.text import printable
 
 # ----------------------------------------------------------------------------------------------------------------------
 # The report of a search in plain sentences: what was chosen, how good it is, and what the search cost.
@@ -74,7 +74,7 @@ class Report:
     notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return printable("\n".join(self.sentences()), lines=True)
+        return printable("\n".join(map(told, self.sentences())), lines=True)
 
     def verdict(self) -> str:
         """Return the one sentence that says what was decided: the configuration, and what to expect of it."""

@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from tunesmith.languages import Said, say
+from tunesmith.languages import Said, block, say, told
 from tunesmith.numerics.arrays import Floats
 from tunesmith.selection.metric import Metric
 from tunesmith.selection.wording import MetricLabel, NumberFormat, count, p_of, with_interval
-from tunesmith.text import block
 
 # ----------------------------------------------------------------------------------------------------------------------
 # The honest score: a figure with its interval, what it is compared with, and how it is written.
@@ -107,7 +106,7 @@ class HonestScore:
         return float(self.value)
 
     def __str__(self) -> str:
-        return self._text(1)
+        return told(self._text(1))
 
     @property
     def label(self) -> MetricLabel:
@@ -134,7 +133,7 @@ class HonestScore:
             of_a_run: whether a new run is scored, and not new data.
         """
         pattern = "expected {} of a new run: {}" if of_a_run else "expected {} on new data: {}"
-        return say(pattern, self.label.name, self._text(self.label.sign))
+        return say(pattern, self.label.said, self._text(self.label.sign))
 
     def gain_text(self, gain: Estimate) -> str:
         """Return a gain with its interval and p-value as text."""
@@ -154,14 +153,14 @@ class HonestScore:
         return with_interval(self.format, sign * self.value, (sign * low, sign * high), self.level)
 
     def _repr_html_(self) -> str:
-        rows = [("score in the search", self.write(self.naive))] if math.isfinite(self.naive) else []
+        rows = [(say("score in the search"), self.write(self.naive))] if math.isfinite(self.naive) else []
         if math.isfinite(self.optimism):
-            rows.append(("its optimism", self.format.write(self.optimism)))
+            rows.append((say("its optimism"), self.format.write(self.optimism)))
         if self.gain_over_default is not None:
-            rows.append(("gain over the default", self.gain_text(self.gain_over_default)))
+            rows.append((say("gain over the default"), told(self.gain_text(self.gain_over_default))))
         if self.beats_default is not None:
-            rows.append(("beats the default", "yes" if self.beats_default else "not certain"))
-        rows.append(("estimated", self.basis()))
+            rows.append((say("beats the default"), say("yes") if self.beats_default else say("not certain")))
+        rows.append((say("estimated"), told(self.basis())))
         return block(self.expected(), self.notes, rows, kind="honest-score")
 
 

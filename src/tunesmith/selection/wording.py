@@ -42,6 +42,9 @@ METRICS = {
 }
 
 
+USUAL = frozenset({"score", "value", "accuracy", "precision", "recall", *METRICS.values()})
+
+
 @dataclass(frozen=True)
 class MetricLabel:
     """A metric as a report shows it.
@@ -55,6 +58,11 @@ class MetricLabel:
     name: str
     sign: int
     greater_is_better: bool
+
+    @property
+    def said(self) -> str:
+        """The name, such that it can be said in another language if it is a usual one."""
+        return say(self.name) if self.name in USUAL else self.name
 
     @classmethod
     def of(cls, name: str | None, greater_is_better: bool) -> MetricLabel:

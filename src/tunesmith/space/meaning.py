@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 
+from tunesmith.languages import joined, say, told
 from tunesmith.space.base import Parameter
 from tunesmith.space.choices import Categorical
 from tunesmith.space.parameters import Float, Int
@@ -33,6 +34,7 @@ from tunesmith.space.space import Space
 from tunesmith.text import shown
 
 TABLE = Path(__file__).with_suffix(".json")
+NEAR = "nothing: good values of the {} of a {} are numbers near {}"
 LEAST_SD = 0.1  # of a range: a belief from other data is never sharper
 FAR = 2.0  # widths between a range and the centre, from which on something else is meant
 AT_LEAST = 2  # names that a kind of model must know
@@ -114,8 +116,9 @@ class Meaning:
 
     def __str__(self) -> str:
         low, high = (_shown(end) for end in self.mostly)
-        near = f"near {_shown(self.centre)}, mostly from {low} to {high}"
-        return f"{self.meaning} of a {self.kind}: {near}; learnt from {self.source}"
+        pattern = "{} of a {}: near {}, mostly from {} to {}; learnt from {}"
+        source = joined(map(told, self.source.split(", ")))
+        return told(say(pattern, say(self.meaning), say(self.kind), _shown(self.centre), low, high, source))
 
 
 def meanings_of(space: Space) -> dict[int, Meaning]:
@@ -123,7 +126,7 @@ def meanings_of(space: Space) -> dict[int, Meaning]:
 
     Parameters with a prior of their own have none, nor have choices without an order.
     """
-    return {space.names.index(name): told for name, told in _told(space).items() if isinstance(told, Meaning)}
+    return {space.names.index(name): belief for name, belief in _told(space).items() if isinstance(belief, Meaning)}
 
 
 def explain(space: Space, unused: str | None = None) -> dict[str, str]:
@@ -136,8 +139,8 @@ def explain(space: Space, unused: str | None = None) -> dict[str, str]:
         A sentence for each parameter, by its name.
     """
     return {
-        name: f"nothing: {unused}" if unused is not None and space[name].prior is None else str(told)
-        for name, told in _told(space).items()
+        name: told(f"nothing: {unused}" if unused is not None and space[name].prior is None else str(belief))
+        for name, belief in _told(space).items()
     }
 
 
@@ -153,12 +156,11 @@ def _told(space: Space) -> dict[str, Meaning | str]:
         elif kinds[name] is None:
             found[name] = "nothing: the names beside it do not tell what model it belongs to"
         elif name not in meanings:
-            found[name] = f"nothing: of a {kinds[name]}, and no values are known to be usually good"
+            found[name] = say("nothing: of a {}, and no values are known to be usually good", say(kinds[name]))
         else:
             kind, meaning = meanings[name]
             found[name] = _meaning(kind, meaning, param) or (
-                f"nothing: good values of the {meaning} of a {kind} are numbers near "
-                f"{_shown(_table()[kind][meaning]['centre'])}"
+                say(NEAR, say(meaning), say(kind), _shown(_table()[kind][meaning]["centre"]))
             )
     return found
 

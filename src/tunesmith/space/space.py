@@ -10,13 +10,13 @@ import numpy as np
 
 from tunesmith.caution import caution
 from tunesmith.errors import SpaceError
+from tunesmith.languages import block, say
 from tunesmith.space.base import Parameter
 from tunesmith.space.columns import Columns
 from tunesmith.space.constraints import Constraint
 from tunesmith.space.convert import check_names, union
 from tunesmith.space.grid import Grid, count_cells
 from tunesmith.space.nested import read_columns
-from tunesmith.text import block
 
 if TYPE_CHECKING:
     from tunesmith.space.encoding import FloatArray
@@ -172,11 +172,12 @@ class Space(Columns):
         return "\n".join(["Space(", *lines, ")"]) if lines else "Space()"
 
     def _repr_html_(self) -> str:
-        n, rules = len(self.params), [f"constraint {constraint!r}" for constraint in self.constraints]
+        n, rules = len(self.params), [say("constraint {}", repr(constraint)) for constraint in self.constraints]
         rows = [(name, str(param)) for name, param in list(self.params.items())[:MOST_ROWS]]
         if n > MOST_ROWS:
-            rules.insert(0, f"{n - MOST_ROWS:,} more parameters are not shown.")
-        return block(f"Space of {n:,} parameter{'' if n == 1 else 's'}", rules, rows, kind="space")
+            rules.insert(0, say("{:,} more parameters are not shown.", n - MOST_ROWS))
+        head = say("Space of {:,} parameters" if n != 1 else "Space of {:,} parameter", n)
+        return block(head, rules, rows, kind="space")
 
     def sample(self, rng: np.random.Generator, n: int) -> FloatArray:
         """Draw points at random, uniform in the unit cube; under constraints, uniform among the feasible ones.

@@ -11,14 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunesmith.history import History
-from tunesmith.languages import Said, say
+from tunesmith.languages import Said, block, say, told
 from tunesmith.selection import Report
 from tunesmith.selection.report import Written
 from tunesmith.selection.wording import NumberFormat, params_of, verdict, with_interval
 from tunesmith.study.engine.replica import StudyReplica
 from tunesmith.study.savings import note_on_partial
 from tunesmith.study.verdict import Verdict, stored_verdict
-from tunesmith.text import block, printable
+from tunesmith.text import printable
 from tunesmith.trial.record import FrozenTrial
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class Recommendation:
         return lines
 
     def __str__(self) -> str:
-        return printable("\n".join(self.sentences()), lines=True)
+        return printable("\n".join(map(told, self.sentences())), lines=True)
 
     def _repr_html_(self) -> str:
         head, *rest = self.sentences()

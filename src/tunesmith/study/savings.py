@@ -18,7 +18,7 @@ import numpy as np
 
 from tunesmith.history import History
 from tunesmith.history.curves import Curves
-from tunesmith.languages import Said, say
+from tunesmith.languages import Said, paragraph, say
 from tunesmith.numerics.arrays import Floats
 from tunesmith.state import TrialState
 from tunesmith.trial.record import TrialRecord
@@ -75,7 +75,7 @@ class Savings:
     expected: float | None = None
 
     def __str__(self) -> str:
-        return " ".join(self.sentences())
+        return paragraph(self.sentences())
 
     def sentences(self) -> list[str]:
         """Return what was saved, and what full runs would have reached, in sentences."""

@@ -16,6 +16,7 @@ import numpy as np
 from tunesmith import registry
 from tunesmith.artifacts.base import BlobStore
 from tunesmith.history import History
+from tunesmith.languages import told
 from tunesmith.numerics.pareto import non_dominated
 from tunesmith.pruners.base import Pruner
 from tunesmith.samplers.base import Sampler
@@ -394,7 +395,7 @@ class Study:
         path: str | os.PathLike[str] | None = None,
         *,
         format: str | None = None,
-        lang: str = "en",
+        lang: str | None = None,
         interactive: bool = False,
         overwrite: bool = False,
     ) -> str:
@@ -403,7 +404,7 @@ class Study:
         Args:
             path: the file, "report.html" or "report.md"; None: none is written.
             format: "html" or "md"; None: what the file's name ends with, else "html".
-            lang: "en" or "zh".
+            lang: "en" or "zh"; None: what the environment says, such as ``TUNESMITH_LANG=zh``.
             interactive: of a page, let its figures be zoomed and asked; that takes a megabyte more.
             overwrite: replace the file if it is there.
 
@@ -943,7 +944,7 @@ class Study:
     def stop_reason(self) -> str | None:
         """Why the last ``optimize(stop="converged")`` ended by itself; None if it did not."""
         stopped = self.engine.study.stopped
-        return None if stopped is None else str(stopped["reason"])
+        return None if stopped is None else told(str(stopped["reason"]))
 
     @property
     def regret_bound(self) -> float | None:

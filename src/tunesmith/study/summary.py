@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
 import numpy as np
 
 from tunesmith.errors import StorageError
+from tunesmith.languages import block, joined, say, told
 from tunesmith.state import TrialState
 from tunesmith.storage.base import Storage, StudyRecord
 from tunesmith.study.engine.engine import TrialEngine
-from tunesmith.text import block
 from tunesmith.trial.record import TrialRecord
 
 if TYPE_CHECKING:
@@ -128,20 +128,26 @@ def study_html(engine: TrialEngine, recommend: Callable[[], Recommendation], fro
 
     one = len(engine.study.directions) == 1
     rows = [
-        ("study", engine.study.study_name),
-        ("direction" if one else "directions", ", ".join(d.value for d in engine.study.directions)),
-        ("sampler", engine.asker.sampler.name),
-        ("trials", engine.study.tally()),
+        (say("study"), engine.study.study_name),
+        (say("direction" if one else "directions"), joined(say(d.value) for d in engine.study.directions)),
+        (say("sampler"), engine.asker.sampler.name),
+        (say("trials"), _tally(engine.study)),
     ]
     best = engine.study.best() if one else None
     if best is not None and best.values is not None:
         value = NumberFormat.of(best.values[0]).write(best.values[0])
-        rows.append(("best value seen", f"{value} (trial {best.number})"))
+        rows.append((say("best value seen"), say("{} (trial {})", value, best.number)))
     if engine.study.stopped is not None:
-        rows.append(("stopped", engine.study.stopped["reason"]))
-    several = f"{front:,} trial{' is' if front == 1 else 's are'} on the Pareto front"
+        rows.append((say("stopped"), told(engine.study.stopped["reason"])))
+    several = say("{:,} trial is on the Pareto front" if front == 1 else "{:,} trials are on the Pareto front", front)
     head, *notes = _answer(recommend) if one else [several]
     return block(head, notes, rows, kind="study")
+
+
+def _tally(study: StudyReplica) -> str:
+    """Return how many trials there are in each state, in words that can be said in another language."""
+    found = [say(f"{{:,}} {state.name}", n) for state, n in sorted(study.count().items()) if n]
+    return joined(found) if found else say("no trials")
 
 
 def _answer(recommend: Callable[[], Recommendation]) -> list[str]:

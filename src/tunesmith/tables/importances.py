@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from scipy.special import stdtrit
 from sklearn.inspection import permutation_importance
 
+from tunesmith.languages import block, say, told
 from tunesmith.selection.intervals import variance_inflation
 from tunesmith.sklearn.protocols import Data, RandomState, Split
 from tunesmith.tables.responses import Measure
 from tunesmith.tables.values import take_rows
-from tunesmith.text import block, printable
+from tunesmith.text import printable
 
 MOST_ROWS = 2000  # of a fold, that columns are shuffled on
 
@@ -38,7 +39,7 @@ class Importance:
     def text(self) -> str:
         """Return the value and its interval."""
         low, high = self.interval
-        between = "" if math.isnan(low) else f"  ({low:.4f} to {high:.4f})"
+        between = "" if math.isnan(low) else f"  ({told(say('{} to {}', f'{low:.4f}', f'{high:.4f}'))})"
         return f"{self.value:9.4f}{between}"
 
 
@@ -57,7 +58,7 @@ class Importances:
     def __str__(self) -> str:
         cells = [(printable(str(one.column)), one.text()) for one in self.rows]
         width = max(len(name) for name, _ in cells)
-        return "\n".join([self._head(), *(f"  {name.ljust(width)}  {text}" for name, text in cells)])
+        return "\n".join([told(self._head()), *(f"  {name.ljust(width)}  {text}" for name, text in cells)])
 
     def _head(self) -> str:
         return f"What shuffling a column takes from {self.metric}, on rows that were not fitted on:"

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tunesmith.languages import Said, Words, say
+from tunesmith.languages import Said, Words, aligned, say, words_of
 from tunesmith.languages.words import table_of
 from tunesmith.selection import HonestScore
 from tunesmith.selection.report import params_from_json, params_to_json
@@ -100,7 +100,7 @@ class Leaderboard:
         t = words.translate
         score = next((place.score for place in self.places if place.score is not None), None)
         heads = [
-            t("model"), t("honest score") if score is None else words("honest {}", score.label.name),
+            t("model"), t("honest score") if score is None else words("honest {}", words.said(score.label.said)),
             t("interval") if score is None else words("{} % interval", f"{100 * score.level:.3g}"),
             t("time to fit"), t("time for 1,000 rows"), t("size"), t("candidates tried"), t("given up, since"),
         ]  # fmt: skip
@@ -149,17 +149,16 @@ class Leaderboard:
             raise ValueError(f"this is no leaderboard: {error!r}") from error
 
     def __str__(self) -> str:
-        heads, rows = self.table(Words("en"))
-        widths = [max(len(line[i]) for line in (heads, *rows)) for i in range(len(heads))]
-        lines = ("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in (heads, *rows))
-        return "\n".join(lines)
+        heads, rows = self.table(words_of(None))
+        return "\n".join(aligned([heads, *rows]))
 
     def _repr_html_(self) -> str:
-        heads, rows = self.table(Words("en"))
+        words = words_of(None)
+        heads, rows = self.table(words)
         head = "".join(f"<th style='text-align:left'>{html.escape(cell)}</th>" for cell in heads)
         body = "".join(f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
         return (
-            '<div class="tunesmith-leaderboard"><p><b>The best of each kind of model</b></p>'
+            f'<div class="tunesmith-leaderboard"><p><b>{words("The best of each kind of model")}</b></p>'
             f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
         )
 

@@ -20,6 +20,7 @@ from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, Str
 from sklearn.utils.metaestimators import available_if
 
 from tunesmith.errors import ResumeError
+from tunesmith.languages import told
 from tunesmith.numerics.arrays import Floats
 from tunesmith.selection import HonestScore
 from tunesmith.selection.choice import USUAL_RISK, caution
@@ -216,7 +217,7 @@ class TableTuner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         measure.check(target.y, folds, weight)
         self.notes_ = (*self.notes_, self._told(target, measure, families, folds, alone))
         if self.verbose:
-            print("\n".join(self.notes_), flush=True)
+            print("\n".join(map(told, self.notes_)), flush=True)
         study, again = self._study(families, seed, (len(target.y), matrix.shape[1], measure.name))
         levels = [] if self.fidelity is None else levels_of(*folds[0], ordered=in_time_order(folds), seed=seed)
         n_jobs = self.n_jobs if self._seconds() >= WORTH_WORKERS else 1

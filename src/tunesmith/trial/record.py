@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import numpy as np
 
 from tunesmith.history.curves import Reported
+from tunesmith.languages import block, say
 from tunesmith.space import Choice, Parameter, Space, merge
 from tunesmith.space.convert import as_parameter, check_names
 from tunesmith.state import FailureKind, TrialState
 from tunesmith.storable import storable_items
-from tunesmith.text import block, real, shorten, shown
+from tunesmith.text import real, shorten, shown
 
 if TYPE_CHECKING:
     from tunesmith.artifacts.collection import Artifacts
@@ -511,12 +512,13 @@ class TrialRecord(Replay):
     def _repr_html_(self) -> str:
         rows = [(name, str(value)) for name, value in self.params.items()][:MOST_ROWS]
         told = ", ".join(f"{value:.6g}" for value in self.values or ())
-        notes = [f"It took {self.duration:.3g} seconds."] if self.duration == self.duration else []
+        notes: list[str] = [say("It took {:.3g} seconds.", self.duration)] if self.duration == self.duration else []
         if not self.feasible:
-            notes.append("It violates a constraint.")
+            notes.append(say("It violates a constraint."))
         if self.reason:
             notes.append(shorten(self.reason, 500))
-        return block(f"Trial {self.number}, {self.state.name}{': ' if told else ''}{told}", notes, rows, kind="trial")
+        head = say("Trial {}, {}: {}" if told else "Trial {}, {}", self.number, say(self.state.name), told)
+        return block(head, notes, rows, kind="trial")
 
 
 FrozenTrial = TrialRecord

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunesmith.errors import MissingDependencyError
-from tunesmith.languages import Said, Words, joined
+from tunesmith.languages import Said, Words, joined, words_of
 from tunesmith.text import did_you_mean, shown
 
 BACKENDS = ("plotly", "matplotlib")
@@ -57,7 +57,7 @@ class FigureData(ABC):
 
         Args:
             backend: "plotly" or "matplotlib"; "arrays": these arrays themselves, for who draws them later.
-            words: the language; None: English.
+            words: the language; None: that of who reads.
 
         Returns:
             the figure.
@@ -71,6 +71,7 @@ class FigureData(ABC):
         if backend not in BACKENDS:
             known = " or ".join(map(repr, BACKENDS))
             raise ValueError(f"backend takes {known}; got {shown(backend)}{did_you_mean(backend, BACKENDS)}")
+        words = words_of(None) if words is None else words
         try:
             if backend == "plotly":
                 from plotly.graph_objects import Figure
@@ -83,12 +84,15 @@ class FigureData(ABC):
             raise MissingDependencyError(
                 f"{what} {package}: pip install {package.lower()}, or give backend={other!r}"
             ) from error
-        figure = self.by_matplotlib(self._described(words))
-        figure.set_label(self.summary)
+        from tunesmith.visualization.matplotlib_style import fonts
+
+        with fonts(words.language):
+            figure = self.by_matplotlib(self._described(words))
+        figure.set_label(words.said(self.summary))
         return figure
 
-    def _described(self, words: Words | None) -> dict[str, Any]:
-        return self.by_plotly() if words is None else in_words(self.in_language(words).by_plotly(), words)
+    def _described(self, words: Words) -> dict[str, Any]:
+        return self.by_plotly() if words.language == "en" else in_words(self.in_language(words).by_plotly(), words)
 
     def in_language(self, words: Words) -> Self:
         """Return the same with heading, notes, and all else that was made by `say`, in another language."""

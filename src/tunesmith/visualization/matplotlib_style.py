@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import html
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,24 @@ SYMBOLS = {"circle": "o", "circle-open": "o", "x": "x", "triangle-down": "v", "d
 DASHES = {"solid": "-", "dash": "--", "dot": ":"}
 CLEAR = "rgba(0,0,0,0)"
 GRID, PALE, GREY = "#e8e8e8", "#d0d0d0", "#8a8a8a"
+CHINESE = (  # fonts
+    "Noto Sans CJK SC", "Noto Sans SC", "Source Han Sans SC", "PingFang SC", "Hiragino Sans GB", "Microsoft YaHei",
+    "SimHei", "WenQuanYi Micro Hei", "WenQuanYi Zen Hei",
+)  # fmt: skip
+
+
+@contextmanager
+def fonts(language: str) -> Iterator[None]:
+    """Let Matplotlib take signs that its own font lacks from a Chinese one that is installed.
+
+    Args:
+        language: "en" or "zh", of the figure.
+    """
+    from matplotlib import font_manager, rc_context, rcParams
+
+    there = set(font_manager.get_font_names()) if language != "en" else set()
+    with rc_context({"font.family": [*rcParams["font.family"], *(name for name in CHINESE if name in there)]}):
+        yield
 
 
 def drawing(figure: Dict, bold: Sequence[tuple[Any, str]] = ()) -> Any:

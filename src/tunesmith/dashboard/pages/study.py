@@ -86,7 +86,7 @@ def _failures(opened: OpenStudy, words: Words) -> Iterator[Finding]:
     share = len(failed) / n
     kinds = Counter(history.failure[failed].tolist())
     named = ", ".join(
-        f"{count:,} {FailureKind(kind)}" if kind else words("{} of unknown kind", f"{count:,}")
+        words(f"{{:,}} {FailureKind(kind)}", count) if kind else words("{} of unknown kind", f"{count:,}")
         for kind, count in kinds.most_common()
     )
     sentence = words("{0} of {1} finished trials failed ({2:.1%}): {3}.", f"{len(failed):,}", f"{n:,}", share, named)

@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     from tunesmith.study.study import Study
 
 
+SUMMARY = (
+    "The default is expected to give {} of {}, the best configuration {}. Of {} steps, that of {} changes most."
+)
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class AblationPath(FigureData):
     """The path.
@@ -116,9 +121,8 @@ def of_table(table: Importance, target: str, maximize: bool) -> AblationPath:
     most = changes[int(np.argmax(gains))][0]
     return AblationPath(
         title="From the default to the best",
-        summary=f"The default is expected to give {number(expected[0])} of {target}, the best configuration "
-        f"{number(expected[-1])}. Of {len(changes)} steps, that of {printable(most)} changes most.",
-        notes=(f"by a model of {table.n_trials:,} trials, 95 % intervals",),
+        summary=say(SUMMARY, number(expected[0]), target, number(expected[-1]), len(changes), printable(most)),
+        notes=(say("by a model of {:,} trials, 95 % intervals", table.n_trials),),
         target=target,
         maximize=maximize,
         steps=tuple(printable(s) for s in steps),

@@ -1,6 +1,7 @@
-"""The language of the command line: that of ``--lang``, else that of the environment.
+"""The language of who reads: that of ``tunesmith --lang``, else that of the environment.
 
-It is known before a command is read, since ``--help`` ends the program at once. Nothing is imported for English.
+The command line knows it before a command is read, since ``--help`` ends the program at once. Nothing is imported for
+English.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-# In the order in which they win; the last four are those of the system, as "zh_CN.UTF-8".
+# In the order in which they win; the last three are those of the system, as "zh_CN.UTF-8".
 VARIABLES = ("TUNESMITH_LANG", "LC_ALL", "LC_MESSAGES", "LANG")
 LANGUAGES = ("en", "zh")
 _chosen: list[str] = []  # by --lang, while a command line is run
