@@ -35,6 +35,7 @@ MISSING: set[str] = set()
 HAN = re.compile(r"[\u4e00-\u9fff]")
 QUOTED = re.compile(r"“[^”]*”|\"[^\"]*\"|「[^」]*」|《[^》]*》|‘[^’]*’")
 WORDS = re.compile(r"[A-Za-z][\w'’-]*(?:[ ,]+[A-Za-z][\w'’-]*){3,}")
+PROSE = re.compile(r"[A-Za-z][\w'’-]*(?:,? [A-Za-z][\w'’-]*){3,}")  # words of a table have more blanks between them
 HASH = {"sh", "toml", "yaml", "console", "dockerfile", "ini", "text"}
 OUTPUTS = dict(zip(*TITLES.values(), strict=True))
 TEXT = re.compile(r"""(?<!\w)([rRbBfFuU]{0,2})("(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')""")
@@ -152,6 +153,8 @@ def code_of(block: Block) -> list[str]:
 def same_code(source: Block, block: Block) -> bool:
     """Whether a Chinese block has the code of an English one, up to translated texts."""
     theirs, ours = code_of(source), code_of(block)
+    if source.language == "text" and HAN.search("".join(ours)):  # what a program prints that is not run here
+        return not _other_numbers(source, block)
     if source.language != "python":
         return theirs == ours
     return len(theirs) == len(ours) and all(with_texts(a, b) == b for a, b in zip(theirs, ours, strict=True))
@@ -176,12 +179,12 @@ def is_output(block: Block) -> bool:
     return block.info in OUTPUTS or block.info in OUTPUTS.values()
 
 
-def numbers(lines: Sequence[str]) -> list[str]:
+def numbers(lines: Sequence[str]) -> set[str]:
     """The numbers of an output, which are the same in both languages; those that are written in words are not."""
     text = "\n".join(lines)
     for pattern, mask in MASKS.items():
         text = re.sub(pattern, mask, text)
-    return sorted({f"{float(number.replace(',', '')):.2g}" for number in NUMBER.findall(text)})
+    return {f"{float(number.replace(',', '')):.2g}" for number in NUMBER.findall(text)}
 
 
 # --------------------------------------------------------------------------------------------------------------- sync
@@ -267,7 +270,7 @@ def synchronized(english: str, chinese: str) -> str:
             told = output.lines if kept is None or _other_output(output, kept) else kept.lines
             added += ["", pad + "```" + title, *(pad + line if line else "" for line in told), pad + "```"]
         lines[block.end : block.end] = added
-        if block.language == source.language:
+        if block.language == source.language and not (block.language == "text" and same_code(source, block)):
             merged = merge(source, block)
             lines[block.start : block.end - 1] = [pad + line if line else "" for line in merged]
     return "\n".join(lines) + "\n"
@@ -277,7 +280,12 @@ def _other_output(english: Block, chinese: Block) -> bool:
     """Whether a Chinese output is not of the code that an English one is of; two runs may differ in all they print."""
     if OUTPUTS[english.info] != chinese.info:
         return True
-    return english.info == TITLES["en"][0] and numbers(english.lines) != numbers(chinese.lines)
+    return english.info == TITLES["en"][0] and _other_numbers(english, chinese)
+
+
+def _other_numbers(english: Block, chinese: Block) -> bool:
+    theirs, ours = numbers(english.lines), numbers(chinese.lines)
+    return not (theirs <= ours or ours <= theirs)  # a page may show a part
 
 
 # -------------------------------------------------------------------------------------------------------------- check
@@ -384,7 +392,7 @@ def english_left(chinese: str) -> list[str]:
 # What is English in any language: errors and reasons of failures, which one searches for by their words; what is stored
 # with a trial; names and values.
 PRINTED = re.compile(
-    r"\w*(Error|Exception|Warning)\b.*|raised \w+: .*|the objective returned .*|\bnan\b|"
+    r"\w*(Error|Exception|Warning)\b.*|raised \w+: .*|the objective returned .*|\bnan\b|\[[IW] .*|"
     r"'[^']*'|\"[^\"]*\"|`[^`]*`|\b[\w.]+\([^)]*\)|--?[\w-]+|\b\w+=\S+"
 )
 STORED = ("except ", "error(", "system_attrs", ".method", "import_study")  # code that prints such texts
@@ -395,7 +403,7 @@ def english_printed(chinese: str) -> list[str]:
     found = []
     blocks = pages.blocks(chinese)
     for code, block in pairwise(blocks):
-        if is_output(block) and not any(word in line for line in code.lines for word in STORED):
+        if block.language == "text" and not any(word in line for line in code.lines for word in STORED):
             for number, line in enumerate(block.lines, block.start + 1):
                 if sentence := english_sentence(line):
                     found.append(f"line {number}: English printed: {sentence}")
@@ -404,8 +412,9 @@ def english_printed(chinese: str) -> list[str]:
 
 def english_sentence(line: str) -> str:
     """What is English in a line of an output; the empty text if nothing is."""
-    for run in WORDS.findall(PRINTED.sub("\u3001", line)):
-        if len([word for word in re.split(r"[ ,]+", run) if word[:1].islower()]) >= 3:
+    for run in PROSE.findall(PRINTED.sub("\u3001", line)):
+        told = max(run.split(","), key=len).split()  # names have commas between them
+        if len([word for word in told if word[:1].islower()]) >= 3:
             return run
     return ""
 
@@ -503,11 +512,7 @@ def _is_chinese(config: Any) -> bool:
     return Path(config.docs_dir) == CHINESE
 
 
-<<<<<<< HEAD
-FIGURE = re.compile(r"(img/(?:figures|blocks|terminal)/[\w-]+)(\.png|\.svg)")
-=======
 FIGURE = re.compile(r"(img/(?:figures|blocks|terminal)/[\w-]+|img/[\w-]+)(\.png|\.svg)")
->>>>>>> 4a6efa57 (What is printed is Chinese for who reads Chinese)
 UP = re.compile(r"(!?\[[^\]]*\]\()((?:\.\./)+)([^)\s]*)\)")
 
 

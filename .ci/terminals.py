@@ -1,12 +1,7 @@
 """Takes the pictures of the terminal, into docs/img/terminal/: a hook of mkdocs, and a program.
 
-<<<<<<< HEAD
 Each runs commands as a reader would, in a folder of its own, and draws what is typed and what is printed; NAME-zh.svg
 is the same for a reader of Chinese. They are made anew only if the command line has changed since. Run it alone with
-=======
-Each runs commands as a reader would, in a folder of its own, and draws what is typed and what is printed, in English
-and in Chinese (NAME-zh). They are made anew only if the command line has changed since. Run it alone with
->>>>>>> 4a6efa57 (What is printed is Chinese for who reads Chinese)
 `python .ci/terminals.py`.
 """
 
@@ -15,10 +10,7 @@ from __future__ import annotations
 import csv
 import html
 import os
-<<<<<<< HEAD
 import random
-=======
->>>>>>> 4a6efa57 (What is printed is Chinese for who reads Chinese)
 import re
 import shlex
 import subprocess
@@ -96,7 +88,6 @@ def make() -> None:
     from rich.text import Text
 
     OUT.mkdir(parents=True, exist_ok=True)
-<<<<<<< HEAD
     for (name, commands), (ending, language) in product(PICTURES.items(), LANGUAGES.items()):
         env = {
             **os.environ,
@@ -106,11 +97,6 @@ def make() -> None:
             "LC_ALL": {"en": "C.UTF-8", "zh": "zh_CN.UTF-8"}[language],
             "PYTHONUTF8": "1",
         }
-=======
-    env = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "COLUMNS": str(WIDTH), "PYTHONWARNINGS": "ignore"}
-    for (name, commands), language in product(PICTURES.items(), ("en", "zh")):
-        env["TUNESMITH_LANG"] = language
->>>>>>> 4a6efa57 (What is printed is Chinese for who reads Chinese)
         with tempfile.TemporaryDirectory() as folder:
             (Path(folder) / "train.py").write_text(PROGRAM)
             houses(Path(folder) / "train.csv")
@@ -125,28 +111,16 @@ def make() -> None:
         with open(os.devnull, "w", encoding="utf-8") as nowhere:
             console = Console(record=True, width=WIDE.get(name, WIDTH) + 2, file=nowhere, force_terminal=True)
             console.print(Text("$ ", style="bold green") + Text(commands[-1], style="bold"))
-<<<<<<< HEAD
             console.print(Text("\n".join(line for line in printed.splitlines() if not ON_THE_WAY.match(line))))
             picture = TEXT.sub(_wide, console.export_svg(code_format=SVG, unique_id=name))
         (OUT / f"{name}{ending}.svg").write_text(picture, encoding="utf-8")
-=======
-            console.print(Text(printed.rstrip("\\n")))
-            picture = console.export_svg(code_format=SVG, unique_id=f"{name}-{language}")
-        # Their length is that of as many Latin signs.
-        picture = re.sub(r' textLength="[^"]*"(?=[^<]*>[^<]*[\u3000-\uffef])', "", picture)
-        (OUT / f"{name}{'' if language == 'en' else '-zh'}.svg").write_text(picture, encoding="utf-8")
->>>>>>> 4a6efa57 (What is printed is Chinese for who reads Chinese)
 
 
 def on_pre_build(config: Any) -> None:
     """Called by mkdocs before it reads the pages."""
-    code = [Path(__file__), *(ROOT / "src/tunesmith/cli").rglob("*.py"), *(ROOT / "src/tunesmith/languages").iterdir()]
+    code = [Path(__file__), *(ROOT / "src" / "tunesmith" / "cli").rglob("*.py")]
     made = [path.stat().st_mtime for path in OUT.glob("*.svg")]
-<<<<<<< HEAD
     if len(made) < len(PICTURES) * len(LANGUAGES) or min(made) < max(path.stat().st_mtime for path in code):
-=======
-    if len(made) < 2 * len(PICTURES) or min(made) < max(path.stat().st_mtime for path in code):
->>>>>>> 4a6efa57 (What is printed is Chinese for who reads Chinese)
         make()
 
 

@@ -57,7 +57,7 @@ def test_code_and_outputs_are_copied_and_translated_comments_stay() -> None:
     copied = editions.synchronized(ENGLISH, CHINESE)
     assert editions.code_faults(ENGLISH, copied) == []
     assert editions.heading_faults(ENGLISH, copied) == []
-    for kept in ("# 数组", "# 平方。", '"""返回 x * x。"""', "return x * x\n", "9\n[此处省略其余 2 行。]"):
+    for kept in ("# 数组", "# 平方。", '"""返回 x * x。"""', "return x * x\n", "9\n[2 more lines are left out here.]"):
         assert kept in copied
     assert editions.synchronized(ENGLISH, copied) == copied
 
@@ -103,3 +103,72 @@ def test_headings_and_their_anchors_are_those_of_the_english_page() -> None:
     assert editions.heading_faults("# A page\n", "# A page\n") != []
     assert editions.heading_faults("# A page\n", "# 一页 {#another}\n") != []
     assert editions.heading_faults("# A page\n", "# 一页 {#a-page}\n") == []
+
+
+SAID = """```python
+for k in range(3):
+    print(f"run {k} of {3}", "done")
+    label("step")
+```
+
+```text title="Output"
+run 0 of 3
+```
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "is_the_same"),
+    [
+        ('f"run {k} of {3}"', 'f"{3} 次中的第 {k} 次"', True),
+        ('f"run {k} of {3}"', 'f"第 {k} 次"', False),  # a value is lost
+        ('f"run {k} of {3}"', 'f"run {k} / {3}"', False),  # other English
+        ('label("step")', 'label("步")', True),
+        ('label("step")', 'other("步")', False),
+    ],
+)
+def test_texts_in_code_may_be_translated(old: str, new: str, is_the_same: bool) -> None:
+    chinese = SAID.replace('title="Output"', 'title="输出"').replace(old, new)
+    assert (editions.code_faults(SAID, chinese) == []) is is_the_same
+    copied = editions.synchronized(SAID, chinese)
+    assert editions.code_faults(SAID, copied) == []
+    assert (new in copied) is is_the_same
+
+
+def test_outputs_have_the_numbers_of_the_english_page() -> None:
+    chinese = SAID.replace('title="Output"', 'title="输出"').replace("run 0 of 3\n", "3 次中的第 0 次\n")
+    assert editions.code_faults(SAID, chinese) == []
+    assert editions.synchronized(SAID, chinese) == chinese
+    stale = chinese.replace("3 次中的第 0 次", "4 次中的第 1 次")
+    assert editions.code_faults(SAID, stale)
+    assert "run 0 of 3" in editions.synchronized(SAID, stale)
+
+
+@pytest.mark.parametrize(
+    ("code", "line", "is_left"),
+    [
+        ("print(x)", "expected accuracy on new data: 0.9", True),
+        ("print(x)", "{'x': 1.5} [1, 2] trial-3", False),
+        ("print(x)", "linear, lightgbm, extra_trees, forest", False),
+        ("print(frame)", "area  year  district  heating  price", False),
+        ("except ValueError as error:\n    print(error)", "low is greater than high in here", False),
+        ("print(x)", "ValueError: low is greater than high", False),
+    ],
+)
+def test_english_that_is_printed_is_found(code: str, line: str, is_left: bool) -> None:
+    page = f'```python\n{code}\n```\n\n```text title="输出"\n{line}\n```\n'
+    assert bool(editions.english_printed(page)) is is_left
+
+
+@pytest.mark.parametrize(
+    ("chinese", "is_wrong"),
+    [
+        ("| 名 | 用 |\n|---|---|\n| `a` | `b` 甲 |\n", False),
+        ("| 名 | 用 |\n|---|---|\n", True),
+        ("| 名 | 用 |\n|---|---|\n| `a` | 甲 |\n", True),
+        ("| 名 | 用 |\n|---|---|\n| `a` | `b` `c` 甲 |\n", True),
+    ],
+)
+def test_tables_have_the_rows_and_the_code_of_the_english_page(chinese: str, is_wrong: bool) -> None:
+    english = "| name | use |\n|---|---|\n| `a` | it is `b` |\n"
+    assert bool(editions.table_faults(english, chinese)) is is_wrong

@@ -6,8 +6,7 @@ import click
 
 from tunesmith import registry
 from tunesmith.cli.options import json_option, open_study, storage_argument, study_option, target_of, target_option
-from tunesmith.cli.output import echo, print_json, print_table
-from tunesmith.language import language
+from tunesmith.cli.output import echo, print_json
 
 
 @click.command()
@@ -38,14 +37,5 @@ def importance(
         raise click.ClickException(str(error)) from error
     if as_json:
         print_json(table.to_dicts())
-    elif language() == "en":
-        echo(str(table))
     else:
-        heads = ["parameter", "importance", "95 % interval", "null line", "p"]
-        rows = [
-            [r.name, round(r.value, 3), f"{r.interval[0]:.3f} – {r.interval[1]:.3f}", round(r.null, 3), round(r.p, 3)]
-            for r in (*table.rows, *table.pairs)
-        ]
-        print_table(heads, rows)
-        for sentence in table.sentences():
-            echo(sentence)
+        echo(str(table))

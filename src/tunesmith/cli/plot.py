@@ -11,7 +11,6 @@ import click
 from tunesmith.cli.options import existing, json_option, storage_argument, study_record, target_of, target_option
 from tunesmith.cli.output import say
 from tunesmith.language import language
-from tunesmith.languages import words_of
 from tunesmith.text import did_you_mean, listing
 
 PAGES = (".html",)
@@ -68,12 +67,12 @@ def plot(
     try:
         data = make(studies[0] if len(studies) == 1 else studies, **settings)
         if page:
-            data.drawn("plotly", words_of(language())).write_html(file, include_plotlyjs=True)
+            data.drawn("plotly").write_html(file, include_plotlyjs=True)
         else:
             from tunesmith.visualization.matplotlib_style import fonts
 
             with fonts(language()):
-                made = data.drawn("matplotlib", words_of(language()))
+                made = data.drawn("matplotlib")
                 getattr(made, "figure", made).savefig(file, dpi=150, bbox_inches="tight")
     except (ValueError, RuntimeError, TypeError) as error:
         raise click.ClickException(str(error)) from error

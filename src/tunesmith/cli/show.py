@@ -54,7 +54,7 @@ def show(storage: str, name: str | None, number: int | None, as_json: bool) -> N
     if facts["front"]:
         echo(f"{len(facts['front'])} trials are not dominated by any other: {', '.join(map(str, facts['front']))}.")
     if (saved := study.savings) is not None:
-        echo(str(saved) if language() == "en" else joined(saved.sentences(), " "))
+        echo(str(saved))
     if facts["stop_reason"]:
         echo(f"It stopped by itself: {facts['stop_reason']}")
     for failure in facts["failures"][:SHOWN]:
