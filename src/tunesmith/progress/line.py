@@ -110,7 +110,7 @@ class ProgressLine:
             parts.append(told(say("{} left", duration(left))))
         else:
             parts.append(duration(elapsed))
-        noted = ", ".join(f"{n} {word(what)}" for what, n in self.notes.items() if n)
+        noted = ", ".join(told(f"{n} {what}") for what, n in self.notes.items() if n)
         return " · ".join([*parts, *filter(None, (noted, self.saved))])
 
     def _left(self, now: float) -> float | None:
