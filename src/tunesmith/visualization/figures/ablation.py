@@ -22,9 +22,7 @@ if TYPE_CHECKING:
     from tunesmith.study.study import Study
 
 
-SUMMARY = (
-    "The default is expected to give {} of {}, the best configuration {}. Of {} steps, that of {} changes most."
-)
+SUMMARY = "The default is expected to give {} of {}, the best configuration {}. Of {} steps, that of {} changes most."
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
