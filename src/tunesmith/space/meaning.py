@@ -153,10 +153,10 @@ def _told(space: Space) -> dict[str, Meaning | str]:
             found[name] = f"your prior: {shown(param.prior)}"
         elif name not in kinds:
             found[name] = "nothing: the name has no known meaning"
-        elif kinds[name] is None:
+        elif (own := kinds[name]) is None:
             found[name] = "nothing: the names beside it do not tell what model it belongs to"
         elif name not in meanings:
-            found[name] = say("nothing: of a {}, and no values are known to be usually good", say(kinds[name]))
+            found[name] = say("nothing: of a {}, and no values are known to be usually good", say(own))
         else:
             kind, meaning = meanings[name]
             found[name] = _meaning(kind, meaning, param) or (
