@@ -13,7 +13,9 @@ from scipy import sparse
 from sklearn.base import clone, is_classifier
 from sklearn.datasets import load_diabetes, load_wine
 from sklearn.linear_model import Ridge
-from sklearn.model_selection import GroupKFold
+from sklearn.model_selection import GroupKFold, StratifiedKFold
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import NearestCentroid
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
@@ -23,11 +25,24 @@ import tunesmith
 from tunesmith.errors import ResumeError
 from tunesmith.tables import TableClassifier, TableTuner
 from tunesmith.tables import tune as tune_module
+from tunesmith.tables.engine import MOST_DEALT
 from tunesmith.tables.families import KINDS, family, joint_space, usual_kinds
 from tunesmith.tables.responses import fitted
 
 X, Y = load_wine(return_X_y=True)
 QUICK: dict[str, Any] = {"timeout": None, "n_trials": 3, "random_state": 0, "verbose": False}
+
+
+class FailsAgain(GaussianNB):  # type: ignore[misc]  # scikit-learn has no types
+    """Fits no more than six times."""
+
+    n_fits = 0
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> FailsAgain:
+        FailsAgain.n_fits += 1
+        if FailsAgain.n_fits > 6:
+            raise ValueError("no more")
+        return super().fit(X, y, sample_weight)
 
 
 def mixed(n: int = 120) -> tuple[Any, Any]:
@@ -111,6 +126,30 @@ def test_something_is_fitted_however_short_the_time_is(timeout: float) -> None:
     search = tunesmith.tune(["linear", "tree"], X, Y, timeout=timeout, random_state=0, verbose=False)
     assert search.score(X, Y) > 0.5
     assert time.monotonic() - start < 30.0  # a bound for a busy machine; benchmarks measure it
+
+
+def test_time_that_no_candidate_needs_goes_to_further_folds() -> None:
+    models = {"bayes": GaussianNB(), "nearest": NearestCentroid()}  # of few parameters
+    given: dict[str, Any] = {"timeout": 60, "random_state": 0, "verbose": False, "ensemble": False}
+    search = tunesmith.tune(models, X, Y, **given)
+    report = search.report_
+    assert report.n_repeats == MOST_DEALT
+    assert 2 <= report.n_confirmed <= len(search.cv_results_["params"])
+    assert f"re-tested on new splits of the rows, up to {MOST_DEALT} times each" in str(report)
+    assert search.seconds_ < 60
+    assert search.best_score_ == search.cv_results_["mean_test_score"][search.best_index_]  # of the first folds
+    once = tunesmith.tune(models, X, Y, **given | {"cv": StratifiedKFold(5, shuffle=True, random_state=0)})
+    assert once.report_.n_repeats == 0  # folds of one's own are not dealt anew
+    assert once.honest_score_.value != search.honest_score_.value
+    assert tunesmith.tune(models, X, Y, **given | {"n_trials": 2}).report_.n_repeats == 0  # what was asked for is done
+
+
+def test_a_leader_that_fails_on_further_folds_keeps_its_first_scores() -> None:
+    models = {"bayes": GaussianNB(), "fails": FailsAgain(), "nearest": NearestCentroid()}
+    FailsAgain.n_fits = 0
+    search = tunesmith.tune(models, X, Y, timeout=60, random_state=0, verbose=False, ensemble=False, n_jobs=1)
+    assert search.report_.n_repeats == MOST_DEALT
+    assert {place.model for place in search.leaderboard_.places if place.score is not None} == set(models)
 
 
 @pytest.mark.parametrize(("timeout", "workers"), [(2.0, 1), (20.0, 2)])

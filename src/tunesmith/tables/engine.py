@@ -6,6 +6,9 @@ let expect of all rows: errors fall like one over the square root of the rows, t
 on that many rows too, and goes on if it is among the better third. On the folds a candidate races against the best one
 (`tunesmith.selection.when_to_stop.Race`), each beginning with another fold.
 
+Where the sampler has no more to propose, as with few rows, the time that is left goes to the leaders: they are tested
+on further folds of the same rows, dealt anew, which takes the luck of the dealing out of the choice.
+
 Time is spent by prediction: a fit takes as long as the same candidate took on fewer rows, by the power that its family
 grows with; else as its family usually takes. What the last fit will need is kept back.
 """
@@ -16,6 +19,7 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, islice, takewhile
 from statistics import median
 from typing import Any
 
@@ -52,6 +56,7 @@ FOR_SCREEN = 0.1  # of the time, after which rounds are added no more to a fit o
 TOO_SLOW = 0.6  # of the time, that a fold and a last fit of one family may take
 SAFETY = 1.25  # a fit may take so many times what was predicted
 CONCLUSION = 0.7  # seconds that the conclusion takes
+CHOOSING = 0.05  # of the time, that the weights of an average may take to choose
 FOR_OTHERS = 0.15  # of the time, that is kept back for further members of an average
 MOST_FOR_LAST = 0.4  # of the time, that is kept back for the last fits
 PORTFOLIO = 5  # configurations of a family that are tried before the sampler proposes any
@@ -60,6 +65,13 @@ SHOWN = 1000  # rows that the time of a prediction is told of
 SPARED = 0.12  # of the time, which one of the first candidates may take on the folds without a race
 NEARBY = 40  # so many places along a continuous parameter are told apart
 REPEATED = 20  # proposals in a row that were tried already, after which a space has no more to offer
+LEADERS = 12  # candidates that are tested on further folds, once there are no others to try
+MOST_DEALT = 10  # times that folds are dealt anew, at most
+
+
+def times_dealt(n_rows: int) -> int:
+    """Return how often folds of so many rows are worth to be dealt anew: the more rows, the less they vary."""
+    return min(MOST_DEALT, math.ceil(ENOUGH / n_rows)) if n_rows < ENOUGH else 0
 
 
 def levels_of(train: NDArray[Any], test: NDArray[Any], ordered: bool, seed: int) -> list[Split]:
@@ -96,6 +108,7 @@ class Candidate:
         stage: the level at which it is, or the number of levels while it is on the folds.
         screens: the score at each level that it came to.
         scores: the score of each fold.
+        further: the score of each fold that was dealt anew, by split.
         known: its answers at each level (before 0: -1 is the highest) and of each fold, by split.
         rounds: of boosted trees or of forests, by split.
         seconds: rows and time of each fit.
@@ -114,6 +127,7 @@ class Candidate:
     stage: int = 0
     screens: dict[int, float] = field(default_factory=dict)
     scores: dict[int, float] = field(default_factory=dict)
+    further: dict[int, float] = field(default_factory=dict)
     known: dict[int, Floats] = field(default_factory=dict)
     rounds: dict[int, float] = field(default_factory=dict)
     seconds: list[tuple[int, float]] = field(default_factory=list)
@@ -127,6 +141,12 @@ class Candidate:
     def mean(self) -> float:
         """The mean score of the folds."""
         return math.fsum(self.scores.values()) / len(self.scores) if self.scores else math.nan
+
+    @property
+    def merit(self) -> float:
+        """The mean score of the folds and of those that were dealt anew."""
+        every = [*self.scores.values(), *self.further.values()]
+        return math.fsum(every) / len(every) if every else math.nan
 
 
 @dataclass(slots=True)
@@ -166,6 +186,7 @@ class TableSearch(Policy[Batch, "list[Outcome]"]):
         pool: what runs the fits.
         may_cut: whether candidates may be tested on fewer folds where there is no time for all.
         again: points of earlier candidates that are to be fitted first.
+        dealt: further folds of the same rows, for the leaders.
 
     Attributes:
         candidates: all, in their order.
@@ -184,6 +205,7 @@ class TableSearch(Policy[Batch, "list[Outcome]"]):
         pool: Pool,
         may_cut: bool,
         again: Sequence[Params] = (),
+        dealt: Sequence[list[Split]] = (),
     ) -> None:
         self.study, self.families, self.levels, self.folds = study, list(families), levels, folds
         self.n_rows, self.clock, self.n_trials, self.pool, self.may_cut = n_rows, clock, n_trials, pool, may_cut
@@ -204,6 +226,10 @@ class TableSearch(Policy[Batch, "list[Outcome]"]):
             del self._first[max(n_trials - self._asked, 1) :]
         self._n_first = len(self._first)
         self._screen = 0  # the level that later candidates begin at
+        self._dealt = dealt
+        self._n_dealt = 0  # how many of them were begun
+        self._due: list[tuple[Candidate, int]] = []
+        self._no_more: set[int] = set()  # candidates of which a fit on further folds failed
 
     # -- what comes next -------------------------------------------------------------------------------------------
 
@@ -213,7 +239,9 @@ class TableSearch(Policy[Batch, "list[Outcome]"]):
                 if (split := self._next_split(candidate)) is not None:
                     candidate.sent.add(split)
                     return [self._unit(candidate, split)]
-            if self._over or self.pool.under_way >= self.pool.n_workers or not self._begin():
+            if self._over:
+                return None if self._open else self._next_further()
+            if self.pool.under_way >= self.pool.n_workers or not (self._begin() or self._over):
                 return None
 
     def _next_split(self, candidate: Candidate) -> int | None:
@@ -231,6 +259,54 @@ class TableSearch(Policy[Batch, "list[Outcome]"]):
             self._drop(candidate, say("there was no time for its next fit"))
             return None
         return left[0]
+
+    def _next_further(self) -> Batch | None:
+        """Return the next fit of a leader on folds that were dealt anew; None: there is none, or no time for it."""
+        if not self._due and not self.pool.under_way:
+            self._deal()
+        if not self._due or self._left_for_further() < self._seconds_of(*self._due[0]):
+            self._due.clear()
+            return None
+        return [self._unit(*self._due.pop(0))]
+
+    def _left_for_further(self) -> float:
+        return self.clock.left - self.reserve() - CHOOSING * self.clock.seconds
+
+    def _seconds_of(self, candidate: Candidate, split: int) -> float:
+        return SAFETY * self.predicted(candidate.family, len(self.split(split)[0]), candidate)
+
+    def _deal(self) -> None:
+        """Settle which fits are due on the next further folds, for as many of the leaders as there is time for.
+
+        Who leads now and did not before makes up for the folds that it missed.
+        """
+        if math.isinf(self.clock.seconds) or self._n_dealt == len(self._dealt) or self.used < len(self.folds):
+            return
+        if self.n_trials is not None and self._asked >= self.n_trials:
+            return
+        order = sorted((c for c in self.complete() if c.number not in self._no_more), key=lambda c: -c.merit)
+        firsts = [next((c for c in order if c.family is f), None) for f in self.ranked()[: LED_BY + 1]]
+        leaders = [c for c in order if c in firsts]
+        leaders = (leaders + [c for c in order if c not in leaders])[:LEADERS]
+        leaders.sort(key=lambda c: -c.merit)
+        left = self._left_for_further() * self.pool.n_workers
+        numbers = [k for dealt in range(self._n_dealt + 1) for k in self._numbers(dealt)]
+        while len(leaders) > 1:
+            due = [(c, k) for k in numbers for c in leaders if k not in c.further]
+            if sum(self._seconds_of(*one) for one in due) <= left:
+                self._due, self._n_dealt = due, self._n_dealt + 1
+                return
+            leaders.pop()
+
+    def _numbers(self, dealt: int) -> range:
+        """Return the splits of folds that were dealt anew, by their numbers."""
+        start = len(self.levels) + len(self.folds) + sum(len(folds) for folds in self._dealt[:dealt])
+        return range(start, start + len(self._dealt[dealt]))
+
+    def further(self, candidate: Candidate) -> list[range]:
+        """Return the further folds that a candidate was tested on, dealing by dealing."""
+        every = (self._numbers(dealt) for dealt in range(self._n_dealt))
+        return list(takewhile(lambda own: all(k in candidate.further for k in own), every))
 
     def _has_time(self, candidate: Candidate, splits: Sequence[int]) -> bool:
         """Tell whether the fits of a candidate that are left at its stage would end in time."""
@@ -370,15 +446,28 @@ class TableSearch(Policy[Batch, "list[Outcome]"]):
             self.n_fits += 1
             if candidate.state is TrialState.RUNNING:
                 self._take(candidate, outcome)
+            elif outcome.split >= len(self.levels) + len(self.folds):
+                self._take_further(candidate, outcome)
         return None
+
+    def _take_further(self, candidate: Candidate, outcome: Outcome) -> None:
+        """Keep the answers of a leader on further folds; one of which a fit fails keeps to those that it has."""
+        if (known := _answers_of(outcome)) is None:
+            self._no_more.add(candidate.number)
+            self._due = [(c, k) for c, k in self._due if c is not candidate]
+            return
+        candidate.seconds.append((len(self.split(outcome.split)[0]), outcome.fit_seconds + outcome.score_seconds))
+        candidate.known[outcome.split] = known
+        candidate.further[outcome.split] = outcome.figure("score")
+        found = outcome.test if isinstance(outcome.test, dict) else {}
+        candidate.rounds[outcome.split] = float(found.get("rounds", math.nan))
 
     def _take(self, candidate: Candidate, outcome: Outcome) -> None:
         split, n = outcome.split, len(self.levels)
         rows = len(self.split(split)[0])
         candidate.seconds.append((rows, outcome.fit_seconds + outcome.score_seconds))
         score = outcome.figure("score")
-        known = None if outcome.predictions is None else np.asarray(outcome.predictions.values)
-        if outcome.error is not None or not math.isfinite(score) or known is None or not np.isfinite(known).all():
+        if (known := _answers_of(outcome)) is None:
             error = (outcome.error or outcome.unscored or "").strip().rpartition("\n")[2]
             error = error or "it predicts no finite numbers, or has no finite score"
             self.failures[candidate.family.name] = error
@@ -540,7 +629,9 @@ class TableSearch(Policy[Batch, "list[Outcome]"]):
     def split(self, split: int) -> Split:
         """Return the rows of a split by its number: the levels come before the folds."""
         n = len(self.levels)
-        return self.levels[split] if split < n else self.folds[split - n]
+        if split < n:
+            return self.levels[split]
+        return next(islice(chain(self.folds, *self._dealt), split - n, None))
 
     def predicted(self, family: Family, rows: int, candidate: Candidate | None = None) -> float:
         """Return how many seconds a fit on so many rows takes, 0 where nothing is known.
@@ -592,3 +683,11 @@ class TableSearch(Policy[Batch, "list[Outcome]"]):
         """Yield the candidates that were tested on all folds that are used."""
         own = set(range(self.used))
         return (c for c in self.candidates if c.state is TrialState.COMPLETE and own <= c.scores.keys())
+
+
+def _answers_of(outcome: Outcome) -> Floats | None:
+    """Return what a fit answered for its test rows; None: it failed, or its answers or score are no numbers."""
+    if outcome.error is not None or outcome.predictions is None or not math.isfinite(outcome.figure("score")):
+        return None
+    known = np.asarray(outcome.predictions.values)
+    return known if np.isfinite(known).all() else None

@@ -15,7 +15,7 @@ from tunesmith.languages import say
 from tunesmith.numerics.arrays import Floats
 from tunesmith.selection import HonestScore, Report
 from tunesmith.state import TrialState
-from tunesmith.tables.engine import SAFETY, Candidate, Clock, TableSearch
+from tunesmith.tables.engine import CHOOSING, SAFETY, Candidate, Clock, TableSearch
 from tunesmith.tables.families import STRETCHED
 from tunesmith.tables.judge import LIBRARY, Judge, Table, adapted
 from tunesmith.tables.leaderboard import ENSEMBLE, Leaderboard, Place
@@ -104,7 +104,6 @@ def _halves(search: TableSearch, judge: Judge, candidate: Candidate, seconds: fl
 
 FEWEST_ROWS = 50  # that a last fit has, where there is no time for all
 OVER = (0.07, 0.5)  # of the timeout, and seconds, that a last fit may take where nothing is left of it
-CHOOSING = 0.05  # of the timeout, that weights may take to choose
 SPENT = 0.9  # part of the time that is left, that last fits may be predicted to take
 
 MOST_FOR_CURVE = 0.1  # of the timeout, that fits on half of the rows may take: they tell what the last fit brings
@@ -143,7 +142,7 @@ def choose(search: TableSearch, judge: Judge, ensemble: bool) -> Choice:
         ensemble: whether an average may be chosen.
     """
     tested, clock = judge.tested, search.clock
-    order = sorted(tested.candidates, key=lambda c: -tested.mean(c))
+    order = sorted(tested.candidates, key=lambda c: -tested.merit(c))
     made = judge.conclude(tested.candidates)
     best = order[0] if made.index is None else tested.candidates[made.index]
     costs = {c.number: REFIT * SAFETY * search.predicted(c.family, search.n_rows, c) for c in order}
@@ -331,10 +330,10 @@ def leaderboard(
         )
     for one in search.families:
         own = [c for c in judge.tested.candidates if c.family is one]
-        own = sorted(own, key=judge.tested.mean, reverse=True)[:COMPARED]
+        own = sorted(own, key=judge.tested.merit, reverse=True)[:COMPARED]
         if own:
             made = judge.conclude(own)
-            best = own[made.index] if made.index is not None else max(own, key=judge.tested.mean)
+            best = own[made.index] if made.index is not None else max(own, key=judge.tested.merit)
             score, why = made.score, ""
         else:
             rest = [c for c in search.candidates if c.family is one and (c.screens or c.scores)]

@@ -17,7 +17,7 @@ from tunesmith.numerics.arrays import Floats, Indices
 from tunesmith.selection import HonestScore
 from tunesmith.selection.metric import tested_rows
 from tunesmith.selection.targets import Predictions
-from tunesmith.sklearn.protocols import Data
+from tunesmith.sklearn.protocols import Data, Split
 from tunesmith.sklearn.results.conclusion import Conclusion, conclude_chosen
 from tunesmith.sklearn.results.evidence import Evidence
 from tunesmith.sklearn.store.fingerprint import describe_params
@@ -147,6 +147,7 @@ def _greedy(
 # ----------------------------------------------------------------------------------------------------------------------
 
 Judged = list[tuple[float, Predictions | None]]  # the score of each split, and what the scorer saw there
+Run = tuple[list[Split], dict[int, Judged]]  # the splits of a run of the folds, and its candidates
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -184,6 +185,7 @@ class Tested:
 
     def __init__(self, search: TableSearch, candidates: list[Candidate], numbers: list[int], note: str | None) -> None:
         self.candidates, self.numbers, self.note = candidates, numbers, note
+        self.split, self.further = search.split, search.further
         self.splits = [search.split(number) for number in numbers]
         self._n_levels = len(search.levels)
 
@@ -222,6 +224,10 @@ class Tested:
         """Return the mean of a candidate's scores."""
         return float(np.mean(self.scores(candidate)))
 
+    def merit(self, candidate: Candidate) -> float:
+        """Return the mean of a candidate's scores, those on folds that were dealt anew included."""
+        return float(np.mean([*self.scores(candidate), *candidate.further.values()]))
+
     def pooled(self, candidate: Candidate) -> tuple[NDArray[Any], Floats]:
         """Return the tested rows, ascending, and a candidate's answers for them, their mean where there are several."""
         rows = tested_rows(self.splits)
@@ -246,16 +252,19 @@ class Judge:
         self.table, self.tested, self.level, self.risk = table, tested, level, risk
         self.y = table.measure.labels(table.target.y)
         self.labels = np.unique(self.y)
-        self._judged: dict[int, Judged] = {}  # by candidate: it is among all, and among those of its family
+        self._judged: dict[tuple[int, int], Judged] = {}  # by candidate, which is among all and in its family, and run
 
     def conclude(self, candidates: Sequence[Candidate]) -> Conclusion:
         """Choose among candidates, and estimate what the chosen one scores on new rows."""
-        for c in candidates:
-            if c.number not in self._judged:
-                self._judged[c.number] = self._judge([c.known[number] for number in self.tested.numbers])
-        return self._conclude(
-            [dict(c.trial.params) for c in candidates], [self._judged[c.number] for c in candidates], None, True
-        )
+        runs: list[Run] = []
+        for place, c in enumerate(candidates):
+            for dealt, numbers in enumerate([self.tested.numbers, *self.tested.further(c)]):
+                if (c.number, dealt) not in self._judged:
+                    self._judged[c.number, dealt] = self._judge([c.known[number] for number in numbers], numbers)
+                if dealt == len(runs):
+                    runs.append(([self.tested.split(number) for number in numbers], {}))
+                runs[dealt][1][place] = self._judged[c.number, dealt]
+        return self._conclude([dict(c.trial.params) for c in candidates], runs, None, True)
 
     def ensemble(self, library: list[Candidate], costs: list[float], budget: float, seconds: float) -> Chosen:
         """Choose an ensemble of candidates.
@@ -282,23 +291,28 @@ class Judge:
         """
         rows = tested_rows(self.tested.splits)
         parts = [np.searchsorted(rows, test) for _, test in self.tested.splits]
-        judged = [self._judge([one[at] for at in parts]) for one in (chosen.known, chosen.single)]
-        made = self._conclude([{"members": 2}, {"members": 1}], judged, 0, False)
+        both = enumerate((chosen.known, chosen.single))
+        judged = {k: self._judge([one[at] for at in parts], self.tested.numbers) for k, one in both}
+        made = self._conclude([{"members": 2}, {"members": 1}], [(self.tested.splits, judged)], 0, False)
         return made if made.index == 0 else None
 
-    def _judge(self, known: Sequence[Floats]) -> Judged:
+    def _judge(self, known: Sequence[Floats], numbers: Sequence[int]) -> Judged:
         """Return the scores of answers for each split, and what the scorer saw of them."""
         table, y = self.table, self.table.target.y
         found = []
-        for own, (_, test) in zip(known, self.tested.splits, strict=True):
+        for own, number in zip(known, numbers, strict=True):
+            test = self.tested.split(number)[1]
             weight = None if table.weight is None else table.weight[test]
             found.append(table.measure.seen(y[test], own, self.labels, weight))
         return found
 
     def _conclude(
-        self, params: list[dict[str, Any]], judged: Sequence[Judged], default: int | None, adaptive: bool
+        self, params: list[dict[str, Any]], runs: Sequence[Run], default: int | None, adaptive: bool
     ) -> Conclusion:
-        table, splits = self.table, self.tested.splits
+        """Return a conclusion by the runs of the folds, the first of which has all candidates."""
+        table = self.table
+        (splits, first), *more = runs
+        judged = [first[place] for place in range(len(params))]
         scores = np.array([[score for score, _ in own] for own in judged])
         evidence = Evidence(
             params=params,
@@ -314,6 +328,7 @@ class Judge:
             sample_weight=table.weight,
             groups=table.groups,
             metric=None,
+            fresh=tuple(more),
         )
         stand_in: Any = DummyRegressor() if table.target.classes is None else DummyClassifier()
         search = SimpleNamespace(

@@ -7,6 +7,7 @@ import time
 import warnings
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import chain
 from numbers import Real
 from typing import Any, cast
 
@@ -35,7 +36,7 @@ from tunesmith.study import Study, create_study
 from tunesmith.study.engine.loop import run_loop
 from tunesmith.study.verdict import Verdict
 from tunesmith.tables.columns import TableColumns
-from tunesmith.tables.engine import Clock, TableSearch, levels_of
+from tunesmith.tables.engine import Clock, TableSearch, levels_of, times_dealt
 from tunesmith.tables.families import KINDS, RARE, Family, family, given_family, joint_space, usual_kinds
 from tunesmith.tables.final import choose, fit_choice, full_report, leaderboard, results
 from tunesmith.tables.judge import Judge, Table, Tested
@@ -88,6 +89,26 @@ def make_folds(cv: CrossValidation, X: Data, y: NDArray[Any], groups: Any, class
         warnings.filterwarnings("ignore", message="The least populated class")  # the report says so
         splits = list(splitter.split(np.zeros((n, 1)), y, groups))
     return _checked([(row_indices(train), row_indices(test)) for train, test in splits], n)
+
+
+def deal_again(
+    cv: CrossValidation, X: Data, y: NDArray[Any], groups: Any, classes: bool, seed: int, times: int
+) -> list[list[Split]]:
+    """Return folds of the same rows, dealt anew with other seeds, as often as is asked; none of a splitter or of pairs.
+
+    Args:
+        cv: as for `make_folds`, and the rest likewise.
+        X: rows.
+        y: codes of classes, or numbers.
+        groups: labels [n] of rows that stay together, or None.
+        classes: whether the targets are classes.
+        seed: of the first folds.
+        times: how often.
+    """
+    if not times or not (cv is None or isinstance(cv, int | np.integer)):
+        return []
+    seeds = np.random.SeedSequence([seed, 5]).generate_state(times) >> 1
+    return [make_folds(cv, X, y, groups, classes, int(one)) for one in seeds]
 
 
 def _checked(splits: list[Split], n: int) -> list[Split]:
@@ -220,15 +241,18 @@ class TableTuner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
             print("\n".join(map(told, self.notes_)), flush=True)
         study, again = self._study(families, seed, (len(target.y), matrix.shape[1], measure.name))
         levels = [] if self.fidelity is None else levels_of(*folds[0], ordered=in_time_order(folds), seed=seed)
+        dealt = [] if self.timeout is None else deal_again(
+            self.cv, X, target.y, groups, classes is not None, seed, times_dealt(len(target.y))
+        )  # fmt: skip
         n_jobs = self.n_jobs if self._seconds() >= WORTH_WORKERS else 1
         with WarnOnce(), Pool(n_jobs, "n_jobs") as pool:
             pool.capacity = pool.n_workers
             task = _task(families, table)
             search = TableSearch(
                 study, families, levels, folds, len(target.y), clock, self.n_trials, pool,
-                self.cv is None, again,
+                self.cv is None, again, dealt,
             )  # fmt: skip
-            pool.prepare(task, [*levels, *folds])
+            pool.prepare(task, [*levels, *folds, *chain.from_iterable(dealt)])
             try:
                 run_loop(pool, search)
             finally:

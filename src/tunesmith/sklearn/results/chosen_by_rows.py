@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Collection
 from dataclasses import replace
 from functools import cache, partial
 
@@ -93,6 +94,18 @@ def confirm(context: SelectionContext, metric: Metric, targets: Targets, table: 
         context.confirmed, context.repeats = max(context.confirmed, len(chosen)), repeat + 1
 
 
+def _add_fresh(
+    context: SelectionContext, metric: Metric, targets: Targets, table: LossTable, known: Collection[int]
+) -> None:
+    """Add the losses of further runs that the evidence has already, of candidates whose first losses are known."""
+    for splits, ran in context.evidence.fresh:
+        for c in sorted(ran.keys() & known):
+            own = targets.losses(metric, [seen for _, seen in ran[c]], [score for score, _ in ran[c]], splits)
+            if own is not None:
+                table.add(c, own, fresh=True)
+        context.confirmed, context.repeats = max(context.confirmed, len(ran)), context.repeats + 1
+
+
 def fits_per_repeat(context: SelectionContext) -> int:
     """Return how many fits `SearchCV.decide` takes for one more repeat of the folds; 0: they cannot be repeated."""
     search = context.search
@@ -167,6 +180,7 @@ def by_rows(context: SelectionContext, metric: Metric) -> Selected | None:
     table = LossTable(len(targets.y), tested=tested, groups=units, strata=targets.strata(), weights=targets.weight)
     for c, own in losses.items():
         table.add(c, own)
+    _add_fresh(context, metric, targets, table, losses.keys())
     confirm(context, metric, targets, table)
     n_candidates, n_tested = len(evidence.params), int(tested.sum())
 

@@ -42,6 +42,8 @@ class Evidence:
         sample_weight: what the scorer weighs rows with, [n_samples]; None: nothing.
         groups: what the splitter was told of groups, [n_samples]; None: nothing.
         metric: the name of the deciding metric where there are several.
+        fresh: further runs, of some of the candidates, on splits of their own: the splits, and by candidate the score
+            of each split and what the scorer saw there.
     """
 
     params: list[Params]
@@ -57,6 +59,7 @@ class Evidence:
     sample_weight: Any
     groups: Any
     metric: str | None
+    fresh: tuple[tuple[list[Split], dict[int, list[tuple[float, Predictions | None]]]], ...] = ()
 
     @property
     def test_to_train(self) -> float:
