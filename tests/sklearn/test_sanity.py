@@ -234,7 +234,7 @@ def test_where_a_metric_has_no_value_the_warning_is_of_scikit_learns_class() -> 
 
 @pytest.mark.filterwarnings("ignore:One or more of the test scores are non-finite")
 def test_there_is_no_winner_if_every_candidate_has_a_nan() -> None:
-    with pytest.raises(ValueError, match=r"0 of \d+ fits failed, \d+ succeeded but scored NaN.*on all splits"):
+    with pytest.raises(ValueError, match=r"0 of \d+ fits failed; \d+ succeeded but scored NaN.*on all splits"):
         search(Probe(value=np.nan), {"a": [1, 2]}).fit(X, Y)
     last = X[-1, 0]
 
@@ -243,6 +243,15 @@ def test_there_is_no_winner_if_every_candidate_has_a_nan() -> None:
 
     with pytest.raises(ValueError, match=r"scored NaN.*for all candidates on split 4: look at the test"):
         search(Probe(), {"a": [1, 2]}, cv=KFold(5), scoring=score).fit(X, Y)
+
+
+@pytest.mark.filterwarnings("ignore:Scoring failed", "ignore:One or more of the test scores are non-finite")
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.FitFailedWarning")
+def test_where_there_is_no_winner_the_error_of_a_fit_is_told() -> None:
+    holed = X.copy()
+    holed[0, 0] = np.nan
+    with pytest.raises(ValueError, match=r"failed, the first one with ValueError: Input X contains NaN; \d+ succeeded"):
+        search(LogisticRegression(), C).fit(holed, Y)
 
 
 class OneShot:

@@ -151,9 +151,11 @@ def check_scores(outcomes: Sequence[dict[str, Any]], n_splits: int, metric: str 
     deciding = [metric] if metric in lost else names
     if all(lost[n].any(axis=1).all() for n in deciding):
         blank = np.any([lost[n] for n in deciding], axis=0) & ~failed
+        error = next((str(o["fit_error"]) for o in outcomes if o["fit_error"]), "")
+        first = f", the first one with {_message(error)}" if error.strip() else ""
         raise ValueError(
             f"no candidate has a score on all splits, so none is the best: {failed.sum()} of {failed.size} fits "
-            f"failed, {blank.sum()} succeeded but scored NaN. {_cause(blank)}"
+            f"failed{first}; {blank.sum()} succeeded but scored NaN. {_cause(blank)}"
         )
     for name in names:
         blank = lost[name] & ~failed
@@ -161,6 +163,13 @@ def check_scores(outcomes: Sequence[dict[str, Any]], n_splits: int, metric: str 
             score = "score" if name is None else f"score {name!r}"
             text = f"{n} of {len(blank)} candidates were fitted but have a {score} of NaN. {_cause(blank)}"
             caution(text, UserWarning)
+
+
+def _message(error: str) -> str:
+    """Return the first line of what an exception says, from its traceback."""
+    lines = error.strip().splitlines()
+    last = max((i for i, line in enumerate(lines[:-1]) if line[:1].isspace()), default=-1)
+    return lines[last + 1].strip().rstrip(".")
 
 
 def check_default_scored(outcomes: Sequence[Outcome]) -> None:
