@@ -28,7 +28,7 @@ FILE_HELP = "Read the settings from FILE, as `run` does (tune.toml, if it is her
 
 
 @click.command(
-    epilog="Example:  tunesmith ask -p 'lr=log(1e-5, 1e-1)' -p 'opt=sgd | adam' --minimize loss --pid $$ prints "
+    epilog='Example:  tunesmith ask -p "lr=log(1e-5, 1e-1)" -p "opt=sgd | adam" --minimize loss --pid $$ prints '
     '{"study": "study", "number": 0, "params": {"lr": 0.003, "opt": "sgd"}, ...}; then tunesmith tell 0 0.31'
 )
 @click.option(

@@ -29,7 +29,7 @@ LEASE = 24 * 3600.0  # seconds for which a trial is left to a program of which n
 NAME = "study"  # of a study that is given no name
 ENDS = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "fail": TrialState.FAIL}
 # What an error says of the first ask; to assistants it is said in the words of their tools.
-PARAMETERS = "-p 'lr=log(1e-5, 1e-1)' for each parameter, and --minimize NAME or --maximize NAME"
+PARAMETERS = '-p "lr=log(1e-5, 1e-1)" for each parameter, and --minimize NAME or --maximize NAME'
 MAKES_ONE = "`tunesmith ask -p NAME=WHAT --minimize NAME` makes one, and so does `tunesmith create-study`"
 _KEPT = ("trials", "sampler", "pruner")  # of what an earlier ask, or ``run``, was told
 

@@ -77,7 +77,7 @@ TYPES: dict[str, click.ParamType[Any]] = {
 
 @click.command(
     context_settings={"ignore_unknown_options": False, "allow_interspersed_args": False},
-    epilog="Example:  tunesmith run -p 'lr=log(1e-5, 1e-1)' -p 'opt=sgd | adam' --minimize val_loss --trials 50 -- "
+    epilog='Example:  tunesmith run -p "lr=log(1e-5, 1e-1)" -p "opt=sgd | adam" --minimize val_loss --trials 50 -- '
     "python train.py --lr {lr} --opt {opt}",
 )
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)

@@ -227,7 +227,7 @@ def space_of(settings: Settings) -> Space:
 
     if not settings.params:
         raise click.UsageError(
-            "there is no parameter: give -p 'lr=log(1e-5, 1e-1)' once for each, or a file with [params]; "
+            'there is no parameter: give -p "lr=log(1e-5, 1e-1)" once for each, or a file with [params]; '
             "`tunesmith init -- COMMAND` suggests one"
         )
     try:

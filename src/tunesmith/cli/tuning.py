@@ -66,7 +66,7 @@ def program_of(settings: Settings, storage: str) -> Program:
     """
     if not settings.command:
         raise click.UsageError(
-            "there is no command: give it after --, as in `tunesmith run -p 'lr=log(1e-5, 1e-1)' --minimize val_loss "
+            'there is no command: give it after --, as in `tunesmith run -p "lr=log(1e-5, 1e-1)" --minimize val_loss '
             "-- python train.py --lr {lr}`, or a file that has it"
         )
     if not settings.metrics:
