@@ -106,6 +106,21 @@ def test_pages_run_nothing_of_a_study_and_fetch_nothing_else(
         assert "token" not in page.url
 
 
+def test_values_of_any_size_break_no_rule(browser: Any, tmp_path: Path) -> None:
+    study = ts.create_study(storage=tmp_path / "large.db", study_name="z" * 3000, sampler="random", seed=0)
+    for i in range(12):
+        trial = study.ask()
+        trial.suggest_categorical("long", ["c" * 10_000, "d"])
+        trial.report(i * 1e300, 0)
+        study.tell(trial, (trial.suggest_float("x", 0, 1) - 0.5) * 1e300)
+    with serving(tmp_path / "large.db") as server, view(browser, server) as (page, wrong):
+        for path in ("/study/1", "/study/1/parameters?param=x", "/study/1/trial/0"):
+            page.goto(server.base + path)
+            settle(page)
+            assert page.evaluate("document.documentElement.scrollWidth") == 1200, path
+        assert wrong == []
+
+
 def test_a_narrow_screen_shows_all_and_scrolls_down_only(browser: Any, served: Server) -> None:
     with view(browser, served, color_scheme="light") as (page, _):
         page.set_viewport_size({"width": 360, "height": 800})
