@@ -21,9 +21,7 @@ def svg(data: Any, name: str, language: str) -> str:
     figure = told.by_plotly() if language == "en" else in_words(told.by_plotly(), words)
     picture = drawing(figure, name, told.title, WIDE.get(data.kind, WIDTH))
     head, rest = picture.split(">", 1)
-    _, _, width, height = head.partition('viewBox="')[2].partition('"')[0].split()
-    size = f'xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}"'
-    return f'{head.replace("<svg", f"<svg {size}", 1)}><rect width="100%" height="100%" fill="white"/>{rest}\n'
+    return f'{head}><rect width="100%" height="100%" fill="white"/>{rest}\n'
 
 
 def save(data: Any, name: str) -> None:

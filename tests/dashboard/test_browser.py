@@ -156,7 +156,7 @@ def test_a_brush_filters_figures_and_table_and_is_kept_in_the_address(browser: A
         page.goto(f"{served.base}/study/2")
         settle(page)  # what comes late moves what is below it
         page.evaluate("document.querySelector('.stage').scrollIntoView()")
-        box = page.query_selector("#figure-history .nsewdrag").bounding_box()
+        box = page.query_selector("#figure-history [data-panel] > svg").bounding_box()
         page.mouse.move(box["x"] + box["width"] * 0.2, box["y"] + box["height"] * 0.3)
         page.mouse.down()
         page.mouse.move(box["x"] + box["width"] * 0.8, box["y"] + box["height"] * 0.95, steps=3)
@@ -251,7 +251,8 @@ def test_open_pages_follow_a_worker_over_one_connection_and_a_restart(browser: A
 def points(page: Any) -> list[int]:
     """The trials in the history figure of a page, as often as they are there."""
     code = (
-        "document.querySelector('#figure-history .plot').data.filter(t => t.mode === 'markers').flatMap(t => [...t.x])"
+        "document.querySelector('#figure-history .plot').figure.data.traces"
+        ".filter(t => t.legendgroup === 'trials').flatMap(t => [...t.x])"
     )
     found: list[int] = page.evaluate(code)
     return sorted(found)
@@ -275,9 +276,9 @@ def test_figures_are_read_by_keys_picked_and_saved(browser: Any, served: Server,
         page.goto(f"{served.base}/study/2/parameters")
         settle(page)
         page.select_option("#param-0", "x")
-        page.wait_for_selector(".nsewdrag")
+        page.wait_for_selector("[data-panel]")
         assert "param=x" in page.url
-        page.locator(".plot").focus()
+        page.locator(".drawn").focus()
         page.keyboard.press("Home")
         lowest = min(study.trials, key=lambda trial: trial.params["x"])
         assert f"trial {lowest.number}, x " in page.inner_text(".told")
@@ -296,7 +297,7 @@ def test_small_panels_can_be_read_from_2_to_60_parameters(browser: Any, tmp_path
             for study_id, d in ((1, 2), (2, 5), (3, 60)):
                 page.goto(f"{server.base}/study/{study_id}/parameters")
                 settle(page)
-                sizes = page.evaluate("[...document.querySelectorAll('.panel canvas')].map(c => c.clientWidth)")
+                sizes = page.evaluate("[...document.querySelectorAll('.panel > svg')].map(c => c.clientWidth)")
                 assert len(sizes) == d
                 assert min(sizes) >= 200
         assert wrong == []
@@ -312,3 +313,135 @@ def test_what_comes_late_moves_nothing(browser: Any, served: Server) -> None:
             settle(page)
             page.wait_for_timeout(300)
             assert page.evaluate("window.moved ?? 0") < 0.05, path
+
+
+def place_of(page: Any, series: int, k: int) -> tuple[float, float]:
+    """Where a point of the large figure is on the screen."""
+    code = """([series, k]) => { const f = document.querySelector(".plot").figure, p = f.panels[0];
+        const spot = f.points(p).find(s => s.trace === series && s.k === k), [x, y] = f.onScreen(p, spot);
+        const box = f.svg.getBoundingClientRect(); return [box.left + p.left + x, box.top + p.top + y]; }"""
+    x, y = page.evaluate(code, [series, k])
+    return x, y
+
+
+def marked(page: Any) -> list[float]:
+    """The numbers at the axis along x."""
+    names = page.locator(".ticks-x text").all_text_contents()
+    return [float(name) for name in names]
+
+
+def drag(page: Any, start: tuple[float, float], end: tuple[float, float], shift: bool = False) -> None:
+    box = page.query_selector("[data-panel] > svg").bounding_box()
+    at = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in (start, end)]
+    if shift:
+        page.keyboard.down("Shift")
+    page.mouse.move(*at[0])
+    page.mouse.down()
+    page.mouse.move(*at[1], steps=3)
+    page.mouse.up()
+    if shift:
+        page.keyboard.up("Shift")
+
+
+def test_a_point_says_its_values_and_leads_to_its_trial(browser: Any, served: Server, made: Path) -> None:
+    trials = ts.load_study(study_name="plain", storage=made).trials
+    with view(browser, served) as (page, wrong):
+        page.goto(f"{served.base}/study/2")
+        settle(page)
+        page.evaluate("document.querySelector('.stage').scrollIntoView()")
+        page.mouse.move(*place_of(page, 0, 7))
+        assert page.inner_text(".tip").split("\n") == ["trial 7", f"objective {trials[7].value:.6g}"]
+        page.mouse.click(*place_of(page, 0, 7))
+        page.wait_for_url("**/trial/7")
+        assert wrong == []
+    with view(browser, served, has_touch=True) as (page, wrong):
+        page.goto(f"{served.base}/study/2/timeline")
+        settle(page)
+        page.evaluate("document.querySelector('.stage').scrollIntoView()")
+        page.touchscreen.tap(*place_of(page, 0, 3))
+        page.tap(".tip a")
+        page.wait_for_url("**/trial/3")
+        assert wrong == []
+
+
+def test_a_figure_is_zoomed_by_mouse_and_keys_and_shown_whole_again(browser: Any, served: Server) -> None:
+    with view(browser, served) as (page, wrong):
+        page.goto(f"{served.base}/study/2/timeline")  # nothing can be brushed there
+        settle(page)
+        page.evaluate("document.querySelector('.stage').scrollIntoView()")
+        whole = marked(page)
+        drag(page, (0.25, 0.2), (0.5, 0.7))
+        assert max(marked(page)) - min(marked(page)) < 0.5 * (max(whole) - min(whole))
+        box = page.query_selector("[data-panel] > svg").bounding_box()
+        page.mouse.dblclick(box["x"] + 0.95 * box["width"], box["y"] + 0.05 * box["height"])  # no trial is there
+        assert marked(page) == whole
+        page.locator(".drawn").focus()
+        page.keyboard.press("+")
+        assert max(marked(page)) - min(marked(page)) < 0.7 * (max(whole) - min(whole))
+        page.click(".whole")
+        assert marked(page) == whole
+        page.goto(f"{served.base}/study/1/parameters?param=lr")  # a logarithmic axis, which can be brushed
+        settle(page)
+        page.evaluate("document.querySelector('.stage').scrollIntoView()")
+        panel = "document.querySelector('.plot').figure.panels[0]"
+        page.click("[data-zoom]")
+        drag(page, (0.5, 0.0), (0.75, 1.0))
+        low, high = page.evaluate(f"[{panel}.x.low, {panel}.x.high]")
+        zoomed = [low + share * (high - low) for share in (0.5, 0.75)]
+        numbers = [float(np.log10(value)) for value in marked(page)]
+        assert len(numbers) > 1
+        assert all(zoomed[0] - 0.02 <= value <= zoomed[1] + 0.02 for value in numbers)
+        assert "brush" not in page.url
+        assert wrong == []
+
+
+def test_keys_hide_series_and_files_have_what_is_seen(browser: Any, served: Server) -> None:
+    with view(browser, served, color_scheme="dark") as (page, wrong):
+        page.goto(f"{served.base}/study/1")
+        settle(page)
+        key = page.locator("[data-key]", has_text="best so far")
+        line = page.locator(f"[data-t='{key.get_attribute('data-key')}']")
+        for way in (lambda: key.click(), lambda: (key.focus(), page.keyboard.press("Enter"))):
+            shown = key.get_attribute("aria-pressed") == "true"
+            way()
+            assert key.get_attribute("aria-pressed") == str(not shown).lower()
+            assert line.is_visible() != shown
+        with page.expect_download() as file:
+            page.click("[data-save=svg]")
+        text = Path(file.value.path()).read_text()
+        assert "var(" not in text
+        assert 'fill="#1b1f24"' in text
+        assert wrong == []
+
+
+def test_new_trials_leave_the_zoom_and_hidden_series_as_they_are(browser: Any, tmp_path: Path) -> None:
+    study = plain(tmp_path / "live.db", "live", 20)
+    with serving(tmp_path / "live.db") as server, view(browser, server) as (page, wrong):
+        page.goto(f"{server.base}/study/1")
+        settle(page)
+        eventually(lambda: page.inner_text("#status") == "live", "it is live")
+        page.locator("[data-key]", has_text="best so far").click()
+        page.evaluate("document.querySelector('.stage').scrollIntoView()")
+        drag(page, (0.25, 0.0), (0.5, 1.0), shift=True)
+        before = marked(page)
+        study.optimize(lambda trial: trial.suggest_float("x", -1, 1), n_trials=5)
+        eventually(lambda: points(page) == list(range(25)), "the new trials are there")
+        assert marked(page) == before
+        old = page.evaluate_handle("document.querySelector('.drawn')")
+        eventually(lambda: not page.evaluate("old => old.isConnected", old), "it is drawn anew")
+        assert marked(page) == before
+        assert page.locator("[data-key]", has_text="best so far").get_attribute("aria-pressed") == "false"
+        assert points(page) == list(range(25))
+        assert wrong == []
+
+
+def test_figures_are_there_without_a_script(browser: Any, served: Server) -> None:
+    with view(browser, served, java_script_enabled=False) as (page, wrong):
+        for path in ("/study/1", "/study/2/parameters", "/study/2/parameters?figure=parallel", "/study/4"):
+            page.goto(served.base + path)
+            picture = page.locator(".picture")
+            picture.scroll_into_view_if_needed()
+            assert picture.bounding_box()["width"] > 800
+        page.goto(f"{served.base}/study/1/trial/3")
+        assert page.locator("#curve .desk svg[role=img]").is_visible()
+        assert wrong == []

@@ -11,6 +11,7 @@ import re
 import shlex
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -63,7 +64,21 @@ def test_each_figure_is_drawn_with_a_sentence_or_says_what_is_missing(
         assert len(made["missing"]) > 20
         return
     assert made["summary"]
-    assert made.get("parallel") or made.get("panels") or made["figure"]["data"]
+    drawn = [panel["svg"] for panel in made["panels"]] if "panels" in made else [made["svg"]]
+    for svg in drawn:
+        root = ElementTree.fromstring(svg)
+        assert "style" not in svg  # which the headers forbid
+        assert len([part for part in root.iter() if part.get("d")]) > 2
+    assert made["table"]["columns"] if "table" in made else made["data"]["traces"]
+    picture = client.get(f"/study/{study}/figure/{name}?as=svg")  # what pages without a script show
+    assert picture.headers["content-type"] == "image/svg+xml"
+    assert ElementTree.fromstring(picture.text).tag.endswith("svg")
+
+
+def test_what_cannot_be_drawn_is_a_sentence_in_the_picture_too(client: TestClient) -> None:
+    text = client.get("/study/4/figure/history?as=svg").text
+    assert "no trial" in "".join(ElementTree.fromstring(text).itertext())
+    assert "/study/4/figure/history?as=svg" in client.get("/study/4").text.replace("&amp;", "&")
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of NumPy, which says so of such a span
@@ -91,10 +106,11 @@ def test_a_filter_holds_for_figures_table_and_files_alike(client: TestClient) ->
     assert f'data-total="{len(expected)}"' in client.get(f"/study/1/trials?{where}&part=table").text
     drawn = get_json(client, f"/study/1/figure/history?{where}")
     assert drawn["shown"] == len(expected)
-    points = next(trace for trace in drawn["figure"]["data"] if trace["mode"] == "markers")
+    points = next(trace for trace in drawn["data"]["traces"] if trace["legendgroup"] == "trials")
     assert sorted(points["x"]) == expected
-    assert len(get_json(client, f"/study/1/figure/parallel?{where}")["parallel"]["number"]) == len(expected)
-    assert sorted(get_json(client, f"/study/1/figure/curves?{where}")["figure"]["data"][-1]) is not None
+    lines = get_json(client, f"/study/1/figure/parallel?{where}")
+    assert sorted(lines["table"]["columns"][0]) == expected
+    assert sorted(map(int, " ".join(re.findall('data-of="([^"]*)"', lines["svg"])).split())) == expected
 
 
 def test_a_brush_of_two_axes_counts_as_numpy_does_whatever_came_before(tmp_path: Path) -> None:
@@ -174,7 +190,7 @@ def test_csv_has_the_rows_of_the_study(client: TestClient, made: Path) -> None:
 def test_a_trial_shows_all_that_is_known_of_it(client: TestClient) -> None:
     text = client.get("/study/1/trial/3").text
     assert "plot.svg" in text
-    assert "data-curve" in text
+    assert text.count("data-panel=") == 2  # the curve, for a desk and for a phone
     assert "tag" in text
     failed = client.get("/study/1/trial/5").text
     assert "ValueError: bad" in failed
@@ -339,12 +355,13 @@ def test_each_tab_has_its_address_and_its_figures_without_a_script(client: TestC
 def test_parameters_are_picked_by_a_form(client: TestClient) -> None:
     text = client.get("/study/2/parameters").text
     assert re.findall(r'<option value="([^"]*)"', text.split('id="param-0"')[1].split("</select>")[0]) == ["", "n", "x"]
-    assert get_json(client, "/study/2/figure/slice")["panels"]["axes"][0]["name"] == "n"
+    assert get_json(client, "/study/2/figure/slice")["panels"][0]["params"] == ["n"]
     one = get_json(client, "/study/2/figure/slice?param=x")
-    assert one["axes"] == {"x": "params.x", "y": "value"}
+    assert one["columns"] == {"x": "params.x", "y": "value"}
     pair = get_json(client, "/study/2/figure/rank?param=x&param=n")
-    assert pair["axes"] == {"x": "params.x", "y": "params.n"}
-    assert get_json(client, "/study/2/figure/rank?param=&param=n")["panels"]["panels"] == [[0, 1]]
+    assert pair["columns"] == {"x": "params.x", "y": "params.n"}
+    (panel,) = get_json(client, "/study/2/figure/rank?param=&param=n")["panels"]
+    assert sorted(panel["params"]) == ["n", "x"]
     assert "no parameter" in get_json(client, "/study/2/figure/slice?param=nothing")["missing"]
 
 
@@ -356,9 +373,9 @@ def test_sixty_parameters_have_a_panel_each_the_strongest_first(tmp_path: Path) 
 
     study.optimize(objective, n_trials=40)
     with TestClient(app(tmp_path / "m.db", token=""), base_url="http://localhost") as client:
-        axes = get_json(client, "/study/1/figure/slice")["panels"]["axes"]
-        assert len(axes) == 60
-        assert axes[0]["name"] == "p41"
+        panels = get_json(client, "/study/1/figure/slice")["panels"]
+        assert len(panels) == 60
+        assert panels[0]["params"] == ["p41"]
 
 
 def test_running_trials_are_shown_with_curve_and_log_and_can_be_stopped(tmp_path: Path) -> None:
@@ -437,19 +454,21 @@ def test_the_language_is_the_readers(client: TestClient, accept: str, language: 
     assert f'<html lang="{language}"' in client.get("/", headers={"accept-language": accept}).text
 
 
-def test_three_objectives_have_a_page_in_three_dimensions(tmp_path: Path) -> None:
-    study = ts.create_study(storage=tmp_path / "t.db", directions=["minimize"] * 3, sampler="random", seed=0)
-    study.optimize(lambda t: (t.suggest_float("x", 0, 1), t.suggest_float("y", 0, 1), 1 - t.params["x"]), n_trials=12)
+@pytest.mark.parametrize("m", [3, 4])
+def test_a_front_of_several_objectives_shows_them_in_pairs(tmp_path: Path, m: int) -> None:
+    study = ts.create_study(storage=tmp_path / "t.db", directions=["minimize"] * m, sampler="random", seed=0)
+    study.optimize(lambda t: [t.suggest_float(f"x{k}", 0, 1) for k in range(m)], n_trials=12)
     with TestClient(app(tmp_path / "t.db", token=""), base_url="http://localhost") as client:
-        assert "/study/1/solid" in client.get("/study/1").text
-        assert "/plotly-full.js" in client.get("/study/1/solid").text
-        assert get_json(client, "/study/1/solid/figure")["figure"]["data"][0]["type"] == "scatter3d"
-        assert client.get("/plotly-full.js").status_code == 200
-        for objective, axes in ((0, [0, 1]), (1, [1, 2]), (2, [0, 2])):
-            drawn = get_json(client, f"/study/1/figure/front?objective={objective}")
-            assert drawn["axes"] == {"x": f"values[{axes[0]}]", "y": f"values[{axes[1]}]"}
-            x = sorted({value for trace in drawn["figure"]["data"] for value in trace["x"]})
-            assert x == pytest.approx(sorted({t.values[axes[0]] for t in study.trials}), rel=1e-4)
+        shown = [(0, 1), (1, 2), (2, 3), (0, 3)] if m == 4 else [(0, 1), (0, 2), (1, 2)]
+        for k, (i, j) in enumerate(shown):
+            drawn = get_json(client, f"/study/1/figure/front?objective={k if m == 4 else 0}")
+            at = f"{k + 1}" if k and m == 3 else ""
+            assert (drawn["columns"][f"x{at}"], drawn["columns"][f"y{at}"]) == (f"values[{i}]", f"values[{j}]")
+            assert drawn["svg"].count("data-panel=") == (1 if m == 4 else 3)
+            own = [t for t in drawn["data"]["traces"] if t.get("xaxis", "x") == f"x{at}" and "customdata" in t]
+            for along, objective in (("x", i), ("y", j)):
+                values = {number: v for t in own for number, v in zip(t["customdata"], t[along], strict=True)}
+                assert values == pytest.approx({t.number: t.values[objective] for t in study.trials}, rel=1e-4)
 
 
 def test_everything_that_a_page_loads_is_there(client: TestClient) -> None:

@@ -54,3 +54,28 @@ def test_axe_finds_nothing_and_a_phone_scrolls_down_only(
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert wrong == []
     page.close()
+
+
+def test_figures_of_an_interactive_page_answer(browser: Any, study: ts.Study, tmp_path: Path) -> None:
+    study.report(tmp_path / "r.html", interactive=True)
+    page = browser.new_page(viewport={"width": 1366, "height": 900})
+    wrong: list[str] = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.goto((tmp_path / "r.html").as_uri())
+    figure = page.locator("figure", has=page.locator("[data-key]", has_text="best so far"))
+    drawn = figure.locator(".desk")
+    drawn.scroll_into_view_if_needed()
+    drawn.focus()
+    page.keyboard.press("Home")
+    assert "trial 0" in figure.locator(".told").inner_text()
+    whole = drawn.locator(".ticks-x text").all_text_contents()
+    page.keyboard.press("+")
+    assert drawn.locator(".ticks-x text").all_text_contents() != whole
+    drawn.locator(".whole").click()
+    assert drawn.locator(".ticks-x text").all_text_contents() == whole
+    for kind, start in (("SVG", b"<svg"), ("PNG", b"\x89PNG"), ("CSV", b"series,")):
+        with page.expect_download() as file:
+            figure.locator("button", has_text=kind).click()
+        assert Path(file.value.path()).read_bytes().startswith(start)
+    assert wrong == []
+    page.close()

@@ -44,7 +44,7 @@ from tunesmith.visualization.figures.scaling_plan import scaling_plan
 from tunesmith.visualization.figures.slice import slices
 from tunesmith.visualization.figures.terminator_improvement import terminator_improvement
 from tunesmith.visualization.figures.timeline import timeline
-from tunesmith.visualization.svg_style import can_draw, dark, drawing
+from tunesmith.visualization.svg_style import dark, drawing, flat, small, told
 
 LARGE = {"params": 1e8, "tokens": 1e10}
 FIGURES: dict[str, Callable[[], FigureData]] = {
@@ -112,13 +112,9 @@ def test_every_figure_is_json_and_both_backends_draw_it(make: Callable[[], Figur
 
 @pytest.mark.parametrize("width", [760, 340])
 @pytest.mark.parametrize("make", FIGURES.values(), ids=FIGURES)
-def test_what_lies_over_two_axes_is_drawn_as_svg(make: Callable[[], FigureData], width: int) -> None:
+def test_every_figure_is_drawn_as_svg(make: Callable[[], FigureData], width: int) -> None:
     data = make()
     figure = draw(data)
-    flat = data.kind != "parallel_coordinate" and "scene" not in figure["layout"]
-    assert can_draw(figure) == flat
-    if not flat:
-        return
     text = drawing(figure, "name", "<A title>", width)
     drawn = ElementTree.fromstring(text)
     assert [part.text for part in drawn[:2]] == ["<A title>", data.summary]
@@ -126,10 +122,51 @@ def test_what_lies_over_two_axes_is_drawn_as_svg(make: Callable[[], FigureData],
     assert "inf" not in re.sub("infeasible", "", text)
     assert len(text) < 100_000
     assert float(drawn.get("viewBox", "").split()[2]) == width
-    words = {part.text for part in drawn.iter("text")}
-    axes = [axis for name, axis in figure["layout"].items() if name[1:].startswith("axis")]
+    words = {part.text for part in drawn.findall(".//{*}text")}
+    assert "style" not in text  # pages whose headers forbid it show it as well
+    layout = flat(figure)["layout"]
+    axes = [axis for name, axis in layout.items() if name[1:].startswith("axis")]
     titles = {html.unescape(axis["title"]["text"]) for axis in axes} - {""}
-    assert titles & words or data.kind in ("param_importances", "pareto_front", "honest_score")  # these are cut
+    assert titles & words or data.kind in (
+        *("param_importances", "pareto_front", "honest_score"),  # these are cut
+        "parallel_coordinate",  # which has no axes of its own
+    )
+
+
+@pytest.mark.parametrize("make", FIGURES.values(), ids=FIGURES)
+def test_a_drawing_says_where_its_panels_and_series_are(make: Callable[[], FigureData]) -> None:
+    figure = draw(make())
+    drawn = ElementTree.fromstring(drawing(figure, "name", "title", 1000, 400))
+    said = json.loads(json.dumps(told(figure), allow_nan=False))
+    found = [int(part.get("data-t", "")) for part in drawn.iter() if part.get("data-t")]
+    assert sorted(found) == list(range(len(said["traces"])))
+    keys = {int(k) for part in drawn.iter() for k in part.get("data-key", "").split()}
+    assert keys <= set(found)
+    for part in drawn.iter():
+        for along in ("data-x", "data-y"):
+            if part.get(along):
+                low, high, kind = part.get(along, "").split()
+                assert float(low) != float(high)
+                assert kind in ("lin", "log", "named")
+
+
+def test_a_page_says_how_high_a_drawing_is_unless_it_needs_more() -> None:
+    def height(name: str, asked: int) -> float:
+        drawn = ElementTree.fromstring(drawing(draw(FIGURES[name]()), "name", "title", 1000, asked))
+        return float(drawn.get("height", ""))
+
+    for name in ("history", "slice", "parallel", "front of three", "race"):
+        assert height(name, 500) == pytest.approx(500, abs=1)
+    assert height("bowls", 300) > 400
+
+
+def test_small_panels_are_one_a_parameter_or_a_pair() -> None:
+    for name, n in (("slice", 4), ("rank", 6)):
+        drawn = small(draw(FIGURES[name]()))
+        assert len(drawn) == n
+        for text in drawn:
+            panels = [part for part in ElementTree.fromstring(text).iter() if part.get("data-panel")]
+            assert len(panels) == 1
 
 
 def test_svg_has_thousands_of_points_in_some_kilobytes_and_dark_colours_for_all() -> None:

@@ -1,18 +1,22 @@
-"""The plotly.js that comes with the package is that of the Python package, and whole."""
+"""The script and the style of drawings."""
 
 from __future__ import annotations
 
-import re
-
-import pytest
-
-from tunesmith.visualization.static import plotly_js
+from tunesmith.visualization import static
+from tunesmith.visualization.svg_style import dark
 
 
-def test_it_is_of_the_version_that_the_python_package_has() -> None:
-    plotly = pytest.importorskip("plotly.offline", reason="needs Plotly: pip install plotly")
-    version = re.search(r"plotly\.js \(cartesian - minified\) v([\d.]+)", plotly_js()[:300])
-    assert version is not None
-    ours, theirs = version[1].split("."), plotly.get_plotlyjs_version().split(".")
-    assert ours[0] == theirs[0]  # an older package that is admitted draws the same figures
-    assert "</script" not in plotly_js().lower()  # so that a page can hold it
+def test_the_script_can_stand_in_a_page_and_runs_no_text() -> None:
+    script = static.script()
+    assert "</script" not in script.lower()
+    assert "<!--" not in script
+    for way in ("eval(", "new Function", "innerHTML", "document.write"):
+        assert way not in script
+
+
+def test_the_style_is_dark_where_it_is_asked_for() -> None:
+    assert static.style().count(dark()) == 1
+    chosen = ":root[data-theme=dark]"
+    both = static.style("screen and (prefers-color-scheme:dark)", ":root:not([data-theme=light])", chosen)
+    assert both.count(dark()) == 2
+    assert f"{chosen}{{{dark()}}}" in both

@@ -22,7 +22,7 @@ from tunesmith.language import LANGUAGES
 )
 @click.option("--format", "form", type=click.Choice(["html", "md"]), help="By default what the file's name ends with.")
 @click.option("--lang", type=click.Choice(LANGUAGES), help="The language; by default that of the command line.")
-@click.option("--interactive", is_flag=True, help="Let figures be zoomed and asked; the page is a megabyte larger.")
+@click.option("--interactive", is_flag=True, help="Let figures be zoomed, asked for values and saved.")
 @click.option("--force", is_flag=True, help="Replace the file if it is there.")
 @json_option
 def report(

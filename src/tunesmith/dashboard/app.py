@@ -7,14 +7,13 @@ import threading
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from importlib import import_module
-from importlib.resources import files
 from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
@@ -27,7 +26,6 @@ from tunesmith.dashboard.studies import Studies
 from tunesmith.dashboard.views import Views
 from tunesmith.storage import Storage, open_storage
 from tunesmith.visualization import static
-from tunesmith.visualization.static import NAME
 
 STATIC = Path(__file__).parent / "static"
 MODEL = "tunesmith.samplers.gp.surrogate"  # which verdicts are made by
@@ -44,9 +42,16 @@ class _Static(StaticFiles):
         return response
 
 
-async def plotly(_: Request) -> Response:
-    """Return plotly.js, which figures, reports and this dashboard share."""
-    return FileResponse(str(files(static) / NAME), headers={"cache-control": KEPT}, media_type="text/javascript")
+async def script(_: Request) -> Response:
+    """Return the script of drawings, which reports have too."""
+    return Response(static.script(), headers={"cache-control": KEPT}, media_type="text/javascript")
+
+
+async def style(_: Request) -> Response:
+    """Return the style of drawings, for the colours that a reader chose as well."""
+    media, chosen = "screen and (prefers-color-scheme:dark)", ":root[data-theme=dark]"
+    rules = static.style(media, ":root:not([data-theme=light])", chosen)
+    return Response(rules, headers={"cache-control": KEPT}, media_type="text/css")
 
 
 def app(
@@ -91,8 +96,9 @@ def app(
 
     routes: list[BaseRoute] = [
         *studies.ROUTES, *figures.ROUTES, *trials.ROUTES, *trial.ROUTES, *artifacts.ROUTES, *actions.ROUTES,
-        *events.ROUTES, *study.ROUTES, *design.ROUTES, Route("/static/plotly.js", plotly),
-        Mount("/static", _Static(directory=STATIC)), Route("/favicon.ico", _no_icon),
+        *events.ROUTES, *study.ROUTES, *design.ROUTES, Route("/static/figures.js", script),
+        Route("/static/figures.css", style), Mount("/static", _Static(directory=STATIC)),
+        Route("/favicon.ico", _no_icon),
     ]  # fmt: skip
     made = Starlette(
         routes=routes,

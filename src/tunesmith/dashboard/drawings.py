@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -17,9 +18,9 @@ from tunesmith.state import TrialState
 from tunesmith.study import Study
 from tunesmith.study.query.columns import Mask
 from tunesmith.trial.record import FrozenTrial
-from tunesmith.visualization.axes import strongest
+from tunesmith.visualization.axes import Axis, strongest
 from tunesmith.visualization.columns import Indices, read
-from tunesmith.visualization.figure import FigureData
+from tunesmith.visualization.figure import FigureData, plain
 from tunesmith.visualization.figures import draw
 from tunesmith.visualization.figures.belief import belief
 from tunesmith.visualization.figures.contour import contour
@@ -30,11 +31,13 @@ from tunesmith.visualization.figures.optimization_history import OptimizationHis
 from tunesmith.visualization.figures.parallel_coordinate import ParallelCoordinate, parallel_coordinate
 from tunesmith.visualization.figures.param_importances import param_importances
 from tunesmith.visualization.figures.pareto_front import pareto_front
-from tunesmith.visualization.figures.rank import rank
+from tunesmith.visualization.figures.rank import Rank, rank
 from tunesmith.visualization.figures.slice import Slice, slices
 from tunesmith.visualization.figures.terminator_improvement import terminator_improvement
 from tunesmith.visualization.figures.timeline import timeline
 from tunesmith.visualization.plotly_style import name_of
+from tunesmith.visualization.svg_style import drawing as svg_drawing
+from tunesmith.visualization.svg_style import small, told
 
 # -- `SeenStudy`: a study of which only some trials are seen, so that every figure can be drawn of them -------------
 
@@ -134,13 +137,15 @@ def part_of(history: History, numbers: Ints) -> History:
 
 # -- makes figures of very many trials lighter than a file's or a notebook's, since a page fetches many of the -----
 
-POINTS, LINES, PANELS = 1000, 1200, 8000  # of a history, of parallel coordinates, and of all panels of slices together
+POINTS, LINES, PANELS = 1000, 1200, 8000  # of a history, of parallel coordinates, and of all panels together
 
 
 def lighter(data: FigureData) -> FigureData:
     """Return a figure with fewer points, where it has very many; the best and the selected ones stay."""
     if isinstance(data, Slice):
         return _with_rows(data, PANELS // max(1, len(data.axes)))
+    if isinstance(data, Rank):
+        return _with_rows(data, PANELS // max(1, len(data.panels)))
     if isinstance(data, ParallelCoordinate):
         return _with_rows(data, LINES)
     if isinstance(data, OptimizationHistory) and len(data.series) == 1 and len(data.series[0].number) > POINTS:
@@ -152,14 +157,15 @@ def lighter(data: FigureData) -> FigureData:
     return data
 
 
-def _with_rows(data: Slice | ParallelCoordinate, most: int) -> FigureData:
-    """Return slices or parallel coordinates with so many of their trials."""
+def _with_rows(data: Slice | Rank | ParallelCoordinate, most: int) -> FigureData:
+    """Return a figure over parameters with so many of its trials."""
     n = len(data.number)
     if n <= most:
         return data
     keep = np.flatnonzero(data.selected)
     index = _chosen(n, keep if data.best < 0 else np.append(keep, data.best), most, data.value)
-    of_rows = [name for name in ("number", "value", "feasible", "pruned", "failed", "selected") if hasattr(data, name)]
+    known = ("number", "value", "feasible", "pruned", "failed", "selected", "rank")
+    of_rows = [name for name in known if hasattr(data, name)]
     best = -1 if data.best < 0 else int(np.flatnonzero(index == data.best)[0])
     changes: dict[str, Any] = {name: getattr(data, name)[index] for name in of_rows}
     axes = tuple(axis.rows(index) for axis in data.axes)
@@ -198,7 +204,6 @@ class Drawing:
         make: makes its arrays.
         several: whether it is for studies with several objectives ("only", "too" with one chosen, or "no").
         takes: how many parameters a reader can pick for it.
-        small: whether it is shown as many small panels where no parameter is picked.
     """
 
     name: str
@@ -207,7 +212,6 @@ class Drawing:
     make: Make
     several: str = "too"
     takes: int = 0
-    small: bool = False
 
     def is_for(self, objectives: int) -> bool:
         """Tell whether it can be drawn of a study with so many objectives."""
@@ -215,9 +219,9 @@ class Drawing:
 
 
 def front_of(study: Study, objective: int | None) -> FigureData:
-    """Return the Pareto front over two objectives; of more than two over a chosen one and the next one."""
+    """Return the Pareto front over two or three objectives; of more over a chosen one and the next one."""
     m = len(study.directions)
-    return pareto_front(study, targets=None if m == 2 else two_of(objective or 0, m))
+    return pareto_front(study, targets=None if m <= 3 else two_of(objective or 0, m))
 
 
 def importances_of(study: Study, objective: int | None) -> FigureData:
@@ -251,8 +255,8 @@ def parameters_of(study: Study, objective: int | None) -> list[str]:
 
 
 def two_of(objective: int, objectives: int) -> list[int]:
-    """Return the two objectives that the figure of a front shows, in their order."""
-    return [0, 1] if objectives == 2 else sorted([objective, (objective + 1) % objectives])
+    """Return the two objectives that the figure of a front of many shows, in their order."""
+    return sorted([objective, (objective + 1) % objectives])
 
 
 DRAWINGS = {
@@ -265,14 +269,13 @@ DRAWINGS = {
         Drawing("hypervolume", "Hypervolume", "overview", lambda s, *_: hypervolume_history(s), "only"),
         Drawing("edf", "Distribution of values", "overview", lambda s, k, _: edf(s, target=k)),
         Drawing("curves", "Intermediate values", "curves", lambda s, k, _: intermediate_values(s, target=k)),
-        Drawing("slice", "Value by parameter", "parameters", slices_of, takes=1, small=True),
+        Drawing("slice", "Value by parameter", "parameters", slices_of, takes=1),
         Drawing("importance", "Importance of parameters", "parameters", lambda s, k, _: importances_of(s, k)),
         Drawing(
             "parallel", "Parallel coordinates", "parameters", lambda s, k, _: parallel_coordinate(s, target=k)
         ),
         Drawing(
-            "rank", "Ranks over pairs of parameters", "parameters", lambda s, k, p: rank(s, p, target=k), takes=2,
-            small=True,
+            "rank", "Ranks over pairs of parameters", "parameters", lambda s, k, p: rank(s, p, target=k), takes=2
         ),
         Drawing("timeline", "Timeline", "timeline", lambda s, *_: timeline(s)),
         Drawing("belief", "What the model believes", "model", lambda s, k, p: belief(s, p, objective=k), takes=1),
@@ -282,8 +285,26 @@ DRAWINGS = {
 }  # fmt: skip
 
 
-def drawing(name: str, study: Study, objective: int, words: Words, names: Names = None) -> dict[str, Any]:
-    """Return a figure as JSON: what plotly.js draws, its sentence, its notes, and the columns along its axes.
+@dataclass(frozen=True)
+class Size:
+    """How large a page wants a figure.
+
+    Attributes:
+        width: in pixels.
+        height: in pixels, unless the figure needs more.
+    """
+
+    width: int = 1000
+    height: int = 420
+
+
+LEAST_AXIS = 76  # pixels beside an axis of parallel coordinates
+
+
+def drawing(
+    name: str, study: Study, objective: int, words: Words, names: Names = None, size: Size | None = None
+) -> dict[str, Any]:
+    """Return a figure as JSON: its SVG, what the script says of its points, its sentence and its notes.
 
     Args:
         name: of the figure.
@@ -291,20 +312,42 @@ def drawing(name: str, study: Study, objective: int, words: Words, names: Names 
         objective: which one is shown, where there are several.
         words: the language.
         names: the parameters that a reader picked; None: none.
+        size: how large it is drawn; None: as fits most pages.
 
     Returns:
         ``{"missing": sentence}`` where there is nothing to draw.
     """
-    chosen = DRAWINGS[name]
+    chosen, m = DRAWINGS[name], len(study.directions)
     try:
-        data = lighter(chosen.make(study, objective if len(study.directions) > 1 else None, names))
+        data = lighter(chosen.make(study, objective if m > 1 else None, names))
     except (TunesmithError, ValueError) as error:
         return missing(error, words)
-    if name == "parallel" or (chosen.small and not names):
-        data = data.in_language(words)
-        drawn_as = "parallel" if name == "parallel" else "panels"
-        return {drawn_as: data.to_dict(), "summary": data.summary, "notes": list(data.notes)}
-    return as_page_has_it(data, words, columns_of(data, objective, len(study.directions)))
+    if not isinstance(data, Slice | Rank) or names:
+        found = as_page_has_it(data, words, columns_of(data, objective, m), size)
+        return {**found, **_handles(data, objective, m, words)} if isinstance(data, ParallelCoordinate) else found
+    data = data.in_language(words)
+    drawn = small(draw(data, words))
+    pairs = data.panels if isinstance(data, Rank) else [(k,) for k in range(len(data.axes))]
+    panels = [{"params": [data.axes[k].name for k in pair], "svg": svg} for pair, svg in zip(pairs, drawn, strict=True)]
+    return {"panels": panels, "table": _table(data, words), "summary": data.summary, "notes": list(data.notes)}
+
+
+def picture(name: str, study: Study, objective: int, words: Words, names: Names = None) -> str:
+    """Return a figure as an SVG file, for pages without a script; a sentence where there is nothing to draw.
+
+    Args:
+        name: of the figure.
+        study: the trials.
+        objective: which one is shown, where there are several.
+        words: the language.
+        names: the parameters that a reader picked; None: none.
+    """
+    try:
+        data = lighter(DRAWINGS[name].make(study, objective if len(study.directions) > 1 else None, names))
+    except (TunesmithError, ValueError) as error:
+        sentence = html.escape(missing(error, words)["missing"])
+        return f'<svg xmlns="http://www.w3.org/2000/svg" width="1000" height="30"><text y="20">{sentence}</text></svg>'
+    return _svg(data.in_language(words), words, Size())
 
 
 def missing(error: Exception, words: Words) -> dict[str, Any]:
@@ -314,18 +357,58 @@ def missing(error: Exception, words: Words) -> dict[str, Any]:
     return {"missing": re.sub(r"^plot_\w+[:：] *", "", told)}  # a reader of a page has called no function
 
 
-def as_page_has_it(data: FigureData, words: Words, axes: Mapping[str, str]) -> dict[str, Any]:
-    """Return a figure as pages draw it.
+def as_page_has_it(
+    data: FigureData, words: Words, columns: Mapping[str, str], size: Size | None = None
+) -> dict[str, Any]:
+    """Return a figure as pages show it.
 
     Args:
         data: the figure.
         words: the language.
-        axes: the column of the trials along each axis that can be brushed.
+        columns: the column of the trials along each axis that can be brushed.
+        size: how large it is drawn; None: as fits most pages.
     """
     data = data.in_language(words)
     figure = draw(data, words)
-    figure["layout"].pop("title", None)  # the page has a heading and the notes
-    return {"figure": figure, "summary": data.summary, "notes": list(data.notes), "axes": dict(axes)}
+    drawn = _svg(data, words, size or Size(), figure)
+    about = {"summary": data.summary, "notes": list(data.notes), "columns": dict(columns)}
+    return {"svg": drawn, "data": told(figure), **about}
+
+
+def _svg(data: FigureData, words: Words, size: Size, figure: dict[str, Any] | None = None) -> str:
+    width = size.width
+    if isinstance(data, ParallelCoordinate):
+        width = max(width, LEAST_AXIS * (len(data.axes) + 1))
+    return svg_drawing(figure or draw(data, words), f"drawn-{data.kind}", data.title, width, size.height)
+
+
+def _table(data: Slice | Rank | ParallelCoordinate, words: Words) -> dict[str, Any]:
+    """Return the trials of a figure over parameters as a table, the last ones first."""
+
+    def cells(axis: Axis) -> list[Any]:
+        absent = words(axis.strip_name)
+        if axis.categories:
+            return [absent if at is None else axis.categories[int(at)] for at in plain(axis.at)]
+        return [absent if at is None else at for at in plain(axis.at)]
+
+    columns = [data.number.tolist(), plain(data.value), *map(cells, data.axes)]
+    heads = [words("trial"), words.translate(data.target), *(axis.name for axis in data.axes)]
+    return {"heads": heads, "columns": [column[::-1] for column in columns]}
+
+
+def _handles(data: ParallelCoordinate, objective: int, objectives: int, words: Words) -> dict[str, Any]:
+    """Return what can be brushed of parallel coordinates: their axes, with the ends that are drawn."""
+    dimensions = data.by_plotly()["data"][0]["dimensions"]
+    columns = ["value" if objectives == 1 else f"values[{objective}]", *(column_name(a.name) for a in data.axes)]
+    table = _table(data, words)
+    axes = [
+        {
+            "column": column, "name": name, "low": of["range"][0], "high": of["range"][1],
+            "log": axis is not None and axis.kind == "log", "categories": 0 if axis is None else len(axis.categories),
+        }
+        for column, name, of, axis in zip(columns, table["heads"][1:], dimensions, (None, *data.axes), strict=True)
+    ]  # fmt: skip
+    return {"handles": axes, "table": table}
 
 
 def columns_of(data: Any, objective: int, objectives: int) -> dict[str, str]:
@@ -341,10 +424,11 @@ def columns_of(data: Any, objective: int, objectives: int) -> dict[str, str]:
         return {"x": "number", "y": value}
     if data.kind == "edf":
         return {"x": value}
-    if data.kind == "pareto_front" and len(data.targets) == 2:
-        i, j = two_of(objective, objectives)
-        return {"x": f"values[{i}]", "y": f"values[{j}]"}
     found: dict[str, str] = {}
+    if data.kind == "pareto_front":
+        shown = [(0, 1), (0, 2), (1, 2)] if objectives == 3 else [(0, 1)]
+        for k, (i, j) in enumerate(shown if objectives <= 3 else [two_of(objective, objectives)]):
+            found |= {f"x{name_of(k)}": f"values[{i}]", f"y{name_of(k)}": f"values[{j}]"}
     if data.kind == "slice":
         for k, axis in enumerate(data.axes):
             found |= {f"x{name_of(k)}": column_name(axis.name), f"y{name_of(k)}": value}

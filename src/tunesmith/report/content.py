@@ -61,7 +61,7 @@ class Content:
         sections: its parts, in their order.
         lang: the language of all that, "en" or "zh".
         banner: the answer, which stands above all; None: there is none.
-        interactive: whether figures can be zoomed and asked for their values, which takes a megabyte of their library.
+        interactive: whether figures can be zoomed and asked for their values, which takes about half as much again.
     """
 
     title: str

@@ -9,22 +9,25 @@ from tunesmith.languages import Words
 from tunesmith.report.banner import Banner
 from tunesmith.report.content import Content, Section, Table
 from tunesmith.text import printable
+from tunesmith.visualization import static
 from tunesmith.visualization.figure import FigureData
 from tunesmith.visualization.figures import draw
-from tunesmith.visualization.static import plotly_js
-from tunesmith.visualization.svg_style import ON_DARK, can_draw, dark, drawing
+from tunesmith.visualization.svg_style import drawing, told
 
-MOST_BYTES = 3_000_000  # of the page, with the library of its figures
-MOST_STATIC = 360_000  # without it
-TOO_LARGE = "This figure is left out: with it, the page would be larger than 3 MB."
-ELSEWHERE = "This figure is left out here: the interactive page has it."
+MOST_BYTES = 1_000_000  # of the figures of a page that answers, with the values of their points
+MOST_STATIC = 360_000  # of drawings alone
+TOO_LARGE = "This figure is left out: with it, the page would be too large."
+SAID = {  # what the script says
+    "trial": "trial", "series": "series", "point": "{0} of {1}", "whole": "Show all", "save": "Save this figure",
+    "keys": "Arrow keys go from point to point; + and - zoom; 0 shows all.",
+}  # fmt: skip
 WIDE, NARROW = 760, 340  # pixels of a drawing: on a desk, and on a phone
 
 STYLE = """
 :root { color-scheme: light; --bg: #fff; --ink: #1d2126; --muted: #5a626b; --line: #d5d9de; --box: #f3f6f9;
   --accent: #0072b2; }
 @media screen and (prefers-color-scheme: dark) { :root { color-scheme: dark; --bg: #14171a; --ink: #e6e8ea;
-  --muted: #a3abb4; --line: #3a4149; --box: #1b1f24; --accent: #56b4e9; DARK } }
+  --muted: #a3abb4; --line: #3a4149; --box: #1b1f24; --accent: #56b4e9; } }
 * { box-sizing: border-box; }
 body { font: 15px/1.55 system-ui, "Noto Sans CJK SC", sans-serif; color: var(--ink); background: var(--bg);
   margin: 0 auto; padding: 1.5rem; max-width: 52rem; }
@@ -42,25 +45,35 @@ th, td { text-align: left; padding: .25rem .9rem .25rem 0; border-bottom: 1px so
 td { overflow-wrap: anywhere; min-width: 4rem; } td.n { font-variant-numeric: tabular-nums; white-space: nowrap; }
 pre { background: var(--box); padding: .6rem .7rem; white-space: pre-wrap; overflow-wrap: anywhere; margin: .3rem 0; }
 figure { margin: 1.4rem 0; } figcaption { margin: .3rem 0; } svg { display: block; width: 100%; height: auto; }
-svg svg { width: revert-layer; height: revert-layer; } .phone { display: none; } .plot { min-height: 24rem; }
+svg svg { width: revert-layer; height: revert-layer; } .phone { display: none; }
 @media (max-width: 560px) { body { padding: .9rem; } h1 { font-size: 1.35rem; } .desk { display: none; }
   .phone { display: block; } .banner dl { grid-template-columns: 1fr; gap: 0; } dt { margin-top: .5rem; } }
 @media print { body { max-width: none; padding: 0; font-size: 11pt; } figure, tr, .banner { break-inside: avoid; }
-  h2, h3 { break-after: avoid; } .desk { display: block; } .phone, .modebar { display: none; } }
+  h2, h3 { break-after: avoid; } .desk { display: block; } .phone, .tools { display: none; } }
 """
 SCRIPT = """
-const onDark = DARK, isDark = matchMedia("screen and (prefers-color-scheme: dark)");
-const coloured = (text) => JSON.parse(text, (_, v) => isDark.matches && Object.hasOwn(onDark, v) ? onDark[v] : v);
-function show() {
-  for (const place of document.querySelectorAll("[data-figure]")) {
-    const figure = coloured(document.getElementById(place.dataset.figure).textContent);
-    const size = { autosize: true, height: figure.layout.height || 420 };
-    Plotly.react(place, figure.data, Object.assign({}, figure.layout, size), { responsive: true, displaylogo: false });
+const words = JSON.parse(document.getElementById("words").textContent);
+for (const figure of document.querySelectorAll("figure")) {
+  const data = JSON.parse(figure.querySelector("script").textContent), said = figure.querySelector(".told");
+  const places = [...figure.querySelectorAll(".drawn")], told = (text) => { said.textContent = text; };
+  const row = (number) => [`${words.trial} ${number}`];
+  const shown = places.map((place) => new tunesmith.Figure(place, data, { words, told, row }));
+  const tools = figure.insertBefore(document.createElement("div"), figure.firstChild);
+  tools.className = "tools";
+  for (const kind of data.traces.length ? ["PNG", "SVG", "CSV"] : ["PNG", "SVG"]) {
+    const button = tools.appendChild(document.createElement("button"));
+    button.textContent = kind;
+    button.setAttribute("aria-label", `${words.save}: ${kind}`);
+    button.addEventListener("click", () => {
+      const place = places.find((p) => p.offsetParent !== null);
+      tunesmith.save(place, kind.toLowerCase(), figure.id, shown[0].rows());
+    });
   }
 }
-show();
-isDark.addEventListener("change", show);
-addEventListener("beforeprint", () => document.querySelectorAll(".plot").forEach((p) => Plotly.Plots.resize(p)));
+"""
+ANSWERS = """
+.tools { float: right; } .tools button { font: inherit; font-size: .85rem; margin-left: .3rem; padding: .1rem .6rem;
+  color: var(--ink); background: var(--box); border: 1px solid var(--muted); border-radius: 4px; cursor: pointer; }
 """
 
 
@@ -77,7 +90,7 @@ def write(content: Content, words: Words) -> str:
     made = _Page(words, content.interactive)
     for section in content.sections:
         made.add(section)
-    style = STYLE.replace("DARK", dark() if not content.interactive else "")
+    style = STYLE + static.style("screen and (prefers-color-scheme: dark)") + (ANSWERS if content.interactive else "")
     scripts = "script-src 'unsafe-inline'; " if content.interactive else ""
     head = (
         f'<!doctype html>\n<html lang="{content.lang}">\n<head>\n<meta charset="utf-8">\n'
@@ -92,11 +105,11 @@ def write(content: Content, words: Words) -> str:
             _banner(content.banner, words) if content.banner is not None else "",
             *made.parts,
             "</main>",
-            *made.data,
         ]
     )
-    run = SCRIPT.replace("DARK", json.dumps(ON_DARK))
-    scripts = f"<script>{plotly_js()}</script>\n<script>{run}</script>\n" if made.data else ""
+    said = {key: words(sentence) for key, sentence in SAID.items()}
+    scripts = f"{_json(said, 'words')}\n<script>{static.script()}</script>\n<script>{SCRIPT}</script>\n"
+    scripts = scripts if content.interactive else ""
     return f"{head}{body}\n{scripts}</body>\n</html>\n"
 
 
@@ -117,18 +130,16 @@ class _Page:
 
     Args:
         words: its language.
-        interactive: whether its figures are drawn by their library when it is opened.
+        interactive: whether its figures answer.
 
     Attributes:
         parts: what is shown.
-        data: what the library draws.
     """
 
     def __init__(self, words: Words, interactive: bool) -> None:
         self.parts: list[str] = []
-        self.data: list[str] = []
         self._words, self._interactive = words, interactive
-        self._room = MOST_BYTES - len(plotly_js().encode()) - 100_000 if interactive else MOST_STATIC
+        self._room = MOST_BYTES if interactive else MOST_STATIC
         self._figures = 0
 
     def add(self, section: Section) -> None:
@@ -146,33 +157,25 @@ class _Page:
         title, name = _text(figure.title), f"figure-{self._figures}"
         self._figures += 1
         drawn = draw(figure, self._words)
+        text = "".join(
+            f'<div class="drawn {kind}">{drawing(drawn, f"{name}-{kind}", figure.title, width)}</div>'
+            for width, kind in ((WIDE, "desk"), (NARROW, "phone"))
+        )
         if self._interactive:
-            # What closes a script, or begins a comment in it, is written so that only JSON reads it.
-            text = json.dumps(drawn, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
-            shown = f'<div class="plot" data-figure="{name}" role="group" aria-label="{title}"></div>'
-        elif can_draw(drawn):
-            sizes = ((WIDE, "desk"), (NARROW, "phone"))
-            text = "".join(
-                f'<div class="{kind}">{drawing(drawn, f"{name}-{kind}", figure.title, width)}</div>'
-                for width, kind in sizes
-            )
-            shown = text
-        else:
-            text = shown = ""
-        if not text or len(text) > self._room:
-            why = TOO_LARGE if self._interactive else ELSEWHERE
-            self.parts.append(f"<p><b>{title}</b>: {_text(self._words(why))}</p>")
+            text += f'{_json(told(drawn))}<p class="notes told" role="status"></p>'
+        if len(text) > self._room:
+            self.parts.append(f"<p><b>{title}</b>: {_text(self._words(TOO_LARGE))}</p>")
             return
         self._room -= len(text)
-        if self._interactive:
-            self.data.append(f'<script type="application/json" id="{name}">{text}</script>')
-            heading = notes = ""  # the library draws them
-        else:
-            heading = f"<h3>{title}</h3>"
-            notes = f'<p class="notes">{_text(" · ".join(figure.notes))}</p>' if figure.notes else ""
-        self.parts.append(
-            f"<figure>\n{heading}{notes}{shown}\n<figcaption>{_text(figure.summary)}</figcaption>\n</figure>"
-        )
+        notes = f'<p class="notes">{_text(" · ".join(figure.notes))}</p>' if figure.notes else ""
+        summary = f"<figcaption>{_text(figure.summary)}</figcaption>"
+        self.parts.append(f'<figure id="{name}">\n<h3>{title}</h3>{notes}{text}\n{summary}\n</figure>')
+
+
+def _json(value: object, name: str = "") -> str:
+    """Return data for the script: what ends a script, or begins a comment in it, is written as JSON alone reads it."""
+    text = json.dumps(value, separators=(",", ":"), allow_nan=False, ensure_ascii=False).replace("<", "\\u003c")
+    return f'<script type="application/json"{f" id={name}" if name else ""}>{text}</script>'
 
 
 def _table(table: Table) -> str:

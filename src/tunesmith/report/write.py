@@ -286,7 +286,7 @@ def write_report(
 
     A page (HTML) is one file that loads nothing: it opens from the disk without a network, light or dark as the
     reader's system is, on a phone too, and prints. Its figures are drawn in it, as pictures; with `interactive` they
-    can be zoomed and asked for their values, and the file is a megabyte larger, at most 3 MB.
+    can be zoomed, asked for their values and saved, and the file is about half as large again.
     Markdown has the same sentences and tables, and says of each figure what it shows.
 
     Args:

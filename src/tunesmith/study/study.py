@@ -405,7 +405,7 @@ class Study:
             path: the file, "report.html" or "report.md"; None: none is written.
             format: "html" or "md"; None: what the file's name ends with, else "html".
             lang: "en" or "zh"; None: what the environment says, such as ``TUNESMITH_LANG=zh``.
-            interactive: of a page, let its figures be zoomed and asked; that takes a megabyte more.
+            interactive: of a page, let its figures be zoomed, asked for their values and saved.
             overwrite: replace the file if it is there.
 
         Returns:

@@ -1,8 +1,10 @@
-"""Draws figures as SVG from what plotly.js gets: for pages that carry their figures and load nothing.
+"""Draws figures as SVG from what plotly.js gets: for pages, which need no library for them.
 
-A figure says once what it shows, in `FigureData.by_plotly`; `drawing` draws of it what figures over x and y use of
-Plotly, without a library and without a script. Colours are variables of CSS, so that a page can be dark: `dark` sets
-them. Many points of one colour are one path, which keeps a figure of thousands of trials in some kilobytes.
+A figure says once what it shows, in `FigureData.by_plotly`; `drawing` draws of it what figures here use of Plotly.
+Colours are variables of CSS, so that a page can be dark: `dark` sets them. Many points of one colour are one path,
+which keeps a figure of thousands of trials in some kilobytes. Where a page has the script of `static`, a drawing can be
+zoomed and asked for its values: it says where its panels, series and keys are (``data-panel``, ``data-t``,
+``data-key``), and `told` returns what the script says of its points.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from __future__ import annotations
 import html
 import math
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
+from itertools import combinations, pairwise
 from typing import Any
 
 import numpy as np
@@ -26,10 +28,12 @@ FONT, SMALL = 12, 11  # pixels of letters: names, and numbers at axes
 LETTER = 0.56  # of that size: how wide a letter is on average; a Chinese one is as wide as high
 LEAST = 180  # pixels of a panel: with less room, panels go below each other
 GAP, ROW = 16, 18  # pixels between panels, and of a row of the legend
-SCALE_ROOM = 76  # pixels beside the panels, for the scale of colours
+SCALE_ROOM = 44  # pixels beside the panels, for the scale of colours without its numbers
 SHADES = 16  # steps of a scale of colours
 TALL = {"param_importances", "ablation"}  # figures with a row for each name, which say their height
 LAYERS = 4  # paths of which points that let others shine through are made: where they lie on each other, it is darker
+FAR = 100.0  # lengths of an axis: what lies further away is drawn there, out of sight
+LARGEST = 4e307  # of an axis: its length is a number then
 CLEAR = "rgba(0,0,0,0)"
 DASHES = {"dash": "6 4", "dot": "2 3"}
 # What a colour is where the page is dark: as light on it as this one is dark on white.
@@ -48,37 +52,126 @@ def dark() -> str:
     return ";".join(f"{_variable(light)}:{to}" for light, to in [*ON_DARK.items(), *shades])
 
 
-def can_draw(figure: Dict) -> bool:
-    """Tell whether all that a figure of plotly.js has can be drawn here."""
-    return all(trace["type"] in ("scatter", "bar", "heatmap", "contour") for trace in figure["data"])
-
-
-def drawing(figure: Dict, name: str, title: str, width: int = 760) -> str:
+def drawing(figure: Dict, name: str, title: str, width: int = 760, height: int | None = None) -> str:
     """Return a figure of plotly.js as an SVG element, without its heading.
 
     Args:
-        figure: what `FigureData.by_plotly` returns, of traces over x and y.
+        figure: what `FigureData.by_plotly` returns.
         name: of the figure on its page, unlike those of others there.
         title: what it is called for who does not see it; ``layout.meta.summary`` is what it shows.
-        width: in pixels; the height follows.
+        width: in pixels.
+        height: in pixels, of a figure that can have any; None: as fits the width. One with many panels or rows is as
+            high as it must be.
     """
+    figure = flat(figure)
     layout, traces = figure["layout"], figure["data"]
+    if traces and traces[0]["type"] == "parcoords":
+        parts, tall = _parallel(figure, width, height or 420)
+        return _whole(name, title, layout["meta"]["summary"], parts, width, tall)
     panels = _Panel.all_of(layout, traces, width)
     names = _legend(traces, width) if layout.get("showlegend", True) else []
     top = ROW * (1 + max((row for _, row, _ in names), default=-1)) + 8
     scale = next((s for t in traces if (s := _scale(t))), None)
-    height = _place(panels, layout, width - (SCALE_ROOM if scale else 0), top)
-    parts = [_sample(trace, x, row * ROW + 10) for x, row, trace in names]
+    beside = _scale_room(scale[1], width) if scale else 0.0
+    inner = _inner(panels, layout, width - beside, height)
+    tall = _place(panels, layout, width - beside, top, inner)
+    rows = 1 if _stacked(panels) else 1 + max(p.row for p in panels)
+    for _ in range(3 if height is not None else 0):  # names that turn, and gaps between panels, take a part of it
+        inner = max(inner, inner + ((height or 0) - tall) / rows)
+        tall = _place(panels, layout, width - beside, top, inner)
+    parts = [_key(traces, trace, x, row * ROW + 10) for x, row, trace in names]
     for panel in panels:
         parts += panel.drawn()
     if scale:
-        parts.append(_bar(*scale, width - SCALE_ROOM + 8, top + 8, min(height - top - 60, 220)))
-    summary = layout["meta"]["summary"]
+        most = 220 if height is None else 400
+        parts.append(_bar(*scale, width - beside + 8, top + 8, min(tall - top - 60, most), beside))
+    return _whole(name, title, layout["meta"]["summary"], parts, width, tall)
+
+
+def _whole(name: str, title: str, summary: str, parts: Iterable[str], width: float, height: float) -> str:
     return (
-        f'<svg viewBox="0 0 {width} {_n(height)}" role="img" aria-labelledby="{name}-t {name}-d" font-size="{FONT}" '
-        f'font-family="system-ui,Noto Sans CJK SC,sans-serif" style="fill:{_paint("#2a2a2a")}">'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {_n(height)}" width="{width}" '
+        f'height="{_n(height)}" role="img" aria-labelledby="{name}-t {name}-d" font-size="{FONT}" '
+        f'font-family="system-ui,Noto Sans CJK SC,sans-serif" fill="{_paint("#2a2a2a")}">'
         f'<title id="{name}-t">{_text(title)}</title><desc id="{name}-d">{_text(summary)}</desc>{"".join(parts)}</svg>'
     )
+
+
+def small(figure: Dict, width: int = 260, height: int = 150) -> list[str]:
+    """Return the panels of a figure as SVG elements of their own, in the order of its axes: an overview of many.
+
+    Args:
+        figure: what `FigureData.by_plotly` returns.
+        width: in pixels, of each.
+        height: in pixels, of each.
+    """
+    layout, found = figure["layout"], []
+    for keys in dict.fromkeys((t["xaxis"], t["yaxis"]) for t in figure["data"]):
+        traces = [t for t in figure["data"] if (t["xaxis"], t["yaxis"]) == keys]
+        made = {**layout, "shapes": [s for s in layout.get("shapes", ()) if s["xref"].split()[0] == keys[0]]}
+        made["annotations"] = []
+        for key in keys:
+            of = _of(layout, key)
+            made[f"{key[0]}axis{key[1:]}"] = {**of, "title": {}, "showticklabels": True, "domain": (0.0, 1.0)}
+        (panel,) = _Panel.all_of(made, traces, width)
+        panel.compact = True
+        tall = _place([panel], made, width, 2, height / 2)
+        _place([panel], made, width, 2, height / 2 + height - tall)
+        body = "".join(panel.drawn())
+        found.append(
+            f'<svg viewBox="0 0 {width} {height}" aria-hidden="true" font-size="{FONT}" fill="{_paint("#2a2a2a")}">'
+            f"{body}</svg>"
+        )
+    return found
+
+
+# What the script says of points, and makes tables of.
+SAID = (
+    "type", "name", "legendgroup", "x", "y", "z", "base", "orientation", "customdata", "meta", "hovertemplate", "text",
+    "xaxis", "yaxis",
+)  # fmt: skip
+
+
+def told(figure: Dict) -> Dict:
+    """Return what a page says of a drawing: its series with their values, and its axes.
+
+    Args:
+        figure: what `drawing` draws.
+    """
+    figure = flat(figure)
+    layout = figure["layout"]
+    traces = []
+    for t in figure["data"]:
+        if t["type"] == "parcoords":
+            return {"traces": [], "axes": {}}
+        silent = t.get("hoverinfo") == "skip"
+        kept = {name: t[name] for name in SAID if name in t and not (silent and name in ("z", "customdata"))}
+        traces.append(kept | ({"silent": True} if silent else {}))
+    axes: Dict = {}
+    for name, of in layout.items():
+        if name[1:5] == "axis":
+            named = [] if _numeric(of) else [list(pair) for pair in zip(of["tickvals"], of["ticktext"], strict=True)]
+            axes[name[0] + name[5:]] = {"title": of.get("title", {}).get("text", ""), "names": named}
+    return {"traces": traces, "axes": axes}
+
+
+def flat(figure: Dict) -> Dict:
+    """Return a figure over three axes as panels, one for each two of them; others as they are."""
+    layout = figure["layout"]
+    if "scene" not in layout:
+        return figure
+    made, traces = {key: value for key, value in layout.items() if key not in ("scene", "height")}, []
+    for k, (i, j) in enumerate(combinations("xyz", 2)):
+        ends = {"xaxis": f"x{k + 1 if k else ''}", "yaxis": f"y{k + 1 if k else ''}"}
+        for (key, name), of, beside in zip(ends.items(), (i, j), reversed(ends.values()), strict=True):
+            title = layout["scene"][f"{of}axis"]["title"]
+            made[key[:5] + name[1:]] = {"title": title, "anchor": beside}
+        made[f"xaxis{ends['xaxis'][1:]}"]["domain"] = (k / 3, (k + 0.8) / 3)
+        for t in figure["data"]:
+            size = {"marker": {**t["marker"], "size": t["marker"]["size"] + 2}}
+            place = {"type": "scatter", "x": t[i], "y": t[j], "showlegend": not k, "legendgroup": t["name"]}
+            traces.append({**t, **size, **place, **ends})
+    return {"data": traces, "layout": made}
 
 
 # -- small things: numbers, texts, colours --------------------------------------------------------------------------
@@ -108,6 +201,11 @@ def _cut(text: str, room: float, size: int = FONT) -> str:
 
 def _is_number(text: str) -> bool:
     return text.lstrip("-").replace(".", "", 1).replace("e-", "", 1).replace("e", "", 1).isdecimal()
+
+
+def _numeric(axis: Dict) -> bool:
+    """Tell whether an axis has no names at its ticks, but numbers alone."""
+    return all(_is_number(str(name)) for name in axis.get("ticktext", ()))
 
 
 def _variable(colour: str) -> str:
@@ -143,7 +241,13 @@ def _shade_of(values: Floats, low: float, high: float, n: int = SHADES) -> NDArr
 
 
 def _path(d: str, look: str) -> str:
-    return f'<path d="{d}" style="{look}"/>' if d else ""
+    return f'<path d="{d}" {look}/>' if d else ""
+
+
+def _points(d: str, look: str, shift: tuple[float, float] = (0.0, 0.0)) -> str:
+    """Return signs that keep their size when a figure is zoomed: each begins with where it is, less a shift."""
+    moved = f' data-o="{_n(shift[0])} {_n(shift[1])}"' if any(shift) else ""
+    return f'<path class="m" d="{d}" {look}{moved}/>' if d else ""
 
 
 def _label(x: float, y: float, text: str, anchor: str = "middle", size: int = SMALL, more: str = "") -> str:
@@ -167,22 +271,32 @@ def _legend(traces: Sequence[Dict], width: int) -> list[tuple[float, int, Dict]]
     return found
 
 
+def _key(traces: Sequence[Dict], t: Dict, x: float, y: float) -> str:
+    """Return a line of the legend, and which traces it is of: those of its group, else those of its name."""
+    group, name = t.get("legendgroup"), t["name"]
+    own = [k for k, o in enumerate(traces) if (o.get("legendgroup") == group if group else o.get("name") == name)]
+    box = _path(
+        f"M{_n(x - 2)} {_n(y - 9)}h{_n(25 + _wide(name, FONT))}v{ROW}H{_n(x - 2)}z", 'fill="#fff" fill-opacity="0"'
+    )
+    return f'<g data-key="{" ".join(map(str, own))}">{box}{_sample(t, x, y)}</g>'
+
+
 def _sample(t: Dict, x: float, y: float) -> str:
     """Return a line of the legend: how a trace looks, and its name."""
     marker, line = t.get("marker", {}), t.get("line", {})
     if t["type"] == "bar" or t.get("fill") == "toself":
         colour = marker.get("color") or t.get("fillcolor") or line.get("color", "#8a8a8a")
-        mark = _path(f"M{_n(x)} {_n(y - 5)}h16v10h-16z", f"fill:{_paint(colour)};opacity:{_alpha(t)}")
+        mark = _path(f"M{_n(x)} {_n(y - 5)}h16v10h-16z", f'fill="{_paint(colour)}" opacity="{_alpha(t)}"')
     elif "markers" in t.get("mode", ""):
         colour = marker.get("color", line.get("color", "#8a8a8a"))
         one = {**marker, "color": _ramp(marker)[SHADES // 2] if isinstance(colour, list) else colour}
         one["size"] = 8 if isinstance(one.get("size"), list) else min(one.get("size", 6), 10)
-        mark = _marks(np.array([x + 8]), np.array([y]), one, 1.0)
+        through = f'stroke="{_paint(line.get("color", "#8a8a8a"))}" stroke-width="2"'
+        mark = _path(f"M{_n(x)} {_n(y)}h16", through) if "lines" in t["mode"] else ""
+        mark += _marks(np.array([x + 8]), np.array([y]), one, 1.0)
     else:
-        dash = DASHES.get(line.get("dash", ""), "")
-        look = (
-            f"fill:none;stroke:{_paint(line.get('color', '#8a8a8a'))};stroke-width:2;stroke-dasharray:{dash or 'none'}"
-        )
+        dash, paint = DASHES.get(line.get("dash", ""), "none"), _paint(line.get("color", "#8a8a8a"))
+        look = f'fill="none" stroke="{paint}" stroke-width="2" stroke-dasharray="{dash}"'
         mark = _path(f"M{_n(x)} {_n(y)}h16", look)
     return mark + _label(x + 21, y + 4, t["name"], "start", FONT)
 
@@ -204,19 +318,25 @@ def _scale(t: Dict) -> tuple[Dict, Dict, float, float] | None:
     return marker, marker["colorbar"], float(ends[0]), float(ends[1])
 
 
-def _bar(of: Dict, scale: Dict, low: float, high: float, x: float, y: float, height: float) -> str:
+def _scale_room(scale: Dict, width: float) -> float:
+    """Return the pixels that a scale of colours takes beside the panels."""
+    return SCALE_ROOM + min(max((_wide(name) for name in scale.get("ticktext", ())), default=34.0), 0.1 * width)
+
+
+def _bar(of: Dict, scale: Dict, low: float, high: float, x: float, y: float, height: float, room: float) -> str:
     """Return the scale of colours, beside the panels."""
     step = height / SHADES
     parts = [
-        _path(f"M{_n(x)} {_n(y + height - (k + 1) * step)}h12v{_n(step + 0.5)}h-12z", f"fill:{_paint(shade)}")
+        _path(f"M{_n(x)} {_n(y + height - (k + 1) * step)}h12v{_n(step + 0.5)}h-12z", f'fill="{_paint(shade)}"')
         for k, shade in enumerate(_ramp(of))
     ]
     at = scale.get("tickvals") or round_values(low, high, 4)
     names = scale.get("ticktext") or [tick(v) for v in at]
     for value, name in zip(at, names, strict=True):
         share = (value - low) / ((high - low) or 1.0)
-        parts.append(_label(x + 16, y + height * (1 - share) + 4, _cut(name, 38, SMALL), "start"))
-    far, middle = x + SCALE_ROOM - 12, y + height / 2
+        word = _cut(name, room - SCALE_ROOM, SMALL)
+        parts.append(_label(x + 16, y + height * (1 - share) + 4, word, "start"))
+    far, middle = x + room - 12, y + height / 2
     turned = f' transform="rotate(-90 {_n(far)} {_n(middle)})"'
     return "".join(parts) + _label(far, middle, _cut(scale["title"]["text"], height), more=turned)
 
@@ -235,7 +355,8 @@ class _Axis:
     def __init__(self, of: Dict, values: Floats) -> None:
         self.of = of
         self.log = of.get("type") == "log"
-        self.low, self.high = self._ends(values)
+        low, high = self._ends(values)
+        self.low, self.high = max(-LARGEST, min(LARGEST, low)), max(-LARGEST, min(LARGEST, high))
         self.at, self.names = np.empty(0), list[str]()
         self.title = str(of.get("title", {}).get("text", ""))
 
@@ -272,11 +393,17 @@ class _Axis:
             keep = keep[:: max(1, math.ceil(len(keep) / most))]
         self.at, self.names = _floats(at)[keep], [names[k] for k in keep]
 
+    def told(self) -> str:
+        """Return its ends and its kind, for the script."""
+        kind = "log" if self.log else "lin" if _numeric(self.of) else "named"
+        return f"{self.low:.12g} {self.high:.12g} {kind}"
+
     def placed(self, values: Floats) -> Floats:
         """Return where values lie, from 0 at one end to 1 at the other."""
-        with np.errstate(invalid="ignore", divide="ignore"):
+        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
             scaled = np.log10(values) if self.log else values
-        return np.asarray((scaled - self.low) / ((self.high - self.low) or 1.0))
+            share = (scaled - self.low) / ((self.high - self.low) or 1.0)
+        return np.asarray(np.clip(share, -FAR, FAR))
 
 
 class _Panel:
@@ -285,14 +412,17 @@ class _Panel:
     Args:
         layout: of the figure.
         keys: of its axes, as traces name them: "x2" and "y2".
-        traces: what is drawn in it.
+        traces: what is drawn in it, each with its place in the figure.
         x: its axis along x.
         y: its axis along y.
     """
 
-    def __init__(self, layout: Dict, keys: tuple[str, str], traces: Sequence[Dict], x: _Axis, y: _Axis) -> None:
+    def __init__(
+        self, layout: Dict, keys: tuple[str, str], traces: Sequence[tuple[int, Dict]], x: _Axis, y: _Axis
+    ) -> None:
         self.layout, self.keys, self.traces, self.x, self.y = layout, keys, traces, x, y
         self.row = self.column = 0
+        self.compact = False  # whether names are cut and never turned
         self.shows = [True, True]  # whether the numbers of its axes are to be seen
         self.left = self.top = self.width = self.height = 0.0
 
@@ -306,7 +436,7 @@ class _Panel:
         found = []
         spans = [sorted({_domain(axes[pair[k]]) for pair in keys}) for k in (0, 1)]
         for pair in keys:
-            own = [t for t in traces if (t.get("xaxis", "x"), t.get("yaxis", "y")) == pair]
+            own = [(k, t) for k, t in enumerate(traces) if (t.get("xaxis", "x"), t.get("yaxis", "y")) == pair]
             panel = cls(layout, pair, own, made[pair[0]], made[pair[1]])
             panel.column = spans[0].index(_domain(axes[pair[0]]))
             panel.row = len(spans[1]) - 1 - spans[1].index(_domain(axes[pair[1]]))
@@ -329,25 +459,31 @@ class _Panel:
     def drawn(self) -> list[str]:
         """Return the panel."""
         w, h = self.width, self.height
-        parts = [f'<g transform="translate({_n(self.left)} {_n(self.top)})">']
-        grid, ticks = "", []
+        where = (
+            f'data-x="{self.x.told()}" data-y="{self.y.told()}" transform="translate({_n(self.left)} {_n(self.top)})"'
+        )
+        parts = [f'<g data-panel="{self.keys[0]} {self.keys[1]}" {where}>']
+        grid, below, beside = "", list[str](), list[str]()
         for at, name in zip(self.x.placed(self.x.at), self.x.names, strict=True):
             grid += f"M{_n(at * w)} 0V{_n(h)}" if self.x.of.get("showgrid") is not False else ""
             if self.shows[0]:
-                ticks.append(self._below(at * w, name))
+                below.append(self._below(at * w, name))
         for at, name in zip(self.y.placed(self.y.at), self.y.names, strict=True):
             grid += f"M0 {_n((1 - at) * h)}H{_n(w)}" if self.y.of.get("showgrid") is not False else ""
             if self.shows[1]:
-                ticks.append(_label(-5, (1 - at) * h + 4, name, "end"))
-        parts.append(_path(grid, f"stroke:{_paint('#e8e8e8')};stroke-width:1"))
-        parts += self._marked()
+                beside.append(_label(-5, (1 - at) * h + 4, name, "end"))
+        strips, notes = self._marked()
+        parts.append(_path(grid, f'class="grid" stroke="{_paint("#e8e8e8")}"'))
         parts.append(f'<svg width="{_n(w)}" height="{_n(h)}">')  # which shows nothing outside of itself
-        parts += [self._trace(t) for t in self.traces]
+        parts += strips
+        parts += [f'<g data-t="{k}">{self._trace(t)}</g>' for k, t in self.traces]
         parts.append("</svg>")
-        parts.append(_path(f"M0 0V{_n(h)}H{_n(w)}", f"fill:none;stroke:{_paint('#b0b0b0')}"))
-        parts += ticks
+        parts.append(_path(f"M0 0V{_n(h)}H{_n(w)}", f'fill="none" stroke="{_paint("#b0b0b0")}"'))
+        parts += notes
+        turned = ' data-turned=""' if self._turned() else ""
+        parts.append(f'<g class="ticks-x"{turned}>{"".join(below)}</g><g class="ticks-y">{"".join(beside)}</g>')
         if self.shows[0] and self.x.title:
-            y = h + (16 if not self._turned() else self._deep()) + 14
+            y = h + (16 if not self._turned() else self._deep()) + 18
             parts.append(_label(w / 2, y, _cut(self.x.title, w + 40), size=FONT))
         if self.shows[1] and self.y.title:
             x = -self._side() - 6
@@ -357,10 +493,12 @@ class _Panel:
 
     def _turned(self) -> bool:
         """Whether the names below are too long to stand beside each other."""
-        return len(self.x.names) > 1 and sum(_wide(n) + 8 for n in self.x.names) > self.width + 20
+        return not self.compact and len(self.x.names) > 1 and sum(_wide(n) + 8 for n in self.x.names) > self.width + 20
 
     def _below(self, x: float, name: str) -> str:
         if not self._turned():
+            if self.compact and not _is_number(name):
+                name = _cut(name, self.width / len(self.x.names), SMALL)
             return _label(x, self.height + 15, name)
         y = self.height + 12
         return _label(x + 3, y, _cut(name, 90, SMALL), "end", more=f' transform="rotate(-40 {_n(x + 3)} {_n(y)})"')
@@ -371,13 +509,13 @@ class _Panel:
     def _side(self) -> float:
         return 8 + max(map(_wide, self.y.names), default=0.0)
 
-    def _marked(self) -> list[str]:
-        """Return the strips of trials without a value, their names, and the headings of panels."""
-        parts, (kx, ky), w, h = [], self.keys, self.width, self.height
+    def _marked(self) -> tuple[list[str], list[str]]:
+        """Return the strips of trials without a value; and their names and the headings of panels."""
+        parts, notes, (kx, ky), w, h = list[str](), list[str](), self.keys, self.width, self.height
         for shape in self.layout.get("shapes", ()):
             if (shape["xref"].split()[0], shape["yref"].split()[0]) != (kx, ky):
                 continue
-            look = f"fill:{_paint(shape['fillcolor'])}"
+            look = f'fill="{_paint(shape["fillcolor"])}"'
             if "domain" in shape["yref"]:
                 a, b = sorted(np.clip(self.x.placed(_floats([shape["x0"], shape["x1"]])), 0, 1) * w)
                 parts.append(_path(f"M{_n(a)} 0H{_n(b)}V{_n(h)}H{_n(a)}z", look))
@@ -387,17 +525,17 @@ class _Panel:
         for note in self.layout.get("annotations", ()):
             if (note["xref"].split()[0], note["yref"].split()[0]) != (kx, ky):
                 continue
-            grey = f' style="fill:{_paint("#666666")}"'
+            grey = f' fill="{_paint("#666666")}"'
             across, up = "domain" in note["xref"], "domain" in note["yref"]
             if across and up:
-                parts.append(_label(w / 2, -5, _cut(note["text"], w + 30, SMALL)))
+                notes.append(_label(w / 2, -5, _cut(note["text"], w + 30, SMALL)))
             elif up:
                 at = (note["x"] - self.x.low) / ((self.x.high - self.x.low) or 1.0)
-                parts.append(_label(at * w, -4, note["text"], size=9, more=grey))
+                notes.append(_label(at * w, -4, note["text"], size=9, more=f'{grey} class="strip"'))
             else:
                 at = (note["y"] - self.y.low) / ((self.y.high - self.y.low) or 1.0)
-                parts.append(_label(w - 2, (1 - at) * h + 3, note["text"], "end", 9, grey))
-        return parts
+                notes.append(_label(w - 2, (1 - at) * h + 3, note["text"], "end", 9, f'{grey} class="strip"'))
+        return parts, notes
 
     def _trace(self, t: Dict) -> str:
         if t["type"] == "bar":
@@ -409,15 +547,14 @@ class _Panel:
         alpha = float(t.get("opacity", 1.0))
         if t.get("fill") == "toself":
             fill = t.get("fillcolor", line.get("color", "#8a8a8a"))
-            return _path(
-                _polyline(x, y) + "z", f"fill:{_paint(fill)};fill-opacity:{alpha if 'fillcolor' not in t else 1}"
-            )
+            shade = 1 if "fillcolor" in t else alpha
+            return _path(_polyline(x, y) + "z", f'fill="{_paint(fill)}" fill-opacity="{shade}"')
         parts = [self._errors(t)]
         if "lines" in mode:
             dash = DASHES.get(line.get("dash", ""))
-            look = f"fill:none;stroke:{_paint(line.get('color', '#8a8a8a'))};stroke-width:{line.get('width', 2)}"
-            look += f";stroke-opacity:{alpha}" if alpha < 1 else ""
-            look += f";stroke-dasharray:{dash}" if dash else ""
+            look = f'fill="none" stroke="{_paint(line.get("color", "#8a8a8a"))}" stroke-width="{line.get("width", 2)}"'
+            look += f' stroke-opacity="{alpha}"' if alpha < 1 else ""
+            look += f' stroke-dasharray="{dash}"' if dash else ""
             parts.append(_path(_polyline(x, y, line.get("shape") == "hv"), look))
         if "markers" in mode:
             parts.append(_marks(x, y, {"color": line.get("color", "#8a8a8a"), **marker}, alpha))
@@ -436,21 +573,16 @@ class _Panel:
             value = x if along == "x" else y
             ends = [value - np.nan_to_num(_floats(error["arrayminus"])), value + np.nan_to_num(_floats(error["array"]))]
             low, high = (axis.placed(end) * size for end in ends)
-            cap = error.get("width", 3)
-            if along == "x":
-                at = (1 - self.y.placed(y)) * self.height
-                each = [
-                    f"M{_n(a)} {_n(c)}H{_n(b)}M{_n(a)} {_n(c - cap)}v{2 * cap}M{_n(b)} {_n(c - cap)}v{2 * cap}"
-                    for a, b, c in zip(low, high, at, strict=True) if a == a and b == b
-                ]  # fmt: skip
-            else:
-                at = self.x.placed(x) * self.width
-                each = [
-                    f"M{_n(c)} {_n(size - a)}V{_n(size - b)}M{_n(c - cap)} {_n(size - a)}h{2 * cap}"
-                    f"M{_n(c - cap)} {_n(size - b)}h{2 * cap}"
-                    for a, b, c in zip(low, high, at, strict=True) if a == a and b == b
-                ]  # fmt: skip
-            parts.append(_path("".join(each), f"stroke:{_paint(error['color'])};stroke-width:{error['thickness']}"))
+            cap, bars, ends_of = error.get("width", 3), list[str](), list[str]()
+            other = (1 - self.y.placed(y)) * self.height if along == "x" else self.x.placed(x) * self.width
+            for a, b, c in zip(low, high, other, strict=True):
+                if a != a or b != b:
+                    continue
+                places = ((a, c), (b, c)) if along == "x" else ((c, size - a), (c, size - b))
+                bars.append("M" + "L".join(f"{_n(p)} {_n(q)}" for p, q in places))
+                ends_of += [f"M{_n(p)} {_n(q)}{_across(along, cap)}" for p, q in places]
+            look = f'fill="none" stroke="{_paint(error["color"])}" stroke-width="{error["thickness"]}"'
+            parts += [_path("".join(bars), look), _points("".join(ends_of) if cap else "", look)]
         return "".join(parts)
 
     def _bars(self, t: Dict) -> str:
@@ -475,7 +607,7 @@ class _Panel:
         boxes = zip(a[known], b[known], c[known], d[known], strict=True)
         path = "".join(f"M{_n(p)} {_n(r)}H{_n(q)}V{_n(s)}H{_n(p)}z" for p, q, r, s in boxes)
         alpha = t["marker"].get("opacity", 1.0)
-        return _path(path, f"fill:{_paint(t['marker']['color'])};fill-opacity:{alpha}") + self._errors(t)
+        return _path(path, f'fill="{_paint(t["marker"]["color"])}" fill-opacity="{alpha}"') + self._errors(t)
 
     def _field(self, t: Dict) -> str:
         """Return cells, or filled contours: stripes of the same shade, row by row."""
@@ -499,9 +631,14 @@ class _Panel:
                         box = f"M{_n(a)} {_n(first)}H{_n(b - gap)}V{_n(last - gap)}H{_n(a)}z"
                         paths.setdefault(int(row[start]), []).append(box)
                     start = k
-        sharp = "shape-rendering:crispEdges"
-        parts = [_path("".join(d), f"fill:{_paint(shades[k])};{sharp}") for k, d in sorted(paths.items())]
+        sharp = 'shape-rendering="crispEdges"'
+        parts = [_path("".join(d), f'fill="{_paint(shades[k])}" {sharp}') for k, d in sorted(paths.items())]
         return f'<g opacity="{t.get("opacity", 1)}">{"".join(parts)}</g>'
+
+
+def _across(along: str, cap: float) -> str:
+    """Return the mark at the end of a bar of error: across it, from its middle."""
+    return f"m0 {-cap}v{2 * cap}" if along == "x" else f"m{-cap} 0h{2 * cap}"
 
 
 def _of(layout: Dict, key: str) -> Dict:
@@ -536,18 +673,36 @@ def _values(traces: Sequence[Dict], key: str, matches: str | None) -> Floats:
     return np.concatenate(found)
 
 
-def _place(panels: Sequence[_Panel], layout: Dict, width: float, top: float) -> float:
-    """Say of each panel where it lies; return the height of the figure."""
+def _stacked(panels: Sequence[_Panel]) -> bool:
+    """Whether all panels have one axis along x, and several heights."""
+    return len({p.keys[0] for p in panels}) == 1 < len(panels)
+
+
+def _inner(panels: Sequence[_Panel], layout: Dict, width: float, tall: float | None) -> float:
+    """Return how high a row of panels is at least: of few, as fits the width, or as low as a page wants it."""
+    if len(panels) > 1 and not _stacked(panels):
+        return 170.0
+    inner = float(layout.get("height", 430)) - 150
+    if layout["meta"]["kind"] in TALL:
+        return inner
+    return 90.0 if tall is not None else min(inner, 0.48 * width + 20, 340.0)
+
+
+def _place(panels: Sequence[_Panel], layout: Dict, width: float, top: float, inner: float) -> float:
+    """Say of each panel where it lies; return the height of the figure.
+
+    Args:
+        panels: the panels.
+        layout: of the figure.
+        width: in pixels, of all panels.
+        top: pixels above them.
+        inner: pixels of a row's height.
+    """
     columns, rows = 1 + max(p.column for p in panels), 1 + max(p.row for p in panels)
-    alone = len(panels) == 1
-    stacked = len({p.keys[0] for p in panels}) == 1 < len(panels)  # one axis along x, several heights
-    inner = 170.0
-    if alone or stacked:
-        inner = float(layout.get("height", 430)) - 150
-        inner = inner if layout["meta"]["kind"] in TALL else min(inner, 0.48 * width + 20, 340.0)
+    stacked = _stacked(panels)
     for p in panels:  # first guesses, by which ticks are chosen
-        p.height = inner if alone else 170.0
-        p.y.set_ticks(p.height, 34)
+        p.height = inner
+        p.y.set_ticks(p.height, 24 if p.compact else 34)
     beside = [max((p._side() + 20 if p.shows[1] else 6.0) for p in panels if p.column == c) for c in range(columns)]
     each = (width - sum(beside) - GAP * (columns - 1) - 14) / columns
     y = top + (12.0 if layout.get("annotations") else 4.0)
@@ -559,9 +714,9 @@ def _place(panels: Sequence[_Panel], layout: Dict, width: float, top: float) -> 
             p.left = sum(beside[: p.column + 1]) + (each + GAP) * p.column
             p.top = y
             p.height = inner * (high - low)
-            p.x.set_ticks(each, 46)
-            p.y.set_ticks(p.height, 34)
-        foot = max((p._deep() + (20 if p.x.title else 4)) if p.shows[0] else 12.0 for p in own)
+            p.x.set_ticks(each, 46 if each < 500 else 76)
+            p.y.set_ticks(p.height, 24 if p.compact else 34)
+        foot = max((p._deep() + (24 if p.x.title else 4)) if p.shows[0] else 12.0 for p in own)
         y += own[0].height + foot + (18.0 if layout.get("annotations") else 8.0)
     return y
 
@@ -608,29 +763,84 @@ def _dots(x: Floats, y: Floats, size: float, colour: str, marker: Dict, alpha: f
         ring = f"a{_n(r)} {_n(r)} 0 1 0 {_n(size)} 0a{_n(r)} {_n(r)} 0 1 0 {_n(-size)} 0"
         hollow = "".join(f"M{_n(a - r)} {_n(b)}{ring}" for a, b in zip(x, y, strict=True))
         paint = _paint(edge.get("color", colour if colour != CLEAR else "black"))
-        return [_path(hollow, f"fill:none;stroke:{paint};stroke-width:{edge.get('width', 1.5)}")]
+        return [_points(hollow, f'fill="none" stroke="{paint}" stroke-width="{edge.get("width", 1.5)}"', (-r, 0.0))]
     if symbol != "circle":
-        d = "".join(_symbol(symbol, a, b, r) for a, b in zip(x, y, strict=True))
-        fill = f"fill:none;stroke:{_paint(colour)};stroke-width:1.5" if symbol == "x" else f"fill:{_paint(colour)}"
-        return [_path(d, f"{fill};opacity:{alpha}")]
+        shift, outline = _symbol(symbol, r)
+        d = "".join(f"M{_n(a + shift[0])} {_n(b + shift[1])}{outline}" for a, b in zip(x, y, strict=True))
+        paint = f'fill="none" stroke="{_paint(colour)}" stroke-width="1.5"'
+        fill = paint if symbol == "x" else f'fill="{_paint(colour)}"'
+        return [_points(d, f'{fill} opacity="{alpha}"', shift)]
     points = list(dict.fromkeys(f"M{_n(a)} {_n(b)}h0" for a, b in zip(x, y, strict=True)))
     layers = LAYERS if alpha < 1.0 else 1
-    parts = []
+    parts, round_ = [], 'fill="none" stroke-linecap="round"'
     if edge.get("width"):
-        look = f"fill:none;stroke-linecap:round;stroke:{_paint(edge['color'])};stroke-width:{_n(size + edge['width'])}"
-        parts.append(_path("".join(points), look))
-    look = f"fill:none;stroke-linecap:round;stroke:{_paint(colour)};stroke-width:{_n(size)};stroke-opacity:{alpha}"
-    return [*parts, *(_path("".join(points[k::layers]), look) for k in range(layers))]
+        look = f'{round_} stroke="{_paint(edge["color"])}" stroke-width="{_n(size + edge["width"])}"'
+        parts.append(_points("".join(points), look))
+    look = f'{round_} stroke="{_paint(colour)}" stroke-width="{_n(size)}" stroke-opacity="{alpha}"'
+    return [*parts, *(_points("".join(points[k::layers]), look) for k in range(layers))]
 
 
-def _symbol(symbol: str, x: float, y: float, r: float) -> str:
+def _symbol(symbol: str, r: float) -> tuple[tuple[float, float], str]:
+    """Return where the outline of a sign begins, from its middle, and the rest of it."""
     if symbol == "x":
-        return f"M{_n(x - r)} {_n(y - r)}l{_n(2 * r)} {_n(2 * r)}m0 {_n(-2 * r)}l{_n(-2 * r)} {_n(2 * r)}"
+        return (-r, -r), f"l{_n(2 * r)} {_n(2 * r)}m0 {_n(-2 * r)}l{_n(-2 * r)} {_n(2 * r)}"
     corners, first = {"triangle-down": (3, 90.0), "diamond": (4, 90.0), "star": (10, -90.0)}[symbol]
     angles = [math.radians(first + 360.0 * k / corners) for k in range(corners)]
     far = [r * (1.2 if symbol != "star" or k % 2 == 0 else 0.5) for k in range(corners)]
-    at = [f"{_n(x + f * math.cos(a))} {_n(y + f * math.sin(a))}" for a, f in zip(angles, far, strict=True)]
-    return f"M{'L'.join(at)}z"
+    at = [(f * math.cos(a), f * math.sin(a)) for a, f in zip(angles, far, strict=True)]
+    steps = "".join(f"l{_n(c - a)} {_n(d - b)}" for (a, b), (c, d) in pairwise(at))
+    return at[0], f"{steps}z"
+
+
+# -- parallel coordinates -------------------------------------------------------------------------------------------
+
+HEAD, FOOT, MARGIN = 30, 14, 42  # pixels above, below and beside the axes
+MANY = 400  # lines: with more, each lets others shine through
+
+
+def _parallel(figure: Dict, width: float, height: float) -> tuple[list[str], float]:
+    """Return trials as lines, the best ones on top and dark; and the height."""
+    trace, best = figure["data"][0], figure["layout"]["meta"]["best"]
+    axes = trace["dimensions"]
+    step = (width - 2 * MARGIN) / max(1, len(axes) - 1)
+    x = [MARGIN + k * step for k in range(len(axes))]
+
+    def up(of: Dict, values: Floats) -> Floats:
+        low, high = of["range"]
+        return np.asarray(height - FOOT - (values - low) / ((high - low) or 1.0) * (height - HEAD - FOOT))
+
+    at = np.array([up(of, _floats(of["values"])) for of in axes]).T
+    lines = [
+        "M" + "L".join(f"{_n(across)} {y:.0f}" for across, y in zip(x, row, strict=True) if y == y)
+        for row in at.tolist()
+    ]
+    n, shades = len(lines), _shades(SCALE)[::-1]
+    which = ((np.arange(n) / max(1, n - 1)) ** 2 * (SHADES - 1)).astype(
+        np.intp
+    )  # lines come from the worst to the best
+    numbers, parts = trace["customdata"], [f'<g data-lines="{" ".join(map(_n, (HEAD, height - FOOT, *x)))}">']
+    look = f'fill="none" stroke-width="1" stroke-opacity="{0.45 if n > MANY else 0.8}"'
+    for shade in range(SHADES):
+        own = [k for k in np.flatnonzero(which == shade).tolist() if k != best]
+        of = f'data-of="{" ".join(str(numbers[k]) for k in own)}"'
+        parts.append(_path("".join(lines[k] for k in own), f'{of} {look} stroke="{_paint(shades[shade])}"'))
+    if best >= 0:
+        bold = f'fill="none" stroke-width="2.5" stroke="{_paint("#d55e00")}"'
+        parts.append(_path(lines[best], f'data-of="{numbers[best]}" {bold}'))
+    parts.append("</g>")
+    halo = f' paint-order="stroke" stroke="{_paint("rgba(255,255,255,0.7)")}" stroke-width="3"'
+    for k, of in enumerate(axes):
+        parts.append(_path(f"M{_n(x[k])} {HEAD}V{_n(height - FOOT)}", f'fill="none" stroke="{_paint("#777777")}"'))
+        last = k and k == len(axes) - 1
+        for y, name in zip(up(of, _floats(of["tickvals"])).tolist(), of["ticktext"], strict=True):
+            word = _cut(name, max(step, 40) - 10, SMALL)
+            parts.append(_label(x[k] + (-4 if last else 4), y + 4, word, "end" if last else "start", more=halo))
+        side = "start" if not k else "end" if last else "middle"
+        ends = max(0.0, x[k] - MARGIN + 6) if not k else min(width, x[k] + MARGIN - 6) if last else x[k]
+        parts.append(
+            _label(ends, 14, _cut(of["label"], step - 8 if side == "middle" else 0.5 * step + MARGIN - 10), side, FONT)
+        )
+    return parts, height
 
 
 def _edges(middles: Floats) -> Floats:

@@ -1,31 +1,24 @@
-"""The data of figures, as JSON."""
+"""Figures: as JSON for the script of pages, and as pictures for pages without it."""
 
 from __future__ import annotations
 
 import json
 import math
-from importlib.resources import files
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
-from tunesmith.dashboard.drawings import DRAWINGS, SeenStudy, as_page_has_it, drawing, missing, seen
-from tunesmith.dashboard.pages.request import Filter, answer, render, studies_of, study_of, whole, words_for
+from tunesmith.dashboard.drawings import DRAWINGS, SeenStudy, Size, as_page_has_it, drawing, missing, picture, seen
+from tunesmith.dashboard.pages.request import Filter, studies_of, study_of, whole, words_for
 from tunesmith.dashboard.pages.studies import compared_ids
 from tunesmith.dashboard.studies import OpenStudy
 from tunesmith.errors import TunesmithError
 from tunesmith.visualization.figure import FigureData
 from tunesmith.visualization.figures.edf import edf
 from tunesmith.visualization.figures.optimization_history import optimization_history
-from tunesmith.visualization.figures.pareto_front import pareto_front
-
-# plotly.js writes the styles of its maps into the page, unless an element of this id is there: no map is drawn here.
-STYLE_OF_MAPS = "9f215cf04c5486422605d13261cb87401f4e7763b6296af81e98efbc0130da53"
 
 
 def as_json(value: Any) -> Response:
@@ -53,8 +46,16 @@ def figure(request: Request) -> Response:
     stand = opened.standing()
     shown, count = filtered(opened, Filter.of(request))
     objective = whole(request, "objective", 0, 0, len(opened.study.directions) - 1)
-    made = drawing(name, shown, objective, words_for(request), picked(request, DRAWINGS[name].takes) or None)
+    names = picked(request, DRAWINGS[name].takes) or None
+    if request.query_params.get("as") == "svg":
+        return Response(picture(name, shown, objective, words_for(request), names), media_type="image/svg+xml")
+    made = drawing(name, shown, objective, words_for(request), names, size_of(request))
     return as_json({**made, "seq": stand.seq, "version": stand.version, "shown": count})
+
+
+def size_of(request: Request) -> Size:
+    """Return how large a figure is asked for."""
+    return Size(whole(request, "width", Size.width, 280, 3000), whole(request, "height", Size.height, 200, 1500))
 
 
 def picked(request: Request, most: int) -> list[str]:
@@ -94,55 +95,10 @@ def compared(request: Request) -> Response:
         data = optimization_history(several, target=objective) if name == "history" else edf(several, target=objective)
     except (TunesmithError, ValueError) as error:
         return as_json(missing(error, words_for(request)))
-    return as_json(as_page_has_it(data, words_for(request), {}))
-
-
-def solid(request: Request) -> Response:
-    """Show the Pareto front of three objectives."""
-    opened = study_of(request)
-    made = render(
-        request,
-        "solid.html",
-        {
-            "study": studies_of(request).record(request.path_params["study"]),
-            "plotly": full_plotly() is not None,
-            "maps": STYLE_OF_MAPS,
-        },
-    )
-    return made if len(opened.study.directions) == 3 else answer(request, 404, "There is nothing at this address.")
-
-
-def solid_figure(request: Request) -> Response:
-    """Return the figure of that page."""
-    opened = study_of(request)
-    opened.standing()
-    try:
-        data = pareto_front(SeenStudy(opened.study, opened.history))
-    except (TunesmithError, ValueError) as error:
-        return as_json(missing(error, words_for(request)))
-    return as_json(as_page_has_it(data, words_for(request), {}))
-
-
-def full_plotly() -> Path | None:
-    """Return all of plotly.js, which draws in three dimensions, from the Python package; None: it is not there."""
-    if find_spec("plotly") is None:
-        return None
-    path = Path(str(files("plotly") / "package_data" / "plotly.min.js"))
-    return path if path.is_file() else None
-
-
-def full_plotly_file(_: Request) -> Response:
-    """Return that file."""
-    path = full_plotly()
-    if path is None:
-        raise HTTPException(404, "Plotly is not installed.")
-    return FileResponse(path, media_type="text/javascript")
+    return as_json(as_page_has_it(data, words_for(request), {}, size_of(request)))
 
 
 ROUTES = [
-    Route("/study/{study:int}/solid", solid),
-    Route("/study/{study:int}/solid/figure", solid_figure),
-    Route("/plotly-full.js", full_plotly_file),
     Route("/study/{study:int}/figure/{name}", figure),
     Route("/compare/figure/{name}", compared),
 ]

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 import numpy as np
 from starlette.background import BackgroundTask
@@ -186,6 +187,8 @@ def page(request: Request, wrong: Wrong | None = None) -> Response:
         opened.standing()
         context["names"] = parameters_of(SeenStudy(opened.study, opened.history), None if one else objective)
         context["picked"] = picked(request, shown.takes)
+    asked = [(key, value) for key, value in request.query_params.multi_items() if key in ("param", "where", "brush")]
+    context["picture"] = urlencode([("as", "svg"), ("objective", objective), *asked])
     if tab == "overview":
         context |= {
             "leaderboard": _leaderboard(record.system, words),

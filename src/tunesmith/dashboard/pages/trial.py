@@ -13,14 +13,17 @@ from starlette.routing import Route
 from tunesmith.dashboard.pages.request import Wrong, render, studies_of, study_of, words_for
 from tunesmith.dashboard.views import KEY
 from tunesmith.history.curves import Reported
+from tunesmith.languages import Words
 from tunesmith.plain import plain
 from tunesmith.study import Study
 from tunesmith.study.engine.channel import is_asked_to_stop
 from tunesmith.trial.record import TrialRecord
 from tunesmith.visualization.columns import objective_names
-from tunesmith.visualization.plotly_style import text
+from tunesmith.visualization.plotly_style import BLUE, Dict, axis, name_of, scatter
+from tunesmith.visualization.svg_style import drawing, told
 
 MOST_STEPS = 2000  # of a curve that are shown
+WIDTHS = {"desk": 1180, "phone": 320}  # pixels
 
 
 def page(request: Request, wrong: Wrong | None = None) -> Response:
@@ -29,8 +32,9 @@ def page(request: Request, wrong: Wrong | None = None) -> Response:
     study = studies_of(request).record(request.path_params["study"])
     trial = trial_of(opened.study, number)
     artifacts = opened.study.storage.artifacts_of(opened.study.study_id, number)
+    points, words = curve_of(trial), words_for(request)
     several = len(study.directions) > 1
-    objectives = [words_for(request).said(name) for name in objective_names(opened.study)] if several else []
+    objectives = [words.said(name) for name in objective_names(opened.study)] if several else []
     return render(
         request,
         "trial.html",
@@ -39,10 +43,9 @@ def page(request: Request, wrong: Wrong | None = None) -> Response:
             "trial": trial,
             "state": str(trial.state).lower(),
             "stopping": is_asked_to_stop(study, number),
-            "curve": json.dumps(curve_of(trial), allow_nan=False),
+            "curve": drawn_curve(points, objectives, words) if points else None,
             "steps": [row_of(*report) for report in list(trial.intermediate_values.items())[-200:]],
             "objectives": objectives,
-            "names": json.dumps([text(name) for name in objectives]),
             "artifacts": artifacts,
             "note": str(trial.user_attrs.get(KEY, "")),
             "attributes": {k: v for k, v in trial.user_attrs.items() if k != KEY},
@@ -74,6 +77,28 @@ def curve_of(trial: TrialRecord) -> list[list[Any]]:
     """Return the steps and values of a curve for JSON, in each row a step; of very many, evenly chosen ones."""
     points = [plain(row_of(step, value)) for step, value in trial.intermediate_values.items()]
     return points[:: max(1, -(-len(points) // MOST_STEPS))]
+
+
+def drawn_curve(points: list[list[Any]], objectives: list[str], words: Words) -> Dict:
+    """Return a curve as SVG, for a desk and for a phone, and what the script says of its points.
+
+    Args:
+        points: the steps, each with its values.
+        objectives: their names; several have a panel each, one below the other, since their units differ.
+        words: the language.
+    """
+    names = objectives or [words("value")]
+    m, traces = len(names), []
+    layout: Dict = {"height": 300 + 130 * m, "meta": {"kind": "curve", "summary": ""}, "showlegend": False}
+    layout["xaxis"] = axis(words("step"), anchor=f"y{name_of(m - 1)}")
+    for k, name in enumerate(names):
+        top = 1 - k / m
+        layout[f"yaxis{name_of(k)}"] = axis(name, domain=[top - (0.9 if m > 1 else 1.0) / m, top])
+        look = {"mode": "lines+markers", "line": {"color": BLUE}, "yaxis": f"y{name_of(k)}"}
+        traces.append(scatter([p[0] for p in points], [p[k + 1] for p in points], name, xaxis="x", **look))
+    figure = {"data": traces, "layout": layout}
+    drawn = {kind: drawing(figure, kind, words("Curve"), width) for kind, width in WIDTHS.items()}
+    return {"told": told(figure), "drawn": drawn}
 
 
 def row_of(step: int, value: Reported) -> list[float]:

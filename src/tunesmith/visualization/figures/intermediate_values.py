@@ -71,6 +71,7 @@ class IntermediateValues(FigureData):
                     marker={"color": colour, "size": 5},
                     opacity=1.0 if thick else 0.55,
                     legendgroup=word,
+                    meta=c.number,
                     showlegend=word not in seen,
                     hovertemplate=f"trial {c.number} ({word})<br>step %{{x}}<br>{target} %{{y}}<extra></extra>",
                 )

@@ -102,7 +102,16 @@ class OptimizationHistory(FigureData):
         for s in failed:
             at = np.full(len(s.failed), low - 0.07 * span)
             cross = {"symbol": "x", "color": VERMILION, "size": 6}
-            traces.append(scatter(s.failed.tolist(), short(at), "failed", marker=cross, hoverinfo="x+name"))
+            traces.append(
+                scatter(
+                    s.failed.tolist(),
+                    short(at),
+                    "failed",
+                    marker=cross,
+                    hoverinfo="x+name",
+                    customdata=s.failed.tolist(),
+                )
+            )
         return figure(self, traces, layout)
 
 

@@ -50,7 +50,7 @@ class ParallelCoordinate(OnAxes):
     maximize: bool
 
     def by_plotly(self) -> Dict:
-        """Return the figure; dark is good. It needs the full bundle of plotly.js, for the trace "parcoords"."""
+        """Return the figure; dark is good."""
         finite = self.value
         low, high = float(finite.min()), float(finite.max())
         if not high > low:
@@ -76,7 +76,9 @@ class ParallelCoordinate(OnAxes):
             "unselected": {"line": {"opacity": 0.06}},
         }
         layout = {"margin": {"l": 80, "r": 60, "t": 150 if len(self.axes) > 4 else 120, "b": 40}, "height": 560}
-        return figure(self, [trace], layout)
+        made = figure(self, [trace], layout)
+        made["layout"]["meta"]["best"] = self.best
+        return made
 
     def by_matplotlib(self, figure: Dict) -> Any:
         """Return the figure; selected trials are black."""

@@ -52,7 +52,7 @@ class ParetoFront(FigureData):
     selected: Mask
 
     def by_plotly(self) -> Dict:
-        """Return the figure. Three objectives need the full bundle of plotly.js, for the trace "scatter3d"."""
+        """Return the figure; three objectives are a trace "scatter3d", which pages show as pairs of objectives."""
         flat = len(self.targets) == 2
         kinds: list[tuple[str, Mask, Dict]] = [
             ("dominated", ~self.front & self.feasible, {"color": BLUE, "opacity": 0.35, "size": 5 if flat else 2}),

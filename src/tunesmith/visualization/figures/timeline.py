@@ -69,6 +69,7 @@ class Timeline(FigureData):
                         "base": short(self.begin[rows]),
                         "x": short((self.end - self.begin)[rows]),
                         "marker": {"color": colour, "line": {"width": 0}},
+                        "customdata": self.number[rows].tolist(),
                         "width": 0.85 if len(self.number) < 200 else 1.0,
                         "text": [text(r, 80) for r, own in zip(self.reason, rows, strict=True) if own],
                         "textposition": "none",

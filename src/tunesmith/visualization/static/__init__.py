@@ -1,15 +1,28 @@
-"""plotly.js, the part with cartesian axes, as its makers publish it: pages draw figures with it and load nothing.
-
-It is of the version that the Python package ``plotly`` has; ``plotly-LICENSE`` is its licence (MIT).
-"""
+"""The script and the style by which drawings of `svg_style` answer, in the dashboard and in reports."""
 
 from __future__ import annotations
 
 from importlib.resources import files
 
-NAME = "plotly-cartesian.min.js"
+from tunesmith.visualization.svg_style import dark
 
 
-def plotly_js() -> str:
-    """Return the program; it sets ``window.Plotly``."""
-    return (files(__name__) / NAME).read_text(encoding="utf-8")
+def script() -> str:
+    """Return the program; it sets ``window.tunesmith``."""
+    return _read("figures.js")
+
+
+def style(media: str = "(prefers-color-scheme:dark)", root: str = ":root", chosen: str = "") -> str:
+    """Return the rules of drawings, light and dark.
+
+    Args:
+        media: where pages are dark.
+        root: what is dark there.
+        chosen: what is dark in any case; empty: nothing is.
+    """
+    always = f"{chosen}{{{dark()}}}\n" if chosen else ""
+    return f"{_read('figures.css')}@media {media}{{{root}{{{dark()}}}}}\n{always}"
+
+
+def _read(name: str) -> str:
+    return (files(__name__) / name).read_text(encoding="utf-8")
