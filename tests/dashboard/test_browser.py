@@ -324,6 +324,15 @@ def place_of(page: Any, series: int, k: int) -> tuple[float, float]:
     return x, y
 
 
+def inside(page: Any, x: float, y: float) -> tuple[float, float]:
+    """Where a share of the large figure's panel is on the screen, from its left and from its top."""
+    code = """([x, y]) => { const f = document.querySelector(".plot").figure, p = f.panels[0];
+        const box = f.svg.getBoundingClientRect();
+        return [box.left + p.left + x * p.w, box.top + p.top + y * p.h]; }"""
+    left, top = page.evaluate(code, [x, y])
+    return left, top
+
+
 def marked(page: Any) -> list[float]:
     """The numbers at the axis along x."""
     names = page.locator(".ticks-x text").all_text_contents()
@@ -331,8 +340,7 @@ def marked(page: Any) -> list[float]:
 
 
 def drag(page: Any, start: tuple[float, float], end: tuple[float, float], shift: bool = False) -> None:
-    box = page.query_selector("[data-panel] > svg").bounding_box()
-    at = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in (start, end)]
+    at = [inside(page, *share) for share in (start, end)]
     if shift:
         page.keyboard.down("Shift")
     page.mouse.move(*at[0])
@@ -372,8 +380,7 @@ def test_a_figure_is_zoomed_by_mouse_and_keys_and_shown_whole_again(browser: Any
         whole = marked(page)
         drag(page, (0.25, 0.2), (0.5, 0.7))
         assert max(marked(page)) - min(marked(page)) < 0.5 * (max(whole) - min(whole))
-        box = page.query_selector("[data-panel] > svg").bounding_box()
-        page.mouse.dblclick(box["x"] + 0.95 * box["width"], box["y"] + 0.05 * box["height"])  # no trial is there
+        page.mouse.dblclick(*inside(page, 0.95, 0.05))  # no trial is there
         assert marked(page) == whole
         page.locator(".drawn").focus()
         page.keyboard.press("+")

@@ -1,4 +1,4 @@
-"""Figures of studies, with the field's names; Plotly draws them, or with ``backend="matplotlib"`` Matplotlib.
+"""Figures of studies: by Plotly, with ``backend="matplotlib"`` by Matplotlib, and in pages as SVG of our own.
 
 Each figure is one file in ``figures/`` and one line in ``registry.py``. It is imported where it is first used.
 """
