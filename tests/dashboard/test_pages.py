@@ -92,6 +92,8 @@ def test_values_whose_span_no_number_can_hold_are_drawn_all_the_same(tmp_path: P
     with TestClient(app(tmp_path / "h.db", token=""), base_url="http://localhost") as client:
         for name in DRAWINGS:
             assert get_json(client, f"/study/1/figure/{name}")
+            text = client.get(f"/study/1/figure/{name}?as=svg").text
+            assert not re.search(r'd="[^"]*(nan|inf)', text)
 
 
 def test_a_filter_holds_for_figures_table_and_files_alike(client: TestClient) -> None:

@@ -276,8 +276,8 @@ def _with_strip(
 
 def round_values(low: float, high: float, most: int) -> list[float]:
     """Return round numbers from low to high, about so many."""
-    size = 10.0 ** math.floor(math.log10((high - low) / most))
-    step = next(size * k for k in (1, 2, 5, 10) if (high - low) / (size * k) <= most)
+    size = 10.0 ** math.floor(math.log10(high / most - low / most))  # whose span no number may hold
+    step = next(size * k for k in (1, 2, 5, 10) if high / (size * k) - low / (size * k) <= most)
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     return [float(f"{k * step:.12g}") for k in range(first, last + 1)]
 

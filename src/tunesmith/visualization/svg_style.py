@@ -807,7 +807,8 @@ def _parallel(figure: Dict, width: float, height: float) -> tuple[list[str], flo
 
     def up(of: Dict, values: Floats) -> Floats:
         low, high = of["range"]
-        return np.asarray(height - FOOT - (values - low) / ((high - low) or 1.0) * (height - HEAD - FOOT))
+        share = (values / 2 - low / 2) / ((high / 2 - low / 2) or 1.0)  # halves: their span is a number
+        return np.asarray(height - FOOT - share * (height - HEAD - FOOT))
 
     at = np.array([up(of, _floats(of["values"])) for of in axes]).T
     lines = [
