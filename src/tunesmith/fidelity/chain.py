@@ -22,42 +22,6 @@ from tunesmith.numerics.gp import Prior, fit
 from tunesmith.numerics.linear_gp import LinearGP
 from tunesmith.numerics.warp import Warp, standardise
 
-# ----------------------------------------------------------------------------------------------------------------------
-# When lengthscales are fitted, and to which rows; fits are kept by the data that they were made of.
-#
-# A row set changes whenever a run reaches a rung. So a level is fitted to the first runs by number, as many as a fixed
-# schedule says, on values as they were reported: most decisions find a fit that is there, and none depends on whether
-# it is.
-
-MIN_FIT = 5  # rows before lengthscales are fitted
-MAX_FIT = 60  # rows that they are fitted to
-MAX_ROWS = 150  # rows of a model
-GROWTH = 1.2  # of rows between fits
-
-
-def scheduled(n: int) -> int:
-    """Return how many of n rows hyperparameters are fitted to."""
-    count = MIN_FIT
-    if n < count:
-        return n
-    while (following := max(count + 1, int(count * GROWTH))) <= min(n, MAX_FIT):
-        count = following
-    return count
-
-
-def some(score: Floats) -> Indices:
-    """Return the rows that a model is made of, rising: all, or those of the least score[n] and some of the others."""
-    n = len(score)
-    if n <= MAX_ROWS:
-        return np.arange(n)
-    order = np.argsort(score, kind="stable")
-    best, rest = order[: 2 * MAX_ROWS // 3], np.sort(order[2 * MAX_ROWS // 3 :])
-    others = rest[np.linspace(0, len(rest) - 1, MAX_ROWS - len(best)).astype(np.intp)]
-    return np.sort(np.concatenate([best, others]))
-
-
-# ----------------------------------------------------------------------------------------------------------------------
-
 PRIOR = Prior(scale_mean=0.0, noise_mean=-5.0, noise_var=2.0, noise_bounds=(1e-6, 1.0))
 FALL = 0.6  # a fall from rung to rung, and how much runs differ in it, is expected to be this share of the one before
 FIRST_FALL = 0.8  # the same of the first fall and of the losses at the first rung
@@ -213,3 +177,37 @@ def _amplitude(h: Floats, y: Floats, b_mean: Floats, b_cov: Floats, prior: float
     r = y - h @ b_mean
     r = r - h @ np.linalg.solve(h.T @ h + prior**2 * np.linalg.inv(b_cov), h.T @ r)
     return max(float(np.sqrt((DEGREES * prior**2 + r @ r) / (DEGREES + len(r)))), 1e-6)
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# When lengthscales are fitted, and to which rows; fits are kept by the data that they were made of.
+#
+# A row set changes whenever a run reaches a rung. So a level is fitted to the first runs by number, as many as a fixed
+# schedule says, on values as they were reported: most decisions find a fit that is there, and none depends on whether
+# it is.
+
+MIN_FIT = 5  # rows before lengthscales are fitted
+MAX_FIT = 60  # rows that they are fitted to
+MAX_ROWS = 150  # rows of a model
+GROWTH = 1.2  # of rows between fits
+
+
+def scheduled(n: int) -> int:
+    """Return how many of n rows hyperparameters are fitted to."""
+    count = MIN_FIT
+    if n < count:
+        return n
+    while (following := max(count + 1, int(count * GROWTH))) <= min(n, MAX_FIT):
+        count = following
+    return count
+
+
+def some(score: Floats) -> Indices:
+    """Return the rows that a model is made of, rising: all, or those of the least score[n] and some of the others."""
+    n = len(score)
+    if n <= MAX_ROWS:
+        return np.arange(n)
+    order = np.argsort(score, kind="stable")
+    best, rest = order[: 2 * MAX_ROWS // 3], np.sort(order[2 * MAX_ROWS // 3 :])
+    others = rest[np.linspace(0, len(rest) - 1, MAX_ROWS - len(best)).astype(np.intp)]
+    return np.sort(np.concatenate([best, others]))

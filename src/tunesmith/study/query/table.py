@@ -19,6 +19,235 @@ from tunesmith.study.query.columns import ABSENT, Absent, Column, Floats, Indice
 from tunesmith.text import did_you_mean
 from tunesmith.trial.record import TrialRecord
 
+PARAMS, USER = ("params.", "params_"), ("user_attrs.", "user_attrs_", "user.", "attrs.")
+STATES = {str(state).lower(): int(state) for state in TrialState} | {"failed": int(TrialState.FAIL)}
+NAMES = ("number", "state", "value", "duration", "feasible")
+
+WHOLE = 2**53  # up to here a float holds every integer
+
+Attributes = Callable[[], Mapping[int, Mapping[str, Any]]]
+
+
+@dataclass(frozen=True, eq=False)
+class TrialTable:
+    """The trials of a study as columns: n of them, first the finished ones in the order in which they ended.
+
+    Attributes:
+        number: trial numbers, int64[n].
+        state: as `TrialState`, int8[n].
+        values: float64[n, m] in the user's own directions; NaN where there is none.
+        noise: standard deviations of the errors of the values [n, m], NaN where it was not told; None: of no trial.
+        cost: seconds or the user's unit [n].
+        feasible: which violate no constraint [n].
+        space: the parameters; None: there are none.
+        x: internal values over them [n, d]; NaN: inactive or unknown.
+        attributes: gives the user attributes by trial number, when an expression names one.
+    """
+
+    number: NDArray[np.int64]
+    state: NDArray[np.int8]
+    values: Floats
+    noise: Floats | None
+    cost: Floats
+    feasible: Mask
+    space: Space | None
+    x: Floats
+    attributes: Attributes
+
+    @classmethod
+    def of(
+        cls,
+        history: History,
+        signs: Sequence[float],
+        waiting: Sequence[TrialRecord] = (),
+        attributes: Attributes = dict,
+    ) -> TrialTable:
+        """Return the trials of a history as they are now.
+
+        Args:
+            history: the finished, running and paused trials.
+            signs: 1 for each objective that is minimised, -1 for each that is maximised.
+            waiting: records of trials that have not begun.
+        """
+        n, space, pending = len(history), history.space, history.pending
+        paused = set(history.paused)
+        states = [TrialState.PAUSED if k in paused else TrialState.RUNNING for k in pending.number.tolist()]
+        extra = len(states) + len(waiting)
+        d = 0 if space is None else len(space)
+        x = np.full((n + extra, d), np.nan)
+        if space is not None:
+            x[:n] = history.points(space)[:n]
+            x[n : n + len(states)] = history.pending_points(space)[: len(states)]
+            for i, record in enumerate(waiting):
+                x[n + len(states) + i] = _point(record, space)
+        nothing = np.full(extra, np.nan)
+        missing = np.full((extra, len(signs)), np.nan)
+        noise = history.noise[:n]
+        return cls(
+            np.concatenate([history.number[:n], pending.number, [t.number for t in waiting]]).astype(np.int64),
+            np.concatenate([history.state[:n], [*states, *(t.state for t in waiting)]]).astype(np.int8),
+            np.concatenate([history.y[:n] * np.array(signs), missing]),
+            None if np.isnan(noise).all() else np.concatenate([noise, missing]),
+            np.concatenate([history.cost[:n], nothing]),
+            np.concatenate([history.feasible[:n], np.ones(extra, bool)]),
+            space,
+            x,
+            attributes,
+        )
+
+    def __len__(self) -> int:
+        return len(self.number)
+
+    def where(self, expression: str) -> Mask:
+        """Return for which rows an expression holds, bool[n].
+
+        Args:
+            expression: such as ``value < 0.1 and opt in ("adam", "sgd")``; empty: all rows. A name is ``number``,
+                ``state``, ``value`` (of several objectives ``values[0]`` and so on), ``noise`` (likewise, where a
+                trial was told with it), ``duration``, ``feasible``, a parameter, or a user attribute; ``params.x`` and
+                ``user.x`` say which of these, and backquotes take any name: ``params.`my rate` > 1``. No comparison
+                holds where a value is missing.
+
+        Raises:
+            QueryError: it is no expression, or there is no such column.
+        """
+        if not expression.strip():
+            return np.ones(len(self), bool)
+        return self._holds(parse(expression))
+
+    def order(self, rows: Indices, key: str, descending: bool = False) -> Indices:
+        """Return rows sorted by a column; those without a value come last, equal ones by number.
+
+        Args:
+            key: the column, as in an expression.
+            descending: whether the highest comes first.
+
+        Raises:
+            QueryError: there is no such column.
+        """
+        keys = self.column(key).keys(rows)
+        missing = np.isnan(keys)
+        return rows[np.lexsort((self.number[rows], np.where(missing, 0.0, -keys if descending else keys), missing))]
+
+    def column(self, name: str) -> Column:
+        """Return a column by its name, see `where`.
+
+        Raises:
+            QueryError: there is none of that name.
+        """
+        found = self._built_in(name) or self._parameter(name) or self._attribute(name)
+        if found is None:
+            known = [*NAMES, *(self.space.names if self.space is not None else ())]
+            raise QueryError(
+                f"there is no column {name!r}{did_you_mean(name, known)}\n(columns are {', '.join(NAMES)}, parameters "
+                "(params.NAME) and user attributes (user.NAME); a text is put in quotes)"
+            )
+        return found
+
+    def _built_in(self, name: str) -> Column | None:
+        if name == "number":
+            return Column(self.number.astype(float), whole=True)
+        if name == "state":
+            return Column(self.state.astype(float), [str(TrialState(k)).lower() for k in range(len(TrialState))])
+        if name == "duration":
+            return Column(self.cost)
+        if name == "feasible":
+            return Column(self.feasible.astype(float), [False, True])
+        match = re.fullmatch(r"(values?|noise)(?:\[(\d+)\]|_(\d+))?", name)
+        if match is None or name == "values":
+            return None
+        of = "noise" if match.group(1) == "noise" else "values"
+        columns = self.values if of == "values" else self.noise
+        if columns is None:  # a parameter may have that name
+            return None
+        m, given = columns.shape[1], match.group(2) or match.group(3)
+        if given is None and m > 1:
+            raise QueryError(f"the study has {m} objectives: write {of}[0] to {of}[{m - 1}]")
+        if int(given or 0) >= m:
+            raise QueryError(f"{name}: the study has {m} objective(s), {of}[0] to {of}[{m - 1}]")
+        return Column(columns[:, int(given or 0)])
+
+    def _parameter(self, name: str) -> Column | None:
+        bare = _without(name, PARAMS)
+        if self.space is None or bare not in self.space.params:
+            return None
+        parameter, x = self.space.params[bare], self.x[:, self.space.names.index(bare)]
+        if isinstance(parameter, Categorical):
+            return Column(x, [parameter.to_label(float(i)) for i in range(int(parameter.n_values))])
+        return Column(x, whole=isinstance(parameter, Int), words=words_of(parameter))
+
+    def _attribute(self, name: str) -> Column | None:
+        bare = _without(name, USER)
+        by_number = self.attributes()
+        if bare == name and not any(bare in attributes for attributes in by_number.values()):
+            return None
+        cells = [ABSENT if (a := by_number.get(k)) is None else a.get(bare, ABSENT) for k in self.number.tolist()]
+        missing = np.array([c is ABSENT for c in cells], bool)
+        if all(isinstance(c, (float, Absent)) or (isinstance(c, int) and abs(c) <= WHOLE) for c in cells):
+            return Column(np.array([np.nan if isinstance(c, Absent) else float(c) for c in cells]), is_missing=missing)
+        return Column(np.zeros(len(cells)), objects=cells, is_missing=missing)
+
+    def _holds(self, node: Node) -> Mask:
+        if isinstance(node, Not):
+            return ~self._holds(node.of)
+        if isinstance(node, Both):
+            joined = np.logical_and if node.word == "and" else np.logical_or
+            return np.asarray(joined.reduce([self._holds(part) for part in node.of]), bool)
+        if isinstance(node, Missing):
+            return np.zeros(len(self), bool) if isinstance(node.left, Constant) else self.column(node.left.text).missing
+        if isinstance(node, Among):
+            return self._among(node)
+        return self._compared(node)
+
+    def _among(self, node: Among) -> Mask:
+        parts = [self._compared(Comparison(node.left, "==", Constant(option))) for option in node.options]
+        return np.asarray(np.logical_or.reduce(parts), bool) if parts else np.zeros(len(self), bool)
+
+    def _compared(self, node: Comparison) -> Mask:
+        left, right, sign = node.left, node.right, node.sign
+        if isinstance(left, Constant) and isinstance(right, Name):
+            turned = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}.get(sign, sign)
+            if sign == "~":
+                raise QueryError("~ takes a column on its left: opt ~ 'adam'")
+            left, right, sign = right, left, turned
+        if isinstance(left, Constant):
+            return np.full(len(self), isinstance(right, Constant) and compare(sign, left.value, right.value))
+        if isinstance(right, Name) and left.text == "state" and right.text.lower() in STATES:
+            right = Constant(right.text)
+        if isinstance(right, Constant):
+            value = right.value
+            if left.text == "state" and isinstance(value, str) and sign != "~":
+                value = self._state(value)
+            return self.column(left.text).compared(sign, value)
+        a, b = self.column(left.text), self.column(right.text)
+        every = np.arange(len(self))
+        pairs = zip(a.values(every), b.values(every), strict=True)
+        return np.array([x is not ABSENT and y is not ABSENT and compare(sign, x, y) for x, y in pairs], bool)
+
+    def _state(self, word: str) -> str:
+        if word.lower() not in STATES:
+            raise QueryError(f"there is no state {word!r}{did_you_mean(word, STATES)}; there are {', '.join(STATES)}")
+        return str(TrialState(STATES[word.lower()])).lower()
+
+
+def _without(name: str, prefixes: tuple[str, ...]) -> str:
+    for prefix in prefixes:
+        if name.startswith(prefix):
+            return name.removeprefix(prefix)
+    return name
+
+
+def _point(record: TrialRecord, space: Space) -> list[float]:
+    """Return what is known of a waiting trial's point over a space; NaN where nothing is, or it does not fit."""
+    params, found = record.flat_params, []
+    for name, parameter in space.params.items():
+        try:
+            found.append(parameter.to_internal(params[name]) if name in params else np.nan)
+        except ValueError:
+            found.append(np.nan)
+    return found
+
+
 # ----------------------------------------------------------------------------------------------------------------------
 # The grammar of expressions over trials.
 #
@@ -257,234 +486,3 @@ class _Parser:
                 f"{self._text!r}: expected {expected} and found {token.text!r} at character {token.at + 1}"
             )
         return QueryError(f"{self._text!r}: expected {expected} at the end")
-
-
-# ----------------------------------------------------------------------------------------------------------------------
-
-PARAMS, USER = ("params.", "params_"), ("user_attrs.", "user_attrs_", "user.", "attrs.")
-STATES = {str(state).lower(): int(state) for state in TrialState} | {"failed": int(TrialState.FAIL)}
-NAMES = ("number", "state", "value", "duration", "feasible")
-
-WHOLE = 2**53  # up to here a float holds every integer
-
-Attributes = Callable[[], Mapping[int, Mapping[str, Any]]]
-
-
-@dataclass(frozen=True, eq=False)
-class TrialTable:
-    """The trials of a study as columns: n of them, first the finished ones in the order in which they ended.
-
-    Attributes:
-        number: trial numbers, int64[n].
-        state: as `TrialState`, int8[n].
-        values: float64[n, m] in the user's own directions; NaN where there is none.
-        noise: standard deviations of the errors of the values [n, m], NaN where it was not told; None: of no trial.
-        cost: seconds or the user's unit [n].
-        feasible: which violate no constraint [n].
-        space: the parameters; None: there are none.
-        x: internal values over them [n, d]; NaN: inactive or unknown.
-        attributes: gives the user attributes by trial number, when an expression names one.
-    """
-
-    number: NDArray[np.int64]
-    state: NDArray[np.int8]
-    values: Floats
-    noise: Floats | None
-    cost: Floats
-    feasible: Mask
-    space: Space | None
-    x: Floats
-    attributes: Attributes
-
-    @classmethod
-    def of(
-        cls,
-        history: History,
-        signs: Sequence[float],
-        waiting: Sequence[TrialRecord] = (),
-        attributes: Attributes = dict,
-    ) -> TrialTable:
-        """Return the trials of a history as they are now.
-
-        Args:
-            history: the finished, running and paused trials.
-            signs: 1 for each objective that is minimised, -1 for each that is maximised.
-            waiting: records of trials that have not begun.
-        """
-        n, space, pending = len(history), history.space, history.pending
-        paused = set(history.paused)
-        states = [TrialState.PAUSED if k in paused else TrialState.RUNNING for k in pending.number.tolist()]
-        extra = len(states) + len(waiting)
-        d = 0 if space is None else len(space)
-        x = np.full((n + extra, d), np.nan)
-        if space is not None:
-            x[:n] = history.points(space)[:n]
-            x[n : n + len(states)] = history.pending_points(space)[: len(states)]
-            for i, record in enumerate(waiting):
-                x[n + len(states) + i] = _point(record, space)
-        nothing = np.full(extra, np.nan)
-        missing = np.full((extra, len(signs)), np.nan)
-        noise = history.noise[:n]
-        return cls(
-            np.concatenate([history.number[:n], pending.number, [t.number for t in waiting]]).astype(np.int64),
-            np.concatenate([history.state[:n], [*states, *(t.state for t in waiting)]]).astype(np.int8),
-            np.concatenate([history.y[:n] * np.array(signs), missing]),
-            None if np.isnan(noise).all() else np.concatenate([noise, missing]),
-            np.concatenate([history.cost[:n], nothing]),
-            np.concatenate([history.feasible[:n], np.ones(extra, bool)]),
-            space,
-            x,
-            attributes,
-        )
-
-    def __len__(self) -> int:
-        return len(self.number)
-
-    def where(self, expression: str) -> Mask:
-        """Return for which rows an expression holds, bool[n].
-
-        Args:
-            expression: such as ``value < 0.1 and opt in ("adam", "sgd")``; empty: all rows. A name is ``number``,
-                ``state``, ``value`` (of several objectives ``values[0]`` and so on), ``noise`` (likewise, where a
-                trial was told with it), ``duration``, ``feasible``, a parameter, or a user attribute; ``params.x`` and
-                ``user.x`` say which of these, and backquotes take any name: ``params.`my rate` > 1``. No comparison
-                holds where a value is missing.
-
-        Raises:
-            QueryError: it is no expression, or there is no such column.
-        """
-        if not expression.strip():
-            return np.ones(len(self), bool)
-        return self._holds(parse(expression))
-
-    def order(self, rows: Indices, key: str, descending: bool = False) -> Indices:
-        """Return rows sorted by a column; those without a value come last, equal ones by number.
-
-        Args:
-            key: the column, as in an expression.
-            descending: whether the highest comes first.
-
-        Raises:
-            QueryError: there is no such column.
-        """
-        keys = self.column(key).keys(rows)
-        missing = np.isnan(keys)
-        return rows[np.lexsort((self.number[rows], np.where(missing, 0.0, -keys if descending else keys), missing))]
-
-    def column(self, name: str) -> Column:
-        """Return a column by its name, see `where`.
-
-        Raises:
-            QueryError: there is none of that name.
-        """
-        found = self._built_in(name) or self._parameter(name) or self._attribute(name)
-        if found is None:
-            known = [*NAMES, *(self.space.names if self.space is not None else ())]
-            raise QueryError(
-                f"there is no column {name!r}{did_you_mean(name, known)}\n(columns are {', '.join(NAMES)}, parameters "
-                "(params.NAME) and user attributes (user.NAME); a text is put in quotes)"
-            )
-        return found
-
-    def _built_in(self, name: str) -> Column | None:
-        if name == "number":
-            return Column(self.number.astype(float), whole=True)
-        if name == "state":
-            return Column(self.state.astype(float), [str(TrialState(k)).lower() for k in range(len(TrialState))])
-        if name == "duration":
-            return Column(self.cost)
-        if name == "feasible":
-            return Column(self.feasible.astype(float), [False, True])
-        match = re.fullmatch(r"(values?|noise)(?:\[(\d+)\]|_(\d+))?", name)
-        if match is None or name == "values":
-            return None
-        of = "noise" if match.group(1) == "noise" else "values"
-        columns = self.values if of == "values" else self.noise
-        if columns is None:  # a parameter may have that name
-            return None
-        m, given = columns.shape[1], match.group(2) or match.group(3)
-        if given is None and m > 1:
-            raise QueryError(f"the study has {m} objectives: write {of}[0] to {of}[{m - 1}]")
-        if int(given or 0) >= m:
-            raise QueryError(f"{name}: the study has {m} objective(s), {of}[0] to {of}[{m - 1}]")
-        return Column(columns[:, int(given or 0)])
-
-    def _parameter(self, name: str) -> Column | None:
-        bare = _without(name, PARAMS)
-        if self.space is None or bare not in self.space.params:
-            return None
-        parameter, x = self.space.params[bare], self.x[:, self.space.names.index(bare)]
-        if isinstance(parameter, Categorical):
-            return Column(x, [parameter.to_label(float(i)) for i in range(int(parameter.n_values))])
-        return Column(x, whole=isinstance(parameter, Int), words=words_of(parameter))
-
-    def _attribute(self, name: str) -> Column | None:
-        bare = _without(name, USER)
-        by_number = self.attributes()
-        if bare == name and not any(bare in attributes for attributes in by_number.values()):
-            return None
-        cells = [ABSENT if (a := by_number.get(k)) is None else a.get(bare, ABSENT) for k in self.number.tolist()]
-        missing = np.array([c is ABSENT for c in cells], bool)
-        if all(isinstance(c, (float, Absent)) or (isinstance(c, int) and abs(c) <= WHOLE) for c in cells):
-            return Column(np.array([np.nan if isinstance(c, Absent) else float(c) for c in cells]), is_missing=missing)
-        return Column(np.zeros(len(cells)), objects=cells, is_missing=missing)
-
-    def _holds(self, node: Node) -> Mask:
-        if isinstance(node, Not):
-            return ~self._holds(node.of)
-        if isinstance(node, Both):
-            joined = np.logical_and if node.word == "and" else np.logical_or
-            return np.asarray(joined.reduce([self._holds(part) for part in node.of]), bool)
-        if isinstance(node, Missing):
-            return np.zeros(len(self), bool) if isinstance(node.left, Constant) else self.column(node.left.text).missing
-        if isinstance(node, Among):
-            return self._among(node)
-        return self._compared(node)
-
-    def _among(self, node: Among) -> Mask:
-        parts = [self._compared(Comparison(node.left, "==", Constant(option))) for option in node.options]
-        return np.asarray(np.logical_or.reduce(parts), bool) if parts else np.zeros(len(self), bool)
-
-    def _compared(self, node: Comparison) -> Mask:
-        left, right, sign = node.left, node.right, node.sign
-        if isinstance(left, Constant) and isinstance(right, Name):
-            turned = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}.get(sign, sign)
-            if sign == "~":
-                raise QueryError("~ takes a column on its left: opt ~ 'adam'")
-            left, right, sign = right, left, turned
-        if isinstance(left, Constant):
-            return np.full(len(self), isinstance(right, Constant) and compare(sign, left.value, right.value))
-        if isinstance(right, Name) and left.text == "state" and right.text.lower() in STATES:
-            right = Constant(right.text)
-        if isinstance(right, Constant):
-            value = right.value
-            if left.text == "state" and isinstance(value, str) and sign != "~":
-                value = self._state(value)
-            return self.column(left.text).compared(sign, value)
-        a, b = self.column(left.text), self.column(right.text)
-        every = np.arange(len(self))
-        pairs = zip(a.values(every), b.values(every), strict=True)
-        return np.array([x is not ABSENT and y is not ABSENT and compare(sign, x, y) for x, y in pairs], bool)
-
-    def _state(self, word: str) -> str:
-        if word.lower() not in STATES:
-            raise QueryError(f"there is no state {word!r}{did_you_mean(word, STATES)}; there are {', '.join(STATES)}")
-        return str(TrialState(STATES[word.lower()])).lower()
-
-
-def _without(name: str, prefixes: tuple[str, ...]) -> str:
-    for prefix in prefixes:
-        if name.startswith(prefix):
-            return name.removeprefix(prefix)
-    return name
-
-
-def _point(record: TrialRecord, space: Space) -> list[float]:
-    """Return what is known of a waiting trial's point over a space; NaN where nothing is, or it does not fit."""
-    params, found = record.flat_params, []
-    for name, parameter in space.params.items():
-        try:
-            found.append(parameter.to_internal(params[name]) if name in params else np.nan)
-        except ValueError:
-            found.append(np.nan)
-    return found
