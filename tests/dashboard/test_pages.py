@@ -405,10 +405,16 @@ def test_running_trials_are_shown_with_curve_and_log_and_can_be_stopped(tmp_path
         assert "step 2: 0.3333" in text
         assert "epoch 7 \\x1b[31m&lt;b&gt;" in text
         assert "secret" not in text
+        assert f"What it prints is in {tmp_path}, which" in text
         assert 'action="/study/1/trial/2/stop"' in text
         client.post("/study/1/trial/2/stop")
         assert "It was asked to stop" in part_of(client, "doing")
         assert "Running now: 3 trials." in part_of(client, "doing")
+    with TestClient(app(path, token="", logs=outside), base_url="http://localhost", headers=SAME) as client:
+        text = client.get("/study/1/part/doing").text
+        assert text.count("secret") == 1  # not by the link, which lies elsewhere
+        assert "epoch 7" in text
+        assert "What it prints" not in text
 
 
 def test_health_sees_a_bound_that_is_in_the_way_and_points_tried_twice(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html.parser
 import json
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,16 @@ from tests.visualization.studies import scaling_law
 
 import tunesmith as ts
 from tunesmith.cli.main import main
+from tunesmith.importance import importance
+from tunesmith.importance.base import between, rounded
+from tunesmith.languages import words_of
 from tunesmith.report import ScalingResults, write_report
 from tunesmith.report.page import MOST_BYTES
+from tunesmith.report.write import mattered
 from tunesmith.scaling import ScalingLaw
 from tunesmith.sklearn import SearchCV
+from tunesmith.space import Categorical, Float, Int, Space
+from tunesmith.visualization.figures.param_importances import of_table
 
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(1)>"
 
@@ -274,3 +281,29 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: py
     assert capsys.readouterr().out.startswith("# mine\n")
     assert main(["report", "tune.db", "-o", "r.md", "--lang", "zh"]) == 0
     assert "如何复现" in Path("r.md").read_text(encoding="utf-8")
+
+
+def test_importances_are_the_same_in_the_table_the_report_and_the_figure() -> None:
+    space = Space(
+        {"opt": Categorical(["adam", "sgd"]), "lr": Float(1e-4, 1e-1, log=True), "layers": Int(1, 6),
+         "momentum": Float(0, 0.99).when({"opt": "sgd"}), "junk": Float(0, 1)}
+    )  # fmt: skip
+    study = ts.create_study(sampler="random", seed=0, space=space)
+
+    def objective(trial: ts.Trial) -> float:
+        p = trial.params
+        return (math.log10(p["lr"]) + 2) ** 2 + (p["opt"] == "sgd") * p.get("momentum", 0.0) + 0.1 * p["layers"]
+
+    study.optimize(objective, n_trials=40)
+    for evaluator in ("ped-anova", "fanova"):
+        table = importance(study, evaluator=evaluator)
+        told = [line.split()[:2] for line in str(table).splitlines()[2:7]]
+        assert sorted(name for name, _ in told) == sorted(space.params)
+        figure = of_table(table, "value")
+        assert [name for name in figure.names if " × " not in name] == [name for name, _ in told]
+        assert ", ".join(map(" ".join, told)) in figure.summary
+    table = importance(study)
+    shown = mattered(study, words_of("en")).tables[0].rows
+    assert [(row[0], row[1]) for row in shown] == [(r.name, float(rounded(r.value))) for r in table.rows]
+    assert [row[2] for row in shown] == [between(r.interval) for r in table.rows]
+    assert {rounded(-0.0), rounded(0.0)} == {"0.000"}

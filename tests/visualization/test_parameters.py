@@ -281,7 +281,7 @@ def test_importances_with_intervals_and_null_lines() -> None:
     assert data.low.tolist() == [0.4, 0.1, 0.0]
     assert data.null.tolist() == [0.1, 0.15, 0.12]
     assert data.pair.tolist() == [False, False, True]
-    assert "y 0.5, x 0.2" in data.summary
+    assert "y 0.500, x 0.200" in data.summary
     found = param_importances(many(100, 2))
     assert set(found.names) == {"x0", "x1"}
     two = many(60, 2, m=2)

@@ -18,8 +18,21 @@ from tunesmith.cli.output import echo
 @click.option("--token", help="What a browser must know; else TUNESMITH_DASHBOARD_TOKEN, else one is made up.")
 @click.option("--no-token", is_flag=True, help="Let every user of this machine in.")
 @click.option("--read-only", is_flag=True, help="Let nothing be changed.")
+@click.option(
+    "--logs",
+    type=click.Path(exists=True, file_okay=False),
+    metavar="DIR",
+    help="Show what trials print below DIR too: the --directory of tunesmith run.",
+)
 def dashboard(
-    storage: str, host: str, port: int, hosts: tuple[str, ...], token: str | None, no_token: bool, read_only: bool
+    storage: str,
+    host: str,
+    port: int,
+    hosts: tuple[str, ...],
+    token: str | None,
+    no_token: bool,
+    read_only: bool,
+    logs: str | None,
 ) -> None:
     """Show studies in a browser, live."""
     from tunesmith.dashboard import serve
@@ -35,6 +48,7 @@ def dashboard(
             token="" if no_token else token,
             allowed_hosts=hosts,
             read_only=read_only,
+            logs=logs,
             announce=lambda address: echo(f"The dashboard is at {address}   (Ctrl-C ends it)"),
         )
     except ValueError as error:

@@ -60,6 +60,7 @@ def app(
     token: str | None = None,
     allowed_hosts: Iterable[str] = (),
     read_only: bool = False,
+    logs: str | Path | None = None,
 ) -> Starlette:
     """Return the dashboard as an ASGI application, to be served alone or mounted under a path of another one.
 
@@ -69,6 +70,8 @@ def app(
             ``app.state.token``. "": nothing need be known; who mounts it must then decide who may come in.
         allowed_hosts: names by which it may be called, besides those of this machine itself.
         read_only: whether nothing may be changed.
+        logs: the folder below which running trials write what they print, where it is not the one beside the storage
+            (``tunesmith run --directory``). Else nothing of it is shown, since anyone may have written the storage.
 
     Returns:
         The application.
@@ -83,7 +86,7 @@ def app(
         frozenset(name.lower() for name in allowed_hosts),
         read_only,
     )
-    held = Studies(opened)
+    held = Studies(opened, None if logs is None else Path(logs))
     live = Live(held)
 
     @asynccontextmanager

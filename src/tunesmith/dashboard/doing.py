@@ -6,7 +6,7 @@ import os
 import re
 import stat
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,7 @@ class Running:
         curve: its reports as points of an SVG polyline; "": there are none.
         best: those of the best trial, on the same axes.
         log: the end of what its program printed.
+        elsewhere: the folder of that, where it may not be read; "": it may, or there is none.
         stopping: whether somebody asked to stop it.
     """
 
@@ -57,6 +58,7 @@ class Running:
     curve: str
     best: str
     log: str
+    elsewhere: str
     stopping: bool
 
 
@@ -128,20 +130,23 @@ def _spread(unit: np.ndarray[Any, Any]) -> float:
     return float((np.quantile(known, 0.95, axis=0) - np.quantile(known, 0.05, axis=0)).mean()) if known.size else 0.0
 
 
-def running(opened: OpenStudy, record: StudyRecord, words: Words) -> list[Running]:
+def running(opened: OpenStudy, record: StudyRecord, words: Words, logs: Path | None = None) -> list[Running]:
     """Return the running trials, oldest first.
 
     Args:
         opened: the study, read on.
         record: its record.
         words: the language.
+        logs: a folder of which files may be read, besides the one beside the storage.
     """
     numbers = sorted(opened.history.running)[:MOST_SHOWN]
     if not numbers:
         return []
     best = opened.study.find_best() if len(record.directions) == 1 else None
     ideal = {} if best is None else _first(best.intermediate_values)
-    folder, found = _folder_of(opened.study.storage), []
+    beside = _folder_of(opened.study.storage)
+    folders = [folder for folder in (beside, None if logs is None else logs.resolve()) if folder is not None]
+    found = []
     for trial in opened.study.get_trials(numbers=numbers):
         if trial.state is not TrialState.RUNNING:
             continue
@@ -151,12 +156,9 @@ def running(opened: OpenStudy, record: StudyRecord, words: Words) -> list[Runnin
         told = words("step {0}: {1}", f"{step:,}", number(own[step], 4)) if own else words("no report yet")
         params = ", ".join(f"{k}={number(v, 4) if v is not None else v}" for k, v in trial.params.items())
         since = span(time.time() - trial.started)
-        log = _log(folder, trial)
-        found.append(
-            Running(
-                trial.number, printable(params), since, told, curve, other, log, is_asked_to_stop(record, trial.number)
-            )
-        )
+        log, elsewhere = _log(folders, trial)
+        stopping = is_asked_to_stop(record, trial.number)
+        found.append(Running(trial.number, printable(params), since, told, curve, other, log, elsewhere, stopping))
     return found
 
 
@@ -185,7 +187,8 @@ def _lines(own: Mapping[int, float], ideal: Mapping[int, float]) -> tuple[str, s
     return line(own), line(ideal)
 
 
-# -- the end of a log: a study's file may come from somebody else, so that only files beside its storage are read -----
+# -- the end of a log: a study's file may come from somebody else, so that only files beside its storage are read, and
+# below the folder that was named where the dashboard was started --
 
 
 def _folder_of(storage: Storage) -> Path | None:
@@ -196,21 +199,21 @@ def _folder_of(storage: Storage) -> Path | None:
     return folder.resolve() if path and folder.is_dir() else None
 
 
-def _log(folder: Path | None, trial: TrialRecord) -> str:
-    """Return the end of what the program of a trial printed; "": it is not known."""
+def _log(folders: Sequence[Path], trial: TrialRecord) -> tuple[str, str]:
+    """Return the end of what the program of a trial printed, and else the folder of that if it may not be read."""
     given = trial.user_attrs.get("trial_dir")
-    if folder is None or not isinstance(given, str):
-        return ""
+    if not isinstance(given, str):
+        return "", ""
     try:
         own = Path(given).resolve()
-        if not own.is_relative_to(folder):
-            return ""
+        if not any(own.is_relative_to(folder) for folder in folders):
+            return "", printable(str(own.parent))
         name = "output.txt" if trial.attempt == 1 else f"output-{trial.attempt}.txt"
         handle = os.open(own / name, os.O_RDONLY | PLAIN)
         with os.fdopen(handle, "rb") as file:
             if not stat.S_ISREG(os.fstat(handle).st_mode):
-                return ""
+                return "", ""
             file.seek(max(0, os.fstat(handle).st_size - TAIL))
-            return printable(last_written(file.read(TAIL).decode(errors="replace")), lines=True)
+            return printable(last_written(file.read(TAIL).decode(errors="replace")), lines=True), ""
     except (OSError, ValueError):
-        return ""
+        return "", ""

@@ -26,6 +26,7 @@ def serve(
     token: str | None = None,
     allowed_hosts: Iterable[str] = (),
     read_only: bool = False,
+    logs: str | Path | None = None,
     announce: Callable[[str], None] = print,
 ) -> None:
     """Serve the dashboard until Ctrl-C.
@@ -38,6 +39,7 @@ def serve(
             which is possible on this machine alone.
         allowed_hosts: names by which it may be called, besides `host` and those of this machine itself.
         read_only: whether nothing may be changed.
+        logs: the folder of what running trials print, where it is not the one beside the storage; see `app`.
         announce: takes the address to open, once the server listens.
 
     Raises:
@@ -49,7 +51,7 @@ def serve(
                          "token out, or serve it at 127.0.0.1")  # fmt: skip
     given = os.environ.get(TOKEN) or None if token is None else token
     names = {*allowed_hosts, *([] if host in ("0.0.0.0", "::") else [host])}  # compared, not bound
-    made = app(storage, token=given, allowed_hosts=names, read_only=read_only)
+    made = app(storage, token=given, allowed_hosts=names, read_only=read_only, logs=logs)
     listener = socket.create_server(
         (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, reuse_port=False
     )

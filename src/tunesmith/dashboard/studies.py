@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -136,13 +137,15 @@ class Studies:
 
     Args:
         storage: where they are.
+        logs: a folder of which files may be shown, besides the one beside the storage.
 
     Attributes:
         storage: where they are.
+        logs: likewise.
     """
 
-    def __init__(self, storage: Storage) -> None:
-        self.storage = storage
+    def __init__(self, storage: Storage, logs: Path | None = None) -> None:
+        self.storage, self.logs = storage, logs
         self._open: dict[int, OpenStudy] = {}
         self._lock = threading.Lock()
         self._deleted: dict[int, tuple[str, threading.Timer]] = {}

@@ -207,9 +207,9 @@ class Importance:
             cells += [
                 (
                     _short(row.name) + ("" if row.change is None else _step(row.change)),
-                    _number(row.value),
-                    told(say("{} to {}", _number(row.interval[0]), _number(row.interval[1]))),
-                    _number(row.null),
+                    rounded(row.value),
+                    told(between(row.interval)),
+                    rounded(row.null),
                     "-" if math.isnan(row.p) else f"{row.p:.3f}",
                 )
                 for row in rows[:SHOWN]
@@ -239,10 +239,16 @@ def _short(name: str) -> str:
     return printable(name if len(name) <= LONGEST else name[: LONGEST - 1] + "…")
 
 
-def _number(value: float) -> str:
+def rounded(value: float) -> str:
+    """Return a value or a null line as people read it, in tables and figures alike; "-" for NaN, and no "-0"."""
     if math.isnan(value):
         return "-"
-    return f"{value:.3f}" if 0.001 <= abs(value) < 1000.0 or value == 0.0 else f"{value:.2e}"
+    return f"{value + 0.0:.3f}" if 0.001 <= abs(value) < 1000.0 or value == 0.0 else f"{value:.2e}"
+
+
+def between(interval: tuple[float, float]) -> str:
+    """Return an interval likewise."""
+    return say("{} to {}", *map(rounded, interval))
 
 
 def _step(change: Change) -> str:

@@ -12,7 +12,8 @@ import numpy as np
 
 from tunesmith import registry
 from tunesmith.importance import importance
-from tunesmith.languages import Words, say, words_of
+from tunesmith.importance.base import between, rounded
+from tunesmith.languages import Words, words_of
 from tunesmith.report.banner import Banner, banner_of, banner_of_search
 from tunesmith.report.content import Content, Section, Table, drawn, stamped, versions
 from tunesmith.report.of_scaling import ScalingResults, of_scaling
@@ -139,18 +140,22 @@ def mattered(study: Study, words: Words) -> Section:
         return section
     section.sentences += words.known(table.sentences())
     rows = [
-        [r.name, round(r.value, 3), f"{r.interval[0]:.3f} – {r.interval[1]:.3f}", round(r.null, 3), round(r.p, 3)]
+        [r.name, _as_read(r.value), words.said(between(r.interval)), _as_read(r.null), round(r.p, 3)]
         for r in sorted(table.rows, key=lambda r: -r.value)
     ]
     columns = [t("parameter"), t("importance"), t("95 % interval"), t("null line"), "p"]
     section.tables.append(Table(columns, rows))
-    section.figures += drawn(lambda: of_table(table, say("value")))
+    section.figures += drawn(lambda: of_table(table, objective_names(study)[0]))
     names = [str(row[0]) for row in rows]
     section.figures += drawn(lambda: slices(study, names[:MOST_PARAMS]))
     section.figures += drawn(lambda: belief(study, names[:MOST_PARAMS]))
     if len(names) > 1:
         section.figures += drawn(lambda: contour(study, names[:2]))
     return section
+
+
+def _as_read(value: float) -> float:
+    return value if np.isnan(value) else float(rounded(value))
 
 
 def course(study: Study, words: Words) -> Section:

@@ -229,7 +229,10 @@ def _part(request: Request, record: StudyRecord, name: str) -> dict[str, Any]:
     if name == "health":
         return {"findings": findings(opened, words)}
     if name == "doing":
-        return {"sentences": doing(opened, record, words), "running": running(opened, record, words)}
+        return {
+            "sentences": doing(opened, record, words),
+            "running": running(opened, record, words, studies_of(request).logs),
+        }
     return {"banner": banner(opened, words)}
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from tunesmith.importance import Evaluator, Importance, importance
+from tunesmith.importance.base import rounded
 from tunesmith.languages import say
 from tunesmith.text import printable
 from tunesmith.visualization.columns import USER, Floats, Mask, Target, as_study, read
@@ -147,7 +148,7 @@ def of_table(table: Importance, target: str) -> ParamImportances:
         for part, most, word in ((mains, MOST_BARS, "parameters"), (pairs, MOST_PAIRS, "pairs"))
         if len(part) > most
     ]
-    shares = ", ".join(f"{printable(r.name)} {r.value:.3g}" for r in mains[:5])
+    shares = ", ".join(f"{printable(r.name)} {rounded(r.value)}" for r in mains[:5])
     return ParamImportances(
         title="Importance",
         summary=join(
