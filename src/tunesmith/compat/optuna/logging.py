@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from logging import CRITICAL, DEBUG, ERROR, FATAL, INFO, WARN, WARNING
 
 from tunesmith.compat.optuna.names import refuser
@@ -54,6 +56,20 @@ def _default_handler(logger: logging.Logger) -> logging.Handler:
     logger.setLevel(INFO)
     logger.propagate = False
     return handler
+
+
+@contextmanager
+def kept() -> Iterator[None]:
+    """Keep the handlers and the level, which an import of the real Optuna sets anew: each line would come twice."""
+    logger = root_logger()
+    handlers, level, propagate = list(logger.handlers), logger.level, logger.propagate
+    try:
+        yield
+    finally:
+        for handler in [one for one in logger.handlers if one not in handlers]:
+            logger.removeHandler(handler)
+        logger.setLevel(level)
+        logger.propagate = propagate
 
 
 def create_default_formatter() -> logging.Formatter:

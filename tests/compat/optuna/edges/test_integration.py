@@ -317,6 +317,25 @@ def test_a_callback_is_the_packages_own(package: Callable[..., None]) -> None:
     assert (trial.state.name, list(trial.intermediate_values)) == ("PRUNED", [0, 1, 2])
 
 
+QUIET = """\
+import logging
+import tunesmith.compat.optuna as optuna
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+try:
+    optuna.integration.OptunaSearchCV
+except ImportError:
+    pass
+optuna.create_study().optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=1)
+assert len(logging.getLogger("optuna").handlers) == 1
+"""
+
+
+@pytest.mark.usefixtures("peers")
+def test_the_log_stays_as_it_was_set(tmp_path: Any) -> None:
+    done = subprocess.run([sys.executable, "-c", QUIET], capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_a_package_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("optuna_integration", "optuna_integration.xgboost"):
         monkeypatch.setitem(sys.modules, name, None)

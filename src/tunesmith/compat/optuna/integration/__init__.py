@@ -12,6 +12,7 @@ import sys
 from types import FunctionType, ModuleType
 from typing import Any
 
+from tunesmith.compat.optuna.logging import kept
 from tunesmith.compat.optuna.names import ROOM, refusal
 from tunesmith.compat.optuna.version import __version__
 from tunesmith.errors import MissingDependencyError
@@ -77,7 +78,8 @@ def _peers_own(module: str, name: str) -> Any:
     """
     instead = f"; {_INSTEAD[name]}" if name in _INSTEAD else ""
     try:
-        found = getattr(importlib.import_module(f"optuna_integration.{module}"), name)
+        with kept():
+            found = getattr(importlib.import_module(f"optuna_integration.{module}"), name)
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in ("optuna", "optuna_integration"):
             raise
