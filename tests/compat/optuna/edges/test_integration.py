@@ -323,7 +323,7 @@ import tunesmith.compat.optuna as optuna
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 try:
     optuna.integration.OptunaSearchCV
-except ImportError:
+except (AttributeError, ImportError):
     pass
 optuna.create_study().optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=1)
 assert len(logging.getLogger("optuna").handlers) == 1
