@@ -31,6 +31,7 @@ from tunesmith.languages.words import table_of
 from tunesmith.selection.wording import NumberFormat
 from tunesmith.sklearn import GridSearchCV
 from tunesmith.study.study import METRIC_NAMES
+from tunesmith.trial.record import TrialRecord
 
 
 def get_json(client: TestClient, path: str) -> Any:
@@ -379,6 +380,20 @@ def test_sixty_parameters_have_a_panel_each_the_strongest_first(tmp_path: Path) 
         panels = get_json(client, "/study/1/figure/slice")["panels"]
         assert len(panels) == 60
         assert panels[0]["params"] == ["p41"]
+
+
+def test_drawings_of_many_trials_are_small(tmp_path: Path) -> None:
+    space = ts.Space({f"x{k}": ts.Float(0, 1) for k in range(10)})
+    study = ts.create_study(storage=tmp_path / "m.db", space=space, seed=0, sampler="random")
+    x = np.random.default_rng(0).random((10_000, 10))
+    made = {"space": space, "started": 1e9, "finished": 1e9 + 1}
+    complete = ts.TrialState.COMPLETE
+    study.add_trials([TrialRecord(-1, complete, x=row, values=(sum(row),), **made) for row in x.tolist()])
+    with TestClient(app(tmp_path / "m.db", token=""), base_url="http://localhost") as client:
+        for name in ("history", "slice", "slice?param=x0", "parallel", "rank", "rank?param=x0&param=x1", "timeline"):
+            drawn = get_json(client, f"/study/1/figure/{name}")
+            svg = drawn.get("svg", "") + "".join(panel["svg"] for panel in drawn.get("panels", ()))
+            assert len(svg) < 300_000, name
 
 
 def test_running_trials_are_shown_with_curve_and_log_and_can_be_stopped(tmp_path: Path) -> None:

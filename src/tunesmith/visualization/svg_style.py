@@ -493,7 +493,9 @@ class _Panel:
 
     def _turned(self) -> bool:
         """Whether the names below are too long to stand beside each other."""
-        return not self.compact and len(self.x.names) > 1 and sum(_wide(n) + 8 for n in self.x.names) > self.width + 20
+        at = sorted(zip(self.x.placed(self.x.at).tolist(), self.x.names, strict=True))
+        near = ((_wide(m) + _wide(n)) / 2 + 6 > (b - a) * self.width for (a, m), (b, n) in pairwise(at))
+        return not self.compact and any(near)
 
     def _below(self, x: float, name: str) -> str:
         if not self._turned():
