@@ -9,10 +9,9 @@ import numpy as np
 
 from tunesmith.errors import SpaceError
 from tunesmith.space.base import Parameter
-from tunesmith.space.bounds import as_number
 from tunesmith.space.encoding import Scale
 from tunesmith.space.labels import label_key
-from tunesmith.space.parameters import Float, Int
+from tunesmith.space.parameters import Float, Int, as_number
 from tunesmith.text import shown
 
 if TYPE_CHECKING:

@@ -15,8 +15,7 @@ from tunesmith.compat.hyperopt.pyll.stochastic import quantised
 from tunesmith.compat.hyperopt.pyll_utils import expr_to_config, is_active, option_label
 from tunesmith.errors import SpaceError
 from tunesmith.space import Categorical, Condition, Float, Int, Parameter
-from tunesmith.space.bounds import MAX_CELLS
-from tunesmith.space.parameters import MAX_LOG_INT
+from tunesmith.space.parameters import MAX_CELLS, MAX_LOG_INT
 
 Clauses = dict[str, set[int]]
 
