@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from xml.dom import minidom
+
 import editions
+import figures
 import pytest
 
 
@@ -172,3 +175,19 @@ def test_english_that_is_printed_is_found(code: str, line: str, is_left: bool) -
 def test_tables_have_the_rows_and_the_code_of_the_english_page(chinese: str, is_wrong: bool) -> None:
     english = "| name | use |\n|---|---|\n| `a` | it is `b` |\n"
     assert bool(editions.table_faults(english, chinese)) is is_wrong
+
+
+def test_labels_of_kept_pictures_are_chinese() -> None:
+    left = set(figures.LABELS)
+    for name in figures.KEPT:
+        english = (figures.OUT.parent / f"{name}.svg").read_text(encoding="utf-8")
+        chinese = minidom.parseString(figures.relabelled(english).encode())
+        texts = [node.firstChild.data for node in chinese.getElementsByTagName("text")]
+        assert texts
+        left -= {said for said, words in figures.LABELS.items() if words in texts}
+        assert english.count("<use ") > len(chinese.getElementsByTagName("use"))
+        shapes = {node.getAttribute("id") for node in chinese.getElementsByTagName("path")}
+        assert {node.getAttribute("xlink:href")[1:] for node in chinese.getElementsByTagName("use")} <= shapes | {
+            node.getAttribute("id") for node in chinese.getElementsByTagName("*")
+        }
+    assert left == set()
