@@ -449,6 +449,8 @@ def test_figures_are_there_without_a_script(browser: Any, served: Server) -> Non
             picture = page.locator(".picture")
             picture.scroll_into_view_if_needed()
             assert picture.bounding_box()["width"] > 800
+        page.goto(f"{served.base}/compare?study=1&study=2")
+        assert page.locator(".picture").count() == 2
         page.goto(f"{served.base}/study/1/trial/3")
         assert page.locator("#curve .desk svg[role=img]").is_visible()
         assert wrong == []

@@ -705,7 +705,8 @@ def _place(panels: Sequence[_Panel], layout: Dict, width: float, top: float, inn
     for p in panels:  # first guesses, by which ticks are chosen
         p.height = inner
         p.y.set_ticks(p.height, 24 if p.compact else 34)
-    beside = [max((p._side() + (20 if p.y.title else 6) if p.shows[1] else 6.0) for p in panels if p.column == c) for c in range(columns)]
+    sides = [(p.column, p._side() + (20 if p.y.title else 6) if p.shows[1] else 6.0) for p in panels]
+    beside = [max(side for column, side in sides if column == c) for c in range(columns)]
     each = (width - sum(beside) - GAP * (columns - 1) - 14) / columns
     y = top + (12.0 if layout.get("annotations") else 4.0)
     for row in range(rows):

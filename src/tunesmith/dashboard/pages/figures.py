@@ -95,7 +95,10 @@ def compared(request: Request) -> Response:
         data = optimization_history(several, target=objective) if name == "history" else edf(several, target=objective)
     except (TunesmithError, ValueError) as error:
         return as_json(missing(error, words_for(request)))
-    return as_json(as_page_has_it(data, words_for(request), {}, size_of(request)))
+    made = as_page_has_it(data, words_for(request), {}, size_of(request))
+    if request.query_params.get("as") == "svg":
+        return Response(made["svg"], media_type="image/svg+xml")
+    return as_json(made)
 
 
 ROUTES = [

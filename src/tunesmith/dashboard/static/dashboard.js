@@ -206,6 +206,7 @@ function drawOne(figure, plot, data, tell) {
     brush: found => { for (const [column, range] of found) brushes.set(column, range); filterChanged(); },
     row: number => { const k = data.table.columns[0].indexOf(number); return data.table.heads.map((head, j) => `${head} ${short(data.table.columns[j][k])}`); },
   }, old);
+  one("[data-zoom]", figure.closest(".stage") ?? figure)?.setAttribute("aria-pressed", String(known.shown.zooms));
   if (data.handles) handles(place, svg, data.handles);
   if (focus) (key !== undefined ? one(`[data-key="${key}"]`, place) : slider !== undefined ? all("[role=slider]", place).find(handle => handle.dataset.column === slider) : place)?.focus({ preventScroll: true });
 }
