@@ -309,6 +309,10 @@ def test_a_trial_that_takes_too_long(capsys: pytest.CaptureFixture[str]) -> None
     assert run(*words, "--", "sh", "-c", "echo $$ > pid; sleep 60") == 1
     assert json.loads(capsys.readouterr().out)["trials"] == {"fail": 1}
     assert is_gone(int(Path("pid").read_text()))
+    words[words.index("1")] = "2"
+    assert run(*words[:-1], "--", "sh", "-c", "echo $$ > pid; sleep 60") == 1
+    assert "no trial has a result; the study has 2 FAIL. Most often: " in (told := capsys.readouterr().err)
+    assert "longer than its limit of 0.5 s" in told
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ from tunesmith.storage.redact import shown_spec
 from tunesmith.study import Study, create_study, load_study
 from tunesmith.study.summary import counts_of
 from tunesmith.system import command_line
-from tunesmith.text import close_matches, printable
+from tunesmith.text import close_matches, printable, shorten
 from tunesmith.trial.record import FrozenTrial
 from tunesmith.trial.running import seed_of_trial
 
@@ -457,7 +457,9 @@ def _conclude(study: Study, program: Program, storage: str, as_json: bool) -> in
         )
         return 0 if best else 1
     if not best:
-        raise click.ClickException(f"no trial has a result; the study has {study.tally}")
+        why = next((reason.text for reason in study.failure_reasons() if reason.text), "")
+        most = f". Most often: {shorten(why, 300)}" if why else ""
+        raise click.ClickException(printable(f"no trial has a result; the study has {study.tally}{most}", lines=True))
     for trial in best[:10]:
         values = ", ".join(f"{m} {cell(v)}" for m, v in zip(program.metrics, trial.values or (), strict=False))
         echo(f"best: trial {trial.number}, {values}" if len(best) == 1 else f"trial {trial.number}: {values}")
