@@ -28,6 +28,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # imported, which nothing above does.
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
+os.environ["TUNESMITH_LANG"] = "en"  # what tests expect, on a machine of any language
 os.environ.setdefault("KERAS_BACKEND", "torch")  # the one that is installed; Keras reads it when it is imported
 
 ROOT = Path(__file__).resolve().parent.parent
