@@ -512,7 +512,7 @@ def _is_chinese(config: Any) -> bool:
     return Path(config.docs_dir) == CHINESE
 
 
-FIGURE = re.compile(r"(img/(?:figures|blocks|terminal)/[\w-]+|img/[\w-]+)(\.png|\.svg)")
+FIGURE = re.compile(r"(img/(?:figures|blocks|terminal)/[\w.-]+|img/[\w-]+)(\.png|\.svg)")
 UP = re.compile(r"(!?\[[^\]]*\]\()((?:\.\./)+)([^)\s]*)\)")
 
 

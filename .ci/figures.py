@@ -1,4 +1,4 @@
-"""Makes the pictures of docs/see-it.md and docs/chapter.md, into docs/img/figures/: a hook of mkdocs, and a program.
+"""Makes the pictures of docs/gallery.md and docs/chapter.md, into docs/img/figures/: a hook of mkdocs, and a program.
 
 Each is made in Chinese too, as NAME-zh, where Matplotlib knows a Chinese font: those of the chapter by the code of the
 Chinese page. Run it alone with `python .ci/figures.py`. It needs Matplotlib. Pictures that are there are made anew only

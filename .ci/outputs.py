@@ -47,6 +47,7 @@ VARIES: dict[tuple[str, str], str] = {
     ("docs/command-line.md", "--trials 16"): "it goes on from there",
     ("docs/command-line.md", "--study short"): "what is stopped depends on measured seconds",
     ("docs/dashboard.md", "token"): "a token is made anew each time",
+    ("docs/gallery.md", "05_three_libraries"): "it is of seconds too",
     ("docs/importance.md", "trial.duration"): "it is of durations",
     ("docs/parallel.md", "plot_timeline"): "it is of times",
     ("docs/parallel.md", "sometimes_slow"): "processes begin in any order",
@@ -76,7 +77,7 @@ PROGRAMS = frozenset({"pip", "git", "docker", "ssh", "scp", "make", "torchrun", 
 # A piece of a console block that is not run, and why.
 ELSEWHERE: dict[tuple[str, str], str] = {
     ("README.md", "python train.py"): "a program of the reader's own",
-    ("docs/examples.md", "Rscript"): "R",
+    ("docs/gallery.md", "Rscript"): "R",
     ("docs/import.md", "ray_results"): "results of Ray, MLflow and Weights & Biases",
     ("docs/import.md", "--unsafe-pickle"): "a pickle of Hyperopt's",
     ("docs/porting.md", "tunesmith import"): "results of another program",
@@ -189,14 +190,14 @@ def as_script(text: str, page: str = "") -> str:
     again, and prints none.
     """
     script = [""] * (len(text.splitlines()) + 1)
-    begun = False
+    begun, names = False, figure_names(page, text)
     for i, block in enumerate(blocks(text)):
         if not runs(page, block):
             script[block.start] = _file(block)
             continue
         if block.language == "python":
             plot = Plot.of(block)
-            lines = block.lines if plot is None else plot.drawn(block.lines, figure_name(page, plot))
+            lines = block.lines if plot is None else plot.drawn(block.lines, names[i])
             script[block.start : block.start + len(block.lines)] = lines
         else:
             shell = f"__import__('subprocess').run(['sh', '-c', {commands(block)!r}], stderr=-2, stdin=-3)"
@@ -226,6 +227,7 @@ def run(page: Path, text: str | None = None, timeout: float = 600) -> Run:
             start = f'PYTHONPATH="{ROOT / "src"}" exec "{sys.executable}" {words} "$@"'
             program.write_text(f"#!/bin/sh\n{start}\n")
             program.chmod(program.stat().st_mode | stat.S_IEXEC)
+        (folder / "examples").symlink_to(ROOT / "examples")
         file = folder / f"page_{page.stem.replace('-', '_')}.py"  # xgboost.py would be what `import xgboost` finds
         file.write_text(script, encoding="utf-8")
         done = subprocess.run(
@@ -267,20 +269,23 @@ def shown(printed: str, language: str = "en") -> list[str]:
     return lines
 
 
-def figure_name(page: str, plot: Plot) -> str:
-    """The file of a figure without its ending: the page's name, and the figure's."""
-    return f"{Path(page).stem}-{plot.name}"
+def figure_names(page: str, text: str) -> dict[int, str]:
+    """The files of the figures of a page without their endings, by the number of the block that ends in the figure."""
+    names: dict[int, str] = {}
+    for i, block in enumerate(blocks(text)):
+        plot = Plot.of(block) if runs(page, block) else None
+        if plot is not None:
+            name = f"{Path(page).stem}-{plot.name}"
+            again = sum(other.split(".")[0] == name for other in names.values())
+            names[i] = f"{name}.{again + 1}" if again else name
+    return names
 
 
-def _picture(page: Path, block: Block, found: list[Block], number: int, lines: list[str]) -> tuple[str, bool] | None:
-    """The file of the figure that a block ends in, and whether the page shows it behind the block or its output."""
-    plot = Plot.of(block)
-    if plot is None:
-        return None
-    after = found[number + 1] if number + 1 < len(found) and is_output(found[number + 1]) else block
-    name = figure_name(_name(page), plot)
+def _is_shown(name: str, found: list[Block], number: int, lines: list[str]) -> bool:
+    """Whether the page shows a figure behind the block that ends in it, or behind its output."""
+    after = found[number + 1] if number + 1 < len(found) and is_output(found[number + 1]) else found[number]
     near = next((line for line in lines[after.end :] if line.strip()), "")
-    return name, near.startswith("![") and f"img/blocks/{name}.svg" in "".join(lines[after.end : after.end + 6])
+    return near.startswith("![") and f"img/blocks/{name}.svg" in "".join(lines[after.end : after.end + 6])
 
 
 def figure_texts(svg: str) -> list[str]:
@@ -324,16 +329,15 @@ def faults(page: Path, text: str, done: Run) -> list[str]:
     """Where a page shows something else than what its code prints or draws."""
     found, wrong, printed, language = blocks(text), [], done.printed, language_of(page)
     output, one_run = TITLES[language]
+    names, lines = figure_names(_name(page), text), text.splitlines()
     for i, block in enumerate(found):
         if not runs(_name(page), block):
             continue
         if len([*code_lines(block)]) < len(block.lines):
             wrong.append(f"line {block.start}: what is printed belongs into a block of its own")
-        picture = _picture(page, block, found, i, text.splitlines())
-        if picture is not None:
-            wrong.extend(
-                f"line {block.start}: {fault}" for fault in _figure_faults(*picture, done, varies(page, block))
-            )
+        if i in names:
+            unlike = _figure_faults(names[i], _is_shown(names[i], found, i, lines), done, varies(page, block))
+            wrong.extend(f"line {block.start}: {fault}" for fault in unlike)
         new = shown(printed.get(i, ""), language)
         after = found[i + 1] if i + 1 < len(found) and is_output(found[i + 1]) else None
         if after is None:
@@ -361,11 +365,9 @@ def _figure_faults(name: str, is_shown: bool, done: Run, may_vary: bool) -> list
 def draw(page: Path, text: str, done: Run) -> list[str]:
     """Write the figures of a page, those that say something else than the files that are there; return their names."""
     FIGURES.mkdir(parents=True, exist_ok=True)
-    new = []
-    for block in filter(lambda block: runs(_name(page), block), blocks(text)):
-        plot = Plot.of(block)
-        name = "" if plot is None else figure_name(_name(page), plot)
-        if name and _figure_faults(name, True, done, varies(page, block)):
+    new, found = [], blocks(text)
+    for i, name in figure_names(_name(page), text).items():
+        if _figure_faults(name, True, done, varies(page, found[i])):
             for file in (f"{name}.svg", f"{name}-zh.svg"):
                 (FIGURES / file).write_text(done.figures[file], encoding="utf-8")
                 new.append(file)
@@ -376,6 +378,7 @@ def written(page: Path, text: str, done: Run) -> str:
     """A page with what its code prints, and links to what it draws."""
     lines, found, printed, language = text.splitlines(), blocks(text), done.printed, language_of(page)
     output, one_run = TITLES[language]
+    names = figure_names(_name(page), text)
     for i in reversed(range(len(found))):
         block = found[i]
         if not runs(_name(page), block):
@@ -395,11 +398,10 @@ def written(page: Path, text: str, done: Run) -> str:
         pad = " " * block.indent
         info = one_run if varies(page, block) else output
         body = ["", f"{pad}```{info}", *(pad + line if line else "" for line in new), f"{pad}```"] if new else []
-        picture = _picture(page, block, found, i, lines)
-        if picture is not None and not picture[1]:
+        if i in names and not _is_shown(names[i], found, i, lines):
             up = "../" * (len(page.relative_to(DOCS).parts) - 1)
-            title = re.sub("_", " ", picture[0].partition("-")[2])
-            body += ["", f"{pad}![{title}]({up}img/blocks/{picture[0]}.svg)"]
+            title = names[i].removeprefix(f"{page.stem}-").replace("_", " ")
+            body += ["", f"{pad}![{title}]({up}img/blocks/{names[i]}.svg)"]
         lines[begin:end] = body
     return "\n".join(lines) + "\n"
 

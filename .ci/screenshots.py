@@ -25,6 +25,7 @@ PAGES = {  # name: (address, width, height, colours)
     "study": ("/study/1?now=1", 1280, 1150, "light"),
     "parameters": ("/study/1/parameters", 1280, 760, "light"),
     "parameter": ("/study/1/parameters?param=lr", 1280, 900, "light"),
+    "importance": ("/study/1/parameters?figure=importance", 1280, 760, "light"),
     "model": ("/study/1/model", 1280, 800, "dark"),
     "trials": ("/study/1/trials?where=value<0.3&sort=value", 1280, 700, "light"),
     "trial": ("/study/1/trial/7", 1280, 900, "dark"),
@@ -36,6 +37,7 @@ SHOWN = {  # what each shows
         "study": "A study: what to use, what to expect of it, and what to do next",
         "parameters": "The value by each parameter, those first that matter most",
         "parameter": "One of them in full",
+        "importance": "Which parameters matter, with intervals and what noise reaches",
         "model": "What a model of the trials expects, in dark colours",
         "trials": "The table of trials, filtered",
         "trial": "A trial, in dark colours",
@@ -47,6 +49,7 @@ SHOWN = {  # what each shows
         "study": "一个研究：用哪一次试验、可以期待什么、下一步做什么",
         "parameters": "目标值与每个参数的关系，影响最大的在前",
         "parameter": "放大其中一个参数",
+        "importance": "哪些参数重要，附区间和噪声能达到的线",
         "model": "由试验建立的模型所期望的值，深色模式",
         "trials": "筛选后的试验表格",
         "trial": "一次试验，深色模式",
@@ -158,7 +161,7 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
     def shown(found: re.Match[str]) -> str:
         there = [name for name in ([found[1]] if found[1] else PAGES) if _picture(name, language).is_file()]
         pictures = ((_picture(name, language).name, SHOWN[language][name]) for name in there)
-        return "\n\n".join(f"![{what}]({up}img/dashboard/{file})\n*{what}*" for file, what in pictures)
+        return "\n\n".join(f"![]({up}img/dashboard/{file})\n*{what}*" for file, what in pictures)
 
     return MARK.sub(shown, markdown)
 
