@@ -395,7 +395,8 @@ PRINTED = re.compile(
     r"\w*(Error|Exception|Warning)\b.*|raised \w+: .*|the objective returned .*|\bnan\b|\[[IW] .*|"
     r"'[^']*'|\"[^\"]*\"|`[^`]*`|\b[\w.]+\([^)]*\)|--?[\w-]+|\b\w+=\S+"
 )
-STORED = ("except ", "error(", "system_attrs", ".method", "import_study")  # code that prints such texts
+# Code that prints such texts, and the example programs, which are English.
+STORED = ("except ", "error(", "system_attrs", ".method", "import_study", " examples/")
 
 
 def english_printed(chinese: str) -> list[str]:

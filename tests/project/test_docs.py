@@ -28,6 +28,7 @@ def twin(page: Path) -> str:
 
 # What pages need that `make test` does not install; their examples run in the outer circle.
 NEEDS = {
+    "docs/gallery.md": "optuna",
     "docs/import.md": "optuna",
     "docs/mcp.md": "mcp",
     "docs/scale.md": "distributed",
@@ -43,7 +44,17 @@ NEEDS = {
     "docs/integrations/xgboost.md": "xgboost",
     "docs/tutorials/table.md": "lightgbm",
 }
-LONG = ("ask-tell", "chapter", "command-line", "deep-learning", "importance", "parallel", "porting", "quickstart")
+LONG = (
+    "ask-tell",
+    "chapter",
+    "command-line",
+    "deep-learning",
+    "gallery",
+    "importance",
+    "parallel",
+    "porting",
+    "quickstart",
+)
 LONG += ("report", "scaling", "scikit-learn", "trust", "tutorials/any-program", "tutorials/preemptible")
 SLOW = {f"docs/{name}.md" for name in LONG}  # more than five seconds; outer circle too
 PAGES_WITH_CODE = [
@@ -170,6 +181,19 @@ def test_a_block_that_ends_in_a_figure_has_it_behind_it(tmp_path: Path, monkeypa
     assert ">试验<" in (tmp_path / "none-slice-zh.svg").read_text(encoding="utf-8")
     (tmp_path / "none-slice.svg").write_text(done.figures["none-slice.svg"].replace(">x<", ">y<"), encoding="utf-8")
     assert outputs.faults(page, new, done) == ["line 1: img/blocks/none-slice.svg is not what the block draws"]
+
+
+# Pages of tutorials and how-tos that are about files and messages.
+NOTHING_TO_SEE = {"artifacts.md", "troubleshooting.md"}
+
+
+def test_tutorials_and_how_tos_have_a_picture() -> None:
+    nav = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    doors = nav[nav.index("  - Tutorials:") : nav.index("  - Understanding:")]
+    names = re.findall(r": ([\w/-]+\.md)$", doors, re.MULTILINE)
+    assert len(names) > 30
+    bare = [n for n in names if not re.search(r"!\[|<!-- picture", (ROOT / "docs" / n).read_text(encoding="utf-8"))]
+    assert set(bare) == NOTHING_TO_SEE
 
 
 def test_figures_belong_to_a_block() -> None:
