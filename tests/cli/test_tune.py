@@ -15,9 +15,10 @@ import numpy as np
 import pytest
 
 import tunesmith
+from tunesmith.cli import tables
 from tunesmith.cli.main import main
 from tunesmith.errors import MissingDependencyError
-from tunesmith.tables import load_model
+from tunesmith.tables import TableTuner, load_model
 from tunesmith.tables.files import find_source
 
 pd = pytest.importorskip("pandas")
@@ -230,3 +231,24 @@ def test_ctrl_c_ends_it_and_leaves_no_file(
     assert main(["tune", "train.csv", "--target", "price", "--report", "r.html", "--storage", "t.db", *QUICK]) == 130
     assert "interrupted: no file was written; the same command goes on" in capsys.readouterr().err
     assert not Path("r.html").exists()
+
+
+def test_reading_the_table_is_part_of_the_time(train: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[float] = []
+
+    def slow(path: Path) -> Any:
+        made = read(path)
+        clock[0] += 30.0
+        return made
+
+    def watched(self: Any, *args: Any, **more: Any) -> Any:
+        given.append(self.timeout)
+        raise ValueError("enough")
+
+    clock, read = [0.0], tables._read
+    monkeypatch.setattr(tables.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(tables, "_read", slow)
+    monkeypatch.setattr(TableTuner, "fit", watched)
+    for seconds in ("40s", "20s"):
+        assert main(["tune", "train.csv", "--target", "price", "--timeout", seconds]) == 2
+    assert given == [10.0, 4.0]  # what is left, or a fifth

@@ -23,7 +23,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 import tunesmith
 from tunesmith.errors import ResumeError
-from tunesmith.tables import TableClassifier, TableTuner
+from tunesmith.tables import TableClassifier, TableTuner, final
 from tunesmith.tables import tune as tune_module
 from tunesmith.tables.engine import MOST_DEALT
 from tunesmith.tables.families import KINDS, family, joint_space, usual_kinds
@@ -106,6 +106,18 @@ def test_an_average_is_returned_where_it_is_credibly_better() -> None:
     assert len(one.best_estimator_.models_) == 1
     assert both.honest_score_.value > one.honest_score_.value
     assert "An average of 2 models" in str(both.report_)
+
+
+def test_an_average_that_there_is_no_time_for_is_not_claimed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(final, "STRETCHED", 1e9)  # no second fit seems to end in time
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(400, 6))
+    y = x[:, 0] * 2 + np.where(x[:, 1] > 0, 2.0, 0.0) + rng.normal(size=400)
+    search = tunesmith.tune(["linear", "forest"], x, y, timeout=60, n_trials=2, random_state=0, verbose=False)
+    assert len(search.best_estimator_.models_) == 1
+    assert "An average of 2 models was chosen, and there was time to fit 1 of them" in str(search.report_)
+    assert "ensemble" not in search.report_.chosen
+    assert "ensemble" not in [place.model for place in search.leaderboard_.places]
 
 
 def test_few_rows_come_first_where_there_are_many() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from tunesmith.tables.files import Source
 
 USUAL_TIME = 60.0
+LEFT = 0.2  # of the time, which the search has however long the table takes to read
 FileName: Any = click.Path(dir_okay=False, path_type=Path)
 LOADED = "from tunesmith.tables import load_model; model = load_model({!r})"
 
@@ -100,6 +102,7 @@ def tune(
     _check_skops(out)
     if timeout is None and trials is None:
         timeout = USUAL_TIME
+    start = time.monotonic()
     source, frame = _read(table)
     others = [name for name in (weight, groups) if name is not None]
     _check_columns(table, list(frame.columns), {"--target": target, "--weight": weight, "--groups": groups})
@@ -108,6 +111,8 @@ def tune(
     rows = {groups: _groups(frame, groups), weight: _weights(frame, weight)}
     from tunesmith.tables import TableTuner
 
+    if timeout is not None:  # it is for all, and a large table takes a while to read
+        timeout = max(timeout - (time.monotonic() - start), LEFT * timeout)
     tuner = TableTuner(
         "auto" if models is None else [name.strip() for name in models.split(",")],
         task=task,

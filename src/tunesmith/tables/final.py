@@ -31,6 +31,10 @@ SPENT = 0.9  # part of the time that is left, that last fits may be predicted to
 MOST_FOR_CURVE = 0.1  # of the timeout, that fits on half of the rows may take: they tell what the last fit brings
 LAST_FIT = "The interval reaches up by {} more, which the last fit, on more rows than those of the folds, may bring."
 
+CUT = (
+    "An average of {:,} models was chosen, and there was time to fit {:,} of them, which are returned. The score is "
+    "that of the whole average."
+)
 COMPARED = 8  # candidates of a family that its honest score is corrected for the choice among
 
 Member = tuple[Candidate, float]  # a candidate, and its weight
@@ -129,8 +133,7 @@ def fit_choice(search: TableSearch, table: Table, choice: Choice) -> Any:
     part = table.rows if len(at) == search.n_rows else take_rows(table.rows, at)
     models: list[Any] = []
     unfitted: list[tuple[str, Any]] = []
-    kept: list[float] = []
-    cut: list[str] = []
+    kept: list[Member] = []
     for candidate, share in members:
         rounds = [r for r in candidate.rounds.values() if math.isfinite(r)]
         last = [candidate.rounds[s] for s in candidate.rounds if s >= len(search.levels)]
@@ -138,24 +141,24 @@ def fit_choice(search: TableSearch, table: Table, choice: Choice) -> Any:
         settled = candidate.family.kind is not None and candidate.family.kind.rounds
         n_rounds = max(1, round(REFIT * float(np.mean(rounds)))) if rounds and settled else None
         if models and clock.left < STRETCHED * costs[candidate.number]:
-            cut.append(candidate.family.name)
             continue
         ends = None if clock.ends is None else max(clock.ends, time.monotonic() + over(clock))
         timed = candidate.family.build(candidate.params, n_rounds, ends)
         model = fitted(timed, part, table.target.y[at], None if table.weight is None else table.weight[at])
         if models and n_rounds and rounds_in(model) < STRETCHED * n_rounds:
-            cut.append(candidate.family.name)
             continue
         models.append(model)
         name = f"{candidate.family.name}_{candidate.number}"
         unfitted.append((name, candidate.family.build(candidate.params, n_rounds)))
-        kept.append(share)
-    if cut:
-        notes.append(f"Left out of the average, because there was no time to fit them: {', '.join(cut)}.")
+        kept.append((candidate, share))
+    if len(kept) < len(members):
+        notes[0] = say(CUT, len(members), len(kept))
+    whole = sum(share for _, share in kept)
+    choice.members = [(candidate, share / whole) for candidate, share in kept]
     own_rows = any(f.before is not None or f.kind is None for f in search.families)
     shared = None if own_rows else table.columns
     cls = TableRegressor if table.target.classes is None else TableClassifier
-    made: Any = cls(shared, unfitted, None if len(kept) == 1 else [share / sum(kept) for share in kept])
+    made: Any = cls(shared, unfitted, None if len(kept) == 1 else [share for _, share in choice.members])
     if table.target.classes is not None:
         made.classes_ = table.target.classes
     made._take(shared, models)
@@ -181,7 +184,7 @@ def full_report(search: TableSearch, judge: Judge, choice: Choice, inferred: Seq
     alone = len(choice.members) == 1
     return replace(
         choice.report,
-        chosen=dict(choice.best.trial.params) if alone else {"ensemble": _shares(choice.members)},
+        chosen=dict(choice.members[0][0].trial.params) if alone else {"ensemble": _shares(choice.members)},
         n_candidates=sum(bool(c.screens or c.scores) or c.state is TrialState.FAIL for c in search.candidates),
         n_fits=search.n_fits,
         n_fits_saved=None,

@@ -287,7 +287,8 @@ class TableTuner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         tested = Tested.of(search)
         if tested is None:
             why = "; ".join(f"{name}: {error}" for name, error in search.failures.items())
-            raise ValueError(f"tune: no model could be fitted within {self.timeout} seconds. {why}")
+            within = "" if self.timeout is None else f" within {self.timeout:.3g} seconds"
+            raise ValueError(f"tune: no model could be fitted{within}. {why}")
         judge = Judge(table, tested, self.level, self.risk)
         choice = choose(search, judge, self.ensemble)
         self.best_estimator_ = fit_choice(search, table, choice)
