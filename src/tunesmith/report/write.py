@@ -71,8 +71,9 @@ def _result(study: Study, banner: Banner, words: Words) -> Section:
     t = words.translate
     section = Section(t("Result"))
     section.sentences += banner.more
-    if study.stop_reason:
-        section.sentences.append(t("The search stopped by itself: {reason}").format(reason=study.stop_reason))
+    if (stopped := study.engine.study.stopped) is not None:
+        reason = words.told(str(stopped["reason"]))
+        section.sentences.append(t("The search stopped by itself: {reason}").format(reason=reason))
     return section
 
 

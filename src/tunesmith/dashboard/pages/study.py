@@ -73,8 +73,9 @@ def findings(opened: OpenStudy, words: Words) -> list[Finding]:
         words: translate the sentences.
     """
     found = [*_failures(opened, words), *_lost(opened, words), *_twice(opened, words), *_bounds(opened, words)]
-    if (reason := opened.study.stop_reason) is not None:
-        found.append(Finding("note", words("The search stopped by itself: {}.", printable(reason))))
+    if (stopped := opened.study.engine.study.stopped) is not None:
+        reason = words.told(printable(str(stopped["reason"])))
+        found.append(Finding("note", words("The search stopped by itself: {}.", reason)))
     return found or [Finding("good", words("Nothing stands out."))]
 
 
