@@ -122,7 +122,7 @@ def test_several_objectives(tune: Program) -> None:
     ("words", "said"),
     [
         (["tell", "9", "1"], "no trial 9"),
-        (["tell", "0", "0.6"], "trial 0 is COMPLETE with (0.5,) already"),
+        (["tell", "0", "0.6"], "trial 0 is COMPLETE with 0.5 already"),
         (["tell", "0", "--fail"], "already"),
         (["tell", "1"], "give the value"),
         (["tell", "one", "1"], "'one' is no number of a trial"),
@@ -140,6 +140,7 @@ def test_several_objectives(tune: Program) -> None:
         (["ask", "-p", "lr=log(1e-3, 1)"], "the study 'study' in tune.db has other parameters"),
         (["ask", "--maximize", "loss"], "the study 'study' is to minimize loss"),
         (["ask", "--search-space", "{"], "no JSON"),
+        (["ask", "--search-space", '{"lr": NaN}', "--minimize", "m", "--study", "n"], "lr: NaN is no value"),
         (["ask", "--search-space", '{"lr": {"low": 1}}'], "lr: expected a text"),
         (["ask", "--storage", "none.db"], "the first ask makes the study"),
         (["ask", "--study", "new", "-p", "x=float(0, 1)"], "--minimize NAME"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import shlex
 import tomllib
@@ -239,6 +240,8 @@ def space_of(settings: Settings) -> Space:
 def params_of_json(told: Mapping[str, Any]) -> dict[str, Any]:
     """Return parameters as a JSON object describes them, in the form of `Settings`; UsageError if one is not valid."""
     for name, what in told.items():
+        if isinstance(what, float) and math.isnan(what):
+            raise click.UsageError(f"{printable(name)}: NaN is no value of a parameter")
         if isinstance(what, dict):
             raise click.UsageError(
                 f'{printable(name)}: expected a text such as "log(1e-5, 1e-1)", a list of choices or one value; got '

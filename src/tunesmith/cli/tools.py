@@ -25,6 +25,7 @@ from tunesmith.text import did_you_mean, listing, name_and_message, shorten, sho
 
 if TYPE_CHECKING:
     from tunesmith.study import Study
+    from tunesmith.trial.record import FrozenTrial
 
 Json = dict[str, Any]
 MOST = 100  # trials in one answer
@@ -267,7 +268,7 @@ class Toolbox:
             n = sum(found.counts.values())
             listed = found.get_trials(numbers=range(max(0, n - limit), n))
         else:
-            listed = found.get_trials(states=[TrialState[state.upper()]])
+            listed = _last_in(found, TrialState[state.upper()], limit)
         failures = [
             {"trials": r.trials, "reason": shorten(r.text, LONGEST) or "no reason is known"}
             for r in found.failure_reasons()
@@ -367,6 +368,14 @@ class Toolbox:
     @staticmethod
     def _objectives(study: Study) -> Json:
         return dict(zip(asking.names_of(study), map(str, study.directions), strict=True))
+
+
+def _last_in(study: Study, state: TrialState, limit: int) -> list[FrozenTrial]:
+    """Return the last trials of a state; of finished ones, no more records are read than these."""
+    if not state.is_finished():
+        return study.get_trials(states=[state])
+    known = study.history
+    return study.get_trials(numbers=sorted(known.number[known.state == state].tolist())[-limit:])
 
 
 def _for_assistants(text: str) -> str:

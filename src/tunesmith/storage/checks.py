@@ -161,9 +161,10 @@ def _not_begun(trial: TrialRecord, stored: TrialRecord) -> ValueError:
 
 def finished_otherwise(stored: TrialRecord) -> TrialFinishedError:
     """Return the error for another end of a trial than it has."""
+    values = "" if stored.values is None else f" with {', '.join(map(repr, stored.values))}"
     return TrialFinishedError(
-        f"tell: trial {stored.number} is {stored.state.name} with {stored.values} already; a finished trial does not "
-        "change (pass skip_if_finished=True to leave it as it is)"
+        f"tell: trial {stored.number} is {stored.state.name}{values} already; a finished trial does not change "
+        "(pass skip_if_finished=True to leave it as it is)"
     )
 
 
