@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tunesmith.languages import Said, Words
+from tunesmith.languages import Said, Words, joined
 from tunesmith.program.files import params_text
 from tunesmith.program.template import flags
 from tunesmith.selection.report import Written
@@ -127,7 +127,7 @@ def _answer(made: Banner, sentences: list[str], words: Words, how_sure: Sureness
     made.more = sure[MOST_SAID:]
     sure = sure[:MOST_SAID]
     if how_sure is not None:
-        sure = [f"{words.said(how_sure.name)}: {words.said(how_sure.why)}", *sure]
+        sure = [words.said(joined((how_sure.name, how_sure.why), ": ")), *sure]
     if sure:
         made.lines.append((words(SURE), sure))
 
