@@ -172,6 +172,10 @@ def test_groups_may_be_of_any_type() -> None:
         ({"level": "x"}, "between 0 and 1"),
         ({"risk": 7}, "risk is the share"),
         ({"X": [[1.0, 2.0]] * 60 + [[1.0]] * 60}, "different lengths"),
+        ({"X": (row for row in X)}, "X must be a table"),
+        ({"y": [1, "a"] * 60}, "y holds texts and other labels, such as 'a' and 1"),
+        ({"y": [1e300, 2.5, -1e300] * 40}, "the squares of such numbers cannot be held"),
+        ({"y": (np.arange(120) + 0.5) * 1e-200}, "from 5e-201 to 1.195e-198"),
     ],
 )
 def test_what_cannot_be_used_is_told_before_the_first_fit(settings: dict[str, Any], words: str) -> None:

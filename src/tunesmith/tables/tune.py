@@ -47,6 +47,7 @@ from tunesmith.tables.values import array_of, is_missing, take_rows
 from tunesmith.text import shown
 
 WORTH_WORKERS = 5.0  # seconds from which on further processes, which take seconds to start, are worth it
+SQUARES = (1e-140, 1e140)  # the range of targets whose squared errors are numbers
 AGAIN = 5  # candidates of an earlier run that are fitted again, since their answers were not stored
 
 
@@ -148,6 +149,7 @@ class TableTuner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         clock = Clock(time.monotonic(), self._seconds())
         seed = _seed_of(self.random_state)
         target = read_target(y, self.task)
+        _check_target(target)
         X, (groups, weight) = _kept(X, target, groups, sample_weight)
         columns = TableColumns().fit(X)
         matrix = columns.transform(X)
@@ -435,6 +437,28 @@ def _seed_of(random_state: RandomState) -> int:
     return int(drawn.randint(2**31) if hasattr(drawn, "randint") else drawn.integers(2**31))
 
 
+def _check_target(target: Target) -> None:
+    """See that the targets can be compared with predictions.
+
+    Raises:
+        ValueError: labels are texts and numbers, or squares of the numbers cannot be held.
+    """
+    if target.classes is not None:
+        kinds = {isinstance(label, str): label for label in target.classes.tolist()}
+        if len(kinds) > 1:
+            raise ValueError(
+                f"tune: y holds texts and other labels, such as {kinds[True]!r} and {kinds[False]!r}; give labels of "
+                "one kind: [str(label) for label in y]"
+            )
+        return
+    least, most = SQUARES
+    if not (least < float(np.ptp(target.y)) and float(np.abs(target.y).max()) < most):
+        raise ValueError(
+            f"tune: y goes from {target.y.min():.4g} to {target.y.max():.4g}, and the squares of such numbers cannot "
+            "be held; give y in another unit"
+        )
+
+
 def _kept(X: Data, target: Target, groups: Any, weight: Any) -> tuple[Any, tuple[Any, Any]]:
     """Return the rows that have a target, with their groups and weights.
 
@@ -443,6 +467,8 @@ def _kept(X: Data, target: Target, groups: Any, weight: Any) -> tuple[Any, tuple
     """
     if isinstance(X, list | tuple):
         X = array_of(X)
+    if not hasattr(X, "shape") and not hasattr(X, "__len__"):
+        raise ValueError(f"tune: X must be a table (a frame, an array, or a list of rows); got {shown(X)}")
     n = X.shape[0] if hasattr(X, "shape") else len(X)
     given = len(target.y) if target.kept is None else len(target.kept)
     if n != given:
