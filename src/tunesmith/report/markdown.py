@@ -24,7 +24,9 @@ def write(content: Content, words: Words) -> str:
     lines = [f"# {_text(content.title)}", "", _text(content.subtitle)]
     if content.banner is not None:
         lines.append("")
-        lines += [f"- **{_text(label)}**: {_text(' '.join(said))}" for label, said in content.banner.lines]
+        between = " " if words.language == "en" else ""
+        for label, said in content.banner.lines:
+            lines.append(words("{}: {}", f"- **{_text(label)}**", _text(between.join(said))))
         for form, code in content.banner.forms.items():
             lines += ["", f"{_text(words(form))}:", "", *_code(code)]
     for section in content.sections:
@@ -34,7 +36,7 @@ def write(content: Content, words: Words) -> str:
         for table in section.tables:
             lines += ["", *_table(table)]
         for figure in (made.in_language(words) for made in section.figures):
-            lines += ["", f"**{_text(figure.title)}**: {_text(figure.summary)}"]
+            lines += ["", words("{}: {}", f"**{_text(figure.title)}**", _text(figure.summary))]
         if section.code:
             lines += ["", *_code(section.code)]
     return "\n".join(lines) + "\n"
