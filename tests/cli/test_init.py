@@ -225,6 +225,13 @@ def test_a_program_that_ends_with_an_error_may_have_helped() -> None:
     assert [option.name for option in options_in_help(said(["sh", "-c", usage], 60))] == ["lr"]
 
 
+def test_a_program_that_prints_without_end_is_ended_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    began = time.monotonic()
+    assert said(["sh", "-c", "exec yes '  --lr LR   step size'"], 600) == ""
+    assert time.monotonic() - began < 300
+    assert "printed more than 16 MB. It was ended" in capsys.readouterr().err
+
+
 def test_a_program_that_looks_for_help_before_its_files_is_asked_alone(capsys: pytest.CaptureFixture[str]) -> None:
     fit = Path("fit")
     fit.write_text("#!/bin/sh\n[ $1 = --help ] && echo 'Usage: fit\n  -lr RATE  (default: 0.1)' || echo loss: 0.3\n")

@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
@@ -34,6 +35,8 @@ from tunesmith.system import Command, command_line, start, was_no_program
 from tunesmith.text import listing, printable
 
 WAIT = 5.0  # seconds that a program may take to say what its options are
+LOOK = 0.1  # seconds between two looks at how much it has printed
+TOO_MUCH = 1 << 24  # bytes that no help has
 MOST = 1 << 20  # bytes of that which are looked at
 FILES = 20_000  # that are looked at to see which ones the program wrote
 SOURCES = (".py", ".r", ".jl", ".sh", ".pl", ".rb", ".js", ".jar", ".lua")  # what another program runs
@@ -149,12 +152,20 @@ def said(words: Sequence[str], wait: float = WAIT) -> str:
     before = _files()
     with tempfile.TemporaryFile() as file:
         code = _ran(words, file, wait)
+        endless = code is None and _is_too_much(file)
         file.seek(0)
         text = file.read(MOST).decode(errors="replace")
     if code is not None and was_no_program(code, text):
         raise click.UsageError(f"the program {words[0]!r} cannot be started: {text.strip()}")
     if wrote := sorted(name for name, when in _files().items() if before.get(name) != when):
         echo(f"warning: while `{called}` ran, these files were written: {listing(wrote, LINES)}", err=True)
+    if endless:
+        echo(
+            f"warning: `{called}` printed more than {TOO_MUCH >> 20} MB. It was ended, with all that it started, and "
+            "nothing of what it printed is used",
+            err=True,
+        )
+        return ""
     if code is None:
         echo(
             f"warning: `{called}` took longer than {wait:g} s. It was ended, with all that it started, and nothing of "
@@ -178,14 +189,23 @@ def _ran(words: Sequence[str], file: IO[bytes], wait: float) -> int | None:
         group = start(Command(words, env, (file.fileno(), file.fileno()), "nothing"))
     except OSError as error:
         raise click.UsageError(f"the program {words[0]!r} cannot be started: {error}") from error
+    end = time.monotonic() + wait
     try:
-        return group.wait(wait)
-    except subprocess.TimeoutExpired:
-        return None
+        while True:
+            try:
+                return group.wait(min(LOOK, max(0.0, end - time.monotonic())))
+            except subprocess.TimeoutExpired:
+                if time.monotonic() >= end or _is_too_much(file):
+                    return None
     finally:
         group.kill()  # what it started may live on
         group.wait()
         group.release()
+
+
+def _is_too_much(file: IO[bytes]) -> bool:
+    """Tell whether a program has printed what no help is long enough for: it must not fill the disk meanwhile."""
+    return os.fstat(file.fileno()).st_size > TOO_MUCH
 
 
 def _ended(code: int) -> str:
