@@ -54,6 +54,12 @@ def test_what_is_sure_is_not_to_be_confirmed_and_what_is_not_is_not_simply_used(
     assert next_step(study, known).startswith(tuple(todo.split("|")))
 
 
+def test_a_lead_beyond_measure_is_said_in_words(study: ts.Study) -> None:
+    assert "is more than 100 times" in sureness(study, found(study, 1e-4, noisy=False)).why
+    assert "is 10 times" in sureness(study, found(study, 0.1, noisy=False)).why
+    assert sureness(study, found(study, 0.0, noisy=False)).name == "Sure"
+
+
 def test_the_report_says_both(study: ts.Study) -> None:
     lines = dict(banner_of(study, Words("en")).lines)
     known = study.recommend()

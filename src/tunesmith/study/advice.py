@@ -29,6 +29,8 @@ WIDE = "Search on: the interval is wide beside the lead over the middle trial, a
 SEARCH_ON = "Search on: the best trial came late (trial {} of {}), so there may be more to gain."
 ENOUGH = "Use it. The best trial came early (trial {} of {}), so a longer search may add little."
 ENDED = "Use it: the search ended because little was left to gain."
+LEADS = "Its lead over the middle trial is {} times as large as its interval."
+LEADS_BY_FAR = "Its lead over the middle trial is more than 100 times as large as its interval."
 MEND = "First mend what fails: {} of {} trials did, most often for this reason: {}"
 
 
@@ -66,8 +68,7 @@ def sureness(study: Study, found: Recommendation) -> Sureness:
     share = width / lead if lead > 0 else math.inf
     why = say("It is no better than the middle trial.")
     if math.isfinite(share):
-        times = 1 / share if share else 99
-        why = say("Its lead over the middle trial is {0:.2g} times as large as its interval.", times)
+        why = say(LEADS, f"{1 / share:.2g}") if share > 0.01 else say(LEADS_BY_FAR)
     if share <= SURE:
         return Sureness(say("Sure"), "good", why)
     return Sureness(say("Fairly sure"), "note", why) if share <= FAIRLY else Sureness(say("Not sure"), "bad", why)
