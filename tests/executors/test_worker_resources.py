@@ -75,7 +75,7 @@ def test_a_failed_trial_has_its_output_in_its_record() -> None:
 def test_large_arrays_are_in_memory_once_and_stay_what_they_were() -> None:
     big, fortran = np.arange(2e6), np.asfortranarray(np.ones((1000, 300), dtype=np.int32))
     strided, small = np.arange(1e6)[::2], np.arange(3)
-    dates = np.arange(np.datetime64("1970-01-01"), np.datetime64("1970-01-01") + 200_000)
+    dates = np.arange(np.datetime64("1970-01-01"), np.datetime64("1970-01-01") + np.timedelta64(200_000, "D"))
     options = {"big": big, "rows": [big[::-1], fortran, strided, dates, small]}
 
     def objective(trial: Trial, data: Any) -> Any:

@@ -87,7 +87,7 @@ class Values:
             return self.data
         if self.kind != "labels":
             return np.full(len(self.data), "NaT", dtype="datetime64[us]")
-        found = np.append(dates_in([label_text(level) for level in self.levels], day_first), np.datetime64("NaT"))
+        found = np.append(dates_in([label_text(level) for level in self.levels], day_first), np.datetime64("NaT", "us"))
         return np.asarray(found[self.data])
 
     def texts(self) -> tuple[NDArray[np.intp], list[str]]:
@@ -294,7 +294,7 @@ def _labelled(codes: NDArray[np.intp], levels: list[Any], ordered: bool, type_: 
             numbers = np.array([_as_float(level) for level in levels])
             return Values("number", _spread(numbers, codes), type="integer" if whole else "float")
         if all(issubclass(one, date | np.datetime64) for one in types):
-            found = np.array([*map(_as_date, levels), np.datetime64("NaT")], dtype="datetime64[us]")
+            found = np.array([*map(_as_date, levels), np.datetime64("NaT", "us")], dtype="datetime64[us]")
             return Values("date", found[codes], type="date")
         if all(issubclass(one, timedelta | np.timedelta64) for one in types):
             spans = np.array([np.timedelta64(level, "us") for level in levels])

@@ -261,7 +261,8 @@ def _time(X: Data, splits: Splits) -> str | None:
         if len(column) < LEAST or column.dtype.kind not in "Mm":
             continue
         steps = np.diff(column)
-        if (steps >= np.timedelta64(0)).all() and (steps > np.timedelta64(0)).mean() > 0.5:
+        none = np.timedelta64(0, "us")
+        if (steps >= none).all() and (steps > none).mean() > 0.5:
             return (
                 f"The rows are in the order of time (by {name}), and are tested by models that have seen later ones. "
                 "If the model is to predict the future, use cv=TimeSeriesSplit()."
