@@ -102,7 +102,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             if item.get_closest_marker(name) is not None:
                 item.add_marker(pytest.mark.xdist_group(name))
     circle = config.getoption("circle")
-    skipped = config.cache.get(SKIPPED, None) if circle == "outer" and config.cache is not None else None
+    skipped = config.cache.get(SKIPPED, None) if circle == "outer" and hasattr(config, "cache") else None
     if circle is None or (circle == "outer" and skipped is None):
         return  # where no inner circle was run, the outer one is all
     again = set(skipped or ())
@@ -123,8 +123,9 @@ def _file_of(item: pytest.Item) -> str:
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """Keep what the inner circle skipped, for want of a library perhaps: the outer one runs it too."""
     is_whole = config.getoption("circle") == "inner" and config.getoption("seconds") is None
-    if is_whole and config.cache is not None:
-        config.cache.set(SKIPPED, [report.nodeid for report in terminalreporter.stats.get("skipped", ())])
+    cache = getattr(config, "cache", None)  # it has none with -p no:cacheprovider
+    if is_whole and cache is not None:
+        cache.set(SKIPPED, [report.nodeid for report in terminalreporter.stats.get("skipped", ())])
 
 
 class Deadline:
