@@ -97,6 +97,11 @@ def test_constant_values_and_a_constant_parameter() -> None:
 def test_ticks_are_round() -> None:
     assert round_values(0.0, 1.0, 5) == [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
     assert round_values(-3.0, 12.0, 6) == [0.0, 5.0, 10.0]
+    # a scale of colours has such ends, where a model expects the same everywhere, or nothing
+    assert round_values(2.0, 2.0, 5) == round_values(2.0, np.inf, 5) == [2.0]
+    assert round_values(np.nan, np.nan, 5) == []
+    assert round_values(0.0, 5e-324, 5) == [0.0]
+    assert len(round_values(-1e308, 1e308, 5)) > 1
     assert round_logs(1e-5, 1e-1, 6) == [1e-5, 1e-4, 1e-3, 1e-2, 1e-1]
     assert round_logs(1.0, 50.0, 6) == [1.0, 2.0, 5.0, 10.0, 20.0, 50.0]
 

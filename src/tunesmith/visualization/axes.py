@@ -274,9 +274,15 @@ def _with_strip(
     return Axis(name, kind, at, low, high, categories, strip if np.isnan(at).any() else math.nan, strip_name)
 
 
+LEAST = 1e-300  # between two round numbers: parts of less have no digits left
+
+
 def round_values(low: float, high: float, most: int) -> list[float]:
-    """Return round numbers from low to high, about so many."""
-    size = 10.0 ** math.floor(math.log10(high / most - low / most))  # whose span no number may hold
+    """Return round numbers from low to high, about so many; where these are hardly apart the low one, if it is any."""
+    part = high / most - low / most  # of a span that no number may hold
+    if not LEAST < part < math.inf:
+        return [low] if math.isfinite(low) else []
+    size = 10.0 ** math.floor(math.log10(part))
     step = next(size * k for k in (1, 2, 5, 10) if high / (size * k) - low / (size * k) <= most)
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     return [float(f"{k * step:.12g}") for k in range(first, last + 1)]
