@@ -1,8 +1,8 @@
 """Takes the pictures of the terminal, into docs/img/terminal/: a hook of mkdocs, and a program.
 
 Each runs commands as a reader would, in a folder of its own, and draws what is typed and what is printed; NAME-zh.svg
-is the same for a reader of Chinese. They are made anew only if the command line has changed since. Run it alone with
-`python .ci/terminals.py`.
+is the same for a reader of Chinese. They are made anew only if the command line has changed since. As a program it
+makes those of docs/img/ too, which are kept: they take libraries that the build of the documentation does without.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ RUN = (
 )
 TUNE = "tunesmith tune train.csv --target price --timeout 8s --models linear,forest \\\n    -o model.skops --seed 0"
 # Of each, the last command is shown.
-PICTURES = {"run": [RUN], "show": [RUN, "tunesmith show"], "tune": [TUNE]}
+PICTURES = {"run": [RUN], "show": [RUN, "tunesmith show"]}
+KEPT = {"tune": [TUNE]}
 LANGUAGES = {"": "en", "-zh": "zh"}  # by what stands behind the name of the file
 TEXT = re.compile(r'(<text\b[^>]*textLength=")([\d.]+)("[^>]*>)([^<]*)<')
 # The picture without the fonts that its maker would load from elsewhere.
@@ -82,19 +83,19 @@ def houses(path: Path) -> None:
             table.writerow([round(area), year, district, round(price + draw.gauss(0, 35)) * 1000])
 
 
-def make() -> None:
-    """Write all pictures."""
+def make(pictures: dict[str, list[str]], out: Path) -> None:
+    """Write pictures into a folder."""
     from rich.console import Console
     from rich.text import Text
 
-    OUT.mkdir(parents=True, exist_ok=True)
-    for (name, commands), (ending, language) in product(PICTURES.items(), LANGUAGES.items()):
+    out.mkdir(parents=True, exist_ok=True)
+    for (name, commands), (ending, language) in product(pictures.items(), LANGUAGES.items()):
         env = {
             **os.environ,
             "PYTHONPATH": str(ROOT / "src"),
             "COLUMNS": str(WIDE.get(name, WIDTH)),
             "PYTHONWARNINGS": "ignore",
-            "LC_ALL": {"en": "C.UTF-8", "zh": "zh_CN.UTF-8"}[language],
+            "TUNESMITH_LANG": language,
             "PYTHONUTF8": "1",
         }
         with tempfile.TemporaryDirectory() as folder:
@@ -111,9 +112,10 @@ def make() -> None:
         with open(os.devnull, "w", encoding="utf-8") as nowhere:
             console = Console(record=True, width=WIDE.get(name, WIDTH) + 2, file=nowhere, force_terminal=True)
             console.print(Text("$ ", style="bold green") + Text(commands[-1], style="bold"))
-            console.print(Text("\n".join(line for line in printed.splitlines() if not ON_THE_WAY.match(line))))
+            lines = [line for line in printed.splitlines() if not ON_THE_WAY.match(line)]
+            console.print(Text("\n".join([*lines, ""])))
             picture = TEXT.sub(_wide, console.export_svg(code_format=SVG, unique_id=name))
-        (OUT / f"{name}{ending}.svg").write_text(picture, encoding="utf-8")
+        (out / f"{name}{ending}.svg").write_text(picture, encoding="utf-8")
 
 
 def on_pre_build(config: Any) -> None:
@@ -121,8 +123,9 @@ def on_pre_build(config: Any) -> None:
     code = [Path(__file__), *(ROOT / "src" / "tunesmith" / "cli").rglob("*.py")]
     made = [path.stat().st_mtime for path in OUT.glob("*.svg")]
     if len(made) < len(PICTURES) * len(LANGUAGES) or min(made) < max(path.stat().st_mtime for path in code):
-        make()
+        make(PICTURES, OUT)
 
 
 if __name__ == "__main__":
-    make()
+    make(PICTURES, OUT)
+    make(KEPT, OUT.parent)
