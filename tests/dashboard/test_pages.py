@@ -86,9 +86,11 @@ def test_what_cannot_be_drawn_is_a_sentence_in_the_picture_too(client: TestClien
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of NumPy, which says so of such a span
 def test_values_whose_span_no_number_can_hold_are_drawn_all_the_same(tmp_path: Path) -> None:
     study = ts.create_study(storage=tmp_path / "h.db", seed=0, sampler="random")
-    for value in (1e308, -1e308, math.inf, -math.inf, 1.0):
+    for value in (1e308, -1e308, math.inf, -math.inf, 1.0, 2.0, 5e-324):
         trial = study.ask()
         trial.suggest_float("x", 0, 1)
+        if trial.number % 2 == 0:
+            trial.suggest_float("far", 1e-300, 1e300, log=True)
         study.tell(trial, value)
     with TestClient(app(tmp_path / "h.db", token=""), base_url="http://localhost") as client:
         for name in DRAWINGS:

@@ -267,7 +267,7 @@ def _with_strip(
         low, high, strip = min(low, 0.0) - 0.5, high + 0.5, -1.25
     elif kind == "log":
         low, high = (low, high) if high > low else (low / 2.0, high * 2.0)
-        strip = low * (low / high) ** STRIP
+        strip = max(low * (low / high) ** STRIP, math.ulp(0.0))  # a logarithm needs more than 0
     else:
         low, high = (low, high) if high > low else (low - 0.5, high + 0.5)
         strip = low - STRIP * (high - low)

@@ -128,7 +128,7 @@ def strip(of: Axis, x: str, y: str, along: str = "x") -> tuple[list[Dict], list[
     if not of.has_strip:
         return [], []
     if of.kind == "log":
-        end = of.low * (of.low / of.high) ** 0.03
+        end = max(of.low * (of.low / of.high) ** 0.03, of.strip)  # which no number may hold
         start = of.strip**2 / end
         at = math.log10(of.strip)
     else:
