@@ -25,7 +25,7 @@ import tunesmith
 from tunesmith.errors import ResumeError
 from tunesmith.tables import TableClassifier, TableTuner, final
 from tunesmith.tables import tune as tune_module
-from tunesmith.tables.engine import MOST_DEALT
+from tunesmith.tables.engine import MOST_DEALT, Clock
 from tunesmith.tables.families import KINDS, family, joint_space, usual_kinds
 from tunesmith.tables.responses import fitted
 
@@ -154,6 +154,19 @@ def test_time_that_no_candidate_needs_goes_to_further_folds() -> None:
     assert once.report_.n_repeats == 0  # folds of one's own are not dealt anew
     assert once.honest_score_.value != search.honest_score_.value
     assert tunesmith.tune(models, X, Y, **given | {"n_trials": 2}).report_.n_repeats == 0  # what was asked for is done
+
+
+def test_busy_cores_lengthen_what_is_kept_for_the_conclusion(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = {"monotonic": 100.0, "process_time": 7.0}
+    for name in now:
+        monkeypatch.setattr(time, name, lambda name=name: now[name])
+    clock = Clock(time.monotonic(), 60.0)
+    assert clock.stretch == 1.0  # nothing is known yet
+    now["monotonic"] += 12.0
+    now["process_time"] += 4.0
+    assert (clock.stretch, clock.left) == (3.0, 48.0)
+    now["monotonic"] += 1000.0
+    assert clock.stretch == 5.0
 
 
 def test_a_leader_that_fails_on_further_folds_keeps_its_first_scores() -> None:

@@ -56,6 +56,8 @@ FOR_SCREEN = 0.1  # of the time, after which rounds are added no more to a fit o
 TOO_SLOW = 0.6  # of the time, that a fold and a last fit of one family may take
 SAFETY = 1.25  # a fit may take so many times what was predicted
 CONCLUSION = 0.7  # seconds that the conclusion takes
+JUDGING = 0.001  # seconds that the conclusion takes longer for each fit on further folds
+MOST_STRETCH = 5.0  # times by which busy cores are taken to lengthen it
 CHOOSING = 0.05  # of the time, that the weights of an average may take to choose
 FOR_OTHERS = 0.15  # of the time, that is kept back for further members of an average
 MOST_FOR_LAST = 0.4  # of the time, that is kept back for the last fits
@@ -156,10 +158,19 @@ class Clock:
     Attributes:
         start: by ``time.monotonic``.
         seconds: in all; infinite: there is no limit.
+        computed: what the process had computed by then, by ``time.process_time``.
     """
 
     start: float
     seconds: float
+    computed: float = field(default_factory=time.process_time)
+
+    @property
+    def stretch(self) -> float:
+        """How many seconds pass while this process computes for one, on average since the start: on busy cores more."""
+        computed = time.process_time() - self.computed
+        passed = time.monotonic() - self.start
+        return min(max(passed / computed, 1.0), MOST_STRETCH) if computed > 0.0 else 1.0
 
     @property
     def left(self) -> float:
@@ -270,10 +281,16 @@ class TableSearch(Policy[Batch, "list[Outcome]"]):
         return [self._unit(*self._due.pop(0))]
 
     def _left_for_further(self) -> float:
-        return self.clock.left - self.reserve() - CHOOSING * self.clock.seconds
+        judged = JUDGING * self._stretch * sum(len(c.further) for c in self.candidates)
+        return self.clock.left - self.reserve() - CHOOSING * self.clock.seconds - judged
 
     def _seconds_of(self, candidate: Candidate, split: int) -> float:
-        return SAFETY * self.predicted(candidate.family, len(self.split(split)[0]), candidate)
+        fit = self.predicted(candidate.family, len(self.split(split)[0]), candidate)
+        return SAFETY * fit + JUDGING * self._stretch
+
+    @property
+    def _stretch(self) -> float:
+        return self.clock.stretch if self.pool.inline else 1.0  # what workers compute is not known
 
     def _deal(self) -> None:
         """Settle which fits are due on the next further folds, for as many of the leaders as there is time for.
@@ -660,7 +677,8 @@ class TableSearch(Policy[Batch, "list[Outcome]"]):
         for family in self.ranked()[: LED_BY + 1]:  # an average of the best of each needs them all
             if family is not leader.family and family.name in complete:
                 others += SAFETY * self.predicted(family, self.n_rows)
-        needed = own + min(others, FOR_OTHERS * self.clock.seconds) + min(CONCLUSION, 0.1 * self.clock.seconds)
+        conclusion = min(CONCLUSION * self._stretch, 0.1 * self.clock.seconds)
+        needed = own + min(others, FOR_OTHERS * self.clock.seconds) + conclusion
         return min(needed, MOST_FOR_LAST * self.clock.seconds)
 
     def leader(self) -> Candidate | None:
