@@ -160,7 +160,7 @@ def test_busy_cores_lengthen_what_is_kept_for_the_conclusion(monkeypatch: pytest
     now = {"monotonic": 100.0, "process_time": 7.0}
     for name in now:
         monkeypatch.setattr(time, name, lambda name=name: now[name])
-    clock = Clock(time.monotonic(), 60.0)
+    clock = Clock(100.0, 60.0, 7.0)
     assert clock.stretch == 1.0  # nothing is known yet
     now["monotonic"] += 12.0
     now["process_time"] += 4.0
