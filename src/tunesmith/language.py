@@ -7,7 +7,8 @@ English.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 # In the order in which they win; the last three are those of the system, as "zh_CN.UTF-8".
 VARIABLES = ("TUNESMITH_LANG", "LC_ALL", "LC_MESSAGES", "LANG")
@@ -36,3 +37,13 @@ def choose(arguments: Sequence[str]) -> None:
         if word == "--lang":
             value = value if equals else (before.pop(0) if before else "")
             _chosen[:] = [value] if value in LANGUAGES else []  # another one is refused where the command is read
+
+
+@contextmanager
+def in_english() -> Iterator[None]:
+    """Say in English what a program reads, whatever the language of who runs it."""
+    _chosen.append("en")
+    try:
+        yield
+    finally:
+        _chosen.pop()

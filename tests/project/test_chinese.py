@@ -14,7 +14,9 @@ import pytest
 
 import tunesmith as ts
 from tunesmith import Float, Int, Space
+from tunesmith.cli.assistant import answered
 from tunesmith.cli.main import main
+from tunesmith.cli.tools import Toolbox
 from tunesmith.importance import importance
 from tunesmith.language import VARIABLES, choose
 
@@ -137,5 +139,8 @@ def test_what_is_stored_and_what_programs_read_is_english(capsys: pytest.Capture
     report = study.confirm(lambda trial: trial.params["rate"] ** 2, top_k=2, repeats=2)
     assert report.stopped is not None
     assert not editions.HAN.search(" ".join([report.stopped, *report.sentences(), *study.recommend().sentences()]))
-    assert main(["show", "--json"]) == 0
-    assert not editions.HAN.search(capsys.readouterr().out)
+    for words in ["show", "--json"], ["explain", "--json"]:
+        assert main(words) == 0
+        assert not editions.HAN.search(capsys.readouterr().out)
+    said, failed = answered(Toolbox("tune.db", write=False, lease=60), "explain", {})
+    assert (failed, editions.HAN.search(str(said))) == (False, None)

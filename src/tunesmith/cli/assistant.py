@@ -14,6 +14,7 @@ from tunesmith.cli.options import STANDARD_STORAGE, STORAGE
 from tunesmith.cli.output import echo, json_text
 from tunesmith.cli.run import Time
 from tunesmith.errors import MissingDependencyError
+from tunesmith.language import in_english
 from tunesmith.text import name_and_message
 
 if TYPE_CHECKING:
@@ -108,7 +109,8 @@ def answered(box: Toolbox, name: str, arguments: Any) -> tuple[dict[str, Any], b
     from tunesmith.storage.redact import redact_within
 
     try:
-        return box.call(name, arguments), False
+        with in_english():
+            return box.call(name, arguments), False
     except ToolError as error:
         return {"error": str(error)}, True
     except Exception as error:

@@ -6,6 +6,7 @@ import click
 
 from tunesmith.cli.options import json_option, open_study, storage_argument, study_option
 from tunesmith.cli.output import echo, print_json
+from tunesmith.language import in_english
 from tunesmith.text import printable
 
 
@@ -16,10 +17,11 @@ from tunesmith.text import printable
 def explain(storage: str, name: str | None, as_json: bool) -> None:
     """Tell which values of each parameter the search begins with, and why."""
     study = open_study(storage, name)
-    told = study.explain()
     if as_json:
-        print_json(told)
+        with in_english():
+            print_json(study.explain())
         return
+    told = study.explain()
     if not told:
         echo(f"no parameter of {printable(study.study_name)} is known yet")
     for param, sentence in told.items():

@@ -51,6 +51,8 @@ function filterQuery() {
 }
 
 function setBrush(column, range) {
+  if (range && column === "number") range = [Math.ceil(range[0]), Math.floor(range[1])]; // trials have whole numbers
+  if (range && range[0] > range[1]) return;
   if (range) brushes.set(column, range); else if (!brushes.delete(column)) return;
   filterChanged();
 }
