@@ -84,7 +84,7 @@ def _facts(study: Study) -> dict[str, Any]:
         "next": next_step(study, found) if len(study.history) and not several else None,
         "front": [t.number for t in study.best_trials] if several else [],
         "saved": None if saved is None else " ".join(saved.sentences()),
-        "stop_reason": (study.engine.study.stopped or {}).get("reason"),
+        "stop_reason": study.stored_stop_reason,
         "failures": [{"trials": r.trials, "reason": r.text or "no reason is known"} for r in failures],
         "space": {} if space is None else {name: str(p) for name, p in space.params.items()},
         "user_attrs": dict(study.user_attrs),

@@ -71,8 +71,8 @@ def _result(study: Study, banner: Banner, words: Words) -> Section:
     t = words.translate
     section = Section(t("Result"))
     section.sentences += banner.more
-    if (stopped := study.engine.study.stopped) is not None:
-        reason = words.told(str(stopped["reason"]))
+    if (stopped := study.stored_stop_reason) is not None:
+        reason = words.told(stopped)
         section.sentences.append(t("The search stopped by itself: {reason}").format(reason=reason))
     return section
 

@@ -943,8 +943,13 @@ class Study:
     @property
     def stop_reason(self) -> str | None:
         """Why the last ``optimize(stop="converged")`` ended by itself; None if it did not."""
+        return None if (reason := self.stored_stop_reason) is None else told(reason)
+
+    @property
+    def stored_stop_reason(self) -> str | None:
+        """The same as it is stored, in English."""
         stopped = self.engine.study.stopped
-        return None if stopped is None else told(str(stopped["reason"]))
+        return None if stopped is None else str(stopped["reason"])
 
     @property
     def regret_bound(self) -> float | None:

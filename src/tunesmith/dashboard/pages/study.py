@@ -73,8 +73,8 @@ def findings(opened: OpenStudy, words: Words) -> list[Finding]:
         words: translate the sentences.
     """
     found = [*_failures(opened, words), *_lost(opened, words), *_twice(opened, words), *_bounds(opened, words)]
-    if (stopped := opened.study.engine.study.stopped) is not None:
-        reason = words.told(printable(str(stopped["reason"])))
+    if (stopped := opened.study.stored_stop_reason) is not None:
+        reason = words.told(printable(stopped))
         found.append(Finding("note", words("The search stopped by itself: {}.", reason)))
     return found or [Finding("good", words("Nothing stands out."))]
 

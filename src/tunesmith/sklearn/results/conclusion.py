@@ -410,7 +410,7 @@ def _report(context: SelectionContext, selected: Selected | None) -> Conclusion:
         n_confirmed=context.confirmed,
         n_repeats=context.repeats,
         n_splits=evidence.scores.shape[1],
-        stopped=None if study is None else (study.engine.study.stopped or {}).get("reason"),
+        stopped=None if study is None else study.stored_stop_reason,
         regret_bound=None if study is None else study.regret_bound,
         adaptive=context.adaptive,
         outlook=context.outlook,
