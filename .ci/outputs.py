@@ -48,6 +48,7 @@ VARIES: dict[tuple[str, str], str] = {
     ("docs/command-line.md", "--study short"): "what is stopped depends on measured seconds",
     ("docs/dashboard.md", "token"): "a token is made anew each time",
     ("docs/gallery.md", "05_three_libraries"): "it is of seconds too",
+    ("docs/import.md", "plot_optimization_history"): "its search has no seed",
     ("docs/importance.md", "trial.duration"): "it is of durations",
     ("docs/parallel.md", "plot_timeline"): "it is of times",
     ("docs/parallel.md", "sometimes_slow"): "processes begin in any order",
