@@ -146,7 +146,11 @@ def test_the_search_finds_what_it_should(browser: Any, edition: str, typed: str,
     with opened(browser) as (page, wrong):
         page.goto((SITE / edition / "index.html").as_uri())
         page.locator("input[data-md-component=search-query]").click()
+        page.wait_for_function(  # the search has begun to listen: it says so
+            "!/Initializing|初始化/.test(document.querySelector('.md-search-result__meta').textContent)"
+        )
         page.keyboard.type(typed)
+        page.keyboard.press("End")  # an input method presses keys too, and the search waits for one
         page.wait_for_selector(".md-search-result__item a")
         page.wait_for_timeout(300)  # results come in groups
         links = page.eval_on_selector_all(
