@@ -41,6 +41,7 @@ SMOKE = (
     "tests/storage/test_migrations.py",
     "tests/study/test_optimize.py",
     "tests/study/test_pickling.py",
+    "tests/project/test_golden.py",
     "tests/cli/test_main.py",
 )
 # As in .ci/versions: what can be installed beside the oldest versions.
