@@ -22,7 +22,7 @@ MANY_FAILED = 0.5  # a share of failed trials that is to be mended before anythi
 FEWEST = 5  # complete trials by which a model can be had, and one more than parameters
 
 USE_IT = "Use it. A longer search, or more folds or runs of each candidate, would narrow the interval."
-NO_SCORE = "No figure is known for new data: fit it again with a honest score to get one."
+NO_SCORE = "No figure is known for new data: fit it again with an honest score to get one."
 MORE = "Run more trials: from {} complete ones on, a model tells what to expect, with an interval."
 CONFIRM = "Run the best points again with fresh seeds before you rely on it: study.confirm(...), or tunesmith confirm."
 WIDE = "Search on: the interval is wide beside the lead over the middle trial, and more trials narrow it."
