@@ -28,7 +28,7 @@ from tunesmith.storage import Storage, open_storage
 from tunesmith.visualization import static
 
 STATIC = Path(__file__).parent / "static"
-MODEL = "tunesmith.samplers.gp.surrogate"  # which verdicts are made by
+MODEL = ("tunesmith.samplers.gp.surrogate", "scipy.optimize")  # verdicts are made by it, and it is fitted by this
 
 KEPT = "private, max-age=31536000, immutable"  # by a browser: the address carries the version
 
@@ -91,8 +91,7 @@ def app(
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        # The first verdict would wait for it.
-        threading.Thread(target=import_module, args=(MODEL,), daemon=True, name="tunesmith-import").start()
+        threading.Thread(target=_import_model, daemon=True, name="tunesmith-import").start()
         yield
         live.close()
         held.close()
@@ -119,3 +118,9 @@ def app(
 
 async def _no_icon(_: Request) -> Response:
     return Response(status_code=204)
+
+
+def _import_model() -> None:
+    """Import what the first verdict would wait for."""
+    for name in MODEL:
+        import_module(name)

@@ -136,7 +136,7 @@ def select_by_reruns(
     Raises:
         ValueError: every candidate is out.
     """
-    from scipy.stats import t as student
+    from scipy.special import stdtrit  # Student's quantiles
 
     usable = np.isfinite(y).all(axis=1) & (y.shape[1] > 0)
     if not usable.any():
@@ -159,7 +159,7 @@ def select_by_reruns(
         expected = losses[default] - losses[challenger]
         if not replaces_default(expected, seen, error, prefer_default=prefer_default, caution=caution, ties=True):
             winner = default
-    width = float(student.ppf(0.5 + level / 2.0, dofs[winner])) if dofs[winner] > 0 else math.nan
+    width = float(stdtrit(dofs[winner], 0.5 + level / 2.0)) if dofs[winner] > 0 else math.nan
     value, half = float(losses[winner]), width * float(errors[winner])
     return SelectionResult(
         winner,

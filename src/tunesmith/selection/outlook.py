@@ -94,10 +94,10 @@ class Outlook:
 
     @property
     def _errors(self) -> float:
-        from scipy.stats import t as student
+        from scipy.special import stdtrit  # Student's quantiles
 
         dof = max(self.dof, 1.0)
-        return float(student.ppf(0.5 + self.level / 2.0, dof) + student.ppf(POWER, dof))
+        return float(stdtrit(dof, 0.5 + self.level / 2.0) + stdtrit(dof, POWER))
 
     def sentences(self, figures: NumberFormat, gain: str) -> list[str]:
         """Return what leads by how much, and what would decide.
