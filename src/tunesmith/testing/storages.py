@@ -1275,6 +1275,12 @@ class StorageConformance(ArtifactLaws, StudyLaws, AttemptLaws, ReadingLaws):
         assert_same(found, done)
         assert found.params == {"lr": "auto", "layers": None, "act": True}
 
+    def test_an_enqueued_number_stays_a_number(self, storage: Storage, study: StudyRecord) -> None:
+        """Also where a word has the same place in the range; and a word stays the word."""
+        for fixed in {"lr": 1e-3, "layers": 3}, {"lr": "auto", "layers": None}:
+            (number,) = storage.add(study.id, [TrialRecord(-1, TrialState.WAITING, fixed=fixed)])
+            assert storage.trials(study.id, [number])[0].fixed == fixed
+
     @pytest.mark.parametrize("state", [COMPLETE, PRUNED, FAIL])
     def test_a_finish_is_recorded_once(self, storage: Storage, study: StudyRecord, state: TrialState) -> None:
         """A task that runs twice is recorded once."""

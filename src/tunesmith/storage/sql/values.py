@@ -24,6 +24,7 @@ from tunesmith.errors import SpaceError, StorageError
 from tunesmith.history.curves import Reported
 from tunesmith.space import Categorical, Constraint, Float, Int, Parameter, Space
 from tunesmith.space.serialize import label_from_json, label_to_json, load_space
+from tunesmith.space.words import words_of
 from tunesmith.state import TrialState
 from tunesmith.storable import storable
 from tunesmith.storage.checks import DIRECTIONS
@@ -81,6 +82,8 @@ def fixed_to_json(fixed: Mapping[str, Any], space: Space | None) -> str:
 def _label(parameter: Parameter | None, value: Any) -> Any:
     if parameter is None or not parameter.contains(value):
         return value
+    if words_of(parameter) and isinstance(value, int | float):
+        return value  # the number that was asked for, and not the word at its place
     return parameter.to_label(parameter.to_internal(value))
 
 
