@@ -133,7 +133,12 @@ def shown(value: object, limit: int = 80) -> str:
         text = repr(value)
     except Exception as error:  # a broken __repr__ must not hide the error being reported
         text = f"<{type(value).__name__}, whose repr raises {type(error).__name__}>"
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+    return cut(text, limit)
+
+
+def cut(text: str, most: int) -> str:
+    """Return a text of at most `most` characters: of a longer one the beginning, and a sign that there is more."""
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def real(value: Any) -> float:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tunesmith.cli.output import cell
 from tunesmith.state import TrialState
+from tunesmith.text import cut
 from tunesmith.trial.record import FrozenTrial
 
 if TYPE_CHECKING:
@@ -70,12 +71,11 @@ def value_cells(trial: FrozenTrial, m: int) -> list[Any]:
 
 def value_names(study: Study) -> list[str]:
     """Return the heads of the columns of values: the names of the metrics; "value", or "objective 0" and so on."""
-    names, m = study.metric_names, len(study.directions)
-    if names is None and m == 1:
+    if study.metric_names is None and len(study.directions) == 1:
         return ["value"]
-    from tunesmith.visualization.columns import called
+    from tunesmith.visualization.columns import objective_names
 
-    return called(names, m)
+    return objective_names(study)
 
 
 def reason_text(trial: FrozenTrial) -> str | None:
@@ -83,4 +83,4 @@ def reason_text(trial: FrozenTrial) -> str | None:
     lines = (trial.reason or "").strip().splitlines()
     if trial.state is not TrialState.FAIL or not lines:
         return None
-    return lines[-1] if len(lines[-1]) <= LONGEST else lines[-1][: LONGEST - 1] + "…"
+    return cut(lines[-1], LONGEST)

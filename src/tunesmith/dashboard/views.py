@@ -19,7 +19,7 @@ from starlette.responses import HTMLResponse
 
 from tunesmith import __version__
 from tunesmith.languages import LANGUAGES, Words
-from tunesmith.text import printable
+from tunesmith.text import cut, printable
 
 # -- which language a reader gets, and times as words ---------------------------------------------------------------
 
@@ -142,8 +142,7 @@ def param(value: Any, digits: int = 6) -> str:
 
 def text(value: Any, most: int = 200) -> str:
     """Return any value as one line that can be shown; of a long one the beginning."""
-    shown = printable(str(value))
-    return shown if len(shown) <= most else shown[: most - 1] + "…"
+    return cut(printable(str(value)), most)
 
 
 def clock(moment: float) -> str:

@@ -17,7 +17,7 @@ from tunesmith.errors import MissingDependencyError
 from tunesmith.languages import aligned, block, say, told, word
 from tunesmith.numerics.arrays import Floats, Indices
 from tunesmith.space import Space
-from tunesmith.text import printable, shorten
+from tunesmith.text import cut, printable, shorten
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -236,7 +236,7 @@ def _names(rows: list[ImportanceRow]) -> str:
 
 
 def _short(name: str) -> str:
-    return printable(name if len(name) <= LONGEST else name[: LONGEST - 1] + "…")
+    return printable(cut(name, LONGEST))
 
 
 def rounded(value: float) -> str:

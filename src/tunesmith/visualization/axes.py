@@ -17,7 +17,7 @@ from tunesmith.languages import joined, say
 from tunesmith.space import Categorical, Float, Int, Ordinal, Parameter, Space
 from tunesmith.space.words import words_of
 from tunesmith.state import TrialState
-from tunesmith.text import did_you_mean, listing, printable
+from tunesmith.text import cut, did_you_mean, listing, printable
 from tunesmith.visualization.columns import USER, Floats, Indices, Ints, Mask, StudyColumns, as_floats, attribute
 from tunesmith.visualization.figure import FigureData, join
 from tunesmith.visualization.thinning import thin
@@ -308,8 +308,7 @@ def tick(value: float) -> str:
 
 
 def _short(value: Any) -> str:
-    text = printable(str(value))
-    return text if len(text) <= LABEL else text[: LABEL - 1] + "…"
+    return cut(printable(str(value)), LABEL)
 
 
 COMMON = 0.9  # the share of values that an axis shows in any case
