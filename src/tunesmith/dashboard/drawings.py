@@ -317,16 +317,16 @@ def drawing(
     Returns:
         ``{"missing": sentence}`` where there is nothing to draw.
     """
-    chosen, m = DRAWINGS[name], len(study.directions)
     try:
-        data = lighter(chosen.make(study, objective if m > 1 else None, names))
+        data = _made(name, study, objective, names)
     except (TunesmithError, ValueError) as error:
         return missing(error, words)
+    m, data = len(study.directions), data.in_language(words)
+    figure = draw(data, words)
     if not isinstance(data, Slice | Rank) or names:
-        found = as_page_has_it(data, words, columns_of(data, objective, m), size)
-        return {**found, **_handles(data, objective, m, words)} if isinstance(data, ParallelCoordinate) else found
-    data = data.in_language(words)
-    drawn = small(draw(data, words))
+        found = _shown(data, figure, columns_of(data, objective, m), size)
+        return found | (_handles(data, figure, objective, m, words) if isinstance(data, ParallelCoordinate) else {})
+    drawn = small(figure)
     pairs = data.panels if isinstance(data, Rank) else [(k,) for k in range(len(data.axes))]
     panels = [{"params": [data.axes[k].name for k in pair], "svg": svg} for pair, svg in zip(pairs, drawn, strict=True)]
     return {"panels": panels, "table": _table(data, words), "summary": data.summary, "notes": list(data.notes)}
@@ -343,11 +343,15 @@ def picture(name: str, study: Study, objective: int, words: Words, names: Names 
         names: the parameters that a reader picked; None: none.
     """
     try:
-        data = lighter(DRAWINGS[name].make(study, objective if len(study.directions) > 1 else None, names))
+        data = _made(name, study, objective, names).in_language(words)
     except (TunesmithError, ValueError) as error:
         sentence = html.escape(missing(error, words)["missing"])
         return f'<svg xmlns="http://www.w3.org/2000/svg" width="1000" height="30"><text y="20">{sentence}</text></svg>'
-    return _svg(data.in_language(words), words, Size())
+    return _svg(data, draw(data, words), Size())
+
+
+def _made(name: str, study: Study, objective: int, names: Names) -> FigureData:
+    return lighter(DRAWINGS[name].make(study, objective if len(study.directions) > 1 else None, names))
 
 
 def missing(error: Exception, words: Words) -> dict[str, Any]:
@@ -369,17 +373,21 @@ def as_page_has_it(
         size: how large it is drawn; None: as fits most pages.
     """
     data = data.in_language(words)
-    figure = draw(data, words)
-    drawn = _svg(data, words, size or Size(), figure)
+    return _shown(data, draw(data, words), columns, size)
+
+
+def _shown(
+    data: FigureData, figure: dict[str, Any], columns: Mapping[str, str], size: Size | None = None
+) -> dict[str, Any]:
     about = {"summary": data.summary, "notes": list(data.notes), "columns": dict(columns)}
-    return {"svg": drawn, "data": told(figure), **about}
+    return {"svg": _svg(data, figure, size or Size()), "data": told(figure), **about}
 
 
-def _svg(data: FigureData, words: Words, size: Size, figure: dict[str, Any] | None = None) -> str:
+def _svg(data: FigureData, figure: dict[str, Any], size: Size) -> str:
     width = size.width
     if isinstance(data, ParallelCoordinate):
         width = max(width, LEAST_AXIS * (len(data.axes) + 1))
-    return svg_drawing(figure or draw(data, words), f"drawn-{data.kind}", data.title, width, size.height)
+    return svg_drawing(figure, f"drawn-{data.kind}", data.title, width, size.height)
 
 
 def _table(data: Slice | Rank | ParallelCoordinate, words: Words) -> dict[str, Any]:
@@ -396,9 +404,11 @@ def _table(data: Slice | Rank | ParallelCoordinate, words: Words) -> dict[str, A
     return {"heads": heads, "columns": [column[::-1] for column in columns]}
 
 
-def _handles(data: ParallelCoordinate, objective: int, objectives: int, words: Words) -> dict[str, Any]:
+def _handles(
+    data: ParallelCoordinate, figure: dict[str, Any], objective: int, objectives: int, words: Words
+) -> dict[str, Any]:
     """Return what can be brushed of parallel coordinates: their axes, with the ends that are drawn."""
-    dimensions = data.by_plotly()["data"][0]["dimensions"]
+    dimensions = figure["data"][0]["dimensions"]
     columns = ["value" if objectives == 1 else f"values[{objective}]", *(column_name(a.name) for a in data.axes)]
     table = _table(data, words)
     axes = [
