@@ -79,7 +79,7 @@ def test_enqueued_trials_come_first_and_free_parameters_are_proposed() -> None:
     assert first.user_attrs == {"why": "my guess"}
     assert second.params == {"x": 0.75, "y": 3}
     assert third.params["x"] not in (0.25, 0.75)
-    study.enqueue_trial({"x": 0.75, "y": 3}, skip_if_exists=True)
+    assert not study.enqueue_trial({"x": 0.75, "y": 3}, skip_if_exists=True)
     assert len(study.trials) == 3
 
 

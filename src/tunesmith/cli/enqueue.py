@@ -40,12 +40,10 @@ def enqueue(storage: str, name: str | None, params: tuple[str, ...], skip_if_exi
             raise click.UsageError(f"-p {text!r}: expected NAME=VALUE, such as -p lr=0.01")
         texts[key] = value
     given = params_of(study, texts)
-    before = sum(study.counts.values())
     try:
-        study.enqueue_trial(given, skip_if_exists=skip_if_exists)
+        added = study.enqueue_trial(given, skip_if_exists=skip_if_exists)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    added = not skip_if_exists or sum(study.counts.values()) > before
     point = ", ".join(f"{key}={value}" for key, value in given.items())
     text = f"enqueued {point}" if added else f"nothing enqueued: there is a trial with {point}"
     say(as_json, printable(text), study=study.study_name, params=given, enqueued=added)

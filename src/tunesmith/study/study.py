@@ -847,13 +847,16 @@ class Study:
 
     def enqueue_trial(
         self, params: Mapping[str, Any], user_attrs: Mapping[str, Any] | None = None, skip_if_exists: bool = False
-    ) -> None:
+    ) -> bool:
         """Run a point before any new proposal. The sampler proposes the parameters that are not named.
 
         Args:
             params: values by name.
             user_attrs: notes to keep with the trial.
             skip_if_exists: do nothing if a trial with these parameters exists already.
+
+        Returns:
+            Whether a trial was added.
 
         Raises:
             SpaceError: a value lies outside the declared space, or a name is not in it.
@@ -866,8 +869,9 @@ class Study:
             engine.study.history.space.validate(fixed, partial=True)
             fixed = dict(engine.study.history.space.flat(fixed))
         if skip_if_exists and any(fixed in (t.flat_params, t.params, t.fixed) for t in self.trials):
-            return
+            return False
         engine.study.add([FrozenTrial(-1, TrialState.WAITING, fixed=fixed, user=storable_items(user_attrs))])
+        return True
 
     def add_trial(self, trial: FrozenTrial) -> None:
         """Add a finished (or waiting) trial, for example from `tunesmith.create_trial`, under a new number.
