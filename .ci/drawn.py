@@ -5,21 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from pages import LANGUAGES
+
 from tunesmith.languages import words_of
-from tunesmith.visualization.figure import in_words
+from tunesmith.visualization.figures import draw
 from tunesmith.visualization.svg_style import drawing
 
 WIDTH = 720
 WIDE = {"scaling_bowls": 980}  # figures with many panels beside each other
-LANGUAGES = {"": "en", "-zh": "zh"}  # by what stands behind the name of the file
 
 
 def svg(data: Any, name: str, language: str) -> str:
     """Return the arrays of a figure as a file of SVG, on white, in a language."""
     words = words_of(language)
-    told = data if language == "en" else data.in_language(words)
-    figure = told.by_plotly() if language == "en" else in_words(told.by_plotly(), words)
-    picture = drawing(figure, name, told.title, WIDE.get(data.kind, WIDTH))
+    told = data.in_language(words)
+    picture = drawing(draw(told, words), name, told.title, WIDE.get(data.kind, WIDTH))
     head, rest = picture.split(">", 1)
     return f'{head}><rect width="100%" height="100%" fill="white"/>{rest}\n'
 

@@ -163,7 +163,7 @@ def make() -> None:
     """Write all pictures."""
     from tunesmith import visualization as v
     from tunesmith.languages import words_of
-    from tunesmith.visualization.matplotlib_style import fonts
+    from tunesmith.visualization.matplotlib_style import chinese_fonts, fonts
 
     study, random, two, fitted = classifier(), classifier("random", "nop"), trade_off(), search()
     small, large = law(), {"params": 1.07e9, "tokens": 5.69e10}
@@ -202,16 +202,6 @@ def make() -> None:
     for name in KEPT:
         svg = (OUT.parent / f"{name}.svg").read_text(encoding="utf-8")
         (OUT.parent / f"{name}-zh.svg").write_text(relabelled(svg), encoding="utf-8")
-
-
-def chinese_fonts() -> list[str]:
-    """The fonts with Chinese signs that Matplotlib knows."""
-    from matplotlib import font_manager
-
-    from tunesmith.visualization.matplotlib_style import CHINESE as known
-
-    there = set(font_manager.get_font_names())
-    return [name for name in known if name in there]
 
 
 def draw(page: Path, suffix: str, fonts: list[str]) -> None:

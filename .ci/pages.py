@@ -10,6 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 CHINESE = DOCS / "zh"
+LANGUAGES = {"": "en", "-zh": "zh"}  # by what stands behind the name of a picture's file
 
 FENCE = re.compile(r"^(?P<indent> *)(?P<ticks>```+)(?P<info>.*)$")
 HEADING = re.compile(r"^(#+) +(.*?)(?: *\{ *#([\w-]+) *\})? *$", re.MULTILINE)

@@ -22,7 +22,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 from outputs import ON_THE_WAY
-from pages import DOCS, ROOT
+from pages import DOCS, LANGUAGES, ROOT
 
 OUT = DOCS / "img" / "terminal"
 WIDTH = 88
@@ -42,7 +42,6 @@ TUNE = "tunesmith tune train.csv --target price --timeout 8s --models linear,for
 # Of each, the last command is shown.
 PICTURES = {"run": [RUN], "show": [RUN, "tunesmith show"]}
 KEPT = {"tune": [TUNE]}
-LANGUAGES = {"": "en", "-zh": "zh"}  # by what stands behind the name of the file
 TEXT = re.compile(r'(<text\b[^>]*textLength=")([\d.]+)("[^>]*>)([^<]*)<')
 # The picture without the fonts that its maker would load from elsewhere.
 SVG = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {terminal_width} {terminal_height}" role="img">

@@ -17,6 +17,7 @@ from tunesmith.text import printable
 
 if TYPE_CHECKING:
     from tunesmith.study import Study
+    from tunesmith.study.savings import Savings
     from tunesmith.trial.record import FrozenTrial
 
 SHOWN = 5  # kinds of failure
@@ -37,7 +38,8 @@ def show(storage: str, name: str | None, number: int | None, as_json: bool) -> N
             raise click.UsageError(f"the study {study.study_name!r} has no trial {number}") from None
         _show_trial(found, as_json)
         return
-    facts = _facts(study)
+    saved = study.savings
+    facts = _facts(study, saved)
     if as_json:
         print_json(facts)
         return
@@ -53,7 +55,7 @@ def show(storage: str, name: str | None, number: int | None, as_json: bool) -> N
         echo(facts["next"])
     if facts["front"]:
         echo(f"{len(facts['front'])} trials are not dominated by any other: {', '.join(map(str, facts['front']))}.")
-    if (saved := study.savings) is not None:
+    if saved is not None:
         echo(str(saved))
     if facts["stop_reason"]:
         echo(f"It stopped by itself: {facts['stop_reason']}")
@@ -63,7 +65,7 @@ def show(storage: str, name: str | None, number: int | None, as_json: bool) -> N
         print_table(["parameter", "range"], list(facts["space"].items()))
 
 
-def _facts(study: Study) -> dict[str, Any]:
+def _facts(study: Study, saved: Savings | None) -> dict[str, Any]:
     several, found = len(study.directions) > 1, None
     try:
         found = None if several else study.recommend()
@@ -72,7 +74,7 @@ def _facts(study: Study) -> dict[str, Any]:
         words = [f"Nothing can be recommended: {error}."]
     sure = None if found is None else sureness(study, found)
     failures = study.failure_reasons()
-    space, saved = study.history.space, study.savings
+    space = study.history.space
     return {
         "name": study.study_name,
         "directions": [d.value for d in study.directions],

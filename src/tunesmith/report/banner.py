@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +15,7 @@ from tunesmith.selection.report import Written
 from tunesmith.study import Study
 from tunesmith.study.advice import NO_SCORE, USE_IT, Sureness, next_step, sureness
 from tunesmith.study.recommend import Recommendation
+from tunesmith.system import command_line
 from tunesmith.tables.leaderboard import ENSEMBLE
 from tunesmith.text import printable
 
@@ -112,7 +112,7 @@ def forms_of(params: Mapping[str, Any], is_program: bool = True) -> dict[str, st
     if is_program and ENSEMBLE not in params and not any(isinstance(value, Written) for value in params.values()):
         # Python and YAML have escapes of their own for what is not printable; a shell's words have none.
         shown = {printable(key): printable(v) if isinstance(v, str) else v for key, v in params.items()}
-        made |= {"flags": shlex.join(flags(shown)), "YAML": params_text(params, "yaml").rstrip("\n")}
+        made |= {"flags": command_line(flags(shown)), "YAML": params_text(params, "yaml").rstrip("\n")}
     return made
 
 

@@ -34,11 +34,19 @@ def fonts(language: str) -> Iterator[None]:
     Args:
         language: "en" or "zh", of the figure.
     """
-    from matplotlib import font_manager, rc_context, rcParams
+    from matplotlib import rc_context, rcParams
 
-    there = set(font_manager.get_font_names()) if language != "en" else set()
-    with rc_context({"font.family": [*rcParams["font.family"], *(name for name in CHINESE if name in there)]}):
+    more = [] if language == "en" else chinese_fonts()
+    with rc_context({"font.family": [*rcParams["font.family"], *more]}):
         yield
+
+
+def chinese_fonts() -> list[str]:
+    """Return the fonts with Chinese signs that Matplotlib knows."""
+    from matplotlib import font_manager
+
+    there = set(font_manager.get_font_names())
+    return [name for name in CHINESE if name in there]
 
 
 def drawing(figure: Dict, bold: Sequence[tuple[Any, str]] = ()) -> Any:

@@ -147,10 +147,9 @@ def suggestion(option: Option) -> tuple[str | None, bool]:
     name = re.sub(r"[.-]", "_", option.means or option.name)
     last = re.sub(r"-", "_", option.means or option.name.rpartition(".")[2])
     if option.choices and len(option.choices) > 1:
-        return _of_choices(option.choices), not _NOT.fullmatch(last) and not option.is_group and option.choices != [
-            0,
-            1,
-        ] and len(option.choices) <= MANY
+        is_switch = option.choices == [0, 1]
+        is_safe = not (_NOT.fullmatch(last) or option.is_group or is_switch or len(option.choices) > MANY)
+        return _of_choices(option.choices), is_safe
     if option.is_flag or isinstance(option.default, bool):
         # What is on by itself stays on: {args} leaves out what is false.
         return (None if _NOT.fullmatch(last) or option.default is True else "true | false"), False
