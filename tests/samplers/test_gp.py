@@ -95,7 +95,8 @@ def test_conditions_are_inferred_only_where_the_trials_show_them() -> None:
     assert found["q"] == Float(0, 1).when(m="b")
     assert found["r"] == Float(0, 1), "used in some trials of each kind: no rule"
     assert infer_conditions(flat, x[:4])["q"].condition is not None
-    assert infer_conditions(flat, x[:3]) == flat, "one use of each choice is too little to believe a rule"
+    assert infer_conditions(flat, x[:3])["q"] == Float(0, 1).when(m="b"), "one use of each choice is enough"
+    assert infer_conditions(flat, x[:2]) == flat, "no other choice was seen"
     assert infer_conditions(flat, np.nan_to_num(x, nan=0.5)) is flat
 
 

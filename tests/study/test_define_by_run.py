@@ -125,3 +125,57 @@ def test_the_same_seed_gives_the_same_course() -> None:
     other = ts.create_study(seed=12)
     other.optimize(objective, n_trials=20)
     assert [t.params for t in other.trials] != courses[0]
+
+
+def choice_of_models(trial: ts.Trial) -> float:
+    """Each model has a middle that is worth a look; the best one is bad over most of its ranges."""
+    model = trial.suggest_categorical("model", ["svc", "tree", "knn"])
+    if model == "svc":
+        c, gamma = trial.suggest_float("C", 1e-3, 1e3, log=True), trial.suggest_float("gamma", 1e-5, 1e1, log=True)
+        off = (np.log10(c) - 0.6) ** 2 + (np.log10(gamma) + 2.4) ** 2
+        return float(0.3 * (1 - np.exp(-off / 1.5)))
+    if model == "tree":
+        depth, leaf = trial.suggest_int("depth", 1, 30), trial.suggest_float("leaf", 0.0, 0.5)
+        return 0.1 + 0.004 * abs(depth - 9) + 0.2 * leaf
+    return 0.12 + 0.002 * abs(trial.suggest_int("k", 1, 50) - 12)
+
+
+def test_a_new_branch_is_opened_near_the_middle_of_its_ranges() -> None:
+    study = ts.create_study(seed=0)
+    study.optimize(choice_of_models, n_trials=12)
+    opened = {study.trials[0].params["model"]}
+    for t in study.trials[1:]:
+        if t.params["model"] not in opened:
+            opened.add(t.params["model"])
+            new = [(p, t.params[name]) for name, p in t.distributions.items() if name != "model"]
+            assert all(abs(float(p.to_unit(value)) - 0.5) <= 0.11 for p, value in new)
+    assert opened == {"svc", "tree", "knn"}
+
+
+def test_workers_that_start_at_once_begin_at_points_of_their_own() -> None:
+    study = ts.create_study(seed=0)
+    x = [study.ask().suggest_float("x", 0, 1) for _ in range(8)]
+    assert max(x) - min(x) > 0.5
+
+
+def test_random_search_draws_new_names_from_whole_ranges() -> None:
+    study = ts.create_study(sampler="random", seed=0)
+
+    def objective(trial: ts.Trial) -> float:
+        return trial.suggest_float(f"x{trial.number}", 0, 1)
+
+    study.optimize(objective, n_trials=40)
+    assert np.ptp([t.value for t in study.trials]) > 0.8
+
+
+def test_a_choice_of_models_written_as_a_program_is_searched_better_than_at_random() -> None:
+    """Without names of the declared space: a lucky or unlucky first point does not decide about a model."""
+
+    def best(sampler: str, seed: int) -> float:
+        study = ts.create_study(sampler=sampler, seed=seed)
+        study.optimize(choice_of_models, n_trials=25)
+        return study.best_value
+
+    ours, random = np.array([[best(s, seed) for seed in range(8)] for s in ("auto", "random")])
+    assert (ours < random).sum() >= 7
+    assert ours.mean() < 0.02

@@ -247,9 +247,8 @@ def _rows_as_bytes(rows: Floats) -> list[bytes]:
 # -- conditions that a define-by-run objective follows without declaring them -----------------------------------------
 #
 # A parameter that was used in exactly the trials in which a categorical one had some of its values is taken to be
-# conditional on it. Model-based samplers then search the tree that the objective walks, not a box around it.
-
-MIN_USES = 2  # of a value with which the parameter is used, and of one without it, before a rule is inferred
+# conditional on it, from the first trial with it and the first without it on: a rule that is wrong ends with the first
+# trial that breaks it. Model-based samplers then search the tree that the objective walks, not a box around it.
 
 
 def infer_conditions(space: Space, x: Floats) -> Space:
@@ -293,8 +292,7 @@ def _explain(x: Floats, missing: Mask, j: int, parents: list[int], space: Space)
         label = x[known, p].astype(np.intp)
         count = np.bincount(label)
         on = np.bincount(label, weights=used[known].astype(float))
-        often = count >= MIN_USES
-        if np.any((on > 0) & (on < count)) or not (np.any(often & (on > 0)) and np.any(often & (on == 0))):
+        if np.any((on > 0) & (on < count)) or not np.any((on == 0) & (count > 0)):
             continue
         parent = space[space.names[p]]
         return p, [parent.to_external(float(k)) for k in np.flatnonzero(on > 0)]

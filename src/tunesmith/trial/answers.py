@@ -26,13 +26,16 @@ class Proposals:
     Args:
         space: of the proposed points.
         binding: whether trials may ask for nothing else: the space is a grid that the user gave.
+        central: whether a name that the space does not have gets a value near the middle of its range; else it is drawn
+            from all of it.
     """
 
-    __slots__ = ("binding", "space", "table")
+    __slots__ = ("binding", "central", "space", "table")
 
-    def __init__(self, space: Space | None, binding: bool = False) -> None:
+    def __init__(self, space: Space | None, binding: bool = False, central: bool = False) -> None:
         self.space = space
         self.binding = binding
+        self.central = central
         self.table: dict[str, tuple[int, tuple[Any, ...] | None, Parameter]] = {}
         for i, (name, p) in enumerate(space.params.items() if space is not None else ()):
             self.table[name] = (i, _spec(p), p)
@@ -179,7 +182,7 @@ class Answers:
                     f"the grid has no values of the parameter {name!r}{did_you_mean(name, names)} (it has values of "
                     f"{listing(names)}); give some for it, or take the name that the objective uses"
                 )
-            x = drawn(self.seed, self.number, name, p)
+            x = drawn(self.seed, self.number, name, p, self.proposals.central)
         value = p.to_external(x)
         into[name] = value
         if entry is not None and entry[1] == _spec(p):
@@ -250,10 +253,21 @@ class Answers:
         return self.params
 
 
-def drawn(seed: int, number: int, name: str, p: Parameter) -> float:
-    """Return the internal value of a parameter that no sampler proposed, the same for each worker."""
-    rng = np.random.default_rng([seed, number, crc32(name.encode())])
-    return float(p.from_unit(rng.random(1))[0])
+CENTRAL = 0.2  # the part of a range, about its middle, that the first answer of a new branch is drawn from
+
+
+def drawn(seed: int, number: int, name: str, p: Parameter, central: bool) -> float:
+    """Return the internal value of a parameter that no sampler proposed, the same for each worker.
+
+    Args:
+        central: whether it lies near the middle of an ordered range. A new name is a branch of the objective, such as
+            a model among several, and its first trial decides whether it gets another one: a random point, which is
+            often a bad one, would bury a good branch.
+    """
+    u = np.random.default_rng([seed, number, crc32(name.encode())]).random(1)
+    if central and p.is_ordered:
+        u = 0.5 + CENTRAL * (u - 0.5)
+    return float(p.from_unit(u)[0])
 
 
 def _is_number_for(p: Float | Int, value: Any) -> bool:

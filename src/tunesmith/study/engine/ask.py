@@ -233,7 +233,9 @@ class Asker:
         if self._proposals.space is not proposal.space:
             own = self.sampler.space
             self._proposals = Proposals(
-                proposal.space, binding=own is not None and not self._study.declared and own == proposal.space
+                proposal.space,
+                binding=own is not None and not self._study.declared and own == proposal.space,
+                central=self._opens_branches(proposal),
             )
         record.space, record.x, record.sampler_state = proposal.space, proposal.x, proposal.sampler_state
         record.started = time.time()  # the time of the proposal does not count as cost
@@ -264,11 +266,20 @@ class Asker:
         }
         if not new:
             return proposal
+        central = self._opens_branches(proposal)
         values = [
-            p.to_internal(fixed[name]) if name in fixed else drawn(self._study.seed, proposal.number, name, p)
+            p.to_internal(fixed[name]) if name in fixed else drawn(self._study.seed, proposal.number, name, p, central)
             for name, p in new.items()
         ]
         return replace(proposal, space=merge(proposal.space, new), x=[*proposal.x, *values])
+
+    def _opens_branches(self, proposal: Proposal) -> bool:
+        """Tell whether names that the proposal lacks are new branches of an objective that is known otherwise.
+
+        While nothing is known all names are new, and workers that start at once begin at points of their own. Samplers
+        that do not learn draw from whole ranges.
+        """
+        return self.sampler.is_adaptive and proposal.space is not None and len(proposal.space) > 0
 
     def prefetch(self) -> None:
         """Prepare the next proposal while objectives run, so that ``ask`` returns at once when one of them ends.
