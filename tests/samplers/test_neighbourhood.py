@@ -63,11 +63,14 @@ def test_proposals_lie_in_the_space_differ_and_were_not_tried(space: Space, n: i
 
 
 def test_every_second_one_lies_around_the_best_trial_and_others_around_the_next_basin() -> None:
-    space, history = cube(3), history_of(cube(3), 400)
-    for turn in (1, 3, 5, 7):
-        assert np.median(proposals(neighbourhood(history, space, turn), space, 15)) < 0.5
-    others = [np.median(proposals(neighbourhood(history, space, turn), space, 15)) for turn in (2, 6, 10)]
-    assert max(others) > 0.5
+    space, at_best, elsewhere = cube(3), 0, 0
+    for n in range(391, 411):  # how far one reaches is drawn: a few reach over both basins, and may find the other one
+        history = history_of(space, n)
+        middle = [np.median(proposals(neighbourhood(history, space, turn), space, 15)) for turn in (1, 3, 2, 6, 10)]
+        at_best += max(middle[:2]) < 0.5
+        elsewhere += max(middle[:2]) < 0.5 < max(middle[2:])
+    assert at_best >= 14
+    assert elsewhere >= 3
 
 
 def test_candidates_of_a_small_space_run_out() -> None:

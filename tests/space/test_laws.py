@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tunesmith.errors import SpaceError
-from tunesmith.space import Parameter, Space, merge
+from tunesmith.space import Float, Parameter, Space, merge
 from tunesmith.space.parse import parse_lines, parse_parameter
 from tunesmith.testing.histories import parameters, points, spaces, unit_points
 
@@ -48,6 +48,19 @@ def test_to_unit_and_back_is_the_same_point(data: st.DataObject) -> None:
             assert np.array_equal(again[:, j], x[:, j])
         else:
             assert np.allclose(again[:, j], x[:, j], rtol=1e-9, atol=1e-9)
+
+
+@given(st.data())
+def test_a_last_bit_of_the_unit_interval_is_no_other_point(data: st.DataObject) -> None:
+    """But where it crosses an edge: then it is the neighbour."""
+    space = data.draw(spaces(conditional=False))
+    u = data.draw(unit_points(space))
+    x, other = space.from_unit(u), space.from_unit(np.nextafter(u, 0.5))
+    for j, param in enumerate(space.params.values()):
+        if isinstance(param, Float) and param.step is None and param.n_values > 1:
+            same = x[:, j] == other[:, j]
+            apart = np.abs(param.to_unit(x[:, j]) - param.to_unit(other[:, j]))
+            assert (same | (apart < 2e-7)).all()
 
 
 @given(st.data())

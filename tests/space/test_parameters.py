@@ -172,3 +172,35 @@ def test_pickle_and_copies_keep_everything() -> None:
     assert pickle.loads(pickle.dumps(param)) == param
     assert param.with_condition(None) == Float(0, 1, step=0.5)
     assert param.with_condition(param.condition) is param
+
+
+@pytest.mark.parametrize(
+    ("parameter", "expected"),
+    [
+        (Float(0, 1), [0.0, 0.1234568, 0.5, 1.0]),
+        (Float(-5, 10), [-5.0, -3.148148, 2.5, 10.0]),
+        (Float(0, 1e9), [0.0, 123456800.0, 5e8, 1e9]),
+        (Float(1e6, 1e6 + 1), [1e6, 1000000.1234568, 1000000.5, 1e6 + 1]),
+        (Float(1e-5, 1e-1, log=True), [1e-5, 3.117649e-05, 0.001, 0.1]),
+        (Float(1e-3, 1e3, log=True), [0.001, 0.00550479, 1.0, 1000.0]),
+        (Float(1 / 3, 2 / 3), [1 / 3, 0.3744856, 0.5, 2 / 3]),
+    ],
+    ids=str,
+)
+def test_numbers_have_as_many_decimals_as_the_range_resolves(parameter: Float, expected: list[float]) -> None:
+    assert parameter.from_unit([0.0, 0.1234567890123, 0.5, 1.0]).tolist() == expected
+
+
+@pytest.mark.parametrize(
+    "parameter", [Float(1, 1 + 1e-12), Float(1e-320, 1e-310, log=True), Float(0, 1e-300), Float(1, 1 + 1e-11, log=True)]
+)
+def test_ranges_without_room_for_decimals_keep_all_their_numbers(parameter: Float) -> None:
+    u = np.linspace(0, 1, 33)
+    x = parameter.from_unit(u)
+    assert len(set(x.tolist())) == 33
+    assert np.abs(parameter.to_unit(x) - u).max() < 0.02
+
+
+def test_whole_numbers_of_a_wide_range_are_not_rounded_to_decimals() -> None:
+    wide = Int(0, 2**60)
+    assert float(wide.from_unit(0.3)) == round(0.3 * 2**60)

@@ -55,6 +55,7 @@ def matern52(r2: Floats) -> tuple[Floats, Floats]:
 _HUGE = 1e25
 BLOCK = 16_000  # numbers in one matrix of covariances with many points: larger ones are fetched from the system anew
 MAX_ITERATIONS = 25  # of each search for θ
+DECIMALS = 3  # of ln ℓ and ln s²: far below their uncertainty, far above what last bits make of a fit
 TOLERANCE = 1e-5  # of minus the log posterior, relative: what is left then moves ln ℓ by hundredths of its uncertainty
 
 
@@ -174,7 +175,7 @@ def fit(
         )
         if found.fun < best_value and np.all(np.isfinite(found.x)):
             best_value, best = float(found.fun), np.asarray(found.x, float)
-    return best
+    return np.clip(np.round(best, DECIMALS), low, high)
 
 
 def fixed_starts(g: Indices, prior: Prior) -> list[Floats]:

@@ -178,22 +178,23 @@ def bandwidths(rows: Rows, weight: Floats, partial: bool, evidence: float = 0.0)
 
     Scott's rule (1992, eq. 6.42) with s drawn towards a fifth of the range, as a handful of centres tells little of the
     spread: ω = 10 / (10 + n), so both count the same at ten centres. One uniform observation is counted in, so that a
-    single centre or equal ones have a spread. n is the effective number of centres, (Σ w)² / Σ w².
+    single centre or equal ones have a spread. n is the effective number of centres, (Σ w)² / Σ w². All is in double
+    precision: what is drawn depends on it, and its last bits, which differ between processors, are then rounded away.
 
     Args:
         weight: w[k], positive.
         partial: whether coordinates may be absent.
         evidence: n is at least this: of many observations that stand behind few centres.
     """
-    w = (weight / weight.sum()).astype(np.float32)
+    w = weight / weight.sum()
     n: Any
     if partial:
         own = w * rows.active
-        total = np.maximum(own.sum(axis=1), np.float32(TINY))
-        n = np.maximum(total * total / np.maximum((own * own).sum(axis=1), np.float32(TINY)), 1.0)
+        total = np.maximum(own.sum(axis=1), TINY)
+        n = np.maximum(total * total / np.maximum((own * own).sum(axis=1), TINY), 1.0)
         away = rows.v - (own * rows.v).sum(axis=1, keepdims=True) / total[:, None]
         variance = (own * away * away).sum(axis=1) / total
-        n = np.maximum(n, evidence * total).astype(np.float64)
+        n = np.maximum(n, evidence * total)
     else:
         with np.errstate(invalid="ignore"):  # all is finite; BLAS has raised the flag for lanes beyond the end
             n = max(1.0 / float(w @ w), evidence)
@@ -201,7 +202,7 @@ def bandwidths(rows: Rows, weight: Floats, partial: bool, evidence: float = 0.0)
             away *= away
             variance = away @ w
     trust = n / (PSEUDO + n)
-    log_spread = 0.5 * np.log(variance.astype(np.float64) + 1.0 / (12.0 * n))
+    log_spread = 0.5 * np.log(variance + 1.0 / (12.0 * n))
     log_h = trust * log_spread + (1.0 - trust) * math.log(0.2) - np.log(n) / (len(rows.v) + 4)
     return np.asarray(np.minimum(np.maximum(np.exp(log_h), MIN_BANDWIDTH), MAX_BANDWIDTH))
 

@@ -96,6 +96,7 @@ FINE_STEPS = (0.01, 0.003)  # the same, where no gradient leads to the maximum
 N_LEADERS, N_PERTURBED = 8, 25  # candidates that are perturbed, and how often each
 N_STARTS, N_ITERATIONS = 4, 8  # of the gradient ascent
 TOLERANCE, FIRST_STEP = 1e-3, 0.01  # a gain of the acquisition that is none; the length of the first step uphill
+DECIMALS = 6  # of the acquisition and of steps uphill: the last bits of another processor lead to no other point
 # The same for a quick search, after the first proposal of a batch:
 QUICK_STEPS = (0.05,)
 QUICK_PERTURBED, QUICK_STARTS, QUICK_ITERATIONS = 12, 3, 5
@@ -164,7 +165,8 @@ class _Search:
         """Value points and keep them."""
         value = self.acquisition.value(points.z) if len(points.z) else np.empty(0)
         self.x, self.u = np.concatenate([self.x, points.x]), np.concatenate([self.u, points.u])
-        self.value = np.concatenate([self.value, np.where(np.isnan(value), -np.inf, value)])
+        told = np.where(np.isnan(value), -np.inf, value)
+        self.value = np.concatenate([self.value, np.round(told, DECIMALS)])
 
     def perturb_leaders(self, step: float, times: int) -> None:
         """Consider perturbations of the leaders."""
@@ -220,7 +222,7 @@ def ascended(acquisition: Acquisition, features: FeatureMap, u: Floats, box: Box
     slope = np.where(free, slope, 0.0)
     length = FIRST_STEP / np.maximum(np.sqrt(_dot(slope, slope)), 1e-300)
     for _ in range(iterations):
-        there = np.clip(x + length[:, None] * slope, low, high)
+        there = np.clip(np.round(x + length[:, None] * slope, DECIMALS), low, high)
         z[:, :width] = there
         new_value, new_slope = acquisition.gradient(z) or found
         new_slope = np.where(free, new_slope[:, :width], 0.0)

@@ -1,0 +1,57 @@
+"""The last bits of a float64 differ from one processor to the next: they lead to no other search."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import tunesmith as ts
+from tunesmith import Categorical, Float, Int, Space
+
+SPACE = Space(
+    lr=Float(1e-5, 1e-1, log=True),
+    x=Float(-5, 10),
+    n=Int(1, 64, log=True),
+    c=Categorical(["a", "b"]),
+    momentum=Float(0, 1).when(c="b"),
+)
+OTHER_KERNELS = {"OPENBLAS_CORETYPE": "Prescott", "NPY_DISABLE_CPU_FEATURES": "AVX2 FMA3 AVX512F AVX512_SKX"}
+
+
+def loss(params: dict[str, float]) -> float:
+    value = (np.log10(params["lr"]) + 3) ** 2 + (params["x"] - 1) ** 2 / 10 + abs(params["n"] - 20) / 20
+    return float(value + (params["momentum"] - 0.9) ** 2 if params["c"] == "b" else value + 0.1)
+
+
+def proposals(sampler: str, bits: int = 0) -> list[dict[str, object]]:
+    """The trials of a search whose values are off by so many last bits, up or down."""
+    rng = np.random.default_rng(1)
+    study = ts.create_study(space=SPACE, sampler=sampler, seed=0)
+    for _ in range(30):
+        trial = study.ask()
+        study.tell(trial, loss(trial.params) * (1 + bits * float(rng.integers(-1, 2)) * 2.0**-52))
+    return [t.params for t in study.trials]
+
+
+@pytest.mark.parametrize("sampler", ["auto", "tpe", "evolution", "nsga2"])
+def test_last_bits_of_results_lead_to_no_other_search(sampler: str) -> None:
+    assert proposals(sampler, bits=4) == proposals(sampler)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sampler", ["auto", "tpe"])
+def test_other_kernels_lead_to_no_other_search(sampler: str) -> None:
+    code = (
+        f"import json; from tests.samplers.test_last_bits import proposals; print(json.dumps(proposals({sampler!r})))"
+    )
+    known = subprocess.run([sys.executable, "-c", "import numpy"], env={**os.environ, **OTHER_KERNELS}, check=False)
+    other = {k: v for k, v in OTHER_KERNELS.items() if known.returncode == 0 or k == "OPENBLAS_CORETYPE"}
+    found = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, **other}, check=True, capture_output=True, text=True
+    )
+    assert json.loads(found.stdout) == proposals(sampler)
