@@ -20,6 +20,7 @@ from tunesmith.state import TrialState
 from tunesmith.study.frame import to_columns
 from tunesmith.study.query import TrialTable
 from tunesmith.study.query.columns import ABSENT
+from tunesmith.system.replacing import replacing
 from tunesmith.text import printable
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ def export(
             while text := file.read(2**20):
                 pass_on(text)
     else:
-        with output.open("w", encoding="utf-8", newline="") as file:
+        with replacing(output) as part, part.open("w", encoding="utf-8", newline="") as file:
             write(study, file)
         _told(study, output, as_json)
 
@@ -222,6 +223,7 @@ def _parquet(study: Any, output: Path) -> None:
         for name in frame.columns:  # a column of a file has one type, where parameters may be numbers, texts and None
             if name.startswith("params_") and frame[name].map(type).nunique() > 1:
                 frame[name] = frame[name].map(lambda value: value if value != value else str(value))
-        frame.to_parquet(output)
+        with replacing(output) as part:
+            frame.to_parquet(part)
     except ImportError as error:
         raise click.ClickException(f"Parquet needs pandas and pyarrow: pip install pandas pyarrow ({error})") from error
