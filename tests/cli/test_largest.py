@@ -50,5 +50,7 @@ def test_a_command_bears_the_largest_values(
 
 def test_the_best_points_are_confirmed(storage: str) -> None:
     study = ts.load_study(study_name="s", storage=storage)
-    report = study.confirm(lambda params: -1e308 if params["z"] == "a" else 1e308, top_k=2, repeats=2)
+    report = study.confirm(
+        lambda trial: -1e308 if trial.suggest_categorical("z", ["a", "b"]) == "a" else 1e308, top_k=2, repeats=2
+    )
     assert all(len(line) < 500 for line in str(report).splitlines())

@@ -108,8 +108,7 @@ class Surrogate:
         z = self._features(self._tree.to_unit(self._tree.mask(x)))
         at, own = self._judge(z), self._model.covariance(z)
         scale = self.spread(at.mean, at.sd) / at.sd
-        with np.errstate(over="ignore"):  # of losses beyond 1e154
-            return own * np.multiply.outer(scale, scale)
+        return own * np.multiply.outer(scale, scale)
 
     def interval(self, mean: Floats, sd: Floats, k: float) -> tuple[Floats, Floats]:
         """Return the expected values [q] at k standard deviations below and above the process's mean."""
