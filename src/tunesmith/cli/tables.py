@@ -97,8 +97,8 @@ def tune(
     """
     for file, option in ((out, "-o"), (page, "--report"), (code, "--code")):
         _check_output(file, option, force)
-    named = [file.resolve() for file in (out, page, code) if file is not None]
-    if len(set(named)) < len(named) or table.resolve() in named:
+    named = [os.path.realpath(file) for file in (out, page, code) if file is not None]
+    if len(set(named)) < len(named) or os.path.realpath(table) in named:
         raise click.UsageError("-o, --report, --code and the table are one file each; two of them have one name")
     _check_skops(out)
     if timeout is None and trials is None:
