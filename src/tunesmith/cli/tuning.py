@@ -251,12 +251,15 @@ def tune(settings: Settings, *, change: bool, quiet: bool, as_json: bool) -> int
     if not quiet and not as_json:
         _say_what_begins(study, settings, storage)
     failures = Failures(settings.max_failures, program, seen=same and _has_results(study))
-    executor = ProcessExecutor(
-        jobs=settings.jobs or 1,
-        resources={k: v for k, v in (("cpus", settings.cpus), ("gpus", settings.gpus)) if v},
-        time_limit=settings.timeout_per_trial,
-        grace=program.grace,
-    )
+    try:
+        executor = ProcessExecutor(
+            jobs=settings.jobs or 1,
+            resources={k: v for k, v in (("cpus", settings.cpus), ("gpus", settings.gpus)) if v},
+            time_limit=settings.timeout_per_trial,
+            grace=program.grace,
+        )
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
     study.optimize(
         program,
         n_trials_total=settings.trials,

@@ -33,7 +33,7 @@ from tunesmith.program.metrics import (
 )
 from tunesmith.program.process import Log, Process
 from tunesmith.system import SH, command_line, require, was_no_program
-from tunesmith.text import listing, printable, shown
+from tunesmith.text import checked_text, listing, printable, shown
 from tunesmith.trial import Trial
 from tunesmith.trial.record import MOST_STEPS
 
@@ -42,6 +42,7 @@ MOST_INTERRUPTS = 10  # of one trial
 DENSE = 1000  # reports of a trial that are all stored; of the later ones, 1000 to 9999 each tenth, and so on
 TAIL = 1500  # characters of the output that stand in the reason of a failure
 LOOKED_AT = 32 * 1024  # characters of the output that are looked through for other metrics
+RESULTS = "results.json"  # in the folder of a trial
 TAKES = ("last", "min", "max")
 FIRST = 3  # trials that show whether the program names its metric
 END = 4096  # bytes of the standard output that are kept for its last line
@@ -117,10 +118,17 @@ class Program:
             raise ValueError("there is no command to run")
         if not self.metrics or len(set(self.metrics)) < len(self.metrics) or not all(self.metrics):
             raise ValueError(f"metrics must name each metric once, and at least one; got {list(self.metrics)}")
+        for name in (*self.metrics, *self.names):
+            checked_text("the name of a metric or a parameter", name)
         if self.take not in TAKES:
             raise ValueError(f"take must be one of {listing(TAKES)}; got {self.take!r}")
         if self.params_file.rpartition(".")[2] not in FORMATS:
             raise ValueError(f"the parameters file must end in {listing(FORMATS)}; got {self.params_file!r}")
+        if Path(self.params_file).name != self.params_file or self.params_file == RESULTS:
+            raise ValueError(
+                f"the parameters file is in the folder of the trial: give a name alone, and not {RESULTS}; got "
+                f"{self.params_file!r}"
+            )
         if self.shell:
             require("shell", "shell")
         if self.pty:
@@ -174,7 +182,7 @@ class Program:
             "TUNESMITH_TRIAL": str(number),
             "TUNESMITH_TRIAL_DIR": str(folder),
             "TUNESMITH_SEED": str(seed),
-            "TUNESMITH_RESULTS": str(folder / "results.json"),
+            "TUNESMITH_RESULTS": str(folder / RESULTS),
             "TUNESMITH_PARAMS_FILE": str(folder / self.params_file),
             "TUNESMITH_STUDY": self.study,
             "TUNESMITH_STORAGE": self.storage,
@@ -185,7 +193,7 @@ class Program:
         return {
             "trial": str(number),
             "trial_dir": str(folder),
-            "results": str(folder / "results.json"),
+            "results": str(folder / RESULTS),
             "params_file": str(folder / self.params_file),
             "seed": str(seed),
             "study": self.study,
@@ -196,7 +204,7 @@ class Program:
     def results_text(self, number: int) -> str:
         """Return the beginning of the results file of a trial; nothing, if it wrote none."""
         try:
-            return read_written(self.folder(number) / "results.json", LOOKED_AT).decode(errors="replace")
+            return read_written(self.folder(number) / RESULTS, LOOKED_AT).decode(errors="replace")
         except OSError:
             return ""
 
@@ -259,7 +267,7 @@ class Program:
         folder = self.folder(number)
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / self.params_file
-        for former in (folder / "results.json", path):  # whatever it is
+        for former in (folder / RESULTS, path):  # whatever it is
             former.unlink(missing_ok=True)
         path.write_text(params_text(params, path.suffix[1:]), encoding="utf-8")
         trial.set_user_attr("trial_dir", str(folder))
@@ -377,7 +385,7 @@ class _Run:
 
     def _values(self) -> float | tuple[float, ...]:
         try:
-            for written in read_results(self.program.folder(self.trial.number) / "results.json"):
+            for written in read_results(self.program.folder(self.trial.number) / RESULTS):
                 self.metrics.take_object("file", written)
         except ValueError as error:
             raise ProgramError(str(error)) from error
