@@ -66,13 +66,18 @@ def checked_text(what: str, text: Any) -> str:
     """
     if not isinstance(text, str) or not text:
         raise ValueError(f"{what} must be a text of at least one character; got {shown(text)}")
-    try:
-        fits = "\0" not in text and bool(text.encode())
-    except UnicodeEncodeError:
-        fits = False
-    if not fits:
+    if "\0" in text or not is_unicode(text):
         raise ValueError(f"{what} must be Unicode text without NUL characters; got {shown(text)}")
     return text
+
+
+def is_unicode(text: str) -> bool:
+    """Tell whether a text can be written in UTF-8: a file name or an argument may hold other bytes, as surrogates."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def printable(text: str, *, lines: bool = False) -> str:

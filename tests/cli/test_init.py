@@ -672,3 +672,68 @@ def test_ranges_to_begin_with(option: Option, expected: tuple[str | None, bool])
     assert suggestion(option) == expected
     if expected[0] is not None:
         Space({"x": expected[0]})  # it can be read
+
+
+@pytest.mark.parametrize(
+    "default",
+    [
+        "{[1]: 2}",
+        "-" * 3000 + "1",
+        "[" * 150 + "]" * 150,
+        "9" * 900,
+        "9" * 5000,
+        "1e999",
+        "1e308",
+        "{1, 2}",
+        "b'x'",
+        "1j",
+        "...",
+    ],
+    ids=lambda text: text[:10],
+)
+@pytest.mark.filterwarnings("ignore::SyntaxWarning")
+def test_any_default_in_a_source_is_borne(default: str, tmp_path: Path) -> None:
+    source = tmp_path / "p.py"
+    source.write_text(f'parser.add_argument("--lr", type=float, default={default}, choices=[{default}, 1])\n')
+    for option in options_in_source(source):
+        described, _ = suggestion(option)
+        assert described is None or Space({"lr": described})
+
+
+@pytest.mark.parametrize("number", ["9" * 900, "1e999", "-" + "9" * 400, "1e308"])
+def test_any_number_in_a_help_text_is_borne(number: str) -> None:
+    help_text = (
+        f"usage: x\n\noptions:\n  --help\n  --width INT  (default: {number})\n  --lr FLOAT  (default: {number})\n"
+        f"  --depth N  between 1 and {number} (default: 3)\n  --wd FLOAT  at most {number} (default: 0.5)\n"
+        f"  --gamma FLOAT  at least {number} (default: 0.5)\n  --opt [{number}|2]\n"
+    )
+    found = options_in_help(help_text)
+    assert len(found) == 6
+    for option in found:
+        described, _ = suggestion(option)
+        assert described is None or Space({option.name: described})
+
+
+def test_what_was_there_survives_a_full_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("tune.toml").write_text("mine = true\n")
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    assert main(["init", "--force", "--", sys.executable, "-c", "print('usage: x')"]) == 1
+    assert "error: tune.toml: No space left on device" in capsys.readouterr().err
+    assert Path("tune.toml").read_text() == "mine = true\n"
+    assert os.listdir() == ["tune.toml"]
+    if os.path.exists("/dev/full"):
+        assert main(["init", "--force", "-o", "/dev/full", "--", sys.executable, "-c", "print('usage: x')"]) == 1
+        assert "error: /dev/full: No space left on device" in capsys.readouterr().err
+
+
+def test_words_that_are_no_text_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    output = str(tmp_path / "tune.toml")
+    assert main(["init", "-o", output, "--minimize", "\udcff", "--", sys.executable]) == 2
+    assert r"'\udcff' is no text in UTF-8" in capsys.readouterr().err

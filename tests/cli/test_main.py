@@ -123,3 +123,36 @@ def test_a_code_page_of_few_signs_is_no_error(tmp_path: Path, monkeypatch: pytes
     assert json.loads(printed("best", "tune.db", "--as", "json")) == study.best_params
     printed("export", "tune.db", "-o", "trials.csv")
     assert printed("export", "tune.db") == Path("trials.csv").read_bytes()
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+@pytest.mark.parametrize("words", [["show", "tune.db"], ["export", "tune.db"], ["--help"]])
+def test_a_full_output_is_told(words: list[str], tmp_path: Path) -> None:
+    ts.create_study(storage=tmp_path / "tune.db", study_name="s").optimize(lambda trial: 0.0, n_trials=1)
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "tunesmith", *words],
+            stdout=full, stderr=subprocess.PIPE, text=True, cwd=tmp_path, check=False,
+        )  # fmt: skip
+        assert done.stderr == "error: the output: No space left on device\n"
+        assert done.returncode == 1
+        done = subprocess.run([sys.executable, "-m", "tunesmith", *words], stderr=full, cwd=tmp_path, check=False)
+        assert done.returncode == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX's shells close streams")
+def test_closed_streams_are_borne(tmp_path: Path) -> None:
+    line = f"{sys.executable} -m tunesmith run -p 'x=float(0, 1)' --minimize loss --trials 2 -- echo {{x}} <&- >&- 2>&-"
+    assert subprocess.run(["sh", "-c", line], cwd=tmp_path, check=False).returncode == 0
+    study = ts.load_study(study_name="echo", storage=tmp_path / "tune.db")
+    assert [trial.value for trial in study.trials] == [trial.params["x"] for trial in study.trials]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+@pytest.mark.parametrize("form", ["csv", "json"])
+def test_trials_are_exported_into_a_pipe(form: str, tmp_path: Path) -> None:
+    ts.create_study(storage=tmp_path / "tune.db", study_name="s").optimize(lambda trial: 0.0, n_trials=1)
+    os.mkfifo(tmp_path / "pipe")
+    with subprocess.Popen(["cat", str(tmp_path / "pipe")], stdout=subprocess.PIPE, text=True) as reader:
+        assert main(["export", str(tmp_path / "tune.db"), "--format", form, "-o", str(tmp_path / "pipe")]) == 0
+        assert "COMPLETE" in reader.communicate()[0].upper()

@@ -404,3 +404,22 @@ def test_each_study_has_a_folder_that_every_system_takes() -> None:
         assert re.fullmatch(r"[\w+-]+", name), name
         assert len(name) < 120
         assert name.casefold() not in ("con", "lpt1")
+
+
+def test_a_number_alone_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+    words = [*X, "--minimize", "loss", "--seed", "0", "--quiet"]
+    assert run(*words, "--trials", "3", "--jobs", "2", "--", "sh", "-c", "echo {x}") == 0
+    shown = capsys.readouterr()
+    assert shown.err.count("took the last line `") == 1
+    assert "` as loss: the program prints no line such as `loss: 0.31`" in shown.err
+    assert "best: trial" in shown.out
+
+
+def test_the_error_shows_a_command_that_names_the_number(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("prog.sh").write_text('#!/bin/sh\necho "log"\necho "$1 %"\n')
+    Path("prog.sh").chmod(0o755)
+    words = [*X, "--minimize", "loss", "--trials", "2", "--quiet"]
+    assert run(*words, "--", "./prog.sh", "{x}") == 1
+    (shown,) = re.findall(r"in place of the command: (.+)$", capsys.readouterr().err, re.MULTILINE)
+    assert shown == """--shell -- 'echo "loss: $(./prog.sh {x} | tail -n 1)"'"""
+    assert run(*words, "--study", "again", *shlex.split(shown)) == 0

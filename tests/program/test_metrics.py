@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import tunesmith as ts
 from tunesmith.program import Program
-from tunesmith.program.metrics import Metrics, look_alikes, what_it_printed
+from tunesmith.program.metrics import Metrics, last_line, look_alikes, number_alone, picked, what_it_printed
 from tunesmith.program.program import is_stored
 
 
@@ -346,3 +346,51 @@ def test_a_step_that_cannot_be_stored_is_told_and_counted(tmp_path: Path) -> Non
         with pytest.warns(UserWarning, match=r"named the step 10{30}; steps are whole numbers from 0 to 2\*\*63 - 1"):
             study.optimize(program, n_trials=1)
         assert study.trials[0].intermediate_values == {1: 1.0, 2: 1.0}
+
+
+@pytest.mark.parametrize(
+    ("printed", "value"),
+    [
+        ("0.45", 0.45),
+        ("epochs: 3\n0.45\n", 0.45),
+        ("0.9\n0.45  \r\n\r\n", 0.45),
+        ("1e-3\n", 1e-3),
+        ("\ufeff-.5\n", -0.5),
+        ("[1] 0.45\n", 0.45),  # of R
+        ("10%|##\r0.45\n", 0.45),
+        ("\x1b[32m0.45\x1b[0m\n", 0.45),
+        ("-inf\n", -math.inf),
+        ("0,45\n", None),
+        ("45 %\n", None),
+        ("0.45\nepoch 3\n", None),
+        ("0.1 0.2\n", None),
+        ("[1]\n", None),
+        ('"0.45"\n', None),
+        ("null\n", None),
+        ("12:30\n", None),
+        ("2026-01-01\n", None),
+        ("1" * 1000, None),
+        ("\n", None),
+        ("", None),
+    ],
+)
+def test_a_last_line_that_is_a_number_alone(printed: str, value: float | None) -> None:
+    assert number_alone(last_line(printed.encode())) == value
+
+
+@pytest.mark.parametrize(
+    ("line", "filters"),
+    [
+        ("45 %", ""),
+        ("0,45", " | tr , ."),
+        ("Result \t 0.45 units", ' | tr -s "[:blank:]" " " | cut -d " " -f 2'),
+        ("epoch 3", ""),
+        ("done", ""),
+        ('"abc"', ""),
+    ],
+)
+def test_what_a_shell_may_send_a_line_through(line: str, filters: str) -> None:
+    assert picked("loss", line) == filters
+    if filters:
+        done = subprocess.run(["sh", "-c", f"cat{filters}"], input=line, capture_output=True, text=True, check=True)
+        assert read(f"val_loss: {done.stdout}") == 0.45

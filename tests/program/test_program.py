@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
+import shutil
+import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -254,3 +259,93 @@ def test_it_confirms_and_runs_in_processes(tmp_path: Path) -> None:
     report = study.confirm(program, top_k=1, repeats=2)
     assert report is not None
     assert os.path.isdir(tmp_path / "trials" / "1000000")
+
+
+PRINTED = {
+    "sh": (["sh", "-c", "echo {x}"], "sh"),
+    "python": ([sys.executable, "-c", "import sys; print({x}); print('bye', file=sys.stderr)"], sys.executable),
+    "R": (["Rscript", "-e", "print({x}, digits = 15)"], "Rscript"),
+}
+
+
+@pytest.mark.parametrize("language", PRINTED)
+def test_a_last_line_that_is_a_number_is_the_metric(language: str, tmp_path: Path) -> None:
+    command, needed = PRINTED[language]
+    if shutil.which(needed) is None:
+        pytest.skip(f"needs {needed}")
+    trial = run(replace(sh("true", tmp_path), command=command), tmp_path)
+    assert trial.value == pytest.approx(trial.params["x"])
+    assert float(trial.user_attrs["last_line"].removeprefix("[1] ")) == trial.value
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="needs a compiler")
+def test_a_number_of_a_compiled_program_is_the_metric(tmp_path: Path) -> None:
+    source = tmp_path / "prog.c"
+    source.write_text('#include <stdio.h>\nint main(int n, char **a) { printf("%s", a[1]); return 0; }\n')
+    subprocess.run(["cc", "-o", str(tmp_path / "prog"), str(source)], check=True)
+    trial = run(replace(sh("true", tmp_path), command=[str(tmp_path / "prog"), "{x}"]), tmp_path)
+    assert trial.value == trial.params["x"]
+
+
+@pytest.mark.parametrize(
+    ("script", "more"),
+    [
+        ("echo 0.3; echo epoch 3", {}),
+        ("echo '0,3'", {}),
+        ("echo '30 %'", {}),
+        ("echo 0.3 >&2; echo done", {}),
+        ("echo 'val loss: 0.3'; echo 7", {}),  # which is of another name
+        ("echo 'loss: 0,3'; echo 7", {}),
+        ("echo '{\"acc\": 1}' > $TUNESMITH_RESULTS; echo 7", {}),
+        ("echo 0.9; echo 0.3", {"take": "min"}),
+        ("echo 0.3", {"tensorboard": "{trial_dir}/logs"}),
+    ],
+)
+def test_what_may_be_something_else_is_no_metric(script: str, more: dict[str, Any], tmp_path: Path) -> None:
+    trial = run(sh(script, tmp_path, **more), tmp_path)
+    assert trial.state is TrialState.FAIL
+    assert "does not appear" in str(trial.reason)
+    assert "last_line" not in trial.user_attrs
+
+
+def test_of_two_metrics_none_is_guessed(tmp_path: Path) -> None:
+    program = sh("echo 0.3", tmp_path, metrics=["loss", "size"])
+    study = study_of(program, tmp_path, directions=["minimize", "minimize"])
+    study.optimize(program, n_trials=1, catch=ProgramError)
+    assert "the metrics 'loss', 'size' do not appear" in study.trials[0].reason.lower()
+
+
+def test_a_program_that_names_its_metric_is_not_guessed_at_later(tmp_path: Path) -> None:
+    script = 'test "$TUNESMITH_TRIAL" = 0 && echo "loss: 0.5"; echo 3'
+    program = sh(script, tmp_path)
+    study = study_of(program, tmp_path)
+    study.optimize(program, n_trials=2, catch=ProgramError)
+    assert [trial.state for trial in study.trials] == [TrialState.COMPLETE, TrialState.FAIL]
+
+
+@pytest.mark.parametrize(
+    "script", ["printf '%s %%\\n' {x}", "printf 'Result  %s\\tunits\\n' {x}", "echo log; printf '%s\\n' {x} | tr . ,"]
+)
+def test_the_error_shows_how_a_shell_names_the_number(script: str, tmp_path: Path) -> None:
+    reason = str(run(replace(sh("true", tmp_path), command=[script], shell=True), tmp_path).reason)
+    (shown,) = re.findall(r"--shell -- (.+)$", reason, re.MULTILINE)
+    again = replace(sh("true", tmp_path), command=shlex.split(shown), shell=True)
+    trial = run(again, tmp_path)
+    assert trial.value == trial.params["x"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+@pytest.mark.parametrize("place", ["mkfifo $TUNESMITH_RESULTS", "mkdir $TUNESMITH_RESULTS"])
+def test_what_is_no_results_file_is_not_waited_for(place: str, tmp_path: Path) -> None:
+    trial = run(sh(f"echo loss: 1; {place}; mkfifo {{trial_dir}}/output-9.txt", tmp_path), tmp_path)
+    assert trial.state is TrialState.FAIL
+    assert "results.json cannot be read: results.json is no plain file" in str(trial.reason)
+    found = sh("true", tmp_path).look_alikes(0)
+    assert found is not None
+    assert not found.metrics
+
+
+def test_a_results_file_has_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tunesmith.program.files.MOST", 1 << 20)
+    trial = run(sh("head -c 2000000 /dev/zero > $TUNESMITH_RESULTS", tmp_path), tmp_path)
+    assert "is larger than 1 MB" in str(trial.reason)

@@ -95,3 +95,30 @@ def test_first_proposals_of_a_declared_space_are_joint() -> None:
 def test_no_space() -> None:
     with pytest.raises(TypeError, match="create_study"):
         ts.minimize(lambda p: 0.0, None)
+
+
+@pytest.mark.parametrize("jobs", [None, 2])
+def test_a_parameter_that_is_not_active_says_so(jobs: int | None) -> None:
+    space = {"opt": "sgd | adam", "momentum": "float(0, 1) if opt == sgd"}
+
+    def objective(params: dict[str, Any]) -> float:
+        assert type(params) is dict
+        return float(params["momentum"])
+
+    with pytest.raises(KeyError) as raised:
+        ts.minimize(objective, space, n_trials=20, seed=0, n_jobs=jobs)
+    assert raised.value.args == ("momentum",)
+    note = raised.value.__notes__[0]
+    assert note.startswith("'momentum' is not active in this trial: Float(0.0, 1.0) if opt == 'sgd'")
+    assert "params.get('momentum')" in note
+    study = ts.minimize(objective, space, n_trials=20, seed=0, catch=KeyError)
+    assert all("not active in this trial" in str(t.reason) for t in study.trials if t.params["opt"] == "adam")
+
+
+def test_a_parameter_of_another_name_is_told() -> None:
+    with pytest.raises(KeyError) as raised:
+        ts.minimize(lambda params: params["layer"], SPACE, n_trials=1)
+    assert raised.value.__notes__ == ["the space has no parameter 'layer'; did you mean 'layers'?"]
+    with pytest.raises(KeyError) as raised:
+        ts.minimize(lambda params: {}["something else"], SPACE, n_trials=1)
+    assert not hasattr(raised.value, "__notes__")

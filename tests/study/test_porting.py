@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import warnings
 from pathlib import Path
 from typing import Any
@@ -263,3 +265,20 @@ def test_a_choice_that_holds_itself_does_not_hang() -> None:
     ring.append(ring)
     with pytest.raises(SpaceError):
         Categorical([ring, 2, ring])
+
+
+@pytest.mark.parametrize(
+    ("name", "now"),
+    [
+        ("suggest_uniform", r"': use suggest_float\(name, low, high\)$"),
+        ("suggest_loguniform", r"': use suggest_float\(name, low, high, log=True\)$"),
+        ("suggest_discrete_uniform", r"': use suggest_float\(name, low, high, step=q\)$"),
+        ("suggest_nothing", "'$"),
+    ],
+)
+def test_earlier_names_say_what_to_use(name: str, now: str) -> None:
+    trial = optuna.create_study().ask()
+    with pytest.raises(AttributeError, match=f"'Trial' object has no attribute '{name}{now}"):
+        getattr(trial, name)
+    assert not hasattr(trial, name)
+    assert pickle.loads(pickle.dumps(trial)).number == copy.copy(trial).number == 0

@@ -19,7 +19,7 @@ from tunesmith.cli.run import TYPES, Time, settings_from
 from tunesmith.cli.settings import params_of_json
 from tunesmith.compat import commands
 from tunesmith.errors import SpaceExhaustedError, TrialsSpentError
-from tunesmith.text import close_matches, did_you_mean, listing
+from tunesmith.text import close_matches, did_you_mean, listing, shown
 
 NOTHING_LEFT = 3  # the exit status of an ask that gets no trial, so that a loop ends
 STORAGE_HELP = "A file or a database's URL (tune.db)."
@@ -277,8 +277,8 @@ def _result(words: tuple[str, ...]) -> Any:
     if len(words) == 1 and words[0].lstrip().startswith(("{", "[")):
         try:
             return json.loads(words[0])
-        except ValueError as error:
-            raise click.UsageError(f"{words[0]!r} is no JSON: {error}") from error
+        except (ValueError, RecursionError) as error:
+            raise click.UsageError(f"{shown(words[0])} is no JSON: {error}") from error
     named = [word for word in words if "=" in word]
     if not named:
         return [_figure("the value", word) for word in words]
@@ -308,5 +308,5 @@ def _figure(what: str, text: str) -> float:
 def _json(text: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text

@@ -61,7 +61,7 @@ def doctor(storage: str | None, as_json: bool) -> int:
     if storage is None and Path(STANDARD_STORAGE).is_file():
         storage = STANDARD_STORAGE
     problems = [f"{name} is missing: pip install {name}" for name in NEEDED if _version(name) is None]
-    folder = Path(storage).resolve().parent if storage and "://" not in storage else Path.cwd()
+    folder = Path(os.path.realpath(storage)).parent if storage and "://" not in storage else Path.cwd()
     seconds = _seconds_of_a_sync(folder)
     if seconds is None:
         problems.append(f"nothing can be written in the folder {folder}")

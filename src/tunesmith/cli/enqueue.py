@@ -91,7 +91,7 @@ def parsed(text: str, parameter: Parameter | None) -> Any:
             return word
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         if parameter is not None:
             raise click.UsageError(f"{text!r} is no number; expected a value of {parameter}") from None
         return text

@@ -32,7 +32,8 @@ from tunesmith.cli.scaffold import (
 from tunesmith.cli.settings import study_name
 from tunesmith.executors.launch import how_it_ended
 from tunesmith.system import Command, command_line, start, was_no_program
-from tunesmith.text import listing, printable
+from tunesmith.system.replacing import write_text
+from tunesmith.text import is_unicode, listing, printable
 
 WAIT = 5.0  # seconds that a program may take to say what its options are
 LOOK = 0.1  # seconds between two looks at how much it has printed
@@ -74,12 +75,15 @@ def init(
     path = Path(output)
     if path.exists() and not force:
         raise click.UsageError(f"{output} is there already; give --force to replace it, or -o for another file")
+    for word in (*command, minimize or "", maximize or ""):
+        if not is_unicode(word):
+            raise click.UsageError(f"{word!r} is no text in UTF-8, as the words of a settings file must be")
     options, hydra, arguments = find_options(command, wait)
     given = {word.lstrip("-").partition("=")[0] for word in command if word.startswith("-")}
     options = [option for option in options if option.name not in given]  # the command says what these are
     if not options:
         echo("warning: it is not known what options the program has; the parameters are left for you", err=True)
-    path.write_text(as_toml(command, options, hydra, arguments, minimize, maximize), encoding="utf-8")
+    write_text(path, as_toml(command, options, hydra, arguments, minimize, maximize))
     active = [o.name for o in options if suggestion(o)[1]]
     if missing := [o.dash + o.name for o in options if o.required and not suggestion(o)[1]]:
         echo(f"warning: the program needs {listing(missing)} too: add it to the command in {output}", err=True)
@@ -340,6 +344,8 @@ def _one_line(text: str) -> str:
 
 
 def _text(path: Path) -> str:
+    if not path.is_file():  # a pipe would be waited for
+        return ""
     try:
         return path.read_text(encoding="utf-8", errors="replace")
     except OSError:

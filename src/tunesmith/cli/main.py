@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
@@ -16,6 +17,7 @@ from tunesmith.language import LANGUAGES, choose, language
 from tunesmith.text import did_you_mean, printable
 
 ERROR, USAGE, INTERRUPTED = 1, 2, 130
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)  # why what is printed cannot be written
 
 # name: ("module:object" of this package or by its full path, what --help says of it); in the order of --help
 COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
@@ -132,6 +134,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         click.Context.formatter_class = ChineseHelp
     try:
         status = cli.main(given, "tunesmith", standalone_mode=False)
+        sys.stdout.flush()  # so that what is wrong with it is said here
     except click.ClickException as error:
         shown = io.StringIO()
         error.show(shown)
@@ -149,16 +152,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _say("\n".join([f"error: {error}", *notes]))
         return ERROR
     except BrokenPipeError:  # what read the output has ended, `head` for instance
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _print_no_more()
         return 0
     except OSError as error:  # of a file that was named, as a rule: it cannot be written
-        if error.filename is None:
+        if error.filename is None and error.errno not in FULL:
             raise
-        _say(f"error: {printable(str(error.filename))}: {error.strerror}")
+        if error.filename is None:
+            _print_no_more()
+        where = "the output" if error.filename is None else printable(str(error.filename))
+        _say(f"error: {where}: {error.strerror}")
         return ERROR
     finally:
         click.Context.formatter_class = click.HelpFormatter
     return status if isinstance(status, int) else 0
+
+
+def _print_no_more() -> None:
+    """Let what is still to be printed go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _say(text: str) -> None:
@@ -167,8 +178,19 @@ def _say(text: str) -> None:
     echo(text, err=True)
 
 
+def _open_streams() -> None:
+    """Open the standard streams that this process was started without: else the next file would get their numbers."""
+    while (file := os.open(os.devnull, os.O_RDWR)) <= 2:
+        continue
+    os.close(file)
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115  # open until the end
+
+
 def run() -> None:
     """The entry point of the installed program."""
+    _open_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a code page that lacks a sign is no reason to end
             stream.reconfigure(errors="backslashreplace")

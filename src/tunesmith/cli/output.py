@@ -34,7 +34,11 @@ def echo(text: str, err: bool = False, nl: bool = True) -> None:
         from tunesmith.cli.speech import message
 
         text = message(text)
-    click.echo(printable(text, lines=True), err=err, nl=nl)
+    try:
+        click.echo(printable(text, lines=True), err=err, nl=nl)
+    except OSError as error:
+        if not err or isinstance(error, BrokenPipeError):
+            raise  # else a note cannot be written, which is no reason to end
 
 
 def json_text(value: Any, indent: int | None) -> str:

@@ -11,6 +11,7 @@ import click
 from tunesmith.cli.options import existing, json_option, storage_argument, study_record, target_of, target_option
 from tunesmith.cli.output import say
 from tunesmith.language import language
+from tunesmith.system.replacing import replacing, write_text
 from tunesmith.text import did_you_mean, listing
 
 PAGES = (".html",)
@@ -67,13 +68,13 @@ def plot(
     try:
         data = make(studies[0] if len(studies) == 1 else studies, **settings)
         if page:
-            data.drawn("plotly").write_html(file, include_plotlyjs=True)
+            write_text(file, data.drawn("plotly").to_html(include_plotlyjs=True))
         else:
             from tunesmith.visualization.matplotlib_style import fonts
 
-            with fonts(language()):
+            with fonts(language()), replacing(file) as part:
                 made = data.drawn("matplotlib")
-                getattr(made, "figure", made).savefig(file, dpi=150, bbox_inches="tight")
+                getattr(made, "figure", made).savefig(part, dpi=150, bbox_inches="tight")
     except (ValueError, RuntimeError, TypeError) as error:
         raise click.ClickException(str(error)) from error
     say(as_json, str(file), file=str(file))

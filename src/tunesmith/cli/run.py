@@ -149,7 +149,8 @@ def run(
     """Tune a program in any language: find the parameters of a command with the best metric.
 
     COMMAND is what a trial runs, after --, with {name} where the parameter goes. The program prints its metric, as in
-    "val_loss: 0.31", or writes it to a file. The same command again goes on; so does `tunesmith run --study NAME`.
+    "val_loss: 0.31", or last of all as a number alone, or writes it to a file. The same command again goes on; so does
+    `tunesmith run --study NAME`.
     """
     from tunesmith.cli.tuning import dry_run as show
     from tunesmith.cli.tuning import tune

@@ -16,6 +16,7 @@ from tunesmith.cli.output import echo, print_json
 from tunesmith.cli.run import POSITIVE, Time
 from tunesmith.errors import MissingDependencyError, ResumeError, SourceError
 from tunesmith.language import LANGUAGES
+from tunesmith.system.replacing import write_text
 from tunesmith.text import did_you_mean, listing, printable
 
 if TYPE_CHECKING:
@@ -96,8 +97,8 @@ def tune(
     """
     for file, option in ((out, "-o"), (page, "--report"), (code, "--code")):
         _check_output(file, option, force)
-    named = [file.resolve() for file in (out, page, code) if file is not None]
-    if len(set(named)) < len(named) or table.resolve() in named:
+    named = [os.path.realpath(file) for file in (out, page, code) if file is not None]
+    if len(set(named)) < len(named) or os.path.realpath(table) in named:
         raise click.UsageError("-o, --report, --code and the table are one file each; two of them have one name")
     _check_skops(out)
     if timeout is None and trials is None:
@@ -175,7 +176,7 @@ def _write(
             tuner.best_estimator_, source, target, weight=weight, left_out=[] if groups is None else [groups],
             out=None if out is None else str(out), remarks=verdict,
         )  # fmt: skip
-        code.write_text(text, encoding="utf-8")
+        write_text(code, text)
         files["code"] = str(code)
     if as_json:
         print_json(_facts(tuner, target, files, trusted))
@@ -265,7 +266,7 @@ def _write_csv(columns: dict[str, Any], out: Path | None) -> None:
     if out is None:
         pass_on(text.getvalue())
     else:
-        out.write_text(text.getvalue(), encoding="utf-8")
+        write_text(out, text.getvalue())
 
 
 # -- what can be wrong, before anything is fitted ------------------------------------------------------------------

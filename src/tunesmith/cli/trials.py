@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from tunesmith.state import TrialState
 from tunesmith.study.frame import to_columns
 from tunesmith.study.query import TrialTable
 from tunesmith.study.query.columns import ABSENT
+from tunesmith.system.replacing import replacing
 from tunesmith.text import printable
 
 if TYPE_CHECKING:
@@ -140,15 +141,24 @@ def export(
         return
     write = _write_json if form == "json" else _write_csv
     if output is None:
-        with tempfile.TemporaryFile("w+", encoding="utf-8", newline="") as file:
-            write(study, file)
-            file.seek(0)
-            while text := file.read(2**20):
-                pass_on(text)
+        _passed_on(study, write, pass_on)
+    elif output.exists() and not output.is_file():  # a pipe or a device, where nothing can be begun anew
+        with replacing(output) as part, part.open("w", encoding="utf-8", newline="") as file:
+            _passed_on(study, write, file.write)
+        _told(study, output, as_json)
     else:
-        with output.open("w", encoding="utf-8", newline="") as file:
+        with replacing(output) as part, part.open("w", encoding="utf-8", newline="") as file:
             write(study, file)
         _told(study, output, as_json)
+
+
+def _passed_on(study: Study, write: Callable[[Study, IO[str]], None], put: Callable[[str], Any]) -> None:
+    """Write a table, and give it on, some at a time."""
+    with tempfile.TemporaryFile("w+", encoding="utf-8", newline="") as file:
+        write(study, file)
+        file.seek(0)
+        while text := file.read(2**20):
+            put(text)
 
 
 def _parts(study: Study) -> Iterator[list[FrozenTrial]]:
@@ -222,6 +232,7 @@ def _parquet(study: Any, output: Path) -> None:
         for name in frame.columns:  # a column of a file has one type, where parameters may be numbers, texts and None
             if name.startswith("params_") and frame[name].map(type).nunique() > 1:
                 frame[name] = frame[name].map(lambda value: value if value != value else str(value))
-        frame.to_parquet(output)
+        with replacing(output) as part:
+            frame.to_parquet(part)
     except ImportError as error:
         raise click.ClickException(f"Parquet needs pandas and pyarrow: pip install pandas pyarrow ({error})") from error

@@ -21,6 +21,7 @@ from tunesmith.cli.settings import Settings, space_of, study_name
 from tunesmith.errors import MissingMetricError, ProgramError, StudyNotFoundError, WorkerDiedError
 from tunesmith.executors.processes import ProcessExecutor
 from tunesmith.program import Program, load_program, store_program
+from tunesmith.program.program import LAST_LINE
 from tunesmith.program.stored import KEY, description
 from tunesmith.program.template import PREFIX, places, variable
 from tunesmith.progress import Table
@@ -250,19 +251,22 @@ def tune(settings: Settings, *, change: bool, quiet: bool, as_json: bool) -> int
     if not quiet and not as_json:
         _say_what_begins(study, settings, storage)
     failures = Failures(settings.max_failures, program, seen=same and _has_results(study))
-    executor = ProcessExecutor(
-        jobs=settings.jobs or 1,
-        resources={k: v for k, v in (("cpus", settings.cpus), ("gpus", settings.gpus)) if v},
-        time_limit=settings.timeout_per_trial,
-        grace=program.grace,
-    )
+    try:
+        executor = ProcessExecutor(
+            jobs=settings.jobs or 1,
+            resources={k: v for k, v in (("cpus", settings.cpus), ("gpus", settings.gpus)) if v},
+            time_limit=settings.timeout_per_trial,
+            grace=program.grace,
+        )
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
     study.optimize(
         program,
         n_trials_total=settings.trials,
         timeout=settings.timeout,
         executor=executor,
         catch=(ProgramError, WorkerDiedError),
-        callbacks=[failures],
+        callbacks=[failures, _LastLine(program)],
         show_progress_bar=False if quiet or as_json else partial(Table, go_on="the same command again"),
     )
     return _conclude(study, program, storage, as_json)
@@ -335,6 +339,25 @@ class Failures:
             said.append("Numbers need a decimal point, and no comma: `env LC_ALL=C` before the program may do that")
         said.append(f"All that it printed: {self.program.folder(trial.number)}; --max-failures N would bear it")
         raise click.ClickException(printable("\n".join(said), lines=True))
+
+
+class _LastLine:
+    """Tells once that a program does not name its metric; a callback of the study."""
+
+    def __init__(self, program: Program) -> None:
+        self.metric = program.metrics[0]
+        self.told = False
+
+    def __call__(self, study: Study, trial: FrozenTrial) -> None:
+        """Look whether the last line of what a trial printed was taken."""
+        line = trial.user_attrs.get(LAST_LINE)
+        if line is not None and not self.told:
+            self.told = True
+            echo(
+                f"took the last line `{printable(str(line))}` as {printable(self.metric)}: the program prints no line "
+                f"such as `{printable(self.metric)}: 0.31`",
+                err=True,
+            )
 
 
 def _has_results(study: Study) -> bool:

@@ -228,7 +228,7 @@ def json_object(option: str, text: str | None) -> dict[str, Any]:
     """Return the JSON object that an option was given, an empty one where it was not; UsageError if it is none."""
     try:
         value = json.loads(text or "{}")
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise click.UsageError(f"{option}: no JSON: {error}") from error
     if not isinstance(value, dict):
         raise click.UsageError(f'{option}: a JSON object is expected, such as {{"name": ...}}')

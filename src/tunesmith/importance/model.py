@@ -243,7 +243,11 @@ def wider_draws(
     groups = min(GROUPS, len(rows))
     left_out = [np.sort(np.delete(rows, np.s_[g::groups])) for g in range(groups)]
     values = np.array(
-        [value(Model(features, data.u[rest], data.y[rest], warped)) for rest in left_out if np.ptp(data.y[rest]) > 0.0]
+        [
+            value(Model(features, data.u[rest], data.y[rest], warped))
+            for rest in left_out
+            if data.y[rest].max() > data.y[rest].min()
+        ]
     )
     if not values.size:
         return draws

@@ -48,7 +48,7 @@ def file_of(head: bytes) -> tuple[str | None, str | None]:
             return what, None
     try:
         first = json.loads(head.split(b"\n", 1)[0])
-    except ValueError:
+    except (ValueError, RecursionError):
         first = None
     if isinstance(first, dict) and "op_code" in first:
         return "a journal file of Optuna's", "Optuna"

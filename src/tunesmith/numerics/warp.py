@@ -16,6 +16,7 @@ RANGE = (-5.0, 7.0)  # of λ
 PARTS = 64  # of a distribution whose mean is wanted
 MAX_VARIANCE = 1e6  # of an error after the transform: such a value says nothing
 LARGEST = math.log(np.finfo(np.float64).max)
+HUGE = 1e300  # which no value that a model tells exceeds: means of such still are numbers
 GRIDS = (13, 9, 9)  # λ on each grid, which spans the neighbours of the best one before: 1/16 apart at last
 
 
@@ -159,8 +160,9 @@ class Warp:
         if self._lambda is not None:
             z = inverse_yeo_johnson(z, self._lambda)
         size, mean, sd = self._units()
-        y: Floats = (z * sd + mean) * size
-        y = np.clip(y, low - (high - low), high + (high - low))
+        with np.errstate(over="ignore"):
+            y: Floats = (z * sd + mean) * size
+        y = np.clip(y, max(low - (high - low), -HUGE), min(high + (high - low), HUGE))
         return np.exp(np.minimum(y, LARGEST)) if self._log else y
 
     def expected(self, mean: Floats, sd: float) -> Floats:

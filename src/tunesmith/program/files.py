@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 FORMATS = ("json", "yaml", "yml", "toml")
+MOST = 64 << 20  # bytes of a results file
 _KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -71,10 +72,13 @@ def read_results(path: Path) -> list[Mapping[str, Any]]:
         the objects in order; none if there is no file.
 
     Raises:
-        ValueError: it has something else than JSON objects.
+        ValueError: it has something else than JSON objects, or too much, or is no file.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        data = read_written(path, MOST + 1)
+        if len(data) > MOST:
+            raise ValueError(f"the results file {path} is larger than {MOST >> 20} MB; write what is to be read alone")
+        text = data.decode("utf-8-sig")
     except FileNotFoundError:
         return []
     except (OSError, UnicodeDecodeError) as error:
@@ -89,3 +93,15 @@ def read_results(path: Path) -> list[Mapping[str, Any]]:
     if not all(isinstance(one, dict) for one in found):
         raise ValueError(f'the results file {path} must hold a JSON object such as {{"val_loss": 0.31}}')
     return found
+
+
+def read_written(path: Path, most: int) -> bytes:
+    """Return the beginning of a file that a program was to write, at most so many bytes.
+
+    Raises:
+        OSError: there is none, or something else is in its place, such as a pipe that would be waited for.
+    """
+    if path.exists() and not path.is_file():
+        raise OSError(f"{path.name} is no plain file")
+    with path.open("rb") as file:
+        return file.read(most)

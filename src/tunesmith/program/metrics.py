@@ -122,6 +122,11 @@ MOST_ALIKE, WIDTH = 3, 120  # lines that look alike, and characters of each that
 LONG = 1000  # characters of them that are compared, at the end
 
 
+# A line that is a number and nothing else. R shows the place of a value before it: [1] 0.45.
+_ALONE = re.compile(rf"(?:\[1\][ \t]+)?({NUMBER})")
+LONGEST_ALONE = 400  # characters of such a line
+
+
 @dataclass(slots=True)
 class Report:
     """One value of the first metric.
@@ -261,6 +266,35 @@ class Metrics:
         """Return the value of each metric: of the results file, else of JSON, else of text; None: it has none."""
         sources = [self._found[source] for source in SOURCES]
         return [next((kept[name] for kept in sources if name in kept), None) for name in self.names]
+
+
+def last_line(output: bytes) -> str:
+    """Return the last line of an output that is not empty, as a terminal shows it; "", if there is none."""
+    lines = re.split(r"[\r\n]", _ESCAPES.sub(b"", output).decode(errors="replace"))
+    return next((line.strip("\ufeff\0 \t") for line in reversed(lines) if line.strip("\ufeff\0 \t")), "")
+
+
+def number_alone(line: str) -> float | None:
+    """Return the number that a line is and has nothing beside; None: it is something else."""
+    match = _ALONE.fullmatch(line) if len(line) <= LONGEST_ALONE else None
+    return None if match is None else float(match.group(1).replace("_", ""))
+
+
+def picked(name: str, line: str) -> str:
+    """Return what a shell may send a line through so that a metric's name before it gives a value; "": nothing."""
+    if _reads_as(name, line):
+        return ""
+    if _reads_as(name, line.replace(",", ".")):
+        return " | tr , ."
+    at = next((i for i, field in enumerate(line.split(), 1) if _reads_as(name, field)), None)
+    return "" if at is None or _step_in(line) is not None else f' | tr -s "[:blank:]" " " | cut -d " " -f {at}'
+
+
+def _reads_as(name: str, text: str) -> bool:
+    """Tell whether a line with a metric's name and this text behind it would give its value."""
+    metrics = Metrics([name])
+    metrics.feed(0, f"{name}: {text}\n".encode(errors="replace"))
+    return metrics.values() != [None]
 
 
 def what_it_printed(names: Sequence[str], output: str) -> str:

@@ -28,6 +28,9 @@ class Process:
         pty: whether it runs in a pseudo-terminal, which makes many programs print at once, and in colours.
         grace: seconds between SIGTERM and SIGKILL when the block ends before the program does.
         keep: is given all that is printed.
+
+    Attributes:
+        output: which of the streams is the standard output.
     """
 
     def __init__(
@@ -53,6 +56,7 @@ class Process:
             for end in set(streams):
                 os.close(end)
         self._streams = Streams(our_ends)
+        self.output = our_ends[0]
 
     def __enter__(self) -> Process:
         return self

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import sys
 import time
 from collections.abc import Collection, Mapping, Sequence
@@ -17,11 +19,21 @@ from tunesmith.executors.limits import WATCHDOG
 from tunesmith.executors.resources import parse_bytes
 from tunesmith.preemption import PREEMPTION
 from tunesmith.program import template
-from tunesmith.program.files import FORMATS, params_text, read_results
-from tunesmith.program.metrics import EventFiles, LookAlikes, Metrics, Report, look_alikes, what_it_printed
+from tunesmith.program.files import FORMATS, params_text, read_results, read_written
+from tunesmith.program.metrics import (
+    EventFiles,
+    LookAlikes,
+    Metrics,
+    Report,
+    last_line,
+    look_alikes,
+    number_alone,
+    picked,
+    what_it_printed,
+)
 from tunesmith.program.process import Log, Process
-from tunesmith.system import SH, require, was_no_program
-from tunesmith.text import listing, printable, shown
+from tunesmith.system import SH, command_line, require, was_no_program
+from tunesmith.text import checked_text, listing, printable, shown
 from tunesmith.trial import Trial
 from tunesmith.trial.record import MOST_STEPS
 
@@ -30,7 +42,11 @@ MOST_INTERRUPTS = 10  # of one trial
 DENSE = 1000  # reports of a trial that are all stored; of the later ones, 1000 to 9999 each tenth, and so on
 TAIL = 1500  # characters of the output that stand in the reason of a failure
 LOOKED_AT = 32 * 1024  # characters of the output that are looked through for other metrics
+RESULTS = "results.json"  # in the folder of a trial
 TAKES = ("last", "min", "max")
+FIRST = 3  # trials that show whether the program names its metric
+END = 4096  # bytes of the standard output that are kept for its last line
+LAST_LINE = "last_line"  # the user attribute with the line that was taken for a metric without a name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +59,9 @@ class Program:
 
     Args:
         command: the words of the command line, with ``{name}`` where parameters go.
-        metrics: the names of the metrics, one for each objective of the study.
+        metrics: the names of the metrics, one for each objective of the study. If there is one, and the program prints
+            and writes nothing of that name, the last line of its output will do, if it is a number and nothing else:
+            the trial keeps that in its user attribute ``last_line``.
         names: all parameters of the space, also those that are not active in a trial.
         directory: where the folders of the trials are.
         take: which value of a metric counts: "last", "min" or "max".
@@ -100,10 +118,17 @@ class Program:
             raise ValueError("there is no command to run")
         if not self.metrics or len(set(self.metrics)) < len(self.metrics) or not all(self.metrics):
             raise ValueError(f"metrics must name each metric once, and at least one; got {list(self.metrics)}")
+        for name in (*self.metrics, *self.names):
+            checked_text("the name of a metric or a parameter", name)
         if self.take not in TAKES:
             raise ValueError(f"take must be one of {listing(TAKES)}; got {self.take!r}")
         if self.params_file.rpartition(".")[2] not in FORMATS:
             raise ValueError(f"the parameters file must end in {listing(FORMATS)}; got {self.params_file!r}")
+        if Path(self.params_file).name != self.params_file or self.params_file == RESULTS:
+            raise ValueError(
+                f"the parameters file is in the folder of the trial: give a name alone, and not {RESULTS}; got "
+                f"{self.params_file!r}"
+            )
         if self.shell:
             require("shell", "shell")
         if self.pty:
@@ -157,7 +182,7 @@ class Program:
             "TUNESMITH_TRIAL": str(number),
             "TUNESMITH_TRIAL_DIR": str(folder),
             "TUNESMITH_SEED": str(seed),
-            "TUNESMITH_RESULTS": str(folder / "results.json"),
+            "TUNESMITH_RESULTS": str(folder / RESULTS),
             "TUNESMITH_PARAMS_FILE": str(folder / self.params_file),
             "TUNESMITH_STUDY": self.study,
             "TUNESMITH_STORAGE": self.storage,
@@ -168,7 +193,7 @@ class Program:
         return {
             "trial": str(number),
             "trial_dir": str(folder),
-            "results": str(folder / "results.json"),
+            "results": str(folder / RESULTS),
             "params_file": str(folder / self.params_file),
             "seed": str(seed),
             "study": self.study,
@@ -179,8 +204,7 @@ class Program:
     def results_text(self, number: int) -> str:
         """Return the beginning of the results file of a trial; nothing, if it wrote none."""
         try:
-            with (self.folder(number) / "results.json").open(encoding="utf-8", errors="replace") as file:
-                return file.read(LOOKED_AT)
+            return read_written(self.folder(number) / RESULTS, LOOKED_AT).decode(errors="replace")
         except OSError:
             return ""
 
@@ -193,7 +217,8 @@ class Program:
         Returns:
             the metrics (none, if each was printed or written), names and lines; None: nothing is kept of the trial.
         """
-        kept = sorted(self.folder(number).glob("output*.txt"), key=lambda path: path.stat().st_mtime)
+        there = (path for path in self.folder(number).glob("output*.txt") if path.is_file())
+        kept = sorted(there, key=lambda path: path.stat().st_mtime)
         if not kept:
             return None
         data = kept[-1].read_bytes()
@@ -202,6 +227,24 @@ class Program:
         results = self.results_text(number)
         missing = [n for n, v in zip(self.metrics, metrics.values(), strict=True) if v is None and n not in results]
         return look_alikes(missing, data[-LOOKED_AT:].decode(errors="replace").replace("\r", "\n") + results)
+
+    def names_its_metric(self, number: int) -> bool:
+        """Tell whether one of the first trials before this one printed or wrote its metrics by their names."""
+        first = map(self.look_alikes, range(min(number, FIRST)))
+        return any(found is not None and not found.metrics for found in first)
+
+    def named_by_a_shell(self, line: str) -> str:
+        """Return how the command may be given so that it names its metric; nothing, where there is no shell.
+
+        Args:
+            line: the last one that it printed.
+        """
+        if not os.path.exists(SH):
+            return ""
+        name = self.metrics[0]
+        inner = f" ({' '.join(self.command)})" if self.shell else " ".join(map(_word, self.command))
+        script = f'echo "{name}: $({inner} | tail -n 1{picked(name, line)})"'
+        return f"--shell -- {command_line([script])}"
 
     # -- one trial -------------------------------------------------------------------------------------------------
 
@@ -223,8 +266,9 @@ class Program:
         params, number = dict(trial.answers.take_whole()), trial.number
         folder = self.folder(number)
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "results.json").unlink(missing_ok=True)
         path = folder / self.params_file
+        for former in (folder / RESULTS, path):  # whatever it is
+            former.unlink(missing_ok=True)
         path.write_text(params_text(params, path.suffix[1:]), encoding="utf-8")
         trial.set_user_attr("trial_dir", str(folder))
         env = {**os.environ, **self.environment(number, params, trial.seed)}
@@ -247,6 +291,7 @@ class _Run:
         self.single = len(program.metrics) == 1
         self.began = time.monotonic()
         self.reports = 0  # that the program made
+        self.end = b""  # of its standard output
         self.told = False  # whether it was told that a step cannot be one
         self.last_step = (trial.resumed_from_step or 0) if program.resumable else 0
         others = program._others(trial.number, trial.seed)
@@ -266,14 +311,14 @@ class _Run:
                 WATCHDOG.watch(process, limit=None, left=None, memory=memory, grace=program.grace)
                 try:
                     while (code := process.exit_code) is None:
-                        self._take(process.read())
+                        self._take(process, process.read())
                         if PREEMPTION.asked and not asked:
                             asked = True
                             self._hold(True)
                             process.ask_to_end()
                 finally:
                     ended = WATCHDOG.forget(process)
-                self._take(process.rest())
+                self._take(process, process.rest())
             self._report(self.metrics.flush())
             self._look_at_events()
         finally:
@@ -293,8 +338,10 @@ class _Run:
         if self.trial.link.checkpoints is not None:
             self.trial.link.checkpoints.held = held
 
-    def _take(self, printed: Sequence[tuple[int, bytes]]) -> None:
+    def _take(self, process: Process, printed: Sequence[tuple[int, bytes]]) -> None:
         for stream, data in printed:
+            if stream == process.output:
+                self.end = (self.end + data[-END:])[-END:]
             self._report(self.metrics.feed(stream, data))
         self._look_at_events()
 
@@ -338,18 +385,33 @@ class _Run:
 
     def _values(self) -> float | tuple[float, ...]:
         try:
-            for written in read_results(self.program.folder(self.trial.number) / "results.json"):
+            for written in read_results(self.program.folder(self.trial.number) / RESULTS):
                 self.metrics.take_object("file", written)
         except ValueError as error:
             raise ProgramError(str(error)) from error
         names, found = self.program.metrics, self.metrics.values()
         if missing := [name for name, value in zip(names, found, strict=True) if value is None]:
-            output = self.log.text(LOOKED_AT) + self.program.results_text(self.trial.number)
+            results = self.program.results_text(self.trial.number)
+            output = self.log.text(LOOKED_AT) + results
+            alike = bool(look_alikes(missing, output).lines)
+            line = last_line(self.end)
+            number = number_alone(line)
+            if number is not None and not alike and not results and self._may_be_unnamed():
+                self.trial.set_user_attr(LAST_LINE, line)
+                return number
             words = what_it_printed(missing, output)
-            last = "" if look_alikes(missing, output).lines else self._last_lines()
-            raise MissingMetricError(words[0].upper() + words[1:] + last)
+            last = "" if alike or not output.strip() else self._last_lines()
+            how = self.program.named_by_a_shell(line) if line and self.single else ""
+            named = f"\nIf it prints its result at last, a shell can name it, in place of the command: {how}"
+            raise MissingMetricError(words[0].upper() + words[1:] + last + (named if how else ""))
         values = tuple(value for value in found if value is not None)
         return values[0] if self.single else values
+
+    def _may_be_unnamed(self) -> bool:
+        """Tell whether nothing speaks for it that the program has a name for its metric."""
+        program = self.program
+        is_plain = self.single and program.take == "last" and program.tensorboard is None
+        return is_plain and not program.names_its_metric(self.trial.number)
 
     def _fail(self, words: Sequence[str], code: int, ended: str | None) -> None:
         """Raise the error of a program that failed, or that we ended, and why that."""
@@ -363,6 +425,11 @@ class _Run:
     def _last_lines(self) -> str:
         text = printable(self.log.text(TAIL), lines=True).strip()
         return f"; it printed at last:\n{text}" if text else "; it printed nothing"
+
+
+def _word(word: str) -> str:
+    """Return a word of a command for a shell, in which names in braces stay what they are."""
+    return word if re.fullmatch(r"[\w@%+=:,./{}-]+", word) else shlex.quote(word)
 
 
 def is_stored(n: int) -> bool:

@@ -21,6 +21,7 @@ from tunesmith.scaling import ScalingLaw
 from tunesmith.selection.wording import params_of
 from tunesmith.state import TrialState
 from tunesmith.study import Study
+from tunesmith.system.replacing import write_text
 from tunesmith.tables.leaderboard import stored_leaderboard
 from tunesmith.text import printable, shorten, shown
 from tunesmith.visualization.columns import objective_names
@@ -332,7 +333,7 @@ def write_report(
     write = registry.load("reports", name)
     text: str = write(replace(_content(source, words), interactive=interactive), words)
     if path is not None:
-        Path(path).write_text(text, encoding="utf-8")
+        write_text(path, text)
     return text
 
 

@@ -51,8 +51,8 @@ def scatter(y: Floats, known: float = math.nan) -> Noise:
     parts = (ms_b / c) ** 2 / df_b + ((c - 1) * ms_e / c) ** 2 / max(df_e, 1.0) if df_b else 0.0
     df = single**2 / parts if parts > 0 else df_b  # Satterthwaite
     if known == known:
-        single = (PRIOR_DOF * known**2 + df * single) / (PRIOR_DOF + df)
-        ms_e = (PRIOR_DOF * known**2 + df_e * ms_e) / (PRIOR_DOF + df_e)
+        single = (PRIOR_DOF * (known * known) + df * single) / (PRIOR_DOF + df)
+        ms_e = (PRIOR_DOF * (known * known) + df_e * ms_e) / (PRIOR_DOF + df_e)
         df, df_e = df + PRIOR_DOF, df_e + PRIOR_DOF
     return Noise(ms_e if df_e else math.nan, df_e, single if df else math.nan, df)
 

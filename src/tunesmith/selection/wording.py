@@ -11,6 +11,7 @@ import numpy as np
 
 from tunesmith.languages import Said, say
 
+WHOLE = 1e15  # from which on a float has no decimals, and its last digits are made up
 INTERVAL_DIGITS = 3  # digits of an interval's half-width that are written
 VALUE_DIGITS = 4  # digits of a figure without an interval
 EXPONENT_BELOW, EXPONENT_FROM = 1e-4, 1e9  # figures that are all smaller, or of this size, have an exponent
@@ -101,7 +102,7 @@ class NumberFormat:
         """Return a figure as text; "unknown" for NaN."""
         if not math.isfinite(value):
             return "unknown" if math.isnan(value) else "infinite" if value > 0 else "minus infinite"
-        if self.exponent:
+        if self.exponent or abs(value) >= WHOLE:
             return f"{round(value, self.decimals) + 0.0:.{VALUE_DIGITS}g}"
         text = f"{value:,.{self.decimals}f}"
         return text.removeprefix("-") if float(text.replace(",", "")) == 0.0 else text

@@ -138,6 +138,7 @@ def _row(space: Space, params: dict[str, Any], declared: bool) -> list[float]:
     return [p.to_internal(flat[name]) if name in flat else math.nan for name, p in space.params.items()]
 
 
+@np.errstate(over="ignore", invalid="ignore")  # of values near the largest number
 def report(
     study: StudyReplica,
     points: list[Point],

@@ -7,7 +7,7 @@ import inspect
 import math
 import time
 import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from numbers import Integral, Real
@@ -41,7 +41,7 @@ from tunesmith.study.engine.loop import Policy, run_loop, terminable
 from tunesmith.study.engine.tell import Outcome, as_fault, outcome_of, outcome_of_error
 from tunesmith.study.stopping import stopping
 from tunesmith.system import require
-from tunesmith.text import close_matches
+from tunesmith.text import close_matches, did_you_mean
 from tunesmith.trial import Trial
 from tunesmith.trial.record import TrialRecord
 from tunesmith.workers import APART, current_worker
@@ -581,9 +581,27 @@ class ParamsObjective:
     def __call__(self, trial: Trial) -> Any:
         """Run the function on the trial's parameters."""
         params = dict(trial.answers.take_whole())
-        if self.wants_trial:
-            return self.fn(trial=trial, **params) if self.as_keywords else self.fn(params, trial=trial)
-        return self.fn(**params) if self.as_keywords else self.fn(params)
+        try:
+            if self.wants_trial:
+                return self.fn(trial=trial, **params) if self.as_keywords else self.fn(params, trial=trial)
+            return self.fn(**params) if self.as_keywords else self.fn(params)
+        except KeyError as error:
+            _explain(error, params, trial.answers.proposals.space)
+            raise
+
+
+def _explain(error: KeyError, params: Mapping[str, Any], space: Space | None) -> None:
+    """Say what to do where a function asked for a parameter that its trial does not have."""
+    name = error.args[0] if error.args else None
+    if space is None or not isinstance(name, str) or name in params:
+        return
+    if name in space.names:
+        error.add_note(
+            f"{name!r} is not active in this trial: {space[name]}; ask whether it is there, by params.get({name!r}) "
+            f"or {name!r} in params"
+        )
+    elif near := did_you_mean(name, space.outer_names):
+        error.add_note(f"the space has no parameter {name!r}{near}")
 
 
 def _style(fn: Callable[..., Any], space: Space) -> tuple[bool, bool]:

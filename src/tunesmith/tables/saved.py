@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import importlib
 import os
-import tempfile
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from tunesmith.errors import MissingDependencyError
+from tunesmith.system.replacing import replacing
 from tunesmith.text import listing, printable
 
 # What models of `tunesmith.tune` are made of, beside what skops trusts by itself.
@@ -69,11 +69,8 @@ def save_model(model: Any, path: str | os.PathLike[str]) -> list[str]:
         ValueError: skops cannot hold the model.
     """
     skops = _skops()
-    target = Path(path)
     model = getattr(model, "best_estimator_", model)
-    handle, part = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    os.close(handle)
-    try:
+    with replacing(path) as part:
         try:
             skops.dump(model, part, compression=zipfile.ZIP_DEFLATED)
             found: list[str] = skops.get_untrusted_types(file=part)
@@ -84,13 +81,6 @@ def save_model(model: Any, path: str | os.PathLike[str]) -> list[str]:
                 f"skops cannot write {type(model).__name__}: {printable(str(error))}; leave out the model that it "
                 "names, or keep the code that makes it"
             ) from error
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(part, 0o666 & ~mask)  # a temporary file is its owner's alone
-        os.replace(part, target)
-    except BaseException:
-        os.unlink(part)
-        raise
     return found
 
 

@@ -33,6 +33,11 @@ if TYPE_CHECKING:
     from tunesmith.trial.epochs import CheckpointTimes, Epochs
 
 
+EARLIER = {  # names that other tuners had
+    "suggest_uniform": "suggest_float(name, low, high)",
+    "suggest_loguniform": "suggest_float(name, low, high, log=True)",
+    "suggest_discrete_uniform": "suggest_float(name, low, high, step=q)",
+}
 MOST_VALUES = 1000  # of a report that are read: an iterator may have no end
 
 
@@ -238,6 +243,13 @@ class Trial:
             The value, the same each time that this trial asks for this name.
         """
         return self.answers.suggest(name, lambda: parameter)
+
+    if not TYPE_CHECKING:  # to type checkers, a trial has no other names
+
+        def __getattr__(self, name: str) -> Any:
+            """Say which name is the one of today."""
+            now = f": use {EARLIER[name]}" if name in EARLIER else ""
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{now}", name=name, obj=self)
 
     def take_whole(self) -> dict[str, Any]:
         """Return all parameters of a declared space, as an objective over it gets them; the trial uses them all."""

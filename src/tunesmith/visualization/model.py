@@ -33,7 +33,7 @@ class Model:
         self._t = t
         self.rows = chosen_rows(t.loss, np.flatnonzero(t.complete), MOST_TRIALS)
         self.usable = False
-        if t.space is None or not len(self.rows) or np.ptp(t.loss[self.rows]) == 0:
+        if t.space is None or not len(self.rows) or t.loss[self.rows].max() == t.loss[self.rows].min():
             return
         self._columns, self._space = part(t.space, columns, MOST_PARAMETERS)
         x = t.x[self.rows][:, self._columns]

@@ -236,7 +236,8 @@ def _ramp(of: Dict) -> list[str]:
 
 def _shade_of(values: Floats, low: float, high: float, n: int = SHADES) -> NDArray[np.intp]:
     """Return which of n shades values have; -1 for NaN."""
-    share = np.clip((values - low) / ((high - low) or 1.0), 0.0, 1.0)
+    with np.errstate(over="ignore", invalid="ignore"):  # of values near the largest number
+        share = np.clip((values - low) / ((high - low) or 1.0), 0.0, 1.0)
     return np.where(np.isnan(share), -1, np.minimum(np.nan_to_num(share) * n, n - 1)).astype(np.intp)
 
 

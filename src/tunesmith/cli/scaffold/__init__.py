@@ -16,6 +16,7 @@ from tunesmith.cli.scaffold.helps import (
     Option,
     arguments_in_help,
     is_help,
+    is_too_large,
     options_in_help,
     value_of,
 )
@@ -48,7 +49,7 @@ def options_in_source(path: Path) -> list[Option]:
     """
     try:
         tree = ast.parse(path.read_text(encoding="utf-8", errors="replace"))
-    except (OSError, SyntaxError, ValueError):
+    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):  # the last two: nested too deeply
         return []
     found = []
     for node in ast.walk(tree):
@@ -65,7 +66,9 @@ def _declared(name: str, call: ast.Call) -> Option:
     for keyword in call.keywords:
         try:
             value = ast.literal_eval(keyword.value)
-        except ValueError:
+        except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):  # no constant, or none that can be
+            continue
+        if is_too_large(value):
             continue
         if keyword.arg == "default":
             option.default = value
@@ -144,6 +147,19 @@ class _Range:
 
 def suggestion(option: Option) -> tuple[str | None, bool]:
     """Return what describes an option as a parameter (None: not to be tuned), and whether that is a safe guess."""
+    from tunesmith.errors import SpaceError
+    from tunesmith.space import Space
+
+    described, safe = _suggested(option)
+    if described is not None:
+        try:
+            Space({option.name: described})
+        except SpaceError:  # a range that no float holds, for instance
+            return None, False
+    return described, safe
+
+
+def _suggested(option: Option) -> tuple[str | None, bool]:
     name = re.sub(r"[.-]", "_", option.means or option.name)
     last = re.sub(r"-", "_", option.means or option.name.rpartition(".")[2])
     if option.choices and len(option.choices) > 1:

@@ -8,6 +8,7 @@ believed to be the choices if it is called so, or if the default is one of them;
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Container, Iterator, Sequence
@@ -65,11 +66,17 @@ def value_of(text: str) -> Any:
         return None
     if text.lower() in ("true", "false"):
         return text.lower() == "true"
-    if _WHOLE.fullmatch(text):
-        return int(text)
-    if _NUMBER.fullmatch(text):
-        return float(text)
+    if _NUMBER.fullmatch(text) and not is_too_large(float(text)):
+        return int(text) if _WHOLE.fullmatch(text) else float(text)
     return text.strip("'\"")
+
+
+def is_too_large(value: Any) -> bool:
+    """Tell whether a value is a number that no float holds."""
+    try:
+        return isinstance(value, int | float) and not math.isfinite(value)
+    except OverflowError:
+        return True
 
 
 # -- heads ------------------------------------------------------------------------------------------------------------
@@ -377,17 +384,17 @@ def _take_bounds(option: Option, words: str) -> None:
             float(both["low"] or both["low2"] or both["low3"] or both["low4"]),
             float(both["high"] or both["high2"] or both["high3"]),
         )
-        if ends[0] < ends[1] and _fits(option.default, *ends):
+        if -math.inf < ends[0] < ends[1] < math.inf and _fits(option.default, *ends):
             low, high = ends
             inside = (both["above"] == "<" or both["open"] == "(", both["below"] == "<" or both["close"] == ")")
             break
     else:
         if lowest := _LOWEST.search(words):
-            low, inside = float(lowest["end"]), (lowest["over"] is not None, False)
+            low, inside = _known(lowest["end"]), (lowest["over"] is not None, False)
         elif positive := _POSITIVE.search(words):
             low, inside = 0.0, (positive["zero"] is None, False)
         if highest := _HIGHEST.search(words):
-            high, inside = float(highest["end"]), (inside[0], highest["over"] is not None)
+            high, inside = _known(highest["end"]), (inside[0], highest["over"] is not None)
     if not _fits(option.default, low, high):
         return
     whole = option.kind == "int" or (option.kind == "" and isinstance(option.default, int))
@@ -396,6 +403,11 @@ def _take_bounds(option: Option, words: str) -> None:
         option.high = None if high is None else int(high) - inside[1]
     else:
         option.low, option.high, option.inside = low, high, inside
+
+
+def _known(end: str) -> float | None:
+    """Return a bound; None for one that no float holds, which bounds nothing."""
+    return None if is_too_large(float(end)) else float(end)
 
 
 def _fits(value: Any, low: float | None, high: float | None) -> bool:

@@ -36,6 +36,7 @@ from tunesmith.compat.hyperopt.exceptions import InvalidAnnotatedParameter
 from tunesmith.compat.hyperopt.names import check_ours, refuser
 from tunesmith.compat.hyperopt.pyll.base import Apply, as_apply, dfs, rec_eval
 from tunesmith.compat.hyperopt.search import drawn_seed
+from tunesmith.system.replacing import replacing
 
 # -- hyperopt's loop: an algorithm proposes, the objective is called, and documents say how it went -----------------
 
@@ -230,9 +231,8 @@ def save(trials: Any, path: str) -> None:
     """Write trials to a file, which is whole at any time."""
     import cloudpickle
 
-    beside = Path(f"{path}.{os.getpid()}.new")
-    beside.write_bytes(cloudpickle.dumps(trials))
-    beside.replace(path)
+    with replacing(path) as part:
+        part.write_bytes(cloudpickle.dumps(trials))
 
 
 def generate_trial(tid: Any, space: Mapping[str, Any]) -> Document:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -21,6 +20,7 @@ from tunesmith.state import StudyDirection, TrialState
 from tunesmith.storage.redact import FILES, shown_spec
 from tunesmith.study import Study
 from tunesmith.study.verdict import read_verdict
+from tunesmith.system.replacing import replacing
 from tunesmith.trial.record import NOISE, TrialRecord
 
 # -- a study of ours as Optuna stores one: what becomes of each trial, and what Optuna has no place for -------------
@@ -220,13 +220,8 @@ def _writer(path: Path) -> Callable[[Path, Outgoing], None]:
 
 
 def _write_journal(path: Path, out: Outgoing) -> None:
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        with unfinished.open("w", encoding="utf-8") as file:
-            file.writelines(json.dumps(line, separators=(",", ":")) + "\n" for line in _operations(out))
-        unfinished.rename(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with replacing(path) as part, part.open("w", encoding="utf-8") as file:
+        file.writelines(json.dumps(line, separators=(",", ":")) + "\n" for line in _operations(out))
 
 
 def _operations(out: Outgoing) -> Iterator[dict[str, Any]]:

@@ -149,7 +149,7 @@ def plot_belief(
     if len(rows) < MIN_TRIALS:
         pattern = "{}: a model needs {:,} complete trials; {}"
         raise NothingToDrawError(say(pattern, "plot_belief", MIN_TRIALS, t.tally()))
-    if np.ptp(t.loss[rows]) == 0:
+    if t.loss[rows].max() == t.loss[rows].min():
         raise NothingToDrawError(say("{}: all values of {} are equal", "plot_belief", repr(t.name)))
     columns = _columns(t, space, params)
     most = max(MOST_POINTS // len(columns), 100)
