@@ -115,7 +115,7 @@ def draw(curves, path):
 def main():
     curves = {eta: descend(eta) for eta in RATES}
     print_table(curves)
-    path = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).with_name("gradient_descent.png")
+    path = Path(sys.argv[1]) if len(sys.argv) > 1 else Path("gradient_descent.png")
     try:
         draw(curves, path)
     except ImportError:

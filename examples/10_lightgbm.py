@@ -102,7 +102,7 @@ def draw(studies, path):
 
 def main():
     parser = argparse.ArgumentParser(description="LightGBM with pruning between boosting rounds, beside full runs only")
-    parser.add_argument("picture", nargs="?", type=Path, default=Path(__file__).with_suffix(".png"))
+    parser.add_argument("picture", nargs="?", type=Path, default=Path("10_lightgbm.png"))
     parser.add_argument("--budget", type=int, default=12 * ROUNDS, help=f"rounds for each of the two ({12 * ROUNDS})")
     chosen = parser.parse_args()
     print(f"{WHAT}, {ROUNDS} rounds a run; {chosen.budget} rounds for each search\n")

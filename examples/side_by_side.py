@@ -10,7 +10,7 @@ import tunesmith
 def options(name, budget):
     """The command line that these examples share."""
     parser = argparse.ArgumentParser(description=f"examples/{name}.py: a search with pruning, beside full runs only")
-    parser.add_argument("picture", nargs="?", type=Path, default=Path(__file__).with_name(f"{name}.png"))
+    parser.add_argument("picture", nargs="?", type=Path, default=Path(f"{name}.png"))
     parser.add_argument("--budget", type=int, default=budget, help=f"epochs for each of the two ({budget})")
     return parser.parse_args()
 

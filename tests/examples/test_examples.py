@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import side_by_side
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples"
@@ -96,6 +97,17 @@ def test_the_picture_is_drawn(tmp_path: Path) -> None:
     for curve, rows in where.items():
         assert len(rows) > 500, f"there is no {curve} curve in the picture"
     assert where["diverging"].mean() < where["too slow"].mean() < where["converging"].mean(), "from top to bottom"
+
+
+def test_what_an_example_writes_is_in_the_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed")
+    before = sorted(EXAMPLES.iterdir())
+    output = run("01_gradient_descent.py", cwd=tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["gradient_descent.png"]
+    assert output.endswith("The curves are in gradient_descent.png\n")
+    assert sorted(EXAMPLES.iterdir()) == before
+    monkeypatch.setattr(sys, "argv", ["06_pytorch_mlp.py"])
+    assert side_by_side.options("06_pytorch_mlp", budget=1).picture == Path("06_pytorch_mlp.png")
 
 
 def test_the_same_picture_is_the_same_file(tmp_path: Path) -> None:
