@@ -83,7 +83,9 @@ def left_out(site: Path) -> str:
     without = ", ".join(f"{path.relative_to(site)} ({count})" for path, count in pages.items() if count)
     if not without and not _is_old():
         return ""
-    told = f"pictures are left out of {without}" if without else "the dashboard was changed since its pictures were taken"
+    told = (
+        f"pictures are left out of {without}" if without else "the dashboard was changed since its pictures were taken"
+    )
     return f"{told}; before the next build: {'; '.join(lacking()) or 'nothing, all is there now'}"
 
 

@@ -130,11 +130,20 @@ NONE = (
 BROKEN = "WARNING: Retrying (Retry(total={}, connect=None)) after connection broken by '{}': /simple/numpy/\n"
 # What pip 23.2, 24.2, 25.1 and 26.3 print, and what of the advice is then true.
 FAILURES = [
-    (BROKEN.format(0, "NewConnectionError('[Errno 111] Connection refused')") + NONE.format("numpy", "none"), "reached no server"),
-    (BROKEN.format(0, "NameResolutionError(\"Failed to resolve 'x'\")") + NONE.format("numpy", "none"), "reached no server"),
+    (
+        BROKEN.format(0, "NewConnectionError('[Errno 111] Connection refused')") + NONE.format("numpy", "none"),
+        "reached no server",
+    ),
+    (
+        BROKEN.format(0, "NameResolutionError(\"Failed to resolve 'x'\")") + NONE.format("numpy", "none"),
+        "reached no server",
+    ),
     (BROKEN.format(0, "SSLError(SSLCertVerificationError(1, '...'))") + NONE.format("numpy", "none"), "PIP_CERT"),
     (NONE.format("jieba==0.42.1", "none"), "no wheel of jieba==0.42.1 for Python 3.12.1 on Linux x86_64"),
-    (NONE.format("numpy==9", "1.0, 2.0"), "no wheel of numpy==9 for Python 3.12.1 on Linux x86_64, but of other versions"),
+    (
+        NONE.format("numpy==9", "1.0, 2.0"),
+        "no wheel of numpy==9 for Python 3.12.1 on Linux x86_64, but of other versions",
+    ),
     ("ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device", "a disk is full"),
     ("OSError: [Errno 28] No space left on device\n" + NONE.format("numpy", "none"), "a disk is full"),
     ("ERROR: Cannot install a==1 and a==2 because these package versions have conflicting dependencies.", "make pins"),

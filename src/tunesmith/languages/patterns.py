@@ -28,8 +28,8 @@ class Patterns:
 
     Args:
         table: patterns of another language by the English ones.
-        are_all: whether all of its patterns are sentences, and none a word or a short phrase; such a sentence is told
-            as it is if what stands in one of its places is a phrase that the table lacks, so that none is in two languages.
+        are_all: whether all of its patterns are sentences, and none a word or a short phrase; such a sentence stays as
+            it is where one of its places holds a phrase that the table lacks, so that none is in two languages.
         others: know what this table lacks.
     """
 
