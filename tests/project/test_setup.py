@@ -24,6 +24,7 @@ case "$*" in
     *version_info*) echo 3.12 ;;
     "-m venv .venv") mkdir -p .venv/bin && cp "$0" .venv/bin/python ;;
     *platform*) echo "Python $FAKE_VERSION on Linux x86_64" ;;
+    *--dry-run*) echo "${FAKE_PIN:-}" >&2 ;;
     "-m pip"*) [ -z "${FAKE_PIP_SAYS:-}" ] || { echo "$FAKE_PIP_SAYS" >&2; exit 1; } ;;
 esac
 """
@@ -145,7 +146,7 @@ FAILURES = [
         "no wheel of numpy==9 for Python 3.12.1 on Linux x86_64, but of other versions",
     ),
     ("ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device", "a disk is full"),
-    ("OSError: [Errno 28] No space left on device\n" + NONE.format("numpy", "none"), "a disk is full"),
+    ("WARNING: Building failed: [Errno 28] No space left on device\n" + NONE.format("numpy", "none"), "a disk is full"),
     ("ERROR: Cannot install a==1 and a==2 because these package versions have conflicting dependencies.", "make pins"),
     ("ERROR: Could not install packages due to an OSError: [Errno 13] Permission denied: '/a'", "may not be written"),
     ("/usr/bin/python3: No module named pip", "has no pip"),
@@ -162,6 +163,18 @@ def test_the_advice_is_true_of_what_went_wrong(project: Project, said: str, want
     assert wanted in advice
     others = {other for _, other in FAILURES if other in advice} - {wanted}
     assert not {other for other in others if other not in wanted}
+
+
+@pytest.mark.parametrize(("versions", "wanted"), [("none", "pip finds no wheel"), ("1.0", "but of other versions")])
+def test_a_pin_without_a_wheel_is_not_told_as_a_contradiction(project: Project, versions: str, wanted: str) -> None:
+    conflict = (
+        "ERROR: Cannot install jieba because these package versions have conflicting dependencies.\n"
+        "    The user requested jieba\n    The user requested (constraint) jieba==0.42.1\nERROR: ResolutionImpossible"
+    )
+    failed = project.setup(FAKE_PIP_SAYS=conflict, FAKE_PIN=NONE.format("jieba==0.42.1", versions))
+    assert "no wheel of jieba==0.42.1" in failed.stderr
+    assert wanted in failed.stderr
+    assert "make pins" in project.setup(FAKE_PIP_SAYS=conflict).stderr, "there is one: the versions do contradict"
 
 
 def test_a_connection_that_was_found_again_is_not_what_went_wrong(project: Project) -> None:
