@@ -75,9 +75,9 @@ format:  ## let ruff sort imports, repair what it can and format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench:  ## speed and memory, side by side with other libraries in the same run
+bench:  ## speed and memory, side by side with other libraries in the same run; BENCH="--quick overhead" is a part of it
 	@$(SETUP) bench
-	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/run.py $(BENCH)
 
 docs:  ## build the documentation into site/, and its Chinese edition into site/zh/
 	@$(SETUP) docs

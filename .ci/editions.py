@@ -21,6 +21,7 @@ from difflib import SequenceMatcher
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -471,8 +472,13 @@ def sync() -> list[str]:
 
 
 def on_config(config: Any) -> Any:
-    """Called by mkdocs first: leave out of the navigation the pages that are not there yet."""
+    """Called by mkdocs first: no page that is not there yet in the navigation, and Chinese words for the search."""
     config.nav = _present(config.nav, Path(config.docs_dir))
+    import rjieba
+    from material.plugins.search import plugin
+
+    # The plugin takes the words from the package jieba, if it is there. That one has no wheel; this one finds the same.
+    plugin.jieba = SimpleNamespace(cut=lambda text: rjieba.cut(text.decode()))
     return config
 
 

@@ -19,7 +19,7 @@ PROGRAMS = ("06_pytorch_mlp", "07_pytorch_cnn", "08_lightning", "09_transformers
 def main(names: list[str]) -> int:
     """Run from a shell."""
     OUT.mkdir(parents=True, exist_ok=True)
-    env = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "MPLBACKEND": "agg"}
+    env = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "MPLBACKEND": "agg", "TUNESMITH_LANG": "en"}
     codes = []
     for name in names or PROGRAMS:
         words = [sys.executable, str(ROOT / "examples" / f"{name}.py"), str(OUT / f"{name}.png")]

@@ -47,7 +47,6 @@ SMOKE = (
 # As in .ci/versions: what can be installed beside the oldest versions.
 OLD_EXTRAS = ("sklearn", "pandas", "artifacts", "testing")
 OLD_TOOLS = ("pytest-xdist", "mpmath", "matplotlib")
-PIP = ("-m", "pip", "--quiet", "--disable-pip-version-check", "--no-input", "install")
 
 
 class ReleaseError(Exception):
@@ -158,6 +157,11 @@ def environment(python: str, folder: Path) -> Path:
     return folder / "bin" / "python"
 
 
+def install(python: Path, *what: str | Path) -> None:
+    """Install into a virtual environment, wheels alone; what is in the way is told."""
+    run("sh", ".ci/install", python, *what)
+
+
 def few_enough(python: Path, limit: int = PACKAGES) -> int:
     """How many packages are there besides pip; raises if they are over the limit."""
     listed = json.loads(run(python, "-m", "pip", "--disable-pip-version-check", "list", "--format", "json"))
@@ -189,7 +193,7 @@ def try_out(name: str, version: str, wheel: Path, sdist: Path, folder: Path, *, 
         pins = scratch / "pins"
         pins.write_text(run(python, ".ci/oldest.py"))
         constraints = ("--constraint", pins)
-    run(python, *PIP, *constraints, wheel)
+    install(python, *constraints, wheel)
     said = run(python.with_name("tunesmith"), "--version", cwd=scratch).strip()
     if said.split()[-1] != wheel.name.split("-")[1]:
         raise ReleaseError(f"`tunesmith --version` says {said!r}, and the wheel is {wheel.name}")
@@ -198,7 +202,7 @@ def try_out(name: str, version: str, wheel: Path, sdist: Path, folder: Path, *, 
     else:
         say(f"Python {version}: {few_enough(python)} packages with the wheel, at most {PACKAGES}")
         what = (f"{wheel}[test]",)
-    run(python, *PIP, *constraints, *what)
+    install(python, *constraints, *what)
     root = tests(sdist, python, scratch)
     files = SMOKE if is_smoke() else ()
     options = ("-n", os.environ.get("WORKERS", "2"), "--dist", "loadgroup", "-q")
@@ -220,7 +224,7 @@ def release(scratch: Path) -> None:
         say("what is not committed is left out")
     tools = environment(sys.executable, scratch / "tools")
     (hatchling,) = re.findall(r"^hatchling==.*$", (ROOT / "constraints.txt").read_text(), re.MULTILINE)
-    run(tools, *PIP, hatchling, *TOOLS)
+    install(tools, hatchling, *TOOLS)
     wheel, sdist = build(tools, scratch)
     say(f"{wheel.name} and {sdist.name}: the same bytes in each build")
     wrong = []

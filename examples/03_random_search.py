@@ -8,6 +8,7 @@ It needs:  numpy (and tunesmith)
 """
 
 import numpy as np
+from spoken import print, said
 
 from tunesmith import Float, minimize
 from tunesmith.samplers import GridSampler, RandomSampler
@@ -37,7 +38,9 @@ def search_the_range():
     print("random search over (0, 1], log scale, 20 trainings\n")
     print("     eta   loss above the best possible")
     for trial in sorted(study.trials, key=lambda trial: trial.params["eta"]):
-        print(f"{trial.params['eta']:8.4f} {trial.value:12.3g}{'   <- best' if trial == study.best_trial else ''}")
+        print(
+            f"{trial.params['eta']:8.4f} {trial.value:12.3g}{said('   <- best') if trial == study.best_trial else ''}"
+        )
     print(f"\nbest of the grid {{0.001, 0.01, 0.1}}: {grid.best_value:.2g} in {len(grid.trials)} trainings")
     print(f"best of random search:             {study.best_value:.2g} in {len(study.trials)} trainings")
     print("It had more trainings, and could use them: the grid is at its end after three, random search never is.")

@@ -16,6 +16,7 @@ from sklearn.datasets import load_diabetes
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import SGDRegressor
 from sklearn.model_selection import cross_val_score, train_test_split
+from spoken import padded, print
 
 from tunesmith import Categorical, Float
 from tunesmith.sklearn import GridSearchCV, RandomizedSearchCV, SearchCV
@@ -52,7 +53,10 @@ def main():
     start = time.perf_counter()
     cv_score = cross_val_score(model, X_train, y_train, cv=5).mean()
     test_score = model.fit(X_train, y_train).score(X_test, y_test)
-    print(f"{'default':20} {cv_score:9.3f} {test_score:11.3f} {6:5} {time.perf_counter() - start:8.1f}  eta0=0.01")
+    print(
+        f"{padded('default', 20)} {cv_score:9.3f} {test_score:11.3f} {6:5} {time.perf_counter() - start:8.1f}  "
+        "eta0=0.01"
+    )
 
     for name, search in searches():
         start = time.perf_counter()
@@ -61,7 +65,7 @@ def main():
         fits = len(search.cv_results_["params"]) * search.n_splits_ + 1  # and the best one once more, on all rows
         best = ", ".join(f"{k}={v:.3g}" if isinstance(v, float) else f"{k}={v}" for k, v in search.best_params_.items())
         test_score = search.score(X_test, y_test)
-        print(f"{name:20} {search.best_score_:9.3f} {test_score:11.3f} {fits:5} {seconds:8.1f}  {best}")
+        print(f"{padded(name, 20)} {search.best_score_:9.3f} {test_score:11.3f} {fits:5} {seconds:8.1f}  {best}")
 
     print("\nEvery search beats the default by far; the step from 0.01 to a better learning rate is most of it.")
     print(f"There are only {len(y_test)} test rows: test scores that differ by a few hundredths differ by chance.")

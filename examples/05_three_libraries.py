@@ -16,6 +16,7 @@ from sklearn.datasets import load_diabetes
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import SGDRegressor
 from sklearn.model_selection import cross_val_score
+from spoken import padded, print
 
 warnings.simplefilter("ignore", ConvergenceWarning)  # see the fourth example
 
@@ -122,7 +123,7 @@ def main():
         start = time.perf_counter()
         best = [search(seed) for seed in SEEDS]
         seconds = (time.perf_counter() - start) / len(SEEDS)
-        print(f"{name:27} {method:7} {np.median(best):9.4f} {seconds:9.2f}")
+        print(f"{padded(name, 27)} {method:7} {np.median(best):9.4f} {seconds:9.2f}")
     for line in missing:
         print(f"left out, not installed - {line}")
 

@@ -19,6 +19,7 @@ import lightgbm
 import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
+from spoken import labels, padded, print
 
 import tunesmith
 from tunesmith.integrations.lightgbm import LightGBMCallback
@@ -65,7 +66,7 @@ def search(name, pruner, budget):
     complete = study.get_trials(states=[tunesmith.TrialState.COMPLETE])
     rounds, best = sum(trial.cost for trial in study.trials), study.best_trial
     print(
-        f"{name:10} {len(study.trials):5} {len(complete):12} {rounds:8.0f} {best.value:17.4f} "
+        f"{padded(name, 10)} {len(study.trials):5} {len(complete):12} {rounds:8.0f} {best.value:17.4f} "
         f"{best.user_attrs['accuracy']:15.3f} {time.perf_counter() - began:9.0f}"
     )
     return study
@@ -80,6 +81,7 @@ def draw(studies, path):
     except ImportError:
         print("\nmatplotlib is not installed (pip install matplotlib), so there is no picture")
         return
+    label = labels()
     fig, axes = plt.subplots(1, 2, figsize=(9, 4), sharex=True, sharey=True, layout="constrained")
     for ax, (name, study) in zip(axes, studies.items(), strict=True):
         for trial in study.trials:
@@ -89,20 +91,20 @@ def draw(studies, path):
                 list(curve), list(curve.values()), color="#238b45" if is_best else "#4a97cf", lw=2.5 if is_best else 0.8
             )
         ax.set(
-            title=f"{name}: {len(study.trials)} runs, best {study.best_value:.4f}",
-            xlabel="boosting round",
+            title=label(f"{name}: {len(study.trials)} runs, best {study.best_value:.4f}"),
+            xlabel=label("boosting round"),
             yscale="log",
         )
         ax.spines[["top", "right"]].set_visible(False)
-    axes[0].set(ylabel="log loss on validation rows")
-    fig.suptitle(WHAT)
+    axes[0].set(ylabel=label("log loss on validation rows"))
+    fig.suptitle(label(WHAT))
     fig.savefig(path, dpi=120)
     print(f"\nThe learning curves are in {path}")
 
 
 def main():
     parser = argparse.ArgumentParser(description="LightGBM with pruning between boosting rounds, beside full runs only")
-    parser.add_argument("picture", nargs="?", type=Path, default=Path(__file__).with_suffix(".png"))
+    parser.add_argument("picture", nargs="?", type=Path, default=Path("10_lightgbm.png"))
     parser.add_argument("--budget", type=int, default=12 * ROUNDS, help=f"rounds for each of the two ({12 * ROUNDS})")
     chosen = parser.parse_args()
     print(f"{WHAT}, {ROUNDS} rounds a run; {chosen.budget} rounds for each search\n")

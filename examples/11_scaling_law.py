@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from spoken import print, said
 
 from tunesmith.report import ScalingResults, write_report
 from tunesmith.scaling import ScalingLaw
@@ -68,10 +69,11 @@ def main():
         held.append([low <= best[name] <= high for name in TUNED for low, high in [found[name].interval]] + [both])
         regrets.append([regret({name: found[name].value for name in TUNED}, runs), regret(by_hand(target), runs)])
         (low, high), (few, many) = found["lr"].interval, found["batch_sequences"].interval
+        word = said("yes" if both else "no")
         print(
             f"{target[0]:8.3g} {target[1]:8.3g}  {found['lr'].value:8.2e} {low:8.1e}-{high:8.1e} {best['lr']:8.2e}  "
             f"{found['batch_sequences'].value:6.0f} {few:5.0f}-{many:6.0f} {best['batch_sequences']:5.0f}  "
-            f"{'yes' if both else 'no':>7}  {regrets[-1][0]:14.4f} {regrets[-1][1]:7.4f}"
+            f"{word:>{7 - (word > '~')}}  {regrets[-1][0]:14.4f} {regrets[-1][1]:7.4f}"
         )
     of_law, of_line = np.mean(regrets, axis=0)
     print(f"\nmean regret in loss: law {of_law:.4f}, line through the best runs {of_line:.4f}")

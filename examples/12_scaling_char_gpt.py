@@ -14,6 +14,7 @@ import math
 import time
 
 import torch
+from spoken import print
 from torch import nn
 
 import tunesmith

@@ -62,7 +62,9 @@ def main(argv: list[str] | None = None) -> int:
         run(searches)
     except KeyboardInterrupt as error:
         if not hasattr(error, "told"):  # the display of a search has said what there is to say
-            tell(farewell(searches))
+            from spoken import said
+
+            tell(said(farewell(searches)))
         return 130
     except ObstacleError as error:
         tell(f"demo: {error}")
@@ -304,8 +306,9 @@ def start_workers() -> None:
 def say(text: str, style: str | None = None) -> None:
     """Print text, in lines as wide as the terminal."""
     from rich.console import Console
+    from spoken import said
 
-    Console(highlight=False, emoji=False, markup=False).print(text, style=style)
+    Console(highlight=False, emoji=False, markup=False).print(said(text), style=style)
 
 
 @contextmanager
@@ -345,11 +348,14 @@ def show(searches: list[Search], scores: list[float], n_held: int) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
+    from spoken import said
+
+    from tunesmith.languages import told
 
     table = Table(box=box.SIMPLE_HEAD)
-    table.add_column("search")
+    table.add_column(said("search"))
     for heading in ("candidates", "model fits", "seconds", "cv score", "held out"):
-        table.add_column(heading, justify="right")
+        table.add_column(said(heading), justify="right")
     ours = searches[-1]
     for (name, search, _, study), score in zip(searches, scores, strict=True):
         n = len(search.cv_results_["params"])
@@ -373,7 +379,7 @@ def show(searches: list[Search], scores: list[float], n_held: int) -> None:
         say(f"  {name} = {value:.4g}" if isinstance(value, float) else f"  {name} = {value}")
     say("\nWhat they are worth, without the digits held out (search.report_):")
     for sentence in ours.search.report_.sentences()[1:]:
-        say(f"  {sentence}")
+        say(f"  {told(sentence)}")
 
 
 def proposers(study: Study) -> str:

@@ -4,13 +4,15 @@ import argparse
 import time
 from pathlib import Path
 
+from spoken import labels, padded, print
+
 import tunesmith
 
 
 def options(name, budget):
     """The command line that these examples share."""
     parser = argparse.ArgumentParser(description=f"examples/{name}.py: a search with pruning, beside full runs only")
-    parser.add_argument("picture", nargs="?", type=Path, default=Path(__file__).with_name(f"{name}.png"))
+    parser.add_argument("picture", nargs="?", type=Path, default=Path(f"{name}.png"))
     parser.add_argument("--budget", type=int, default=budget, help=f"epochs for each of the two ({budget})")
     return parser.parse_args()
 
@@ -40,7 +42,7 @@ def print_row(name, study, seconds):
     complete = study.get_trials(states=[tunesmith.TrialState.COMPLETE])
     best = study.best_trial
     print(
-        f"{name:10} {len(study.trials):5} {len(complete):12} {sum(t.cost for t in study.trials):8.0f} "
+        f"{padded(name, 10)} {len(study.trials):5} {len(complete):12} {sum(t.cost for t in study.trials):8.0f} "
         f"{best.value:12.4f} {best.user_attrs['test']:6.3f} {seconds:9.0f}"
     )
 
@@ -55,6 +57,7 @@ def draw(studies, what, path):
     except ImportError:
         print("\nmatplotlib is not installed (pip install matplotlib), so there is no picture")
         return
+    label = labels()
     fig, axes = plt.subplots(1, 2, figsize=(9, 4), sharex=True, sharey=True, layout="constrained")
     for ax, (name, study) in zip(axes, studies.items(), strict=True):
         best = study.best_trial.number
@@ -63,9 +66,9 @@ def draw(studies, what, path):
             values = trial.intermediate_values
             ax.plot(list(values), list(values.values()), color=colour, lw=2.5 if trial.number == best else 0.8)
             ax.plot(trial.last_step, values[trial.last_step], "o", ms=3, color=colour)
-        ax.set(title=f"{name}: {len(study.trials)} runs, best {study.best_value:.4f}", xlabel="epoch")
+        ax.set(title=label(f"{name}: {len(study.trials)} runs, best {study.best_value:.4f}"), xlabel=label("epoch"))
         ax.spines[["top", "right"]].set_visible(False)
-    axes[0].set(ylabel="accuracy on validation rows")
-    fig.suptitle(what)
+    axes[0].set(ylabel=label("accuracy on validation rows"))
+    fig.suptitle(label(what))
     fig.savefig(path, dpi=120)
     print(f"\nThe learning curves are in {path}")

@@ -5,12 +5,14 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+import shlex
 import subprocess
 import sys
 import unicodedata
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from string import Formatter
 
 import click
 import pytest
@@ -20,9 +22,11 @@ from tunesmith import cli as package
 from tunesmith.cli.main import _HOME, COMMANDS, cli, main
 from tunesmith.cli.speech import message, wide, wrapped
 from tunesmith.language import VARIABLES, choose, language
+from tunesmith.languages.patterns import is_english
 from tunesmith.languages.words import table_of
 
 CHINESE = table_of("zh", "commands")
+HAN = re.compile(r"[\u4e00-\u9fff]")
 FOLDER = Path(package.__file__).parent
 SAY = {"UsageError", "ClickException", "BadParameter", "echo", "say", "_say"}
 
@@ -85,6 +89,47 @@ def test_a_pattern_keeps_its_places(sentence: str) -> None:
         return len(re.findall(r"\{\d*(?::[^}]*)?\}", text.replace("{{", "").replace("}}", "")))
 
     assert places(sentence) == places(CHINESE[sentence])
+
+
+FAILING = [
+    "tell 0 abc", "tell 0 =3", "tell 99 0.5", """tell 0 '{"a":'""", "tell 0 0.5 --noise -1", "ask -p 'a=int(1,2.5)'",
+    "ask -p 'a=float(x,y)'", "ask --study nix", "ask --trials-total 4", "trials --where foo", "trials --sort nix",
+    "enqueue -p rate=5", "enqueue -p rate=abc", "enqueue -p nix=3", "report -o nodir/x.html", "plot pareto_front",
+    "import bad.json", "import none.csv", "tune bad.json --target y", "tune none.csv --target y --timeout -5",
+    "predict bad.json none.csv", "run", "run -p 'lr=log(1e-5,1e-1)' --minimize v --memory-limit 5q -- python bad.py",
+    "show --storage nodir/none.db", "studies --storage bad.db", "importance --params nix", "explain 99", "nix",
+]  # fmt: skip
+
+
+def test_no_message_is_in_two_languages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LANG", "zh_CN.UTF-8")
+    space = ts.Space(rate=ts.Float(0.0, 1.0))
+    ts.create_study(storage="tune.db", study_name="first", space=space, seed=0).optimize(lambda t: 1.0, n_trials=4)
+    for name in ("bad.json", "bad.db"):
+        Path(name).write_text('{"a": ')
+    for command in FAILING:
+        assert main(shlex.split(command)) != 0, command
+        out, err = capfd.readouterr()
+        mixed = [line for line in (out + err).splitlines() if HAN.search(line) and is_english(line)]
+        assert (command, mixed) == (command, [])
+
+
+@pytest.mark.parametrize("sentence", [s for s in CHINESE if "{}" in s])
+def test_a_phrase_that_the_table_lacks_keeps_its_message_in_english(
+    sentence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LANG", "zh_CN.UTF-8")
+    places = len(list(Formatter().parse(sentence)))
+    for value in ("an odd phrase", "name", "3"):
+        try:
+            english = sentence.format(*[value] * places)
+        except (IndexError, KeyError, ValueError):  # a text with braces of its own, or places for numbers
+            continue
+        told = message(english)
+        assert told == english or "an odd phrase" not in told
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,15 @@ import sys
 from pathlib import Path
 
 import pytest
+import side_by_side
+
+from tunesmith.languages.patterns import is_english
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples"
 
 
-def run(name: str, *arguments: str, cwd: Path, without: tuple[str, ...] = ()) -> str:
+def run(name: str, *arguments: str, cwd: Path, without: tuple[str, ...] = (), lang: str = "en") -> str:
     """What an example prints, run as a user runs it; `without` packages as if they were not installed."""
     program = [str(EXAMPLES / name), *arguments]
     if without:
@@ -27,7 +30,7 @@ def run(name: str, *arguments: str, cwd: Path, without: tuple[str, ...] = ()) ->
     done = subprocess.run(
         [sys.executable, *program],
         cwd=cwd,
-        env={**os.environ, "PYTHONPATH": path},
+        env={**os.environ, "PYTHONPATH": path, "TUNESMITH_LANG": lang, "PYTHONUTF8": "1"},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -96,6 +99,31 @@ def test_the_picture_is_drawn(tmp_path: Path) -> None:
     for curve, rows in where.items():
         assert len(rows) > 500, f"there is no {curve} curve in the picture"
     assert where["diverging"].mean() < where["too slow"].mean() < where["converging"].mean(), "from top to bottom"
+
+
+def test_what_an_example_writes_is_in_the_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed")
+    before = sorted(EXAMPLES.iterdir())
+    output = run("01_gradient_descent.py", cwd=tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["gradient_descent.png"]
+    assert output.endswith("The curves are in gradient_descent.png\n")
+    assert sorted(EXAMPLES.iterdir()) == before
+    monkeypatch.setattr(sys, "argv", ["06_pytorch_mlp.py"])
+    assert side_by_side.options("06_pytorch_mlp", budget=1).picture == Path("06_pytorch_mlp.png")
+
+
+@pytest.mark.parametrize("name", ["01_gradient_descent", "02_grid_search", "03_random_search", "11_scaling_law"])
+def test_an_example_speaks_chinese_to_who_reads_it(name: str, tmp_path: Path) -> None:
+    output = run(f"{name}.py", cwd=tmp_path, lang="zh")
+    lines = [line for line in output.splitlines() if re.search(r"[^\W\d_]{2}", line)]
+    assert [line for line in lines if not re.search(r"[\u4e00-\u9fff]", line)] == []
+    assert [line for line in lines if is_english(line)] == []
+    assert not re.search(r"[\u4e00-\u9fff]", run(f"{name}.py", cwd=tmp_path))
+
+
+def test_without_tunesmith_the_first_example_speaks_english(tmp_path: Path) -> None:
+    output = run("01_gradient_descent.py", cwd=tmp_path, without=("tunesmith", "matplotlib"), lang="zh")
+    assert "the best possible loss is" in output
 
 
 def test_the_same_picture_is_the_same_file(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import re
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -37,14 +38,32 @@ def resolve(identifier: str) -> Any:
 IDENTIFIERS = [found for page in PAGES for found in re.findall(r"^::: ([\w.]+)$", page.read_text(), re.MULTILINE)]
 
 
+@cache
+def objects() -> dict[str, Any]:
+    """What the reference names, as far as the libraries are here that it is for."""
+    found = {}
+    for identifier in IDENTIFIERS:
+        try:
+            found[identifier] = resolve(identifier)
+        except ModuleNotFoundError as error:
+            if (error.name or "tunesmith").partition(".")[0] == "tunesmith":
+                raise
+    return found
+
+
 def is_there(value: Any) -> bool:
-    return any(resolve(identifier) is value for identifier in IDENTIFIERS)
+    return any(named is value for named in objects().values())
 
 
-def test_every_name_of_the_reference_can_be_imported_and_stands_there_once() -> None:
-    objects = [resolve(identifier) for identifier in IDENTIFIERS]
-    assert objects
-    assert len({id(value) for value in objects}) == len(objects)
+@pytest.mark.parametrize("identifier", IDENTIFIERS)
+def test_every_name_of_the_reference_can_be_imported(identifier: str) -> None:
+    if identifier not in objects():
+        pytest.skip(f"the library that {identifier} is for is not installed")
+
+
+def test_every_name_stands_there_once() -> None:
+    assert len(objects()) > 100
+    assert len({id(value) for value in objects().values()}) == len(objects())
 
 
 def test_every_public_name_of_the_package_is_there() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -22,7 +23,9 @@ case "$*" in
     *ensurepip*) [ -z "${FAKE_NO_VENV:-}" ] ;;
     *version_info*) echo 3.12 ;;
     "-m venv .venv") mkdir -p .venv/bin && cp "$0" .venv/bin/python ;;
-    "-m pip"*) [ -z "${FAKE_NO_NETWORK:-}" ] ;;
+    *platform*) echo "Python $FAKE_VERSION on Linux x86_64" ;;
+    *--dry-run*) echo "${FAKE_PIN:-}" >&2 ;;
+    "-m pip"*) [ -z "${FAKE_PIP_SAYS:-}" ] || { echo "$FAKE_PIP_SAYS" >&2; exit 1; } ;;
 esac
 """
 
@@ -33,7 +36,7 @@ class Project:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         (folder / ".ci").mkdir(parents=True)
-        for name in (".ci/setup", "pyproject.toml", "constraints.txt"):
+        for name in (".ci/setup", ".ci/install", "pyproject.toml", "constraints.txt"):
             shutil.copy(ROOT / name, folder / name)
         self.python = folder / "fake-python"
         self.python.write_text(FAKE)
@@ -73,11 +76,25 @@ def test_the_second_time_there_is_nothing_to_do(project: Project) -> None:
     assert (again.returncode, again.stdout, again.stderr, project.did) == (0, "", "", [])
 
 
-def test_everything_is_installed_at_pinned_versions(project: Project) -> None:
+def test_everything_is_installed_at_pinned_versions_from_wheels(project: Project) -> None:
     project.setup()
     installs = [line for line in project.did if " install " in line]
     assert installs
     assert all("--constraint constraints.txt" in line for line in installs)
+    assert all("--only-binary :all:" in line for line in installs)
+
+
+def test_nothing_is_installed_in_another_way() -> None:
+    """With the pip of any Python, by any script or workflow: what has no wheel is found out here, and not by a user."""
+    scripts = [path for path in (ROOT / ".ci").iterdir() if path.is_file() and path.name != "install"]
+    found = [*scripts, *(ROOT / ".github").rglob("*.yml"), ROOT / "Makefile"]
+    calls = [
+        f"{path.relative_to(ROOT)}: {line.strip()}"
+        for path in found
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if re.search(r"-m pip\b.* install\b", line) and "--only-binary :all:" not in line
+    ]
+    assert calls == []
 
 
 def test_another_kind_adds_to_the_same_environment(project: Project) -> None:
@@ -101,11 +118,69 @@ def test_a_changed_file_installs_again_and_a_touched_one_does_not(project: Proje
 
 
 def test_a_set_up_that_failed_is_not_taken_for_a_finished_one(project: Project) -> None:
-    failed = project.setup(FAKE_NO_NETWORK="1")
+    failed = project.setup(FAKE_PIP_SAYS="ERROR: Exception")
     assert failed.returncode == 1
-    assert "PIP_FIND_LINKS" in failed.stderr
     assert project.setup().returncode == 0
     assert project.made_venv
+
+
+NONE = (
+    "ERROR: Could not find a version that satisfies the requirement {0} (from versions: {1})\n"
+    "ERROR: No matching distribution found for {0}"
+)
+BROKEN = "WARNING: Retrying (Retry(total={}, connect=None)) after connection broken by '{}': /simple/numpy/\n"
+# What pip 23.2, 24.2, 25.1 and 26.3 print, and what of the advice is then true.
+FAILURES = [
+    (
+        BROKEN.format(0, "NewConnectionError('[Errno 111] Connection refused')") + NONE.format("numpy", "none"),
+        "reached no server",
+    ),
+    (
+        BROKEN.format(0, "NameResolutionError(\"Failed to resolve 'x'\")") + NONE.format("numpy", "none"),
+        "reached no server",
+    ),
+    (BROKEN.format(0, "SSLError(SSLCertVerificationError(1, '...'))") + NONE.format("numpy", "none"), "PIP_CERT"),
+    (NONE.format("jieba==0.42.1", "none"), "no wheel of jieba==0.42.1 for Python 3.12.1 on Linux x86_64"),
+    (
+        NONE.format("numpy==9", "1.0, 2.0"),
+        "no wheel of numpy==9 for Python 3.12.1 on Linux x86_64, but of other versions",
+    ),
+    ("ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device", "a disk is full"),
+    ("WARNING: Building failed: [Errno 28] No space left on device\n" + NONE.format("numpy", "none"), "a disk is full"),
+    ("ERROR: Cannot install a==1 and a==2 because these package versions have conflicting dependencies.", "make pins"),
+    ("ERROR: Could not install packages due to an OSError: [Errno 13] Permission denied: '/a'", "may not be written"),
+    ("/usr/bin/python3: No module named pip", "has no pip"),
+    ("ERROR: Exception", "for the reason that it gives above"),
+]
+
+
+@pytest.mark.parametrize(("said", "wanted"), FAILURES)
+def test_the_advice_is_true_of_what_went_wrong(project: Project, said: str, wanted: str) -> None:
+    failed = project.setup(FAKE_PIP_SAYS=said)
+    assert failed.returncode == 1
+    told, advice = failed.stderr.split("\ninstall: ")
+    assert told.strip() == said.strip(), "what pip says stands above it"
+    assert wanted in advice
+    others = {other for _, other in FAILURES if other in advice} - {wanted}
+    assert not {other for other in others if other not in wanted}
+
+
+@pytest.mark.parametrize(("versions", "wanted"), [("none", "pip finds no wheel"), ("1.0", "but of other versions")])
+def test_a_pin_without_a_wheel_is_not_told_as_a_contradiction(project: Project, versions: str, wanted: str) -> None:
+    conflict = (
+        "ERROR: Cannot install jieba because these package versions have conflicting dependencies.\n"
+        "    The user requested jieba\n    The user requested (constraint) jieba==0.42.1\nERROR: ResolutionImpossible"
+    )
+    failed = project.setup(FAKE_PIP_SAYS=conflict, FAKE_PIN=NONE.format("jieba==0.42.1", versions))
+    assert "no wheel of jieba==0.42.1" in failed.stderr
+    assert wanted in failed.stderr
+    assert "make pins" in project.setup(FAKE_PIP_SAYS=conflict).stderr, "there is one: the versions do contradict"
+
+
+def test_a_connection_that_was_found_again_is_not_what_went_wrong(project: Project) -> None:
+    failed = project.setup(FAKE_PIP_SAYS=BROKEN.format(4, "RemoteDisconnected('...')") + NONE.format("jieba", "none"))
+    assert "no wheel of jieba" in failed.stderr
+    assert "reached no server" not in failed.stderr
 
 
 def test_an_interrupted_addition_is_not_taken_for_a_finished_one(project: Project) -> None:
@@ -157,9 +232,11 @@ def test_an_unknown_kind_is_refused(project: Project) -> None:
     assert "usage" in refused.stderr
 
 
-def test_a_signal_ends_with_one_message(project: Project) -> None:
+@pytest.mark.parametrize("during", ['"-m venv .venv")', '"-m pip"*)'])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_with_one_message(project: Project, during: str, number: int) -> None:
     slow = project.folder / "fake-python"
-    slow.write_text(FAKE.replace('"-m venv .venv")', '"-m venv .venv") touch at-work; sleep 1;'))
+    slow.write_text(FAKE.replace(during, f"{during} touch at-work; sleep 1;"))
     running = subprocess.Popen(
         ["sh", ".ci/setup", "demo"],
         cwd=project.folder,
@@ -167,10 +244,14 @@ def test_a_signal_ends_with_one_message(project: Project) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,
     )
     while not (project.folder / "at-work").exists() and running.poll() is None:
         time.sleep(0.01)
-    running.send_signal(signal.SIGTERM)
+    if number == signal.SIGINT:
+        os.killpg(running.pid, number)  # as a terminal does
+    else:
+        running.send_signal(number)
     _, errors = running.communicate(timeout=60)
     assert running.returncode == 130
     assert errors == "set-up: stopped; run make again, it starts the set-up over\n"

@@ -18,7 +18,7 @@ import click
 from tunesmith.language import language
 from tunesmith.languages import Said, words_of
 from tunesmith.languages.columns import wide
-from tunesmith.languages.patterns import Patterns
+from tunesmith.languages.patterns import Patterns, is_english
 from tunesmith.languages.words import sentences_of, table_of
 
 LEVELS = ("Error", "error", "warning")
@@ -50,7 +50,8 @@ def message(text: str) -> str:
         return said(text)
     before, mark, after = text.partition(": ")
     if mark and before in LEVELS:  # else it could be taken for a value of the sentence behind it
-        return table()[f"{before}: {{}}"].format(message(after))
+        told = message(after)
+        return text if told == after and is_english(told) else table()[f"{before}: {{}}"].format(told)
     return _messages(language()).translate(text)
 
 

@@ -16,6 +16,9 @@ from tunesmith.languages.filling import filled
 NUMBER = r"[-+]?[\d.,]+(?:e[-+]?\d+)? ?%?|nan|[-+]?inf"  # in a place with a format, as {:,} or {:.4g}
 LONGEST = 3000  # characters of a sentence
 FEWEST = 7  # letters of a pattern that is held against any sentence
+# Words one behind the other, which no list of names has; not what is quoted, and no command.
+PROSE = re.compile(r"(?<![\w./\\=-])[A-Za-z]?[a-z]+ (?:[a-z]+ )*[a-z]{2,}(?![\w/\\=-]|\.\w)")
+QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"|`[^`]*`|\b(?:tunesmith|python|pip)\b [^,;:]*")
 # Words of ours that stand in the places of sentences. Any other word there may be a name that somebody gave.
 INSIDE = frozenset({"gain", "reduction", "accuracy", "precision", "recall", "deviance", "value", "unknown", "fits"})
 
@@ -25,12 +28,13 @@ class Patterns:
 
     Args:
         table: patterns of another language by the English ones.
-        are_all: whether all of its patterns are sentences, and none a word or a short phrase.
+        are_all: whether all of its patterns are sentences, and none a word or a short phrase; such a sentence stays as
+            it is where one of its places holds a phrase that the table lacks, so that none is in two languages.
         others: know what this table lacks.
     """
 
     def __init__(self, table: Mapping[str, str], are_all: bool = True, others: Patterns | None = None) -> None:
-        self._table, self._others = table, others
+        self._table, self._others, self._is_whole = table, others, are_all
         self._patterns = sorted(
             (one for english in table if (one := _parts(english)) is not None and (are_all or _is_sentence(one))),
             key=lambda one: -sum(map(len, one[1])),
@@ -49,12 +53,24 @@ class Patterns:
             return self._table[text].format()
         for pattern, literals in self._patterns:
             if all(part in text for part in literals) and (found := _expression(pattern).fullmatch(text)) is not None:
-                return filled(_plain(self._table[pattern]), *map(self._inner, found.groups()))
+                inside = [self._inner(value) for value in found.groups()]
+                if self._is_whole and any(map(is_english, inside)):
+                    return text
+                return filled(_plain(self._table[pattern]), *inside)
         return text if self._others is None else self._others.translate(text)
 
     def _inner(self, text: str) -> str:
         is_ours = " " in text or text in INSIDE
         return self._translate(text) if is_ours else text
+
+
+def is_english(text: str) -> bool:
+    """Return whether there is a phrase of English in a text, as names, numbers and code are none.
+
+    Args:
+        text: in any language.
+    """
+    return PROSE.search(QUOTED.sub("", text)) is not None
 
 
 def _parts(pattern: str) -> tuple[str, list[str]] | None:
