@@ -1,6 +1,6 @@
 # tunesmith: run `make` to see what there is. Needs Python >= 3.11, git and make; everything else goes into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check test-all outer lint types systems layers oldest versions format bench docs outputs pins changelog release clean
+.PHONY: help demo test check test-all outer kernels lint types systems layers oldest versions format bench docs outputs pins changelog release clean
 # Every target may make .venv: two at once would be in each other's way.
 .NOTPARALLEL:
 
@@ -8,7 +8,7 @@ SETUP := sh .ci/setup
 BIN := .venv/bin
 # Processes of the test run, for two cores; each runs its numeric libraries on one thread (below). In the inner circle they
 # are three: many of its tests wait for processes that they start. In the outer one it is memory that is short.
-test check: WORKERS ?= 3
+test check kernels: WORKERS ?= 3
 outer: WORKERS ?= 2
 PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --durations 15
 
@@ -26,10 +26,10 @@ demo:  ## tune a pipeline on real data, beside grid and random search; Ctrl-C an
 
 # Two test processes with as many BLAS threads as cores each would wait for one another.
 # The tests start hundreds of Python processes, which would each compile the source anew.
-test check outer oldest versions: export PYTHONDONTWRITEBYTECODE =
-test check outer lint types systems layers oldest versions: export OMP_NUM_THREADS = 1
-test check outer lint types systems layers oldest versions: export OPENBLAS_NUM_THREADS = 1
-test check outer lint types systems layers oldest versions: export MKL_NUM_THREADS = 1
+test check outer kernels oldest versions: export PYTHONDONTWRITEBYTECODE =
+test check outer kernels lint types systems layers oldest versions: export OMP_NUM_THREADS = 1
+test check outer kernels lint types systems layers oldest versions: export OPENBLAS_NUM_THREADS = 1
+test check outer kernels lint types systems layers oldest versions: export MKL_NUM_THREADS = 1
 
 test:  ## the inner circle of the tests, on any machine: core, scikit-learn, SQLite, figures, dashboard, docs
 	@$(SETUP) test
@@ -38,6 +38,15 @@ test:  ## the inner circle of the tests, on any machine: core, scikit-learn, SQL
 check: lint types layers  ## before a commit, in a minute: lint, types, layers, and tests of what was touched since main
 	@rooms=$$(sh .ci/touched); if [ -n "$$rooms" ]; then echo $(PYTEST) --circle inner --seconds 35 $$rooms; \
 	$(PYTEST) --circle inner --seconds 35 $$rooms; else echo "check: no room was touched since main"; fi
+
+# What a processor has decides the last bits of matrix products (OpenBLAS) and of exponentials (NumPy). KERNELS are
+# those of OpenBLAS; NumPy does without each instruction set beyond the least.
+kernels: KERNELS ?= Prescott Sandybridge Haswell
+kernels:  ## the inner circle as on other processors; KERNELS="Prescott" names those of OpenBLAS
+	@$(SETUP) test
+	@sets=$$($(BIN)/python -c 'import numpy as n; print(*n.show_config(mode="dicts")["SIMD Extensions"].get("found", []))'); \
+	for kernel in $(KERNELS); do echo "kernels: $$kernel, NumPy without $$sets"; \
+	OPENBLAS_CORETYPE=$$kernel NPY_DISABLE_CPU_FEATURES="$$sets" $(PYTEST) --circle inner || exit 1; done
 
 test-all: lint types systems layers test docs outer  ## everything that a change must pass: lint, types, layers, both circles (3 GB)
 
