@@ -136,7 +136,7 @@ class DistributedTrial:
         meeting = _Meeting()
         value: Any = None
         own: BaseException | None = None
-        with beside(meeting.look, "tunesmith-ranks"):
+        with beside(meeting.look, "tunesmith-ranks", "a rank that fails is not noticed"):
             try:
                 value = objective(self)
             except BaseException as error:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tunesmith.beside import raise_what_died
 from tunesmith.caution import caution
 from tunesmith.errors import MissingMetricError, ObjectiveError, ProgramError, TrialInterrupted, TrialPruned
 from tunesmith.executors.launch import how_it_ended
@@ -312,6 +313,7 @@ class _Run:
                 try:
                     while (code := process.exit_code) is None:
                         self._take(process, process.read())
+                        raise_what_died()
                         if PREEMPTION.asked and not asked:
                             asked = True
                             self._hold(True)

@@ -29,7 +29,7 @@ from tunesmith.errors import (
 )
 from tunesmith.executors.base import Began, End, Executor, Failed, Notice
 from tunesmith.executors.inline import InlineExecutor
-from tunesmith.executors.resources import cpu_count, parse_bytes
+from tunesmith.executors.resources import checked_jobs, checked_memory_limit, checked_time_limit
 from tunesmith.history import History
 from tunesmith.space import Space
 from tunesmith.state import FailureKind, TrialState
@@ -40,7 +40,6 @@ from tunesmith.study.engine.engine import TrialEngine
 from tunesmith.study.engine.loop import Policy, run_loop, terminable
 from tunesmith.study.engine.tell import Outcome, as_fault, outcome_of, outcome_of_error
 from tunesmith.study.stopping import stopping
-from tunesmith.system import require
 from tunesmith.text import close_matches, did_you_mean
 from tunesmith.trial import Trial
 from tunesmith.trial.record import TrialRecord
@@ -505,17 +504,6 @@ def check_objective(objective: Any) -> None:
         raise TypeError(f"the objective must be callable; got {objective!r}")
 
 
-def checked_jobs(n_jobs: Any) -> int:
-    """Return the number of jobs.
-
-    Raises:
-        ValueError: it is neither 1 or more, nor -1.
-    """
-    if isinstance(n_jobs, bool) or not isinstance(n_jobs, Integral) or n_jobs == 0 or n_jobs < -1:
-        raise ValueError(f"n_jobs must be a whole number, 1 or more, or -1 for one a core; got {n_jobs!r}")
-    return cpu_count() if n_jobs == -1 else int(n_jobs)
-
-
 def check_budget(n_trials: Any, timeout: Any, name: str = "n_trials") -> None:
     """Raise unless these are a number of trials and seconds.
 
@@ -535,33 +523,6 @@ def check_max_cost(cost: Any) -> None:
             "max_cost must be 0 or more, in the unit of report(cost=...) or else in seconds, or None for no limit; "
             f"got {cost!r}"
         )
-
-
-def checked_time_limit(seconds: Any) -> float | None:
-    """Return the time that a trial may take.
-
-    Raises:
-        ValueError: it is no number of seconds above 0.
-    """
-    if seconds is None:
-        return None
-    if isinstance(seconds, bool) or not isinstance(seconds, Real) or not float(seconds) > 0:
-        raise ValueError(f"timeout_per_trial must be seconds, more than 0, or None for no limit; got {seconds!r}")
-    return float(seconds)
-
-
-def checked_memory_limit(size: Any) -> int | None:
-    """Return the bytes that a trial may use.
-
-    Raises:
-        ValueError: it is no size, or this system cannot tell what a trial uses.
-    """
-    if size is not None:
-        require("memory", "memory_per_trial")
-    try:
-        return None if size is None else parse_bytes(size)
-    except ValueError as error:
-        raise ValueError(f"memory_per_trial: {error}") from None
 
 
 # -- objectives over a declared space, called with parameters instead of a trial -------------------------------------

@@ -28,6 +28,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
+from tunesmith.beside import DIED, raise_what_died
 from tunesmith.executors.base import Notice
 from tunesmith.preemption import PREEMPTION, SIGNALS, Terminated
 from tunesmith.study.engine.ask import Asker
@@ -114,6 +115,7 @@ def run_loop(workers: Workers[Piece, Event], policy: Policy[Piece, Event]) -> No
     """
     error: BaseException | None = None
     running = 0
+    DIED.clear()  # of an earlier search: each of these threads is started again where it is needed
     try:
         with reraise_lost_interrupts((*SHIELDED, *workers.shielded), OPEN) as delayed:
             while True:
@@ -128,6 +130,8 @@ def run_loop(workers: Workers[Piece, Event], policy: Policy[Piece, Event]) -> No
                 if running > 1 and not room:
                     policy.waiting()
                 events = workers.poll(TICK)  # not for ever: an interrupt that Python swallowed is to be raised
+                if DIED:
+                    raise_what_died()
                 ends = take_notice(policy, events)
                 running -= len(ends)
                 if ends:
