@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import inspect
+import logging
 import math
 import time
 import traceback
@@ -45,6 +46,7 @@ from tunesmith.trial import Trial
 from tunesmith.trial.record import TrialRecord
 from tunesmith.workers import APART, current_worker
 
+_log = logging.getLogger("tunesmith")
 AfterTrial = Callable[[TrialRecord], None]
 ASKS_AGAIN = 10.0  # seconds in which a trial that reports is expected to ask again whether it shall stop
 STOPPED = "stopped on request"
@@ -100,6 +102,8 @@ def optimize(
         engine.flush()  # results that an earlier call could not store
         engine.recover()
         engine.sweep()
+        if n_trials and n_trials_total is None and not engine.came_to_its_end:
+            _tell_what_counts(engine, n_trials)
         engine.asker.worker = current_worker() + ("" if isinstance(workers, InlineExecutor) else APART)
         engine.study.set_stopped(None)
         if ending is not None:
@@ -115,7 +119,9 @@ def optimize(
         policy = TrialPolicy(
             engine, workers, n_trials, n_trials_total, timeout, max_cost, errors, after, gc_after_trial, progress, disk
         )
+        engine.came_to_its_end = False
         run_loop(workers, policy)
+        engine.came_to_its_end = True
         disk.end(n_trials_total)
     except BaseException as error:
         if opened:
@@ -133,6 +139,17 @@ def optimize(
         engine.sweep()
         if progress is not None:
             progress.close()
+
+
+def _tell_what_counts(engine: TrialEngine, n_trials: int) -> None:
+    """Say that `n_trials` are more than there are: a program that was killed and is run again may mean them in all."""
+    study = engine.study
+    if before := sum(study.storage.count(study.study_id).values()):
+        _log.info(
+            "optimize: the study %r has %d trials already; n_trials=%d begins %d more, and n_trials_total=%d would end "
+            "with %d in all",
+            study.study_name, before, n_trials, n_trials, n_trials, n_trials,
+        )  # fmt: skip
 
 
 # What came of an end: the record of the trial, which is another worker's if the attempt was replaced; whether it was
