@@ -49,12 +49,14 @@ def watch(work: Callable[[], None], name: str, means: str) -> Watcher:
     return thread
 
 
-def raise_what_died() -> None:
-    """Raise RuntimeError if a thread died that this process relies on; others died of the same."""
-    if DIED:
-        first = DIED[0]
-        DIED.clear()
-        raise first
+def raise_what_died(before: int = 0) -> None:
+    """Raise RuntimeError if a thread died that this process relies on.
+
+    Args:
+        before: how many had died before.
+    """
+    if len(DIED) > before:
+        raise DIED[before]
 
 
 @contextmanager

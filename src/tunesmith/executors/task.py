@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from tunesmith.beside import raise_what_died, watch
+from tunesmith.beside import DIED, raise_what_died, watch
 from tunesmith.executors import wire
 from tunesmith.executors.supervisor import MAX_FAILED_STARTS, Job, Setup, Worker, dead_before_it_began
 
@@ -87,10 +87,11 @@ class Task:
 
     def _relay(self, worker: Worker) -> bytes | None:
         """Send messages on until the last one, which is returned; None: the process ended without one."""
+        died = len(DIED)
         try:
             while True:
                 ready = worker.process.connection.poll(LOOK_AGAIN)
-                raise_what_died()
+                raise_what_died(died)
                 if not ready:
                     if worker.is_dead():
                         return None

@@ -115,7 +115,6 @@ def run_loop(workers: Workers[Piece, Event], policy: Policy[Piece, Event]) -> No
     """
     error: BaseException | None = None
     running = 0
-    DIED.clear()  # of an earlier search: each of these threads is started again where it is needed
     try:
         with reraise_lost_interrupts((*SHIELDED, *workers.shielded), OPEN) as delayed:
             while True:
@@ -147,6 +146,8 @@ def run_loop(workers: Workers[Piece, Event], policy: Policy[Piece, Event]) -> No
         with suppress(Exception):  # what went wrong first is what the user must see
             policy.salvaged(take_notice(policy, workers.drain()))
         raise
+    finally:
+        DIED.clear()  # of the same cause; the next search starts again what it needs of these threads
 
 
 def take_notice(policy: Policy[Piece, Event], events: Sequence[Event | Notice]) -> list[Event]:
