@@ -10,7 +10,7 @@ until a name is loaded.
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import Any, Self
 
 from tunesmith.text import did_you_mean
 
@@ -105,6 +105,22 @@ KINDS: dict[str, dict[str, str]] = {
     "reports": REPORTS,
     "figures": FIGURES,
 }
+
+
+class Made:
+    """Base class of what keeps what it was made with.
+
+    Attributes:
+        made_with: the arguments of its constructor, by place and by name; None: that is not known.
+    """
+
+    made_with: tuple[tuple[Any, ...], dict[str, Any]] | None = None
+
+    def __new__(cls, *args: Any, **options: Any) -> Self:
+        """Make an object; one that is unpickled gets what it had."""
+        made = super().__new__(cls)
+        made.made_with = (args, options)
+        return made
 
 
 def names(kind: str) -> dict[str, str]:

@@ -13,6 +13,7 @@ from tunesmith import executors, registry
 from tunesmith.executors.base import Executor
 from tunesmith.executors.inline import InlineExecutor
 from tunesmith.executors.processes import ProcessExecutor
+from tunesmith.executors.resources import cpu_count
 from tunesmith.state import FailureKind
 from tunesmith.study.optimize import checked_catch, choose_executor
 
@@ -111,3 +112,33 @@ def test_catch_takes_kinds_of_failure_and_limits_never_stop_a_search() -> None:
     assert checked_catch(FailureKind.RAISED).names(ValueError(), FailureKind.RAISED)
     for kind in (FailureKind.TIMEOUT, FailureKind.OOM, FailureKind.KILLED, FailureKind.LEASE, FailureKind.NAN):
         assert checked_catch(()).names(RuntimeError(), kind)
+
+
+KINDS = [getattr(executors, name) for name in executors.__all__ if name != "Executor"]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize(
+    ("argument", "values", "words"),
+    [
+        ("jobs", [0, -2, -1.5, 2.0, float("nan"), "2", True], "jobs must be a whole number, 1 or more, or -1"),
+        ("time_limit", [0, -1, float("nan"), "1h", True, [1]], "time_limit must be seconds, more than 0, or None"),
+        ("memory_limit", [0, -5, "2 potatoes", float("nan"), float("inf"), 10**400, True, [1]], "memory_limit: a size"),
+        ("grace", [-1, float("nan"), float("inf"), "5", None, 10**400], "grace must be seconds, 0 or more"),
+        ("resources", [{"cpus": -1}, {"cpus": float("nan")}, {"cpus": "2"}, {"cpus": None}], "'cpus' must be a number"),
+        ("resources", [3, "cpus", [("cpus", 1)], {1: 2}], "resources must be amounts by name"),
+    ],
+)
+def test_what_an_executor_is_made_with_is_checked_at_once(
+    kind: type[Executor], argument: str, values: list[Any], words: str
+) -> None:
+    for value in values:
+        with pytest.raises((TypeError, ValueError), match=re.escape(words)):
+            kind(**{argument: value})
+
+
+def test_an_executor_takes_sizes_in_words_and_limits_without_end() -> None:
+    assert ProcessExecutor(memory_limit="200MB").memory_limit == 200 * 10**6
+    assert ProcessExecutor(memory_limit=1e20).memory_limit == 10**20
+    assert ProcessExecutor(time_limit=float("inf")).time_limit is None
+    assert ProcessExecutor(jobs=-1).jobs == cpu_count()

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.integrations.pausing import EachStep
 
 import tunesmith as ts
 from tunesmith import TrialState
@@ -391,3 +392,28 @@ def test_the_programs_own_handler_of_sigterm_stays() -> None:
         assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+@pytest.mark.parametrize("in_file", [False, True])
+def test_a_trial_between_two_attempts_shows_what_it_reported_last(in_file: bool, tmp_path: Path) -> None:
+    study = ts.create_study(storage=tmp_path / "tune.db" if in_file else None, seed=0, pruner=EachStep())
+    trial = study.ask()
+    for epoch in trial.epochs(6, {"a": 1}):
+        trial.report(epoch / 10, epoch, cost=2.0)
+        if trial.should_prune():
+            break
+    study.tell(trial, state=TrialState.PRUNED)
+    (paused,) = study.trials
+    assert (paused.state, paused.attempt) == (TrialState.PAUSED, 2)
+    assert (paused.reports, paused.costs) == ({1: 0.1}, {1: 2.0})
+    trial = study.ask()
+    assert study.trials[0].reports is None, "of this attempt, which runs"
+    trial.report(0.2, 2, cost=2.0)
+    assert study.trials[0].reports == {2: 0.2}
+    study.release([trial.number])
+    (waiting,) = study.get_trials(states=[TrialState.WAITING])
+    assert waiting.reports == {2: 0.2}
+    assert waiting.intermediate_values == {1: 0.1, 2: 0.2}
+    assert waiting.learning_curve() == {1: (0.1, 2.0), 2: (0.2, 2.0)}
+    study.release([study.ask().number])
+    assert study.trials[0].reports == {2: 0.2}, "of the last one that reported"

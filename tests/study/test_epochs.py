@@ -8,9 +8,11 @@ import signal
 import subprocess
 import sys
 import threading
+from collections import Counter, deque
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -295,13 +297,183 @@ def test_a_second_loop_with_a_state_is_refused() -> None:
         trial.epochs(1, {"a": 1})
 
 
-def test_a_state_that_cannot_be_saved_is_named() -> None:
-    trial = made().ask()
-    loop = iter(trial.epochs(3, {"f": lambda: 1}))
+class OneOfMany:
+    """Pickles in its own way, and holds a model."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+
+    def __getstate__(self) -> Any:
+        return {"model": self.model}
+
+    def __setstate__(self, state: Any) -> None:
+        self.model = state["model"]
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        ({"f": lambda: 1}, r"state\['f'\] cannot be saved: .*lambda.*; give it state_dict and load_state_dict"),
+        ({"nets": [Walk(), {"lock": threading.Lock()}]}, r"state\['nets'\]\[1\]\['lock'\] cannot be saved: .*lock"),
+        ({"all": SimpleNamespace(a=(1, open))} | {"x": (i for i in ())}, r"state\['x'\] cannot be saved: .*generator"),
+        (
+            {"nets": {Walk(), Walk()}},
+            r"state\['nets'\], a set, holds a Walk, which cannot be given back in place there: ",
+        ),
+        ({"by": {Walk: 1, "of": [OneOfMany(Walk())]}}, r"state\['by'\]\['of'\]\[0\], a OneOfMany, holds a Walk"),
+    ],
+)
+def test_what_cannot_be_given_back_is_named_before_the_first_epoch(state: dict[str, Any], words: str) -> None:
+    with pytest.raises(TypeError, match=words):
+        made().ask().epochs(3, state)
+
+
+def test_what_comes_later_and_cannot_be_saved_is_told() -> None:
+    trial, state = made().ask(), {"f": 1}
+    loop: Any = iter(trial.epochs(3, state))
     next(loop)
-    with pytest.raises(TypeError, match=r"state_dict.*'f'"):
+    state["f"] = lambda: 1
+    with pytest.raises(TypeError, match=r"the state after epoch 1 cannot be saved: .*lambda.* must be picklable"):
         trial.report(1.0, 1)
     assert not list(trial.checkpoint_dir.iterdir())
+
+
+@dataclass
+class Kept:
+    """What a loop may keep, in the forms that it may have."""
+
+    walks: tuple[Walk, Walk]
+    own: np.random.Generator
+    seen: list[int] = field(default_factory=list)
+    best: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    walk: Walk
+    n: int
+
+
+class Pair(NamedTuple):
+    walk: Walk
+    n: int
+
+
+class Slotted:
+    __slots__ = ("n", "walk")
+
+    def __init__(self, walk: Walk) -> None:
+        self.walk, self.n = walk, 0
+
+
+def train_all(trial: ts.Trial, **options: Any) -> float:
+    """Use all objects by names of the loop's own, which have to stay those of the state."""
+    rate = trial.suggest_float("rate", 0.1, 1)
+    walks = [Walk() for _ in range(9)]
+    own, legacy, plain = np.random.default_rng(1), np.random.RandomState(2), random.Random(3)
+    kept, late = Kept((walks[0], walks[1]), own), SimpleNamespace(walk=walks[2], rate=rate, made=None)
+    array, window, slotted, counts = np.zeros(3), deque([0.0], maxlen=4), Slotted(walks[3]), Counter({"a": 1})
+    names, shared = {"x"}, [1.0]
+    state: dict[str, Any] = {
+        "kept": kept,
+        "nest": {"deep": [{"walk": walks[4], "again": walks[0]}, (walks[5], "text"), None], 3: {"late": late}},
+        "pair": Pair(walks[6], 0),
+        "fixed": Fixed(walks[7], 0),
+        "more": [array, window, slotted, counts, names, legacy, plain, shared, shared],
+        "trainer": SimpleNamespace(trial=trial, walk=walks[8], shared=shared),
+        "n": 0,
+    }
+    state["itself"] = state["nest"]
+    for epoch in trial.epochs(LAST, state, **options):
+        assert state["trainer"].trial is trial
+        assert state["itself"] is state["nest"]
+        for walk in (*walks, state["pair"].walk, state["fixed"].walk, state["nest"]["deep"][0]["again"]):
+            walk.step(rate)
+        array += own.random(3) + plain.random() + legacy.rand()
+        window.append(float(array[0]))
+        kept.seen.append(epoch)
+        kept.best = max(kept.best, sum(walk.weight for walk in walks))
+        slotted.n += 1
+        counts["b"] += epoch
+        names.add(str(epoch))
+        shared[0] += epoch
+        late.made = late.made or Walk()  # which is made in the first epoch
+        late.made.step(rate)
+        late.walk = state["nest"]["deep"][0]["walk"]  # two names of one from now on
+        state["pair"] = state["pair"]._replace(n=epoch)
+        state["fixed"] = replace(state["fixed"], n=epoch)
+        state["nest"]["deep"][2] = f"epoch {epoch}"
+        state["n"] += 1
+        kept.walks = kept.walks[::-1]  # places change, the objects do not
+        trial.report(kept.best, epoch)
+        if trial.should_prune():
+            raise ts.TrialPruned
+    assert kept.seen == list(range(1, LAST + 1))
+    assert (slotted.n, state["n"], state["pair"].n, state["fixed"].n) == (LAST,) * 4
+    assert late.walk is walks[4]
+    assert state["trainer"].shared is shared is state["more"][-1] is state["more"][-2]
+    assert set(map(id, kept.walks)) == {id(walks[0]), id(walks[1])}
+    total = [walk.weight for walk in walks] + [late.made.weight, *array, *window, *shared, own.random()]
+    return float(sum(total)) + plain.random() + legacy.rand() + sum(counts.values()) + len(names)
+
+
+@pytest.mark.parametrize("options", [{}, {"background": True}])
+def test_containers_of_all_sorts_keep_their_objects(storage: Any, options: dict[str, Any]) -> None:
+    paused, undisturbed = made(storage, EachEpoch()), made()
+    undisturbed.optimize(train_all, n_trials=2)
+    paused.optimize(lambda trial: train_all(trial, **options), n_trials=2)
+    assert results(paused) == results(undisturbed)
+    assert [t.attempt for t in paused.trials] == [LAST] * 2
+
+
+def test_models_of_scikit_learn_in_a_list_are_those_of_the_loop() -> None:
+    linear = pytest.importorskip("sklearn.linear_model")
+    rows = np.random.default_rng(0).normal(size=(60, 3))
+    labels = (rows[:, 0] > 0).astype(int)
+
+    def train(trial: ts.Trial) -> float:
+        models = [linear.SGDClassifier(alpha=a, random_state=0) for a in (1e-3, 1e-1)]
+        first, state = models[0], {"models": {"all": models, "mean": np.zeros(3)}, "score": 0.0}
+        for epoch in trial.epochs(LAST, state):
+            for model in models:
+                some = np.random.permutation(60)[:20]
+                model.partial_fit(rows[some], labels[some], classes=[0, 1])
+            state["score"] = float(first.decision_function(rows).sum())
+            trial.report(state["score"], epoch)
+            if trial.should_prune():
+                raise ts.TrialPruned
+        return float(sum(model.coef_.sum() for model in (first, models[1])))
+
+    paused, undisturbed = made(pruner=EachEpoch()), made()
+    undisturbed.optimize(train, n_trials=1)
+    paused.optimize(train, n_trials=1)
+    assert results(paused) == results(undisturbed)
+
+
+def test_objects_that_are_elsewhere_in_the_next_run_are_named() -> None:
+    study = made()
+    again = next_attempt(study, study.ask(), {"nets": [Walk(), Walk()]})
+    with pytest.raises(
+        ValueError, match=r"state\['nets'\]\[1\] is an object with a state of its own in the checkpoint"
+    ):
+        again.epochs(3, {"nets": [Walk()]})
+    with pytest.raises(ValueError, match=r"state\['nets'\]\[2\] is an object with a state of its own in state="):
+        again.epochs(3, {"nets": [Walk(), Walk(), Walk()]})
+
+
+def test_an_object_that_takes_the_place_of_another_is_saved_there() -> None:
+    study = made()
+    first = study.ask()
+    state: dict[str, Any] = {"model": Walk()}
+    loop = iter(first.epochs(3, state))
+    next(loop)
+    state["model"] = Walk()
+    state["model"].weight = 7.0
+    first.report(1.0, 1)
+    study.release([first.number])
+    model = Walk()
+    study.ask().epochs(3, {"model": model})
+    assert model.weight == 7.0
 
 
 def next_attempt(study: ts.Study, trial: ts.Trial, state: dict[str, Any]) -> ts.Trial:

@@ -97,3 +97,42 @@ def test_a_trial_that_waits_beyond_the_number_goes_on_waiting() -> None:
         study.optimize(lambda trial: trial.suggest_float("x", -1, 1), n_trials_total=3)
     (waiting,) = study.get_trials(states=[TrialState.WAITING])
     assert waiting.attempt == before
+
+
+def told(caplog: pytest.LogCaptureFixture) -> list[str]:
+    found = [r.message for r in caplog.records if r.name == "tunesmith" and r.message.startswith("optimize: the study")]
+    caplog.clear()
+    return found
+
+
+def test_a_search_that_was_interrupted_says_whether_it_adds(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def objective(trial: ts.Trial) -> float:
+        if trial.number == 3 and trial.attempt == 1:
+            raise KeyboardInterrupt
+        return trial.suggest_float("x", 0, 1)
+
+    def again() -> ts.Study:
+        return ts.create_study(
+            storage=tmp_path / "t.db", study_name="s", load_if_exists=True, seed=0, sampler="random", pruner="nop"
+        )
+
+    adds = (
+        "optimize: the study 's' has {} trials already; n_trials=6 begins 6 more, and n_trials_total=6 would end with 6"
+    )
+    caplog.set_level("INFO", logger="tunesmith")
+    study = again()
+    with pytest.raises(KeyboardInterrupt):
+        study.optimize(objective, n_trials=6)
+    assert told(caplog) == []
+    study.optimize(objective, n_trials=6)
+    assert told(caplog) == [adds.format(4) + " in all"]
+    study.optimize(objective, n_trials=6)
+    assert told(caplog) == [], "whoever goes on where it ended knows"
+    assert len(study.trials) == 15
+    again().optimize(objective, n_trials=6)
+    assert told(caplog) == [adds.format(15) + " in all"]
+    again().optimize(objective, n_trials_total=25)
+    again().optimize(objective, n_trials=6, n_trials_total=25)
+    again().optimize(objective, n_trials=0)
+    assert told(caplog) == []
+    assert len(again().trials) == 25

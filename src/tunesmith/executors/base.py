@@ -22,6 +22,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
+from tunesmith.executors.resources import (
+    checked_grace,
+    checked_jobs,
+    checked_memory_limit,
+    checked_resources,
+    checked_time_limit,
+)
 from tunesmith.history.curves import Reported
 from tunesmith.state import FailureKind
 from tunesmith.trial import Channel, Trial
@@ -114,11 +121,15 @@ class Executor(ABC):
 
     Args:
         client: the engine's own object (a Dask client, a pool); None: the executor finds or starts one.
-        jobs: how many objectives may run at once; None: as many as the engine has room for.
+        jobs: how many objectives may run at once; -1: one a core. None: as many as the engine has room for.
         resources: what one trial needs, by name: ``{"cpus": 2, "gpus": 1}``, and the engine's own. None: one core.
         time_limit: seconds that a trial may run; None: no limit.
-        memory_limit: bytes that a trial's processes may use together; None: no limit.
+        memory_limit: bytes that a trial's processes may use together, or a text such as "2GB"; None: no limit.
         grace: seconds that a trial has to end by itself when it is asked to, before it is killed.
+
+    Raises:
+        TypeError: `resources` are no amounts by name.
+        ValueError: one of the others is not what it should be.
 
     Attributes:
         name: its name in the registry.
@@ -144,15 +155,15 @@ class Executor(ABC):
         jobs: int | None = None,
         resources: Mapping[str, float] | None = None,
         time_limit: float | None = None,
-        memory_limit: int | None = None,
+        memory_limit: float | str | None = None,
         grace: float = GRACE,
     ) -> None:
         self.client = client
-        self.jobs = jobs
-        self.resources = dict(resources or {})
-        self.time_limit = time_limit
-        self.memory_limit = memory_limit
-        self.grace = grace
+        self.jobs = None if jobs is None else checked_jobs(jobs, "jobs")
+        self.resources = checked_resources(resources)
+        self.time_limit = checked_time_limit(time_limit, "time_limit")
+        self.memory_limit = checked_memory_limit(memory_limit, "memory_limit")
+        self.grace = checked_grace(grace)
         self._prepare()
 
     def _prepare(self) -> None:  # noqa: B027 - some have nothing to do here

@@ -56,7 +56,7 @@ class DaskExecutor(RelayExecutor):
             what workers were started with, as in ``dask worker --resources "GPU=1"``. ``open`` raises if no worker has
             that; it warns where one may join: the cluster scales by itself, has no worker yet, or `jobs` is given.
         time_limit: seconds that a trial may run; None: no limit.
-        memory_limit: bytes that a trial's processes may use together; None: no limit.
+        memory_limit: bytes that a trial's processes may use together, or a text such as "2GB"; None: no limit.
         grace: seconds that a trial has to end by itself when it is asked to, before it is killed.
 
     Raises:

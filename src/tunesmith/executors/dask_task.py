@@ -15,6 +15,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from tunesmith.beside import watch
 from tunesmith.executors.supervisor import Job, Setup
 from tunesmith.executors.task import Task
 
@@ -92,8 +93,7 @@ class _Station:
     def _keep_alive(self, what: str, target: Callable[[], None]) -> None:
         thread = self._threads.get(what)
         if thread is None or not thread.is_alive():
-            self._threads[what] = threading.Thread(target=target, name=f"tunesmith-dask-{what}", daemon=True)
-            self._threads[what].start()
+            self._threads[what] = watch(target, f"tunesmith-dask-{what}", "the driver is not heard")
 
     def _is_needed(self, what: str) -> bool:
         """Tell a thread whether there are tasks; one that hears no ends, and the next task starts another."""

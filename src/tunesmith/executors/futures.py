@@ -48,7 +48,7 @@ class FuturesExecutor(RelayExecutor):
         resources: ``{"cpus": 2}`` says how many threads the numeric libraries of a trial may use; what else a task
             needs is for the pool to know.
         time_limit: seconds that a trial may run; None: no limit.
-        memory_limit: bytes that a trial's processes may use together; None: no limit.
+        memory_limit: bytes that a trial's processes may use together, or a text such as "2GB"; None: no limit.
         grace: seconds that a trial has to end by itself when it is asked to, before it is killed.
         listen: the address or the name of this machine at which this process listens for tasks; "0.0.0.0" for all.
             None: 127.0.0.1 where the pool runs its tasks on this machine; else the address of this machine's name. The
@@ -82,7 +82,7 @@ class FuturesExecutor(RelayExecutor):
         jobs: int | None = None,
         resources: Mapping[str, float] | None = None,
         time_limit: float | None = None,
-        memory_limit: int | None = None,
+        memory_limit: float | str | None = None,
         grace: float = GRACE,
         listen: str | None = None,
         key_folder: str | os.PathLike[str] | None = None,

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import IO, TYPE_CHECKING, Any
 
+from tunesmith.beside import watch
 from tunesmith.system import Command, can_wait_for_pipes, do_not_wait_for, start
 from tunesmith.text import last_written
 
@@ -191,12 +192,12 @@ class Output:
             do_not_wait_for(end)
         self._kept = bytearray()
         self._lock = threading.Lock()
-        self._thread = threading.Thread(target=self._follow, name="tunesmith-output", daemon=True)
+        self._thread: threading.Thread | None = None
 
     def started(self) -> None:
         """Begin to read; the process has its ends of the pipes by now."""
         self._close_theirs()
-        self._thread.start()
+        self._thread = watch(self._follow, "tunesmith-output", "what trials print is not read")
 
     def begin(self) -> None:
         """Forget what was printed before: a trial begins."""
@@ -214,7 +215,7 @@ class Output:
 
     def close(self) -> None:
         """Pass on what is there, and give everything back."""
-        if self._thread.is_alive():
+        if self._thread is not None and self._thread.is_alive():
             os.write(self._woken, b"x")
             self._thread.join()
         with self._lock:

@@ -12,6 +12,7 @@ import time
 from dataclasses import dataclass
 from typing import Protocol
 
+from tunesmith.beside import watch
 from tunesmith.executors.resources import in_words, memory_of
 from tunesmith.state import FailureKind
 
@@ -96,8 +97,7 @@ class Watchdog:
 
     def _wake(self) -> None:
         if self._thread is None or not self._thread.is_alive():  # the first time, or in a process that was forked
-            self._thread = threading.Thread(target=self._run, name="tunesmith-limits", daemon=True)
-            self._thread.start()
+            self._thread = watch(self._run, "tunesmith-limits", "the limits of trials hold no more")
         self._changed.notify()
 
     def _run(self) -> None:
@@ -121,7 +121,7 @@ class Watchdog:
         soonest = min((t for t in times if t is not None), default=NEVER)
         if limited:
             soonest = min(soonest, now + MEMORY_INTERVAL)
-        return None if soonest == NEVER else max(0.0, soonest - time.monotonic())
+        return None if soonest == NEVER else min(max(0.0, soonest - time.monotonic()), threading.TIMEOUT_MAX)
 
     def _look_at_memory(self, limited: list[_Watched]) -> None:
         with contextlib.suppress(OSError):  # no process can be started just now, or no file opened

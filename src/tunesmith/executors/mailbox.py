@@ -19,8 +19,10 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+from tunesmith.beside import raise_what_died, watch
 from tunesmith.executors import sealed
 from tunesmith.executors.sealed import KeyFile, read_key
 from tunesmith.executors.supervisor import Job, Setup
@@ -88,8 +90,7 @@ class Mailbox:
         self._outbox: dict[int, list[bytes]] = {}  # messages to tasks that are not connected yet
         self._over = asyncio.Event()
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._run, name="tunesmith-mailbox", daemon=True)
-        self._thread.start()
+        self._thread = watch(self._run, "tunesmith-mailbox", "what trials report is not heard")
 
     def wake(self) -> None:
         """Let `receive` return; from any thread."""
@@ -108,12 +109,15 @@ class Mailbox:
 
     def rest_of(self, number: int) -> list[tuple[int, bytes]]:
         """Return what has come when the ended task of a trial, which closed its connection, has said all."""
+        if not self._thread.is_alive():
+            raise_what_died()
+            return self.receive(0.0)
         asyncio.run_coroutine_threadsafe(self._end_of(number), self._loop).result()
         return self.receive(0.0)
 
     def send(self, number: int, message: bytes) -> None:
         """Send a message to the task of a trial, now or when it connects."""
-        if not self._closed:
+        if not self._closed and self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._send, number, message)
 
     def close(self) -> None:
@@ -122,7 +126,8 @@ class Mailbox:
             return
         self._closed = True
         try:
-            self._loop.call_soon_threadsafe(self._over.set)
+            if self._thread.is_alive():
+                self._loop.call_soon_threadsafe(self._over.set)
             self._thread.join()
         finally:
             self._key_file.remove()
@@ -130,8 +135,11 @@ class Mailbox:
     # -- in the thread -------------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        self._loop.run_until_complete(self._serve())
-        self._loop.close()
+        try:
+            self._loop.run_until_complete(self._serve())
+        finally:
+            self._loop.close()
+            self._socket.close()
 
     async def _serve(self) -> None:
         self._talks: set[asyncio.Task[None]] = set()
@@ -266,8 +274,7 @@ def run_connected(setup: Setup, job: Job, address: Address) -> tuple[bytes, str]
         return Task(setup, job, _nobody).run(), name_and_message(error)
     task = Task(setup, job, call.send)
     over = threading.Event()
-    listener = threading.Thread(target=_listen, args=(task, call, address, over), daemon=True)
-    listener.start()
+    listener = watch(partial(_listen, task, call, address, over), "tunesmith-listens", "the driver is not heard")
     try:
         return task.run(), ""
     finally:

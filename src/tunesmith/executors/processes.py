@@ -44,7 +44,7 @@ class ProcessExecutor(RelayExecutor):
         resources: what one trial needs: ``{"cpus": 2}`` for the threads of numeric libraries, ``{"gpus": 1}`` for GPUs
             that no other worker sees; half a GPU is for two workers.
         time_limit: seconds that a trial may run; None: no limit.
-        memory_limit: bytes that a trial's processes may use together; None: no limit.
+        memory_limit: bytes that a trial's processes may use together, or a text such as "2GB"; None: no limit.
         grace: seconds that a trial has to end by itself when it is asked to, before it is killed.
 
     Raises:

@@ -50,7 +50,7 @@ class RayExecutor(RelayExecutor):
         resources: what one trial needs: ``cpus`` (1 by default; 0: they are not counted), ``gpus``, and the cluster's
             own. ``open`` raises if no node has that; with `jobs` it warns, since an autoscaler may add one.
         time_limit: seconds that a trial may run; None: no limit.
-        memory_limit: bytes that a trial's processes may use together; None: no limit.
+        memory_limit: bytes that a trial's processes may use together, or a text such as "2GB"; None: no limit.
         grace: seconds that a trial has to end by itself when it is asked to, before it is killed.
 
     Raises:

@@ -10,10 +10,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import threading
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
+from tunesmith.beside import watch
 from tunesmith.executors.supervisor import Job, Setup
 from tunesmith.executors.task import Task
 
@@ -80,7 +81,7 @@ def run_task(setup: Setup, job: Job, mail: Any, name: str) -> bytes:
     devices = os.environ.get("CUDA_VISIBLE_DEVICES", "")
     task = Task(replace(setup, key=f"{setup.key}-{devices}"), job, send)
     grace = min(job.grace, LAST_GRACE)
-    threading.Thread(target=_listen, args=(mail, name, task, grace), name="tunesmith-ray", daemon=True).start()
+    watch(partial(_listen, mail, name, task, grace), "tunesmith-ray", "the driver is not heard")
     try:
         last = task.run()
     finally:

@@ -11,10 +11,13 @@ import sys
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
+from numbers import Integral, Real
 from pathlib import Path
+from typing import Any
 
 from tunesmith.caution import caution
-from tunesmith.text import listing
+from tunesmith.system import require
+from tunesmith.text import listing, shown
 
 # -- cores ------------------------------------------------------------------------------------------------------------
 
@@ -166,6 +169,83 @@ def check_room(needs: Resources, machines: Iterable[Resources], where: str, may_
     caution(f"{words}. The trials wait until one joins; timeout= ends the waiting")
 
 
+# -- what a user asks for ---------------------------------------------------------------------------------------------
+
+
+def checked_jobs(jobs: Any, name: str = "n_jobs") -> int:
+    """Return the number of jobs.
+
+    Raises:
+        ValueError: it is neither 1 or more, nor -1.
+    """
+    if isinstance(jobs, bool) or not isinstance(jobs, Integral) or jobs == 0 or jobs < -1:
+        raise ValueError(f"{name} must be a whole number, 1 or more, or -1 for one a core; got {shown(jobs)}")
+    return cpu_count() if jobs == -1 else int(jobs)
+
+
+def checked_time_limit(seconds: Any, name: str = "timeout_per_trial") -> float | None:
+    """Return the time that a trial may take; None: there is no limit.
+
+    Raises:
+        ValueError: it is no number of seconds above 0.
+    """
+    found = math.inf if seconds is None else _amount(seconds)
+    if not found > 0:
+        raise ValueError(f"{name} must be seconds, more than 0, or None for no limit; got {shown(seconds)}")
+    return None if found == math.inf else found
+
+
+def checked_memory_limit(size: Any, name: str = "memory_per_trial") -> int | None:
+    """Return the bytes that a trial may use.
+
+    Raises:
+        ValueError: it is no size, or this system cannot tell what a trial uses.
+    """
+    if size is not None:
+        require("memory", name)
+    try:
+        return None if size is None else parse_bytes(size)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
+
+
+def checked_grace(seconds: Any) -> float:
+    """Return the seconds that a trial has to end by itself.
+
+    Raises:
+        ValueError: it is no such number.
+    """
+    found = _amount(seconds)
+    if not 0 <= found < math.inf:
+        raise ValueError(f"grace must be seconds, 0 or more; got {shown(seconds)}")
+    return found
+
+
+def checked_resources(resources: Any) -> dict[str, float]:
+    """Return what a trial needs, by name.
+
+    Raises:
+        TypeError: these are no amounts by name.
+        ValueError: an amount is below 0, or not finite.
+    """
+    if resources is None:
+        return {}
+    if not isinstance(resources, Mapping) or not all(isinstance(name, str) for name in resources):
+        raise TypeError(f'resources must be amounts by name, such as {{"cpus": 2}}; got {shown(resources)}')
+    for name, amount in resources.items():
+        if not 0 <= _amount(amount) < math.inf:
+            raise ValueError(f"resources: {name!r} must be a number, 0 or more; got {shown(amount)}")
+    return dict(resources)
+
+
+def _amount(value: Any) -> float:
+    """Return a number; NaN: it is none."""
+    try:
+        return math.nan if isinstance(value, bool) or not isinstance(value, Real) else float(value)
+    except OverflowError:
+        return math.nan
+
+
 # -- memory -----------------------------------------------------------------------------------------------------------
 
 PROC = Path("/proc")
@@ -182,13 +262,14 @@ def parse_bytes(size: float | str) -> int:
     Raises:
         ValueError: it is no such size, or not more than 0.
     """
-    found = re.fullmatch(r"\s*([\d.]+(?:e\d+)?)\s*([a-z]*)\s*", str(size), re.IGNORECASE)
     value = 0.0
-    if found is not None and found[2].upper() in UNITS:
-        with contextlib.suppress(ValueError):
-            value = float(found[1]) * UNITS[found[2].upper()]
+    with contextlib.suppress(ValueError, OverflowError, TypeError):
+        if not isinstance(size, str):
+            value = float(size)
+        elif found := re.fullmatch(r"\s*([\d.]+(?:e\+?\d+)?)\s*([a-z]*)\s*", size, re.IGNORECASE):
+            value = float(found[1]) * UNITS.get(found[2].upper(), math.nan)
     if not 1 <= value < math.inf or isinstance(size, bool):
-        raise ValueError(f'a size is a number of bytes or a text such as "500MB", "2GB" or "1.5GiB"; got {size!r}')
+        raise ValueError(f'a size is a number of bytes or a text such as "500MB", "2GB" or "1.5GiB"; got {shown(size)}')
     return int(value)
 
 

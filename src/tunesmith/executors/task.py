@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from tunesmith.beside import DIED, raise_what_died, watch
 from tunesmith.executors import wire
 from tunesmith.executors.supervisor import MAX_FAILED_STARTS, Job, Setup, Worker, dead_before_it_began
 
@@ -86,9 +87,12 @@ class Task:
 
     def _relay(self, worker: Worker) -> bytes | None:
         """Send messages on until the last one, which is returned; None: the process ended without one."""
+        died = len(DIED)
         try:
             while True:
-                if not worker.process.connection.poll(LOOK_AGAIN):
+                ready = worker.process.connection.poll(LOOK_AGAIN)
+                raise_what_died(died)
+                if not ready:
                     if worker.is_dead():
                         return None
                     continue
@@ -133,8 +137,7 @@ class _KeptWorkers:
             self._forget_if_forked()
             self._workers.append((setup.key, worker, time.monotonic() + KEPT))
             if self._thread is None or not self._thread.is_alive():
-                self._thread = threading.Thread(target=self._end_old_ones, name="tunesmith-workers", daemon=True)
-                self._thread.start()
+                self._thread = watch(self._end_old_ones, "tunesmith-workers", "idle worker processes are not ended")
 
     def end(self, setup: Setup) -> None:
         """End the workers that were kept for a setup."""

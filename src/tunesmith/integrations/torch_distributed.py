@@ -77,6 +77,7 @@ class DistributedTrial:
         objective: Callable[[Self], Any],
         n_trials: int | None = None,
         *,
+        n_trials_total: int | None = None,
         timeout: float | None = None,
         catch: Any = (),
         callbacks: Iterable[Callable[..., Any]] | None = None,
@@ -89,6 +90,7 @@ class DistributedTrial:
             study: in rank 0; None in the others.
             objective: gets the trial; what it returns in rank 0 counts.
             n_trials: as in ``study.optimize``, like the rest; those of rank 0 count.
+            n_trials_total: how many trials the study is to have in all.
             timeout: seconds after which no trial begins any more.
             catch: errors that do not end the search.
             callbacks: called with (study, trial) in rank 0.
@@ -107,7 +109,7 @@ class DistributedTrial:
             return cls(trial).run(objective)
 
         try:
-            study.optimize(run, n_trials, timeout, catch=catch, callbacks=callbacks)
+            study.optimize(run, n_trials, timeout, catch=catch, callbacks=callbacks, n_trials_total=n_trials_total)
         except Exception as error:
             _from_rank_0(error=error)
         _from_rank_0(False)
@@ -136,7 +138,7 @@ class DistributedTrial:
         meeting = _Meeting()
         value: Any = None
         own: BaseException | None = None
-        with beside(meeting.look, "tunesmith-ranks"):
+        with beside(meeting.look, "tunesmith-ranks", "a rank that fails is not noticed"):
             try:
                 value = objective(self)
             except BaseException as error:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tunesmith.beside import DIED, raise_what_died
 from tunesmith.caution import caution
 from tunesmith.errors import MissingMetricError, ObjectiveError, ProgramError, TrialInterrupted, TrialPruned
 from tunesmith.executors.launch import how_it_ended
@@ -305,13 +306,14 @@ class _Run:
         except OSError as error:
             raise ObjectiveError(f"the program {words[0]!r} cannot be started: {error}") from error
         memory = None if program.memory_limit is None else parse_bytes(program.memory_limit)
-        asked = False
+        asked, died = False, len(DIED)
         try:
             with process:
                 WATCHDOG.watch(process, limit=None, left=None, memory=memory, grace=program.grace)
                 try:
                     while (code := process.exit_code) is None:
                         self._take(process, process.read())
+                        raise_what_died(died)
                         if PREEMPTION.asked and not asked:
                             asked = True
                             self._hold(True)

@@ -24,7 +24,7 @@ class Decision(IntEnum):
     STOP = 2
 
 
-class Pruner(ABC):
+class Pruner(registry.Made, ABC):
     """Decides whether a running trial goes on, and which paused one does. Its methods are pure functions.
 
     ``decide`` is called in the driver, each time the objective asks ``should_prune`` after a report, and ``goes_on`` at

@@ -24,7 +24,7 @@ Points = Floats
 SamplerStates = Ints
 
 
-class Sampler(ABC):
+class Sampler(registry.Made, ABC):
     """Proposes points. A pure function of (history, space, rng).
 
     ``ask`` is called by the study each time a trial starts, never by a worker. Whatever a sampler keeps between calls

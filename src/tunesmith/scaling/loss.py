@@ -26,6 +26,7 @@ DEPARTURE = 0.004  # standard deviation of the prior of a product of two log sca
 GRID = (1, 41, 21, 9, 5)  # values of each exponent, by the number of scale variables
 LEFT_OUT = (4.0, 2.0)  # the calibration fits to what is so many times smaller than the largest scale
 PRIOR_SCALES = 4.0  # that the calibration's ratio of variances is drawn to 1 by
+ON_A_LINE = 0.02  # parts of their spread that scales may lie beside it
 HUBER = 2.0  # a residual beyond so many standard deviations is an error of that scale
 REACHES = (0.7, 2.0)  # of the correlation, in log scale
 SIZES = (0.0005, 0.002, 0.006, 0.02)  # of what the law misses, in lowest losses
@@ -129,7 +130,7 @@ def fit_loss(scale: tuple[str, ...], scales: Floats, level: Floats, error: Float
         error: its standard deviation [s].
 
     Returns:
-        the law; None: losses below 0, or fewer scales than coefficients.
+        the law; None: losses below 0, or fewer scales than the directions in which they lie have coefficients.
     """
     law = _fit(scale, scales, level, error)
     size = scales.prod(axis=1)
@@ -151,11 +152,12 @@ def _fit(scale: tuple[str, ...], scales: Floats, level: Floats, error: Floats) -
     exponents are a grid.
     """
     q = len(scale)
-    if (level <= 0).any() or len(level) < 2 + q:
-        return None
     logs = np.log(scales)
     centre = logs.mean(axis=0)
     x = logs - centre
+    # Scales on a line (tokens = 20 params) are as many as of one variable; the priors say the rest.
+    if (level <= 0).any() or len(level) < 2 + np.linalg.matrix_rank(x, tol=ON_A_LINE * np.linalg.norm(x)):
+        return None
     lowest, spread = float(level.min()), max(float(np.ptp(level)), 1e-6)
     products = _products(x)
     n_products = products.shape[1]

@@ -20,12 +20,14 @@ from tunesmith.samplers.base import InheritingSampler, Sampler
 from tunesmith.space import Space
 from tunesmith.state import FailureKind, StudyDirection, TrialState
 from tunesmith.storage import open_storage
-from tunesmith.storage.base import Storage
+from tunesmith.storage.base import Storage, StudyRecord
 from tunesmith.study.engine.artifacts import STORE, ArtifactHome
 from tunesmith.study.engine.channel import is_wish
 from tunesmith.study.engine.recovery import KEY as RETRIES
 from tunesmith.study.engine.recovery import checked_retries, stored_retries, to_store
 from tunesmith.study.engine.replica import PRIORS
+from tunesmith.study.made_with import KEY as MADE_WITH
+from tunesmith.study.made_with import made_with, taken_up
 from tunesmith.study.study import Study
 from tunesmith.study.verdict import read_verdict, store_verdict
 from tunesmith.study.warm_start import KEY, encode_points, encode_warm_start
@@ -92,12 +94,15 @@ def create_study(
 
     Args:
         storage: None for memory; a file ("tune.db"), an SQLAlchemy URL, or a storage object.
-        sampler: a name of the registry, or an object; by default the one that suits the space and budget best.
+        sampler: a name of the registry, or an object; by default the one that suits the space and budget best. It is
+            stored with a new study, with its arguments if these are data; for a study that is there already it counts
+            for this object, which says so where it is another one.
         pruner: a name of the registry, or an object; by default trials are not pruned unless the objective asks, and
-            then as suits what it does ("auto"): it saves checkpoints, or it does not.
+            then as suits what it does ("auto"): it saves checkpoints, or it does not. It is stored likewise.
         study_name: unique in the storage; made up if missing.
         direction: "minimize" (the default) or "maximize".
-        load_if_exists: go on with the study of that name if there is one; it keeps its seed and directions.
+        load_if_exists: go on with the study of that name if there is one; it keeps its seed and directions, and its
+            sampler and pruner if none are given.
         directions: one direction for each of several objectives.
         seed: 0 or more; the whole course of the study follows from it. By default a random one is drawn and kept.
         space: what to search, if it is known beforehand; any form that `Space` takes.
@@ -134,7 +139,7 @@ def create_study(
         import tunesmith
 
         study = tunesmith.create_study(storage="tune.db", study_name="mine", load_if_exists=True, seed=0)
-        study.optimize(lambda trial: trial.suggest_float("x", -10, 10) ** 2, n_trials=20)
+        study.optimize(lambda trial: trial.suggest_float("x", -10, 10) ** 2, n_trials_total=20)
         print(study.best_params, study.best_value)
         ```
     """
@@ -157,6 +162,7 @@ def create_study(
     store = open_storage(storage)
     chosen = _sampler(sampler)
     rule = _pruner(pruner, chosen)
+    made = made_with(sampler, chosen, pruner, rule)
     own_seed = seed if seed is not None else getattr(chosen, "seed", None)
     try:
         record = store.create_study(
@@ -179,13 +185,16 @@ def create_study(
     if not priors and PRIORS not in record.system and not store.count(record.id):
         store.set_attr(record.id, None, PRIORS, False, system=True)
         record = store.load_study(record.name)
+    if made and MADE_WITH not in record.system and not store.count(record.id):
+        store.set_attr(record.id, None, MADE_WITH, made, system=True)
+        record = store.load_study(record.name)
     if again is not None and stored_retries(record.system) != again:
         store.set_attr(record.id, None, RETRIES, to_store(again), system=True)
         record = store.load_study(record.name)
     if given is not None and STORE not in record.system and not store.artifacts(record.id):
         store.set_attr(record.id, None, STORE, given.url, system=True)
         record = store.load_study(record.name)
-    study = Study(record, store, chosen, rule, given)
+    study = _study(record, store, sampler, pruner, given, chosen, rule)
     if declared is not None:
         study.declare(declared)
     return study
@@ -204,8 +213,8 @@ def load_study(
     Args:
         study_name: its name; None if it is the only one of the storage.
         storage: as for `create_study`.
-        sampler: as for `create_study`; samplers are not stored.
-        pruner: as for `create_study`.
+        sampler: as for `create_study`; by default the one that the study was made with.
+        pruner: likewise.
         artifact_store: where the contents of its artifacts are, seen from here; None: where the study says.
 
     Returns:
@@ -225,8 +234,7 @@ def load_study(
     """
     store = open_storage(storage)
     record, given = store.load_study(study_name), _store(artifact_store)
-    made = _sampler(sampler)
-    return Study(record, store, made, _pruner(pruner, made), given)
+    return _study(record, store, sampler, pruner, given)
 
 
 def delete_study(*, study_name: str, storage: StorageLike, artifact_store: StoreLike = None) -> None:
@@ -308,8 +316,7 @@ def copy_study(
     given = _store(artifact_store)
     if given is not None:
         target.set_attr(new.id, None, STORE, given.url, system=True)
-    chosen = _sampler(None)
-    study = Study(target.load_study(new.name), target, chosen, _pruner(None, chosen), given)
+    study = _study(target.load_study(new.name), target, None, None, given)
     if (decided := read_verdict(old.system, old.name)) is not None and any(a != b for a, b in numbers.items()):
         store_verdict(study.engine.study, decided.renumbered(numbers))
     copy_artifacts(ArtifactHome(old, source), study.engine.artifacts, numbers)
@@ -398,6 +405,36 @@ def _directions(direction: str | StudyDirection | None, directions: Sequence[str
             raise ValueError(f"a direction is 'minimize' or 'maximize'; got {d!r}")
         out.append(word)
     return out
+
+
+def _study(
+    record: StudyRecord,
+    store: Storage,
+    sampler: SamplerLike,
+    pruner: PrunerLike,
+    given: BlobStore | None,
+    chosen: Sampler | None = None,
+    rule: Pruner | None = None,
+) -> Study:
+    """Return the study of a record, with what is given, or else with the sampler and the pruner that it was made with.
+
+    Args:
+        chosen: the sampler that was made of `sampler`; None: none was yet.
+        rule: likewise.
+    """
+    stored = record.system.get(MADE_WITH)
+    stored = stored if isinstance(stored, dict) else {}
+    chosen = chosen or _sampler(sampler)
+    notes: list[str] = []
+    if (before := stored.get("samplers")) is not None:
+        chosen = taken_up("samplers", before, record.name, chosen, sampler is not None, notes)
+        rule = rule if pruner is not None else None
+    rule = rule or _pruner(pruner, chosen)
+    if (before := stored.get("pruners")) is not None:
+        rule = taken_up("pruners", before, record.name, rule, pruner is not None, notes)
+    study = Study(record, store, chosen, rule, given)
+    study.engine.untold = notes
+    return study
 
 
 def _sampler(sampler: SamplerLike) -> Sampler:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import inspect
+import logging
 import math
 import time
 import traceback
@@ -29,7 +30,7 @@ from tunesmith.errors import (
 )
 from tunesmith.executors.base import Began, End, Executor, Failed, Notice
 from tunesmith.executors.inline import InlineExecutor
-from tunesmith.executors.resources import cpu_count, parse_bytes
+from tunesmith.executors.resources import checked_jobs, checked_memory_limit, checked_time_limit
 from tunesmith.history import History
 from tunesmith.space import Space
 from tunesmith.state import FailureKind, TrialState
@@ -40,12 +41,12 @@ from tunesmith.study.engine.engine import TrialEngine
 from tunesmith.study.engine.loop import Policy, run_loop, terminable
 from tunesmith.study.engine.tell import Outcome, as_fault, outcome_of, outcome_of_error
 from tunesmith.study.stopping import stopping
-from tunesmith.system import require
 from tunesmith.text import close_matches, did_you_mean
 from tunesmith.trial import Trial
 from tunesmith.trial.record import TrialRecord
 from tunesmith.workers import APART, current_worker
 
+_log = logging.getLogger("tunesmith")
 AfterTrial = Callable[[TrialRecord], None]
 ASKS_AGAIN = 10.0  # seconds in which a trial that reports is expected to ask again whether it shall stop
 STOPPED = "stopped on request"
@@ -101,6 +102,8 @@ def optimize(
         engine.flush()  # results that an earlier call could not store
         engine.recover()
         engine.sweep()
+        if n_trials and n_trials_total is None and not engine.came_to_its_end:
+            _tell_what_counts(engine, n_trials)
         engine.asker.worker = current_worker() + ("" if isinstance(workers, InlineExecutor) else APART)
         engine.study.set_stopped(None)
         if ending is not None:
@@ -116,7 +119,9 @@ def optimize(
         policy = TrialPolicy(
             engine, workers, n_trials, n_trials_total, timeout, max_cost, errors, after, gc_after_trial, progress, disk
         )
+        engine.came_to_its_end = False
         run_loop(workers, policy)
+        engine.came_to_its_end = True
         disk.end(n_trials_total)
     except BaseException as error:
         if opened:
@@ -134,6 +139,17 @@ def optimize(
         engine.sweep()
         if progress is not None:
             progress.close()
+
+
+def _tell_what_counts(engine: TrialEngine, n_trials: int) -> None:
+    """Say that `n_trials` are more than there are: a program that was killed and is run again may mean them in all."""
+    study = engine.study
+    if before := sum(study.storage.count(study.study_id).values()):
+        _log.info(
+            "optimize: the study %r has %d trials already; n_trials=%d begins %d more, and n_trials_total=%d would end "
+            "with %d in all",
+            study.study_name, before, n_trials, n_trials, n_trials, n_trials,
+        )  # fmt: skip
 
 
 # What came of an end: the record of the trial, which is another worker's if the attempt was replaced; whether it was
@@ -505,17 +521,6 @@ def check_objective(objective: Any) -> None:
         raise TypeError(f"the objective must be callable; got {objective!r}")
 
 
-def checked_jobs(n_jobs: Any) -> int:
-    """Return the number of jobs.
-
-    Raises:
-        ValueError: it is neither 1 or more, nor -1.
-    """
-    if isinstance(n_jobs, bool) or not isinstance(n_jobs, Integral) or n_jobs == 0 or n_jobs < -1:
-        raise ValueError(f"n_jobs must be a whole number, 1 or more, or -1 for one a core; got {n_jobs!r}")
-    return cpu_count() if n_jobs == -1 else int(n_jobs)
-
-
 def check_budget(n_trials: Any, timeout: Any, name: str = "n_trials") -> None:
     """Raise unless these are a number of trials and seconds.
 
@@ -535,33 +540,6 @@ def check_max_cost(cost: Any) -> None:
             "max_cost must be 0 or more, in the unit of report(cost=...) or else in seconds, or None for no limit; "
             f"got {cost!r}"
         )
-
-
-def checked_time_limit(seconds: Any) -> float | None:
-    """Return the time that a trial may take.
-
-    Raises:
-        ValueError: it is no number of seconds above 0.
-    """
-    if seconds is None:
-        return None
-    if isinstance(seconds, bool) or not isinstance(seconds, Real) or not float(seconds) > 0:
-        raise ValueError(f"timeout_per_trial must be seconds, more than 0, or None for no limit; got {seconds!r}")
-    return float(seconds)
-
-
-def checked_memory_limit(size: Any) -> int | None:
-    """Return the bytes that a trial may use.
-
-    Raises:
-        ValueError: it is no size, or this system cannot tell what a trial uses.
-    """
-    if size is not None:
-        require("memory", "memory_per_trial")
-    try:
-        return None if size is None else parse_bytes(size)
-    except ValueError as error:
-        raise ValueError(f"memory_per_trial: {error}") from None
 
 
 # -- objectives over a declared space, called with parameters instead of a trial -------------------------------------

@@ -28,7 +28,7 @@ from tunesmith.storage.base import Storage, StudyRecord
 from tunesmith.study.adopt import adopted, checked_trials
 from tunesmith.study.engine.ask import check_enqueued
 from tunesmith.study.engine.engine import TrialEngine
-from tunesmith.study.engine.replica import RunningTrial
+from tunesmith.study.engine.replica import RunningTrial, as_shown
 from tunesmith.study.engine.tell import outcome_as_told
 from tunesmith.study.summary import BestTrial, study_html
 from tunesmith.text import name_and_message, shown
@@ -225,7 +225,7 @@ class Study:
     @property
     def trials(self) -> list[FrozenTrial]:
         """All trials by number."""
-        return self.engine.study.trials()
+        return as_shown(self.engine.study.trials())
 
     def get_trials(
         self,
@@ -248,7 +248,7 @@ class Study:
             KeyError: there is no trial of such a number.
         """
         wanted = None if numbers is None else list(numbers)
-        return self.engine.study.trials(wanted, None if states is None else list(states))
+        return as_shown(self.engine.study.trials(wanted, None if states is None else list(states)))
 
     def trials_in_parts(self) -> Iterator[list[FrozenTrial]]:
         """Yield all trials by number, some at a time: a million of them would fill the memory.
@@ -256,7 +256,7 @@ class Study:
         Yields:
             records.
         """
-        yield from self.engine.study.in_parts(range(sum(self.counts.values())))
+        yield from map(as_shown, self.engine.study.in_parts(range(sum(self.counts.values()))))
 
     @property
     def counts(self) -> dict[TrialState, int]:

@@ -23,10 +23,11 @@ import numpy as np
 
 from tunesmith.caution import caution
 from tunesmith.text import seconds, shown
+from tunesmith.trial.objects import Objects
 
 FILE = "epochs"  # its suffix says what wrote it
 PICKLE, TORCH = ".pickle", ".pt"
-FORMAT = 1
+FORMAT = 2
 
 
 class CheckpointTimes:
@@ -98,6 +99,7 @@ class Epochs:
         kept: what rank 0 read from the file.
         every: how often a checkpoint is saved, as `checked_every` takes it.
         background: whether a thread writes it, but for the first one.
+        trial: the running trial, which is left as it is where it stands in the state; None: it does not.
 
     Attributes:
         every: that.
@@ -105,8 +107,9 @@ class Epochs:
         gathered: the states of the random numbers of all ranks, to be saved next; None: there is one process.
 
     Raises:
-        TypeError: n is no whole number, or the state no mapping of names to objects.
-        ValueError: n is below 1, or what was saved has other names than the state.
+        TypeError: n is no whole number, or the state no mapping of names to objects, or an object in it cannot be saved
+            and given back in place.
+        ValueError: n is below 1, or what was saved has other names or objects than the state.
     """
 
     def __init__(
@@ -122,6 +125,7 @@ class Epochs:
         kept: dict[str, Any] | None = None,
         every: int | str = 1,
         background: bool = False,
+        trial: Any = None,
     ) -> None:
         checked_every(every)
         if isinstance(n, bool) or not hasattr(n, "__index__"):
@@ -134,7 +138,7 @@ class Epochs:
                 f"got {shown(state)}"
             )
         self._last = int(n)
-        self._state = state
+        self._objects = None if state is None else Objects(state, () if trial is None else (trial,))
         self._folder = folder if state is not None else None
         self._seed = seed
         self._rank = rank
@@ -145,8 +149,10 @@ class Epochs:
         self._done = done
         self.gathered: list[dict[str, Any]] | None = None
         self.kept = kept if source is None or state is None else read(source)
-        if self.kept is not None and state is not None:
-            _give_back(state, self.kept["state"])
+        if self._objects is not None and self._folder is not None:
+            self._objects.check()
+        if self.kept is not None and self._objects is not None:
+            self._objects.give_back(self.kept["state"])
             self._done = int(self.kept["epoch"])
 
     def __iter__(self) -> Iterator[int]:
@@ -176,25 +182,27 @@ class Epochs:
             What writes the state, which was copied, to the folder that it is given; None: nothing is left to write.
 
         Raises:
-            TypeError: an object of the state can neither be pickled nor has a ``state_dict``.
+            TypeError: what came into the state meanwhile can neither be pickled nor has a ``state_dict``.
         """
-        folder, state = self._folder, self._state
-        if folder is None or state is None or self._current is None or self._current >= self._last:
+        folder, objects = self._folder, self._objects
+        if folder is None or objects is None or self._current is None or self._current >= self._last:
             return None
         if self._saved == self._current:
             return None
         first, self._saved = self._saved is None, self._current
-        kept = {
-            "format": FORMAT,
-            "epoch": self._current,
-            "state": {name: _taken(value) for name, value in state.items()},
-            "random": self.gathered or [random_state()],
-        }
-        torch = sys.modules.get("torch")
-        with_torch = torch is not None and _has_tensor(kept["state"], torch.Tensor)
-        name = FILE + (TORCH if with_torch else PICKLE)
-        part = folder / f"{name}.part"
+        part = folder / f"{FILE}.part"
         try:
+            state = objects.taken()
+            kept = {
+                "format": FORMAT,
+                "epoch": self._current,
+                "state": state,
+                "random": self.gathered or [random_state()],
+            }
+            torch = sys.modules.get("torch")
+            with_torch = state["with_torch"] or (torch is not None and _has_tensor(state, torch.Tensor))
+            name = FILE + (TORCH if with_torch else PICKLE)
+            part = folder / f"{name}.part"
             if self._background and not first:
                 copied = io.BytesIO()
                 _dump(kept, copied, with_torch)
@@ -207,8 +215,8 @@ class Epochs:
         except (pickle.PicklingError, AttributeError, TypeError) as error:
             part.unlink(missing_ok=True)
             raise TypeError(
-                f"epochs: the state after epoch {self._current} cannot be saved: {error}. Each object needs state_dict "
-                f"and load_state_dict, or must be picklable; the names are: {', '.join(map(repr, state))}"
+                f"epochs: the state after epoch {self._current} cannot be saved: {error}. What comes into state= needs "
+                "state_dict and load_state_dict, or must be picklable"
             ) from error
         except (OSError, RuntimeError) as error:  # torch.save makes a RuntimeError of a full disk
             with contextlib.suppress(OSError):
@@ -256,50 +264,6 @@ def read(folder: Path) -> dict[str, Any] | None:
         except Exception as error:  # whatever unpickling may raise
             caution(f"{path.name} cannot be read, so that the training begins anew: {error}")
     return None
-
-
-# ------------------------------------------------------------------------------------------------ the user's objects
-
-
-def _give_back(state: MutableMapping[str, Any], saved: dict[str, Any]) -> None:
-    if saved.keys() != state.keys():
-        raise ValueError(
-            f"epochs: the checkpoint holds {sorted(saved)}, and state= has {sorted(state)}; "
-            "use the same names in each run of a trial"
-        )
-    for name, value in saved.items():
-        state[name] = _given_back(state[name], value)
-
-
-def _taken(value: Any) -> Any:
-    """Return what is saved of an object."""
-    if hasattr(value, "state_dict") and hasattr(value, "load_state_dict"):
-        return value.state_dict()
-    if hasattr(value, "get_state") and hasattr(value, "set_state"):  # torch.Generator, numpy.random.RandomState
-        return value.get_state()
-    return value
-
-
-def _given_back(value: Any, saved: Any) -> Any:
-    """Give an object what was saved of it; return what takes its place in the mapping."""
-    if hasattr(value, "state_dict") and hasattr(value, "load_state_dict"):
-        value.load_state_dict(saved)
-        return value
-    if hasattr(value, "get_state") and hasattr(value, "set_state"):
-        value.set_state(saved)
-        return value
-    # Other names for the same container or generator stay right.
-    if isinstance(value, np.random.Generator) and isinstance(saved, np.random.Generator):
-        value.bit_generator.state = saved.bit_generator.state
-        return value
-    if isinstance(value, dict | set) and type(value) is type(saved):
-        value.clear()
-        value.update(saved)
-        return value
-    if isinstance(value, list) and isinstance(saved, list):
-        value[:] = saved
-        return value
-    return saved
 
 
 def _has_tensor(value: Any, tensor: type) -> bool:

@@ -319,8 +319,8 @@ class TrialRecord(Replay):
         constraints: name to value, feasible where every value is at most 0; None if there are none.
         reason: why the trial failed or was pruned, in words.
         failure: the kind of failure of a FAIL trial; None where it is not known.
-        reports: step to value (of several objectives, a tuple), of the last attempt alone; ``intermediate_values`` has
-            the whole curve.
+        reports: step to value (of several objectives, a tuple), of the last attempt alone, which of a trial that is
+            paused, or waits to be run again, is the last that reported; ``intermediate_values`` has the whole curve.
         costs: step to what that step cost, of the last attempt alone; without those that are not known.
         started: unix time of the start, seconds.
         finished: unix time of the end, seconds.

@@ -407,10 +407,12 @@ class Trial:
 
         Args:
             n: the last epoch; the first is 1.
-            state: objects by name. Those that have ``state_dict`` and ``load_state_dict`` (models, optimisers,
-                schedulers), ``get_state`` and ``set_state`` (``torch.Generator``), or are lists, dicts or sets get
-                their state back in place. Others are pickled, and replaced in this dict. None: nothing is saved, and
-                the loop goes on after ``resumed_from_step``.
+            state: objects by name, also in lists, dicts, tuples, dataclasses and objects of your own, nested as you
+                like. Those that have ``state_dict`` and ``load_state_dict`` (models, optimisers, schedulers), or
+                ``get_state`` and ``set_state`` (``torch.Generator``), and generators, arrays, tensors, lists, dicts and
+                sets get their state back in place, so that the loop's own names for them stay right. Others are
+                pickled, and put where they stood. None: nothing is saved, and the loop goes on after
+                ``resumed_from_step``.
             checkpoint_every: save at each so many reports, or when a time such as "10 min", "90 s" or "1 h" is over
                 since the last one. The first report saves in any case, and so does one at which the trial is told to
                 stop or to pause. What comes after the last checkpoint is done again when the process dies.
@@ -423,8 +425,9 @@ class Trial:
 
         Raises:
             TypeError: n is no whole number, or the state no dict with names, or checkpoint_every neither number nor
-                text.
-            ValueError: n is below 1, the saved state has other names, or checkpoint_every is below 1 or no time.
+                text; or something in the state cannot be saved, or not be given back in place: its path is told.
+            ValueError: n is below 1, the saved state has other names or objects, or checkpoint_every is below 1 or no
+                time.
             RuntimeError: this attempt has a loop with a state already.
 
         Example:
@@ -460,7 +463,7 @@ class Trial:
             found = self._own_checkpoints()
             source, place = found.source, found.place
         self._epochs = Epochs(
-            n, state, place, 0, self.seed, source=source, every=checkpoint_every, background=background
+            n, state, place, 0, self.seed, source=source, every=checkpoint_every, background=background, trial=self
         )
         return self._epochs
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from tunesmith import __version__, registry
-from tunesmith.study.optimize import checked_jobs, checked_memory_limit, checked_time_limit
+from tunesmith.executors.resources import checked_jobs, checked_memory_limit, checked_time_limit
 from tunesmith.text import seconds
 
 T = TypeVar("T")

@@ -475,7 +475,7 @@ def conclude_once(
     with here.lock:
         if (found := _adopted(_wait(study, asked, ended, settings.deadline), run.evidence)) is not None:
             return found
-        with beside(partial(_show, study, asked, ended), "tunesmith-concludes"):
+        with beside(partial(_show, study, asked, ended), "tunesmith-concludes", "others may conclude too"):
             made = conclude(run, search, settings)
         there = keep(study, made, run.evidence.numbers, ended, asked, first=True)
         if there is None:

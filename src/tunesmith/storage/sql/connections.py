@@ -22,6 +22,8 @@ from typing import Any
 
 from sqlalchemy.sql.base import Executable  # noqa: TID253 - imported only when a database is named
 
+from tunesmith.beside import watch
+
 Row = tuple[Any, ...]
 Values = float | int | str | bytes | None
 
@@ -324,8 +326,7 @@ def _watch(pool: Pool) -> None:
         _watched.add(pool)
         if _thread is None or not _thread.is_alive():
             _stop.clear()
-            _thread = threading.Thread(target=_look_after_all, name="tunesmith-connections", daemon=True)
-            _thread.start()
+            _thread = watch(_look_after_all, "tunesmith-connections", "a server that is silent is waited for")
 
 
 def _stop_watching() -> None:

@@ -88,7 +88,7 @@ class SQLStorage(Storage):
 
         storage = SQLStorage("tune.db", timeout=10.0)
         study = create_study(storage=storage, study_name="mine", load_if_exists=True)
-        study.optimize(lambda trial: trial.suggest_float("x", -1, 1) ** 2, n_trials=5)
+        study.optimize(lambda trial: trial.suggest_float("x", -1, 1) ** 2, n_trials_total=5)
         ```
     """
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from tunesmith.artifacts.base import BlobStore
 from tunesmith.artifacts.collection import Artifacts
+from tunesmith.caution import caution
 from tunesmith.errors import (
     ArtifactError,
     AttemptReplacedError,
@@ -48,9 +49,11 @@ class TrialEngine:
         retries: how often a trial is run again whose attempt ended without a result, by the kind of failure.
         wishes: what is asked from elsewhere of who runs trials.
         optimizing: whether ``optimize`` runs in this object.
+        came_to_its_end: whether its last call here did.
         stop_requested: whether it shall end after the running trials.
         fatal: the trials whose errors end it.
         takes_params: whether the last objective took parameters and not a trial.
+        untold: what the user should know before the first trial begins here.
     """
 
     def __init__(
@@ -70,10 +73,11 @@ class TrialEngine:
         self.recovery = Recovery(study)
         self.wishes = Wishes(study)
         self.channel = TrialChannel(study, pruner, self.artifacts, self.wishes)
-        self.optimizing = False
+        self.optimizing = self.came_to_its_end = False
         self.stop_requested = False
         self.fatal: set[int] = set()
         self.takes_params = False
+        self.untold: list[str] = []
         self._kept: set[int] = set()  # trials that ended and may have a checkpoint
 
     # -- ask and tell --------------------------------------------------------------------------------------------
@@ -94,6 +98,8 @@ class TrialEngine:
             cheap: whether the proposal must cost little.
             may_begin: whether a new trial may begin; else only a paused one may go on.
         """
+        if self.untold:
+            self._tell_what_is_untold()
         unsaved = self.teller.unsaved
         if unsaved.ends or unsaved.released:
             self.flush()
@@ -118,6 +124,11 @@ class TrialEngine:
                 if p.condition is None or p.condition.holds(trial.params):
                     trial.suggest(name, p)
         return trial
+
+    def _tell_what_is_untold(self) -> None:
+        untold, self.untold = self.untold, []
+        for sentence in untold:
+            caution(sentence)
 
     def finish_leader(self) -> Trial | None:
         """Go on with the paused trial that leads, to its end; None: the best trial is complete, or there is none."""

@@ -28,6 +28,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
+from tunesmith.beside import DIED, raise_what_died
 from tunesmith.executors.base import Notice
 from tunesmith.preemption import PREEMPTION, SIGNALS, Terminated
 from tunesmith.study.engine.ask import Asker
@@ -128,6 +129,8 @@ def run_loop(workers: Workers[Piece, Event], policy: Policy[Piece, Event]) -> No
                 if running > 1 and not room:
                     policy.waiting()
                 events = workers.poll(TICK)  # not for ever: an interrupt that Python swallowed is to be raised
+                if DIED:
+                    raise_what_died()
                 ends = take_notice(policy, events)
                 running -= len(ends)
                 if ends:
@@ -143,6 +146,8 @@ def run_loop(workers: Workers[Piece, Event], policy: Policy[Piece, Event]) -> No
         with suppress(Exception):  # what went wrong first is what the user must see
             policy.salvaged(take_notice(policy, workers.drain()))
         raise
+    finally:
+        DIED.clear()  # of the same cause; the next search starts again what it needs of these threads
 
 
 def take_notice(policy: Policy[Piece, Event], events: Sequence[Event | Notice]) -> list[Event]:

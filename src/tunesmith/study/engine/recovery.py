@@ -9,10 +9,12 @@ import threading
 import time
 import weakref
 from collections.abc import Mapping
+from functools import partial
 from numbers import Integral
 from typing import Any
 
 from tunesmith.artifacts.checkpoints import newest
+from tunesmith.beside import watch
 from tunesmith.errors import AttemptReplacedError, StorageError, TrialFinishedError
 from tunesmith.state import FailureKind, TrialState
 from tunesmith.storage.base import Storage
@@ -227,11 +229,20 @@ def keep_beating(storage: Storage, worker: str) -> None:
         storage.beat(worker)
         _hearts[storage] = (os.getpid(), worker)
     name = f"tunesmith-heart-{worker.partition(':')[0]}"
-    threading.Thread(target=_beat, args=(weakref.ref(storage), worker), name=name, daemon=True).start()
+    watch(partial(_beat, weakref.ref(storage), worker), name, "others take this process for dead")
 
 
 def _beat(found: weakref.ref[Storage], worker: str) -> None:
     """Beat until the storage is gone."""
+    try:
+        _go_on_beating(found, worker)
+    except BaseException:
+        if (storage := found()) is not None:
+            _hearts.pop(storage, None)  # the next search begins again
+        raise
+
+
+def _go_on_beating(found: weakref.ref[Storage], worker: str) -> None:
     pause = threading.Event()  # never set: it waits without the signals that time.sleep would see
     storage = found()
     while storage is not None:

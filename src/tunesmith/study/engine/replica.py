@@ -6,6 +6,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from operator import mul
 from types import MappingProxyType
@@ -29,6 +30,7 @@ STOPPED = "stopped"  # the system attribute that says why the search ended by it
 CHECKED = "checked"  # the one that holds what the last check for that left
 PART = 2048  # records that are in memory at a time
 STALE = -1  # the version of a history that must be read again
+BETWEEN = (TrialState.PAUSED, TrialState.WAITING)  # two attempts
 
 
 @dataclass(slots=True)
@@ -295,3 +297,16 @@ class StudyReplica:
         """Store what a look whether the search has converged left, for the next one."""
         self.checked = checked
         self.set_system_attr(CHECKED, checked)
+
+
+def as_shown(trials: list[TrialRecord]) -> list[TrialRecord]:
+    """Return records as users see them: one between two attempts has what the last one reported."""
+    return [_between(t) if t.previous_attempts and t.state in BETWEEN else t for t in trials]
+
+
+def _between(trial: TrialRecord) -> TrialRecord:
+    shown = copy(trial)
+    last = next((attempt for attempt in reversed(trial.previous_attempts) if attempt.reports), None)
+    if last is not None:
+        shown.reports, shown.costs = dict(last.reports), dict(last.costs) or None
+    return shown
