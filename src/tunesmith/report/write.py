@@ -109,7 +109,9 @@ def _searched(study: Study, words: Words) -> Section:
     section = Section(t("What was searched"))
     ways = {"minimize": t("minimised"), "maximize": t("maximised")}
     section.sentences.append(
-        t("The objective is {way}.").format(way=ways[study.directions[0].value])
+        t("The objective, {name}, is {way}.").format(name=study.metric_names[0], way=ways[study.directions[0].value])
+        if len(study.directions) == 1 and study.metric_names
+        else t("The objective is {way}.").format(way=ways[study.directions[0].value])
         if len(study.directions) == 1
         else t("There are {n} objectives: {ways}.").format(
             n=len(study.directions), ways=", ".join(ways[d.value] for d in study.directions)
@@ -146,7 +148,9 @@ def mattered(study: Study, words: Words) -> Section:
         for r in sorted(table.rows, key=lambda r: -r.value)
     ]
     columns = [t("parameter"), t("importance"), t("95 % interval"), t("null line"), "p"]
-    section.tables.append(Table(columns, rows))
+    section.tables.append(Table(columns, rows[:MOST_PARAMS]))
+    if len(rows) > MOST_PARAMS:
+        section.sentences.append(t("The table shows the first {n}.").format(n=MOST_PARAMS))
     section.figures += drawn(lambda: of_table(table, objective_names(study)[0]))
     names = [str(row[0]) for row in rows]
     section.figures += drawn(lambda: slices(study, names[:MOST_PARAMS]))

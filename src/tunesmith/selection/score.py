@@ -65,6 +65,7 @@ class HonestScore:
         beats_default: whether that gain is credible: its p-value is small and its interval above 0; None where there
             is no default.
         p_value: one-sided, of "the chosen configuration is no better than the default", the choice accounted for.
+        has_skill: whether it is certain to be better than the best guess that sees no feature; None: not known.
         level: of the intervals.
         metric: the metric's name, if known.
         greater_is_better: the direction of the metric.
@@ -90,6 +91,7 @@ class HonestScore:
     n_groups: int | None = None
     n_candidates: int | None = None
     together: bool = False
+    has_skill: bool | None = None
     notes: tuple[str, ...] = ()
 
     def __getstate__(self) -> dict[str, Any]:  # the interval apart: skops keeps a kind of float as a plain one

@@ -122,4 +122,4 @@ def column_importances(
     names = getattr(model, "feature_names_in_", range(len(values)))
     rows = [Importance(c, float(v), (float(v - h), float(v + h))) for c, v, h in zip(names, values, half, strict=True)]
     rows.sort(key=lambda one: -one.value)
-    return Importances(tuple(rows), measure.name)
+    return Importances(tuple(rows), measure.label.name)
