@@ -29,7 +29,7 @@ def wrapped(text: str) -> str:
     columns = shutil.get_terminal_size().columns
     made = textwrap.TextWrapper(columns, break_long_words=False, break_on_hyphens=False, replace_whitespace=False)
     return "\n".join(
-        "\n".join(made.wrap(line)) if wide(line) > columns and line.isprintable() and " " in line else line
+        "\n".join(made.wrap(line)) if wide(line) > columns and line.isprintable() and " " in line.strip() else line
         for line in text.split("\n")
     )
 

@@ -120,6 +120,12 @@ class HonestScore:
         """Writes scores with as many decimals as are known of this one."""
         return NumberFormat.of(self.value, self.interval)
 
+    @property
+    def figures(self) -> tuple[float, float, float]:
+        """The value and the ends of its interval, the lower first, as a report shows them: a loss as a loss."""
+        low, high = sorted(self.label.sign * end for end in self.interval)
+        return self.label.sign * self.value, low, high
+
     def write(self, score: float) -> str:
         """Return a score as a report shows it: a loss as a loss, and not as minus a loss."""
         return self.format.write(self.label.sign * score)

@@ -45,9 +45,8 @@ class Place:
         """Return the line as texts."""
         value = interval = ""
         if self.score is not None:
-            value = self.score.write(self.score.value)
-            ends = self.score.interval if self.score.label.sign > 0 else reversed(self.score.interval)
-            interval = " – ".join(map(self.score.write, ends))
+            value, *ends = map(self.score.format.write, self.score.figures)
+            interval = " – ".join(ends)
         is_average = self.model == AVERAGE
         model = words.translate(self.model) if is_average else printable(self.model)
         return (
@@ -72,16 +71,17 @@ class Leaderboard:
         return cls(tuple(sorted(places, key=lambda p: -math.inf if p.score is None else p.score.value, reverse=True)))
 
     def to_frame(self) -> Any:
-        """Return the lines as a frame of pandas."""
+        """Return the lines as a frame of pandas; an error is a positive number there, as in the texts."""
         import pandas as pd
 
-        ends = [(math.nan, math.nan) if p.score is None else p.score.interval for p in self.places]
+        nothing = (math.nan, math.nan, math.nan)
+        figures = [nothing if p.score is None else p.score.figures for p in self.places]
         return pd.DataFrame(
             {
                 "model": [p.model for p in self.places],
-                "score": [math.nan if p.score is None else p.score.value for p in self.places],
-                "low": [low for low, _ in ends],
-                "high": [high for _, high in ends],
+                "score": [value for value, _, _ in figures],
+                "low": [low for _, low, _ in figures],
+                "high": [high for _, _, high in figures],
                 "fit_seconds": [p.fit_seconds for p in self.places],
                 "predict_seconds": [p.predict_seconds for p in self.places],
                 "size": [p.size for p in self.places],
