@@ -150,8 +150,8 @@ def tune(
         goes_on = "" if storage is None else "; the same command goes on with the candidates that are there"
         echo(f"interrupted: no file was written{goes_on}", err=True)
         raise
-    if usual is not None:  # nobody else's file of that name that has come meanwhile is replaced
-        out = usual if force else _unused(usual)
+    if usual is not None:  # a file of that name may have come meanwhile
+        out = _usual(table, force) or usual
     _write(tuner, source, target, weight, groups, out, page, lang, code, as_json, quiet)
 
 
@@ -197,7 +197,6 @@ def _write(
     if quiet:
         echo(tuner.report_.verdict())
     else:
-        echo("")
         print_table(*tuner.leaderboard_.table(words_of(None)), are_names=True)
     for name, file in files.items():
         echo(f"{name}: {printable(file)}")
@@ -217,14 +216,9 @@ def _usual(table: Path, force: bool) -> Path | None:
 
     if find_spec("skops") is None or not os.access(Path(), os.W_OK):
         return None
-    file = Path(f"{table.name.partition('.')[0] or 'model'}.skops")
-    return file if force else _unused(file)
-
-
-def _unused(file: Path) -> Path:
-    """Return a file that is not there: the given one, or one with a number behind its name."""
-    number, found = 1, file
-    while found.exists():
+    number, file = 1, Path(f"{table.name.partition('.')[0] or 'model'}.skops")
+    found = file
+    while found.exists() and not force:
         number += 1
         found = file.with_stem(f"{file.stem}-{number}")
     return found

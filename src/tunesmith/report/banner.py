@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -59,7 +59,9 @@ def banner_of(study: Study, words: Words) -> Banner:
         else:
             made.params = chosen_by(found)
             made.forms = forms_of(made.params, is_program=not is_of_table(study))
-            _answer(made, found.sentences(), words, sureness(study, found))
+            score = None if found.report is None else found.report.score
+            cautions = score.notes if score is not None and is_of_table(study) else None
+            _answer(made, found.sentences(), words, sureness(study, found), cautions)
         made.lines += _cost(study, words)
         made.lines.append((words(NEXT), [words.said(next_step(study, found))]))
     return made
@@ -120,16 +122,25 @@ def forms_of(params: Mapping[str, Any], is_program: bool = True) -> dict[str, st
     return made
 
 
-def _answer(made: Banner, sentences: list[str], words: Words, how_sure: Sureness | None = None) -> None:
-    """Add what to use, what to expect and how sure that is, from the sentences of what was decided."""
+def _answer(
+    made: Banner,
+    sentences: list[str],
+    words: Words,
+    how_sure: Sureness | None = None,
+    cautions: Sequence[str] | None = None,
+) -> None:
+    """Add what to use, what to expect and how sure that is, from the sentences of what was decided.
+
+    Args:
+        cautions: the sentences that say how sure it is; None: the first ones do.
+    """
     verdict, *rest = sentences
     use, *expected = verdict.values if isinstance(verdict, Said) else (verdict,)
     made.lines.append((words(USE), [words.said(str(use) if not isinstance(use, str) else use)]))
     if expected:
         made.lines.append((words(EXPECT), [words.said(text) for text in expected if isinstance(text, str)]))
-    sure = words.known(rest)
-    made.more = sure[MOST_SAID:]
-    sure = sure[:MOST_SAID]
+    sure = words.known(rest if cautions is None else [text for text in rest if text in cautions])[:MOST_SAID]
+    made.more = [text for text in words.known(rest) if text not in sure]
     if how_sure is not None:
         sure = [words.said(joined((how_sure.name, how_sure.why), ": ")), *sure]
     if sure:

@@ -143,9 +143,10 @@ def mattered(study: Study, words: Words) -> Section:
     except ValueError:  # too few trials, one value, or several objectives
         return section
     section.sentences += words.known(table.sentences())
+    told = sorted(table.rows, key=lambda r: -r.value)
+    known = [r for r in told if r.value or r.null] or told  # of one that never varied, trials show nothing
     rows = [
-        [r.name, _as_read(r.value), words.said(between(r.interval)), _as_read(r.null), round(r.p, 3)]
-        for r in sorted(table.rows, key=lambda r: -r.value)
+        [r.name, _as_read(r.value), words.said(between(r.interval)), _as_read(r.null), round(r.p, 3)] for r in known
     ]
     columns = [t("parameter"), t("importance"), t("95 % interval"), t("null line"), "p"]
     section.tables.append(Table(columns, rows[:MOST_PARAMS]))

@@ -43,7 +43,8 @@ CUT = (
 CUT_TO_BEST = "An average of {:,} models was chosen, and there was time to fit only one of them, the best single model."
 AVERAGED = (
     "An average of {:,} models is returned. On rows that it was not chosen on it was better than the best single "
-    "model; ensemble=False (--no-ensemble) keeps to one model.",
+    "model (on the leaderboard, the scores of single models allow for the choice within their kind only); "
+    "ensemble=False (--no-ensemble) keeps to one model.",
     "An average of {:,} models is returned. On rows that it was not chosen on it was no better than the best single "
     "model; ensemble=False (--no-ensemble) keeps to one model.",
 )
