@@ -63,7 +63,9 @@ def test_an_error_is_a_positive_number_that_is_minimised_wherever_it_is_told(err
 def test_what_is_told_in_a_report_is_said_in_the_readers_language(errors: Any) -> None:
     for sentence in errors.report_.sentences():
         assert Words("zh").told(sentence) != sentence
-    assert "目标（mean absolute error）" in markdown(errors, "zh")
+    page = markdown(errors, "zh")
+    assert "目标（平均绝对误差）" in page
+    assert "可信的平均绝对误差" in page
 
 
 def test_a_scorer_object_of_an_error_is_called_and_shown_as_one() -> None:
@@ -93,6 +95,7 @@ def test_what_there_is_no_time_for_has_not_failed(monkeypatch: pytest.MonkeyPatc
     assert f"Chosen from {evaluated} configurations" in str(search.report_)
     page = markdown(search)
     assert f"{trials} trials; report of" in page
+    assert sum(place.tried for place in search.leaderboard_.places if place.model != "ensemble") == evaluated
     assert "failed" not in page
     assert "First mend" not in next_step(study, study.recommend())
 
@@ -157,6 +160,8 @@ def test_noise_is_not_to_be_relied_on() -> None:
     assert noise.honest_score_.has_skill is False
     assert sureness(noise.study_, found).why == "It may be no better than a guess that sees no feature."
     assert next_step(noise.study_, found).startswith("Do not rely on it yet")
+    few = tunesmith.tune(["linear"], X[:16], X[:16, 2], n_trials=2, **QUICK)
+    assert sureness(few.study_, few.study_.recommend()).name == "Not sure", "whatever the interval of so few rows"
     good = tunesmith.tune(["linear"], X, Y, n_trials=2, **QUICK)
     assert sureness(good.study_, good.study_.recommend()).name == "Sure"
     assert next_step(good.study_, good.study_.recommend()).startswith("Use it")

@@ -109,7 +109,7 @@ def _searched(study: Study, words: Words) -> Section:
     section = Section(t("What was searched"))
     ways = {"minimize": t("minimised"), "maximize": t("maximised")}
     section.sentences.append(
-        t("The objective, {name}, is {way}.").format(name=study.metric_names[0], way=ways[study.directions[0].value])
+        t("The objective, {name}, is {way}.").format(name=t(study.metric_names[0]), way=ways[study.directions[0].value])
         if len(study.directions) == 1 and study.metric_names
         else t("The objective is {way}.").format(way=ways[study.directions[0].value])
         if len(study.directions) == 1

@@ -147,6 +147,11 @@ class Candidate:
         return math.fsum(self.scores.values()) / len(self.scores) if self.scores else math.nan
 
     @property
+    def evaluated(self) -> bool:
+        """Whether a fit of it was made, if only one that failed."""
+        return bool(self.screens or self.scores) or self.state is TrialState.FAIL
+
+    @property
     def merit(self) -> float:
         """The mean score of the folds and of those that were dealt anew."""
         every = [*self.scores.values(), *self.further.values()]

@@ -16,7 +16,6 @@ from tunesmith.languages import say
 from tunesmith.numerics.arrays import Floats
 from tunesmith.selection import HonestScore, Report
 from tunesmith.selection.report import AVERAGE
-from tunesmith.state import TrialState
 from tunesmith.tables.engine import CHOOSING, SAFETY, Candidate, Clock, TableSearch
 from tunesmith.tables.families import STRETCHED
 from tunesmith.tables.judge import LIBRARY, Judge, Table, adapted
@@ -212,12 +211,12 @@ def full_report(search: TableSearch, judge: Judge, choice: Choice, inferred: Seq
         notes.append(judge.tested.note)
     notes += _failures(search)
     alone = len(choice.members) == 1
-    fitted = sum(bool(c.screens or c.scores) or c.state is TrialState.FAIL for c in search.candidates)
+    evaluated = sum(c.evaluated for c in search.candidates)
     return replace(
         choice.report,
         chosen=dict(choice.members[0][0].trial.params) if alone else {"ensemble": _shares(choice.members)},
-        n_candidates=fitted,
-        n_passed=max(len(search.study.history) - fitted, 0),
+        n_candidates=evaluated,
+        n_passed=max(len(search.study.history) - evaluated, 0),
         n_fits=search.n_fits,
         n_fits_saved=None,
         adaptive=True,
@@ -235,7 +234,7 @@ def _shares(members: Sequence[Member]) -> str:
 
 def _failures(search: TableSearch) -> list[str]:
     """Return sentences on the families of which fits failed, and on those of which none was tried."""
-    tried = Counter(c.family.name for c in search.candidates)
+    tried = Counter(c.family.name for c in search.candidates if c.evaluated)
     found = []
     for name, (error, n) in search.failures.items():
         which = f"{name} failed" if n == tried[name] else f"{n:,} of {tried[name]:,} candidates of {name} failed"
@@ -309,7 +308,7 @@ def leaderboard(
                 search.predicted(one, search.n_rows, best),
                 best.answering,
                 best.size,
-                sum(c.family is one for c in search.candidates),
+                sum(c.family is one and c.evaluated for c in search.candidates),
                 why,
                 best.params,
             )

@@ -250,9 +250,9 @@ def by_rows(context: SelectionContext, metric: Metric) -> Selected | None:
     )
     if no_skill is None:
         return found, score
-    has_skill = max(found.interval[1], found.value) < no_skill
-    notes = () if has_skill else _no_skill(metric, found, score, no_skill)
-    return found, replace(score, has_skill=has_skill, notes=(*score.notes, *notes))
+    seems_so = max(found.interval[1], found.value) < no_skill
+    notes = () if seems_so else _no_skill(metric, found, score, no_skill)
+    return found, replace(score, has_skill=seems_so and n_tested >= FEW_ROWS, notes=(*score.notes, *notes))
 
 
 def _no_skill(metric: Metric, found: SelectionResult, score: HonestScore, no_skill: float) -> tuple[str, ...]:
