@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from tunesmith import registry
+from tunesmith.errors import NothingToDrawError
 from tunesmith.importance import importance
 from tunesmith.importance.base import between, rounded
 from tunesmith.languages import Words, words_of
@@ -28,7 +29,7 @@ from tunesmith.visualization.columns import objective_names
 from tunesmith.visualization.figures.belief import belief
 from tunesmith.visualization.figures.contour import contour
 from tunesmith.visualization.figures.honest_score import honest_score
-from tunesmith.visualization.figures.intermediate_values import intermediate_values
+from tunesmith.visualization.figures.intermediate_values import IntermediateValues, intermediate_values
 from tunesmith.visualization.figures.optimization_history import optimization_history
 from tunesmith.visualization.figures.param_importances import of_table
 from tunesmith.visualization.figures.pareto_front import pareto_front
@@ -176,9 +177,17 @@ def course(study: Study, words: Words) -> Section:
     if len(study.directions) == 1:
         section.figures += drawn(lambda: optimization_history(study, show_pruned=True, show_failed=True))
     for k in range(len(study.directions)):
-        section.figures += drawn(partial(intermediate_values, study, target=k))
+        section.figures += drawn(partial(_curves, study, k))
     section.figures += drawn(lambda: timeline(study))
     return section
+
+
+def _curves(study: Study, target: int) -> IntermediateValues:
+    """Return the learning curves of a study; NothingToDrawError if none has two points."""
+    made = intermediate_values(study, target=target)
+    if max(len(curve.step) for curve in made.curves) < 2:
+        raise NothingToDrawError("no trial reported more than one value, and a curve has two or more")
+    return made
 
 
 def _savings(study: Study, words: Words) -> Section:

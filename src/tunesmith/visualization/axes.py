@@ -396,8 +396,7 @@ def at_best(t: StudyColumns, axes: Sequence[Axis]) -> str | None:
     """Say where the best trial lies; None: there is none."""
     if t.best is None:
         return None
-    there = [a for a in axes if not math.isnan(a.at[t.best])] or axes
-    return say("There, {}.", joined(say("{} = {}", a.name, a.text(t.best)) for a in there[:8]))
+    return say("There, {}.", joined(say("{} = {}", a.name, a.text(t.best)) for a in axes[:8]))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

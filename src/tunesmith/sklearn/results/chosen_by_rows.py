@@ -251,8 +251,8 @@ def by_rows(context: SelectionContext, metric: Metric) -> Selected | None:
     if no_skill is None:
         return found, score
     seems_so = max(found.interval[1], found.value) < no_skill
-    notes = () if seems_so else _no_skill(metric, found, score, no_skill)
-    return found, replace(score, has_skill=seems_so and n_tested >= FEW_ROWS, notes=(*score.notes, *notes))
+    notes = score.notes if seems_so else (*score.notes, *_no_skill(metric, found, score, no_skill))
+    return found, replace(score, has_skill=seems_so and n_tested >= FEW_ROWS, notes=notes)
 
 
 def _no_skill(metric: Metric, found: SelectionResult, score: HonestScore, no_skill: float) -> tuple[str, ...]:

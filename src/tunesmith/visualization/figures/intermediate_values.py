@@ -105,7 +105,7 @@ def plot_intermediate_values(
         ones and every so many of the others.
 
     Raises:
-        NothingToDrawError: no trial reported anything, or none more than one value.
+        NothingToDrawError: no trial reported anything.
         ValueError: the study has several objectives and the target does not say which.
         MissingDependencyError: the backend is not installed.
     """
@@ -125,9 +125,6 @@ def plot_intermediate_values(
                 repr(t.name),
             )
         )
-    if all(curves.size(k) < 2 for k in numbers):
-        said = "{}: no trial of {} reported more than one value, and a curve has two or more"
-        raise NothingToDrawError(say(said, "plot_intermediate_values", repr(t.name)))
     best = -1 if t.best is None else int(t.number[t.best])
     keep = {best, *selected} | {k for k in numbers if states[k] in (TrialState.RUNNING, TrialState.PAUSED)}
     chosen = _choose(numbers, keep, t)
