@@ -121,8 +121,8 @@ def tune(
     rows = {groups: _groups(frame, groups), weight: _weights(frame, weight)}
     from tunesmith.tables import TableTuner
 
-    if not (quiet or no_model):  # before hours of work, not after them
-        echo(_told(out or usual), err=as_json)
+    if not (no_model or (quiet and (out or usual))):  # before hours of work, not after them
+        echo(_told(out or usual), err=as_json or quiet)
     if timeout is not None:  # it is for all, and a large table takes a while to read
         timeout = max(timeout - (time.monotonic() - start), LEFT * timeout)
     tuner = TableTuner(
