@@ -57,7 +57,7 @@ def test_an_error_is_a_positive_number_that_is_minimised_wherever_it_is_told(err
         assert odd not in page
     assert not re.search(r"(?<![\w.])-\d\d", page), "no error has a minus"
     assert "of mean absolute error" in page
-    assert "mean absolute error" in str(errors.explain(n_repeats=1, n_folds=2))
+    assert "What shuffling a column adds to mean absolute error" in str(errors.explain(n_repeats=1, n_folds=2))
 
 
 def test_what_is_told_in_a_report_is_said_in_the_readers_language(errors: Any) -> None:
