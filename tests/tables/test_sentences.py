@@ -108,6 +108,7 @@ def test_a_family_that_is_too_slow_to_try_has_not_failed(monkeypatch: pytest.Mon
     monkeypatch.setattr(TableSearch, "_affordable", lambda self, family: family.name != "forest")
     search = tunesmith.tune(["linear", "forest"], X, Y, cv=2, timeout=60, n_trials=3, random_state=0, verbose=False)
     assert "forest was not tried: a fit would take about 2.8 h." in search.report_.notes
+    assert Words("zh").told("forest was not tried: a fit would take about 2.8 h.").startswith("没有尝试 forest")
     assert "failed" not in str(search.report_)
     (place,) = (one for one in search.leaderboard_.places if one.model == "forest")
     assert (place.tried, str(place.why)) == (0, "a fit would take about 2.8 h")
@@ -128,7 +129,9 @@ def test_a_failure_of_some_candidates_is_told_as_such(monkeypatch: pytest.Monkey
     n = sum(t.params["model"] == "tree" for t in search.study_.trials if "nearly" not in (t.reason or ""))
     assert n > 1
     assert search.study_.counts[TrialState.FAIL] == 1
-    assert f"1 of {n} candidates of tree failed: RuntimeError: no such depth" in search.report_.notes
+    said = f"1 of {n} candidates of tree failed: RuntimeError: no such depth"
+    assert said in search.report_.notes
+    assert Words("zh").told(said).startswith(f"tree 的 {n} 个候选中有 1 个失败")
 
 
 def test_a_report_offers_no_flags_and_shows_no_curve_of_one_point(errors: Any) -> None:

@@ -251,14 +251,14 @@ def by_rows(context: SelectionContext, metric: Metric) -> Selected | None:
     if no_skill is None:
         return found, score
     seems_so = max(found.interval[1], found.value) < no_skill
-    notes = score.notes if seems_so else (*score.notes, *_no_skill(metric, found, score, no_skill))
-    return found, replace(score, has_skill=seems_so and n_tested >= FEW_ROWS, notes=notes)
+    said = () if seems_so else (_no_skill(metric, found, score, no_skill),)
+    return found, replace(score, has_skill=seems_so and n_tested >= FEW_ROWS, notes=(*score.notes, *said))
 
 
-def _no_skill(metric: Metric, found: SelectionResult, score: HonestScore, no_skill: float) -> tuple[str, ...]:
+def _no_skill(metric: Metric, found: SelectionResult, score: HonestScore, no_skill: float) -> str:
     """Say that it is not certain that anything predicts better than what sees no feature."""
     said = NO_SKILL if found.value >= no_skill else PERHAPS_NO_SKILL
-    return (said.format(score.write(metric.offset - no_skill)),)
+    return said.format(score.write(metric.offset - no_skill))
 
 
 def _tail(
