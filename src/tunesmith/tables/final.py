@@ -237,7 +237,11 @@ def _failures(search: TableSearch) -> list[str]:
     tried = Counter(c.family.name for c in search.candidates if c.evaluated)
     found = []
     for name, (error, n) in search.failures.items():
-        which = f"All candidates of {name} failed" if n == tried[name] else f"{n:,} of {tried[name]:,} candidates of {name} failed"
+        which = (
+            f"All candidates of {name} failed"
+            if n == tried[name]
+            else f"{n:,} of {tried[name]:,} candidates of {name} failed"
+        )
         found.append(f"{which}: {error}")
     return [*found, *(f"{name} was not tried: {why}." for name, why in search.spared.items() if name not in tried)]
 
