@@ -54,6 +54,17 @@ def seconds(text: str) -> float:
     return found
 
 
+def span(seconds: float) -> str:
+    """Return a number of seconds as text: "1.4 ms", "57.3 s", "2.5 h"; empty: it is not known."""
+    if not math.isfinite(seconds):
+        return ""
+    for size, unit in ((86400.0, "d"), (3600.0, "h"), (60.0, "min")):
+        if round(seconds, 1) >= size:
+            return f"{seconds / size:.1f} {unit}"
+    written = f"{1000.0 * seconds:.3g}"
+    return f"{seconds:.3g} s" if seconds == 0.0 or float(written) >= 1000.0 else f"{written} ms"
+
+
 def checked_text(what: str, text: Any) -> str:
     """Return a text that every database can store.
 

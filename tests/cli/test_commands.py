@@ -398,3 +398,25 @@ def test_an_export_in_parts_is_that_in_one(form: str, tmp_path: Path, monkeypatc
         written.append((tmp_path / f"{chunk}.{form}").read_text())
     assert written[0] == written[1]
     assert "late" in written[0]
+
+
+def test_names_in_a_table_are_not_broken_in_a_narrow_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import sys
+
+    import click
+
+    from tunesmith.cli.output import print_table
+
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "60")
+    name = "extra_trees__min_samples_leaf"
+    rows = [[name, "Int(1, 10, log=True) if model == 'extra_trees' and there are many rows"], ["x", "Float(0.0, 1.0)"]]
+    print_table(["parameter", "range"], rows)
+    shown = click.unstyle(capsys.readouterr().out)
+    assert name in shown
+    assert "'extra_trees'" in shown
+    assert max(map(len, shown.splitlines())) <= 60
+    print_table(["parameter", "range"], [["n" * 70, "as wide as it may be"]])
+    assert max(map(len, click.unstyle(capsys.readouterr().out).splitlines())) <= 60

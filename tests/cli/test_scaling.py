@@ -79,20 +79,24 @@ def test_json_has_all_of_it(runs: str, capsys: pytest.CaptureFixture[str]) -> No
     assert "must be above 0" in capsys.readouterr().err
 
 
-def test_runs_that_span_too_little_get_a_plan_and_no_advice(
+def test_a_run_too_far_away_gets_a_plan_and_no_advice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
     rows = [f"{n},{x / n},{3 + (x - 5) ** 2 + 9 / n}" for n in (100, 150, 200) for x in (2, 4, 5, 6, 8)]
     Path("narrow.csv").write_text("\n".join(["params,lr,loss", *rows]))
-    call = ["scaling", "narrow.csv", "--scale", "params", "--predict", "params=5000"]
+    call = ["scaling", "narrow.csv", "--scale", "params", "--predict", "params=5e15"]
     assert main(call) == 1
     assert not capsys.readouterr().out
     assert main([*call, "--plan", "1"]) == 1
     shown = capsys.readouterr()
-    assert "What to run next for params 5000" in shown.out
-    assert "At params 5000" not in shown.out
-    assert "less than a factor of 4" in shown.err
+    assert "What to run next for params 5e+15" in shown.out
+    assert "At params 5e+15" not in shown.out
+    assert "the 95 % intervals say nothing: lr from" in shown.err
+    assert main([*call[:-1], "params=400"]) == 0
+    shown = capsys.readouterr()
+    assert "At params 400" in shown.out
+    assert "params from 100 to 200, less than a factor of 4" in " ".join(shown.out.split())
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import gzip
+import importlib.util
 import io
 import json
 import runpy
@@ -62,7 +63,7 @@ def test_a_report_and_the_code_that_makes_the_same_model(train: Any, capsys: pyt
     files = ["--report", "r.html", "--code", "make.py", "--weight", "w", "--groups", "owner"]
     assert main(["tune", "train.csv", "--target", "price", *files, *QUICK]) == 0
     told = capsys.readouterr().out
-    for said in ("a regression by r2", "without a target is left out", "honest R²", "report: r.html", "-o model.skops"):
+    for said in ("a regression by R²", "without a target is left out", "honest R²", "report: r.html"):
         assert said in told
     assert "The best of each kind of model" in Path("r.html").read_text(encoding="utf-8")
     with contextlib.redirect_stdout(io.StringIO()):
@@ -106,6 +107,81 @@ def test_a_model_in_a_file_and_its_predictions(train: Any, capsys: pytest.Captur
         capsys.readouterr()
         assert main(["predict", *wrong]) == 2
         assert said in capsys.readouterr().err
+
+
+def test_a_model_is_written_by_default_under_a_name_that_is_told_before_the_search(
+    train: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def save_model(model: Any, path: Path) -> list[str]:  # skops imports all of scikit-learn
+        path.write_text("a model", encoding="utf-8")
+        return []
+
+    monkeypatch.setattr("tunesmith.tables.save_model", save_model)
+    real = importlib.util.find_spec
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: name if name == "skops" else real(name))
+    call = ["tune", "train.csv", "--target", "price", *QUICK]
+    assert main(call) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith("The model will be written to train.skops.\n")
+    assert "model: train.skops" in shown
+    assert "tunesmith predict train.skops" in shown
+    Path("train.skops").write_text("somebody's", encoding="utf-8")
+    assert main([*call, "--json"]) == 0
+    shown = capsys.readouterr()
+    assert json.loads(shown.out)["files"] == {"model": "train-2.skops"}
+    assert shown.err.startswith("The model will be written to train-2.skops.\n")
+    assert main([*call, "--no-model"]) == 0
+    shown = capsys.readouterr()
+    assert "skops" not in shown.out + shown.err
+    assert main([*call, "--quiet"]) == 0
+    assert capsys.readouterr().out.splitlines()[1:] == ["model: train-3.skops"]
+    assert Path("train.skops").read_text(encoding="utf-8") == "somebody's"
+    assert main([*call, "--force"]) == 0
+    assert Path("train.skops").read_text(encoding="utf-8") == "a model", "as it was asked for"
+    assert main([*call, "--no-model", "-o", "m.skops"]) == 2
+    assert "contradict" in capsys.readouterr().err
+    fit = TableTuner.fit
+
+    def slowly(self: TableTuner, *args: Any, **settings: Any) -> TableTuner:
+        Path("train-4.skops").write_text("of another run", encoding="utf-8")
+        return fit(self, *args, **settings)
+
+    monkeypatch.setattr(TableTuner, "fit", slowly)
+    assert main(call) == 0
+    assert "model: train-5.skops" in capsys.readouterr().out
+    assert Path("train-4.skops").read_text(encoding="utf-8") == "of another run"
+
+
+def test_that_no_model_can_be_written_is_told_before_the_search(
+    train: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = importlib.util.find_spec
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "skops" else real(name))
+    assert main(["tune", "train.csv", "--target", "price", *QUICK]) == 0
+    assert capsys.readouterr().out.startswith("No model will be written: a file of a model needs skops")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: name if name == "skops" else real(name))
+    access = tables.os.access
+    monkeypatch.setattr(tables.os, "access", lambda path, mode: path != Path() and access(path, mode))
+    assert main(["tune", "train.csv", "--target", "price", *QUICK]) == 0
+    assert capsys.readouterr().out.startswith("No model will be written: the working folder cannot be written")
+    assert not list(Path().glob("*.skops"))
+
+
+def test_the_best_single_model_is_called_so_where_an_average_is_returned(
+    train: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call = ["tune", "train.csv", "--target", "price", *QUICK, "--no-model", "--storage", "t.db"]
+    assert main([*call, "--scoring", "neg_root_mean_squared_error"]) == 0
+    shown = capsys.readouterr().out
+    assert main(["best", "t.db", "--study", "train"]) == 0
+    best = capsys.readouterr().out
+    assert ("an average of models (" in shown) == ("the best single model:" in best)
+    assert main(["show", "t.db", "--study", "train"]) == 0
+    told = capsys.readouterr().out
+    assert told.startswith("train: minimize; ")
+    verdict = next(line for line in shown.splitlines() if line.startswith("Chosen"))
+    assert verdict in told
+    assert verdict in best
 
 
 def test_classes_json_and_a_storage_that_goes_on(train: Any, capsys: pytest.CaptureFixture[str]) -> None:

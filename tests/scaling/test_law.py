@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.scaling.made import SLOPES, lowest, made_runs, optimum
+from tests.scaling.made import SCALES, SLOPES, lowest, made_runs, optimum
 
 from tunesmith.scaling import ScalingError, ScalingLaw
 
@@ -172,12 +172,62 @@ def test_what_is_wrong_with_the_table_is_told() -> None:
         ScalingLaw(["params"], ["lr"]).predict(params=1)
 
 
-def test_no_extrapolation_from_scales_that_span_too_little() -> None:
-    narrow = made_runs(scales=[(n, d) for n in (1e8, 2e8) for d in (1e9, 4e9, 1.6e10)])
-    law = law_of(narrow)
-    assert law.predict(params=1e8, tokens=1e11)["lr"].value > 0
-    with pytest.raises(ScalingError, match="less than a factor of 4"):
-        law.predict(params=1e9, tokens=1e11)
+NARROW = [(n, d) for n in (1e8, 2.5e8) for d in (1e9, 4e9, 1.6e10)]
+
+
+def test_scales_close_together_are_predicted_from_with_the_interval_that_this_deserves() -> None:
+    narrow, wide = law_of(made_runs(scales=NARROW)), law_of(made_runs())
+    inside = narrow.predict(params=2e8, tokens=1e10)
+    assert not any("less than a factor of 4" in note for note in inside.notes)
+    widths = []
+    for params in (5e8, 2.5e9, 2.5e10):
+        advice = narrow.predict(params=params, tokens=1e10)
+        low, high = advice["lr"].interval
+        assert low < optimum(params, 1e10)[0] < high
+        widths.append(high / low)
+        (note,) = (note for note in advice.notes if "less than a factor of 4" in note)
+        assert "params from 1e+08 to 2.5e+08" in note
+        assert low == narrow.predict(params=params, tokens=1e10)["lr"].interval[0]
+    assert widths[0] < widths[1] < widths[2]
+    known = [law.predict(params=2.5e10, tokens=1e10)["lr"].interval for law in (narrow, wide)]
+    assert known[0][1] / known[0][0] > known[1][1] / known[1][0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("span", [1.0, 2.5])
+def test_intervals_from_scales_close_together_cover_slopes_that_nobody_published(span: float) -> None:
+    hits = []
+    for seed in range(24):
+        slopes = np.random.default_rng([seed, 1]).normal([-0.5, 0.0], [0.5, 0.3])  # of lr and bs against params
+        scales = [(n, d) for n in np.geomspace(1e8, span * 1e8, 2 if span > 1 else 1) for d in (1e9, 4e9, 1.6e10)]
+        runs = made_runs(seed=seed, n=12, scales=scales, between=0.15)
+        more = slopes - [SLOPES["lr", "params"], SLOPES["bs", "params"]]
+        for name, slope in zip(("lr", "bs"), more, strict=True):
+            runs[name] = runs[name] * (runs["params"] / 1e8) ** slope
+        law = law_of(runs)
+        for times in (2.0, 8.0):
+            params = times * span * 1e8
+            advice = law.predict(params=params, tokens=1e10)
+            for name, true, slope in zip(("lr", "bs"), optimum(params, 1e10), more, strict=True):
+                low, high = advice[name].interval
+                hits.append(low < true * (params / 1e8) ** slope < high)
+    assert np.mean(hits) >= 0.9
+
+
+def test_a_prediction_is_refused_only_where_it_would_say_nothing_and_the_figure_is_told() -> None:
+    law = law_of(made_runs(scales=NARROW))
+    with pytest.raises(
+        ScalingError, match=r"say nothing: lr from \S+ to \S+, bs from .*params from 1e\+08 to 2\.5e\+08"
+    ):
+        law.predict(params=1e16, tokens=1e10)
+    with pytest.raises(ScalingError, match="say nothing"):
+        law.prior(params=1e16, tokens=1e10)
+    assert law.plan({"params": 1e16, "tokens": 1e10}, 1e-6).runs, "what to run is told nevertheless"
+    priors = {("lr", "params"): (0.0, 3.0), ("bs", "params"): (0.0, 0.01)}
+    half = law_of(made_runs(scales=[scale for scale in SCALES if scale[0] == 1e8]), priors=priors)
+    advice = half.predict(params=8e8, tokens=1e10)
+    assert "The interval of lr is too wide to say anything of it." in advice.notes
+    assert advice["bs"].interval[1] / advice["bs"].interval[0] < 10
     for target in ({"params": 1e9}, {"params": 1e9, "tokens": -1}, {"params": 1e9, "tokens": "many"}):
         with pytest.raises(ScalingError, match="a target"):
             law.predict(target)

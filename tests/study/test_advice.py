@@ -11,11 +11,10 @@ import pytest
 import tunesmith as ts
 from tunesmith.languages import Words, say
 from tunesmith.report.banner import banner_of, forms_of
-from tunesmith.selection.report import Written
+from tunesmith.selection.report import AVERAGE, Written
 from tunesmith.study import advice
 from tunesmith.study.advice import next_step, sureness
 from tunesmith.study.recommend import NOISY, Recommendation
-from tunesmith.tables.leaderboard import ENSEMBLE
 
 NOTE = say(NOISY, 0.1)
 
@@ -69,4 +68,5 @@ def test_the_report_says_both(study: ts.Study) -> None:
 
 def test_what_no_program_takes_is_copied_as_python_only() -> None:
     assert set(forms_of({"x": 1.0})) == {"Python", "flags", "YAML"}
-    assert set(forms_of({"x": Written("RBF()")})) == set(forms_of({ENSEMBLE: "60% svm"})) == {"Python"}
+    assert set(forms_of({"x": Written("RBF()")})) == set(forms_of({"x": 1.0}, is_program=False)) == {"Python"}
+    assert not forms_of({AVERAGE: "60 % svm"}), "an average of models is no set of parameters"

@@ -14,6 +14,7 @@ from tunesmith.cli.output import cell, echo, param, pass_on, print_json
 from tunesmith.cli.records import trial_dict
 from tunesmith.program import template
 from tunesmith.program.files import params_text
+from tunesmith.selection.report import AVERAGE
 from tunesmith.system import command_line
 from tunesmith.text import printable
 
@@ -76,8 +77,10 @@ def best(storage: str, name: str | None, form: str | None, honest: bool, as_json
     else:
         if found is not None:
             for line in [found.verdict(), *(found.notes if decided else ())]:
-                echo(line)
+                echo(line, wrap=True)
         if trial is not None:
+            if found is not None and found.report is not None and AVERAGE in (found.report.chosen or {}):
+                echo("the best single model:")
             echo(f"trial {trial.number}, value {cell(trial.value)}")
         for key, value in params.items():
             echo(f"  {printable(key)} = {cell(param(value))}")

@@ -14,13 +14,16 @@ from typing import Any
 import click
 
 from tunesmith.language import language
+from tunesmith.languages import wrapped
+from tunesmith.languages.columns import wide
 from tunesmith.plain import plain
 from tunesmith.text import printable
 
+LEAST, GAP = 12, 3  # signs that a column of a table has at least, and between two columns
 _ODD = re.compile(r"[^\n -~]")  # what may not be printable
 
 
-def echo(text: str, err: bool = False, nl: bool = True) -> None:
+def echo(text: str, err: bool = False, nl: bool = True, *, wrap: bool = False) -> None:
     """Print a text; whatever is not printable in it, but for line ends and tabs, becomes an escape.
 
     A foreign text that is to stay on its line goes through `printable`, or is a `repr`, before.
@@ -29,13 +32,15 @@ def echo(text: str, err: bool = False, nl: bool = True) -> None:
         text: the text; one that the catalogue of the command line's language has is printed in it.
         err: whether it goes to standard error.
         nl: whether a line end follows.
+        wrap: whether its lines end between words, where a terminal is narrower.
     """
     if language() != "en":
         from tunesmith.cli.speech import message
 
         text = message(text)
+    text = printable(text, lines=True)
     try:
-        click.echo(printable(text, lines=True), err=err, nl=nl)
+        click.echo(wrapped(text) if wrap else text, err=err, nl=nl)
     except OSError as error:
         if not err or isinstance(error, BrokenPipeError):
             raise  # else a note cannot be written, which is no reason to end
@@ -108,15 +113,33 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, are_na
     from rich.table import Table
     from rich.text import Text
 
-    wide = not sys.stdout.isatty()
-    console = Console(width=10_000 if wide else None, highlight=False, markup=False, emoji=False)
+    console = Console(width=None if sys.stdout.isatty() else 10_000, highlight=False, markup=False, emoji=False)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     numeric = [all(isinstance(row[i], (int, float)) for row in rows) for i in range(len(columns))]
-    for name, right in zip(columns, numeric, strict=True):
-        table.add_column(Text(printable(name)), justify="right" if right else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*[Text(cell(value)) for value in row])
+    cells = [[cell(value) for value in row] for row in rows]
+    whole = _whole([[printable(name), *(row[i] for row in cells)] for i, name in enumerate(columns)], console.width)
+    for name, right, kept in zip(columns, numeric, whole, strict=True):
+        table.add_column(Text(printable(name)), justify="right" if right else "left", overflow="fold", no_wrap=kept)
+    for texts in cells:
+        table.add_row(*map(Text, texts))
     console.print(table)
+
+
+def _whole(columns: Sequence[Sequence[str]], width: int) -> list[bool]:
+    """Return which columns are kept as wide as their cells: those of names and numbers, from the left, while all fit.
+
+    Args:
+        columns: the texts of each, its head among them.
+        width: of the terminal.
+    """
+    left = width - LEAST * len(columns)
+    kept = []
+    for texts in columns:
+        more = max(map(wide, texts)) - LEAST + GAP
+        fits = more <= left and not any(" " in text for text in texts[1:])
+        left -= more if fits else 0
+        kept.append(fits)
+    return kept
 
 
 def word(text: str) -> str:

@@ -48,11 +48,11 @@ def show(storage: str, name: str | None, number: int | None, as_json: bool) -> N
     tally = study.tally if language() == "en" else joined(counted) or say("no trials")
     echo(say("{}: {}; {}", printable(study.study_name), directions, tally))  # no name is read as a message
     for line in facts["recommendation"]:
-        echo(line)
+        echo(line, wrap=True)
     if facts["sure"]:
-        echo(joined((facts["sure"], facts["why"]), ": "))
+        echo(joined((facts["sure"], facts["why"]), ": "), wrap=True)
     if facts["next"]:
-        echo(facts["next"])
+        echo(facts["next"], wrap=True)
     if facts["front"]:
         echo(f"{len(facts['front'])} trials are not dominated by any other: {', '.join(map(str, facts['front']))}.")
     if saved is not None:

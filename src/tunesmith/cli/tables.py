@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tunesmith.cli.options import STORAGE, json_option
-from tunesmith.cli.output import echo, print_json
+from tunesmith.cli.output import echo, print_json, print_table
 from tunesmith.cli.run import POSITIVE, Time
 from tunesmith.errors import MissingDependencyError, ResumeError, SourceError
 from tunesmith.language import LANGUAGES
+from tunesmith.languages import words_of
 from tunesmith.system.replacing import write_text
 from tunesmith.text import did_you_mean, listing, printable
 
@@ -54,7 +55,10 @@ LOADED = "from tunesmith.tables import load_model; model = load_model({!r})"
 @click.option("--study", metavar="NAME", help="The study (named after the table).")
 @click.option("--jobs", metavar="N", type=POSITIVE, default=1, show_default=True, help="How many fits run at once.")
 @click.option("--seed", metavar="N", type=click.IntRange(min=0), help="Random by default.")
-@click.option("-o", "--out", type=FileName, metavar="FILE", help="Write the model to FILE, such as model.skops.")
+@click.option("-o", "--out", type=FileName, metavar="FILE",
+              help="Write the model to FILE; by default it is named after the table, as train.skops of "
+              "train.csv.")  # fmt: skip
+@click.option("--no-model", is_flag=True, help="Write no model.")
 @click.option(
     "--report", "page", type=FileName, metavar="FILE", help="Write a report: a page (.html) or Markdown (.md)."
 )
@@ -83,6 +87,7 @@ def tune(
     jobs: int,
     seed: int | None,
     out: Path | None,
+    no_model: bool,
     page: Path | None,
     lang: str | None,
     code: Path | None,
@@ -93,14 +98,18 @@ def tune(
     """Tune a model for a table: choose it, fit it, and say what to expect of it.
 
     TABLE has one row for each case, and names of columns in its first line. It is a .csv, .tsv, .txt or .jsonl file
-    (.gz too), or a .parquet or .feather file.
+    (.gz too), or a .parquet or .feather file. The model is written to a file in the working folder, whose name is told
+    before the search begins.
     """
+    if no_model and out is not None:
+        raise click.UsageError("--no-model and -o contradict one another; give one of them")
     for file, option in ((out, "-o"), (page, "--report"), (code, "--code")):
         _check_output(file, option, force)
     named = [os.path.realpath(file) for file in (out, page, code) if file is not None]
     if len(set(named)) < len(named) or os.path.realpath(table) in named:
         raise click.UsageError("-o, --report, --code and the table are one file each; two of them have one name")
     _check_skops(out)
+    usual = None if no_model or out is not None else _usual(table, force)
     if timeout is None and trials is None:
         timeout = USUAL_TIME
     start = time.monotonic()
@@ -112,6 +121,8 @@ def tune(
     rows = {groups: _groups(frame, groups), weight: _weights(frame, weight)}
     from tunesmith.tables import TableTuner
 
+    if not (no_model or (quiet and (out or usual))):  # before hours of work, not after them
+        echo(_told(out or usual), err=as_json or quiet)
     if timeout is not None:  # it is for all, and a large table takes a while to read
         timeout = max(timeout - (time.monotonic() - start), LEFT * timeout)
     tuner = TableTuner(
@@ -139,6 +150,8 @@ def tune(
         goes_on = "" if storage is None else "; the same command goes on with the candidates that are there"
         echo(f"interrupted: no file was written{goes_on}", err=True)
         raise
+    if usual is not None:  # a file of that name may have come meanwhile
+        out = _usual(table, force) or usual
     _write(tuner, source, target, weight, groups, out, page, lang, code, as_json, quiet)
 
 
@@ -184,14 +197,43 @@ def _write(
     if quiet:
         echo(tuner.report_.verdict())
     else:
-        echo(f"\n{tuner.leaderboard_}\n")
+        print_table(*tuner.leaderboard_.table(words_of(None)), are_names=True)
     for name, file in files.items():
         echo(f"{name}: {printable(file)}")
-    if out is None:
-        echo("no model was written: -o model.skops writes it")
-    elif not quiet:
+    if out is not None and not quiet:
         echo(f"predict: tunesmith predict {printable(str(out))} NEW_TABLE -o predictions.csv")
         echo(f"in Python: {LOADED.format(str(out))}")
+
+
+def _usual(table: Path, force: bool) -> Path | None:
+    """Return the file that the model goes to where none is named; None: it cannot be written.
+
+    Args:
+        table: which it is named after.
+        force: whether a file that is there is replaced.
+    """
+    from importlib.util import find_spec
+
+    if find_spec("skops") is None or not os.access(Path(), os.W_OK):
+        return None
+    number, file = 1, Path(f"{table.name.partition('.')[0] or 'model'}.skops")
+    found = file
+    while found.exists() and not force:
+        number += 1
+        found = file.with_stem(f"{file.stem}-{number}")
+    return found
+
+
+def _told(out: Path | None) -> str:
+    """Return what is said of the model's file before the search begins."""
+    if out is not None:
+        return f"The model will be written to {printable(str(out))}."
+    from importlib.util import find_spec
+
+    from tunesmith.tables.saved import NEEDS
+
+    why = NEEDS if find_spec("skops") is None else "the working folder cannot be written; -o names a file elsewhere"
+    return f"No model will be written: {why}"
 
 
 def _facts(tuner: TableTuner, target: str, files: dict[str, str], trusted: Sequence[str]) -> dict[str, Any]:

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tunesmith.dashboard.studies import OpenStudy
-from tunesmith.dashboard.views import param, span
+from tunesmith.dashboard.views import param
 from tunesmith.errors import TunesmithError
 from tunesmith.languages import Words
-from tunesmith.report.banner import WEIGH, chosen_by, forms_of
+from tunesmith.report.banner import WEIGH, chosen_by, forms_of, is_of_table
 from tunesmith.selection.wording import NumberFormat, count, level_of
 from tunesmith.study.advice import MANY_FAILED, middle, next_step, sureness
 from tunesmith.study.recommend import Recommendation
-from tunesmith.text import printable
+from tunesmith.text import printable, span
 from tunesmith.visualization.columns import objective_names
 
 MOST_FRONT = 8  # trials of a Pareto front that are named
@@ -110,7 +110,10 @@ def banner(opened: OpenStudy, words: Words) -> Banner:
         verdict if found.report is not None or trial is None else words("Use trial {}.", trial),
         trial,
         named,
-        [(name.lower(), name, printable(form, lines=True)) for name, form in forms_of(params).items()],
+        [
+            (name.lower(), name, printable(form, lines=True))
+            for name, form in forms_of(params, is_program=not is_of_table(study)).items()
+        ],
         figures.write(found.value) if math.isfinite(found.value) else "",
         objective_names(study),
         words("{0} interval: {1} to {2}", level_of(found.level), *(figures.write(v) for v in sorted((low, high))))

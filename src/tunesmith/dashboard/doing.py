@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from tunesmith.dashboard.studies import OpenStudy
-from tunesmith.dashboard.views import ago, number, span
+from tunesmith.dashboard.views import ago, number
 from tunesmith.history.curves import Reported
 from tunesmith.languages import Words
 from tunesmith.selection.wording import count
@@ -23,7 +23,7 @@ from tunesmith.storage import Storage
 from tunesmith.storage.base import StudyRecord
 from tunesmith.study.engine.channel import PAUSE, STOP, asked_of, is_asked_to_stop
 from tunesmith.system import PLAIN
-from tunesmith.text import last_written, printable
+from tunesmith.text import last_written, printable, span
 from tunesmith.trial.record import TrialRecord
 
 MOST_SHOWN = 12  # running trials

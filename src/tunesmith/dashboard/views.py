@@ -19,7 +19,7 @@ from starlette.responses import HTMLResponse
 
 from tunesmith import __version__
 from tunesmith.languages import LANGUAGES, Words
-from tunesmith.text import cut, printable
+from tunesmith.text import cut, printable, span
 
 # -- which language a reader gets, and times as words ---------------------------------------------------------------
 
@@ -148,15 +148,3 @@ def text(value: Any, most: int = 200) -> str:
 def clock(moment: float) -> str:
     """Return a unix time as local time; empty: there is none."""
     return "" if moment != moment else time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(moment))
-
-
-def span(seconds: float) -> str:
-    """Return a number of seconds as text; empty: it is not known."""
-    if seconds != seconds:
-        return ""
-    for size, unit in ((86400.0, "d"), (3600.0, "h"), (60.0, "min")):
-        if seconds >= size:
-            return f"{seconds / size:.1f} {unit}"
-    if 0 < seconds < 1:
-        return f"{1000 * seconds:.3g} ms" if seconds >= 0.001 else "< 1 ms"
-    return f"{seconds:.3g} s"

@@ -4,9 +4,22 @@
 language; `Words` translates, and `told` does for who reads at a terminal or in a notebook.
 """
 
-from tunesmith.languages.columns import aligned
+from tunesmith.languages.columns import aligned, wrapped
 from tunesmith.languages.notebook import block
 from tunesmith.languages.said import Said, joined, say
 from tunesmith.languages.words import LANGUAGES, Words, paragraph, told, word, words_of
 
-__all__ = ["LANGUAGES", "Said", "Words", "aligned", "block", "joined", "paragraph", "say", "told", "word", "words_of"]
+__all__ = [
+    "LANGUAGES",
+    "Said",
+    "Words",
+    "aligned",
+    "block",
+    "joined",
+    "paragraph",
+    "say",
+    "told",
+    "word",
+    "words_of",
+    "wrapped",
+]

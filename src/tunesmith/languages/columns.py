@@ -14,6 +14,26 @@ def wide(text: str) -> int:
     return sum(2 if unicodedata.east_asian_width(sign) in "WF" else 1 for sign in text)
 
 
+def wrapped(text: str) -> str:
+    """Return a text for standard output: where that is a terminal, with lines that end between words.
+
+    Args:
+        text: of several lines; those without blanks, and those in Chinese, stay as they are.
+    """
+    import shutil
+    import sys
+    import textwrap
+
+    if not sys.stdout.isatty():
+        return text
+    columns = shutil.get_terminal_size().columns
+    made = textwrap.TextWrapper(columns, break_long_words=False, break_on_hyphens=False, replace_whitespace=False)
+    return "\n".join(
+        "\n".join(made.wrap(line)) if wide(line) > columns and line.isprintable() and " " in line.strip() else line
+        for line in text.split("\n")
+    )
+
+
 def aligned(rows: Sequence[Sequence[str]], *, numbers: bool = False) -> list[str]:
     """Return the lines of a table.
 

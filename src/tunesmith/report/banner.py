@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,13 +11,13 @@ import numpy as np
 from tunesmith.languages import Said, Words, joined
 from tunesmith.program.files import params_text
 from tunesmith.program.template import flags
-from tunesmith.selection.report import Written
+from tunesmith.selection.report import AVERAGE, Written
 from tunesmith.study import Study
 from tunesmith.study.advice import NO_SCORE, USE_IT, Sureness, next_step, sureness
 from tunesmith.study.recommend import Recommendation
 from tunesmith.system import command_line
-from tunesmith.tables.leaderboard import ENSEMBLE
-from tunesmith.text import printable
+from tunesmith.tables.leaderboard import stored_leaderboard
+from tunesmith.text import printable, span
 
 MOST_SAID = 3  # sentences on how sure it is; the others stand in the section of the result
 
@@ -58,8 +58,10 @@ def banner_of(study: Study, words: Words) -> Banner:
             made.lines.append((words(USE), [words("No trial is complete yet, so there is no result.")]))
         else:
             made.params = chosen_by(found)
-            made.forms = forms_of(made.params)
-            _answer(made, found.sentences(), words, sureness(study, found))
+            made.forms = forms_of(made.params, is_program=not is_of_table(study))
+            score = None if found.report is None else found.report.score
+            cautions = score.notes if score is not None and is_of_table(study) else None
+            _answer(made, found.sentences(), words, sureness(study, found), cautions)
         made.lines += _cost(study, words)
         made.lines.append((words(NEXT), [words.said(next_step(study, found))]))
     return made
@@ -92,40 +94,53 @@ COST, NEXT = "What it cost", "What to do next"
 WEIGH = "Choose one of them by what matters more to you; none is better in all objectives."
 
 
+def is_of_table(study: Study) -> bool:
+    """Tell whether `tunesmith.tune` made a study: no program takes its parameters, and its costs are seconds."""
+    return stored_leaderboard(study.system_attrs) is not None
+
+
 def chosen_by(found: Recommendation) -> Mapping[str, Any]:
     """Return the parameters to use; of an average of several models, what it is made of."""
     chosen = None if found.report is None else found.report.chosen
-    return chosen if chosen is not None and ENSEMBLE in chosen else found.params
+    return chosen if chosen is not None and AVERAGE in chosen else found.params
 
 
 def forms_of(params: Mapping[str, Any], is_program: bool = True) -> dict[str, str]:
     """Return parameters as people copy them, by the name of the form; none of none.
 
     Args:
-        params: by name. Flags and a file are not offered for what no program takes: an average of models, and values
-            that are known as texts only.
+        params: by name. Flags and a file are not offered for values that are known as texts only.
         is_program: whether a program may take them at all.
     """
-    if not params:
+    if not params or AVERAGE in params:  # an average of models is no set of parameters
         return {}
     made = {"Python": repr(dict(params))}
-    if is_program and ENSEMBLE not in params and not any(isinstance(value, Written) for value in params.values()):
+    if is_program and not any(isinstance(value, Written) for value in params.values()):
         # Python and YAML have escapes of their own for what is not printable; a shell's words have none.
         shown = {printable(key): printable(v) if isinstance(v, str) else v for key, v in params.items()}
         made |= {"flags": command_line(flags(shown)), "YAML": params_text(params, "yaml").rstrip("\n")}
     return made
 
 
-def _answer(made: Banner, sentences: list[str], words: Words, how_sure: Sureness | None = None) -> None:
-    """Add what to use, what to expect and how sure that is, from the sentences of what was decided."""
+def _answer(
+    made: Banner,
+    sentences: list[str],
+    words: Words,
+    how_sure: Sureness | None = None,
+    cautions: Sequence[str] | None = None,
+) -> None:
+    """Add what to use, what to expect and how sure that is, from the sentences of what was decided.
+
+    Args:
+        cautions: the sentences that say how sure it is; None: the first ones do.
+    """
     verdict, *rest = sentences
     use, *expected = verdict.values if isinstance(verdict, Said) else (verdict,)
     made.lines.append((words(USE), [words.said(str(use) if not isinstance(use, str) else use)]))
     if expected:
         made.lines.append((words(EXPECT), [words.said(text) for text in expected if isinstance(text, str)]))
-    sure = words.known(rest)
-    made.more = sure[MOST_SAID:]
-    sure = sure[:MOST_SAID]
+    sure = words.known(rest if cautions is None else [text for text in rest if text in cautions])[:MOST_SAID]
+    made.more = [text for text in words.known(rest) if text not in sure]
     if how_sure is not None:
         sure = [words.said(joined((how_sure.name, how_sure.why), ": ")), *sure]
     if sure:
@@ -148,6 +163,8 @@ def _cost(study: Study, words: Words) -> list[tuple[str, list[str]]]:
     costs = study.history.cost[np.isfinite(study.history.cost)]
     if not len(costs):
         return []
+    if is_of_table(study):
+        return [(words(COST), [words("All trials together took {}.", span(float(costs.sum())))])]
     pattern = "All trials together cost {total}, the median one {median} (seconds, or the unit that was reported)."
     said = words.translate(pattern).format(total=f"{costs.sum():,.4g}", median=f"{float(np.median(costs)):.4g}")
     return [(words(COST), [said])]

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from tunesmith import registry
+from tunesmith.errors import NothingToDrawError
 from tunesmith.importance import importance
 from tunesmith.importance.base import between, rounded
 from tunesmith.languages import Words, words_of
@@ -28,7 +29,7 @@ from tunesmith.visualization.columns import objective_names
 from tunesmith.visualization.figures.belief import belief
 from tunesmith.visualization.figures.contour import contour
 from tunesmith.visualization.figures.honest_score import honest_score
-from tunesmith.visualization.figures.intermediate_values import intermediate_values
+from tunesmith.visualization.figures.intermediate_values import IntermediateValues, intermediate_values
 from tunesmith.visualization.figures.optimization_history import optimization_history
 from tunesmith.visualization.figures.param_importances import of_table
 from tunesmith.visualization.figures.pareto_front import pareto_front
@@ -109,7 +110,9 @@ def _searched(study: Study, words: Words) -> Section:
     section = Section(t("What was searched"))
     ways = {"minimize": t("minimised"), "maximize": t("maximised")}
     section.sentences.append(
-        t("The objective is {way}.").format(way=ways[study.directions[0].value])
+        t("The objective, {name}, is {way}.").format(name=t(study.metric_names[0]), way=ways[study.directions[0].value])
+        if len(study.directions) == 1 and study.metric_names
+        else t("The objective is {way}.").format(way=ways[study.directions[0].value])
         if len(study.directions) == 1
         else t("There are {n} objectives: {ways}.").format(
             n=len(study.directions), ways=", ".join(ways[d.value] for d in study.directions)
@@ -141,12 +144,15 @@ def mattered(study: Study, words: Words) -> Section:
     except ValueError:  # too few trials, one value, or several objectives
         return section
     section.sentences += words.known(table.sentences())
+    told = sorted(table.rows, key=lambda r: -r.value)
+    known = [r for r in told if r.value or r.null] or told  # of one that never varied, trials show nothing
     rows = [
-        [r.name, _as_read(r.value), words.said(between(r.interval)), _as_read(r.null), round(r.p, 3)]
-        for r in sorted(table.rows, key=lambda r: -r.value)
+        [r.name, _as_read(r.value), words.said(between(r.interval)), _as_read(r.null), round(r.p, 3)] for r in known
     ]
     columns = [t("parameter"), t("importance"), t("95 % interval"), t("null line"), "p"]
-    section.tables.append(Table(columns, rows))
+    section.tables.append(Table(columns, rows[:MOST_PARAMS]))
+    if len(rows) > MOST_PARAMS:
+        section.sentences.append(t("The table shows the first {n}.").format(n=MOST_PARAMS))
     section.figures += drawn(lambda: of_table(table, objective_names(study)[0]))
     names = [str(row[0]) for row in rows]
     section.figures += drawn(lambda: slices(study, names[:MOST_PARAMS]))
@@ -171,9 +177,17 @@ def course(study: Study, words: Words) -> Section:
     if len(study.directions) == 1:
         section.figures += drawn(lambda: optimization_history(study, show_pruned=True, show_failed=True))
     for k in range(len(study.directions)):
-        section.figures += drawn(partial(intermediate_values, study, target=k))
+        section.figures += drawn(partial(_curves, study, k))
     section.figures += drawn(lambda: timeline(study))
     return section
+
+
+def _curves(study: Study, target: int) -> IntermediateValues:
+    """Return the learning curves of a study; NothingToDrawError if none has two points."""
+    made = intermediate_values(study, target=target)
+    if max(len(curve.step) for curve in made.curves) < 2:
+        raise NothingToDrawError("no trial reported more than one value, and a curve has two or more")
+    return made
 
 
 def _savings(study: Study, words: Words) -> Section:

@@ -24,12 +24,18 @@ from tunesmith.study import Study
 from tunesmith.study.create import WarmStart
 from tunesmith.text import did_you_mean, printable
 
-LEAST_SPAN = 4.0  # times: scales that span less say nothing of larger ones
+NARROW = 4.0  # times: of scales that span less, slopes are mostly those of the priors
+USELESS = 1000.0  # times from end to end, in which an interval says nothing; of a linear form, twice what was tried
 LEAST_SCALES = 3
 STANDS_STILL = (0.0, 0.3)  # prior of a slope that the parametrisation is meant to make 0
 PRIOR_POINTS = 64  # of a warm start
 LOWEST = "At {} of {} scales the optimum of {} is at the lowest value that was tried; try lower ones there."
 HIGHEST = "At {} of {} scales the optimum of {} is at the highest value that was tried; try higher ones there."
+FEW = (
+    "The runs have {} from {} to {}, less than a factor of {}: they tell little of how an optimum moves beyond, the "
+    "priors of the slopes count beside them, and the intervals are the wider for it."
+)
+SAYS_NOTHING = "The interval of {} is too wide to say anything of it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,8 +240,8 @@ class ScalingLaw:
         if len(read.scales) < LEAST_SCALES:
             raise ScalingError(
                 f"the runs have {len(read.scales)} scale{'s' if len(read.scales) > 1 else ''} "
-                f"({', '.join(map(printable, self.scale))}); a law needs {LEAST_SCALES} or more, over a factor of "
-                f"{LEAST_SPAN:g}"
+                f"({', '.join(map(printable, self.scale))}); a law needs {LEAST_SCALES} or more, best over a "
+                f"factor of {NARROW:g} or more"
             )
         slopes = dict(self.priors) if isinstance(self.priors, Mapping) else {}
         moving = [(h, s) for h in _transferred(self.hyperparameters) for s in self.scale if kind_of(s) != "tokens"]
@@ -319,15 +325,15 @@ class ScalingLaw:
             settings with intervals, the expected loss, and what not knowing the optimum costs.
 
         Raises:
-            ScalingError: the scale is not complete or not above 0, the group is unknown, or the scales that were run
-                span less than a factor of four in a variable that the target leaves.
+            ScalingError: the scale is not complete or not above 0, the group is unknown, or it is so far from what was
+                run that no interval says anything.
         """
         point, label, belief, draws, best = self._best({**(target or {}), **scales}, group)
         fitted, read = self.fitted, self.fitted.runs
         excess = fitted.bowls.excess(best - draws, belief.steepness)
         doubled = point * (1 + np.eye(len(point)))  # each scale variable once
         seen, *more = fitted.seen([belief, *(fitted.belief(other, label) for other in doubled)])
-        half = norm.ppf(0.975) * np.sqrt(np.diag(seen))
+        half = _half(seen)
         low, value, high = (read.natural(z) for z in (belief.mean - half, best, belief.mean + half))
         tried = read.natural(np.array([read.z.min(axis=0), read.z.max(axis=0)]))
         settings = {
@@ -351,7 +357,7 @@ class ScalingLaw:
                 name: float(np.sqrt(np.diag(other) / np.diag(seen)).max())
                 for name, other in zip(self.scale, more, strict=True)
             },
-            (*self.notes, *_reach(fitted, factor)),
+            (*self.notes, *_reach(fitted, point, half, factor)),
             label,
         )
 
@@ -363,8 +369,8 @@ class ScalingLaw:
         """
         fitted = self._fitted()
         point, label = fitted.point(target, group)
-        _refuse(fitted, point)
         belief = fitted.belief(point, label)
+        _refuse(fitted, point, belief)
         draws = normal_draws(belief.mean, belief.covariance)
         return point, label, belief, draws, fitted.least_expected(belief, draws)
 
@@ -480,25 +486,60 @@ def _edges(fitted: Fitted) -> list[str]:
     ]
 
 
-def _refuse(fitted: Fitted, point: Floats) -> None:
-    """Raise an error if the target leaves what was run in a variable that hardly varied."""
-    low, high = fitted.runs.scales.min(axis=0), fitted.runs.scales.max(axis=0)
-    for i, name in enumerate(fitted.runs.scale):
-        if high[i] < LEAST_SPAN * low[i] and not low[i] / 1.01 <= point[i] <= high[i] * 1.01:
-            variable = printable(name)
-            raise ScalingError(
-                f"the runs have {variable} from {low[i]:.4g} to {high[i]:.4g}, less than a factor of {LEAST_SPAN:g}: "
-                f"that says nothing of {point[i]:.4g}. Add runs at a smaller or larger {variable}; law.plan(...) says "
-                "which"
-            )
+def _half(seen: Floats) -> Floats:
+    """Return half of the width of 95 % intervals [k], in logarithms, from a covariance [k, k]."""
+    return np.asarray(norm.ppf(0.975) * np.sqrt(np.diag(seen)))
 
 
-def _reach(fitted: Fitted, factor: float) -> list[str]:
-    """Return a sentence if the target is further than the intervals were checked."""
+def _useless(fitted: Fitted, half: Floats) -> list[bool]:
+    """Tell of each hyperparameter whether its interval, of this half-width, is too wide to say anything."""
+    read = fitted.runs
+    tried = read.z.max(axis=0) - read.z.min(axis=0)
+    most = [float(np.log(USELESS)) if form == "log" else 2.0 * tried[j] for j, form in enumerate(read.forms)]
+    return [bool(2.0 * half[j] > most[j]) for j in range(len(half))]
+
+
+def _refuse(fitted: Fitted, point: Floats, belief: Belief) -> None:
+    """Raise an error if a scale is so far from what was run that nothing is said of any hyperparameter."""
+    read, half = fitted.runs, _half(fitted.seen([belief])[0])
+    if not all(_useless(fitted, half)):
+        return
+    low, high = (read.natural(belief.mean + side * half) for side in (-1, 1))
+    wide = ", ".join(f"{printable(n)} from {low[j]:.2g} to {high[j]:.2g}" for j, n in enumerate(read.names))
+    ran = ", ".join(
+        f"{printable(n)} from {one.min():.4g} to {one.max():.4g}"
+        for n, one in zip(read.scale, read.scales.T, strict=True)
+    )
+    where = written(dict(zip(read.scale, point.tolist(), strict=True)))
+    raise ScalingError(
+        f"at {where} the 95 % intervals say nothing: {wide}. The runs have {ran}; add runs at other scales, the larger "
+        "the better: law.plan(...) says which"
+    )
+
+
+def _reach(fitted: Fitted, point: Floats, half: Floats, factor: float) -> list[str]:
+    """Return sentences on what a prediction rests on besides runs: it is far from them, or they are close together.
+
+    Args:
+        point: the scale [q].
+        half: of the intervals' widths [k].
+        factor: how many times larger than the largest scale it is.
+    """
+    read = fitted.runs
+    low, high = read.scales.min(axis=0), read.scales.max(axis=0)
+    notes: list[str] = [
+        say(FEW, printable(name), f"{low[i]:.4g}", f"{high[i]:.4g}", f"{NARROW:g}")
+        for i, name in enumerate(read.scale)
+        if high[i] < NARROW * low[i] and not low[i] / 1.01 <= point[i] <= high[i] * 1.01
+    ]
+    wide = zip(read.names, _useless(fitted, half), strict=True)
+    notes += [say(SAYS_NOTHING, printable(name)) for name, useless in wide if useless]
     folds = fitted.calibration.folds
     checked = max((fold.factor for fold in folds), default=1.0)
     if factor <= checked * 1.01:
-        return []
+        return notes
     if not folds:
-        return [say("There are too few scales to leave the largest ones out, so nobody checked these intervals.")]
-    return [say("The intervals were checked over a factor of {}; this is {}.", f"{checked:.3g}", f"{factor:.3g}")]
+        unchecked = say("There are too few scales to leave the largest ones out, so nobody checked these intervals.")
+        return [*notes, unchecked]
+    said = say("The intervals were checked over a factor of {}; this is {}.", f"{checked:.3g}", f"{factor:.3g}")
+    return [*notes, said]

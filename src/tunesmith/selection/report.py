@@ -20,6 +20,7 @@ from tunesmith.text import printable
 
 NOTHING = "Nothing was chosen"
 ONLY_THE_DEFAULT = "Only one configuration was tried, the default: {}"
+AVERAGE = "ensemble"  # the one key of what was chosen where it is an average of models: the share of each
 ADAPTIVE = (
     "The search adapted to these rows; we correct for the optimism that this causes on average, not for this run."
 )
@@ -40,6 +41,7 @@ class Report:
         rule: a sentence on how the configuration was chosen, where not by its score alone; None else.
         n_candidates: configurations tried, the default included.
         n_fits: model fits (or runs of the objective) in all, confirmation included.
+        n_passed: trials beside these that were not evaluated: nearly the same as an earlier one, or there was no time.
         n_fits_saved: fits that running every fold of every candidate would have cost on top.
         n_confirmed: configurations evaluated again on fresh splits or seeds.
         n_repeats: how many fresh splits or seeds the best of them got.
@@ -71,6 +73,7 @@ class Report:
     adaptive: bool = False
     unit: str = "fit"
     outlook: Outlook | None = None
+    n_passed: int = 0
     notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
@@ -103,6 +106,9 @@ class Report:
 def _choice(report: Report) -> str:
     """Return what was chosen, as the first part of the verdict."""
     n, chosen = report.n_candidates, printable(" ".join(params_of(report.chosen).split()))
+    if report.chosen is not None and AVERAGE in report.chosen:
+        shares = printable(str(report.chosen[AVERAGE]))
+        return say("Chosen from {}: an average of models ({})", count(n or 0, "configuration"), shares)
     if report.chosen is None:
         return say("{} " + ("was tried" if n == 1 else "were tried"), count(n, "configuration")) if n else say(NOTHING)
     if n == 1:
@@ -196,6 +202,13 @@ def _cost(report: Report) -> list[str]:
     if report.n_fits is None:
         return []
     lines = [f"The search took {count(report.n_fits, report.unit)}."]
+    if report.n_passed and report.n_candidates is not None:
+        n, passed, fits = report.n_candidates, report.n_passed, count(report.n_fits, report.unit)
+        others, them = ("one was", "it") if passed == 1 else (f"{passed:,} were", "them")
+        lines = [
+            f"Of {n + passed:,} trials, {n:,} {'was' if n == 1 else 'were'} evaluated, by {fits} in all; the other "
+            f"{others} nearly the same as an earlier one, or there was no time for {them}."
+        ]
     if report.n_fits_saved:
         lines[0] = f"{lines[0][:-1]}; stopping hopeless configurations early saved {report.n_fits_saved:,}."
     if report.n_confirmed and report.n_repeats:

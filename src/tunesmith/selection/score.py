@@ -65,6 +65,7 @@ class HonestScore:
         beats_default: whether that gain is credible: its p-value is small and its interval above 0; None where there
             is no default.
         p_value: one-sided, of "the chosen configuration is no better than the default", the choice accounted for.
+        has_skill: whether it is certain to be better than the best guess that sees no feature; None: not known.
         level: of the intervals.
         metric: the metric's name, if known.
         greater_is_better: the direction of the metric.
@@ -90,6 +91,7 @@ class HonestScore:
     n_groups: int | None = None
     n_candidates: int | None = None
     together: bool = False
+    has_skill: bool | None = None
     notes: tuple[str, ...] = ()
 
     def __getstate__(self) -> dict[str, Any]:  # the interval apart: skops keeps a kind of float as a plain one
@@ -117,6 +119,12 @@ class HonestScore:
     def format(self) -> NumberFormat:
         """Writes scores with as many decimals as are known of this one."""
         return NumberFormat.of(self.value, self.interval)
+
+    @property
+    def figures(self) -> tuple[float, float, float]:
+        """The value and the ends of its interval, the lower first, as a report shows them: a loss as a loss."""
+        low, high = sorted(self.label.sign * end for end in self.interval)
+        return self.label.sign * self.value, low, high
 
     def write(self, score: float) -> str:
         """Return a score as a report shows it: a loss as a loss, and not as minus a loss."""

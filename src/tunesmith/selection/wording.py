@@ -43,7 +43,8 @@ METRICS = {
 }
 
 
-USUAL = frozenset({"score", "value", "accuracy", "precision", "recall", *METRICS.values()})
+ERRORS = ("log loss", "mean absolute error", "mean squared error", "median absolute error")
+USUAL = frozenset({"score", "value", "accuracy", "precision", "recall", *ERRORS, *METRICS.values()})
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,10 @@ CONFIRM = "Run the best points again with fresh seeds before you rely on it: stu
 WIDE = "Search on: the interval is wide beside the lead over the middle trial, and more trials narrow it."
 SEARCH_ON = "Search on: the best trial came late (trial {} of {}), so there may be more to gain."
 ENOUGH = "Use it. The best trial came early (trial {} of {}), so a longer search may add little."
+NO_SKILL = (
+    "Do not rely on it yet: more rows, or columns that tell more of the target, would help; a longer search rarely "
+    "does."
+)
 ENDED = "Use it: the search ended because little was left to gain."
 LEADS = "Its lead over the middle trial is {} times as large as its interval."
 LEADS_BY_FAR = "Its lead over the middle trial is more than 100 times as large as its interval."
@@ -60,10 +64,14 @@ def sureness(study: Study, found: Recommendation) -> Sureness:
     if not math.isfinite(width):
         return Sureness(say("Not known"), "note", say("There are too few trials for a model."))
     score = None if found.report is None else found.report.score
+    if score is not None and score.has_skill is False:
+        return Sureness(say("Not sure"), "bad", say("It may be no better than a guess that sees no feature."))
     if score is not None and score.beats_default is not None:
         if score.beats_default:
             return Sureness(say("Sure"), "good", say("It beats the default."))
         return Sureness(say("Not sure"), "note", say("It may not beat the default."))
+    if score is not None and score.has_skill:
+        return Sureness(say("Sure"), "good", say("It is better than a guess that sees no feature."))
     lead = abs(middle(study) - found.value)
     share = width / lead if lead > 0 else math.inf
     why = say("It is no better than the middle trial.")
@@ -95,7 +103,8 @@ def next_step(study: Study, found: Recommendation | None) -> str:
         why = shorten(printable(reasons[0].text), 200) if reasons else ""
         return say(MEND, f"{failed:,}", f"{n:,}", why or say("no reason is known"))
     if found is not None and found.report is not None:
-        return say(USE_IT if found.report.score is not None else NO_SCORE)
+        score = found.report.score
+        return say(NO_SCORE if score is None else NO_SKILL if score.has_skill is False else USE_IT)
     if found is None or found.trial is None or found.method != "posterior":
         d = 0 if history.space is None else len(history.space)
         return say(MORE, max(FEWEST, d + 1))

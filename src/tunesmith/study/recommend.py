@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -175,6 +175,9 @@ def _decided(study: StudyReplica, decided: Verdict) -> Recommendation:
     trial = None if decided.trial is None else study.trials([decided.trial])[0]
     own = math.nan if trial is None or trial.values is None else trial.values[0]
     known = {} if trial is None else trial.params
+    if score is not None and score.greater_is_better != (study.sign < 0):  # an error, which scorers have negated
+        low, high = score.interval
+        score = replace(score, value=-score.value, interval=(-high, -low), naive=-score.naive)
     return Recommendation(
         trial=trial,
         params={k: known[k] if isinstance(v, Written) and k in known else v for k, v in decided.params.items()},

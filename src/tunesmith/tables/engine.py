@@ -38,6 +38,7 @@ from tunesmith.state import TrialState
 from tunesmith.study import Study
 from tunesmith.study.engine.loop import Policy
 from tunesmith.tables.families import Family, of_params, to_params
+from tunesmith.text import span
 from tunesmith.trial import Trial
 
 FEWEST = 500  # training rows of the lowest level
@@ -69,6 +70,7 @@ NEARBY = 40  # so many places along a continuous parameter are told apart
 REPEATED = 20  # proposals in a row that were tried already, after which a space has no more to offer
 LEADERS = 12  # candidates that are tested on further folds, once there are no others to try
 MOST_DEALT = 10  # times that folds are dealt anew, at most
+DEAR = "a fit would take about {}"
 
 
 def times_dealt(n_rows: int) -> int:
@@ -145,6 +147,11 @@ class Candidate:
         return math.fsum(self.scores.values()) / len(self.scores) if self.scores else math.nan
 
     @property
+    def evaluated(self) -> bool:
+        """Whether a fit of it was made, if only one that failed."""
+        return bool(self.screens or self.scores) or self.state is TrialState.FAIL
+
+    @property
     def merit(self) -> float:
         """The mean score of the folds and of those that were dealt anew."""
         every = [*self.scores.values(), *self.further.values()]
@@ -202,6 +209,8 @@ class TableSearch(Policy[Batch, "list[Outcome]"]):
     Attributes:
         candidates: all, in their order.
         used: how many of the folds each candidate is tested on.
+        failures: why a fit of a family failed, by its name, and how many candidates of it did.
+        spared: why no candidate of a family was tried, by its name.
     """
 
     def __init__(
@@ -224,8 +233,10 @@ class TableSearch(Policy[Batch, "list[Outcome]"]):
         self.candidates: list[Candidate] = []
         self.used = len(folds)
         self.settled = False  # how many folds are used
-        self.failures: dict[str, str] = {}
+        self.failures: dict[str, tuple[str, int]] = {}
+        self.spared: dict[str, str] = {}
         self.n_fits = 0
+        self._sign = -study.signs[0]  # of scores in the study, where an error is a positive number
         self._open: list[Candidate] = []
         self._waiting: list[Candidate] = []  # of the first ones, those that have come to the end of their level
         self._portfolio = {f.name: f.first() for f in self.families}
@@ -347,7 +358,7 @@ class TableSearch(Policy[Batch, "list[Outcome]"]):
         if self._first:
             family, values = self._first.pop(0)
             if (seconds := self._usual_seconds(family)) > TOO_SLOW * self.clock.seconds / 2:
-                self.failures[family.name] = say("it would take about {} seconds a fit", f"{seconds:.0f}")
+                self.spared[family.name] = say(DEAR, span(seconds))
                 self._n_first -= 1
                 self._go_on_together()
                 return True
@@ -392,13 +403,12 @@ class TableSearch(Policy[Batch, "list[Outcome]"]):
             family, values = of_params(self.families, trial.params)
             if (twin := self._tried.get(self._place(family, values))) is not None:
                 if twin.scores or twin.screens:
-                    trial.report(twin.mean if twin.state is TrialState.COMPLETE else self._estimate(twin), 0)
-                    self.study.tell(trial, state=TrialState.PRUNED, reason=f"trial {twin.number} is nearly the same")
-                else:
-                    self.study.tell(trial, state=TrialState.FAIL, reason=f"trial {twin.number} is nearly the same")
+                    known = twin.mean if twin.state is TrialState.COMPLETE else self._estimate(twin)
+                    trial.report(self._sign * known, 0)
+                self.study.tell(trial, state=TrialState.PRUNED, reason=say("trial {} is nearly the same", twin.number))
                 continue
-            if not self._affordable(family):
-                self.study.tell(trial, state=TrialState.FAIL, reason="there was no time for it")
+            if not self._affordable(family):  # what was not tried has not failed
+                self.study.tell(trial, state=TrialState.PRUNED, reason=say("there was no time for it"))
                 continue
             self._add(trial, family, values, first=False)
             return True
@@ -487,7 +497,7 @@ class TableSearch(Policy[Batch, "list[Outcome]"]):
         if (known := _answers_of(outcome)) is None:
             error = (outcome.error or outcome.unscored or "").strip().rpartition("\n")[2]
             error = error or "it predicts no finite numbers, or has no finite score"
-            self.failures[candidate.family.name] = error
+            self.failures[candidate.family.name] = error, self.failures.get(candidate.family.name, ("", 0))[1] + 1
             candidate.state, candidate.why = TrialState.FAIL, error
             self._close(candidate)
             return
@@ -526,7 +536,7 @@ class TableSearch(Policy[Batch, "list[Outcome]"]):
             return
         for candidate in [c for c in waiting if self._too_slow(c)]:
             waiting.remove(candidate)
-            self._drop(candidate, f"it would take about {self.predicted(candidate.family, self.n_rows):.0f} s a fit")
+            self._drop(candidate, say(DEAR, span(self.predicted(candidate.family, self.n_rows))))
         if not waiting:
             return
         stage = waiting[0].stage
@@ -615,13 +625,15 @@ class TableSearch(Policy[Batch, "list[Outcome]"]):
         if candidate in self._waiting:
             self._waiting.remove(candidate)
         if candidate.state is TrialState.COMPLETE:
-            candidate.trial.set_user_attr("scores", [candidate.scores[k] for k in sorted(candidate.scores)])
-            self.study.tell(candidate.trial, candidate.mean)
-        elif candidate.state is TrialState.PRUNED and (candidate.screens or candidate.scores):
-            candidate.trial.report(self._estimate(candidate), 0)  # what its mean would have been, to be learned from
+            scores = [self._sign * candidate.scores[k] for k in sorted(candidate.scores)]
+            candidate.trial.set_user_attr("scores", scores)
+            self.study.tell(candidate.trial, self._sign * candidate.mean)
+        elif candidate.state is TrialState.PRUNED:
+            if candidate.screens or candidate.scores:  # what its mean would have been, to be learned from
+                candidate.trial.report(self._sign * self._estimate(candidate), 0)
             self.study.tell(candidate.trial, state=TrialState.PRUNED, reason=candidate.why)
         else:
-            self.study.tell(candidate.trial, state=TrialState.FAIL, reason=candidate.why or "no time")
+            self.study.tell(candidate.trial, state=TrialState.FAIL, reason=candidate.why)
 
     def _estimate(self, candidate: Candidate) -> float:
         """Return what the mean of a candidate that was given up would have been; never above that of the best one."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,26 +15,37 @@ from numpy.typing import NDArray
 from tunesmith.languages import say
 from tunesmith.numerics.arrays import Floats
 from tunesmith.selection import HonestScore, Report
-from tunesmith.state import TrialState
+from tunesmith.selection.report import AVERAGE
 from tunesmith.tables.engine import CHOOSING, SAFETY, Candidate, Clock, TableSearch
 from tunesmith.tables.families import STRETCHED
 from tunesmith.tables.judge import LIBRARY, Judge, Table, adapted
-from tunesmith.tables.leaderboard import ENSEMBLE, Leaderboard, Place
+from tunesmith.tables.leaderboard import Leaderboard, Place
 from tunesmith.tables.model import TableClassifier, TableRegressor
 from tunesmith.tables.responses import answers, fitted, rounds_in
 from tunesmith.tables.rounds import REFIT
 from tunesmith.tables.values import take_rows
+from tunesmith.text import span
 
 FEWEST_ROWS = 50  # that a last fit has, where there is no time for all
 OVER = (0.07, 0.5)  # of the timeout, and seconds, that a last fit may take where nothing is left of it
 SPENT = 0.9  # part of the time that is left, that last fits may be predicted to take
 
 MOST_FOR_CURVE = 0.1  # of the timeout, that fits on half of the rows may take: they tell what the last fit brings
-LAST_FIT = "The interval reaches up by {} more, which the last fit, on more rows than those of the folds, may bring."
-
+LAST_FIT = (
+    "The better end of the interval is {} beyond what the folds show: that is what the last fit may bring, which has "
+    "more rows than theirs."
+)
 CUT = (
     "An average of {:,} models was chosen, and there was time to fit {:,} of them, which are returned. The score is "
     "that of the whole average."
+)
+CUT_TO_BEST = "An average of {:,} models was chosen, and there was time to fit only one of them, the best single model."
+AVERAGED = (
+    "An average of {:,} models is returned. On rows that it was not chosen on it was better than the best single "
+    "model (on the leaderboard, the scores of single models allow for the choice within their kind only); "
+    "ensemble=False (--no-ensemble) keeps to one model.",
+    "An average of {:,} models is returned. On rows that it was not chosen on it was no better than the best single "
+    "model; ensemble=False (--no-ensemble) keeps to one model.",
 )
 COMPARED = 8  # candidates of a family that its honest score is corrected for the choice among
 
@@ -48,6 +60,7 @@ class Choice:
         best: the best single candidate.
         members: of the average, the heaviest first; or the best one alone.
         report: on it.
+        single: the report on the best single candidate.
         costs: seconds that the last fit of each candidate takes, by its number.
         budget: seconds that there are for all of them.
         notes: what a reader has to know.
@@ -56,6 +69,7 @@ class Choice:
     best: Candidate
     members: list[Member]
     report: Report
+    single: Report
     costs: Mapping[int, float]
     budget: float
     notes: list[str]
@@ -73,22 +87,34 @@ def choose(search: TableSearch, judge: Judge, ensemble: bool) -> Choice:
     best = order[0] if made.index is None else tested.candidates[made.index]
     costs = {c.number: REFIT * SAFETY * search.predicted(c.family, search.n_rows, c) for c in order}
     budget = math.inf if math.isinf(clock.seconds) else max(SPENT * clock.left, over(clock))
-    choice = Choice(best, [(best, 1.0)], made.report, costs, budget, [])
+    choice = Choice(best, [(best, 1.0)], made.report, made.report, costs, budget, [])
     if ensemble and len(order) > 1 and math.isfinite(tested.mean(order[1])):
         _average(search, judge, choice, order, made.score)
-    if (score := choice.report.score) is None:
+    if choice.report.score is None:
         return choice
     left = SPENT * clock.left - sum(costs[c.number] for c, _ in choice.members)
     start = time.monotonic()
     gain = last_fit_gain(search, judge, best, min(left, MOST_FOR_CURVE * clock.seconds))
     choice.budget -= time.monotonic() - start
     if gain > 0.0:
-        low, high = score.interval
-        best_there_is = max(high, judge.table.measure.best)
-        score = replace(score, interval=(low, min(high + gain, best_there_is)))
-        choice.report = replace(choice.report, score=score)
-        choice.notes.append(say(LAST_FIT, score.format.write(gain)))
+        most = judge.table.measure.best
+        written = choice.report.score.format.write(gain)
+        choice.report, choice.single = (_reaching(one, gain, most) for one in (choice.report, choice.single))
+        choice.notes.append(say(LAST_FIT, written))
     return choice
+
+
+def _reaching(report: Report, gain: float, most: float) -> Report:
+    """Return a report whose interval reaches further to the better side.
+
+    Args:
+        gain: by how much.
+        most: the best score that there is.
+    """
+    if report.score is None:
+        return report
+    low, high = report.score.interval
+    return replace(report, score=replace(report.score, interval=(low, min(high + gain, max(high, most)))))
 
 
 def _average(
@@ -104,8 +130,8 @@ def _average(
         return
     score = replace(adapted(average.score, single), gain_over_default=None, beats_default=None, p_value=None)
     choice.report = replace(choice.report, score=replace(score, n_candidates=len(search.candidates)))
-    choice.members = sorted(used, key=lambda pair: -pair[1])
-    choice.notes = [_average_note(choice.members, chosen.gain)]
+    choice.members = sorted(used, key=lambda pair: (pair[0] is not choice.best, -pair[1]))  # it is fitted first
+    choice.notes = [say(AVERAGED[chosen.gain <= 0.0], len(choice.members))]
 
 
 def over(clock: Clock) -> float:
@@ -151,7 +177,10 @@ def fit_choice(search: TableSearch, table: Table, choice: Choice) -> Any:
         name = f"{candidate.family.name}_{candidate.number}"
         unfitted.append((name, candidate.family.build(candidate.params, n_rounds)))
         kept.append((candidate, share))
-    if len(kept) < len(members):
+    if len(kept) == 1 < len(members) and kept[0][0] is choice.best:
+        choice.report = choice.single
+        notes[0] = say(CUT_TO_BEST, len(members))
+    elif len(kept) < len(members):
         notes[0] = say(CUT, len(members), len(kept))
     whole = sum(share for _, share in kept)
     choice.members = [(candidate, share / whole) for candidate, share in kept]
@@ -177,15 +206,17 @@ def full_report(search: TableSearch, judge: Judge, choice: Choice, inferred: Seq
     notes = list(choice.notes)
     per_row = sum(c.answering for c, _ in choice.members)
     if math.isfinite(per_row):
-        notes.append(f"A prediction takes about {_seconds_text(per_row)} for 1,000 rows.")
+        notes.append(f"A prediction takes about {span(per_row)} for 1,000 rows.")
     if judge.tested.note:
         notes.append(judge.tested.note)
-    notes += [f"{name} failed: {error}" for name, error in search.failures.items()]
+    notes += _failures(search)
     alone = len(choice.members) == 1
+    evaluated = sum(c.evaluated for c in search.candidates)
     return replace(
         choice.report,
         chosen=dict(choice.members[0][0].trial.params) if alone else {"ensemble": _shares(choice.members)},
-        n_candidates=sum(bool(c.screens or c.scores) or c.state is TrialState.FAIL for c in search.candidates),
+        n_candidates=evaluated,
+        n_passed=max(len(search.study.history) - evaluated, 0),
         n_fits=search.n_fits,
         n_fits_saved=None,
         adaptive=True,
@@ -194,21 +225,25 @@ def full_report(search: TableSearch, judge: Judge, choice: Choice, inferred: Seq
 
 
 def _shares(members: Sequence[Member]) -> str:
-    return ", ".join(f"{share:.0%} {candidate.family.name}" for candidate, share in members)
+    """Return what an average is made of: the share of each family, the largest first."""
+    shares: dict[str, float] = {}
+    for candidate, share in members:
+        shares[candidate.family.name] = shares.get(candidate.family.name, 0.0) + share
+    return ", ".join(f"{100 * shares[name]:.0f} % {name}" for name in sorted(shares, key=lambda name: -shares[name]))
 
 
-def _average_note(members: Sequence[Member], gain: float) -> str:
-    better = (
-        f"better than the best single model by {gain:.3g}" if gain > 0.0 else "no better than the best single model"
-    )
-    return (
-        f"An average of {len(members)} models is returned. On rows that it was not chosen on it was {better}; "
-        "ensemble=False keeps to one model."
-    )
-
-
-def _seconds_text(seconds: float) -> str:
-    return f"{1e3 * seconds:.2g} ms" if seconds < 1.0 else f"{seconds:.2g} s"
+def _failures(search: TableSearch) -> list[str]:
+    """Return sentences on the families of which fits failed, and on those of which none was tried."""
+    tried = Counter(c.family.name for c in search.candidates if c.evaluated)
+    found = []
+    for name, (error, n) in search.failures.items():
+        which = (
+            f"All candidates of {name} failed"
+            if n == tried[name]
+            else f"{n:,} of {tried[name]:,} candidates of {name} failed"
+        )
+        found.append(f"{which}: {error}")
+    return [*found, *(f"{name} was not tried: {why}." for name, why in search.spared.items() if name not in tried)]
 
 
 def results(search: TableSearch) -> dict[str, Any]:
@@ -243,7 +278,7 @@ def leaderboard(
     if len(members) > 1:
         places.append(
             Place(
-                ENSEMBLE,
+                AVERAGE,
                 report.score,
                 sum(search.predicted(c.family, search.n_rows, c) for c, _ in members),
                 sum(c.answering for c, _ in members),
@@ -259,12 +294,14 @@ def leaderboard(
         if own:
             made = judge.conclude(own)
             best = own[made.index] if made.index is not None else max(own, key=judge.tested.merit)
-            score, why = made.score, ""
+            returned = len(members) == 1 and members[0][0].family is one
+            score, why = report.score if returned else made.score, ""
         else:
             rest = [c for c in search.candidates if c.family is one and (c.screens or c.scores)]
             if not rest:
-                places.append(Place(one.name, None, math.nan, math.nan, math.nan, 0, search.failures.get(
-                    one.name, say("there was no time for it")), {}))  # fmt: skip
+                why = search.failures[one.name][0] if one.name in search.failures else search.spared.get(
+                    one.name, say("there was no time for it"))  # fmt: skip
+                places.append(Place(one.name, None, math.nan, math.nan, math.nan, 0, why, {}))
                 continue
             best = max(rest, key=lambda c: (len(c.scores), max(c.screens, default=-1)))
             score, why = None, best.why
@@ -275,7 +312,7 @@ def leaderboard(
                 search.predicted(one, search.n_rows, best),
                 best.answering,
                 best.size,
-                sum(c.family is one for c in search.candidates),
+                sum(c.family is one and c.evaluated for c in search.candidates),
                 why,
                 best.params,
             )

@@ -50,10 +50,12 @@ class Importances:
     Attributes:
         rows: one for each column.
         metric: what is lost.
+        is_error: whether it is an error, which grows.
     """
 
     rows: tuple[Importance, ...]
     metric: str
+    is_error: bool = False
 
     def __str__(self) -> str:
         cells = [(printable(str(one.column)), one.text()) for one in self.rows]
@@ -61,7 +63,8 @@ class Importances:
         return "\n".join([told(self._head()), *(f"  {name.ljust(width)}  {text}" for name, text in cells)])
 
     def _head(self) -> str:
-        return f"What shuffling a column takes from {self.metric}, on rows that were not fitted on:"
+        does = "adds to" if self.is_error else "takes from"
+        return f"What shuffling a column {does} {self.metric}, on rows that were not fitted on:"
 
     def _repr_html_(self) -> str:
         return block(self._head(), table=[(str(one.column), one.text()) for one in self.rows], kind="importances")
@@ -122,4 +125,4 @@ def column_importances(
     names = getattr(model, "feature_names_in_", range(len(values)))
     rows = [Importance(c, float(v), (float(v - h), float(v + h))) for c, v, h in zip(names, values, half, strict=True)]
     rows.sort(key=lambda one: -one.value)
-    return Importances(tuple(rows), measure.name)
+    return Importances(tuple(rows), measure.label.name, measure.label.sign < 0)

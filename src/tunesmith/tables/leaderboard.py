@@ -11,11 +11,10 @@ from typing import Any
 from tunesmith.languages import Said, Words, aligned, say, words_of
 from tunesmith.languages.words import table_of
 from tunesmith.selection import HonestScore
-from tunesmith.selection.report import params_from_json, params_to_json
-from tunesmith.text import printable
+from tunesmith.selection.report import AVERAGE, params_from_json, params_to_json
+from tunesmith.text import printable, span
 
 KEY = "leaderboard"  # the attribute of the study
-ENSEMBLE = "ensemble"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +22,7 @@ class Place:
     """One line of a leaderboard.
 
     Attributes:
-        model: the family, or "ensemble".
+        model: the family, or `AVERAGE`.
         score: what its best configuration is likely to score on new rows; None: it was given up before.
         fit_seconds: that a fit on all rows takes, as predicted.
         predict_seconds: that a prediction of 1,000 rows takes.
@@ -46,13 +45,13 @@ class Place:
         """Return the line as texts."""
         value = interval = ""
         if self.score is not None:
-            value = self.score.write(self.score.value)
-            ends = self.score.interval if self.score.label.sign > 0 else reversed(self.score.interval)
-            interval = " – ".join(map(self.score.write, ends))
-        model = words.translate(self.model) if self.model == ENSEMBLE else printable(self.model)
+            value, *ends = map(self.score.format.write, self.score.figures)
+            interval = " – ".join(ends)
+        is_average = self.model == AVERAGE
+        model = words.translate(self.model) if is_average else printable(self.model)
         return (
-            model, value, interval, _time(self.fit_seconds), _time(self.predict_seconds), _size(self.size),
-            f"{self.tried:,}", printable(words.said(self.why)),
+            model, value, interval, span(self.fit_seconds), span(self.predict_seconds), _size(self.size),
+            "" if is_average else f"{self.tried:,}", printable(words.said(self.why)),
         )  # fmt: skip
 
 
@@ -72,16 +71,17 @@ class Leaderboard:
         return cls(tuple(sorted(places, key=lambda p: -math.inf if p.score is None else p.score.value, reverse=True)))
 
     def to_frame(self) -> Any:
-        """Return the lines as a frame of pandas."""
+        """Return the lines as a frame of pandas; an error is a positive number there, as in the texts."""
         import pandas as pd
 
-        ends = [(math.nan, math.nan) if p.score is None else p.score.interval for p in self.places]
+        nothing = (math.nan, math.nan, math.nan)
+        figures = [nothing if p.score is None else p.score.figures for p in self.places]
         return pd.DataFrame(
             {
                 "model": [p.model for p in self.places],
-                "score": [math.nan if p.score is None else p.score.value for p in self.places],
-                "low": [low for low, _ in ends],
-                "high": [high for _, high in ends],
+                "score": [value for value, _, _ in figures],
+                "low": [low for _, low, _ in figures],
+                "high": [high for _, _, high in figures],
                 "fit_seconds": [p.fit_seconds for p in self.places],
                 "predict_seconds": [p.predict_seconds for p in self.places],
                 "size": [p.size for p in self.places],
@@ -197,12 +197,6 @@ def _known(value: float) -> float | None:
 
 def _number(value: Any) -> float:
     return math.nan if value is None else float(value)
-
-
-def _time(seconds: float) -> str:
-    if not math.isfinite(seconds):
-        return ""
-    return f"{seconds:.3g} s" if seconds >= 1.0 else f"{1e3 * seconds:.3g} ms"
 
 
 def _size(size: float) -> str:

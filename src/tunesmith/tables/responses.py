@@ -24,7 +24,8 @@ from sklearn.metrics import get_scorer
 
 from tunesmith.numerics.arrays import Floats
 from tunesmith.selection.targets import Predictions
-from tunesmith.sklearn._compat import metric_function, with_labels
+from tunesmith.selection.wording import MetricLabel
+from tunesmith.sklearn._compat import metric_function, scorer_parts, with_labels
 from tunesmith.sklearn.protocols import Data, Params, Scorer, Split
 from tunesmith.sklearn.store.outcome import encode_metrics, recorded_scorer
 from tunesmith.tables.families import Family
@@ -217,6 +218,14 @@ class _FixedNumbers(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # sci
         return True
 
 
+def _name_of(scorer: Scorer) -> str:
+    """Return the name of a scorer that was given as an object, by scikit-learn's rule: that of an error with "neg_"."""
+    parts = scorer_parts(scorer)
+    if parts is None or parts[1] > 0:
+        return str(getattr(scorer, "__name__", "score"))
+    return f"neg_{getattr(parts[0], '__name__', 'error')}"
+
+
 def _area(y: NDArray[Any], values: Floats) -> float:
     """Return the area under the ROC curve of values for classes 0 and 1, by ranks (Mann and Whitney 1947)."""
     n = int(y.sum())
@@ -254,9 +263,14 @@ class Measure:
         if scoring is None:
             scoring = "r2" if classes is None else "accuracy"
         named = isinstance(scoring, str)
-        name = scoring if named else getattr(scoring, "__name__", "score")
         scorer = get_scorer(scoring)
+        name = scoring if named else _name_of(scorer)
         return cls(scorer if classes is None else with_labels(scorer, classes), name, classes, named, scorer)
+
+    @property
+    def label(self) -> MetricLabel:
+        """The metric as it is shown: an error as a positive number."""
+        return MetricLabel.of(self.name, True)
 
     @property
     def best(self) -> float:

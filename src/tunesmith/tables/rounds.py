@@ -187,7 +187,8 @@ def _xgboost(model: Any, owner: EarlyStopped, train: Part, aside: Part | None, l
         more = {"eval_set": [aside[:2]], "sample_weight_eval_set": None if aside[2] is None else [aside[2]]}
     model.fit(train[0], train[1], sample_weight=train[2], verbose=False, **more)
     model.set_params(callbacks=None)
-    return int(model.best_iteration) + 1 if aside is not None else int(model.get_booster().num_boosted_rounds())
+    best = None if aside is None else model.get_booster().attr("best_iteration")  # None: the time was up at once
+    return int(model.get_booster().num_boosted_rounds()) if best is None else int(best) + 1
 
 
 class _Look:

@@ -17,8 +17,6 @@ from tunesmith.text import did_you_mean, listing, shown
 MOST_CLASSES = 20  # more different whole numbers than that are numbers
 ROWS_OF_A_CLASS = 5  # that whole numbers have on average at least, where they are classes
 
-TEXTS = "The values of y are texts, all of them numbers"
-DATES = "y holds dates, which no estimator predicts; give numbers in their place, such as the days since a date"
 TASKS = ("classification", "binary", "multiclass", "regression")
 
 
@@ -32,6 +30,7 @@ class Target:
         classes: the labels as they were given, sorted; None of a regression.
         kept: whether each given row is kept, shape [n]; None: all are. Rows without a target are left out.
         notes: sentences on what was inferred.
+        name: what it is called in sentences: the name of its column, in quotes, else "y".
     """
 
     task: Literal["binary", "multiclass", "regression"]
@@ -39,6 +38,7 @@ class Target:
     classes: NDArray[Any] | None = None
     kept: NDArray[np.bool_] | None = None
     notes: tuple[str, ...] = ()
+    name: str = "y"
 
 
 def read_target(y: Any, task: str | None = None, caller: str = "tune", rows: int | None = None) -> Target:
@@ -69,8 +69,14 @@ def read_target(y: Any, task: str | None = None, caller: str = "tune", rows: int
         raise ValueError(f"{caller}: y is empty; it must have one value for each row of X")
     if rows is not None and len(column) != rows:
         raise ValueError(f"{caller}: X has {rows:,} rows and y has {len(column):,}; each row needs one target")
-    reading = _Reading(values_of(column), task, caller)
+    reading = _Reading(values_of(column), task, caller, _name_of(column))
     return reading.target()
+
+
+def _name_of(column: Any) -> str:
+    """Return what a target is called in sentences."""
+    name = getattr(column, "name", None)
+    return shown(name) if isinstance(name, str) and name else "y"
 
 
 def _one_column(y: Any, caller: str) -> Any:
@@ -137,8 +143,9 @@ def _check_width(width: int, names: list[Any] | None, caller: str) -> None:
 class _Reading:
     """Reads one column as a target."""
 
-    def __init__(self, values: Values, task: str | None, caller: str) -> None:
+    def __init__(self, values: Values, task: str | None, caller: str, name: str) -> None:
         self.values = values
+        self.name = name
         self.task = task
         self.caller = caller
         self.notes: list[str] = []
@@ -147,21 +154,23 @@ class _Reading:
     def target(self) -> Target:
         values = self.values
         if values.kind == "unreadable":
-            raise self.error(f"y holds {values.type}; it must hold numbers or labels")
+            raise self.error(f"{self.name} holds {values.type}; it must hold numbers or labels")
         if values.kind == "nothing":
-            raise self.error("every value of y is missing; there is nothing to learn from")
+            raise self.error(f"every value of {self.name} is missing; there is nothing to learn from")
         if values.kind == "date":
-            raise self.error(DATES)
+            raise self.dates()
         n_missing = int((~self.kept).sum())
         if n_missing:
             self.notes.append(f"{_rows(n_missing)} of {len(self.kept):,} without a target {_are(n_missing)} left out.")
         if values.type == "duration" and values.kind == "number":
-            self.notes.append("y holds times, which are read as days (times of the day as hours).")
+            self.notes.append(f"{self.name} holds times, which are read as days (times of the day as hours).")
         if values.kind == "number":
             return self.of_numbers(values.data[self.kept], values.type)
         if values.kind == "boolean":
             if self.task == "regression":
-                self.notes.append("y holds truth values, read as the numbers 0 and 1, since task='regression'.")
+                self.notes.append(
+                    f"{self.name} holds truth values, read as the numbers 0 and 1, since task='regression'."
+                )
                 return self.regression(values.data[self.kept])
             return self.of_classes(values.data[self.kept].astype(np.intp), [False, True])
         return self.of_labels()
@@ -169,20 +178,26 @@ class _Reading:
     def error(self, text: str) -> ValueError:
         return ValueError(f"{self.caller}: {text}")
 
+    def dates(self) -> ValueError:
+        return self.error(
+            f"{self.name} holds dates, which no estimator predicts; give numbers in their place, such as the days "
+            "since a date"
+        )
+
     # ------------------------------------------------------------------------------------------------------- numbers
 
     def of_numbers(self, y: NDArray[np.float64], type_: str) -> Target:
         n_infinite = int(np.isinf(y).sum())
         if n_infinite:
             raise self.error(
-                f"y is infinite in {_rows(n_infinite)}; give numbers there, or leave these rows out: "
+                f"{self.name} is infinite in {_rows(n_infinite)}; give numbers there, or leave these rows out: "
                 "rows = numpy.isfinite(y)"
             )
         different, codes, counts = np.unique(y, return_inverse=True, return_counts=True)
         k, n = len(different), len(y)
         is_whole = bool(np.all(different == np.floor(different)))
         if k == 1:
-            raise self.error(f"every value of y is {label_text(different[0])}; there is nothing to learn")
+            raise self.error(f"every value of {self.name} is {label_text(different[0])}; there is nothing to learn")
         if self.task == "regression":
             return self.regression(y)
         if self.task is not None:
@@ -191,22 +206,22 @@ class _Reading:
         if _are_classes(different, counts):
             if not set(different.tolist()) <= {-1.0, 0.0, 1.0}:
                 self.notes.append(
-                    f"y has {k} different whole numbers, which are read as classes; task='regression' reads them as "
-                    "numbers."
+                    f"{self.name} has {k} different whole numbers, which are read as classes; task='regression' reads "
+                    "them as numbers."
                 )
             return self.of_classes(codes, _as_given(different, type_))
         if k <= MOST_CLASSES or (is_whole and k <= n / ROWS_OF_A_CLASS):
             why = "" if not is_whole or k > MOST_CLASSES else ", too few rows of each for classes"
             self.notes.append(
-                f"y has {k} different {'whole ' if is_whole else ''}numbers in {n:,} rows{why}: a regression; "
-                "task='classification' reads them as classes."
+                f"{self.name} has {k} different {'whole ' if is_whole else ''}numbers in {n:,} rows{why}: a "
+                "regression; task='classification' reads them as classes."
             )
         return self.regression(y)
 
     def regression(self, y: NDArray[np.float64]) -> Target:
         if y.min() == y.max():
-            raise self.error(f"every value of y is {label_text(y[0])}; there is nothing to learn")
-        return Target("regression", y.astype(np.float64), None, self.mask(), tuple(self.notes))
+            raise self.error(f"every value of {self.name} is {label_text(y[0])}; there is nothing to learn")
+        return Target("regression", y.astype(np.float64), None, self.mask(), tuple(self.notes), self.name)
 
     # ------------------------------------------------------------------------------------------------------- classes
 
@@ -219,20 +234,20 @@ class _Reading:
         if self.task == "regression" and numbers is None:
             odd = next((text for text in texts if number_writing([text], np.ones(1, np.intp)) is None), texts[0])
             raise self.error(
-                f"task='regression' needs numbers, and y holds labels such as {shown(odd)}; give numbers, or "
+                f"task='regression' needs numbers, and {self.name} holds labels such as {shown(odd)}; give numbers, or "
                 "task='classification'"
             )
         different, rows = np.unique([] if numbers is None else numbers, return_counts=True)
         if numbers is not None and (self.task == "regression" or not _are_classes(different, rows)):
-            self.notes.append(f"{TEXTS}: they are read as numbers.")
+            self.notes.append(f"The values of {self.name} are texts, all of them numbers: they are read as numbers.")
             return self.of_numbers(numbers, "float")
         if numbers is not None:
             self.notes.append(
-                f"{TEXTS}, with {len(different)} different ones: they are read as classes; task='regression' reads "
-                "them as numbers."
+                f"The values of {self.name} are texts, all of them numbers, with {len(different)} different ones: they "
+                "are read as classes; task='regression' reads them as numbers."
             )
         elif may_be_numbers and date_writing(texts, counts) is not None:
-            raise self.error(DATES)
+            raise self.dates()
         codes = values.data[self.kept]
         self.check_number_of_classes(len(texts), len(codes), "labels")
         order = sorted(range(len(texts)), key=lambda i: _sort_key(values.levels[i]))
@@ -257,14 +272,14 @@ class _Reading:
         if lost.any():
             gaps = listing([text for text, none in zip(texts, is_none, strict=True) if none], 3)
             n = int(lost.sum())
-            self.notes.append(f"{_rows(n)} of y with {gaps} in place of a number {_are(n)} left out.")
+            self.notes.append(f"{_rows(n)} of {self.name} with {gaps} in place of a number {_are(n)} left out.")
             self.kept = self.kept & ~lost
         return np.asarray(written[1][self.values.data[self.kept]])
 
     def check_number_of_classes(self, k: int, n: int, what: str) -> None:
         if k > MOST_CLASSES and k > n / 2:
             raise self.error(
-                f"y has {k:,} different {what} in {n:,} rows, too many for classes: "
+                f"{self.name} has {k:,} different {what} in {n:,} rows, too many for classes: "
                 + ("task='regression' reads them as numbers" if what == "numbers" else "is it an identifier?")
             )
 
@@ -274,13 +289,13 @@ class _Reading:
         alone = np.flatnonzero(counts == 1)
         if len(alone) == len(codes):
             raise self.error(
-                f"each of the {len(alone):,} classes of y has one row only; a class needs two or more rows"
+                f"each of the {len(alone):,} classes of {self.name} has one row only; a class needs two or more rows"
             )
         if len(alone):
             names = listing([_plain(labels[i]) for i in alone], 5)
             noun, reason = ("class", "it cannot") if len(alone) == 1 else ("classes", "they cannot")
             self.notes.append(
-                f"The {noun} {names} of y {_have(len(alone))} one row only and "
+                f"The {noun} {names} of {self.name} {_have(len(alone))} one row only and "
                 f"{_are(len(alone))} left out, since {reason} be both learned and tested."
             )
             stays = ~np.isin(codes, alone)
@@ -292,19 +307,21 @@ class _Reading:
             which = shown(_plain(labels[present[0]])) if len(present) else "none"
             left = " after a class with one row is left out" if len(alone) else ""
             raise self.error(
-                f"y has one class only ({which}){left}; a classification needs two or more rows of each of two"
+                f"{self.name} has one class only ({which}){left}; a classification needs two or more rows of "
+                "each of two"
             )
         moved = np.full(len(labels), -1, dtype=np.intp)
         moved[present] = np.arange(len(present))
         if self.task == "binary" and len(present) > 2:
             names = listing([_plain(labels[i]) for i in present], 5)
             raise self.error(
-                f"task='binary' needs two classes, and y has {len(present)} ({names}); give task='multiclass'"
+                f"task='binary' needs two classes, and {self.name} has {len(present)} ({names}); give task='multiclass'"
             )
         if self.task == "multiclass" and len(present) == 2:
-            self.notes.append("y has two classes, so that task='multiclass' is a binary one.")
+            self.notes.append(f"{self.name} has two classes, so that task='multiclass' is a binary one.")
         task: Literal["binary", "multiclass"] = "binary" if len(present) == 2 else "multiclass"
-        return Target(task, moved[codes], _label_array([labels[i] for i in present]), self.mask(), tuple(self.notes))
+        own = _label_array([labels[i] for i in present])
+        return Target(task, moved[codes], own, self.mask(), tuple(self.notes), self.name)
 
     def mask(self) -> NDArray[np.bool_] | None:
         return None if self.kept.all() else self.kept

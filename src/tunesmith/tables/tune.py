@@ -21,7 +21,7 @@ from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, Str
 from sklearn.utils.metaestimators import available_if
 
 from tunesmith.errors import ResumeError
-from tunesmith.languages import told
+from tunesmith.languages import told, wrapped
 from tunesmith.numerics.arrays import Floats
 from tunesmith.selection import HonestScore
 from tunesmith.selection.choice import USUAL_RISK, caution
@@ -34,6 +34,7 @@ from tunesmith.sklearn.protocols import CrossValidation, Data, Params, RandomSta
 from tunesmith.state import TrialState
 from tunesmith.study import Study, create_study
 from tunesmith.study.engine.loop import run_loop
+from tunesmith.study.study import METRIC_NAMES
 from tunesmith.study.verdict import Verdict
 from tunesmith.tables.columns import TableColumns
 from tunesmith.tables.engine import Clock, TableSearch, levels_of, times_dealt
@@ -165,8 +166,8 @@ class TableTuner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         measure.check(target.y, folds, weight)
         self.notes_ = (*self.notes_, self._told(target, measure, families, folds, alone))
         if self.verbose:
-            print("\n".join(map(told, self.notes_)), flush=True)
-        study, again = self._study(families, seed, (len(target.y), matrix.shape[1], measure.name))
+            print(wrapped("\n".join(map(told, self.notes_))), flush=True)
+        study, again = self._study(families, seed, (len(target.y), matrix.shape[1], measure.name), measure)
         levels = [] if self.fidelity is None else levels_of(*folds[0], ordered=in_time_order(folds), seed=seed)
         dealt = [] if self.timeout is None else deal_again(
             self.cv, X, target.y, groups, classes is not None, seed, times_dealt(len(target.y))
@@ -190,7 +191,7 @@ class TableTuner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         self.seconds_ = time.monotonic() - clock.start
         if self.verbose:  # what was inferred has been said
             rest = tuple(note for note in self.report_.notes if note not in self.notes_)
-            print(replace(self.report_, notes=rest))
+            print(wrapped(str(replace(self.report_, notes=rest))))
         return self
 
     def _seconds(self) -> float:
@@ -247,10 +248,13 @@ class TableTuner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
     ) -> str:
         """Say what is going to be done."""
         task = "classification" if target.classes is not None else "regression"
-        words = f"This is a {task} by {measure.name}, on {len(folds)} folds: {', '.join(f.name for f in families)}."
+        names = ", ".join(f.name for f in families)
+        words = f"This is a {task} by {measure.label.name}, on {len(folds)} folds: {names}."
         return words + (f" pip install {' '.join(missing)} adds more." if missing else "")
 
-    def _study(self, families: list[Family], seed: int, data: tuple[Any, ...]) -> tuple[Study, list[Params]]:
+    def _study(
+        self, families: list[Family], seed: int, data: tuple[Any, ...], measure: Measure
+    ) -> tuple[Study, list[Params]]:
         """Return the study, and the points of its best candidates, if it was begun before.
 
         Raises:
@@ -259,7 +263,7 @@ class TableTuner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         space = joint_space(families)
         asked = {"data": list(data), "space": space.signature}
         study = create_study(
-            direction="maximize",
+            direction="maximize" if measure.label.greater_is_better else "minimize",
             storage=self.storage,
             study_name="tune" if self.study_name is None and self.storage is not None else self.study_name,
             load_if_exists=self.storage is not None,
@@ -270,6 +274,7 @@ class TableTuner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         before = study.system_attrs.get("tables")
         if before is None:
             study.set_system_attr("tables", asked)
+            study.set_system_attr(METRIC_NAMES, [measure.label.name])
         elif before != asked:
             raise ResumeError(
                 f"tune: the study {study.study_name!r} belongs to other data, another metric or other models; give "
@@ -279,7 +284,7 @@ class TableTuner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         while any(t.state is TrialState.WAITING for t in study.trials):  # left by a run that was ended, in mid-fit
             study.tell(study.ask(), state=TrialState.FAIL, reason="the run that it belonged to was ended")
         done = [t for t in study.trials if t.state is TrialState.COMPLETE]
-        done.sort(key=lambda t: -float(t.value or 0.0))
+        done.sort(key=lambda t: study.signs[0] * float(t.value or 0.0))
         return study, [dict(t.params) for t in done[:AGAIN]]
 
     # -- what is returned ------------------------------------------------------------------------------------------
@@ -288,7 +293,7 @@ class TableTuner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         """Choose, fit on all rows, and report."""
         tested = Tested.of(search)
         if tested is None:
-            why = "; ".join(f"{name}: {error}" for name, error in search.failures.items())
+            why = "; ".join(f"{name}: {error}" for name, (error, _) in search.failures.items())
             within = "" if self.timeout is None else f" within {self.timeout:.3g} seconds"
             raise ValueError(f"tune: no model could be fitted{within}. {why}")
         judge = Judge(table, tested, self.level, self.risk)
@@ -447,15 +452,15 @@ def _check_target(target: Target) -> None:
         kinds = {isinstance(label, str): label for label in target.classes.tolist()}
         if len(kinds) > 1:
             raise ValueError(
-                f"tune: y holds texts and other labels, such as {kinds[True]!r} and {kinds[False]!r}; give labels of "
-                "one kind: [str(label) for label in y]"
+                f"tune: {target.name} holds texts and other labels, such as {kinds[True]!r} and {kinds[False]!r}; give "
+                "labels of one kind: [str(label) for label in y]"
             )
         return
     least, most = SQUARES
     if not (least < float(np.ptp(target.y)) and float(np.abs(target.y).max()) < most):
         raise ValueError(
-            f"tune: y goes from {target.y.min():.4g} to {target.y.max():.4g}, and the squares of such numbers cannot "
-            "be held; give y in another unit"
+            f"tune: {target.name} goes from {target.y.min():.4g} to {target.y.max():.4g}, and the squares of such "
+            "numbers cannot be held; give it in another unit"
         )
 
 

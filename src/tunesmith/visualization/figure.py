@@ -197,5 +197,5 @@ def join(sentences: Iterable[str | None]) -> str:
 
 
 def number(value: float) -> str:
-    """Return a value as sentences have it: four digits."""
-    return f"{value:.4g}"
+    """Return a value as sentences have it: four digits, and those before the point."""
+    return f"{value:,.0f}" if 9999.5 <= abs(value) < 1e9 else f"{value:.4g}"

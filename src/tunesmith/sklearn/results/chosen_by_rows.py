@@ -136,7 +136,7 @@ def further(
 # ----------------------------------------------------------------------------------------------------------------------
 
 COSTLY = 16  # of a metric that is no mean over rows, the losses of so many candidates are worked out
-NOT_ENOUGH = "Only {n} rows were tested: an estimate from so few says little, whatever its interval."
+NOT_ENOUGH = "Only {rows} tested: an estimate from so few says little, whatever its interval."
 BLANK = (
     "The metric has no value on {share:.0f} % of the resamples that tell how much it varies, so the interval rests on "
     "the others and is rough."
@@ -227,7 +227,11 @@ def by_rows(context: SelectionContext, metric: Metric) -> Selected | None:
             fits_per_repeat=fits_per_repeat(context),
             level=settings.level,
         )
-    notes = (NOT_ENOUGH.format(n=n_tested),) if n_tested < FEW_ROWS else ()
+    notes = (
+        (NOT_ENOUGH.format(rows=f"{n_tested} {'row was' if n_tested == 1 else 'rows were'}"),)
+        if n_tested < FEW_ROWS
+        else ()
+    )
     if any(targets.blank):
         notes = (*notes, BLANK.format(share=100.0 * float(np.mean(targets.blank))))
     together = metric.together(evidence.splits)
@@ -244,15 +248,17 @@ def by_rows(context: SelectionContext, metric: Metric) -> Selected | None:
         together=together,
         notes=(*notes, *found.notes),
     )
-    return found, replace(score, notes=(*score.notes, *_skill(metric, found, score, no_skill)))
+    if no_skill is None:
+        return found, score
+    seems_so = max(found.interval[1], found.value) < no_skill
+    said = () if seems_so else (_no_skill(metric, found, score, no_skill),)
+    return found, replace(score, has_skill=seems_so and n_tested >= FEW_ROWS, notes=(*score.notes, *said))
 
 
-def _skill(metric: Metric, found: SelectionResult, score: HonestScore, no_skill: float | None) -> tuple[str, ...]:
-    """Say so where it is not certain that anything predicts better than what sees no feature."""
-    if no_skill is None or not max(found.interval[1], found.value) >= no_skill:
-        return ()
+def _no_skill(metric: Metric, found: SelectionResult, score: HonestScore, no_skill: float) -> str:
+    """Say that it is not certain that anything predicts better than what sees no feature."""
     said = NO_SKILL if found.value >= no_skill else PERHAPS_NO_SKILL
-    return (said.format(score.write(metric.offset - no_skill)),)
+    return said.format(score.write(metric.offset - no_skill))
 
 
 def _tail(

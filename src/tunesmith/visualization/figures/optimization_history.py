@@ -248,6 +248,9 @@ def _sentence(name: str, t: StudyColumns, several: bool) -> str:
     if t.best is None:
         return say("{}Over {} {}.", head, trials, goal)
     first, best = int(np.flatnonzero(t.complete & t.feasible)[0]), t.best
+    if first == best:
+        value, trial = number(t.value[best]), t.number[best]
+        return say("{}Over {} {}: the first is the best, {}, in trial {}.", head, trials, goal, value, trial)
     return say(
         "{}Over {} {}: from {} in trial {} to the best, {}, in trial {}.",
         head, trials, goal, number(t.value[first]), t.number[first], number(t.value[best]), t.number[best],
