@@ -249,7 +249,7 @@ def test_messages_are_data(tmp_path: Path) -> None:
         call.send(wire.pack(wire.END, 1, None, parts=[evil, evil, b"", b""]))
         call.send(wire.pack(wire.PRINTED, "", parts=[wire.pack(wire.END, 1, None, parts=[evil, evil, b"", b""])]))
         call.send(wire.pack(wire.UNUSABLE, "x", "y"))
-        call.send(wire.pack(wire.REPORT, 1, 0, 0.5, 1.0))
+        call.send(wire.pack(wire.REPORT, 1, 0, 0.5, 1.0, False))
         call.end()
         executor._read(executor._mailbox.rest_of(4))  # type: ignore[attr-defined]  # of the executor above
         events = executor._take_events()  # type: ignore[attr-defined]  # of the executor above

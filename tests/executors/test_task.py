@@ -145,9 +145,9 @@ def test_no_message_of_a_run_that_was_replaced_is_taken() -> None:
         trial = a_trial(0)
         executor._begin(trial, None)
         executor._receive(0, wire.pack(wire.BEGUN, 1))
-        executor._receive(0, wire.pack(wire.REPORT, 1, 0, 0.5, 1.0))
+        executor._receive(0, wire.pack(wire.REPORT, 1, 0, 0.5, 1.0, False))
         executor._receive(0, wire.pack(wire.BEGUN, 2))  # the engine runs it again
-        executor._receive(0, wire.pack(wire.REPORT, 2, 0, 0.75, 1.0))
+        executor._receive(0, wire.pack(wire.REPORT, 2, 0, 0.75, 1.0, False))
         assert [(type(e), getattr(e, "run", None)) for e in executor._take_events()] == [
             (Began, 1),
             (Report, None),
@@ -156,7 +156,7 @@ def test_no_message_of_a_run_that_was_replaced_is_taken() -> None:
         assert recorder.reports == [(0, 0, 0.5)]
         trial.link.attempt = 2  # what the study makes of it
         executor._read_held()
-        executor._receive(0, wire.pack(wire.REPORT, 1, 1, 9.0, 1.0))  # late
+        executor._receive(0, wire.pack(wire.REPORT, 1, 1, 9.0, 1.0, False))  # late
         executor._receive(0, wire.dump_end(1, a_trial(0), 9.0, None))
         assert recorder.reports == [(0, 0, 0.5), (0, 0, 0.75)]
         executor._receive(0, wire.dump_end(2, a_trial(0), 1.0, None))

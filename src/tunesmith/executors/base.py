@@ -286,10 +286,10 @@ class OwnChannel:
         self._channel = channel
         self._pid = os.getpid()
 
-    def report(self, number: int, fence: Fence, step: int, value: Reported, cost: float) -> bool:
+    def report(self, number: int, fence: Fence, step: int, value: Reported, cost: float, given: bool) -> bool:
         """Send a report."""
         refuse_fork(self._pid)
-        return self._channel.report(number, fence, step, value, cost)
+        return self._channel.report(number, fence, step, value, cost, given)
 
     def note(self, number: int, fence: Fence, key: str, value: Any) -> bool:
         """Send a user attribute."""

@@ -101,15 +101,16 @@ class RelayExecutor(Executor):
         elif drawn != run.drawn:
             return None
         elif word == wire.REPORT:
-            step, value, cost = rest
+            step, value, cost, given = rest
             value = tuple(value) if isinstance(value, list) else value  # JSON has no tuples
+            run.trial.link.costs_given |= given
             if run.keep(lambda: run.trial.link.take_report(value, step, cost)):
                 self._events.append(Report(run.trial, step, value))
         elif word == wire.NOTE:
             key, value = rest
             run.keep(lambda: run.trial.set_user_attr(key, value))
         elif word == wire.ASK:
-            return run.answer(lambda trial: [trial.should_prune(), len(trial.reports or ())])
+            return run.answer(lambda trial: [_stops(trial, *rest), len(trial.reports or ())])
         elif word == wire.POINTERS:
             return run.answer(lambda trial: remote_pointers.answer(trial, *rest))
         elif word in (wire.END, wire.FAULT):
@@ -160,6 +161,13 @@ class RelayExecutor(Executor):
             self._replaced = False
         held, self._held = self._held, []
         return [(number, self._receive(number, message)) for number, message in held]
+
+
+def _stops(trial: Trial, step: int | None = None) -> bool:
+    """Ask whether a trial is to stop: after its last report, or at a step of an attempt before."""
+    if step is None or trial.link.channel is None:
+        return trial.should_prune()
+    return trial.link.channel.should_prune(trial.number, step)
 
 
 class _Run:

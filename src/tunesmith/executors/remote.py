@@ -65,10 +65,10 @@ class RemoteChannel:
         self._reported: list[int] = []  # steps
         self._heard = 0  # how many of them the driver's copy of the trial has, by its last answer
 
-    def report(self, number: int, fence: Fence, step: int, value: Reported, cost: float) -> bool:
+    def report(self, number: int, fence: Fence, step: int, value: Reported, cost: float, given: bool) -> bool:
         """Send a report without waiting for the driver, which keeps what it cannot store."""
         self._reported.append(step)
-        self.send(wire.REPORT, step, value, cost)
+        self.send(wire.REPORT, step, value, cost, given)
         return True
 
     def note(self, number: int, fence: Fence, key: str, value: Any) -> bool:
@@ -83,7 +83,7 @@ class RemoteChannel:
             Exception: what went wrong in the driver, with this question or with a report before it.
         """
         reported = len(self._reported)
-        stops, heard = self._ask(wire.ASK)
+        stops, heard = self._ask(wire.ASK, *([] if reported else [step]))
         if heard == reported:  # else one was lost on the way, and all that follow come with the end
             self._heard = heard
         return bool(stops)

@@ -39,9 +39,11 @@ LOADED = b"l"  # (): the objective is there
 UNUSABLE = b"u"  # (reason, traceback): the objective cannot be loaded in this process
 # and of a trial, each with the number that the worker drew for the run:
 BEGUN = b"b"  # (run,): the objective is called now
-REPORT = b"v"  # (run, step, value, cost); not answered
+REPORT = b"v"  # (run, step, value, cost, whether the objective gave it); not answered
 NOTE = b"n"  # (run, key, value); not answered
-ASK = b"a"  # (run,): should the trial be pruned? Answered by a message of ANSWER, as POINTERS is
+# (run,), or (run, step) of a step before this attempt: should the trial be pruned? Answered by a message of ANSWER, as
+# POINTERS is
+ASK = b"a"
 POINTERS = b"p"  # (run, what, arguments): of artifacts, see remote_pointers
 END = b"e"  # (run, None), and the parts trial and value, and two empty ones
 FAULT = b"f"  # (run, words of a Fault), and the parts trial and value, and those of the Fault

@@ -16,7 +16,7 @@ six tasks of lcbench, at 1 to 8 full runs.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -25,6 +25,7 @@ from tunesmith.fidelity.chain import Chain
 from tunesmith.fidelity.ladder import Ladder, RungTable
 from tunesmith.fidelity.runs import Runs, RunState
 from tunesmith.history import History, SourceCurves
+from tunesmith.history.costs import START, CostClass
 from tunesmith.numerics.acquisition import log_probability_below
 from tunesmith.numerics.arrays import Floats, Indices
 from tunesmith.numerics.cache import FitCache
@@ -38,6 +39,9 @@ N_LOOKED_AT = 2  # first runs, of which the more promising one is trained to its
 HOPELESS = 0.05  # the chance of becoming the best up to which a run pauses
 HOPEFUL = 0.1  # the chance per cost of a full run, from which on a paused run goes on before a new one begins
 DEAR = 0.12  # of what is left of a run: a start that costs more makes a pause a loss
+# What a start of a class is taken for where seconds are measured, as a share of a full run: with DEAR, a run pauses
+# wherever it may, in its first half, or never.
+SHARES = {CostClass.CHEAP: 0.0, CostClass.MEDIUM: 0.06, CostClass.DEAR: 0.3}
 MIN_SEEN = 2  # runs with a finite report, before anything is expected
 
 
@@ -61,14 +65,24 @@ class Outlook:
     chance: Floats
 
     @classmethod
-    def of(cls, runs: Runs, space: Space, fits: FitCache, earlier: Sequence[SourceCurves] = ()) -> Outlook:
+    def of(
+        cls,
+        runs: Runs,
+        space: Space,
+        fits: FitCache,
+        earlier: Sequence[SourceCurves] = (),
+        start: float | None = None,
+    ) -> Outlook:
         """Return what is expected of some runs.
 
         Args:
             space: what is searched.
+            start: what a start costs, as a share of a full run; None: the costs of the runs say.
         """
         ladder = Ladder.of(runs)
         table = RungTable.of(runs, ladder)
+        if start is not None:
+            table = replace(table, rate=np.ones(len(runs)), start=start * float(ladder.positions[-1]))  # in reports
         length = int(ladder.positions[-1]) if ladder.is_known else None
         n, seen = len(runs), np.isfinite(table.loss)
         nothing = np.full(n, np.nan)
@@ -180,10 +194,13 @@ def outlook(history: History, space: Space) -> Outlook:
     """
     kept = _kept.setdefault(history, _Kept())
     pending = tuple(history.pending.number.tolist())
-    key = (len(history), len(history.curves), pending, tuple(history.paused), space)
+    # Measured seconds play no part: before the study knows the class of a start, it is taken for cheap.
+    known = history.classes.get(START, CostClass.CHEAP)
+    start = None if history.curves.costs_given else SHARES.get(known, 0.0)
+    key = (len(history), len(history.curves), pending, tuple(history.paused), space, start)
     if kept.outlook is None or kept.key != key:
         earlier = [source.curves for source in history.warm_start if source.curves is not None]
-        kept.outlook, kept.key = Outlook.of(Runs.of(history, space), space, kept.fits, earlier), key
+        kept.outlook, kept.key = Outlook.of(Runs.of(history, space), space, kept.fits, earlier, start), key
     return kept.outlook
 
 

@@ -15,6 +15,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from tunesmith.history.costs import CostClass
 from tunesmith.history.curves import Curves
 from tunesmith.space import Categorical, Ordinal, Parameter, Space, merge
 from tunesmith.state import TrialState
@@ -73,6 +74,7 @@ class History:
         warm_start: what earlier studies found, for a warm start; set once, before any trial.
         priors: whether samplers may use what is known of parameters by their names; set once, before any trial.
         expected: numbers of the trials whose values are expected ones, see `expecting`.
+        classes: how dear trials and starts are, as far as the study found that out, see `tunesmith.history.costs`.
         any_paused: whether `paused` has any; it costs nothing to look at.
     """
 
@@ -81,6 +83,7 @@ class History:
         self.warm_start: tuple[SourceStudy, ...] = ()
         self.priors = True
         self.expected: frozenset[int] = frozenset()
+        self.classes: Mapping[str, CostClass] = {}
         self.curves = Curves(n_objectives)
         self._m = n_objectives
         self._n = 0
@@ -167,7 +170,7 @@ class History:
 
     @property
     def cost(self) -> Floats:
-        """Seconds or the user's unit, float64[n]."""
+        """Seconds or the user's unit, float64[n]; decisions are by `classes`, for seconds are not the same twice."""
         return _view(self._cost[: self._n])
 
     @property
@@ -232,6 +235,7 @@ class History:
         space, n, pending = self.space, len(self), self.pending
         new = History(space, self._m)
         new.warm_start, new.priors, new.expected = self.warm_start, self.priors, frozenset(ends)
+        new.classes = self.classes
         if space is None:
             return new
         number, ahead = pending.number.tolist(), self.pending_points(space)

@@ -30,6 +30,7 @@ class Curves:
         n_reports: how many reports there are; where there are none, a trial has nothing to do here.
         can_resume: whether runs go on where they were paused, since the objective saves checkpoints; else a run that
             goes on repeats its steps.
+        costs_given: whether the objective says what its reports cost; else seconds are measured, which are only shown.
         longest_complete: the most reports that a COMPLETE trial has; 0: there is none.
         signs: for each objective 1 where it is minimised, -1 where it is maximised: a value times it is what was
             reported.
@@ -47,6 +48,7 @@ class Curves:
         self._arrays: dict[int, tuple[NDArray[np.int64], NDArray[np.float64]]] = {}  # of complete trials
         self.n_reports = 0
         self.can_resume = False
+        self.costs_given = False
         self.longest_complete = 0
         self.signs: tuple[float, ...] = (1.0,) * objectives
 

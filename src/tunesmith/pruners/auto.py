@@ -64,6 +64,7 @@ class AutoPruner(Pruner):
 
     name: ClassVar[str] = "auto"
     resumes = True
+    weighs_starts = True
     several = True
 
     def __init__(self) -> None:

@@ -34,12 +34,14 @@ class Pruner(registry.Made, ABC):
     Attributes:
         name: its name in the registry.
         resumes: whether it ever pauses trials, so that ``resume`` is worth a call.
+        weighs_starts: whether ``goes_on`` or ``resume`` depend on how dear a start is; the study then finds that out.
         several: whether it decides for several objectives, too. If its rule compares trials, it stops none that no
             other one dominates.
     """
 
     name: ClassVar[str] = ""
     resumes: bool = False
+    weighs_starts: bool = False
     several: bool = False
 
     def check_objectives(self, objectives: int) -> None:

@@ -53,6 +53,7 @@ class PatientPruner(Pruner):
         self.patience = whole(0, own, "patience", patience)
         self.min_delta = in_range(own, "min_delta", min_delta, 0, np.inf)
         self.resumes = wrapped_pruner is not None and wrapped_pruner.resumes
+        self.weighs_starts = wrapped_pruner is not None and wrapped_pruner.weighs_starts
 
     def check_objectives(self, objectives: int) -> None:
         """Ask the wrapped pruner.

@@ -7,13 +7,13 @@ is numeric, and differential evolution on mixed and conditional spaces (design n
 
 from __future__ import annotations
 
-import math
 from typing import ClassVar
 
 import numpy as np
 
 from tunesmith import registry
 from tunesmith.history import History
+from tunesmith.history.costs import TRIAL, CostClass, class_of_trials
 from tunesmith.numerics.cache import Cache
 from tunesmith.samplers.base import Points, Sampler, SamplerStates
 from tunesmith.samplers.finished import infer_conditions
@@ -22,7 +22,7 @@ from tunesmith.space import Space
 MODEL_ALWAYS = 100  # trials that are worth a model whatever they cost: a second or two in all
 COST_RATIO = 10.0  # the model may take so many times as long as a trial
 MAX_GLOBAL, MAX_LOCAL = 500, 2000  # trials up to which one model holds all, and up to which a local one is used
-RECENT = 20  # trials whose cost is looked at
+SECONDS = {CostClass.INSTANT: 0.0005, CostClass.CHEAP: 0.006, CostClass.MEDIUM: 0.2, CostClass.DEAR: 20.0}  # of a trial
 FEW = 16  # running trials up to which they make no difference
 MANY = 100  # running trials from which on proposals must be cheap, and two samplers take turns
 MAX_CROWD = 10_000  # trials up to which they do
@@ -32,8 +32,8 @@ CROWD_PROPOSAL = 0.002  # seconds of a proposal of the process among so many
 class AutoSampler(Sampler):
     """Chooses among the samplers of the registry at each proposal, from the history alone.
 
-    The choice depends on the objectives, the space, the number of trials and the median cost of the last ones, so two
-    runs with the same seed choose alike unless a trial's cost lies near a threshold. Each trial's
+    The choice depends on the objectives, the space, the numbers of finished and running trials, and on how dear a trial
+    is: its class, which the study finds out once, from trial 100 on, and stores. Each trial's
     ``system_attrs["proposed_by"]`` says which sampler proposed it and why.
 
     Args:
@@ -50,6 +50,7 @@ class AutoSampler(Sampler):
     """
 
     name: ClassVar[str] = "auto"
+    asks_class_from = MODEL_ALWAYS
 
     def __init__(self, seed: int | None = None, cheap: bool = False) -> None:
         self.seed = seed
@@ -138,10 +139,10 @@ def _affordable(history: History, n: int) -> bool:
 
     One driver proposes for all workers, so with many of them it must be cheaper.
     """
-    cost = sorted(c for c in history.cost[-RECENT:].tolist() if math.isfinite(c))
+    known = history.classes.get(TRIAL) or class_of_trials(history.cost, history.state)
     running = history.n_pending
     proposal = 0.01 * max(1.0, n / 100) if n <= MAX_GLOBAL else 0.1  # seconds, as measured on one core
     if running > MANY:
         proposal = CROWD_PROPOSAL
     least = proposal / COST_RATIO if running <= FEW else proposal * running
-    return bool(cost) and 0.5 * (cost[len(cost) // 2] + cost[(len(cost) - 1) // 2]) >= least
+    return known is not None and SECONDS[known] >= least

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -37,6 +38,7 @@ class Sampler(registry.Made, ABC):
             The study then repeats ``ask`` when another worker started a trial meanwhile.
         is_adaptive: False if proposals do not depend on the results (random, grid): there is no gain in waiting for
             them.
+        asks_class_from: the trial from which on proposals depend on how dear a trial is; the study then finds that out.
         space: a space that the sampler brings along (the values of a grid), or None. A study that declares none
             searches it, from the first trial on; a name that is not in it, or a range without its value, is an error.
     """
@@ -44,6 +46,7 @@ class Sampler(registry.Made, ABC):
     name: ClassVar[str] = ""
     exclusive: ClassVar[bool] = False
     is_adaptive: ClassVar[bool] = True
+    asks_class_from: float = math.inf
     space: Space | None = None
 
     def exclusive_at(self, history: History) -> bool:

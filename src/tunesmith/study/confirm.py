@@ -333,7 +333,7 @@ class RerunChannel:
     def __init__(self) -> None:
         self._scratch = Scratch()
 
-    def report(self, number: int, fence: Fence, step: int, value: Reported, cost: float) -> bool:
+    def report(self, number: int, fence: Fence, step: int, value: Reported, cost: float, given: bool) -> bool:
         """Drop a report."""
         return False
 

@@ -64,7 +64,7 @@ class Recorder:
         self.notes.append((number, fence.attempt, key, value))
         return True
 
-    def report(self, number: int, fence: Fence, step: int, value: Reported, cost: float) -> bool:
+    def report(self, number: int, fence: Fence, step: int, value: Reported, cost: float, given: bool) -> bool:
         """Record a report; NaN raises, to see whether an error gets through."""
         self.threads.add(threading.get_ident())
         if value != value:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from tunesmith.caution import caution
-from tunesmith.errors import ArtifactError
+from tunesmith.errors import ArtifactError, TrialPruned
 from tunesmith.history.curves import Reported
 from tunesmith.preemption import PREEMPTION
 from tunesmith.space import Categorical, Choice, Float, Int, Parameter
@@ -429,6 +429,7 @@ class Trial:
             ValueError: n is below 1, the saved state has other names or objects, or checkpoint_every is below 1 or no
                 time.
             RuntimeError: this attempt has a loop with a state already.
+            TrialPruned: the trial was cut off when it was to stop or to pause, after the step that it goes on from.
 
         Example:
             ```python
@@ -451,6 +452,8 @@ class Trial:
         """
         from tunesmith.trial.epochs import Epochs
 
+        if self._stops_where_it_was():
+            raise TrialPruned
         if state is None:
             return Epochs(n, None, None, self.resumed_from_step or 0, self.seed, every=checkpoint_every)
         if self._epochs is not None:
@@ -466,6 +469,14 @@ class Trial:
             n, state, place, 0, self.seed, source=source, every=checkpoint_every, background=background, trial=self
         )
         return self._epochs
+
+    def _stops_where_it_was(self) -> bool:
+        """Ask the pruner about the step of the checkpoint, if the attempt before was cut off there, perhaps unheard."""
+        before = self.link.previous_attempts
+        if not before or before[-1].failure is None or self.link.reports or self.link.channel is None:
+            return False
+        step = self.resumed_from_step
+        return step is not None and step == before[-1].last_step and self.link.channel.should_prune(self.number, step)
 
     def _publish(self, step: int, write: Callable[[Path], None] | None) -> None:
         found = self._own_checkpoints()
@@ -622,8 +633,8 @@ class Channel(Protocol):
     Each message carries the fence of the attempt, so that one that was replaced cannot write to the record of the next.
     """
 
-    def report(self, number: int, fence: Fence, step: int, value: Reported, cost: float) -> bool:
-        """Send a reported value (of several objectives, a tuple) and its cost.
+    def report(self, number: int, fence: Fence, step: int, value: Reported, cost: float, given: bool) -> bool:
+        """Send a reported value (of several objectives, a tuple) and its cost, given by the objective or measured.
 
         False: it could not be stored now, and comes with the trial's end.
         """
@@ -702,14 +713,6 @@ class Link:
         """Measure no seconds from now on: the time of the trial is not that of this process."""
         self.since = None
 
-    def count_on(self, before: float) -> None:
-        """Count in the user's unit if the attempts before did, which cost `before` together: the sum of what they gave.
-
-        What is measured for their reports is less than that, since an attempt ends after its last report.
-        """
-        given = [cost for attempt in self.previous_attempts for cost in attempt.costs.values()]
-        self.costs_given = bool(given) and math.isclose(math.fsum(given), before, rel_tol=1e-9)
-
     def take_report(self, value: Reported, step: int, cost: float) -> None:
         """Keep a report, and send it to the study.
 
@@ -726,7 +729,8 @@ class Link:
         self.last_step = step
         stored = False
         try:
-            stored = self.channel is not None and self.channel.report(self.number, self.fence, step, value, cost)
+            if self.channel is not None:
+                stored = self.channel.report(self.number, self.fence, step, value, cost, self.costs_given)
         finally:  # an interrupt of the driver, while a worker goes on
             if not stored:
                 self._keep_for_the_end(step)

@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 
 from tunesmith.errors import SpaceExhaustedError, StorageError
 from tunesmith.history import History
+from tunesmith.history.costs import TRIAL
 from tunesmith.samplers.base import InheritingSampler, Sampler
 from tunesmith.space import Parameter, Space, merge
 from tunesmith.state import TrialState
 from tunesmith.storage.base import Claim
+from tunesmith.study.engine.costs import know_trials
 from tunesmith.study.engine.recovery import keep_beating
 from tunesmith.study.engine.replica import STALE, RunningTrial, StudyReplica
 from tunesmith.text import shown
@@ -182,7 +184,7 @@ class Asker:
             return None
         trial, record = self.propose(claim, token, cheap=True)
         trial.link.continues = True
-        trial.link.count_on(record.cost)
+        trial.link.costs_given = study.history.curves.costs_given  # as in the attempts before
         try:
             version = storage.start(study.study_id, claim, record)
         except StorageError:
@@ -301,6 +303,8 @@ class Asker:
         if ahead is not None and ahead.number == number and ahead.space is space:
             return ahead
         sampler = self.sampler.cheap_variant() if cheap else self.sampler
+        if number >= sampler.asks_class_from and TRIAL not in history.classes:
+            know_trials(self._study)
         rng = proposal_rng(self._study.seed, number)
         x, states, proposed_by = sampler.propose(history, space, rng, 1)
         if len(x) == 0:

@@ -15,7 +15,8 @@ from tunesmith.pruners.base import Decision, Pruner
 from tunesmith.state import TrialState
 from tunesmith.storage.base import Storage, StudyRecord
 from tunesmith.study.engine.artifacts import ArtifactHome, StudyPointers
-from tunesmith.study.engine.replica import StudyReplica
+from tunesmith.study.engine.costs import know_starts
+from tunesmith.study.engine.replica import RunningTrial, StudyReplica
 from tunesmith.text import did_you_mean
 from tunesmith.trial.record import Fence, curve, with_costs
 
@@ -61,22 +62,32 @@ class TrialChannel:
         self.pausing.discard(number)
         return pausing
 
-    def report(self, number: int, fence: Fence, step: int, value: Reported, cost: float) -> bool:
+    def report(self, number: int, fence: Fence, step: int, value: Reported, cost: float, given: bool) -> bool:
         """Store a report and add it to the trial's curve; False if the storage did not take it."""
         study = self._study
         with study.lock:
-            stored = self.reach(lambda: study.storage.report(study.study_id, number, fence, step, value, cost))
             curves = study.history.curves
+            if given is not curves.costs_given:
+                if given:
+                    self.reach(study.note_costs_given)
+                else:
+                    cost = math.nan  # seconds beside the user's unit
+            stored = self.reach(lambda: study.storage.report(study.study_id, number, fence, step, value, cost))
             running = study.running.get(number)
             first = running is not None and len(running.trial.reports or ()) <= 1  # of this attempt
             if fence.attempt > 1 and running is not None and first:
-                curves.drop(number)
-                before = [with_costs(a.reports, a.costs) for a in running.trial.previous_attempts]
-                for s, (v, spent) in curve([*before, {step: (value, cost)}]).items():
-                    curves.append(number, s, curves.minimised(v), spent)
+                self._begin_curve(running, {step: (value, cost)})
             else:
                 curves.append(number, step, curves.minimised(value), cost)
             return stored
+
+    def _begin_curve(self, running: RunningTrial, reports: Mapping[int, tuple[Reported, float]]) -> None:
+        """Put together the curve of a trial that has several attempts, given the reports of this one."""
+        curves, number = self._study.history.curves, running.record.number
+        curves.drop(number)
+        before = [with_costs(a.reports, a.costs) for a in running.trial.previous_attempts]
+        for step, (value, cost) in curve([*before, reports]).items():
+            curves.append(number, step, curves.minimised(value), cost)
 
     def note(self, number: int, fence: Fence, key: str, value: Any) -> bool:
         """Store a user attribute; False if the storage did not take it."""
@@ -94,11 +105,22 @@ class TrialChannel:
             if study.storage.shared:
                 self.reach(study.catch_up)
             running = study.running.get(number)
-            before = [] if running is None else [max(a.reports) for a in running.trial.previous_attempts if a.reports]
-            if number in self._finishing or step <= max(before, default=-1):
-                return False  # a run that began anew repeats steps at which it was let go on before
+            before = () if running is None else running.trial.previous_attempts
+            if running is not None and not running.trial.reports:  # it begins where the attempt before was cut off
+                if not study.asks:
+                    return False
+                self._begin_curve(running, {})
+            self.reach(study.note_asks)
+            # A run that began anew repeats steps at which it was let go on before. Whether it was so at the last one,
+            # before it was cut off, is not known.
+            decided = [max(a.reports) - (a.failure is not None) for a in before if a.reports]
+            if number in self._finishing or step <= max(decided, default=-1):
+                return False
             decision = self.pruner.decide(study.history.curves, number, step)
-            if decision is Decision.PAUSE and self.pruner.goes_on(study.history, number):
+            if decision is Decision.PAUSE and (
+                (self.pruner.weighs_starts and not self.reach(lambda: know_starts(study)))
+                or self.pruner.goes_on(study.history, number)
+            ):
                 decision = Decision.CONTINUE
             (self.pausing.add if decision is Decision.PAUSE else self.pausing.discard)(number)
             return decision is not Decision.CONTINUE

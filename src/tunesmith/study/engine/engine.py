@@ -30,6 +30,7 @@ from tunesmith.storage.base import Storage, StudyRecord
 from tunesmith.study.engine.artifacts import ArtifactHome, StudyPointers
 from tunesmith.study.engine.ask import PARENT, Asker, new_token, proposal_rng
 from tunesmith.study.engine.channel import TrialChannel, Wishes
+from tunesmith.study.engine.costs import know_starts
 from tunesmith.study.engine.recovery import Recovery, recover, stored_retries, wait_for_lost, why_not_again
 from tunesmith.study.engine.replica import STALE, RunningTrial, StudyReplica
 from tunesmith.study.engine.tell import Outcome, Teller
@@ -150,6 +151,8 @@ class TrialEngine:
         """Ask the pruner which paused trial goes on."""
         # With the random numbers of the next proposal, so that a pruner and a sampler may share a decision.
         rng = proposal_rng(self.study.seed, self.study.next_number)
+        if self.channel.pruner.weighs_starts:
+            know_starts(self.study)
         return self.channel.pruner.resume(history, rng, may_begin)
 
     def ask_batch(

@@ -16,6 +16,7 @@ import numpy as np
 
 from tunesmith.errors import StorageError
 from tunesmith.history import History
+from tunesmith.history.costs import GIVEN, START, TRIAL, CostClass
 from tunesmith.space import Space
 from tunesmith.state import StudyDirection, TrialState
 from tunesmith.storable import storable
@@ -27,6 +28,8 @@ from tunesmith.trial.record import NOISE, TrialRecord
 PRIORS = "priors"  # the system attribute that is false where names are to mean nothing
 CAN_RESUME = "can_resume"  # the system attribute that says that the objective saves checkpoints
 STOPPED = "stopped"  # the system attribute that says why the search ended by itself
+ASKS = "asks"  # the system attribute that says that the objective asks whether its trials shall stop
+COSTS = "costs"  # the one that holds what was found out about costs, see `tunesmith.history.costs`
 CHECKED = "checked"  # the one that holds what the last check for that left
 PART = 2048  # records that are in memory at a time
 STALE = -1  # the version of a history that must be read again
@@ -61,6 +64,7 @@ class StudyReplica:
         next_number: the lowest trial number that is free, as far as is known here.
         running: the running trials that this object asked for.
         claimed: the number of a trial that this object has claimed and not started; it is not in the history.
+        asks: whether the objective asks whether its trials shall stop.
         restarted: the trials in the history that were begun more than once.
         stopped: why the search ended by itself the last time; None if it did not.
         checked: what the last look whether it has converged left; None: there was none.
@@ -80,6 +84,8 @@ class StudyReplica:
         self._warm_start = decode_warm_start(record.system.get(KEY))
         self._can_resume = bool(record.system.get(CAN_RESUME))
         self._priors = bool(record.system.get(PRIORS, True))
+        self._take_costs(record.system.get(COSTS))
+        self.asks = bool(record.system.get(ASKS))
         self.stopped: dict[str, Any] | None = record.system.get(STOPPED)
         self.checked: dict[str, Any] | None = record.system.get(CHECKED)
         self.reset(record.space)
@@ -92,6 +98,7 @@ class StudyReplica:
         self.history.priors = self._priors
         self.history.curves.can_resume = self._can_resume
         self.history.curves.signs = self.signs
+        self.history.classes, self.history.curves.costs_given = self._classes, self._costs_given
         self.cursor = 0
         self.version = STALE
         self.next_number = 0
@@ -166,6 +173,39 @@ class StudyReplica:
         if not self._can_resume:
             self._can_resume = self.history.curves.can_resume = True
             self.storage.set_attr(self.study_id, None, CAN_RESUME, True, system=True)
+
+    def note_asks(self) -> None:
+        """Note that the objective asks whether its trials shall stop."""
+        if not self.asks:
+            self.asks = True
+            self.set_system_attr(ASKS, True)
+
+    def note_costs_given(self) -> None:
+        """Note that the objective says what its reports cost, so that nothing is measured."""
+        self._costs_given = self.history.curves.costs_given = True
+        self._keep_cost(GIVEN, True)
+
+    def keep_class(self, what: str, found: CostClass) -> bool:
+        """Store how dear trials or starts are, unless another process did; tell whether this one did."""
+        return self._keep_cost(what, found.value)
+
+    def _keep_cost(self, what: str, value: Any) -> bool:
+        added = False
+
+        def unless_there(present: Any) -> Any:
+            nonlocal added
+            known = present if isinstance(present, dict) else {}
+            added = what not in known
+            return {**known, what: value} if added else present
+
+        self._take_costs(self.change_system_attr(COSTS, unless_there))
+        self.history.classes = self._classes
+        return added
+
+    def _take_costs(self, stored: Any) -> None:
+        known = stored if isinstance(stored, dict) else {}
+        self._costs_given = bool(known.get(GIVEN))
+        self._classes = {what: CostClass(known[what]) for what in (TRIAL, START) if known.get(what) in list(CostClass)}
 
     def add_pause(self, paused: TrialRecord, version: int) -> None:
         """Note that a trial of this object was paused."""
