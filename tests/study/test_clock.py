@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import itertools
 import logging
+import os
 import random
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,7 +21,8 @@ import pytest
 import tunesmith as ts
 from tunesmith import Float, registry
 from tunesmith.history.costs import CostClass
-from tunesmith.pruners import Pruner
+from tunesmith.history.curves import Curves
+from tunesmith.pruners import Decision, Pruner
 from tunesmith.state import TrialState
 
 LENGTH, RUNS = 10, 8
@@ -49,6 +53,15 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
     monkeypatch.setattr(time, "monotonic", lambda: made.now)
     return made
+
+
+class Halted(Pruner):
+    """Pauses each trial at the fifth step, and goes on with none."""
+
+    resumes = True
+
+    def decide(self, curves: Curves, number: int, step: int) -> Decision:
+        return Decision.PAUSE if step == 5 else Decision.CONTINUE
 
 
 class Training:
@@ -123,12 +136,9 @@ def check_pair(tmp_path: Path, clock: Clock, sampler: str, pruner: Callable[[], 
         assert trials_of(again) == trials_of(whole), (kills, speed)
 
 
-@pytest.mark.parametrize("start", STARTS)
 @pytest.mark.parametrize("pruner", PRUNERS)
-def test_every_pruner_decides_alike_on_a_machine_of_another_speed(
-    tmp_path: Path, clock: Clock, pruner: str, start: float
-) -> None:
-    check_pair(tmp_path, clock, "random", PRUNERS[pruner], start)
+def test_every_pruner_decides_alike_on_a_machine_of_another_speed(tmp_path: Path, clock: Clock, pruner: str) -> None:
+    check_pair(tmp_path, clock, "random", PRUNERS[pruner], 5.0)
 
 
 @pytest.mark.slow
@@ -138,11 +148,11 @@ def test_every_sampler_with_every_pruner_does(tmp_path: Path, clock: Clock, prun
     check_pair(tmp_path, clock, sampler, PRUNERS[pruner], 5.0)
 
 
-@pytest.mark.parametrize("start", STARTS)
+@pytest.mark.parametrize("start", [pytest.param(0.0, marks=pytest.mark.slow), 0.9, 5.0])
 def test_the_default_search_is_the_same_wherever_it_is_killed(tmp_path: Path, clock: Clock, start: float) -> None:
     files = numbered(tmp_path)
     whole = searched(next(files), objective := Training(clock, start), clock, 1.0)
-    for kill in range(1, objective.passed + 1, 13):
+    for kill in range(1, objective.passed + 1, 17):
         again = searched(next(files), Training(clock, start, (kill,)), clock, 10.0 if kill % 2 else 0.1)
         assert trials_of(again) == trials_of(whole), kill
 
@@ -215,7 +225,7 @@ def test_once_classes_are_known_nothing_looks_at_a_clock(
 
 
 @pytest.mark.parametrize("seconds", [0.0005, 0.006, 0.2, 0.03, 20.0])
-@pytest.mark.parametrize("n_objectives", [1, 2])
+@pytest.mark.parametrize("n_objectives", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_beyond_many_trials_the_default_sampler_is_the_same(
     tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch, seconds: float, n_objectives: int
 ) -> None:
@@ -265,3 +275,81 @@ def test_what_a_later_version_stored_is_left_alone(tmp_path: Path, clock: Clock,
     searched(tmp_path / "a.db", Training(clock, 9.0), clock, 1.0)
     kept = study.system_attrs["costs"]
     assert kept == {"start": "dear", **(stored if isinstance(stored, dict) else {})}
+
+
+def dies_unheard(trial: ts.Trial) -> float:
+    """Its process dies after the fifth report, before the pruner is asked."""
+    x = trial.suggest_float("x", 0, 1)
+    for epoch in trial.epochs(9, state={}):
+        trial.report(x / epoch, epoch, cost=1.0)
+        if epoch == 5 and trial.number == 1 and trial.attempt == 1:
+            os._exit(9)
+        if trial.should_prune():
+            raise ts.TrialPruned
+    return x
+
+
+@pytest.mark.parametrize("pruner", [ts.pruners.IntervalPruner(5), Halted()])
+def test_what_a_worker_did_not_hear_before_it_died_is_said_again(pruner: Pruner) -> None:
+    study = ts.create_study(sampler="random", pruner=pruner, seed=0)
+    study.optimize(dies_unheard, n_trials=3, executor="processes", n_jobs=1)
+    killed = study.trials[1]
+    assert (list(killed.intermediate_values), killed.last_step) == ([1, 2, 3, 4, 5], 5)
+    assert killed.state is (TrialState.PAUSED if pruner.resumes else TrialState.PRUNED)
+    assert killed.values == (None if pruner.resumes else (killed.params["x"] / 5,))
+    assert study.system_attrs["costs"] == {"given": True}, "a worker says so"
+
+
+def never_asks(trial: ts.Trial) -> float:
+    x = trial.suggest_float("x", 0, 1)
+    for epoch in trial.epochs(9, state={}):
+        trial.report(x / epoch, epoch)
+        if epoch == 5 and trial.attempt == 1:
+            raise Killed
+    return x
+
+
+def test_an_objective_that_never_asks_is_never_stopped() -> None:
+    study = ts.create_study(sampler="random", pruner=Halted(), seed=0)
+    with pytest.raises(Killed):
+        study.optimize(never_asks, n_trials=1)
+    study.optimize(never_asks, n_trials=1)
+    assert [t.state for t in study.trials] == [TrialState.COMPLETE]
+
+
+SCRIPT = """
+import os, sys, time
+from tests.study import test_clock as own
+
+class Process(own.Training):
+    def pass_by(self):
+        self.passed += 1
+        if self.passed in self.kills:
+            os._exit(9)
+
+file, start, speed, *kills = sys.argv[1:]
+clock = own.Clock()
+clock.speed = float(speed)
+time.monotonic = lambda: clock.now
+study = own.ts.create_study(storage=file, study_name="one", load_if_exists=True, seed=1)
+study.optimize(Process(clock, float(start), tuple(map(int, kills))), n_trials_total=own.RUNS)
+print(repr(own.trials_of(study)))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("start", STARTS)
+def test_killed_processes_leave_the_same_trials(tmp_path: Path, start: float) -> None:
+    def run(file: Path, speed: float, *kills: int) -> str | None:
+        command = [sys.executable, "-c", SCRIPT, str(file), str(start), str(speed), *map(str, kills)]
+        done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False)
+        assert done.returncode in (0, 9), done.stderr
+        return done.stdout if done.returncode == 0 else None
+
+    whole, draw = run(tmp_path / "whole.db", 1.0), random.Random(start)
+    for k in range(3):
+        speeds, kills = itertools.cycle((1.0, 10.0, 0.1)), [draw.randrange(1, 40) for _ in range(4)]
+        found = None
+        while found is None:
+            found = run(tmp_path / f"{k}.db", next(speeds), *([kills.pop()] if kills else []))
+        assert found == whole

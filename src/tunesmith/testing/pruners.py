@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tunesmith.history import History
+from tunesmith.history.costs import START, CostClass
 from tunesmith.history.curves import Curves
 from tunesmith.pruners.base import Decision, Pruner
 from tunesmith.space import Float, Space
@@ -150,6 +151,38 @@ class PrunerConformance:
             assert chosen is None or chosen in history.paused
             assert make_pruner().resume(history, np.random.default_rng(seed), may_begin) == chosen
         assert _digest(history.curves) == before
+
+    @laws
+    @given(data=st.data(), start=st.sampled_from([None, *CostClass]), seconds=st.floats(0.0, 1e6))
+    def test_measured_seconds_make_no_difference(
+        self, make_pruner: Callable[[], Pruner], data: st.DataObject, start: CostClass | None, seconds: float
+    ) -> None:
+        """What was measured differs from run to run; of it a pruner knows what the study found out once."""
+        found = _drawn(data, make_pruner())
+        m = curves_of(found).objectives
+        space = Space(x=Float(0, 1))
+        decisions: list[list[Any]] = []
+        for cost in (1.0, seconds):
+            history = History(space, m)
+            history.classes = {} if start is None else {START: start}
+            for number, course in found.items():
+                history.begin(number, space, [number / (1 + len(found))])
+                for k, (step, value) in enumerate(course.reports):
+                    history.curves.append(number, step, value, cost * (1 + k % 3))
+                if course.state is TrialState.RUNNING and number % 3:
+                    history.pause(number, space, [number / (1 + len(found))])
+                elif course.state is not TrialState.RUNNING:
+                    complete = course.state is TrialState.COMPLETE
+                    y = [float(number)] * m if complete else None
+                    history.append(number, course.state, space, [number / (1 + len(found))], y, cost=cost)
+            history.curves.can_resume = True
+            pruner, rng = make_pruner(), np.random.default_rng(0)
+            decisions.append([pruner.resume(history, rng, may_begin) for may_begin in (True, False)])
+            for number, step in _last_reports(found):
+                decision = pruner.decide(history.curves, number, step)
+                goes_on = decision is Decision.PAUSE and number in history.running and pruner.goes_on(history, number)
+                decisions[-1] += [decision, goes_on]
+        assert decisions[0] == decisions[1]
 
 
 def _objectives(pruner: Pruner) -> list[int]:

@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from tunesmith.history import History
+from tunesmith.history.costs import TRIAL, CostClass
 from tunesmith.samplers.base import Points, Sampler, SamplerStates
 from tunesmith.space import Categorical, Float, Int, Ordinal, Space
 from tunesmith.state import TrialState
@@ -244,6 +245,21 @@ class SamplerConformance:
         x[...], states[...] = 0.5, 1
         assert _ask(sampler, history, script.space, seed, 2) == first
         assert _digest(history) == before
+
+    @pytest.mark.parametrize("dear", list(CostClass))
+    def test_measured_seconds_make_no_difference(self, make_sampler: Maker, dear: CostClass) -> None:
+        """What was measured differs from run to run; of it a sampler knows what the study found out once."""
+        sampler = make_sampler()
+        if not self.supports(sampler, ENDLESS):
+            pytest.skip(f"{sampler.name} does not search this space")
+        answers = set()
+        for cost in (1e-6, 3600.0):
+            history = History(ENDLESS)
+            history.classes = {TRIAL: dear}
+            for number, row in enumerate(ENDLESS.sample(_rng(0), 120).tolist()):
+                history.append(number, TrialState.COMPLETE, ENDLESS, row, [float(number % 50)], cost=cost)
+            answers.add(_ask(make_sampler(), history, ENDLESS, 0, 1))
+        assert len(answers) == 1
 
     @pytest.mark.parametrize("space", [ENDLESS, FINITE], ids=["endless", "finite"])
     def test_a_batch_among_hundreds_of_running_trials(self, make_sampler: Maker, space: Space) -> None:
