@@ -97,7 +97,8 @@ class AutoSampler(Sampler):
             A name of the registry, and the reason.
         """
         running = history.n_pending if history.n_pending > FEW else 0
-        return self._choice.get((history, len(history), running, space), lambda: self._chosen(history, space))
+        key = (history, len(history), running, history.classes.get(TRIAL), space)
+        return self._choice.get(key, lambda: self._chosen(history, space))
 
     def _chosen(self, history: History, space: Space) -> tuple[str, str]:
         n, m, running = len(history), history.n_objectives, history.n_pending

@@ -184,7 +184,8 @@ class Asker:
             return None
         trial, record = self.propose(claim, token, cheap=True)
         trial.link.continues = True
-        trial.link.costs_given = study.history.curves.costs_given  # as in the attempts before
+        before = trial.link.previous_attempts
+        trial.link.costs_given = study.history.curves.costs_given and any(attempt.costs for attempt in before)
         try:
             version = storage.start(study.study_id, claim, record)
         except StorageError:

@@ -199,7 +199,7 @@ class StudyReplica:
             return {**known, what: value} if added else present
 
         self._take_costs(self.change_system_attr(COSTS, unless_there))
-        self.history.classes = self._classes
+        self.history.classes, self.history.curves.costs_given = self._classes, self._costs_given
         return added
 
     def _take_costs(self, stored: Any) -> None:
