@@ -273,16 +273,18 @@ class Teller:
         space, x = trial.answers.point()
         if trial.noise is not None:
             outcome.take_noise(trial.noise)
-        before = (attempt.reports for attempt in reversed(link.previous_attempts) if attempt.reports)
-        reports, outside, values = link.reports or next(before, None), trial.answers.outside, outcome.values
-        if outcome.state is TrialState.PRUNED and reports:
-            last = reports[max(reports)]
-            last = last if isinstance(last, tuple) else (last,)
-            values = None if any(map(math.isnan, last)) else last
+        outside, values = trial.answers.outside, outcome.values
+        if outcome.state is TrialState.PRUNED:
+            # One that was cut off, and stops before it reports again, has what it had reported.
+            made = [a.reports for a in link.previous_attempts if a.reports]
+            if reports := link.reports or (made[-1] if made else None):
+                last = reports[max(reports)]
+                last = last if isinstance(last, tuple) else (last,)
+                values = None if any(map(math.isnan, last)) else last
         # Of a trial that another process started only wall-clock times are known, and a clock may have been set since.
         elapsed = max(0.0, time.time() - record.started) if told.began is None else time.monotonic() - told.began
         spent = link.reported_cost() if cost is None and link.costs_given else cost
-        earlier = 0.0 if math.isnan(record.cost) else record.cost  # of attempts that were paused
+        before = 0.0 if math.isnan(record.cost) else record.cost  # of attempts that were paused
         user, unsent = link.unsent() if link.left else (None, None)  # the storage has the others
         system: dict[str, Any] = {OUTSIDE: dict(outside)} if outside else {}  # it has what stood there before
         if outcome.noise is not None:
@@ -297,7 +299,7 @@ class Teller:
             values=values,
             attempt=record.attempt,
             sampler_state=record.sampler_state,
-            cost=earlier + (elapsed if spent is None else float(spent)),
+            cost=before + (elapsed if spent is None else float(spent)),
             constraints=trial._constraints,
             reason=None if outcome.reason is None else shorten(plain_text(str(outcome.reason))),
             started=record.started,
