@@ -26,18 +26,21 @@ def plain(value: Any) -> Any:
     return str(value)
 
 
-def csv_chunks(head: Sequence[str] | None, rows: Iterable[Iterable[Sequence[Any]]]) -> Iterator[str]:
+def csv_chunks(
+    head: Sequence[str] | None, rows: Iterable[Iterable[Sequence[Any]]], line_end: str = "\r\n"
+) -> Iterator[str]:
     """Yield a table as CSV. A text that a spreadsheet would take for a formula gets an apostrophe before it.
 
     Args:
         head: the names of the columns; None: these rows go on a table.
         rows: the rows, some at a time; None in a cell: there is no value.
+        line_end: at the end of each.
 
     Yields:
         the text of the head and the first rows, then that of the next ones.
     """
     buffer = io.StringIO(newline="")
-    writer = csv.writer(buffer)
+    writer = csv.writer(buffer, lineterminator=line_end)
     if head is not None:
         writer.writerow(map(_cell, head))
     for some in rows:

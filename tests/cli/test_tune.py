@@ -9,6 +9,7 @@ import importlib.util
 import io
 import json
 import runpy
+import time
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,8 @@ import pytest
 import tunesmith
 from tunesmith.cli import tables
 from tunesmith.cli.main import main
-from tunesmith.errors import MissingDependencyError
-from tunesmith.tables import TableTuner, load_model
+from tunesmith.errors import MissingDependencyError, SourceError
+from tunesmith.tables import TableTuner, files, load_model
 from tunesmith.tables.files import find_source
 
 pd = pytest.importorskip("pandas")
@@ -251,13 +252,16 @@ WRONG = [
     ("one.csv", ["--target", "y"], "no column to predict from"),
     ("no-names.csv", ["--target", "y"], "names of columns must stand there"),
     ("sheet.xlsx", ["--target", "y"], "save it as CSV"),
+    ("one-line.csv", ["--target", "y"], "has no rows"),
+    ("endless.csv.gz", ["--target", "y"], "first two lines are longer than"),
 ]
 
 
 @pytest.mark.parametrize(("file", "options", "said"), WRONG, ids=[f"{f} {o[-1]}" for f, o, _ in WRONG])
 def test_what_cannot_be_used_is_told_at_once(
-    file: str, options: list[str], said: str, train: Any, capsys: pytest.CaptureFixture[str]
-) -> None:
+    file: str, options: list[str], said: str, train: Any, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
     texts = {
         "there.html": "mine", "no-rows.csv": "x,y\n", "empty.csv": "", "ragged.csv": "x,y\n1,2\n1,2,3\n",
         "twice.csv": "x,y,y\n1,2,3\n", "one.csv": "y\n1\n2\n", "no-names.csv": "1,2.5\n3,4.5\n", "sheet.xlsx": "PK",
@@ -265,6 +269,9 @@ def test_what_cannot_be_used_is_told_at_once(
     }  # fmt: skip
     for name, text in texts.items():
         Path(name).write_text(text)
+    monkeypatch.setattr(files, "MOST_HEAD", files.HEAD)
+    Path("one-line.csv").write_text("x,y,z")
+    Path("endless.csv.gz").write_bytes(gzip.compress(b"x," * 2 * files.BLOCK, 1))
     Path("bytes.csv").write_bytes(bytes(range(256)))
     Path("broken.csv.gz").write_bytes(gzip.compress(bytes(range(32, 127)) * 50)[:60])
     before = sorted(Path().iterdir())
@@ -273,6 +280,80 @@ def test_what_cannot_be_used_is_told_at_once(
     assert said in " ".join(shown.err.split())
     assert sorted(Path().iterdir()) == before
     assert Path("there.html").read_text() == "mine"
+
+
+@pytest.mark.parametrize("ending", ["csv", "tsv", "csv.gz"])
+def test_a_first_line_may_be_long(tmp_path: Path, ending: str) -> None:
+    names = [f"a column with a long name, number {i}" for i in range(10_000)]
+    frame = pd.DataFrame(np.arange(20_000).reshape(2, -1), columns=names)
+    path = tmp_path / f"t.{ending}"
+    frame.to_csv(path, index=False, sep="\t" if ending == "tsv" else ",")
+    source = find_source(path)
+    found = source.read(texts=names[-1:])
+    assert list(found.columns) == names
+    assert found[names[-1]].tolist() == ["9999", "19999"]
+    assert found[names[-2]].tolist() == [9998, 19998]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+@pytest.mark.parametrize("ending", [".csv", ".csv.gz", ".jsonl.gz"])
+def test_a_table_that_is_larger_than_the_memory_is_refused(
+    tmp_path: Path, ending: str, encoding: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = ("é,y\n" + "0,1\n" * 3_000_000).encode(encoding)
+    path = tmp_path / f"bomb{ending}"
+    path.write_bytes(gzip.compress(rows, 1) if ending.endswith("gz") else rows)
+    seen: list[int] = []
+    find_source(path, seen.append)
+    assert seen == sorted(seen)
+    assert seen[-1] == len(rows)
+    monkeypatch.setattr(files, "machine_memory", lambda: 16_000_000)
+    said = "unpacks to more than 8 MB" if ending.endswith("gz") else "has 12 MB"
+    with pytest.raises(SourceError, match=f"{said}, and this machine has 16 MB of memory.*take a part of its rows"):
+        find_source(path)
+
+
+def test_a_terminal_shows_that_a_table_is_read(train: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Screen(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    def slow(*args: Any, **options: Any) -> Any:
+        time.sleep(0.5)
+        return read(*args, **options)
+
+    screen, read = Screen(), pd.read_csv
+    monkeypatch.setattr(pd, "read_csv", slow)
+    monkeypatch.setattr(tables, "SOON", 0.0)
+    monkeypatch.setattr("sys.stderr", screen)
+    assert main(["tune", "train.csv", "--target", "nothing", "--timeout", "1"]) == 2
+    assert "reading train.csv" in screen.getvalue()
+    size = Path("train.csv").stat().st_size
+    assert f"{size / 1e6:.3g} MB" in screen.getvalue()
+
+
+def test_predictions_are_no_formulas(
+    train: Any, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    class Model:
+        classes_ = np.array(["=1+1", "@SUM(1)"])
+
+        def predict(self, X: Any) -> Any:
+            return np.array(["=1+1", "@SUM(1)", 'a "word"'])
+
+        def predict_proba(self, X: Any) -> Any:
+            return np.array([[0.75, -0.25], [0.5, 0.5], [1.0, 0.0]])
+
+    monkeypatch.setattr(tables, "_check_skops", lambda file: None)
+    monkeypatch.setattr("tunesmith.tables.load_model", lambda path: Model())
+    expected = (
+        'prediction,probability =1+1,probability @SUM(1)\n\'=1+1,0.75,-0.25\n\'@SUM(1),0.5,0.5\n"a ""word""",1.0,0.0\n'
+    )
+    assert main(["predict", "m.skops", "train.csv", "--proba", "-o", "p.csv"]) == 0
+    assert Path("p.csv").read_bytes() == expected.encode()
+    capfdbinary.readouterr()
+    assert main(["predict", "m.skops", "train.csv", "--proba"]) == 0
+    assert capfdbinary.readouterr().out == expected.encode()
 
 
 def test_without_skops_nothing_is_fitted(

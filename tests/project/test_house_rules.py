@@ -88,6 +88,13 @@ def test_every_folder_with_modules_is_a_package() -> None:
     assert not missing, f"no __init__.py in {missing}"
 
 
+def test_csv_is_written_in_one_place() -> None:
+    """There alone, texts that a spreadsheet would take for formulas are made harmless."""
+    writes = re.compile(r"csv\.(?:writer|DictWriter)|\.(?:to|write)_csv\(|savetxt\(")
+    found = [relative(path) for path in MODULES if writes.search(path.read_text(encoding="utf-8"))]
+    assert found == ["src/tunesmith/plain.py"]
+
+
 def test_no_double_star_named_kwargs() -> None:
     """`**kwargs` hides what a function takes; where a mapping is really meant, its name says of what."""
     found = [

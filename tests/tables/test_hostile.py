@@ -139,15 +139,18 @@ def test_candidates_are_as_many_as_were_asked_for_and_the_best_are_found_again(t
     assert again.best_score_ >= first.best_score_
 
 
-def test_what_an_ended_run_left_waiting_is_not_taken_for_a_new_candidate(tmp_path: Path) -> None:
+def test_a_point_that_was_enqueued_is_the_next_candidate(tmp_path: Path) -> None:
     settings: dict[str, Any] = {"models": ["linear", "tree"], "storage": str(tmp_path / "t.db")}
     first = tune(X, Y, **settings)
     study = tunesmith.load_study(study_name="tune", storage=settings["storage"])
     study.enqueue_trial(first.cv_results_["params"][1])
+    study.enqueue_trial({"model": "tree", "tree__max_depth": 2})
     again = tune(X, Y, **{**settings, "n_trials": 6})
-    states = [t.state.name for t in again.study_.trials]
-    assert "WAITING" not in states
-    assert states[2] == "FAIL"
+    trials = again.study_.trials
+    assert (trials[2].state.name, trials[2].reason) == ("PRUNED", "trial 1 is nearly the same")
+    assert again.cv_results_["params"][2]["tree__max_depth"] == 2
+    assert len(again.cv_results_["params"]) == 6
+    assert "WAITING" not in {t.state.name for t in trials}
 
 
 def test_groups_may_be_of_any_type() -> None:

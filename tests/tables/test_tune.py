@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,9 @@ from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
 import tunesmith
-from tunesmith.errors import ResumeError
-from tunesmith.tables import TableClassifier, TableTuner, final
+from tunesmith.artifacts import Artifacts
+from tunesmith.errors import ArtifactError, ResumeError
+from tunesmith.tables import TableClassifier, TableTuner, engine, final, store
 from tunesmith.tables import tune as tune_module
 from tunesmith.tables.engine import MOST_DEALT, Clock
 from tunesmith.tables.families import KINDS, family, joint_space, usual_kinds
@@ -195,15 +197,161 @@ def test_further_processes_are_started_only_where_there_is_time_for_them(
     assert started == [workers]
 
 
-def test_a_search_goes_on_from_its_storage(tmp_path: Path) -> None:
+class Counts(GaussianNB):  # type: ignore[misc]  # scikit-learn has no types
+    """Counts its fits, and is interrupted in one of them."""
+
+    n_fits = 0
+    ends: int | None = None
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Counts:
+        Counts.n_fits += 1
+        if Counts.n_fits == Counts.ends:
+            raise KeyboardInterrupt
+        return super().fit(X, y, sample_weight)
+
+
+@pytest.fixture
+def counts() -> Iterator[type[Counts]]:
+    Counts.n_fits, Counts.ends = 0, None
+    yield Counts
+    Counts.n_fits, Counts.ends = 0, None
+
+
+def facts(search: TableTuner) -> dict[str, Any]:
+    """What a search found, but for times."""
+    columns = {name: np.asarray(v).astype(str).tolist() for name, v in search.cv_results_.items() if "time" not in name}
+    return {
+        **columns,
+        "trials": [(t.number, t.state.name, t.values, t.params) for t in search.study_.trials],
+        "honest": repr(search.honest_score_),
+        "report": [line for line in str(search.report_).splitlines() if "A prediction takes" not in line],
+    }
+
+
+def test_a_search_that_has_ended_is_read_and_not_made_again(tmp_path: Path, counts: type[Counts]) -> None:
     where = str(tmp_path / "t.db")
-    first = tunesmith.tune(["linear", "tree"], X, Y, storage=where, **QUICK)
-    again = tunesmith.tune(["linear", "tree"], X, Y, storage=where, **{**QUICK, "n_trials": 8})
-    assert len(again.study_.trials) >= 8
+    given: dict[str, Any] = {**QUICK, "n_trials": 7, "random_state": None, "storage": where}
+    models = {"counts": Counts(), "linear": "linear"}
+    first = tunesmith.tune(models, X, Y, **given)
+    n_fits = counts.n_fits
+    again = tunesmith.tune(models, X, Y, **given)  # it keeps its seed
+    assert facts(again) == facts(first)
+    assert counts.n_fits - n_fits <= len(first.best_estimator_.models_) + final.HALVES  # of the last fit alone
     assert tunesmith.load_study(study_name="tune", storage=where).recommend().params == again.best_params_
-    assert first.honest_score_ is not None
-    with pytest.raises(ResumeError, match="belongs to other data"):
-        tunesmith.tune(["linear", "tree"], X[:90], Y[:90], storage=where, **QUICK)
+    more = tunesmith.tune(models, X, Y, **{**given, "n_trials": 9})
+    assert facts(more)["trials"][: len(first.study_.trials)] == facts(first)["trials"]
+    assert len(more.cv_results_["params"]) == 9
+    fewer = tunesmith.tune(models, X, Y, **{**given, "n_trials": 2})  # what is done is not given away
+    assert len(fewer.cv_results_["params"]) == 9
+
+
+@pytest.mark.parametrize("fit", [1, 3, 5])
+def test_a_search_that_was_interrupted_goes_on_as_if_it_had_not_been(
+    tmp_path: Path, counts: type[Counts], fit: int
+) -> None:
+    models = {"counts": Counts(), "linear": "linear", "tree": "tree"}
+    given: dict[str, Any] = {**QUICK, "n_trials": 9}
+    whole = tunesmith.tune(models, X, Y, **given)
+    counts.n_fits, counts.ends = 0, fit
+    with pytest.raises(KeyboardInterrupt):
+        tunesmith.tune(models, X, Y, storage=str(tmp_path / "t.db"), **given)
+    assert facts(tunesmith.tune(models, X, Y, storage=str(tmp_path / "t.db"), **given)) == facts(whole)
+
+
+def test_answers_that_cannot_be_kept_are_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "MOST_CHARACTERS", 0)
+    monkeypatch.setattr(Artifacts, "save", refused)
+    given: dict[str, Any] = {**QUICK, "storage": str(tmp_path / "t.db")}
+    first = tunesmith.tune(["linear", "tree"], X, Y, **given)
+    assert facts(tunesmith.tune(["linear", "tree"], X, Y, **given)) == facts(first)
+
+
+def refused(*args: Any, **kwargs: Any) -> None:
+    raise ArtifactError("no place")
+
+
+def test_the_next_call_has_a_time_of_its_own_and_goes_on(tmp_path: Path, counts: type[Counts]) -> None:
+    models = {"counts": Counts(), "linear": "linear", "tree": "tree", "neighbours": "neighbours"}
+    given: dict[str, Any] = {"random_state": 0, "verbose": False, "storage": str(tmp_path / "t.db"), "cv": 3}
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(3000, 5))
+    y = x[:, 0] + x[:, 1] * x[:, 2] + rng.normal(size=3000) > 0
+    first = tunesmith.tune(models, x, y, timeout=0.05, **given)  # one fit, and the last
+    assert [t.state.name for t in first.study_.trials] == ["WAITING"]
+    n_fits = counts.n_fits
+    more = tunesmith.tune(models, x, y, timeout=30, n_trials=8, **given)
+    assert len(more.cv_results_["params"]) == 8
+    assert more.cv_results_["params"][0] == first.cv_results_["params"][0]
+    assert "WAITING" not in [t.state.name for t in more.study_.trials]
+    assert counts.n_fits - n_fits < 8  # of which one was known
+    seen = len(more.study_.trials)
+    again = tunesmith.tune(models, x, y, timeout=0.05, n_trials=8, **given)  # what is known takes no time
+    assert len(again.study_.trials) == seen
+    assert facts(again)["mean_test_score"] == facts(more)["mean_test_score"]
+
+
+def test_what_calls_of_little_time_did_is_used_in_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "CONCLUSION", 0.05)
+    given: dict[str, Any] = {"random_state": 0, "verbose": False, "storage": str(tmp_path / "t.db"), "cv": 3}
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(3000, 8))
+    y = x[:, 0] + x[:, 1] * x[:, 2] + rng.normal(size=3000) > 0
+    for timeout in (0.3, 0.5, 0.7, 0.5, 1.0):
+        search = tunesmith.tune(["linear", "forest", "boosting", "tree"], x, y, timeout=timeout, **given)
+        trials = search.study_.trials
+        n_fits = sum(name.startswith(store.FIT) for trial in trials for name in trial.system_attrs)
+        assert 0 <= search.report_.n_fits - n_fits <= final.HALVES
+        found = search.cv_results_
+        stored = {repr(trial.params): trial for trial in trials}
+        for params, state, mean in zip(found["params"], found["state"], found["mean_test_score"], strict=True):
+            trial = stored[repr(params)]
+            assert state == trial.state.name or (state, trial.state.name) == ("PRUNED", "WAITING")
+            assert state != "COMPLETE" or mean == trial.value
+
+
+OTHERS: list[tuple[dict[str, Any], str]] = [
+    ({"X": X[::-1]}, "other data.*\n  X: was ndarray of shape"),
+    ({"y": Y[::-1]}, "other data.*\n  y: was"),
+    ({"groups": np.arange(len(Y)) % 20}, "other data"),
+    ({"sample_weight": np.ones(len(Y))}, "other data.*\n  sample_weight: was None, is ndarray"),
+    ({"scoring": "neg_log_loss"}, "another metric.*\n  scoring: was accuracy, is neg_log_loss"),
+    ({"cv": 4}, "other folds.*\n  splits: was 5 splits"),
+    ({"models": ["linear", "neighbours"]}, "other models"),
+    ({"models": {"linear": "linear", "tree": DecisionTreeClassifier(max_depth=3)}}, "models tree max_depth: was None"),
+]
+
+
+@pytest.mark.parametrize(("changed", "words"), OTHERS, ids=[next(iter(changed)) for changed, _ in OTHERS])
+def test_another_search_is_refused_and_the_study_stays_as_it_was(
+    tmp_path: Path, changed: dict[str, Any], words: str
+) -> None:
+    given: dict[str, Any] = {"models": ["linear", "tree"], "X": X, "y": Y, "storage": str(tmp_path / "t.db"), **QUICK}
+    first = tunesmith.tune(**given)
+    with pytest.raises(ResumeError, match=f"(?s){words}.*study_name="):
+        tunesmith.tune(**given | changed)
+    assert facts(tunesmith.tune(**given)) == facts(first)
+
+
+def test_a_study_of_the_first_version_or_of_others_is_refused(tmp_path: Path) -> None:
+    where = str(tmp_path / "t.db")
+    study = tunesmith.create_study(storage=where, study_name="old", direction="maximize")
+    study.set_system_attr("tables", {"data": [178, 13, "accuracy"], "space": "0123"})
+    with pytest.raises(ResumeError, match="made by tunesmith"):
+        tunesmith.tune(["linear"], X, Y, storage=where, study_name="old", **QUICK)
+    study = tunesmith.create_study(storage=where, study_name="other", direction="maximize")
+    study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=2)
+    with pytest.raises(ResumeError, match="has trials that are not of tune"):
+        tunesmith.tune(["linear"], X, Y, storage=where, study_name="other", **QUICK)
+
+
+def test_the_last_of_the_first_candidates_may_fail() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(3000, 4))
+    y = (x[:, 0] + rng.normal(size=3000) > 1).astype(int)
+    FailsAgain.n_fits = 100
+    search = tunesmith.tune({"linear": "linear", "fails": FailsAgain()}, x, y, cv=3, **{**QUICK, "n_trials": 4})
+    assert search.cv_results_["state"][:2] == ["COMPLETE", "FAIL"]
+    assert len(search.cv_results_["params"]) == 4
 
 
 def test_estimators_are_used_as_they_are() -> None:

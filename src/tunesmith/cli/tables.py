@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from tunesmith.beside import beside
 from tunesmith.cli.options import STORAGE, json_option
 from tunesmith.cli.output import echo, print_json, print_table
 from tunesmith.cli.run import POSITIVE, Time
 from tunesmith.errors import MissingDependencyError, ResumeError, SourceError
 from tunesmith.language import LANGUAGES
-from tunesmith.languages import words_of
+from tunesmith.languages import say, told, words_of
 from tunesmith.system.replacing import write_text
 from tunesmith.text import did_you_mean, listing, printable
 
@@ -25,6 +29,7 @@ if TYPE_CHECKING:
     from tunesmith.tables.files import Source
 
 USUAL_TIME = 60.0
+SOON, LOOK = 1.0, 0.2  # seconds after which the reading of a table is shown, and between two looks at it
 LEFT = 0.2  # of the time, which the search has however long the table takes to read
 FileName: Any = click.Path(dir_okay=False, path_type=Path)
 LOADED = "from tunesmith.tables import load_model; model = load_model({!r})"
@@ -296,19 +301,15 @@ def predict(model: Path, table: Path, out: Path | None, proba: bool, force: bool
 
 def _write_csv(columns: dict[str, Any], out: Path | None) -> None:
     """Write columns as CSV, to a file or to the standard output."""
-    import csv
-    import io
-
     from tunesmith.cli.output import pass_on
+    from tunesmith.plain import csv_chunks
 
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(zip(*(list(values) for values in columns.values()), strict=True))
+    rows = zip(*(list(values) for values in columns.values()), strict=True)
+    text = "".join(csv_chunks(list(columns), [rows], line_end="\n"))
     if out is None:
-        pass_on(text.getvalue())
+        pass_on(text)
     else:
-        write_text(out, text.getvalue())
+        write_text(out, text)
 
 
 # -- what can be wrong, before anything is fitted ------------------------------------------------------------------
@@ -344,12 +345,50 @@ def _read(table: Path, texts: Sequence[str] = ()) -> tuple[Source, Any]:
     from tunesmith.tables.files import find_source
 
     try:
-        source = find_source(table)
-        return source, source.read(texts)
+        with _reading(table) as seen:
+            source = find_source(table, seen)
+            return source, source.read(texts)
     except (SourceError, MissingDependencyError) as error:
         raise click.UsageError(str(error)) from error
     except OSError as error:
         raise click.UsageError(f"{printable(str(table))} cannot be read: {error.strerror or error}") from error
+
+
+@contextmanager
+def _reading(table: Path) -> Iterator[Callable[[int], None]]:
+    """Show in a terminal that a large table is being read; what is yielded takes how many bytes of it were."""
+    from tunesmith.executors.resources import in_words
+    from tunesmith.progress import ProgressLine
+
+    bytes_seen = 0
+
+    class Line(ProgressLine):
+        has_bar = False
+
+        def head(self) -> str:
+            return told(say("reading {}", printable(table.name)))
+
+        def tail(self, now: float, ended: bool = False) -> str:
+            size = [in_words(bytes_seen)] if bytes_seen else []
+            return " · ".join([*size, super().tail(now, ended)])
+
+    def seen(size: int) -> None:
+        nonlocal bytes_seen
+        bytes_seen = size
+
+    def show(over: threading.Event) -> None:
+        if over.wait(SOON):
+            return
+        line = Line()
+        while not over.wait(LOOK):
+            line.tick()
+        line.close()
+
+    if not sys.stderr.isatty():
+        yield seen
+        return
+    with beside(show, "tunesmith-reading", "the reading is not shown"):
+        yield seen
 
 
 def _check_columns(table: Path, there: Sequence[str], named: dict[str, str | None]) -> None:

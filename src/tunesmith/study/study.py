@@ -983,14 +983,15 @@ class Study:
         """
         self.engine.study.set_trial_attr(number, key, value)
 
-    def set_system_attr(self, key: str, value: Any) -> None:
+    def set_system_attr(self, key: str, value: Any, *, number: int | None = None) -> None:
         """Set an attribute of tunesmith's own.
 
         Args:
             key: the attribute's name.
             value: what to keep.
+            number: of which trial, whoever runs it; None: of the study.
         """
-        self.engine.study.set_system_attr(key, value)
+        self.engine.study.set_system_attr(key, value, number)
 
     def _repr_html_(self) -> str:
         return study_html(self.engine, self.recommend, 0 if len(self.directions) == 1 else len(self.best_trials))

@@ -32,6 +32,7 @@ __all__ = [
     "do_not_wait_for",
     "end_own_group",
     "lock",
+    "machine_memory",
     "require",
     "signal_self",
     "start",
@@ -71,6 +72,18 @@ def require(feature: Feature, name: str) -> None:
             f"{name} needs process groups, which this system does not have; leave it out, and run fewer trials at once "
             "(jobs=) where memory is short"
         )
+
+
+def machine_memory() -> int | None:
+    """Return the bytes of memory that this machine has, or the container that this process runs in; None: not known."""
+    try:
+        found = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    except (AttributeError, ValueError, OSError):  # Windows has no such thing
+        return None
+    for file in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        with contextlib.suppress(OSError, ValueError), open(file, encoding="ascii") as limit:
+            found.append(int(limit.read()))  # "max" where there is none
+    return min(found)
 
 
 def command_line(words: Sequence[str]) -> str:

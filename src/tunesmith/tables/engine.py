@@ -10,7 +10,10 @@ Where the sampler has no more to propose, as with few rows, the time that is lef
 on further folds of the same rows, dealt anew, which takes the luck of the dealing out of the choice.
 
 Time is spent by prediction: a fit takes as long as the same candidate took on fewer rows, by the power that its family
-grows with; else as its family usually takes. What the last fit will need is kept back.
+grows with; else as its family usually takes. What the last fit will need is kept back. Without a timeout nothing is
+decided by a clock.
+
+A search that is run again goes its way from the beginning, and is told what is known (`tunesmith.tables.store`).
 """
 
 from __future__ import annotations
@@ -30,7 +33,7 @@ from tunesmith.errors import SpaceExhaustedError
 from tunesmith.languages import say
 from tunesmith.numerics.arrays import Floats
 from tunesmith.selection.when_to_stop import Race
-from tunesmith.sklearn.evaluate.pool import Batch, Pool
+from tunesmith.sklearn.evaluate.pool import Batch
 from tunesmith.sklearn.evaluate.task import Unit
 from tunesmith.sklearn.protocols import Params, Split
 from tunesmith.sklearn.store.outcome import Outcome
@@ -38,8 +41,10 @@ from tunesmith.state import TrialState
 from tunesmith.study import Study
 from tunesmith.study.engine.loop import Policy
 from tunesmith.tables.families import Family, of_params, to_params
+from tunesmith.tables.store import Call, Kept, Reading, Recalled
 from tunesmith.text import span
 from tunesmith.trial import Trial
+from tunesmith.trial.record import FrozenTrial
 
 FEWEST = 500  # training rows of the lowest level
 GROWTH = 3
@@ -105,10 +110,11 @@ class Candidate:
 
     Attributes:
         number: of its trial.
-        trial: its trial.
+        trial: its trial; the record of one that ended in an earlier call.
         family: of models.
         params: its values by the family's own names.
-        first: whether it is one of the first, which go on together.
+        led: whether it is the first of its family.
+        first: whether it is one of those that go on together.
         stage: the level at which it is, or the number of levels while it is on the folds.
         screens: the score at each level that it came to.
         scores: the score of each fold.
@@ -124,9 +130,10 @@ class Candidate:
     """
 
     number: int
-    trial: Trial
+    trial: Trial | FrozenTrial
     family: Family
     params: Params
+    led: bool = False
     first: bool = False
     stage: int = 0
     screens: dict[int, float] = field(default_factory=dict)
@@ -166,23 +173,32 @@ class Clock:
         start: by ``time.monotonic``.
         seconds: in all; infinite: there is no limit.
         computed: what the process had computed by then, by ``time.process_time``.
+        reading: what it shows: seconds since the start, and `stretch`; None: the time as it is.
     """
 
     start: float
     seconds: float
     computed: float = field(default_factory=time.process_time)
+    reading: Reading | None = None
 
     @property
     def stretch(self) -> float:
         """How many seconds pass while this process computes for one, on average since the start: on busy cores more."""
+        if self.reading is not None:
+            return self.reading[1]
         computed = time.process_time() - self.computed
         passed = time.monotonic() - self.start
         return min(max(passed / computed, 1.0), MOST_STRETCH) if computed > 0.0 else 1.0
 
     @property
+    def passed(self) -> float:
+        """Seconds since the start."""
+        return time.monotonic() - self.start if self.reading is None else self.reading[0]
+
+    @property
     def left(self) -> float:
         """Seconds that are left."""
-        return self.start + self.seconds - time.monotonic()
+        return self.seconds - self.passed
 
     @property
     def ends(self) -> float | None:
@@ -200,10 +216,9 @@ class TableSearch(Policy[Batch, "list[Outcome]"]):
         folds: splits of all rows.
         n_rows: of the data.
         clock: the time.
-        n_trials: how many candidates there may be in all; None: no limit.
         pool: what runs the fits.
+        kept: what is known of earlier calls, and of this one.
         may_cut: whether candidates may be tested on fewer folds where there is no time for all.
-        again: points of earlier candidates that are to be fitted first.
         dealt: further folds of the same rows, for the leaders.
 
     Attributes:
@@ -221,15 +236,13 @@ class TableSearch(Policy[Batch, "list[Outcome]"]):
         folds: list[Split],
         n_rows: int,
         clock: Clock,
-        n_trials: int | None,
-        pool: Pool,
+        pool: Recalled,
+        kept: Kept,
         may_cut: bool,
-        again: Sequence[Params] = (),
         dealt: Sequence[list[Split]] = (),
     ) -> None:
         self.study, self.families, self.levels, self.folds = study, list(families), levels, folds
-        self.n_rows, self.clock, self.n_trials, self.pool, self.may_cut = n_rows, clock, n_trials, pool, may_cut
-        self.again = list(again)
+        self.n_rows, self.clock, self.pool, self.kept, self.may_cut = n_rows, clock, pool, kept, may_cut
         self.candidates: list[Candidate] = []
         self.used = len(folds)
         self.settled = False  # how many folds are used
@@ -241,21 +254,99 @@ class TableSearch(Policy[Batch, "list[Outcome]"]):
         self._waiting: list[Candidate] = []  # of the first ones, those that have come to the end of their level
         self._portfolio = {f.name: f.first() for f in self.families}
         self._tried: dict[str, Candidate] = {}
+        self._postponed: list[Candidate] = []  # there was no time for them; they go on in the next call
         self._over = False
-        self._first = [(f, self._portfolio[f.name].pop(0)) for f in self.families]
-        self._asked = len(study.history)
-        if n_trials is not None and not self.again:
-            del self._first[max(n_trials - self._asked, 1) :]
-        self._n_first = len(self._first)
+        self._exhausted = False  # whether the sampler has no more to propose
+        self._first: list[tuple[Family, Params]] = []
+        self._later = [(f, self._portfolio[f.name].pop(0)) for f in self.families]  # for which there is no room so far
         self._screen = 0  # the level that later candidates begin at
         self._dealt = dealt
         self._n_dealt = 0  # how many of them were begun
+        self._call: Call | None = None
         self._due: list[tuple[Candidate, int]] = []
         self._no_more: set[int] = set()  # candidates of which a fit on further folds failed
+        self._turn_to(0)
+
+    # -- what earlier calls did ------------------------------------------------------------------------------------
+
+    def _turn_to(self, seq: int, came: Reading | None = None) -> None:
+        """Search as the call did that a fit belongs to: this one, if none of earlier calls is left.
+
+        Args:
+            seq: the place of the fit among all.
+            came: the time of that call when the fit came; None: it is to be made.
+        """
+        call = self.kept.call(seq)
+        if not self.kept.n_left:
+            self.clock.reading = None
+        elif came is not None or call != self._call:
+            self.clock.reading = came or (0.0, 1.0)
+        if call == self._call:
+            return
+        self._call = call
+        self.pool.n_workers = call.n_workers
+        self.clock.seconds = math.inf if call.timeout is None else float(call.timeout)
+        self._over = self._exhausted
+        every = self._first + self._later
+        room = len(every) if call.n_trials is None else max(call.n_trials - len(self.candidates), 0)
+        self._first, self._later = every[:room], every[room:]
+        for family, _ in self._first:
+            self.spared.pop(family.name, None)
+        for candidate in self._postponed:
+            candidate.state, candidate.why = TrialState.RUNNING, ""
+            if candidate.first and candidate.stage in candidate.screens:
+                self._waiting.append(candidate)
+        self._open += self._postponed
+        self._postponed.clear()
+
+    def _leave_the_past(self) -> None:
+        """Search as this call does from now on."""
+        self.kept.n_left = 0
+        self._turn_to(0)
+
+    def _next_trial(self, point: Params | None = None) -> Trial | FrozenTrial:
+        """Return the next trial: one of an earlier call, which may have ended, or else a new one.
+
+        Args:
+            point: of the new one; None: the sampler proposes it.
+
+        Raises:
+            SpaceExhaustedError: the sampler has nothing left to propose.
+        """
+        left = self.kept.left
+        if left:
+            stored = left.popleft()
+            return stored if stored.state.is_finished() else self.study.ask()
+        if point is not None:
+            self.study.enqueue_trial(point)
+        return self.study.ask()
+
+    def _tell(self, trial: Trial | FrozenTrial, state: TrialState, value: float | None, why: str | None) -> None:
+        """Tell the study how a trial ended, unless it did in an earlier call.
+
+        Args:
+            value: of a complete trial; what that of a pruned one would have been.
+        """
+        if isinstance(trial, FrozenTrial):
+            return
+        own = None if value is None else self._sign * value
+        if state is TrialState.PRUNED and own is not None:
+            trial.report(own, 0)  # to be learned from
+        self.study.tell(trial, own if state is TrialState.COMPLETE else None, state=state, reason=why)
 
     # -- what comes next -------------------------------------------------------------------------------------------
 
     def next(self) -> Batch | None:
+        while (piece := self._next_piece()) is None and not self.pool.under_way:
+            if self.kept.n_left:  # it was not asked for
+                self._leave_the_past()
+            elif (before := self._left_out()) is not None:
+                self._admit(before, None, first=False)
+            else:
+                break
+        return piece
+
+    def _next_piece(self) -> Batch | None:
         while True:
             for candidate in sorted(self._open, key=lambda c: (-c.stage, c.number)):
                 if (split := self._next_split(candidate)) is not None:
@@ -277,8 +368,14 @@ class TableSearch(Policy[Batch, "list[Outcome]"]):
         left = [split for split in wanted if split not in done and split not in candidate.sent]
         if not left or (candidate.sent and self.pool.n_workers == 1):
             return None
-        if not candidate.sent and not self._has_time(candidate, left):
-            self._drop(candidate, say("there was no time for its next fit"))
+        is_known = self.kept.has(candidate.number, left[0])
+        if isinstance(candidate.trial, FrozenTrial) and not is_known:
+            if not candidate.sent:
+                self._end_as_before(candidate)
+            return None
+        takes_time = not is_known or self.kept.n_left > 0
+        if takes_time and not candidate.sent and not self._has_time(candidate, left):
+            self._postpone(candidate, say("there was no time for its next fit"))
             return None
         return left[0]
 
@@ -310,7 +407,7 @@ class TableSearch(Policy[Batch, "list[Outcome]"]):
         """
         if math.isinf(self.clock.seconds) or self._n_dealt == len(self._dealt) or self.used < len(self.folds):
             return
-        if self.n_trials is not None and self._asked >= self.n_trials:
+        if self._is_full:
             return
         order = sorted((c for c in self.complete() if c.number not in self._no_more), key=lambda c: -c.merit)
         firsts = [next((c for c in order if c.family is f), None) for f in self.ranked()[: LED_BY + 1]]
@@ -350,33 +447,47 @@ class TableSearch(Policy[Batch, "list[Outcome]"]):
             kept = max(kept, min(last * part, MOST_FOR_LAST * self.clock.seconds))
         return self.clock.left - kept > needed * part
 
+    @property
+    def _is_full(self) -> bool:
+        """Whether there are as many candidates as there may be."""
+        most = None if self._call is None else self._call.n_trials
+        return most is not None and len(self.candidates) >= most
+
     def _begin(self) -> bool:
         """Open the next candidate; return whether there is one."""
         if self.clock.left - self.reserve() <= 0.0 and self.candidates:
             self._over = True
             return False
         if self._first:
-            family, values = self._first.pop(0)
+            family, values = self._first[0]
             if (seconds := self._usual_seconds(family)) > TOO_SLOW * self.clock.seconds / 2:
                 self.spared[family.name] = say(DEAR, span(seconds))
-                self._n_first -= 1
+                self._later.append(self._first.pop(0))
                 self._go_on_together()
-                return True
-            return self._open_as(family, values, first=True)
+            elif self._open_as(family, values, first=True):
+                self._first.pop(0)
+            return True
         if self._waiting or any(c.first and c.stage < len(self.levels) for c in self._open):
-            return False  # the first ones go on together
-        if self.n_trials is not None and self._asked >= self.n_trials and not self.again:
+            n_waiting = len(self._waiting)  # the first ones go on together, and the last of them may have failed
+            self._go_on_together()
+            return len(self._waiting) < n_waiting
+        if self._is_full or not (self._open or any(self._affordable(f) for f in self.ranked()[:LED_BY])):
             self._over = True
             return False
-        if not self._open and not any(self._affordable(f) for f in self.ranked()[:LED_BY]):
-            self._over = True
-            return False
-        if self.again:
-            point = self.again.pop(0)
-            return self._open_as(*of_params(self.families, point), first=False)
-        if (start := self._from_portfolio()) is not None:
-            return self._open_as(*start, first=False)
+        if (leading := self._next_family()) is not None:
+            usual = self._portfolio[leading.name]
+            if self._open_as(leading, usual[0], first=False):
+                usual.pop(0)
+            return True
         return self._from_sampler()
+
+    def _left_out(self) -> FrozenTrial | None:
+        """Return a candidate of an earlier call that this one did not come to by itself; None: there is none."""
+        left = self.kept.left
+        found = next((t for t in left if t.state.is_finished() and self.kept.has(t.number)), None)
+        if found is not None:
+            left.remove(found)
+        return found
 
     def _usual_seconds(self, family: Family) -> float:
         """Return how long a fit on all rows of a family takes that was not tried yet, by what others took."""
@@ -384,35 +495,25 @@ class TableSearch(Policy[Batch, "list[Outcome]"]):
         known = [seconds for seconds in known if seconds > 0.0]
         return family.cost * min(known) if known and self.levels else 0.0
 
-    def _from_portfolio(self) -> tuple[Family, Params] | None:
-        """Return the next configuration that is usually good, of one of the leading families."""
+    def _next_family(self) -> Family | None:
+        """Return which of the leading families is next with one of its usual configurations; None: they were tried."""
         best: tuple[int, int, Family] | None = None
         for place, family in enumerate(self.ranked()[:LED_BY]):
             turn = PORTFOLIO - len(self._portfolio[family.name][:PORTFOLIO])
             if self._portfolio[family.name] and (best is None or place + turn < best[0]):
                 best = place + turn, place, family
-        return None if best is None else (best[2], self._portfolio[best[2].name].pop(0))
+        return None if best is None else best[2]
 
     def _from_sampler(self) -> bool:
         """Open what the sampler proposes, unless something near was tried, or there is no time; return whether."""
         for _ in range(REPEATED):
             try:
-                trial = self.study.ask()
+                trial = self._next_trial()
             except SpaceExhaustedError:
                 break
-            family, values = of_params(self.families, trial.params)
-            if (twin := self._tried.get(self._place(family, values))) is not None:
-                if twin.scores or twin.screens:
-                    known = twin.mean if twin.state is TrialState.COMPLETE else self._estimate(twin)
-                    trial.report(self._sign * known, 0)
-                self.study.tell(trial, state=TrialState.PRUNED, reason=say("trial {} is nearly the same", twin.number))
-                continue
-            if not self._affordable(family):  # what was not tried has not failed
-                self.study.tell(trial, state=TrialState.PRUNED, reason=say("there was no time for it"))
-                continue
-            self._add(trial, family, values, first=False)
-            return True
-        self._over = True
+            if self._admit(trial, None, first=False):
+                return True
+        self._over = self._exhausted = True
         return False
 
     def _affordable(self, family: Family) -> bool:
@@ -433,28 +534,50 @@ class TableSearch(Policy[Batch, "list[Outcome]"]):
         return repr(found)
 
     def _open_as(self, family: Family, values: Params, first: bool) -> bool:
-        """Open a candidate at a point; return whether another one may be asked for."""
-        if self._place(family, values) in self._tried or not (first or self._affordable(family)):
+        """Open a candidate at a point, or one that came before it; return whether the point is done with."""
+        place = self._place(family, values)
+        if place in self._tried or not (first or self._affordable(family)):
             return True
-        self.study.enqueue_trial(to_params(family, values, len(self.families) == 1))
-        trial = self.study.ask()
-        self._add(trial, *of_params(self.families, trial.params), first)
-        return True
+        is_new = not self.kept.left
+        self._admit(self._next_trial(to_params(family, values, len(self.families) == 1)), place, first)
+        return is_new or place in self._tried
 
-    def _add(self, trial: Trial, family: Family, values: Params, first: bool) -> None:
-        candidate = Candidate(trial.number, trial, family, values, first)
+    def _admit(self, trial: Trial | FrozenTrial, wanted: str | None, first: bool) -> bool:
+        """Open a candidate for a trial, if it is worth that; return whether.
+
+        Args:
+            wanted: the place for which the trial was asked for; None: the sampler proposed it.
+            first: whether that one is to be one of the first.
+        """
+        family, values = of_params(self.families, trial.params)
+        place = self._place(family, values)
+        if (twin := self._tried.get(place)) is not None:
+            known = None
+            if twin.scores or twin.screens:
+                known = twin.mean if twin.state is TrialState.COMPLETE else self._estimate(twin)
+            self._tell(trial, TrialState.PRUNED, known, say("trial {} is nearly the same", twin.number))
+            return False
+        if place != wanted and not self.kept.has(trial.number):
+            if isinstance(trial, FrozenTrial):  # there was no time for it
+                return False
+            if wanted is None and not self._affordable(family):
+                self._tell(trial, TrialState.PRUNED, None, say("there was no time for it"))  # it has not failed
+                return False
+        first = first and place == wanted
+        candidate = Candidate(trial.number, trial, family, values, first, first)
         if not first and self.levels:
             candidate.stage = self._screen
-        self._tried[self._place(family, values)] = candidate
-        self._asked += 1
+        self._tried[place] = candidate
         self.candidates.append(candidate)
         self._open.append(candidate)
+        return True
 
     def _unit(self, candidate: Candidate, split: int) -> Unit:
         ends = self.clock.ends
         if ends is not None:
             if candidate.first and candidate.stage == 0 and self.levels:
-                most = FOR_FIRST * self.clock.seconds / self._n_first
+                led = len(self._first) + sum(c.led for c in self.candidates)
+                most = FOR_FIRST * self.clock.seconds / led
             elif split < len(self.levels):
                 most = FOR_SCREEN * self.clock.seconds
             else:  # so that there is time for its other folds, and for the last fit
@@ -468,6 +591,11 @@ class TableSearch(Policy[Batch, "list[Outcome]"]):
 
     def ended(self, events: list[list[Outcome]]) -> BaseException | None:
         for outcome in [o for batch in events for o in batch]:
+            if (known := self.kept.when(outcome)) is None:
+                self._leave_the_past()  # what is known is told before
+                self.kept.note(outcome, (self.clock.passed, self.clock.stretch))
+            elif self.kept.n_left:
+                self._turn_to(*known)
             candidate = next(c for c in self.candidates if c.number == outcome.candidate)
             candidate.sent.discard(outcome.split)
             self.n_fits += 1
@@ -475,6 +603,9 @@ class TableSearch(Policy[Batch, "list[Outcome]"]):
                 self._take(candidate, outcome)
             elif outcome.split >= len(self.levels) + len(self.folds):
                 self._take_further(candidate, outcome)
+            if known is not None and self.kept.n_left:
+                self.kept.n_left -= 1
+                self._turn_to(known[0] + 1)
         return None
 
     def _take_further(self, candidate: Candidate, outcome: Outcome) -> None:
@@ -489,18 +620,15 @@ class TableSearch(Policy[Batch, "list[Outcome]"]):
         found = outcome.test if isinstance(outcome.test, dict) else {}
         candidate.rounds[outcome.split] = float(found.get("rounds", math.nan))
 
-    def _take(self, candidate: Candidate, outcome: Outcome) -> None:
+    def _enter(self, candidate: Candidate, outcome: Outcome) -> bool:
+        """Enter the outcome of a fit at a level or of a fold; return whether there are answers, and a score of them."""
         split, n = outcome.split, len(self.levels)
-        rows = len(self.split(split)[0])
-        candidate.seconds.append((rows, outcome.fit_seconds + outcome.score_seconds))
-        score = outcome.figure("score")
+        candidate.seconds.append((len(self.split(split)[0]), outcome.fit_seconds + outcome.score_seconds))
         if (known := _answers_of(outcome)) is None:
             error = (outcome.error or outcome.unscored or "").strip().rpartition("\n")[2]
             error = error or "it predicts no finite numbers, or has no finite score"
             self.failures[candidate.family.name] = error, self.failures.get(candidate.family.name, ("", 0))[1] + 1
-            candidate.state, candidate.why = TrialState.FAIL, error
-            self._close(candidate)
-            return
+            return False
         candidate.known[split] = known
         found = outcome.test if isinstance(outcome.test, dict) else {}
         tested = len(self.split(split)[1])  # of few rows nearly all of the time is that of the call
@@ -509,16 +637,28 @@ class TableSearch(Policy[Batch, "list[Outcome]"]):
         if math.isfinite(size := float(found.get("bytes", math.nan))):
             candidate.size = size
         if split < n:
-            candidate.screens[split] = score
+            candidate.screens[split] = outcome.figure("score")
+        else:
+            candidate.scores[split - n] = outcome.figure("score")
+        return True
+
+    def _take(self, candidate: Candidate, outcome: Outcome) -> None:
+        """Take in the outcome of a fit at a level or of a fold, and decide what becomes of the candidate."""
+        split, n = outcome.split, len(self.levels)
+        if not self._enter(candidate, outcome):
+            candidate.state, candidate.why = TrialState.FAIL, self.failures[candidate.family.name][0]
+            self._close(candidate)
+            return
+        if split < n:
             if candidate.first and candidate in self._open:
                 self._waiting.append(candidate)
                 self._go_on_together()
             elif self._among_the_best(candidate, split):
                 candidate.stage = n
             else:
+                rows = len(self.split(split)[0])
                 self._drop(candidate, say("it was not among the better third on {} rows", f"{rows:,}"))
             return
-        candidate.scores[split - n] = score
         if not self.settled:
             self._settle_folds()
         if set(range(self.used)) <= candidate.scores.keys():
@@ -536,7 +676,7 @@ class TableSearch(Policy[Batch, "list[Outcome]"]):
             return
         for candidate in [c for c in waiting if self._too_slow(c)]:
             waiting.remove(candidate)
-            self._drop(candidate, say(DEAR, span(self.predicted(candidate.family, self.n_rows))))
+            self._postpone(candidate, say(DEAR, span(self.predicted(candidate.family, self.n_rows))))
         if not waiting:
             return
         stage = waiting[0].stage
@@ -608,7 +748,7 @@ class TableSearch(Policy[Batch, "list[Outcome]"]):
         if not complete or self.used < 2:
             return False
         seconds = self.used * self.predicted(candidate.family, len(self.folds[0][0]), candidate)
-        if self.candidates.index(candidate) < self._n_first and seconds < SPARED * self.clock.seconds:
+        if candidate.led and seconds < SPARED * self.clock.seconds:
             return False  # an average may need the best of a family that leads nowhere by itself
         best = max(complete, key=lambda c: c.mean)
         race = Race("forgiving", tuple(best.scores[k] for k in sorted(best.scores)))
@@ -618,22 +758,42 @@ class TableSearch(Policy[Batch, "list[Outcome]"]):
         candidate.state, candidate.why = TrialState.PRUNED, why
         self._close(candidate)
 
-    def _close(self, candidate: Candidate) -> None:
-        """Tell the study how a candidate ended."""
+    def _postpone(self, candidate: Candidate, why: str) -> None:
+        """Give a candidate up for lack of time: for this call, where another one can go on with it."""
+        if not self.kept.persistent:
+            self._drop(candidate, why)
+            return
+        candidate.state, candidate.why = TrialState.PRUNED, why
+        self._set_aside(candidate)
+        self._postponed.append(candidate)
+
+    def _set_aside(self, candidate: Candidate) -> None:
         if candidate in self._open:
             self._open.remove(candidate)
         if candidate in self._waiting:
             self._waiting.remove(candidate)
-        if candidate.state is TrialState.COMPLETE:
-            scores = [self._sign * candidate.scores[k] for k in sorted(candidate.scores)]
-            candidate.trial.set_user_attr("scores", scores)
-            self.study.tell(candidate.trial, self._sign * candidate.mean)
-        elif candidate.state is TrialState.PRUNED:
-            if candidate.screens or candidate.scores:  # what its mean would have been, to be learned from
-                candidate.trial.report(self._sign * self._estimate(candidate), 0)
-            self.study.tell(candidate.trial, state=TrialState.PRUNED, reason=candidate.why)
+
+    def _end_as_before(self, candidate: Candidate) -> None:
+        """End a candidate as it did in an earlier call, with all that is known of it."""
+        for outcome in self.kept.outcomes(candidate.number):
+            if outcome.split < len(self.levels) + len(self.folds) and outcome.split not in candidate.known:
+                self._enter(candidate, outcome)
+        self._close(candidate)
+
+    def _close(self, candidate: Candidate) -> None:
+        """Tell the study how a candidate ended."""
+        self._set_aside(candidate)
+        trial, state = candidate.trial, candidate.state
+        if isinstance(trial, FrozenTrial):
+            if trial.state is not state:
+                candidate.state, candidate.why = trial.state, trial.reason or ""
+        elif state is TrialState.COMPLETE:
+            trial.set_user_attr("scores", [self._sign * candidate.scores[k] for k in sorted(candidate.scores)])
+            self._tell(trial, state, candidate.mean, None)
         else:
-            self.study.tell(candidate.trial, state=TrialState.FAIL, reason=candidate.why)
+            known = candidate.screens or candidate.scores
+            value = self._estimate(candidate) if state is TrialState.PRUNED and known else None
+            self._tell(trial, state, value, candidate.why)
 
     def _estimate(self, candidate: Candidate) -> float:
         """Return what the mean of a candidate that was given up would have been; never above that of the best one."""
@@ -649,9 +809,13 @@ class TableSearch(Policy[Batch, "list[Outcome]"]):
         return min(candidate.screens[level] + (median(gains) if gains else 0.0), best.mean)
 
     def close(self) -> None:
-        """Tell the study of what was left open when the time was up."""
+        """End what was left open when the time was up; a later call of the search goes on with it."""
         for candidate in list(self._open):
-            self._drop(candidate, say("the time was up"))
+            self._postpone(candidate, say("the time was up"))
+        for candidate in self._postponed:
+            if isinstance(candidate.trial, FrozenTrial):
+                self._end_as_before(candidate)
+        self.study.release([c.number for c in self._postponed if not isinstance(c.trial, FrozenTrial)])
 
     # -- time ------------------------------------------------------------------------------------------------------
 

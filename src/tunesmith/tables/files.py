@@ -10,18 +10,22 @@ import importlib.util
 import io
 import re
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tunesmith.errors import MissingDependencyError, SourceError
+from tunesmith.executors.resources import in_words
+from tunesmith.system import machine_memory
 from tunesmith.text import printable, shown
 
 SEPARATORS = (",", ";", "\t", "|")
 LOOKED_AT = 50  # lines that tell the separator
-HEAD = 2**18  # bytes that hold them
+HEAD = 2**18  # bytes that hold them, and two lines at least
+MOST_HEAD = 2**26  # bytes that these may have
 BLOCK = 2**20
+LARGEST = 0.5  # of the memory, that a table may have as a text: as a frame it is as large, and models need another one
 COMMA, POINT = (re.compile(rf"\s*[-+]?\d+{sign}\d+(?:[eE][-+]?\d+)?\s*") for sign in (",", r"\."))
 FUNCTIONS = {  # by the ending: of pandas, of polars
     ".csv": ("read_csv", "read_csv"),
@@ -35,6 +39,7 @@ FUNCTIONS = {  # by the ending: of pandas, of polars
 COLUMNAR = (".parquet", ".feather")
 ENDINGS = ", ".join([f"{ending}[.gz]" for ending in FUNCTIONS if ending not in COLUMNAR] + list(COLUMNAR))
 PACKED = ".gz"
+SMALLER = "take a part of its rows, or leave out columns"
 SHORT = {"pandas": "pd", "polars": "pl"}
 
 
@@ -72,8 +77,10 @@ class Source:
             options[key] = dict.fromkeys(known, kind)
         try:
             table = getattr(library, self.function)(self.path, **options)
-        except (OSError, MemoryError):
+        except OSError:
             raise
+        except MemoryError as error:
+            raise SourceError(f"{_name(self.path)} does not fit into the memory; {SMALLER}") from error
         except ImportError as error:
             raise MissingDependencyError(f"{_name(self.path)} needs another library: {error}") from error
         except Exception as error:  # each library has errors of its own
@@ -88,14 +95,15 @@ class Source:
         return f"{SHORT[self.library]}.{self.function}({self.path!r}{options})"
 
 
-def find_source(path: str | Path) -> Source:
+def find_source(path: str | Path, seen: Callable[[int], None] = lambda size: None) -> Source:
     """Return how a file is read: by pandas, or else by polars.
 
     Args:
         path: a .csv, .tsv, .txt or .jsonl file, packed by gzip or not, a .parquet or a .feather file.
+        seen: called with the number of bytes of a text that were looked at, now and then.
 
     Raises:
-        SourceError: there is no such file, or it is no table.
+        SourceError: there is no such file, it is no table, or too large for the memory.
         MissingDependencyError: no library that reads it is installed.
     """
     path = Path(path)
@@ -113,7 +121,7 @@ def find_source(path: str | Path) -> Source:
     function = FUNCTIONS[ending][library == "polars"]
     if ending in COLUMNAR:
         return Source(str(path), library, function, {})
-    encoding, separator, commas = _looks(path, ending)
+    encoding, separator, commas = _looks(path, ending, seen)
     if function == "read_csv":
         options: dict[str, Any] = {}
         if separator != ",":
@@ -141,22 +149,22 @@ def _library(path: Path, ending: str) -> str:
     raise MissingDependencyError(f"to read {_name(path)} needs {need}")
 
 
-def _looks(path: Path, ending: str) -> tuple[str, str, bool]:
+def _looks(path: Path, ending: str, seen: Callable[[int], None]) -> tuple[str, str, bool]:
     """Return the encoding of a text, the sign between its cells, and whether its numbers have decimal commas.
 
     Raises:
-        SourceError: it is no text, has no names of columns, or two of one name.
+        SourceError: it is no text, has no names of columns or two of one name, or is too large.
     """
     try:
         with _opened(path) as file:
-            head = file.read(HEAD)
-            encoding = _encoding(path, head, file)
+            head, whole = _head(path, file)
+            encoding = _encoding(path, head, _blocks(path, head, file, seen))
     except (gzip.BadGzipFile, EOFError) as error:
         raise SourceError(f"{_name(path)} is damaged: {error}") from error
     if FUNCTIONS[ending][0] != "read_csv":
         return encoding, ",", False
     lines = _lines(head, encoding)
-    lines = [line for line in (lines[:-1] if len(head) == HEAD else lines) if line.strip()][:LOOKED_AT]
+    lines = [line for line in (lines if whole else lines[:-1]) if line.strip()][:LOOKED_AT]
     separator = "\t" if ending == ".tsv" else max(SEPARATORS, key=lambda sign: _fit(lines, sign))
     try:
         rows = list(csv.reader(lines, delimiter=separator))
@@ -188,18 +196,70 @@ def _opened(path: Path) -> Any:
     return gzip.open(path) if path.suffix.lower() == PACKED else path.open("rb")
 
 
-def _encoding(path: Path, head: bytes, file: Any) -> str:
+def _head(path: Path, file: Any) -> tuple[bytes, bool]:
+    """Return the beginning of a text, with two whole lines at least, and whether that is all of it.
+
+    Raises:
+        SourceError: its first two lines are too long.
+    """
+    head = bytearray(file.read(HEAD))
+    whole, n_lines = len(head) < HEAD, _line_ends(head)
+    while n_lines < 2 and not whole:
+        if len(head) > MOST_HEAD:
+            raise SourceError(
+                f"{_name(path)} is no table: its first two lines are longer than {in_words(MOST_HEAD)}; a table has "
+                "one line for each row, and the names of its columns in the first"
+            )
+        block = file.read(BLOCK)
+        head += block
+        whole, n_lines = len(block) < BLOCK, n_lines + _line_ends(block)
+    return bytes(head), whole
+
+
+def _line_ends(text: bytes | bytearray) -> int:
+    return text.count(b"\n") or text.count(b"\r")
+
+
+def _blocks(path: Path, head: bytes, file: Any, seen: Callable[[int], None]) -> Iterator[bytes]:
+    """Yield a text piece by piece.
+
+    Raises:
+        SourceError: it is too large for the memory.
+    """
+    there = machine_memory()
+    size, block = 0, head
+    while block:
+        size += len(block)
+        if there is not None and size > LARGEST * there:
+            more = f"has {in_words(path.stat().st_size)}"
+            if path.suffix.lower() == PACKED:
+                more = f"unpacks to more than {in_words(LARGEST * there)}"
+            raise SourceError(
+                f"{_name(path)} {more}, and this machine has {in_words(there)} of memory, of which a table may take "
+                f"{LARGEST:.0%}; {SMALLER}"
+            )
+        seen(size)
+        yield block
+        block = file.read(BLOCK)
+
+
+def _encoding(path: Path, head: bytes, blocks: Iterator[bytes]) -> str:
     """Return the encoding of a text: that of its mark, UTF-8, or what Windows writes in the west."""
+    encoding = _encoding_of(path, head, blocks)
+    for _ in blocks:  # they are counted
+        pass
+    return encoding
+
+
+def _encoding_of(path: Path, head: bytes, blocks: Iterator[bytes]) -> str:
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     if b"\0" in head:
         raise SourceError(f"{_name(path)} is no text, and so no table: it has NUL bytes")
     decoder = codecs.getincrementaldecoder("utf-8")()
-    block = head
     try:
-        while block:
+        for block in blocks:
             decoder.decode(block)
-            block = file.read(BLOCK)
         decoder.decode(b"", final=True)
     except UnicodeDecodeError:
         try:
@@ -225,7 +285,7 @@ def _header(path: str, options: Mapping[str, Any]) -> list[str]:
     """Return the names in the first line of a text."""
     sign, encoding = options.get("sep", options.get("separator", ",")), options.get("encoding", "utf-8-sig")
     with _opened(Path(path)) as file:
-        lines = _lines(file.read(HEAD), encoding)
+        lines = _lines(_head(Path(path), file)[0], encoding)
     return next(csv.reader((line for line in lines if line.strip()), delimiter=sign), [])
 
 

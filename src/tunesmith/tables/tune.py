@@ -20,7 +20,6 @@ from sklearn.metrics import check_scoring, make_scorer
 from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
 from sklearn.utils.metaestimators import available_if
 
-from tunesmith.errors import ResumeError
 from tunesmith.languages import told, wrapped
 from tunesmith.numerics.arrays import Floats
 from tunesmith.selection import HonestScore
@@ -30,8 +29,9 @@ from tunesmith.sklearn.checks.scoring import unknown_metric
 from tunesmith.sklearn.evaluate.evaluator import WarnOnce
 from tunesmith.sklearn.evaluate.pool import Pool
 from tunesmith.sklearn.evaluate.task import Task
-from tunesmith.sklearn.protocols import CrossValidation, Data, Params, RandomState, Scoring, Split
-from tunesmith.state import TrialState
+from tunesmith.sklearn.protocols import CrossValidation, Data, RandomState, Scoring, Split
+from tunesmith.sklearn.store.fingerprint import describe, describe_data, describe_estimator, describe_splits
+from tunesmith.storage import Storage, open_storage
 from tunesmith.study import Study, create_study
 from tunesmith.study.engine.loop import run_loop
 from tunesmith.study.study import METRIC_NAMES
@@ -43,13 +43,13 @@ from tunesmith.tables.final import choose, fit_choice, full_report, leaderboard,
 from tunesmith.tables.judge import Judge, Table, Tested
 from tunesmith.tables.leaderboard import KEY as LEADERBOARD
 from tunesmith.tables.responses import Fact, Measure, Responding, bytes_of, rounds_of, seconds_of
+from tunesmith.tables.store import KEY, RETRIES, Kept, Recalled, check_same, known_search
 from tunesmith.tables.target import Target, read_target
 from tunesmith.tables.values import array_of, is_missing, take_rows
 from tunesmith.text import shown
 
 WORTH_WORKERS = 5.0  # seconds from which on further processes, which take seconds to start, are worth it
 SQUARES = (1e-140, 1e140)  # the range of targets whose squared errors are numbers
-AGAIN = 5  # candidates of an earlier run that are fitted again, since their answers were not stored
 
 
 def _has_probabilities(tuner: Any) -> bool:
@@ -64,17 +64,17 @@ class TableTuner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         task: "classification" or "regression"; None: as the targets look.
         scoring: the metric: a name or a scorer; None: accuracy, or R².
         cv: the number of folds, a splitter, or pairs of rows; None: five, or as many of them as there is time for.
-        timeout: seconds for all of ``fit``; None: no limit, which needs `n_trials`.
-        n_trials: how many candidates to try in all; None: no limit.
+        timeout: seconds for all of this ``fit``; None: no limit, which needs `n_trials`.
+        n_trials: how many candidates to try in all, those of earlier runs included; None: no limit.
         risk: the share of searches that may return an ensemble that is worse than the best single model.
         level: of the intervals.
         fidelity: "auto": candidates are fitted on few rows first; None: on all rows of the folds at once.
         ensemble: whether an average of several models may be returned.
-        storage: where to keep candidates, so that the search goes on when it is run again.
+        storage: where to keep candidates, so that the search goes on when it is run again: no fit is made twice.
         study_name: the study's name in the storage; None: "tune".
         sampler: who proposes candidates: a name of the registry, or a sampler.
         n_jobs: how many fits run at once, by joblib's rules; with less than 5 seconds one, since workers start slowly.
-        random_state: seeds the search, and models that are named.
+        random_state: seeds the search, and models that are named. A search that goes on keeps its seed.
         verbose: whether to print what was inferred, and the report.
 
     Attributes:
@@ -145,10 +145,13 @@ class TableTuner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
 
         Raises:
             ValueError: what was given cannot be used; nothing was fitted then.
+            ResumeError: the study in the storage belongs to other rows, another metric, other folds or other models.
         """
         self._check()
         clock = Clock(time.monotonic(), self._seconds())
-        seed = _seed_of(self.random_state)
+        storage = None if self.storage is None else open_storage(self.storage)
+        before = None if storage is None else known_search(storage, self._name)
+        seed = _seed_of(self.random_state) if before is None else before[0]
         target = read_target(y, self.task)
         _check_target(target)
         X, (groups, weight) = _kept(X, target, groups, sample_weight)
@@ -167,24 +170,32 @@ class TableTuner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         self.notes_ = (*self.notes_, self._told(target, measure, families, folds, alone))
         if self.verbose:
             print(wrapped("\n".join(map(told, self.notes_))), flush=True)
-        study, again = self._study(families, seed, (len(target.y), matrix.shape[1], measure.name), measure)
         levels = [] if self.fidelity is None else levels_of(*folds[0], ordered=in_time_order(folds), seed=seed)
-        dealt = [] if self.timeout is None else deal_again(
+        same = {} if storage is None else _identity(table, families, [*levels, *folds], self.scoring)
+        if before is not None and before[1] is not None:
+            check_same(self._name, before[1], same)
+        study = self._study(storage, families, seed, measure)
+        if study.system_attrs.get(KEY) is None:
+            study.set_system_attr(METRIC_NAMES, [measure.label.name])
+            study.set_system_attr(KEY, same)
+        study.recover()
+        dealt = [] if self.timeout is None and storage is None else deal_again(
             self.cv, X, target.y, groups, classes is not None, seed, times_dealt(len(target.y))
         )  # fmt: skip
         n_jobs = self.n_jobs if self._seconds() >= WORTH_WORKERS else 1
         with WarnOnce(), Pool(n_jobs, "n_jobs") as pool:
-            pool.capacity = pool.n_workers
-            task = _task(families, table)
+            kept = Kept(study, storage is not None, self.timeout, self.n_trials, pool.n_workers)
+            workers = Recalled(pool, kept)
             search = TableSearch(
-                study, families, levels, folds, len(target.y), clock, self.n_trials, pool,
-                self.cv is None, again, dealt,
-            )  # fmt: skip
-            pool.prepare(task, [*levels, *folds, *chain.from_iterable(dealt)])
+                study, families, levels, folds, len(target.y), clock, workers, kept, self.cv is None, dealt
+            )
+            pool.prepare(_task(families, table), [*levels, *folds, *chain.from_iterable(dealt)])
             try:
-                run_loop(pool, search)
-            finally:
-                search.close()
+                run_loop(workers, search)
+            except BaseException:
+                study.interrupt()
+                raise
+            search.close()
             self.study_ = study
             self._finish(search, table)
         self._data = (X, target.y, weight, folds)
@@ -252,40 +263,22 @@ class TableTuner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         words = f"This is a {task} by {measure.label.name}, on {len(folds)} folds: {names}."
         return words + (f" pip install {' '.join(missing)} adds more." if missing else "")
 
-    def _study(
-        self, families: list[Family], seed: int, data: tuple[Any, ...], measure: Measure
-    ) -> tuple[Study, list[Params]]:
-        """Return the study, and the points of its best candidates, if it was begun before.
-
-        Raises:
-            ResumeError: it belongs to other data, or to another choice.
-        """
-        space = joint_space(families)
-        asked = {"data": list(data), "space": space.signature}
-        study = create_study(
+    def _study(self, storage: Storage | None, families: list[Family], seed: int, measure: Measure) -> Study:
+        """Return the study, which was begun before or not."""
+        return create_study(
             direction="maximize" if measure.label.greater_is_better else "minimize",
-            storage=self.storage,
-            study_name="tune" if self.study_name is None and self.storage is not None else self.study_name,
-            load_if_exists=self.storage is not None,
+            storage=storage,
+            study_name=None if storage is None and self.study_name is None else self._name,
+            load_if_exists=storage is not None,
             sampler=self.sampler,
-            space=space,
+            space=joint_space(families),
             seed=seed,
+            retries=None if storage is None else RETRIES,
         )
-        before = study.system_attrs.get("tables")
-        if before is None:
-            study.set_system_attr("tables", asked)
-            study.set_system_attr(METRIC_NAMES, [measure.label.name])
-        elif before != asked:
-            raise ResumeError(
-                f"tune: the study {study.study_name!r} belongs to other data, another metric or other models; give "
-                "another study_name= or storage="
-            )
-        study.recover()
-        while any(t.state is TrialState.WAITING for t in study.trials):  # left by a run that was ended, in mid-fit
-            study.tell(study.ask(), state=TrialState.FAIL, reason="the run that it belonged to was ended")
-        done = [t for t in study.trials if t.state is TrialState.COMPLETE]
-        done.sort(key=lambda t: study.signs[0] * float(t.value or 0.0))
-        return study, [dict(t.params) for t in done[:AGAIN]]
+
+    @property
+    def _name(self) -> str:
+        return self.study_name or "tune"
 
     # -- what is returned ------------------------------------------------------------------------------------------
 
@@ -397,6 +390,23 @@ class TableTuner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
 
 
 # ----------------------------------------------------------------------------------------------------------------------
+
+
+def _identity(table: Table, families: list[Family], splits: list[Split], scoring: Scoring) -> dict[str, Any]:
+    """Return what has to be the same for a search to go on: rows, metric, folds and models."""
+    target, measure = table.target, table.measure
+    return {
+        "X": describe_data(table.rows),
+        "columns": describe(getattr(table.columns, "feature_names_in_", None)),
+        "y": describe_data(target.y),
+        "classes": describe(target.classes),
+        "groups": describe_data(table.groups),
+        "sample_weight": describe_data(table.weight),
+        "scoring": measure.name if measure.named else describe(scoring),
+        "splits": describe_splits(splits),
+        "models": {one.name: describe_estimator(one.estimator) for one in families},
+        "space": joint_space(families).signature,
+    }
 
 
 def _task(families: list[Family], table: Table) -> Task:
@@ -583,17 +593,18 @@ def tune(
         groups: labels [n_samples] of rows that belong together; they are never in training and test rows both.
         sample_weight: of the rows [n_samples], for fits and for the metric.
         cv: the number of folds, a splitter, or pairs of rows; None: five, or as many of them as there is time for.
-        timeout: seconds for all, the last fit included; None: no limit, which needs `n_trials`.
+        timeout: seconds for all of this call, the last fit included; None: no limit, which needs `n_trials`.
         n_trials: how many candidates to try in all, those of an earlier run included; None: no limit.
         risk: the share of searches that may return an average that is worse than the best single model.
         level: of the intervals.
         fidelity: "auto": candidates are fitted on few rows first; None: on all rows of the folds at once.
         ensemble: whether an average of several models may be returned.
-        storage: where to keep candidates: a file ("tune.db"), an SQLAlchemy URL or a storage. The same call goes on.
+        storage: where to keep candidates: a file ("tune.db"), an SQLAlchemy URL or a storage. The same call goes on,
+            and makes no fit twice.
         study_name: the study's name in the storage; None: "tune".
         sampler: who proposes candidates: a name of the registry, or a sampler.
         n_jobs: how many fits run at once, by joblib's rules; with less than 5 seconds one, since workers start slowly.
-        random_state: seeds the search, and models that are named.
+        random_state: seeds the search, and models that are named. A search that goes on keeps its seed.
         verbose: whether to print what was inferred, and the report.
 
     Returns:
@@ -602,6 +613,7 @@ def tune(
 
     Raises:
         ValueError: what was given cannot be used; nothing was fitted then.
+        ResumeError: the study in the storage belongs to other rows, another metric, other folds or other models.
 
     Example:
         ```python

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import math
-import os
-import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -36,6 +33,7 @@ from tunesmith.sklearn.results.afterwards import RetainedData
 from tunesmith.sklearn.store.candidates import NOT_A_TRIAL, CandidateStore, ProgressDisplay, Row, fingerprint
 from tunesmith.sklearn.store.outcome import Outcome
 from tunesmith.study.engine.loop import Policy, run_loop
+from tunesmith.system import machine_memory
 
 # ----------------------------------------------------------------------------------------------------------------------
 # The task tree for scikit-learn's callbacks, the same as that of scikit-learn's own searches.
@@ -496,8 +494,5 @@ def record(outcome: Outcome) -> dict[str, Any]:
 
 def shared_step_bytes(workers: int) -> int:
     """Return how many bytes of shared pipeline steps each worker may keep: together a quarter of the memory."""
-    memory = 4 * 2**30
-    if sys.platform != "win32":
-        with suppress(ValueError, OSError):
-            memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    memory = machine_memory() or 4 * 2**30
     return int(min(2 * 2**30, memory // 4 // workers))

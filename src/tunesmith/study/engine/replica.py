@@ -315,9 +315,9 @@ class StudyReplica:
         """Set a user attribute of the study."""
         self.storage.set_attr(self.study_id, None, key, storable(key, value))
 
-    def set_system_attr(self, key: str, value: Any) -> None:
-        """Set an attribute of tunesmith's own."""
-        self.storage.set_attr(self.study_id, None, key, storable(key, value), system=True)
+    def set_system_attr(self, key: str, value: Any, number: int | None = None) -> None:
+        """Set an attribute of tunesmith's own, of a trial or of the study (number None)."""
+        self.storage.set_attr(self.study_id, number, key, storable(key, value), system=True)
 
     def change_system_attr(self, key: str, change: Callable[[Any], Any]) -> Any:
         """Change an attribute of tunesmith's own by a function of its value; see `Storage.change_study_attr`."""
