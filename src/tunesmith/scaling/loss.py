@@ -151,6 +151,8 @@ def _fit(scale: tuple[str, ...], scales: Floats, level: Floats, error: Floats) -
     For given exponents the law is linear in E and A, so its posterior is a normal distribution cut off at 0; the
     exponents are a grid.
     """
+    if len(level) < 3:  # two points give no curve
+        return None
     q = len(scale)
     logs = np.log(scales)
     centre = logs.mean(axis=0)
