@@ -13,6 +13,7 @@ from typing import ClassVar
 import numpy as np
 
 from tunesmith import registry
+from tunesmith.arguments import checked
 from tunesmith.history import History
 from tunesmith.numerics.cache import Cache
 from tunesmith.samplers.base import Points, Sampler, SamplerStates
@@ -51,6 +52,7 @@ class AutoSampler(Sampler):
 
     name: ClassVar[str] = "auto"
 
+    @checked()
     def __init__(self, seed: int | None = None, cheap: bool = False) -> None:
         self.seed = seed
         self.cheap = cheap
