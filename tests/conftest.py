@@ -38,7 +38,13 @@ ROOT = Path(__file__).resolve().parent.parent
 # `make test-all` runs both.
 OUTER_FOLDERS = {"compat", "examples", "faults", "integrations", "program", "project", "servers", "worker"}
 OUTER_FILES = {"dashboard/test_browser.py", "report/test_report_in_browser.py"}
-INNER_FILES = {"project/test_docs.py", "project/test_golden.py", "project/test_links.py", "project/test_setup.py"}
+INNER_FILES = {
+    "project/test_arguments.py",
+    "project/test_docs.py",
+    "project/test_golden.py",
+    "project/test_links.py",
+    "project/test_setup.py",
+}
 SKIPPED = "circle/skipped"
 OUTER_MARKERS = ("slow", "outer", "dask", "ray", "postgres", "mariadb")
 

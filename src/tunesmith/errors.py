@@ -11,6 +11,10 @@ class TunesmithError(Exception):
     """Base class of all errors raised by tunesmith."""
 
 
+class ArgumentError(TunesmithError, TypeError, ValueError):
+    """An argument is none of what the function takes: the message names it, what was given and what is expected."""
+
+
 class SpaceError(TunesmithError, ValueError):
     """A search space, or a point of one, is not valid."""
 

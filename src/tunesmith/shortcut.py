@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from tunesmith.arguments import checked
 from tunesmith.pruners.base import Pruner
 from tunesmith.samplers.base import Sampler
 from tunesmith.state import FailureKind
@@ -14,6 +15,7 @@ from tunesmith.study import Study, create_study
 from tunesmith.study.optimize import check_budget
 
 
+@checked("storage")
 def minimize(
     fn: Callable[..., Any],
     space: Any,
@@ -89,6 +91,7 @@ def minimize(
     return study
 
 
+@checked("storage")
 def maximize(
     fn: Callable[..., Any],
     space: Any,

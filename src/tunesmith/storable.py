@@ -71,8 +71,11 @@ def storable_items(attrs: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """Return attributes as storages keep them; None if there are none.
 
     Raises:
+        TypeError: they are no mapping.
         ValueError: a name or a value cannot be kept.
     """
+    if attrs is not None and not isinstance(attrs, Mapping):
+        raise TypeError(f"user_attrs must be a mapping of names to values; got {shown(attrs)}")
     return {key: storable(key, value) for key, value in attrs.items()} if attrs else None
 
 

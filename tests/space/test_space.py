@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from tunesmith.errors import SpaceError
-from tunesmith.space import Categorical, Condition, Float, Int, Ordinal, Space
+from tunesmith.space import Categorical, Choice, Condition, Float, Int, Ordinal, Space
 
 nan = np.nan
 
@@ -353,3 +353,17 @@ def test_a_pickle_of_version_0_1_can_be_read() -> None:
         )
     )
     assert pickle.loads(data) == Space(m=["a", "b"], x=Float(0, 1).when(m="a"))
+
+
+@pytest.mark.parametrize("given", [(0, 1), (1e-3, 1.0), (np.int64(1), 2.5), (1e-6, 1.0, "log-uniform")])
+def test_a_tuple_of_two_numbers_is_neither_a_range_nor_choices(given: tuple[Any, ...]) -> None:
+    for space in ({"x": given}, [{"x": given}], {"m": Choice({"a": {"x": given}, "b": {}})}):
+        with pytest.raises(SpaceError, match=r"x': \(.*for a range write Float\(.*for choices a list, \["):
+            Space(space)
+
+
+def test_other_tuples_and_lists_are_choices() -> None:
+    space = Space({"a": ("x", "y"), "b": (1, 2, 3), "c": [0, 1], "d": (True, False), "e": [(50, 50), (10, 10)]})
+    assert space["a"] == Categorical(["x", "y"])
+    assert [space[name].n_values for name in "bcde"] == [3, 2, 2, 2]
+    assert Categorical((0, 1)) == space["c"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ import numpy as np
 import pytest
 
 import tunesmith as ts
-from tunesmith import Float, Space
+from tunesmith import Float, Space, TrialState
 
 
 def test_a_step_that_does_not_divide_lowers_the_end_as_optuna_does() -> None:
@@ -142,3 +144,69 @@ def test_where_samplers_and_pruners_are() -> None:
     for name, place in (("TPESampler", "samplers"), ("MedianPruner", "pruners")):
         with pytest.raises(AttributeError, match=f"are in tunesmith.{place}, and create_study"):
             getattr(ts, name)
+
+
+# -- the same name, states by name -----------------------------------------------------------------------------------
+
+
+def test_a_name_stands_for_one_kind_of_parameter_in_a_trial() -> None:
+    study = ts.create_study(seed=0)
+    asked: list[tuple[Callable[[ts.Trial], Any], Callable[[ts.Trial], Any]]] = [
+        (lambda t: t.suggest_float("x", 0, 1), lambda t: t.suggest_int("x", 0, 9)),
+        (lambda t: t.suggest_int("x", 0, 9), lambda t: t.suggest_float("x", 0, 1)),
+        (lambda t: t.suggest_int("x", 0, 9), lambda t: t.suggest_categorical("x", [1, 2])),
+    ]
+    for first, second in asked * 2:  # the second time the sampler proposes one of them
+        trial = study.ask()
+        value = first(trial)
+        with pytest.raises(ts.SpaceError, match=r"'x' as (Float|Int)\(.* before, and now as (Float|Int|Categorical)\("):
+            second(trial)
+        assert first(trial) == value
+        study.tell(trial, 0.0)
+
+
+def test_ranges_of_one_kind_may_differ_within_a_trial_and_kinds_between_trials() -> None:
+    study = ts.create_study(seed=0)
+    for i in range(6):
+        trial = study.ask()
+        x = trial.suggest_float("x", 0, 1)
+        assert trial.suggest_float("x", 0, 2) == x
+        y = trial.suggest_int("y", 0, 9) if i % 2 else trial.suggest_categorical("y", ["a", "b"])
+        assert trial.params == {"x": x, "y": y}
+        study.tell(trial, x)
+
+
+def test_states_are_given_by_name_alone_or_in_a_list() -> None:
+    study = ts.create_study(seed=0)
+    study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=2)
+    study.ask()
+    for states in ("COMPLETE", TrialState.COMPLETE, ["COMPLETE"], iter([TrialState.COMPLETE]), [1]):
+        assert len(study.get_trials(states=states)) == 2  # type: ignore[arg-type]
+    assert len(study.get_trials(states=["COMPLETE", TrialState.RUNNING])) == 3
+    with pytest.raises(ValueError, match=r"states takes names of states .*got 'COMPLETED'; did you mean 'COMPLETE'"):
+        study.get_trials(states="COMPLETED")
+    with pytest.raises(TypeError, match="get_trials: states must be"):
+        study.get_trials(states=1.5)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("call", "name"),
+    [
+        (lambda s: s.optimize(lambda t: 0.0, 1, keep_checkpoints=-5), "keep_checkpoints"),
+        (lambda s: s.optimize(lambda t: 0.0, 1, show_progress_bar="yes"), "show_progress_bar"),
+        (lambda s: s.trials_dataframe(attrs=1), "attrs"),
+        (lambda s: s.confirm(lambda t: 0.0, repeats=10**400), "repeats"),
+        (lambda s: s.confirm(lambda t: 0.0, level=10**400), "level"),
+        (lambda s: s.ask(n=10**400), "n"),
+        (lambda s: ts.create_study(directions=1.0), "directions"),
+        (lambda s: ts.samplers.TPESampler(n_startup_trials=math.nan), "n_startup_trials"),
+        (lambda s: ts.samplers.TPESampler(seed="abc"), "seed"),
+        (lambda s: ts.samplers.NSGA2Sampler(population_size="many"), "population_size"),
+        (lambda s: ts.samplers.PopulationBasedTraining(quantile=[]), "quantile"),
+    ],
+)
+def test_a_wrong_type_is_told_at_the_door_as_either_kind_of_error(call: Any, name: str) -> None:
+    study = ts.create_study(seed=0)
+    with pytest.raises(ValueError, match=rf"\b{name}\b"):
+        call(study)
+    assert not study.trials

@@ -14,6 +14,7 @@ from tunesmith import registry
 from tunesmith.artifacts.base import BlobStore
 from tunesmith.artifacts.record import Artifact
 from tunesmith.lazy import lazy
+from tunesmith.text import shown
 
 if TYPE_CHECKING:
     from tunesmith.artifacts.collection import Artifacts
@@ -46,7 +47,7 @@ def open_store(spec: str | os.PathLike[str] | BlobStore) -> BlobStore:
     if isinstance(spec, BlobStore):
         return spec
     if not isinstance(spec, str | os.PathLike):
-        raise TypeError(f"artifact_store takes a folder, a URL or a BlobStore; got {type(spec).__name__}")
+        raise TypeError(f"artifact_store takes a folder, a URL or a BlobStore; got {shown(spec)}")
     scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]*)://", spec) if isinstance(spec, str) else None
     if scheme is None and isinstance(spec, str) and "://" in spec:
         raise ValueError("an artifact store is a folder or one URL such as 's3://bucket/folder', and no chain of them")

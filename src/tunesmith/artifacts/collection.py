@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from tunesmith.arguments import checked
 from tunesmith.artifacts.base import BlobStore, Digest, Pointers, chunks_of
 from tunesmith.artifacts.content import Savable, content_of
 from tunesmith.artifacts.folders import archive, copy, unpack
@@ -66,6 +67,7 @@ class Artifacts(Mapping[str, Artifact]):
 
     # -- write -------------------------------------------------------------------------------------------------
 
+    @checked("name")
     def save(self, name: str, content: Savable, *, media_type: str | None = None) -> Artifact:
         """Save a file, a folder or bytes. When this returns, the content is durable and the name points to it.
 
@@ -99,6 +101,7 @@ class Artifacts(Mapping[str, Artifact]):
                     return done
         raise ArtifactError(f"artifact {name!r} cannot be published: the storage loses its connection each time")
 
+    @checked()
     def take(self, name: str, folder: Path) -> Artifact:
         """Save a folder by letting the store take it over, without a copy.
 
@@ -127,6 +130,7 @@ class Artifacts(Mapping[str, Artifact]):
             place = store.folder_of(blob.key)  # to be published under another key
         raise ArtifactError(f"artifact {name!r} cannot be published: the storage loses its connection each time")
 
+    @checked()
     def copy_from(self, number: int | None, name: str, to: str | None = None) -> Artifact:
         """Point to the content of another trial's artifact; nothing is copied but the pointer.
 
@@ -151,6 +155,7 @@ class Artifacts(Mapping[str, Artifact]):
                 return done
         raise ArtifactError(f"artifact {name!r} of {_owner(number)} is replaced all the time; copy it later")
 
+    @checked()
     def remove(self, name: str) -> None:
         """Remove an artifact, and its content if nothing else points to that.
 
@@ -163,6 +168,7 @@ class Artifacts(Mapping[str, Artifact]):
 
     # -- read --------------------------------------------------------------------------------------------------
 
+    @checked()
     def open(self, name: str) -> BinaryIO:
         """Open a file for reading; its content was verified when this returns.
 
@@ -179,11 +185,13 @@ class Artifacts(Mapping[str, Artifact]):
             raise ArtifactError(f"artifact {name!r} is a folder; download({name!r}, to) makes it again")
         return stream
 
+    @checked()
     def load(self, name: str) -> bytes:
         """Return the content of a file; see `open` for what is raised."""
         with self.open(name) as stream:
             return stream.read()
 
+    @checked()
     def download(self, name: str, to: str | os.PathLike[str]) -> Path:
         """Write a file or a folder; it appears under its name when it is complete.
 
@@ -240,6 +248,7 @@ class Artifacts(Mapping[str, Artifact]):
                 raise
         return target
 
+    @checked()
     def folder_here(self, name: str) -> Path | None:
         """Return where a folder is kept as such on this machine, verified; it must not be changed.
 

@@ -27,7 +27,7 @@ from tunesmith.artifacts.base import (
 )
 from tunesmith.artifacts.folders import archive, members_of
 from tunesmith.errors import ArtifactError, DamagedArtifactError
-from tunesmith.text import printable
+from tunesmith.text import printable, shown
 from tunesmith.workers import as_file_name, current_worker, is_dead, of_file_name
 
 WORK = "work"  # the folder of a space with the folders of processes, which are named by these
@@ -55,6 +55,8 @@ class LocalStore(BlobStore):
     name: ClassVar[str] = "file"
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
+        if not isinstance(folder, str | os.PathLike):
+            raise TypeError(f"an artifact store is a folder or a URL; got {shown(folder)}")
         text = os.fspath(folder)
         if isinstance(folder, str) and text.startswith("file://"):
             parts = urlsplit(text)

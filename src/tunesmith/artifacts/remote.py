@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any, BinaryIO, ClassVar, cast
 
+from tunesmith.arguments import checked
 from tunesmith.artifacts.base import Blob, BlobStore, Chunks, Digest, checked_key, is_key, new_key
 from tunesmith.errors import ArtifactError, DamagedArtifactError, MissingDependencyError
 from tunesmith.text import message_of, printable
@@ -47,6 +48,7 @@ class FsspecStore(BlobStore):
 
     name: ClassVar[str] = "fsspec"
 
+    @checked()
     def __init__(self, url: str, options: Mapping[str, Any] | None = None) -> None:
         self._scheme, self._root = _checked_url(url)
         self._options = dict(options or {})

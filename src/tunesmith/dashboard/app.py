@@ -18,6 +18,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from tunesmith.arguments import checked
 from tunesmith.dashboard.pages import actions, artifacts, design, events, figures, studies, study, trial, trials
 from tunesmith.dashboard.pages.events import Live
 from tunesmith.dashboard.pages.request import HANDLERS
@@ -54,6 +55,7 @@ async def style(_: Request) -> Response:
     return Response(rules, headers={"cache-control": KEPT}, media_type="text/css")
 
 
+@checked()
 def app(
     storage: str | Path | Storage,
     *,

@@ -69,7 +69,7 @@ class SeenStudy(Study):
     def get_trials(
         self,
         deepcopy: bool = True,
-        states: Iterable[TrialState] | None = None,
+        states: Iterable[TrialState | str] | TrialState | str | None = None,
         *,
         numbers: Iterable[int] | None = None,
     ) -> list[FrozenTrial]:

@@ -22,6 +22,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
+from tunesmith.arguments import checked
 from tunesmith.executors.resources import (
     checked_grace,
     checked_jobs,
@@ -148,6 +149,7 @@ class Executor(ABC):
     notices_loss: ClassVar[bool] = False
     queues: ClassVar[bool] = False
 
+    @checked("jobs", "resources", "time_limit", "memory_limit", "grace")
     def __init__(
         self,
         client: Any = None,

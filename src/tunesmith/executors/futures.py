@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
+from tunesmith.arguments import checked
 from tunesmith.caution import caution
 from tunesmith.executors import wire
 from tunesmith.executors.base import GRACE, Event, Objective
@@ -75,6 +76,7 @@ class FuturesExecutor(RelayExecutor):
     notices_loss: ClassVar[bool] = True
     queues: ClassVar[bool] = True
 
+    @checked("jobs", "resources", "time_limit", "memory_limit", "grace")
     def __init__(
         self,
         client: Any = None,

@@ -8,6 +8,7 @@ from zlib import crc32
 
 import numpy as np
 
+from tunesmith.arguments import checked
 from tunesmith.history import ROWS_AT_ONCE
 from tunesmith.importance.base import LEVEL, Effects, Evaluator, Importance, ImportanceData, ImportanceRow
 from tunesmith.languages import say
@@ -117,7 +118,7 @@ def _wanted(space: Space, params: Any) -> tuple[int, ...]:
     """Return the places of parameters by their names; None: all."""
     if params is None:
         return tuple(range(len(space)))
-    if isinstance(params, str) or not isinstance(params, Sequence):
+    if isinstance(params, str | bytes) or not isinstance(params, Sequence):
         raise TypeError(f"params must be a list of parameter names; got {shown(params)}")
     if not params:
         raise ValueError("params is an empty list; leave it out for all parameters")
@@ -213,6 +214,7 @@ def null_lines(value: Floats, shuffled: Floats, scale: Floats) -> tuple[Floats, 
 # `importance` and `get_param_importances`: from a study and an evaluator to a table.
 
 
+@checked("study", "params", "evaluator", "target")
 def importance(
     study: Study,
     *,
@@ -261,6 +263,7 @@ def importance(
     return table.normalized() if normalize else table
 
 
+@checked("study", "params", "evaluator", "target")
 def get_param_importances(
     study: Study,
     *,

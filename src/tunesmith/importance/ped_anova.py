@@ -24,6 +24,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from tunesmith.arguments import checked
 from tunesmith.importance.base import Effects, Evaluator, ImportanceData
 from tunesmith.importance.cells import Cells, main_variances
 from tunesmith.importance.model import N_BEST, Model, fitted, is_enough, shuffled_models, spread_points, wider_draws
@@ -242,6 +243,7 @@ class PedAnova(Evaluator):
 
     name = "ped-anova"
 
+    @checked()
     def __init__(self, gamma: float = 0.1, weighted: bool = True) -> None:
         if not 0.0 < gamma < 1.0:
             raise ValueError(f"gamma is the share of the space that counts as best, between 0 and 1; got {gamma!r}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from typing import Any
 
+from tunesmith.arguments import checked
 from tunesmith.errors import TrialPruned
 from tunesmith.integrations.rounds import RoundsCallback
 
@@ -56,6 +57,7 @@ class CatBoostCallback(RoundsCallback):
 
     _error: BaseException | None = None
 
+    @checked()
     def fit(self, model: Any, *data: Any, **options: Any) -> Any:
         """Call ``model.fit`` with this callback.
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import lightgbm
 
+from tunesmith.arguments import checked
 from tunesmith.errors import TrialPruned
 from tunesmith.integrations.rounds import RoundsCallback, Scores
 
@@ -64,6 +65,7 @@ class LightGBMCallback(RoundsCallback):
     order = 25
     before_iteration = False
 
+    @checked()
     def train(self, params: dict[str, Any], train_set: Any, num_boost_round: int, **options: Any) -> Any:
         """Call ``lightgbm.train`` with this callback, for the rounds that are left.
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from tunesmith.arguments import checked
 from tunesmith.errors import TrialPruned
 from tunesmith.integrations.torch_distributed import DistributedTrial
 from tunesmith.text import did_you_mean, listing
@@ -36,6 +37,7 @@ class LightningEpochs:
         monitor: the name of the metric.
     """
 
+    @checked()
     def __init__(
         self,
         trial: Trial | DistributedTrial,

@@ -10,6 +10,7 @@ from typing import Any
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.tracking import MlflowClient
 
+from tunesmith.arguments import checked
 from tunesmith.integrations.trackers import Tracker, plain
 from tunesmith.state import TrialState
 from tunesmith.study import Study
@@ -48,6 +49,7 @@ class MLflowCallback(Tracker):
 
     service = "MLflow"
 
+    @checked()
     def __init__(
         self,
         tracking_uri: str | None = None,

@@ -13,6 +13,7 @@ from ray.tune.search import Searcher, sample
 from ray.tune.search.variant_generator import parse_spec_vars
 from ray.tune.utils.util import flatten_dict, unflatten_dict
 
+from tunesmith.arguments import checked
 from tunesmith.caution import caution
 from tunesmith.errors import AttemptReplacedError, SpaceExhaustedError, TrialFinishedError
 from tunesmith.space import Categorical, Float, Int, Parameter, Space
@@ -105,6 +106,7 @@ class TunesmithSearch(Searcher):
         ValueError: there is no storage, or a domain that cannot be searched.
     """
 
+    @checked()
     def __init__(
         self,
         storage: str | os.PathLike[str] | None = None,

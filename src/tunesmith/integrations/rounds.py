@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from tunesmith.arguments import checked
 from tunesmith.text import real, shown
 from tunesmith.trial import Trial
 from tunesmith.trial.record import curve
@@ -98,6 +99,7 @@ class RoundReports:
 class RoundsCallback:
     """What the callbacks of the boosting libraries take, and what they tell."""
 
+    @checked()
     def __init__(
         self,
         trial: Trial,

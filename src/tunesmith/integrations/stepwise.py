@@ -14,6 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import check_scoring
 from sklearn.pipeline import Pipeline
 
+from tunesmith.arguments import checked
 from tunesmith.errors import TrialPruned
 from tunesmith.integrations.rounds import whole
 from tunesmith.text import shown
@@ -38,6 +39,7 @@ class FittedInSteps(NamedTuple):
     score: float
 
 
+@checked()
 def fit_in_steps(
     estimator: Any,
     X: Any,

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from tunesmith.arguments import checked
 from tunesmith.integrations.trackers import Tracker, plain
 from tunesmith.study import Study
 from tunesmith.trial.record import FrozenTrial
@@ -39,6 +40,7 @@ class TensorBoardCallback(Tracker):
 
     service = "TensorBoard"
 
+    @checked()
     def __init__(self, folder: str | os.PathLike[str], *, metric: str = "value") -> None:
         super().__init__(metric)
         self.folder = Path(folder)

@@ -9,6 +9,7 @@ from typing import Any
 
 from transformers import TrainerCallback
 
+from tunesmith.arguments import checked
 from tunesmith.errors import TrialPruned
 from tunesmith.integrations.torch_distributed import DistributedTrial
 from tunesmith.text import did_you_mean, listing
@@ -47,6 +48,7 @@ class TunesmithCallback(TrainerCallback):
         TrialPruned: the trial is to stop or to pause; out of ``trainer.train``, so leave it to the study.
     """
 
+    @checked()
     def __init__(
         self,
         trial: Trial | DistributedTrial,

@@ -7,6 +7,7 @@ from typing import Any
 
 import xgboost
 
+from tunesmith.arguments import checked
 from tunesmith.errors import TrialPruned
 from tunesmith.integrations.rounds import RoundsCallback, Scores
 
@@ -59,6 +60,7 @@ class XGBoostCallback(RoundsCallback, xgboost.callback.TrainingCallback):
     _seen = 0  # rounds of this training
     _log: Any = MappingProxyType({})
 
+    @checked()
     def train(self, params: dict[str, Any], dtrain: Any, num_boost_round: int, **options: Any) -> Any:
         """Call ``xgboost.train`` with this callback, for the rounds that are left.
 

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+from tunesmith.arguments import checked
 from tunesmith.errors import SourceError, TunesmithError
 from tunesmith.interchange.limits import MAX_BYTES, MAX_ROWS, Limits
 from tunesmith.interchange.runs import RunTable, Wishes, study_of
@@ -24,6 +25,7 @@ SMALLEST = 512  # bytes of an SQLite database
 PICKLE = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 
 
+@checked()
 def read(
     source: Any,
     *,
@@ -107,6 +109,8 @@ def _read(source: Any, wishes: Wishes, unsafe_pickle: bool, most: tuple[int, int
     if not isinstance(source, str | Path):
         limits = Limits(type(source).__name__, None, *most)
         return [_table(of_object(source), "imported", "table", wishes, limits)]
+    if not str(source):
+        raise SourceError("source is an empty text; give a file, a folder or a database's URL")
     if str(source).startswith(("http://", "https://")):
         raise SourceError(f"{shown_spec(source)} is an address on the web; save the file, and give its path")
     if str(source).startswith("file:"):  # MLflow writes its folders so

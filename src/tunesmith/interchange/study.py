@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tunesmith.arguments import checked
 from tunesmith.errors import DuplicatedStudyError, StudyNotFoundError
 from tunesmith.state import FailureKind, TrialState
 from tunesmith.storable import storable
@@ -114,6 +115,7 @@ class ImportedStudy:
             found[trial.state.name.lower()] = found.get(trial.state.name.lower(), 0) + 1
         return found
 
+    @checked()
     def create_study(
         self, storage: str | Path | Storage | None = None, study_name: str | None = None, if_exists: str = ERROR
     ) -> Study:
@@ -159,6 +161,7 @@ class ImportedStudy:
         self.added = len(trials)
         return study
 
+    @checked()
     def find_study(self, storage: str | Path | Storage | None = None, study_name: str | None = None) -> Study | None:
         """Find the study that was made of this one by an import.
 

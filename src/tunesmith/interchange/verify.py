@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from tunesmith.arguments import checked
 from tunesmith.interchange.limits import plain, typed
 from tunesmith.interchange.optuna.trials import AsOptuna, facts_of
 from tunesmith.interchange.study import Facts, ImportedStudy, key_of
@@ -16,6 +17,7 @@ from tunesmith.trial.record import TrialRecord
 ABSENT = object()
 
 
+@checked()
 def differences(old: ImportedStudy, study: Study) -> list[str]:
     """Return what a study and the source that it was imported from say differently.
 

@@ -54,6 +54,8 @@ class Words:
     """
 
     def __init__(self, language: str) -> None:
+        if not isinstance(language, str) or language not in LANGUAGES:  # type: ignore[redundant-expr]  # as in calls
+            raise ValueError(f"language must be one of {', '.join(LANGUAGES)}; got {language!r}")
         self.language = language
         self._table = table_of(language)
 

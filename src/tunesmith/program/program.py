@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tunesmith.arguments import checked
 from tunesmith.beside import DIED, raise_what_died
 from tunesmith.caution import caution
 from tunesmith.errors import MissingMetricError, ObjectiveError, ProgramError, TrialInterrupted, TrialPruned
@@ -50,6 +51,7 @@ END = 4096  # bytes of the standard output that are kept for its last line
 LAST_LINE = "last_line"  # the user attribute with the line that was taken for a metric without a name
 
 
+@checked()
 @dataclass(frozen=True, kw_only=True)
 class Program:
     """An objective that runs a program, and reads its metrics from what it prints or writes.
@@ -140,6 +142,7 @@ class Program:
 
     # -- what a trial gets -----------------------------------------------------------------------------------------
 
+    @checked()
     def folder(self, number: int) -> Path:
         """Return the folder of a trial."""
         return Path(self.directory).absolute() / str(number)
@@ -149,6 +152,7 @@ class Program:
         """What may stand in braces besides parameters."""
         return [*self._others(0, 0), *template.LISTS]
 
+    @checked()
     def words(self, number: int, params: Mapping[str, Any], seed: int = 0) -> list[str]:
         """Return the command line of a trial, as the system gets it.
 
@@ -165,6 +169,7 @@ class Program:
             return [SH, "-c", template.shell_line(self.command, params, self.names, others)]
         return template.words(self.command, params, self.names, others)
 
+    @checked()
     def environment(self, number: int, params: Mapping[str, Any], seed: int = 0) -> dict[str, str]:
         """Return the environment variables that a trial adds to those of this process.
 
@@ -202,6 +207,7 @@ class Program:
 
     # -- what a trial left -----------------------------------------------------------------------------------------
 
+    @checked()
     def results_text(self, number: int) -> str:
         """Return the beginning of the results file of a trial; nothing, if it wrote none."""
         try:
@@ -209,6 +215,7 @@ class Program:
         except OSError:
             return ""
 
+    @checked()
     def look_alikes(self, number: int) -> LookAlikes | None:
         """Return what a trial printed that may be meant by metrics that it printed and wrote nowhere.
 
@@ -229,11 +236,13 @@ class Program:
         missing = [n for n, v in zip(self.metrics, metrics.values(), strict=True) if v is None and n not in results]
         return look_alikes(missing, data[-LOOKED_AT:].decode(errors="replace").replace("\r", "\n") + results)
 
+    @checked()
     def names_its_metric(self, number: int) -> bool:
         """Tell whether one of the first trials before this one printed or wrote its metrics by their names."""
         first = map(self.look_alikes, range(min(number, FIRST)))
         return any(found is not None and not found.metrics for found in first)
 
+    @checked()
     def named_by_a_shell(self, line: str) -> str:
         """Return how the command may be given so that it names its metric; nothing, where there is no shell.
 

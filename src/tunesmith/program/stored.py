@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from tunesmith.arguments import checked
 from tunesmith.errors import StorageError
 from tunesmith.program.program import Program
 from tunesmith.study import Study
@@ -14,6 +15,7 @@ KEY = "program"  # the system attribute
 PLACES = ("directory", "study", "storage")  # which differ from machine to machine, or are secret
 
 
+@checked()
 def store_program(study: Study, program: Program) -> None:
     """Keep a program with a study, whose objectives are called as its metrics are unless they have names.
 
@@ -34,6 +36,7 @@ def description(program: Program) -> dict[str, Any]:
     return {name: list(value) if isinstance(value, tuple) else value for name, value in fields.items()}
 
 
+@checked()
 def load_program(study: Study, directory: str, storage: str = "") -> Program:
     """Return the program that a study is about.
 

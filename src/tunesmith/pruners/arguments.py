@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from tunesmith.arguments import is_whole
 from tunesmith.text import real, shown
 
 
 def whole(least: int, pruner: str, name: str, value: Any) -> int:
     """Return a whole number that is at least so high; an error that names the pruner and its argument otherwise."""
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
+    if not is_whole(value):
         raise TypeError(f"{pruner}: {name} must be a whole number; got {shown(value)}")
     if value < least:
         raise ValueError(f"{pruner}: {name} must be at least {least}; got {shown(value)}")

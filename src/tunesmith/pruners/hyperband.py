@@ -13,6 +13,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
+from tunesmith.arguments import checked
 from tunesmith.history import Curves, History
 from tunesmith.pruners.arguments import whole, whole_or_auto
 from tunesmith.pruners.base import Decision, Pruner
@@ -79,6 +80,7 @@ class HyperbandPruner(Pruner):
     name: ClassVar[str] = "hyperband"
     several = True
 
+    @checked("min_resource", "max_resource")
     def __init__(
         self,
         min_resource: int = 1,

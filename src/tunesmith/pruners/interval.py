@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from tunesmith.arguments import checked
 from tunesmith.history import Curves
 from tunesmith.pruners.base import Decision, Pruner
 
@@ -33,6 +34,7 @@ class IntervalPruner(Pruner):
     name: ClassVar[str] = "interval"
     several = True
 
+    @checked()
     def __init__(self, interval: int = 5) -> None:
         if interval < 1:
             raise ValueError(f"IntervalPruner: interval must be 1 or more; got {interval!r}")

@@ -11,6 +11,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from tunesmith.arguments import checked
 from tunesmith.history import Curves
 from tunesmith.numerics.extrapolation import Extrapolation
 from tunesmith.pruners.arguments import in_range, whole
@@ -68,6 +69,7 @@ class LearningCurvePruner(Pruner):
 
     name: ClassVar[str] = "learning-curve"
 
+    @checked()
     def __init__(
         self,
         threshold: float = 0.05,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from tunesmith.arguments import checked
 from tunesmith.pruners.percentile import PercentilePruner
 
 
@@ -45,6 +46,7 @@ class MedianPruner(PercentilePruner):
 
     name: ClassVar[str] = "median"
 
+    @checked()
     def __init__(
         self,
         n_startup_trials: int = 5,

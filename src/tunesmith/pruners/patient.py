@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from tunesmith.arguments import checked
 from tunesmith.history import Curves, History
 from tunesmith.pruners.arguments import in_range, whole
 from tunesmith.pruners.base import Decision, Pruner
@@ -45,6 +46,7 @@ class PatientPruner(Pruner):
     name: ClassVar[str] = "patient"
     several = True
 
+    @checked("wrapped_pruner")
     def __init__(self, wrapped_pruner: Pruner | None = None, patience: int = 5, min_delta: float = 0.0) -> None:
         own = type(self).__name__
         if not isinstance(wrapped_pruner, Pruner | None):

@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from tunesmith.arguments import checked
 from tunesmith.history import Curves
 from tunesmith.numerics.arrays import Floats
 from tunesmith.pruners.arguments import in_range, whole
@@ -85,6 +86,7 @@ class PercentilePruner(Pruner):
     name: ClassVar[str] = "percentile"
     several = True
 
+    @checked()
     def __init__(
         self,
         percentile: float = 25.0,

@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
+from tunesmith.arguments import checked
 from tunesmith.history import Curves, History
 from tunesmith.pruners.arguments import whole, whole_or_auto
 from tunesmith.pruners.base import Decision, Pruner
@@ -62,6 +63,7 @@ class SuccessiveHalvingPruner(Pruner):
     name: ClassVar[str] = "halving"
     several = True
 
+    @checked("min_resource", "max_resource")
     def __init__(
         self,
         min_resource: int | Literal["auto"] = "auto",

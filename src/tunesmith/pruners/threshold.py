@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from tunesmith.arguments import checked
 from tunesmith.history import Curves
 from tunesmith.pruners.arguments import in_range, whole
 from tunesmith.pruners.base import Decision, Pruner
@@ -56,6 +57,7 @@ class ThresholdPruner(Pruner):
     name: ClassVar[str] = "threshold"
     several = True
 
+    @checked()
     def __init__(
         self,
         lower: Limits = None,

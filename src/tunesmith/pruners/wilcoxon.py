@@ -9,6 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from tunesmith.arguments import checked
 from tunesmith.history import Curves
 from tunesmith.numerics.rank_tests import signed_rank_p
 from tunesmith.pruners.arguments import in_range, whole
@@ -55,6 +56,7 @@ class WilcoxonPruner(Pruner):
 
     name: ClassVar[str] = "wilcoxon"
 
+    @checked()
     def __init__(self, p_threshold: float = 0.1, n_startup_steps: int = 2) -> None:
         own = type(self).__name__
         self.p_threshold = in_range(own, "p_threshold", p_threshold, 0, 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from tunesmith.arguments import checked
 from tunesmith.languages import Words
 from tunesmith.report.content import Content, Table
 from tunesmith.text import printable
@@ -11,6 +12,7 @@ from tunesmith.text import printable
 MARKUP = re.compile(r"([\\`*_{}\[\]<>#|~])")
 
 
+@checked()
 def write(content: Content, words: Words) -> str:
     """Make the text.
 

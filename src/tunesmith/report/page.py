@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from html import escape
 
+from tunesmith.arguments import checked
 from tunesmith.languages import Words
 from tunesmith.report.banner import Banner
 from tunesmith.report.content import Content, Section, Table
@@ -77,6 +78,7 @@ ANSWERS = """
 """
 
 
+@checked()
 def write(content: Content, words: Words) -> str:
     """Make the page.
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from tunesmith import registry
+from tunesmith.arguments import checked
 from tunesmith.errors import NothingToDrawError
 from tunesmith.importance import importance
 from tunesmith.importance.base import between, rounded
@@ -294,6 +295,7 @@ def _search_again(search: Any, words: Words) -> Section:
 SUFFIXES = {".html": "html", ".htm": "html", ".md": "md", ".markdown": "md"}
 
 
+@checked()
 def write_report(
     source: Any,
     path: str | os.PathLike[str] | None = None,

@@ -12,6 +12,7 @@ from typing import ClassVar
 import numpy as np
 
 from tunesmith import registry
+from tunesmith.arguments import checked
 from tunesmith.history import History
 from tunesmith.history.costs import TRIAL, CostClass, class_of_trials
 from tunesmith.numerics.cache import Cache
@@ -52,6 +53,7 @@ class AutoSampler(Sampler):
     name: ClassVar[str] = "auto"
     asks_class_from = MODEL_ALWAYS
 
+    @checked()
     def __init__(self, seed: int | None = None, cheap: bool = False) -> None:
         self.seed = seed
         self.cheap = cheap

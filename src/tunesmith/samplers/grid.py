@@ -17,6 +17,7 @@ from zlib import crc32
 
 import numpy as np
 
+from tunesmith.arguments import checked
 from tunesmith.errors import SpaceError
 from tunesmith.history import History
 from tunesmith.numerics.arrays import Ints
@@ -114,6 +115,7 @@ class GridSampler(StatefulSampler[GridCells]):
     exclusive: ClassVar[bool] = True
     is_adaptive: ClassVar[bool] = False
 
+    @checked("search_space")
     def __init__(
         self,
         search_space: Mapping[str, Sequence[Any]] | None = None,

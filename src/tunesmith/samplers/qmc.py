@@ -15,6 +15,7 @@ from zlib import crc32
 
 import numpy as np
 
+from tunesmith.arguments import checked
 from tunesmith.errors import SpaceError
 from tunesmith.history import History
 from tunesmith.numerics.arrays import Ints
@@ -67,6 +68,7 @@ class QMCSampler(Sampler):
     exclusive: ClassVar[bool] = True
     is_adaptive: ClassVar[bool] = False
 
+    @checked()
     def __init__(self, qmc_type: str = "sobol", scramble: bool = True, seed: int | None = None) -> None:
         if qmc_type not in ("sobol", "halton"):
             raise ValueError(f"QMCSampler: qmc_type is 'sobol' or 'halton'; got {qmc_type!r}")

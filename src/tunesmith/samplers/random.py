@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from tunesmith.arguments import checked
 from tunesmith.history import History
 from tunesmith.samplers.base import Points, Sampler, SamplerStates
 from tunesmith.space import Space
@@ -29,6 +30,7 @@ class RandomSampler(Sampler):
     name: ClassVar[str] = "random"
     is_adaptive: ClassVar[bool] = False
 
+    @checked()
     def __init__(self, seed: int | None = None) -> None:
         self.seed = seed
 

@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 from scipy.stats import chi2, norm
 
+from tunesmith.arguments import checked
 from tunesmith.errors import ScalingError
 from tunesmith.languages import say, told
 from tunesmith.numerics.arrays import Floats
@@ -22,7 +23,7 @@ from tunesmith.scaling.transfer import Transfer, test_transfer
 from tunesmith.space import Float, Space
 from tunesmith.study import Study
 from tunesmith.study.create import WarmStart
-from tunesmith.text import did_you_mean, printable
+from tunesmith.text import did_you_mean, printable, shown
 
 NARROW = 4.0  # times: of scales that span less, slopes are mostly those of the priors
 USELESS = 1000.0  # times from end to end, in which an interval says nothing; of a linear form, twice what was tried
@@ -69,6 +70,7 @@ class Region:
     covariance: Floats
     forms: tuple[str, ...]
 
+    @checked()
     def contains(self, point: Mapping[str, float], level: float = 0.95) -> bool:
         """Return whether a setting of all hyperparameters lies in the region.
 
@@ -189,10 +191,11 @@ class ScalingLaw:
         ```
     """
 
+    @checked()
     def __init__(
         self,
-        scale: Sequence[str],
-        hyperparameters: Sequence[str] | Mapping[str, str],
+        scale: str | Sequence[str],
+        hyperparameters: str | Sequence[str] | Mapping[str, str],
         *,
         group: str | None = None,
         priors: str | Mapping[tuple[str, str], tuple[float, float]] = "published",
@@ -222,6 +225,7 @@ class ScalingLaw:
         self.hypothesis = transfer
 
     @one_thread()
+    @checked()
     def fit(self, runs: Any, loss: str = "loss") -> Self:
         """Fit the law.
 
@@ -257,11 +261,12 @@ class ScalingLaw:
         return self
 
     @classmethod
+    @checked()
     def from_studies(
         cls,
         studies: Sequence[Study],
         scale: Mapping[str, Sequence[float]],
-        hyperparameters: Sequence[str] | Mapping[str, str] | None = None,
+        hyperparameters: str | Sequence[str] | Mapping[str, str] | None = None,
         *,
         priors: str | Mapping[tuple[str, str], tuple[float, float]] = "published",
         transfer: str | None = None,
@@ -311,6 +316,7 @@ class ScalingLaw:
         return law.fit(rows)
 
     @one_thread()
+    @checked("target")
     def predict(
         self, target: Mapping[str, float] | None = None, /, *, group: str | None = None, **scales: float
     ) -> Advice:
@@ -328,7 +334,7 @@ class ScalingLaw:
             ScalingError: the scale is not complete or not above 0, the group is unknown, or it is so far from what was
                 run that no interval says anything.
         """
-        point, label, belief, draws, best = self._best({**(target or {}), **scales}, group)
+        point, label, belief, draws, best = self._best(_scale(target, scales), group)
         fitted, read = self.fitted, self.fitted.runs
         excess = fitted.bowls.excess(best - draws, belief.steepness)
         doubled = point * (1 + np.eye(len(point)))  # each scale variable once
@@ -374,6 +380,7 @@ class ScalingLaw:
         draws = normal_draws(belief.mean, belief.covariance)
         return point, label, belief, draws, fitted.least_expected(belief, draws)
 
+    @checked()
     def plan(
         self,
         target: Mapping[str, float],
@@ -401,6 +408,7 @@ class ScalingLaw:
         return make_plan(self._fitted(), target, budget, group=group, menu=menu, cost=cost)
 
     @one_thread()
+    @checked("target")
     def prior(
         self, target: Mapping[str, float] | None = None, /, *, group: str | None = None, **scales: float
     ) -> WarmStart:
@@ -420,7 +428,7 @@ class ScalingLaw:
         Raises:
             ScalingError: as `predict` raises it.
         """
-        point, _, belief, draws, best = self._best({**(target or {}), **scales}, group)
+        point, _, belief, draws, best = self._best(_scale(target, scales), group)
         fitted = self.fitted
         wide = normal_draws(best, belief.covariance + np.diag(fitted.bowls.unit**2))
         points = np.concatenate([best[None], wide[: PRIOR_POINTS - 1]])
@@ -454,6 +462,13 @@ class ScalingLaw:
             for j, name in enumerate(fitted.runs.names)
             for i, variable in enumerate(self.scale)
         }
+
+
+def _scale(target: Any, scales: Mapping[str, float]) -> dict[str, float]:
+    """Return the scale that was asked about: a mapping or None, and values by name; ScalingError if it is none."""
+    if target is not None and not isinstance(target, Mapping):
+        raise ScalingError(f"target must be a mapping of scale variables to values; got {shown(target)}")
+    return {**(target or {}), **scales}
 
 
 def _transferred(names: Mapping[str, str]) -> list[str]:

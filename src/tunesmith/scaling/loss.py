@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import norm
 
+from tunesmith.arguments import checked
 from tunesmith.errors import ScalingError
 from tunesmith.numerics.arrays import Floats
 from tunesmith.text import printable
@@ -60,6 +61,7 @@ class LossLaw:
     scales: Floats
     inflation: float = 1.0
 
+    @checked()
     def draws(self, scales: Floats) -> Floats:
         """Return draws of the lowest loss at scales [m, r].
 
@@ -81,6 +83,7 @@ class LossLaw:
             columns[f"A {name}"], columns[f"alpha {name}"] = self.factors[:, i], self.exponents[:, i]
         return {name: _summary(column) for name, column in columns.items()}
 
+    @checked()
     def compute_optimal(self, flop: float, per_token: float = 6.0) -> dict[str, tuple[float, tuple[float, float]]]:
         """Return the split of a budget between two scale variables with the least loss, with 95 % intervals.
 

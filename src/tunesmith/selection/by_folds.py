@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike
 
+from tunesmith.arguments import checked
 from tunesmith.errors import SelectionError
 from tunesmith.numerics.arrays import Floats, Mask
 from tunesmith.selection.choice import Rule, compare_with_default, simplest_within
@@ -30,6 +31,7 @@ from tunesmith.selection.score import NO_GAIN, Estimate, SelectionResult, defaul
 METHOD = "comparing the winner with the best of each fold and of all others (Tibshirani and Tibshirani; jackknife)"
 
 
+@checked()
 def select_by_folds(
     losses: ArrayLike,
     rule: Rule | None = None,
@@ -161,6 +163,8 @@ def best_by_folds(
         SelectionError: the shape is wrong, or no candidate has a finite loss on every fold.
     """
     e, complete = _complete(losses)
+    if index is not None and not 0 <= index < len(e):
+        raise SelectionError(f"given={index} is no row of the losses of {len(e)} candidates")
     if index is not None and not complete[index]:
         raise SelectionError(f"the chosen candidate, {index}, has no finite loss on some fold")
     mean = np.where(complete, np.where(complete[:, None], e, 0.0).mean(axis=1), np.inf)
@@ -191,6 +195,7 @@ NO_MODEL = "taking its own score, uncorrected"
 Expected = tuple[float, float]  # an estimate and its standard error, NaN where that is not known
 
 
+@checked()
 def select_by_model(
     leader: int,
     value: float,

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tunesmith.arguments import checked
 from tunesmith.numerics.arrays import Floats
 from tunesmith.selection.choice import replaces_default
 from tunesmith.selection.score import Estimate, SelectionResult
@@ -104,6 +105,7 @@ def combine(mean: Floats, cov: Floats, fresh: Floats, repeats: int, noise: Noise
     return Combined(value, np.sqrt(variance), np.minimum(dof, 1e6), disagree)
 
 
+@checked()
 def select_by_reruns(
     y: Floats,
     mean: Floats,
@@ -138,6 +140,11 @@ def select_by_reruns(
     """
     from scipy.special import stdtrit  # Student's quantiles
 
+    if np.ndim(y) != 2 or np.shape(mean) != (len(y),) or np.shape(cov) != (len(y), len(y)):
+        shapes = ", ".join(f"{name}{np.shape(a)}" for name, a in (("y", y), ("mean", mean), ("cov", cov)))
+        raise ValueError(f"select_by_reruns(): y[C, R], mean[C] and cov[C, C] are expected; got {shapes}")
+    if default is not None and not 0 <= default < len(y):
+        raise ValueError(f"select_by_reruns(): default={default} is no row of y, which has {len(y)} candidates")
     usable = np.isfinite(y).all(axis=1) & (y.shape[1] > 0)
     if not usable.any():
         raise ValueError("select_by_reruns(): every candidate has a fresh run whose value is not finite")

@@ -46,10 +46,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from tunesmith.arguments import checked
 from tunesmith.numerics.arrays import Floats
 from tunesmith.selection.choice import Choice, Rule, choose
 from tunesmith.selection.intervals import (
     EffectiveSample,
+    check_least,
     check_level,
     interval,
     no_interval_notes,
@@ -125,6 +127,7 @@ ANCHORED_DOUBT = 0.5  # uncertainty of a correction that the default anchors, as
 METHOD = "bootstrapping the whole selection (BBC-CV)"
 
 
+@checked("strata")
 def select_by_rows(
     losses: ArrayLike,
     rule: Rule | None = None,
@@ -183,6 +186,8 @@ def select_by_rows(
         SelectionError: as `choose`; or a level outside (0, 1).
     """
     check_level(level)
+    check_least(1, n_resamples=n_resamples, observations=observations)
+    check_least(0, seed=seed, between_repeats=float(np.min(np.append(between_repeats, 0.0))))
     rule = rule or Rule()
     made = choose(
         losses,

@@ -83,6 +83,21 @@ def check_level(level: Any) -> None:
         raise SelectionError(f"level= is that of an interval, between 0 and 1, such as 0.95; got {level!r}")
 
 
+def check_least(least: int, **given: float | None) -> None:
+    """Raise unless numbers are at least so high.
+
+    Args:
+        least: what they are at least.
+        given: them, by the names of arguments; None counts as high enough.
+
+    Raises:
+        SelectionError: one of them is less; it is named.
+    """
+    for name, value in given.items():
+        if value is not None and not value >= least:
+            raise SelectionError(f"{name} must be {least} or more; got {value!r}")
+
+
 def p_value(gain: float, error: float, dof: float) -> float:
     """Return the one-sided p-value of "the gain is not positive" by Student's t; NaN if the error is not known.
 

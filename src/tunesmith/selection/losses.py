@@ -9,8 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tunesmith.arguments import checked
 from tunesmith.errors import SelectionError
 from tunesmith.numerics.arrays import Floats, Indices, Mask, Singles
+from tunesmith.selection.intervals import check_least
+from tunesmith.text import shown
 
 # ----------------------------------------------------------------------------------------------------------------------
 # Paired gains over one candidate, unit by unit, from checked losses of the units that were tested.
@@ -273,6 +276,7 @@ class LossTable:
         SelectionError: an array is not [n_rows], a weight is negative or not finite, or no row counts.
     """
 
+    @checked("groups", "strata")
     def __init__(
         self,
         n_rows: int,
@@ -284,6 +288,7 @@ class LossTable:
         max_units: int = MAX_UNITS,
         seed: int = 0,
     ) -> None:
+        check_least(0, n_rows=n_rows, seed=seed)
         self._n_rows = n_rows
         w = np.ones(n_rows) if weights is None else self._array("weights", weights).astype(np.float64)
         if not np.all(np.isfinite(w)) or np.any(w < 0):
@@ -311,6 +316,7 @@ class LossTable:
         """The number of units, U."""
         return len(self.weights)
 
+    @checked()
     def add(self, candidate: int, losses: ArrayLike, *, fresh: bool = False) -> None:
         """Add the losses of one run of the folds.
 
@@ -341,14 +347,17 @@ class LossTable:
         self._squares[candidate] += mean * mean
         first += mean
 
+    @checked()
     def losses(self, n_candidates: int | None = None) -> Singles:
         """Return L[U, C], the means over repeats, for `choose` and `honest`; NaN where a candidate was not run."""
+        check_least(0, n_candidates=n_candidates)
         n = n_candidates if n_candidates is not None else max(self._sum, default=-1) + 1
         table = np.full((self.n_units, n), np.nan, np.float32)
         for candidate, total in self._sum.items():
             table[:, candidate] = total / self._runs[candidate] if candidate in self._runs else total
         return table
 
+    @checked()
     def paired_runs(self, candidate: int, other: int) -> Floats:
         """Return the losses of one candidate less those of another, run by run, of the runs that both have.
 
@@ -363,12 +372,14 @@ class LossTable:
         runs = min(len(one), len(two))
         return np.asarray(np.stack(one[:runs]).astype(np.float64) - np.stack(two[:runs]))
 
+    @checked()
     def between_repeats(self, n_candidates: int | None = None) -> Floats:
         """Return, for each candidate [C], the variance that averaging over its repeats took out of a unit's loss.
 
         A unit with R runs of sample variance s² adds (1 - 1/R)·s²: what the variance of one run's losses has more
         than that of their mean.
         """
+        check_least(0, n_candidates=n_candidates)
         n = n_candidates if n_candidates is not None else max(self._sum, default=-1) + 1
         taken = np.zeros(n)
         for candidate, runs in self._runs.items():
@@ -379,7 +390,10 @@ class LossTable:
         return taken
 
     def _array(self, name: str, given: ArrayLike) -> NDArray[np.generic]:
-        array = np.asarray(given)
+        try:
+            array = np.asarray(given)
+        except ValueError:
+            raise SelectionError(f"{name} must be an array of one dimension; got {shown(given)}") from None
         if array.shape != (self._n_rows,):
             raise SelectionError(f"{name}: shape {array.shape}; an entry for each of {self._n_rows} rows is expected")
         return array

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tunesmith.arguments import checked
 from tunesmith.languages import Said, block, say, told
 from tunesmith.numerics.arrays import Floats
 from tunesmith.selection.metric import Metric
@@ -33,6 +34,7 @@ class Estimate(float):
 
     interval: tuple[float, float]
 
+    @checked()
     def __new__(cls, value: float, interval: tuple[float, float] = (math.nan, math.nan)) -> Estimate:
         made = super().__new__(cls, value)
         made.interval = (float(interval[0]), float(interval[1]))
@@ -126,14 +128,17 @@ class HonestScore:
         low, high = sorted(self.label.sign * end for end in self.interval)
         return self.label.sign * self.value, low, high
 
+    @checked()
     def write(self, score: float) -> str:
         """Return a score as a report shows it: a loss as a loss, and not as minus a loss."""
         return self.format.write(self.label.sign * score)
 
+    @checked()
     def expected(self, where: str = "on new data") -> str:
         """Return the sentence that says what score to expect."""
         return f"Expected {self.label.name} {where}: {self._text(self.label.sign)}."
 
+    @checked()
     def clause(self, of_a_run: bool = False) -> Said:
         """Return what score to expect, as a part of a sentence.
 
@@ -143,6 +148,7 @@ class HonestScore:
         pattern = "expected {} of a new run: {}" if of_a_run else "expected {} on new data: {}"
         return say(pattern, self.label.said, self._text(self.label.sign))
 
+    @checked()
     def gain_text(self, gain: Estimate) -> str:
         """Return a gain with its interval and p-value as text."""
         known, p = NumberFormat.of(gain.value, gain.interval), p_of(self.p_value)
@@ -283,6 +289,7 @@ class SelectionResult:
             return None
         return bool(self.p_value < (1.0 - self.level) / 2.0 and self.gain.interval[0] > 0.0)
 
+    @checked()
     def as_score(
         self,
         *,

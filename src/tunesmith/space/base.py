@@ -137,7 +137,7 @@ class Parameter:
         Raises:
             SpaceError: no parent is given, or no value for one.
         """
-        condition = Condition.of({**(parents or {}), **by_name})
+        condition = Condition.given(parents, by_name)
         return self.with_condition(condition if self.condition is None else self.condition & condition)
 
     def with_condition(self, condition: Condition | None) -> Self:

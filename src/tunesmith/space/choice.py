@@ -58,8 +58,8 @@ class Choice:
         for name in names:
             if not isinstance(name, str) or not name:
                 raise SpaceError(f"Choice: the name of an option is a non-empty text; {shown(name)} is none")
-        if key == "":
-            raise SpaceError("Choice: key is a non-empty text, or None")
+        if key is not None and (not isinstance(key, str) or not key):  # type: ignore[redundant-expr]  # users' calls
+            raise SpaceError(f"Choice: key is a non-empty text, or None; got {shown(key)}")
         self.options: dict[str, Any] | list[Any] = dict(options) if isinstance(options, Mapping) else list(options)
         self.key = key
         self.prior = prior
@@ -78,7 +78,7 @@ class Choice:
         Raises:
             SpaceError: no parent is given, or no value for one.
         """
-        condition = Condition.of({**(parents or {}), **by_name})
+        condition = Condition.given(parents, by_name)
         copy = Choice(self.options, key=self.key, prior=self.prior)
         copy.condition = condition if self.condition is None else self.condition & condition
         return copy

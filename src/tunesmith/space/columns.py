@@ -135,7 +135,10 @@ class Columns(Mapping[str, Parameter]):
         return next((c.label for c in self.constraints if not c.holds(config)), None)
 
     def _matrix(self, x: FloatArray) -> FloatArray:
-        x = np.asarray(x, dtype=np.float64)
+        try:
+            x = np.asarray(x, dtype=np.float64)
+        except (TypeError, ValueError, OverflowError):
+            raise SpaceError(f"expected an array x[n, {len(self)}] of numbers; got {shown(x)}") from None
         if x.ndim != 2 or x.shape[1] != len(self):
             raise SpaceError(f"expected an array of shape (n, {len(self)}), one column a parameter; got {x.shape}")
         return x
@@ -180,6 +183,8 @@ class Columns(Mapping[str, Parameter]):
         """
         if isinstance(configs, Mapping):
             raise SpaceError("encode takes a list of dicts; put the one dict into a list")
+        if not hasattr(configs, "__len__"):
+            raise SpaceError(f"configs must be a list of dicts, one a point; got {shown(configs)}")
         x = np.full((len(configs), len(self)), np.nan)
         for i, config in enumerate(configs):
             x[i] = self._codec.encode_row(self.flat(config), partial=partial)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tunesmith.arguments import checked
 from tunesmith.errors import SpaceError
 from tunesmith.space.labels import label_key
 from tunesmith.text import listing, shown
@@ -23,12 +24,14 @@ class Condition:
     clauses: tuple[tuple[str, tuple[Any, ...]], ...]
     _key: tuple[object, ...]
 
+    @checked()
     def __init__(self, clauses: Iterable[tuple[str, Iterable[Any]]]) -> None:
         kept = tuple((parent, tuple(values)) for parent, values in clauses)
         object.__setattr__(self, "clauses", kept)
         object.__setattr__(self, "_key", tuple((p, tuple(_hashable(v) for v in values)) for p, values in kept))
 
     @classmethod
+    @checked()
     def of(cls, parents: Mapping[Any, Any]) -> Condition:
         """Return the condition of a dict: parent to value, or to a list of alternative values."""
         if not parents:
@@ -42,6 +45,26 @@ class Condition:
                 raise SpaceError(f"the condition on {parent!r} lists no value: the parameter would never be active")
             clauses.append((parent, values))
         return cls(clauses)
+
+    @classmethod
+    def given(cls, parents: Any, by_name: Mapping[str, Any]) -> Condition:
+        """Return the condition that ``when`` was given.
+
+        Args:
+            parents: a mapping of parents to values, or None.
+            by_name: values by name.
+
+        Returns:
+            the condition.
+
+        Raises:
+            SpaceError: it is no mapping, no parent is given, or no value for one.
+        """
+        if parents is not None and not isinstance(parents, Mapping):
+            raise SpaceError(
+                f"when takes a mapping of parents to values, or names as in when(model='svm'); got {shown(parents)}"
+            )
+        return cls.of({**(parents or {}), **by_name})
 
     def __and__(self, other: Condition) -> Condition:
         return Condition(self.clauses + other.clauses)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from tunesmith.arguments import checked
 from tunesmith.errors import SpaceError
 from tunesmith.text import did_you_mean, listing, shown
 
@@ -42,6 +43,7 @@ class Constraint:
 
     __slots__ = ("_known", "_needs", "_optional", "_whole", "fn", "label")
 
+    @checked()
     def __init__(self, fn: Callable[..., Any] | None, label: str, known: Iterable[str]) -> None:
         self.fn = fn
         self.label = label

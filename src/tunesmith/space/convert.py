@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,12 @@ def read_value(name: str, value: Any) -> Parameter | Choice:
             from tunesmith.space.parse import parse_parameter
 
             return parse_parameter(value)
+        if isinstance(value, tuple) and _may_be_a_range(value):
+            low, high = value[:2]
+            raise SpaceError(
+                f"{value!r} may mean a range or choices: for a range write Float({low!r}, {high!r}) or "
+                f"Int({low!r}, {high!r}), with log=True for the logarithmic scale; for choices a list, {list(value)!r}"
+            )
         if isinstance(value, (list, tuple, range, np.ndarray, Mapping, set, frozenset)):  # sets get its error
             return Categorical(value)
         if hasattr(value, "ppf") and "scipy.stats" in sys.modules:
@@ -54,6 +61,12 @@ def read_value(name: str, value: Any) -> Parameter | Choice:
         f"(a constant is a list of one: [{shown(value)}]), a frozen scipy distribution, or text such as "
         "'log(1e-5, 1e-1)'"
     )
+
+
+def _may_be_a_range(value: tuple[Any, ...]) -> bool:
+    """Whether a tuple is a range elsewhere: two numbers, and perhaps a word such as "log-uniform"."""
+    numbers = [isinstance(v, Real) and not isinstance(v, bool) for v in value]
+    return numbers == [True, True] or (numbers == [True, True, False] and isinstance(value[2], str))
 
 
 def check_names(params: Any) -> dict[str, Any]:

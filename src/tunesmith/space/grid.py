@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tunesmith.arguments import is_whole
 from tunesmith.errors import SpaceError
 from tunesmith.space.parameters import Float
 from tunesmith.text import did_you_mean, listing, shown
@@ -219,7 +220,7 @@ def _axis(name: str, param: Parameter, wanted: Any) -> Axis:
             return Axis(param, np.array(list(dict.fromkeys(param.to_internal(value) for value in wanted)), dtype=float))
         except ValueError as error:
             raise SpaceError(f"resolution of {name!r}: {error}") from None
-    if isinstance(wanted, bool) or not hasattr(wanted, "__index__") or operator.index(wanted) < 1:
+    if not is_whole(wanted) or operator.index(wanted) < 1:
         raise SpaceError(
             f"resolution of {name!r}: give a number of points >= 1, or a list of values; got {shown(wanted)}"
         )

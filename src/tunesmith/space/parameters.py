@@ -216,7 +216,7 @@ class Int(_Range):
             refuse_range("Int", low, high)
         if step < 1:
             raise SpaceError(f"Int({low}, {high}, step={step}): step must be at least 1")
-        if max(abs(low), abs(high)) > MAX_INT and step > 1:
+        if max(abs(low), abs(high), step) > MAX_INT and step > 1:
             raise SpaceError(
                 f"Int({low}, {high}, step={step}): bounds beyond 2**53 lose digits, and take no step; use smaller ones"
             )

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tunesmith.arguments import checked
 from tunesmith.caution import caution
-from tunesmith.errors import SpaceError
+from tunesmith.errors import ArgumentError, SpaceError
 from tunesmith.languages import block, say
 from tunesmith.space.base import Parameter
 from tunesmith.space.columns import Columns
@@ -27,6 +28,7 @@ from tunesmith.space.columns import bind
 from tunesmith.space.parameters import Float, Int
 from tunesmith.space.shape import Shape, joined
 from tunesmith.space.words import with_range
+from tunesmith.text import shown
 
 MOST_ROWS = 100  # of a table in a notebook
 _MAX_DRAWS = 20_000  # random points for each feasible one, before sampling under constraints gives up
@@ -95,6 +97,7 @@ class Space(Columns):
         self._cache: dict[str, Any] = {}
 
     @classmethod
+    @checked()
     def from_columns(
         cls,
         columns: Mapping[str, Parameter],
@@ -192,7 +195,14 @@ class Space(Columns):
         Raises:
             SpaceError: the constraints reject (nearly) all points; the message says which and how many.
         """
-        x = self._layout.from_unit(rng.random((n, self._layout.d)))
+        try:
+            u = rng.random((n, self._layout.d))
+        except (AttributeError, TypeError, ValueError, OverflowError):
+            raise ArgumentError(
+                f"Space.sample: rng must be a Generator of NumPy, and n a number of points; got rng={shown(rng)}, "
+                f"n={shown(n)}"
+            ) from None
+        x = self._layout.from_unit(u)
         if self.conditions.rules:
             x = self._masked(x)
         return self._reject(x, rng) if self.constraints and n else x
@@ -260,7 +270,8 @@ class Space(Columns):
         return dump_space(self.params, tuple(c.label for c in self.constraints), self.external, self.shape)
 
     @classmethod
-    def from_json(cls, text: str, *, objects: Mapping[str, Mapping[str, Any]] | None = None) -> Space:
+    @checked()
+    def from_json(cls, text: str, *, objects: Mapping[str, Mapping[Any, Any]] | None = None) -> Space:
         """Return the space that `to_json` wrote. One that had constraints warns: give them again, `with_constraints`.
 
         Args:
@@ -293,6 +304,7 @@ class Space(Columns):
 # How the space of a define-by-run study grows as trials are seen.
 
 
+@checked()
 def merge(space: Space | None, seen: Mapping[str, Parameter], shape: Shape | None = None) -> Space:
     """Return the space of a define-by-run study after a trial.
 

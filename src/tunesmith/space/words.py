@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from tunesmith.arguments import checked
 from tunesmith.errors import SpaceError
 from tunesmith.space.base import Parameter
 from tunesmith.space.parameters import Float, Int
@@ -93,6 +94,7 @@ class FloatOr(_WithWords, Float):
 
     __slots__ = ("words",)
 
+    @checked()
     def __init__(
         self,
         low: float,
@@ -136,6 +138,7 @@ class IntOr(_WithWords, Int):
 
     __slots__ = ("words",)
 
+    @checked()
     def __init__(
         self,
         low: int,

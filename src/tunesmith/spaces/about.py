@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from tunesmith.arguments import checked
 from tunesmith.space.base import Parameter
 from tunesmith.text import shown
 
@@ -38,6 +39,7 @@ class About:
     spread: float = 1.0
 
     @classmethod
+    @checked()
     def of(cls, estimator: Any, X: Any = None, y: Any = None) -> About:
         """Return what is known of an estimator and its data.
 
@@ -56,6 +58,7 @@ class About:
         n_classes, smallest, spread = _target(y, is_classifier(estimator))
         return cls(estimator, n_rows, n_columns, variance, n_classes, smallest, spread)
 
+    @checked()
     def own(self, name: str) -> Any:
         """Return the estimator's own value of a parameter; None if it tells none."""
         return own_values(self.estimator).get(name)
@@ -171,6 +174,6 @@ def _target(y: Any, classifies: bool) -> tuple[int, float, float]:
             counts = np.unique(values, return_counts=True)[1]
             return len(counts), float(counts.min() / counts.sum()), 1.0
         spread = float(np.std(values.astype(np.float64)))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return 0, 1.0, 1.0
     return 0, 1.0, spread if math.isfinite(spread) and spread > 0.0 else 1.0

@@ -11,6 +11,7 @@ import importlib
 from collections.abc import Mapping
 from typing import Any
 
+from tunesmith.arguments import checked
 from tunesmith.spaces.about import Family
 
 _MINE: dict[type, Family] = {}
@@ -116,6 +117,7 @@ def _table() -> dict[str, str]:
 TABLE: Mapping[str, str] = _table()
 
 
+@checked("estimator_class", "family")
 def register(estimator_class: type, family: Family) -> None:
     """Make a space known for a class of estimators and its subclasses, in this process.
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tunesmith import registry
+from tunesmith.arguments import checked
 from tunesmith.storage.base import Storage
 
 __all__ = ["Storage", "check", "open_storage"]
@@ -19,6 +20,7 @@ __all__ = ["Storage", "check", "open_storage"]
 DATABASES = ("sqlite", "postgresql", "postgres", "mysql", "mariadb")
 
 
+@checked("spec")
 def open_storage(spec: str | Path | Storage | None) -> Storage:
     """Return the storage that a user named.
 
@@ -81,6 +83,7 @@ def _registered(text: str) -> Storage | None:
     return storage
 
 
+@checked("spec")
 def check(spec: str | Path | Storage | None) -> list[str]:
     """Return what is damaged in a storage, in words.
 

@@ -27,6 +27,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tunesmith.arguments import checked
 from tunesmith.artifacts.record import Artifact
 from tunesmith.errors import StorageError
 from tunesmith.history.curves import Reported
@@ -35,6 +36,7 @@ from tunesmith.state import FailureKind, TrialState
 from tunesmith.trial.record import Fence, TrialRecord
 
 
+@checked()
 @dataclass(frozen=True, slots=True)
 class Lease:
     """How a worker shows that it lives.

@@ -98,7 +98,7 @@ def checked_trials(trials: Iterable[Any], n_objectives: int) -> list[TrialRecord
         TypeError: it is no trial of tunesmith's.
         ValueError: a trial is running, or has another number of values than there are objectives.
     """
-    checked = list(trials)
+    checked = list(trials) if isinstance(trials, Iterable) else [trials]  # type: ignore[redundant-expr]  # users' calls
     for t in checked:
         if not isinstance(t, TrialRecord):
             raise TypeError(

@@ -9,6 +9,7 @@ from numbers import Real
 from operator import index
 from typing import Any
 
+from tunesmith.arguments import checked
 from tunesmith.artifacts.base import chunks_of
 from tunesmith.artifacts.collection import Artifacts
 from tunesmith.artifacts.content import guarded
@@ -45,6 +46,7 @@ class StudyArtifacts(Artifacts):
         """Where the contents are."""
         return self._home.store.url
 
+    @checked("number")
     def of(self, number: int) -> Artifacts:
         """Return the artifacts of a trial, whoever runs it.
 
@@ -63,6 +65,7 @@ class StudyArtifacts(Artifacts):
         """Return the records of all artifacts: the study's own first, then those of trials by number."""
         return self._home.storage.artifacts(self._home.study_id)
 
+    @checked("grace")
     def clean(self, grace: float = DAY) -> int:
         """Delete contents of this study that no artifact points to; return how many.
 
@@ -96,9 +99,13 @@ class StudyArtifacts(Artifacts):
 
 def _seconds(given: Any) -> float | None:
     """Return a number of seconds as one; None: it is none."""
-    if isinstance(given, bool) or not isinstance(given, Real) or not float(given) >= 0:
+    if isinstance(given, bool) or not isinstance(given, Real):
         return None
-    return float(given)
+    try:
+        found = float(given)
+    except OverflowError:
+        return None
+    return found if found >= 0 else None
 
 
 def copy_artifacts(source: ArtifactHome, target: ArtifactHome, numbers: Mapping[int, int]) -> None:

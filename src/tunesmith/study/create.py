@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tunesmith import registry
+from tunesmith.arguments import checked
 from tunesmith.artifacts import BlobStore, open_store
 from tunesmith.errors import DuplicatedStudyError
 from tunesmith.numerics.arrays import Floats
@@ -73,6 +74,7 @@ class WarmStart:
         return cls(encode_points(name, space, points, losses))
 
 
+@checked("sampler", "pruner", "seed", "retries", "warm_start_from", "warm_start", "artifact_store", "storage")
 def create_study(
     *,
     storage: StorageLike = None,
@@ -200,6 +202,7 @@ def create_study(
     return study
 
 
+@checked("sampler", "pruner", "artifact_store", "storage")
 def load_study(
     *,
     study_name: str | None,
@@ -237,6 +240,7 @@ def load_study(
     return _study(record, store, sampler, pruner, given)
 
 
+@checked("artifact_store", "storage")
 def delete_study(*, study_name: str, storage: StorageLike, artifact_store: StoreLike = None) -> None:
     """Delete a study, all of its trials, and its artifacts.
 
@@ -266,6 +270,7 @@ def delete_study(*, study_name: str, storage: StorageLike, artifact_store: Store
     drop_artifacts(record, store, home)
 
 
+@checked("artifact_store", "from_storage", "to_storage")
 def copy_study(
     *,
     from_study_name: str,
@@ -323,6 +328,7 @@ def copy_study(
     return study
 
 
+@checked("storage")
 def rename_study(*, study_name: str, new_study_name: str, storage: StorageLike) -> None:
     """Give a study another name. Trials that run go on; a program that opens it later has to use the new name.
 
@@ -348,6 +354,7 @@ def rename_study(*, study_name: str, new_study_name: str, storage: StorageLike) 
     opened.rename_study(opened.load_study(study_name).id, new_study_name)
 
 
+@checked("storage")
 def get_all_study_names(storage: StorageLike) -> list[str]:
     """Return the names of all studies of a storage, oldest first.
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 
 from tunesmith import registry
+from tunesmith.arguments import checked
 from tunesmith.artifacts.base import BlobStore
 from tunesmith.history import History
 from tunesmith.languages import told
@@ -26,19 +27,18 @@ from tunesmith.state import FailureKind, StudyDirection, TrialState
 from tunesmith.storable import storable_items
 from tunesmith.storage.base import Storage, StudyRecord
 from tunesmith.study.adopt import adopted, checked_trials
-from tunesmith.study.engine.ask import check_enqueued
+from tunesmith.study.engine.ask import check_distributions, check_enqueued
 from tunesmith.study.engine.engine import TrialEngine
 from tunesmith.study.engine.replica import RunningTrial, as_shown
 from tunesmith.study.engine.tell import outcome_as_told
 from tunesmith.study.summary import BestTrial, study_html
-from tunesmith.text import name_and_message, shown
+from tunesmith.text import did_you_mean, name_and_message, shown
 from tunesmith.trial import Trial
 from tunesmith.trial.record import FrozenTrial
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from tunesmith.progress import Progress
     from tunesmith.selection import Report
     from tunesmith.selection.choice import Complexity
     from tunesmith.study.artifacts import StudyArtifacts
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 METRIC_NAMES = "metric_names"  # a system attribute of a study: the names of its objectives
 COLUMNS = ("number", "value", "datetime_start", "datetime_complete", "duration", "params", "user_attrs", "state")
 Callback = Callable[["Study", FrozenTrial], None]
-OpenProgress = Callable[..., "Progress"]
+OpenProgress = Callable[..., Any]  # which returns a `tunesmith.progress.Progress`
 
 
 class Study:
@@ -84,6 +84,7 @@ class Study:
         ```
     """
 
+    @checked()
     def __init__(
         self,
         record: StudyRecord,
@@ -227,10 +228,11 @@ class Study:
         """All trials by number."""
         return as_shown(self.engine.study.trials())
 
+    @checked()
     def get_trials(
         self,
         deepcopy: bool = True,
-        states: Iterable[TrialState] | None = None,
+        states: Iterable[TrialState | str] | TrialState | str | None = None,
         *,
         numbers: Iterable[int] | None = None,
     ) -> list[FrozenTrial]:
@@ -238,7 +240,8 @@ class Study:
 
         Args:
             deepcopy: accepted for porting.
-            states: only trials in these states; None: all.
+            states: only trials in these states, or in this one, each as a `TrialState` or by its name, such as
+                "COMPLETE"; None: all.
             numbers: only trials of these numbers; None: all.
 
         Returns:
@@ -246,9 +249,10 @@ class Study:
 
         Raises:
             KeyError: there is no trial of such a number.
+            ValueError: there is no state of such a name.
         """
         wanted = None if numbers is None else list(numbers)
-        return as_shown(self.engine.study.trials(wanted, None if states is None else list(states)))
+        return as_shown(self.engine.study.trials(wanted, None if states is None else _states(states)))
 
     def trials_in_parts(self) -> Iterator[list[FrozenTrial]]:
         """Yield all trials by number, some at a time: a million of them would fill the memory.
@@ -316,6 +320,7 @@ class Study:
         front = rows[non_dominated(history.y[rows])]
         return self.engine.study.trials(sorted(history.number[front].tolist())) if len(front) else []
 
+    @checked()
     def recommend(
         self, *, simplest: str | None = None, complexity: Complexity | None = None, level: float | None = None
     ) -> Recommendation:
@@ -372,6 +377,7 @@ class Study:
             return {}
         return explain(history.space, history.why_no_meanings)
 
+    @checked()
     def trials_dataframe(self, attrs: Sequence[str] = COLUMNS, multi_index: bool = False) -> pd.DataFrame:
         """Return one row a trial.
 
@@ -390,6 +396,7 @@ class Study:
 
         return to_frame(self.trials, len(self.directions), attrs, multi_index)
 
+    @checked()
     def report(
         self,
         path: str | os.PathLike[str] | None = None,
@@ -451,6 +458,7 @@ class Study:
 
     # -- run ---------------------------------------------------------------------------------------------------
 
+    @checked("callbacks", "n_jobs", "catch", "timeout_per_trial")
     def optimize(
         self,
         objective: Callable[..., Any] | None = None,
@@ -531,7 +539,7 @@ class Study:
         if show_progress_bar:
             from tunesmith.progress import Progress
 
-            make = Progress if show_progress_bar is True else show_progress_bar
+            make = show_progress_bar if callable(show_progress_bar) else Progress
             open_progress = partial(make, self, timeout=timeout)
         optimize(
             self.engine,
@@ -584,6 +592,7 @@ class Study:
         """Numbers of the trials whose errors end, or ended, the last ``optimize``."""
         return frozenset(self.engine.fatal)
 
+    @checked()
     def stopping(self, stop: str) -> Stopping:
         """Return what tells after each trial whether a search ends; for loops other than ``optimize``.
 
@@ -598,6 +607,7 @@ class Study:
 
         return stopping(self.engine, stop)
 
+    @checked()
     def confirm(
         self,
         objective: Callable[..., Any],
@@ -666,6 +676,7 @@ class Study:
 
     # -- ask and tell ------------------------------------------------------------------------------------------
 
+    @checked()
     def declare(self, space: Space) -> None:
         """Declare the space that is searched from now on; trials made before keep their own."""
         self.engine.declare(space)
@@ -709,9 +720,13 @@ class Study:
             TrialsSpentError: all numbers below that limit are taken.
             StorageError: the storage cannot be used, or does not take a result that was kept for it.
         """
+        if below is not None:
+            below = _checked_count("below", below, 0)
+        if fixed_distributions is not None:
+            check_distributions(fixed_distributions)
         if n is None:
             return self.engine.ask(fixed_distributions, below=below)
-        return self.engine.ask_batch(_checked_count(n), fixed_distributions, below=below)
+        return self.engine.ask_batch(_checked_count("n", n, 1), fixed_distributions, below=below)
 
     def tell(
         self,
@@ -754,9 +769,12 @@ class Study:
                 ``optimize``, or when the process ends.
         """
         number = trial.number if isinstance(trial, Trial) else _number(trial)
+        if reason is not None and not isinstance(reason, str):
+            raise TypeError(f"tell: reason must be a text; got {shown(reason)}")
         outcome = outcome_as_told(number, values, state, reason, len(self.directions), noise)
         return self.engine.record(trial if isinstance(trial, Trial) else number, outcome, skip_if_finished, cost)
 
+    @checked()
     def take_up(self, number: int) -> Trial:
         """Return a running trial that another process asked for, so that this one can report, note and tell for it.
 
@@ -792,6 +810,7 @@ class Study:
         """
         return self.engine.recover()
 
+    @checked()
     def release(self, numbers: Iterable[int]) -> None:
         """Give running trials back: the next ``ask`` hands them out again as they were proposed.
 
@@ -803,10 +822,12 @@ class Study:
         """Give all running trials of this object back, as after an interruption of the program; see ``retries``."""
         self.engine.interrupt_all()
 
+    @checked()
     def connect(self, trial: Trial) -> None:
         """Let a copy of a running trial, from another process say, report and note to this study."""
         trial.link.connect(self.engine.channel)
 
+    @checked()
     def propose_for(self, number: int, sampler: Sampler, space: Space, rng: np.random.Generator) -> list[float]:
         """Let a sampler propose a point for a trial that runs already, and note its sampler state with the trial.
 
@@ -826,6 +847,7 @@ class Study:
         """
         return self.engine.propose_for(number, sampler, space, rng)
 
+    @checked()
     def plan_next(self, x: list[float], proposed_by: str, unless: Callable[[dict[str, Any]], bool]) -> int | None:
         """Use a point for the next new trial, unless another worker starts that trial first.
 
@@ -845,6 +867,7 @@ class Study:
 
     # -- add ---------------------------------------------------------------------------------------------------
 
+    @checked("params", "user_attrs")
     def enqueue_trial(
         self, params: Mapping[str, Any], user_attrs: Mapping[str, Any] | None = None, skip_if_exists: bool = False
     ) -> bool:
@@ -873,6 +896,7 @@ class Study:
         engine.study.add([FrozenTrial(-1, TrialState.WAITING, fixed=fixed, user=storable_items(user_attrs))])
         return True
 
+    @checked("trial")
     def add_trial(self, trial: FrozenTrial) -> None:
         """Add a finished (or waiting) trial, for example from `tunesmith.create_trial`, under a new number.
 
@@ -881,6 +905,7 @@ class Study:
         """
         self.add_trials([trial])
 
+    @checked("trials")
     def add_trials(self, trials: Iterable[FrozenTrial] | Study) -> list[int]:
         """Add several finished (or waiting) trials, or those of another study that have values; all or none.
 
@@ -924,6 +949,7 @@ class Study:
 
         return stored_verdict(self.engine.study)
 
+    @checked()
     def store_verdict(self, verdict: Verdict, *, first: bool = False) -> Verdict | None:
         """Store what a search decided, in the place of what was decided before.
 
@@ -973,6 +999,7 @@ class Study:
         """
         self.engine.study.set_user_attr(key, value)
 
+    @checked()
     def set_trial_attr(self, number: int, key: str, value: Any) -> None:
         """Set a user attribute of a trial, whoever runs it.
 
@@ -1005,11 +1032,23 @@ class Study:
         return f"Study({self.study_name!r}, {directions}, sampler={self.sampler.name!r}, {tally})"
 
 
-def _checked_count(n: Any) -> int:
-    """Return a number of trials; ValueError if it is none."""
-    if isinstance(n, bool) or not isinstance(n, Integral) or n < 1:
-        raise ValueError(f"ask(n=...) takes a number of trials, 1 or more; got {shown(n)}")
+def _checked_count(name: str, n: Any, least: int) -> int:
+    """Return a number of trials that `ask` is given; ValueError if it is none."""
+    if isinstance(n, bool) or not isinstance(n, Integral) or not least <= int(n) < 2**63:
+        raise ValueError(f"ask({name}=...) takes a number of trials, {least} or more; got {shown(n)}")
     return int(n)
+
+
+def _states(given: Iterable[TrialState | str] | TrialState | str) -> list[TrialState]:
+    """Return states that are given as such or by their names, several or one; ValueError for an unknown name."""
+    found = []
+    for state in given if isinstance(given, Iterable) and not isinstance(given, str) else [given]:
+        if isinstance(state, str) and state not in TrialState.__members__:
+            known = ", ".join(TrialState.__members__)
+            hint = did_you_mean(state, TrialState.__members__)
+            raise ValueError(f"states takes names of states ({known}) or members of TrialState; got {state!r}{hint}")
+        found.append(TrialState[state] if isinstance(state, str) else TrialState(state))
+    return found
 
 
 def _number(trial: Any) -> int:

@@ -17,6 +17,7 @@ from tunesmith.selection.report import params_from_json, params_to_json, report_
 from tunesmith.selection.wording import count
 from tunesmith.storable import storable
 from tunesmith.study.engine.replica import StudyReplica
+from tunesmith.text import shown
 
 KEY = "verdict"  # the attribute of the study
 FORMAT = 1
@@ -75,6 +76,8 @@ def store_verdict(study: StudyReplica, verdict: Verdict, *, first: bool = False)
     Returns:
         that one, which stays; None: the verdict is stored.
     """
+    if not isinstance(verdict, Verdict):
+        raise TypeError(f"store_verdict: verdict must be a Verdict; got {shown(verdict)}")
     data = storable(
         KEY,
         {

@@ -13,6 +13,7 @@ import numpy as np
 from sklearn.base import clone
 
 from tunesmith import __version__
+from tunesmith.arguments import checked
 from tunesmith.tables.files import SHORT, Source
 from tunesmith.tables.rounds import EarlyStopped
 from tunesmith.text import printable
@@ -21,6 +22,7 @@ WIDTH = 100
 STEP = "    "
 
 
+@checked()
 def model_code(
     model: Any,
     source: Source,

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tunesmith.arguments import checked
 from tunesmith.languages import Said, Words, aligned, say, words_of
 from tunesmith.languages.words import table_of
 from tunesmith.selection import HonestScore
@@ -66,6 +67,7 @@ class Leaderboard:
     places: tuple[Place, ...]
 
     @classmethod
+    @checked()
     def of(cls, places: list[Place]) -> Leaderboard:
         """Return the lines in the order of their scores, those without one last."""
         return cls(tuple(sorted(places, key=lambda p: -math.inf if p.score is None else p.score.value, reverse=True)))
@@ -91,6 +93,7 @@ class Leaderboard:
             }
         )
 
+    @checked()
     def table(self, words: Words) -> tuple[list[str], list[tuple[str, ...]]]:
         """Return the heads of the columns, and the cells of each line, as texts.
 

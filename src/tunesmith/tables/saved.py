@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tunesmith.arguments import checked
 from tunesmith.errors import MissingDependencyError
 from tunesmith.system.replacing import replacing
 from tunesmith.text import listing, printable
@@ -52,6 +53,7 @@ TRUSTED_TYPES: tuple[str, ...] = (
 NEEDS = "a file of a model needs skops, which is not installed: pip install 'tunesmith[tables]'"
 
 
+@checked()
 def save_model(model: Any, path: str | os.PathLike[str]) -> list[str]:
     """Write a fitted model to a file of skops, which `load_model` reads.
 
@@ -84,6 +86,7 @@ def save_model(model: Any, path: str | os.PathLike[str]) -> list[str]:
     return found
 
 
+@checked()
 def load_model(path: str | os.PathLike[str], *, trusted: Sequence[str] = ()) -> Any:
     """Read a model that `save_model` or ``tunesmith tune`` wrote.
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from tunesmith.arguments import checked
 from tunesmith.tables.values import Values, check_computed, label_text, narwhals_for, values_of
 from tunesmith.tables.writing import GAPS, date_writing, number_writing
 from tunesmith.text import did_you_mean, listing, shown
@@ -41,6 +42,7 @@ class Target:
     name: str = "y"
 
 
+@checked()
 def read_target(y: Any, task: str | None = None, caller: str = "tune", rows: int | None = None) -> Target:
     """Return a target in the form that estimators take, and what it is.
 

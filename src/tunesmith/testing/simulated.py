@@ -21,6 +21,7 @@ from typing import Any, ClassVar, NamedTuple, cast
 
 import numpy as np
 
+from tunesmith.arguments import checked
 from tunesmith.executors import wire
 from tunesmith.executors.base import Event, Objective, end_fork
 from tunesmith.executors.relay import RelayExecutor
@@ -120,6 +121,7 @@ def lognormal(median: float = 60.0, sigma: float = 1.0) -> Seconds:
     return seconds
 
 
+@checked()
 @dataclass(frozen=True)
 class SimulatedCluster:
     """A cluster that is not there; give it to ``study.optimize(executor=...)``.
@@ -217,7 +219,7 @@ class SimulatedExecutor(RelayExecutor):
     streams: ClassVar[bool] = True
 
     def _prepare(self) -> None:
-        self.cluster: SimulatedCluster = self.client or SimulatedCluster()
+        self.cluster: SimulatedCluster = SimulatedCluster() if self.client is None else self.client
         self.log: list[LogEntry] = []
         self._now = 0.0
         self._live: dict[int, list[_Run]] = {}

@@ -127,7 +127,24 @@ class Answers:
             p: Parameter | Choice = build()
         except SpaceError as error:
             raise SpaceError(f"parameter {name!r}: {error}") from None
-        return self._suggest_nested(name, p) if isinstance(p, Choice) else self._suggest_into(self.params, name, p)
+        if not isinstance(p, Parameter | Choice):
+            raise SpaceError(f"parameter {name!r}: a Float, Int, Categorical or Choice is expected; got {shown(p)}")
+        if isinstance(p, Choice):
+            return self._suggest_nested(name, p)
+        if name in self.params:
+            self._check_kind(name, p)
+        return self._suggest_into(self.params, name, p)
+
+    def _check_kind(self, name: str, p: Parameter) -> None:
+        """Raise SpaceError if the trial has a parameter of another kind under a name."""
+        before = self.deviant[name][0] if self.deviant and name in self.deviant else None
+        if before is None and name in self.proposals.table:
+            before = self.proposals.table[name][2]
+        if before is not None and _kind(before) is not _kind(p):
+            raise SpaceError(
+                f"trial {self.number} asked for the parameter {name!r} as {before!r} before, and now as {p!r}: in a "
+                "trial, a name stands for one kind of parameter; give one of the two another name"
+            )
 
     def _suggest_nested(self, name: str, choice: Choice) -> Any:
         """Suggest the columns of a choice that are active, and return the option."""
@@ -253,6 +270,11 @@ class Answers:
         return self.params
 
 
+def _kind(p: Parameter) -> type[Parameter]:
+    """Return the kind of a parameter: Float, Int, Categorical or a class of its own."""
+    return next((kind for kind in (Int, Float, Categorical) if isinstance(p, kind)), type(p))
+
+
 CENTRAL = 0.2  # the part of a range, about its middle, that the first answer of a new branch is drawn from
 
 
@@ -264,7 +286,10 @@ def drawn(seed: int, number: int, name: str, p: Parameter, central: bool) -> flo
             a model among several, and its first trial decides whether it gets another one: a random point, which is
             often a bad one, would bury a good branch.
     """
-    u = np.random.default_rng([seed, number, crc32(name.encode())]).random(1)
+    try:
+        u = np.random.default_rng([seed, number, crc32(name.encode())]).random(1)
+    except UnicodeEncodeError:
+        raise SpaceError(f"a parameter's name must be Unicode text without lone surrogates; got {name!r}") from None
     if central and p.is_ordered:
         u = 0.5 + CENTRAL * (u - 0.5)
     return float(p.from_unit(u)[0])

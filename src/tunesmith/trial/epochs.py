@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from tunesmith.arguments import is_whole
 from tunesmith.caution import caution
 from tunesmith.text import seconds, shown
 from tunesmith.trial.objects import Objects
@@ -71,7 +72,7 @@ def checked_every(every: Any) -> tuple[int, float]:
         ValueError: it is no number from 1 on, or no time.
     """
     ways = 'a number of reports from 1 on, or a text with a time such as "10 min", "90 s" or "1 h"'
-    if isinstance(every, bool) or not (isinstance(every, str) or hasattr(every, "__index__")):
+    if not isinstance(every, str) and not is_whole(every):
         raise TypeError(f"checkpoint_every takes {ways}; got {shown(every)}")
     if isinstance(every, str):
         try:
@@ -128,7 +129,7 @@ class Epochs:
         trial: Any = None,
     ) -> None:
         checked_every(every)
-        if isinstance(n, bool) or not hasattr(n, "__index__"):
+        if not is_whole(n):
             raise TypeError(f"epochs(n) takes how many epochs there are, a whole number; got {shown(n)}")
         if n < 1:
             raise ValueError(f"epochs(n) takes how many epochs there are, 1 or more; got {shown(n)}")

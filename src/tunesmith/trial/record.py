@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
+from tunesmith.arguments import checked
 from tunesmith.history.curves import Reported
 from tunesmith.languages import block, say
 from tunesmith.space import Choice, Parameter, Space, merge
@@ -109,7 +110,7 @@ class Replay:
             ValueError: the trial has no such parameter.
         """
         params = self.params
-        if name not in params:
+        if not isinstance(name, str) or name not in params:  # type: ignore[redundant-expr]  # users' calls are not typed
             has = ", ".join(map(repr, params)) or "none"
             raise ValueError(f"trial {self.number} has no value of the parameter {name!r}; its parameters are: {has}")
         return params[name]
@@ -123,6 +124,7 @@ class Replay:
             cost: dropped.
         """
 
+    @checked()
     def epochs(
         self,
         n: int,
@@ -524,6 +526,7 @@ class TrialRecord(Replay):
 FrozenTrial = TrialRecord
 
 
+@checked("intermediate_values", "noise")
 def create_trial(
     *,
     params: Mapping[str, Any] | None = None,
@@ -579,9 +582,7 @@ def create_trial(
         )
     if value is not None and values is not None:
         raise ValueError("give value= or values=, not both")
-    reports = {int(k): _reported(v) for k, v in (intermediate_values or {}).items()} or None
-    if reports and not 0 <= min(reports) <= max(reports) < MOST_STEPS:
-        raise ValueError(f"intermediate_values: steps must be 0 or more, and less than 2**63; got {shown(reports)}")
+    reports = _read_reports(intermediate_values)
     numbers = (float(value),) if value is not None else tuple(map(float, values)) if values is not None else None
     error = None if noise is None else checked_noise("create_trial(noise=...)", noise)
     if error is not None and numbers is None:
@@ -641,6 +642,23 @@ def noise_of_each(noise: float | list[float], n: int) -> list[float]:
     if len(noise) != n:
         raise ValueError(f"{len(noise)} standard deviations of the noise were given for {n} value{'s' * (n > 1)}")
     return noise
+
+
+def _read_reports(given: Any) -> dict[int, Any] | None:
+    """Return the values of ``intermediate_values`` by step; None if there are none.
+
+    Raises:
+        ValueError: it is no mapping of steps to numbers.
+    """
+    try:
+        reports = {} if given is None else {int(step): _reported(value) for step, value in given.items()}
+    except (AttributeError, TypeError, ValueError, OverflowError):
+        raise ValueError(
+            f"intermediate_values must be a mapping of steps to numbers, or lists of numbers; got {shown(given)}"
+        ) from None
+    if reports and not 0 <= min(reports) <= max(reports) < MOST_STEPS:
+        raise ValueError(f"intermediate_values: steps must be 0 or more, and less than 2**63; got {shown(reports)}")
+    return reports or None
 
 
 def _reported(value: float | Sequence[float]) -> Reported:

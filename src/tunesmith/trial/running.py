@@ -171,13 +171,17 @@ class Trial:
             The value, the same each time that this trial asks for this name.
 
         Raises:
-            SpaceError: the range is not valid; or the sampler was given a grid that has no value of it.
+            SpaceError: the range is not valid; the trial asked for the name as another kind of parameter before; or the
+                sampler was given a grid that has no value of it.
         """
         answers = self.answers
-        entry = answers.proposals.table.get(name)
+        try:
+            entry = answers.proposals.table.get(name)
+        except TypeError:  # a list, say; what is no name is told below
+            entry = None
         if entry is not None and answers.fixed is None and entry[1] == (Float, low, high, log, step):
             value = answers.row[entry[0]]
-            if value == value:
+            if value == value and (answers.deviant is None or name not in answers.deviant):
                 answers.params[name] = value
                 return value
         return float(answers.suggest(name, lambda: Float(low, reached(name, low, high, step), log=log, step=step)))
@@ -196,13 +200,17 @@ class Trial:
             The value, the same each time that this trial asks for this name.
 
         Raises:
-            SpaceError: the range is not valid; or the sampler was given a grid that has no value of it.
+            SpaceError: the range is not valid; the trial asked for the name as another kind of parameter before; or the
+                sampler was given a grid that has no value of it.
         """
         answers = self.answers
-        entry = answers.proposals.table.get(name)
+        try:
+            entry = answers.proposals.table.get(name)
+        except TypeError:  # a list, say; what is no name is told below
+            entry = None
         if entry is not None and answers.fixed is None and entry[1] == (Int, low, high, log, step):
             x = answers.row[entry[0]]
-            if x == x:
+            if x == x and (answers.deviant is None or name not in answers.deviant):
                 value = int(x)
                 answers.params[name] = value
                 return value
@@ -223,10 +231,14 @@ class Trial:
                 of them.
         """
         answers = self.answers
-        entry = answers.proposals.table.get(name)
+        try:
+            entry = answers.proposals.table.get(name)
+        except TypeError:  # a list, say; what is no name is told below
+            entry = None
         if entry is not None and answers.fixed is None and isinstance(entry[2], Categorical):
             x = answers.row[entry[0]]
-            if x == x and entry[2].is_spelled(choices):
+            is_other = answers.deviant is not None and name in answers.deviant
+            if x == x and not is_other and entry[2].is_spelled(choices):
                 value = entry[2].to_external(x)
                 answers.params[name] = value
                 return value
@@ -528,9 +540,15 @@ class Trial:
             TypeError: the value is no number.
         """
         checked_key(key)
+        try:
+            found = real(value)
+        except (TypeError, ValueError, OverflowError):
+            raise TypeError(
+                f"set_constraint: value must be a real number, not a complex one or another object; got {shown(value)}"
+            ) from None
         if self._constraints is None:
             self._constraints = {}
-        self._constraints[key] = real(value)
+        self._constraints[key] = found
 
     @property
     def constraints(self) -> dict[str, float] | None:

@@ -11,6 +11,7 @@ from functools import lru_cache
 from numbers import Real
 from typing import Any
 
+from tunesmith.arguments import checked
 from tunesmith.caution import caution
 from tunesmith.compat.optuna.names import refuser
 from tunesmith.space import Categorical, Float, Int, Parameter
@@ -94,6 +95,7 @@ class FloatDistribution(_Range):
         step: only values ``low + k * step``.
     """
 
+    @checked()
     def __init__(self, low: float, high: float, log: bool = False, step: float | None = None) -> None:
         if log and step is not None:
             raise ValueError(f"a range has a step or a logarithmic scale, not both; got log={log}, step={step}")
@@ -127,6 +129,7 @@ class IntDistribution(_Range):
         step: only values ``low + k * step``.
     """
 
+    @checked()
     def __init__(self, low: int, high: int, log: bool = False, step: int = 1) -> None:
         if log and step != 1:
             raise ValueError(f"a range has a step or a logarithmic scale, not both; got log={log}, step={step}")
@@ -156,6 +159,7 @@ class CategoricalDistribution(BaseDistribution):
         choices: the choices; others than None, bool, int, float and str bring a warning.
     """
 
+    @checked()
     def __init__(self, choices: Sequence[Any]) -> None:
         if len(choices) == 0:
             raise ValueError("choices are empty; give at least one")
@@ -367,6 +371,8 @@ def _decimal(value: float) -> Decimal:
 
 def _reached(low: float, high: float, step: float) -> float:
     """Return the highest value that steps from `low` reach, with a warning where that is not `high`."""
+    if not all(map(math.isfinite, (low, high, step))):
+        raise ValueError(f"low, high and step must be finite where there is a step; got {low}, {high}, {step}")
     steps = (_decimal(high) - _decimal(low)) // _decimal(step)
     reached = float(_decimal(low) + steps * _decimal(step))
     if reached != high:

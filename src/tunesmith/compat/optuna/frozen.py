@@ -8,6 +8,7 @@ from collections.abc import Container, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from tunesmith.arguments import checked
 from tunesmith.caution import caution
 from tunesmith.compat.optuna.distributions import (
     BaseDistribution,
@@ -285,6 +286,7 @@ class FrozenTrial(KeptTrial):
         values: the objectives' values.
     """
 
+    @checked()
     def __init__(
         self,
         number: int,
@@ -433,6 +435,7 @@ class FixedTrial(KeptTrial):
         self.params[name] = value
 
 
+@checked("state")
 def create_trial(
     *,
     state: TrialState = TrialState.COMPLETE,

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 
 import tunesmith.importance
+from tunesmith.arguments import checked
 from tunesmith.caution import caution
 from tunesmith.compat.optuna._experimental import warn_experimental_argument
 from tunesmith.compat.optuna._transform import _SearchSpaceTransform
@@ -89,6 +90,7 @@ class PedAnovaImportanceEvaluator(BaseImportanceEvaluator):
         ValueError: not 0 < target_quantile < region_quantile <= 1.
     """
 
+    @checked()
     def __init__(
         self, *, target_quantile: float = 0.1, region_quantile: float = 1.0, evaluate_on_local: bool = True
     ) -> None:
@@ -132,6 +134,7 @@ class WithoutForest(BaseImportanceEvaluator):
 
     kind: ClassVar[type[Evaluator]]  # this library's evaluator
 
+    @checked()
     def __init__(self, *, n_trees: int = TREES, max_depth: int = DEPTH, seed: int | None = None) -> None:
         if (n_trees, max_depth) != (TREES, DEPTH):
             caution(f"{type(self).__name__}: n_trees= and max_depth= change nothing, there is no forest")
@@ -212,6 +215,7 @@ class MeanDecreaseImpurityImportanceEvaluator(BaseImportanceEvaluator):
         return _sort_dict_by_importance({name: float(shares[owners == i].sum()) for i, name in enumerate(names)})
 
 
+@checked("params")
 def get_param_importances(
     study: Any,
     *,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import IntEnum
+from numbers import Integral
+from typing import Any
 
 from tunesmith.state import TrialState as NativeState
 
@@ -28,7 +30,7 @@ class TrialState(IntEnum):
 _BY_NUMBER = {int(state): state for state in TrialState} | {int(NativeState.PAUSED): TrialState.RUNNING}
 
 
-def state_of(state: int) -> TrialState:
+def state_of(state: Any) -> TrialState:
     """Return a state of this library, or of the real Optuna, as one of this module; a paused trial is RUNNING.
 
     Raises:
@@ -36,7 +38,7 @@ def state_of(state: int) -> TrialState:
     """
     if type(state) is TrialState:
         return state
-    found = _BY_NUMBER.get(int(state))
+    found = _BY_NUMBER.get(int(state)) if isinstance(state, Integral) else None
     if found is None:
         raise ValueError(f"a trial's state is a TrialState; got {state!r}")
     return found

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 import tunesmith
+from tunesmith.arguments import checked
 from tunesmith.caution import caution
 from tunesmith.compat.optuna import logging
 from tunesmith.compat.optuna._experimental import experimental_func
@@ -326,6 +327,7 @@ class Study:
         study_name: the name, unique in the storage.
     """
 
+    @checked()
     def __init__(
         self,
         study_name: str,
@@ -373,6 +375,7 @@ class Study:
 
     # -- trials --------------------------------------------------------------------------------------------------
 
+    @checked()
     def get_trials(self, deepcopy: bool = True, states: Container[TrialState] | None = None) -> list[FrozenTrial]:
         """Return the trials by number.
 
@@ -435,6 +438,7 @@ class Study:
     def _is_multi_objective(self) -> bool:
         return len(self.native.directions) > 1
 
+    @checked()
     def trials_dataframe(self, attrs: Sequence[str] = COLUMNS, multi_index: bool = False) -> pd.DataFrame:
         """Return one row a trial.
 
@@ -457,6 +461,7 @@ class Study:
         """User attributes."""
         return {**self.native.user_attrs, **self._storage.objects.of((self._study_id, None))}
 
+    @checked()
     def set_user_attr(self, key: str, value: Any) -> None:
         """Set a user attribute, stored at once. A study in memory takes any object.
 
@@ -476,6 +481,7 @@ class Study:
         return self._storage.get_study_system_attrs(self._study_id).get(OPTUNAS_METRIC_NAMES)
 
     @experimental_func("3.2.0")
+    @checked()
     def set_metric_names(self, metric_names: list[str]) -> None:
         """Name the objectives; ValueError unless there is one name for each."""
         if len(metric_names) != len(self.native.directions):
@@ -489,6 +495,7 @@ class Study:
 
     # -- run -----------------------------------------------------------------------------------------------------
 
+    @checked()
     def optimize(
         self,
         func: ObjectiveFunc,
@@ -649,6 +656,7 @@ class Study:
 
     # -- add -----------------------------------------------------------------------------------------------------
 
+    @checked()
     def enqueue_trial(
         self, params: dict[str, Any], user_attrs: dict[str, Any] | None = None, skip_if_exists: bool = False
     ) -> None:
@@ -833,6 +841,7 @@ def _is_close(value: Any, other: Any) -> bool:
 Direction = str | StudyDirection
 
 
+@checked("storage")
 def create_study(
     *,
     storage: str | BaseStorage | None = None,
@@ -897,6 +906,7 @@ def _word(direction: Any) -> str:
     return str(getattr(direction, "name", direction)).lower() if not isinstance(direction, str) else direction
 
 
+@checked("storage")
 def load_study(
     *,
     study_name: str | None,
@@ -928,6 +938,7 @@ def load_study(
     return Study(study_name, store, sampler, pruner)
 
 
+@checked("storage")
 def delete_study(*, study_name: str, storage: str | BaseStorage) -> None:
     """Delete a study and all of its trials.
 
@@ -941,6 +952,7 @@ def delete_study(*, study_name: str, storage: str | BaseStorage) -> None:
     tunesmith.delete_study(study_name=study_name, storage=get_storage(storage).native)
 
 
+@checked("from_storage", "to_storage")
 def copy_study(
     *,
     from_study_name: str,
@@ -968,6 +980,7 @@ def copy_study(
     )
 
 
+@checked("storage")
 def get_all_study_names(storage: str | BaseStorage) -> list[str]:
     """Return the names of all studies of a storage, oldest first."""
     return tunesmith.get_all_study_names(get_storage(storage).native)
@@ -1007,6 +1020,7 @@ class StudySummary:
         return self._study_id <= other._study_id
 
 
+@checked("storage")
 def get_all_study_summaries(storage: str | BaseStorage, include_best_trial: bool = True) -> list[StudySummary]:
     """Return what a list of studies shows of each, oldest first.
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 import tunesmith
+from tunesmith.arguments import checked
 from tunesmith.caution import caution
 from tunesmith.compat.optuna import logging
 from tunesmith.compat.optuna._deprecated import warn_deprecated
@@ -119,6 +120,7 @@ class BestValueStagnationEvaluator(BaseImprovementEvaluator):
         ValueError: the number is below 0.
     """
 
+    @checked()
     def __init__(self, max_stagnation_trials: int = 30) -> None:
         if max_stagnation_trials < 0:
             raise ValueError(f"max_stagnation_trials must be 0 or more; got {shown(max_stagnation_trials)}")
@@ -247,6 +249,7 @@ class EMMREvaluator(BaseImprovementEvaluator):
         ValueError: ``min_n_trials`` is below 2.
     """
 
+    @checked()
     def __init__(
         self,
         deterministic_objective: bool = False,
@@ -257,6 +260,8 @@ class EMMREvaluator(BaseImprovementEvaluator):
         if not 1 < min_n_trials < math.inf:
             raise ValueError(f"min_n_trials must be 2 or more; got {shown(min_n_trials)}")
         self._deterministic, self._delta, self.min_n_trials = deterministic_objective, delta, min_n_trials
+        if seed is not None and seed < 0:
+            raise ValueError(f"seed must be 0 or more, or None; got {seed!r}")
         self._rng = np.random.default_rng(seed)
 
     def evaluate(self, trials: list[Any], study_direction: StudyDirection) -> float:
@@ -301,6 +306,7 @@ class BaseErrorEvaluator(ABC):
         """
 
 
+@checked()
 def report_cross_validation_scores(trial: Any, scores: Sequence[float]) -> None:
     """Report the scores of a trial's folds, from which its error is computed.
 
@@ -392,6 +398,7 @@ class MedianErrorEvaluator(BaseErrorEvaluator):
         ValueError: a number is too small.
     """
 
+    @checked()
     def __init__(
         self,
         paired_improvement_evaluator: BaseImprovementEvaluator,
@@ -450,6 +457,7 @@ class Terminator(BaseTerminator):
         ValueError: ``min_n_trials`` is below 1.
     """
 
+    @checked()
     def __init__(
         self,
         improvement_evaluator: BaseImprovementEvaluator | None = None,
@@ -493,6 +501,7 @@ class TerminatorCallback:
         terminator: None: `Terminator` with its defaults.
     """
 
+    @checked()
     def __init__(self, terminator: BaseTerminator | None = None) -> None:
         warn_deprecated("optuna.terminator", "4.9.0", "6.0.0")
         self._terminator = terminator or Terminator()

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from tunesmith.arguments import checked
 from tunesmith.errors import MissingDependencyError, SourceError
 from tunesmith.interchange.databases import reading, table_names
 from tunesmith.interchange.optuna.database import TABLES
@@ -163,6 +164,7 @@ _WAYS = {1: "MINIMIZE", 2: "MAXIMIZE"}
 _ENDS = {math.inf: "INF_POS", -math.inf: "INF_NEG"}
 
 
+@checked()
 def to_optuna(study: Study, path: str | Path, study_name: str | None = None) -> list[str]:
     """Write a study into a file that Optuna opens.
 

@@ -20,6 +20,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from tunesmith.arguments import checked
 from tunesmith.history import History
 from tunesmith.numerics.arrays import Floats, Ints
 from tunesmith.samplers.base import (
@@ -370,6 +371,7 @@ class CmaEsSampler(StatefulSampler[CmaEsState]):
 
     name: ClassVar[str] = "cmaes"
 
+    @checked()
     def __init__(
         self,
         x0: Mapping[str, Any] | None = None,

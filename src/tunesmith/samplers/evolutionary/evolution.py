@@ -15,6 +15,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from tunesmith.arguments import checked
 from tunesmith.history import History
 from tunesmith.numerics.arrays import Floats, Ints
 from tunesmith.samplers.base import (
@@ -246,6 +247,7 @@ class EvolutionSampler(StatefulSampler[Population]):
 
     name: ClassVar[str] = "evolution"
 
+    @checked()
     def __init__(self, popsize: int | None = None, seed: int | None = None) -> None:
         super().__init__()
         if popsize is not None and not 4 <= popsize <= MAX_SLOTS:

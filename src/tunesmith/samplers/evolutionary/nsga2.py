@@ -17,6 +17,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from tunesmith.arguments import checked
 from tunesmith.history import History
 from tunesmith.numerics.arrays import Floats, Ints
 from tunesmith.samplers.base import (
@@ -124,6 +125,7 @@ class NSGA2Sampler(StatefulSampler[Nsga2State]):
 
     name: ClassVar[str] = "nsga2"
 
+    @checked()
     def __init__(
         self,
         population_size: int = 50,
@@ -146,7 +148,10 @@ class NSGA2Sampler(StatefulSampler[Nsga2State]):
             if p is not None and not 0 <= p <= 1:
                 raise ValueError(f"NSGA2Sampler: {what} is a probability; got {p!r}")
         if not min(eta_crossover, eta_mutation) >= 0:
-            raise ValueError(f"NSGA2Sampler: etas are not negative; got {eta_crossover!r} and {eta_mutation!r}")
+            raise ValueError(
+                f"NSGA2Sampler: eta_crossover and eta_mutation: etas are not negative; got {eta_crossover!r} and "
+                f"{eta_mutation!r}"
+            )
         self.population_size, self.batch_size = population_size, batch
         self.mutation_prob, self.crossover_prob = mutation_prob, crossover_prob
         self.eta_crossover, self.eta_mutation = float(eta_crossover), float(eta_mutation)

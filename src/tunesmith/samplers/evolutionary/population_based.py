@@ -16,6 +16,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from tunesmith.arguments import checked
 from tunesmith.history import History
 from tunesmith.numerics.arrays import Floats
 from tunesmith.samplers.base import (
@@ -118,6 +119,7 @@ class PopulationBasedTraining(InheritingSampler):
     name: ClassVar[str] = "pbt"
     exclusive: ClassVar[bool] = True
 
+    @checked()
     def __init__(
         self,
         population_size: int = 8,

@@ -15,6 +15,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from tunesmith.arguments import checked
 from tunesmith.fidelity.decision import with_expected_ends
 from tunesmith.history import History
 from tunesmith.numerics.arrays import Floats
@@ -60,6 +61,7 @@ class GPSampler(Sampler):
 
     name: ClassVar[str] = "gp"
 
+    @checked()
     def __init__(self, n_startup_trials: int | None = None, seed: int | None = None) -> None:
         if n_startup_trials is not None and n_startup_trials < 1:
             raise ValueError(f"GPSampler: n_startup_trials must be 1 or more; got {n_startup_trials}")

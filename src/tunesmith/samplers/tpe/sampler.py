@@ -16,6 +16,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from tunesmith.arguments import checked
 from tunesmith.history import History
 from tunesmith.numerics.arrays import Floats
 from tunesmith.samplers.base import Points, SamplerStates, StatefulSampler, accepts_foreign_arguments
@@ -56,6 +57,7 @@ class TPESampler(StatefulSampler[TpeState]):
 
     name: ClassVar[str] = "tpe"
 
+    @checked()
     def __init__(self, n_startup_trials: int = 5, n_ei_candidates: int = 32, seed: int | None = None) -> None:
         super().__init__()
         for what, count in (("n_startup_trials", n_startup_trials), ("n_ei_candidates", n_ei_candidates)):

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from sqlalchemy import URL  # noqa: TID253 - imported only when a database is named
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError  # noqa: TID253 - as above
 
+from tunesmith.arguments import checked
 from tunesmith.artifacts.record import Artifact
 from tunesmith.errors import (
     AttemptReplacedError,
@@ -95,6 +96,7 @@ class SQLStorage(Storage):
     name = "sql"
     shared = True
 
+    @checked()
     def __init__(self, spec: str | os.PathLike[str] | URL, timeout: float = 60.0, lease: Lease | None = None) -> None:
         url, where = read_spec(spec)
         self.database = _open_database(url, where, timeout)

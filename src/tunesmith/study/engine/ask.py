@@ -16,6 +16,7 @@ from tunesmith.errors import SpaceExhaustedError, StorageError
 from tunesmith.history import History
 from tunesmith.history.costs import TRIAL
 from tunesmith.samplers.base import InheritingSampler, Sampler
+from tunesmith.space import Choice as NestedChoice
 from tunesmith.space import Parameter, Space, merge
 from tunesmith.state import TrialState
 from tunesmith.storage.base import Claim
@@ -385,6 +386,14 @@ def _overlay(
         x[i] = v
     masked: NDArray[np.float64] = space.mask(x[None])[0]
     return masked
+
+
+def check_distributions(given: Any) -> None:
+    """Raise TypeError unless ``ask(fixed_distributions=...)`` is given parameters by name."""
+    if not isinstance(given, Mapping) or not all(
+        isinstance(name, str) and isinstance(p, Parameter | NestedChoice) for name, p in given.items()
+    ):
+        raise TypeError(f"fixed_distributions takes a dict of parameters (Float, Int, ...) by name; got {shown(given)}")
 
 
 def check_enqueued(params: Any) -> dict[str, Any]:

@@ -109,7 +109,10 @@ def _as_told(number: int, values: Any, state: TrialState | None, reason: str | N
         outcome = outcome_of(values, n_objectives)
         outcome.reason = reason or outcome.reason
         return outcome
-    state = TrialState(state)
+    try:
+        state = TrialState(state)
+    except (TypeError, ValueError):
+        raise ValueError(f"tell: state must be a TrialState; got {shown(state)}") from None
     if not state.is_finished():
         raise ValueError(f"tell: a trial ends as COMPLETE, PRUNED or FAIL; got state={state.name}")
     if state is not TrialState.COMPLETE:
@@ -118,7 +121,7 @@ def _as_told(number: int, values: Any, state: TrialState | None, reason: str | N
         return Outcome(state, reason=reason)
     outcome = outcome_of(values, n_objectives)
     if outcome.values is None:
-        raise ValueError(f"tell: trial {number} cannot be COMPLETE: {outcome.reason}")
+        raise ValueError(f"tell: trial {number} cannot be COMPLETE: {outcome.reason} (state={state.name})")
     outcome.reason = reason
     return outcome
 
@@ -321,6 +324,8 @@ class Teller:
     ) -> TrialRecord:
         """Store the end of a trial that is finished, or was asked for by another object."""
         number = trial.number if isinstance(trial, Trial) else trial
+        if not isinstance(skip_if_finished, bool | int):
+            raise TypeError(f"tell: skip_if_finished must be True or False; got {shown(skip_if_finished)}")
         stored = self._stored(number)
         if stored.state.is_finished() and skip_if_finished:
             return stored

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from tunesmith.arguments import checked
 from tunesmith.languages import Words
 from tunesmith.visualization.figure import FigureData, in_words
 
 
+@checked()
 def draw(data: FigureData, words: Words | None = None) -> dict[str, Any]:
     """Return a figure for plotly.js, made of lists, numbers and texts; ``layout.meta`` has its summary.
 

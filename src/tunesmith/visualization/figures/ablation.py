@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from tunesmith.arguments import checked
 from tunesmith.errors import NothingToDrawError
 from tunesmith.importance import Ablation, Importance, importance
 from tunesmith.languages import say
@@ -72,6 +73,7 @@ class AblationPath(FigureData):
         return figure(self, [trace], layout)
 
 
+@checked()
 def plot_ablation(study: Study, default: Mapping[str, Any] | None = None, *, backend: str = "plotly") -> Any:
     """Plot the path from the default configuration to the best one, a parameter at a time, by what is expected.
 

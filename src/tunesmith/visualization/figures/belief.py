@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from tunesmith.arguments import checked
 from tunesmith.errors import NothingToDrawError
 from tunesmith.history import History
 from tunesmith.languages import say
@@ -113,6 +114,7 @@ class BeliefFigure(FigureData):
         return figure(self, traces, layout)
 
 
+@checked()
 def plot_belief(
     study: Study, params: Sequence[str] | None = None, *, objective: int | None = None, backend: str = "plotly"
 ) -> Any:

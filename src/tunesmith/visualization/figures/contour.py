@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from tunesmith.arguments import checked
 from tunesmith.languages import say
 from tunesmith.selection.wording import count
 from tunesmith.visualization.axes import Axis, OnAxes, label, listed, on_axes
@@ -81,6 +82,7 @@ class Contour(OnAxes):
         return figure(self, traces, layout)
 
 
+@checked("target")
 def plot_contour(
     study: Study,
     params: Sequence[str] | None = None,

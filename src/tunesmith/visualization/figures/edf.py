@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from tunesmith.arguments import checked
 from tunesmith.languages import joined, say
 from tunesmith.selection.wording import count
 from tunesmith.visualization.columns import Floats, Target, read_all
@@ -65,6 +66,7 @@ class Edf(FigureData):
         return figure(self, traces, layout)
 
 
+@checked("target")
 def plot_edf(
     study: Study | Iterable[Study] | Mapping[str, Study],
     *,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from tunesmith.arguments import checked
 from tunesmith.errors import NothingToDrawError
 from tunesmith.languages import say
 from tunesmith.selection import Report
@@ -86,6 +87,7 @@ class HonestScoreFigure(FigureData):
         return figure(self, traces, layout)
 
 
+@checked()
 def plot_honest_score(search: Any, *, backend: str = "plotly") -> Any:
     """Plot what the search saw, what to expect on new data with its interval, and what the default had.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from tunesmith.arguments import checked
 from tunesmith.errors import NothingToDrawError
 from tunesmith.languages import joined, say
 from tunesmith.numerics.pareto import hypervolume, non_dominated
@@ -51,6 +52,7 @@ class HypervolumeHistory(FigureData):
         return figure(self, [trace], layout)
 
 
+@checked()
 def plot_hypervolume_history(
     study: Study, reference_point: Sequence[float] | None = None, *, backend: str = "plotly"
 ) -> Any:
@@ -125,7 +127,7 @@ hypervolume_history: Callable[..., HypervolumeHistory] = partial(plot_hypervolum
 
 
 def _point(given: Sequence[float], m: int) -> Floats:
-    point = np.asarray(given, np.float64)
+    point = np.asarray(list(given), np.float64)
     if point.shape != (m,) or not np.isfinite(point).all():
         raise ValueError(f"reference_point takes {m} finite values, one for each objective; got {list(given)}")
     return point

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from tunesmith.arguments import checked
 from tunesmith.errors import NothingToDrawError
 from tunesmith.languages import joined, say
 from tunesmith.selection.wording import count
@@ -81,6 +82,7 @@ class IntermediateValues(FigureData):
         return figure(self, traces, layout)
 
 
+@checked()
 def plot_intermediate_values(
     study: Study,
     *,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from tunesmith.arguments import checked
 from tunesmith.languages import joined, say
 from tunesmith.selection.wording import count
 from tunesmith.state import TrialState
@@ -115,6 +116,7 @@ class OptimizationHistory(FigureData):
         return figure(self, traces, layout)
 
 
+@checked("target")
 def plot_optimization_history(
     study: Study | Iterable[Study] | Mapping[str, Study],
     *,

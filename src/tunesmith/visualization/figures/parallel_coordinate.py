@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from tunesmith.arguments import checked
 from tunesmith.languages import say
 from tunesmith.selection.wording import count
 from tunesmith.visualization.axes import (
@@ -86,6 +87,7 @@ class ParallelCoordinate(OnAxes):
         return drawing(figure, [(np.flatnonzero(self.selected), "black"), (best, VERMILION)])
 
 
+@checked("target")
 def plot_parallel_coordinate(
     study: Study,
     params: Sequence[str] | None = None,

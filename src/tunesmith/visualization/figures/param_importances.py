@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from tunesmith.arguments import checked
 from tunesmith.importance import Evaluator, Importance, importance
 from tunesmith.importance.base import rounded
 from tunesmith.languages import say
@@ -92,6 +93,7 @@ class ParamImportances(FigureData):
         return figure(self, traces, layout)
 
 
+@checked("target")
 def plot_param_importances(
     study: Study,
     evaluator: str | Evaluator | None = None,

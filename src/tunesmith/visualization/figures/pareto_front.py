@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from tunesmith.arguments import checked
 from tunesmith.errors import NothingToDrawError
 from tunesmith.languages import joined, say
 from tunesmith.numerics.pareto import non_dominated
@@ -79,6 +80,7 @@ class ParetoFront(FigureData):
         return figure(self, traces, {**layout, "legend": {"itemsizing": "constant"}})
 
 
+@checked()
 def plot_pareto_front(
     study: Study,
     *,

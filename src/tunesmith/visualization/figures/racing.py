@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from tunesmith.arguments import checked
 from tunesmith.errors import NothingToDrawError
 from tunesmith.languages import say
 from tunesmith.text import printable, shown
@@ -82,6 +83,7 @@ class Racing(FigureData):
         return figure(self, traces, layout)
 
 
+@checked()
 def plot_racing(search: Any, *, backend: str = "plotly") -> Any:
     """Plot which folds each candidate of a search was run on, and how many fits the race has saved.
 

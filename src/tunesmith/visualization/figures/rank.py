@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from tunesmith.arguments import checked
 from tunesmith.languages import say
 from tunesmith.selection.wording import count
 from tunesmith.visualization.axes import OnAxes, listed, on_axes
@@ -56,6 +57,7 @@ class Rank(OnAxes):
         return figure(self, traces, layout)
 
 
+@checked("target")
 def plot_rank(
     study: Study,
     params: Sequence[str] | None = None,

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from tunesmith.arguments import checked
 from tunesmith.languages import say
 from tunesmith.scaling import ScalingLaw
 from tunesmith.visualization.columns import Floats, Indices
@@ -139,6 +140,7 @@ class ScalingBowls(FigureData):
         return [{**trace, "showlegend": True} for trace in traces]
 
 
+@checked()
 def plot_scaling_bowls(law: ScalingLaw, *, backend: str = "plotly") -> Any:
     """Plot the loss against each hyperparameter at several scales, with the fitted curve and the optimum.
 

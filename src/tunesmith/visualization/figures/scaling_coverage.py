@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from tunesmith.arguments import checked
 from tunesmith.errors import NothingToDrawError
 from tunesmith.languages import say
 from tunesmith.scaling import ScalingLaw
@@ -64,6 +65,7 @@ class ScalingCoverage(FigureData):
         return figure(self, traces, layout)
 
 
+@checked()
 def plot_scaling_coverage(law: ScalingLaw, *, backend: str = "plotly") -> Any:
     """Plot which part of the largest scales the 95 % regions held when these scales were left out, by factor.
 

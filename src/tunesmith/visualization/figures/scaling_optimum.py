@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from tunesmith.arguments import checked
 from tunesmith.languages import say
 from tunesmith.scaling import Advice, ScalingLaw
 from tunesmith.visualization.columns import Floats
@@ -126,6 +127,7 @@ class ScalingOptimum(FigureData):
         return traces
 
 
+@checked()
 def plot_scaling_optimum(
     law: ScalingLaw, target: Mapping[str, float] | None = None, *, group: str | None = None, backend: str = "plotly"
 ) -> Any:

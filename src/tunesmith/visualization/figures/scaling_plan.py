@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from tunesmith.arguments import checked
 from tunesmith.errors import NothingToDrawError
 from tunesmith.languages import say
 from tunesmith.scaling import Plan
@@ -81,6 +82,7 @@ class ScalingPlan(FigureData):
         return figure(self, traces, layout)
 
 
+@checked("plan")
 def plot_scaling_plan(plan: Plan, *, backend: str = "plotly") -> Any:
     """Plot which small runs to buy next: where they are, and what the expected excess loss is after each purchase.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from tunesmith.arguments import checked
 from tunesmith.languages import say
 from tunesmith.selection.wording import count
 from tunesmith.state import TrialState
@@ -82,6 +83,7 @@ class Slice(OnAxes):
         return figure(self, traces, layout)
 
 
+@checked("target")
 def plot_slice(
     study: Study,
     params: Sequence[str] | None = None,

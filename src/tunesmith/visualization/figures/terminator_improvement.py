@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from tunesmith.arguments import checked
 from tunesmith.errors import NothingToDrawError
 from tunesmith.languages import say
 from tunesmith.space import Space
@@ -60,6 +61,7 @@ class TerminatorImprovement(FigureData):
         return figure(self, traces, layout)
 
 
+@checked()
 def plot_terminator_improvement(
     study: Study, plot_error: bool = True, min_n_trials: int = 20, *, backend: str = "plotly"
 ) -> Any:

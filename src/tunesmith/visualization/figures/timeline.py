@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from tunesmith.arguments import checked
 from tunesmith.errors import NothingToDrawError
 from tunesmith.languages import joined, say
 from tunesmith.selection.wording import count
@@ -85,6 +86,7 @@ class Timeline(FigureData):
         return figure(self, traces, layout)
 
 
+@checked()
 def plot_timeline(
     study: Study,
     n_recent_trials: int | None = None,

@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, TypeVar
 
+from tunesmith.arguments import checked
 from tunesmith.caution import caution
 from tunesmith.compat.optuna._deprecated import formerly_positional
 from tunesmith.compat.optuna.artifacts.exceptions import ArtifactNotFound
@@ -64,6 +65,7 @@ class FileSystemArtifactStore:
         base_path: the folder; it must be there when something is written.
     """
 
+    @checked()
     def __init__(self, base_path: str | os.PathLike[str]) -> None:
         self._folder = Path(base_path)
 
@@ -130,6 +132,7 @@ class Boto3ArtifactStore:
         MissingDependencyError: boto3 is not installed.
     """
 
+    @checked()
     def __init__(self, bucket_name: str, client: Any = None, *, avoid_buf_copy: bool = False) -> None:
         try:
             import boto3
@@ -188,6 +191,7 @@ class GCSArtifactStore:
         MissingDependencyError: there is no client, and google-cloud-storage is not installed.
     """
 
+    @checked()
     def __init__(self, bucket_name: str, client: Any = None) -> None:
         if client is None:
             try:
@@ -244,6 +248,7 @@ class Backoff:
         ValueError: one of the numbers is not above 0, or ``max_delay`` is not above ``min_delay``.
     """
 
+    @checked()
     def __init__(
         self,
         backend: ArtifactStore,
@@ -368,6 +373,7 @@ def upload_artifact(
     return meta.artifact_id
 
 
+@checked()
 def download_artifact(*, artifact_store: ArtifactStore, file_path: str | os.PathLike[str], artifact_id: str) -> None:
     """Write an artifact to a file that is not there yet.
 

@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 
 from tunesmith import pruners as native_pruners
+from tunesmith.arguments import checked
 from tunesmith.caution import caution
 from tunesmith.compat.optuna._experimental import experimental_class
 from tunesmith.compat.optuna.frozen import FrozenTrial, StudyLike
@@ -96,6 +97,7 @@ class MedianPruner(NativePruner):
         n_min_trials: at how many trials' values a step is judged.
     """
 
+    @checked()
     def __init__(
         self, n_startup_trials: int = 5, n_warmup_steps: int = 0, interval_steps: int = 1, *, n_min_trials: int = 1
     ) -> None:
@@ -116,6 +118,7 @@ class PercentilePruner(NativePruner):
         n_min_trials: at how many trials' values a step is judged.
     """
 
+    @checked()
     def __init__(
         self,
         percentile: float,
@@ -144,6 +147,7 @@ class SuccessiveHalvingPruner(NativePruner):
         ValueError: a count is too small, or `bootstrap_count` is given with a resource that is "auto".
     """
 
+    @checked()
     def __init__(
         self,
         min_resource: int | Literal["auto"] = "auto",
@@ -171,6 +175,7 @@ class HyperbandPruner(NativePruner):
         ValueError: a count is too small, or `bootstrap_count` is given with a resource that is "auto".
     """
 
+    @checked()
     def __init__(
         self,
         min_resource: int = 1,
@@ -223,6 +228,7 @@ class WilcoxonPruner(NativePruner):
         n_startup_steps: steps before the first look.
     """
 
+    @checked()
     def __init__(self, *, p_threshold: float = 0.1, n_startup_steps: int = 2) -> None:
         self._rule = native_pruners.WilcoxonPruner(p_threshold, n_startup_steps)
         super().__init__(self._rule)
@@ -273,6 +279,7 @@ class PatientPruner(NativePruner):
         min_delta: by how much these may be worse and still count as good.
     """
 
+    @checked()
     def __init__(self, wrapped_pruner: BasePruner | None, patience: int, min_delta: float = 0.0) -> None:
         inner: Pruner | None = None
         self._foreign: BasePruner | None = None

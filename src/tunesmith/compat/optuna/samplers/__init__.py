@@ -19,6 +19,7 @@ from weakref import WeakSet
 import numpy as np
 
 from tunesmith import samplers as native_samplers
+from tunesmith.arguments import checked
 from tunesmith.caution import caution
 from tunesmith.compat.guide import ARGUMENTS, Argument, caution_once
 from tunesmith.compat.optuna._deprecated import formerly_positional, warn_deprecated
@@ -41,6 +42,13 @@ from tunesmith.trial.record import TrialRecord
 # -- the contract of a sampler as Optuna has it: what programs subclass to propose values themselves ----------------
 
 ConstraintsFunc = Callable[[FrozenTrial], Sequence[float]]
+
+
+def _generator(seed: int | None) -> np.random.Generator:
+    """Return random numbers of a seed; ValueError if it is negative."""
+    if seed is not None and seed < 0:
+        raise ValueError(f"seed must be 0 or more, or None; got {seed!r}")
+    return np.random.default_rng(seed)
 
 
 class BaseSampler(ABC):
@@ -179,7 +187,7 @@ class NativeSampler(BaseSampler):
         self.seed: int | None = getattr(native, "seed", None)
         self._constraints_func = constraints_func
         self._independent = independent_sampler
-        self._rng = np.random.default_rng(self.seed)
+        self._rng = _generator(self.seed)
         self._is_reseeded = False
         self._search_space = IntersectionSearchSpace()
         self._studies: WeakSet[NativeStudy] = WeakSet()
@@ -387,6 +395,7 @@ class RandomSampler(NativeSampler):
         seed: of the random numbers; becomes the study's.
     """
 
+    @checked()
     def __init__(self, seed: int | None = None) -> None:
         super().__init__(native_samplers.RandomSampler(seed))
 
@@ -423,6 +432,7 @@ class TPESampler(NativeSampler):
         "4.4.0",
         "6.0.0",
     )  # fmt: skip
+    @checked()
     def __init__(
         self,
         *,
@@ -494,6 +504,7 @@ class GPSampler(NativeSampler):
         warn_independent_sampling: there is no such warning.
     """
 
+    @checked()
     def __init__(
         self,
         *,
@@ -542,6 +553,7 @@ class CmaEsSampler(NativeSampler):
         "4.9.0",
         "6.0.0",
     )
+    @checked()
     def __init__(
         self,
         *,
@@ -617,6 +629,7 @@ class QMCSampler(NativeSampler):
         warn_independent_sampling: there is no such warning.
     """
 
+    @checked()
     def __init__(
         self,
         *,
@@ -645,6 +658,7 @@ class GridSampler(NativeSampler):
         seed: of the order of the cells.
     """
 
+    @checked()
     def __init__(self, search_space: Mapping[str, Sequence[Any]], seed: int | None = None) -> None:
         values = {name: list(search_space[name]) for name in sorted(search_space)}
         super().__init__(native_samplers.GridSampler(values, order="random", seed=seed))
@@ -713,8 +727,9 @@ class BruteForceSampler(BaseSampler):
         avoid_premature_stop: always: only finished trials count.
     """
 
+    @checked()
     def __init__(self, seed: int | None = None, avoid_premature_stop: bool = False) -> None:
-        self._rng = np.random.default_rng(seed)
+        self._rng = _generator(seed)
 
     def reseed_rng(self) -> None:
         """Begin another order."""
@@ -870,6 +885,7 @@ class NSGAIISampler(NativeSampler):
             the crossover is none.
     """
 
+    @checked()
     def __init__(
         self,
         *,
@@ -951,6 +967,7 @@ class NSGAIIISampler(NSGAIISampler):
         after_trial_strategy: not followed.
     """
 
+    @checked()
     def __init__(
         self,
         *,

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import tunesmith
+from tunesmith.arguments import checked
 from tunesmith.caution import caution
 from tunesmith.compat.guide import caution_once
 from tunesmith.compat.optuna._deprecated import deprecated_class, warn_deprecated
@@ -385,6 +386,7 @@ class RDBStorage(BaseStorage):
         ValueError: a time is not above 0, or both names of the callback are given.
     """
 
+    @checked()
     def __init__(
         self,
         url: str,
@@ -432,6 +434,7 @@ class RetryHeartbeatStaleTrialCallback:
 
     @staticmethod
     @experimental_func("2.8.0")
+    @checked()
     def retried_trial_number(trial: TrialLike) -> int | None:
         """Return the trial's own number if it is run again, since it is the same trial; None: it is not."""
         number: int | None = trial.system_attrs.get(FAILED_TRIAL)
@@ -439,6 +442,7 @@ class RetryHeartbeatStaleTrialCallback:
 
     @staticmethod
     @experimental_func("3.0.0")
+    @checked()
     def retry_history(trial: TrialLike) -> list[int]:
         """Return the trial's own number, once for each run that ended without a result."""
         return list(trial.system_attrs.get(RETRY_HISTORY, ()))
@@ -516,6 +520,7 @@ class JournalStorage(BaseStorage):
     logger: ClassVar[str] = "optuna.storages.journal._storage"
     word: ClassVar[str] = "Journal"
 
+    @checked()
     def __init__(self, log_storage: JournalFileBackend) -> None:
         if not isinstance(log_storage, JournalFileBackend):
             raise TypeError(f"JournalStorage takes a JournalFileBackend(path); got {log_storage!r}")

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from tunesmith import visualization
+from tunesmith.arguments import checked
 from tunesmith.caution import caution
 from tunesmith.compat.optuna._deprecated import warn_deprecated
 from tunesmith.compat.optuna._experimental import experimental_func
@@ -136,6 +137,7 @@ class Plots:
     def __init__(self, by: ByPlotly | ByMatplotlib) -> None:
         self._by = by
 
+    @checked()
     def plot_contour(
         self,
         study: Any,
@@ -157,6 +159,7 @@ class Plots:
         """
         return self._pairs(contour, study, params, target, target_name)
 
+    @checked()
     def plot_edf(self, study: Any, *, target: Target | None = None, target_name: str = OPTUNAS_NAME) -> Any:
         """Plot the empirical distribution function of the objective.
 
@@ -170,6 +173,7 @@ class Plots:
         """
         return self._drawn(visualization.plot_edf, study, target=target, target_name=target_name)
 
+    @checked()
     def plot_hypervolume_history(self, study: Any, reference_point: Sequence[float]) -> Any:
         """Plot the hypervolume that feasible trials dominate, as it grew.
 
@@ -182,6 +186,7 @@ class Plots:
         """
         return self._drawn(visualization.plot_hypervolume_history, study, reference_point)
 
+    @checked()
     def plot_intermediate_values(self, study: Any) -> Any:
         """Plot what each trial reported, step by step.
 
@@ -193,6 +198,7 @@ class Plots:
         """
         return self._drawn(partial(visualization.plot_intermediate_values, target=0), study)
 
+    @checked()
     def plot_optimization_history(
         self,
         study: Any,
@@ -216,6 +222,7 @@ class Plots:
             visualization.plot_optimization_history, study, target=target, target_name=target_name, error_bar=error_bar
         )
 
+    @checked()
     def plot_parallel_coordinate(
         self,
         study: Any,
@@ -239,6 +246,7 @@ class Plots:
             visualization.plot_parallel_coordinate, study, params, target=target, target_name=target_name
         )
 
+    @checked()
     def plot_param_importances(
         self,
         study: Any,
@@ -274,6 +282,7 @@ class Plots:
         }
         return self._by.bars(bars)
 
+    @checked()
     def plot_pareto_front(
         self,
         study: Any,
@@ -307,6 +316,7 @@ class Plots:
             targets=targets,
         )
 
+    @checked()
     def plot_rank(
         self,
         study: Any,
@@ -328,6 +338,7 @@ class Plots:
         """
         return self._pairs(rank, study, params, target, target_name)
 
+    @checked()
     def plot_slice(
         self,
         study: Any,
@@ -349,6 +360,7 @@ class Plots:
         """
         return self._drawn(visualization.plot_slice, study, params, target=target, target_name=target_name)
 
+    @checked()
     def plot_terminator_improvement(
         self,
         study: Any,
@@ -375,6 +387,7 @@ class Plots:
             return self._nothing(error)
         return self._by.returned(data.drawn(self._by.backend))
 
+    @checked()
     def plot_timeline(self, study: Any, n_recent_trials: int | None = None) -> Any:
         """Plot when each trial began and ended, in the colour of its state.
 
