@@ -324,7 +324,7 @@ def warn_of_others(sampler: str, given: Mapping[str, Any], table: Mapping[str, A
 
 # -- samplers that learn from results, and those that do not, under Optuna's names ----------------------------------
 
-DISTANCE = 1e-8  # from a bound, of the range: more than what this library takes for the bound itself
+DISTANCE = 1e-6  # from a bound, of the range: more than the digits that a proposal has
 
 
 class AutoOffBounds(native_samplers.AutoSampler):
