@@ -250,6 +250,7 @@ def test_rows_whose_order_counts_are_not_reshuffled(cv: Any) -> None:
 )
 def test_splitters_that_shuffle_give_fresh_splits(cv: Any) -> None:
     groups = {"groups": np.arange(120) // 4} if isinstance(cv, GroupKFold) else {}
+    np.random.seed(0)  # which one of these splitters draws from
     search = searched(cv=cv, confirm=1, fit=groups, n_trials=6)
     assert search.report_.n_repeats == 1
     assert search.honest_score_.interval[0] < search.honest_score_.value < search.honest_score_.interval[1]

@@ -179,10 +179,10 @@ def test_workers_and_commands_take_it_up(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.chdir(tmp_path)
     url = f"sqlite:///{tmp_path / 'tune.db'}"
     assert worker(["--storage", url, "--study", NAME, "--n-trials", "3", "--space", "space:space", "objective:f"]) == 2
-    (tmp_path / "space.py").write_text("space = {'x': (0.0, 1.0)}\n")
+    (tmp_path / "space.py").write_text("from tunesmith import Float\nspace = {'x': Float(0, 1)}\n")
     assert worker(["--storage", url, "--study", NAME, "--n-trials", "3", "--space", "space:space", "objective:f"]) == 0
     whole = ts.create_study(seed=0, sampler="random", space={"x": Float(0, 1)})
-    whole.optimize(lambda p: p["x"], n_trials=4, space={"x": (0.0, 1.0)})
+    whole.optimize(lambda p: p["x"], n_trials=4, space={"x": Float(0, 1)})
     assert params(load(tmp_path / "tune.db")) == params(whole)[:3]
     assert main(["ask", "--storage", str(tmp_path / "tune.db"), "--study", NAME]) == 0
     assert params(load(tmp_path / "tune.db")) == params(whole)

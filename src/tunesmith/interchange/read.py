@@ -107,7 +107,7 @@ def _read(source: Any, wishes: Wishes, unsafe_pickle: bool, most: tuple[int, int
 
         return [study_of_trials(source, "hyperopt", "the object", wishes)]
     if not isinstance(source, str | Path):
-        limits = Limits(type(source).__name__, None, *most)
+        limits = Limits(f"source ({type(source).__name__})", None, *most)
         return [_table(of_object(source), "imported", "table", wishes, limits)]
     if not str(source):
         raise SourceError("source is an empty text; give a file, a folder or a database's URL")

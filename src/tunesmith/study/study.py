@@ -1010,6 +1010,7 @@ class Study:
         """
         self.engine.study.set_trial_attr(number, key, value)
 
+    @checked()
     def set_system_attr(self, key: str, value: Any, *, number: int | None = None) -> None:
         """Set an attribute of tunesmith's own.
 

@@ -42,6 +42,8 @@ LONGEST_PATH = 512 - len(_JOURNAL)  # bytes; MAX_PATHNAME of SQLite's os_unix.c
 
 def read_spec(spec: str | os.PathLike[str] | URL) -> tuple[URL, str]:
     """Return the URL, and the database's name in errors."""
+    if not isinstance(spec, str | os.PathLike | URL):
+        raise TypeError(f"SQLStorage: spec must be a path or a database URL; got {type(spec).__name__}")
     if isinstance(spec, URL):
         refuse_no_text(spec.database or "")
         return _check_url(spec)

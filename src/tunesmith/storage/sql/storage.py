@@ -96,7 +96,7 @@ class SQLStorage(Storage):
     name = "sql"
     shared = True
 
-    @checked()
+    @checked("spec")
     def __init__(self, spec: str | os.PathLike[str] | URL, timeout: float = 60.0, lease: Lease | None = None) -> None:
         url, where = read_spec(spec)
         self.database = _open_database(url, where, timeout)
