@@ -151,8 +151,7 @@ def kind_of(hint: Any) -> Kind | None:
         return None
     if issubclass(hint, enum.Enum):
         return _member(hint)
-    article = "an" if hint.__name__[0] in "AEIOU" else "a"
-    return Kind(lambda v: isinstance(v, hint), f"{article} {hint.__name__}", f"{hint.__name__} objects")
+    return _object(hint)
 
 
 def is_whole(value: Any) -> bool:
@@ -207,6 +206,17 @@ _SIMPLE: dict[Any, Kind] = {
     type: Kind(lambda v: isinstance(v, type), "a class", "classes"),
     **{p: Kind(lambda v: isinstance(v, os.PathLike), "a path", "paths") for p in (os.PathLike, os.PathLike[str], Path)},
 }
+
+
+def _object(kind: type) -> Kind:
+    """Return the kind of a class: its objects, and what stands in for one, such as a wrapper, with all public names."""
+    names = [name for name in dir(kind) if not name.startswith("_")]
+
+    def fits(value: Any) -> bool:
+        return isinstance(value, kind) or (bool(names) and all(hasattr(value, name) for name in names))
+
+    article = "an" if kind.__name__[0] in "AEIOU" else "a"
+    return Kind(fits, f"{article} {kind.__name__}", f"{kind.__name__} objects")
 
 
 def _either(kinds: list[Kind | None]) -> Kind | None:

@@ -374,13 +374,19 @@ def test_an_error_in_the_callback_is_no_error_of_catboost() -> None:
     from tunesmith.errors import AttemptReplacedError
 
     class Replaced:
-        resumed_from_step = None
+        """A trial as programs wrap one."""
+
+        def __init__(self, trial: ts.Trial) -> None:
+            self.trial = trial
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.trial, name)
 
         def report(self, value: float, step: int, cost: float | None) -> None:
             raise AttemptReplacedError("gone")
 
     with pytest.raises(AttemptReplacedError, match="gone"):
-        with_catboost(Replaced())
+        with_catboost(Replaced(ts.create_study().ask()))
 
 
 def test_catboost_of_its_own_fit_is_asked_afterwards() -> None:

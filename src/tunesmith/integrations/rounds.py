@@ -99,7 +99,7 @@ class RoundReports:
 class RoundsCallback:
     """What the callbacks of the boosting libraries take, and what they tell."""
 
-    @checked()
+    @checked("monitor")
     def __init__(
         self,
         trial: Trial,
