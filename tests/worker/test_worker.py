@@ -28,9 +28,10 @@ TRAIN = """
     from pathlib import Path
 
     from model import scale
+    from tunesmith import Float
 
     HERE = Path(__file__).parent
-    space = {"x": (-5.0, 5.0)}
+    space = {"x": Float(-5, 5)}
 
     class Unlucky(Exception):
         pass
