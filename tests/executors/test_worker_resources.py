@@ -17,6 +17,7 @@ import pytest
 import tunesmith
 from tunesmith import Trial
 from tunesmith.executors.base import Failed, Finished
+from tunesmith.executors.launch import Output
 from tunesmith.executors.processes import ProcessExecutor
 from tunesmith.executors.resources import GpuLeases
 from tunesmith.state import FailureKind
@@ -25,6 +26,19 @@ from tunesmith.testing.executors import Recorder, a_trial, opened, run_all, unti
 posix = pytest.mark.skipif(os.name == "nt", reason="Windows has neither the pipes nor the maps for this")
 
 # ------------------------------------------------------------------------------------------------------------- output
+
+
+@posix
+def test_a_bar_takes_nothing_of_the_other_stream_away(capfd: pytest.CaptureFixture[str]) -> None:
+    """However the pieces of the two streams come: a bar goes back to the start of its own line."""
+    output = Output()
+    out, error = output.streams
+    for stream, data in ((out, b"half a line"), (error, b"epoch 0\r"), (error, b"epoch 1\r"), (out, b" and its end\n")):
+        os.write(stream, data)
+        output._read()
+    assert output.text() == "half a line\n and its end\n"
+    output.close()
+    assert "half a line and its end" in capfd.readouterr().out
 
 
 @posix

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import select
+import selectors
 import socket
 import threading
 from collections.abc import Callable
@@ -115,20 +115,13 @@ class Proxy:
 
     def _serve(self, pair: Pair) -> None:
         try:
-            while True:
-                for end in select.select([pair.client, pair.server], [], [])[0]:
-                    data = end.recv(1 << 16)
-                    if not data:
-                        return
-                    if pair.silent:
-                        continue
-                    if end is pair.client:
-                        pair.asked = True
-                        pair.server.sendall(data)
-                    elif self._passes(pair):
-                        pair.client.sendall(data)
-                    else:
-                        return
+            with selectors.DefaultSelector() as selector:  # select() takes no descriptor beyond 1,023
+                for end in (pair.client, pair.server):
+                    selector.register(end, selectors.EVENT_READ)
+                while True:
+                    for key, _ in selector.select():
+                        if not self._pass_on(pair, from_client=key.fileobj is pair.client):
+                            return
         except OSError:
             return
         finally:
@@ -137,6 +130,22 @@ class Proxy:
             pair.cut()
             pair.client.close()
             pair.server.close()
+
+    def _pass_on(self, pair: Pair, *, from_client: bool) -> bool:
+        """Read from one end and send to the other; return whether the connection goes on."""
+        data = (pair.client if from_client else pair.server).recv(1 << 16)
+        if not data:
+            return False
+        if pair.silent:
+            return True
+        if from_client:
+            pair.asked = True
+            pair.server.sendall(data)
+        elif self._passes(pair):
+            pair.client.sendall(data)
+        else:
+            return False
+        return True
 
     def _passes(self, pair: Pair) -> bool:
         """Count a reply; return whether it may be passed on."""

@@ -191,6 +191,7 @@ class Output:
         for end in self._passed_on:
             do_not_wait_for(end)
         self._kept = bytearray()
+        self._last = out  # the pipe that the end of it came from
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
@@ -248,6 +249,10 @@ class Output:
         for end, to in list(self._passed_on.items()):
             with contextlib.suppress(BlockingIOError):
                 while data := os.read(end, CHUNK):
+                    # A bar on one stream goes back to the start of its line, and not over what the other stream holds.
+                    if end != self._last and self._kept and self._kept[-1:] not in b"\r\n":
+                        self._kept += b"\n"
+                    self._last = end
                     self._kept += data
                     del self._kept[: -2 * MOST]
                     with contextlib.suppress(OSError):  # nobody reads it, or there is no such stream
