@@ -1,6 +1,6 @@
 """Make the news fragments of changes/ the section of a release in CHANGELOG.md, and delete them.
 
-python .ci/changelog.py            # the section of the version in src/tunesmith/_version.py
+python .ci/changelog.py            # the section of the version in src/tunesmith/__init__.py
 python .ci/changelog.py --draft    # print it, and change nothing
 python .ci/changelog.py --written  # that section was written by hand: only delete the files
 """
@@ -45,7 +45,7 @@ def main() -> int:
     parser.add_argument("--root", type=Path, default=ROOT, help="of the checkout")
     options = parser.parse_args()
 
-    found = re.search(r'__version__ = "(.+)"', (options.root / "src" / "tunesmith" / "_version.py").read_text())
+    found = re.search(r'__version__ = "(.+)"', (options.root / "src" / "tunesmith" / "__init__.py").read_text())
     version = found[1] if found else ""
     page, paths = options.root / "CHANGELOG.md", fragments(options.root / "changes")
     text = page.read_text(encoding="utf-8")
@@ -61,7 +61,7 @@ def main() -> int:
         print(f"changelog: CHANGELOG.md has no section of {version}", file=sys.stderr)
         return 1
     if is_there:
-        print(f"changelog: CHANGELOG.md has {version}; set the next version in _version.py", file=sys.stderr)
+        print(f"changelog: CHANGELOG.md has {version}; set the next one in tunesmith/__init__.py", file=sys.stderr)
         return 1
     made = section(paths, version, options.date)
     if options.draft:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tunesmith._version import __version__
 from tunesmith.foundation.lazy import lazy
+from tunesmith.foundation.moved import find_moved_modules
+
+__version__ = "1.0.0"
 
 if TYPE_CHECKING:
     from tunesmith import artifacts, errors, importance, pruners, samplers, storage, study
@@ -76,12 +78,13 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "tunesmith.trial": ("FrozenTrial", "Trial", "create_trial"),
 }
 _MODULES = (
-    "artifacts", "compat", "errors", "importance", "pruners", "report", "samplers", "sklearn", "space", "spaces",
+    "artifacts", "compat", "errors", "importance", "pruners", "report", "samplers", "sklearn", "space",
     "storage", "study", "testing", "trial", "visualization",
 )  # fmt: skip
 _HOMES = {
     **{name: module for module, names in _NAMES.items() for name in names},
     **{name: f"tunesmith.{name}:" for name in _MODULES},
+    "spaces": "tunesmith.space.estimators:",  # as it was called in 1.0
 }
 
 __all__ = [
@@ -132,3 +135,4 @@ __all__ = [
 ]
 
 __getattr__, __dir__ = lazy(__name__, _HOMES)
+find_moved_modules()

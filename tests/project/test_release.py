@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+import tunesmith
+
 ROOT = Path(__file__).resolve().parents[2]
 GITHUB = ROOT / ".github"
 
@@ -21,7 +23,7 @@ GITHUB = ROOT / ".github"
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     (tmp_path / "src" / "tunesmith").mkdir(parents=True)
-    (tmp_path / "src" / "tunesmith" / "_version.py").write_text('__version__ = "1.2.0"\n')
+    (tmp_path / "src" / "tunesmith" / "__init__.py").write_text('__version__ = "1.2.0"\n')
     (tmp_path / "CHANGELOG.md").write_text("# Change log\n\n<!-- releases -->\n\n## 1.1.0 (2026-01-01)\n")
     (tmp_path / "changes").mkdir()
     for name, text in {
@@ -93,8 +95,7 @@ def test_the_change_log_has_the_place_for_the_next_release() -> None:
 
 
 def test_the_citation_names_this_version() -> None:
-    found = (ROOT / "src" / "tunesmith" / "_version.py").read_text(encoding="utf-8").split('"')[-2]
-    assert f"\nversion: {found}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"\nversion: {tunesmith.__version__}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
 
 
 SCHEMAS = {

@@ -4,6 +4,9 @@ A parameter's type is one class (`base.py` is the contract); `Space` puts parame
 trials, samplers or storages.
 """
 
+from typing import TYPE_CHECKING
+
+from tunesmith.foundation.lazy import lazy
 from tunesmith.space.base import Parameter
 from tunesmith.space.choice import Choice
 from tunesmith.space.choices import Categorical, Ordinal
@@ -14,7 +17,11 @@ from tunesmith.space.parameters import Float, Int
 from tunesmith.space.space import Space, merge
 from tunesmith.space.words import FloatOr, IntOr
 
+if TYPE_CHECKING:
+    from tunesmith.space.estimators import About, Inside, known_names, of, register
+
 __all__ = [
+    "About",
     "Categorical",
     "Choice",
     "Condition",
@@ -22,10 +29,19 @@ __all__ = [
     "Distribution",
     "Float",
     "FloatOr",
+    "Inside",
     "Int",
     "IntOr",
     "Ordinal",
     "Parameter",
     "Space",
+    "known_names",
     "merge",
+    "of",
+    "register",
 ]
+
+__getattr__, __dir__ = lazy(
+    __name__,
+    dict.fromkeys(("About", "Inside", "known_names", "of", "register"), "tunesmith.space.estimators"),
+)
