@@ -38,9 +38,7 @@ def table() -> str:
     found = layers()
     for height, names in zip(range(len(found) - 1, -1, -1), found, strict=True):
         for name in names:
-            shown, purpose = described(name)
-        XX
-                rows.append(f"| {height} | {shown} | {purpose} |")
+            rows.append("| {} | {} | {} |".format(height, *described(name)))
     return "\n".join(rows) + "\n"
 
 
