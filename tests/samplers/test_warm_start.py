@@ -14,6 +14,7 @@ from scipy import stats
 
 import tunesmith as ts
 from tunesmith.errors import StorageError
+from tunesmith.foundation import registry
 from tunesmith.foundation.numerics.gp import Posterior, Prior, fit
 from tunesmith.foundation.numerics.transfer import PosteriorMean, normal_quantiles, thin, weights
 from tunesmith.foundation.states import TrialState
@@ -136,7 +137,7 @@ MIXED = Space(
 @pytest.mark.parametrize("sampler", ["gp", "auto"])
 @pytest.mark.parametrize("seed", range(3))
 def test_the_first_trial_is_the_point_of_all_beliefs(sampler: str, seed: int) -> None:
-    if sampler not in ts.registry.names("samplers"):
+    if sampler not in registry.names("samplers"):
         pytest.skip("not registered")
     first = ts.create_study(sampler=sampler, space=MIXED, seed=seed).ask().params
     assert {n: v for n, v in first.items() if n != "free"} == {"lr": 3e-4, "layers": 4, "act": "gelu", "size": "m"}
