@@ -240,7 +240,7 @@ def test_hot_queries_use_their_indexes(tmp_path: Path) -> None:
     for statement, patterns in expected.items():
         text, order = storage.database.dialect.compile(statement)
         (connection,) = storage.database.connections
-        plan = connection.session.cursor.execute(f"EXPLAIN QUERY PLAN {text}", [1] * len(order)).fetchall()
+        plan = connection.cursor.execute(f"EXPLAIN QUERY PLAN {text}", [1] * len(order)).fetchall()
         steps = [row[3] for row in plan if row[3].startswith(("SEARCH", "SCAN"))]
         assert len(steps) == len(patterns)
         for step, pattern in zip(steps, patterns, strict=True):

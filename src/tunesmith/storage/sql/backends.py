@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import math
 import sys
+import time
+from collections.abc import Generator
 from contextlib import suppress
 from typing import Any, ClassVar
 
@@ -25,6 +27,8 @@ IDLE_READ = 3600  # the same for one that reads, and locks nothing: a large stud
 LOCK = 10  # seconds to wait for a row at a time
 LARGEST = sys.float_info.max  # stands for infinity in MariaDB and MySQL
 NETWORK = 10  # seconds until the kernel gives a peer up that acknowledges nothing
+SILENCE = 20.0  # seconds that a server may send nothing; twice as long after each time that this was too short
+TABLE_CHANGE = 3600.0  # seconds that a statement which changes a table may take
 
 
 class Backend:
@@ -41,6 +45,7 @@ class Backend:
         uptime: a query for the seconds since the server started; "": there is none.
         tables: a query for the names of all tables; "": SQLAlchemy knows one.
         creates: whether tables are about to be made.
+        silence: for how many seconds a server may send nothing.
     """
 
     relaxed: ClassVar[str] = ""
@@ -53,14 +58,22 @@ class Backend:
         self.begin_read: tuple[str, ...] = ("BEGIN",)
         self.one_at_a_time: tuple[str, ...] = ()
         self.creates = False
+        self.silence = SILENCE
 
-    def arguments(self, driver: str, named: dict[str, Any], silence: float) -> dict[str, Any]:
-        """Return the arguments of the driver's `connect`, with time limits.
+    def connect(self, dialect: Any, args: Any, named: dict[str, Any], patient: bool) -> Any:
+        """Return a connection of the driver's.
 
         Args:
-            named: what the URL says, which has priority.
-            silence: seconds that the server may send nothing.
+            dialect: SQLAlchemy's.
+            args: what the URL says.
+            named: that too, by name.
+            patient: whether it is to change tables, which may take long.
         """
+        silence = TABLE_CHANGE if patient else self.silence
+        return dialect.connect(*args, **self.arguments(dialect.driver, named, silence))
+
+    def arguments(self, driver: str, named: dict[str, Any], silence: float) -> dict[str, Any]:
+        """Return the arguments of the driver's `connect`, with time limits; what the URL names has priority."""
         return named
 
     def set_up(self, connection: Any, where: str) -> str:
@@ -170,6 +183,45 @@ class PostgreSQL(Backend):
         if driver == "pg8000":
             return {"timeout": silence, **named}
         return named
+
+    def connect(self, dialect: Any, args: Any, named: dict[str, Any], patient: bool) -> Any:
+        if dialect.driver != "psycopg" or patient:
+            return super().connect(dialect, args, named, patient)
+        from psycopg import Connection
+
+        backend = self
+
+        class ImpatientConnection(Connection[Any]):
+            """Gives up a server that says nothing.
+
+            libpq waits for good where something between (a proxy, a load balancer) takes packets and sends nothing on.
+            """
+
+            def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
+                heard = backend._while_heard(gen, self.pgconn)
+                return super().wait(heard, interval) if timeout is None else super().wait(heard, interval, timeout)
+
+        return ImpatientConnection.connect(*args, **self.arguments(dialect.driver, named, self.silence))
+
+    def _while_heard(self, gen: Generator[Any, Any, Any], connection: Any) -> Generator[Any, Any, Any]:
+        """Yield what psycopg waits for, until the server has sent nothing for too long."""
+        from psycopg import OperationalError
+
+        heard = time.monotonic()
+        try:
+            state = next(gen)
+            while True:
+                ready = yield state
+                now = time.monotonic()
+                if ready:
+                    heard = now
+                elif now - heard > self.silence and not connection.host.startswith(b"/"):  # on no UNIX socket
+                    self.silence *= 2  # perhaps it was only slow
+                    connection.finish()
+                    raise OperationalError(f"the server sent nothing for {now - heard:.0f} seconds")
+                state = gen.send(ready)
+        except StopIteration as end:
+            return end.value
 
     def set_up(self, connection: Any, where: str) -> str:
         info = getattr(connection, "info", None)
