@@ -9,6 +9,11 @@ from typing import Any
 
 from tunesmith.errors import StorageError, StorageUnavailableError
 
+
+class RowIsThereError(StorageError):
+    """A row of this key is there already: another process wrote it at the same time."""
+
+
 _random = random.SystemRandom()  # the state of Python's own generator belongs to the user
 
 
@@ -127,6 +132,8 @@ def explain(
         return StorageError(f"{where} has other tables than this version writes ({text}); was it edited or damaged?")
     if name == "SQLITE_ERROR" and "no such table" in text:
         return StorageError(f"{where} has lost its tables ({text}); was the file replaced while it was in use?")
+    if isinstance(error, dbapi.IntegrityError):
+        return RowIsThereError(f"{where} cannot be used: {text}")
     passes = fault is not Fault.FINAL or _may_pass(error, name, dbapi)
     kind = StorageUnavailableError if passes else StorageError
     return kind(f"{where} cannot be used: {text}")

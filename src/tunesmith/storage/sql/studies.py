@@ -33,13 +33,19 @@ _DELETES = [sa.delete(table).where(table.c.study_id == STUDY) for table in (arti
 _DELETE_STUDY = sa.delete(studies).where(_s.id == STUDY)
 
 
-def create_study(session: Session, name: str, directions: Sequence[str], seed: int, created: float) -> int | None:
-    """Insert a study; return its id, or None if the name is taken."""
+def create_study(
+    session: Session, name: str, directions: Sequence[str], seed: int, created: float, space: Space | None
+) -> tuple[int, int | None] | None:
+    """Insert a study; return its id and that of its space; None: the name is taken."""
     if session.row(_STUDY_ID, name=name) is not None:
         return None
     session.run(_INSERT_STUDY, name=name, directions=json.dumps(list(directions)), seed=seed, created=created)
-    row = session.row(_STUDY_ID, name=name)
-    return None if row is None else int(row[0])
+    (study_id,) = session.row(_STUDY_ID, name=name) or (0,)
+    if space is None:
+        return study_id, None
+    space_id = intern_space(session, study_id, space)
+    declare_space(session, study_id, space_id)
+    return study_id, space_id
 
 
 def made_before(session: Session, name: str, seed: int, created: float) -> tuple[int, int | None] | None:

@@ -447,15 +447,20 @@ def write_point(session: Session, study_id: int, trial: TrialRecord, space_id: i
     return bool(taken)
 
 
-def release(session: Session, study_id: int, fences: Mapping[int, Fence], failure: FailureKind | None) -> bool:
-    """Turn running trials into waiting ones, and note how their attempts ended; return whether any did run."""
+class NotRunningError(Exception):
+    """Raised to leave the transaction without a change: no attempt that it is about runs."""
+
+
+def release(session: Session, study_id: int, fences: Mapping[int, Fence], failure: FailureKind | None) -> None:
+    """Turn running trials into waiting ones, and note how their attempts ended."""
     existing(session, study_id, bump(session, CHANGED, study=study_id))
     ended = [_end_attempt(session, study_id, n, fence, failure, _RELEASE, {}) for n, fence in fences.items()]
-    return any(ended)
+    if not any(ended):
+        raise NotRunningError
 
 
-def pause(session: Session, study_id: int, trial: TrialRecord, space_id: int | None) -> int | None:
-    """Turn a running trial into a paused one; return the study's version, None if the attempt does not run."""
+def pause(session: Session, study_id: int, trial: TrialRecord, space_id: int | None) -> int:
+    """Turn a running trial into a paused one; return the study's version."""
     (version, *_) = existing(session, study_id, bump(session, CHANGED, study=study_id))
     write_attributes(session, study_id, trial)
     values: dict[str, Values] = {
@@ -463,8 +468,9 @@ def pause(session: Session, study_id: int, trial: TrialRecord, space_id: int | N
         "x": floats_to_bytes(trial.x),
         "cost": None if trial.cost != trial.cost else trial.cost,
     }
-    paused = _end_attempt(session, study_id, trial.number, trial.fence, None, _PAUSE, values)
-    return int(version) if paused else None
+    if not _end_attempt(session, study_id, trial.number, trial.fence, None, _PAUSE, values):
+        raise NotRunningError
+    return int(version)
 
 
 def resume(session: Session, study_id: int, number: int, worker: str, token: int) -> tuple[int, int] | None:
@@ -519,7 +525,7 @@ _ENDED = (
 _END = sa.update(trials).where(RUNS_THIS).values({name: sa.bindparam(name) for name in _ENDED})
 INSERT_TRIAL = sa.insert(trials)
 _WITHOUT_PLACE = (_t.study_id == STUDY) & OPEN & _t.state.not_in([RUNNING, WAITING, PAUSED])
-ANY_WITHOUT_PLACE = sa.select(_t.number).where(_WITHOUT_PLACE).limit(sa.literal_column("1"))
+_ANY_WITHOUT_PLACE = sa.select(_t.number).where(_WITHOUT_PLACE).limit(sa.literal_column("1"))
 # One statement for any number of ends: a statement for each takes a round trip for each (PyMySQL), under a lock.
 _RANKED = (
     sa.select(_t.number, sa.func.row_number().over(order_by=[_t.finished, _t.number]).label("place"))
@@ -534,10 +540,6 @@ _PLACE = (
 _MARKED = sa.select(_t.number).where(_t.study_id == STUDY, _t.token == sa.bindparam("mark")).order_by(_t.number)
 _ORDER_LOCK = 743_627_811  # the class of our advisory locks; the study's id is the object
 _LOCK_ORDER = sa.select(sa.func.pg_advisory_xact_lock(sa.literal_column(str(_ORDER_LOCK)), sa.bindparam("lock")))
-
-
-class NotRunningError(Exception):
-    """Raised to leave the transaction: the attempt that is to be ended does not run."""
 
 
 def finish(session: Session, study_id: int, trial: TrialRecord, space_id: int | None) -> tuple[int, int]:
@@ -576,6 +578,11 @@ def lock_order(session: Session, study_id: int) -> None:
         session.rows(_LOCK_ORDER, lock=study_id % 2**31)
     else:
         existing(session, study_id, session.row(LOCK_STUDY, study=study_id))
+
+
+def any_without_place(session: Session, study_id: int) -> bool:
+    """Tell whether there are ends that have no place."""
+    return session.row(_ANY_WITHOUT_PLACE, study=study_id) is not None
 
 
 def order_ends(session: Session, study_id: int) -> None:
