@@ -189,6 +189,14 @@ class Digest:
         return self._hash.hexdigest()
 
 
+def digest_of(chunks: Iterable[bytes]) -> Digest:
+    """Return the digest of a content."""
+    digest = Digest()
+    for _ in digest.through(chunks):
+        pass
+    return digest
+
+
 def chunks_of(stream: BinaryIO) -> Iterator[bytes]:
     """Yield what is left of a stream, piece by piece."""
     while chunk := stream.read(CHUNK):

@@ -30,6 +30,7 @@ PREFIX = "checkpoint/"
 COPIES = 5  # so often a folder is copied that another program writes to, until no file has gone meanwhile
 STAYS, SHARE = 64 * 1024, 25  # what stays in the folder after a report: so many bytes, or one part in so many of all
 
+KEPT_NOT = (ArtifactError, OSError, ValueError)  # a full disk, say, or a link that leads out of the folder
 Signature = tuple[tuple[str, int, int, int], ...]
 
 
@@ -155,7 +156,13 @@ class Checkpoints:
         if now == self._published or not now:
             return
         self.wait()
-        self._attempt(step, lambda: self._save(step, folder, now) if self.keeps_all else self._hand_over(step, None))
+        try:
+            if self.keeps_all:
+                self._save(step, folder, now)
+            else:
+                self._hand_over(step, None)
+        except KEPT_NOT as error:
+            self._warn(step, error)
 
     def publish_later(self, step: int, write: Callable[[Path], None]) -> None:
         """Publish what is in the folder, and what is yet to be written, by a thread; the one before ends first.
@@ -188,11 +195,9 @@ class Checkpoints:
         failed, self._thread, self._failed = self._failed, None, None
         if failed is not None:
             step, error = failed
-
-            def again() -> None:
+            if not isinstance(error, KEPT_NOT):
                 raise error
-
-            self._attempt(step, again)
+            self._warn(step, error)
 
     def close(self) -> None:
         """Remove the folder: the attempt has ended, and what was published is elsewhere."""
@@ -204,12 +209,6 @@ class Checkpoints:
             if not self._remote:
                 with suppress(OSError):  # other trials run in this process
                     folder.parent.rmdir()
-
-    def _attempt(self, step: int, act: Callable[[], None]) -> None:
-        try:
-            act()
-        except (ArtifactError, OSError, ValueError) as error:  # a full disk, a link that leads out of the folder
-            self._warn(step, error)
 
     def _warn(self, step: int, error: Exception) -> None:
         caution(f"trial {self._number}: the checkpoint at step {step} cannot be kept: {error}")

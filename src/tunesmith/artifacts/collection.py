@@ -9,13 +9,13 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from tunesmith.arguments import checked
-from tunesmith.artifacts.base import BlobStore, Digest, Pointers, chunks_of
+from tunesmith.artifacts.base import CHUNK, BlobStore, Digest, Pointers, chunks_of, digest_of
 from tunesmith.artifacts.content import Savable, content_of
 from tunesmith.artifacts.folders import archive, copy, unpack
 from tunesmith.artifacts.record import FOLDER, Artifact, checked_name, media_type_of
@@ -208,38 +208,28 @@ class Artifacts(Mapping[str, Artifact]):
             DamagedArtifactError: its content is missing, or is not what was saved.
             FileExistsError: a folder is there already, and is not empty.
         """
-        artifact = self[name]
-        if artifact.is_folder and (here := self.folder_here(name)) is not None:
-            target = Path(to)
-            _refuse_taken(name, target)
-            partial = target.with_name(f".{target.name[:100]}.{secrets.token_hex(8)}")
-            try:
-                partial.mkdir()
-                copy(here, partial)
-                if target.exists():
-                    target.rmdir()
-                partial.replace(target)
-            except BaseException:
-                shutil.rmtree(partial, ignore_errors=True)
-                raise
-            return target
-        artifact, stream = self._verified(name)
-        with stream:
-            target = Path(to)
-            if not artifact.is_folder and target.is_dir():
-                target /= name.rpartition("/")[2]
-            elif artifact.is_folder:
+        target, artifact, stream = Path(to), self[name], None
+        here = self.folder_here(name) if artifact.is_folder else None
+        if here is None:
+            artifact, stream = self._verified(name)
+        with stream or nullcontext():
+            if artifact.is_folder:
                 _refuse_taken(name, target)
+            elif target.is_dir():
+                target /= name.rpartition("/")[2]
             partial = target.with_name(f".{target.name[:100]}.{secrets.token_hex(8)}")
             try:
                 if artifact.is_folder:
                     partial.mkdir()
-                    unpack(stream, partial)
+                    if here is not None:
+                        copy(here, partial)
+                    elif stream is not None:
+                        unpack(stream, partial)
                     if target.exists():
                         target.rmdir()
-                else:
+                elif stream is not None:
                     with partial.open("xb") as file:
-                        shutil.copyfileobj(stream, file, 1 << 20)
+                        shutil.copyfileobj(stream, file, CHUNK)
                 partial.replace(target)
             except BaseException:
                 shutil.rmtree(partial, ignore_errors=True)
@@ -264,10 +254,8 @@ class Artifacts(Mapping[str, Artifact]):
         artifact = self[name]
         place = self.pointers.place()[0].folder_of(artifact.key)
         if place is not None:
-            digest = Digest()
             try:
-                for _ in digest.through(archive(place)):
-                    pass
+                digest = digest_of(archive(place))
             except (OSError, ValueError) as error:
                 raise DamagedArtifactError(f"the content of artifact {name!r} cannot be read: {error}") from error
             _compare(digest, artifact)
@@ -334,45 +322,24 @@ def _refuse_taken(name: str, target: Path) -> None:
 
 
 def _read(store: BlobStore, artifact: Artifact) -> BinaryIO:
+    """Return the whole content of an artifact, verified, at its beginning."""
     stream = store.open(artifact.key)
-    verified: BinaryIO | None = None
     try:
-        is_here = isinstance(getattr(stream, "raw", None), io.FileIO)
-        verified = _checked(stream, artifact) if is_here else _checked_copy(stream, artifact)
-    except ArtifactError:
-        raise
-    except Exception as error:  # the network, a bad disk, a full one for temporary files
-        why = name_and_message(error)
+        if not isinstance(getattr(stream, "raw", None), io.FileIO):
+            # It comes over the network: copied to where it can be read at any place, as torch.load does.
+            with stream as source:
+                stream = cast(BinaryIO, tempfile.SpooledTemporaryFile(max_size=IN_MEMORY))  # noqa: SIM115 - the reader closes it
+                shutil.copyfileobj(source, stream, CHUNK)
+            stream.seek(0)
+        _compare(digest_of(chunks_of(stream)), artifact)
+        stream.seek(0)
+        return stream
+    except BaseException as error:
+        stream.close()
+        if isinstance(error, ArtifactError) or not isinstance(error, Exception):
+            raise
+        why = name_and_message(error)  # the network, a bad disk, a full one for temporary files
         raise ArtifactError(f"artifact {artifact.name!r} cannot be read from {store.url}: {why}") from error
-    finally:
-        if verified is not stream:
-            stream.close()
-    return verified
-
-
-def _checked(stream: BinaryIO, artifact: Artifact) -> BinaryIO:
-    """Read a file of this machine to its end, and go back to the beginning."""
-    digest = Digest()
-    for _ in digest.through(chunks_of(stream)):
-        pass
-    _compare(digest, artifact)
-    stream.seek(0)
-    return stream
-
-
-def _checked_copy(stream: BinaryIO, artifact: Artifact) -> BinaryIO:
-    """Copy a content that comes over the network to where it can be read at any place, as torch.load does."""
-    copy = cast(BinaryIO, tempfile.SpooledTemporaryFile(max_size=IN_MEMORY))  # noqa: SIM115 - the reader closes it
-    try:
-        digest = Digest()
-        for chunk in digest.through(chunks_of(stream)):
-            copy.write(chunk)
-        _compare(digest, artifact)
-        copy.seek(0)
-    except BaseException:
-        copy.close()
-        raise
-    return copy
 
 
 def _compare(digest: Digest, artifact: Artifact) -> None:

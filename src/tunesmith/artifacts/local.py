@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import atexit
 import hashlib
-import io
 import os
 import secrets
 import shutil
+import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Set
+from collections.abc import Callable, Iterator, Set
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, ClassVar, cast
@@ -21,6 +21,7 @@ from tunesmith.artifacts.base import (
     Chunks,
     Digest,
     checked_key,
+    digest_of,
     is_key,
     new_key,
     new_temporary_key,
@@ -110,11 +111,9 @@ class LocalStore(BlobStore):
         return own
 
     def take(self, space: str, folder: Path) -> Blob:
-        digest = Digest()
         try:
             _make_durable(folder)
-            for _ in digest.through(archive(folder)):
-                pass
+            digest = digest_of(archive(folder))
             key = new_key(space, digest.hex, _mark(as_file_name(current_worker())))
             place = self.folder / key
             self._make(place.parent)
@@ -154,7 +153,10 @@ class LocalStore(BlobStore):
     def open(self, key: str) -> BinaryIO:
         try:
             if (folder := self.folder_of(key)) is not None:
-                return cast(BinaryIO, io.BufferedReader(_Stream(archive(folder))))
+                file = cast(BinaryIO, tempfile.TemporaryFile())  # noqa: SIM115 - the reader closes it
+                file.writelines(archive(folder))
+                file.seek(0)
+                return file
             return (self.folder / checked_key(key)).open("rb")
         except FileNotFoundError:
             raise DamagedArtifactError(f"the folder {self._shown} holds no blob {key}") from None
@@ -226,28 +228,6 @@ class LocalStore(BlobStore):
             f"the folder {self._shown} cannot {what}: {why}. Free space or repair its rights, or name another one by "
             "artifact_store="
         )
-
-
-class _Stream(io.RawIOBase):
-    """A content as a file to read from, piece by piece."""
-
-    def __init__(self, chunks: Iterable[bytes]) -> None:
-        self._chunks = iter(chunks)
-        self._left = memoryview(b"")
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # what BufferedReader gives
-        while not self._left:
-            chunk = next(self._chunks, None)
-            if chunk is None:
-                return 0
-            self._left = memoryview(chunk)
-        n = min(len(buffer), len(self._left))
-        buffer[:n] = self._left[:n]
-        self._left = self._left[n:]
-        return n
 
 
 def _mark(worker: str) -> str:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, BinaryIO, ClassVar, cast
 
 from tunesmith.arguments import checked
-from tunesmith.artifacts.base import Blob, BlobStore, Chunks, Digest, checked_key, is_key, new_key
+from tunesmith.artifacts.base import Blob, BlobStore, Chunks, Digest, checked_key, digest_of, is_key, new_key
 from tunesmith.errors import ArtifactError, DamagedArtifactError, MissingDependencyError
 from tunesmith.text import message_of, printable
 
@@ -75,9 +75,7 @@ class FsspecStore(BlobStore):
             return self._files
 
     def put(self, space: str, chunks: Chunks) -> Blob:
-        first = Digest()
-        for _ in first.through(chunks()):
-            pass
+        first = digest_of(chunks())
         key = new_key(space, first.hex)
         path, again = self._path(key), Digest()
         with self._errors("keep a content"):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tunesmith.artifacts.base import BlobStore
 from tunesmith.artifacts.local import LocalStore
-from tunesmith.artifacts.record import Artifact, PointerTable
+from tunesmith.artifacts.record import PointerTable
 from tunesmith.workers import as_file_name, current_worker, is_dead, of_file_name
 
 PREFIX = "tunesmith-artifacts-"
@@ -54,7 +54,8 @@ class Scratch:
     """The pointers of one run whose artifacts are dropped at its end; the contents are in a temporary folder."""
 
     def __init__(self) -> None:
-        self._table = PointerTable()
+        table = PointerTable()
+        self.put, self.all, self.remove = table.put, table.of, table.remove
         self._store: LocalStore | None = None
 
     def place(self) -> tuple[BlobStore, str]:
@@ -62,19 +63,3 @@ class Scratch:
         if self._store is None:
             self._store = LocalStore(temporary_folder(self))
         return self._store, "run"
-
-    def put(self, artifact: Artifact) -> tuple[Artifact, list[str]] | None:
-        """Keep a pointer."""
-        return self._table.put(artifact)
-
-    def all(self, number: int | None) -> list[Artifact]:
-        """Return the run's own artifacts; there are no others here."""
-        return self._table.of(number)
-
-    def remove(self, number: int | None, name: str) -> list[str]:
-        """Remove a pointer.
-
-        Args:
-            name: the artifact.
-        """
-        return self._table.remove(number, name)
