@@ -227,8 +227,8 @@ def test_a_lock_of_one_that_fell_silent(server: Server, database: str, proxy: Pr
 
 def test_a_silent_network(server: Server, database: str, proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection that takes all and answers nothing is given up, though the kernel sees nothing wrong."""
-    monkeypatch.setattr(backends, "SILENCE", 1.0)
-    monkeypatch.setattr(backends, "CONNECT", 2)
+    monkeypatch.setattr(backends, "SILENCE_SECONDS", 1.0)
+    monkeypatch.setattr(backends, "CONNECT_LIMIT", 2)
     db = opened(server.url(database, proxy.port))
     db.write(reached(1))
     proxy.silence()
@@ -405,4 +405,4 @@ def test_a_server_that_takes_no_more_connections(postgres: PostgresServer, count
 
 
 def test_patience_outlasts_a_restart() -> None:
-    assert engine.PATIENCE >= 60, "a server that is restarted, or fails over to another, takes about a minute"
+    assert engine.SERVER_PATIENCE >= 60, "a server that is restarted, or fails over to another, takes about a minute"

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from tunesmith.arguments import checked
-from tunesmith.artifacts.base import CHUNK, BlobStore, Digest, Pointers, chunks_of, digest_of
+from tunesmith.artifacts.base import CHUNK_BYTES, BlobStore, Digest, Pointers, chunks_of, digest_of
 from tunesmith.artifacts.content import Savable, content_of
-from tunesmith.artifacts.folders import archive, copy, unpack
-from tunesmith.artifacts.record import FOLDER, Artifact, checked_name, media_type_of
+from tunesmith.artifacts.folders import archive, copy_folder, unpack_folder
+from tunesmith.artifacts.record import FOLDER_TYPE, Artifact, checked_name, media_type_of
 from tunesmith.errors import (
     ArtifactError,
     ArtifactNotFoundError,
@@ -81,19 +81,19 @@ class Artifacts(Mapping[str, Artifact]):
             Its record.
 
         Raises:
-            ValueError: the name is none, the folder holds a link that leads out of it, or the media type is that of
-                folders.
+            ValueError: the name is not valid, the folder holds a link that leads out of it, or the media type is that
+                of folders.
             TypeError: the content is nothing that can be saved.
             FileNotFoundError: there is no such file.
             ArtifactError: the store cannot keep it (the disk is full, say); the name stays as it was.
             AttemptReplacedError: the trial was given up meanwhile, and another worker runs it; nothing is published.
         """
         name = checked_name(name)
-        if media_type == FOLDER:
-            raise ValueError(f"media_type={FOLDER!r} stands for a folder: save the folder by its path")
+        if media_type == FOLDER_TYPE:
+            raise ValueError(f"media_type={FOLDER_TYPE!r} stands for a folder: save the folder by its path")
         with content_of(name, content) as source:
             store, space = self.pointers.place()
-            kind = FOLDER if source.is_folder else media_type or media_type_of(name)
+            kind = FOLDER_TYPE if source.is_folder else media_type or media_type_of(name)
             for _ in range(TRIES):
                 blob = store.put(space, source.chunks)
                 done = self._publish(store, Artifact(name, blob.digest, blob.size, kind, self.number, key=blob.key))
@@ -123,7 +123,7 @@ class Artifacts(Mapping[str, Artifact]):
             if place is None:
                 break
             blob = store.take(space, place)
-            artifact = Artifact(name, blob.digest, blob.size, FOLDER, self.number, key=blob.key)
+            artifact = Artifact(name, blob.digest, blob.size, FOLDER_TYPE, self.number, key=blob.key)
             done = self._publish(store, artifact, delete=False)
             if done is not None:
                 return done
@@ -153,7 +153,7 @@ class Artifacts(Mapping[str, Artifact]):
             done = self._publish(self.pointers.place()[0], copy)
             if done is not None:
                 return done
-        raise ArtifactError(f"artifact {name!r} of {_owner(number)} is replaced all the time; copy it later")
+        raise ArtifactError(f"artifact {name!r} of {_whose(number)} is replaced all the time; copy it later")
 
     @checked()
     def remove(self, name: str) -> None:
@@ -222,14 +222,14 @@ class Artifacts(Mapping[str, Artifact]):
                 if artifact.is_folder:
                     partial.mkdir()
                     if here is not None:
-                        copy(here, partial)
+                        copy_folder(here, partial)
                     elif stream is not None:
-                        unpack(stream, partial)
+                        unpack_folder(stream, partial)
                     if target.exists():
                         target.rmdir()
                 elif stream is not None:
                     with partial.open("xb") as file:
-                        shutil.copyfileobj(stream, file, CHUNK)
+                        shutil.copyfileobj(stream, file, CHUNK_BYTES)
                 partial.replace(target)
             except BaseException:
                 shutil.rmtree(partial, ignore_errors=True)
@@ -279,7 +279,7 @@ class Artifacts(Mapping[str, Artifact]):
     __hash__ = object.__hash__
 
     def __repr__(self) -> str:
-        return f"<artifacts of {_owner(self.number)}: {listing(self) or 'none'}>"
+        return f"<artifacts of {_whose(self.number)}: {listing(self) or 'none'}>"
 
     # -- inside ------------------------------------------------------------------------------------------------
 
@@ -309,7 +309,7 @@ class Artifacts(Mapping[str, Artifact]):
         while True:
             artifact = self[name]
             try:
-                return artifact, _read(self.pointers.place()[0], artifact)
+                return artifact, _verified_content(self.pointers.place()[0], artifact)
             except DamagedArtifactError:
                 if before is not None and before.key == artifact.key:
                     raise
@@ -321,7 +321,7 @@ def _refuse_taken(name: str, target: Path) -> None:
         raise FileExistsError(f"{shown(str(target))} is there already; name a new folder for artifact {name!r}")
 
 
-def _read(store: BlobStore, artifact: Artifact) -> BinaryIO:
+def _verified_content(store: BlobStore, artifact: Artifact) -> BinaryIO:
     """Return the whole content of an artifact, verified, at its beginning."""
     stream = store.open(artifact.key)
     try:
@@ -329,7 +329,7 @@ def _read(store: BlobStore, artifact: Artifact) -> BinaryIO:
             # It comes over the network: copied to where it can be read at any place, as torch.load does.
             with stream as source:
                 stream = cast(BinaryIO, tempfile.SpooledTemporaryFile(max_size=IN_MEMORY))  # noqa: SIM115 - the reader closes it
-                shutil.copyfileobj(source, stream, CHUNK)
+                shutil.copyfileobj(source, stream, CHUNK_BYTES)
             stream.seek(0)
         _compare(digest_of(chunks_of(stream)), artifact)
         stream.seek(0)
@@ -345,7 +345,7 @@ def _read(store: BlobStore, artifact: Artifact) -> BinaryIO:
 def _compare(digest: Digest, artifact: Artifact) -> None:
     if (digest.hex, digest.size) != (artifact.digest, artifact.size):
         raise DamagedArtifactError(
-            f"the content of artifact {artifact.name!r} of {_owner(artifact.number)} is not what was saved: "
+            f"the content of artifact {artifact.name!r} of {_whose(artifact.number)} is not what was saved: "
             f"{digest.size} bytes, SHA-256 {digest.hex[:12]}…, in place of {artifact.size}, {artifact.digest[:12]}…. "
             "Something else changed its store"
         )
@@ -356,10 +356,10 @@ def _of_name(found: Iterable[Artifact], name: str, number: int | None) -> Artifa
     if name in by_name:
         return by_name[name]
     there = f" (there are {listing(by_name)})" if by_name else " (there are none)"
-    raise ArtifactNotFoundError(f"{_owner(number)} has no artifact {shown(name)}{did_you_mean(name, by_name)}{there}")
+    raise ArtifactNotFoundError(f"{_whose(number)} has no artifact {shown(name)}{did_you_mean(name, by_name)}{there}")
 
 
-def _owner(number: int | None) -> str:
+def _whose(number: int | None) -> str:
     return "the study itself" if number is None else f"trial {number}"
 
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, BinaryIO, ClassVar, cast
 
 from tunesmith.arguments import checked
-from tunesmith.artifacts.base import Blob, BlobStore, Chunks, Digest, checked_key, digest_of, is_key, new_key
+from tunesmith.artifacts.base import Blob, BlobStore, Chunks, Digest, checked_blob_key, digest_of, is_key, new_key
 from tunesmith.errors import ArtifactError, DamagedArtifactError, MissingDependencyError
 from tunesmith.text import message_of, printable
 
@@ -38,7 +38,7 @@ class FsspecStore(BlobStore):
 
     Raises:
         MissingDependencyError: fsspec, or its package for this kind of URL, is not installed.
-        ValueError: it is no such URL, or holds credentials.
+        ValueError: it is not such a URL, or holds credentials.
 
     Example::
 
@@ -130,7 +130,7 @@ class FsspecStore(BlobStore):
         return str(self.files()._strip_protocol(self.url)).rstrip("/")
 
     def _path(self, key: str) -> str:
-        return f"{self._top}/{checked_key(key)}"
+        return f"{self._top}/{checked_blob_key(key)}"
 
     def _write(self, path: str, chunks: Iterable[bytes], size: int) -> None:
         with self.files().open(path, "wb", block_size=max(PART, size // MOST_PARTS + 1)) as file:
@@ -205,7 +205,7 @@ def _checked_url(url: Any) -> tuple[str, str]:
     """Return the scheme and the rest of a URL.
 
     Raises:
-        ValueError: it is none, is a chain of them, or holds credentials, which would be stored with the study.
+        ValueError: it is not a URL, is a chain of them, or holds credentials, which would be stored with the study.
     """
     found = _URL.fullmatch(url) if isinstance(url, str) else None
     if found is None:

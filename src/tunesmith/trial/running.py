@@ -21,7 +21,7 @@ from tunesmith.errors import ArtifactError, TrialPruned
 from tunesmith.history.curves import Reported
 from tunesmith.preemption import PREEMPTION
 from tunesmith.space import Categorical, Choice, Float, Int, Parameter
-from tunesmith.storable import checked_key, storable
+from tunesmith.storable import checked_attr_name, storable
 from tunesmith.text import real, shown
 from tunesmith.trial.answers import Answers, Proposals, reached
 from tunesmith.trial.record import EMPTY, MOST_STEPS, NAN, Attempt, Fence, FrozenTrial, checked_noise
@@ -539,7 +539,7 @@ class Trial:
             ValueError: the key is no text.
             TypeError: the value is no number.
         """
-        checked_key(key)
+        checked_attr_name(key)
         try:
             found = real(value)
         except (TypeError, ValueError, OverflowError):

@@ -23,16 +23,16 @@ from sqlalchemy.engine import Connection as SQLAlchemyConnection  # noqa: TID253
 from sqlalchemy.pool import NullPool  # noqa: TID253 - as above
 
 from tunesmith.errors import StorageError, StorageLostError
-from tunesmith.storage.sql.backends import backend_of
+from tunesmith.storage.sql.backends import sql_backend
 from tunesmith.storage.sql.connections import FILE_CONNECTIONS_KEPT, Dialect, Pool, Session
-from tunesmith.storage.sql.faults import Fault, Retry, broke_off, explain
+from tunesmith.storage.sql.faults import Fault, Retry, broke_off, explained_error
 from tunesmith.storage.sql.location import secrets_of
 from tunesmith.text import printable
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
-PATIENCE = 120.0  # seconds that a transaction waits for a server that was there before and is away
+SERVER_PATIENCE = 120.0  # seconds that a transaction waits for a server that was there before and is away
 FIRST_PATIENCE = 10.0  # the same for one that was not there before
 BREAKS = 10  # how often it may break the connection: one with a value that is too long for the server always does
 
@@ -53,7 +53,7 @@ class Database:
         self._secrets = secrets_of(url)
         self._file = FileWatch(url, where)
         self._rescue: Database | None = None  # a copy of a file that was lost
-        self._backend = backend_of(url.get_backend_name(), timeout)
+        self._backend = sql_backend(url.get_backend_name(), timeout)
         # Positional parameters, so that a statement's values are one list.
         engine = create_engine(url, paramstyle="qmark" if self.is_sqlite else "format")
         self._driver = cast(Any, engine.dialect)
@@ -89,7 +89,7 @@ class Database:
         recent: float = 0.0,
         durable: bool = True,
         single: bool = False,
-        patience: float = PATIENCE,
+        patience: float = SERVER_PATIENCE,
     ) -> T:
         """Return what a work returns, when its changes are durable; if it raises, nothing is changed.
 
@@ -113,7 +113,7 @@ class Database:
         args: tuple[*Ts],
         begin: tuple[str, ...],
         recent: float = 0.0,
-        patience: float = PATIENCE,
+        patience: float = SERVER_PATIENCE,
         *,
         writes: bool = False,
         brief: bool = False,
@@ -229,7 +229,7 @@ class Database:
         said = str(error)
         shown = self._secrets.hide(said)
         text = printable(" ".join(shown.split()))
-        found = explain(error, text, self.where, self.timeout, self.dbapi, self._backend.fault(error))
+        found = explained_error(error, text, self.where, self.timeout, self.dbapi, self._backend.fault(error))
         raise found from (error if shown == said else None)
 
     def _roll_back(self, session: Session, error: BaseException | None = None) -> Fault:
@@ -411,7 +411,7 @@ class FileWatch:
         """
         if self.path is None or not (alone or self._file is None):
             return
-        found, log = _look(self.path, self._file), _look(f"{self.path}-wal", self._log)
+        found, log = _look_at_file(self.path, self._file), _look_at_file(f"{self.path}-wal", self._log)
         if self._file is None or (found is not None and found[:2] == self._file[:2]):
             self._file = found
         # A log begins after the last change of its file; SQLite deletes an older one, which an earlier file left.
@@ -421,7 +421,7 @@ class FileWatch:
     def _note_log(self, log: Look | None) -> None:
         self._log = log
         if log is not None:
-            self._content = _content(self.path or "") or self._content
+            self._content = _file_content(self.path or "") or self._content
 
     def forget(self) -> None:
         """Forget which file was there."""
@@ -451,14 +451,15 @@ class FileWatch:
         return self.check()
 
     def _check_file(self, known: Look) -> str:
-        found = _look(self.path or "", known)
+        found = _look_at_file(self.path or "", known)
         if found is None:
             return f"{self._where} was deleted"
         if found[:2] != known[:2]:
             return f"{self._where} was replaced by another file"
-        shorter = found[2] < known[2]
-        if self._log is not None and found != known and (shorter or self._may_look()):
-            start = time.monotonic()
+        shorter, start = found[2] < known[2], time.monotonic()
+        when, took = self._looked
+        # Where every commit makes a checkpoint, a look at the content must stay cheap.
+        if self._log is not None and found != known and (shorter or start - when > 10.0 * min(took, 0.001)):
             if not _holds(lambda: self._is_ours(shorter)):
                 return f"{self._where} was {'cut off' if shorter else 'overwritten'}"
             self._file, self._looked = found, (time.monotonic(), time.monotonic() - start)
@@ -466,30 +467,22 @@ class FileWatch:
         return ""
 
     def _check_log(self) -> str:
-        log = _look(f"{self.path}-wal", self._log)
+        log = _look_at_file(f"{self.path}-wal", self._log)
         if self._log is None:
             self._note_log(log)  # SQLite makes it with the first transaction
             return ""
         if log is None or log[:2] != self._log[:2]:
             return f"the write-ahead log of {self._where} was {'deleted' if log is None else 'replaced'}"
-        if log[2] < self._log[2] and not _holds(self._is_readable):  # another program may make it shorter
+        # Another program may make it shorter; a new connection must read what was written last.
+        if log[2] < self._log[2] and not _holds(lambda: _file_content(self.path or "") is not None):
             return f"the write-ahead log of {self._where} was cut off"
         self._log = log
         return ""
 
-    def _may_look(self) -> bool:
-        """Return whether a look at the content is due: where every commit makes a checkpoint, it must stay cheap."""
-        when, took = self._looked
-        return time.monotonic() - when > 10.0 * min(took, 0.001)
-
-    def _is_readable(self) -> bool:
-        """Return whether a new connection can read what was written last."""
-        return _content(self.path or "") is not None
-
     def _is_ours(self, shorter: bool) -> bool:
         """Return whether the file, alone and with its log, is the one that was opened."""
         path, known = self.path or "", self._content
-        seen, alone = _content(path), _mark(path)
+        seen, alone = _file_content(path), _file_mark(path)
         if seen is None or alone is None or os.path.getsize(path) == 0 or (shorter and not _is_sound(path)):
             return False
         other = any(seen.studies[i] != kept for i, kept in known.studies.items() if i in seen.studies)
@@ -517,7 +510,7 @@ class FileWatch:
                 return None
             try:
                 driver.execute("VACUUM INTO ?", (place,))
-                if _is_sound(place) and (found := _content(place)) is not None and found.studies:
+                if _is_sound(place) and (found := _file_content(place)) is not None and found.studies:
                     return place
             except sqlite3.Error:
                 pass
@@ -526,7 +519,7 @@ class FileWatch:
         return None
 
 
-def _look(path: str, before: Look | None) -> Look | None:
+def _look_at_file(path: str, before: Look | None) -> Look | None:
     """Return what a file is now, in one call, for each write makes it; None: it is not there.
 
     Args:
@@ -550,14 +543,14 @@ def _holds(condition: Callable[[], bool]) -> bool:
     return condition()
 
 
-def _open(path: str, how: str = "mode=ro") -> closing[sqlite3.Connection]:
+def _open_file(path: str, how: str = "mode=ro") -> closing[sqlite3.Connection]:
     return closing(sqlite3.connect(f"{Path(path).as_uri()}?{how}", uri=True))
 
 
-def _content(path: str) -> _Content | None:
+def _file_content(path: str) -> _Content | None:
     """Return what is in a file as connections see it; None: it cannot be read."""
     try:
-        with _open(path) as connection:
+        with _open_file(path) as connection:
             (mark,) = connection.execute("PRAGMA user_version").fetchone()
             try:
                 rows = connection.execute("SELECT id, seed, created FROM tunesmith_studies").fetchall()
@@ -570,10 +563,10 @@ def _content(path: str) -> _Content | None:
         return None
 
 
-def _mark(path: str) -> int | None:
-    """Return the mark in the first page of a file, without its log; None: it is no database."""
+def _file_mark(path: str) -> int | None:
+    """Return the mark in the first page of a file, without its log; None: it is not a database."""
     try:
-        with _open(path, "immutable=1") as connection:
+        with _open_file(path, "immutable=1") as connection:
             return int(connection.execute("PRAGMA user_version").fetchone()[0])
     except sqlite3.Error as error:
         return None if getattr(error, "sqlite_errorname", "") == "SQLITE_NOTADB" else 0
@@ -582,7 +575,7 @@ def _mark(path: str) -> int | None:
 def _is_sound(path: str) -> bool:
     """Return whether SQLite finds nothing wrong with a file."""
     try:
-        with _open(path) as connection:
+        with _open_file(path) as connection:
             return bool(connection.execute("PRAGMA quick_check(1)").fetchone() == ("ok",))
     except sqlite3.Error:
         return False

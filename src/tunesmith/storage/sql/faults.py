@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import time
 from enum import Enum
 from typing import Any
@@ -97,19 +98,11 @@ _PASSING = tuple(
 
 def broke_off(text: str) -> bool:
     """Return whether an error at the start of a connection says that the other side was there, and broke off."""
-    words = (
-        "closed the connection",
-        "EOF",
-        "reset by peer",
-        "Lost connection",
-        "gone away",
-        "Broken pipe",
-        "BrokenPipe",
-    )
-    return any(word in text for word in words)
+    said = "closed the connection|EOF|reset by peer|Lost connection|gone away|Broken ?[pP]ipe"
+    return re.search(said, text) is not None
 
 
-def explain(
+def explained_error(
     error: BaseException, text: str, where: str, timeout: float, dbapi: Any, fault: Fault = Fault.FINAL
 ) -> Exception:
     """Return the exception to raise in place of a driver's.

@@ -15,7 +15,7 @@ import sqlalchemy as sa  # noqa: TID253 - nobody imports this package before a d
 
 from tunesmith.state import TrialState
 
-HEAD = 4  # the schema that this version writes; migrations/versions has one file for each
+SCHEMA_NOW = 4  # the schema that this version writes; migrations/versions has one file for each
 
 _Id = sa.BigInteger().with_variant(sa.Integer(), "sqlite")  # SQLite counts an INTEGER key up by itself, and no other
 _Key = sa.String(255).with_variant(sa.Text(), "sqlite", "postgresql")  # a text that an index holds

@@ -25,33 +25,18 @@ from tunesmith.errors import (
 from tunesmith.history.curves import Reported
 from tunesmith.space import Space
 from tunesmith.state import FailureKind, TrialState
+from tunesmith.storage import checks
 from tunesmith.storage.base import Activity, Claim, Increment, Lease, Storage, StudyRecord
-from tunesmith.storage.checks import (
-    attempt_replaced,
-    check_added,
-    check_direction,
-    check_finished,
-    check_finished_before,
-    check_name,
-    check_paused_before,
-    check_study,
-    late_note,
-    name_taken,
-    new_name,
-    study_gone,
-    study_not_found,
-    trials_spent,
-)
 from tunesmith.storage.sql import artifacts, reads, studies, writes
 from tunesmith.storage.sql.connections import Row, Session
-from tunesmith.storage.sql.engine import PATIENCE, Database
+from tunesmith.storage.sql.engine import SERVER_PATIENCE, Database
 from tunesmith.storage.sql.faults import RowIsThereError
 from tunesmith.storage.sql.location import may_exist, read_spec, secrets_of, shown_url
 from tunesmith.storage.sql.migrate import create_or_upgrade, find_schema, foreign_hint
 from tunesmith.storage.sql.reads import Reader
 from tunesmith.storage.sql.schema import SYSTEM, USER
 from tunesmith.storage.sql.values import SpaceCache, attr_to_json, damaged, space_to_text
-from tunesmith.storage.sql.writes import MOST_NUMBERS
+from tunesmith.storage.sql.writes import NUMBERS_END
 from tunesmith.trial.record import LATE, NAN, Fence, TrialRecord
 from tunesmith.workers import APART, current_worker, is_alive, is_dead, is_outside, is_overdue
 
@@ -108,7 +93,6 @@ class SQLStorage(Storage):
         self._studies: dict[int, StudyRecord] = {}
         self._spaces = SpaceCache()
         self._reader = Reader(self._spaces, where)
-        self._statements = writes.Statements(self.database.dialect.name)
         self._watch = writes.Watch(self.lease)
         self._open()
 
@@ -122,9 +106,9 @@ class SQLStorage(Storage):
     def create_study(
         self, name: str | None, directions: Sequence[str], seed: int, space: Space | None = None
     ) -> StudyRecord:
-        directions = check_study(name, directions, seed)
+        directions = checks.check_study(name, directions, seed)
         self._open(create=True)
-        chosen = name or new_name()
+        chosen = name or checks.new_name()
 
         created = time.time()
         uncertain = False
@@ -132,7 +116,7 @@ class SQLStorage(Storage):
         def work(session: Session) -> tuple[int, int | None] | None:
             nonlocal uncertain
             uncertain = uncertain or session.uncertain
-            return studies.create_study(session, chosen, directions, seed, created, space)
+            return studies.insert_study(session, chosen, directions, seed, created, space)
 
         try:
             made = self.database.write(work)
@@ -165,7 +149,7 @@ class SQLStorage(Storage):
             )
         found = self.database.read(work, snapshot=True) if self._ready else []
         if isinstance(found, list):
-            error = study_not_found(name, found, self._where)
+            error = checks.study_not_found(name, found, self._where)
             raise StudyNotFoundError(f"{error}.{told}") if (told := foreign_hint(self.database)) else error
         return found
 
@@ -183,17 +167,17 @@ class SQLStorage(Storage):
         return record
 
     def delete_study(self, study_id: int) -> None:
-        self._write(studies.delete_study, study_id)
+        self._write(studies.delete_rows_of_study, study_id)
         self._studies.pop(study_id, None)
 
     def rename_study(self, study_id: int, name: str) -> None:
-        check_name(name)
+        checks.check_name(name)
         try:
-            renamed = self._write(studies.rename_study, study_id, name)
+            renamed = self._write(studies.write_study_name, study_id, name)
         except RowIsThereError:
             renamed = False  # another process took the name at the same time
         if not renamed:
-            raise name_taken(name, self._where)
+            raise checks.name_taken(name, self._where)
         self._studies[study_id] = replace(self._study(study_id), name=name)
 
     def set_space(self, study_id: int, space: Space) -> None:
@@ -209,14 +193,14 @@ class SQLStorage(Storage):
     ) -> Claim:
         if not self._ready:
             self._need(study_id)
-        limit = MOST_NUMBERS if below is None else below
+        limit = NUMBERS_END if below is None else below
         if reserve and self.database.dialect.name == "postgresql":
             claim = self._take(study_id, worker, token, limit, writes.reserve_at_once)
             if claim is not None:  # else a trial waits, no number is left, or the study is gone
                 return claim
-        row = self.database.read(writes.look, study_id)
+        row = self.database.read(writes.look_for_trial, study_id)
         if row is None:
-            raise study_gone(study_id, self._where)
+            raise checks.study_gone(study_id, self._where)
         version, number, waiting = row
         if type(version) is not int or type(number) is not int:  # SQLite lets a column hold anything
             raise damaged(self._where, f"the study {study_id}", f"its counters are {version!r:.40} and {number!r:.40}")
@@ -228,7 +212,7 @@ class SQLStorage(Storage):
         if claim is None and number < limit:
             claim = self._take(study_id, worker, token, limit, writes.reserve)
         if claim is None or claim.number >= limit:
-            raise trials_spent(limit)
+            raise checks.trials_spent(limit)
         return claim
 
     def _take(
@@ -262,7 +246,7 @@ class SQLStorage(Storage):
         self._check_point(trial)
         space_id = self._intern(study_id, trial.space)
         if self.prompt or not claim.reserved:
-            change = writes.start_reserved if claim.reserved else writes.start
+            change = writes.start_reserved if claim.reserved else writes.write_start
             # The check of the file costs a tenth of the start, and the end of the trial checks again.
             if not self._ready:
                 self._need(study_id)
@@ -274,32 +258,27 @@ class SQLStorage(Storage):
     def report(self, study_id: int, number: int, fence: Fence, step: int, value: Reported, cost: float = NAN) -> None:
         if not self._ready:
             self._need(study_id)
-        self.database.write(
-            writes.report, study_id, number, fence, step, value, cost, durable=False, single=True, patience=REPORT_WAITS
-        )
+        row = (study_id, number, fence, step, value, cost)
+        self.database.write(writes.write_report, *row, durable=False, single=True, patience=REPORT_WAITS)
 
     def pause(self, study_id: int, trial: TrialRecord) -> int:
         self._check_point(trial)
         space_id = self._intern(study_id, trial.space)
-
         try:
             version = self._write(writes.pause, study_id, trial, space_id)
             return version if self.prompt else 0
         except writes.NotRunningError:
             (stored,) = self.trials(study_id, [trial.number])
-            check_paused_before(trial, stored)
+            checks.check_paused_before(trial, stored)
             return 0
 
     def resume(self, study_id: int, number: int, worker: str, token: int = 0) -> Claim | None:
-        def change(session: Session, study_id: int, worker: str, token: int, _: int) -> tuple[int, int] | None:
-            return writes.resume(session, study_id, number, worker, token)
-
         self._need(study_id)
-        return self._take(study_id, worker, token, MOST_NUMBERS, change, was_there=True)
+        return self._take(study_id, worker, token, number, writes.resume, was_there=True)
 
     def finish(self, study_id: int, trial: TrialRecord) -> tuple[int, int]:
         study = self._studies.get(study_id) or self._study(study_id)
-        check_finished(trial, len(study.directions))
+        checks.check_finished(trial, len(study.directions))
         space_id = self._intern(study_id, trial.space)
         change = writes.finish if self.prompt else writes.finish_without_place
         alone = not (self.prompt or trial.user or trial.system or trial.reports)
@@ -314,9 +293,9 @@ class SQLStorage(Storage):
         """Return the place of an end that is recorded already; refuse one that is late, and keep it as a note."""
         (stored,) = self.trials(study_id, [trial.number])
         try:
-            check_finished_before(trial, stored)
+            checks.check_finished_before(trial, stored)
         except AttemptReplacedError:
-            note = attr_to_json(LATE, late_note(trial))
+            note = attr_to_json(LATE, checks.late_note(trial))
             self._write(writes.put_attr, study_id, trial.number, trial.attempt, SYSTEM, LATE, note)
             raise
         trial.seq = stored.seq
@@ -324,7 +303,7 @@ class SQLStorage(Storage):
 
     def add(self, study_id: int, trials: Sequence[TrialRecord]) -> list[int]:
         study = self._study(study_id)
-        check_added(trials, len(study.directions))
+        checks.check_added(trials, len(study.directions))
         if not trials:
             return []
         for trial in trials:
@@ -340,16 +319,14 @@ class SQLStorage(Storage):
         found = self._write(writes.renew, study_id, number, fence, token, failure)
         if found is None:
             (stored,) = self.trials(study_id, [number])
-            raise attempt_replaced(number, fence.attempt, stored.attempt)
+            raise checks.attempt_replaced(number, fence.attempt, stored.attempt)
         return found
 
     def beat(self, worker: str) -> None:
         self._open(create=True)
         with suppress(RowIsThereError):  # another thread wrote the first one at the same time
             # Whoever beats tries again soon; meanwhile nothing holds on to a storage that is no longer used.
-            self.database.write(
-                writes.beat, self._statements, worker, self.lease.ttl, single=True, patience=REPORT_WAITS
-            )
+            self.database.write(writes.beat, worker, self.lease.ttl, single=True, patience=REPORT_WAITS)
 
     def expired(self, study_id: int) -> list[TrialRecord]:
         running = self._running_elsewhere(study_id)
@@ -358,7 +335,7 @@ class SQLStorage(Storage):
         dead |= {name: FailureKind.LEASE for name in names - dead.keys() if is_overdue(name)}
         others = {name for name in names - dead.keys() if not is_outside(name)}
         if others and self._is_settled():
-            found = self.database.read(writes.beats, self._statements)
+            found = self.database.read(writes.beats)
             dead |= dict.fromkeys(self._watch.dead(others, found), FailureKind.LEASE)
         numbers = [number for number, name in running.items() if name in dead]
         if not numbers:
@@ -376,7 +353,7 @@ class SQLStorage(Storage):
     def is_doubtful(self, study_id: int) -> bool:
         running = set(self._running_elsewhere(study_id).values())
         names = {name for name in running if not (is_alive(name) or is_outside(name))}
-        found = self.database.read(writes.beats, self._statements) if names else {}
+        found = self.database.read(writes.beats) if names else {}
         return self._watch.has_silent(names, found)
 
     def _running_elsewhere(self, study_id: int) -> dict[int, str]:
@@ -418,7 +395,7 @@ class SQLStorage(Storage):
         return self._read(self._reader.records, study_id, numbers, states)
 
     def best(self, study_id: int, direction: str) -> TrialRecord | None:
-        check_direction(direction)
+        checks.check_direction(direction)
         return self._read(self._reader.best, study_id, direction)
 
     def count(self, study_id: int) -> dict[TrialState, int]:
@@ -441,7 +418,7 @@ class SQLStorage(Storage):
         if number is None:
             self._write(writes.set_study_attr, study_id, kind, key, text)
         else:
-            patience = PATIENCE if fence is None else REPORT_WAITS
+            patience = SERVER_PATIENCE if fence is None else REPORT_WAITS
             self._write(writes.set_attr, study_id, number, kind, key, text, fence, patience=patience)
 
     def change_study_attr(self, study_id: int, key: str, change: Callable[[Any], Any]) -> Any:
@@ -452,10 +429,10 @@ class SQLStorage(Storage):
     def put_artifact(
         self, study_id: int, artifact: Artifact, fence: Fence | None = None
     ) -> tuple[Artifact, list[str]] | None:
-        return self._write(artifacts.put, study_id, artifact, fence)
+        return self._write(artifacts.put_pointer, study_id, artifact, fence)
 
     def remove_artifact(self, study_id: int, number: int | None, name: str, fence: Fence | None = None) -> list[str]:
-        return self._write(artifacts.remove, study_id, number, name, fence)
+        return self._write(artifacts.remove_pointer, study_id, number, name, fence)
 
     def artifacts(self, study_id: int) -> list[Artifact]:
         return self._read(artifacts.all_of_study, study_id)
@@ -495,7 +472,7 @@ class SQLStorage(Storage):
 
     def _need(self, study_id: int) -> None:
         if not self._open():
-            raise study_gone(study_id, self._where)
+            raise checks.study_gone(study_id, self._where)
 
     def _read(self, work: Callable[[Session, int, *Ts], T], study_id: int, *args: *Ts) -> T:
         self._need(study_id)
@@ -507,7 +484,7 @@ class SQLStorage(Storage):
         study_id: int,
         *args: *Ts,
         single: bool = False,
-        patience: float = PATIENCE,
+        patience: float = SERVER_PATIENCE,
     ) -> T:
         self._need(study_id)
         return self.database.write(work, study_id, *args, single=single, patience=patience)
@@ -517,7 +494,7 @@ class SQLStorage(Storage):
         if study_id not in self._studies:
             self.list_studies()
         if study_id not in self._studies:
-            raise study_gone(study_id, self._where)
+            raise checks.study_gone(study_id, self._where)
         return self._studies[study_id]
 
     def _check_point(self, trial: TrialRecord) -> None:

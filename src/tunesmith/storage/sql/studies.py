@@ -12,9 +12,9 @@ from tunesmith.storage.checks import study_gone
 from tunesmith.storage.sql.connections import Session, Values
 from tunesmith.storage.sql.schema import artifacts, attrs, reports, spaces, studies, trials
 from tunesmith.storage.sql.values import space_to_text
-from tunesmith.storage.sql.writes import LOCK_STUDY, STUDY, existing
+from tunesmith.storage.sql.writes import LOCK_STUDY, STUDY, need_study_row
 
-FEW = 8  # spaces that are looked up one by one
+SPACES_ONE_BY_ONE = 8  # spaces that are looked up one by one
 _ZERO: sa.ColumnClause[int] = sa.literal_column("0")
 _s = studies.c
 
@@ -33,7 +33,7 @@ _DELETES = [sa.delete(table).where(table.c.study_id == STUDY) for table in (arti
 _DELETE_STUDY = sa.delete(studies).where(_s.id == STUDY)
 
 
-def create_study(
+def insert_study(
     session: Session, name: str, directions: Sequence[str], seed: int, created: float, space: Space | None
 ) -> tuple[int, int | None] | None:
     """Insert a study; return its id and that of its space; None: the name is taken."""
@@ -54,18 +54,18 @@ def made_before(session: Session, name: str, seed: int, created: float) -> tuple
     return None if row is None or row[2:] != (seed, created) else (int(row[0]), row[1])
 
 
-def rename_study(session: Session, study_id: int, name: str) -> bool:
+def write_study_name(session: Session, study_id: int, name: str) -> bool:
     """Give a study another name; tell whether it was to be had."""
-    existing(session, study_id, session.row(LOCK_STUDY, study=study_id))
+    need_study_row(session, study_id, session.row(LOCK_STUDY, study=study_id))
     taken = session.row(_STUDY_ID, name=name)
     if taken is None:
         session.run(_RENAME, study=study_id, name=name)
     return taken is None or int(taken[0]) == study_id
 
 
-def delete_study(session: Session, study_id: int) -> None:
+def delete_rows_of_study(session: Session, study_id: int) -> None:
     """Delete everything of a study."""
-    existing(session, study_id, session.row(LOCK_STUDY, study=study_id))
+    need_study_row(session, study_id, session.row(LOCK_STUDY, study=study_id))
     for statement in _DELETES:
         session.run(statement, study=study_id)
     session.run(_DELETE_STUDY, study=study_id)
@@ -84,20 +84,20 @@ def intern_texts(session: Session, study_id: int, texts: Mapping[str, str]) -> d
         session: in a transaction that writes.
         texts: the texts by their hashes.
     """
-    existing(session, study_id, session.row(LOCK_STUDY, study=study_id))
-    found = _known(session, study_id, texts)
+    need_study_row(session, study_id, session.row(LOCK_STUDY, study=study_id))
+    found = _ids_by_hash(session, study_id, texts)
     new: list[dict[str, Values]] = [
         {"study": study_id, "digest": digest, "text": text} for digest, text in texts.items() if digest not in found
     ]
     if new:
         session.many(_INSERT_SPACE, new)
-        found = _known(session, study_id, texts)
+        found = _ids_by_hash(session, study_id, texts)
     return found
 
 
-def _known(session: Session, study_id: int, texts: Collection[str]) -> dict[str, int]:
+def _ids_by_hash(session: Session, study_id: int, texts: Collection[str]) -> dict[str, int]:
     """Return the ids of those spaces that are there, by their hashes."""
-    if len(texts) > FEW:
+    if len(texts) > SPACES_ONE_BY_ONE:
         return {str(digest): int(i) for i, digest in session.rows(_SPACE_IDS, study=study_id) if digest in texts}
     rows = {digest: session.row(_SPACE_ID, study=study_id, digest=digest) for digest in texts}
     return {digest: int(row[0]) for digest, row in rows.items() if row is not None}
