@@ -50,21 +50,18 @@ class FsspecStore(BlobStore):
 
     @checked()
     def __init__(self, url: str, options: Mapping[str, Any] | None = None) -> None:
-        self._scheme, self._root = _checked_url(url)
+        self._url = _checked_url(url)
         self._options = dict(options or {})
         self._secrets = sorted(_texts(self._options), key=len, reverse=True)
-        self._open_here()
-        self.files()  # what is missing is said at once
-
-    def _open_here(self) -> None:
         self._files: Any = None
         self._pid = 0
         self._lock = threading.Lock()
+        self.files()  # what is missing is said at once
 
     @property
     def url(self) -> str:
         """The URL that was given."""
-        return f"{self._scheme}://{self._root}"
+        return self._url
 
     def files(self) -> Any:
         """Return fsspec's file system, one for each process."""
@@ -164,14 +161,15 @@ class FsspecStore(BlobStore):
                 f"artifacts at {self._shown} need fsspec: pip install fsspec, and a package for the service (s3fs for "
                 "s3://)"
             ) from None
+        scheme = self._url.partition("://")[0]
         try:
-            kind = fsspec.get_filesystem_class(self._scheme)
+            kind = fsspec.get_filesystem_class(scheme)
         except ImportError as error:
             raise MissingDependencyError(f"artifacts at {self._shown} need another package: {error}") from None
         except ValueError:
             some = ", ".join(f"{s}://" for s in ("s3", "gs", "abfs", "file"))
             raise ValueError(
-                f"artifact_store={self._shown!r}: fsspec knows no {self._scheme}://; it knows {some} and others"
+                f"artifact_store={self._shown!r}: fsspec knows no {scheme}://; it knows {some} and others"
             ) from None
         with self._errors("be opened"):
             return kind(**self._options)
@@ -192,17 +190,12 @@ class FsspecStore(BlobStore):
                 "there?"
             ) from None
 
-    def __getstate__(self) -> dict[str, Any]:
-        # With the options: a worker process has to reach the store, too.
-        return {"_scheme": self._scheme, "_root": self._root, "_options": self._options, "_secrets": self._secrets}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self._open_here()
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self._url, self._options)  # with the options: a worker process has to reach the store, too
 
 
-def _checked_url(url: Any) -> tuple[str, str]:
-    """Return the scheme and the rest of a URL.
+def _checked_url(url: Any) -> str:
+    """Return a URL without what may end it.
 
     Raises:
         ValueError: it is not a URL, is a chain of them, or holds credentials, which would be stored with the study.
@@ -220,7 +213,7 @@ def _checked_url(url: Any) -> tuple[str, str]:
         )
     if "::" in root or not root:
         raise ValueError(f"artifact_store={scheme}://{root!r}: name one place, such as {scheme}://bucket/folder")
-    return scheme, root
+    return f"{scheme}://{root}"
 
 
 def _texts(options: Mapping[str, Any]) -> Iterator[str]:

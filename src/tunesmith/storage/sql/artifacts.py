@@ -12,9 +12,9 @@ import sqlalchemy as sa  # noqa: TID253 - see schema.py
 
 from tunesmith.artifacts.record import Artifact
 from tunesmith.storage.sql.connections import Row, Session, Values
-from tunesmith.storage.sql.schema import OF_STUDY, artifacts
+from tunesmith.storage.sql.schema import OF_STUDY, STUDY, artifacts
 from tunesmith.storage.sql.values import Types, check_types, decoding
-from tunesmith.storage.sql.writes import LOCK_STUDY, NUMBER, STUDY, STUDY_IS_THERE, locked_attempt, need_study_row
+from tunesmith.storage.sql.writes import LOCK_STUDY, NUMBER, STUDY_IS_THERE, locked_attempt, need_study_row
 from tunesmith.trial.record import Fence
 
 _a = artifacts.c
@@ -22,7 +22,7 @@ _OF_STUDY = _a.study_id == STUDY
 _OF_TRIAL = _OF_STUDY & (_a.number == NUMBER)
 _THIS = _OF_TRIAL & (_a.name == sa.bindparam("called"))
 _COLUMNS = (_a.number, _a.name, _a.digest, _a.size, _a.media_type, _a.attempt, _a.created, _a.blob)
-_CHANGED = ("digest", "size", "media_type", "attempt", "created", "blob")
+_CHANGED = ("digest", "size", "media_type", "attempt", "created")  # and the blob
 _ALL = sa.select(*_COLUMNS).where(_OF_STUDY).order_by(_a.number, _a.name)
 _ALL_OF_TRIAL = sa.select(*_COLUMNS).where(_OF_TRIAL).order_by(_a.name)
 _ONE = sa.select(*_COLUMNS).where(_THIS)
@@ -30,7 +30,7 @@ _SAME_CONTENT = sa.select(sa.func.min(_a.blob)).where(_OF_STUDY, _a.digest == sa
 _POINTED_TO = _SAME_CONTENT.where(_a.blob == sa.bindparam("key"))
 _TYPES: tuple[Types, ...] = ({int}, {str}, {str}, {int}, {str}, {int}, {float, int}, {str})
 _INSERT = sa.insert(artifacts)
-_CHANGE = sa.update(artifacts).where(_THIS).values({name: sa.bindparam(name) for name in _CHANGED})
+_CHANGE = sa.update(artifacts).where(_THIS).values({name: sa.bindparam(name) for name in (*_CHANGED, "blob")})
 _DELETE = sa.delete(artifacts).where(_THIS)
 
 
@@ -45,14 +45,8 @@ def put_pointer(
         return None  # it may have been published before, and removed since with its blob
     old = session.row(_ONE, study=study_id, at=at, called=artifact.name)
     done = replace(artifact, key=key, attempt=attempt)
-    row: dict[str, Values] = {
-        "digest": done.digest,
-        "size": done.size,
-        "media_type": done.media_type,
-        "attempt": attempt,
-        "created": done.created,
-        "blob": key,
-    }
+    row: dict[str, Values] = {name: getattr(done, name) for name in _CHANGED}
+    row["blob"] = key
     if old is None:
         session.run(_INSERT, study_id=study_id, number=at, name=done.name, **row)
     else:

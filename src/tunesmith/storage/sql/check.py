@@ -15,20 +15,19 @@ from tunesmith.storage.base import StudyRecord
 from tunesmith.storage.sql.connections import Session
 from tunesmith.storage.sql.engine import Database
 from tunesmith.storage.sql.location import may_exist
-from tunesmith.storage.sql.schema import reports, studies, trials
+from tunesmith.storage.sql.schema import STUDY, reports, studies, trials
 from tunesmith.storage.sql.storage import SQLStorage
 from tunesmith.text import printable
 
 PROBLEMS_LISTED = 100  # problems that are listed
 
 _t = trials.c
-_STUDY: sa.BindParameter[int] = sa.bindparam("study")
-_NUMBERS = sa.select(_t.number).where(_t.study_id == _STUDY)
-_COUNTERS = sa.select(studies.c.next_number, studies.c.last_seq).where(studies.c.id == _STUDY)
+_NUMBERS = sa.select(_t.number).where(_t.study_id == STUDY)
+_COUNTERS = sa.select(studies.c.next_number, studies.c.last_seq).where(studies.c.id == STUDY)
 _THERE = sa.select(*map(sa.func.count, (_t.number, _t.seq)), *map(sa.func.max, (_t.number, _t.seq))).where(
-    _t.study_id == _STUDY
+    _t.study_id == STUDY
 )
-_STRAYS = sa.select(sa.func.count()).where(reports.c.study_id == _STUDY, reports.c.number.not_in(_NUMBERS))
+_STRAYS = sa.select(sa.func.count()).where(reports.c.study_id == STUDY, reports.c.number.not_in(_NUMBERS))
 
 
 def problems_of(storage: SQLStorage) -> list[str]:

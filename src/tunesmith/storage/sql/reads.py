@@ -18,15 +18,14 @@ from tunesmith.storage.checks import study_gone
 from tunesmith.storage.sql import schema
 from tunesmith.storage.sql import values as stored
 from tunesmith.storage.sql.connections import Row, Session, Values
-from tunesmith.storage.sql.schema import attrs, reports, spaces, studies, trials
+from tunesmith.storage.sql.schema import STUDY, attrs, reports, spaces, studies, trials
 from tunesmith.storage.sql.values import CostlyCurve, SpaceCache, decoding, expect
 from tunesmith.trial.record import LATE, NAN, NOISE, Attempt, TrialRecord, curve
 
-_STUDY: sa.BindParameter[Any] = sa.bindparam("study")
 _t, _s, _r, _a = trials.c, studies.c, reports.c, attrs.c
 NUMBER_BITS = 64  # of a number of a trial, its sign among them: no other can be there
 WIDTHS = (1, 16, 256)  # few statements serve any count of numbers
-_OF_STUDY = _t.study_id == _STUDY
+_OF_STUDY = _t.study_id == STUDY
 _IS_PENDING = _t.state.in_([schema.RUNNING, schema.PAUSED])
 _OF_STUDY_ITSELF: sa.ColumnClause[int] = sa.literal_column(str(schema.OF_STUDY))
 
@@ -37,8 +36,8 @@ _N_REPORTS = (
     .correlate(trials)
     .scalar_subquery()
 )
-COUNTERS = sa.select(_s.version, _s.last_seq, _s.directions).where(_s.id == _STUDY)
-SPACES = sa.select(spaces.c.id, spaces.c.space, spaces.c.hash).where(spaces.c.study_id == _STUDY)
+COUNTERS = sa.select(_s.version, _s.last_seq, _s.directions).where(_s.id == STUDY)
+SPACES = sa.select(spaces.c.id, spaces.c.space, spaces.c.hash).where(spaces.c.study_id == STUDY)
 ONE_SPACE = sa.select(spaces.c.space, spaces.c.hash).where(spaces.c.id == sa.bindparam("space"))
 
 _NOISE_OF_TRIAL = (
@@ -61,7 +60,7 @@ FINISHED_COLUMNS = (
     .order_by(_t.seq)
 )  # fmt: skip
 _REPORTS = sa.select(_r.number, _r.attempt, _r.step, _r.value, _r.cost)
-ALL_REPORTS = _REPORTS.where(_r.study_id == _STUDY).order_by(_r.number, _r.attempt, _r.step)
+ALL_REPORTS = _REPORTS.where(_r.study_id == STUDY).order_by(_r.number, _r.attempt, _r.step)
 _NEW_REPORTS = _REPORTS.join(trials, (_t.study_id == _r.study_id) & (_t.number == _r.number)).where(_OF_STUDY)
 REPORTS_OF_FINISHED = _NEW_REPORTS.where(_t.seq > sa.bindparam("cursor"))
 REPORTS_OF_PENDING = _NEW_REPORTS.where(schema.OPEN, _IS_PENDING)
@@ -72,7 +71,7 @@ FULL = sa.select(
 )  # fmt: skip
 FULL_PENDING = FULL.where(_OF_STUDY, schema.OPEN, _IS_PENDING).order_by(_t.number)
 _ATTRS = sa.select(_a.number, _a.attempt, _a.kind, _a.key, _a.value)
-ALL_ATTRS = _ATTRS.where(_a.study_id == _STUDY, _a.number != _OF_STUDY_ITSELF)
+ALL_ATTRS = _ATTRS.where(_a.study_id == STUDY, _a.number != _OF_STUDY_ITSELF)
 USER_ATTRS = ALL_ATTRS.where(_a.kind == sa.literal_column(str(schema.USER))).order_by(_a.number, _a.attempt)
 
 # Two looks into the index of feasible complete trials: for the best value, and for the lowest number that has it.
@@ -93,7 +92,7 @@ STUDY_FIELDS = sa.select(_s.id, _s.name, _s.directions, _s.seed, _s.space_id, _s
 ALL_STUDIES = STUDY_FIELDS.order_by(_s.id)
 STUDY_BY_NAME = STUDY_FIELDS.where(_s.name == sa.bindparam("name"))
 STUDY_NAMES = sa.select(_s.name)
-STUDY_ATTRS = sa.select(_a.kind, _a.key, _a.value).where(_a.study_id == _STUDY, _a.number == _OF_STUDY_ITSELF)
+STUDY_ATTRS = sa.select(_a.kind, _a.key, _a.value).where(_a.study_id == STUDY, _a.number == _OF_STUDY_ITSELF)
 
 
 def _number_parameters(width: int) -> list[sa.BindParameter[Any]]:
@@ -109,7 +108,7 @@ def _for_numbers(base: sa.Select[Any], column: Any) -> dict[int, sa.Select[Any]]
 ACTIVITY = {
     width: sa.select(_s.version, _t.number, _t.x.is_not(None), _N_REPORTS)
     .select_from(studies.outerjoin(trials, _OF_OTHERS & _t.number.not_in(_number_parameters(width))))
-    .where(_s.id == _STUDY)
+    .where(_s.id == STUDY)
     .order_by(_t.number)
     for width in WIDTHS
 }

@@ -134,6 +134,7 @@ artifacts = sa.Table(
 )
 sa.Index("tunesmith_artifacts_content", artifacts.c.study_id, artifacts.c.digest)
 
+STUDY: sa.BindParameter[int] = sa.bindparam("study")  # the id of a study, in all statements
 FINISHED = trials.c.seq.is_not(None)
 OPEN = trials.c.seq.is_(None)
 RUNNING: sa.ColumnClause[int] = sa.literal_column(str(int(TrialState.RUNNING)))

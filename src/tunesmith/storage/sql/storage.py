@@ -45,9 +45,7 @@ Ts = TypeVarTuple("Ts")
 
 # module of a driver -> the package that installs it, where the names differ
 DRIVERS = {"psycopg": "psycopg[binary]", "psycopg2": "psycopg2-binary", "MySQLdb": "mysqlclient", "pymysql": "PyMySQL"}
-REPORT_WAITS = (
-    2.0  # seconds that a report waits for a server that is away: the training should go on, and keeps it meanwhile
-)
+REPORT_WAITS = 2.0  # seconds for a server that is away: the training should go on, and keeps its report meanwhile
 FILE_CHECK_HOLDS = 0.1  # seconds after which the start of a trial checks again that the file is still there
 
 

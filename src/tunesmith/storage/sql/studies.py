@@ -10,9 +10,9 @@ import sqlalchemy as sa  # noqa: TID253 - see schema.py
 from tunesmith.space import Space
 from tunesmith.storage.checks import study_gone
 from tunesmith.storage.sql.connections import Session, Values
-from tunesmith.storage.sql.schema import artifacts, attrs, reports, spaces, studies, trials
+from tunesmith.storage.sql.schema import STUDY, artifacts, attrs, reports, spaces, studies, trials
 from tunesmith.storage.sql.values import space_to_text
-from tunesmith.storage.sql.writes import LOCK_STUDY, STUDY, need_study_row
+from tunesmith.storage.sql.writes import LOCK_STUDY, need_study_row
 
 SPACES_ONE_BY_ONE = 8  # spaces that are looked up one by one
 _ZERO: sa.ColumnClause[int] = sa.literal_column("0")

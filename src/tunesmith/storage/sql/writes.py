@@ -29,34 +29,33 @@ from tunesmith.storage.checks import GIVEN_UP, refuse_replaced, study_gone
 from tunesmith.storage.sql import schema
 from tunesmith.storage.sql import values as stored
 from tunesmith.storage.sql.connections import Row, Session, Values
-from tunesmith.storage.sql.schema import attrs, reports, studies, trials, workers
+from tunesmith.storage.sql.schema import STUDY, attrs, reports, studies, trials, workers
 from tunesmith.trial.record import Fence, TrialRecord, with_costs
 
 NUMBERS_END = 2**62  # the limit of numbers where there is none
 
 _s, _t, _a, _r, _w = studies.c, trials.c, attrs.c, reports.c, workers.c
-STUDY: sa.BindParameter[int] = sa.bindparam("study")
 _ZERO: sa.ColumnClause[int] = sa.literal_column("0")
 _ONE: sa.ColumnClause[int] = sa.literal_column("1")
 
 
 # -- the counters in a study's row -----------------------------------------------------------------------------------
 
-_BUMP = sa.update(studies).where(_s.id == STUDY)
-BUMPED = _BUMP.values(version=_s.version + _ONE)
-STARTED = _BUMP.where(_s.next_number == sa.bindparam("at")).values(
-    version=_s.version + _ONE, next_number=_s.next_number + _ONE
-)
-RESERVED = _BUMP.where(_s.next_number < sa.bindparam("below")).values(
-    version=_s.version + _ONE, next_number=_s.next_number + _ONE
-)
-BUMP_SEQ = _BUMP.values(version=_s.version + _ONE, last_seq=_s.last_seq + _ONE)
-ORDERED = _BUMP.values(version=_s.version + _ONE, last_seq=_s.last_seq + sa.bindparam("seqs", type_=sa.BigInteger))
-ADDED = _BUMP.values(
-    version=_s.version + _ONE,
-    next_number=_s.next_number + sa.bindparam("numbers", type_=sa.BigInteger),
-    last_seq=_s.last_seq + sa.bindparam("seqs", type_=sa.BigInteger),
-)
+
+def _raised(*where: sa.ColumnElement[bool], **by: sa.ColumnElement[int]) -> sa.Update:
+    """Return the statement that raises a study's version by one, and others of its counters."""
+    counters = {"version": _ONE, **by}
+    return sa.update(studies).where(_s.id == STUDY, *where).values({n: _s[n] + more for n, more in counters.items()})
+
+
+_NUMBERS = sa.bindparam("numbers", type_=sa.BigInteger)
+_SEQS = sa.bindparam("seqs", type_=sa.BigInteger)
+BUMPED = _raised()
+STARTED = _raised(_s.next_number == sa.bindparam("at"), next_number=_ONE)
+RESERVED = _raised(_s.next_number < sa.bindparam("below"), next_number=_ONE)
+BUMP_SEQ = _raised(last_seq=_ONE)
+ORDERED = _raised(last_seq=_SEQS)
+ADDED = _raised(next_number=_NUMBERS, last_seq=_SEQS)
 _COUNTERS = (_s.version, _s.next_number, _s.last_seq)
 _RETURNING = {
     statement: statement.returning(*_COUNTERS) for statement in (BUMPED, STARTED, RESERVED, BUMP_SEQ, ORDERED, ADDED)
@@ -617,9 +616,7 @@ WORKER_KEPT = 7 * 86400.0  # seconds after its last sign of life for which a wor
 # The time of the server, in unix seconds; a worker's own clock may be wrong.
 _NOW = {"postgresql": "extract(epoch FROM clock_timestamp())"}
 _NOW |= dict.fromkeys(("mysql", "mariadb"), "unix_timestamp(sysdate(6))")
-_RUNNING_WORKERS = sa.select(_t.number, _t.worker).where(
-    _t.study_id == sa.bindparam("study"), schema.OPEN, _t.state == schema.RUNNING
-)
+_RUNNING_WORKERS = sa.select(_t.number, _t.worker).where(_t.study_id == STUDY, schema.OPEN, _t.state == schema.RUNNING)
 _FORGET = sa.delete(workers).where(_w.seen < sa.bindparam("before"))
 
 
