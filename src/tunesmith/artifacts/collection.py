@@ -28,7 +28,7 @@ from tunesmith.errors import (
 from tunesmith.text import did_you_mean, listing, name_and_message, shown
 
 IN_MEMORY = 8 << 20  # bytes up to which a verified content stays in memory before it goes to a temporary file
-TRIES = 5  # to read an artifact that is being replaced
+PUBLISH_TRIES = 5  # to read an artifact that is being replaced
 
 
 class Artifacts(Mapping[str, Artifact]):
@@ -94,7 +94,7 @@ class Artifacts(Mapping[str, Artifact]):
         with content_of(name, content) as source:
             store, space = self.pointers.place()
             kind = FOLDER_TYPE if source.is_folder else media_type or media_type_of(name)
-            for _ in range(TRIES):
+            for _ in range(PUBLISH_TRIES):
                 blob = store.put(space, source.chunks)
                 done = self._publish(store, Artifact(name, blob.digest, blob.size, kind, self.number, key=blob.key))
                 if done is not None:
@@ -119,7 +119,7 @@ class Artifacts(Mapping[str, Artifact]):
         """
         store, space = self.pointers.place()
         place: Path | None = folder
-        for _ in range(TRIES):
+        for _ in range(PUBLISH_TRIES):
             if place is None:
                 break
             blob = store.take(space, place)
@@ -147,7 +147,7 @@ class Artifacts(Mapping[str, Artifact]):
             AttemptReplacedError: the trial was given up meanwhile, and another worker runs it.
         """
         to = checked_name(name if to is None else to)
-        for _ in range(TRIES):
+        for _ in range(PUBLISH_TRIES):
             source = _of_name(self.pointers.all(number), name, number)
             copy = Artifact(to, source.digest, source.size, source.media_type, self.number)
             done = self._publish(self.pointers.place()[0], copy)

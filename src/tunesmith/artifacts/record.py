@@ -95,7 +95,7 @@ class PointerTable:
         key = next(same, artifact.key)
         if not key:
             return None
-        at = _place_of(artifact.number, artifact.name)
+        at = _sort_place(artifact.number, artifact.name)
         old = self._by_place.get(at)
         done = self._by_place[at] = replace(artifact, key=key)
         return done, self._loose(old)
@@ -106,7 +106,7 @@ class PointerTable:
         Args:
             name: its name.
         """
-        return self._loose(self._by_place.pop(_place_of(number, name), None))
+        return self._loose(self._by_place.pop(_sort_place(number, name), None))
 
     def all(self) -> list[Artifact]:
         """Return all artifacts, the study's own first, then by trial and name."""
@@ -122,5 +122,5 @@ class PointerTable:
         return [old.key]
 
 
-def _place_of(number: int | None, name: str) -> tuple[int, str]:
+def _sort_place(number: int | None, name: str) -> tuple[int, str]:
     return (-1 if number is None else number, name)

@@ -16,14 +16,14 @@ from tunesmith.artifacts.base import Blob, BlobStore, Chunks, Digest, checked_bl
 from tunesmith.errors import ArtifactError, DamagedArtifactError, MissingDependencyError
 from tunesmith.text import message_of, printable
 
-HIDDEN = "***"
-PART = 8 << 20  # bytes that are sent at a time; services take a content in at most 10,000 parts
+HIDDEN_SECRET = "***"
+PART_BYTES = 8 << 20  # bytes that are sent at a time; services take a content in at most 10,000 parts
 MOST_PARTS = 9000
-READ = 16 << 20  # bytes that are asked for at a time
+READ_BYTES = 16 << 20  # bytes that are asked for at a time
 # How file systems name the time of the last change in what they tell of a file.
 _TIMES = ("LastModified", "last_modified", "mtime", "updated", "modified", "created")
-_HARMLESS = {"endpoint_url", "region_name", "account_name", "project", "host"}
-_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
+_HARMLESS_OPTIONS = {"endpoint_url", "region_name", "account_name", "project", "host"}
+_STORE_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
 
 
 class FsspecStore(BlobStore):
@@ -96,7 +96,7 @@ class FsspecStore(BlobStore):
     def open(self, key: str) -> BinaryIO:
         with self._errors("read a content"):
             try:
-                return cast(BinaryIO, self.files().open(self._path(key), "rb", block_size=READ))
+                return cast(BinaryIO, self.files().open(self._path(key), "rb", block_size=READ_BYTES))
             except FileNotFoundError:
                 raise DamagedArtifactError(f"{self._shown} holds no blob {key}") from None
 
@@ -130,7 +130,7 @@ class FsspecStore(BlobStore):
         return f"{self._top}/{checked_blob_key(key)}"
 
     def _write(self, path: str, chunks: Iterable[bytes], size: int) -> None:
-        with self.files().open(path, "wb", block_size=max(PART, size // MOST_PARTS + 1)) as file:
+        with self.files().open(path, "wb", block_size=max(PART_BYTES, size // MOST_PARTS + 1)) as file:
             for chunk in chunks:
                 file.write(chunk)
 
@@ -184,7 +184,7 @@ class FsspecStore(BlobStore):
         except Exception as error:
             text = f"{type(error).__name__}: {message_of(error)}"
             for secret in self._secrets:
-                text = text.replace(secret, HIDDEN)
+                text = text.replace(secret, HIDDEN_SECRET)
             raise ArtifactError(
                 f"{self._shown} cannot {what}: {text}. Is the place right, is it reachable, and are the credentials "
                 "there?"
@@ -200,14 +200,14 @@ def _checked_url(url: Any) -> str:
     Raises:
         ValueError: it is not a URL, is a chain of them, or holds credentials, which would be stored with the study.
     """
-    found = _URL.fullmatch(url) if isinstance(url, str) else None
+    found = _STORE_URL.fullmatch(url) if isinstance(url, str) else None
     if found is None:
         raise ValueError("an artifact store is a folder or a URL such as 's3://bucket/folder'")
     scheme, root = found.group(1).lower(), found.group(2).rstrip("/")
     host = root.partition("/")[0]
     if "@" in host or "?" in root or "#" in root:
         raise ValueError(
-            f"artifact_store={scheme}://{HIDDEN}: the URL is stored with the study, and must not hold a user, a "
+            f"artifact_store={scheme}://{HIDDEN_SECRET}: the URL is stored with the study, and must not hold a user, a "
             "password or options. Give them by the service's environment variables, or as "
             "artifact_store=FsspecStore(url, options={...}) (tunesmith.artifacts)"
         )
@@ -221,7 +221,7 @@ def _texts(options: Mapping[str, Any]) -> Iterator[str]:
     for name, value in options.items():
         if isinstance(value, Mapping):
             yield from _texts(value)
-        elif isinstance(value, str) and len(value) > 3 and (name not in _HARMLESS or "@" in value):
+        elif isinstance(value, str) and len(value) > 3 and (name not in _HARMLESS_OPTIONS or "@" in value):
             yield value
 
 

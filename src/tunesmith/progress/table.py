@@ -13,7 +13,7 @@ from tunesmith.progress.trials import Progress
 from tunesmith.text import printable
 from tunesmith.trial.record import FrozenTrial
 
-LEVELS = "▁▂▃▄▅▆▇█"
+BLOCKS = "▁▂▃▄▅▆▇█"
 CURVE_WIDTH = 16  # characters of a curve
 ROWS_SHOWN = 12  # running trials that are shown
 SAVINGS_EVERY_SECONDS = 5.0  # seconds between two looks at what pruning saved
@@ -113,7 +113,7 @@ def sparkline(values: Iterable[float], width: int = CURVE_WIDTH) -> str:
         return "?" * len(shown)
     low, high = min(finite) / 2, max(finite) / 2  # half of them: their difference may be too large for a number
     size = high - low or 1.0
-    return "".join(LEVELS[round((v / 2 - low) / size * (len(LEVELS) - 1))] if math.isfinite(v) else "?" for v in shown)
+    return "".join(BLOCKS[round((v / 2 - low) / size * (len(BLOCKS) - 1))] if math.isfinite(v) else "?" for v in shown)
 
 
 def _last_of_each(values: Sequence[float], width: int) -> list[float]:

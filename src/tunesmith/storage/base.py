@@ -543,13 +543,7 @@ class Storage(ABC):
 
     @abstractmethod
     def set_attr(
-        self,
-        study_id: int,
-        number: int | None,
-        key: str,
-        value: Any,
-        system: bool = False,
-        fence: Fence | None = None,
+        self, study_id: int, number: int | None, key: str, value: Any, system: bool = False, fence: Fence | None = None
     ) -> None:
         """Set an attribute of a study (number None) or of a trial.
 

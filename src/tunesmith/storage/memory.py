@@ -323,13 +323,7 @@ class MemoryStorage(Storage):
             return {state: n for state, n in {**book.counts, **live}.items() if n}
 
     def set_attr(
-        self,
-        study_id: int,
-        number: int | None,
-        key: str,
-        value: Any,
-        system: bool = False,
-        fence: Fence | None = None,
+        self, study_id: int, number: int | None, key: str, value: Any, system: bool = False, fence: Fence | None = None
     ) -> None:
         with self._opened(study_id) as book:
             if number is None:

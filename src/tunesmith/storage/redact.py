@@ -17,7 +17,7 @@ from tunesmith.text import close_matches, printable
 HIDDEN = "***"
 
 # Options of URLs whose values are harmless.
-_HARMLESS = {
+_HARMLESS_IN_URLS = {
     "application_name", "cache", "charset", "check_same_thread", "connect_timeout", "gssencmode", "host", "hostaddr",
     "immutable", "keepalives", "keepalives_count", "keepalives_idle", "keepalives_interval", "mode", "nolock", "port",
     "read_timeout", "sslmode", "target_session_attrs", "tcp_user_timeout", "timeout", "unix_socket", "uri", "vfs",
@@ -36,9 +36,9 @@ _PLAIN_NAME = re.compile(r"[\w.$-]*")
 _HOST = re.compile(r"[\w.:%-]*")
 _SCHEME = re.compile(r"[A-Za-z][\w+.-]{0,30}:/+")
 # Within another program's message, which may be long: each place is looked at a bounded number of times.
-_URL = re.compile(r"[A-Za-z][\w+.-]{0,30}://[^\s'\"]+")
+_URL_IN_TEXT = re.compile(r"[A-Za-z][\w+.-]{0,30}://[^\s'\"]+")
 _NAMED_SECRET = re.compile(rf"(?i)(\b(?=\w*(?:{'|'.join(_SECRET_WORDS)}))\w++['\"]?\s*+[=:]\s*+)\S+")
-_OPTION = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
+_NAMED_VALUE = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
 
 
 def redact(text: str) -> str:
@@ -52,7 +52,7 @@ def redact(text: str) -> str:
     if "@" in rest and (head or ":" in rest or "=" in rest or not rest.lower().endswith(FILE_ENDINGS)):
         head, rest = head + HIDDEN + "@", rest.rpartition("@")[2]
     place, separator, options = _split_options(rest)
-    if separator and not head and (option := _OPTION.fullmatch(place)):
+    if separator and not head and (option := _NAMED_VALUE.fullmatch(place)):
         place = _shown_match(option)
     elif head:
         place = _shown_address(place, HIDDEN in head)
@@ -72,7 +72,7 @@ def shown_spec(spec: Any) -> str:
 
 def redact_within(text: str) -> str:
     """Return another program's message without the users and passwords of URLs, and without values named password."""
-    text = _URL.sub(lambda url: redact(url.group()), text)
+    text = _URL_IN_TEXT.sub(lambda url: redact(url.group()), text)
     return _NAMED_SECRET.sub(rf"\1{HIDDEN}", text)
 
 
@@ -91,7 +91,7 @@ def _option_parts(options: str) -> list[str]:
 
 
 def _any_option(part: str) -> str:
-    option = _OPTION.fullmatch(part)
+    option = _NAMED_VALUE.fullmatch(part)
     return _shown_match(option) if option else HIDDEN
 
 
@@ -101,10 +101,10 @@ def _shown_match(option: re.Match[str]) -> str:
 
 def shown_option(name: str, value: Any) -> str:
     """Return what may be shown of an option of a URL."""
-    known = name.lower() in _HARMLESS
+    known = name.lower() in _HARMLESS_IN_URLS
     if known and isinstance(value, str) and re.fullmatch(r"[\w.:/-]*", value):
         return f"{name}={value}"
-    is_name = close_matches(name.lower(), _HARMLESS | _SECRET, cutoff=0.75)  # of an option, misspelt
+    is_name = close_matches(name.lower(), _HARMLESS_IN_URLS | _SECRET, cutoff=0.75)  # of an option, misspelt
     return f"{name}={HIDDEN}" if is_name else HIDDEN
 
 

@@ -12,21 +12,21 @@ import sqlalchemy as sa  # noqa: TID253 - see schema.py
 
 from tunesmith.artifacts.record import Artifact
 from tunesmith.storage.sql.connections import Row, Session, Values
-from tunesmith.storage.sql.schema import OF_STUDY, STUDY, artifacts
+from tunesmith.storage.sql.schema import OF_STUDY, STUDY_ID, artifacts
 from tunesmith.storage.sql.values import Types, check_types, decoding
-from tunesmith.storage.sql.writes import LOCK_STUDY, NUMBER, STUDY_IS_THERE, locked_attempt, need_study_row
+from tunesmith.storage.sql.writes import AT_TRIAL, LOCK_STUDY, STUDY_IS_THERE, locked_attempt, need_study_row
 from tunesmith.trial.record import Fence
 
 _a = artifacts.c
-_OF_STUDY = _a.study_id == STUDY
-_OF_TRIAL = _OF_STUDY & (_a.number == NUMBER)
+_ARTIFACTS_OF_STUDY = _a.study_id == STUDY_ID
+_OF_TRIAL = _ARTIFACTS_OF_STUDY & (_a.number == AT_TRIAL)
 _THIS = _OF_TRIAL & (_a.name == sa.bindparam("called"))
 _COLUMNS = (_a.number, _a.name, _a.digest, _a.size, _a.media_type, _a.attempt, _a.created, _a.blob)
 _CHANGED = ("digest", "size", "media_type", "attempt", "created")  # and the blob
-_ALL = sa.select(*_COLUMNS).where(_OF_STUDY).order_by(_a.number, _a.name)
+_ALL = sa.select(*_COLUMNS).where(_ARTIFACTS_OF_STUDY).order_by(_a.number, _a.name)
 _ALL_OF_TRIAL = sa.select(*_COLUMNS).where(_OF_TRIAL).order_by(_a.name)
-_ONE = sa.select(*_COLUMNS).where(_THIS)
-_SAME_CONTENT = sa.select(sa.func.min(_a.blob)).where(_OF_STUDY, _a.digest == sa.bindparam("content"))
+_BY_NAME = sa.select(*_COLUMNS).where(_THIS)
+_SAME_CONTENT = sa.select(sa.func.min(_a.blob)).where(_ARTIFACTS_OF_STUDY, _a.digest == sa.bindparam("content"))
 _POINTED_TO = _SAME_CONTENT.where(_a.blob == sa.bindparam("key"))
 _TYPES: tuple[Types, ...] = ({int}, {str}, {str}, {int}, {str}, {int}, {float, int}, {str})
 _INSERT = sa.insert(artifacts)
@@ -43,7 +43,7 @@ def put_pointer(
     key = same_blob or artifact.key
     if not key or (session.uncertain and same_blob is None):
         return None  # it may have been published before, and removed since with its blob
-    old = session.row(_ONE, study=study_id, at=at, called=artifact.name)
+    old = session.row(_BY_NAME, study=study_id, at=at, called=artifact.name)
     done = replace(artifact, key=key, attempt=attempt)
     row: dict[str, Values] = {name: getattr(done, name) for name in _CHANGED}
     row["blob"] = key
@@ -57,7 +57,7 @@ def put_pointer(
 def remove_pointer(session: Session, study_id: int, number: int | None, name: str, fence: Fence | None) -> list[str]:
     """Delete a pointer; return its blob if no other one leads there."""
     at, _ = _lock_trial(session, study_id, number, fence)
-    old = session.row(_ONE, study=study_id, at=at, called=name)
+    old = session.row(_BY_NAME, study=study_id, at=at, called=name)
     if old is not None:
         session.run(_DELETE, study=study_id, at=at, called=name)
     return _loose(session, study_id, old)

@@ -15,19 +15,19 @@ from tunesmith.storage.base import StudyRecord
 from tunesmith.storage.sql.connections import Session
 from tunesmith.storage.sql.engine import Database
 from tunesmith.storage.sql.location import may_exist
-from tunesmith.storage.sql.schema import STUDY, reports, studies, trials
+from tunesmith.storage.sql.schema import STUDY_ID, reports, studies, trials
 from tunesmith.storage.sql.storage import SQLStorage
 from tunesmith.text import printable
 
 PROBLEMS_LISTED = 100  # problems that are listed
 
 _t = trials.c
-_NUMBERS = sa.select(_t.number).where(_t.study_id == STUDY)
-_COUNTERS = sa.select(studies.c.next_number, studies.c.last_seq).where(studies.c.id == STUDY)
+_NUMBERS_THERE = sa.select(_t.number).where(_t.study_id == STUDY_ID)
+_COUNTERS = sa.select(studies.c.next_number, studies.c.last_seq).where(studies.c.id == STUDY_ID)
 _THERE = sa.select(*map(sa.func.count, (_t.number, _t.seq)), *map(sa.func.max, (_t.number, _t.seq))).where(
-    _t.study_id == STUDY
+    _t.study_id == STUDY_ID
 )
-_STRAYS = sa.select(sa.func.count()).where(reports.c.study_id == STUDY, reports.c.number.not_in(_NUMBERS))
+_STRAYS = sa.select(sa.func.count()).where(reports.c.study_id == STUDY_ID, reports.c.number.not_in(_NUMBERS_THERE))
 
 
 def problems_of(storage: SQLStorage) -> list[str]:
@@ -110,7 +110,7 @@ def _of_artifacts(artifacts: list[Artifact]) -> list[str]:
 def _unreadable_trials(storage: SQLStorage, study_id: int) -> list[str]:
     """Return the trials that cannot be read, one by one."""
     found = []
-    numbers = storage.database.read(lambda session: [n for (n,) in session.rows(_NUMBERS, study=study_id)])
+    numbers = storage.database.read(lambda session: [n for (n,) in session.rows(_NUMBERS_THERE, study=study_id)])
     for number in numbers:
         try:
             storage.trials(study_id, [number])

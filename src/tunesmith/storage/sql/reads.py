@@ -18,26 +18,26 @@ from tunesmith.storage.checks import study_gone
 from tunesmith.storage.sql import schema
 from tunesmith.storage.sql import values as stored
 from tunesmith.storage.sql.connections import Row, Session, Values
-from tunesmith.storage.sql.schema import STUDY, attrs, reports, spaces, studies, trials
+from tunesmith.storage.sql.schema import STUDY_ID, attrs, reports, spaces, studies, trials
 from tunesmith.storage.sql.values import CostlyCurve, SpaceCache, decoding, expect
 from tunesmith.trial.record import LATE, NAN, NOISE, Attempt, TrialRecord, curve
 
 _t, _s, _r, _a = trials.c, studies.c, reports.c, attrs.c
 NUMBER_BITS = 64  # of a number of a trial, its sign among them: no other can be there
-WIDTHS = (1, 16, 256)  # few statements serve any count of numbers
-_OF_STUDY = _t.study_id == STUDY
+NUMBERS_AT_ONCE = (1, 16, 256)  # few statements serve any count of numbers
+_TRIALS_OF_STUDY = _t.study_id == STUDY_ID
 _IS_PENDING = _t.state.in_([schema.RUNNING, schema.PAUSED])
 _OF_STUDY_ITSELF: sa.ColumnClause[int] = sa.literal_column(str(schema.OF_STUDY))
 
-_OF_OTHERS = (_t.study_id == _s.id) & schema.OPEN & (_t.state == schema.RUNNING)
+_OF_OTHERS = (_t.study_id == _s.id) & schema.NO_SEQ & (_t.state == schema.RUNNING)
 _N_REPORTS = (
     sa.select(sa.func.count())
     .where(_r.study_id == _t.study_id, _r.number == _t.number)
     .correlate(trials)
     .scalar_subquery()
 )
-COUNTERS = sa.select(_s.version, _s.last_seq, _s.directions).where(_s.id == STUDY)
-SPACES = sa.select(spaces.c.id, spaces.c.space, spaces.c.hash).where(spaces.c.study_id == STUDY)
+COUNTERS = sa.select(_s.version, _s.last_seq, _s.directions).where(_s.id == STUDY_ID)
+SPACES = sa.select(spaces.c.id, spaces.c.space, spaces.c.hash).where(spaces.c.study_id == STUDY_ID)
 ONE_SPACE = sa.select(spaces.c.space, spaces.c.hash).where(spaces.c.id == sa.bindparam("space"))
 
 _NOISE_OF_TRIAL = (
@@ -56,26 +56,26 @@ FINISHED_COLUMNS = (
         _t.seq, _t.number, _t.state, _t.tag, _t.attempt, _t.cost, _t.y, _t.value, _t.feasible, _t.x, _t.space_id,
         _t.constraints, _t.failure, _NOISE_OF_TRIAL,
     )
-    .where(_OF_STUDY, _t.seq > sa.bindparam("cursor"))
+    .where(_TRIALS_OF_STUDY, _t.seq > sa.bindparam("cursor"))
     .order_by(_t.seq)
 )  # fmt: skip
 _REPORTS = sa.select(_r.number, _r.attempt, _r.step, _r.value, _r.cost)
-ALL_REPORTS = _REPORTS.where(_r.study_id == STUDY).order_by(_r.number, _r.attempt, _r.step)
-_NEW_REPORTS = _REPORTS.join(trials, (_t.study_id == _r.study_id) & (_t.number == _r.number)).where(_OF_STUDY)
+ALL_REPORTS = _REPORTS.where(_r.study_id == STUDY_ID).order_by(_r.number, _r.attempt, _r.step)
+_NEW_REPORTS = _REPORTS.join(trials, (_t.study_id == _r.study_id) & (_t.number == _r.number)).where(_TRIALS_OF_STUDY)
 REPORTS_OF_FINISHED = _NEW_REPORTS.where(_t.seq > sa.bindparam("cursor"))
-REPORTS_OF_PENDING = _NEW_REPORTS.where(schema.OPEN, _IS_PENDING)
+REPORTS_OF_PENDING = _NEW_REPORTS.where(schema.NO_SEQ, _IS_PENDING)
 
-FULL = sa.select(
+WHOLE_TRIAL = sa.select(
     _t.number, _t.state, _t.attempt, _t.seq, _t.space_id, _t.x, _t.y, _t.value, _t.feasible, _t.tag, _t.cost,
     _t.constraints, _t.reason, _t.started, _t.finished, _t.worker, _t.fixed, _t.crashes, _t.token, _t.failure,
 )  # fmt: skip
-FULL_PENDING = FULL.where(_OF_STUDY, schema.OPEN, _IS_PENDING).order_by(_t.number)
+FULL_PENDING = WHOLE_TRIAL.where(_TRIALS_OF_STUDY, schema.NO_SEQ, _IS_PENDING).order_by(_t.number)
 _ATTRS = sa.select(_a.number, _a.attempt, _a.kind, _a.key, _a.value)
-ALL_ATTRS = _ATTRS.where(_a.study_id == STUDY, _a.number != _OF_STUDY_ITSELF)
+ALL_ATTRS = _ATTRS.where(_a.study_id == STUDY_ID, _a.number != _OF_STUDY_ITSELF)
 USER_ATTRS = ALL_ATTRS.where(_a.kind == sa.literal_column(str(schema.USER))).order_by(_a.number, _a.attempt)
 
 # Two looks into the index of feasible complete trials: for the best value, and for the lowest number that has it.
-_RANKED = (_OF_STUDY, schema.RANKED)
+_RANKED = (_TRIALS_OF_STUDY, schema.RANKED)
 BEST = {
     direction: sa.select(sa.func.min(_t.number)).where(
         *_RANKED, _t.value == sa.select(extreme(_t.value)).where(*_RANKED).scalar_subquery()
@@ -84,15 +84,15 @@ BEST = {
 }
 # SQLite reads the index alone and does not notice that a part of it was lost; with the sum it reads the table.
 _WITHOUT_INDEX = [column + sa.literal_column("0") == sa.literal_column("1") for column in (_t.state, _t.feasible)]
-RANKED_WITHOUT_INDEX = sa.select(sa.func.min(_t.number)).where(_OF_STUDY, *_WITHOUT_INDEX)
-COUNT_FINISHED = sa.select(_t.state, sa.func.count()).where(_OF_STUDY, schema.FINISHED).group_by(_t.state)
-COUNT_OPEN = sa.select(_t.state, sa.func.count()).where(_OF_STUDY, schema.OPEN).group_by(_t.state)
+RANKED_WITHOUT_INDEX = sa.select(sa.func.min(_t.number)).where(_TRIALS_OF_STUDY, *_WITHOUT_INDEX)
+COUNT_FINISHED = sa.select(_t.state, sa.func.count()).where(_TRIALS_OF_STUDY, schema.HAS_SEQ).group_by(_t.state)
+COUNT_OPEN = sa.select(_t.state, sa.func.count()).where(_TRIALS_OF_STUDY, schema.NO_SEQ).group_by(_t.state)
 
 STUDY_FIELDS = sa.select(_s.id, _s.name, _s.directions, _s.seed, _s.space_id, _s.created)
 ALL_STUDIES = STUDY_FIELDS.order_by(_s.id)
 STUDY_BY_NAME = STUDY_FIELDS.where(_s.name == sa.bindparam("name"))
 STUDY_NAMES = sa.select(_s.name)
-STUDY_ATTRS = sa.select(_a.kind, _a.key, _a.value).where(_a.study_id == STUDY, _a.number == _OF_STUDY_ITSELF)
+STUDY_ATTRS = sa.select(_a.kind, _a.key, _a.value).where(_a.study_id == STUDY_ID, _a.number == _OF_STUDY_ITSELF)
 
 
 def _number_parameters(width: int) -> list[sa.BindParameter[Any]]:
@@ -101,21 +101,21 @@ def _number_parameters(width: int) -> list[sa.BindParameter[Any]]:
 
 def _for_numbers(base: sa.Select[Any], column: Any) -> dict[int, sa.Select[Any]]:
     """Return the query for several trial numbers by width."""
-    return {width: base.where(column.in_(_number_parameters(width))) for width in WIDTHS}
+    return {width: base.where(column.in_(_number_parameters(width))) for width in NUMBERS_AT_ONCE}
 
 
 # The version, and what the running trials have reported but for some: in one statement.
 ACTIVITY = {
     width: sa.select(_s.version, _t.number, _t.x.is_not(None), _N_REPORTS)
     .select_from(studies.outerjoin(trials, _OF_OTHERS & _t.number.not_in(_number_parameters(width))))
-    .where(_s.id == STUDY)
+    .where(_s.id == STUDY_ID)
     .order_by(_t.number)
-    for width in WIDTHS
+    for width in NUMBERS_AT_ONCE
 }
 
 # What records are made of: trials, attributes, reports.
 RECORDS_BY_NUMBER = (
-    _for_numbers(FULL.where(_OF_STUDY), _t.number),
+    _for_numbers(WHOLE_TRIAL.where(_TRIALS_OF_STUDY), _t.number),
     _for_numbers(ALL_ATTRS, _a.number),
     _for_numbers(ALL_REPORTS, _r.number),
 )
@@ -125,12 +125,12 @@ RECORDS_BY_NUMBER = (
 def _records_in(states: frozenset[TrialState] | None) -> tuple[sa.Select[Any], ...]:
     """Return the three queries for the records of all trials that are in some states; None: in any."""
     if states is None:
-        return FULL.where(_OF_STUDY).order_by(_t.number), ALL_ATTRS, ALL_REPORTS
-    these = [_OF_STUDY, _t.state.in_([sa.literal_column(str(int(state))) for state in sorted(states)])]
+        return WHOLE_TRIAL.where(_TRIALS_OF_STUDY).order_by(_t.number), ALL_ATTRS, ALL_REPORTS
+    these = [_TRIALS_OF_STUDY, _t.state.in_([sa.literal_column(str(int(state))) for state in sorted(states)])]
     if states <= stored.OPEN_STATES:  # a short stretch of an index
-        these.append(schema.OPEN)
+        these.append(schema.NO_SEQ)
     notes = _ATTRS.join(trials, (_t.study_id == _a.study_id) & (_t.number == _a.number))
-    return FULL.where(*these).order_by(_t.number), notes.where(*these), _NEW_REPORTS.where(*these)
+    return WHOLE_TRIAL.where(*these).order_by(_t.number), notes.where(*these), _NEW_REPORTS.where(*these)
 
 
 @cache
@@ -144,11 +144,11 @@ def _types_of(query: sa.Select[Any]) -> list[set[type[Any]]]:
 
 MOST_ATTEMPTS = 100_000  # more than any trial has; a damaged row may have 2**31
 _FAILURE_KINDS = frozenset({0, *FailureKind})
-_FINISHED = frozenset({TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL})
+_FINISHED_STATES = frozenset({TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL})
 
 
 def read_record(row: Row, known: Mapping[int | None, Space], m: int, loose: bool) -> TrialRecord:
-    """Return a row of `FULL` as a record."""
+    """Return a row of `WHOLE_TRIAL` as a record."""
     (n, state, attempt, seq, space_id, x, y, first, feasible, sampler_state, cost, limits, reason, started, finished,
      worker, fixed, crashes, token, failure) = row  # fmt: skip
     space = None if space_id is None else known[space_id]
@@ -277,7 +277,7 @@ class IncrementColumns:
             stored.check_types(rows, _types_of(FINISHED_COLUMNS))
         (seqs, numbers, states, sampler_states, attempts, costs, ys, firsts, feasible, xs, ids, limits, failures,
          errors) = zip(*rows, strict=True)  # fmt: skip
-        expect(set(states) <= _FINISHED, "a finished trial has the state of another")
+        expect(set(states) <= _FINISHED_STATES, "a finished trial has the state of another")
         start = self.count
         self.count += len(rows)
         expected = range(self._cursor + start + 1, self._cursor + self.count + 1)
@@ -332,7 +332,7 @@ class IncrementColumns:
         }
 
 
-_CHUNK = 4096  # rows in memory as Python objects at a time
+ROWS_AT_ONCE = 4096  # rows in memory as Python objects at a time
 
 
 def _of_shown_trials(found: list[Row], finished: NDArray[np.int64], pending: list[Row]) -> list[Row]:
@@ -352,7 +352,7 @@ def _by_numbers(session: Session, by_width: Mapping[int, Any], study_id: int, nu
 
 
 def _width(n: int) -> int:
-    return next((w for w in WIDTHS if n <= w), WIDTHS[-1])
+    return next((w for w in NUMBERS_AT_ONCE if n <= w), NUMBERS_AT_ONCE[-1])
 
 
 def _named_numbers(numbers: list[int], width: int) -> dict[str, Values]:
@@ -419,7 +419,7 @@ class Reader:
         columns = IncrementColumns(m, cursor, session.dialect.loose)
         if last > cursor:
             with decoding(self._where, f"finished trials of study {study_id}"):
-                for rows in session.chunks(FINISHED_COLUMNS, _CHUNK, study=study_id, cursor=cursor):
+                for rows in session.chunks(FINISHED_COLUMNS, ROWS_AT_ONCE, study=study_id, cursor=cursor):
                     columns.add(rows)
                 expect(
                     columns.count == last - cursor, f"{last - cursor} of them are expected and {columns.count} there"
@@ -483,7 +483,7 @@ class Reader:
     def _read_records(
         self, rows: Sequence[Row], known: Mapping[int | None, Space], m: int, loose: bool
     ) -> list[TrialRecord]:
-        """Return rows of `FULL` as records, once all of their points are seen to lie in their spaces."""
+        """Return rows of `WHOLE_TRIAL` as records, once all of their points are seen to lie in their spaces."""
         made = stored.check_each(rows, lambda row: read_record(row, known, m, loose), self._where, "trial")
         by_space: dict[int, list[Row]] = {}
         for row in rows:
@@ -512,7 +512,7 @@ class Reader:
             rows, notes, curves = (session.rows(query, study=study_id) for query in queries)
         counters = self._need(session, study_id)
         for what, found_rows, query in (
-            ("trials", rows, FULL),
+            ("trials", rows, WHOLE_TRIAL),
             ("attributes", notes, _ATTRS),
             ("reports", curves, _REPORTS),
         ):
@@ -532,7 +532,7 @@ class Reader:
         """Return the user attributes of all trials that have any, by number; those of the latest attempt count."""
         self._need(session, study_id)
         found: dict[int, dict[str, Any]] = {}
-        for rows in session.chunks(USER_ATTRS, _CHUNK, study=study_id):
+        for rows in session.chunks(USER_ATTRS, ROWS_AT_ONCE, study=study_id):
             self._checked(session, "attributes", rows, USER_ATTRS)
             read = stored.check_each(rows, read_attr, self._where, "the attributes of trial")
             for (number, _, _, key, _), value in zip(rows, read, strict=True):

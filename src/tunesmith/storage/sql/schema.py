@@ -134,9 +134,9 @@ artifacts = sa.Table(
 )
 sa.Index("tunesmith_artifacts_content", artifacts.c.study_id, artifacts.c.digest)
 
-STUDY: sa.BindParameter[int] = sa.bindparam("study")  # the id of a study, in all statements
-FINISHED = trials.c.seq.is_not(None)
-OPEN = trials.c.seq.is_(None)
+STUDY_ID: sa.BindParameter[int] = sa.bindparam("study")  # the id of a study, in all statements
+HAS_SEQ = trials.c.seq.is_not(None)
+NO_SEQ = trials.c.seq.is_(None)
 RUNNING: sa.ColumnClause[int] = sa.literal_column(str(int(TrialState.RUNNING)))
 WAITING: sa.ColumnClause[int] = sa.literal_column(str(int(TrialState.WAITING)))
 PAUSED: sa.ColumnClause[int] = sa.literal_column(str(int(TrialState.PAUSED)))

@@ -257,7 +257,7 @@ class SQLStorage(Storage):
         if not self._ready:
             self._need(study_id)
         row = (study_id, number, fence, step, value, cost)
-        self.database.write(writes.write_report, *row, durable=False, single=True, patience=REPORT_WAITS)
+        self.database.write(writes.add_reports, *row, durable=False, single=True, patience=REPORT_WAITS)
 
     def pause(self, study_id: int, trial: TrialRecord) -> int:
         self._check_point(trial)
@@ -403,13 +403,7 @@ class SQLStorage(Storage):
         return self._read(self._reader.user_attrs, study_id)
 
     def set_attr(
-        self,
-        study_id: int,
-        number: int | None,
-        key: str,
-        value: Any,
-        system: bool = False,
-        fence: Fence | None = None,
+        self, study_id: int, number: int | None, key: str, value: Any, system: bool = False, fence: Fence | None = None
     ) -> None:
         text = attr_to_json(key, value)
         kind = SYSTEM if system else USER

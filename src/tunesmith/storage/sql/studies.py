@@ -10,7 +10,7 @@ import sqlalchemy as sa  # noqa: TID253 - see schema.py
 from tunesmith.space import Space
 from tunesmith.storage.checks import study_gone
 from tunesmith.storage.sql.connections import Session, Values
-from tunesmith.storage.sql.schema import STUDY, artifacts, attrs, reports, spaces, studies, trials
+from tunesmith.storage.sql.schema import STUDY_ID, artifacts, attrs, reports, spaces, studies, trials
 from tunesmith.storage.sql.values import space_to_text
 from tunesmith.storage.sql.writes import LOCK_STUDY, need_study_row
 
@@ -24,13 +24,15 @@ _INSERT_STUDY = sa.insert(studies).values(
 )
 _STUDY_ID = sa.select(_s.id).where(_s.name == sa.bindparam("name"))
 _MADE = sa.select(_s.id, _s.space_id, _s.seed, _s.created).where(_s.name == sa.bindparam("name"))
-_DECLARE = sa.update(studies).where(_s.id == STUDY).values(space_id=sa.bindparam("space"))
-_RENAME = sa.update(studies).where(_s.id == STUDY).values(name=sa.bindparam("name"))
-_SPACE_ID = sa.select(spaces.c.id).where(spaces.c.study_id == STUDY, spaces.c.hash == sa.bindparam("digest"))
-_SPACE_IDS = sa.select(spaces.c.id, spaces.c.hash).where(spaces.c.study_id == STUDY)
-_INSERT_SPACE = sa.insert(spaces).values(study_id=STUDY, hash=sa.bindparam("digest"), space=sa.bindparam("text"))
-_DELETES = [sa.delete(table).where(table.c.study_id == STUDY) for table in (artifacts, reports, attrs, trials, spaces)]
-_DELETE_STUDY = sa.delete(studies).where(_s.id == STUDY)
+_DECLARE = sa.update(studies).where(_s.id == STUDY_ID).values(space_id=sa.bindparam("space"))
+_RENAME = sa.update(studies).where(_s.id == STUDY_ID).values(name=sa.bindparam("name"))
+_SPACE_ID = sa.select(spaces.c.id).where(spaces.c.study_id == STUDY_ID, spaces.c.hash == sa.bindparam("digest"))
+_SPACE_IDS = sa.select(spaces.c.id, spaces.c.hash).where(spaces.c.study_id == STUDY_ID)
+_INSERT_SPACE = sa.insert(spaces).values(study_id=STUDY_ID, hash=sa.bindparam("digest"), space=sa.bindparam("text"))
+_DELETES = [
+    sa.delete(table).where(table.c.study_id == STUDY_ID) for table in (artifacts, reports, attrs, trials, spaces)
+]
+_DELETE_STUDY = sa.delete(studies).where(_s.id == STUDY_ID)
 
 
 def insert_study(

@@ -73,13 +73,13 @@ def fixed_to_json(fixed: Mapping[str, Any], space: Space | None) -> str:
     data = {}
     for name, value in fixed.items():
         try:
-            data[name] = label_to_json(_label_of(space.get(name) if space is not None else None, value))
+            data[name] = label_to_json(_kept_label(space.get(name) if space is not None else None, value))
         except SpaceError as error:
             raise ValueError(f"enqueued parameter {name!r} (type {type(value).__name__}): {error}") from None
     return json.dumps(data)
 
 
-def _label_of(parameter: Parameter | None, value: Any) -> Any:
+def _kept_label(parameter: Parameter | None, value: Any) -> Any:
     if parameter is None or not parameter.contains(value):
         return value
     if words_of(parameter) and isinstance(value, int | float):

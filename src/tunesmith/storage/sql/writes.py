@@ -29,7 +29,7 @@ from tunesmith.storage.checks import GIVEN_UP, refuse_replaced, study_gone
 from tunesmith.storage.sql import schema
 from tunesmith.storage.sql import values as stored
 from tunesmith.storage.sql.connections import Row, Session, Values
-from tunesmith.storage.sql.schema import STUDY, attrs, reports, studies, trials, workers
+from tunesmith.storage.sql.schema import STUDY_ID, attrs, reports, studies, trials, workers
 from tunesmith.trial.record import Fence, TrialRecord, with_costs
 
 NUMBERS_END = 2**62  # the limit of numbers where there is none
@@ -45,24 +45,24 @@ _ONE: sa.ColumnClause[int] = sa.literal_column("1")
 def _raised(*where: sa.ColumnElement[bool], **by: sa.ColumnElement[int]) -> sa.Update:
     """Return the statement that raises a study's version by one, and others of its counters."""
     counters = {"version": _ONE, **by}
-    return sa.update(studies).where(_s.id == STUDY, *where).values({n: _s[n] + more for n, more in counters.items()})
+    return sa.update(studies).where(_s.id == STUDY_ID, *where).values({n: _s[n] + more for n, more in counters.items()})
 
 
-_NUMBERS = sa.bindparam("numbers", type_=sa.BigInteger)
-_SEQS = sa.bindparam("seqs", type_=sa.BigInteger)
+_MORE_NUMBERS = sa.bindparam("numbers", type_=sa.BigInteger)
+_MORE_SEQS = sa.bindparam("seqs", type_=sa.BigInteger)
 BUMPED = _raised()
 STARTED = _raised(_s.next_number == sa.bindparam("at"), next_number=_ONE)
 RESERVED = _raised(_s.next_number < sa.bindparam("below"), next_number=_ONE)
 BUMP_SEQ = _raised(last_seq=_ONE)
-ORDERED = _raised(last_seq=_SEQS)
-ADDED = _raised(next_number=_NUMBERS, last_seq=_SEQS)
-_COUNTERS = (_s.version, _s.next_number, _s.last_seq)
+ORDERED = _raised(last_seq=_MORE_SEQS)
+ADDED = _raised(next_number=_MORE_NUMBERS, last_seq=_MORE_SEQS)
+_RAISED = (_s.version, _s.next_number, _s.last_seq)
 _RETURNING = {
-    statement: statement.returning(*_COUNTERS) for statement in (BUMPED, STARTED, RESERVED, BUMP_SEQ, ORDERED, ADDED)
+    statement: statement.returning(*_RAISED) for statement in (BUMPED, STARTED, RESERVED, BUMP_SEQ, ORDERED, ADDED)
 }
-STUDY_VERSION = sa.select(_s.version).where(_s.id == STUDY)
-LAST_SEQ = sa.select(_s.last_seq).where(_s.id == STUDY)
-_READ = sa.select(*_COUNTERS).where(_s.id == STUDY)
+STUDY_VERSION = sa.select(_s.version).where(_s.id == STUDY_ID)
+LAST_SEQ = sa.select(_s.last_seq).where(_s.id == STUDY_ID)
+_READ = sa.select(*_RAISED).where(_s.id == STUDY_ID)
 
 
 def bump(session: Session, statement: sa.Update, **values: Values) -> Row | None:
@@ -76,9 +76,9 @@ def bump(session: Session, statement: sa.Update, **values: Values) -> Row | None
 
 # -- a trial's row, its reports and attributes -----------------------------------------------------------------------
 
-NUMBER: sa.BindParameter[int] = sa.bindparam("at")
-THIS = (_t.study_id == STUDY) & (_t.number == NUMBER)
-STUDY_IS_THERE = sa.select(_s.id).where(_s.id == STUDY)
+AT_TRIAL: sa.BindParameter[int] = sa.bindparam("at")
+THIS = (_t.study_id == STUDY_ID) & (_t.number == AT_TRIAL)
+STUDY_IS_THERE = sa.select(_s.id).where(_s.id == STUDY_ID)
 LOCK_STUDY = STUDY_IS_THERE.with_for_update()
 IS_THERE = sa.select(_t.state, _t.attempt, _t.token, _t.worker).where(THIS)
 _LOCK_TRIAL = IS_THERE.with_for_update()
@@ -96,7 +96,9 @@ def _add_report(where: sa.ColumnElement[bool], rows: int = 1) -> sa.Insert:
 
 def _row_of_report(where: sa.ColumnElement[bool], j: str) -> sa.Select[Any]:
     step: sa.BindParameter[int] = sa.bindparam(f"step{j}")
-    is_there = sa.exists().where(_r.study_id == STUDY, _r.number == NUMBER, _r.attempt == _t.attempt, _r.step == step)
+    is_there = sa.exists().where(
+        _r.study_id == STUDY_ID, _r.number == AT_TRIAL, _r.attempt == _t.attempt, _r.step == step
+    )
     return sa.select(
         _t.study_id,
         _t.number,
@@ -110,7 +112,7 @@ def _row_of_report(where: sa.ColumnElement[bool], j: str) -> sa.Select[Any]:
 ADD_REPORT = _add_report(IS_AT)
 # Of a trial that is new in this transaction: nothing can be there yet.
 NEW_REPORT = sa.insert(reports).values(
-    {_r.study_id: STUDY, _r.number: NUMBER, _r.attempt: sa.bindparam("attempted")}
+    {_r.study_id: STUDY_ID, _r.number: AT_TRIAL, _r.attempt: sa.bindparam("attempted")}
     | {column: sa.bindparam(column.name) for column in (_r.step, _r.value, _r.cost)}
 )
 # On PostgreSQL the disk is not waited for: a server that dies may lose the last reports.
@@ -124,19 +126,22 @@ def _report_statement(rows: int, relaxed: bool) -> sa.Insert:
 
 
 _ATTR = (
-    (_a.study_id == STUDY)
-    & (_a.number == NUMBER)
+    (_a.study_id == STUDY_ID)
+    & (_a.number == AT_TRIAL)
     & (_a.kind == sa.bindparam("what"))
     & (_a.key == sa.bindparam("name"))
     & (_a.attempt == sa.bindparam("attempted"))
 )
 _STORED_ATTR = sa.select(_a.value).where(_ATTR)
 _STORED_REPORT = sa.select(_r.value).where(
-    _r.study_id == STUDY, _r.number == NUMBER, _r.attempt == sa.bindparam("attempted"), _r.step == sa.bindparam("step")
+    _r.study_id == STUDY_ID,
+    _r.number == AT_TRIAL,
+    _r.attempt == sa.bindparam("attempted"),
+    _r.step == sa.bindparam("step"),
 )
 _CHANGE_ATTR = sa.update(attrs).where(_ATTR).values({_a.value: sa.bindparam("value")})
 ADD_ATTR = sa.insert(attrs).values(
-    {_a.study_id: STUDY, _a.number: NUMBER, _a.kind: sa.bindparam("what"), _a.key: sa.bindparam("name")}
+    {_a.study_id: STUDY_ID, _a.number: AT_TRIAL, _a.kind: sa.bindparam("what"), _a.key: sa.bindparam("name")}
     | {_a.attempt: sa.bindparam("attempted"), _a.value: sa.bindparam("value")}
 )
 
@@ -148,7 +153,7 @@ def need_study_row(session: Session, study_id: int, row: Row | None) -> Row:
     return row
 
 
-def write_report(
+def add_reports(
     session: Session, study_id: int, number: int, fence: Fence, step: int, value: Reported, cost: float
 ) -> None:
     """Insert a report of an attempt of a running trial; a step that is there already stays."""
@@ -196,7 +201,7 @@ def set_attr(
     except AttemptReplacedError:
         before: dict[str, Values] = {"study": study_id, "at": number, "what": kind, "name": key}
         if fence and session.uncertain and session.row(_STORED_ATTR, **before, attempted=fence.attempt) == (text,):
-            return  # as in `write_report`
+            return  # as in `add_reports`
         raise
     put_attr(session, study_id, number, attempt, kind, key, text)
 
@@ -272,11 +277,11 @@ def report_rows(
 Taking = Callable[[Session, int, str, int, int], tuple[int, int] | None]  # by a limit, or `resume` by the number
 
 _BELOW: sa.BindParameter[int] = sa.bindparam("below")
-_FIRST_WAITING = sa.select(sa.func.min(_t.number)).where(_t.study_id == STUDY, schema.IS_WAITING).scalar_subquery()
-LOOK_FOR_TRIAL = sa.select(_s.version, _s.next_number, _FIRST_WAITING).where(_s.id == STUDY)
+_FIRST_WAITING = sa.select(sa.func.min(_t.number)).where(_t.study_id == STUDY_ID, schema.IS_WAITING).scalar_subquery()
+LOOK_FOR_TRIAL = sa.select(_s.version, _s.next_number, _FIRST_WAITING).where(_s.id == STUDY_ID)
 _NEXT_WAITING = (
     sa.select(_t.number)
-    .where(_t.study_id == STUDY, schema.IS_WAITING, _t.number < _BELOW)
+    .where(_t.study_id == STUDY_ID, schema.IS_WAITING, _t.number < _BELOW)
     .order_by(_t.number)
     .limit(_ONE)
     .offset(_ZERO)  # else SQLite gets a parameter for it
@@ -289,7 +294,7 @@ _TAKE = (
 )
 _CLAIM_WAITING, _RESUME = _TAKE.where(_t.state == schema.WAITING), _TAKE.where(_t.state == schema.PAUSED)
 _HELD = sa.select(_t.number, _t.space_id, _t.fixed, _t.attempt).where(
-    _t.study_id == STUDY, schema.OPEN, _t.state == schema.RUNNING, _t.token == sa.bindparam("held")
+    _t.study_id == STUDY_ID, schema.NO_SEQ, _t.state == schema.RUNNING, _t.token == sa.bindparam("held")
 )
 _START_RESERVED = (
     sa.update(trials)
@@ -492,22 +497,24 @@ _ENDED = (
     "state", "seq", "space_id", "x", "y", "value", "feasible", "tag", "cost", "constraints", "reason", "failure",
     "finished",
 )  # fmt: skip
-_END = sa.update(trials).where(RUNS_THIS).values({name: sa.bindparam(name) for name in _ENDED})
+_END_TRIAL = sa.update(trials).where(RUNS_THIS).values({name: sa.bindparam(name) for name in _ENDED})
 INSERT_TRIAL = sa.insert(trials)
-_WITHOUT_PLACE = (_t.study_id == STUDY) & schema.OPEN & _t.state.not_in([schema.RUNNING, schema.WAITING, schema.PAUSED])
+_WITHOUT_PLACE = (
+    (_t.study_id == STUDY_ID) & schema.NO_SEQ & _t.state.not_in([schema.RUNNING, schema.WAITING, schema.PAUSED])
+)
 _ANY_WITHOUT_PLACE = sa.select(_t.number).where(_WITHOUT_PLACE).limit(sa.literal_column("1"))
 # One statement for any number of ends: a statement for each takes a round trip for each (PyMySQL), under a lock.
-_RANKED = (
+_PLACED = (
     sa.select(_t.number, sa.func.row_number().over(order_by=[_t.finished, _t.number]).label("place"))
     .where(_WITHOUT_PLACE)
     .subquery("ranked")
 )
 _GIVE_PLACES = (
     sa.update(trials)
-    .where(_t.study_id == STUDY, _t.number == _RANKED.c.number)
-    .values(seq=sa.bindparam("last") + _RANKED.c.place)
+    .where(_t.study_id == STUDY_ID, _t.number == _PLACED.c.number)
+    .values(seq=sa.bindparam("last") + _PLACED.c.place)
 )
-_MARKED = sa.select(_t.number).where(_t.study_id == STUDY, _t.token == sa.bindparam("mark")).order_by(_t.number)
+_MARKED = sa.select(_t.number).where(_t.study_id == STUDY_ID, _t.token == sa.bindparam("mark")).order_by(_t.number)
 _ORDER_LOCK = 743_627_811  # the class of our advisory locks; the study's id is the object
 _LOCK_ORDER = sa.select(sa.func.pg_advisory_xact_lock(sa.literal_column(str(_ORDER_LOCK)), sa.bindparam("lock")))
 
@@ -527,7 +534,7 @@ def finish_without_place(session: Session, study_id: int, trial: TrialRecord, sp
 
 def _end(session: Session, study_id: int, trial: TrialRecord, space_id: int | None, seq: int | None) -> None:
     ended = session.run(
-        _END,
+        _END_TRIAL,
         study=study_id,
         at=trial.number,
         attempted=trial.attempt,
@@ -616,7 +623,9 @@ WORKER_KEPT = 7 * 86400.0  # seconds after its last sign of life for which a wor
 # The time of the server, in unix seconds; a worker's own clock may be wrong.
 _NOW = {"postgresql": "extract(epoch FROM clock_timestamp())"}
 _NOW |= dict.fromkeys(("mysql", "mariadb"), "unix_timestamp(sysdate(6))")
-_RUNNING_WORKERS = sa.select(_t.number, _t.worker).where(_t.study_id == STUDY, schema.OPEN, _t.state == schema.RUNNING)
+_RUNNING_WORKERS = sa.select(_t.number, _t.worker).where(
+    _t.study_id == STUDY_ID, schema.NO_SEQ, _t.state == schema.RUNNING
+)
 _FORGET = sa.delete(workers).where(_w.seen < sa.bindparam("before"))
 
 
