@@ -180,7 +180,7 @@ def test_what_another_program_writes_while_it_is_copied_is_in_the_next_checkpoin
         (folder / "step").write_text(str(copied))
 
     (folder / "step").write_text("1")
-    monkeypatch.setattr(checkpoints, "copy", copy_as_it_writes)
+    monkeypatch.setattr(checkpoints, "copy_folder", copy_as_it_writes)
     trial.report(1.0, 1)
     monkeypatch.undo()
     trial.report(1.0, 2)
