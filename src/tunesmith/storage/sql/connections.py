@@ -1,7 +1,7 @@
 """`Session`, an open connection with its cursor, and `Pool`, those of one database in this process.
 
 SQLAlchemy reads the URL, writes the SQL of the dialect and loads the driver. The statements go to the driver's cursor,
-by a pool of our own: see notes in `engine.py` for what SQLAlchemy's execution and pool would cost.
+on connections of our own pool: `engine.py` says what SQLAlchemy's execution and pool would cost.
 
 A thread has a connection for one transaction. So hundreds of threads need only a few of them; the one that was given
 back last is taken first, and those of a server that nobody used for some seconds are closed.
