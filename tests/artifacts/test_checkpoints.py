@@ -17,7 +17,7 @@ import pytest
 
 import tunesmith as ts
 from tunesmith.artifacts import checkpoints
-from tunesmith.artifacts.folders import copy
+from tunesmith.artifacts.folders import copy_folder
 from tunesmith.artifacts.record import Artifact
 from tunesmith.artifacts.scratch import sweep, temporary_folder
 from tunesmith.errors import ArtifactError
@@ -176,11 +176,11 @@ def test_what_another_program_writes_while_it_is_copied_is_in_the_next_checkpoin
         copied += 1
         if copied == 1:  # the file that was to be copied got its last name
             raise FileNotFoundError("new")
-        copy(source, target)
+        copy_folder(source, target)
         (folder / "step").write_text(str(copied))
 
     (folder / "step").write_text("1")
-    monkeypatch.setattr(checkpoints, "copy", copy_as_it_writes)
+    monkeypatch.setattr(checkpoints, "copy_folder", copy_as_it_writes)
     trial.report(1.0, 1)
     monkeypatch.undo()
     trial.report(1.0, 2)

@@ -227,8 +227,8 @@ def test_a_lock_of_one_that_fell_silent(server: Server, database: str, proxy: Pr
 
 def test_a_silent_network(server: Server, database: str, proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection that takes all and answers nothing is given up, though the kernel sees nothing wrong."""
-    monkeypatch.setattr(connections, "SILENCE", 1.0)
-    monkeypatch.setattr(backends, "CONNECT", 2)
+    monkeypatch.setattr(backends, "SILENCE_SECONDS", 1.0)
+    monkeypatch.setattr(backends, "CONNECT_LIMIT", 2)
     db = opened(server.url(database, proxy.port))
     db.write(reached(1))
     proxy.silence()
@@ -241,7 +241,7 @@ def test_a_silent_network(server: Server, database: str, proxy: Proxy, monkeypat
 
 
 def test_many_threads_use_few_connections(server: Server, database: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "IDLE", 0.2)
+    monkeypatch.setattr(connections, "IDLE_SECONDS", 0.2)
     db = opened(server.url(database))
     most = []
 
@@ -253,7 +253,7 @@ def test_many_threads_use_few_connections(server: Server, database: str, monkeyp
     with ThreadPoolExecutor(100) as threads:
         list(threads.map(change, range(100)))
     assert counted(server, database) == 300
-    assert max(most) <= connections.MOST
+    assert max(most) <= connections.SERVER_CONNECTIONS
     end = time.monotonic() + 30
     while len(db.connections) and time.monotonic() < end:
         time.sleep(0.05)
@@ -279,7 +279,7 @@ def test_an_interrupt_leaves_nothing_open(server: Server, database: str) -> None
         session.run(ADD, at=1)
         raise KeyboardInterrupt
 
-    for _ in range(2 * connections.MOST):
+    for _ in range(2 * connections.SERVER_CONNECTIONS):
         with pytest.raises(KeyboardInterrupt):
             db.write(work)
     db.write(lambda session: session.run(ADD, at=1))
@@ -405,4 +405,4 @@ def test_a_server_that_takes_no_more_connections(postgres: PostgresServer, count
 
 
 def test_patience_outlasts_a_restart() -> None:
-    assert engine.PATIENCE >= 60, "a server that is restarted, or fails over to another, takes about a minute"
+    assert engine.SERVER_PATIENCE >= 60, "a server that is restarted, or fails over to another, takes about a minute"

@@ -208,7 +208,7 @@ def test_a_training_goes_on_while_the_server_is_away(
     server: Server, database: str, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its reports and notes are kept, and stored with its end."""
-    monkeypatch.setattr(sql_storage, "BRIEF", 0.1)
+    monkeypatch.setattr(sql_storage, "REPORT_WAITS", 0.1)
     study = ts.create_study(storage=server.url(database, proxy.port), study_name="trains", sampler="random", seed=0)
 
     def train(trial: ts.Trial) -> float:

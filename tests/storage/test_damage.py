@@ -288,9 +288,9 @@ def test_a_start_looks_at_the_file_unless_that_was_done_just_now(path: Path, mon
     begin(storage, study)
     path.unlink()
     pass_a_moment()
-    monkeypatch.setattr("tunesmith.storage.sql.storage.RECENT", 3600.0)
+    monkeypatch.setattr("tunesmith.storage.sql.storage.FILE_CHECK_HOLDS", 3600.0)
     begin(storage, study)  # lost with the file, which its end would notice
-    monkeypatch.setattr("tunesmith.storage.sql.storage.RECENT", 0.0)
+    monkeypatch.setattr("tunesmith.storage.sql.storage.FILE_CHECK_HOLDS", 0.0)
     with pytest.raises(StorageError, match="was deleted"):
         begin(storage, study)
     storage.close()
@@ -500,7 +500,7 @@ def test_a_check_of_the_file_costs_no_more_calls_than_there_are_transactions(
         "tunesmith.storage.sql.engine.time", SimpleNamespace(monotonic=lambda: now[0], sleep=time.sleep)
     )
     study.optimize(objective, 1)
-    monkeypatch.setattr("tunesmith.storage.sql.storage.RECENT", 3600.0)
+    monkeypatch.setattr("tunesmith.storage.sql.storage.FILE_CHECK_HOLDS", 3600.0)
     monkeypatch.setattr("tunesmith.storage.sql.engine.SELDOM", 3600.0)
     monkeypatch.setattr(os, "stat", look)
     monkeypatch.setattr(Database, "write", counted)

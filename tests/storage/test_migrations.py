@@ -13,6 +13,7 @@ import sqlalchemy
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from tests.storage import first_schema
 
 from tunesmith.errors import StorageError
 from tunesmith.foundation.states import FailureKind
@@ -105,22 +106,25 @@ def test_a_file_of_every_schema_opens_and_goes_on(golden: Path) -> None:
 
 
 def test_there_is_a_golden_file_and_a_migration_of_every_schema() -> None:
-    assert [path.stem for path in GOLDEN] == [f"schema{n}" for n in range(1, schema.HEAD + 1)]
+    assert [path.stem for path in GOLDEN] == [f"schema{n}" for n in range(1, schema.SCHEMA_NOW + 1)]
     scripts = ScriptDirectory(str(migrate.SCRIPTS))
-    assert [s.revision for s in scripts.walk_revisions()] == [migrate.revision(n) for n in range(schema.HEAD, 0, -1)]
+    assert [s.revision for s in scripts.walk_revisions()] == [
+        migrate.revision(n) for n in range(schema.SCHEMA_NOW, 0, -1)
+    ]
 
 
 def made_by_migrations(url: str) -> Database:
     database = Database(*read_spec(url), timeout=5.0)
     with database.sqlalchemy() as connection:
-        migrate.upgrade(connection)
+        first_schema.create(connection)
+        migrate.run_migrations(connection)
     return database
 
 
 def test_migrations_lead_to_what_is_created(tmp_path: Path) -> None:
     open_storage(tmp_path / "created.db").create_study("a", ["minimize"], 0)
     database = made_by_migrations(str(tmp_path / "migrated.db"))
-    assert migrate.stored_schema(database) == schema.HEAD
+    assert migrate.stored_schema(database) == schema.SCHEMA_NOW
     tables = []
     for name in ("created.db", "migrated.db"):
         connection = sqlite3.connect(tmp_path / name)
@@ -164,10 +168,10 @@ def upgrade():
 def next_schema(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A version of tunesmith to come, with one more column; returns its migration."""
     scripts = shutil.copytree(migrate.SCRIPTS, tmp_path / "mi%grations", ignore=shutil.ignore_patterns("__pycache__"))
-    script = scripts / "versions" / f"v{schema.HEAD + 1:04d}.py"
-    script.write_text(NEXT.format(more="", head=schema.HEAD, next=schema.HEAD + 1))
+    script = scripts / "versions" / f"v{schema.SCHEMA_NOW + 1:04d}.py"
+    script.write_text(NEXT.format(more="", head=schema.SCHEMA_NOW, next=schema.SCHEMA_NOW + 1))
     monkeypatch.setattr(migrate, "SCRIPTS", scripts)
-    monkeypatch.setattr(migrate, "HEAD", schema.HEAD + 1)
+    monkeypatch.setattr(migrate, "SCHEMA_NOW", schema.SCHEMA_NOW + 1)
     return script
 
 
@@ -175,7 +179,7 @@ def next_schema(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_an_older_file_is_upgraded_when_it_is_opened(golden: Path, next_schema: Path) -> None:
     storage = SQLStorage(golden)
     check_golden(storage)
-    assert migrate.stored_schema(storage.database) == schema.HEAD + 1
+    assert migrate.stored_schema(storage.database) == schema.SCHEMA_NOW + 1
     storage.database.read(lambda session: session.cursor.execute("SELECT budget FROM tunesmith_trials").fetchall())
     storage.close()
 
@@ -184,7 +188,9 @@ def test_an_older_file_is_upgraded_when_it_is_opened(golden: Path, next_schema: 
 def test_an_upgrade_that_fails_changes_nothing(
     golden: Path, next_schema: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    next_schema.write_text(NEXT.format(more="op.execute('no SQL at all')", head=schema.HEAD, next=schema.HEAD + 1))
+    next_schema.write_text(
+        NEXT.format(more="op.execute('no SQL at all')", head=schema.SCHEMA_NOW, next=schema.SCHEMA_NOW + 1)
+    )
     with pytest.raises(StorageError, match="syntax error"):
         open_storage(golden)
     monkeypatch.undo()
@@ -200,7 +206,7 @@ def test_an_older_database_is_upgraded_on_a_server(postgres_url: str, request: p
     storage.close()
     request.getfixturevalue("next_schema")
     storage = SQLStorage(postgres_url)
-    assert migrate.stored_schema(storage.database) == schema.HEAD + 1
+    assert migrate.stored_schema(storage.database) == schema.SCHEMA_NOW + 1
     run(storage, storage.load_study("a"))
     storage.close()
 
@@ -217,11 +223,11 @@ def test_hot_queries_use_their_indexes(tmp_path: Path) -> None:
     storage.create_study("a", ["minimize"], 0)
     by_seq = r"INDEX tunesmith_trials_seq \(study_id=\? AND seq[=>]\?\)"
     expected = {
-        writes.LOOK: [
+        writes.LOOK_FOR_TRIAL: [
             r"tunesmith_studies USING INTEGER PRIMARY KEY",
             r"INDEX tunesmith_trials_waiting \(study_id=\?\)",
         ],
-        reads.COLUMNS: [
+        reads.FINISHED_COLUMNS: [
             by_seq,
             r"tunesmith_attrs USING PRIMARY KEY \(study_id=\? AND number=\? AND kind=\? AND key=",
         ],
@@ -240,7 +246,7 @@ def test_hot_queries_use_their_indexes(tmp_path: Path) -> None:
     for statement, patterns in expected.items():
         text, order = storage.database.dialect.compile(statement)
         (connection,) = storage.database.connections
-        plan = connection.session.cursor.execute(f"EXPLAIN QUERY PLAN {text}", [1] * len(order)).fetchall()
+        plan = connection.cursor.execute(f"EXPLAIN QUERY PLAN {text}", [1] * len(order)).fetchall()
         steps = [row[3] for row in plan if row[3].startswith(("SEARCH", "SCAN"))]
         assert len(steps) == len(patterns)
         for step, pattern in zip(steps, patterns, strict=True):

@@ -17,7 +17,7 @@ import tunesmith as ts
 from tunesmith import TrialState
 from tunesmith.study.progress import Progress, ProgressLine, Table
 from tunesmith.study.progress.line import duration, rate
-from tunesmith.study.progress.table import described, sparkline
+from tunesmith.study.progress.table import described_params, sparkline
 from tunesmith.trial import FrozenTrial
 
 
@@ -151,7 +151,7 @@ def test_a_table_of_the_running_trials_stands_above_the_line(monkeypatch: pytest
     assert f"rate={running[1].params['rate']:.3g}" in text
     assert "█▃▁" in text
     assert "trial 0/3" in text
-    assert described({"kind": "a\x1b[0m", "x": 1 / 3, "n": None}) == r"kind=a\x1b[0m x=0.333 n=None"
+    assert described_params({"kind": "a\x1b[0m", "x": 1 / 3, "n": None}) == r"kind=a\x1b[0m x=0.333 n=None"
 
 
 def test_a_table_is_a_line_where_there_is_no_terminal() -> None:

@@ -34,7 +34,7 @@ def open_store(spec: str | os.PathLike[str] | BlobStore) -> BlobStore:
 
     Raises:
         MissingDependencyError: what the URL needs is not installed.
-        ValueError: it is no URL of a store, or holds credentials.
+        ValueError: it is not the URL of a store, or holds credentials.
         TypeError: it is none of these.
 
     Example:

@@ -23,9 +23,9 @@ from typing import BinaryIO, ClassVar, Protocol
 from tunesmith.artifacts.record import Artifact
 from tunesmith.errors import ArtifactError, DamagedArtifactError
 
-CHUNK = 1 << 20  # bytes that are held in memory at a time
+CHUNK_BYTES = 1 << 20  # bytes that are held in memory at a time
 # space/ab/abcdef...-nonce: the digest is in the name, so that a blob can be checked without its pointer.
-_KEY = re.compile(r"[0-9a-z]{1,64}/(?:[0-9a-f]{2}/[0-9a-f]{64}-[0-9a-f]{16}|tmp/[0-9a-f]{16})")
+_BLOB_KEY = re.compile(r"[0-9a-z]{1,64}/(?:[0-9a-f]{2}/[0-9a-f]{64}-[0-9a-f]{16}|tmp/[0-9a-f]{16})")
 
 Chunks = Callable[[], Iterable[bytes]]  # the content from its beginning, each time it is called
 
@@ -75,7 +75,7 @@ class BlobStore(ABC):
         """Open a blob to be read from its beginning.
 
         Raises:
-            DamagedArtifactError: there is none.
+            DamagedArtifactError: there is no such blob.
         """
 
     @abstractmethod
@@ -117,7 +117,7 @@ class BlobStore(ABC):
         raise ArtifactError(f"{self!r} takes no folders over")
 
     def folder_of(self, key: str) -> Path | None:
-        """Return the folder that a blob is kept as, for reading alone; None: it is no folder of this machine's."""
+        """Return the folder that a blob is kept as, for reading alone; None: it is not a folder on this machine."""
         return None
 
     def sweep(self, space: str, published: Callable[[], Set[str]]) -> None:  # noqa: B027 - for most there is no work
@@ -155,14 +155,14 @@ def new_temporary_key(space: str) -> str:
 
 def is_key(text: str) -> bool:
     """Tell whether a text has the form of a key."""
-    return _KEY.fullmatch(text) is not None
+    return _BLOB_KEY.fullmatch(text) is not None
 
 
-def checked_key(key: str) -> str:
+def checked_blob_key(key: str) -> str:
     """Return a key; one that a damaged database gave must not lead out of the store.
 
     Raises:
-        DamagedArtifactError: it is none.
+        DamagedArtifactError: it is not a key.
     """
     if not is_key(key):
         raise DamagedArtifactError(f"{key!r:.120} is not the key of a blob; was the database changed by hand?")
@@ -189,9 +189,17 @@ class Digest:
         return self._hash.hexdigest()
 
 
+def digest_of(chunks: Iterable[bytes]) -> Digest:
+    """Return the digest of a content."""
+    digest = Digest()
+    for _ in digest.through(chunks):
+        pass
+    return digest
+
+
 def chunks_of(stream: BinaryIO) -> Iterator[bytes]:
     """Yield what is left of a stream, piece by piece."""
-    while chunk := stream.read(CHUNK):
+    while chunk := stream.read(CHUNK_BYTES):
         yield chunk
 
 

@@ -19,24 +19,25 @@ from contextlib import suppress
 from pathlib import Path
 
 from tunesmith.artifacts.collection import Artifacts
-from tunesmith.artifacts.folders import copy, link, members_of, replace_links
+from tunesmith.artifacts.folders import copy_folder, link, members_of, replace_links
 from tunesmith.artifacts.record import Artifact
 from tunesmith.artifacts.scratch import temporary_folder
 from tunesmith.errors import ArtifactError, ArtifactNotFoundError
 from tunesmith.foundation.preemption import PREEMPTION, end_now
 from tunesmith.foundation.warnings import caution
 
-PREFIX = "checkpoint/"
-COPIES = 5  # so often a folder is copied that another program writes to, until no file has gone meanwhile
+CHECKPOINT_PREFIX = "checkpoint/"
+COPY_TRIES = 5  # so often a folder is copied that another program writes to, until no file has gone meanwhile
 STAYS, SHARE = 64 * 1024, 25  # what stays in the folder after a report: so many bytes, or one part in so many of all
 
+KEPT_NOT = (ArtifactError, OSError, ValueError)  # a full disk, say, or a link that leads out of the folder
 Signature = tuple[tuple[str, int, int, int], ...]
 
 
 def step_of(artifact: Artifact) -> int | None:
     """Return the step of a checkpoint; None: the artifact is something else."""
     name = artifact.name
-    text = name[len(PREFIX) :] if name.startswith(PREFIX) and artifact.is_folder else ""
+    text = name[len(CHECKPOINT_PREFIX) :] if name.startswith(CHECKPOINT_PREFIX) and artifact.is_folder else ""
     return int(text) if text.isdecimal() else None
 
 
@@ -122,7 +123,7 @@ class Checkpoints:
                     place.rmdir()
                     os.rename(source, place)
                 else:
-                    copy(source, place)
+                    copy_folder(source, place)
                 self._before, self._moved = None, set()
                 self._published = _signature(place)
         return self.place
@@ -155,7 +156,13 @@ class Checkpoints:
         if now == self._published or not now:
             return
         self.wait()
-        self._attempt(step, lambda: self._save(step, folder, now) if self.keeps_all else self._hand_over(step, None))
+        try:
+            if self.keeps_all:
+                self._save(step, folder, now)
+            else:
+                self._hand_over(step, None)
+        except KEPT_NOT as error:
+            self._warn(step, error)
 
     def publish_later(self, step: int, write: Callable[[Path], None]) -> None:
         """Publish what is in the folder, and what is yet to be written, by a thread; the one before ends first.
@@ -188,11 +195,9 @@ class Checkpoints:
         failed, self._thread, self._failed = self._failed, None, None
         if failed is not None:
             step, error = failed
-
-            def again() -> None:
+            if not isinstance(error, KEPT_NOT):
                 raise error
-
-            self._attempt(step, again)
+            self._warn(step, error)
 
     def close(self) -> None:
         """Remove the folder: the attempt has ended, and what was published is elsewhere."""
@@ -205,19 +210,13 @@ class Checkpoints:
                 with suppress(OSError):  # other trials run in this process
                     folder.parent.rmdir()
 
-    def _attempt(self, step: int, act: Callable[[], None]) -> None:
-        try:
-            act()
-        except (ArtifactError, OSError, ValueError) as error:  # a full disk, a link that leads out of the folder
-            self._warn(step, error)
-
     def _warn(self, step: int, error: Exception) -> None:
         caution(f"trial {self._number}: the checkpoint at step {step} cannot be kept: {error}")
 
     def _save(self, step: int, folder: Path, seen: Signature) -> None:
         """Publish a copy of a folder, which was as `seen` before: what is written meanwhile is for the next one."""
-        name = f"{PREFIX}{step}"
-        for left in reversed(range(COPIES)):
+        name = f"{CHECKPOINT_PREFIX}{step}"
+        for left in reversed(range(COPY_TRIES)):
             try:
                 self._take_copy(name, folder)
                 break
@@ -226,7 +225,7 @@ class Checkpoints:
                     raise
         self._published = seen
         self._made = step
-        remove(self._artifacts, but=name)
+        remove_checkpoints(self._artifacts, but=name)
 
     def _take_copy(self, name: str, folder: Path) -> None:
         if self._remote:
@@ -236,7 +235,7 @@ class Checkpoints:
         shutil.rmtree(staged, ignore_errors=True)
         try:
             staged.mkdir()
-            copy(folder, staged)
+            copy_folder(folder, staged)
             self._artifacts.take(name, staged)
         finally:
             shutil.rmtree(staged, ignore_errors=True)
@@ -256,7 +255,7 @@ class Checkpoints:
 
     def _hand_over(self, step: int, write: Callable[[Path], None] | None, staged: Path | None = None) -> None:
         """Publish what was staged, with what is yet to be written, and what was not written again."""
-        name, artifacts, folder = f"{PREFIX}{step}", self._artifacts, self.place
+        name, artifacts, folder = f"{CHECKPOINT_PREFIX}{step}", self._artifacts, self.place
         staged = staged or self._stage()
         there = {entry.name for entry in staged.iterdir()}
         carried: list[str] = []
@@ -266,7 +265,7 @@ class Checkpoints:
             if self._before is not None:
                 carried = sorted(self._moved - {entry.name for entry in staged.iterdir()})
                 for entry in carried:
-                    _link(self._before / entry, staged / entry)
+                    _link_tree(self._before / entry, staged / entry)
             kept: Path | None
             if self._remote:
                 artifacts.save(name, staged)
@@ -285,7 +284,7 @@ class Checkpoints:
             raise
         self._before, self._made = kept, step
         self._moved = set() if kept is None else {entry.name for entry in kept.iterdir()} - self._stays
-        remove(artifacts, but=name)
+        remove_checkpoints(artifacts, but=name)
 
 
 def _put_back(source: Path, folder: Path) -> set[str]:
@@ -303,14 +302,14 @@ def _put_back(source: Path, folder: Path) -> set[str]:
         stays.add(entry.name)
         if entry.is_dir():
             (folder / entry.name).mkdir()
-            copy(entry, folder / entry.name)
+            copy_folder(entry, folder / entry.name)
         else:
             shutil.copyfile(entry, folder / entry.name)
             os.chmod(folder / entry.name, entry.stat().st_mode | 0o200)
     return stays
 
 
-def _link(source: Path, target: Path) -> None:
+def _link_tree(source: Path, target: Path) -> None:
     """Give a file, or all files of a folder, another name."""
     if source.is_dir():
         target.mkdir()
@@ -323,7 +322,7 @@ def _link(source: Path, target: Path) -> None:
         link(source, target)
 
 
-def remove(artifacts: Artifacts, but: str | None = None) -> None:
+def remove_checkpoints(artifacts: Artifacts, but: str | None = None) -> None:
     """Remove the checkpoints of a trial.
 
     Args:

@@ -9,15 +9,15 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from tunesmith.artifacts.base import BlobStore, Digest, Pointers, chunks_of
+from tunesmith.artifacts.base import CHUNK_BYTES, BlobStore, Digest, Pointers, chunks_of, digest_of
 from tunesmith.artifacts.content import Savable, content_of
-from tunesmith.artifacts.folders import archive, copy, unpack
-from tunesmith.artifacts.record import FOLDER, Artifact, checked_name, media_type_of
+from tunesmith.artifacts.folders import archive, copy_folder, unpack_folder
+from tunesmith.artifacts.record import FOLDER_TYPE, Artifact, checked_name, media_type_of
 from tunesmith.errors import (
     ArtifactError,
     ArtifactNotFoundError,
@@ -28,7 +28,7 @@ from tunesmith.foundation.arguments import checked
 from tunesmith.foundation.text import did_you_mean, listing, name_and_message, shown
 
 IN_MEMORY = 8 << 20  # bytes up to which a verified content stays in memory before it goes to a temporary file
-TRIES = 5  # to read an artifact that is being replaced
+PUBLISH_TRIES = 5  # to read an artifact that is being replaced
 
 
 class Artifacts(Mapping[str, Artifact]):
@@ -81,20 +81,20 @@ class Artifacts(Mapping[str, Artifact]):
             Its record.
 
         Raises:
-            ValueError: the name is none, the folder holds a link that leads out of it, or the media type is that of
-                folders.
+            ValueError: the name is not valid, the folder holds a link that leads out of it, or the media type is that
+                of folders.
             TypeError: the content is nothing that can be saved.
             FileNotFoundError: there is no such file.
             ArtifactError: the store cannot keep it (the disk is full, say); the name stays as it was.
             AttemptReplacedError: the trial was given up meanwhile, and another worker runs it; nothing is published.
         """
         name = checked_name(name)
-        if media_type == FOLDER:
-            raise ValueError(f"media_type={FOLDER!r} stands for a folder: save the folder by its path")
+        if media_type == FOLDER_TYPE:
+            raise ValueError(f"media_type={FOLDER_TYPE!r} stands for a folder: save the folder by its path")
         with content_of(name, content) as source:
             store, space = self.pointers.place()
-            kind = FOLDER if source.is_folder else media_type or media_type_of(name)
-            for _ in range(TRIES):
+            kind = FOLDER_TYPE if source.is_folder else media_type or media_type_of(name)
+            for _ in range(PUBLISH_TRIES):
                 blob = store.put(space, source.chunks)
                 done = self._publish(store, Artifact(name, blob.digest, blob.size, kind, self.number, key=blob.key))
                 if done is not None:
@@ -119,11 +119,11 @@ class Artifacts(Mapping[str, Artifact]):
         """
         store, space = self.pointers.place()
         place: Path | None = folder
-        for _ in range(TRIES):
+        for _ in range(PUBLISH_TRIES):
             if place is None:
                 break
             blob = store.take(space, place)
-            artifact = Artifact(name, blob.digest, blob.size, FOLDER, self.number, key=blob.key)
+            artifact = Artifact(name, blob.digest, blob.size, FOLDER_TYPE, self.number, key=blob.key)
             done = self._publish(store, artifact, delete=False)
             if done is not None:
                 return done
@@ -147,13 +147,13 @@ class Artifacts(Mapping[str, Artifact]):
             AttemptReplacedError: the trial was given up meanwhile, and another worker runs it.
         """
         to = checked_name(name if to is None else to)
-        for _ in range(TRIES):
+        for _ in range(PUBLISH_TRIES):
             source = _of_name(self.pointers.all(number), name, number)
             copy = Artifact(to, source.digest, source.size, source.media_type, self.number)
             done = self._publish(self.pointers.place()[0], copy)
             if done is not None:
                 return done
-        raise ArtifactError(f"artifact {name!r} of {_owner(number)} is replaced all the time; copy it later")
+        raise ArtifactError(f"artifact {name!r} of {_whose(number)} is replaced all the time; copy it later")
 
     @checked()
     def remove(self, name: str) -> None:
@@ -208,38 +208,28 @@ class Artifacts(Mapping[str, Artifact]):
             DamagedArtifactError: its content is missing, or is not what was saved.
             FileExistsError: a folder is there already, and is not empty.
         """
-        artifact = self[name]
-        if artifact.is_folder and (here := self.folder_here(name)) is not None:
-            target = Path(to)
-            _refuse_taken(name, target)
-            partial = target.with_name(f".{target.name[:100]}.{secrets.token_hex(8)}")
-            try:
-                partial.mkdir()
-                copy(here, partial)
-                if target.exists():
-                    target.rmdir()
-                partial.replace(target)
-            except BaseException:
-                shutil.rmtree(partial, ignore_errors=True)
-                raise
-            return target
-        artifact, stream = self._verified(name)
-        with stream:
-            target = Path(to)
-            if not artifact.is_folder and target.is_dir():
-                target /= name.rpartition("/")[2]
-            elif artifact.is_folder:
+        target, artifact, stream = Path(to), self[name], None
+        here = self.folder_here(name) if artifact.is_folder else None
+        if here is None:
+            artifact, stream = self._verified(name)
+        with stream or nullcontext():
+            if artifact.is_folder:
                 _refuse_taken(name, target)
+            elif target.is_dir():
+                target /= name.rpartition("/")[2]
             partial = target.with_name(f".{target.name[:100]}.{secrets.token_hex(8)}")
             try:
                 if artifact.is_folder:
                     partial.mkdir()
-                    unpack(stream, partial)
+                    if here is not None:
+                        copy_folder(here, partial)
+                    elif stream is not None:
+                        unpack_folder(stream, partial)
                     if target.exists():
                         target.rmdir()
-                else:
+                elif stream is not None:
                     with partial.open("xb") as file:
-                        shutil.copyfileobj(stream, file, 1 << 20)
+                        shutil.copyfileobj(stream, file, CHUNK_BYTES)
                 partial.replace(target)
             except BaseException:
                 shutil.rmtree(partial, ignore_errors=True)
@@ -264,10 +254,8 @@ class Artifacts(Mapping[str, Artifact]):
         artifact = self[name]
         place = self.pointers.place()[0].folder_of(artifact.key)
         if place is not None:
-            digest = Digest()
             try:
-                for _ in digest.through(archive(place)):
-                    pass
+                digest = digest_of(archive(place))
             except (OSError, ValueError) as error:
                 raise DamagedArtifactError(f"the content of artifact {name!r} cannot be read: {error}") from error
             _compare(digest, artifact)
@@ -291,7 +279,7 @@ class Artifacts(Mapping[str, Artifact]):
     __hash__ = object.__hash__
 
     def __repr__(self) -> str:
-        return f"<artifacts of {_owner(self.number)}: {listing(self) or 'none'}>"
+        return f"<artifacts of {_whose(self.number)}: {listing(self) or 'none'}>"
 
     # -- inside ------------------------------------------------------------------------------------------------
 
@@ -321,7 +309,7 @@ class Artifacts(Mapping[str, Artifact]):
         while True:
             artifact = self[name]
             try:
-                return artifact, _read(self.pointers.place()[0], artifact)
+                return artifact, _verified_content(self.pointers.place()[0], artifact)
             except DamagedArtifactError:
                 if before is not None and before.key == artifact.key:
                     raise
@@ -333,52 +321,31 @@ def _refuse_taken(name: str, target: Path) -> None:
         raise FileExistsError(f"{shown(str(target))} is there already; name a new folder for artifact {name!r}")
 
 
-def _read(store: BlobStore, artifact: Artifact) -> BinaryIO:
+def _verified_content(store: BlobStore, artifact: Artifact) -> BinaryIO:
+    """Return the whole content of an artifact, verified, at its beginning."""
     stream = store.open(artifact.key)
-    verified: BinaryIO | None = None
     try:
-        is_here = isinstance(getattr(stream, "raw", None), io.FileIO)
-        verified = _checked(stream, artifact) if is_here else _checked_copy(stream, artifact)
-    except ArtifactError:
-        raise
-    except Exception as error:  # the network, a bad disk, a full one for temporary files
-        why = name_and_message(error)
+        if not isinstance(getattr(stream, "raw", None), io.FileIO):
+            # It comes over the network: copied to where it can be read at any place, as torch.load does.
+            with stream as source:
+                stream = cast(BinaryIO, tempfile.SpooledTemporaryFile(max_size=IN_MEMORY))  # noqa: SIM115 - the reader closes it
+                shutil.copyfileobj(source, stream, CHUNK_BYTES)
+            stream.seek(0)
+        _compare(digest_of(chunks_of(stream)), artifact)
+        stream.seek(0)
+        return stream
+    except BaseException as error:
+        stream.close()
+        if isinstance(error, ArtifactError) or not isinstance(error, Exception):
+            raise
+        why = name_and_message(error)  # the network, a bad disk, a full one for temporary files
         raise ArtifactError(f"artifact {artifact.name!r} cannot be read from {store.url}: {why}") from error
-    finally:
-        if verified is not stream:
-            stream.close()
-    return verified
-
-
-def _checked(stream: BinaryIO, artifact: Artifact) -> BinaryIO:
-    """Read a file of this machine to its end, and go back to the beginning."""
-    digest = Digest()
-    for _ in digest.through(chunks_of(stream)):
-        pass
-    _compare(digest, artifact)
-    stream.seek(0)
-    return stream
-
-
-def _checked_copy(stream: BinaryIO, artifact: Artifact) -> BinaryIO:
-    """Copy a content that comes over the network to where it can be read at any place, as torch.load does."""
-    copy = cast(BinaryIO, tempfile.SpooledTemporaryFile(max_size=IN_MEMORY))  # noqa: SIM115 - the reader closes it
-    try:
-        digest = Digest()
-        for chunk in digest.through(chunks_of(stream)):
-            copy.write(chunk)
-        _compare(digest, artifact)
-        copy.seek(0)
-    except BaseException:
-        copy.close()
-        raise
-    return copy
 
 
 def _compare(digest: Digest, artifact: Artifact) -> None:
     if (digest.hex, digest.size) != (artifact.digest, artifact.size):
         raise DamagedArtifactError(
-            f"the content of artifact {artifact.name!r} of {_owner(artifact.number)} is not what was saved: "
+            f"the content of artifact {artifact.name!r} of {_whose(artifact.number)} is not what was saved: "
             f"{digest.size} bytes, SHA-256 {digest.hex[:12]}…, in place of {artifact.size}, {artifact.digest[:12]}…. "
             "Something else changed its store"
         )
@@ -389,10 +356,10 @@ def _of_name(found: Iterable[Artifact], name: str, number: int | None) -> Artifa
     if name in by_name:
         return by_name[name]
     there = f" (there are {listing(by_name)})" if by_name else " (there are none)"
-    raise ArtifactNotFoundError(f"{_owner(number)} has no artifact {shown(name)}{did_you_mean(name, by_name)}{there}")
+    raise ArtifactNotFoundError(f"{_whose(number)} has no artifact {shown(name)}{did_you_mean(name, by_name)}{there}")
 
 
-def _owner(number: int | None) -> str:
+def _whose(number: int | None) -> str:
     return "the study itself" if number is None else f"trial {number}"
 
 

@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
-from tunesmith.artifacts.base import CHUNK, Chunks, chunks_of
+from tunesmith.artifacts.base import CHUNK_BYTES, Chunks, chunks_of
 from tunesmith.artifacts.folders import archive, members_of
 from tunesmith.errors import ArtifactError
 from tunesmith.foundation.text import message_of, shown
 
 Savable = str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes]
 
-WAYS = "bytes, the path of a file or a folder, or a file that is open in binary mode"
+SAVED_KINDS = "bytes, the path of a file or a folder, or a file that is open in binary mode"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +44,14 @@ def content_of(name: str, given: Savable) -> Iterator[Content]:
     if isinstance(what, bytes | bytearray | memoryview):
         whole = memoryview(what)
         view = whole.cast("B") if whole.c_contiguous else memoryview(whole.tobytes())
-        yield Content(lambda: (bytes(view[at : at + CHUNK]) for at in range(0, len(view), CHUNK)))
+        yield Content(lambda: (bytes(view[at : at + CHUNK_BYTES]) for at in range(0, len(view), CHUNK_BYTES)))
     elif isinstance(what, str | os.PathLike):
         yield _of_path(name, Path(what))
     elif hasattr(what, "read"):
         with _rewindable(name, what) as (stream, start):
             yield Content(guarded(name, lambda: _from(stream, start)))
     else:
-        raise TypeError(f"artifact {name!r}: save takes {WAYS}; got {shown(given)}")
+        raise TypeError(f"artifact {name!r}: save takes {SAVED_KINDS}; got {shown(given)}")
 
 
 def _of_path(name: str, path: Path) -> Content:
@@ -63,19 +63,21 @@ def _of_path(name: str, path: Path) -> Content:
             "text.encode()"
         ) from None
     except (OSError, ValueError) as error:  # too long, a NUL character, no right to look
-        raise _unreadable(name, path, error) from error
+        raise _source_unreadable(name, path, error) from error
     if stat.S_ISDIR(mode):
         try:
             members_of(path)  # what cannot be saved is refused before anything is written
         except OSError as error:
-            raise _unreadable(name, error.filename or path, error) from error
+            raise _source_unreadable(name, error.filename or path, error) from error
         return Content(guarded(name, lambda: archive(path)), is_folder=True)
     if not stat.S_ISREG(mode):
-        raise ValueError(f"artifact {name!r}: {shown(str(path))} is neither a file nor a folder; save takes {WAYS}")
-    return Content(guarded(name, lambda: _read(path)))
+        raise ValueError(
+            f"artifact {name!r}: {shown(str(path))} is neither a file nor a folder; save takes {SAVED_KINDS}"
+        )
+    return Content(guarded(name, lambda: _chunks_of_file(path)))
 
 
-def _read(path: Path) -> Iterator[bytes]:
+def _chunks_of_file(path: Path) -> Iterator[bytes]:
     with path.open("rb") as file:
         yield from chunks_of(file)
 
@@ -100,9 +102,9 @@ def _rewindable(name: str, stream: Any) -> Iterator[tuple[BinaryIO, int]]:
     with tempfile.TemporaryFile() as file:
         copy: Any = file  # on Windows it is of another class, with the same methods
         try:
-            shutil.copyfileobj(stream, copy, CHUNK)
+            shutil.copyfileobj(stream, copy, CHUNK_BYTES)
         except OSError as error:
-            raise _unreadable(name, "the open file", error) from error
+            raise _source_unreadable(name, "the open file", error) from error
         yield copy, 0
 
 
@@ -113,11 +115,11 @@ def guarded(name: str, chunks: Chunks) -> Chunks:
         try:
             yield from chunks()
         except OSError as error:
-            raise _unreadable(name, error.filename or "its source", error) from error
+            raise _source_unreadable(name, error.filename or "its source", error) from error
 
     return read
 
 
-def _unreadable(name: str, what: object, error: Exception) -> ArtifactError:
+def _source_unreadable(name: str, what: object, error: Exception) -> ArtifactError:
     shown_as = what if what in ("its source", "the open file") else shown(str(what))
     return ArtifactError(f"artifact {name!r}: {shown_as} cannot be read: {message_of(error)}")

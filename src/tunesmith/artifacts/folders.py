@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from tunesmith.artifacts.base import CHUNK
+from tunesmith.artifacts.base import CHUNK_BYTES
 from tunesmith.errors import ArtifactError, DamagedArtifactError
 from tunesmith.foundation.text import shown
 
@@ -40,7 +40,7 @@ def members_of(folder: Path) -> list[tuple[str, Path]]:
             elif entry.is_file(follow_symlinks=False) or (entry.is_symlink() and _is_file_within(path, top)):
                 found.append((name, path))
             else:
-                raise ValueError(_refusal(folder, name, path, entry.is_symlink()))
+                raise ValueError(_why_not_saved(folder, name, path, entry.is_symlink()))
 
     visit(folder, "")
     return found
@@ -63,7 +63,7 @@ def archive(folder: Path) -> Iterator[bytes]:
         with path.open("rb") as file:
             info.size = left = os.fstat(file.fileno()).st_size
             yield info.tobuf(tarfile.PAX_FORMAT)
-            while left and (chunk := file.read(min(CHUNK, left))):
+            while left and (chunk := file.read(min(CHUNK_BYTES, left))):
                 left -= len(chunk)
                 yield chunk
             if left or file.read(1):
@@ -99,7 +99,7 @@ def link(source: Path, target: Path) -> None:
         shutil.copy(source, target)
 
 
-def copy(source: Path, target: Path) -> None:
+def copy_folder(source: Path, target: Path) -> None:
     """Copy a folder, as taking its archive apart would make it again.
 
     Args:
@@ -115,14 +115,14 @@ def copy(source: Path, target: Path) -> None:
             os.chmod(to, to.stat().st_mode | 0o111)
 
 
-def unpack(stream: BinaryIO, folder: Path) -> None:
+def unpack_folder(stream: BinaryIO, folder: Path) -> None:
     """Take an archive apart into a folder that is there and empty.
 
     Args:
         stream: the archive.
 
     Raises:
-        DamagedArtifactError: it is no archive that `archive` made.
+        DamagedArtifactError: it is not an archive that `archive` made.
     """
     try:
         with tarfile.open(fileobj=stream, mode="r|") as members:
@@ -139,7 +139,7 @@ def unpack(stream: BinaryIO, folder: Path) -> None:
                     if content is None:
                         raise DamagedArtifactError(f"the archive has no content for {shown(member.name)}")
                     with content, path.open("xb") as file:
-                        shutil.copyfileobj(content, file, CHUNK)
+                        shutil.copyfileobj(content, file, CHUNK_BYTES)
                     os.chmod(path, path.stat().st_mode | (0o111 if member.mode & 0o100 else 0))
                 else:
                     raise DamagedArtifactError(f"the archive holds {shown(member.name)}, neither file nor folder")
@@ -155,7 +155,7 @@ def _is_file_within(link: Path, top: Path) -> bool:
     return target.is_relative_to(top) and target.is_file()
 
 
-def _refusal(folder: Path, name: str, path: Path, is_link: bool) -> str:
+def _why_not_saved(folder: Path, name: str, path: Path, is_link: bool) -> str:
     if not is_link:
         return f"the folder {shown(str(folder))} holds {shown(name)}, which is neither a file nor a folder; take it out"
     target = shown(os.readlink(path))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import atexit
 import hashlib
-import io
 import os
 import secrets
 import shutil
+import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Set
+from collections.abc import Callable, Iterator, Set
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, ClassVar, cast
@@ -20,7 +20,8 @@ from tunesmith.artifacts.base import (
     BlobStore,
     Chunks,
     Digest,
-    checked_key,
+    checked_blob_key,
+    digest_of,
     is_key,
     new_key,
     new_temporary_key,
@@ -110,12 +111,10 @@ class LocalStore(BlobStore):
         return own
 
     def take(self, space: str, folder: Path) -> Blob:
-        digest = Digest()
         try:
             _make_durable(folder)
-            for _ in digest.through(archive(folder)):
-                pass
-            key = new_key(space, digest.hex, _mark(as_file_name(current_worker())))
+            digest = digest_of(archive(folder))
+            key = new_key(space, digest.hex, _process_mark(as_file_name(current_worker())))
             place = self.folder / key
             self._make(place.parent)
             os.utime(folder)  # its age counts from now
@@ -130,14 +129,14 @@ class LocalStore(BlobStore):
         return Blob(key, digest.hex, digest.size)
 
     def folder_of(self, key: str) -> Path | None:
-        place = self.folder / checked_key(key)
+        place = self.folder / checked_blob_key(key)
         return place if place.is_dir() else None
 
     def sweep(self, space: str, published: Callable[[], Set[str]]) -> None:
         work = self.folder / space / WORK
-        dead = [entry.name for entry in _entries(work) if is_dead(of_file_name(entry.name))]
+        dead = [entry.name for entry in _entries_of(work) if is_dead(of_file_name(entry.name))]
         if dead:
-            marks, named = {_mark(name) for name in dead}, published()
+            marks, named = {_process_mark(name) for name in dead}, published()
             theirs = [key for key, _ in self.blobs(space) if key.rpartition("-")[2][:8] in marks and key not in named]
             away = {key: gone for key in theirs if (gone := self._taken_away(key)) is not None}
             # A driver may be about to publish what its dead worker sent it; it looks after that whether it is there.
@@ -154,18 +153,21 @@ class LocalStore(BlobStore):
     def open(self, key: str) -> BinaryIO:
         try:
             if (folder := self.folder_of(key)) is not None:
-                return cast(BinaryIO, io.BufferedReader(_Stream(archive(folder))))
-            return (self.folder / checked_key(key)).open("rb")
+                file = cast(BinaryIO, tempfile.TemporaryFile())  # noqa: SIM115 - the reader closes it
+                file.writelines(archive(folder))
+                file.seek(0)
+                return file
+            return (self.folder / checked_blob_key(key)).open("rb")
         except FileNotFoundError:
             raise DamagedArtifactError(f"the folder {self._shown} holds no blob {key}") from None
         except OSError as error:
             raise self._failed("read a content", error) from error
 
     def exists(self, key: str) -> bool:
-        return (self.folder / checked_key(key)).exists()
+        return (self.folder / checked_blob_key(key)).exists()
 
     def delete(self, key: str) -> None:
-        place = self.folder / checked_key(key)
+        place = self.folder / checked_blob_key(key)
         try:
             if not place.is_dir():
                 place.unlink(missing_ok=True)
@@ -189,8 +191,8 @@ class LocalStore(BlobStore):
     def blobs(self, space: str) -> Iterator[tuple[str, float]]:
         now = time.time()
         try:
-            for folder in _entries(self.folder / space):
-                for file in _entries(Path(folder.path)):
+            for folder in _entries_of(self.folder / space):
+                for file in _entries_of(Path(folder.path)):
                     key = f"{space}/{folder.name}/{file.name}"
                     if is_key(key):  # a file of somebody else's is left alone
                         with suppress(FileNotFoundError):  # deleted meanwhile
@@ -202,7 +204,7 @@ class LocalStore(BlobStore):
         super().drop(space)
         top = self.folder / space
         shutil.rmtree(top / WORK, ignore_errors=True)
-        for folder in (*(Path(entry.path) for entry in _entries(top)), top):
+        for folder in (*(Path(entry.path) for entry in _entries_of(top)), top):
             with suppress(OSError):  # not empty: it holds something of somebody else's
                 folder.rmdir()
 
@@ -228,29 +230,7 @@ class LocalStore(BlobStore):
         )
 
 
-class _Stream(io.RawIOBase):
-    """A content as a file to read from, piece by piece."""
-
-    def __init__(self, chunks: Iterable[bytes]) -> None:
-        self._chunks = iter(chunks)
-        self._left = memoryview(b"")
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # what BufferedReader gives
-        while not self._left:
-            chunk = next(self._chunks, None)
-            if chunk is None:
-                return 0
-            self._left = memoryview(chunk)
-        n = min(len(buffer), len(self._left))
-        buffer[:n] = self._left[:n]
-        self._left = self._left[n:]
-        return n
-
-
-def _mark(worker: str) -> str:
+def _process_mark(worker: str) -> str:
     """Return what the keys of the folders that a process took over have in common."""
     return hashlib.sha256(worker.encode()).hexdigest()[:8]
 
@@ -281,7 +261,7 @@ def _flush_file(path: Path, writable: bool = os.name != "posix") -> None:
         os.fsync(file.fileno())
 
 
-def _entries(folder: Path) -> list[os.DirEntry[str]]:
+def _entries_of(folder: Path) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as found:
             return list(found)

@@ -7,9 +7,9 @@ from pathlib import PurePosixPath
 
 from tunesmith.foundation.text import shown
 
-FOLDER = "inode/directory"  # the media type of a folder, which is kept as one archive
+FOLDER_TYPE = "inode/directory"  # the media type of a folder, which is kept as one archive
 ANY = "application/octet-stream"
-LONGEST = 200  # characters of a name
+NAME_CHARACTERS = 200  # characters of a name
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +41,14 @@ class Artifact:
     @property
     def is_folder(self) -> bool:
         """Whether it is a folder."""
-        return self.media_type == FOLDER
+        return self.media_type == FOLDER_TYPE
 
 
 def checked_name(name: object) -> str:
     """Return the name of an artifact: a relative path with "/", such as "model.pkl" or "plots/loss.png".
 
     Raises:
-        TypeError: it is no text.
+        TypeError: it is not a text.
         ValueError: it cannot be a name.
     """
     if not isinstance(name, str):
@@ -56,8 +56,8 @@ def checked_name(name: object) -> str:
     wrong = ""
     if not name:
         wrong = "it is empty"
-    elif len(name) > LONGEST:
-        wrong = f"it has {len(name)} characters, and {LONGEST} are the most"
+    elif len(name) > NAME_CHARACTERS:
+        wrong = f"it has {len(name)} characters, and {NAME_CHARACTERS} are the most"
     elif not name.isprintable():  # NUL, line ends, halves of surrogate pairs
         wrong = "it holds characters that cannot be printed"
     elif any(c in name for c in '\\:*?"<>|'):
@@ -95,7 +95,7 @@ class PointerTable:
         key = next(same, artifact.key)
         if not key:
             return None
-        at = _place(artifact.number, artifact.name)
+        at = _sort_place(artifact.number, artifact.name)
         old = self._by_place.get(at)
         done = self._by_place[at] = replace(artifact, key=key)
         return done, self._loose(old)
@@ -106,7 +106,7 @@ class PointerTable:
         Args:
             name: its name.
         """
-        return self._loose(self._by_place.pop(_place(number, name), None))
+        return self._loose(self._by_place.pop(_sort_place(number, name), None))
 
     def all(self) -> list[Artifact]:
         """Return all artifacts, the study's own first, then by trial and name."""
@@ -122,5 +122,5 @@ class PointerTable:
         return [old.key]
 
 
-def _place(number: int | None, name: str) -> tuple[int, str]:
+def _sort_place(number: int | None, name: str) -> tuple[int, str]:
     return (-1 if number is None else number, name)

@@ -11,19 +11,19 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any, BinaryIO, ClassVar, cast
 
-from tunesmith.artifacts.base import Blob, BlobStore, Chunks, Digest, checked_key, is_key, new_key
+from tunesmith.artifacts.base import Blob, BlobStore, Chunks, Digest, checked_blob_key, digest_of, is_key, new_key
 from tunesmith.errors import ArtifactError, DamagedArtifactError, MissingDependencyError
 from tunesmith.foundation.arguments import checked
 from tunesmith.foundation.text import message_of, printable
 
-HIDDEN = "***"
-PART = 8 << 20  # bytes that are sent at a time; services take a content in at most 10,000 parts
+HIDDEN_SECRET = "***"
+PART_BYTES = 8 << 20  # bytes that are sent at a time; services take a content in at most 10,000 parts
 MOST_PARTS = 9000
-READ = 16 << 20  # bytes that are asked for at a time
+READ_BYTES = 16 << 20  # bytes that are asked for at a time
 # How file systems name the time of the last change in what they tell of a file.
 _TIMES = ("LastModified", "last_modified", "mtime", "updated", "modified", "created")
-_HARMLESS = {"endpoint_url", "region_name", "account_name", "project", "host"}
-_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
+_HARMLESS_OPTIONS = {"endpoint_url", "region_name", "account_name", "project", "host"}
+_STORE_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
 
 
 class FsspecStore(BlobStore):
@@ -38,7 +38,7 @@ class FsspecStore(BlobStore):
 
     Raises:
         MissingDependencyError: fsspec, or its package for this kind of URL, is not installed.
-        ValueError: it is no such URL, or holds credentials.
+        ValueError: it is not such a URL, or holds credentials.
 
     Example::
 
@@ -50,21 +50,18 @@ class FsspecStore(BlobStore):
 
     @checked()
     def __init__(self, url: str, options: Mapping[str, Any] | None = None) -> None:
-        self._scheme, self._root = _checked_url(url)
+        self._url = _checked_url(url)
         self._options = dict(options or {})
         self._secrets = sorted(_texts(self._options), key=len, reverse=True)
-        self._open_here()
-        self.files()  # what is missing is said at once
-
-    def _open_here(self) -> None:
         self._files: Any = None
         self._pid = 0
         self._lock = threading.Lock()
+        self.files()  # what is missing is said at once
 
     @property
     def url(self) -> str:
         """The URL that was given."""
-        return f"{self._scheme}://{self._root}"
+        return self._url
 
     def files(self) -> Any:
         """Return fsspec's file system, one for each process."""
@@ -75,9 +72,7 @@ class FsspecStore(BlobStore):
             return self._files
 
     def put(self, space: str, chunks: Chunks) -> Blob:
-        first = Digest()
-        for _ in first.through(chunks()):
-            pass
+        first = digest_of(chunks())
         key = new_key(space, first.hex)
         path, again = self._path(key), Digest()
         with self._errors("keep a content"):
@@ -101,7 +96,7 @@ class FsspecStore(BlobStore):
     def open(self, key: str) -> BinaryIO:
         with self._errors("read a content"):
             try:
-                return cast(BinaryIO, self.files().open(self._path(key), "rb", block_size=READ))
+                return cast(BinaryIO, self.files().open(self._path(key), "rb", block_size=READ_BYTES))
             except FileNotFoundError:
                 raise DamagedArtifactError(f"{self._shown} holds no blob {key}") from None
 
@@ -132,10 +127,10 @@ class FsspecStore(BlobStore):
         return str(self.files()._strip_protocol(self.url)).rstrip("/")
 
     def _path(self, key: str) -> str:
-        return f"{self._top}/{checked_key(key)}"
+        return f"{self._top}/{checked_blob_key(key)}"
 
     def _write(self, path: str, chunks: Iterable[bytes], size: int) -> None:
-        with self.files().open(path, "wb", block_size=max(PART, size // MOST_PARTS + 1)) as file:
+        with self.files().open(path, "wb", block_size=max(PART_BYTES, size // MOST_PARTS + 1)) as file:
             for chunk in chunks:
                 file.write(chunk)
 
@@ -166,14 +161,15 @@ class FsspecStore(BlobStore):
                 f"artifacts at {self._shown} need fsspec: pip install fsspec, and a package for the service (s3fs for "
                 "s3://)"
             ) from None
+        scheme = self._url.partition("://")[0]
         try:
-            kind = fsspec.get_filesystem_class(self._scheme)
+            kind = fsspec.get_filesystem_class(scheme)
         except ImportError as error:
             raise MissingDependencyError(f"artifacts at {self._shown} need another package: {error}") from None
         except ValueError:
             some = ", ".join(f"{s}://" for s in ("s3", "gs", "abfs", "file"))
             raise ValueError(
-                f"artifact_store={self._shown!r}: fsspec knows no {self._scheme}://; it knows {some} and others"
+                f"artifact_store={self._shown!r}: fsspec knows no {scheme}://; it knows {some} and others"
             ) from None
         with self._errors("be opened"):
             return kind(**self._options)
@@ -188,41 +184,36 @@ class FsspecStore(BlobStore):
         except Exception as error:
             text = f"{type(error).__name__}: {message_of(error)}"
             for secret in self._secrets:
-                text = text.replace(secret, HIDDEN)
+                text = text.replace(secret, HIDDEN_SECRET)
             raise ArtifactError(
                 f"{self._shown} cannot {what}: {text}. Is the place right, is it reachable, and are the credentials "
                 "there?"
             ) from None
 
-    def __getstate__(self) -> dict[str, Any]:
-        # With the options: a worker process has to reach the store, too.
-        return {"_scheme": self._scheme, "_root": self._root, "_options": self._options, "_secrets": self._secrets}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self._open_here()
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self._url, self._options)  # with the options: a worker process has to reach the store, too
 
 
-def _checked_url(url: Any) -> tuple[str, str]:
-    """Return the scheme and the rest of a URL.
+def _checked_url(url: Any) -> str:
+    """Return a URL without what may end it.
 
     Raises:
-        ValueError: it is none, is a chain of them, or holds credentials, which would be stored with the study.
+        ValueError: it is not a URL, is a chain of them, or holds credentials, which would be stored with the study.
     """
-    found = _URL.fullmatch(url) if isinstance(url, str) else None
+    found = _STORE_URL.fullmatch(url) if isinstance(url, str) else None
     if found is None:
         raise ValueError("an artifact store is a folder or a URL such as 's3://bucket/folder'")
     scheme, root = found.group(1).lower(), found.group(2).rstrip("/")
     host = root.partition("/")[0]
     if "@" in host or "?" in root or "#" in root:
         raise ValueError(
-            f"artifact_store={scheme}://{HIDDEN}: the URL is stored with the study, and must not hold a user, a "
+            f"artifact_store={scheme}://{HIDDEN_SECRET}: the URL is stored with the study, and must not hold a user, a "
             "password or options. Give them by the service's environment variables, or as "
             "artifact_store=FsspecStore(url, options={...}) (tunesmith.artifacts)"
         )
     if "::" in root or not root:
         raise ValueError(f"artifact_store={scheme}://{root!r}: name one place, such as {scheme}://bucket/folder")
-    return scheme, root
+    return f"{scheme}://{root}"
 
 
 def _texts(options: Mapping[str, Any]) -> Iterator[str]:
@@ -230,7 +221,7 @@ def _texts(options: Mapping[str, Any]) -> Iterator[str]:
     for name, value in options.items():
         if isinstance(value, Mapping):
             yield from _texts(value)
-        elif isinstance(value, str) and len(value) > 3 and (name not in _HARMLESS or "@" in value):
+        elif isinstance(value, str) and len(value) > 3 and (name not in _HARMLESS_OPTIONS or "@" in value):
             yield value
 
 

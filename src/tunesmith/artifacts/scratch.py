@@ -1,4 +1,4 @@
-"""Artifacts that end with the object that holds them: of runs that are no trials, and of studies in memory."""
+"""Artifacts that end with the object that holds them: of runs that are not trials, and of studies in memory."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from pathlib import Path
 
 from tunesmith.artifacts.base import BlobStore
 from tunesmith.artifacts.local import LocalStore
-from tunesmith.artifacts.record import Artifact, PointerTable
+from tunesmith.artifacts.record import PointerTable
 from tunesmith.foundation.worker_names import as_file_name, current_worker, is_dead, of_file_name
 
-PREFIX = "tunesmith-artifacts-"
+TEMPORARY_PREFIX = "tunesmith-artifacts-"
 
 
 def temporary_folder(owner: object, within: Path | None = None) -> str:
@@ -27,7 +27,7 @@ def temporary_folder(owner: object, within: Path | None = None) -> str:
     """
     if within is None:
         sweep()
-        folder = tempfile.mkdtemp(prefix=f"{PREFIX}{as_file_name(current_worker())}-")
+        folder = tempfile.mkdtemp(prefix=f"{TEMPORARY_PREFIX}{as_file_name(current_worker())}-")
     else:
         folder = tempfile.mkdtemp(dir=within)
     weakref.finalize(owner, _remove, folder, os.getpid())
@@ -38,8 +38,8 @@ def sweep() -> None:
     """Remove the temporary folders of this user whose processes are certainly dead."""
     with suppress(OSError), os.scandir(tempfile.gettempdir()) as found:
         for entry in found:
-            worker = of_file_name(entry.name.removeprefix(PREFIX).rpartition("-")[0])
-            if not entry.name.startswith(PREFIX) or not is_dead(worker):
+            worker = of_file_name(entry.name.removeprefix(TEMPORARY_PREFIX).rpartition("-")[0])
+            if not entry.name.startswith(TEMPORARY_PREFIX) or not is_dead(worker):
                 continue
             if not hasattr(os, "getuid") or entry.stat(follow_symlinks=False).st_uid == os.getuid():
                 shutil.rmtree(entry.path, ignore_errors=True)
@@ -54,7 +54,8 @@ class Scratch:
     """The pointers of one run whose artifacts are dropped at its end; the contents are in a temporary folder."""
 
     def __init__(self) -> None:
-        self._table = PointerTable()
+        table = PointerTable()
+        self.put, self.all, self.remove = table.put, table.of, table.remove
         self._store: LocalStore | None = None
 
     def place(self) -> tuple[BlobStore, str]:
@@ -62,19 +63,3 @@ class Scratch:
         if self._store is None:
             self._store = LocalStore(temporary_folder(self))
         return self._store, "run"
-
-    def put(self, artifact: Artifact) -> tuple[Artifact, list[str]] | None:
-        """Keep a pointer."""
-        return self._table.put(artifact)
-
-    def all(self, number: int | None) -> list[Artifact]:
-        """Return the run's own artifacts; there are no others here."""
-        return self._table.of(number)
-
-    def remove(self, number: int | None, name: str) -> list[str]:
-        """Remove a pointer.
-
-        Args:
-            name: the artifact.
-        """
-        return self._table.remove(number, name)

@@ -22,20 +22,14 @@ MOST_ITEMS = 1_000_000  # in all; lists that share lists can have more items tha
 
 _TAKEN = "None, bool, int, float, str, NumPy numbers and arrays, and lists, tuples and dicts of these"
 _HINTS = {
-    "set": "make it a list",
-    "frozenset": "make it a list",
     "bytes": "make it a text, with base64 say",
     "datetime": "use .isoformat()",
     "DataFrame": "use .to_dict()",
-    "Series": "use .tolist()",
-    "Tensor": "use .tolist()",
-    "complex": "give real and imag",
-    "complex64": "give real and imag",
-    "complex128": "give real and imag",
-    "datetime64": "use str()",
-    "PosixPath": "use str()",
-    "WindowsPath": "use str()",
     "function": "keep its name",
+    **dict.fromkeys(("set", "frozenset"), "make it a list"),
+    **dict.fromkeys(("Series", "Tensor"), "use .tolist()"),
+    **dict.fromkeys(("complex", "complex64", "complex128"), "give real and imag"),
+    **dict.fromkeys(("datetime64", "PosixPath", "WindowsPath"), "use str()"),
 }
 
 
@@ -51,10 +45,10 @@ def storable(key: Any, value: Any) -> Any:
         value: its value.
 
     Raises:
-        ValueError: the name is no text, is empty or holds a NUL character; or the value, or something inside of it,
+        ValueError: the name is not a text, is empty or holds a NUL character; or the value, or something inside of it,
             cannot be kept. The message names it.
     """
-    checked_key(key)
+    checked_attr_name(key)
     kind = type(value)
     if kind is float or kind is str or kind is bool or value is None or (kind is int and -SMALL < value < SMALL):
         return value
@@ -71,7 +65,7 @@ def storable_items(attrs: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """Return attributes as storages keep them; None if there are none.
 
     Raises:
-        TypeError: they are no mapping.
+        TypeError: they are not a mapping.
         ValueError: a name or a value cannot be kept.
     """
     if attrs is not None and not isinstance(attrs, Mapping):
@@ -79,11 +73,11 @@ def storable_items(attrs: Mapping[str, Any] | None) -> dict[str, Any] | None:
     return {key: storable(key, value) for key, value in attrs.items()} if attrs else None
 
 
-def checked_key(key: Any) -> str:
+def checked_attr_name(key: Any) -> str:
     """Return an attribute's name.
 
     Raises:
-        ValueError: it is no text, is empty, or holds what not every database can keep.
+        ValueError: it is not a text, is empty, or holds what not every database can keep.
     """
     return checked_text("an attribute's name", key)
 
@@ -116,7 +110,7 @@ class _Copy:
         if isinstance(value, np.ndarray):
             return self._array(value, depth)
         if not isinstance(value, (list, tuple, Mapping)):
-            raise _Refused(_refusal(value))
+            raise _Refused(_why_refused(value))
         if id(value) in self._inside:
             raise _Refused(f"a {type(value).__name__} that contains itself cannot be kept")
         if depth >= DEEPEST:
@@ -178,7 +172,7 @@ class _Copy:
             return value.item()
         if isinstance(value, np.floating):
             return float(value)  # longdouble, too
-        raise _Refused(_refusal(value))
+        raise _Refused(_why_refused(value))
 
     def _array(self, values: np.ndarray[Any, Any], depth: int) -> Any:
         if values.dtype.kind not in "biufUO":
@@ -195,7 +189,7 @@ class _Copy:
             raise _Refused(f"it has more than {MOST_ITEMS:,} items; keep it in a file, and here the file's name")
 
 
-def _refusal(value: Any) -> str:
+def _why_refused(value: Any) -> str:
     kind = type(value).__name__
     is_array = hasattr(type(value), "tolist") and not isinstance(value, np.generic)
     hint = _HINTS.get(kind, "use .tolist()" if is_array else "")

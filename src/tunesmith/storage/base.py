@@ -165,15 +165,11 @@ class Increment:
         if keep.all():
             return self
         places = np.cumsum(keep) - 1
+        names = ("number", "state", "sampler_state", "attempt", "cost", "failure", "values")
+        columns: dict[str, Any] = {name: getattr(self, name)[keep] for name in names}
         return replace(
             self,
-            number=self.number[keep],
-            state=self.state[keep],
-            sampler_state=self.sampler_state[keep],
-            attempt=self.attempt[keep],
-            cost=self.cost[keep],
-            failure=self.failure[keep],
-            values=self.values[keep],
+            **columns,
             blocks=[Block(b.space, places[b.at[kept]], b.x[kept]) for b in self.blocks if (kept := keep[b.at]).any()],
             constraints={int(places[i]): limits for i, limits in self.constraints.items() if keep[i]},
             noise={int(places[i]): sd for i, sd in self.noise.items() if keep[i]},
@@ -547,13 +543,7 @@ class Storage(ABC):
 
     @abstractmethod
     def set_attr(
-        self,
-        study_id: int,
-        number: int | None,
-        key: str,
-        value: Any,
-        system: bool = False,
-        fence: Fence | None = None,
+        self, study_id: int, number: int | None, key: str, value: Any, system: bool = False, fence: Fence | None = None
     ) -> None:
         """Set an attribute of a study (number None) or of a trial.
 

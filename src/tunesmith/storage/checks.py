@@ -105,7 +105,7 @@ def study_gone(study_id: int, where: str) -> StudyNotFoundError:
 
 
 def refuse_replaced(trial: TrialRecord, fence: Fence) -> None:
-    """Raise AttemptReplacedError unless an attempt is the one that a trial is at; one that is to come is no error."""
+    """Raise AttemptReplacedError unless an attempt is the one that a trial is at; one that is to come is allowed."""
     if fence.attempt < trial.attempt or (fence.attempt == trial.attempt and fence.token != trial.token):
         raise attempt_replaced(trial.number, fence.attempt, trial.attempt)
 

@@ -10,8 +10,9 @@ import copy
 import heapq
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -23,25 +24,8 @@ from tunesmith.foundation.storable import storable_items
 from tunesmith.foundation.warnings import caution
 from tunesmith.history.curves import Reported
 from tunesmith.space import Space
+from tunesmith.storage import checks
 from tunesmith.storage.base import Block, Claim, Increment, Storage, StudyRecord
-from tunesmith.storage.checks import (
-    GIVEN_UP,
-    attempt_replaced,
-    check_added,
-    check_direction,
-    check_finished,
-    check_finished_before,
-    check_name,
-    check_paused_before,
-    check_study,
-    late_note,
-    name_taken,
-    new_name,
-    refuse_replaced,
-    study_gone,
-    study_not_found,
-    trials_spent,
-)
 from tunesmith.trial.record import LATE, NAN, NOISE, Attempt, Fence, TrialRecord
 
 _RUNNING = TrialState.RUNNING
@@ -80,16 +64,16 @@ class MemoryStorage(Storage):
     def create_study(
         self, name: str | None, directions: Sequence[str], seed: int, space: Space | None = None
     ) -> StudyRecord:
-        directions = check_study(name, directions, seed)
+        directions = checks.check_study(name, directions, seed)
         with self._lock:
-            name = name or new_name()
+            name = name or checks.new_name()
             if name in self._ids:
                 raise DuplicatedStudyError(
                     f"{WHERE} already holds a study {name!r}; choose another name or pass load_if_exists=True"
                 )
             record = StudyRecord(self._next_id, name, directions, seed, space, time.time())
             self._next_id += 1
-            self._books[record.id] = StudyBook(record)
+            self._books[record.id] = StudyBook(record, len(directions))
             self._ids[name] = record.id
             return copy_record(record)
 
@@ -98,7 +82,7 @@ class MemoryStorage(Storage):
             if name is None and len(self._ids) == 1:
                 name = next(iter(self._ids))
             if name is None or name not in self._ids:
-                raise study_not_found(name, self._ids, WHERE)
+                raise checks.study_not_found(name, self._ids, WHERE)
             return copy_record(self._books[self._ids[name]].record)
 
     def list_studies(self) -> list[StudyRecord]:
@@ -106,23 +90,22 @@ class MemoryStorage(Storage):
             return [copy_record(book.record) for book in self._books.values()]
 
     def delete_study(self, study_id: int) -> None:
-        with self._lock:
-            book = self._book(study_id)
+        with self._opened(study_id) as book:
             del self._books[study_id], self._ids[book.record.name]
             self._tables.pop(study_id, None)
 
     def rename_study(self, study_id: int, name: str) -> None:
-        check_name(name)
-        with self._lock:
-            record = self._book(study_id).record
+        checks.check_name(name)
+        with self._opened(study_id) as book:
+            record = book.record
             if self._ids.get(name, study_id) != study_id:
-                raise name_taken(name, WHERE)
+                raise checks.name_taken(name, WHERE)
             del self._ids[record.name]
             self._ids[name], record.name = study_id, name
 
     def set_space(self, study_id: int, space: Space) -> None:
-        with self._lock:
-            self._book(study_id).record.space = space
+        with self._opened(study_id) as book:
+            book.record.space = space
 
     # -- a trial's way -----------------------------------------------------------------------------------------
 
@@ -133,7 +116,7 @@ class MemoryStorage(Storage):
             book = self._book(study_id)
             number = book.waiting[0] if book.waiting else len(book.trials)
             if below is not None and number >= below:
-                raise trials_spent(below)
+                raise checks.trials_spent(below)
             if book.waiting:
                 heapq.heappop(book.waiting)
                 return self._begin_again(book, book.trials[number], worker, token)
@@ -179,7 +162,7 @@ class MemoryStorage(Storage):
             trial = book.running.get(number)
             if trial is None or trial.attempt != fence.attempt or trial.token != fence.token:
                 if 0 <= number < len(book.trials):
-                    refuse_replaced(book.trials[number], fence)
+                    checks.refuse_replaced(book.trials[number], fence)
                 return
             if trial.reports is None:
                 trial.reports = {}
@@ -191,11 +174,10 @@ class MemoryStorage(Storage):
 
     def pause(self, study_id: int, trial: TrialRecord) -> int:
         number = trial.number
-        with self._lock:
-            book = self._book(study_id)
+        with self._opened(study_id) as book:
             old = book.running.get(number)
             if old is None or old.fence != trial.fence:
-                check_paused_before(trial, self._trial(book, number))
+                checks.check_paused_before(trial, self._trial(book, number))
                 return book.version
             carry_over(old, trial)
             del book.running[number]
@@ -206,8 +188,7 @@ class MemoryStorage(Storage):
             return book.version
 
     def resume(self, study_id: int, number: int, worker: str, token: int = 0) -> Claim | None:
-        with self._lock:
-            book = self._book(study_id)
+        with self._opened(study_id) as book:
             paused = book.paused.pop(number, None)
             if paused is None:
                 return None
@@ -220,7 +201,7 @@ class MemoryStorage(Storage):
             values = trial.values
             # The common end of a trial, one value that is not NaN, needs no check.
             if trial.state is not _COMPLETE or book.m != 1 or not values or len(values) != 1 or values[0] != values[0]:
-                check_finished(trial, book.m)
+                checks.check_finished(trial, book.m)
             old = book.running.get(number)
             if old is None or old.attempt != trial.attempt or old.token != trial.token:
                 return self._finished_before(book, trial)
@@ -237,16 +218,15 @@ class MemoryStorage(Storage):
         """Return the place of an end that is recorded already; refuse one that is late, and keep it as a note."""
         stored = self._trial(book, trial.number)
         try:
-            check_finished_before(trial, stored)
+            checks.check_finished_before(trial, stored)
         except AttemptReplacedError:
             note_late(stored, trial)
             raise
         return stored.seq, book.version
 
     def add(self, study_id: int, trials: Sequence[TrialRecord]) -> list[int]:
-        with self._lock:
-            book = self._book(study_id)
-            check_added(trials, book.m)
+        with self._opened(study_id) as book:
+            checks.check_added(trials, book.m)
             numbers = []
             twins = [copy_trial(given) for given in trials]
             for trial in twins:  # all of them before any is added
@@ -269,8 +249,7 @@ class MemoryStorage(Storage):
             return numbers
 
     def release(self, study_id: int, fences: Mapping[int, Fence], failure: FailureKind | None = None) -> None:
-        with self._lock:
-            book = self._book(study_id)
+        with self._opened(study_id) as book:
             changed = False
             for number, fence in fences.items():
                 running = book.running.get(number)
@@ -284,12 +263,11 @@ class MemoryStorage(Storage):
             book.version += changed
 
     def renew(self, study_id: int, number: int, fence: Fence, token: int, failure: FailureKind | None = None) -> Fence:
-        with self._lock:
-            book = self._book(study_id)
+        with self._opened(study_id) as book:
             running = book.running.get(number)
             if running is None or running.fence != fence:
                 trial = self._trial(book, number)
-                raise attempt_replaced(number, fence.attempt, trial.attempt)
+                raise checks.attempt_replaced(number, fence.attempt, trial.attempt)
             trial = book.trials[number] = book.running[number] = after_attempt(running, failure)
             trial.token, trial.started = token, time.time()
             book.version += 1
@@ -299,21 +277,19 @@ class MemoryStorage(Storage):
         """Do nothing: all workers are this process, and live."""
 
     def expired(self, study_id: int) -> list[TrialRecord]:
-        with self._lock:
-            self._book(study_id)
-        return []
+        with self._opened(study_id):
+            return []
 
     # -- reading and attributes --------------------------------------------------------------------------------
 
     def read_since(self, study_id: int, cursor: int) -> Increment:
-        with self._lock:
-            return self._book(study_id).since(cursor)
+        with self._opened(study_id) as book:
+            return book.since(cursor)
 
     def trials(
         self, study_id: int, numbers: Sequence[int] | None = None, states: Sequence[TrialState] | None = None
     ) -> list[TrialRecord]:
-        with self._lock:
-            book = self._book(study_id)
+        with self._opened(study_id) as book:
             if numbers is None:
                 found = list(book.trials)
             else:
@@ -321,10 +297,9 @@ class MemoryStorage(Storage):
         return found if states is None else [t for t in found if t.state in states]
 
     def best(self, study_id: int, direction: str) -> TrialRecord | None:
-        check_direction(direction)
+        checks.check_direction(direction)
         sign = 1.0 if direction == "minimize" else -1.0
-        with self._lock:
-            book = self._book(study_id)
+        with self._opened(study_id) as book:
             seen, best = book.best.get(direction, (0, None))
             for t in book.finished[seen:]:
                 if t.state is not _COMPLETE or t.values is None or not t.feasible:
@@ -336,8 +311,7 @@ class MemoryStorage(Storage):
             return best
 
     def count(self, study_id: int) -> dict[TrialState, int]:
-        with self._lock:
-            book = self._book(study_id)
+        with self._opened(study_id) as book:
             for t in book.finished[book.counted :]:
                 book.counts[t.state] = book.counts.get(t.state, 0) + 1
             book.counted = len(book.finished)
@@ -349,30 +323,23 @@ class MemoryStorage(Storage):
             return {state: n for state, n in {**book.counts, **live}.items() if n}
 
     def set_attr(
-        self,
-        study_id: int,
-        number: int | None,
-        key: str,
-        value: Any,
-        system: bool = False,
-        fence: Fence | None = None,
+        self, study_id: int, number: int | None, key: str, value: Any, system: bool = False, fence: Fence | None = None
     ) -> None:
-        with self._lock:
-            book = self._book(study_id)
+        with self._opened(study_id) as book:
             if number is None:
                 (book.record.system if system else book.record.user)[key] = value
                 return
             trial = self._trial(book, number)
             if fence is not None:
-                refuse_replaced(trial, fence)
+                checks.refuse_replaced(trial, fence)
             if system:
                 trial.system = {**(trial.system or {}), key: value}
             else:
                 trial.user = {**(trial.user or {}), key: value}
 
     def change_study_attr(self, study_id: int, key: str, change: Callable[[Any], Any]) -> Any:
-        with self._lock:
-            system = self._book(study_id).record.system
+        with self._opened(study_id) as book:
+            system = book.record.system
             present = system.get(key)
             if (new := change(present)) is not present:
                 system[key] = new
@@ -383,24 +350,22 @@ class MemoryStorage(Storage):
     def put_artifact(
         self, study_id: int, artifact: Artifact, fence: Fence | None = None
     ) -> tuple[Artifact, list[str]] | None:
-        with self._lock:
-            attempt = self._attempt(study_id, artifact.number, fence)
-            return self._table(study_id).put(replace(artifact, attempt=attempt))
+        with self._opened(study_id) as book:
+            attempt = self._attempt(book, artifact.number, fence)
+            return self._pointers(study_id).put(replace(artifact, attempt=attempt))
 
     def artifacts(self, study_id: int) -> list[Artifact]:
-        with self._lock:
-            self._attempt(study_id, None, None)
-            return self._table(study_id).all()
+        with self._opened(study_id):
+            return self._pointers(study_id).all()
 
     def artifacts_of(self, study_id: int, number: int | None) -> list[Artifact]:
-        with self._lock:
-            self._attempt(study_id, None, None)
-            return self._table(study_id).of(number)
+        with self._opened(study_id):
+            return self._pointers(study_id).of(number)
 
     def remove_artifact(self, study_id: int, number: int | None, name: str, fence: Fence | None = None) -> list[str]:
-        with self._lock:
-            self._attempt(study_id, number, fence)
-            return self._table(study_id).remove(number, name)
+        with self._opened(study_id) as book:
+            self._attempt(book, number, fence)
+            return self._pointers(study_id).remove(number, name)
 
     def artifact_folder(self) -> str:
         from tunesmith.artifacts.scratch import temporary_folder  # most studies need none
@@ -415,16 +380,21 @@ class MemoryStorage(Storage):
     def _book(self, study_id: int) -> StudyBook:
         book = self._books.get(study_id)
         if book is None:
-            raise study_gone(study_id, WHERE)
+            raise checks.study_gone(study_id, WHERE)
         return book
 
-    def _attempt(self, study_id: int, number: int | None, fence: Fence | None) -> int:
-        book = self._book(study_id)
+    @contextmanager
+    def _opened(self, study_id: int) -> Iterator[StudyBook]:
+        """Lock the storage and give a study; where every trial comes by, that is written out."""
+        with self._lock:
+            yield self._book(study_id)
+
+    def _attempt(self, book: StudyBook, number: int | None, fence: Fence | None) -> int:
         if number is None:
             return 0
         trial = self._trial(book, number)
         if fence is not None:
-            refuse_replaced(trial, fence)
+            checks.refuse_replaced(trial, fence)
         return trial.attempt
 
     def _trial(self, book: StudyBook, number: int) -> TrialRecord:
@@ -432,7 +402,7 @@ class MemoryStorage(Storage):
             raise KeyError(f"the study {book.record.name!r} has no trial {number}; it has {len(book.trials)} trials")
         return book.trials[number]
 
-    def _table(self, study_id: int) -> PointerTable:
+    def _pointers(self, study_id: int) -> PointerTable:
         return self._tables.setdefault(study_id, PointerTable())
 
     def __getstate__(self) -> dict[str, Any]:
@@ -447,36 +417,22 @@ class MemoryStorage(Storage):
 # -- one study, and what becomes of its records -----------------------------------------------------------------------
 
 
+@dataclass(slots=True)
 class StudyBook:
     """One study: all trials by number, the finished ones by seq, the running and the waiting ones."""
 
-    __slots__ = (
-        "best",
-        "counted",
-        "counts",
-        "finished",
-        "m",
-        "paused",
-        "record",
-        "running",
-        "trials",
-        "version",
-        "waiting",
-    )
-
-    def __init__(self, record: StudyRecord) -> None:
-        self.record = record
-        self.m = len(record.directions)
-        self.version = 0
-        self.trials: list[TrialRecord] = []
-        self.finished: list[TrialRecord] = []
-        self.running: dict[int, TrialRecord] = {}
-        self.paused: dict[int, TrialRecord] = {}
-        self.waiting: list[int] = []  # a heap
-        # What `best` and `count` found, and how many of `finished` they have seen: a finish need not update them.
-        self.best: dict[str, tuple[int, TrialRecord | None]] = {}
-        self.counted = 0
-        self.counts: dict[TrialState, int] = {}
+    record: StudyRecord
+    m: int
+    version: int = 0
+    trials: list[TrialRecord] = field(default_factory=list)
+    finished: list[TrialRecord] = field(default_factory=list)
+    running: dict[int, TrialRecord] = field(default_factory=dict)
+    paused: dict[int, TrialRecord] = field(default_factory=dict)
+    waiting: list[int] = field(default_factory=list)  # a heap
+    # What `best` and `count` found, and how many of `finished` they have seen: a finish need not update them.
+    best: dict[str, tuple[int, TrialRecord | None]] = field(default_factory=dict)
+    counted: int = 0
+    counts: dict[TrialState, int] = field(default_factory=dict)
 
     def since(self, cursor: int) -> Increment:
         """Return what was recorded since a cursor; called under the storage's lock, for trials go on reporting."""
@@ -544,7 +500,7 @@ def after_attempt(trial: TrialRecord, failure: FailureKind | None) -> TrialRecor
     )
     twin.previous_attempts, twin.reports, twin.costs = (*trial.previous_attempts, left), None, None
     twin.attempt, twin.token = trial.attempt + 1, 0
-    twin.crashes += failure in GIVEN_UP
+    twin.crashes += failure in checks.GIVEN_UP
     return twin
 
 
@@ -564,7 +520,7 @@ def carry_over(old: TrialRecord, new: TrialRecord) -> None:
 
 def note_late(stored: TrialRecord, trial: TrialRecord) -> None:
     """Keep the result of an attempt that was given up, with that attempt."""
-    note, attempts = late_note(trial), stored.previous_attempts
+    note, attempts = checks.late_note(trial), stored.previous_attempts
     if trial.attempt == stored.attempt:
         stored.system = {**(stored.system or {}), LATE: note}
     else:

@@ -17,7 +17,7 @@ from tunesmith.foundation.text import close_matches, printable
 HIDDEN = "***"
 
 # Options of URLs whose values are harmless.
-_HARMLESS = {
+_HARMLESS_IN_URLS = {
     "application_name", "cache", "charset", "check_same_thread", "connect_timeout", "gssencmode", "host", "hostaddr",
     "immutable", "keepalives", "keepalives_count", "keepalives_idle", "keepalives_interval", "mode", "nolock", "port",
     "read_timeout", "sslmode", "target_session_attrs", "tcp_user_timeout", "timeout", "unix_socket", "uri", "vfs",
@@ -28,17 +28,17 @@ _SECRET = {
     "username",
 }  # fmt: skip
 # A user's name may be a token, and so is shown only if it looks like a name.
-_WORDS = ("passphrase", "passwd", "password", "pwd", "secret", "token")
-_SUSPECT = re.compile(rf"(?i):.*@|[A-Za-z][\w+.-]+:/|{'|'.join(_WORDS)}")
-FILES = (".db", ".sqlite", ".sqlite3")  # how a text ends that names a file
-_NAME = re.compile(r"[a-z_]{1,12}[0-9]{0,2}")
-_PLAIN = re.compile(r"[\w.$-]*")
+_SECRET_WORDS = ("passphrase", "passwd", "password", "pwd", "secret", "token")
+_SUSPECT = re.compile(rf"(?i):.*@|[A-Za-z][\w+.-]+:/|{'|'.join(_SECRET_WORDS)}")
+FILE_ENDINGS = (".db", ".sqlite", ".sqlite3")  # how a text ends that names a file
+_USER_NAME = re.compile(r"[a-z_]{1,12}[0-9]{0,2}")
+_PLAIN_NAME = re.compile(r"[\w.$-]*")
 _HOST = re.compile(r"[\w.:%-]*")
 _SCHEME = re.compile(r"[A-Za-z][\w+.-]{0,30}:/+")
 # Within another program's message, which may be long: each place is looked at a bounded number of times.
-_URL = re.compile(r"[A-Za-z][\w+.-]{0,30}://[^\s'\"]+")
-_NAMED_SECRET = re.compile(rf"(?i)(\b(?=\w*(?:{'|'.join(_WORDS)}))\w++['\"]?\s*+[=:]\s*+)\S+")
-_OPTION = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
+_URL_IN_TEXT = re.compile(r"[A-Za-z][\w+.-]{0,30}://[^\s'\"]+")
+_NAMED_SECRET = re.compile(rf"(?i)(\b(?=\w*(?:{'|'.join(_SECRET_WORDS)}))\w++['\"]?\s*+[=:]\s*+)\S+")
+_NAMED_VALUE = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
 
 
 def redact(text: str) -> str:
@@ -49,16 +49,16 @@ def redact(text: str) -> str:
     scheme = _SCHEME.match(text)
     head = scheme.group() if scheme else ""
     rest = text[len(head) :]
-    if "@" in rest and (head or ":" in rest or "=" in rest or not rest.lower().endswith(FILES)):
+    if "@" in rest and (head or ":" in rest or "=" in rest or not rest.lower().endswith(FILE_ENDINGS)):
         head, rest = head + HIDDEN + "@", rest.rpartition("@")[2]
-    place, separator, options = _split(rest)
-    if separator and not head and (option := _OPTION.fullmatch(place)):
-        place = _option(option)
+    place, separator, options = _split_options(rest)
+    if separator and not head and (option := _NAMED_VALUE.fullmatch(place)):
+        place = _shown_match(option)
     elif head:
-        place = _address(place, HIDDEN in head)
+        place = _shown_address(place, HIDDEN in head)
     elif ":" in place and not re.match(r"[A-Za-z]:[\\/]", place):
         place = place.partition(":")[0] + ":" + HIDDEN
-    return printable((head + place + separator + "&".join(map(_any_option, _parts(options)))).strip())
+    return printable((head + place + separator + "&".join(map(_any_option, _option_parts(options)))).strip())
 
 
 def shown_spec(spec: Any) -> str:
@@ -66,17 +66,17 @@ def shown_spec(spec: Any) -> str:
     if not isinstance(spec, str | os.PathLike):
         return repr(spec)
     text = os.fsdecode(spec)
-    is_file = not isinstance(spec, str) or text.lower().endswith(FILES)
+    is_file = not isinstance(spec, str) or text.lower().endswith(FILE_ENDINGS)
     return printable(text) if is_file and not _SUSPECT.search(text) else redact(text)
 
 
 def redact_within(text: str) -> str:
     """Return another program's message without the users and passwords of URLs, and without values named password."""
-    text = _URL.sub(lambda url: redact(url.group()), text)
+    text = _URL_IN_TEXT.sub(lambda url: redact(url.group()), text)
     return _NAMED_SECRET.sub(rf"\1{HIDDEN}", text)
 
 
-def _split(rest: str) -> tuple[str, str, str]:
+def _split_options(rest: str) -> tuple[str, str, str]:
     """Split an address from its options, as in `host/db?sslmode=require` or `host=db user=me`."""
     found = re.search(r"[?;&#]|\s(?=\S*=)", rest)
     if found is None:
@@ -86,34 +86,34 @@ def _split(rest: str) -> tuple[str, str, str]:
     return rest[: found.start()], found.group(), rest[found.end() :]
 
 
-def _parts(options: str) -> list[str]:
+def _option_parts(options: str) -> list[str]:
     return [part for part in re.split(r"[?&;\s]+", options) if part]
 
 
 def _any_option(part: str) -> str:
-    option = _OPTION.fullmatch(part)
-    return _option(option) if option else HIDDEN
+    option = _NAMED_VALUE.fullmatch(part)
+    return _shown_match(option) if option else HIDDEN
 
 
-def _option(option: re.Match[str]) -> str:
+def _shown_match(option: re.Match[str]) -> str:
     return shown_option(option.group(1), option.group(2))
 
 
 def shown_option(name: str, value: Any) -> str:
     """Return what may be shown of an option of a URL."""
-    known = name.lower() in _HARMLESS
+    known = name.lower() in _HARMLESS_IN_URLS
     if known and isinstance(value, str) and re.fullmatch(r"[\w.:/-]*", value):
         return f"{name}={value}"
-    is_name = close_matches(name.lower(), _HARMLESS | _SECRET, cutoff=0.75)  # of an option, misspelt
+    is_name = close_matches(name.lower(), _HARMLESS_IN_URLS | _SECRET, cutoff=0.75)  # of an option, misspelt
     return f"{name}={HIDDEN}" if is_name else HIDDEN
 
 
-def _address(place: str, after_user: bool) -> str:
+def _shown_address(place: str, after_user: bool) -> str:
     """Return `host:port/database`, each part if it may be shown; "port" may be a password, and "host" a user."""
     host, slash, database = place.partition("/")
     name, colon, port = host.rpartition(":")
     if colon and not (port.isdecimal() and int(port) < 2**16):
-        host = f"{name}:{HIDDEN}" if after_user and _PLAIN.fullmatch(name) else HIDDEN
+        host = f"{name}:{HIDDEN}" if after_user and _PLAIN_NAME.fullmatch(name) else HIDDEN
     else:
         host = shown_host(host)
     return host + slash + (database if re.fullmatch(r"[\w.$/ -]*", database) else HIDDEN)
@@ -121,7 +121,7 @@ def _address(place: str, after_user: bool) -> str:
 
 def shown_user(user: str | None) -> str:
     """Return a user's name if it surely is one."""
-    return user if user and _NAME.fullmatch(user) else HIDDEN
+    return user if user and _USER_NAME.fullmatch(user) else HIDDEN
 
 
 def shown_host(host: str) -> str:
@@ -131,7 +131,7 @@ def shown_host(host: str) -> str:
 
 def shown_database(name: str) -> str:
     """Return the name of a server's database if it is a plain name."""
-    return name if _PLAIN.fullmatch(name) else HIDDEN
+    return name if _PLAIN_NAME.fullmatch(name) else HIDDEN
 
 
 class Secrets:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tunesmith.artifacts.base import CHUNK, Blob, BlobStore, is_key
+from tunesmith.artifacts.base import CHUNK_BYTES, Blob, BlobStore, is_key
 from tunesmith.errors import ArtifactError, DamagedArtifactError
 
 SPACE = "0123456789abcdef"
@@ -44,7 +44,7 @@ class BlobStoreConformance:
 
     @pytest.mark.parametrize(
         "chunks",
-        [(), (b"one",), (bytes(range(256)) * 3, b"", b"end"), (b"x" * CHUNK, b"y" * CHUNK, b"z")],
+        [(), (b"one",), (bytes(range(256)) * 3, b"", b"end"), (b"x" * CHUNK_BYTES, b"y" * CHUNK_BYTES, b"z")],
         ids=["nothing", "text", "all-bytes", "large"],
     )
     def test_a_content_comes_back_as_it_was_put(self, store: BlobStore, chunks: tuple[bytes, ...]) -> None:
@@ -74,7 +74,7 @@ class BlobStoreConformance:
         """What its source raises comes through."""
 
         def broken() -> Iterator[bytes]:
-            yield b"1" * CHUNK
+            yield b"1" * CHUNK_BYTES
             raise ArtifactError("the source is away")
 
         with pytest.raises(ArtifactError, match="the source is away"):

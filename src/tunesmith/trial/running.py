@@ -18,7 +18,7 @@ import numpy as np
 
 from tunesmith.errors import ArtifactError, TrialPruned
 from tunesmith.foundation.preemption import PREEMPTION
-from tunesmith.foundation.storable import checked_key, storable
+from tunesmith.foundation.storable import checked_attr_name, storable
 from tunesmith.foundation.text import real, shown
 from tunesmith.foundation.warnings import caution
 from tunesmith.history.curves import Reported
@@ -539,7 +539,7 @@ class Trial:
             ValueError: the key is no text.
             TypeError: the value is no number.
         """
-        checked_key(key)
+        checked_attr_name(key)
         try:
             found = real(value)
         except (TypeError, ValueError, OverflowError):

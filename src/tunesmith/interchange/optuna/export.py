@@ -19,7 +19,7 @@ from tunesmith.interchange.optuna.database import TABLES
 from tunesmith.interchange.optuna.trials import FIXED, NAMES, OTHERS, REASON, RawStudy, RawTrial, write_distribution
 from tunesmith.space import Categorical, Float, Int, Parameter
 from tunesmith.space.words import words_of
-from tunesmith.storage.redact import FILES, shown_spec
+from tunesmith.storage.redact import FILE_ENDINGS, shown_spec
 from tunesmith.study import Study
 from tunesmith.study.verdict import read_verdict
 from tunesmith.trial.record import NOISE, TrialRecord
@@ -210,11 +210,11 @@ def _writer(path: Path) -> Callable[[Path, Outgoing], None]:
         if path.exists():
             raise SourceError(f"{shown_spec(path)} is there already; a journal is written to a new file")
         return _write_journal
-    if ending in FILES:
+    if ending in FILE_ENDINGS:
         return _write_database
     raise SourceError(
-        f"{shown_spec(path)}: its name says not what to write; it ends in {', '.join(FILES)} for an SQLite file, in "
-        f"{', '.join(JOURNALS)} for a journal"
+        f"{shown_spec(path)}: its name says not what to write; it ends in {', '.join(FILE_ENDINGS)} for an SQLite "
+        f"file, in {', '.join(JOURNALS)} for a journal"
     )
 
 

@@ -12,45 +12,41 @@ import sqlalchemy as sa  # noqa: TID253 - see schema.py
 
 from tunesmith.artifacts.record import Artifact
 from tunesmith.storage.sql.connections import Row, Session, Values
-from tunesmith.storage.sql.schema import OF_STUDY, artifacts
+from tunesmith.storage.sql.schema import OF_STUDY, STUDY_ID, artifacts
 from tunesmith.storage.sql.values import Types, check_types, decoding
-from tunesmith.storage.sql.writes import AT, LOCK_STUDY, STUDY, STUDY_IS_THERE, existing, locked_attempt
+from tunesmith.storage.sql.writes import AT_TRIAL, LOCK_STUDY, STUDY_IS_THERE, locked_attempt, need_study_row
 from tunesmith.trial.record import Fence
 
 _a = artifacts.c
-_OF_STUDY = _a.study_id == STUDY
-_OF_TRIAL = _OF_STUDY & (_a.number == AT)
+_ARTIFACTS_OF_STUDY = _a.study_id == STUDY_ID
+_OF_TRIAL = _ARTIFACTS_OF_STUDY & (_a.number == AT_TRIAL)
 _THIS = _OF_TRIAL & (_a.name == sa.bindparam("called"))
 _COLUMNS = (_a.number, _a.name, _a.digest, _a.size, _a.media_type, _a.attempt, _a.created, _a.blob)
-_CHANGED = ("digest", "size", "media_type", "attempt", "created", "blob")
-_ALL = sa.select(*_COLUMNS).where(_OF_STUDY).order_by(_a.number, _a.name)
+_CHANGED = ("digest", "size", "media_type", "attempt", "created")  # and the blob
+_ALL = sa.select(*_COLUMNS).where(_ARTIFACTS_OF_STUDY).order_by(_a.number, _a.name)
 _ALL_OF_TRIAL = sa.select(*_COLUMNS).where(_OF_TRIAL).order_by(_a.name)
-_ONE = sa.select(*_COLUMNS).where(_THIS)
-_SAME = sa.select(sa.func.min(_a.blob)).where(_OF_STUDY, _a.digest == sa.bindparam("content"))
-_POINTED_TO = _SAME.where(_a.blob == sa.bindparam("key"))
+_BY_NAME = sa.select(*_COLUMNS).where(_THIS)
+_SAME_CONTENT = sa.select(sa.func.min(_a.blob)).where(_ARTIFACTS_OF_STUDY, _a.digest == sa.bindparam("content"))
+_POINTED_TO = _SAME_CONTENT.where(_a.blob == sa.bindparam("key"))
 _TYPES: tuple[Types, ...] = ({int}, {str}, {str}, {int}, {str}, {int}, {float, int}, {str})
 _INSERT = sa.insert(artifacts)
-_CHANGE = sa.update(artifacts).where(_THIS).values({name: sa.bindparam(name) for name in _CHANGED})
+_CHANGE = sa.update(artifacts).where(_THIS).values({name: sa.bindparam(name) for name in (*_CHANGED, "blob")})
 _DELETE = sa.delete(artifacts).where(_THIS)
 
 
-def put(session: Session, study_id: int, artifact: Artifact, fence: Fence | None) -> tuple[Artifact, list[str]] | None:
+def put_pointer(
+    session: Session, study_id: int, artifact: Artifact, fence: Fence | None
+) -> tuple[Artifact, list[str]] | None:
     """Publish an artifact; see `tunesmith.storage.Storage.put_artifact`."""
-    at, attempt = _lock(session, study_id, artifact.number, fence)
-    (same_blob,) = session.row(_SAME, study=study_id, content=artifact.digest) or (None,)
+    at, attempt = _lock_trial(session, study_id, artifact.number, fence)
+    (same_blob,) = session.row(_SAME_CONTENT, study=study_id, content=artifact.digest) or (None,)
     key = same_blob or artifact.key
     if not key or (session.uncertain and same_blob is None):
         return None  # it may have been published before, and removed since with its blob
-    old = session.row(_ONE, study=study_id, at=at, called=artifact.name)
+    old = session.row(_BY_NAME, study=study_id, at=at, called=artifact.name)
     done = replace(artifact, key=key, attempt=attempt)
-    row: dict[str, Values] = {
-        "digest": done.digest,
-        "size": done.size,
-        "media_type": done.media_type,
-        "attempt": attempt,
-        "created": done.created,
-        "blob": key,
-    }
+    row: dict[str, Values] = {name: getattr(done, name) for name in _CHANGED}
+    row["blob"] = key
     if old is None:
         session.run(_INSERT, study_id=study_id, number=at, name=done.name, **row)
     else:
@@ -58,10 +54,10 @@ def put(session: Session, study_id: int, artifact: Artifact, fence: Fence | None
     return done, _loose(session, study_id, old)
 
 
-def remove(session: Session, study_id: int, number: int | None, name: str, fence: Fence | None) -> list[str]:
+def remove_pointer(session: Session, study_id: int, number: int | None, name: str, fence: Fence | None) -> list[str]:
     """Delete a pointer; return its blob if no other one leads there."""
-    at, _ = _lock(session, study_id, number, fence)
-    old = session.row(_ONE, study=study_id, at=at, called=name)
+    at, _ = _lock_trial(session, study_id, number, fence)
+    old = session.row(_BY_NAME, study=study_id, at=at, called=name)
     if old is not None:
         session.run(_DELETE, study=study_id, at=at, called=name)
     return _loose(session, study_id, old)
@@ -69,20 +65,20 @@ def remove(session: Session, study_id: int, number: int | None, name: str, fence
 
 def all_of_study(session: Session, study_id: int) -> list[Artifact]:
     """Return all artifacts, the study's own first."""
-    existing(session, study_id, session.row(STUDY_IS_THERE, study=study_id))
+    need_study_row(session, study_id, session.row(STUDY_IS_THERE, study=study_id))
     return [_artifact(session, row) for row in session.rows(_ALL, study=study_id)]
 
 
 def all_of_trial(session: Session, study_id: int, number: int | None) -> list[Artifact]:
     """Return the artifacts of a trial, or of the study itself."""
-    existing(session, study_id, session.row(STUDY_IS_THERE, study=study_id))
+    need_study_row(session, study_id, session.row(STUDY_IS_THERE, study=study_id))
     at = OF_STUDY if number is None else number
     return [_artifact(session, row) for row in session.rows(_ALL_OF_TRIAL, study=study_id, at=at)]
 
 
-def _lock(session: Session, study_id: int, number: int | None, fence: Fence | None) -> tuple[int, int]:
+def _lock_trial(session: Session, study_id: int, number: int | None, fence: Fence | None) -> tuple[int, int]:
     """Lock a study and a trial of it; return the trial's number here, and its attempt."""
-    existing(session, study_id, session.row(LOCK_STUDY, study=study_id))
+    need_study_row(session, study_id, session.row(LOCK_STUDY, study=study_id))
     if number is None:
         return OF_STUDY, 0
     return number, locked_attempt(session, study_id, number, fence)

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import math
 import sys
+import time
+from collections.abc import Generator
 from contextlib import suppress
 from typing import Any, ClassVar
 
@@ -19,12 +21,14 @@ from sqlalchemy.dialects.mysql.base import MySQLTypeCompiler  # noqa: TID253 - i
 from tunesmith.errors import StorageError
 from tunesmith.storage.sql.faults import Fault
 
-CONNECT = 10  # seconds to open a connection
+CONNECT_LIMIT = 10  # seconds to open a connection
 IDLE_WRITE = 5  # seconds without a statement inside a transaction that writes
 IDLE_READ = 3600  # the same for one that reads, and locks nothing: a large study is decoded meanwhile
-LOCK = 10  # seconds to wait for a row at a time
-LARGEST = sys.float_info.max  # stands for infinity in MariaDB and MySQL
-NETWORK = 10  # seconds until the kernel gives a peer up that acknowledges nothing
+ROW_LOCK_SECONDS = 10  # seconds to wait for a row at a time
+LARGEST_FLOAT = sys.float_info.max  # stands for infinity in MariaDB and MySQL
+PEER_LIMIT = 10  # seconds until the kernel gives a peer up that acknowledges nothing
+SILENCE_SECONDS = 20.0  # seconds that a server may send nothing; twice as long after each time that this was too short
+TABLE_CHANGE_SECONDS = 3600.0  # seconds that a statement which changes a table may take
 
 
 class Backend:
@@ -41,6 +45,7 @@ class Backend:
         uptime: a query for the seconds since the server started; "": there is none.
         tables: a query for the names of all tables; "": SQLAlchemy knows one.
         creates: whether tables are about to be made.
+        silence: for how many seconds a server may send nothing.
     """
 
     relaxed: ClassVar[str] = ""
@@ -53,14 +58,22 @@ class Backend:
         self.begin_read: tuple[str, ...] = ("BEGIN",)
         self.one_at_a_time: tuple[str, ...] = ()
         self.creates = False
+        self.silence = SILENCE_SECONDS
 
-    def arguments(self, driver: str, named: dict[str, Any], silence: float) -> dict[str, Any]:
-        """Return the arguments of the driver's `connect`, with time limits.
+    def connect(self, dialect: Any, args: Any, named: dict[str, Any], patient: bool) -> Any:
+        """Return a connection of the driver's.
 
         Args:
-            named: what the URL says, which has priority.
-            silence: seconds that the server may send nothing.
+            dialect: SQLAlchemy's.
+            args: what the URL says.
+            named: that too, by name.
+            patient: whether it is to change tables, which may take long.
         """
+        silence = TABLE_CHANGE_SECONDS if patient else self.silence
+        return dialect.connect(*args, **self.arguments(dialect.driver, named, silence))
+
+    def arguments(self, driver: str, named: dict[str, Any], silence: float) -> dict[str, Any]:
+        """Return the arguments of the driver's `connect`, with time limits; what the URL names has priority."""
         return named
 
     def set_up(self, connection: Any, where: str) -> str:
@@ -135,14 +148,14 @@ class PostgreSQL(Backend):
     # What libpq takes (psycopg, psycopg2): https://www.postgresql.org/docs/current/libpq-connect.html
     _LIBPQ: ClassVar[dict[str, Any]] = {
         "keepalives": 1,
-        "keepalives_idle": NETWORK,
+        "keepalives_idle": PEER_LIMIT,
         "keepalives_interval": 3,
         "keepalives_count": 3,
-        "tcp_user_timeout": NETWORK * 1000,
+        "tcp_user_timeout": PEER_LIMIT * 1000,
     }
     # So that the server notices a dead peer in half a minute, and gives its connection to others.
     _PEER = (
-        f"SELECT set_config('tcp_keepalives_idle', '{NETWORK}', false), "
+        f"SELECT set_config('tcp_keepalives_idle', '{PEER_LIMIT}', false), "
         "set_config('tcp_keepalives_interval', '5', false), set_config('tcp_keepalives_count', '3', false)"
     )
     _LOCKED = frozenset({"40001", "40P01", "55P03"})  # serialization failure, deadlock, lock timeout
@@ -157,7 +170,9 @@ class PostgreSQL(Backend):
         super().__init__(timeout)
         idle = "SET LOCAL idle_in_transaction_session_timeout ="
         # One statement: a round trip each would take half as long as the transaction.
-        self.begin_write = (f"BEGIN; {idle} '{IDLE_WRITE}s'; SET LOCAL lock_timeout = {_lock(timeout) * 1000:.0f}",)
+        self.begin_write = (
+            f"BEGIN; {idle} '{IDLE_WRITE}s'; SET LOCAL lock_timeout = {_lock_limit(timeout) * 1000:.0f}",
+        )
         self.begin_read = (f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {idle} '{IDLE_READ}s'",)
         self.one_at_a_time = (
             f"SET LOCAL lock_timeout = {timeout * 1000:.0f}",
@@ -166,10 +181,47 @@ class PostgreSQL(Backend):
 
     def arguments(self, driver: str, named: dict[str, Any], silence: float) -> dict[str, Any]:
         if driver in ("psycopg", "psycopg2"):
-            return {"connect_timeout": CONNECT, **self._LIBPQ, **named}
-        if driver == "pg8000":
-            return {"timeout": silence, **named}
+            return {"connect_timeout": CONNECT_LIMIT, **self._LIBPQ, **named}
         return named
+
+    def connect(self, dialect: Any, args: Any, named: dict[str, Any], patient: bool) -> Any:
+        if dialect.driver != "psycopg" or patient:
+            return super().connect(dialect, args, named, patient)
+        from psycopg import Connection
+
+        backend = self
+
+        class ImpatientConnection(Connection[Any]):
+            """Gives up a server that says nothing.
+
+            libpq waits for good where something between (a proxy, a load balancer) takes packets and sends nothing on.
+            """
+
+            def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
+                heard = backend._while_heard(gen, self.pgconn)
+                return super().wait(heard, interval) if timeout is None else super().wait(heard, interval, timeout)
+
+        return ImpatientConnection.connect(*args, **self.arguments(dialect.driver, named, self.silence))
+
+    def _while_heard(self, gen: Generator[Any, Any, Any], connection: Any) -> Generator[Any, Any, Any]:
+        """Yield what psycopg waits for, until the server has sent nothing for too long."""
+        from psycopg import OperationalError
+
+        heard = time.monotonic()
+        try:
+            state = next(gen)
+            while True:
+                ready = yield state
+                now = time.monotonic()
+                if ready:
+                    heard = now
+                elif now - heard > self.silence and not connection.host.startswith(b"/"):  # on no UNIX socket
+                    self.silence *= 2  # perhaps it was only slow
+                    connection.finish()
+                    raise OperationalError(f"the server sent nothing for {now - heard:.0f} seconds")
+                state = gen.send(ready)
+        except StopIteration as end:
+            return end.value
 
     def set_up(self, connection: Any, where: str) -> str:
         info = getattr(connection, "info", None)
@@ -202,8 +254,6 @@ class PostgreSQL(Backend):
 
     def fault(self, error: BaseException) -> Fault:
         code = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
-        if code is None and error.args and isinstance(error.args[0], dict):  # pg8000
-            code = error.args[0].get("C")
         text = "" if code else str(error)
         if code in self._LOCKED:
             return Fault.LOCKED
@@ -244,14 +294,14 @@ def write_float(value: float, mapping: Any = None) -> str:
     """
     if math.isnan(value):
         return "NULL"
-    text = repr(float(min(max(value, -LARGEST), LARGEST)))
+    text = repr(float(min(max(value, -LARGEST_FLOAT), LARGEST_FLOAT)))
     return text if "e" in text else f"{text}e0"  # with an exponent it is a DOUBLE, else a DECIMAL
 
 
 def read_float(text: str | bytes) -> float:
     """Return a float that `write_float` wrote; the largest numbers are the infinities again."""
     value = float(text)
-    return math.copysign(math.inf, value) if abs(value) == LARGEST else value
+    return math.copysign(math.inf, value) if abs(value) == LARGEST_FLOAT else value
 
 
 def converters() -> dict[Any, Any]:
@@ -289,7 +339,12 @@ class MariaDB(Backend):
         if driver != "pymysql":
             return named
         limit = math.ceil(silence)
-        limits = {"connect_timeout": CONNECT, "read_timeout": limit, "write_timeout": limit, "charset": "utf8mb4"}
+        limits = {
+            "connect_timeout": CONNECT_LIMIT,
+            "read_timeout": limit,
+            "write_timeout": limit,
+            "charset": "utf8mb4",
+        }
         return {**limits, **named, "conv": converters()}
 
     def set_up(self, connection: Any, where: str) -> str:
@@ -302,7 +357,7 @@ class MariaDB(Backend):
         cursor.execute(
             "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', "
             f"SESSION default_storage_engine = InnoDB, SESSION {idle}, "
-            f"SESSION innodb_lock_wait_timeout = {math.ceil(_lock(self.timeout))}"
+            f"SESSION innodb_lock_wait_timeout = {math.ceil(_lock_limit(self.timeout))}"
         )
         cursor.close()
         return ""
@@ -331,11 +386,11 @@ _BACKENDS: dict[str, type[Backend]] = {
 }
 
 
-def backend_of(name: str, timeout: float) -> Backend:
+def sql_backend(name: str, timeout: float) -> Backend:
     """Return what is known of a database."""
     return _BACKENDS.get(name, Backend)(timeout)
 
 
-def _lock(timeout: float) -> float:
+def _lock_limit(timeout: float) -> float:
     """Return how long a statement waits for a row: the transaction is run again until the time is up."""
-    return min(max(timeout, 0.001), LOCK)
+    return min(max(timeout, 0.001), ROW_LOCK_SECONDS)

@@ -16,19 +16,18 @@ from tunesmith.storage.base import StudyRecord
 from tunesmith.storage.sql.connections import Session
 from tunesmith.storage.sql.engine import Database
 from tunesmith.storage.sql.location import may_exist
-from tunesmith.storage.sql.schema import reports, studies, trials
+from tunesmith.storage.sql.schema import STUDY_ID, reports, studies, trials
 from tunesmith.storage.sql.storage import SQLStorage
 
-MOST = 100  # problems that are listed
+PROBLEMS_LISTED = 100  # problems that are listed
 
 _t = trials.c
-_STUDY: sa.BindParameter[int] = sa.bindparam("study")
-_NUMBERS = sa.select(_t.number).where(_t.study_id == _STUDY)
-_COUNTERS = sa.select(studies.c.next_number, studies.c.last_seq).where(studies.c.id == _STUDY)
+_NUMBERS_THERE = sa.select(_t.number).where(_t.study_id == STUDY_ID)
+_COUNTERS = sa.select(studies.c.next_number, studies.c.last_seq).where(studies.c.id == STUDY_ID)
 _THERE = sa.select(*map(sa.func.count, (_t.number, _t.seq)), *map(sa.func.max, (_t.number, _t.seq))).where(
-    _t.study_id == _STUDY
+    _t.study_id == STUDY_ID
 )
-_STRAYS = sa.select(sa.func.count()).where(reports.c.study_id == _STUDY, reports.c.number.not_in(_NUMBERS))
+_STRAYS = sa.select(sa.func.count()).where(reports.c.study_id == STUDY_ID, reports.c.number.not_in(_NUMBERS_THERE))
 
 
 def problems_of(storage: SQLStorage) -> list[str]:
@@ -37,23 +36,17 @@ def problems_of(storage: SQLStorage) -> list[str]:
     found: list[str] = []
     if not may_exist(database.url):
         return [f"{database.where} does not exist"]
-    if database.is_sqlite and database.url.database is not None:
-        try:
-            rows = database.read(lambda session: session.cursor.execute("PRAGMA integrity_check").fetchall())
-        except StorageError as error:
-            return [str(error)]
-        found += [f"SQLite: {printable(line)}" for (text,) in rows for line in str(text).splitlines() if line != "ok"]
-        try:
-            found += _emptied(database)
-        except StorageError as error:
-            return [*found, str(error)]
     try:
-        records = storage.list_studies()
+        if database.is_sqlite and database.url.database is not None:
+            rows = database.read(lambda session: session.query("PRAGMA integrity_check"))
+            lines = [line for (text,) in rows for line in str(text).splitlines() if line != "ok"]
+            found += [f"SQLite: {printable(line)}" for line in lines]
+            found += _emptied(database)
+        for record in storage.list_studies():
+            found += [f"the study {record.name!r}: {what}" for what in _of_study(storage, record)]
     except StorageError as error:
-        return [*found, str(error)]
-    for record in records:
-        found += [f"the study {record.name!r}: {what}" for what in _of_study(storage, record)]
-    return found[:MOST]
+        found.append(str(error))
+    return found[:PROBLEMS_LISTED]
 
 
 def _emptied(database: Database) -> list[str]:
@@ -97,9 +90,9 @@ def _of_study(storage: SQLStorage, record: StudyRecord) -> list[str]:
             found.append(str(error))
     try:
         if found:
-            found += _of_trials(storage, study_id)
+            found += _unreadable_trials(storage, study_id)
         found += _of_artifacts(storage.artifacts(study_id))
-        return found + storage.database.read(lambda session: _counted(session, study_id), snapshot=True)
+        return found + storage.database.read(lambda session: _miscounted(session, study_id), snapshot=True)
     except StorageError as error:
         return [*found, str(error)]
 
@@ -114,10 +107,10 @@ def _of_artifacts(artifacts: list[Artifact]) -> list[str]:
     ]
 
 
-def _of_trials(storage: SQLStorage, study_id: int) -> list[str]:
+def _unreadable_trials(storage: SQLStorage, study_id: int) -> list[str]:
     """Return the trials that cannot be read, one by one."""
     found = []
-    numbers = storage.database.read(lambda session: [n for (n,) in session.rows(_NUMBERS, study=study_id)])
+    numbers = storage.database.read(lambda session: [n for (n,) in session.rows(_NUMBERS_THERE, study=study_id)])
     for number in numbers:
         try:
             storage.trials(study_id, [number])
@@ -126,7 +119,7 @@ def _of_trials(storage: SQLStorage, study_id: int) -> list[str]:
     return found
 
 
-def _counted(session: Session, study_id: int) -> list[str]:
+def _miscounted(session: Session, study_id: int) -> list[str]:
     """Compare the study's counters with its trials, and its reports with their trials."""
     counters = session.row(_COUNTERS, study=study_id)
     there = session.row(_THERE, study=study_id)

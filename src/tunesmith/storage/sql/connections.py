@@ -1,7 +1,7 @@
-"""`Session`, a cursor inside one transaction, and `Pool`, the open connections of one database in this process.
+"""`Session`, an open connection with its cursor, and `Pool`, those of one database in this process.
 
-SQLAlchemy reads the URL, writes the SQL of the dialect and loads the driver. The statements go to the driver's cursor:
-SQLAlchemy's own execution takes 22 microseconds for an INSERT of a trial, the cursor 7.
+SQLAlchemy reads the URL, writes the SQL of the dialect and loads the driver. The statements go to the driver's cursor,
+on connections of our own pool: `engine.py` says what SQLAlchemy's execution and pool would cost.
 
 A thread has a connection for one transaction. So hundreds of threads need only a few of them; the one that was given
 back last is taken first, and those of a server that nobody used for some seconds are closed.
@@ -10,14 +10,12 @@ back last is taken first, and those of a server that nobody used for some second
 from __future__ import annotations
 
 import os
-import socket
-import struct
 import threading
 import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Any
 
 from sqlalchemy.sql.base import Executable  # noqa: TID253 - imported only when a database is named
@@ -49,30 +47,33 @@ class Dialect:
 
 
 class Session:
-    """A cursor inside a transaction, and the dialect of its database.
+    """An open connection and its cursor, inside a transaction.
 
-    It has no reference to the database, so that a thread that keeps a session does not keep an unused database.
+    Its thread holds the lock while it uses it, so that other threads can close it safely. It has no reference to the
+    database, so that a thread that keeps a session does not keep an unused database.
 
     Attributes:
+        driver: the driver's connection; None: it was closed.
+        execute: runs a statement that has no parameters, such as COMMIT.
         uncertain: whether the same work ran before, and may have been committed although the connection was lost.
+        end: a statement that ends this session from another one; "": there is none.
+        used: when it was given back, by the monotonic clock.
     """
 
-    __slots__ = ("_compiled", "cursor", "dialect", "uncertain")
+    __slots__ = (
+        "__weakref__", "_compiled", "cursor", "dialect", "driver", "end", "execute", "lock", "pid", "uncertain", "used",
+    )  # fmt: skip
 
-    def __init__(self, dialect: Dialect, cursor: Any) -> None:
-        self.dialect = dialect
-        self.cursor = cursor
+    def __init__(self, dialect: Dialect, driver: Any) -> None:
+        self.dialect, self.driver = dialect, driver
+        self.cursor = driver.cursor()
+        self.execute: Callable[[str], Any] = self.cursor.execute
         self.uncertain = False
+        self.lock = threading.RLock()
+        self.pid = os.getpid()
+        self.end = ""
+        self.used = 0.0
         self._compiled = dialect.compiled
-
-    @contextmanager
-    def waited_for(self) -> Iterator[None]:
-        """Say that an answer of the server is waited for."""
-        yield
-
-    def execute(self, text: str) -> None:
-        """Run a statement that has no parameters, such as COMMIT."""
-        self.cursor.execute(text)
 
     def query(self, text: str) -> list[Row]:
         """Return all rows of a query that has no parameters."""
@@ -109,187 +110,102 @@ class Session:
 
     def many(self, statement: Executable, values: Sequence[dict[str, Values]]) -> None:
         """Run a statement once for each set of values."""
-        if not values:
-            return
-        text, order = self._compiled.get(statement) or self.dialect.compile(statement)
-        self.cursor.executemany(text, [[each[name] for name in order] for each in values])
-
-
-class ServerSession(Session):
-    """A session that says since when it waits for an answer of the server, so that a silent one is noticed.
-
-    Attributes:
-        waiting: when the statement was sent, by the monotonic clock; 0.0: none is waited for.
-    """
-
-    __slots__ = ("waiting",)
-
-    def __init__(self, dialect: Dialect, cursor: Any) -> None:
-        super().__init__(dialect, cursor)
-        self.waiting = 0.0
-
-    @contextmanager
-    def waited_for(self) -> Iterator[None]:
-        self.waiting = time.monotonic()
-        try:
-            yield
-        finally:
-            self.waiting = 0.0
-
-    def execute(self, text: str) -> None:
-        self.waiting = time.monotonic()
-        try:
-            self.cursor.execute(text)
-        finally:
-            self.waiting = 0.0
-
-    def _send(self, statement: Executable, values: dict[str, Values]) -> Any:
-        self.waiting = time.monotonic()
-        try:
-            return super()._send(statement, values)
-        finally:
-            self.waiting = 0.0
-
-    def many(self, statement: Executable, values: Sequence[dict[str, Values]]) -> None:
-        with self.waited_for():
-            super().many(statement, values)
-
-
-MOST = 4  # connections of one process to a server: each of 22 processes has its share of the usual 100
-IDLE = 3.0  # seconds after which one to a server is closed; a new one takes milliseconds
-KEPT = 32  # idle ones to a file
-SILENCE = 20.0  # seconds that a server may send nothing; twice as long after each time that this was too short
-
-
-class Connection:
-    """An open connection. Its thread holds the lock while it uses it, so that other threads can close it safely."""
-
-    __slots__ = ("__weakref__", "driver", "end", "execute", "lock", "pid", "session", "used")
-
-    def __init__(self, connection: Any, session: Session) -> None:
-        self.driver = connection
-        self.session = session
-        # Of a file, nobody has to know since when an answer is waited for.
-        self.execute: Callable[[str], Any] = (
-            session.execute if isinstance(session, ServerSession) else session.cursor.execute
-        )
-        self.lock = threading.RLock()
-        self.pid = os.getpid()
-        self.end = ""  # a statement that ends its session from another one
-        self.used = 0.0  # when it was given back, by the monotonic clock
+        if values:
+            text, order = self._compiled.get(statement) or self.dialect.compile(statement)
+            self.cursor.executemany(text, [[each[name] for name in order] for each in values])
 
     def close(self) -> None:
-        """Close it, unless it belongs to another process."""
-        connection, self.driver = self.driver, None
-        if connection is None:
+        """Close the connection, unless it belongs to another process."""
+        driver, self.driver = self.driver, None
+        if driver is None:
             return
         if self.pid == os.getpid():
-            connection.close()
+            driver.close()
         else:  # inherited by a fork that our hook did not see: closing would end the parent's connection
-            _abandoned.append(connection)
+            _abandoned.append(driver)
 
     def __del__(self) -> None:
         with suppress(Exception):  # at the end of the interpreter anything may be gone already
             self.close()
 
 
+SERVER_CONNECTIONS = 4  # of one process to a server: each of 22 processes has its share of the usual 100
+IDLE_SECONDS = 3.0  # after which one to a server is closed; a new one takes milliseconds
+IDLE_ROUND = 0.5  # seconds between two looks for idle ones
+FILE_CONNECTIONS_KEPT = 32  # idle ones to a file
+
+
 class Pool:
     """Lends connections.
 
     Args:
-        most: how many there may be at a time; None: any number.
-        watched: whether idle ones are closed, and silent ones cut: those to a server.
+        is_file: whether they are to a file, so that there may be any number of them, and idle ones stay open.
 
     Attributes:
         connections: all that are open.
         idle: those that nobody uses; the last one was given back last.
+        gate: held while a connection is opened.
     """
 
-    def __init__(self, most: int | None, watched: bool) -> None:
-        self.connections: weakref.WeakSet[Connection] = weakref.WeakSet()
-        self.silence = SILENCE
-        self._most = most
-        self._watched = watched
-        self.idle: deque[Connection] = deque()
-        self.gate = threading.RLock()  # held while a connection is opened
+    def __init__(self, is_file: bool) -> None:
+        self.connections: weakref.WeakSet[Session] = weakref.WeakSet()
+        self.idle: deque[Session] = deque()
+        self.gate = threading.RLock()
+        self._is_file = is_file
         self._returned = threading.Condition()
-        self._waiting = 0
         _pools.add(self)
 
-    def take(self, connect: Callable[[], Connection]) -> Connection:
+    def take(self, connect: Callable[[], Session]) -> Session:
         """Return a connection that nobody uses; open one if there is none and there may be one more."""
         while True:
-            try:
-                connection = self.idle.pop()
-            except IndexError:
-                found = self._open(connect)
-                if found is not None:
-                    return found
-                self._wait()
-                continue
-            if connection.driver is not None and connection.pid == os.getpid():
+            with suppress(IndexError):
+                while (connection := self.idle.pop()).driver is None or connection.pid != os.getpid():
+                    pass
                 return connection
+            with self.gate:
+                if self._is_file or len(self.connections) < SERVER_CONNECTIONS:
+                    return connect()
+            with self._returned:
+                if not self.idle:
+                    self._returned.wait(0.1)  # one may also be lost, by an interrupt in a bad moment
 
-    def give(self, connection: Connection) -> None:
+    def give(self, connection: Session) -> None:
         """Take a connection back."""
         if connection.driver is None:
             self.connections.discard(connection)
-        elif not self._watched and len(self.idle) >= KEPT:
+        elif self._is_file and len(self.idle) >= FILE_CONNECTIONS_KEPT:
             self.drop(connection)
         else:
-            if self._watched:
-                connection.used = time.monotonic()
+            connection.used = time.monotonic()
             self.idle.append(connection)
-        if self._waiting:
+        if not self._is_file:
             with self._returned:
                 self._returned.notify()
 
-    def _open(self, connect: Callable[[], Connection]) -> Connection | None:
-        with self.gate:
-            if self._most is not None and len(self.connections) >= self._most:
-                return None
-            return connect()
-
-    def add(self, connection: Connection) -> None:
+    def add(self, connection: Session) -> None:
         """Count a connection that was opened, and look after it from now on."""
         self.connections.add(connection)
-        if self._watched:
-            _watch(self)
+        if not self._is_file:
+            _look_after()
 
-    def _wait(self) -> None:
-        with self._returned:
-            self._waiting += 1
-            try:
-                if not self.idle:
-                    self._returned.wait(0.1)  # one may also be lost, by an interrupt in a bad moment
-            finally:
-                self._waiting -= 1
-
-    def look_after(self) -> bool:
-        """Close idle connections, cut silent ones; return whether there are connections left."""
-        while self.idle:
+    def close_idle(self) -> bool:
+        """Close connections to a server that nobody uses; return whether there are others left."""
+        while self.idle and not self._is_file:
             try:
                 connection = self.idle.popleft()  # the one that is idle for longest
             except IndexError:
                 break
-            if time.monotonic() - connection.used < IDLE:
+            if time.monotonic() - connection.used < IDLE_SECONDS:
                 self.idle.appendleft(connection)
                 break
             self.drop(connection)
-        for connection in list(self.connections):
-            session, driver = connection.session, connection.driver
-            since = session.waiting if isinstance(session, ServerSession) else 0.0
-            if since and driver is not None and _silent_for(driver, since) > self.silence:
-                self.silence *= 2  # perhaps it was only slow
-                _cut(driver)
-        return bool(self.connections)
+        return bool(self.connections) and not self._is_file
 
-    def drop(self, connection: Connection) -> None:
+    def drop(self, connection: Session) -> None:
         """Close a connection."""
         with connection.lock:
             with suppress(Exception):  # that of a server which is gone
                 connection.close()
-            connection.driver = None
             self.connections.discard(connection)
 
     def drop_idle(self) -> None:
@@ -305,99 +221,54 @@ class Pool:
             self.drop(connection)
 
 
-# -- what looks after connections to servers -------------------------------------------------------------------
-#
-# One thread a process closes idle connections, and cuts those on which the server is silent. A driver that waits for an
-# answer waits for good where packets are dropped without a word, or where something between (a proxy, a load balancer)
-# takes them and sends nothing on. The thread is there while there are such connections.
+# -- one thread a process closes idle connections to servers; it is there while there are such connections -----------
 
-ROUND = 0.5  # seconds between two looks
-_LAST_DATA = 52  # where Linux's struct tcp_info has the milliseconds since the last data came in
-_watched: weakref.WeakSet[Pool] = weakref.WeakSet()
+_pools: weakref.WeakSet[Pool] = weakref.WeakSet()
 _lock = threading.Lock()
 _thread: threading.Thread | None = None
 _stop = threading.Event()
 
 
-def _watch(pool: Pool) -> None:
-    """Look after the connections of a pool from now on."""
+def _look_after() -> None:
+    """Start the thread if there is none."""
     global _thread
     with _lock:
-        _watched.add(pool)
         if _thread is None or not _thread.is_alive():
             _stop.clear()
-            _thread = watch(_look_after_all, "tunesmith-connections", "a server that is silent is waited for")
+            _thread = watch(_close_idle_ones, "tunesmith-connections", "idle connections to servers stay open")
 
 
-def _stop_watching() -> None:
-    """End the thread, before a fork: a process with threads should not be forked. `_watch` starts it again."""
+def _close_idle_ones() -> None:
     global _thread
-    with _lock:
-        thread, _thread = _thread, None
-        _stop.set()
-    if thread is not None and thread is not threading.current_thread():
-        thread.join(timeout=5.0)
-
-
-def _look_after_all() -> None:
-    global _thread
-    while not _stop.wait(ROUND):
-        if sum(pool.look_after() for pool in list(_watched)):  # each of them has its turn
+    while not _stop.wait(IDLE_ROUND):
+        if sum(pool.close_idle() for pool in list(_pools)):  # each of them has its turn
             continue
         with _lock:
-            if _thread is threading.current_thread() and not any(pool.connections for pool in list(_watched)):
+            if _thread is threading.current_thread() and not any(pool.close_idle() for pool in list(_pools)):
                 _thread = None
                 return
-
-
-def _silent_for(driver: Any, since: float) -> float:
-    """Return for how long a server has sent nothing.
-
-    Args:
-        driver: the driver's connection.
-        since: when the statement was sent that has no answer yet, by the monotonic clock.
-
-    Returns:
-        seconds; 0.0 on a UNIX socket, where there is no network.
-    """
-    waited = time.monotonic() - since
-    try:
-        with socket.socket(fileno=os.dup(driver.fileno())) as copy:
-            if copy.family not in (socket.AF_INET, socket.AF_INET6):
-                return 0.0
-            if not hasattr(socket, "TCP_INFO"):
-                return waited
-            info = copy.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _LAST_DATA + 4)
-            # A long answer that keeps coming in is none of the silent ones.
-            return float(min(waited, struct.unpack_from("I", info, _LAST_DATA)[0] / 1000))
-    except (AttributeError, OSError, struct.error):
-        return 0.0  # a driver with time limits of its own
-    except Exception:  # a driver's error: the connection is closed
-        return 0.0
-
-
-def _cut(driver: Any) -> None:
-    """End a connection under the thread that waits for it: its driver then raises."""
-    with suppress(Exception), socket.socket(fileno=os.dup(driver.fileno())) as copy:
-        copy.shutdown(socket.SHUT_RDWR)
 
 
 # -- forks ----------------------------------------------------------------------------------------------------
 #
 # A connection must not be used by two processes: SQLite's locks belong to one process, and a server would get the
 # statements of both. So before a fork the connections of all threads are closed, and none is opened until it is over.
-# Each process then opens its own when it needs one.
-_pools: weakref.WeakSet[Pool] = weakref.WeakSet()
+# Each process then opens its own when it needs one. The thread ends too: a process with threads should not be forked.
 _abandoned: list[Any] = []
 _held: list[Any] = []
-_FORK = 60.0  # seconds that a fork waits for a transaction to end
+FORK_WAITS = 60.0  # seconds that a fork waits for a transaction to end
 
 
 def _before_fork() -> None:
-    _stop_watching()
+    global _thread
+    with _lock:
+        thread, _thread = _thread, None
+        _stop.set()
+    if thread is not None and thread is not threading.current_thread():
+        thread.join(timeout=5.0)
     for pool in list(_pools):
         locks: list[Any] = [pool.gate, *(connection.lock for connection in list(pool.connections))]
-        _held.extend(lock for lock in locks if lock.acquire(timeout=_FORK))
+        _held.extend(lock for lock in locks if lock.acquire(timeout=FORK_WAITS))
         pool.close()
 
 

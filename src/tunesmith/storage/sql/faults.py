@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import random
+import re
 import time
 from enum import Enum
 from typing import Any
 
 from tunesmith.errors import StorageError, StorageUnavailableError
+
+
+class RowIsThereError(StorageError):
+    """A row of this key is there already: another process wrote it at the same time."""
+
 
 _random = random.SystemRandom()  # the state of Python's own generator belongs to the user
 
@@ -92,19 +98,11 @@ _PASSING = tuple(
 
 def broke_off(text: str) -> bool:
     """Return whether an error at the start of a connection says that the other side was there, and broke off."""
-    words = (
-        "closed the connection",
-        "EOF",
-        "reset by peer",
-        "Lost connection",
-        "gone away",
-        "Broken pipe",
-        "BrokenPipe",
-    )
-    return any(word in text for word in words)
+    said = "closed the connection|EOF|reset by peer|Lost connection|gone away|Broken ?[pP]ipe"
+    return re.search(said, text) is not None
 
 
-def explain(
+def explained_error(
     error: BaseException, text: str, where: str, timeout: float, dbapi: Any, fault: Fault = Fault.FINAL
 ) -> Exception:
     """Return the exception to raise in place of a driver's.
@@ -127,6 +125,8 @@ def explain(
         return StorageError(f"{where} has other tables than this version writes ({text}); was it edited or damaged?")
     if name == "SQLITE_ERROR" and "no such table" in text:
         return StorageError(f"{where} has lost its tables ({text}); was the file replaced while it was in use?")
+    if isinstance(error, dbapi.IntegrityError):
+        return RowIsThereError(f"{where} cannot be used: {text}")
     passes = fault is not Fault.FINAL or _may_pass(error, name, dbapi)
     kind = StorageUnavailableError if passes else StorageError
     return kind(f"{where} cannot be used: {text}")

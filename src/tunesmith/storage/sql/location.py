@@ -15,7 +15,7 @@ from tunesmith.errors import StorageError
 from tunesmith.foundation import registry
 from tunesmith.foundation.text import did_you_mean, printable
 from tunesmith.storage.redact import (
-    FILES,
+    FILE_ENDINGS,
     HIDDEN,
     Secrets,
     redact,
@@ -51,11 +51,11 @@ def read_spec(spec: str | os.PathLike[str] | URL) -> tuple[URL, str]:
     refuse_no_text(text)
     if isinstance(spec, str) and "://" in text:
         return _read_url(text.strip())
-    if isinstance(spec, str) and not text.lower().endswith(FILES) and text != ":memory:":
+    if isinstance(spec, str) and not text.lower().endswith(FILE_ENDINGS) and text != ":memory:":
         refuse_foreign_file(Path(text))
         shown = redact(text)
         raise StorageError(
-            f"storage={shown!r} is neither a file name ending in {', '.join(FILES)} nor a database URL; did you "
+            f"storage={shown!r} is neither a file name ending in {', '.join(FILE_ENDINGS)} nor a database URL; did you "
             f"mean {(shown or 'tune') + '.db'!r}? (a pathlib.Path may end in anything)"
         )
     if re.match(r"[A-Za-z][\w+.-]+:/", text):  # what pathlib makes of a URL
@@ -190,7 +190,7 @@ def _check_name(path: Path) -> None:
 
 
 def refuse_no_text(place: str) -> None:
-    """Refuse a path or URL that has bytes which are no UTF-8."""
+    """Refuse a path or URL with bytes that are not UTF-8."""
     try:
         place.encode()
     except UnicodeEncodeError:
@@ -208,7 +208,7 @@ def may_exist(url: URL) -> bool:
 
 
 def refuse_foreign_file(path: Path) -> None:
-    """Refuse a file that is there and is no SQLite database."""
+    """Refuse a file that exists and is not an SQLite database."""
     if not is_no_database(path):
         return  # or not there yet, or not to be read: SQLite finds the words
     try:
@@ -223,7 +223,7 @@ def refuse_foreign_file(path: Path) -> None:
 
 
 def is_no_database(path: Path) -> bool:
-    """Ask SQLite whether a file is no database.
+    """Ask SQLite whether a file is something else than a database.
 
     A database must not be opened by other means, not even to read its first bytes: with the first file descriptor that
     a process closes, POSIX drops all locks that the process has on the file, those of its SQLite connections too. A

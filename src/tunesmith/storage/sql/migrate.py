@@ -15,7 +15,7 @@ from tunesmith.foundation.text import printable
 from tunesmith.storage.sql.connections import Session
 from tunesmith.storage.sql.engine import Database
 from tunesmith.storage.sql.location import may_exist
-from tunesmith.storage.sql.schema import HEAD, metadata, version
+from tunesmith.storage.sql.schema import SCHEMA_NOW, metadata, version
 
 
 def _foreign_tables(database: Database) -> tuple[str | None, str | None, list[str]]:
@@ -38,7 +38,7 @@ def refuse_foreign_tables(database: Database) -> None:
     program, listing, _ = _foreign_tables(database)
     if program is None:
         return
-    names = "" if listing is None else _names(database, listing)
+    names = "" if listing is None else _foreign_study_names(database, listing)
     if database.is_sqlite:
         raise StorageError(
             f"{database.where} is a database of {program}'s{names and f', with the studies {names}'}; choose another "
@@ -67,7 +67,7 @@ def _take_over(database: Database, program: str) -> str:
     return str(registry.guide("import")(place, program))
 
 
-def _names(database: Database, listing: str) -> str:
+def _foreign_study_names(database: Database, listing: str) -> str:
     """Return the first names of another program's studies as text."""
 
     def names(session: Session) -> str:
@@ -116,12 +116,12 @@ def find_schema(database: Database, create: bool) -> int | None:
 
 def create_or_upgrade(database: Database, schema: int | None) -> None:
     """Create the tables if `schema` is None, upgrade them if they are older than this version."""
-    if schema == HEAD:
+    if schema == SCHEMA_NOW:
         return
-    if schema is not None and schema > HEAD:
+    if schema is not None and schema > SCHEMA_NOW:
         raise StorageError(
             f"{database.where} was written by a newer tunesmith: it has schema {schema}, and this version reads up to "
-            f"{HEAD}; install a newer tunesmith"
+            f"{SCHEMA_NOW}; install a newer tunesmith"
         )
     with database.sqlalchemy() as connection:
         if schema is None:
@@ -131,17 +131,17 @@ def create_or_upgrade(database: Database, schema: int | None) -> None:
                 if database.is_sqlite and connection.exec_driver_sql("PRAGMA user_version").scalar() == 0:
                     # A mark by which the file is known from others, see FileWatch.
                     connection.exec_driver_sql(f"PRAGMA user_version = {secrets.randbelow(2**31 - 1) + 1}")
-                connection.execute(sa.insert(version).values(version_num=revision(HEAD)))
+                connection.execute(sa.insert(version).values(version_num=revision(SCHEMA_NOW)))
         else:
             from alembic.util.exc import CommandError
 
             try:
-                upgrade(connection)
+                run_migrations(connection)
             except CommandError as error:
                 raise StorageError(f"{database.where} cannot be upgraded from schema {schema}: {error}") from error
 
 
-def upgrade(connection: Any, target: str = "head") -> None:
+def run_migrations(connection: Any, target: str = "head") -> None:
     """Run the migrations that are missing, inside the connection's transaction."""
     from alembic import command
     from alembic.config import Config

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -14,64 +15,29 @@ from tunesmith.history.curves import Reported
 from tunesmith.space import Space
 from tunesmith.storage.base import Activity, Block, Increment, StudyRecord
 from tunesmith.storage.checks import study_gone
+from tunesmith.storage.sql import schema
+from tunesmith.storage.sql import values as stored
 from tunesmith.storage.sql.connections import Row, Session, Values
-from tunesmith.storage.sql.schema import (
-    FINISHED,
-    OF_STUDY,
-    OPEN,
-    PAUSED,
-    RANKED,
-    RUNNING,
-    SYSTEM,
-    USER,
-    attrs,
-    reports,
-    spaces,
-    studies,
-    trials,
-)  # fmt: skip
-from tunesmith.storage.sql.values import (
-    ENDED,
-    OPEN_STATES,
-    CostlyCurve,
-    SpaceCache,
-    Types,
-    attr_from_json,
-    check_each,
-    check_first,
-    check_types,
-    damaged,
-    decoding,
-    fixed_from_json,
-    float_or_nan,
-    floats_from_bytes,
-    floats_to_bytes,
-    joined,
-    read_constraints,
-    read_directions,
-    read_noise,
-    require,
-    same_values,
-)
+from tunesmith.storage.sql.schema import STUDY_ID, attrs, reports, spaces, studies, trials
+from tunesmith.storage.sql.values import CostlyCurve, SpaceCache, decoding, expect
 from tunesmith.trial.record import LATE, NAN, NOISE, Attempt, TrialRecord, curve
 
-_STUDY: sa.BindParameter[Any] = sa.bindparam("study")
 _t, _s, _r, _a = trials.c, studies.c, reports.c, attrs.c
-BITS = 64  # of a number of a trial, its sign among them: no other can be there
-WIDTHS = (1, 16, 256)  # few statements serve any count of numbers
-_OF_STUDY = _t.study_id == _STUDY
-_IS_PENDING = _t.state.in_([RUNNING, PAUSED])
-_OF_STUDY_ITSELF: sa.ColumnClause[int] = sa.literal_column(str(OF_STUDY))
+NUMBER_BITS = 64  # of a number of a trial, its sign among them: no other can be there
+NUMBERS_AT_ONCE = (1, 16, 256)  # few statements serve any count of numbers
+_TRIALS_OF_STUDY = _t.study_id == STUDY_ID
+_IS_PENDING = _t.state.in_([schema.RUNNING, schema.PAUSED])
+_OF_STUDY_ITSELF: sa.ColumnClause[int] = sa.literal_column(str(schema.OF_STUDY))
 
-_OF_OTHERS = (_t.study_id == _s.id) & OPEN & (_t.state == RUNNING)
+_OF_OTHERS = (_t.study_id == _s.id) & schema.NO_SEQ & (_t.state == schema.RUNNING)
 _N_REPORTS = (
     sa.select(sa.func.count())
     .where(_r.study_id == _t.study_id, _r.number == _t.number)
     .correlate(trials)
     .scalar_subquery()
 )
-COUNTERS = sa.select(_s.version, _s.last_seq, _s.directions).where(_s.id == _STUDY)
-SPACES = sa.select(spaces.c.id, spaces.c.space, spaces.c.hash).where(spaces.c.study_id == _STUDY)
+COUNTERS = sa.select(_s.version, _s.last_seq, _s.directions).where(_s.id == STUDY_ID)
+SPACES = sa.select(spaces.c.id, spaces.c.space, spaces.c.hash).where(spaces.c.study_id == STUDY_ID)
 ONE_SPACE = sa.select(spaces.c.space, spaces.c.hash).where(spaces.c.id == sa.bindparam("space"))
 
 _NOISE_OF_TRIAL = (
@@ -79,90 +45,95 @@ _NOISE_OF_TRIAL = (
     .where(
         _a.study_id == _t.study_id,
         _a.number == _t.number,
-        _a.kind == sa.literal_column(str(SYSTEM)),
+        _a.kind == sa.literal_column(str(schema.SYSTEM)),
         _a.key == sa.literal_column(f"'{NOISE}'"),
         _a.attempt == _t.attempt,
     )
     .scalar_subquery()
 )
-COLUMNS = (
+FINISHED_COLUMNS = (
     sa.select(
         _t.seq, _t.number, _t.state, _t.tag, _t.attempt, _t.cost, _t.y, _t.value, _t.feasible, _t.x, _t.space_id,
         _t.constraints, _t.failure, _NOISE_OF_TRIAL,
     )
-    .where(_OF_STUDY, _t.seq > sa.bindparam("cursor"))
+    .where(_TRIALS_OF_STUDY, _t.seq > sa.bindparam("cursor"))
     .order_by(_t.seq)
 )  # fmt: skip
 _REPORTS = sa.select(_r.number, _r.attempt, _r.step, _r.value, _r.cost)
-ALL_REPORTS = _REPORTS.where(_r.study_id == _STUDY).order_by(_r.number, _r.attempt, _r.step)
-_NEW_REPORTS = _REPORTS.join(trials, (_t.study_id == _r.study_id) & (_t.number == _r.number)).where(_OF_STUDY)
+ALL_REPORTS = _REPORTS.where(_r.study_id == STUDY_ID).order_by(_r.number, _r.attempt, _r.step)
+_NEW_REPORTS = _REPORTS.join(trials, (_t.study_id == _r.study_id) & (_t.number == _r.number)).where(_TRIALS_OF_STUDY)
 REPORTS_OF_FINISHED = _NEW_REPORTS.where(_t.seq > sa.bindparam("cursor"))
-REPORTS_OF_PENDING = _NEW_REPORTS.where(OPEN, _IS_PENDING)
+REPORTS_OF_PENDING = _NEW_REPORTS.where(schema.NO_SEQ, _IS_PENDING)
 
-FULL = sa.select(
+WHOLE_TRIAL = sa.select(
     _t.number, _t.state, _t.attempt, _t.seq, _t.space_id, _t.x, _t.y, _t.value, _t.feasible, _t.tag, _t.cost,
     _t.constraints, _t.reason, _t.started, _t.finished, _t.worker, _t.fixed, _t.crashes, _t.token, _t.failure,
 )  # fmt: skip
-FULL_PENDING = FULL.where(_OF_STUDY, OPEN, _IS_PENDING).order_by(_t.number)
-FULL_OPEN = FULL.where(_OF_STUDY, OPEN).order_by(_t.number)
-FULL_ALL = FULL.where(_OF_STUDY).order_by(_t.number)
+FULL_PENDING = WHOLE_TRIAL.where(_TRIALS_OF_STUDY, schema.NO_SEQ, _IS_PENDING).order_by(_t.number)
 _ATTRS = sa.select(_a.number, _a.attempt, _a.kind, _a.key, _a.value)
-ALL_ATTRS = _ATTRS.where(_a.study_id == _STUDY, _a.number != _OF_STUDY_ITSELF)
-USER_ATTRS = ALL_ATTRS.where(_a.kind == sa.literal_column(str(USER))).order_by(_a.number, _a.attempt)
-OPEN_REPORTS = _NEW_REPORTS.where(OPEN)
-OPEN_ATTRS = _ATTRS.join(trials, (_t.study_id == _a.study_id) & (_t.number == _a.number)).where(_OF_STUDY, OPEN)
+ALL_ATTRS = _ATTRS.where(_a.study_id == STUDY_ID, _a.number != _OF_STUDY_ITSELF)
+USER_ATTRS = ALL_ATTRS.where(_a.kind == sa.literal_column(str(schema.USER))).order_by(_a.number, _a.attempt)
 
 # Two looks into the index of feasible complete trials: for the best value, and for the lowest number that has it.
+_RANKED = (_TRIALS_OF_STUDY, schema.RANKED)
 BEST = {
     direction: sa.select(sa.func.min(_t.number)).where(
-        _OF_STUDY, RANKED, _t.value == sa.select(extreme(_t.value)).where(_OF_STUDY, RANKED).scalar_subquery()
+        *_RANKED, _t.value == sa.select(extreme(_t.value)).where(*_RANKED).scalar_subquery()
     )
     for direction, extreme in (("minimize", sa.func.min), ("maximize", sa.func.max))
 }
 # SQLite reads the index alone and does not notice that a part of it was lost; with the sum it reads the table.
-_PLAIN = [column + sa.literal_column("0") == sa.literal_column("1") for column in (_t.state, _t.feasible)]
-RANKED_WITHOUT_INDEX = sa.select(sa.func.min(_t.number)).where(_OF_STUDY, *_PLAIN)
-COUNT_FINISHED = sa.select(_t.state, sa.func.count()).where(_OF_STUDY, FINISHED).group_by(_t.state)
-COUNT_OPEN = sa.select(_t.state, sa.func.count()).where(_OF_STUDY, OPEN).group_by(_t.state)
+_WITHOUT_INDEX = [column + sa.literal_column("0") == sa.literal_column("1") for column in (_t.state, _t.feasible)]
+RANKED_WITHOUT_INDEX = sa.select(sa.func.min(_t.number)).where(_TRIALS_OF_STUDY, *_WITHOUT_INDEX)
+COUNT_FINISHED = sa.select(_t.state, sa.func.count()).where(_TRIALS_OF_STUDY, schema.HAS_SEQ).group_by(_t.state)
+COUNT_OPEN = sa.select(_t.state, sa.func.count()).where(_TRIALS_OF_STUDY, schema.NO_SEQ).group_by(_t.state)
 
 STUDY_FIELDS = sa.select(_s.id, _s.name, _s.directions, _s.seed, _s.space_id, _s.created)
 ALL_STUDIES = STUDY_FIELDS.order_by(_s.id)
 STUDY_BY_NAME = STUDY_FIELDS.where(_s.name == sa.bindparam("name"))
 STUDY_NAMES = sa.select(_s.name)
-STUDY_ATTRS = sa.select(_a.kind, _a.key, _a.value).where(_a.study_id == _STUDY, _a.number == _OF_STUDY_ITSELF)
+STUDY_ATTRS = sa.select(_a.kind, _a.key, _a.value).where(_a.study_id == STUDY_ID, _a.number == _OF_STUDY_ITSELF)
 
 
-def _numbers(width: int) -> list[sa.BindParameter[Any]]:
+def _number_parameters(width: int) -> list[sa.BindParameter[Any]]:
     return [sa.bindparam(f"n{i}") for i in range(width)]
 
 
 def _for_numbers(base: sa.Select[Any], column: Any) -> dict[int, sa.Select[Any]]:
     """Return the query for several trial numbers by width."""
-    return {width: base.where(column.in_(_numbers(width))) for width in WIDTHS}
+    return {width: base.where(column.in_(_number_parameters(width))) for width in NUMBERS_AT_ONCE}
 
 
 # The version, and what the running trials have reported but for some: in one statement.
 ACTIVITY = {
     width: sa.select(_s.version, _t.number, _t.x.is_not(None), _N_REPORTS)
-    .select_from(studies.outerjoin(trials, _OF_OTHERS & _t.number.not_in(_numbers(width))))
-    .where(_s.id == _STUDY)
+    .select_from(studies.outerjoin(trials, _OF_OTHERS & _t.number.not_in(_number_parameters(width))))
+    .where(_s.id == STUDY_ID)
     .order_by(_t.number)
-    for width in WIDTHS
+    for width in NUMBERS_AT_ONCE
 }
 
-
-NUMBERS_BY_STATE = sa.select(_t.number, _t.state).where(_OF_STUDY).order_by(_t.number)
-
 # What records are made of: trials, attributes, reports.
-ALL_RECORDS = (FULL_ALL, ALL_ATTRS, ALL_REPORTS)
-UNFINISHED_RECORDS = (FULL_OPEN, OPEN_ATTRS, OPEN_REPORTS)
 RECORDS_BY_NUMBER = (
-    _for_numbers(FULL.where(_OF_STUDY), _t.number),
+    _for_numbers(WHOLE_TRIAL.where(_TRIALS_OF_STUDY), _t.number),
     _for_numbers(ALL_ATTRS, _a.number),
     _for_numbers(ALL_REPORTS, _r.number),
 )
 
 
+@cache
+def _records_in(states: frozenset[TrialState] | None) -> tuple[sa.Select[Any], ...]:
+    """Return the three queries for the records of all trials that are in some states; None: in any."""
+    if states is None:
+        return WHOLE_TRIAL.where(_TRIALS_OF_STUDY).order_by(_t.number), ALL_ATTRS, ALL_REPORTS
+    these = [_TRIALS_OF_STUDY, _t.state.in_([sa.literal_column(str(int(state))) for state in sorted(states)])]
+    if states <= stored.OPEN_STATES:  # a short stretch of an index
+        these.append(schema.NO_SEQ)
+    notes = _ATTRS.join(trials, (_t.study_id == _a.study_id) & (_t.number == _a.number))
+    return WHOLE_TRIAL.where(*these).order_by(_t.number), notes.where(*these), _NEW_REPORTS.where(*these)
+
+
+@cache
 def _types_of(query: sa.Select[Any]) -> list[set[type[Any]]]:
     """Return the types that each column of a query may hold, which SQLite does not enforce."""
     return [
@@ -171,49 +142,44 @@ def _types_of(query: sa.Select[Any]) -> list[set[type[Any]]]:
     ]
 
 
-TYPES_OF_TRIAL, TYPES_OF_COLUMNS = _types_of(FULL), _types_of(COLUMNS)
-TYPES_OF_ATTR, TYPES_OF_REPORT = _types_of(_ATTRS), _types_of(_REPORTS)
-TYPES_OF_STUDY, TYPES_OF_COUNTERS = _types_of(STUDY_FIELDS), _types_of(COUNTERS)
-
-
 MOST_ATTEMPTS = 100_000  # more than any trial has; a damaged row may have 2**31
-_KINDS = frozenset({0, *FailureKind})
-_FINISHED = frozenset({TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL})
+_FAILURE_KINDS = frozenset({0, *FailureKind})
+_FINISHED_STATES = frozenset({TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL})
 
 
 def read_record(row: Row, known: Mapping[int | None, Space], m: int, loose: bool) -> TrialRecord:
-    """Return a row of `FULL` as a record."""
+    """Return a row of `WHOLE_TRIAL` as a record."""
     (n, state, attempt, seq, space_id, x, y, first, feasible, sampler_state, cost, limits, reason, started, finished,
      worker, fixed, crashes, token, failure) = row  # fmt: skip
     space = None if space_id is None else known[space_id]
     possible = 1 <= attempt < MOST_ATTEMPTS and 0 <= crashes <= attempt
     # A server gives places later, see writes.py.
-    misplaced = seq is not None if state in OPEN_STATES else seq is None and loose
+    misplaced = seq is not None if state in stored.OPEN_STATES else seq is None and loose
     if misplaced or n < 0 or not possible:
         raise ValueError(f"number {n}, state {state}, attempt {attempt}, crashes {crashes}, seq {seq}")
     if x is not None and len(x) != (0 if space is None else 8 * len(space)):
         raise ValueError("its point does not fit its space")
-    values = None if y is None else floats_from_bytes(y)
+    values = None if y is None else stored.floats_from_bytes(y)
     if values is not None and len(y) != 8 * m:
         raise ValueError("it does not have one value for each objective")
     if state == TrialState.COMPLETE and (values is None or any(v != v for v in values)):
         raise ValueError("it has no values")
-    check_first(first, values)
+    stored.check_first(first, values)
     return TrialRecord(
         n,
         TrialState(state),
         space=space,
-        x=None if x is None else list(floats_from_bytes(x)),
+        x=None if x is None else list(stored.floats_from_bytes(x)),
         values=values,
         attempt=attempt,
         sampler_state=sampler_state,
-        cost=float_or_nan(cost),
-        constraints=read_constraints(limits, feasible),
+        cost=stored.float_or_nan(cost),
+        constraints=stored.constraints_from_json(limits, feasible),
         reason=reason,
-        started=float_or_nan(started),
-        finished=float_or_nan(finished),
+        started=stored.float_or_nan(started),
+        finished=stored.float_or_nan(finished),
         worker=worker,
-        fixed=fixed_from_json(fixed),
+        fixed=stored.fixed_from_json(fixed),
         seq=seq or 0,
         crashes=crashes,
         token=max(token, 0),  # below zero: a mark of `writes.add`
@@ -221,81 +187,76 @@ def read_record(row: Row, known: Mapping[int | None, Space], m: int, loose: bool
     )
 
 
-AttrsByAttempt = dict[int, dict[int, tuple[dict[str, Any], dict[str, Any]]]]  # (user, own) by trial and attempt
+def read_attr(row: Row) -> Any:
+    """Return the value of a row of attributes."""
+    expect(row[2] in (schema.USER, schema.SYSTEM), f"{row[3]!r} is of no known kind")
+    return stored.attr_from_json(row[4])
 
 
-def attach_attr(found: Mapping[int, TrialRecord], by_attempt: AttrsByAttempt, row: Row) -> None:
-    """Put an attribute into the record of its trial, or into `by_attempt` if the trial had several attempts."""
-    n, attempt, kind, key, text = row
-    trial = found.get(n)
-    if trial is None:
-        return
-    require(kind in (USER, SYSTEM), f"{key!r} is of no known kind")
-    value = attr_from_json(text)
-    if trial.attempt > 1 and (kind == USER or (attempt < trial.attempt and key in (ENDED, LATE))):
-        by_attempt.setdefault(n, {}).setdefault(attempt, ({}, {}))[kind][key] = value
-    elif kind == USER:
-        trial.user = trial.user or {}
-        trial.user[key] = value
-    else:
-        trial.system = trial.system or {}
-        trial.system[key] = value
-
-
-def attach_attempts(found: Mapping[int, TrialRecord], notes: AttrsByAttempt, curves: Iterable[Row], m: int) -> None:
-    """Put reports of m objectives, and what earlier attempts left, into the records of their trials."""
-    reported = _by_attempt((row for row in curves if row[0] in found), m)
-    for n, attempts in reported.items():
-        found[n].reports, found[n].costs = _apart(attempts.get(found[n].attempt, {}))
-    for n, trial in found.items():
-        if trial.attempt > 1:
-            _attach_previous(trial, notes.get(n, {}), reported.get(n, {}))
-
-
-def _attach_previous(
-    trial: TrialRecord,
-    notes: Mapping[int, tuple[dict[str, Any], dict[str, Any]]],
-    reported: Mapping[int, CostlyCurve],
+def attach_attempts(
+    found: Mapping[int, TrialRecord], notes: Iterable[tuple[Row, Any]], curves: Iterable[Row], m: int
 ) -> None:
-    user: dict[str, Any] = {}
-    earlier = []
-    nothing: tuple[dict[str, Any], dict[str, Any]] = ({}, {})
-    for attempt in range(1, trial.attempt):
-        its_user, own = notes.get(attempt, nothing)
-        user = {**user, **its_user}
-        end = own.get(ENDED, {})
-        failure = None if end.get("failure") is None else FailureKind(end["failure"])
-        reports, costs = _apart(reported.get(attempt, {}))
-        worker, late = end.get("worker", ""), own.get(LATE)
-        earlier.append(Attempt(attempt, reports or {}, user, failure, worker, late, costs=costs or {}))
-    trial.previous_attempts = tuple(earlier)
-    trial.user = {**user, **notes.get(trial.attempt, nothing)[USER]} or None
+    """Put attributes, reports of m objectives, and what earlier attempts left, into the records of their trials.
+
+    Args:
+        found: the records by number; rows of others are left out.
+        notes: rows of attributes with their values.
+        curves: rows of reports.
+    """
+    noted: dict[int, dict[int, tuple[dict[str, Any], dict[str, Any]]]] = {}  # (user, own) by trial and attempt
+    for (n, attempt, kind, key, _), value in notes:
+        noted.setdefault(n, {}).setdefault(attempt, ({}, {}))[kind][key] = value
+    reported = _by_attempt((row for row in curves if row[0] in found), m)
+    for n in found.keys() & (noted.keys() | reported.keys()) | {n for n, trial in found.items() if trial.attempt > 1}:
+        trial, notes_of_trial, reports_of_trial = found[n], noted.get(n, {}), reported.get(n, {})
+        user: dict[str, Any] = {}
+        system: dict[str, Any] = {}
+        earlier = []
+        for attempt in range(1, trial.attempt + 1):
+            its_user, own = notes_of_trial.get(attempt, ({}, {}))
+            user = {**user, **its_user}
+            reports, costs = _values_and_costs(reports_of_trial.get(attempt, {}))
+            if attempt < trial.attempt:
+                end, late = own.pop(stored.ATTEMPT_ENDED, {}), own.pop(LATE, None)
+                failure = None if end.get("failure") is None else FailureKind(end["failure"])
+                worker = end.get("worker", "")
+                earlier.append(Attempt(attempt, reports or {}, user, failure, worker, late, costs=costs or {}))
+            else:
+                trial.reports, trial.costs = reports, costs
+            system |= own
+        trial.user, trial.system, trial.previous_attempts = user or None, system or None, tuple(earlier)
 
 
 def join_curves(rows: list[Row], m: int) -> list[tuple[int, int, Reported, float]]:
     """Return rows of reports of m objectives, with attempts, as one curve a trial: (number, step, value, cost)."""
     if m == 1 and all(row[1] == 1 for row in rows):
-        return [(n, step, float_or_nan(value), float_or_nan(cost)) for n, _, step, value, cost in rows]
-    joined = {n: curve([attempts[a] for a in sorted(attempts)]) for n, attempts in _by_attempt(rows, m).items()}
-    return [(n, step, *found) for n, curve_ in joined.items() for step, found in curve_.items()]
+        return [(n, step, stored.float_or_nan(value), stored.float_or_nan(cost)) for n, _, step, value, cost in rows]
+    by_number = _by_attempt(rows, m)
+    return [
+        (n, step, *found)
+        for n, attempts in by_number.items()
+        for step, found in curve([attempts[a] for a in sorted(attempts)]).items()
+    ]
 
 
 def _by_attempt(rows: Iterable[Row], m: int) -> dict[int, dict[int, CostlyCurve]]:
     """Return rows of reports of m objectives by number and attempt."""
     found: dict[int, dict[int, dict[int, tuple[float, float]]]] = {}
     for n, attempt, step, value, cost in rows:
-        found.setdefault(n, {}).setdefault(attempt, {})[step] = (float_or_nan(value), float_or_nan(cost))
-    return {n: {attempt: joined(own, m) for attempt, own in attempts.items()} for n, attempts in found.items()}
+        found.setdefault(n, {}).setdefault(attempt, {})[step] = (stored.float_or_nan(value), stored.float_or_nan(cost))
+    return {
+        n: {attempt: stored.as_reports(own, m) for attempt, own in attempts.items()} for n, attempts in found.items()
+    }
 
 
-def _apart(found: CostlyCurve) -> tuple[dict[int, Reported] | None, dict[int, float] | None]:
+def _values_and_costs(found: CostlyCurve) -> tuple[dict[int, Reported] | None, dict[int, float] | None]:
     """Return the values by step, and the costs that are known."""
     values = {step: value for step, (value, _) in found.items()}
     return values or None, {step: cost for step, (_, cost) in found.items() if cost == cost} or None
 
 
 class IncrementColumns:
-    """Turns rows of `COLUMNS` into arrays, chunk by chunk."""
+    """Turns rows of `FINISHED_COLUMNS` into arrays, chunk by chunk."""
 
     def __init__(self, m: int, cursor: int, loose: bool) -> None:
         self.m = m
@@ -304,57 +265,56 @@ class IncrementColumns:
         self.count = 0
         self.constraints: dict[int, dict[str, float]] = {}
         self.noise: dict[int, list[float]] = {}
-        self.points: dict[int, _Points] = {}  # by space id
+        self._points: dict[int, list[tuple[NDArray[np.int64], NDArray[np.float64]]]] = {}  # places and points
         # number, state, sampler_state, attempt, cost, failure
         self._parts = [[np.empty(0, kind)] for kind in (np.int64, np.int8, np.int64, np.int64, np.float64, np.int8)]
         self._values: list[NDArray[np.float64]] = [np.empty((0, m))]
-        self._nothing = floats_to_bytes([NAN] * m) or b""
+        self._nothing = stored.floats_to_bytes([NAN] * m) or b""
 
     def add(self, rows: list[Row]) -> None:
         """Append rows."""
         if self._loose:
-            check_types(rows, TYPES_OF_COLUMNS)
+            stored.check_types(rows, _types_of(FINISHED_COLUMNS))
         (seqs, numbers, states, sampler_states, attempts, costs, ys, firsts, feasible, xs, ids, limits, failures,
          errors) = zip(*rows, strict=True)  # fmt: skip
-        require(set(states) <= _FINISHED, "a finished trial has the state of another")
+        expect(set(states) <= _FINISHED_STATES, "a finished trial has the state of another")
         start = self.count
         self.count += len(rows)
         expected = range(self._cursor + start + 1, self._cursor + self.count + 1)
-        require(seqs == tuple(expected), "their places in the order of ends have gaps")
+        expect(seqs == tuple(expected), "their places in the order of ends have gaps")
         if None in costs:
-            costs = tuple(map(float_or_nan, costs))
+            costs = tuple(map(stored.float_or_nan, costs))
         failures = tuple(kind or 0 for kind in failures)
-        require(set(failures) <= _KINDS, "a trial failed in an unknown way")
+        expect(set(failures) <= _FAILURE_KINDS, "a trial failed in an unknown way")
         columns = (numbers, states, sampler_states, attempts, costs, failures)
         for parts, column in zip(self._parts, columns, strict=True):
             parts.append(np.array(column, parts[0].dtype))
         if None in ys:
             ys = tuple(self._nothing if y is None else y for y in ys)
-        require(set(map(len, ys)) == {8 * self.m}, "a trial does not have one value for each objective")
+        expect(set(map(len, ys)) == {8 * self.m}, "a trial does not have one value for each objective")
         values = np.frombuffer(b"".join(ys), "<f8").reshape(-1, self.m)
         copies = np.array(firsts, np.float64)  # None becomes NaN
-        require(same_values(copies, values[:, 0]), "the two copies of a trial's value differ")
+        expect(stored.same_values(copies, values[:, 0]), "the two copies of a trial's value differ")
         complete = np.array(states) == TrialState.COMPLETE
-        require(not np.isnan(values[complete]).any(), "a complete trial has no value")
+        expect(not np.isnan(values[complete]).any(), "a complete trial has no value")
         self._values.append(values)
         at: dict[int, list[int]] = {}
         for i, space_id in enumerate(ids):
             if space_id is not None:
                 at.setdefault(space_id, []).append(i)
         for space_id, places in at.items():
-            require(len({len(xs[i]) for i in places}) == 1, "points of one space differ in length")
+            expect(len({len(xs[i]) for i in places}) == 1, "points of one space differ in length")
             x = np.frombuffer(b"".join([xs[i] for i in places]), "<f8").astype(np.float64, copy=False)
             own = np.array(places, np.int64) + start, x.reshape(len(places), len(x) // len(places))
-            if (before := self.points.get(space_id)) is None:
-                self.points[space_id] = _Points(*own)
-            else:
-                before.add(*own)
+            self._points.setdefault(space_id, []).append(own)
         if any(limits) or set(feasible) != {1}:
             for i, (text, flag) in enumerate(zip(limits, feasible, strict=True)):
-                if (found := read_constraints(text, flag)) is not None:
+                if (found := stored.constraints_from_json(text, flag)) is not None:
                     self.constraints[start + i] = found
         if any(errors):
-            self.noise |= {start + i: read_noise(text, self.m) for i, text in enumerate(errors) if text is not None}
+            self.noise |= {
+                start + i: stored.read_noise(text, self.m) for i, text in enumerate(errors) if text is not None
+            }
 
     def join(self, column: int) -> NDArray[Any]:
         """Return one column."""
@@ -366,40 +326,16 @@ class IncrementColumns:
 
     def points_by_space(self) -> dict[int, tuple[NDArray[np.int64], NDArray[np.float64]]]:
         """Return for each space id the places int64[k] and the points float64[k, d]."""
-        return {space_id: (points.at[: points.n], points.x[: points.n]) for space_id, points in self.points.items()}
+        return {
+            space_id: (np.concatenate([at for at, _ in parts]), np.concatenate([x for _, x in parts]))
+            for space_id, parts in self._points.items()
+        }
 
 
-class _Points:
-    """The points of one space: their places at[k], and x[k, d], of which the first n count.
-
-    One array that grows takes half the memory of many that are joined at the end.
-    """
-
-    __slots__ = ("at", "n", "x")
-
-    def __init__(self, at: NDArray[np.int64], x: NDArray[np.float64]) -> None:
-        self.at, self.x, self.n = at, x, len(at)
-
-    def add(self, at: NDArray[np.int64], x: NDArray[np.float64]) -> None:
-        """Append some."""
-        start, self.n = self.n, self.n + len(at)
-        if self.n > len(self.at):
-            self.at, self.x = _wider(self.at, start, self.n), _wider(self.x, start, self.n)
-        self.at[start : self.n], self.x[start : self.n] = at, x
+ROWS_AT_ONCE = 4096  # rows in memory as Python objects at a time
 
 
-def _wider(a: NDArray[Any], used: int, need: int) -> NDArray[Any]:
-    """Return a column with room for more rows: of many, so that few arrays are made on the way, which take memory."""
-    out = np.empty((8 * need, *a.shape[1:]), a.dtype)
-    out[:used] = a[:used]
-    return out
-
-
-_UNFINISHED = frozenset({TrialState.RUNNING, TrialState.WAITING, TrialState.PAUSED})
-_CHUNK = 4096  # rows in memory as Python objects at a time
-
-
-def _of_trials(found: list[Row], finished: NDArray[np.int64], pending: list[Row]) -> list[Row]:
+def _of_shown_trials(found: list[Row], finished: NDArray[np.int64], pending: list[Row]) -> list[Row]:
     """Leave out the reports of waiting trials: they belong to attempts that ended."""
     shown = {*finished.tolist(), *(row[0] for row in pending)}
     return found if all(row[0] in shown for row in found) else [row for row in found if row[0] in shown]
@@ -416,7 +352,7 @@ def _by_numbers(session: Session, by_width: Mapping[int, Any], study_id: int, nu
 
 
 def _width(n: int) -> int:
-    return next((w for w in WIDTHS if n <= w), WIDTHS[-1])
+    return next((w for w in NUMBERS_AT_ONCE if n <= w), NUMBERS_AT_ONCE[-1])
 
 
 def _named_numbers(numbers: list[int], width: int) -> dict[str, Values]:
@@ -444,7 +380,7 @@ class Reader:
             return known
         row = session.row(ONE_SPACE, space=space_id)
         if row is None:
-            raise damaged(self._where, f"space {space_id}", "it is not there")
+            raise stored.damaged(self._where, f"space {space_id}", "it is not there")
         return self._read_space(space_id, *row)
 
     def _read_space(self, space_id: int, text: str, digest: str) -> Space:
@@ -461,7 +397,7 @@ class Reader:
                 if space_id in unknown:
                     found[space_id] = self._read_space(space_id, text, digest)
             if missing := unknown - found.keys():
-                raise damaged(self._where, f"space {min(missing)}", "it is not there")
+                raise stored.damaged(self._where, f"space {min(missing)}", "it is not there")
         else:
             found |= {i: self.space(session, i) for i in unknown}
         return found
@@ -483,27 +419,26 @@ class Reader:
         columns = IncrementColumns(m, cursor, session.dialect.loose)
         if last > cursor:
             with decoding(self._where, f"finished trials of study {study_id}"):
-                for rows in session.chunks(COLUMNS, _CHUNK, study=study_id, cursor=cursor):
+                for rows in session.chunks(FINISHED_COLUMNS, ROWS_AT_ONCE, study=study_id, cursor=cursor):
                     columns.add(rows)
-                require(
+                expect(
                     columns.count == last - cursor, f"{last - cursor} of them are expected and {columns.count} there"
                 )
         if cursor <= 0:
-            found = session.rows(ALL_REPORTS, study=study_id)
+            found = self._rows(session, "reports", ALL_REPORTS, study=study_id)
         else:
-            found = session.rows(REPORTS_OF_PENDING, study=study_id)
+            found = self._rows(session, "reports", REPORTS_OF_PENDING, study=study_id)
             if last > cursor:
-                found = session.rows(REPORTS_OF_FINISHED, study=study_id, cursor=cursor) + found
-        self._check_types(session, found, TYPES_OF_REPORT, "reports")
-        pending = session.rows(FULL_PENDING, study=study_id)
-        self._check_types(session, pending, TYPES_OF_TRIAL, "running and paused trials")
-        known = self._spaces_of(session, study_id, [*columns.points, *(row[4] for row in pending)])
+                new = self._rows(session, "reports", REPORTS_OF_FINISHED, study=study_id, cursor=cursor)
+                found = new + found
+        pending = self._rows(session, "running and paused trials", FULL_PENDING, study=study_id)
         with decoding(self._where, f"finished trials of study {study_id}"):
             points = columns.points_by_space()
+            known = self._spaces_of(session, study_id, [*points, *(row[4] for row in pending)])
             for i, (_, x) in points.items():
                 self._check_points(known[i], x)
         with decoding(self._where, "reports"):
-            reports = join_curves(found if cursor > 0 else _of_trials(found, columns.join(0), pending), m)
+            reports = join_curves(found if cursor > 0 else _of_shown_trials(found, columns.join(0), pending), m)
         open_ones = self._read_records(pending, known, m, session.dialect.loose)
         return Increment(
             cursor=max(last, cursor),
@@ -527,24 +462,29 @@ class Reader:
         """Return a study's version, its last seq and its number of objectives."""
         with decoding(self._where, "a study's counters"):
             if session.dialect.loose:
-                check_types([row], TYPES_OF_COUNTERS)
-            return row[0], row[1], len(read_directions(row[2]))
+                stored.check_types([row], _types_of(COUNTERS))
+            return row[0], row[1], len(stored.read_directions(row[2]))
 
-    def _check_types(self, session: Session, rows: Sequence[Row], expected: Sequence[Types], what: str) -> None:
+    def _rows(self, session: Session, what: str, query: sa.Select[Any], **values: Values) -> list[Row]:
+        """Return the rows of a query, each value of the type of its column."""
+        return self._checked(session, what, session.rows(query, **values), query)
+
+    def _checked(self, session: Session, what: str, rows: list[Row], query: sa.Select[Any]) -> list[Row]:
         if session.dialect.loose:
             with decoding(self._where, what):
-                check_types(rows, expected)
+                stored.check_types(rows, _types_of(query))
+        return rows
 
     def _check_points(self, space: Space, x: NDArray[np.float64]) -> None:
-        require(x.shape[1] == len(space), f"a point has {x.shape[1]} values, and its space {len(space)} parameters")
+        expect(x.shape[1] == len(space), f"a point has {x.shape[1]} values, and its space {len(space)} parameters")
         if fault := self._spaces.range_of(space).fault(x):
             raise ValueError(fault)
 
     def _read_records(
         self, rows: Sequence[Row], known: Mapping[int | None, Space], m: int, loose: bool
     ) -> list[TrialRecord]:
-        """Return rows of `FULL` as records, once all of their points are seen to lie in their spaces."""
-        made = check_each(rows, lambda row: read_record(row, known, m, loose), self._where, "trial")
+        """Return rows of `WHOLE_TRIAL` as records, once all of their points are seen to lie in their spaces."""
+        made = stored.check_each(rows, lambda row: read_record(row, known, m, loose), self._where, "trial")
         by_space: dict[int, list[Row]] = {}
         for row in rows:
             if row[4] is not None and row[5] is not None:
@@ -564,46 +504,37 @@ class Reader:
     ) -> list[TrialRecord]:
         """Return whole records by number."""
         wanted = None if numbers is None else sorted({int(n) for n in numbers})  # a driver takes no NumPy integers
-        if wanted is None and states is not None and not _UNFINISHED.issuperset(states):
-            wanted = self._few_of(session, study_id, frozenset(map(int, states)))
         if wanted is not None:
-            asked = [n for n in wanted if n.bit_length() < BITS]
+            asked = [n for n in wanted if n.bit_length() < NUMBER_BITS]
             rows, notes, curves = (_by_numbers(session, query, study_id, asked) for query in RECORDS_BY_NUMBER)
         else:
-            unfinished = states is not None and _UNFINISHED.issuperset(states)
-            some = UNFINISHED_RECORDS if unfinished else ALL_RECORDS
-            rows, notes, curves = (session.rows(query, study=study_id) for query in some)
+            queries = _records_in(None if states is None else frozenset(states))
+            rows, notes, curves = (session.rows(query, study=study_id) for query in queries)
         counters = self._need(session, study_id)
-        self._check_types(session, rows, TYPES_OF_TRIAL, "trials")
-        self._check_types(session, notes, TYPES_OF_ATTR, "attributes")
-        self._check_types(session, curves, TYPES_OF_REPORT, "reports")
+        for what, found_rows, query in (
+            ("trials", rows, WHOLE_TRIAL),
+            ("attributes", notes, _ATTRS),
+            ("reports", curves, _REPORTS),
+        ):
+            self._checked(session, what, found_rows, query)
         known = self._spaces_of(session, study_id, (row[4] for row in rows))
         m = self._read_counters(session, counters)[2]
         found = {t.number: t for t in self._read_records(rows, known, m, session.dialect.loose)}
         if wanted is not None and len(found) < len(wanted):
             missing = [n for n in wanted if n not in found]
             raise KeyError(f"the study has no trial {', '.join(map(str, missing[:8]))}")
-        by_attempt: AttrsByAttempt = {}
-        check_each(notes, lambda row: attach_attr(found, by_attempt, row), self._where, "the attributes of trial")
-        attach_attempts(found, by_attempt, curves, m)
+        values = stored.check_each(notes, read_attr, self._where, "the attributes of trial")
+        attach_attempts(found, zip(notes, values, strict=True), curves, m)
         chosen = (found[n] for n in sorted(found))
         return [t for t in chosen if states is None or t.state in states]
-
-    def _few_of(self, session: Session, study_id: int, states: Collection[int]) -> list[int] | None:
-        """Return the numbers of the trials in some states; None: they are so many that all records are read."""
-        found, n = [], 0
-        for rows in session.chunks(NUMBERS_BY_STATE, _CHUNK, study=study_id):
-            n += len(rows)
-            found += [number for number, state in rows if state in states]
-        return found if len(found) < n / 8 else None
 
     def user_attrs(self, session: Session, study_id: int) -> dict[int, dict[str, Any]]:
         """Return the user attributes of all trials that have any, by number; those of the latest attempt count."""
         self._need(session, study_id)
         found: dict[int, dict[str, Any]] = {}
-        for rows in session.chunks(USER_ATTRS, _CHUNK, study=study_id):
-            self._check_types(session, rows, TYPES_OF_ATTR, "attributes")
-            read = check_each(rows, lambda row: attr_from_json(row[4]), self._where, "the attributes of trial")
+        for rows in session.chunks(USER_ATTRS, ROWS_AT_ONCE, study=study_id):
+            self._checked(session, "attributes", rows, USER_ATTRS)
+            read = stored.check_each(rows, read_attr, self._where, "the attributes of trial")
             for (number, _, _, key, _), value in zip(rows, read, strict=True):
                 found.setdefault(number, {})[key] = value
         return found
@@ -613,7 +544,7 @@ class Reader:
         try:
             return self.records(session, study_id, numbers, None)
         except KeyError as error:
-            raise damaged(self._where, "its indexes", f"{error.args[0]}, which they have") from None
+            raise stored.damaged(self._where, "its indexes", f"{error.args[0]}, which they have") from None
 
     def best(self, session: Session, study_id: int, direction: str) -> TrialRecord | None:
         """Return the best feasible complete trial by its first value, the lowest number among equals."""
@@ -622,11 +553,11 @@ class Reader:
             self._need(session, study_id)
             lost = session.row(RANKED_WITHOUT_INDEX, study=study_id) if session.dialect.loose else None
             if lost is not None and lost[0] is not None:
-                raise damaged(self._where, "its indexes", f"they do not have trial {lost[0]}, which is complete")
+                raise stored.damaged(self._where, "its indexes", f"they do not have trial {lost[0]}, which is complete")
             return None
         (found,) = self.named(session, study_id, [row[0]])
         with decoding(self._where, f"trial {found.number}"):
-            require(found.state is TrialState.COMPLETE and found.feasible, "an index has it among the complete ones")
+            expect(found.state is TrialState.COMPLETE and found.feasible, "an index has it among the complete ones")
         return found
 
     def count(self, session: Session, study_id: int) -> dict[TrialState, int]:
@@ -651,15 +582,15 @@ class Reader:
 
     def study(self, session: Session, row: Row) -> StudyRecord:
         """Return a row of `STUDY_FIELDS` as a record, with its space and attributes."""
-        self._check_types(session, [row], TYPES_OF_STUDY, "a study")
+        self._checked(session, "a study", [row], STUDY_FIELDS)
         study_id, name, directions, seed, space_id, created = row
         space = None if space_id is None else self.space(session, space_id)
         notes = session.rows(STUDY_ATTRS, study=study_id)
         with decoding(self._where, f"the study {name!r}"):
-            require(0 <= seed < 2**63, f"its seed is {seed}")
-            record = StudyRecord(study_id, name, read_directions(directions), seed, space, created)
+            expect(0 <= seed < 2**63, f"its seed is {seed}")
+            record = StudyRecord(study_id, name, stored.read_directions(directions), seed, space, created)
         with decoding(self._where, f"the attributes of the study {name!r}"):
             for kind, key, value in notes:
-                require(kind in (USER, SYSTEM), f"{key!r} is of no known kind")
-                (record.user if kind == USER else record.system)[key] = attr_from_json(value)
+                expect(kind in (schema.USER, schema.SYSTEM), f"{key!r} is of no known kind")
+                (record.user if kind == schema.USER else record.system)[key] = stored.attr_from_json(value)
         return record

@@ -15,7 +15,7 @@ import sqlalchemy as sa  # noqa: TID253 - nobody imports this package before a d
 
 from tunesmith.foundation.states import TrialState
 
-HEAD = 4  # the schema that this version writes; migrations/versions has one file for each
+SCHEMA_NOW = 4  # the schema that this version writes; migrations/versions has one file for each
 
 _Id = sa.BigInteger().with_variant(sa.Integer(), "sqlite")  # SQLite counts an INTEGER key up by itself, and no other
 _Key = sa.String(255).with_variant(sa.Text(), "sqlite", "postgresql")  # a text that an index holds
@@ -134,8 +134,9 @@ artifacts = sa.Table(
 )
 sa.Index("tunesmith_artifacts_content", artifacts.c.study_id, artifacts.c.digest)
 
-FINISHED = trials.c.seq.is_not(None)
-OPEN = trials.c.seq.is_(None)
+STUDY_ID: sa.BindParameter[int] = sa.bindparam("study")  # the id of a study, in all statements
+HAS_SEQ = trials.c.seq.is_not(None)
+NO_SEQ = trials.c.seq.is_(None)
 RUNNING: sa.ColumnClause[int] = sa.literal_column(str(int(TrialState.RUNNING)))
 WAITING: sa.ColumnClause[int] = sa.literal_column(str(int(TrialState.WAITING)))
 PAUSED: sa.ColumnClause[int] = sa.literal_column(str(int(TrialState.PAUSED)))

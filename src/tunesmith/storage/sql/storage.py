@@ -6,8 +6,9 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any, TypeVar, TypeVarTuple
 
 from sqlalchemy import URL  # noqa: TID253 - imported only when a database is named
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError  # noqa: TID253 - as above
@@ -25,45 +26,27 @@ from tunesmith.foundation.states import FailureKind, TrialState
 from tunesmith.foundation.worker_names import APART, current_worker, is_alive, is_dead, is_outside, is_overdue
 from tunesmith.history.curves import Reported
 from tunesmith.space import Space
+from tunesmith.storage import checks
 from tunesmith.storage.base import Activity, Claim, Increment, Lease, Storage, StudyRecord
-from tunesmith.storage.checks import (
-    attempt_replaced,
-    check_added,
-    check_direction,
-    check_finished,
-    check_finished_before,
-    check_name,
-    check_paused_before,
-    check_study,
-    late_note,
-    name_taken,
-    new_name,
-    study_gone,
-    study_not_found,
-    trials_spent,
-)
 from tunesmith.storage.sql import artifacts, reads, studies, writes
 from tunesmith.storage.sql.connections import Row, Session
-from tunesmith.storage.sql.engine import PATIENCE, Database
+from tunesmith.storage.sql.engine import SERVER_PATIENCE, Database
+from tunesmith.storage.sql.faults import RowIsThereError
 from tunesmith.storage.sql.location import may_exist, read_spec, secrets_of, shown_url
 from tunesmith.storage.sql.migrate import create_or_upgrade, find_schema, foreign_hint
 from tunesmith.storage.sql.reads import Reader
 from tunesmith.storage.sql.schema import SYSTEM, USER
 from tunesmith.storage.sql.values import SpaceCache, attr_to_json, damaged, space_to_text
-from tunesmith.storage.sql.writes import MOST_NUMBERS
+from tunesmith.storage.sql.writes import NUMBERS_END
 from tunesmith.trial.record import LATE, NAN, Fence, TrialRecord
 
 T = TypeVar("T")
-
+Ts = TypeVarTuple("Ts")
 
 # module of a driver -> the package that installs it, where the names differ
 DRIVERS = {"psycopg": "psycopg[binary]", "psycopg2": "psycopg2-binary", "MySQLdb": "mysqlclient", "pymysql": "PyMySQL"}
-BRIEF = 2.0  # seconds that a report waits for a server that is away: the training should go on, and keeps it meanwhile
-RECENT = 0.1  # seconds after which the start of a trial checks again that the file is still there
-
-
-class _UnchangedError(Exception):
-    """Raised to leave the transaction without a change."""
+REPORT_WAITS = 2.0  # seconds for a server that is away: the training should go on, and keeps its report meanwhile
+FILE_CHECK_HOLDS = 0.1  # seconds after which the start of a trial checks again that the file is still there
 
 
 class SQLStorage(Storage):
@@ -108,7 +91,6 @@ class SQLStorage(Storage):
         self._studies: dict[int, StudyRecord] = {}
         self._spaces = SpaceCache()
         self._reader = Reader(self._spaces, where)
-        self._statements = writes.Statements(self.database.dialect.name)
         self._watch = writes.Watch(self.lease)
         self._open()
 
@@ -122,9 +104,9 @@ class SQLStorage(Storage):
     def create_study(
         self, name: str | None, directions: Sequence[str], seed: int, space: Space | None = None
     ) -> StudyRecord:
-        directions = check_study(name, directions, seed)
+        directions = checks.check_study(name, directions, seed)
         self._open(create=True)
-        chosen = name or new_name()
+        chosen = name or checks.new_name()
 
         created = time.time()
         uncertain = False
@@ -132,21 +114,14 @@ class SQLStorage(Storage):
         def work(session: Session) -> tuple[int, int | None] | None:
             nonlocal uncertain
             uncertain = uncertain or session.uncertain
-            study_id = studies.create_study(session, chosen, directions, seed, created)
-            if study_id is None or space is None:
-                return None if study_id is None else (study_id, None)
-            space_id = studies.intern_space(session, study_id, space)
-            studies.declare_space(session, study_id, space_id)
-            return study_id, space_id
+            return studies.insert_study(session, chosen, directions, seed, created, space)
 
         try:
             made = self.database.write(work)
-        except StorageError as error:
-            if not isinstance(error.__context__, self.database.dbapi.IntegrityError):
-                raise
+        except RowIsThereError:
             made = None  # another process created it at the same time
         if made is None and uncertain:
-            made = self.database.read(lambda session: studies.made_before(session, chosen, seed, created))
+            made = self.database.read(studies.made_before, chosen, seed, created)
         if made is None:
             raise DuplicatedStudyError(
                 f"{self._where} already holds a study {chosen!r}; pass load_if_exists=True to go on with it, or choose "
@@ -160,8 +135,7 @@ class SQLStorage(Storage):
 
     def load_study(self, name: str | None) -> StudyRecord:
         def work(session: Session) -> StudyRecord | list[str]:
-            by_name, every = reads.STUDY_BY_NAME, reads.ALL_STUDIES
-            rows = session.rows(every) if name is None else session.rows(by_name, name=name)
+            rows = session.rows(reads.ALL_STUDIES) if name is None else session.rows(reads.STUDY_BY_NAME, name=name)
             if len(rows) == 1:
                 return self._record(session, rows[0])
             return [row[0] for row in session.rows(reads.STUDY_NAMES)]
@@ -173,16 +147,17 @@ class SQLStorage(Storage):
             )
         found = self.database.read(work, snapshot=True) if self._ready else []
         if isinstance(found, list):
-            error = study_not_found(name, found, self._where)
+            error = checks.study_not_found(name, found, self._where)
             raise StudyNotFoundError(f"{error}.{told}") if (told := foreign_hint(self.database)) else error
         return found
 
     def list_studies(self) -> list[StudyRecord]:
         if not self._open():
             return []
-        return self.database.read(
-            lambda session: [self._record(session, row) for row in session.rows(reads.ALL_STUDIES)], snapshot=True
-        )
+        return self.database.read(self._records, snapshot=True)
+
+    def _records(self, session: Session) -> list[StudyRecord]:
+        return [self._record(session, row) for row in session.rows(reads.ALL_STUDIES)]
 
     def _record(self, session: Session, row: Row) -> StudyRecord:
         record = self._reader.study(session, row)
@@ -190,25 +165,23 @@ class SQLStorage(Storage):
         return record
 
     def delete_study(self, study_id: int) -> None:
-        self._write(study_id, lambda session: studies.delete_study(session, study_id))
+        self._write(studies.delete_rows_of_study, study_id)
         self._studies.pop(study_id, None)
 
     def rename_study(self, study_id: int, name: str) -> None:
-        check_name(name)
+        checks.check_name(name)
         try:
-            renamed = self._write(study_id, lambda session: studies.rename_study(session, study_id, name))
-        except StorageError as error:
-            if not isinstance(error.__context__, self.database.dbapi.IntegrityError):
-                raise
+            renamed = self._write(studies.write_study_name, study_id, name)
+        except RowIsThereError:
             renamed = False  # another process took the name at the same time
         if not renamed:
-            raise name_taken(name, self._where)
+            raise checks.name_taken(name, self._where)
         self._studies[study_id] = replace(self._study(study_id), name=name)
 
     def set_space(self, study_id: int, space: Space) -> None:
         space_id = self._intern(study_id, space)
         if space_id is not None:
-            self._write(study_id, lambda session: studies.declare_space(session, study_id, space_id))
+            self._write(studies.declare_space, study_id, space_id)
         self._studies[study_id] = replace(self._study(study_id), space=space)
 
     # -- a trial's way -----------------------------------------------------------------------------------------
@@ -218,14 +191,14 @@ class SQLStorage(Storage):
     ) -> Claim:
         if not self._ready:
             self._need(study_id)
-        limit = MOST_NUMBERS if below is None else below
+        limit = NUMBERS_END if below is None else below
         if reserve and self.database.dialect.name == "postgresql":
             claim = self._take(study_id, worker, token, limit, writes.reserve_at_once)
             if claim is not None:  # else a trial waits, no number is left, or the study is gone
                 return claim
-        row = self.database.read(writes.look, study_id)
+        row = self.database.read(writes.look_for_trial, study_id)
         if row is None:
-            raise self._gone(study_id)
+            raise checks.study_gone(study_id, self._where)
         version, number, waiting = row
         if type(version) is not int or type(number) is not int:  # SQLite lets a column hold anything
             raise damaged(self._where, f"the study {study_id}", f"its counters are {version!r:.40} and {number!r:.40}")
@@ -237,7 +210,7 @@ class SQLStorage(Storage):
         if claim is None and number < limit:
             claim = self._take(study_id, worker, token, limit, writes.reserve)
         if claim is None or claim.number >= limit:
-            raise trials_spent(limit)
+            raise checks.trials_spent(limit)
         return claim
 
     def _take(
@@ -271,52 +244,39 @@ class SQLStorage(Storage):
         self._check_point(trial)
         space_id = self._intern(study_id, trial.space)
         if self.prompt or not claim.reserved:
-            change = writes.start_reserved if claim.reserved else writes.start
+            change = writes.start_reserved if claim.reserved else writes.write_start
             # The check of the file costs a tenth of the start, and the end of the trial checks again.
             if not self._ready:
                 self._need(study_id)
-            return self.database.write(change, study_id, trial, space_id, recent=RECENT)
+            return self.database.write(change, study_id, trial, space_id, recent=FILE_CHECK_HOLDS)
         alone = not (trial.user or trial.system or trial.reports)
-        written = self._write(
-            study_id, lambda session: writes.write_point(session, study_id, trial, space_id), single=alone
-        )
+        written = self._write(writes.write_point, study_id, trial, space_id, single=alone)
         return claim.version if written else None
 
     def report(self, study_id: int, number: int, fence: Fence, step: int, value: Reported, cost: float = NAN) -> None:
         if not self._ready:
             self._need(study_id)
-        self.database.write(
-            writes.report, study_id, number, fence, step, value, cost, durable=False, single=True, patience=BRIEF
-        )
+        row = (study_id, number, fence, step, value, cost)
+        self.database.write(writes.add_reports, *row, durable=False, single=True, patience=REPORT_WAITS)
 
     def pause(self, study_id: int, trial: TrialRecord) -> int:
         self._check_point(trial)
         space_id = self._intern(study_id, trial.space)
-
-        def work(session: Session) -> int:
-            version = writes.pause(session, study_id, trial, space_id)
-            if version is None:
-                raise _UnchangedError
-            return version
-
         try:
-            version = self._write(study_id, work)
+            version = self._write(writes.pause, study_id, trial, space_id)
             return version if self.prompt else 0
-        except _UnchangedError:
+        except writes.NotRunningError:
             (stored,) = self.trials(study_id, [trial.number])
-            check_paused_before(trial, stored)
+            checks.check_paused_before(trial, stored)
             return 0
 
     def resume(self, study_id: int, number: int, worker: str, token: int = 0) -> Claim | None:
-        def change(session: Session, study_id: int, worker: str, token: int, _: int) -> tuple[int, int] | None:
-            return writes.resume(session, study_id, number, worker, token)
-
         self._need(study_id)
-        return self._take(study_id, worker, token, MOST_NUMBERS, change, was_there=True)
+        return self._take(study_id, worker, token, number, writes.resume, was_there=True)
 
     def finish(self, study_id: int, trial: TrialRecord) -> tuple[int, int]:
         study = self._studies.get(study_id) or self._study(study_id)
-        check_finished(trial, len(study.directions))
+        checks.check_finished(trial, len(study.directions))
         space_id = self._intern(study_id, trial.space)
         change = writes.finish if self.prompt else writes.finish_without_place
         alone = not (self.prompt or trial.user or trial.system or trial.reports)
@@ -331,54 +291,40 @@ class SQLStorage(Storage):
         """Return the place of an end that is recorded already; refuse one that is late, and keep it as a note."""
         (stored,) = self.trials(study_id, [trial.number])
         try:
-            check_finished_before(trial, stored)
+            checks.check_finished_before(trial, stored)
         except AttemptReplacedError:
-            note = attr_to_json(LATE, late_note(trial))
-            at, attempt = trial.number, trial.attempt
-            self._write(study_id, lambda session: writes.put_attr(session, study_id, at, attempt, SYSTEM, LATE, note))
+            note = attr_to_json(LATE, checks.late_note(trial))
+            self._write(writes.put_attr, study_id, trial.number, trial.attempt, SYSTEM, LATE, note)
             raise
         trial.seq = stored.seq
         return stored.seq, 0
 
     def add(self, study_id: int, trials: Sequence[TrialRecord]) -> list[int]:
         study = self._study(study_id)
-        check_added(trials, len(study.directions))
+        checks.check_added(trials, len(study.directions))
         if not trials:
             return []
         for trial in trials:
             self._check_point(trial)
         spaces = self._intern_all(study_id, [trial.space for trial in trials])
-        work, mark = writes.add, -1 - secrets.randbits(63)
-        return self._write(study_id, lambda session: work(session, study_id, trials, spaces, study.space, mark))
+        return self._write(writes.add, study_id, trials, spaces, study.space, -1 - secrets.randbits(63))
 
     def release(self, study_id: int, fences: Mapping[int, Fence], failure: FailureKind | None = None) -> None:
-        def work(session: Session) -> None:
-            if not writes.release(session, study_id, fences, failure):
-                raise _UnchangedError
-
-        try:
-            self._write(study_id, work)
-        except _UnchangedError:
-            return
+        with suppress(writes.NotRunningError):
+            self._write(writes.release, study_id, fences, failure)
 
     def renew(self, study_id: int, number: int, fence: Fence, token: int, failure: FailureKind | None = None) -> Fence:
-        work = writes.renew
-        found = self._write(study_id, lambda session: work(session, study_id, number, fence, token, failure))
+        found = self._write(writes.renew, study_id, number, fence, token, failure)
         if found is None:
             (stored,) = self.trials(study_id, [number])
-            raise attempt_replaced(number, fence.attempt, stored.attempt)
+            raise checks.attempt_replaced(number, fence.attempt, stored.attempt)
         return found
 
     def beat(self, worker: str) -> None:
         self._open(create=True)
-        ttl, statements = self.lease.ttl, self._statements
-        try:
+        with suppress(RowIsThereError):  # another thread wrote the first one at the same time
             # Whoever beats tries again soon; meanwhile nothing holds on to a storage that is no longer used.
-            work = writes.beat
-            self.database.write(lambda session: work(session, statements, worker, ttl), single=True, patience=BRIEF)
-        except StorageError as error:
-            if not isinstance(error.__context__, self.database.dbapi.IntegrityError):
-                raise  # else another thread wrote the first one at the same time
+            self.database.write(writes.beat, worker, self.lease.ttl, single=True, patience=REPORT_WAITS)
 
     def expired(self, study_id: int) -> list[TrialRecord]:
         running = self._running_elsewhere(study_id)
@@ -387,13 +333,13 @@ class SQLStorage(Storage):
         dead |= {name: FailureKind.LEASE for name in names - dead.keys() if is_overdue(name)}
         others = {name for name in names - dead.keys() if not is_outside(name)}
         if others and self._is_settled():
-            found = self.database.read(lambda session: writes.beats(session, self._statements))
+            found = self.database.read(writes.beats)
             dead |= dict.fromkeys(self._watch.dead(others, found), FailureKind.LEASE)
         numbers = [number for number, name in running.items() if name in dead]
         if not numbers:
             return []
         left = []
-        for trial in self._read(study_id, lambda session: self._reader.named(session, study_id, numbers)):
+        for trial in self._read(self._reader.named, study_id, numbers):
             if trial.state is not TrialState.RUNNING:
                 continue
             failure = dead.get(_process_of(trial.worker))
@@ -403,16 +349,15 @@ class SQLStorage(Storage):
         return left
 
     def is_doubtful(self, study_id: int) -> bool:
-        names = {
-            name for name in self._running_elsewhere(study_id).values() if not (is_alive(name) or is_outside(name))
-        }
-        found = self.database.read(lambda session: writes.beats(session, self._statements)) if names else {}
+        running = set(self._running_elsewhere(study_id).values())
+        names = {name for name in running if not (is_alive(name) or is_outside(name))}
+        found = self.database.read(writes.beats) if names else {}
         return self._watch.has_silent(names, found)
 
     def _running_elsewhere(self, study_id: int) -> dict[int, str]:
         """Return the process that runs each running trial, for those of other processes."""
         self._need(study_id)
-        running = self.database.read(lambda session: writes.running_workers(session, study_id))
+        running = self.database.read(writes.running_workers, study_id)
         names = {number: _process_of(worker) for number, worker in running.items()}
         own = current_worker()
         return {number: name for number, name in names.items() if name != own}
@@ -426,19 +371,18 @@ class SQLStorage(Storage):
     def _order_ends(self, study_id: int) -> None:
         """Give places to the ends that have none."""
         self._need(study_id)
-        if self.database.read(lambda session: session.row(writes.ANY_WITHOUT_PLACE, study=study_id)) is not None:
-            self._write(study_id, lambda session: writes.order_ends(session, study_id))
+        if self.database.read(writes.any_without_place, study_id):
+            self._write(writes.order_ends, study_id)
 
     # -- reading -----------------------------------------------------------------------------------------------
 
     def read_since(self, study_id: int, cursor: int) -> Increment:
         if not self.prompt:
             self._order_ends(study_id)
-        return self._read(study_id, lambda session: self._reader.increment(session, study_id, cursor))
+        return self._read(self._reader.increment, study_id, cursor)
 
     def activity(self, study_id: int, own: Collection[int]) -> Activity:
-        if not self._ready:
-            self._need(study_id)
+        self._need(study_id)
         return self.database.read(self._reader.activity, study_id, own)
 
     def trials(
@@ -446,54 +390,47 @@ class SQLStorage(Storage):
     ) -> list[TrialRecord]:
         if numbers is not None and not len(numbers):
             return []
-        return self._read(study_id, lambda session: self._reader.records(session, study_id, numbers, states))
+        return self._read(self._reader.records, study_id, numbers, states)
 
     def best(self, study_id: int, direction: str) -> TrialRecord | None:
-        check_direction(direction)
-        return self._read(study_id, lambda session: self._reader.best(session, study_id, direction))
+        checks.check_direction(direction)
+        return self._read(self._reader.best, study_id, direction)
 
     def count(self, study_id: int) -> dict[TrialState, int]:
-        return self._read(study_id, lambda session: self._reader.count(session, study_id))
+        return self._read(self._reader.count, study_id)
 
     def user_attrs(self, study_id: int) -> dict[int, dict[str, Any]]:
-        return self._read(study_id, lambda session: self._reader.user_attrs(session, study_id))
+        return self._read(self._reader.user_attrs, study_id)
 
     def set_attr(
-        self,
-        study_id: int,
-        number: int | None,
-        key: str,
-        value: Any,
-        system: bool = False,
-        fence: Fence | None = None,
+        self, study_id: int, number: int | None, key: str, value: Any, system: bool = False, fence: Fence | None = None
     ) -> None:
         text = attr_to_json(key, value)
         kind = SYSTEM if system else USER
         if number is None:
-            self._write(study_id, lambda session: writes.set_study_attr(session, study_id, kind, key, text))
+            self._write(writes.set_study_attr, study_id, kind, key, text)
         else:
-            at, change = number, writes.set_attr
-            brief = PATIENCE if fence is None else BRIEF
-            self._write(study_id, lambda session: change(session, study_id, at, kind, key, text, fence), patience=brief)
+            patience = SERVER_PATIENCE if fence is None else REPORT_WAITS
+            self._write(writes.set_attr, study_id, number, kind, key, text, fence, patience=patience)
 
     def change_study_attr(self, study_id: int, key: str, change: Callable[[Any], Any]) -> Any:
-        return self._write(study_id, lambda session: writes.change_study_attr(session, study_id, key, change))
+        return self._write(writes.change_study_attr, study_id, key, change)
 
     # -- artifacts ---------------------------------------------------------------------------------------------
 
     def put_artifact(
         self, study_id: int, artifact: Artifact, fence: Fence | None = None
     ) -> tuple[Artifact, list[str]] | None:
-        return self._write(study_id, lambda session: artifacts.put(session, study_id, artifact, fence))
+        return self._write(artifacts.put_pointer, study_id, artifact, fence)
 
     def remove_artifact(self, study_id: int, number: int | None, name: str, fence: Fence | None = None) -> list[str]:
-        return self._write(study_id, lambda session: artifacts.remove(session, study_id, number, name, fence))
+        return self._write(artifacts.remove_pointer, study_id, number, name, fence)
 
     def artifacts(self, study_id: int) -> list[Artifact]:
-        return self._read(study_id, lambda session: artifacts.all_of_study(session, study_id))
+        return self._read(artifacts.all_of_study, study_id)
 
     def artifacts_of(self, study_id: int, number: int | None) -> list[Artifact]:
-        return self._read(study_id, lambda session: artifacts.all_of_trial(session, study_id, number))
+        return self._read(artifacts.all_of_trial, study_id, number)
 
     def artifact_folder(self) -> str | None:
         path = self.database.url.database or ""
@@ -527,32 +464,29 @@ class SQLStorage(Storage):
 
     def _need(self, study_id: int) -> None:
         if not self._open():
-            raise self._gone(study_id)
+            raise checks.study_gone(study_id, self._where)
 
-    def _read(self, study_id: int, work: Callable[[Session], T]) -> T:
+    def _read(self, work: Callable[[Session, int, *Ts], T], study_id: int, *args: *Ts) -> T:
         self._need(study_id)
-        return self.database.read(work, snapshot=True)
+        return self.database.read(work, study_id, *args, snapshot=True)
 
     def _write(
         self,
+        work: Callable[[Session, int, *Ts], T],
         study_id: int,
-        work: Callable[[Session], T],
-        *,
+        *args: *Ts,
         single: bool = False,
-        patience: float = PATIENCE,
+        patience: float = SERVER_PATIENCE,
     ) -> T:
         self._need(study_id)
-        return self.database.write(work, single=single, patience=patience)
-
-    def _gone(self, study_id: int) -> StorageError:
-        return study_gone(study_id, self._where)
+        return self.database.write(work, study_id, *args, single=single, patience=patience)
 
     def _study(self, study_id: int) -> StudyRecord:
         """Return a study as it was read or written last."""
         if study_id not in self._studies:
             self.list_studies()
         if study_id not in self._studies:
-            raise self._gone(study_id)
+            raise checks.study_gone(study_id, self._where)
         return self._studies[study_id]
 
     def _check_point(self, trial: TrialRecord) -> None:
@@ -570,8 +504,7 @@ class SQLStorage(Storage):
         if known is not None:
             return known[0]
         # In its own short transaction: what is remembered here must be there even if the next one fails.
-        space_id = self._write(study_id, lambda session: studies.intern_space(session, study_id, space))
-        return self._spaces.keep(study_id, space, space_id)
+        return self._spaces.keep(study_id, space, self._write(studies.intern_space, study_id, space))
 
     def _intern_all(self, study_id: int, spaces: Sequence[Space | None]) -> list[int | None]:
         """Return the ids of spaces in the database; all that are new are inserted at once, equal ones as one."""
@@ -581,7 +514,7 @@ class SQLStorage(Storage):
         if unknown:
             written = {key: space_to_text(s) for key, s in unknown.items()}
             texts = {digest: text for text, digest in written.values()}
-            found = self._write(study_id, lambda session: studies.intern_texts(session, study_id, texts))
+            found = self._write(studies.intern_texts, study_id, texts)
             for key, space in unknown.items():
                 ids[key] = self._spaces.keep(study_id, space, found[written[key][1]])
         return [None if s is None else ids[id(s)] for s in spaces]

@@ -1,7 +1,7 @@
 """Values as the tables hold them, how they are read back, and the checks of what is read.
 
 SQLite does not notice changed bytes in a file (a bad disk, a truncated copy): a number may have become another number,
-a text may be no JSON, a column may hold another type. Data are compared with their second copy (the first value), hash
+a text may not be JSON, a column may hold another type. Data are compared with their second copy (the first value), hash
 (spaces), range (points) or rule (`seq` has no gaps) where there is one; damaged data raise StorageError.
 """
 
@@ -34,18 +34,18 @@ from tunesmith.trial.record import NAN, TrialRecord
 
 
 @lru_cache(maxsize=1024)
-def _floats(n: int) -> struct.Struct:
+def _floats_struct(n: int) -> struct.Struct:
     return struct.Struct(f"<{n}d")
 
 
 def floats_to_bytes(values: Sequence[float] | None) -> bytes | None:
     """Return float64 values as bytes, little-endian; None stays None."""
-    return None if values is None else _floats(len(values)).pack(*values)
+    return None if values is None else _floats_struct(len(values)).pack(*values)
 
 
 def floats_from_bytes(data: bytes) -> tuple[float, ...]:
     """Return the floats that `floats_to_bytes` wrote."""
-    return _floats(len(data) // 8).unpack(data)
+    return _floats_struct(len(data) // 8).unpack(data)
 
 
 def float_or_nan(value: float | None) -> float:
@@ -62,7 +62,7 @@ def attr_to_json(key: str, value: Any) -> str:
 
 
 attr_from_json = json.loads
-ENDED = "ended"  # a system attribute of an attempt that was given up: why, and whose it was
+ATTEMPT_ENDED = "ended"  # a system attribute of an attempt that was given up: why, and whose it was
 
 
 # -- parameters that the user asked for ------------------------------------------------------------------------
@@ -73,13 +73,13 @@ def fixed_to_json(fixed: Mapping[str, Any], space: Space | None) -> str:
     data = {}
     for name, value in fixed.items():
         try:
-            data[name] = label_to_json(_label(space.get(name) if space is not None else None, value))
+            data[name] = label_to_json(_kept_label(space.get(name) if space is not None else None, value))
         except SpaceError as error:
             raise ValueError(f"enqueued parameter {name!r} (type {type(value).__name__}): {error}") from None
     return json.dumps(data)
 
 
-def _label(parameter: Parameter | None, value: Any) -> Any:
+def _kept_label(parameter: Parameter | None, value: Any) -> Any:
     if parameter is None or not parameter.contains(value):
         return value
     if words_of(parameter) and isinstance(value, int | float):
@@ -149,7 +149,7 @@ def values_by_step(step: int, value: Reported) -> list[tuple[int, float]]:
     return [(step, first), *((below - j, other) for j, other in enumerate(others))]
 
 
-def joined(rows: Mapping[int, tuple[float, float]], objectives: int) -> CostlyCurve:
+def as_reports(rows: Mapping[int, tuple[float, float]], objectives: int) -> CostlyCurve:
     """Return the reports that rows of one attempt, (value, cost) by step, hold together.
 
     Args:
@@ -191,7 +191,7 @@ def decoding(where: str, what: str) -> Iterator[None]:
         raise damaged(where, what, f"{type(error).__name__}: {error}") from error
 
 
-def require(condition: bool, why: str) -> None:
+def expect(condition: bool, why: str) -> None:
     """Raise ValueError(why) unless the condition holds; called inside `decoding`."""
     if not condition:
         raise ValueError(why)
@@ -220,17 +220,17 @@ def check_each(rows: Sequence[Row], check: Callable[[Row], Any], where: str, wha
 def read_directions(text: str) -> tuple[str, ...]:
     """Return a study's directions."""
     found = json.loads(text)
-    require(isinstance(found, list) and bool(found) and all(d in DIRECTIONS for d in found), f"directions {text!r:.80}")
+    expect(isinstance(found, list) and bool(found) and all(d in DIRECTIONS for d in found), f"directions {text!r:.80}")
     return tuple(found)
 
 
-def read_constraints(text: str | None, feasible: int) -> dict[str, float] | None:
+def constraints_from_json(text: str | None, feasible: int) -> dict[str, float] | None:
     """Return a trial's constraint values."""
     if text is None and feasible == 1:  # nearly always
         return None
     found = {} if text is None else json.loads(text)
-    require(isinstance(found, dict) and all(type(v) in (int, float) for v in found.values()), "no constraint values")
-    require(feasible == int(all(c <= 0 for c in found.values())), "the constraints do not fit 'feasible'")
+    expect(isinstance(found, dict) and all(type(v) in (int, float) for v in found.values()), "no constraint values")
+    expect(feasible == int(all(c <= 0 for c in found.values())), "the constraints do not fit 'feasible'")
     return None if text is None else found
 
 
@@ -238,7 +238,7 @@ def read_noise(text: str, m: int) -> list[float]:
     """Return the standard deviations of the errors of a trial's m values."""
     found = json.loads(text)
     fits = isinstance(found, list) and len(found) == m
-    require(fits and all(type(v) in (int, float) and v >= 0 for v in found), f"its noise is {text!r:.80}")
+    expect(fits and all(type(v) in (int, float) and v >= 0 for v in found), f"its noise is {text!r:.80}")
     return list(map(float, found))
 
 
@@ -248,7 +248,7 @@ def check_first(first: float | None, values: Sequence[float] | None) -> None:
         return
     one = math.nan if first is None else first
     other = values[0] if values else math.nan
-    require(same_values(np.array([one]), np.array([other])), f"its value is {one} and {other}")
+    expect(same_values(np.array([one]), np.array([other])), f"its value is {one} and {other}")
 
 
 def same_values(copies: NDArray[np.float64], values: NDArray[np.float64]) -> bool:
@@ -265,7 +265,7 @@ class Range:
     """The bounds of the internal values of a space, and which of them are whole numbers."""
 
     def __init__(self, space: Space) -> None:
-        bounds = [_bounds(p) for p in space.params.values()]
+        bounds = [_bounds_of_parameter(p) for p in space.params.values()]
         self._lows, self._highs = [b[0] for b in bounds], [b[1] for b in bounds]
         self._low = np.array([b[0] for b in bounds])
         self._high = np.array([b[1] for b in bounds])
@@ -292,7 +292,7 @@ class Range:
         return None
 
 
-def _bounds(parameter: Any) -> tuple[float, float, bool]:
+def _bounds_of_parameter(parameter: Any) -> tuple[float, float, bool]:
     if isinstance(parameter, Categorical):
         return 0.0, len(parameter.labels) - 1.0, True
     if isinstance(parameter, Float | Int):

@@ -253,13 +253,13 @@ class TrialEngine:
 
     def _remove_checkpoints(self, number: int) -> None:
         """Remove what a trial that ended was to go on from, and others of before that none will begin from any more."""
-        from tunesmith.artifacts.checkpoints import remove
+        from tunesmith.artifacts.checkpoints import remove_checkpoints
 
         self._kept.add(number)
         needed = self.parents()
         for ended in self._kept - needed:
             with suppress(ArtifactError, StorageError):  # what stays is found by ``study.artifacts.clean``
-                remove(Artifacts(StudyPointers(self.artifacts), ended))
+                remove_checkpoints(Artifacts(StudyPointers(self.artifacts), ended))
         self._kept &= needed
 
     def flush(self) -> None:

@@ -76,7 +76,7 @@ class ProgressLine:
         self._show(self._clock(), ended=True)
         display, self._display = self._display, None
         if display is not None:
-            _written(lambda: display.close(message))
+            _could_write(lambda: display.close(message))
 
     def _show(self, now: float, ended: bool = False) -> None:
         display = self._display
@@ -84,7 +84,7 @@ class ProgressLine:
             return
         self._due = now + display.interval
         share = min(1.0, self.done / self._total) if self._total and self.has_bar else None
-        if not _written(lambda: display.show(self.head(), self.tail(now, ended), share, ended)):
+        if not _could_write(lambda: display.show(self.head(), self.tail(now, ended), share, ended)):
             self._display, self._due = None, math.inf  # a terminal that is gone must not end the search
 
     # -- what is shown -------------------------------------------------------------------------------------------
@@ -146,7 +146,7 @@ def rate(n: int, seconds: float, unit: str) -> str:
     return f"{each / 60:.2g} min/{unit}" if each < 6000 else f"{each / 3600:.2g} h/{unit}"
 
 
-def _written(write: Callable[[], None]) -> bool:
+def _could_write(write: Callable[[], None]) -> bool:
     """Write; return False if nobody can read it any more: the terminal was closed, or the pipe's reader is gone."""
     try:
         write()
@@ -160,8 +160,8 @@ def _written(write: Callable[[], None]) -> bool:
 # Each has `first`, the seconds until the line is first shown, `interval`, those between two looks at it, and takes the
 # line as its head, the share that is done (None: not known), and its tail.
 
-BAR = 24  # characters
-WIDE = 100  # characters of a terminal that has room for the bar
+BAR_WIDTH = 24  # characters
+WIDE_TERMINAL = 100  # characters of a terminal that has room for the bar
 
 
 class Lines:
@@ -192,7 +192,7 @@ class Notebook:
 
     def show(self, head: str, tail: str, share: float | None, ended: bool) -> None:
         """Replace the output."""
-        bar = "·" if share is None else "█" * round(share * BAR) + "░" * (BAR - round(share * BAR))
+        bar = "·" if share is None else "█" * round(share * BAR_WIDTH) + "░" * (BAR_WIDTH - round(share * BAR_WIDTH))
         data = {"text/plain": f"{head} {bar} {tail}"}
         if self._handle is None:
             display = importlib.import_module("IPython.display").display  # there, since this is a notebook
@@ -223,9 +223,9 @@ class Terminal:
         from rich.table import Column
 
         self._console = console = Console(file=stream, highlight=False)
-        has_bar = has_bar and self._console.width >= WIDE
+        has_bar = has_bar and self._console.width >= WIDE_TERMINAL
         columns: list[ProgressColumn] = [TextColumn("{task.description}", style="bold", markup=False)]
-        columns += [BarColumn(BAR)] if has_bar else [TextColumn("·")]
+        columns += [BarColumn(BAR_WIDTH)] if has_bar else [TextColumn("·")]
         # One line, whatever happens: the last column gets the room that is left, and is cut there.
         rest = Column(ratio=1, no_wrap=True, overflow="ellipsis")
         columns.append(TextColumn("{task.fields[tail]}", markup=False, table_column=rest))

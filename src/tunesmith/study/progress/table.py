@@ -10,14 +10,14 @@ from typing import Any, TextIO
 from tunesmith.foundation.languages import say, told, word
 from tunesmith.foundation.text import printable
 from tunesmith.study.progress.line import duration
-from tunesmith.study.progress.trials import Progress, ShownStudy
+from tunesmith.study.progress.trials import Progress
 from tunesmith.trial.record import FrozenTrial
 
-BARS = "▁▂▃▄▅▆▇█"
-WIDTH = 16  # characters of a curve
-MOST = 12  # running trials that are shown
-LOOK = 5.0  # seconds between two looks at what pruning saved
-MOST_SAVINGS = 5_000  # trials; of more, what was saved is told at the end alone
+BLOCKS = "▁▂▃▄▅▆▇█"
+CURVE_WIDTH = 16  # characters of a curve
+ROWS_SHOWN = 12  # running trials that are shown
+SAVINGS_EVERY_SECONDS = 5.0  # seconds between two looks at what pruning saved
+SAVINGS_TRIALS = 5_000  # trials; of more, what was saved is told at the end alone
 
 
 class Table(Progress):
@@ -40,7 +40,7 @@ class Table(Progress):
 
     def __init__(
         self,
-        study: ShownStudy,
+        study: Any,
         n_trials: int | None,
         timeout: float | None,
         *,
@@ -58,7 +58,7 @@ class Table(Progress):
             advance: whether it is one more.
         """
         now = time.monotonic()
-        if now > self._looked + LOOK and len(self._study.known_history) <= MOST_SAVINGS:
+        if now > self._looked + SAVINGS_EVERY_SECONDS and len(self._study.known_history) <= SAVINGS_TRIALS:
             self._looked = now
             saved = self._study.savings
             if saved is not None and saved.cost > 0 and saved.full_cost > 0:
@@ -77,34 +77,34 @@ class Table(Progress):
         grid = Grid(box=None, expand=True, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
         grid.add_column(word("trial"), justify="right", width=6)
         grid.add_column(word("parameters"), ratio=1, no_wrap=True, overflow="ellipsis")
-        grid.add_column(word("curve"), width=WIDTH, no_wrap=True)
+        grid.add_column(word("curve"), width=CURVE_WIDTH, no_wrap=True)
         grid.add_column(word("step"), justify="right", width=7)
         grid.add_column(word("value"), justify="right", min_width=10)
         grid.add_column(word("time"), justify="right", width=8)
-        for number, one in running[:MOST]:
+        for number, one in running[:ROWS_SHOWN]:
             reports = sorted(self._study.known_history.curves.reported(number).items())
             rows = [value if isinstance(value, tuple) else (value,) for _, value in reports]
             curve = [row[0] for row in rows]  # of several objectives, the first
             took = "" if one.began is None else duration(time.monotonic() - one.began)
             last = (str(reports[-1][0]), " ".join(f"{v:.5g}" for v in rows[-1])) if rows else ("", "")
-            cells = (str(number), described(one.trial.params), sparkline(curve), *last, took)
+            cells = (str(number), described_params(one.trial.params), sparkline(curve), *last, took)
             grid.add_row(*[Text(cell) for cell in cells])
-        if len(running) > MOST:
-            grid.add_row("", Text(told(say("and {} more", len(running) - MOST)), style="dim"))
+        if len(running) > ROWS_SHOWN:
+            grid.add_row("", Text(told(say("and {} more", len(running) - ROWS_SHOWN)), style="dim"))
         return grid
 
 
-def described(params: Mapping[str, Any]) -> str:
+def described_params(params: Mapping[str, Any]) -> str:
     """Return parameters in one line: ``lr=0.00316 opt=adam``."""
     texts = [f"{name}={value:.3g}" if isinstance(value, float) else f"{name}={value}" for name, value in params.items()]
     return printable(" ".join(texts))
 
 
-def sparkline(values: Iterable[float], width: int = WIDTH) -> str:
+def sparkline(values: Iterable[float], width: int = CURVE_WIDTH) -> str:
     """Return a curve as a row of bars.
 
     Args:
-        values: in order; those that are not finite are no bar, but ``?``.
+        values: in order; those that are not finite are shown as ``?``.
         width: how many bars there are at most; of more values, each bar is the last of its share.
     """
     shown = _last_of_each(list(values), width)
@@ -113,7 +113,7 @@ def sparkline(values: Iterable[float], width: int = WIDTH) -> str:
         return "?" * len(shown)
     low, high = min(finite) / 2, max(finite) / 2  # half of them: their difference may be too large for a number
     size = high - low or 1.0
-    return "".join(BARS[round((v / 2 - low) / size * (len(BARS) - 1))] if math.isfinite(v) else "?" for v in shown)
+    return "".join(BLOCKS[round((v / 2 - low) / size * (len(BLOCKS) - 1))] if math.isfinite(v) else "?" for v in shown)
 
 
 def _last_of_each(values: Sequence[float], width: int) -> list[float]:

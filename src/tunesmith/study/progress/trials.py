@@ -3,99 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, ClassVar, Protocol, TextIO
+from collections.abc import Callable, Iterable
+from typing import Any, ClassVar, TextIO
 
 from tunesmith.foundation.languages import joined, say, told
-from tunesmith.foundation.states import StudyDirection, TrialState
+from tunesmith.foundation.states import TrialState
 from tunesmith.foundation.text import printable
-from tunesmith.history import History
-from tunesmith.storage.base import Storage
 from tunesmith.storage.redact import HIDDEN, redact_within
 from tunesmith.study.progress.line import ProgressLine
-from tunesmith.trial import Trial
 from tunesmith.trial.record import FrozenTrial
-
-# ----------------------------------------------------------------------------------------------------------------------
-# What a display reads of a `tunesmith.Study`, which lies in a higher layer.
-
-
-class ShownTrial(Protocol):
-    """A running trial, as displays see it."""
-
-    @property
-    def trial(self) -> Trial:
-        """What the objective has."""
-
-    @property
-    def began(self) -> float | None:
-        """When it started, by the monotonic clock; None: another process started it."""
-
-
-class ShownSavings(Protocol):
-    """What pruning saved, as displays see it; its text says it in words."""
-
-    @property
-    def cost(self) -> float:
-        """What the stopped trials cost."""
-
-    @property
-    def full_cost(self) -> float:
-        """What they would have cost as full runs."""
-
-
-class ShownStudy(Protocol):
-    """A study, as displays see it."""
-
-    @property
-    def storage(self) -> Storage:
-        """Where it is kept; its ``url``, if it has one, is named."""
-
-    @property
-    def counts(self) -> Mapping[TrialState, int]:
-        """How many trials there are in each state."""
-
-    @property
-    def running(self) -> Mapping[int, ShownTrial]:
-        """The running trials of this process, by number."""
-
-    @property
-    def known_history(self) -> History:
-        """The trials that ended, as they were last read."""
-
-    @property
-    def study_name(self) -> str:
-        """Its name."""
-
-    @property
-    def directions(self) -> Sequence[StudyDirection]:
-        """The direction of each objective."""
-
-    @property
-    def best_trial(self) -> FrozenTrial:
-        """The best trial so far; a ValueError if there is none."""
-
-    @property
-    def stop_reason(self) -> str | None:
-        """Why it ended by itself, if it did."""
-
-    @property
-    def regret_bound(self) -> float | None:
-        """What a longer search is expected to gain at most, if it ended by itself."""
-
-    @property
-    def savings(self) -> ShownSavings | None:
-        """What pruning saved; None: nothing."""
-
-
-# ----------------------------------------------------------------------------------------------------------------------
 
 
 class Progress:
     """The display of one call of ``study.optimize``, or of any other loop that runs trials of a study.
 
     Args:
-        study: what is searched; its best trial so far is where the best begins.
+        study: the `tunesmith.Study`, which lies in a higher layer; its best trial so far is where the best begins.
         n_trials: how many trials this call will run; None: no limit.
         timeout: seconds after which no trial is started; None: no limit.
         go_on: what a user does to go on after an interruption; by default, load the study and optimize it.
@@ -113,7 +36,7 @@ class Progress:
 
     def __init__(
         self,
-        study: ShownStudy,
+        study: Any,
         n_trials: int | None,
         timeout: float | None,
         *,
@@ -140,7 +63,7 @@ class Progress:
                 return
             self._line.tick()
 
-    def update(self, study: ShownStudy, trial: FrozenTrial) -> None:
+    def update(self, study: Any, trial: FrozenTrial) -> None:
         """Count a finished trial; to be called as a callback of the study."""
         self.count(trial)
 
@@ -150,23 +73,15 @@ class Progress:
         Args:
             advance: whether it is one more; else it was counted when it was paused, or begun by an earlier call.
         """
+        self._paused.discard(trial.number)
         if trial.state is TrialState.PAUSED:
             self._paused.add(trial.number)
-        else:
-            self._paused.discard(trial.number)
-        if self._paused:
+        elif trial.state is not TrialState.COMPLETE:
+            self._line.notes[self._pruned if trial.state is TrialState.PRUNED else "failed"] += 1
+        elif self._sign:
+            self._note_value(trial)
+        if self._paused or "paused" in self._line.notes:
             self._line.notes["paused"] = len(self._paused)
-        else:
-            self._line.notes.pop("paused", None)
-        if trial.state is TrialState.COMPLETE:
-            if self._sign:
-                self._note_value(trial)
-        elif trial.state is TrialState.PAUSED:
-            pass
-        elif trial.state is TrialState.PRUNED:
-            self._line.notes[self._pruned] += 1
-        else:
-            self._line.notes["failed"] += 1
         if advance:
             self._line.advance()
         else:
@@ -222,7 +137,7 @@ class Progress:
         if url:
             given = "URL" if HIDDEN in url else repr(url)  # what is hidden, only the user can put in again
             again = f"study = tunesmith.load_study(study_name={study.study_name!r}, storage={given})\n  {again}"
-        kept = [say(_kept(finished == 1, bool(url)), finished, repr(study.study_name), url)]
+        kept = [say(_kept_words(finished == 1, bool(url)), finished, repr(study.study_name), url)]
         if waiting:
             one, many = "{:,} trial is waiting to be run", "{:,} trials are waiting to be run"
             kept.append(say(one if waiting == 1 else many, waiting))
@@ -232,6 +147,6 @@ class Progress:
         return f"{first}\n{then}\n  {self._go_on or again}"
 
 
-def _kept(is_one: bool, is_stored: bool) -> str:
+def _kept_words(is_one: bool, is_stored: bool) -> str:
     trials = "{:,} finished trial of {} is" if is_one else "{:,} finished trials of {} are"
     return f"Interrupted. {trials} kept in {'{}' if is_stored else 'memory, for as long as this Python runs'}"

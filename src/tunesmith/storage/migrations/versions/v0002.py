@@ -8,7 +8,7 @@ from alembic import op  # noqa: TID253 - as above
 revision = "0002"
 down_revision = "0001"
 
-_NAME = sa.String(255).with_variant(sa.Text(), "sqlite", "postgresql")
+_KEY_TYPE = sa.String(255).with_variant(sa.Text(), "sqlite", "postgresql")
 
 
 def upgrade() -> None:
@@ -37,7 +37,7 @@ def upgrade() -> None:
             sa.Column("study_id", sa.BigInteger, primary_key=True, autoincrement=False),
             sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
             sa.Column("kind", sa.SmallInteger, primary_key=True, autoincrement=False),
-            sa.Column("key", _NAME, primary_key=True),
+            sa.Column("key", _KEY_TYPE, primary_key=True),
             sa.Column("attempt", sa.Integer, primary_key=True, autoincrement=False),
             sa.Column("value", sa.Text, nullable=False),
         ],
