@@ -255,6 +255,7 @@ def temporary_folder(parallel: joblib.Parallel, n_bytes: int) -> str:
     Its resource tracker, a process beside this one, removes it if this process is killed.
     """
     name, wanted = f"joblib_tunesmith_{os.getpid()}_{uuid4().hex}", getattr(parallel, "_backend_kwargs", {})
+    folder: str
     folder, in_memory = _get_temp_dir(name, wanted.get("temp_folder"))
     if in_memory and shutil.disk_usage(folder).free < 2 * n_bytes + 2**28:  # it would take what fits need
         os.rmdir(folder)

@@ -473,7 +473,7 @@ def conclude_once(
         keep(study, made, run.evidence.numbers, ended, asked)
         return made
     with here.lock:
-        if (found := _adopted(_wait(study, asked, ended, settings.deadline), run.evidence)) is not None:
+        if (found := _adopted(_wait(study, asked, ended, settings.ends), run.evidence)) is not None:
             return found
         with beside(partial(_show, study, asked, ended), "tunesmith-concludes", "others may conclude too"):
             made = conclude(run, search, settings)
@@ -564,7 +564,7 @@ def _adopted(stored: Verdict | None, evidence: Evidence) -> Conclusion | None:
     return Conclusion(index, report.score, report, others, stored.fresh)
 
 
-def _wait(study: Study, asked: str, ended: int, deadline: float | None) -> Verdict | None:
+def _wait(study: Study, asked: str, ended: int, ends: float) -> Verdict | None:
     """Return what is stored of the same search; wait for it while another process concludes, but not for a dead one."""
     mine, told = current_worker(), study.get_trials(numbers=[int(study.history.number[-1])])[0] if ended else None
     recent = told is not None and abs(time.time() - told.finished) < study.storage.lease.ttl
@@ -583,7 +583,7 @@ def _wait(study: Study, asked: str, ended: int, deadline: float | None) -> Verdi
             seen, since = mark, now
         who = mark.get("worker", other)
         patience = study.storage.lease.ttl if mark else PATIENCE
-        if who in (None, mine) or is_dead(who) or now - since > patience or (deadline is not None and now > deadline):
+        if who in (None, mine) or is_dead(who) or now - since > patience or now > ends:
             return None
         time.sleep(LOOK)
 

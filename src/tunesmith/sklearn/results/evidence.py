@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -185,7 +186,7 @@ class SelectionSettings:
     confirm: Any = "auto"
     prefer_default: bool | str | None = True
     complexity: Complexity | None = None
-    deadline: float | None = None
+    ends: float = math.inf  # when the search has to end, by the monotonic clock
     level: float = 0.95
     risk: float = USUAL_RISK
     further: Further | None = None
