@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import os
-import re
 import subprocess
 import sys
 import threading
@@ -20,11 +19,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.datasets import make_classification
-from sklearn.ensemble import RandomForestClassifier, VotingClassifier
-from sklearn.frozen import FrozenEstimator
-from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -35,7 +31,7 @@ from tunesmith.sklearn.evaluate import folds as cutting
 from tunesmith.sklearn.evaluate import pool
 from tunesmith.sklearn.evaluate.folds import ByteLRU, Folds, n_bytes, writable_copy
 from tunesmith.sklearn.evaluate.pool import BatchSizer, batches, dispatch_limit
-from tunesmith.sklearn.evaluate.shared_steps import configure, copy_unfitted
+from tunesmith.sklearn.evaluate.shared_steps import configure
 from tunesmith.sklearn.evaluate.task import Task, Unit
 from tunesmith.sklearn.store.outcome import Outcome
 
@@ -43,53 +39,6 @@ X, Y = make_classification(60, 6, random_state=0)
 
 
 # ------------------------------------------------------------------------------------------------ copies of estimators
-
-
-class Derived(BaseEstimator):
-    """Keeps more than its parameters, so that only its constructor can make it."""
-
-    def __init__(self, a: int = 1) -> None:
-        self.a = a
-        self.owner = self
-
-
-def without_addresses(value: Any) -> str:
-    return re.sub(r"0x[0-9A-Fa-f]+", "", repr(value))
-
-
-@pytest.mark.parametrize(
-    "estimator",
-    [
-        SVC(C=2, class_weight={0: 1.0}),
-        make_pipeline(StandardScaler(), SVC()).set_output(transform="pandas"),
-        VotingClassifier([("a", SVC()), ("b", RandomForestClassifier(random_state=np.random.RandomState(0)))]),
-        LogisticRegression(),
-        FrozenEstimator(GaussianNB().fit(X, Y)),
-        Derived(3),
-        GridSearchCV(SVC(), {"C": np.logspace(0, 1, 3)}),
-    ],
-    ids=lambda e: type(e).__name__,
-)
-def test_a_copy_is_what_clone_makes(estimator: Any) -> None:
-    import sklearn
-
-    with sklearn.config_context(enable_metadata_routing=True):
-        if isinstance(estimator, LogisticRegression):
-            estimator.set_fit_request(sample_weight=True)
-        base = clone(estimator)
-        made, expected = copy_unfitted(base), clone(base)
-        assert type(made) is type(expected)
-        assert without_addresses(made.get_params()) == without_addresses(expected.get_params())
-        assert made.__dict__.keys() == expected.__dict__.keys()
-        assert repr(getattr(made, "_metadata_request", None)) == repr(getattr(base, "_metadata_request", None))
-        assert getattr(made, "_sklearn_output_config", None) == getattr(base, "_sklearn_output_config", None)
-        if not isinstance(estimator, FrozenEstimator):
-            inner = [v for v in base.get_params().values() if hasattr(v, "get_params")]
-            assert not any(v is w for v in inner for w in made.get_params().values())
-
-
-def test_a_copy_of_a_fitted_estimator_is_not_fitted() -> None:
-    assert not hasattr(copy_unfitted(GaussianNB().fit(X, Y)), "classes_")
 
 
 def test_parameters_that_are_estimators_are_not_shared_with_the_grid() -> None:

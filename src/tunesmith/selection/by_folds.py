@@ -28,7 +28,9 @@ from tunesmith.selection.score import NO_GAIN, Estimate, SelectionResult, defaul
 #
 # Symbols: C candidates, K folds; e[C, K] their losses, smaller is better.
 
-METHOD = "comparing the winner with the best of each fold and of all others (Tibshirani and Tibshirani; jackknife)"
+BY_FOLDS_METHOD = (
+    "comparing the winner with the best of each fold and of all others (Tibshirani and Tibshirani; jackknife)"
+)
 
 
 @checked()
@@ -175,7 +177,7 @@ def best_by_folds(
     n_rows = _rows_behind(e, complete, n_rows)
     ends = _interval(naive + correction, error, e.shape[1] - 1.0, level, bounds, n_rows)
     value, notes = naive + correction, no_interval_notes(ends)
-    return SelectionResult(best, best, False, value, ends, naive, METHOD, level=level, notes=notes)
+    return SelectionResult(best, best, False, value, ends, naive, BY_FOLDS_METHOD, level=level, notes=notes)
 
 
 def _jackknife(e: Floats, chosen: Floats) -> float:
@@ -190,8 +192,8 @@ def _jackknife(e: Floats, chosen: Floats) -> float:
 # ----------------------------------------------------------------------------------------------------------------------
 # Choosing by a model of the scores over the space, where scores of candidates cannot be compared with one another.
 
-MODEL_METHOD = "a Gaussian process fitted to all scores of the search"
-NO_MODEL = "taking its own score, uncorrected"
+BY_MODEL_METHOD = "a Gaussian process fitted to all scores of the search"
+UNCORRECTED_METHOD = "taking its own score, uncorrected"
 Expected = tuple[float, float]  # an estimate and its standard error, NaN where that is not known
 
 
@@ -222,7 +224,7 @@ def select_by_model(
     Returns:
         The result; `naive` is the value itself.
     """
-    method = MODEL_METHOD if modelled else NO_MODEL
+    method = BY_MODEL_METHOD if modelled else UNCORRECTED_METHOD
     best = SelectionResult(leader, leader, False, value, interval, value, method, level=level)
     if rule.default is None:
         return best

@@ -15,11 +15,12 @@ from types import TracebackType
 from typing import Any
 
 from joblib.logger import short_format_time
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from tunesmith.sklearn._compat import check_method_params, is_multimetric, is_own_scorer, metric_scorers, score
 from tunesmith.sklearn.evaluate.folds import Folds
-from tunesmith.sklearn.evaluate.shared_steps import Prefixes, configure, copy_unfitted, has_plain_set_params
+from tunesmith.sklearn.evaluate.shared_steps import Prefixes, configure, has_plain_set_params
 from tunesmith.sklearn.evaluate.task import Task, Unit, is_hopeless
 from tunesmith.sklearn.evaluate.threads import keep_to, share_of
 from tunesmith.sklearn.protocols import CallbackContext, Data, Params, Scores, Split
@@ -210,7 +211,7 @@ class Evaluator:
                 if i + 1 == len(unit.splits):
                     estimator = template  # it is not copied again
                 elif self._plain_params:
-                    estimator = copy_unfitted(template)
+                    estimator = clone(template)
                 else:
                     estimator = self._configured(unit)
                 context = unit.contexts[i] if unit.contexts else None

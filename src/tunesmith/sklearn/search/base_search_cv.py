@@ -15,10 +15,12 @@ from contextlib import contextmanager, suppress
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.base import clone, is_classifier
 from sklearn.utils import indexable
 
 from tunesmith.errors import SpaceError
+from tunesmith.selection import HonestScore, Report
 from tunesmith.sklearn import _compat
 from tunesmith.sklearn._compat import (
     InvalidParameterError,
@@ -44,8 +46,8 @@ from tunesmith.sklearn.protocols import (
     Results,
     Scoring,
 )
-from tunesmith.sklearn.results.afterwards import HonestResultsMixin
-from tunesmith.sklearn.results.conclusion import chosen, keep
+from tunesmith.sklearn.results.afterwards import RetainedData, afterwards, each_metric
+from tunesmith.sklearn.results.conclusion import Conclusion, chosen, keep
 from tunesmith.sklearn.search.evaluation import Evaluation
 from tunesmith.sklearn.store.candidates import CandidateStore, ProgressDisplay
 from tunesmith.space import Space
@@ -85,7 +87,7 @@ def redacted(storage: Any) -> Any:
 RETRIES = 3
 
 
-class BaseSearchCV(HonestResultsMixin, _compat.BaseSearchCV):
+class BaseSearchCV(_compat.BaseSearchCV):
     """Base of the searches; derive from it and write ``_run_search`` to search in another way.
 
     ``_run_search(self, evaluate_candidates)`` is called once by ``fit``. It calls ``evaluate_candidates`` with a list
@@ -126,6 +128,9 @@ class BaseSearchCV(HonestResultsMixin, _compat.BaseSearchCV):
     adaptive: ClassVar[bool] = False
 
     how_to_resume: str = "call fit again with the same data"
+    _kept: RetainedData | None = None  # what ``fit`` retained
+    _concluded: Conclusion | None = None
+    _by_metric: dict[str, HonestScore] | None = None
     _start_over = "give the search a storage=, and call fit again"
 
     def _repr_html_inner(self) -> str:
@@ -221,6 +226,48 @@ class BaseSearchCV(HonestResultsMixin, _compat.BaseSearchCV):
             self._store_verdict(store.study, evaluate.numbers)
         context.call_on_fit_task_end(estimator=self, X=X, y=y, metadata=metadata)
         return self
+
+    @property
+    def honest_score_(self) -> HonestScore | None:
+        """What the returned configuration can be expected to score on new rows; None where that cannot be told.
+
+        Raises:
+            NotFittedError: the search has not been fitted.
+        """
+        return self._conclusion().score
+
+    @property
+    def report_(self) -> Report:
+        """The same and more in plain sentences; print it.
+
+        Raises:
+            NotFittedError: the search has not been fitted.
+        """
+        return self._conclusion().report
+
+    @property
+    def honest_scores_(self) -> dict[str, HonestScore]:
+        """The honest score by each metric, of the returned configuration; of the best by each where none is returned.
+
+        A metric that did not choose is corrected as if it had, which is too much rather than too little.
+
+        Raises:
+            NotFittedError: the search has not been fitted.
+        """
+        self._conclusion()
+        if self._by_metric is None:
+            self._by_metric = each_metric(self)
+        return dict(self._by_metric)
+
+    def _conclusion(self) -> Conclusion:
+        """Draw the conclusion, once."""
+        if self._concluded is None:
+            self._concluded = afterwards(self)
+        return self._concluded
+
+    def _rivals(self, index: int) -> NDArray[np.bool_]:
+        """Return which candidates the one at `index` was chosen among, bool[C]."""
+        return np.ones(len(self.cv_results_["params"]), bool)
 
     def _set_best(self, metric: Any, results: Results) -> None:
         """Say which candidate is the best, by the metric that decides."""

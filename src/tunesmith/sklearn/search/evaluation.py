@@ -25,7 +25,6 @@ from tunesmith.sklearn.protocols import (
     Estimator,
     Params,
     Results,
-    Search,
     Split,
     Splitter,
 )
@@ -39,7 +38,7 @@ from tunesmith.system import machine_memory
 # The task tree for scikit-learn's callbacks, the same as that of scikit-learn's own searches.
 
 
-def has_callbacks(search: Search, estimator: Estimator, candidates: list[Params]) -> bool:
+def has_callbacks(search: Any, estimator: Estimator, candidates: list[Params]) -> bool:
     """Tell whether the search, the estimator, a part of it or of a candidate has callbacks."""
     if getattr(search, "_skl_callbacks", None) or hasattr(search, "_parent_callback_ctx"):
         return True
@@ -251,7 +250,7 @@ class Evaluation:
 
     def __init__(
         self,
-        search: Search,
+        search: Any,
         base: Estimator,
         X: Data,
         y: Data,

@@ -25,7 +25,7 @@ from tunesmith.sklearn.evaluate.folds import reshuffled_cv
 from tunesmith.sklearn.evaluate.pool import BatchSizer, Deadline, Pool
 from tunesmith.sklearn.protocols import CrossValidation, Data, ErrorScore, Estimator, RandomState, Refit, Scoring
 from tunesmith.sklearn.results.chosen_by_rows import further
-from tunesmith.sklearn.results.conclusion import asked_of, conclude, conclude_once, keep, one_of_these
+from tunesmith.sklearn.results.conclusion import SearchesHere, asked_of, conclude, conclude_once, keep, one_of_these
 from tunesmith.sklearn.results.evidence import FinishedSearch, SelectionSettings
 from tunesmith.sklearn.search.base_search_cv import BaseSearchCV
 from tunesmith.sklearn.search.default import default_params, default_row, tied_to_choices
@@ -351,8 +351,7 @@ class SearchCV(BaseSearchCV):
             ).run()
             check_scores(evaluate_candidates.outcomes, self.n_splits_, store.metric)
             self._ran = finished, evaluate_candidates, settings, len(store.study.history)
-            # while the workers are still there
-            self._concluded = conclude_once(finished, self, settings, None if self.storage is None else here)
+            self._conclude(finished, settings, here)
         self.n_fits_ = self.report_.n_fits
         self.n_fits_saved_ = self.report_.n_fits_saved
         context.call_on_fit_task_end(estimator=self)
@@ -447,6 +446,10 @@ class SearchCV(BaseSearchCV):
             context.call_on_fit_task_begin(estimator=self, X=task.X, y=task.y, metadata=metadata)
             self._refit(task.estimator, task.X, task.y, task.fit_params, context, metadata)
             context.call_on_fit_task_end(estimator=self, X=task.X, y=task.y, metadata=metadata)
+
+    def _conclude(self, finished: FinishedSearch, settings: SelectionSettings, here: SearchesHere) -> None:
+        """Draw the conclusion, while the workers are still there."""
+        self._concluded = conclude_once(finished, self, settings, None if self.storage is None else here)
 
     def _store_verdict(self, study: Study, numbers: list[int]) -> None:
         if self._conclusion().index is None:  # a function chose; all else is stored when it is concluded

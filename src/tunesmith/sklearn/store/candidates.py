@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tunesmith.errors import ResumeError, SpaceError
-from tunesmith.sklearn.protocols import Data, Estimator, Params, Search, Split
+from tunesmith.sklearn.protocols import Data, Estimator, Params, Split
 from tunesmith.sklearn.store.fingerprint import (
     describe,
     describe_data,
@@ -410,7 +410,7 @@ def _writable(score: Any) -> Any:
     return float(score) if math.isfinite(score) else repr(float(score))
 
 
-def fingerprint(search: Search, base: Estimator, X: Data, y: Data, routed: Any) -> Record:
+def fingerprint(search: Any, base: Estimator, X: Data, y: Data, routed: Any) -> Record:
     """Return what must be the same for a search to be resumed: estimator, data, scoring, and arguments of ``fit``."""
     return {
         "estimator": describe_estimator(base),
