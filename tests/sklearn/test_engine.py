@@ -129,7 +129,7 @@ def test_what_is_published_comes_back(n: int, tmp_path: Path) -> None:
         "function": lambda x: x + 1,
     }
     reference = pool.publish(pool.serialise(thing), str(tmp_path))
-    back = pool.load(str(reference.path))
+    back = pool.load_published(str(reference.path))
     assert back.keys() == thing.keys()
     assert np.array_equal(back["c"], thing["c"])
     assert back["f"].flags.f_contiguous
@@ -149,7 +149,7 @@ def test_a_memory_map_is_sent_by_name(tmp_path: Path) -> None:
     mapped[:] = 1
     mapped.flush()
     reference = pool.publish(pool.serialise([mapped, mapped[3:5]]), str(tmp_path))
-    whole, view = pool.load(str(reference.path))
+    whole, view = pool.load_published(str(reference.path))
     assert os.path.getsize(str(reference.path)) < 100_000
     assert np.array_equal(whole, mapped)
     assert np.array_equal(view, mapped[3:5])
@@ -158,10 +158,10 @@ def test_a_memory_map_is_sent_by_name(tmp_path: Path) -> None:
 KILLED = """
 import os, signal, sys
 import joblib, numpy as np
-from tunesmith.sklearn._compat import temporary_folder
+from tunesmith.sklearn._compat import joblib_folder
 from tunesmith.sklearn.evaluate.pool import publish, serialise
 with joblib.parallel_config(temp_folder=sys.argv[1]), joblib.Parallel(2) as parallel:
-    publish(serialise(np.zeros(1000)), temporary_folder(parallel, 8000))
+    publish(serialise(np.zeros(1000)), joblib_folder(parallel, 8000))
     print(flush=True)
     sys.stdin.readline()
     os.kill(os.getpid(), signal.SIGKILL)

@@ -33,7 +33,7 @@ from tunesmith.sklearn.search.default import default_params, default_row
 from tunesmith.spaces.about import About
 from tunesmith.spaces.first import first_rows, portfolio_of
 from tunesmith.spaces.joined import joined, resolve
-from tunesmith.spaces.known import TABLE, find
+from tunesmith.spaces.known import FAMILY_BY_CLASS, find
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(200, 6)), RNG.integers(0, 2, 200)
@@ -56,7 +56,7 @@ def test_words_and_numbers_that_are_set_are_inside(leaf: int, columns: Any) -> N
     assert is_inside(RandomForestClassifier(min_samples_leaf=leaf, max_features=columns))
 
 
-HERE = sorted(name for name in TABLE if name.partition(".")[0] == "sklearn" and name.partition(".")[2] in ALL)
+HERE = sorted(name for name in FAMILY_BY_CLASS if name.partition(".")[0] == "sklearn" and name.partition(".")[2] in ALL)
 
 
 @settings(max_examples=settings().max_examples // 4)

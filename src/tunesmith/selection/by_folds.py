@@ -75,7 +75,7 @@ def select_by_folds(
         SelectionError: as `best_by_folds`.
     """
     rule = rule or Rule()
-    e, complete = _complete(losses)
+    e, complete = _complete_losses(losses)
     default = rule.default if given is None and rule.default is not None and complete[rule.default] else None
     leader = _leader(e, complete, rule, test_to_train) if given is None else given
     best = best_by_folds(e, leader, test_to_train=test_to_train, bounds=bounds, n_rows=n_rows, level=level)
@@ -98,7 +98,7 @@ def select_by_folds(
     return replace(best, gain=Estimate(gain, ends), p_value=p)
 
 
-def _complete(losses: ArrayLike) -> tuple[Floats, Mask]:
+def _complete_losses(losses: ArrayLike) -> tuple[Floats, Mask]:
     """Return losses [C, K], and which candidates have a finite one on every fold [C]."""
     e = np.asarray(losses, dtype=np.float64)
     if e.ndim != 2 or not e.size:
@@ -164,7 +164,7 @@ def best_by_folds(
     Raises:
         SelectionError: the shape is wrong, or no candidate has a finite loss on every fold.
     """
-    e, complete = _complete(losses)
+    e, complete = _complete_losses(losses)
     if index is not None and not 0 <= index < len(e):
         raise SelectionError(f"given={index} is no row of the losses of {len(e)} candidates")
     if index is not None and not complete[index]:

@@ -40,7 +40,7 @@ class Noise:
     single_dof: float
 
 
-def scatter(y: Floats, known: float = math.nan) -> Noise:
+def noise_of(y: Floats, known: float = math.nan) -> Noise:
     """Return the variances of y[C, R] without NaN; `known`: standard deviation of a single result from the search."""
     c, r = y.shape
     spread = y.mean(axis=0) - y.mean()
@@ -151,7 +151,7 @@ def select_by_reruns(
     fresh = np.full(len(y), math.nan)
     fresh[usable] = y[usable].mean(axis=1)
     r = y.shape[1]
-    noise = scatter(y[usable], known_noise)
+    noise = noise_of(y[usable], known_noise)
     both = combine(mean[usable], cov[np.ix_(usable, usable)], fresh[usable], r, noise)
     losses, errors, dofs = (np.full(len(y), math.nan) for _ in range(3))
     losses[usable], errors[usable], dofs[usable] = both.value, both.sd, both.dof

@@ -47,7 +47,7 @@ from numpy.typing import ArrayLike
 
 from tunesmith.arguments import checked
 from tunesmith.numerics.arrays import Floats
-from tunesmith.selection.choice import Choice, Rule, choose
+from tunesmith.selection.choice import Choice, Rule, choose_by_rule
 from tunesmith.selection.intervals import (
     EffectiveSample,
     check_least,
@@ -157,7 +157,7 @@ def select_by_rows(
     check_least(1, n_resamples=n_resamples, observations=observations)
     check_least(0, seed=seed, between_repeats=float(np.min(np.append(between_repeats, 0.0))))
     rule = rule or Rule()
-    made = choose(
+    made = choose_by_rule(
         losses,
         rule,
         weights=weights,
@@ -174,7 +174,7 @@ def select_by_rows(
     known = EffectiveSample(math.inf) if effective_sample is None else effective_sample(index)
     seen = min(gains.effective, known.size)
     size = min(gains.effective if observations is None else observations, known.size)
-    gain, p = _gain(
+    gain, p = _gain_and_p(
         made,
         rule,
         effective_sample,
@@ -205,7 +205,7 @@ def select_by_rows(
     else:
         ends = score_interval(value, error, seen - 1.0, level=level, bounds=bounds, size=size)
     if known.below == known.below:
-        ends = _reached(value, known, doubt, level, bounds)
+        ends = _by_effective_sample(value, known, doubt, level, bounds)
     if gain is not None and gains.relative and gain is not NO_GAIN:
         low, high = (value * math.expm1(end) for end in gain.interval)
         gain = Estimate(value * math.expm1(gain.value), (low, high))
@@ -291,7 +291,7 @@ def _variance_at(value: float, naive: float, variance: float, bounds: tuple[floa
     return variance * room / seen if seen > 0.0 else room * part
 
 
-def _reached(
+def _by_effective_sample(
     value: float, known: EffectiveSample, doubt: float, level: float, bounds: tuple[float, float]
 ) -> tuple[float, float]:
     """Return the interval by the limits of the effective sample and the uncertainty of the correction."""
@@ -300,7 +300,7 @@ def _reached(
     return max(value - below, bounds[0]), min(value + above, bounds[1])
 
 
-def _expected(made: Choice, no_skill: float | None, gain: float) -> float:
+def _expected_gain(made: Choice, no_skill: float | None, gain: float) -> float:
     """Return the part of a gain of the challenger that is to be expected.
 
     A gain as large as the default is worse than a prediction without features takes no skill. Of what is beyond, the
@@ -318,7 +318,7 @@ def _expected(made: Choice, no_skill: float | None, gain: float) -> float:
     return free + (skill / (skill + doubt) if skill > 0.0 else 0.0) * (gain - free)
 
 
-def _gain(
+def _gain_and_p(
     made: Choice,
     rule: Rule,
     effective_sample: Callable[[int], EffectiveSample] | None,
@@ -348,7 +348,7 @@ def _gain(
     error *= math.sqrt(inflation)
     # A gain that was chosen for being large is too large; its posterior by the rule's prior is not. The interval takes
     # a wider prior, since it is not known how usual such gains are for this model and these data.
-    expected = _expected(made, no_skill, _prior_factor(gain, error, made.usual) * gain)
+    expected = _expected_gain(made, no_skill, _prior_factor(gain, error, made.usual) * gain)
     spread = math.sqrt(_prior_factor(gain, error, PRIOR_WIDENING * made.usual)) * error
     p = p_value(expected, spread, dof)
     if made.index == rule.default:

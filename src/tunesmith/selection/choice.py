@@ -82,7 +82,7 @@ CAUTION_BY_RISK = (
 )
 
 
-def caution(risk: Any) -> float:
+def caution_of_risk(risk: Any) -> float:
     """Return how many standard errors a gain over the default has to exceed, once it is corrected.
 
     Args:
@@ -103,12 +103,12 @@ def caution(risk: Any) -> float:
 
 def relative_caution(risk: float) -> float:
     """Return the caution as a multiple of the usual one, for choices that usually require one standard error."""
-    return caution(risk) / caution(USUAL_RISK)
+    return caution_of_risk(risk) / caution_of_risk(USUAL_RISK)
 
 
 def check_risk(risk: float, prefer_default: bool | str | None) -> None:
     """Raise a SelectionError unless this is a risk as for `caution`, and one that has an effect."""
-    caution(risk)
+    caution_of_risk(risk)
     if risk != USUAL_RISK and not prefer_default:
         raise SelectionError(
             f"risk={risk!r} says when the default is given up, and prefer_default={prefer_default!r} that it is not "
@@ -232,7 +232,7 @@ def complexities(params: Sequence[Mapping[str, Any]], complexity: Complexity) ->
     )
 
 
-def ranks(table: ArrayLike) -> Floats:
+def ranks_of_rows(table: ArrayLike) -> Floats:
     """Return one figure for each row of complexities [C, k], in the order of the rows compared column after column."""
     rows = np.asarray(table, float)
     return np.asarray(np.unique(rows, axis=0, return_inverse=True)[1].ravel(), float)
@@ -351,7 +351,7 @@ class Choice:
     usual: float = math.inf
 
 
-def choose(
+def choose_by_rule(
     losses: ArrayLike,
     rule: Rule | None = None,
     *,

@@ -198,7 +198,7 @@ def interval(
 
 Score = Callable[[Indices, Indices, Floats], float]  # (y, p, weights) -> a metric of labels, greater is better
 
-STEP = 1e-3  # by what part of itself a weight is changed for a derivative
+WEIGHT_STEP = 1e-3  # by what part of itself a weight is changed for a derivative
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,8 +246,8 @@ class Confusion:
         effect = np.zeros(len(self.weight))
         for c in range(len(effect)):
             changed = self.weight.copy()
-            changed[c] *= 1.0 + STEP
-            effect[c] = (self.score(self.y, self.p, changed) - whole) * total / (STEP * self.weight[c])
+            changed[c] *= 1.0 + WEIGHT_STEP
+            effect[c] = (self.score(self.y, self.p, changed) - whole) * total / (WEIGHT_STEP * self.weight[c])
         return effect - self.weight @ effect / total
 
     def effective_sample(self, sizes: Floats, shares: Floats, level: float, width: float) -> EffectiveSample:

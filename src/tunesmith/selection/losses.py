@@ -222,7 +222,7 @@ def bootstrap(
     moments = Moments(gains, np.float32)
 
     parts = []
-    for k in _draws(rng, strata, len(weights), n_resamples, max(1, NUMBERS_PER_CHUNK // max(gains.losses.shape))):
+    for k in _draw_units(rng, strata, len(weights), n_resamples, max(1, NUMBERS_PER_CHUNK // max(gains.losses.shape))):
         out = (k == 0) * weights
         some = out.any(axis=1)
         out, bag = out[some], k[some] * weights
@@ -236,7 +236,9 @@ def bootstrap(
     return BootstrapChoices(picked, *(figure.astype(np.float64) for figure in figures))
 
 
-def _draws(rng: np.random.Generator, strata: Indices | None, n: int, n_resamples: int, chunk: int) -> Iterator[Singles]:
+def _draw_units(
+    rng: np.random.Generator, strata: Indices | None, n: int, n_resamples: int, chunk: int
+) -> Iterator[Singles]:
     """Yield k[b, U] in chunks, for `n_resamples` resamples in all."""
     groups = [np.arange(n)] if strata is None else [np.flatnonzero(strata == label) for label in np.unique(strata)]
     for start in range(0, n_resamples, chunk):
@@ -303,7 +305,7 @@ class LossTable:
         # Each row, or each group, is one observation; with unequal weights they count as fewer (Kish).
         mass = np.bincount(np.unique(label, return_inverse=True)[1].ravel(), w[rows])
         self.observations = float(mass.sum() ** 2 / (mass @ mass))
-        unit, self.strata = _units(label, classes, max_units, np.random.default_rng([seed, 2048]))
+        unit, self.strata = _units_of_rows(label, classes, max_units, np.random.default_rng([seed, 2048]))
         self._rows, self._unit, self._w = rows, unit, w[rows]
         self.weights: Floats = np.asarray(np.bincount(unit, self._w), dtype=np.float64)
         self._runs: dict[int, list[Singles]] = {}  # of each candidate its runs, NaN where one did not test a unit
@@ -401,7 +403,7 @@ def _sums(runs: list[Singles]) -> tuple[Singles, Singles, Singles]:
     return total, squares, count
 
 
-def _units(
+def _units_of_rows(
     label: NDArray[np.generic], classes: NDArray[np.generic] | None, most: int, rng: np.random.Generator
 ) -> tuple[Indices, Indices | None]:
     """Return each row's unit, 0 to U - 1, and each unit's class, None if units have none."""

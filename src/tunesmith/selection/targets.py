@@ -39,9 +39,9 @@ SCORE_TOLERANCE = 1e-4
 MOST_GUESSES = 3  # so many frequent classes are tried as a prediction for all rows
 BLOCKS_PER_SPLIT = 10  # left out in turn, for a metric that is no mean over rows
 MOST_BLOCKS = 50  # of all splits together
-NO_CHANCE = 1e-3  # a class of a smaller probability is given no chance
-LITTLE_CHANCE = 0.1
-MANY_ROWS = 20_000  # with more rows MOST_BLOCKS would take too long; half of them are enough
+NO_CHANCE_BELOW = 1e-3  # a class of a smaller probability is given no chance
+LITTLE_CHANCE_BELOW = 0.1
+ROWS_FOR_ALL_BLOCKS = 20_000  # with more rows MOST_BLOCKS would take too long; half of them are enough
 
 
 class Predictions(NamedTuple):
@@ -144,7 +144,7 @@ class Targets:
         if parts is None or metric.row_loss is None or metric.row_loss.loss is not log_loss:
             return 0, 0
         least, _ = self._least(parts)
-        return int((least < NO_CHANCE).sum()), len(least)
+        return int((least < NO_CHANCE_BELOW).sum()), len(least)
 
     def _least(self, parts: Sequence[tuple[NDArray[Any], Indices]]) -> tuple[Floats, Floats]:
         """Return the smallest probability of each prediction of classes, and that of the true class."""
@@ -163,11 +163,11 @@ class Targets:
             by how much at the level asked for, and by how much as is to be expected.
         """
         least, own = self._least(parts)
-        sure = least < NO_CHANCE
-        if not sure.any() or (own < NO_CHANCE).any():
+        sure = least < NO_CHANCE_BELOW
+        if not sure.any() or (own < NO_CHANCE_BELOW).any():
             return 0.0, 0.0
         highest, expected = [], []
-        for limit in (NO_CHANCE, LITTLE_CHANCE):
+        for limit in (NO_CHANCE_BELOW, LITTLE_CHANCE_BELOW):
             rows, true = int((least < limit).sum()), int((own < limit).sum())
             highest.append(wilson(true / rows, rows, two_sided(level))[1])
             expected.append((true + 0.5) / (rows + 1.0))
@@ -273,7 +273,7 @@ class Targets:
             return seen[-1]
 
         strata = None if self.labels is None else self._codes(self.y[different])
-        n_blocks = n if len(rows) <= MANY_ROWS else (n + 1) // 2
+        n_blocks = n if len(rows) <= ROWS_FOR_ALL_BLOCKS else (n + 1) // 2
         own = pseudo_losses(scored, len(different), strata=strata, n_blocks=n_blocks)[place]
         self.blank.append(float(np.mean(~np.isfinite(seen))))
         return own + metric.offset
@@ -323,7 +323,7 @@ def _same_score(score: float, other: float) -> bool:
 #
 # A split may hold one member of a rare class. What that adds can be told from all splits together only.
 
-MOST_CELLS = 64  # of a confusion matrix: with more of them, leaving out blocks of rows is quicker
+MOST_MATRIX_CELLS = 64  # of a confusion matrix: with more of them, leaving out blocks of rows is quicker
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -367,7 +367,7 @@ class PooledPredictions:
             return None
         score, p, found = self._of_cells(metric), self.values.astype(np.intp), []
         matrix, cell = Confusion.of(score, self.y, p, self.shares, len(self.labels))
-        if len(matrix.weight) > MOST_CELLS:
+        if len(matrix.weight) > MOST_MATRIX_CELLS:
             return None
         for at in folds_of(fold):
             part, _ = Confusion.of(score, self.y[at], p[at], self.weight[at], len(self.labels))
@@ -387,7 +387,7 @@ class PooledPredictions:
             sizes = [effective_size(own, own, w, units) for own in classes]
             positive = self._positive(metric) if metric.kind == "average_precision" else None
             return EffectiveSample(min(s for s in sizes if s) if positive is None else sizes[positive])
-        if not self.coded or metric.row_loss is not None or len(classes) > MOST_CELLS:
+        if not self.coded or metric.row_loss is not None or len(classes) > MOST_MATRIX_CELLS:
             return EffectiveSample(math.inf)
         p, everyone = self.values.astype(np.intp), np.ones(len(w), bool)
         try:

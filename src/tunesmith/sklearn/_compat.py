@@ -244,12 +244,12 @@ def check_input_parameters(search: Any, X: Data, y: Data, split_params: Params) 
         check(X=X, y=y, split_params=split_params)
 
 
-def backend_of(parallel: joblib.Parallel) -> Any:
+def parallel_backend(parallel: joblib.Parallel) -> Any:
     """Return the backend that an entered ``Parallel`` uses."""
     return parallel._backend
 
 
-def temporary_folder(parallel: joblib.Parallel, n_bytes: int) -> str:
+def joblib_folder(parallel: joblib.Parallel, n_bytes: int) -> str:
     """Return a new folder where joblib would put its own, with room for so much.
 
     Its resource tracker, a process beside this one, removes it if this process is killed.
@@ -266,7 +266,7 @@ def temporary_folder(parallel: joblib.Parallel, n_bytes: int) -> str:
 
 
 def remove_folder(folder: str) -> None:
-    """Remove what `temporary_folder` made. Workers that still map a file of it keep that until they notice."""
+    """Remove what `joblib_folder` made. Workers that still map a file of it keep that until they notice."""
     shutil.rmtree(folder, ignore_errors=True)
     resource_tracker.unregister(folder, "folder")
 

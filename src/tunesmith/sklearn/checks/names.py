@@ -31,7 +31,7 @@ from tunesmith.text import close_matches
 # Suggests the name under which an estimator may have a parameter that it does not have under the name given.
 
 # Names that different estimators, or their users, give to nearly the same parameter, in the order of preference.
-TABLE = """
+SYNONYM_TABLE = """
 learning_rate learning_rate_init eta0 eta lr step_size
 max_iter n_iter n_iters num_iter n_epochs epochs max_epochs iterations num_iterations
 n_estimators n_trees num_trees ntree n_boosting_rounds num_boost_round max_iter
@@ -64,7 +64,7 @@ validation_fraction validation_split val_fraction
 fit_intercept intercept bias
 n_jobs n_threads num_workers nthread
 """
-GROUPS = tuple(tuple(line.split()) for line in TABLE.splitlines() if line)
+SYNONYMS = tuple(tuple(line.split()) for line in SYNONYM_TABLE.splitlines() if line)
 
 
 def synonyms_of(name: str, valid: Iterable[str], accepts: Callable[[str], bool]) -> list[str]:
@@ -76,7 +76,7 @@ def synonyms_of(name: str, valid: Iterable[str], accepts: Callable[[str], bool])
     """
     known = set(valid) - {name}
     found: list[str] = []
-    for group in GROUPS:
+    for group in SYNONYMS:
         if name in group or name.lower() in group:
             found.extend(other for other in group if other in known and other not in found)
     return [other for other in found if accepts(other)]
@@ -84,8 +84,8 @@ def synonyms_of(name: str, valid: Iterable[str], accepts: Callable[[str], bool])
 
 # ----------------------------------------------------------------------------------------------------------------------
 
-SHOWN = 30  # how many valid names a message lists
-VALUES = 5  # how many refused values
+NAMES_LISTED = 30  # how many valid names a message lists
+VALUES_LISTED = 5  # how many refused values
 Owner = tuple[Any, str]  # an estimator and the name of a parameter of its own
 
 
@@ -133,7 +133,7 @@ class ParameterChecker:
         if not refused:
             return
         text = "\n".join(
-            f"{verdict.rule}. Got {_listed(list(values), VALUES)} instead{verdict.hint or whole[verdict]}"
+            f"{verdict.rule}. Got {_first_of(list(values), VALUES_LISTED)} instead{verdict.hint or whole[verdict]}"
             for verdict, values in refused.items()
         )
         if self._fatal or n_refused == len(candidates):
@@ -157,7 +157,7 @@ class ParameterChecker:
             estimator = clone(self._estimator)
             # whole estimators first: they decide which names the others may have
             for name in sorted(params, key=lambda n: (n not in structure, n.count("__"))):
-                found = _owner(estimator, name)
+                found = _owner_of(estimator, name)
                 if isinstance(found, _UnknownName):
                     unknown.append(found.message(name, params))
                     continue
@@ -262,8 +262,8 @@ class _UnknownName:
         hint = f"; did you mean {self.path + close[0] + self.rest!r}?" if close else ""
         kind = type(self.owner).__name__
         if steps and self.rest:
-            return f"{kind} has no step {self.leaf!r}{given}{hint} (steps: {_listed(steps)})"
-        return f"{kind} has no parameter {self.leaf!r}{given}{hint} (valid: {_listed(steps + own)})"
+            return f"{kind} has no step {self.leaf!r}{given}{hint} (steps: {_first_of(steps)})"
+        return f"{kind} has no parameter {self.leaf!r}{given}{hint} (valid: {_first_of(steps + own)})"
 
     def _suggestions(self, names: list[str], value: Any) -> list[str]:
         if self.rest:
@@ -281,7 +281,7 @@ class _UnknownName:
         )
 
 
-def _owner(estimator: Estimator, name: str) -> Owner | _UnknownName | None:
+def _owner_of(estimator: Estimator, name: str) -> Owner | _UnknownName | None:
     """Follow a name such as ``clf__estimator__C`` to the estimator whose parameter it is."""
     path = ""
     rest = name
@@ -326,5 +326,5 @@ def _is_structure(value: Any) -> bool:
     return value is None or isinstance(value, list) or hasattr(value, "get_params")
 
 
-def _listed(names: list[str], most: int = SHOWN) -> str:
+def _first_of(names: list[str], most: int = NAMES_LISTED) -> str:
     return ", ".join(names[:most]) + (", ..." if len(names) > most else "")

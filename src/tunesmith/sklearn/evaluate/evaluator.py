@@ -18,7 +18,7 @@ from joblib.logger import short_format_time
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
-from tunesmith.sklearn._compat import check_method_params, is_multimetric, is_own_scorer, metric_scorers, score
+from tunesmith.sklearn import _compat
 from tunesmith.sklearn.evaluate.folds import Folds
 from tunesmith.sklearn.evaluate.shared_steps import Prefixes, configure, has_plain_set_params
 from tunesmith.sklearn.evaluate.task import Task, Unit, is_hopeless
@@ -30,8 +30,14 @@ from tunesmith.text import plain_text, printable, shorten
 # ----------------------------------------------------------------------------------------------------------------------
 # Each warning of a search is shown once, however many of its fits give it.
 
-KNOWN = ("builtins", "numpy", "pandas", "scipy", "sklearn")  # packages whose classes a driver can load, whatever it is
-NUMBER = re.compile(r"\d+(?:\.\d+)?(?:e[+-]?\d+)?")
+SENDABLE_PACKAGES = (
+    "builtins",
+    "numpy",
+    "pandas",
+    "scipy",
+    "sklearn",
+)  # packages whose classes a driver can load, whatever it is
+NUMBER_IN_A_WARNING = re.compile(r"\d+(?:\.\d+)?(?:e[+-]?\d+)?")
 
 
 class WarnOnce:
@@ -70,7 +76,7 @@ class WarnOnce:
 
     def is_new(self, message: Warning | str, category: type[Warning], filename: str, lineno: int) -> bool:
         """Tell whether such a warning was not shown before; it counts as shown from now on."""
-        key = (category, NUMBER.sub("#", str(message)), filename, lineno)
+        key = (category, NUMBER_IN_A_WARNING.sub("#", str(message)), filename, lineno)
         with _lock:
             new = key not in self._seen
             self._seen.add(key)
@@ -99,13 +105,13 @@ def _hear(
     if once is not None and not once.is_new(message, category, filename, lineno):
         return
     if once is not None and once.instead is not None:
-        sent = category if category.__module__.partition(".")[0] in KNOWN else UserWarning
+        sent = category if category.__module__.partition(".")[0] in SENDABLE_PACKAGES else UserWarning
         once.instead(CaughtWarning(str(message), sent, filename, lineno))
     elif show_it is not None:
         show_it(message, category, filename, lineno, file, line)
 
 
-def show(warned: CaughtWarning) -> None:
+def show_again(warned: CaughtWarning) -> None:
     """Show a warning that came from a worker; filters were asked there."""
     warnings.showwarning(warned.category(warned.text), warned.category, warned.path, warned.line)
 
@@ -113,13 +119,13 @@ def show(warned: CaughtWarning) -> None:
 # ----------------------------------------------------------------------------------------------------------------------
 # The lines that a verbose search prints for each fit, in scikit-learn's words and layout.
 
-WIDTH = 80
+PRINTED_WIDTH = 80
 
 
 def announce_start(task: Task, unit: Unit, split: int) -> None:
     """Say that a fit begins (verbosity 10 and more)."""
     if task.verbose > 9:
-        print(f"[CV{_position(task, unit, split)}] START {_params_text(unit.params)}".ljust(WIDTH, "."))
+        print(f"[CV{_position(task, unit, split)}] START {_params_text(unit.params)}".ljust(PRINTED_WIDTH, "."))
 
 
 def announce_end(task: Task, unit: Unit, outcome: Outcome) -> None:
@@ -139,7 +145,7 @@ def announce_end(task: Task, unit: Unit, outcome: Outcome) -> None:
         else:
             result += f", score={outcome.test:.3f}"
     result += f" total time={short_format_time(outcome.fit_seconds + outcome.score_seconds)}"
-    print(start + result.rjust(WIDTH - len(start), "."))
+    print(start + result.rjust(PRINTED_WIDTH - len(start), "."))
 
 
 def _position(task: Task, unit: Unit, split: int) -> str:
@@ -179,7 +185,7 @@ class Evaluator:
     def __post_init__(self) -> None:
         self._folds = Folds(self.task.X, self.task.y, self.splits)
         self._prefixes = Prefixes(self.task.prefix_bytes, self.task.train_scores, self.alone)
-        self._plain_scorer = is_own_scorer(self.task.scorer)
+        self._plain_scorer = _compat.is_own_scorer(self.task.scorer)
         self._plain_params = has_plain_set_params(self.task.estimator)
         self._labels = labels_of(self.task.y) if self.task.record else None
 
@@ -251,7 +257,7 @@ class Evaluator:
                 X = stage.train
                 _replace_steps(estimator, ["passthrough"] * len(stage.fitted))  # they are fitted already
             with _without_news() if unit.partial else nullcontext():
-                _fit(estimator, X, fold.y, fit_params, context, unit.caller, metadata)
+                _fit_in_context(estimator, X, fold.y, fit_params, context, unit.caller, metadata)
         except Exception:
             fit_seconds = time.perf_counter() - start
             if isinstance(failure, str):
@@ -270,15 +276,15 @@ class Evaluator:
                 recorded = recorded_scorer(task.scorer, task.metric, task.every, estimator)
             quiet = _without_news() if unit.partial and unit.explains else nullcontext()
             with recorded as (scorer, heard), quiet:
-                test = score(estimator, X_test, fold.y_test, scorer, score_params, failure)
+                test = _compat.score(estimator, X_test, fold.y_test, scorer, score_params, failure)
             found = encode_metrics(heard, self._labels, estimator)
-            several = is_multimetric(task.scorer)
+            several = _compat.is_multimetric(task.scorer)
             predictions, others = found.get(task.metric if several else None), found if several and task.every else None
             if unit.explains:
                 unscored = self._why_unscored(estimator, X_test, fold.y_test, score_params, test)
             score_seconds += time.perf_counter() - scored
             if task.train_scores:
-                train = score(estimator, X_again, fold.y, task.scorer, train_params, failure)
+                train = _compat.score(estimator, X_again, fold.y, task.scorer, train_params, failure)
         finally:
             if context is not None:
                 context.call_on_fit_task_end(estimator=unit.caller, X=fold.X, y=fold.y, metadata=metadata)
@@ -303,8 +309,8 @@ class Evaluator:
         found = test.get(metric, 0.0) if isinstance(test, dict) else test
         if not math.isnan(found):
             return None
-        if metric is not None and is_multimetric(scorer):
-            scorer = metric_scorers(scorer)[metric]
+        if metric is not None and _compat.is_multimetric(scorer):
+            scorer = _compat.metric_scorers(scorer)[metric]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # they were shown with the score
             try:  # the score was made by code of scikit-learn's that keeps the error to itself
@@ -320,9 +326,9 @@ class Evaluator:
             return {}, {}, {}
         train, test = self._folds.rows(split)
         return (
-            check_method_params(task.X, params=task.fit_params, indices=train),
-            check_method_params(task.X, params=task.score_params, indices=test),
-            check_method_params(task.X, params=task.score_params, indices=train),
+            _compat.check_method_params(task.X, params=task.fit_params, indices=train),
+            _compat.check_method_params(task.X, params=task.score_params, indices=test),
+            _compat.check_method_params(task.X, params=task.score_params, indices=train),
         )
 
 
@@ -341,7 +347,7 @@ def _replace_steps(pipeline: Any, first: list[Any]) -> None:
     pipeline.steps = [*zip(names, first, strict=False), *pipeline.steps[len(first) :]]
 
 
-def _fit(
+def _fit_in_context(
     estimator: Any, X: Data, y: Data, params: Params, context: CallbackContext | None, caller: Any, metadata: Any
 ) -> None:
     """Call ``fit`` as scikit-learn's searches do, inside the callback context if there is one."""

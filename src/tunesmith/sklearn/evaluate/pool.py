@@ -33,21 +33,8 @@ import joblib
 import numpy as np
 from sklearn import config_context, get_config
 
-from tunesmith.sklearn._compat import (
-    BatchedCalls,
-    LokyBackend,
-    MultiprocessingBackend,
-    SequentialBackend,
-    ThreadingBackend,
-    backend_of,
-    carry_config,
-    eval_expr,
-    reduce_memmap,
-    remove_folder,
-    submit_to,
-    temporary_folder,
-)
-from tunesmith.sklearn.evaluate.evaluator import Evaluator, show
+from tunesmith.sklearn import _compat
+from tunesmith.sklearn.evaluate.evaluator import Evaluator, show_again
 from tunesmith.sklearn.evaluate.task import Task, Unit
 from tunesmith.sklearn.protocols import Split
 from tunesmith.sklearn.store.outcome import Outcome
@@ -81,7 +68,7 @@ class Reference:
 
     def get(self) -> Any:
         """Return the thing; what is in a file is loaded once in each process."""
-        return self.thing if self.path is None else cached(self.name, partial(load, self.path), self.path)
+        return self.thing if self.path is None else cached(self.name, partial(load_published, self.path), self.path)
 
     def __sizeof__(self) -> int:
         return 2**20  # Dask spreads a large argument over its workers once, instead of sending it with each task
@@ -122,7 +109,7 @@ class _Pickler(cloudpickle.Pickler):
     """Sends a memory map by name: what is on disk already need not be copied."""
 
     def reducer_override(self, obj: Any) -> Any:
-        mapped = reduce_memmap(obj) if isinstance(obj, np.ndarray) else None
+        mapped = _compat.reduce_memmap(obj) if isinstance(obj, np.ndarray) else None
         return super().reducer_override(obj) if mapped is None else mapped
 
 
@@ -141,7 +128,7 @@ def publish(parts: list[Any], folder: str) -> Reference:
     return Reference(None, path)
 
 
-def load(path: str) -> Any:
+def load_published(path: str) -> Any:
     """Return what was published; large arrays are read-only views of the file."""
     header, *parts = joblib.load(path, mmap_mode="r")
     return pickle.loads(header, buffers=[bytearray(part) if isinstance(part, bytes) else part for part in parts])
@@ -163,7 +150,7 @@ def run_units(task: Reference, splits: Reference, batch: Batch | bytes) -> list[
     units = pickle.loads(batch) if isinstance(batch, bytes) else batch
     config, filters = evaluator.task.config or ({}, [])
     if filters:
-        return list(carry_config(evaluator.run_in_worker, config, filters)(units))
+        return list(_compat.carry_config(evaluator.run_in_worker, config, filters)(units))
     with config_context(**config):
         return evaluator.run_in_worker(units)
 
@@ -208,13 +195,18 @@ class Pool:
 
     def __enter__(self) -> Pool:
         self._parallel.__enter__()
-        self._backend = backend_of(self._parallel)
+        self._backend = _compat.parallel_backend(self._parallel)
         self.n_workers = max(1, int(self._backend.effective_n_jobs(self._parallel.n_jobs)))
         kind = type(self._backend)
-        known = kind in (SequentialBackend, ThreadingBackend, LokyBackend, MultiprocessingBackend)
-        self.inline = kind is SequentialBackend or (known and self.n_workers == 1)
+        known = kind in (
+            _compat.SequentialBackend,
+            _compat.ThreadingBackend,
+            _compat.LokyBackend,
+            _compat.MultiprocessingBackend,
+        )
+        self.inline = kind is _compat.SequentialBackend or (known and self.n_workers == 1)
         self._shares_memory = self.inline or bool(getattr(self._backend, "supports_sharedmem", False))
-        self._local = kind in (LokyBackend, MultiprocessingBackend)
+        self._local = kind in (_compat.LokyBackend, _compat.MultiprocessingBackend)
         self._here = known and not self.inline
         self.streams = bool(getattr(self._backend, "supports_retrieve_callback", False))
         if not self.inline and self.streams:
@@ -230,7 +222,7 @@ class Pool:
                 self._backend.abort_everything(ensure_ready=False)
         finally:
             if self._folder is not None:
-                remove_folder(self._folder)
+                _compat.remove_folder(self._folder)
                 self._folder = None
             self._parallel.__exit__(kind, error, trace)
 
@@ -253,7 +245,7 @@ class Pool:
             return Reference(thing)
         parts = serialise(thing)
         if self._folder is None:
-            self._folder = temporary_folder(self._parallel, sum(map(len, parts)))
+            self._folder = _compat.joblib_folder(self._parallel, sum(map(len, parts)))
         return publish(parts, self._folder)
 
     # -- running ---------------------------------------------------------------------------------------------------
@@ -265,8 +257,8 @@ class Pool:
         if self.inline or not self.streams:
             self._waiting.append(batch)
             return
-        calls = BatchedCalls([(self._call, (self._packed(batch),), {})], self._backend.get_nested_backend())
-        submit_to(self._backend, calls, partial(self._came, _n_fits(batch)))
+        calls = _compat.BatchedCalls([(self._call, (self._packed(batch),), {})], self._backend.get_nested_backend())
+        _compat.submit_to(self._backend, calls, partial(self._came, _n_fits(batch)))
 
     def poll(self, timeout: float | None = None) -> list[list[Outcome]]:
         """Wait for a batch to end and return its outcomes, as the only item of a list.
@@ -298,7 +290,7 @@ class Pool:
         self.under_way -= n_fits
         outcomes = self._outcomes(result)
         for warned in [w for o in outcomes for w in o.warned]:
-            show(warned)
+            show_again(warned)
         return [outcomes]
 
     def drain(self) -> list[list[Outcome]]:
@@ -344,9 +336,9 @@ def _filters() -> Any:
 # process loses more. So a batch has as many fits as take about a quarter of a second by the measurements so far, and
 # towards the end no more than a fair share of what is left.
 
-TARGET_SECONDS = 0.25  # seconds of work in a batch
-LEAST_SECONDS = 0.02  # below this, sending costs too much to share the last fits out evenly
-MEMORY = 0.5  # weight of the newest batch in the running mean
+BATCH_SECONDS = 0.25  # seconds of work in a batch
+LEAST_BATCH_SECONDS = 0.02  # below this, sending costs too much to share the last fits out evenly
+NEWEST_WEIGHT = 0.5  # weight of the newest batch in the running mean
 
 
 class BatchSizer:
@@ -367,15 +359,15 @@ class BatchSizer:
         if self.seconds_per_fit is None:
             self.seconds_per_fit = mean
         else:
-            self.seconds_per_fit = MEMORY * mean + (1 - MEMORY) * self.seconds_per_fit
+            self.seconds_per_fit = NEWEST_WEIGHT * mean + (1 - NEWEST_WEIGHT) * self.seconds_per_fit
 
     def size(self, left: int, workers: int) -> int:
         """Return how many fits to send next, of those left."""
         if self.seconds_per_fit is None:
             return 1
         each = max(self.seconds_per_fit, 1e-5)
-        fair = max(left / (3 * workers), LEAST_SECONDS / each)
-        return max(1, min(int(TARGET_SECONDS / each), int(fair), left))
+        fair = max(left / (3 * workers), LEAST_BATCH_SECONDS / each)
+        return max(1, min(int(BATCH_SECONDS / each), int(fair), left))
 
 
 def batches(units: list[Unit], sizer: BatchSizer, workers: int) -> Iterator[Batch]:
@@ -405,7 +397,7 @@ def dispatch_limit(pre_dispatch: int | str, workers: int) -> float:
     if pre_dispatch == "all":
         return float("inf")
     if isinstance(pre_dispatch, str):
-        return max(1.0, float(eval_expr(pre_dispatch.replace("n_jobs", str(workers)))))
+        return max(1.0, float(_compat.eval_expr(pre_dispatch.replace("n_jobs", str(workers)))))
     return max(1.0, float(pre_dispatch))
 
 

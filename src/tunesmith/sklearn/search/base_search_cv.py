@@ -22,16 +22,6 @@ from sklearn.utils import indexable
 from tunesmith.errors import SpaceError
 from tunesmith.selection import HonestScore, Report
 from tunesmith.sklearn import _compat
-from tunesmith.sklearn._compat import (
-    InvalidParameterError,
-    callback_context,
-    check_input_parameters,
-    check_method_params,
-    fit_context,
-    is_multimetric,
-    metric_scorers,
-    run_search,
-)
 from tunesmith.sklearn.checks.scoring import unknown_metric
 from tunesmith.sklearn.evaluate.folds import checked_splitter
 from tunesmith.sklearn.evaluate.pool import Pool
@@ -47,7 +37,7 @@ from tunesmith.sklearn.protocols import (
     Scoring,
 )
 from tunesmith.sklearn.results.afterwards import RetainedData, afterwards, each_metric
-from tunesmith.sklearn.results.conclusion import Conclusion, chosen, keep
+from tunesmith.sklearn.results.conclusion import Conclusion, chosen_by_function, store_conclusion
 from tunesmith.sklearn.search.evaluation import Evaluation
 from tunesmith.sklearn.store.candidates import CandidateStore, ProgressDisplay
 from tunesmith.space import Space
@@ -84,7 +74,7 @@ def redacted(storage: Any) -> Any:
 
 # Of a candidate whose search was killed. With several workers many are under way and one at most is to blame, so it is
 # more than a study's own; a candidate that kills its process each time must still come to an end.
-RETRIES = 3
+CANDIDATE_RETRIES = 3
 
 
 class BaseSearchCV(_compat.BaseSearchCV):
@@ -172,7 +162,7 @@ class BaseSearchCV(_compat.BaseSearchCV):
             if name not in ("self", "__class__"):
                 setattr(self, name, value)
 
-    @fit_context(prefer_skip_nested_validation=False)  # the estimator's parameters are its own to validate
+    @_compat.fit_context(prefer_skip_nested_validation=False)  # the estimator's parameters are its own to validate
     def fit(self, X: Data, y: Data = None, **params: Any) -> BaseSearchCV:
         """Try all candidates, and fit the best one on all rows.
 
@@ -191,22 +181,22 @@ class BaseSearchCV(_compat.BaseSearchCV):
         """
         scorers, metric = self._get_scorers()
         X, y = indexable(X, y)
-        params = check_method_params(X, params=params)
+        params = _compat.check_method_params(X, params=params)
         routed = self._get_routed_params_for_fit(params)
         weight = params.get("sample_weight")
         metadata = None if weight is None else {"sample_weight": weight}
-        context = callback_context(self, max_subtasks=1 + (self.refit is not False))
+        context = _compat.callback_context(self, max_subtasks=1 + (self.refit is not False))
         context.call_on_fit_task_begin(estimator=self, X=X, y=y, metadata=metadata)
 
         self._checked_cv_orig = checked_splitter(self.cv, y, is_classifier(self.estimator))
-        check_input_parameters(self, X, y, routed.splitter.split)
+        _compat.check_input_parameters(self, X, y, routed.splitter.split)
         self.n_splits_ = self._checked_cv_orig.get_n_splits(X, y, **routed.splitter.split)
         base = clone(self.estimator)
         for name in ("study_", "_kept", "_concluded", "_by_metric", "_ran"):
             self.__dict__.pop(name, None)
         with self._open_store(metric, X, y) as store, Pool(self.n_jobs, self.pre_dispatch) as pool:
             evaluate = Evaluation(self, base, X, y, scorers, routed, pool, store)
-            run_search(self._run_search, evaluate, context)
+            _compat.run_search(self._run_search, evaluate, context)
         results = evaluate.results
         if evaluate.kept.calls:
             self._kept = evaluate.kept
@@ -220,7 +210,7 @@ class BaseSearchCV(_compat.BaseSearchCV):
             self._set_best(metric, results)
         if self.refit:
             self._refit(base, X, y, routed.estimator.fit, context, metadata)
-        self.scorer_ = metric_scorers(scorers) if is_multimetric(scorers) else scorers
+        self.scorer_ = _compat.metric_scorers(scorers) if _compat.is_multimetric(scorers) else scorers
         self.cv_results_ = results
         if store is not None and (self.refit or not self.multimetric_):
             self._store_verdict(store.study, evaluate.numbers)
@@ -279,13 +269,13 @@ class BaseSearchCV(_compat.BaseSearchCV):
     def _validate_params(self) -> None:
         """Check the parameters; for an unknown metric in `scoring`, scikit-learn's message would list all names."""
         if (wrong := unknown_metric(self.scoring)) is not None:
-            raise InvalidParameterError(f"The 'scoring' parameter of {type(self).__name__} {wrong}")
+            raise _compat.InvalidParameterError(f"The 'scoring' parameter of {type(self).__name__} {wrong}")
         super()._validate_params()
 
     def _store_verdict(self, study: Study, numbers: list[int]) -> None:
         """Store with the study what was chosen, and how good it is; ``fit`` is over but for this."""
-        self._concluded = chosen(self._conclusion(), self.best_index_, self.best_params_)
-        keep(study, self._concluded, numbers)
+        self._concluded = chosen_by_function(self._conclusion(), self.best_index_, self.best_params_)
+        store_conclusion(study, self._concluded, numbers)
 
     def _keeps_study(self) -> bool:
         """Whether finished candidates go to a study."""
@@ -346,7 +336,7 @@ class BaseSearchCV(_compat.BaseSearchCV):
         name = None
         if self.storage is not None:
             name = self.study_name or f"{type(self).__name__}-{type(self.estimator).__name__}"
-            settings["retries"] = RETRIES
+            settings["retries"] = CANDIDATE_RETRIES
         study = create_study(
             storage=self.storage,
             study_name=name,

@@ -96,13 +96,13 @@ def fill_missing(row: Sequence[Record | None], others: Sequence[Record] = ()) ->
     there = [r for r in row if r is not None] or list(others)
     if len(there) == len(row):
         return there
-    mean = {key: None if key == "fit_error" else _mean([r[key] for r in there]) for key in there[0]}
+    mean = {key: None if key == "fit_error" else _mean_record([r[key] for r in there]) for key in there[0]}
     return [mean if r is None else r for r in row]
 
 
-def _mean(values: list[Any]) -> Any:
+def _mean_record(values: list[Any]) -> Any:
     if isinstance(values[0], dict):
-        return {name: _mean([v[name] for v in values]) for name in values[0]}
+        return {name: _mean_record([v[name] for v in values]) for name in values[0]}
     return float(np.mean(values))
 
 
@@ -137,10 +137,10 @@ def mark_missing(results: Results, ran: Mask) -> None:
             own = scores[c, ran[c]]
             results[f"mean_{name}"][c], results[key][c] = own.mean(), own.std()
         if f"rank_{name}" in results:
-            results[f"rank_{name}"] = ranks(scores, ran)
+            results[f"rank_{name}"] = ranks_of_candidates(scores, ran)
 
 
-def ranks(scores: Floats, ran: Mask) -> NDArray[np.int32]:
+def ranks_of_candidates(scores: Floats, ran: Mask) -> NDArray[np.int32]:
     """Return the ranks of candidates, 1 is best, equals share the lower number; see `mark_missing`.
 
     Args:
@@ -206,7 +206,7 @@ class FixedUnits(Policy[Batch, list[Outcome]]):
             self._display.tick()
 
 
-def run_all(
+def run_units_of(
     pool: Pool,
     units: list[Unit],
     pre_dispatch: int | str,
@@ -335,7 +335,7 @@ class Evaluation:
         self.task.n_candidates, self.task.metric, self.task.every = len(candidates), metric, True
         self.pool.prepare(self.task, splits)
         display = None if self.store is None else self.store.display
-        run_all(self.pool, units, search.pre_dispatch, collector.receive, display)
+        run_units_of(self.pool, units, search.pre_dispatch, collector.receive, display)
         self.numbers += collector.numbers
         self.add(candidates, collector.rows, more_results)
         self.kept.enter(begin, len(self._params), splits)

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunesmith.sklearn import _compat
-from tunesmith.sklearn._compat import Interval, SubsampleSplitter, count_rows, run_search
 from tunesmith.sklearn.protocols import (
     CallbackContext,
     CrossValidation,
@@ -27,7 +26,7 @@ from tunesmith.sklearn.search.evaluation import Evaluation
 from tunesmith.sklearn.store.candidates import CandidateStore
 from tunesmith.space import Int
 
-UNSUPPORTED = "pre_dispatch"  # scikit-learn's halving searches do not have it
+NOT_OF_HALVING = "pre_dispatch"  # scikit-learn's halving searches do not have it
 
 
 class BaseHalving(BaseSearchCV):
@@ -51,7 +50,7 @@ class BaseHalving(BaseSearchCV):
         Raises:
             ValueError: also if the resources do not allow the search, or the score is not one number.
         """
-        self._n_samples_orig = count_rows(X)
+        self._n_samples_orig = _compat.count_rows(X)
         super().fit(X, y, **params)
         self.best_score_ = self.cv_results_["mean_test_score"][self.best_index_]
         return self
@@ -81,7 +80,7 @@ class BaseHalving(BaseSearchCV):
         def evaluate(
             candidates: Any, cv: Any, *, more_results: dict[str, list[Any]], callback_ctx: CallbackContext | None = None
         ) -> dict[str, Any]:
-            if isinstance(cv, SubsampleSplitter):
+            if isinstance(cv, _compat.SubsampleSplitter):
                 cv.random_state = self._seed()
             if store is not None:
                 self._announce(store, len(candidates), {name: int(values[0]) for name, values in more_results.items()})
@@ -94,7 +93,7 @@ class BaseHalving(BaseSearchCV):
                 )
             return results
 
-        run_search(super()._run_search, evaluate, callback_ctx)
+        _compat.run_search(super()._run_search, evaluate, callback_ctx)
 
     def _announce(self, store: CandidateStore, n_candidates: int, iteration: Params) -> None:
         """Note the iteration with each of its candidates, and show it."""
@@ -112,8 +111,8 @@ class BaseHalving(BaseSearchCV):
 def rules(theirs: Any, ours: Any) -> dict[str, list[Any]]:
     """Return the rules for parameters: scikit-learn's for its own, ours for the rest."""
     both = {**ours._parameter_constraints, **theirs._parameter_constraints}
-    both.pop(UNSUPPORTED)
-    both["factor"] = [Interval(Real, 1, None, closed="neither")]  # with 1 or less, no candidate would drop out
+    both.pop(NOT_OF_HALVING)
+    both["factor"] = [_compat.Interval(Real, 1, None, closed="neither")]  # with 1 or less, no candidate would drop out
     return both
 
 

@@ -25,7 +25,14 @@ from tunesmith.sklearn.evaluate.folds import reshuffled_cv
 from tunesmith.sklearn.evaluate.pool import BatchSizer, Deadline, Pool
 from tunesmith.sklearn.protocols import CrossValidation, Data, ErrorScore, Estimator, RandomState, Refit, Scoring
 from tunesmith.sklearn.results.chosen_by_rows import further
-from tunesmith.sklearn.results.conclusion import SearchesHere, asked_of, conclude, conclude_once, keep, one_of_these
+from tunesmith.sklearn.results.conclusion import (
+    SearchesHere,
+    conclude,
+    conclude_once,
+    one_of_these,
+    settings_digest,
+    store_conclusion,
+)
 from tunesmith.sklearn.results.evidence import FinishedSearch, SelectionSettings
 from tunesmith.sklearn.search.base_search_cv import BaseSearchCV
 from tunesmith.sklearn.search.default import default_params, default_row, tied_to_choices
@@ -42,7 +49,7 @@ from tunesmith.study.create import WarmStart
 # ----------------------------------------------------------------------------------------------------------------------
 # How many candidates a search tries, and with which sampler. Each point of a small space is tried once.
 
-N_TRIALS = 50  # by default
+USUAL_TRIALS = 50  # by default
 
 
 def budget(n_trials: int | str | None, timeout: float | None, sampler: Any, space: Space) -> tuple[int | None, Any]:
@@ -65,7 +72,7 @@ def budget(n_trials: int | str | None, timeout: float | None, sampler: Any, spac
     else:
         made = sampler
     whole = isinstance(made, GridSampler)
-    most = None if whole and n_trials == "auto" else N_TRIALS if isinstance(n_trials, str) else n_trials
+    most = None if whole and n_trials == "auto" else USUAL_TRIALS if isinstance(n_trials, str) else n_trials
     if most is None and timeout is None and not whole and not space.is_finite:
         raise ValueError(
             "SearchCV needs n_trials or timeout, or it would never end: both are None, and the space has no finite "
@@ -87,7 +94,7 @@ def budget(n_trials: int | str | None, timeout: float | None, sampler: Any, spac
 # ----------------------------------------------------------------------------------------------------------------------
 
 SEARCH_SHARE = 0.8  # part of a timeout after which no candidate is begun: the rest is for running the leaders again
-N_SAMPLES = 64  # how many random candidates are checked before the first fit
+CANDIDATES_CHECKED = 64  # how many random candidates are checked before the first fit
 
 
 class SearchCV(BaseSearchCV):
@@ -322,7 +329,7 @@ class SearchCV(BaseSearchCV):
         if store is None or store.space is None:
             raise TypeError("SearchCV._run_search is called by fit")
         space = store.space
-        samples = space.decode(space.sample(np.random.default_rng(0), N_SAMPLES))
+        samples = space.decode(space.sample(np.random.default_rng(0), CANDIDATES_CHECKED))
         evaluate_candidates.checker.check(samples, "random points of the space", space.params)
         evaluate_candidates.check_input(samples)
         found = default_params(evaluate_candidates.task.estimator, space)
@@ -390,7 +397,8 @@ class SearchCV(BaseSearchCV):
         """
         if not hasattr(self, "cv_results_"):
             raise NotFittedError("decide() goes on with a search that has been fitted: call fit(X, y) first")
-        if isinstance(more_fits, bool) or not isinstance(more_fits, Integral) or more_fits < 1:
+        given: Any = more_fits
+        if isinstance(given, bool) or not isinstance(given, Integral) or int(given) < 1:
             raise ValueError(f"more_fits is a number of fits, a whole number from 1 on; {more_fits!r} was given")
         if self._ran is None:
             raise ValueError(
@@ -434,7 +442,7 @@ class SearchCV(BaseSearchCV):
                 "decide() needs the losses of single rows, and they are not known here: the scorer gives one number "
                 "per fold, or the predictions of the leaders were too large to keep"
             )
-        keep(ran.study, made, evidence.numbers, ended, asked_of(self, settings, evidence.metric))
+        store_conclusion(ran.study, made, evidence.numbers, ended, settings_digest(self, settings, evidence.metric))
         self._concluded, self._by_metric, chosen = made, None, self.best_index_
         self._set_best(self.refit if self.multimetric_ else "score", self.cv_results_)
         self.n_fits_, self.n_fits_saved_ = made.report.n_fits, made.report.n_fits_saved

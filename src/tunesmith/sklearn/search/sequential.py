@@ -36,7 +36,7 @@ from tunesmith.sklearn.results.conclusion import SearchesHere
 from tunesmith.sklearn.results.evidence import FinishedSearch
 from tunesmith.sklearn.search.candidate import Candidate, CandidateTable
 from tunesmith.sklearn.search.default import default_row, n_values, restore_objects, undisclosed_params
-from tunesmith.sklearn.search.evaluation import Evaluation, has_callbacks, run_all, split_contexts
+from tunesmith.sklearn.search.evaluation import Evaluation, has_callbacks, run_units_of, split_contexts
 from tunesmith.sklearn.search.fidelity import make_screens
 from tunesmith.sklearn.search.racing import RacingScheduler
 from tunesmith.sklearn.store.candidates import NOT_A_TRIAL, CandidateStore, from_record, to_record
@@ -240,7 +240,7 @@ class Reruns:
                     if len(found[i]) == len(splits):
                         self._keep(keys[i], found[i])
 
-            run_all(evaluate.pool, units, evaluate.search.pre_dispatch, enter, store.display, deadline)
+            run_units_of(evaluate.pool, units, evaluate.search.pre_dispatch, enter, store.display, deadline)
         if any(len(found.get(i, ())) < len(splits) for i in range(len(candidates))):
             return None
         return [sorted(found[i], key=lambda o: o.split) for i in range(len(candidates))]
