@@ -232,21 +232,13 @@ def _as_whole(owner: Owner, value: Any, declared: Any) -> str:
     return f"; use Int({math.ceil(declared.low)}, {math.floor(declared.high)}{log})"
 
 
-class _UnknownName:
-    """A name that does not exist, and what a helpful message needs.
+class _UnknownName(NamedTuple):
+    """A name that does not exist, and what a helpful message needs."""
 
-    Args:
-        owner: the estimator that was asked.
-        path: how the owner is reached from the estimator that is tuned, such as "clf__".
-        leaf: the part of the name that it does not know.
-        rest: what followed that part.
-    """
-
-    def __init__(self, owner: Any, path: str, leaf: str, rest: str) -> None:
-        self.owner = owner
-        self.path = path
-        self.leaf = leaf
-        self.rest = rest
+    owner: Any  # the estimator that was asked
+    path: str  # how the owner is reached from the estimator that is tuned, such as "clf__"
+    leaf: str  # the part of the name that it does not know
+    rest: str  # what followed that part
 
     def message(self, name: str, params: Params) -> str:
         """Return what is wrong with a name of a candidate."""

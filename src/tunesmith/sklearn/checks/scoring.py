@@ -220,18 +220,30 @@ def _cause(blank: NDArray[np.bool_]) -> str:
 ROWS_TRIED = 1000  # on which a metric is tried
 
 
-class PerfectClassifier(ClassifierMixin, BaseEstimator):
-    """Predicts the targets that it was fitted on, with certainty; X is ignored."""
+class Perfect(BaseEstimator):
+    """Predicts the targets that it was fitted on; X is ignored."""
 
-    def fit(self, X: Data, y: NDArray[Any]) -> PerfectClassifier:
+    def fit(self, X: Data, y: NDArray[Any]) -> Perfect:
         """Keep the targets [n]."""
         self.y_ = y
-        self.classes_ = np.unique(y)
         return self
 
     def predict(self, X: Data) -> NDArray[Any]:
         """Return the targets [n]."""
         return self.y_
+
+
+class PerfectRegressor(RegressorMixin, Perfect):
+    """Predicts the targets that it was fitted on."""
+
+
+class PerfectClassifier(ClassifierMixin, Perfect):
+    """Predicts the targets that it was fitted on, with certainty."""
+
+    @property
+    def classes_(self) -> NDArray[Any]:
+        """The classes, sorted."""
+        return np.unique(self.y_)
 
     def predict_proba(self, X: Data) -> NDArray[np.float64]:
         """Return 1 for the class of each row, [n, classes]."""
@@ -241,19 +253,6 @@ class PerfectClassifier(ClassifierMixin, BaseEstimator):
         """Return a score that is high for the class of each row: [n] for two classes, else [n, classes]."""
         proba = self.predict_proba(X)
         return proba[:, 1] if len(self.classes_) == 2 else proba
-
-
-class PerfectRegressor(RegressorMixin, BaseEstimator):
-    """Predicts the targets that it was fitted on; X is ignored."""
-
-    def fit(self, X: Data, y: NDArray[Any]) -> PerfectRegressor:
-        """Keep the targets [n]."""
-        self.y_ = y
-        return self
-
-    def predict(self, X: Data) -> NDArray[Any]:
-        """Return the targets [n]."""
-        return self.y_
 
 
 def sample_rows(X: Data, y: NDArray[Any], classifies: bool) -> tuple[Any, NDArray[Any]]:

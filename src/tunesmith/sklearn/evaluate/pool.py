@@ -327,8 +327,6 @@ def _filters() -> Any:
     return warnings.filters if get is None else get()
 
 
-# -- fits in batches, and until a deadline --------------------------------------------------------------------------
-
 # ----------------------------------------------------------------------------------------------------------------------
 # Which fits go to a worker together.
 #

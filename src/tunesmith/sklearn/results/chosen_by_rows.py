@@ -14,7 +14,7 @@ from sklearn.base import is_classifier
 
 from tunesmith.errors import SelectionError
 from tunesmith.numerics.arrays import Indices, Singles
-from tunesmith.selection import HonestScore, LossTable, Rule, SelectionResult, select_by_rows
+from tunesmith.selection import LossTable, Rule, select_by_rows
 from tunesmith.selection.by_rows import full_fit_gain
 from tunesmith.selection.choice import caution_costs_more, caution_of_risk
 from tunesmith.selection.intervals import EffectiveSample, variance_inflation
@@ -229,17 +229,14 @@ def by_rows(context: SelectionContext, metric: Metric) -> Selected | None:
             fits_per_repeat=fits_per_repeat(context),
             level=settings.level,
         )
-    notes = (
-        (NOT_ENOUGH.format(rows=f"{n_tested} {'row was' if n_tested == 1 else 'rows were'}"),)
-        if n_tested < FEW_MEMBERS
-        else ()
-    )
+    notes = []
+    if n_tested < FEW_MEMBERS:
+        notes.append(NOT_ENOUGH.format(rows=f"{n_tested} {'row was' if n_tested == 1 else 'rows were'}"))
     if any(targets.blank):
-        notes = (*notes, VALUE_MISSING.format(share=100.0 * float(np.mean(targets.blank))))
-    together = metric.together(evidence.splits)
-    if together:
-        notes = (*notes, FOLDS_TOGETHER.format(metric=MetricLabel.of(metric.name, True).name))
-    notes = (*notes, *_tail(context, metric, targets, found.index, losses))
+        notes.append(VALUE_MISSING.format(share=100.0 * float(np.mean(targets.blank))))
+    if together := metric.together(evidence.splits):
+        notes.append(FOLDS_TOGETHER.format(metric=MetricLabel.of(metric.name, True).name))
+    notes += _tail(context, metric, targets, found.index, losses)
     score = found.as_score(
         offset=metric.offset,
         naive=float(evidence.scores[found.index].mean()),
@@ -253,14 +250,9 @@ def by_rows(context: SelectionContext, metric: Metric) -> Selected | None:
     if no_skill is None:
         return found, score
     seems_so = max(found.interval[1], found.value) < no_skill
-    said = () if seems_so else (_no_skill(metric, found, score, no_skill),)
+    pattern = BELOW_NO_SKILL if found.value >= no_skill else MAYBE_BELOW_NO_SKILL
+    said = () if seems_so else (pattern.format(score.write(metric.offset - no_skill)),)
     return found, replace(score, has_skill=seems_so and n_tested >= FEW_MEMBERS, notes=(*score.notes, *said))
-
-
-def _no_skill(metric: Metric, found: SelectionResult, score: HonestScore, no_skill: float) -> str:
-    """Say that it is not certain that anything predicts better than what sees no feature."""
-    said = BELOW_NO_SKILL if found.value >= no_skill else MAYBE_BELOW_NO_SKILL
-    return said.format(score.write(metric.offset - no_skill))
 
 
 def _tail(

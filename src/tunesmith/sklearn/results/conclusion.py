@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from sklearn import metrics
@@ -47,10 +47,6 @@ from tunesmith.study import Study
 from tunesmith.study.recommend import Candidates, candidates, notes_on, rows_of
 from tunesmith.study.verdict import Verdict, read_verdict
 from tunesmith.workers import current_worker, is_dead
-
-if TYPE_CHECKING:
-    from tunesmith.study import Study
-
 
 # ----------------------------------------------------------------------------------------------------------------------
 # What is known of scikit-learn's metrics: how scores follow from predictions, and where they lie.
@@ -197,7 +193,7 @@ def by_model(context: SelectionContext, run: FinishedSearch) -> Selected:
     if float(np.ptp(evidence.scores[np.isfinite(evidence.scores)])) == 0.0:
         result = replace(result, interval=NO_ESTIMATE)
         context.notes.append(NO_INTERVAL)
-    context.notes.append(OTHER_ROWS if run.reshuffle else ONE_SPLIT)
+    context.notes.append(OTHER_ROWS if context.search.reshuffle else ONE_SPLIT)
     result = replace(result, naive=-float(evidence.scores[result.index].mean()))
     return result, result.as_score(metric=context.metric_name, n_candidates=len(evidence.params))
 
@@ -252,15 +248,7 @@ def conclude(run: FinishedSearch, search: Any, settings: SelectionSettings) -> C
     context = SelectionContext(
         run, search, settings, evidence, whole, run.study.seed, run.adaptive, default=run.default
     )
-    if context.default is not None and run.untold:
-        context.notes.append(
-            f"The default is the estimator as it is: its get_params() does not tell its own {', '.join(run.untold)}."
-        )
-    if run.tried_all_of is not None:
-        context.notes.append(f"Every point of the {run.tried_all_of} was tried.")
-    context.notes += run.leaks
-    if run.screened is not None:
-        context.notes.append(run.screened)
+    context.notes += run.notes
     if (reason := _no_score(context, run)) is not None:
         context.notes.append(reason)
         return _with_report(context, None)
@@ -273,7 +261,7 @@ def conclude(run: FinishedSearch, search: Any, settings: SelectionSettings) -> C
         own = context.default
         whole &= [c == own or key != evidence.keys[own] for c, key in enumerate(evidence.keys)]
     context.metric = metric_of(run.scorer, evidence.metric, search.scoring, search.estimator)
-    modelled = run.reshuffle or len(evidence.splits) == 1
+    modelled = search.reshuffle or len(evidence.splits) == 1
     return _with_report(context, _select(context, run if modelled else None, run.scorer))
 
 
@@ -419,7 +407,8 @@ def _with_report(context: SelectionContext, selected: Selected | None) -> Conclu
     return Conclusion(index, score, report, {"default": default, "runner_up": runner_up}, tuple(context.fresh))
 
 
-# -- one verdict of a search, however many run it at once: the first to conclude stores it, the others return ----
+# ----------------------------------------------------------------------------------------------------------------------
+# One verdict of a search, however many run it at once: the first to conclude stores it, the others return that.
 
 CONCLUDING_MARK = "sklearn concludes"  # the attribute of the study by which a process shows that it concludes
 UNMARKED_SECONDS = 1.0  # seconds: a conclusion that takes less leaves no mark
@@ -556,11 +545,8 @@ def _adopted(stored: Verdict | None, evidence: Evidence) -> Conclusion | None:
     others = {name: None if number is None else place.get(number) for name, number in stored.others.items()}
     if index is None:
         return None
-    report = replace(stored.report, chosen=evidence.params[index])
-    if (default := others.get("default")) is not None:
-        report = replace(report, default=evidence.params[default])
-    if (runner_up := others.get("runner_up")) is not None:
-        report = replace(report, runner_up=evidence.params[runner_up])
+    here: dict[str, Any] = {n: evidence.params[at] for n, at in {**others, "chosen": index}.items() if at is not None}
+    report = replace(stored.report, **here)
     return Conclusion(index, report.score, report, others, stored.fresh)
 
 

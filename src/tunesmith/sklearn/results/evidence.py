@@ -77,35 +77,27 @@ class FinishedSearch:
         study: holds its candidates.
         scorer: what scored.
         results: ``cv_results_``.
-        tried_all_of: "space" or "grid" if every point of it was tried; else None.
         adaptive: whether it depended on scores which candidates there are.
-        reshuffle: whether each candidate had splits of its own.
         wants_default: whether the estimator's own configuration was to be tried.
         default: its place among the candidates; None if there is none, or it could not be fitted at all.
-        untold: the space's parameters of which the estimator does not tell its own value.
         cut: returns the splits of all rows that a splitter gives.
         rerun: runs candidates on other splits through the same workers; returns outcomes by candidate and split, or
             None if the time was up before.
         deadline: when the search has to end, and what there is time for.
-        screened: what is to be said of the fits at lower fidelities; None: there were none.
-        leaks: what rows tell of one another across the splits, in sentences.
+        notes: what its report has to say besides, in sentences.
     """
 
     evidence: Evidence
     study: Study
     scorer: Scorer
     results: Results
-    tried_all_of: str | None
     adaptive: bool
-    reshuffle: bool
     wants_default: bool
     default: int | None
-    untold: list[str]
     cut: Callable[[Splitter], Iterable[Split]]
     rerun: Callable[[Sequence[Params], list[Split], Deadline], list[list[Outcome]] | None]
     deadline: Deadline
-    screened: str | None = None
-    leaks: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 # ----------------------------------------------------------------------------------------------------------------------

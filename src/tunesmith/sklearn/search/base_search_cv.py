@@ -10,9 +10,10 @@ from __future__ import annotations
 import os
 import time
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, ClassVar
+from functools import wraps
+from typing import Any, ClassVar, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,6 +73,25 @@ def redacted(storage: Any) -> Any:
 
 # ----------------------------------------------------------------------------------------------------------------------
 
+Init = TypeVar("Init", bound=Callable[..., None])
+REMOVED_ARGUMENTS = {
+    "share_steps": "candidates share those steps of a pipeline that give the same when they are fitted again; give a "
+    "step that has to be fitted for each candidate scikit-learn's tag non_deterministic"
+}
+
+
+def without_removed(init: Init) -> Init:
+    """Return a constructor that says of an argument that was removed what to do instead."""
+
+    @wraps(init)
+    def checked(self: Any, *args: Any, **given: Any) -> None:
+        for name in REMOVED_ARGUMENTS.keys() & given.keys():
+            raise TypeError(f"{type(self).__name__} has no argument {name}= any more: {REMOVED_ARGUMENTS[name]}")
+        init(self, *args, **given)
+
+    return cast("Init", checked)
+
+
 # Of a candidate whose search was killed. With several workers many are under way and one at most is to blame, so it is
 # more than a study's own; a candidate that kills its process each time must still come to an end.
 CANDIDATE_RETRIES = 3
@@ -103,8 +123,6 @@ class BaseSearchCV(_compat.BaseSearchCV):
             interrupted search is resumed when ``fit`` is called again with the same data.
         study_name: the study's name in the storage; None: made of the classes, such as "GridSearchCV-Pipeline".
         progress: whether to show a live display.
-        share_steps: whether candidates of a pipeline share its first steps (see
-            `tunesmith.sklearn.evaluate.shared_steps`).
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
@@ -112,7 +130,6 @@ class BaseSearchCV(_compat.BaseSearchCV):
         "storage": "no_validation",  # it is checked when it is opened, and a message of here would show passwords
         "study_name": [str, None],
         "progress": ["boolean"],
-        "share_steps": ["boolean"],
     }
 
     adaptive: ClassVar[bool] = False
@@ -137,6 +154,7 @@ class BaseSearchCV(_compat.BaseSearchCV):
         return self.report_._repr_html_() if hasattr(self, "cv_results_") else ""
 
     @abstractmethod
+    @without_removed
     def __init__(
         self,
         estimator: Estimator,
@@ -152,7 +170,6 @@ class BaseSearchCV(_compat.BaseSearchCV):
         storage: Any = None,
         study_name: str | None = None,
         progress: bool = False,
-        share_steps: bool = True,
     ) -> None:
         self._store_arguments(locals())
 

@@ -275,7 +275,7 @@ class Evaluation:
         self.checker = ParameterChecker(base, search.error_score)
         self._input_checker: InputChecker | None = None  # looks at the splits too, if it was asked to look at the input
         array_api = get_config()["array_api_dispatch"]
-        self.planner = Planner(base if search.share_steps and not array_api else None)
+        self.planner = Planner(None if array_api else base)
         self.task = Task(
             estimator=base,
             X=X,
@@ -480,15 +480,9 @@ class ResultCollector:
 
 def record(outcome: Outcome) -> dict[str, Any]:
     """Return an outcome in the form of scikit-learn's records."""
-    kept = {
-        "fit_error": outcome.error,
-        "test_scores": outcome.test,
-        "fit_time": outcome.fit_seconds,
-        "score_time": outcome.score_seconds,
-    }
-    if outcome.train is not None:
-        kept["train_scores"] = outcome.train
-    return kept
+    kept = {"fit_error": outcome.error, "test_scores": outcome.test}
+    kept |= {"fit_time": outcome.fit_seconds, "score_time": outcome.score_seconds}
+    return kept if outcome.train is None else {**kept, "train_scores": outcome.train}
 
 
 def shared_step_bytes(workers: int) -> int:

@@ -331,11 +331,6 @@ class Screens:
         return f"Before that, short fits decided which candidates were worth full ones: {shown}.{why}"
 
 
-def mean_score(outcomes: Sequence[Outcome], metric: str | None) -> float:
-    """Return the mean over some folds; NaN if one of them has no score."""
-    return float(np.mean([math.nan if o.error is not None else o.figure(metric) for o in outcomes]))
-
-
 @dataclass(slots=True)
 class Screening:
     """The screens of one candidate. It is at one level at a time.
@@ -372,7 +367,8 @@ class Screening:
 
     def score(self, level: int, metric: str | None) -> float:
         """Return the mean score at a level; NaN if a fit failed or has no score."""
-        return mean_score(self.outcomes[level], metric)
+        scores = [math.nan if o.error is not None else o.figure(metric) for o in self.outcomes[level]]
+        return float(np.mean(scores))
 
     def scores(self, metric: str | None) -> dict[str, float]:
         """Return the mean score at each level of which all splits were run, by the level's name."""

@@ -21,7 +21,7 @@ from tunesmith.sklearn.protocols import (
     Refit,
     Scoring,
 )
-from tunesmith.sklearn.search.base_search_cv import BaseSearchCV
+from tunesmith.sklearn.search.base_search_cv import BaseSearchCV, without_removed
 from tunesmith.sklearn.search.evaluation import Evaluation
 from tunesmith.sklearn.store.candidates import CandidateStore
 from tunesmith.space import Int
@@ -143,7 +143,6 @@ class HalvingGridSearchCV(BaseHalving, _compat.HalvingGridSearchCV):
         storage: where to keep finished candidates, so that ``fit`` resumes the search; see `BaseSearchCV`.
         study_name: the study's name in the storage.
         progress: whether to show a live display.
-        share_steps: whether candidates of a pipeline share its first steps.
 
     Attributes:
         n_resources_: how much of the resource a candidate got, of each iteration.
@@ -177,6 +176,7 @@ class HalvingGridSearchCV(BaseHalving, _compat.HalvingGridSearchCV):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = rules(_compat.HalvingGridSearchCV, BaseHalving)
 
+    @without_removed
     def __init__(
         self,
         estimator: Estimator,
@@ -198,7 +198,6 @@ class HalvingGridSearchCV(BaseHalving, _compat.HalvingGridSearchCV):
         storage: Any = None,
         study_name: str | None = None,
         progress: bool = False,
-        share_steps: bool = True,
     ) -> None:
         self._store_arguments(locals())
 
@@ -234,7 +233,6 @@ class HalvingRandomSearchCV(BaseHalving, _compat.HalvingRandomSearchCV):
         storage: where to keep finished candidates, so that ``fit`` resumes the search; see `BaseSearchCV`.
         study_name: the study's name in the storage.
         progress: whether to show a live display.
-        share_steps: whether candidates of a pipeline share its first steps.
 
     Fitted, it has the attributes of `HalvingGridSearchCV`.
 
@@ -254,6 +252,7 @@ class HalvingRandomSearchCV(BaseHalving, _compat.HalvingRandomSearchCV):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = rules(_compat.HalvingRandomSearchCV, BaseHalving)
 
+    @without_removed
     def __init__(
         self,
         estimator: Estimator,
@@ -276,7 +275,6 @@ class HalvingRandomSearchCV(BaseHalving, _compat.HalvingRandomSearchCV):
         storage: Any = None,
         study_name: str | None = None,
         progress: bool = False,
-        share_steps: bool = True,
     ) -> None:
         self._store_arguments(locals())
 

@@ -34,7 +34,7 @@ from tunesmith.sklearn.results.conclusion import (
     store_conclusion,
 )
 from tunesmith.sklearn.results.evidence import FinishedSearch, SelectionSettings
-from tunesmith.sklearn.search.base_search_cv import BaseSearchCV
+from tunesmith.sklearn.search.base_search_cv import BaseSearchCV, without_removed
 from tunesmith.sklearn.search.default import default_params, default_row, tied_to_choices
 from tunesmith.sklearn.search.evaluation import Evaluation
 from tunesmith.sklearn.search.fidelity import check_fidelity
@@ -174,7 +174,6 @@ class SearchCV(BaseSearchCV):
         storage: where to keep finished candidates, so that ``fit`` resumes the search; see `BaseSearchCV`.
         study_name: the study's name in the storage.
         progress: whether to show a live display.
-        share_steps: whether candidates of a pipeline share its first steps.
 
     Attributes:
         space_: the `Space` that was searched.
@@ -237,6 +236,7 @@ class SearchCV(BaseSearchCV):
     # refers to the rows, and is not part of a pickle.
     _ran: tuple[FinishedSearch, Evaluation, SelectionSettings, int] | None = None
 
+    @without_removed
     def __init__(
         self,
         estimator: Estimator,
@@ -268,7 +268,6 @@ class SearchCV(BaseSearchCV):
         storage: Any = None,
         study_name: str | None = None,
         progress: bool = False,
-        share_steps: bool = True,
         warm_start_from: Any = None,
         priors: bool = True,
     ) -> None:

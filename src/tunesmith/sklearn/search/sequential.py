@@ -39,7 +39,14 @@ from tunesmith.sklearn.search.default import default_row, n_values, restore_obje
 from tunesmith.sklearn.search.evaluation import Evaluation, has_callbacks, run_units_of, split_contexts
 from tunesmith.sklearn.search.fidelity import make_screens
 from tunesmith.sklearn.search.racing import RacingScheduler
-from tunesmith.sklearn.store.candidates import NOT_A_TRIAL, CandidateStore, from_record, to_record
+from tunesmith.sklearn.store.candidates import (
+    CANDIDATE_ATTR,
+    DEFAULT_ATTR,
+    NOT_A_TRIAL,
+    CandidateStore,
+    from_record,
+    to_record,
+)
 from tunesmith.sklearn.store.outcome import Outcome
 from tunesmith.space import Space
 from tunesmith.state import TrialState
@@ -114,7 +121,7 @@ class Proposals:
             self.default = restore_objects(space, space.decode_row(row))
         table.default_key = store.key(self.default)
         if row is None:
-            record = store.default_record()
+            record = store.study.system_attrs.get(DEFAULT_ATTR)
             if record is not None:
                 store.check(NOT_A_TRIAL, self.default, record)
                 return table.add_finished(NOT_A_TRIAL, self.default, record, exempt=True)
@@ -224,7 +231,7 @@ class Reruns:
             that fails has no score, whatever ``error_score`` says: the candidate did well enough before.
         """
         evaluate, store = self._evaluate, self._store
-        keys = [store.key_on(c, splits) for c in candidates]
+        keys = [store.key(c, splits) for c in candidates]
         found = self._known(keys)
         left = [i for i in range(len(candidates)) if i not in found]
         if left:
@@ -498,7 +505,7 @@ class SequentialSearch(Policy[Batch, list[Outcome]]):
         """
         if candidate.trial is not None and candidate.n_stored < len(candidate.outcomes):
             record = self.store.record(candidate.params, candidate.outcomes, len(candidate.row), candidate.screened)
-            self.store.add_partial(candidate.number, record)
+            self.store.study.set_trial_attr(candidate.number, CANDIDATE_ATTR, record)
             candidate.n_stored = len(candidate.outcomes)
 
     def _check_default(self, candidate: Candidate) -> None:
@@ -518,11 +525,11 @@ class SequentialSearch(Policy[Batch, list[Outcome]]):
         seen = row if self.persistent else [o._replace(predictions=None) for o in row]
         record = self.store.record(candidate.params, seen, len(candidate.row), candidate.screened)
         if trial is None:
-            self.store.set_default_record(record)
+            self.store.study.set_system_attr(DEFAULT_ATTR, record)
             told = None
         else:
             try:
-                self.store.attach(trial, record)
+                trial.set_user_attr(CANDIDATE_ATTR, record)
                 told = self._finish(candidate, trial)
             except AttemptReplacedError as replaced:  # another process has the trial; this search keeps what it has
                 caution(str(replaced))
@@ -633,21 +640,24 @@ class SequentialSearch(Policy[Batch, list[Outcome]]):
 
     def _result(self) -> FinishedSearch:
         evaluate, table, task = self.evaluate, self.table, self.evaluate.task
-        all_tried = self.proposals.all_tried and not self.scheduler.under_way
+        default, notes = table.default_index(), list[str]()
+        if default is not None and (untold := ", ".join(undisclosed_params(task.estimator, table.space))):
+            notes.append(f"The default is the estimator as it is: its get_params() does not tell its own {untold}.")
+        if all_tried := self.proposals.all_tried and not self.scheduler.under_way:
+            notes.append(f"Every point of the {'space' if table.space.is_finite else 'grid'} was tried.")
+        notes += evaluate.leaks
+        if (screened := self.screens.summary([c.screening for c in table.finished()])) is not None:
+            notes.append(screened)
         return FinishedSearch(
             evidence=table.evidence(evaluate.routed.splitter.split.get("groups")),
             study=self.store.study,
             scorer=task.scorer,
             results=evaluate.results,
-            tried_all_of=("space" if table.space.is_finite else "grid") if all_tried else None,
             adaptive=self.adaptive and not all_tried,
-            reshuffle=self.search.reshuffle,
             wants_default=self.proposals.default is not None,
-            default=table.default_index(),
-            untold=undisclosed_params(task.estimator, table.space),
+            default=default,
             cut=evaluate.cut,
             rerun=Reruns(evaluate, self.store),
             deadline=replace(self.deadline, at=self.ends),
-            screened=self.screens.summary([c.screening for c in table.finished()]),
-            leaks=evaluate.leaks,
+            notes=tuple(notes),
         )

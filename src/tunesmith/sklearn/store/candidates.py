@@ -190,13 +190,9 @@ class CandidateStore:
 
     # -- candidates ------------------------------------------------------------------------------------------------
 
-    def key(self, params: Params) -> str:
-        """Return what identifies a candidate on the present splits."""
-        return f"{describe_params(params)} on {self._splits}"
-
-    def key_on(self, params: Params, splits: list[Split]) -> str:
-        """Return what identifies a candidate on other splits."""
-        return f"{describe_params(params)} on {describe_splits(splits)}"
+    def key(self, params: Params, splits: list[Split] | None = None) -> str:
+        """Return what identifies a candidate on the present splits, or on others."""
+        return f"{describe_params(params)} on {self._splits if splits is None else describe_splits(splits)}"
 
     def check(self, number: int, params: Params, kept: Record) -> None:
         """Check that a stored candidate still means the same: the study knows estimators by their names alone.
@@ -256,24 +252,7 @@ class CandidateStore:
         """Return a candidate's outcomes on the present splits in the form that is stored; see `to_record`."""
         return to_record(self.key(params), row, n_splits, screens)
 
-    def attach(self, trial: Trial, record: Record) -> None:
-        """Store a candidate with its trial, which is about to be told."""
-        trial.set_user_attr(CANDIDATE_ATTR, record)
-
-    def add_partial(self, number: int, record: Record) -> None:
-        """Store the outcomes so far of the candidate of a trial that is still running."""
-        self.study.set_trial_attr(number, CANDIDATE_ATTR, record)
-
     # -- candidates that are no trials -----------------------------------------------------------------------------
-
-    def default_record(self) -> Record | None:
-        """Return what is stored of the default where that is no trial; None: nothing."""
-        record: Record | None = self.study.system_attrs.get(DEFAULT_ATTR)
-        return record
-
-    def set_default_record(self, record: Record) -> None:
-        """Store the default where that is no trial."""
-        self.study.set_system_attr(DEFAULT_ATTR, record)
 
     def rerun_records(self, keys: Sequence[str]) -> list[Record | None]:
         """Return what is stored of candidates on other splits, by their keys; None: nothing."""
