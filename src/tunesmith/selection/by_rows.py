@@ -9,9 +9,9 @@ The default's mean loss is not optimistic, since it was not chosen for its score
 1. The candidate was chosen for it. The bootstrap says how much that makes (BBC-CV: Tsamardinos, Greasidou and
    Borboudakis, 2018; see `choice`): the regret, which is added in full.
 2. Large gains are unusual, and the candidate may predict no better than one that sees no feature, so that its gain is
-   as likely luck as not (`skill`). E[gain] is the posterior mean by both. What is missing is luck of the candidate or
-   of the default: β says which part is the candidate's own (`_luck`). It is 1 where both vary alike, which gives the
-   default's loss less the expected gain, and small where a wild default made the gain look large.
+   as likely luck as not (`_expected_gain`). E[gain] is the posterior mean by both. What is missing is luck of the
+   candidate or of the default: β says which part is the candidate's own (`_luck`). It is 1 where both vary alike, which
+   gives the default's loss less the expected gain, and small where a wild default made the gain look large.
 
 The second matters where there is little or nothing to be found. Candidates that were proposed from earlier scores have
 adapted to the luck of these very rows, which no resample of them shows.
@@ -116,14 +116,14 @@ def select_by_rows(
     """Choose by `rule`, and estimate the true loss of the chosen candidate and its gain over the default.
 
     Args:
-        losses: [U, C], as for `choose`; those of candidates that got fresh repeats are the means over all of them.
+        losses: [U, C], as for `choose_by_rule`; of candidates that got fresh repeats the means over all of them.
         rule: how the choice is made; the smallest mean if None.
         weights: [U], of the units; equal if None.
         strata: [U], labels (classes), each drawn as often as it occurs; None: any unit may be drawn.
         between_repeats: [C] or one for all, the variance that averaging over repeats took out of a unit's loss (see
             `LossTable.between_repeats`); 0 where there was one repeat.
         bounds: between which the mean loss lies: (0, 1) for 0/1 losses. Finite ones shape the interval.
-        inflation: of the variance of a gain, for training sets that overlap (`.variance.variance_inflation`);
+        inflation: of the variance of a gain, for training sets that overlap (`variance_inflation`);
             that of five folds if None.
         effective_sample: (column) -> the rows that decide the metric, for a metric that does not depend on all rows
             alike; None: it does.
@@ -131,7 +131,7 @@ def select_by_rows(
             are blocks; the effective number of units if None.
         no_skill: the loss of the best prediction that sees no feature; None: not known.
         full_fit_gain: what part of the skill (the loss without features less the candidate's) fitting on all rows adds:
-            see `.skill.full_fit_gain`.
+            see the function `full_fit_gain`.
         n_resamples: how often the choice is made again.
         level: of the intervals.
         seed: of the resamples; the same seed gives the same figures.
@@ -151,7 +151,7 @@ def select_by_rows(
         ```
 
     Raises:
-        SelectionError: as `choose`; or a level outside (0, 1).
+        SelectionError: as `choose_by_rule`; or a level outside (0, 1).
     """
     check_level(level)
     check_least(1, n_resamples=n_resamples, observations=observations)
@@ -209,19 +209,8 @@ def select_by_rows(
     if gain is not None and gains.relative and gain is not NO_GAIN:
         low, high = (value * math.expm1(end) for end in gain.interval)
         gain = Estimate(value * math.expm1(gain.value), (low, high))
-    return SelectionResult(
-        index,
-        made.challenger,
-        made.kept_default,
-        value,
-        ends,
-        naive,
-        BY_ROWS_METHOD,
-        gain,
-        p,
-        level,
-        no_interval_notes(ends),
-    )
+    kept, notes = made.kept_default, no_interval_notes(ends)
+    return SelectionResult(index, made.challenger, kept, value, ends, naive, BY_ROWS_METHOD, gain, p, level, notes)
 
 
 def _luck(made: Choice, expected: float, bounds: tuple[float, float]) -> float:
@@ -359,7 +348,7 @@ def _gain_and_p(
 def _prior_factor(gain: float, error: float, usual: float) -> float:
     """Return which part of a gain is its posterior mean, by a normal prior of the standard deviation `usual`.
 
-    A gain far beyond its error is no luck: then the prior is as wide as the gain requires.
+    A gain far beyond its error is not luck: then the prior is as wide as the gain requires.
     """
     width = max(usual**2, gain**2 - 3.0 * error**2)
     return 1.0 if math.isinf(width) or not error > 0.0 else width / (width + error**2)

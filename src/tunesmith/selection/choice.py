@@ -65,7 +65,7 @@ def replaces_default(
 
 USUAL_RISK = 0.04  # the risk of the rule as it is
 # The risk that was measured, and how many standard errors a corrected gain had to exceed for it; see `choice.Rule`.
-# Below 0: it may fall short by so many. The last one is no condition: any candidate that is better is taken.
+# Below 0: it may fall short by so many. The last one sets no condition: any candidate that is better is taken.
 CAUTION_BY_RISK = (
     (0.0, 3.0),
     (0.015, 2.0),
@@ -90,7 +90,7 @@ def caution_of_risk(risk: Any) -> float:
             1. Between measured risks the caution is interpolated; a risk beyond the largest one counts as that.
 
     Raises:
-        SelectionError: it is no number from 0 to 1.
+        SelectionError: it is not a number from 0 to 1.
     """
     if isinstance(risk, bool) or not isinstance(risk, Real) or not 0.0 <= float(risk) <= 1.0:
         raise SelectionError(
@@ -107,7 +107,7 @@ def relative_caution(risk: float) -> float:
 
 
 def check_risk(risk: float, prefer_default: bool | str | None) -> None:
-    """Raise a SelectionError unless this is a risk as for `caution`, and one that has an effect."""
+    """Raise a SelectionError unless this is a risk as for `caution_of_risk`, and one that has an effect."""
     caution_of_risk(risk)
     if risk != USUAL_RISK and not prefer_default:
         raise SelectionError(
@@ -213,7 +213,7 @@ def complexities(params: Sequence[Mapping[str, Any]], complexity: Complexity) ->
             None, which mostly means "no limit", the most complex one.
 
     Raises:
-        ValueError: no configuration has a parameter of a name given, or a value of it is no number.
+        ValueError: no configuration has a parameter of a name given, or a value of it is not a number.
         TypeError: it is none of these, or the function returns no number.
     """
     if callable(complexity):
@@ -227,9 +227,8 @@ def complexities(params: Sequence[Mapping[str, Any]], complexity: Complexity) ->
             "complexity= takes a parameter's name ('max_depth', or '-C' where more is simpler), a list of names, or a "
             f"function of the parameters; got {complexity!r}"
         )
-    return np.array([[_complexity_of(p, name, params) for name in names] for p in params], float).reshape(
-        len(params), len(names)
-    )
+    table = [[_complexity_of(p, name, params) for name in names] for p in params]
+    return np.array(table, float).reshape(len(params), len(names))
 
 
 def ranks_of_rows(table: ArrayLike) -> Floats:
@@ -274,7 +273,7 @@ def _complexity_numbers(result: Any) -> list[float]:
 # chosen for its gain, which is therefore too good. The bootstrap says by how much: what the leader of a resample is
 # worth on the units left out, beside what the leader of all units is worth there. The leader replaces the default if
 # its gain, so corrected, exceeds a part of its standard error, and much more than that where the error is larger than
-# the gains that tuning usually brings (`.keep_default`). Without a default the smallest mean loss wins.
+# the gains that tuning usually brings (`replaces_default`). Without a default the smallest mean loss wins.
 #
 # Measured on 620 searches of 60 configurations each, proposed by a Gaussian process (eleven data sets, four models, 50,
 # 100 and 300 rows), with the leaders evaluated again on fresh splits: the best mean over five folds is worse than the
@@ -297,7 +296,7 @@ class Rule:
     Args:
         default: column of the default configuration, or None where there is none.
         prefer_default: keep the default unless another candidate is credibly better.
-        caution: how many standard errors a gain has to exceed, where a gain of that size is usual; `risk.caution`
+        caution: how many standard errors a gain has to exceed, where a gain of that size is usual; `caution_of_risk`
             says how many. Below 0 it may fall short by as many.
         usual: the gains that tuning usually brings, as a part of the default's mean loss: a standard deviation τ. Of
             standard error e, a gain has to exceed caution · e · √(1 + e²/τ²): of what is seen by few units, a good part
@@ -397,9 +396,7 @@ def choose_by_rule(
         order = np.asarray(rule.complexity, np.float64)[column]
         race = replace(race, complexity=order, tolerance=gains.error(leader))
         leader = int(race.leaders(gain[None], error[None])[0])
-    drawn = bootstrap(
-        gains, race.leaders, leader, strata=_strata_labels(strata, gains), n_resamples=n_resamples, seed=seed
-    )
+    drawn = bootstrap(gains, race.leaders, leader, strata=_numbered(strata, gains), n_resamples=n_resamples, seed=seed)
     leader_regret = float((drawn.oob_leader - drawn.oob_picked).mean()) if len(drawn.picked) else 0.0
     correction = max(rule.correction_share * leader_regret, 0.0)
     won = bool(race.replaces(leader, gain[leader], error[leader], correction))
@@ -481,11 +478,10 @@ def _usual_gain(rule: Rule, gains: PairedGains) -> float:
         return math.inf
     if gains.relative:
         logs = np.sort(np.log(gains.share @ gains.losses))
-        return math.hypot(
-            USUAL_RELATIVE_GAINS * rule.usual, float(logs[: max(round(COMPARED_SHARE * len(logs)), 2)].std())
-        )
+        spread = float(logs[: max(round(COMPARED_SHARE * len(logs)), 2)].std())
+        return math.hypot(USUAL_RELATIVE_GAINS * rule.usual, spread)
     mean = gains.mean(gains.reference)
-    return max(rule.usual * mean, 1e-12) if mean >= 0.0 else math.inf  # minus a score is no loss to take a part of
+    return max(rule.usual * mean, 1e-12) if mean >= 0.0 else math.inf  # a part of a negative loss says nothing
 
 
 def _has_skill(
@@ -520,7 +516,7 @@ def _regret(race: _Comparison, drawn: BootstrapChoices, correction: float, won: 
     return float((own - np.where(replaced, drawn.oob_picked, 0.0)).mean())
 
 
-def _strata_labels(strata: ArrayLike | None, gains: PairedGains) -> Indices | None:
+def _numbered(strata: ArrayLike | None, gains: PairedGains) -> Indices | None:
     if strata is None:
         return None
     given = np.asarray(strata)

@@ -222,7 +222,7 @@ def bootstrap(
     moments = Moments(gains, np.float32)
 
     parts = []
-    for k in _draw_units(rng, strata, len(weights), n_resamples, max(1, NUMBERS_PER_CHUNK // max(gains.losses.shape))):
+    for k in _drawn(rng, strata, len(weights), n_resamples, max(1, NUMBERS_PER_CHUNK // max(gains.losses.shape))):
         out = (k == 0) * weights
         some = out.any(axis=1)
         out, bag = out[some], k[some] * weights
@@ -236,9 +236,7 @@ def bootstrap(
     return BootstrapChoices(picked, *(figure.astype(np.float64) for figure in figures))
 
 
-def _draw_units(
-    rng: np.random.Generator, strata: Indices | None, n: int, n_resamples: int, chunk: int
-) -> Iterator[Singles]:
+def _drawn(rng: np.random.Generator, strata: Indices | None, n: int, n_resamples: int, chunk: int) -> Iterator[Singles]:
     """Yield k[b, U] in chunks, for `n_resamples` resamples in all."""
     groups = [np.arange(n)] if strata is None else [np.flatnonzero(strata == label) for label in np.unique(strata)]
     for start in range(0, n_resamples, chunk):
@@ -338,7 +336,7 @@ class LossTable:
 
     @checked()
     def losses(self, n_candidates: int | None = None) -> Singles:
-        """Return L[U, C], the means over repeats, for `choose` and `honest`; NaN where a candidate was not run."""
+        """Return L[U, C], the means over repeats, for `select_by_rows`; NaN where a candidate was not run."""
         table = np.full((self.n_units, self._width(n_candidates)), np.nan, np.float32)
         for candidate, runs in self._runs.items():
             total, _, count = _sums(runs)

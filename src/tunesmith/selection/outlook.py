@@ -8,7 +8,7 @@ Symbols: U units (rows, groups or blocks), R runs of the folds; d[R, U] the defa
 
 Repeats take from the second part alone, rows from both. var(a) is what the units' means vary by, less what their runs
 do. B is the variance of the mean of one run, seen in the runs' means and, with more degrees of freedom, in the runs of
-single units. I is for training sets that overlap (`.variance`). Measured over 250 draws of 200 rows, trees: V(1) is
+single units. I is for training sets that overlap (`.intervals`). Measured over 250 draws of 200 rows, trees: V(1) is
 15.0 and V(5) 5.5 by this, 15.6 and 7.1 in truth; all of it times I would be 25 and 8.
 
 With a variance V, a true gain of (t_0.975 + t_0.8) · √V, which is 2.8 √V for many units, lies beyond its interval in
@@ -28,7 +28,7 @@ from tunesmith.selection.wording import NumberFormat, count
 GAIN_TOLD_SHARE = 0.8  # how often a gain of the smallest size that can be told is told
 UNITS_DOF = 4.0  # degrees of freedom that the runs of single units count for where B is estimated
 LEAST_ROWS_PART = 0.1  # of the variance as seen that is always left to the rows, by how little runs may be known
-MOST_REPEATS_ADVISED = 100  # more are no advice
+MOST_REPEATS_ADVISED = 100  # more repeats are not worth advising
 DIGITS_OF_ROWS = 2  # that are told of a number of rows
 
 

@@ -110,11 +110,8 @@ def _choice(report: Report) -> str:
         shares = printable(str(report.chosen[AVERAGE]))
         return say("Chosen from {}: an average of models ({})", count(n or 0, "configuration"), shares)
     if report.chosen is None:
-        return (
-            say("{} " + ("was tried" if n == 1 else "were tried"), count(n, "configuration"))
-            if n
-            else say(NOTHING_CHOSEN)
-        )
+        tried = "{} was tried" if n == 1 else "{} were tried"
+        return say(tried, count(n, "configuration")) if n else say(NOTHING_CHOSEN)
     if n == 1:
         return say(ONLY_THE_DEFAULT if report.kept_default else "Only one configuration was tried: {}", chosen)
     if report.kept_default:

@@ -2,8 +2,8 @@
 
 Losses whose mean over a split is not the score that was reported there are not used.
 
-A metric that is no mean over rows is biased where it is computed from few rows, and so is its mean over splits, however
-many there are: the average precision of five positives is too high, R² of six rows too low. Computed from the
+A metric that is not a mean over rows is biased where it is computed from few rows, and so is its mean over splits,
+however many there are: the average precision of five positives is too high, R² of six rows too low. Computed from the
 predictions of all splits together it has the bias of all rows. ROC AUC has no such bias, and across splits it would
 compare values of different models, so it stays a mean over splits (Forman and Scholz, "Apples-to-apples in
 cross-validation studies", SIGKDD Explorations 12, 2010).
@@ -37,7 +37,7 @@ from tunesmith.selection.metric import Metric, Splits, log_loss
 # By how much the mean of losses may differ from the score: predictions are kept with seven digits.
 SCORE_TOLERANCE = 1e-4
 MOST_GUESSES = 3  # so many frequent classes are tried as a prediction for all rows
-BLOCKS_PER_SPLIT = 10  # left out in turn, for a metric that is no mean over rows
+BLOCKS_PER_SPLIT = 10  # left out in turn, for a metric that is not a mean over rows
 MOST_BLOCKS = 50  # of all splits together
 NO_CHANCE_BELOW = 1e-3  # a class of a smaller probability is given no chance
 LITTLE_CHANCE_BELOW = 0.1
@@ -185,7 +185,7 @@ class Targets:
         return parts
 
     def _pooled(self, parts: Sequence[tuple[NDArray[Any], Indices]]) -> PooledPredictions | None:
-        """Return the predictions of all splits; None if they are not one value a row, or targets are no classes."""
+        """Return the predictions of all splits; None if they are not one value a row, or targets are not classes."""
         if self.labels is None or not self.classes or self.y.ndim != 1 or any(v.ndim != 1 for v, _ in parts):
             return None
         rows = np.concatenate([rows for _, rows in parts])
@@ -319,7 +319,7 @@ def _same_score(score: float, other: float) -> bool:
 
 
 # ----------------------------------------------------------------------------------------------------------------------
-# Predictions of classes on all splits together: what each row adds to a metric that is no mean over rows.
+# Predictions of classes on all splits together: what each row adds to a metric that is not a mean over rows.
 #
 # A split may hold one member of a rare class. What that adds can be told from all splits together only.
 

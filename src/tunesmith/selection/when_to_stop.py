@@ -192,7 +192,7 @@ def converged(upper: ArrayLike, lower: ArrayLike, noise: float) -> Convergence:
 def fold_noise(scores: ArrayLike, n_train: float, n_test: float) -> float:
     """Return the standard deviation of a cross-validated mean, corrected for training sets that overlap.
 
-    See `.variance.corrected_variance`; of several candidates, the median of their variances.
+    See `corrected_variance`; of several candidates, the median of their variances.
 
     Args:
         scores: of the folds, [K] or [C, K]; candidates with a NaN are left out.

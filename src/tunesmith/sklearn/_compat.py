@@ -133,7 +133,7 @@ def is_passthrough_scorer(scorer: Scorer) -> bool:
 
 
 def scorer_parts(scorer: Scorer) -> tuple[Any, int, dict[str, Any]] | None:
-    """Return the metric of a scorer, its sign and its options; None if the scorer is no scorer of scikit-learn's."""
+    """Return the metric of a scorer, its sign and its options; None if it is not one of scikit-learn's."""
     if not isinstance(scorer, _BaseScorer):
         return None
     return scorer._score_func, int(scorer._sign), dict(scorer._kwargs)

@@ -149,7 +149,7 @@ def _sizes(X: Any) -> tuple[int, int, float]:
 
 
 def _mean_variance(X: Any) -> float:
-    """Return the variance of all values, as ``gamma="scale"`` takes it; 1 if they are no numbers."""
+    """Return the variance of all values, as ``gamma="scale"`` takes it; 1 if they are not numbers."""
     try:
         if hasattr(X, "select_dtypes"):
             X = X.select_dtypes("number")

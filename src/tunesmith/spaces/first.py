@@ -22,10 +22,8 @@ from tunesmith.space.base import Parameter
 from tunesmith.spaces.joined import AutoSpace, Part
 
 PORTFOLIO_FILE = Path(__file__).parent / "portfolio.json"
-FIRST_OF_ALL, FIRST_OF_MEMBER = (
-    5,
-    2,
-)  # configurations that come first: of one estimator, and of each member of a choice among several
+FIRST_OF_ALL = 5  # configurations that come first, of one estimator
+FIRST_OF_MEMBER = 2  # of each member of a choice among several
 Values = Mapping[str, Any]
 
 

@@ -109,10 +109,9 @@ def _families_by_class() -> dict[str, str]:
     for module, lines in _IN_MODULES.items():
         for line in lines:
             *classes, function = line.split()
+            package = FAMILY_PACKAGES.get(function, "sklearn")
             for name in classes:
-                found[f"{FAMILY_PACKAGES.get(function, 'sklearn')}.{name}"] = (
-                    f"tunesmith.spaces.families.{module}:{function}"
-                )
+                found[f"{package}.{name}"] = f"tunesmith.spaces.families.{module}:{function}"
     return {**found, "tunesmith.OneOf": "tunesmith.spaces.families.around:one_of"}
 
 
@@ -129,7 +128,7 @@ def register(estimator_class: type, family: Family) -> None:
             nothing: ``register(MyModel, lambda about: {"depth": Int(1, 9)})``.
 
     Raises:
-        TypeError: the first argument is no class, or the second one cannot be called.
+        TypeError: the first argument is not a class, or the second one cannot be called.
     """
     if not isinstance(estimator_class, type):
         raise TypeError(f"register takes a class and a function; got {estimator_class!r} as the class")

@@ -43,8 +43,8 @@ from tunesmith.text import printable, shorten
 # ----------------------------------------------------------------------------------------------------------------------
 # Looks, before the first fit, for rows that tell the folds about one another: copies, groups, and the order of time.
 #
-# What is found is no error. The figure of a search holds for new rows of the same kind, and copies may be usual in that
-# kind; so each finding is a sentence that says what to do if they are not.
+# What is found is not an error. The figure of a search holds for new rows of the same kind, and copies may be usual in
+# that kind; so each finding is a sentence that says what to do if they are not.
 #
 # Symbols: n rows, d columns, k distinct rows.
 
@@ -179,7 +179,7 @@ def _by_chance(X: Data, code: Indices) -> float:
         own = _numbered(values)
         columns.append((len(np.unique(own[first])), own))
         if columns[-1][0] >= KEY_SHARE * len(first) and _is_continuous(values):
-            return 0.0  # equal numbers of many digits are no chance
+            return 0.0  # numbers of many digits are not equal by chance
     columns.sort(key=lambda column: -column[0])
     if columns[0][0] > len(first) / 2:
         return 1.0  # one column of a grid, such as an age, and what goes with it

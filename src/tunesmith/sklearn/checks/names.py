@@ -279,7 +279,7 @@ def _owner_of(estimator: Estimator, name: str) -> Owner | _UnknownName | None:
     rest = name
     while True:
         if not lists_all_params(estimator):
-            # it may know names that get_params does not list; of what is no estimator we know that it has none
+            # it may know names that get_params does not list; what is not an estimator has none
             return None if hasattr(estimator, "set_params") else _UnknownName(estimator, path, rest, "")
         head, delimiter, tail = rest.partition("__")
         known = estimator.get_params(deep=True)

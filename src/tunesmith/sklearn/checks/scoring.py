@@ -174,7 +174,7 @@ def _message(error: str) -> str:
 def check_default_scored(outcomes: Sequence[Outcome]) -> None:
     """See that the estimator's own configuration, once it has run on all splits, has a score on one of them.
 
-    A missing method is no error here: other configurations may have it, as an SVM has probabilities if it is told to.
+    A missing method is not an error here: other configurations may have it, as an SVM has probabilities on demand.
 
     Args:
         outcomes: of the default, which tell the scorer's error.

@@ -9,7 +9,6 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
 from traceback import format_exc
 from types import TracebackType
 from typing import Any
@@ -30,13 +29,7 @@ from tunesmith.text import plain_text, printable, shorten
 # ----------------------------------------------------------------------------------------------------------------------
 # Each warning of a search is shown once, however many of its fits give it.
 
-SENDABLE_PACKAGES = (
-    "builtins",
-    "numpy",
-    "pandas",
-    "scipy",
-    "sklearn",
-)  # packages whose classes a driver can load, whatever it is
+SENDABLE_PACKAGES = ("builtins", "numpy", "pandas", "scipy", "sklearn")  # whose classes a driver can load anywhere
 NUMBER_IN_A_WARNING = re.compile(r"\d+(?:\.\d+)?(?:e[+-]?\d+)?")
 
 
@@ -164,7 +157,6 @@ def _params_text(params: Params) -> str:
 # ----------------------------------------------------------------------------------------------------------------------
 
 
-@dataclass(slots=True)
 class Evaluator:
     """Runs units of work in one process, and caches what they have in common.
 
@@ -172,22 +164,14 @@ class Evaluator:
         alone: whether no other thread works on the same search.
     """
 
-    task: Task
-    splits: list[Split]
-    alone: bool = True
-    _folds: Folds = field(init=False)
-    _prefixes: Prefixes = field(init=False)
-    _plain_scorer: bool = field(init=False)
-    _plain_params: bool = field(init=False)
-    _labels: Any = field(init=False)
-    _warned: list[CaughtWarning] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self._folds = Folds(self.task.X, self.task.y, self.splits)
-        self._prefixes = Prefixes(self.task.prefix_bytes, self.task.train_scores, self.alone)
-        self._plain_scorer = _compat.is_own_scorer(self.task.scorer)
-        self._plain_params = has_plain_set_params(self.task.estimator)
-        self._labels = labels_of(self.task.y) if self.task.record else None
+    def __init__(self, task: Task, splits: list[Split], alone: bool = True) -> None:
+        self.task = task
+        self._folds = Folds(task.X, task.y, splits)
+        self._prefixes = Prefixes(task.prefix_bytes, task.train_scores, alone)
+        self._plain_scorer = _compat.is_own_scorer(task.scorer)
+        self._plain_params = has_plain_set_params(task.estimator)
+        self._labels = labels_of(task.y) if task.record else None
+        self._warned: list[CaughtWarning] = []
 
     def run_in_worker(self, units: list[Unit]) -> list[Outcome]:
         """Run every unit in a worker, and send warnings back with the last outcome if each is to be shown once."""

@@ -390,7 +390,7 @@ def dispatch_limit(pre_dispatch: int | str, workers: int) -> float:
     """Return how many batches may be under way at once, by scikit-learn's ``pre_dispatch``.
 
     Raises:
-        ValueError: it is no number, no "all" and no sum or product of numbers and ``n_jobs``.
+        ValueError: it is neither a number, nor "all", nor a sum or product of numbers and ``n_jobs``.
     """
     if pre_dispatch == "all":
         return float("inf")

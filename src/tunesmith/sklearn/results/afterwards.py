@@ -1,6 +1,6 @@
 """The honest score of a search that chooses as scikit-learn does, computed when it is first asked for.
 
-``fit`` retains what it needs: the targets, the test rows, and predictions within a bound. That is no part of a pickle;
+``fit`` retains what it needs: the targets, the test rows, and predictions within a bound. A pickle does not hold that;
 without it the score is made from the scores of the folds in ``cv_results_``.
 """
 

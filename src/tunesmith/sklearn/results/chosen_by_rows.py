@@ -135,7 +135,7 @@ def further(
 
 # ----------------------------------------------------------------------------------------------------------------------
 
-MOST_SLOW_LOSSES = 16  # of a metric that is no mean over rows, the losses of so many candidates are worked out
+MOST_SLOW_LOSSES = 16  # candidates whose losses are worked out for a metric that is not a mean over rows
 NOT_ENOUGH = "Only {rows} tested: an estimate from so few says little, whatever its interval."
 VALUE_MISSING = (
     "The metric has no value on {share:.0f} % of the resamples that tell how much it varies, so the interval rests on "
@@ -294,7 +294,7 @@ def _targets_of(context: SelectionContext) -> Targets | None:
     evidence = context.evidence
     try:
         y = np.asarray(evidence.y)
-    except Exception:  # what is no array has no rows to weigh
+    except Exception:  # without an array there are no rows to weigh
         return None
     weight = None if evidence.sample_weight is None else np.asarray(evidence.sample_weight, np.float64)
     return Targets(y, evidence.labels, weight, is_classifier(context.search.estimator) and evidence.labels is not None)

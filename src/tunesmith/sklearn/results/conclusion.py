@@ -257,7 +257,7 @@ def conclude(run: FinishedSearch, search: Any, settings: SelectionSettings) -> C
     if context.default is not None and not whole[context.default]:
         context.notes.append("Nothing is compared with the default, because it has no score on some folds.")
         context.default = None
-    if context.default is not None:  # what is the default under another number is no alternative to it
+    if context.default is not None:  # the same configuration under another number is not an alternative
         own = context.default
         whole &= [c == own or key != evidence.keys[own] for c, key in enumerate(evidence.keys)]
     context.metric = metric_of(run.scorer, evidence.metric, search.scoring, search.estimator)

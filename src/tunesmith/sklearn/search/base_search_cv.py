@@ -323,7 +323,7 @@ class BaseSearchCV(_compat.BaseSearchCV):
         """Return the store, with the search's space where it is one for us."""
         store = self._create_store(metric, sampler="random")
         if (declared := self._declared()) is not None:
-            with suppress(SpaceError):  # what is no space for us, such as a choice given twice, is one for scikit-learn
+            with suppress(SpaceError):  # scikit-learn takes what we do not, such as a choice given twice
                 store.space = Space(declared)
         return store
 

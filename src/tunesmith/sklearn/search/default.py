@@ -28,7 +28,7 @@ def tied_to_choices(space: Space) -> Space:
     A parameter that has a condition on ``clf`` already, or that every choice has, or none, is left as it is.
 
     Raises:
-        SpaceError: the space has nested choices, whose points are no parameters of an estimator.
+        SpaceError: the space has nested choices, whose points are not parameters of an estimator.
     """
     if space.shape is not None:
         raise SpaceError(

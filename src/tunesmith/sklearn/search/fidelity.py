@@ -405,7 +405,7 @@ def check_fidelity(fidelity: str | None, estimator: Estimator, space: Space) -> 
     """Check that a search can be screened by a parameter.
 
     Raises:
-        ValueError: the estimator has no such parameter, its value is no whole number above 1, or it is searched too.
+        ValueError: the estimator has no such parameter, its value is not a whole number above 1, or it is searched too.
     """
     if fidelity is None or fidelity == N_SAMPLES:
         return

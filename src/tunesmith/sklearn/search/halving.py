@@ -35,7 +35,7 @@ class BaseHalving(BaseSearchCV):
     scikit-learn's class follows this one among the bases of each.
     """
 
-    pre_dispatch = "2*n_jobs"  # which is no parameter of scikit-learn's halving searches
+    pre_dispatch = "2*n_jobs"  # scikit-learn's halving searches do not have this parameter
     resource: str
     max_resources_: int
 

@@ -88,7 +88,7 @@ class Proposals:
     default: Params | None
     first: list[list[float]] = field(default_factory=list)
     exhausted: bool = False
-    _default_waits: bool = False  # it is no point of the space, and was not run yet
+    _default_waits: bool = False  # it lies outside the space, and was not run yet
     _to_plan: list[tuple[list[float], str]] = field(default_factory=list)  # what comes first: points and their notes
     _planned: int | None = None  # the number of the trial that the first of them is to be
 

@@ -110,9 +110,9 @@ class ProgressDisplay:
 
 # ----------------------------------------------------------------------------------------------------------------------
 
-NOT_A_TRIAL = -1  # the number of a candidate that is no trial
+NOT_A_TRIAL = -1  # the number of a candidate that is not a trial
 ENDED_STATES = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
-DEFAULT_ATTR = "sklearn default"  # the attribute of the study that holds the default where that is no trial
+DEFAULT_ATTR = "sklearn default"  # the attribute of the study that holds the default where that is not a trial
 RERUN_ATTR = "sklearn again"  # begins the names of those that hold candidates run on other splits
 CANDIDATE_ATTR = "sklearn"  # under which attribute it is kept, of the study and of each trial
 Row = list[Outcome]
@@ -201,7 +201,7 @@ class CandidateStore:
             params: its parameters, with the objects that the names stand for now.
 
         Raises:
-            ResumeError: an object is not what it was, or is no choice any more.
+            ResumeError: an object is not what it was, or no longer a choice.
         """
         _check_kept(kept, f"the study {self.study.study_name!r} in {self.where}")
         now = self.key(params)
@@ -252,7 +252,7 @@ class CandidateStore:
         """Return a candidate's outcomes on the present splits in the form that is stored; see `to_record`."""
         return to_record(self.key(params), row, n_splits, screens)
 
-    # -- candidates that are no trials -----------------------------------------------------------------------------
+    # -- candidates that are not trials ----------------------------------------------------------------------------
 
     def rerun_records(self, keys: Sequence[str]) -> list[Record | None]:
         """Return what is stored of candidates on other splits, by their keys; None: nothing."""
