@@ -222,11 +222,10 @@ def test_odd_targets_and_outputs() -> None:
     seen = kept.evidence.predictions[0][0]  # type: ignore[index]
     assert seen is not None
     assert seen.values.shape == (15, several.shape[1])
-    assert encode([], None, None) is None
-    assert encode([("predict", [1, 2])], np.array([1, 2]), None) is None
-    assert encode([("predict", np.array(["x"]))], np.array([1, 2]), None) is None
-    assert encode([("predict", np.array([None]))], np.array([1, 2]), None) is None
-    got = encode([("predict", np.array([1.5]))], np.array([1, 2]), None)
+    assert encode("predict", [1, 2], np.array([1, 2]), None) is None
+    assert encode("predict", np.array(["x"]), np.array([1, 2]), None) is None
+    assert encode("predict", np.array([None]), np.array([1, 2]), None) is None
+    got = encode("predict", np.array([1.5]), np.array([1, 2]), None)
     assert got is not None
     assert got.values.dtype == np.float32
 

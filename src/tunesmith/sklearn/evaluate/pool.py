@@ -198,15 +198,11 @@ class Pool:
         self._backend = _compat.parallel_backend(self._parallel)
         self.n_workers = max(1, int(self._backend.effective_n_jobs(self._parallel.n_jobs)))
         kind = type(self._backend)
-        known = kind in (
-            _compat.SequentialBackend,
-            _compat.ThreadingBackend,
-            _compat.LokyBackend,
-            _compat.MultiprocessingBackend,
-        )
+        local = (_compat.LokyBackend, _compat.MultiprocessingBackend)
+        known = kind in (_compat.SequentialBackend, _compat.ThreadingBackend, *local)
         self.inline = kind is _compat.SequentialBackend or (known and self.n_workers == 1)
         self._shares_memory = self.inline or bool(getattr(self._backend, "supports_sharedmem", False))
-        self._local = kind in (_compat.LokyBackend, _compat.MultiprocessingBackend)
+        self._local = kind in local
         self._here = known and not self.inline
         self.streams = bool(getattr(self._backend, "supports_retrieve_callback", False))
         if not self.inline and self.streams:

@@ -300,7 +300,11 @@ class SearchCV(BaseSearchCV):
         self._auto = resolve(self.space, self.estimator, X, y, fixed)
         given = self.space if self._auto is None else self._auto.space
         space = self.space_ = tied_to_choices(given if isinstance(given, Space) else Space(given))
-        self._check_fidelity(space)
+        check_fidelity(self.fidelity, self.estimator, space)
+        if self.fidelity is not None and self.reshuffle:
+            raise ValueError("fidelity= needs the same splits for all candidates, and reshuffle=True gives them others")
+        if self.fidelity is not None and callable(self.refit):
+            raise ValueError("fidelity= needs a metric that decides, and refit= is a function; name a metric")
         self._most, sampler = budget(self.n_trials, self.timeout, self.sampler, space)
         seed: Any = None
         if self.random_state is not None:
@@ -313,14 +317,6 @@ class SearchCV(BaseSearchCV):
         )
         store.space = space
         return store
-
-    def _check_fidelity(self, space: Space) -> None:
-        """See that candidates can be screened, if they are to be."""
-        check_fidelity(self.fidelity, self.estimator, space)
-        if self.fidelity is not None and self.reshuffle:
-            raise ValueError("fidelity= needs the same splits for all candidates, and reshuffle=True gives them others")
-        if self.fidelity is not None and callable(self.refit):
-            raise ValueError("fidelity= needs a metric that decides, and refit= is a function; name a metric")
 
     def _run_search(self, evaluate_candidates: Evaluation, *, callback_ctx: Any = None) -> None:
         """Ask, fit and tell until the trials or the time are used up."""

@@ -160,25 +160,21 @@ def encode_metrics(
         calls.setdefault(name, []).append((method, values))
     made: dict[tuple[str, int], Predictions | None] = {}
     found = {}
-    for name, own in calls.items():
-        key = (own[0][0], id(own[0][1]))
-        if len(own) == 1 and key not in made:
-            made[key] = encode(own, labels, estimator)
-        if len(own) == 1 and (kept := made[key]) is not None:
+    for name, [(method, values), *more] in calls.items():
+        if more:
+            continue  # it is not known which of the answers the score was made of
+        key = method, id(values)
+        if key not in made:
+            made[key] = encode(method, values, labels, estimator)
+        if (kept := made[key]) is not None:
             found[name] = kept
     return found
 
 
-def encode(heard: list[tuple[str, Any]], labels: NDArray[Any] | None, estimator: Estimator) -> Predictions | None:
-    """Return predictions in the form that is kept, or None if they cannot be; this never raises.
-
-    Args:
-        heard: method and values of each call; there must be one.
-    """
-    if len(heard) != 1:
-        return None
+def encode(method: str, values: Any, labels: NDArray[Any] | None, estimator: Estimator) -> Predictions | None:
+    """Return what a method returned in the form that is kept, or None if it cannot be; this never raises."""
     try:
-        return _encoded_call(*heard[0], labels, estimator)
+        return _encoded_call(method, values, labels, estimator)
     except Exception:  # an unknown kind of output: the search needs only the score
         return None
 
