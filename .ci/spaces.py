@@ -14,7 +14,7 @@ from marked_table import ROOT, write_or_check
 
 def table() -> str:
     """The table as Markdown: a row for each function, with its classes and the rest of its docstring's first line."""
-    from tunesmith.spaces.known import FAMILY_BY_CLASS
+    from tunesmith.space.estimators.known import FAMILY_BY_CLASS
 
     classes: dict[str, list[str]] = {}
     for name, target in FAMILY_BY_CLASS.items():

@@ -45,8 +45,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tunesmith.arguments import checked
-from tunesmith.numerics.arrays import Floats
+from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.numerics.arrays import Floats
 from tunesmith.selection.choice import Choice, Rule, choose_by_rule
 from tunesmith.selection.intervals import (
     EffectiveSample,

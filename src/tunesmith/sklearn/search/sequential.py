@@ -24,8 +24,10 @@ from typing import Any
 
 from sklearn.base import is_classifier
 
-from tunesmith.caution import caution
 from tunesmith.errors import AttemptReplacedError, SpaceExhaustedError, StorageError, TrialsSpentError
+from tunesmith.foundation.states import TrialState
+from tunesmith.foundation.warnings import caution
+from tunesmith.foundation.worker_names import current_worker
 from tunesmith.sklearn._compat import count_rows
 from tunesmith.sklearn.checks.scoring import check_default_scored
 from tunesmith.sklearn.evaluate.folds import further_splits
@@ -49,11 +51,9 @@ from tunesmith.sklearn.store.candidates import (
 )
 from tunesmith.sklearn.store.outcome import Outcome
 from tunesmith.space import Space
-from tunesmith.state import TrialState
 from tunesmith.study.engine.loop import Policy, run_loop
 from tunesmith.trial import Trial
 from tunesmith.trial.record import TrialRecord
-from tunesmith.workers import current_worker
 
 # ----------------------------------------------------------------------------------------------------------------------
 # Where the candidates of `SearchCV` come from: the estimator's own configuration, a portfolio, then the sampler.
