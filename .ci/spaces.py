@@ -14,10 +14,10 @@ from marked_table import ROOT, write_or_check
 
 def table() -> str:
     """The table as Markdown: a row for each function, with its classes and the rest of its docstring's first line."""
-    from tunesmith.space.estimators.known import TABLE
+    from tunesmith.space.estimators.known import FAMILY_BY_CLASS
 
     classes: dict[str, list[str]] = {}
-    for name, target in TABLE.items():
+    for name, target in FAMILY_BY_CLASS.items():
         classes.setdefault(target, []).append(name)
     rows = ["| estimators | what is tuned |", "|---|---|"]
     nothing = []

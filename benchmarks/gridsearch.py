@@ -82,9 +82,6 @@ def sharing(rounds: int, rows: int | None = None) -> None:
     grid = {"pca__n_components": [10, 20, 30], "clf__alpha": np.logspace(-3, 3, 20)}
     searches = {
         "scikit-learn": model_selection.GridSearchCV(pipeline, grid, cv=FOLDS, n_jobs=WORKERS),
-        "tunesmith, share_steps=False": tunesmith.sklearn.GridSearchCV(
-            pipeline, grid, cv=FOLDS, n_jobs=WORKERS, share_steps=False
-        ),
         "tunesmith": tunesmith.sklearn.GridSearchCV(pipeline, grid, cv=FOLDS, n_jobs=WORKERS),
     }
     times: dict[str, list[float]] = {name: [] for name in searches}

@@ -30,7 +30,7 @@ from typing import Any
 import _tasks
 import numpy as np
 
-from tunesmith.space.estimators.first import PORTFOLIO
+from tunesmith.space.estimators.first import PORTFOLIO_FILE
 from tunesmith.space.meaning import TABLE
 
 N_RANDOM, N_BEST = 2000, 10  # points of a data set, and how many of them count as good
@@ -314,7 +314,7 @@ def table(known: Said, without: Sequence[str]) -> dict[str, dict[str, dict[str, 
     }
     families = FROM_PORTFOLIO | (WITHOUT_TABLE if "rbv2_xgboost" in without else {})
     if "portfolio" not in without:
-        for group, meaning, one in of_portfolio(json.loads(PORTFOLIO.read_text()), families):
+        for group, meaning, one in of_portfolio(json.loads(PORTFOLIO_FILE.read_text()), families):
             known.setdefault((group, meaning), {}).setdefault("portfolio", []).append(one)
     made: dict[str, dict[str, dict[str, Any]]] = {}
     for (group, meaning), by_source in known.items():

@@ -30,11 +30,11 @@ from sklearn.model_selection import cross_val_score
 
 from tunesmith.sklearn.search.default import restore_objects
 from tunesmith.space import Categorical, Space
-from tunesmith.space.estimators.first import MOST, PORTFOLIO
+from tunesmith.space.estimators.first import FIRST_OF_ALL, PORTFOLIO_FILE
 from tunesmith.space.estimators.joined import joined
 
 ROWS = 300
-SIZE = MOST  # configurations of a portfolio, the default not counted
+SIZE = FIRST_OF_ALL  # configurations of a portfolio, the default not counted
 LEAST_SETS = 20  # data sets that a model has to be measured on
 _HISTOGRAMS = {
     "n_estimators": "max_iter",
@@ -147,7 +147,7 @@ def stored(space: Space, prefix: str, u: np.ndarray) -> dict[str, Any]:
 
 def write(results: dict[str, Scores]) -> None:
     """Choose the portfolios and write them into the package, beside those of models that were not measured."""
-    made: dict[str, Any] = json.loads(PORTFOLIO.read_text()) if PORTFOLIO.exists() else {}
+    made: dict[str, Any] = json.loads(PORTFOLIO_FILE.read_text()) if PORTFOLIO_FILE.exists() else {}
     print("gain over the default on data sets that were left out of the choice, in hundredths of accuracy or R2")
     print(f"{'model':32s} {'sets':>4s} {'portfolio':>10s} {'sequence':>10s} {'difference':>16s}")
     for name, model in models().items():
@@ -172,7 +172,7 @@ def write(results: dict[str, Scores]) -> None:
         f"  {json.dumps(name)}: [\n" + ",\n".join(f"    {json.dumps(one)}" for one in made[name]) + "\n  ]"
         for name in sorted(made)
     ]
-    PORTFOLIO.write_text("{\n" + ",\n".join(lines) + "\n}\n")
+    PORTFOLIO_FILE.write_text("{\n" + ",\n".join(lines) + "\n}\n")
 
 
 def read(file: Path) -> dict[str, Scores]:

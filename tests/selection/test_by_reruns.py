@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from tunesmith.selection.by_reruns import Noise, combine, scatter, select_by_reruns
+from tunesmith.selection.by_reruns import Noise, combine, noise_of, select_by_reruns
 
 NAN = math.nan
 
@@ -21,15 +21,15 @@ def test_variances_of_a_two_way_table_are_found() -> None:
     found = []
     for _ in range(300):
         y = rng.normal(size=(6, 1)) + 2 * rng.normal(size=(1, 4)) + 0.5 * rng.normal(size=(6, 4))
-        noise = scatter(y)
+        noise = noise_of(y)
         found.append((noise.paired, noise.single))
     assert np.mean(found, axis=0) == pytest.approx([0.25, 4.25], rel=0.1)
 
 
 def test_one_repeat_says_nothing_of_the_noise_unless_the_search_does() -> None:
     y = np.array([[1.0], [2.0]])
-    assert scatter(y).dof == 0
-    assert scatter(y, 0.5).paired == pytest.approx(0.25)
+    assert noise_of(y).dof == 0
+    assert noise_of(y, 0.5).paired == pytest.approx(0.25)
 
 
 def test_evidences_are_weighted_by_their_precision() -> None:

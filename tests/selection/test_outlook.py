@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import t as student
 
-from tunesmith.selection.outlook import Outlook, outlook, outlook_of_folds
+from tunesmith.selection.outlook import Outlook, outlook_of_folds, outlook_of_rows
 from tunesmith.selection.wording import NumberFormat
 
 UNITS, SEARCHES = 150, 1500
@@ -25,7 +25,7 @@ def searches(gain: float, runs: int, row: float, fit: float, whole: float, seed:
 
 
 def looked(drawn: np.ndarray) -> list[Outlook]:
-    return [outlook(runs, np.ones(UNITS), n_rows=UNITS, fits_per_repeat=10) for runs in drawn]
+    return [outlook_of_rows(runs, np.ones(UNITS), n_rows=UNITS, fits_per_repeat=10) for runs in drawn]
 
 
 @pytest.mark.parametrize(("row", "fit", "whole"), [(1.0, 0.7, 0.0), (0.6, 1.0, 0.05), (1.0, 0.2, 0.0)])
@@ -82,6 +82,6 @@ def test_where_nothing_leads_only_the_smallest_gain_is_said() -> None:
 def test_units_that_a_run_did_not_test_are_left_out_of_it() -> None:
     runs = searches(0.1, 4, 1.0, 0.5, 0.0)[0]
     runs[1:, ::3] = np.nan
-    found = outlook(runs, np.ones(UNITS), n_rows=UNITS)
+    found = outlook_of_rows(runs, np.ones(UNITS), n_rows=UNITS)
     assert found.lead == pytest.approx(np.nanmean(runs, axis=0).mean())
     assert math.isfinite(found.variance)

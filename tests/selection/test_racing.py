@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from tunesmith.selection.when_to_stop import LEVEL, RULES, Race, p_worse
+from tunesmith.selection.when_to_stop import PAIRED_TEST_LEVEL, RULES, Race, p_worse
 
 NAN = math.nan
 scores = st.floats(-1e6, 1e6)
@@ -78,7 +78,7 @@ def test_ties_and_zeros_give_a_probability(differences: list[int]) -> None:
     assert 0.0 < p <= 1.0
     # the least ranks that so many positive differences can have; zeros take the lowest ones, and speak for neither side
     if sum(d > 0 for d in differences) > len(differences) / 2:
-        assert p > LEVEL
+        assert p > PAIRED_TEST_LEVEL
 
 
 def test_infinite_and_equal_differences() -> None:

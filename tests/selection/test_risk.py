@@ -11,24 +11,24 @@ import pytest
 
 from tunesmith.errors import SelectionError
 from tunesmith.selection.by_folds import select_by_folds
-from tunesmith.selection.choice import USUAL_RISK, Rule, caution, check_risk, choose, relative_caution
+from tunesmith.selection.choice import USUAL_RISK, Rule, caution_of_risk, check_risk, choose_by_rule, relative_caution
 
 
 def test_the_usual_risk_is_the_usual_rule() -> None:
-    assert caution(USUAL_RISK) == Rule().caution
+    assert caution_of_risk(USUAL_RISK) == Rule().caution
     assert relative_caution(USUAL_RISK) == 1.0
 
 
 def test_more_risk_is_less_caution() -> None:
-    steps = [caution(risk) for risk in np.linspace(0.0, 0.24, 49)]
+    steps = [caution_of_risk(risk) for risk in np.linspace(0.0, 0.24, 49)]
     assert all(a > b for a, b in pairwise(steps))
-    assert caution(1) == caution(0.24)
+    assert caution_of_risk(1) == caution_of_risk(0.24)
 
 
 @pytest.mark.parametrize("risk", [-0.01, 1.01, math.nan, "low", None, True])
 def test_what_is_no_risk_is_named(risk: Any) -> None:
     with pytest.raises(SelectionError, match=r"a number from 0 to 1 \(0\.04 is usual\)"):
-        caution(risk)
+        caution_of_risk(risk)
 
 
 @pytest.mark.parametrize("prefer_default", [False, None])
@@ -44,7 +44,7 @@ def gambles(risk: float) -> float:
     replaced = 0
     for seed in range(60):
         losses = np.random.default_rng(seed).random((60, 8))
-        replaced += choose(losses, Rule(0, caution=caution(risk)), n_resamples=200).index != 0
+        replaced += choose_by_rule(losses, Rule(0, caution=caution_of_risk(risk)), n_resamples=200).index != 0
     return replaced / 60
 
 

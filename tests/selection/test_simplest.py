@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tunesmith.selection.choice import complexities, ranks, simplest_within
+from tunesmith.selection.choice import complexities, ranks_of_rows, simplest_within
 
 
 def test_the_simplest_within_one_standard_error_wins() -> None:
@@ -80,4 +80,4 @@ def test_none_is_no_limit_and_ranks_keep_the_order() -> None:
         [{"depth": None, "leaf": 1}, {"depth": 3, "leaf": 5}, {"depth": 3, "leaf": 1}], ["depth", "leaf"]
     )
     assert table[:, 0].tolist() == [math.inf, 3, 3]
-    assert ranks(table).tolist() == [2, 1, 0]
+    assert ranks_of_rows(table).tolist() == [2, 1, 0]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import os
-import re
 import subprocess
 import sys
 import threading
@@ -20,11 +19,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.datasets import make_classification
-from sklearn.ensemble import RandomForestClassifier, VotingClassifier
-from sklearn.frozen import FrozenEstimator
-from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -35,7 +31,7 @@ from tunesmith.sklearn.evaluate import folds as cutting
 from tunesmith.sklearn.evaluate import pool
 from tunesmith.sklearn.evaluate.folds import ByteLRU, Folds, n_bytes, writable_copy
 from tunesmith.sklearn.evaluate.pool import BatchSizer, batches, dispatch_limit
-from tunesmith.sklearn.evaluate.shared_steps import configure, copy_unfitted
+from tunesmith.sklearn.evaluate.shared_steps import configure
 from tunesmith.sklearn.evaluate.task import Task, Unit
 from tunesmith.sklearn.store.outcome import Outcome
 
@@ -43,53 +39,6 @@ X, Y = make_classification(60, 6, random_state=0)
 
 
 # ------------------------------------------------------------------------------------------------ copies of estimators
-
-
-class Derived(BaseEstimator):
-    """Keeps more than its parameters, so that only its constructor can make it."""
-
-    def __init__(self, a: int = 1) -> None:
-        self.a = a
-        self.owner = self
-
-
-def without_addresses(value: Any) -> str:
-    return re.sub(r"0x[0-9A-Fa-f]+", "", repr(value))
-
-
-@pytest.mark.parametrize(
-    "estimator",
-    [
-        SVC(C=2, class_weight={0: 1.0}),
-        make_pipeline(StandardScaler(), SVC()).set_output(transform="pandas"),
-        VotingClassifier([("a", SVC()), ("b", RandomForestClassifier(random_state=np.random.RandomState(0)))]),
-        LogisticRegression(),
-        FrozenEstimator(GaussianNB().fit(X, Y)),
-        Derived(3),
-        GridSearchCV(SVC(), {"C": np.logspace(0, 1, 3)}),
-    ],
-    ids=lambda e: type(e).__name__,
-)
-def test_a_copy_is_what_clone_makes(estimator: Any) -> None:
-    import sklearn
-
-    with sklearn.config_context(enable_metadata_routing=True):
-        if isinstance(estimator, LogisticRegression):
-            estimator.set_fit_request(sample_weight=True)
-        base = clone(estimator)
-        made, expected = copy_unfitted(base), clone(base)
-        assert type(made) is type(expected)
-        assert without_addresses(made.get_params()) == without_addresses(expected.get_params())
-        assert made.__dict__.keys() == expected.__dict__.keys()
-        assert repr(getattr(made, "_metadata_request", None)) == repr(getattr(base, "_metadata_request", None))
-        assert getattr(made, "_sklearn_output_config", None) == getattr(base, "_sklearn_output_config", None)
-        if not isinstance(estimator, FrozenEstimator):
-            inner = [v for v in base.get_params().values() if hasattr(v, "get_params")]
-            assert not any(v is w for v in inner for w in made.get_params().values())
-
-
-def test_a_copy_of_a_fitted_estimator_is_not_fitted() -> None:
-    assert not hasattr(copy_unfitted(GaussianNB().fit(X, Y)), "classes_")
 
 
 def test_parameters_that_are_estimators_are_not_shared_with_the_grid() -> None:
@@ -179,9 +128,8 @@ def test_what_is_published_comes_back(n: int, tmp_path: Path) -> None:
         "object": np.array(["a", None], dtype=object),
         "function": lambda x: x + 1,
     }
-    publisher = pool.Publisher(str(tmp_path))
-    reference = publisher.publish(thing)
-    back = pool.load(str(reference.path))
+    reference = pool.publish(pool.serialise(thing), str(tmp_path))
+    back = pool.load_published(str(reference.path))
     assert back.keys() == thing.keys()
     assert np.array_equal(back["c"], thing["c"])
     assert back["f"].flags.f_contiguous
@@ -192,8 +140,7 @@ def test_what_is_published_comes_back(n: int, tmp_path: Path) -> None:
     assert back["function"](1) == 2
     # large arrays are views of the file, small ones are copies that may be written to, as joblib has it
     assert back["c"].flags.writeable == (n == 10)
-    publisher.close()
-    assert not list(tmp_path.iterdir())
+    Path(str(reference.path)).unlink()
     assert back["c"][-1] == n - 1  # what is mapped lives on
 
 
@@ -201,70 +148,55 @@ def test_a_memory_map_is_sent_by_name(tmp_path: Path) -> None:
     mapped = np.memmap(tmp_path / "x", dtype=float, mode="w+", shape=(1000, 200))
     mapped[:] = 1
     mapped.flush()
-    publisher = pool.Publisher(str(tmp_path))
-    reference = publisher.publish([mapped, mapped[3:5]])
-    whole, view = pool.load(str(reference.path))
+    reference = pool.publish(pool.serialise([mapped, mapped[3:5]]), str(tmp_path))
+    whole, view = pool.load_published(str(reference.path))
     assert os.path.getsize(str(reference.path)) < 100_000
     assert np.array_equal(whole, mapped)
     assert np.array_equal(view, mapped[3:5])
-    publisher.close()
 
 
 KILLED = """
 import os, signal, sys
-import numpy as np
-from tunesmith.sklearn.evaluate.pool import Publisher
-Publisher(sys.argv[1]).publish(np.zeros(1000))
-print(flush=True)
-if sys.argv[2] == "dies":
+import joblib, numpy as np
+from tunesmith.sklearn._compat import joblib_folder
+from tunesmith.sklearn.evaluate.pool import publish, serialise
+with joblib.parallel_config(temp_folder=sys.argv[1]), joblib.Parallel(2) as parallel:
+    publish(serialise(np.zeros(1000)), joblib_folder(parallel, 8000))
+    print(flush=True)
+    sys.stdin.readline()
     os.kill(os.getpid(), signal.SIGKILL)
-sys.stdin.read()
 """
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
-def test_what_killed_searches_left_in_shared_memory_is_removed(tmp_path: Path) -> None:
-    def start(how: str) -> subprocess.Popen[bytes]:
-        env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-        command = [sys.executable, "-c", KILLED, str(tmp_path), how]
-        return subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-
-    others = [tmp_path / "tunesmith-somebody's", tmp_path / "joblib_memmapping_folder"]
-    for folder in others:
-        folder.mkdir()
-    alive = start("lives")
-    assert alive.stdout is not None
-    alive.stdout.readline()  # it has published: it would remove what the other one leaves
-    dead = start("dies")
-    try:
-        dead.wait()
-        (tmp_path / f"tunesmith-{'x' * 8}").symlink_to(tmp_path.parent)
-        left = {p.name for p in tmp_path.iterdir()}
-        assert len(left) == 5
-        publisher = pool.Publisher(str(tmp_path))
-        publisher.publish(np.zeros(10))
-        now = {p.name for p in tmp_path.iterdir()}
-        (gone,) = left - now
-        assert f"%3A{dead.pid}%3A" in gone
-        assert any(f"%3A{alive.pid}%3A" in name for name in now)
-        publisher.close()
-    finally:
-        alive.communicate(b"")
-        dead.communicate(b"")
+def test_what_a_killed_search_left_is_removed(tmp_path: Path) -> None:
+    other = tmp_path / "joblib_memmapping_folder"
+    other.mkdir()
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", KILLED, str(tmp_path)]
+    killed = subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert killed.stdout is not None
+    killed.stdout.readline()
+    assert len(list(tmp_path.glob("joblib_tunesmith_*/*"))) == 1
+    killed.communicate(b"\n")  # to the end of its tracker, which holds the pipe of errors
+    assert killed.returncode == -9
+    assert list(tmp_path.iterdir()) == [other]
 
 
-def test_a_worker_forgets_what_is_over(tmp_path: Path) -> None:
-    publisher = pool.Publisher(str(tmp_path))
-    reference = publisher.publish(np.zeros(10))
+def test_a_worker_forgets_what_is_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool, "SECONDS_BETWEEN_LOOKS", 0.01)
+    reference = pool.publish(pool.serialise(np.zeros(10)), str(tmp_path))
     assert reference.get() is reference.get()
     thing = weakref.ref(reference.get())
     assert thing() is not None
-    publisher.close()
-    pool.forget_finished()
+    Path(str(reference.path)).unlink()
+    until = time.monotonic() + 60
+    while thing() is not None and time.monotonic() < until:
+        time.sleep(0.01)
     assert thing() is None
     remote = [weakref.ref(pool.cached(name, lambda: np.zeros(1), None)) for name in ("a", "b", "c", "d")]
-    assert sum(thing() is not None for thing in remote) == pool.REMOTE
+    assert sum(thing() is not None for thing in remote) == pool.UNFILED_HELD
 
 
 class Whereabouts(ClassifierMixin, BaseEstimator):
@@ -282,8 +214,8 @@ def test_large_data_are_mapped_and_written_once(tmp_path: Path, monkeypatch: pyt
     big = np.ones((300, 1000))
     target = np.arange(300) % 2
     written = []
-    real = pool.dump
-    monkeypatch.setattr(pool, "dump", lambda path, header, buffers: (written.append(path), real(path, header, buffers)))
+    real = pool.publish
+    monkeypatch.setattr(pool, "publish", lambda parts, folder: (written.append(folder), real(parts, folder))[1])
 
     def scorer(estimator: Any, X: Any, y: Any) -> float:
         held = [thing for thing in gc.get_objects() if type(thing) is Task]

@@ -116,10 +116,9 @@ def test_the_resource_may_be_a_parameter(kind: type) -> None:
         assert search.n_candidates_ == [9, 3, 1]
 
 
-@pytest.mark.parametrize("share", [False, True])
-def test_pipelines_share_steps_without_a_difference(share: bool) -> None:
+def test_pipelines_share_steps_without_a_difference() -> None:
     grid = {"pca__n_components": [2, 4], "clf__C": [0.1, 1, 10]}
-    ours = HalvingGridSearchCV(PIPE, grid, cv=3, random_state=0, share_steps=share).fit(X, Y)
+    ours = HalvingGridSearchCV(PIPE, grid, cv=3, random_state=0).fit(X, Y)
     same(ours, theirs_of(HalvingGridSearchCV)(PIPE, grid, cv=3, random_state=0).fit(X, Y))
 
 
@@ -157,7 +156,7 @@ def test_candidates_that_fail_drop_out_first() -> None:
 @pytest.mark.parametrize("kind", [HalvingGridSearchCV, HalvingRandomSearchCV])
 def test_it_is_scikit_learns_class(kind: type) -> None:
     ours, theirs = (inspect.signature(k).parameters for k in (kind, theirs_of(kind)))
-    assert [*theirs, "storage", "study_name", "progress", "share_steps"] == list(ours)
+    assert [*theirs, "storage", "study_name", "progress"] == list(ours)
     assert {name: p.default for name, p in theirs.items()} == {name: ours[name].default for name in theirs}
     assert issubclass(kind, theirs_of(kind))
     search: Any = kind(SVC(), {"C": list(range(1, 20))}, random_state=0)

@@ -222,11 +222,10 @@ def test_odd_targets_and_outputs() -> None:
     seen = kept.evidence.predictions[0][0]  # type: ignore[index]
     assert seen is not None
     assert seen.values.shape == (15, several.shape[1])
-    assert encode([], None, None) is None
-    assert encode([("predict", [1, 2])], np.array([1, 2]), None) is None
-    assert encode([("predict", np.array(["x"]))], np.array([1, 2]), None) is None
-    assert encode([("predict", np.array([None]))], np.array([1, 2]), None) is None
-    got = encode([("predict", np.array([1.5]))], np.array([1, 2]), None)
+    assert encode("predict", [1, 2], np.array([1, 2]), None) is None
+    assert encode("predict", np.array(["x"]), np.array([1, 2]), None) is None
+    assert encode("predict", np.array([None]), np.array([1, 2]), None) is None
+    got = encode("predict", np.array([1.5]), np.array([1, 2]), None)
     assert got is not None
     assert got.values.dtype == np.float32
 
@@ -308,13 +307,13 @@ def test_floats_survive_a_storage_and_what_is_missing_is_not_stored() -> None:
     row = [
         Predictions("predict_proba", np.random.default_rng(k).random((4 + k, 3)).astype(np.float32)) for k in range(3)
     ]
-    back = stored.unpack(stored.pack(row), 3)
+    back = stored.unpack_predictions(stored.pack_predictions(row), 3)
     for p, q in zip(row, back, strict=True):
         assert q is not None
         assert np.array_equal(p.values, q.values)
-    assert stored.pack([row[0], None]) is None
-    assert stored.pack([]) is None
-    assert stored.unpack(None, 2) == [None, None]
+    assert stored.pack_predictions([row[0], None]) is None
+    assert stored.pack_predictions([]) is None
+    assert stored.unpack_predictions(None, 2) == [None, None]
 
 
 def test_a_study_holds_predictions_only_where_it_is_stored(tmp_path: Path) -> None:

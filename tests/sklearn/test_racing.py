@@ -30,7 +30,7 @@ from tunesmith.selection.when_to_stop import Race
 from tunesmith.sklearn import GridSearchCV
 from tunesmith.sklearn.evaluate.task import Unit
 from tunesmith.sklearn.search.candidate import Candidate
-from tunesmith.sklearn.search.evaluation import ranks
+from tunesmith.sklearn.search.evaluation import ranks_of_candidates
 from tunesmith.sklearn.search.racing import RacingScheduler
 from tunesmith.sklearn.store.outcome import Outcome
 
@@ -203,7 +203,7 @@ scores_and_masks = st.integers(1, 4).flatmap(
 @given(scores_and_masks)
 def test_ranks_are_scikit_learns_and_those_given_up_come_after(rows: list[tuple[list[float], list[bool]]]) -> None:
     scores, ran = np.array([s for s, _ in rows]), np.array([r for _, r in rows])
-    rank = ranks(np.where(ran, scores, np.nan), ran)
+    rank = ranks_of_candidates(np.where(ran, scores, np.nan), ran)
     whole = ran.all(axis=1)
     if whole.any():
         assert rank[whole].min() == 1

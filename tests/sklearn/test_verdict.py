@@ -257,7 +257,7 @@ def test_searches_that_conclude_at_once_return_one_verdict(tmp_path: Path, monke
 
     monkeypatch.setattr("tunesmith.sklearn.search.search_cv.one_of_these", as_in_another_process)
     monkeypatch.setattr("tunesmith.sklearn.results.conclusion._wait", lambda *_: None)
-    monkeypatch.setattr("tunesmith.sklearn.results.conclusion.asked_of", lambda *_: "the same")
+    monkeypatch.setattr("tunesmith.sklearn.results.conclusion.settings_digest", lambda *_: "the same")
     moody(tmp_path / "t.db", n_trials=4, confirm=0)
     monkeypatch.setattr(tunesmith.Study, "store_verdict", store)
     with ThreadPoolExecutor(2) as pool:  # levels differ, and with them what is concluded

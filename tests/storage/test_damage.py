@@ -383,15 +383,15 @@ def test_a_warm_start_that_is_damaged(change: Callable[[dict[str, Any]], object]
 def test_predictions_that_are_damaged(change: dict[str, Any]) -> None:
     pytest.importorskip("sklearn")
     from tunesmith.selection.targets import Predictions
-    from tunesmith.sklearn.store.outcome import pack, unpack
+    from tunesmith.sklearn.store.outcome import pack_predictions, unpack_predictions
 
-    kept = pack([Predictions("predict", np.arange(8, dtype=np.float32))])
+    kept = pack_predictions([Predictions("predict", np.arange(8, dtype=np.float32))])
     assert kept is not None
-    (whole,) = unpack(kept, 1)
+    (whole,) = unpack_predictions(kept, 1)
     assert whole is not None
     assert whole.values.tolist() == list(range(8))
     change = {name: packed_bomb() if value == "bomb" else value for name, value in change.items()}
-    assert unpack({**kept, **change}, 1) == [None]
+    assert unpack_predictions({**kept, **change}, 1) == [None]
 
 
 # -- a file that is damaged while it is in use -------------------------------------------------------------------------

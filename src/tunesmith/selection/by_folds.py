@@ -28,7 +28,9 @@ from tunesmith.selection.score import NO_GAIN, Estimate, SelectionResult, defaul
 #
 # Symbols: C candidates, K folds; e[C, K] their losses, smaller is better.
 
-METHOD = "comparing the winner with the best of each fold and of all others (Tibshirani and Tibshirani; jackknife)"
+BY_FOLDS_METHOD = (
+    "comparing the winner with the best of each fold and of all others (Tibshirani and Tibshirani; jackknife)"
+)
 
 
 @checked()
@@ -73,7 +75,7 @@ def select_by_folds(
         SelectionError: as `best_by_folds`.
     """
     rule = rule or Rule()
-    e, complete = _complete(losses)
+    e, complete = _complete_losses(losses)
     default = rule.default if given is None and rule.default is not None and complete[rule.default] else None
     leader = _leader(e, complete, rule, test_to_train) if given is None else given
     best = best_by_folds(e, leader, test_to_train=test_to_train, bounds=bounds, n_rows=n_rows, level=level)
@@ -96,7 +98,7 @@ def select_by_folds(
     return replace(best, gain=Estimate(gain, ends), p_value=p)
 
 
-def _complete(losses: ArrayLike) -> tuple[Floats, Mask]:
+def _complete_losses(losses: ArrayLike) -> tuple[Floats, Mask]:
     """Return losses [C, K], and which candidates have a finite one on every fold [C]."""
     e = np.asarray(losses, dtype=np.float64)
     if e.ndim != 2 or not e.size:
@@ -162,7 +164,7 @@ def best_by_folds(
     Raises:
         SelectionError: the shape is wrong, or no candidate has a finite loss on every fold.
     """
-    e, complete = _complete(losses)
+    e, complete = _complete_losses(losses)
     if index is not None and not 0 <= index < len(e):
         raise SelectionError(f"given={index} is no row of the losses of {len(e)} candidates")
     if index is not None and not complete[index]:
@@ -175,7 +177,7 @@ def best_by_folds(
     n_rows = _rows_behind(e, complete, n_rows)
     ends = _interval(naive + correction, error, e.shape[1] - 1.0, level, bounds, n_rows)
     value, notes = naive + correction, no_interval_notes(ends)
-    return SelectionResult(best, best, False, value, ends, naive, METHOD, level=level, notes=notes)
+    return SelectionResult(best, best, False, value, ends, naive, BY_FOLDS_METHOD, level=level, notes=notes)
 
 
 def _jackknife(e: Floats, chosen: Floats) -> float:
@@ -190,8 +192,8 @@ def _jackknife(e: Floats, chosen: Floats) -> float:
 # ----------------------------------------------------------------------------------------------------------------------
 # Choosing by a model of the scores over the space, where scores of candidates cannot be compared with one another.
 
-MODEL_METHOD = "a Gaussian process fitted to all scores of the search"
-NO_MODEL = "taking its own score, uncorrected"
+BY_MODEL_METHOD = "a Gaussian process fitted to all scores of the search"
+UNCORRECTED_METHOD = "taking its own score, uncorrected"
 Expected = tuple[float, float]  # an estimate and its standard error, NaN where that is not known
 
 
@@ -222,7 +224,7 @@ def select_by_model(
     Returns:
         The result; `naive` is the value itself.
     """
-    method = MODEL_METHOD if modelled else NO_MODEL
+    method = BY_MODEL_METHOD if modelled else UNCORRECTED_METHOD
     best = SelectionResult(leader, leader, False, value, interval, value, method, level=level)
     if rule.default is None:
         return best

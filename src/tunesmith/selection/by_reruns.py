@@ -19,12 +19,12 @@ from tunesmith.foundation.numerics.arrays import Floats
 from tunesmith.selection.choice import replaces_default
 from tunesmith.selection.score import Estimate, SelectionResult
 
-PRIOR_DOF = 2.0  # degrees of freedom that the noise known from the search counts for
-DRAWS = 20_000
+NOISE_PRIOR_DOF = 2.0  # degrees of freedom that the noise known from the search counts for
+NULL_DRAWS = 20_000  # of the largest of several differences: its p-values are then within 0.003
 ONE_SIGMA_P = 0.1587  # P(a normal variable exceeds one standard deviation)
-METHOD = "combining the search's model with fresh runs"
-NO_MODEL = "the mean of fresh runs"
-DISAGREE = (
+BY_RERUNS_METHOD = "combining the search's model with fresh runs"
+RERUNS_ALONE_METHOD = "the mean of fresh runs"
+MODEL_DISAGREES = (
     "The fresh runs differ from what the search's model expected by more than chance, so the model counts for little "
     "in the figure."
 )
@@ -40,7 +40,7 @@ class Noise:
     single_dof: float
 
 
-def scatter(y: Floats, known: float = math.nan) -> Noise:
+def noise_of(y: Floats, known: float = math.nan) -> Noise:
     """Return the variances of y[C, R] without NaN; `known`: standard deviation of a single result from the search."""
     c, r = y.shape
     spread = y.mean(axis=0) - y.mean()
@@ -52,9 +52,9 @@ def scatter(y: Floats, known: float = math.nan) -> Noise:
     parts = (ms_b / c) ** 2 / df_b + ((c - 1) * ms_e / c) ** 2 / max(df_e, 1.0) if df_b else 0.0
     df = single**2 / parts if parts > 0 else df_b  # Satterthwaite
     if known == known:
-        single = (PRIOR_DOF * (known * known) + df * single) / (PRIOR_DOF + df)
-        ms_e = (PRIOR_DOF * (known * known) + df_e * ms_e) / (PRIOR_DOF + df_e)
-        df, df_e = df + PRIOR_DOF, df_e + PRIOR_DOF
+        single = (NOISE_PRIOR_DOF * (known * known) + df * single) / (NOISE_PRIOR_DOF + df)
+        ms_e = (NOISE_PRIOR_DOF * (known * known) + df_e * ms_e) / (NOISE_PRIOR_DOF + df_e)
+        df, df_e = df + NOISE_PRIOR_DOF, df_e + NOISE_PRIOR_DOF
     return Noise(ms_e if df_e else math.nan, df_e, single if df else math.nan, df)
 
 
@@ -151,7 +151,7 @@ def select_by_reruns(
     fresh = np.full(len(y), math.nan)
     fresh[usable] = y[usable].mean(axis=1)
     r = y.shape[1]
-    noise = scatter(y[usable], known_noise)
+    noise = noise_of(y[usable], known_noise)
     both = combine(mean[usable], cov[np.ix_(usable, usable)], fresh[usable], r, noise)
     losses, errors, dofs = (np.full(len(y), math.nan) for _ in range(3))
     losses[usable], errors[usable], dofs[usable] = both.value, both.sd, both.dof
@@ -175,11 +175,11 @@ def select_by_reruns(
         value=value,
         interval=(value - half, value + half),
         naive=float(fresh[winner]),
-        method=NO_MODEL if np.isnan(mean).all() else METHOD,
+        method=RERUNS_ALONE_METHOD if np.isnan(mean).all() else BY_RERUNS_METHOD,
         gain=gain,
         p_value=p,
         level=level,
-        notes=(DISAGREE,) if both.disagree > 3.0 else (),
+        notes=(MODEL_DISAGREES,) if both.disagree > 3.0 else (),
     )
 
 
@@ -195,14 +195,14 @@ def _against_control(gain: float, error: float, dof: float, k: int, level: float
     if error == 0.0:
         return float(gain <= 0.0), 0.0, 0.0
     rng = np.random.default_rng(0)
-    e = rng.standard_normal((DRAWS, k + 1))
+    e = rng.standard_normal((NULL_DRAWS, k + 1))
     largest = (e[:, 1:].max(axis=1) - e[:, 0]) / math.sqrt(2.0)
-    largest = np.sort(largest / np.sqrt(rng.chisquare(dof, DRAWS) / dof))
-    beyond = DRAWS - int(np.searchsorted(largest, gain / error))
+    largest = np.sort(largest / np.sqrt(rng.chisquare(dof, NULL_DRAWS) / dof))
+    beyond = NULL_DRAWS - int(np.searchsorted(largest, gain / error))
 
     def quantile(p: float) -> float:
         """The highest draw whose own p-value is p or more."""
-        at = min(max(math.ceil(p * (DRAWS + 1)) - 1, 1), DRAWS)
-        return float(largest[DRAWS - at])
+        at = min(max(math.ceil(p * (NULL_DRAWS + 1)) - 1, 1), NULL_DRAWS)
+        return float(largest[NULL_DRAWS - at])
 
-    return (1 + beyond) / (DRAWS + 1), quantile((1.0 - level) / 2.0) * error, quantile(ONE_SIGMA_P)
+    return (1 + beyond) / (NULL_DRAWS + 1), quantile((1.0 - level) / 2.0) * error, quantile(ONE_SIGMA_P)

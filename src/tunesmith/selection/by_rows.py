@@ -9,9 +9,9 @@ The default's mean loss is not optimistic, since it was not chosen for its score
 1. The candidate was chosen for it. The bootstrap says how much that makes (BBC-CV: Tsamardinos, Greasidou and
    Borboudakis, 2018; see `choice`): the regret, which is added in full.
 2. Large gains are unusual, and the candidate may predict no better than one that sees no feature, so that its gain is
-   as likely luck as not (`skill`). E[gain] is the posterior mean by both. What is missing is luck of the candidate or
-   of the default: β says which part is the candidate's own (`_luck`). It is 1 where both vary alike, which gives the
-   default's loss less the expected gain, and small where a wild default made the gain look large.
+   as likely luck as not (`_expected_gain`). E[gain] is the posterior mean by both. What is missing is luck of the
+   candidate or of the default: β says which part is the candidate's own (`_luck`). It is 1 where both vary alike, which
+   gives the default's loss less the expected gain, and small where a wild default made the gain look large.
 
 The second matters where there is little or nothing to be found. Candidates that were proposed from earlier scores have
 adapted to the luck of these very rows, which no resample of them shows.
@@ -41,14 +41,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from tunesmith.foundation.arguments import checked
 from tunesmith.foundation.numerics.arrays import Floats
-from tunesmith.selection.choice import Choice, Rule, choose
+from tunesmith.selection.choice import Choice, Rule, choose_by_rule
 from tunesmith.selection.intervals import (
     EffectiveSample,
     check_least,
@@ -85,46 +84,15 @@ def full_fit_gain(n_rows: int, test_to_train: float) -> float:
     return LEARNING_CURVE_SLOPE * (math.sqrt(1.0 + min(test_to_train, 1.0)) - 1.0) / math.sqrt(max(n_rows, 1))
 
 
-@dataclass(frozen=True)
-class GainShrinkage:
-    """How much of a gain over the default is to be expected.
-
-    Attributes:
-        below: by how much the default is worse than a prediction without features; a gain of that size takes no skill.
-        share: which part of a gain beyond that is to be expected.
-    """
-
-    below: float = 0.0
-    share: float = 1.0
-
-    @classmethod
-    def of(cls, no_skill: float | None, default: float, loss: float, error: float) -> GainShrinkage:
-        """Return the shrinkage S² / (S² + 4e²) for a candidate's corrected loss and its error, beside the default's.
-
-        `no_skill` is the loss of the best prediction without features; None: not known, gains stay as they are.
-        """
-        if no_skill is None or not math.isfinite(no_skill):
-            return cls()
-        skill = max(no_skill - loss, 0.0) ** 2
-        return cls(max(default - no_skill, 0.0), skill / (skill + SKILL_DOUBT * error**2) if skill > 0.0 else 0.0)
-
-    def expected(self, gain: float) -> float:
-        """Return the expected part of a gain."""
-        if gain <= 0.0:
-            return gain
-        free = min(gain, self.below)
-        return free + self.share * (gain - free)
-
-
 # Models of different folds share most of their rows, so the losses of rows are a little correlated. Measured: with 1.1,
 # 94 % of the intervals of 850 searches held the truth; the interval stays below 1.3 times that of a hold-out.
 OVERLAP = 1.2
 OVERLAP_UNBOUNDED = 1.5  # of losses without an upper bound: 94 % of 192 intervals, 89 % with 1.2
 # By how much the prior of gains is widened for their interval. Measured: of 127 claimed gains 96 % lie in it.
 PRIOR_WIDENING = 3.0
-ROUNDING = 1e-12  # by how much less than a bound a loss on it may come out, by the processor's arithmetic
+BOUND_ROUNDING = 1e-12  # by how much less than a bound a loss on it may come out, by the processor's arithmetic
 ANCHORED_DOUBT = 0.5  # uncertainty of a correction that the default anchors, as a part of its size
-METHOD = "bootstrapping the whole selection (BBC-CV)"
+BY_ROWS_METHOD = "bootstrapping the whole selection (BBC-CV)"
 
 
 @checked("strata")
@@ -148,14 +116,14 @@ def select_by_rows(
     """Choose by `rule`, and estimate the true loss of the chosen candidate and its gain over the default.
 
     Args:
-        losses: [U, C], as for `choose`; those of candidates that got fresh repeats are the means over all of them.
+        losses: [U, C], as for `choose_by_rule`; of candidates that got fresh repeats the means over all of them.
         rule: how the choice is made; the smallest mean if None.
         weights: [U], of the units; equal if None.
         strata: [U], labels (classes), each drawn as often as it occurs; None: any unit may be drawn.
         between_repeats: [C] or one for all, the variance that averaging over repeats took out of a unit's loss (see
             `LossTable.between_repeats`); 0 where there was one repeat.
         bounds: between which the mean loss lies: (0, 1) for 0/1 losses. Finite ones shape the interval.
-        inflation: of the variance of a gain, for training sets that overlap (`.variance.variance_inflation`);
+        inflation: of the variance of a gain, for training sets that overlap (`variance_inflation`);
             that of five folds if None.
         effective_sample: (column) -> the rows that decide the metric, for a metric that does not depend on all rows
             alike; None: it does.
@@ -163,7 +131,7 @@ def select_by_rows(
             are blocks; the effective number of units if None.
         no_skill: the loss of the best prediction that sees no feature; None: not known.
         full_fit_gain: what part of the skill (the loss without features less the candidate's) fitting on all rows adds:
-            see `.skill.full_fit_gain`.
+            see the function `full_fit_gain`.
         n_resamples: how often the choice is made again.
         level: of the intervals.
         seed: of the resamples; the same seed gives the same figures.
@@ -183,13 +151,13 @@ def select_by_rows(
         ```
 
     Raises:
-        SelectionError: as `choose`; or a level outside (0, 1).
+        SelectionError: as `choose_by_rule`; or a level outside (0, 1).
     """
     check_level(level)
     check_least(1, n_resamples=n_resamples, observations=observations)
     check_least(0, seed=seed, between_repeats=float(np.min(np.append(between_repeats, 0.0))))
     rule = rule or Rule()
-    made = choose(
+    made = choose_by_rule(
         losses,
         rule,
         weights=weights,
@@ -206,14 +174,14 @@ def select_by_rows(
     known = EffectiveSample(math.inf) if effective_sample is None else effective_sample(index)
     seen = min(gains.effective, known.size)
     size = min(gains.effective if observations is None else observations, known.size)
-    gain, p = _gain(
+    gain, p = _gain_and_p(
         made,
         rule,
         effective_sample,
         variance_inflation(5) if inflation is None else inflation,
         level,
         bounds,
-        _shrinkage(made, no_skill),
+        no_skill,
     )
     anchored = gain is not None and (index != rule.default or made.kept_default)
     correction = max(rule.correction_share * made.regret, 0.0)
@@ -223,7 +191,7 @@ def select_by_rows(
     correction -= min(_learned(gains, naive, correction, no_skill, full_fit_gain), correction)
     doubt = (ANCHORED_DOUBT if anchored else 1.0) * correction
     corrected = gains.unscaled(gains.scaled(naive) + correction) + known.likely
-    value = next((end for end in bounds if abs(corrected - end) < ROUNDING), min(max(corrected, low), high))
+    value = next((end for end in bounds if abs(corrected - end) < BOUND_ROUNDING), min(max(corrected, low), high))
     own = gains.influence(at)
     variance = float(gains.share @ own**2) + repeats / (naive**2 if gains.relative else 1.0)
     if not gains.relative:
@@ -237,13 +205,12 @@ def select_by_rows(
     else:
         ends = score_interval(value, error, seen - 1.0, level=level, bounds=bounds, size=size)
     if known.below == known.below:
-        ends = _reached(value, known, doubt, level, bounds)
+        ends = _by_effective_sample(value, known, doubt, level, bounds)
     if gain is not None and gains.relative and gain is not NO_GAIN:
         low, high = (value * math.expm1(end) for end in gain.interval)
         gain = Estimate(value * math.expm1(gain.value), (low, high))
-    return SelectionResult(
-        index, made.challenger, made.kept_default, value, ends, naive, METHOD, gain, p, level, no_interval_notes(ends)
-    )
+    kept, notes = made.kept_default, no_interval_notes(ends)
+    return SelectionResult(index, made.challenger, kept, value, ends, naive, BY_ROWS_METHOD, gain, p, level, notes)
 
 
 def _luck(made: Choice, expected: float, bounds: tuple[float, float]) -> float:
@@ -313,7 +280,7 @@ def _variance_at(value: float, naive: float, variance: float, bounds: tuple[floa
     return variance * room / seen if seen > 0.0 else room * part
 
 
-def _reached(
+def _by_effective_sample(
     value: float, known: EffectiveSample, doubt: float, level: float, bounds: tuple[float, float]
 ) -> tuple[float, float]:
     """Return the interval by the limits of the effective sample and the uncertainty of the correction."""
@@ -322,30 +289,32 @@ def _reached(
     return max(value - below, bounds[0]), min(value + above, bounds[1])
 
 
-def _shrinkage(made: Choice, no_skill: float | None) -> GainShrinkage:
-    """Return how much of the challenger's gain is to be expected."""
-    if math.isnan(made.gain):
-        return GainShrinkage()
+def _expected_gain(made: Choice, no_skill: float | None, gain: float) -> float:
+    """Return the part of a gain of the challenger that is to be expected.
+
+    A gain as large as the default is worse than a prediction without features takes no skill. Of what is beyond, the
+    part S² / (S² + 4e²) is expected, by the challenger's skill S and its standard error e. Without a known `no_skill`
+    gains stay as they are.
+    """
     gains = made.gains
-    at = gains.at(made.challenger)
+    if gain <= 0.0 or no_skill is None or not math.isfinite(no_skill) or (gains.relative and not no_skill > 0.0):
+        return gain
+    at, without = gains.at(made.challenger), gains.scaled(no_skill)
     mean = gains.scaled(gains.mean(at))
-    known = no_skill is not None and (no_skill > 0.0 or not gains.relative)
-    return GainShrinkage.of(
-        gains.scaled(no_skill) if known and no_skill is not None else None,
-        mean + made.gain,
-        mean + max(made.leader_regret, 0.0),
-        math.sqrt(OVERLAP) * gains.error(at),
-    )
+    skill = max(without - (mean + max(made.leader_regret, 0.0)), 0.0) ** 2
+    doubt = SKILL_DOUBT * (math.sqrt(OVERLAP) * gains.error(at)) ** 2
+    free = min(gain, max(mean + made.gain - without, 0.0))
+    return free + (skill / (skill + doubt) if skill > 0.0 else 0.0) * (gain - free)
 
 
-def _gain(
+def _gain_and_p(
     made: Choice,
     rule: Rule,
     effective_sample: Callable[[int], EffectiveSample] | None,
     inflation: float,
     level: float,
     bounds: tuple[float, float],
-    shrinkage: GainShrinkage,
+    no_skill: float | None,
 ) -> tuple[Estimate | None, float | None]:
     """Return the corrected gain over the default and its p-value.
 
@@ -368,7 +337,7 @@ def _gain(
     error *= math.sqrt(inflation)
     # A gain that was chosen for being large is too large; its posterior by the rule's prior is not. The interval takes
     # a wider prior, since it is not known how usual such gains are for this model and these data.
-    expected = shrinkage.expected(_prior_factor(gain, error, made.usual) * gain)
+    expected = _expected_gain(made, no_skill, _prior_factor(gain, error, made.usual) * gain)
     spread = math.sqrt(_prior_factor(gain, error, PRIOR_WIDENING * made.usual)) * error
     p = p_value(expected, spread, dof)
     if made.index == rule.default:
@@ -379,7 +348,7 @@ def _gain(
 def _prior_factor(gain: float, error: float, usual: float) -> float:
     """Return which part of a gain is its posterior mean, by a normal prior of the standard deviation `usual`.
 
-    A gain far beyond its error is no luck: then the prior is as wide as the gain requires.
+    A gain far beyond its error is not luck: then the prior is as wide as the gain requires.
     """
     width = max(usual**2, gain**2 - 3.0 * error**2)
     return 1.0 if math.isinf(width) or not error > 0.0 else width / (width + error**2)

@@ -65,8 +65,8 @@ def replaces_default(
 
 USUAL_RISK = 0.04  # the risk of the rule as it is
 # The risk that was measured, and how many standard errors a corrected gain had to exceed for it; see `choice.Rule`.
-# Below 0: it may fall short by so many. The last one is no condition: any candidate that is better is taken.
-MEASURED = (
+# Below 0: it may fall short by so many. The last one sets no condition: any candidate that is better is taken.
+CAUTION_BY_RISK = (
     (0.0, 3.0),
     (0.015, 2.0),
     (0.02, 1.5),
@@ -82,7 +82,7 @@ MEASURED = (
 )
 
 
-def caution(risk: Any) -> float:
+def caution_of_risk(risk: Any) -> float:
     """Return how many standard errors a gain over the default has to exceed, once it is corrected.
 
     Args:
@@ -90,25 +90,25 @@ def caution(risk: Any) -> float:
             1. Between measured risks the caution is interpolated; a risk beyond the largest one counts as that.
 
     Raises:
-        SelectionError: it is no number from 0 to 1.
+        SelectionError: it is not a number from 0 to 1.
     """
     if isinstance(risk, bool) or not isinstance(risk, Real) or not 0.0 <= float(risk) <= 1.0:
         raise SelectionError(
             f"risk is the share of searches that may be worse than the default, a number from 0 to 1 ({USUAL_RISK} is "
             f"usual); {risk!r} was given"
         )
-    risks, cautions = zip(*MEASURED, strict=True)
+    risks, cautions = zip(*CAUTION_BY_RISK, strict=True)
     return float(np.interp(float(risk), risks, cautions))
 
 
 def relative_caution(risk: float) -> float:
     """Return the caution as a multiple of the usual one, for choices that usually require one standard error."""
-    return caution(risk) / caution(USUAL_RISK)
+    return caution_of_risk(risk) / caution_of_risk(USUAL_RISK)
 
 
 def check_risk(risk: float, prefer_default: bool | str | None) -> None:
-    """Raise a SelectionError unless this is a risk as for `caution`, and one that has an effect."""
-    caution(risk)
+    """Raise a SelectionError unless this is a risk as for `caution_of_risk`, and one that has an effect."""
+    caution_of_risk(risk)
     if risk != USUAL_RISK and not prefer_default:
         raise SelectionError(
             f"risk={risk!r} says when the default is given up, and prefer_default={prefer_default!r} that it is not "
@@ -213,11 +213,11 @@ def complexities(params: Sequence[Mapping[str, Any]], complexity: Complexity) ->
             None, which mostly means "no limit", the most complex one.
 
     Raises:
-        ValueError: no configuration has a parameter of a name given, or a value of it is no number.
+        ValueError: no configuration has a parameter of a name given, or a value of it is not a number.
         TypeError: it is none of these, or the function returns no number.
     """
     if callable(complexity):
-        rows = [_numbers(complexity(dict(p))) for p in params]
+        rows = [_complexity_numbers(complexity(dict(p))) for p in params]
         if len({len(row) for row in rows}) > 1:
             raise TypeError("complexity= must return the same number of figures for each configuration")
         return np.array(rows, float).reshape(len(rows), -1)
@@ -227,16 +227,17 @@ def complexities(params: Sequence[Mapping[str, Any]], complexity: Complexity) ->
             "complexity= takes a parameter's name ('max_depth', or '-C' where more is simpler), a list of names, or a "
             f"function of the parameters; got {complexity!r}"
         )
-    return np.array([[_of(p, name, params) for name in names] for p in params], float).reshape(len(params), len(names))
+    table = [[_complexity_of(p, name, params) for name in names] for p in params]
+    return np.array(table, float).reshape(len(params), len(names))
 
 
-def ranks(table: ArrayLike) -> Floats:
+def ranks_of_rows(table: ArrayLike) -> Floats:
     """Return one figure for each row of complexities [C, k], in the order of the rows compared column after column."""
     rows = np.asarray(table, float)
     return np.asarray(np.unique(rows, axis=0, return_inverse=True)[1].ravel(), float)
 
 
-def _of(p: Mapping[str, Any], name: str, everyone: Sequence[Mapping[str, Any]]) -> float:
+def _complexity_of(p: Mapping[str, Any], name: str, everyone: Sequence[Mapping[str, Any]]) -> float:
     sign, key = (-1.0, name[1:]) if name.startswith("-") else (1.0, name)
     if key not in p:
         if not any(key in other for other in everyone):
@@ -253,7 +254,7 @@ def _of(p: Mapping[str, Any], name: str, everyone: Sequence[Mapping[str, Any]]) 
     )
 
 
-def _numbers(result: Any) -> list[float]:
+def _complexity_numbers(result: Any) -> list[float]:
     items = list(result) if isinstance(result, tuple | list) else [result]
     try:
         numbers = [float(item) for item in items]
@@ -272,7 +273,7 @@ def _numbers(result: Any) -> list[float]:
 # chosen for its gain, which is therefore too good. The bootstrap says by how much: what the leader of a resample is
 # worth on the units left out, beside what the leader of all units is worth there. The leader replaces the default if
 # its gain, so corrected, exceeds a part of its standard error, and much more than that where the error is larger than
-# the gains that tuning usually brings (`.keep_default`). Without a default the smallest mean loss wins.
+# the gains that tuning usually brings (`replaces_default`). Without a default the smallest mean loss wins.
 #
 # Measured on 620 searches of 60 configurations each, proposed by a Gaussian process (eleven data sets, four models, 50,
 # 100 and 300 rows), with the leaders evaluated again on fresh splits: the best mean over five folds is worse than the
@@ -280,12 +281,12 @@ def _numbers(result: Any) -> list[float]:
 
 LEADER_ERRORS = 1.0  # standard errors that are taken off a gain when the leader is looked for
 # A resample holds 63 % of the units: it chooses worse than all of them do, as in Efron's .632 rule (1983).
-OUT_OF_BAG = 0.632
+OUT_OF_BAG_SHARE = 0.632
 # Of losses without an upper bound gains are usual that are twice as large, as a part of the default's loss, or as large
 # as what lies between the candidates, the worst quarter left aside. Measured on 16 kinds of searches (regression and
 # log loss, 12 seeds): no more choices are worse than the default, and the gains of neighbours are no longer forgone.
-RELATIVE_USUAL = 2.0
-NOT_WORST = 0.75
+USUAL_RELATIVE_GAINS = 2.0
+COMPARED_SHARE = 0.75
 
 
 @dataclass(frozen=True)
@@ -295,7 +296,7 @@ class Rule:
     Args:
         default: column of the default configuration, or None where there is none.
         prefer_default: keep the default unless another candidate is credibly better.
-        caution: how many standard errors a gain has to exceed, where a gain of that size is usual; `risk.caution`
+        caution: how many standard errors a gain has to exceed, where a gain of that size is usual; `caution_of_risk`
             says how many. Below 0 it may fall short by as many.
         usual: the gains that tuning usually brings, as a part of the default's mean loss: a standard deviation τ. Of
             standard error e, a gain has to exceed caution · e · √(1 + e²/τ²): of what is seen by few units, a good part
@@ -318,7 +319,7 @@ class Rule:
     @property
     def correction_share(self) -> float:
         """What part of a difference out of the bag is taken for a correction."""
-        return 1.0 if self.adaptive else OUT_OF_BAG
+        return 1.0 if self.adaptive else OUT_OF_BAG_SHARE
 
 
 @dataclass(frozen=True, eq=False)
@@ -349,7 +350,7 @@ class Choice:
     usual: float = math.inf
 
 
-def choose(
+def choose_by_rule(
     losses: ArrayLike,
     rule: Rule | None = None,
     *,
@@ -387,12 +388,15 @@ def choose(
         return Choice(int(column[0]), False, int(column[0]), gains)
     gain, error = gains.means()
     reference = None if rule.default is None else gains.reference
-    race = _Comparison(rule, column, reference, usual=_usual(rule, gains))
+    race = _Comparison(rule, column, reference, usual=_usual_gain(rule, gains))
     leader = int(race.leaders(gain[None], error[None])[0])
     if rule.complexity is not None:
-        race = _with_complexity(race, rule.complexity, gains, leader)
+        if len(rule.complexity) <= int(column.max()):
+            raise SelectionError(f"complexity has {len(rule.complexity)} entries; one for each candidate is expected")
+        order = np.asarray(rule.complexity, np.float64)[column]
+        race = replace(race, complexity=order, tolerance=gains.error(leader))
         leader = int(race.leaders(gain[None], error[None])[0])
-    drawn = bootstrap(gains, race.leaders, leader, strata=_labels(strata, gains), n_resamples=n_resamples, seed=seed)
+    drawn = bootstrap(gains, race.leaders, leader, strata=_numbered(strata, gains), n_resamples=n_resamples, seed=seed)
     leader_regret = float((drawn.oob_leader - drawn.oob_picked).mean()) if len(drawn.picked) else 0.0
     correction = max(rule.correction_share * leader_regret, 0.0)
     won = bool(race.replaces(leader, gain[leader], error[leader], correction))
@@ -468,23 +472,16 @@ class _Comparison:
         return compare_with_default(self.rule, self.columns[leader], gain, corrected, error, self.usual)
 
 
-def _with_complexity(race: _Comparison, complexity: tuple[float, ...], gains: PairedGains, leader: int) -> _Comparison:
-    """Add the one-standard-error rule; `leader` is the one without it."""
-    if len(complexity) <= int(gains.columns.max()):
-        raise SelectionError(f"complexity has {len(complexity)} entries; one for each candidate is expected")
-    order = np.asarray(complexity, np.float64)[gains.columns]
-    return replace(race, complexity=order, tolerance=gains.error(leader))
-
-
-def _usual(rule: Rule, gains: PairedGains) -> float:
+def _usual_gain(rule: Rule, gains: PairedGains) -> float:
     """Return τ on the scale of the gains; infinite where there is nothing to go by."""
     if rule.default is None or not rule.usual:
         return math.inf
     if gains.relative:
         logs = np.sort(np.log(gains.share @ gains.losses))
-        return math.hypot(RELATIVE_USUAL * rule.usual, float(logs[: max(round(NOT_WORST * len(logs)), 2)].std()))
+        spread = float(logs[: max(round(COMPARED_SHARE * len(logs)), 2)].std())
+        return math.hypot(USUAL_RELATIVE_GAINS * rule.usual, spread)
     mean = gains.mean(gains.reference)
-    return max(rule.usual * mean, 1e-12) if mean >= 0.0 else math.inf  # minus a score is no loss to take a part of
+    return max(rule.usual * mean, 1e-12) if mean >= 0.0 else math.inf  # a part of a negative loss says nothing
 
 
 def _has_skill(
@@ -519,7 +516,7 @@ def _regret(race: _Comparison, drawn: BootstrapChoices, correction: float, won: 
     return float((own - np.where(replaced, drawn.oob_picked, 0.0)).mean())
 
 
-def _labels(strata: ArrayLike | None, gains: PairedGains) -> Indices | None:
+def _numbered(strata: ArrayLike | None, gains: PairedGains) -> Indices | None:
     if strata is None:
         return None
     given = np.asarray(strata)

@@ -77,7 +77,7 @@ def check_level(level: Any) -> None:
     """Raise unless this is the level of an interval.
 
     Raises:
-        SelectionError: it is no number between 0 and 1.
+        SelectionError: it is not a number between 0 and 1.
     """
     if not isinstance(level, Real) or not 0.0 < float(level) < 1.0:
         raise SelectionError(f"level= is that of an interval, between 0 and 1, such as 0.95; got {level!r}")
@@ -187,7 +187,7 @@ def interval(
 
 
 # ----------------------------------------------------------------------------------------------------------------------
-# What each row adds to a metric that is no mean over rows, and how few rows such a metric depends on.
+# What each row adds to a metric that is not a mean over rows, and how few rows such a metric depends on.
 #
 # The influence of a row is the derivative of the metric by the row's weight, times the number of rows (the
 # infinitesimal jackknife: Jaeckel, 1972; Efron, 1982, chapter 6). Influences have mean 0, and the variance of the
@@ -198,7 +198,7 @@ def interval(
 
 Score = Callable[[Indices, Indices, Floats], float]  # (y, p, weights) -> a metric of labels, greater is better
 
-STEP = 1e-3  # by what part of itself a weight is changed for a derivative
+WEIGHT_STEP = 1e-3  # by what part of itself a weight is changed for a derivative
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,8 +246,8 @@ class Confusion:
         effect = np.zeros(len(self.weight))
         for c in range(len(effect)):
             changed = self.weight.copy()
-            changed[c] *= 1.0 + STEP
-            effect[c] = (self.score(self.y, self.p, changed) - whole) * total / (STEP * self.weight[c])
+            changed[c] *= 1.0 + WEIGHT_STEP
+            effect[c] = (self.score(self.y, self.p, changed) - whole) * total / (WEIGHT_STEP * self.weight[c])
         return effect - self.weight @ effect / total
 
     def effective_sample(self, sizes: Floats, shares: Floats, level: float, width: float) -> EffectiveSample:
@@ -391,7 +391,7 @@ def precision_influence(y: Mask, v: Floats, fold: Indices) -> tuple[Floats, Floa
 
 
 # ----------------------------------------------------------------------------------------------------------------------
-# Pseudo-values: losses of rows for a metric that is no mean over rows.
+# Pseudo-values: losses of rows for a metric that is not a mean over rows.
 #
 # The pseudo-value of a block of rows is what the block adds to the score of its fold (Tukey, 1958). Their mean is the
 # score, and their spread is that of the score, so one method of choosing serves every metric.

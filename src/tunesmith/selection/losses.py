@@ -175,11 +175,11 @@ class Moments:
 # The bootstrap of a choice: it is made again on resampled units, and judged on the units left out.
 #
 # Symbols: U units, C candidates, B resamples; k[B, U] how often a resample drew a unit. One matrix product gives the
-# means of all candidates on a chunk of resamples. A chunk holds CHUNK_CELLS numbers, so memory does not grow with B. Of
-# many rows, `LossTable` makes blocks, so that U stays below MAX_UNITS.
+# means of all candidates on a chunk of resamples. A chunk holds NUMBERS_PER_CHUNK, so memory does not grow with B. Of
+# many rows, `LossTable` makes blocks, so that U stays below MOST_UNITS.
 
-MAX_UNITS = 2048
-CHUNK_CELLS = 4_000_000
+MOST_UNITS = 2048
+NUMBERS_PER_CHUNK = 4_000_000  # 16 MB
 
 Leaders = Callable[[NDArray[np.floating], NDArray[np.floating]], Indices]
 
@@ -222,7 +222,7 @@ def bootstrap(
     moments = Moments(gains, np.float32)
 
     parts = []
-    for k in _draws(rng, strata, len(weights), n_resamples, max(1, CHUNK_CELLS // max(gains.losses.shape))):
+    for k in _drawn(rng, strata, len(weights), n_resamples, max(1, NUMBERS_PER_CHUNK // max(gains.losses.shape))):
         out = (k == 0) * weights
         some = out.any(axis=1)
         out, bag = out[some], k[some] * weights
@@ -236,7 +236,7 @@ def bootstrap(
     return BootstrapChoices(picked, *(figure.astype(np.float64) for figure in figures))
 
 
-def _draws(rng: np.random.Generator, strata: Indices | None, n: int, n_resamples: int, chunk: int) -> Iterator[Singles]:
+def _drawn(rng: np.random.Generator, strata: Indices | None, n: int, n_resamples: int, chunk: int) -> Iterator[Singles]:
     """Yield k[b, U] in chunks, for `n_resamples` resamples in all."""
     groups = [np.arange(n)] if strata is None else [np.flatnonzero(strata == label) for label in np.unique(strata)]
     for start in range(0, n_resamples, chunk):
@@ -285,7 +285,7 @@ class LossTable:
         groups: ArrayLike | None = None,
         strata: ArrayLike | None = None,
         weights: ArrayLike | None = None,
-        max_units: int = MAX_UNITS,
+        max_units: int = MOST_UNITS,
         seed: int = 0,
     ) -> None:
         check_least(0, n_rows=n_rows, seed=seed)
@@ -303,13 +303,10 @@ class LossTable:
         # Each row, or each group, is one observation; with unequal weights they count as fewer (Kish).
         mass = np.bincount(np.unique(label, return_inverse=True)[1].ravel(), w[rows])
         self.observations = float(mass.sum() ** 2 / (mass @ mass))
-        unit, self.strata = _units(label, classes, max_units, np.random.default_rng([seed, 2048]))
+        unit, self.strata = _units_of_rows(label, classes, max_units, np.random.default_rng([seed, 2048]))
         self._rows, self._unit, self._w = rows, unit, w[rows]
         self.weights: Floats = np.asarray(np.bincount(unit, self._w), dtype=np.float64)
-        self._sum: dict[int, Singles] = {}
-        self._squares: dict[int, Singles] = {}
-        self._runs: dict[int, Singles] = {}
-        self._each: dict[int, list[Singles]] = {}  # of those that were run again, the mean of each run
+        self._runs: dict[int, list[Singles]] = {}  # of each candidate its runs, NaN where one did not test a unit
 
     @property
     def n_units(self) -> int:
@@ -334,27 +331,16 @@ class LossTable:
         share = np.bincount(self._unit, self._w * there, minlength=self.n_units)
         total = np.bincount(self._unit, self._w * np.where(there, values, 0.0), minlength=self.n_units)
         known = share > 0 if fresh else np.bincount(self._unit[~there], minlength=self.n_units) == 0
-        mean = np.where(known, total / np.where(known, share, 1.0), 0.0).astype(np.float32)
-        if candidate not in self._sum:
-            self._sum[candidate] = np.where(known, mean, np.nan)
-            return
-        first = self._sum[candidate]
-        self._each.setdefault(candidate, [first.copy()]).append(np.where(known, mean, np.nan).astype(np.float32))
-        if candidate not in self._runs:
-            self._runs[candidate] = np.ones(self.n_units, np.float32)
-            self._squares[candidate] = first * first
-        self._runs[candidate] += known
-        self._squares[candidate] += mean * mean
-        first += mean
+        mean = np.where(known, total / np.where(known, share, 1.0), np.nan).astype(np.float32)
+        self._runs.setdefault(candidate, []).append(mean)
 
     @checked()
     def losses(self, n_candidates: int | None = None) -> Singles:
-        """Return L[U, C], the means over repeats, for `choose` and `honest`; NaN where a candidate was not run."""
-        check_least(0, n_candidates=n_candidates)
-        n = n_candidates if n_candidates is not None else max(self._sum, default=-1) + 1
-        table = np.full((self.n_units, n), np.nan, np.float32)
-        for candidate, total in self._sum.items():
-            table[:, candidate] = total / self._runs[candidate] if candidate in self._runs else total
+        """Return L[U, C], the means over repeats, for `select_by_rows`; NaN where a candidate was not run."""
+        table = np.full((self.n_units, self._width(n_candidates)), np.nan, np.float32)
+        for candidate, runs in self._runs.items():
+            total, _, count = _sums(runs)
+            table[:, candidate] = total / count
         return table
 
     @checked()
@@ -368,7 +354,7 @@ class LossTable:
         Returns:
             [R, U], NaN where a run did not test a unit.
         """
-        one, two = (self._each.get(c, [self._sum[c]]) for c in (candidate, other))
+        one, two = self._runs[candidate], self._runs[other]
         runs = min(len(one), len(two))
         return np.asarray(np.stack(one[:runs]).astype(np.float64) - np.stack(two[:runs]))
 
@@ -379,15 +365,20 @@ class LossTable:
         A unit with R runs of sample variance s² adds (1 - 1/R)·s²: what the variance of one run's losses has more
         than that of their mean.
         """
-        check_least(0, n_candidates=n_candidates)
-        n = n_candidates if n_candidates is not None else max(self._sum, default=-1) + 1
-        taken = np.zeros(n)
+        taken = np.zeros(self._width(n_candidates))
         for candidate, runs in self._runs.items():
-            within = self._squares[candidate] / runs - (self._sum[candidate] / runs) ** 2
+            if len(runs) < 2:
+                continue
+            total, squares, count = _sums(runs)
+            within = squares / count - (total / count) ** 2
             some = np.isfinite(within)
             if some.any():
                 taken[candidate] = np.average(np.maximum(within[some], 0.0), weights=self.weights[some])
         return taken
+
+    def _width(self, n_candidates: int | None) -> int:
+        check_least(0, n_candidates=n_candidates)
+        return max(self._runs, default=-1) + 1 if n_candidates is None else n_candidates
 
     def _array(self, name: str, given: ArrayLike) -> NDArray[np.generic]:
         try:
@@ -399,7 +390,18 @@ class LossTable:
         return array
 
 
-def _units(
+def _sums(runs: list[Singles]) -> tuple[Singles, Singles, Singles]:
+    """Return sums, sums of squares and numbers of the losses of runs [U], NaN where the first run has none."""
+    first = runs[0]
+    total, squares, count = first.copy(), first * first, np.ones(len(first), np.float32)
+    for run in runs[1:]:
+        known = np.isfinite(run)
+        own = np.where(known, run, np.float32(0.0))
+        total, squares, count = total + own, squares + own * own, count + known.astype(np.float32)
+    return total, squares, count
+
+
+def _units_of_rows(
     label: NDArray[np.generic], classes: NDArray[np.generic] | None, most: int, rng: np.random.Generator
 ) -> tuple[Indices, Indices | None]:
     """Return each row's unit, 0 to U - 1, and each unit's class, None if units have none."""

@@ -174,7 +174,7 @@ class Metric:
         options: further arguments of the function.
         offset: of the score.
         bounds: between which a mean loss lies.
-        row_loss: the loss whose mean over rows it is; None: it is no such mean.
+        row_loss: the loss whose mean over rows it is; None: it is not such a mean.
         kind: "r2", "roc_auc" or "average_precision", for which there are formulas; None else.
         pools: whether it is biased where it is computed from few rows, and so is computed from the predictions of all
             splits together.

@@ -8,7 +8,7 @@ Symbols: U units (rows, groups or blocks), R runs of the folds; d[R, U] the defa
 
 Repeats take from the second part alone, rows from both. var(a) is what the units' means vary by, less what their runs
 do. B is the variance of the mean of one run, seen in the runs' means and, with more degrees of freedom, in the runs of
-single units. I is for training sets that overlap (`.variance`). Measured over 250 draws of 200 rows, trees: V(1) is
+single units. I is for training sets that overlap (`.intervals`). Measured over 250 draws of 200 rows, trees: V(1) is
 15.0 and V(5) 5.5 by this, 15.6 and 7.1 in truth; all of it times I would be 25 and 8.
 
 With a variance V, a true gain of (t_0.975 + t_0.8) · √V, which is 2.8 √V for many units, lies beyond its interval in
@@ -25,11 +25,11 @@ import numpy as np
 from tunesmith.foundation.numerics.arrays import Floats
 from tunesmith.selection.wording import NumberFormat, count
 
-POWER = 0.8  # how often a gain of the smallest size that can be told is told
+GAIN_TOLD_SHARE = 0.8  # how often a gain of the smallest size that can be told is told
 UNITS_DOF = 4.0  # degrees of freedom that the runs of single units count for where B is estimated
 LEAST_ROWS_PART = 0.1  # of the variance as seen that is always left to the rows, by how little runs may be known
-MOST_REPEATS = 100  # more are no advice
-DIGITS = 2  # that are told of a number of rows
+MOST_REPEATS_ADVISED = 100  # more repeats are not worth advising
+DIGITS_OF_ROWS = 2  # that are told of a number of rows
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Outlook:
         if self.decided or not self.fits_per_repeat or self.repeats_part is None or not allowed > 0.0:
             return None
         more = math.ceil(self.repeats_part / allowed - 1e-9) - self.repeats
-        return more if 0 < more <= MOST_REPEATS else None
+        return more if 0 < more <= MOST_REPEATS_ADVISED else None
 
     @property
     def rows_needed(self) -> int | None:
@@ -89,7 +89,7 @@ class Outlook:
         exact = self.n_rows * self.variance * (self._errors / self.lead) ** 2
         if not exact < 1e9:
             return None
-        step: int = 10 ** max(math.floor(math.log10(exact)) + 1 - DIGITS, 0)
+        step: int = 10 ** max(math.floor(math.log10(exact)) + 1 - DIGITS_OF_ROWS, 0)
         return step * math.ceil(exact / step - 1e-9)
 
     @property
@@ -97,7 +97,7 @@ class Outlook:
         from scipy.special import stdtrit  # Student's quantiles
 
         dof = max(self.dof, 1.0)
-        return float(stdtrit(dof, 0.5 + self.level / 2.0) + stdtrit(dof, POWER))
+        return float(stdtrit(dof, 0.5 + self.level / 2.0) + stdtrit(dof, GAIN_TOLD_SHARE))
 
     def sentences(self, figures: NumberFormat, gain: str) -> list[str]:
         """Return what leads by how much, and what would decide.
@@ -135,7 +135,7 @@ class Outlook:
         return lines
 
 
-def outlook(
+def outlook_of_rows(
     runs: Floats,
     weights: Floats,
     *,

@@ -18,10 +18,10 @@ from tunesmith.space.serialize import label_from_json, label_to_json
 # ----------------------------------------------------------------------------------------------------------------------
 # The report of a search in plain sentences: what was chosen, how good it is, and what the search cost.
 
-NOTHING = "Nothing was chosen"
+NOTHING_CHOSEN = "Nothing was chosen"
 ONLY_THE_DEFAULT = "Only one configuration was tried, the default: {}"
 AVERAGE = "ensemble"  # the one key of what was chosen where it is an average of models: the share of each
-ADAPTIVE = (
+ADAPTED_TO_ROWS = (
     "The search adapted to these rows; we correct for the optimism that this causes on average, not for this run."
 )
 
@@ -88,14 +88,14 @@ class Report:
         score, notes = self.score, self.notes
         lines = [_compared(self), self.rule]
         if score is not None:
-            lines += [_gain(self, score), *_outlook(self)]
+            lines += [_gain_said(self, score), *_outlook(self)]
             notes = (*score.notes, *notes)
         lines += dict.fromkeys(notes)
         if score is not None:
             lines += [f"Estimated {score.basis()}.", _optimism(self, score)]
             if self.adaptive and (self.n_candidates is None or self.n_candidates > 2):
-                lines.append(ADAPTIVE)
-        lines += [*_cost(self), _stopping(self)]
+                lines.append(ADAPTED_TO_ROWS)
+        lines += [*_cost_said(self), _stopping(self)]
         return [self.verdict(), *(printable(" ".join(line.split())) for line in lines if line)]
 
     def _repr_html_(self) -> str:
@@ -110,7 +110,8 @@ def _choice(report: Report) -> str:
         shares = printable(str(report.chosen[AVERAGE]))
         return say("Chosen from {}: an average of models ({})", count(n or 0, "configuration"), shares)
     if report.chosen is None:
-        return say("{} " + ("was tried" if n == 1 else "were tried"), count(n, "configuration")) if n else say(NOTHING)
+        tried = "{} was tried" if n == 1 else "{} were tried"
+        return say(tried, count(n, "configuration")) if n else say(NOTHING_CHOSEN)
     if n == 1:
         return say(ONLY_THE_DEFAULT if report.kept_default else "Only one configuration was tried: {}", chosen)
     if report.kept_default:
@@ -162,7 +163,7 @@ def _closest(report: Report) -> str:
     return f"{name} ({what} {score.write(theirs)}; the default has {score.write(own)})"
 
 
-def _gain(report: Report, score: HonestScore) -> str | None:
+def _gain_said(report: Report, score: HonestScore) -> str | None:
     """Compare the score with the default's; None if that was kept, or nothing was compared."""
     gain = score.gain_over_default
     if report.kept_default or gain is None or score.beats_default is None:
@@ -198,7 +199,7 @@ def _naive_name(report: Report) -> str:
     return "validation score" if report.n_splits == 1 else "cross-validation score"
 
 
-def _cost(report: Report) -> list[str]:
+def _cost_said(report: Report) -> list[str]:
     if report.n_fits is None:
         return []
     lines = [f"The search took {count(report.n_fits, report.unit)}."]
@@ -234,7 +235,7 @@ def _stopping(report: Report) -> str | None:
 # A report as JSON, and read again: what a search decided is stored with its study, in the words it was decided in.
 
 CONFIGURATIONS = ("chosen", "default", "runner_up")  # fields of a report that are parameters
-WRITTEN = "shown"  # the one key of a value that JSON cannot hold, such as an estimator: what a report says of it
+WRITTEN_KEY = "shown"  # the one key of a value that JSON cannot hold, such as an estimator: what a report says of it
 
 
 class Written:
@@ -305,12 +306,12 @@ def _value_to_json(value: Any) -> Any:
         return label_to_json(value)
     except SpaceError:
         try:
-            return {WRITTEN: " ".join(repr(value).split())}
+            return {WRITTEN_KEY: " ".join(repr(value).split())}
         except Exception:  # of somebody's class: a verdict is never lost for it
-            return {WRITTEN: f"<{type(value).__name__}>"}
+            return {WRITTEN_KEY: f"<{type(value).__name__}>"}
 
 
 def _value_from_json(data: Any) -> Any:
-    if isinstance(data, dict) and data.keys() == {WRITTEN}:
-        return Written(str(data[WRITTEN]))
+    if isinstance(data, dict) and data.keys() == {WRITTEN_KEY}:
+        return Written(str(data[WRITTEN_KEY]))
     return label_from_json(data)

@@ -181,7 +181,7 @@ class HonestScore:
 # ----------------------------------------------------------------------------------------------------------------------
 # The range of a metric: what is known of it, or what its values so far suggest.
 
-CUT = "The range of your metric is not known. All its values here lie {where}, so the interval is cut there."
+RANGE_UNKNOWN = "The range of your metric is not known. All its values here lie {where}, so the interval is cut there."
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +230,7 @@ class ScoreRange:
         )
         optimism = score.optimism + score.value - value
         kept = replace(score, value=value, interval=(low, high), optimism=optimism)
-        return kept, () if self.known else (CUT.format(where=where),)
+        return kept, () if self.known else (RANGE_UNKNOWN.format(where=where),)
 
 
 # -- what every way of choosing returns: the candidate and what it is worth -----------------------------------------

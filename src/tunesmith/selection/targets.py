@@ -2,8 +2,8 @@
 
 Losses whose mean over a split is not the score that was reported there are not used.
 
-A metric that is no mean over rows is biased where it is computed from few rows, and so is its mean over splits, however
-many there are: the average precision of five positives is too high, R² of six rows too low. Computed from the
+A metric that is not a mean over rows is biased where it is computed from few rows, and so is its mean over splits,
+however many there are: the average precision of five positives is too high, R² of six rows too low. Computed from the
 predictions of all splits together it has the bias of all rows. ROC AUC has no such bias, and across splits it would
 compare values of different models, so it stays a mean over splits (Forman and Scholz, "Apples-to-apples in
 cross-validation studies", SIGKDD Explorations 12, 2010).
@@ -37,11 +37,11 @@ from tunesmith.selection.metric import Metric, Splits, log_loss
 # By how much the mean of losses may differ from the score: predictions are kept with seven digits.
 SCORE_TOLERANCE = 1e-4
 MOST_GUESSES = 3  # so many frequent classes are tried as a prediction for all rows
-BLOCKS_PER_SPLIT = 10  # left out in turn, for a metric that is no mean over rows
+BLOCKS_PER_SPLIT = 10  # left out in turn, for a metric that is not a mean over rows
 MOST_BLOCKS = 50  # of all splits together
-NO_CHANCE = 1e-3  # a class of a smaller probability is given no chance
-LITTLE_CHANCE = 0.1
-MANY_ROWS = 20_000  # with more rows MOST_BLOCKS would take too long; half of them are enough
+NO_CHANCE_BELOW = 1e-3  # a class of a smaller probability is given no chance
+LITTLE_CHANCE_BELOW = 0.1
+ROWS_FOR_ALL_BLOCKS = 20_000  # with more rows MOST_BLOCKS would take too long; half of them are enough
 
 
 class Predictions(NamedTuple):
@@ -144,7 +144,7 @@ class Targets:
         if parts is None or metric.row_loss is None or metric.row_loss.loss is not log_loss:
             return 0, 0
         least, _ = self._least(parts)
-        return int((least < NO_CHANCE).sum()), len(least)
+        return int((least < NO_CHANCE_BELOW).sum()), len(least)
 
     def _least(self, parts: Sequence[tuple[NDArray[Any], Indices]]) -> tuple[Floats, Floats]:
         """Return the smallest probability of each prediction of classes, and that of the true class."""
@@ -163,11 +163,11 @@ class Targets:
             by how much at the level asked for, and by how much as is to be expected.
         """
         least, own = self._least(parts)
-        sure = least < NO_CHANCE
-        if not sure.any() or (own < NO_CHANCE).any():
+        sure = least < NO_CHANCE_BELOW
+        if not sure.any() or (own < NO_CHANCE_BELOW).any():
             return 0.0, 0.0
         highest, expected = [], []
-        for limit in (NO_CHANCE, LITTLE_CHANCE):
+        for limit in (NO_CHANCE_BELOW, LITTLE_CHANCE_BELOW):
             rows, true = int((least < limit).sum()), int((own < limit).sum())
             highest.append(wilson(true / rows, rows, two_sided(level))[1])
             expected.append((true + 0.5) / (rows + 1.0))
@@ -185,7 +185,7 @@ class Targets:
         return parts
 
     def _pooled(self, parts: Sequence[tuple[NDArray[Any], Indices]]) -> PooledPredictions | None:
-        """Return the predictions of all splits; None if they are not one value a row, or targets are no classes."""
+        """Return the predictions of all splits; None if they are not one value a row, or targets are not classes."""
         if self.labels is None or not self.classes or self.y.ndim != 1 or any(v.ndim != 1 for v, _ in parts):
             return None
         rows = np.concatenate([rows for _, rows in parts])
@@ -273,7 +273,7 @@ class Targets:
             return seen[-1]
 
         strata = None if self.labels is None else self._codes(self.y[different])
-        n_blocks = n if len(rows) <= MANY_ROWS else (n + 1) // 2
+        n_blocks = n if len(rows) <= ROWS_FOR_ALL_BLOCKS else (n + 1) // 2
         own = pseudo_losses(scored, len(different), strata=strata, n_blocks=n_blocks)[place]
         self.blank.append(float(np.mean(~np.isfinite(seen))))
         return own + metric.offset
@@ -319,11 +319,11 @@ def _same_score(score: float, other: float) -> bool:
 
 
 # ----------------------------------------------------------------------------------------------------------------------
-# Predictions of classes on all splits together: what each row adds to a metric that is no mean over rows.
+# Predictions of classes on all splits together: what each row adds to a metric that is not a mean over rows.
 #
 # A split may hold one member of a rare class. What that adds can be told from all splits together only.
 
-MOST_CELLS = 64  # of a confusion matrix: with more of them, leaving out blocks of rows is quicker
+MOST_MATRIX_CELLS = 64  # of a confusion matrix: with more of them, leaving out blocks of rows is quicker
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -367,7 +367,7 @@ class PooledPredictions:
             return None
         score, p, found = self._of_cells(metric), self.values.astype(np.intp), []
         matrix, cell = Confusion.of(score, self.y, p, self.shares, len(self.labels))
-        if len(matrix.weight) > MOST_CELLS:
+        if len(matrix.weight) > MOST_MATRIX_CELLS:
             return None
         for at in folds_of(fold):
             part, _ = Confusion.of(score, self.y[at], p[at], self.weight[at], len(self.labels))
@@ -387,7 +387,7 @@ class PooledPredictions:
             sizes = [effective_size(own, own, w, units) for own in classes]
             positive = self._positive(metric) if metric.kind == "average_precision" else None
             return EffectiveSample(min(s for s in sizes if s) if positive is None else sizes[positive])
-        if not self.coded or metric.row_loss is not None or len(classes) > MOST_CELLS:
+        if not self.coded or metric.row_loss is not None or len(classes) > MOST_MATRIX_CELLS:
             return EffectiveSample(math.inf)
         p, everyone = self.values.astype(np.intp), np.ones(len(w), bool)
         try:

@@ -19,9 +19,9 @@ from tunesmith.selection.intervals import corrected_variance
 # the incumbent, which is finished. Scores on one fold are compared in pairs, as a hard fold is hard for all.
 
 RULES = ("forgiving", "wilcoxon")
-LEVEL = 0.05  # of the paired test
-MIN_FOLDS = 3  # folds before the paired test says anything
-RANKS_FROM = 6  # pairs from which the signed-rank test can reach LEVEL with something to spare: 1/64
+PAIRED_TEST_LEVEL = 0.05  # of the paired test
+PAIRED_TEST_FOLDS = 3  # folds before the paired test says anything
+SIGNED_RANK_PAIRS = 6  # pairs from which the signed-rank test can reach PAIRED_TEST_LEVEL with something to spare: 1/64
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class Race:
             return False  # nothing is known, or nothing is left to be saved
         if self.rule == "forgiving":
             return bool(own[ran].mean() < min(self.scores))
-        return p_worse(own[ran] - np.array(self.scores)[ran]) < LEVEL
+        return p_worse(own[ran] - np.array(self.scores)[ran]) < PAIRED_TEST_LEVEL
 
     def value(self, scores: ArrayLike) -> float:
         """Return an estimate of the mean over all folds of a candidate that was given up.
@@ -103,9 +103,9 @@ def p_worse(differences: Floats) -> float:
     With fewer than three differences, or where they are infinite both ways, the test says nothing: 1.
     """
     d, n = differences, len(differences)
-    if n < MIN_FOLDS or np.isnan(d).any() or not (d < 0).any():
+    if n < PAIRED_TEST_FOLDS or np.isnan(d).any() or not (d < 0).any():
         return 1.0
-    if n >= RANKS_FROM:
+    if n >= SIGNED_RANK_PAIRS:
         return signed_rank_p(d)
     if not np.isfinite(d).all():
         return 0.0 if (d < 0).all() else 1.0
@@ -124,7 +124,7 @@ def p_worse(differences: Floats) -> float:
 # regret is at most min UCB(evaluated) - min LCB(space), and a configuration that is better by less than the standard
 # deviation of the score cannot be told from the one at hand. Values are minimised.
 
-DELTA = 0.1  # the bounds hold with probability 1 - DELTA, by the theory of GP-UCB
+BOUNDS_MISS_SHARE = 0.1  # the bounds hold with probability 1 - BOUNDS_MISS_SHARE, by the theory of GP-UCB
 MIN_TRIALS, MIN_TRIALS_PER_PARAMETER = 20, 4  # trials before the rule is asked
 
 
@@ -143,7 +143,7 @@ class Convergence:
     noise: float
 
 
-def bound_width(n: int, d: int, delta: float = DELTA) -> float:
+def bound_width(n: int, d: int, delta: float = BOUNDS_MISS_SHARE) -> float:
     """Return how many standard deviations the bounds are from the mean, after n trials of d parameters.
 
     The square root of a fifth of 2 ln(d n² π² / 6δ): GP-UCB's own constant is known to be far too careful
@@ -192,7 +192,7 @@ def converged(upper: ArrayLike, lower: ArrayLike, noise: float) -> Convergence:
 def fold_noise(scores: ArrayLike, n_train: float, n_test: float) -> float:
     """Return the standard deviation of a cross-validated mean, corrected for training sets that overlap.
 
-    See `.variance.corrected_variance`; of several candidates, the median of their variances.
+    See `corrected_variance`; of several candidates, the median of their variances.
 
     Args:
         scores: of the folds, [K] or [C, K]; candidates with a NaN are left out.

@@ -11,15 +11,15 @@ import numpy as np
 
 from tunesmith.foundation.languages import Said, say
 
-WHOLE = 1e15  # from which on a float has no decimals, and its last digits are made up
+NO_DECIMALS_FROM = 1e15  # from which on a float has no decimals, and its last digits are made up
 INTERVAL_DIGITS = 3  # digits of an interval's half-width that are written
 VALUE_DIGITS = 4  # digits of a figure without an interval
 EXPONENT_BELOW, EXPONENT_FROM = 1e-4, 1e9  # figures that are all smaller, or of this size, have an exponent
 LONGEST_VALUE = 80  # characters of a parameter's value
 
-AVERAGES = {"macro": "macro {}", "micro": "micro {}", "samples": "{} by samples", "weighted": "weighted {}"}
+AVERAGE_WORDS = {"macro": "macro {}", "micro": "micro {}", "samples": "{} by samples", "weighted": "weighted {}"}
 # Scikit-learn's names of scorers, as they are spoken. Another "neg_..." is shown without these four letters.
-METRICS = {
+SPOKEN_METRICS = {
     "average_precision": "average precision",
     "balanced_accuracy": "balanced accuracy",
     "explained_variance": "explained variance",
@@ -38,13 +38,13 @@ METRICS = {
     **{
         f"{metric}_{average}": words.format("F1" if metric == "f1" else metric)
         for metric in ("f1", "precision", "recall")
-        for average, words in AVERAGES.items()
+        for average, words in AVERAGE_WORDS.items()
     },
 }
 
 
 ERRORS = ("log loss", "mean absolute error", "mean squared error", "median absolute error")
-USUAL = frozenset({"score", "value", "accuracy", "precision", "recall", *ERRORS, *METRICS.values()})
+TRANSLATED_METRICS = frozenset({"score", "value", "accuracy", "precision", "recall", *ERRORS, *SPOKEN_METRICS.values()})
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class MetricLabel:
     @property
     def said(self) -> str:
         """The name, such that it can be said in another language if it is a usual one."""
-        return say(self.name) if self.name in USUAL else self.name
+        return say(self.name) if self.name in TRANSLATED_METRICS else self.name
 
     @classmethod
     def of(cls, name: str | None, greater_is_better: bool) -> MetricLabel:
@@ -73,7 +73,7 @@ class MetricLabel:
             return cls("score", 1, greater_is_better)
         loss = name.startswith("neg_") and greater_is_better
         plain = name.removeprefix("neg_").replace("_", " ") if loss else name
-        return cls(METRICS.get(name, plain), -1 if loss else 1, greater_is_better and not loss)
+        return cls(SPOKEN_METRICS.get(name, plain), -1 if loss else 1, greater_is_better and not loss)
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ class NumberFormat:
         """Return a figure as text; "unknown" for NaN."""
         if not math.isfinite(value):
             return "unknown" if math.isnan(value) else "infinite" if value > 0 else "minus infinite"
-        if self.exponent or abs(value) >= WHOLE:
+        if self.exponent or abs(value) >= NO_DECIMALS_FROM:
             return f"{round(value, self.decimals) + 0.0:.{VALUE_DIGITS}g}"
         text = f"{value:,.{self.decimals}f}"
         return text.removeprefix("-") if float(text.replace(",", "")) == 0.0 else text
@@ -134,7 +134,7 @@ def params_of(params: Mapping[str, Any] | None) -> str:
     """Return parameters as "C=2.9, kernel='rbf'"."""
     if not params:
         return "its own settings" if params is not None else "unknown"
-    return ", ".join(f"{name}={_value(value)}" for name, value in params.items())
+    return ", ".join(f"{name}={_value_text(value)}" for name, value in params.items())
 
 
 def verdict(choice: str, expected: str | None) -> Said:
@@ -166,7 +166,7 @@ def count(n: int, noun: str) -> str:
     return say("{:,} " + (noun if n == 1 else noun + "s"), n)
 
 
-def _value(value: Any) -> str:
+def _value_text(value: Any) -> str:
     value = value.item() if isinstance(value, np.generic) and value.ndim == 0 else value
     if isinstance(value, float):
         text = f"{value:.4g}"

@@ -28,26 +28,35 @@ From scikit-learn:
 - ``_init_callback_context`` and the contexts that it makes (1.9): the task tree that callbacks see.
 
 From joblib: ``Parallel._backend`` and ``_backend_kwargs`` (the backend in use and where its temporary files go),
-``BatchedCalls`` (the form in which a backend takes work) and ``eval_expr`` (reads ``pre_dispatch``). The backend's own
+``_get_temp_dir`` and loky's ``resource_tracker`` (where temporary folders are, and who removes those of killed
+processes), ``_get_backing_memmap`` and ``_reduce_memmap_backed`` (memory maps are sent by name), ``BatchedCalls`` (the
+form in which a backend takes work) and ``eval_expr`` (reads ``pre_dispatch``). The backend's own
 methods ``submit`` (1.4: ``apply_async``) and ``retrieve_result_callback`` are joblib's documented interface for
 backends.
 """
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from copy import copy
 from functools import partial
 from inspect import signature
 from typing import Any
+from uuid import uuid4
 
 import joblib
+import numpy as np
+from joblib._memmapping_reducer import _get_backing_memmap, _get_temp_dir, _reduce_memmap_backed
 from joblib._parallel_backends import LokyBackend as LokyBackend
 from joblib._parallel_backends import MultiprocessingBackend as MultiprocessingBackend
 from joblib._parallel_backends import SequentialBackend as SequentialBackend
 from joblib._parallel_backends import ThreadingBackend as ThreadingBackend
 from joblib._utils import eval_expr as eval_expr
+from joblib.externals.loky.backend import resource_tracker
 from joblib.parallel import BatchedCalls as BatchedCalls
 from numpy.typing import NDArray
 from sklearn.base import _fit_context
@@ -124,7 +133,7 @@ def is_passthrough_scorer(scorer: Scorer) -> bool:
 
 
 def scorer_parts(scorer: Scorer) -> tuple[Any, int, dict[str, Any]] | None:
-    """Return the metric of a scorer, its sign and its options; None if the scorer is no scorer of scikit-learn's."""
+    """Return the metric of a scorer, its sign and its options; None if it is not one of scikit-learn's."""
     if not isinstance(scorer, _BaseScorer):
         return None
     return scorer._score_func, int(scorer._sign), dict(scorer._kwargs)
@@ -235,14 +244,37 @@ def check_input_parameters(search: Any, X: Data, y: Data, split_params: Params) 
         check(X=X, y=y, split_params=split_params)
 
 
-def backend_of(parallel: joblib.Parallel) -> Any:
+def parallel_backend(parallel: joblib.Parallel) -> Any:
     """Return the backend that an entered ``Parallel`` uses."""
     return parallel._backend
 
 
-def backend_options(parallel: joblib.Parallel) -> dict[str, Any]:
-    """Return what the user asked of the backend (``temp_folder``, ``max_nbytes``, ``mmap_mode``)."""
-    return dict(getattr(parallel, "_backend_kwargs", {}))
+def joblib_folder(parallel: joblib.Parallel, n_bytes: int) -> str:
+    """Return a new folder where joblib would put its own, with room for so much.
+
+    Its resource tracker, a process beside this one, removes it if this process is killed.
+    """
+    name, wanted = f"joblib_tunesmith_{os.getpid()}_{uuid4().hex}", getattr(parallel, "_backend_kwargs", {})
+    folder: str
+    folder, in_memory = _get_temp_dir(name, wanted.get("temp_folder"))
+    if in_memory and shutil.disk_usage(folder).free < 2 * n_bytes + 2**28:  # it would take what fits need
+        os.rmdir(folder)
+        folder, _ = _get_temp_dir(name, tempfile.gettempdir())
+    os.makedirs(folder, 0o700, exist_ok=True)
+    resource_tracker.register(folder, "folder")
+    return folder
+
+
+def remove_folder(folder: str) -> None:
+    """Remove what `joblib_folder` made. Workers that still map a file of it keep that until they notice."""
+    shutil.rmtree(folder, ignore_errors=True)
+    resource_tracker.unregister(folder, "folder")
+
+
+def reduce_memmap(array: NDArray[Any]) -> Any:
+    """Return how to pickle an array that lies in a file by the name of that file; None: it does not lie in one."""
+    mapped = _get_backing_memmap(array)
+    return _reduce_memmap_backed(array, mapped) if isinstance(mapped, np.memmap) and mapped.filename else None
 
 
 def submit_to(backend: Any, calls: Any, callback: Callable[[Any], None]) -> None:

@@ -6,8 +6,7 @@ The aliases of ``Any`` say what a value is where scikit-learn takes many types a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
-from typing import Any, Protocol, Self, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
@@ -17,6 +16,7 @@ ParamGrid: TypeAlias = Mapping[str, Any] | Sequence[Mapping[str, Any]]  # names 
 Split: TypeAlias = tuple[Any, Any]  # training and test rows, as indices or masks
 Scores: TypeAlias = Any  # of one fit: a number, or metric names to numbers
 Results: TypeAlias = dict[str, Any]  # columns by name, as in ``cv_results_``
+CallbackContext: TypeAlias = Any  # a node of the task tree that scikit-learn's callbacks see
 
 
 class Estimator(Protocol):
@@ -44,42 +44,6 @@ class Scorer(Protocol):
 
     def __call__(self, estimator: Any, X: Data, y: Data = None, /) -> Scores:
         """Return a number, higher is better, or several by the names of metrics."""
-
-
-class CallbackContext(Protocol):
-    """A node of the task tree that scikit-learn's callbacks see."""
-
-    def subcontext(self, **task: Any) -> CallbackContext:
-        """Return the context of a part of the task."""
-
-    def call_on_fit_task_begin(self, **data: Any) -> Self:
-        """Note that the task begins."""
-
-    def call_on_fit_task_end(self, **data: Any) -> Any:
-        """Note that the task has ended."""
-
-    def propagate_callback_context(self, estimator: Any) -> AbstractContextManager[Any]:
-        """Give the context to an estimator while it is fitted."""
-
-
-class Search(Protocol):
-    """The settings of a search that its parts read."""
-
-    estimator: Any
-    scoring: Any
-    refit: Any
-    cv: Any
-    verbose: int
-    pre_dispatch: int | str
-    error_score: Any
-    return_train_score: bool
-    storage: Any
-    share_steps: bool
-    n_splits_: int
-    _checked_cv_orig: Splitter
-
-    def _format_results(self, candidate_params: Any, n_splits: int, out: Any, more_results: Any = None) -> Results:
-        """Return ``cv_results_``, as scikit-learn's base class makes it."""
 
 
 Scoring: TypeAlias = str | Callable[..., Scores] | Iterable[str] | Mapping[str, str | Callable[..., Scores]] | None

@@ -24,7 +24,7 @@ from tunesmith.selection.targets import Predictions
 from tunesmith.sklearn.evaluate.pool import Batch, Pool
 from tunesmith.sklearn.store.candidates import from_record, to_record
 from tunesmith.sklearn.store.fingerprint import differences
-from tunesmith.sklearn.store.outcome import Outcome, pack
+from tunesmith.sklearn.store.outcome import Outcome, pack_predictions
 from tunesmith.storage import Storage
 from tunesmith.study import Study
 from tunesmith.trial.record import FrozenTrial
@@ -219,7 +219,7 @@ class Kept:
             "unscored": outcome.unscored,
             "answered": known is not None,
         }
-        packed = None if known is None else pack([known])
+        packed = None if known is None else pack_predictions([known])
         if packed is not None and len(packed["data"]) <= MOST_CHARACTERS:
             kept["outcome"]["predictions"] = packed
         elif known is not None:

@@ -24,7 +24,7 @@ from tunesmith.foundation.languages import told, wrapped
 from tunesmith.foundation.numerics.arrays import Floats
 from tunesmith.foundation.text import shown
 from tunesmith.selection import HonestScore
-from tunesmith.selection.choice import USUAL_RISK, caution
+from tunesmith.selection.choice import USUAL_RISK, caution_of_risk
 from tunesmith.selection.metric import in_time_order, row_indices
 from tunesmith.sklearn.checks.scoring import unknown_metric
 from tunesmith.sklearn.evaluate.evaluator import WarnOnce
@@ -225,7 +225,7 @@ class TableTuner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
             raise ValueError(f"tune: fidelity is 'auto' or None; got {shown(self.fidelity)}")
         if not (isinstance(level, Real) and 0.0 < float(level) < 1.0):
             raise ValueError(f"tune: level lies between 0 and 1, such as 0.95; got {shown(self.level)}")
-        caution(self.risk)
+        caution_of_risk(self.risk)
         if isinstance(self.scoring, list | tuple | set | dict):
             raise ValueError(f"tune decides by one metric; scoring={shown(self.scoring)} names several")
         if (wrong := unknown_metric(self.scoring)) is not None:

@@ -34,7 +34,7 @@ from tunesmith.space import estimators as spaces
 from tunesmith.space.estimators.about import About
 from tunesmith.space.estimators.first import first_rows, portfolio_of
 from tunesmith.space.estimators.joined import joined, resolve
-from tunesmith.space.estimators.known import TABLE, find
+from tunesmith.space.estimators.known import FAMILY_BY_CLASS, find
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(200, 6)), RNG.integers(0, 2, 200)
@@ -57,7 +57,7 @@ def test_words_and_numbers_that_are_set_are_inside(leaf: int, columns: Any) -> N
     assert is_inside(RandomForestClassifier(min_samples_leaf=leaf, max_features=columns))
 
 
-HERE = sorted(name for name in TABLE if name.partition(".")[0] == "sklearn" and name.partition(".")[2] in ALL)
+HERE = sorted(name for name in FAMILY_BY_CLASS if name.partition(".")[0] == "sklearn" and name.partition(".")[2] in ALL)
 
 
 @settings(max_examples=settings().max_examples // 4)

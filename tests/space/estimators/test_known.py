@@ -18,8 +18,8 @@ from sklearn.utils import all_estimators
 
 from tunesmith.sklearn.search.default import default_params, default_row
 from tunesmith.space import estimators as spaces
-from tunesmith.space.estimators.about import kind_of
-from tunesmith.space.estimators.known import TABLE
+from tunesmith.space.estimators.about import estimator_kind
+from tunesmith.space.estimators.known import FAMILY_BY_CLASS
 
 X, LABELS = make_classification(40, 6, n_informative=4, random_state=0)
 POSITIVE = np.abs(X) + 0.1
@@ -89,10 +89,10 @@ def target_for(name: str, kind: str | None) -> Any:
     return np.column_stack([target, target[::-1]]) if two else target
 
 
-@pytest.mark.parametrize("name", sorted(TABLE))
+@pytest.mark.parametrize("name", sorted(FAMILY_BY_CLASS))
 def test_the_default_is_inside_and_random_points_can_be_fitted(name: str) -> None:
     estimator = make(name)
-    space = spaces.of(estimator, POSITIVE, NUMBERS if kind_of(estimator) == "regressor" else LABELS)
+    space = spaces.of(estimator, POSITIVE, NUMBERS if estimator_kind(estimator) == "regressor" else LABELS)
     own = default_params(estimator, space)
     if len(space) and not name.startswith("catboost."):  # which does not tell its own values
         assert own is not None
@@ -106,7 +106,7 @@ def test_the_default_is_inside_and_random_points_can_be_fitted(name: str) -> Non
     known = {**dict.fromkeys(estimator.get_params()), **dict.fromkeys(space)}
     rounds = {k: v for k, v in ROUNDS.items() if k in known or (k == "iterations" and name.startswith("catboost."))}
     quiet = QUIET.get(name.partition(".")[0], {})
-    rows, target = rows_for(short), target_for(short, kind_of(estimator))
+    rows, target = rows_for(short), target_for(short, estimator_kind(estimator))
     many = 3 if any("__" in column for column in space) else 20
     for params in space.decode(space.sample(np.random.default_rng(0), many if len(space) else 1)):
         made = clone(estimator).set_params(**clone(params, safe=False)).set_params(**rounds, **quiet)

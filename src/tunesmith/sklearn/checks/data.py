@@ -43,20 +43,20 @@ from tunesmith.sklearn.protocols import Data, Params, Split, Splitter
 # ----------------------------------------------------------------------------------------------------------------------
 # Looks, before the first fit, for rows that tell the folds about one another: copies, groups, and the order of time.
 #
-# What is found is no error. The figure of a search holds for new rows of the same kind, and copies may be usual in that
-# kind; so each finding is a sentence that says what to do if they are not.
+# What is found is not an error. The figure of a search holds for new rows of the same kind, and copies may be usual in
+# that kind; so each finding is a sentence that says what to do if they are not.
 #
 # Symbols: n rows, d columns, k distinct rows.
 
-MOST_COLUMNS = 1000  # of more only the first ones are looked at
+COLUMNS_LOOKED_AT = 1000  # of more only the first ones are looked at
 KEY_COLUMNS = 3  # by the values of so many columns it is judged how many rows are equal by chance
-KEY = 0.9  # how many of the distinct rows they have to tell apart
-JUDGED = 20_000  # rows, of more of which that is judged by a sample
-COPIES = 0.02  # share of the tested rows from which on copies are told
-BEYOND_CHANCE = 5.0  # as many times as by chance there have to be
-LEAST = 20  # rows, or values of a growing column, with fewer of which nothing is concluded
-GROUPS = 5  # that an identifier has at least
-NAMED = re.compile(
+KEY_SHARE = 0.9  # how many of the distinct rows they have to tell apart
+ROWS_JUDGED = 20_000  # rows, of more of which that is judged by a sample
+LEAST_COPIES_SHARE = 0.02  # share of the tested rows from which on copies are told
+TIMES_BEYOND_CHANCE = 5.0  # as many times as by chance there have to be
+LEAST_CONCLUSIVE = 20  # rows, or values of a growing column, with fewer of which nothing is concluded
+LEAST_GROUPS = 5  # that an identifier has at least
+IDENTIFIER_NAMES = re.compile(
     r"(^|[_\s.-])(id|ids|uuid|patient|subject|user|customer|client|session|group|person|participant|device|account|"
     r"household|family|animal|sample|batch)([_\s.-]?(id|no|nr|num|number|name))?$",
     re.IGNORECASE,
@@ -75,19 +75,19 @@ def leaks(X: Data, y: NDArray[Any], splits: Splits, groups: Data) -> list[str]:
     try:
         found = [_copies(X, y, splits, groups)]
         if groups is None:
-            found += [_identifier(X), _time(X, splits)]
+            found += [_identifier(X), _time_order(X, splits)]
     except (TypeError, ValueError, AttributeError):  # data of a kind of its own are the estimator's to judge
         return []
     return [sentence for sentence in found if sentence]
 
 
-def columns_of(X: Data) -> Iterator[tuple[str, NDArray[Any]]]:
+def named_columns(X: Data) -> Iterator[tuple[str, NDArray[Any]]]:
     """Yield the columns as messages name them, and their values [n]."""
     if type(X) is np.ndarray and X.ndim == 2:
-        for j in range(min(X.shape[1], MOST_COLUMNS)):
+        for j in range(min(X.shape[1], COLUMNS_LOOKED_AT)):
             yield f"column {j}", X[:, j]
     elif _is_frame(X):
-        for j in range(min(X.shape[1], MOST_COLUMNS)):
+        for j in range(min(X.shape[1], COLUMNS_LOOKED_AT)):
             yield f"column {shorten(printable(str(X.columns[j])), 40)!r}", X.iloc[:, j].to_numpy()
 
 
@@ -122,7 +122,7 @@ def row_codes(X: Data) -> Indices | None:
 def _copies(X: Data, y: NDArray[Any], splits: Splits, groups: Data) -> str | None:
     """Tell how many of the tested rows stand among the training rows of their split as well."""
     code = row_codes(X)
-    if code is None or len(code) < LEAST or not LEAST <= code.max() + 1 < len(code):
+    if code is None or len(code) < LEAST_CONCLUSIVE or not LEAST_CONCLUSIVE <= code.max() + 1 < len(code):
         return None
     asked, there = [], []
     tested = 0
@@ -136,11 +136,11 @@ def _copies(X: Data, y: NDArray[Any], splits: Splits, groups: Data) -> str | Non
         there.append(copy[copy >= 0])
     rows, copies = np.concatenate(asked), np.concatenate(there)
     share = len(rows) / max(tested, 1)
-    if share < COPIES or share < BEYOND_CHANCE * _by_chance(X, code):
+    if share < LEAST_COPIES_SHARE or share < TIMES_BEYOND_CHANCE * _by_chance(X, code):
         return None
     known = y.ndim == 1 and len(y) == len(code)
     same = known and bool((y[rows] == y[copies]).all())
-    if known and not same and not _alike(y, rows, copies, len(np.unique(code[rows]))):
+    if known and not same and not _targets_alike(y, rows, copies, len(np.unique(code[rows]))):
         return None  # what a copy was told of its target says nothing of the tested row's
     labels = " with the same target" if same else ""
     remedy = "give each row's original as groups= with a splitter for groups" if groups is None else "check groups="
@@ -150,7 +150,7 @@ def _copies(X: Data, y: NDArray[Any], splits: Splits, groups: Data) -> str | Non
     )
 
 
-def _alike(y: NDArray[Any], rows: Indices, copies: Indices, n_originals: int) -> bool:
+def _targets_alike(y: NDArray[Any], rows: Indices, copies: Indices, n_originals: int) -> bool:
     """Tell whether the targets of rows and of their copies agree more than those of any two rows, beyond 3 errors."""
     if y.dtype.kind == "f":
         spread = float(np.var(y))
@@ -169,17 +169,17 @@ def _by_chance(X: Data, code: Indices) -> float:
     that; so these columns have to tell nearly all distinct rows apart, which those of rows alike by chance do not.
     """
     n = len(code)
-    rows = np.arange(n) if n <= JUDGED else np.random.default_rng(0).choice(n, JUDGED, replace=False)
+    rows = np.arange(n) if n <= ROWS_JUDGED else np.random.default_rng(0).choice(n, ROWS_JUDGED, replace=False)
     if sparse.issparse(X):
         return float(np.mean(-np.expm1(-n * _rarest(sparse.csr_matrix(X)[rows]))))
     code = _numbered(code[rows])
     first = np.unique(code, return_index=True)[1]
     columns = []
-    for _, values in columns_of(X[rows] if type(X) is np.ndarray else X.iloc[rows]):
+    for _, values in named_columns(X[rows] if type(X) is np.ndarray else X.iloc[rows]):
         own = _numbered(values)
         columns.append((len(np.unique(own[first])), own))
-        if columns[-1][0] >= KEY * len(first) and _is_continuous(values):
-            return 0.0  # equal numbers of many digits are no chance
+        if columns[-1][0] >= KEY_SHARE * len(first) and _is_continuous(values):
+            return 0.0  # numbers of many digits are not equal by chance
     columns.sort(key=lambda column: -column[0])
     if columns[0][0] > len(first) / 2:
         return 1.0  # one column of a grid, such as an age, and what goes with it
@@ -192,7 +192,7 @@ def _by_chance(X: Data, code: Indices) -> float:
         if told_apart > max(size, distinct) or used == 0:  # else the one follows from the others
             joint, distinct, used = both, told_apart, used + 1
             chance *= (np.bincount(own) / len(own))[own]
-    return float(np.mean(-np.expm1(-n * chance))) if distinct >= KEY * len(first) else 1.0
+    return float(np.mean(-np.expm1(-n * chance))) if distinct >= KEY_SHARE * len(first) else 1.0
 
 
 def _rarest(rows: sparse.csr_matrix) -> NDArray[np.float64]:
@@ -214,9 +214,9 @@ def _is_continuous(values: NDArray[Any]) -> bool:
     if values.dtype.kind != "f":
         return False
     distinct = np.unique(values[np.isfinite(values)])
-    if len(distinct) < LEAST:
+    if len(distinct) < LEAST_CONCLUSIVE:
         return False
-    return bool(distinct[-1] - distinct[0] >= LEAST * len(distinct) * np.diff(distinct).min())
+    return bool(distinct[-1] - distinct[0] >= LEAST_CONCLUSIVE * len(distinct) * np.diff(distinct).min())
 
 
 def _numbered(values: NDArray[Any]) -> Indices:
@@ -232,15 +232,15 @@ def _numbered(values: NDArray[Any]) -> Indices:
 
 def _identifier(X: Data) -> str | None:
     """Name a column that says which rows belong together: by its name, or since equal values stand side by side."""
-    for name, column in columns_of(X):
-        if column.dtype.kind == "f" or len(column) < LEAST:
+    for name, column in named_columns(X):
+        if column.dtype.kind == "f" or len(column) < LEAST_CONCLUSIVE:
             continue
-        named = NAMED.search(name.removeprefix("column ").strip("'\"")) is not None
+        named = IDENTIFIER_NAMES.search(name.removeprefix("column ").strip("'\"")) is not None
         runs = 1 + int(np.count_nonzero(column[1:] != column[:-1]))
         if not named and runs > len(column) / 2:
             continue
         n_values = int(_numbered(column).max()) + 1
-        if GROUPS <= n_values <= len(column) / 2 and (named or runs == n_values):
+        if LEAST_GROUPS <= n_values <= len(column) / 2 and (named or runs == n_values):
             return (
                 f"{name[0].upper()}{name[1:]} looks like an identifier of groups ({n_values} values in "
                 f"{len(column)} rows). If rows of one group are more alike than others, pass it as groups= with "
@@ -252,13 +252,13 @@ def _identifier(X: Data) -> str | None:
 # -- time --------------------------------------------------------------------------------------------------------------
 
 
-def _time(X: Data, splits: Splits) -> str | None:
+def _time_order(X: Data, splits: Splits) -> str | None:
     """Say that rows are in the order of time, where models are tested on rows before those that they have seen."""
     if in_time_order(splits):
         return None
     dated = [("the index", X.index.to_numpy())] if _is_frame(X) else []
-    for name, column in (*dated, *columns_of(X)):
-        if len(column) < LEAST or column.dtype.kind not in "Mm":
+    for name, column in (*dated, *named_columns(X)):
+        if len(column) < LEAST_CONCLUSIVE or column.dtype.kind not in "Mm":
             continue
         steps = np.diff(column)
         none = np.timedelta64(0, "us")
@@ -272,7 +272,7 @@ def _time(X: Data, splits: Splits) -> str | None:
 
 # ----------------------------------------------------------------------------------------------------------------------
 
-MANY = 200  # with more classes than this no metric is tried: it would take too long
+MOST_CLASSES_TRIED = 200  # with more classes than this no metric is tried: it would take too long
 SPREAD_CLASSES = "Use StratifiedKFold, shuffle=True or fewer folds, so that each split has rows of every class."
 
 
@@ -400,7 +400,7 @@ class InputChecker:
         classifies = self._labels is not None
         if not (classifies or (is_regressor(estimator) and y.dtype.kind in "fiub")) or y.ndim != 1 or len(y) < 2:
             return
-        if (self._labels is not None and len(self._labels) > MANY) or (
+        if (self._labels is not None and len(self._labels) > MOST_CLASSES_TRIED) or (
             y.dtype.kind == "f" and not np.isfinite(y).all()
         ):
             return
@@ -434,7 +434,7 @@ class InputChecker:
                 learnt, asked = (np.bincount(self._codes[row_indices(r)], minlength=n) > 0 for r in (train, test))
                 if learnt.sum() < 2:
                     poor.append(i)
-                elif not asked.all() and n <= MANY:
+                elif not asked.all() and n <= MOST_CLASSES_TRIED:
                     key = learnt.tobytes() + asked.tobytes()
                     cases.setdefault(key, (labels[learnt], np.repeat(labels[asked], 2), []))[2].append(i)
             elif is_regressor(self._task.estimator) and len(row_indices(test)) == 1:

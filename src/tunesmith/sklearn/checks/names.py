@@ -31,7 +31,7 @@ from tunesmith.space import Float
 # Suggests the name under which an estimator may have a parameter that it does not have under the name given.
 
 # Names that different estimators, or their users, give to nearly the same parameter, in the order of preference.
-TABLE = """
+SYNONYM_TABLE = """
 learning_rate learning_rate_init eta0 eta lr step_size
 max_iter n_iter n_iters num_iter n_epochs epochs max_epochs iterations num_iterations
 n_estimators n_trees num_trees ntree n_boosting_rounds num_boost_round max_iter
@@ -64,7 +64,7 @@ validation_fraction validation_split val_fraction
 fit_intercept intercept bias
 n_jobs n_threads num_workers nthread
 """
-GROUPS = tuple(tuple(line.split()) for line in TABLE.splitlines() if line)
+SYNONYMS = tuple(tuple(line.split()) for line in SYNONYM_TABLE.splitlines() if line)
 
 
 def synonyms_of(name: str, valid: Iterable[str], accepts: Callable[[str], bool]) -> list[str]:
@@ -76,7 +76,7 @@ def synonyms_of(name: str, valid: Iterable[str], accepts: Callable[[str], bool])
     """
     known = set(valid) - {name}
     found: list[str] = []
-    for group in GROUPS:
+    for group in SYNONYMS:
         if name in group or name.lower() in group:
             found.extend(other for other in group if other in known and other not in found)
     return [other for other in found if accepts(other)]
@@ -84,8 +84,8 @@ def synonyms_of(name: str, valid: Iterable[str], accepts: Callable[[str], bool])
 
 # ----------------------------------------------------------------------------------------------------------------------
 
-SHOWN = 30  # how many valid names a message lists
-VALUES = 5  # how many refused values
+NAMES_LISTED = 30  # how many valid names a message lists
+VALUES_LISTED = 5  # how many refused values
 Owner = tuple[Any, str]  # an estimator and the name of a parameter of its own
 
 
@@ -133,7 +133,7 @@ class ParameterChecker:
         if not refused:
             return
         text = "\n".join(
-            f"{verdict.rule}. Got {_listed(list(values), VALUES)} instead{verdict.hint or whole[verdict]}"
+            f"{verdict.rule}. Got {_first_of(list(values), VALUES_LISTED)} instead{verdict.hint or whole[verdict]}"
             for verdict, values in refused.items()
         )
         if self._fatal or n_refused == len(candidates):
@@ -157,7 +157,7 @@ class ParameterChecker:
             estimator = clone(self._estimator)
             # whole estimators first: they decide which names the others may have
             for name in sorted(params, key=lambda n: (n not in structure, n.count("__"))):
-                found = _owner(estimator, name)
+                found = _owner_of(estimator, name)
                 if isinstance(found, _UnknownName):
                     unknown.append(found.message(name, params))
                     continue
@@ -232,21 +232,13 @@ def _as_whole(owner: Owner, value: Any, declared: Any) -> str:
     return f"; use Int({math.ceil(declared.low)}, {math.floor(declared.high)}{log})"
 
 
-class _UnknownName:
-    """A name that does not exist, and what a helpful message needs.
+class _UnknownName(NamedTuple):
+    """A name that does not exist, and what a helpful message needs."""
 
-    Args:
-        owner: the estimator that was asked.
-        path: how the owner is reached from the estimator that is tuned, such as "clf__".
-        leaf: the part of the name that it does not know.
-        rest: what followed that part.
-    """
-
-    def __init__(self, owner: Any, path: str, leaf: str, rest: str) -> None:
-        self.owner = owner
-        self.path = path
-        self.leaf = leaf
-        self.rest = rest
+    owner: Any  # the estimator that was asked
+    path: str  # how the owner is reached from the estimator that is tuned, such as "clf__"
+    leaf: str  # the part of the name that it does not know
+    rest: str  # what followed that part
 
     def message(self, name: str, params: Params) -> str:
         """Return what is wrong with a name of a candidate."""
@@ -262,8 +254,8 @@ class _UnknownName:
         hint = f"; did you mean {self.path + close[0] + self.rest!r}?" if close else ""
         kind = type(self.owner).__name__
         if steps and self.rest:
-            return f"{kind} has no step {self.leaf!r}{given}{hint} (steps: {_listed(steps)})"
-        return f"{kind} has no parameter {self.leaf!r}{given}{hint} (valid: {_listed(steps + own)})"
+            return f"{kind} has no step {self.leaf!r}{given}{hint} (steps: {_first_of(steps)})"
+        return f"{kind} has no parameter {self.leaf!r}{given}{hint} (valid: {_first_of(steps + own)})"
 
     def _suggestions(self, names: list[str], value: Any) -> list[str]:
         if self.rest:
@@ -281,13 +273,13 @@ class _UnknownName:
         )
 
 
-def _owner(estimator: Estimator, name: str) -> Owner | _UnknownName | None:
+def _owner_of(estimator: Estimator, name: str) -> Owner | _UnknownName | None:
     """Follow a name such as ``clf__estimator__C`` to the estimator whose parameter it is."""
     path = ""
     rest = name
     while True:
         if not lists_all_params(estimator):
-            # it may know names that get_params does not list; of what is no estimator we know that it has none
+            # it may know names that get_params does not list; what is not an estimator has none
             return None if hasattr(estimator, "set_params") else _UnknownName(estimator, path, rest, "")
         head, delimiter, tail = rest.partition("__")
         known = estimator.get_params(deep=True)
@@ -326,5 +318,5 @@ def _is_structure(value: Any) -> bool:
     return value is None or isinstance(value, list) or hasattr(value, "get_params")
 
 
-def _listed(names: list[str], most: int = SHOWN) -> str:
+def _first_of(names: list[str], most: int = NAMES_LISTED) -> str:
     return ", ".join(names[:most]) + (", ..." if len(names) > most else "")

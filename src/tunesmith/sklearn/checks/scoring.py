@@ -18,7 +18,6 @@ from sklearn.utils import resample
 from tunesmith.foundation.text import close_matches
 from tunesmith.foundation.warnings import caution
 from tunesmith.sklearn import _compat
-from tunesmith.sklearn._compat import is_passthrough_scorer, metric_function
 from tunesmith.sklearn.evaluate.shared_steps import configure
 from tunesmith.sklearn.protocols import Data, Estimator, Params, Scorer
 from tunesmith.sklearn.store.outcome import Outcome
@@ -27,7 +26,7 @@ from tunesmith.sklearn.store.outcome import Outcome
 # Suggests scikit-learn's name for a metric that it does not have under the name given.
 
 # Other names of metrics, by scikit-learn's names of their scorers.
-CALLED = {
+METRIC_SYNONYMS = {
     "accuracy": "acc accuracy_score",
     "average_precision": "auprc pr_auc prauc ap",
     "f1": "f1_score",
@@ -49,7 +48,7 @@ def unknown_metric(scoring: Any) -> str | None:
     known = get_scorer_names()
     for name in names:
         if isinstance(name, str) and name not in known:
-            close = [own for own, others in CALLED.items() if name.lower() in others.split()] or close_matches(
+            close = [own for own, others in METRIC_SYNONYMS.items() if name.lower() in others.split()] or close_matches(
                 name, known
             )
             hint = f"; did you mean {close[0]!r}?" if close else "; sklearn.metrics.get_scorer_names() lists them"
@@ -60,7 +59,7 @@ def unknown_metric(scoring: Any) -> str | None:
 # ----------------------------------------------------------------------------------------------------------------------
 # Finds candidates without a score: missing methods, metrics without a value, and NaN in the results.
 
-SHOWN = 10  # how many splits a message lists
+SPLITS_LISTED = 10  # how many splits a message lists
 
 
 def last_step(estimator: Estimator) -> Any:
@@ -108,9 +107,9 @@ def classes_without(base: Estimator, candidates: Sequence[Params], methods: Sequ
 
 def is_sklearn_metric(scorer: Scorer, estimator: Estimator) -> bool:
     """Whether a score is a metric of scikit-learn's, so that what it needs is known."""
-    if is_passthrough_scorer(scorer):
+    if _compat.is_passthrough_scorer(scorer):
         return getattr(type(last_step(estimator)), "score", None) in (ClassifierMixin.score, RegressorMixin.score)
-    return (getattr(metric_function(scorer), "__module__", None) or "").startswith("sklearn.metrics")
+    return (getattr(_compat.metric_function(scorer), "__module__", None) or "").startswith("sklearn.metrics")
 
 
 def why_undefined(scorer: Scorer, dummy: Any, learnt: NDArray[Any], asked: NDArray[Any]) -> str | None:
@@ -175,7 +174,7 @@ def _message(error: str) -> str:
 def check_default_scored(outcomes: Sequence[Outcome]) -> None:
     """See that the estimator's own configuration, once it has run on all splits, has a score on one of them.
 
-    A missing method is no error here: other configurations may have it, as an SVM has probabilities if it is told to.
+    A missing method is not an error here: other configurations may have it, as an SVM has probabilities on demand.
 
     Args:
         outcomes: of the default, which tell the scorer's error.
@@ -195,8 +194,8 @@ def check_default_scored(outcomes: Sequence[Outcome]) -> None:
 
 def name_splits(splits: Sequence[int]) -> str:
     """Name splits in a message, by their numbers."""
-    more = f" and {len(splits) - SHOWN} more" if len(splits) > SHOWN else ""
-    return f"split{'s' * (len(splits) > 1)} {', '.join(map(str, splits[:SHOWN]))}{more}"
+    more = f" and {len(splits) - SPLITS_LISTED} more" if len(splits) > SPLITS_LISTED else ""
+    return f"split{'s' * (len(splits) > 1)} {', '.join(map(str, splits[:SPLITS_LISTED]))}{more}"
 
 
 def _cause(blank: NDArray[np.bool_]) -> str:
@@ -218,21 +217,33 @@ def _cause(blank: NDArray[np.bool_]) -> str:
 # A metric that cannot be computed from these targets cannot be computed from any fit. One that gives perfect
 # predictions less than constant ones is a loss that was given as a score.
 
-ROWS = 1000  # on which a metric is tried
+ROWS_TRIED = 1000  # on which a metric is tried
 
 
-class PerfectClassifier(ClassifierMixin, BaseEstimator):
-    """Predicts the targets that it was fitted on, with certainty; X is ignored."""
+class Perfect(BaseEstimator):
+    """Predicts the targets that it was fitted on; X is ignored."""
 
-    def fit(self, X: Data, y: NDArray[Any]) -> PerfectClassifier:
+    def fit(self, X: Data, y: NDArray[Any]) -> Perfect:
         """Keep the targets [n]."""
         self.y_ = y
-        self.classes_ = np.unique(y)
         return self
 
     def predict(self, X: Data) -> NDArray[Any]:
         """Return the targets [n]."""
         return self.y_
+
+
+class PerfectRegressor(RegressorMixin, Perfect):
+    """Predicts the targets that it was fitted on."""
+
+
+class PerfectClassifier(ClassifierMixin, Perfect):
+    """Predicts the targets that it was fitted on, with certainty."""
+
+    @property
+    def classes_(self) -> NDArray[Any]:
+        """The classes, sorted."""
+        return np.unique(self.y_)
 
     def predict_proba(self, X: Data) -> NDArray[np.float64]:
         """Return 1 for the class of each row, [n, classes]."""
@@ -244,26 +255,13 @@ class PerfectClassifier(ClassifierMixin, BaseEstimator):
         return proba[:, 1] if len(self.classes_) == 2 else proba
 
 
-class PerfectRegressor(RegressorMixin, BaseEstimator):
-    """Predicts the targets that it was fitted on; X is ignored."""
-
-    def fit(self, X: Data, y: NDArray[Any]) -> PerfectRegressor:
-        """Keep the targets [n]."""
-        self.y_ = y
-        return self
-
-    def predict(self, X: Data) -> NDArray[Any]:
-        """Return the targets [n]."""
-        return self.y_
-
-
 def sample_rows(X: Data, y: NDArray[Any], classifies: bool) -> tuple[Any, NDArray[Any]]:
     """Return some rows of X and y, [n, ...] and [n], with members of each class if there are enough rows."""
-    if len(y) <= ROWS:
+    if len(y) <= ROWS_TRIED:
         return X, y
     strata = y if classifies and np.unique(y, return_counts=True)[1].min() > 1 else None
     try:
-        return tuple(resample(X, y, replace=False, n_samples=ROWS, random_state=0, stratify=strata))
+        return tuple(resample(X, y, replace=False, n_samples=ROWS_TRIED, random_state=0, stratify=strata))
     except ValueError:  # more classes than rows
         return X, y
 

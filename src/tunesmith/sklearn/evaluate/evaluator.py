@@ -9,18 +9,18 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
 from traceback import format_exc
 from types import TracebackType
 from typing import Any
 
 from joblib.logger import short_format_time
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from tunesmith.foundation.text import plain_text, printable, shorten
-from tunesmith.sklearn._compat import check_method_params, is_multimetric, is_own_scorer, metric_scorers, score
+from tunesmith.sklearn import _compat
 from tunesmith.sklearn.evaluate.folds import Folds
-from tunesmith.sklearn.evaluate.shared_steps import Prefixes, configure, copy_unfitted, has_plain_set_params
+from tunesmith.sklearn.evaluate.shared_steps import Prefixes, configure, has_plain_set_params
 from tunesmith.sklearn.evaluate.task import Task, Unit, is_hopeless
 from tunesmith.sklearn.evaluate.threads import keep_to, share_of
 from tunesmith.sklearn.protocols import CallbackContext, Data, Params, Scores, Split
@@ -29,8 +29,8 @@ from tunesmith.sklearn.store.outcome import CaughtWarning, Outcome, encode_metri
 # ----------------------------------------------------------------------------------------------------------------------
 # Each warning of a search is shown once, however many of its fits give it.
 
-KNOWN = ("builtins", "numpy", "pandas", "scipy", "sklearn")  # packages whose classes a driver can load, whatever it is
-NUMBER = re.compile(r"\d+(?:\.\d+)?(?:e[+-]?\d+)?")
+SENDABLE_PACKAGES = ("builtins", "numpy", "pandas", "scipy", "sklearn")  # whose classes a driver can load anywhere
+NUMBER_IN_A_WARNING = re.compile(r"\d+(?:\.\d+)?(?:e[+-]?\d+)?")
 
 
 class WarnOnce:
@@ -69,7 +69,7 @@ class WarnOnce:
 
     def is_new(self, message: Warning | str, category: type[Warning], filename: str, lineno: int) -> bool:
         """Tell whether such a warning was not shown before; it counts as shown from now on."""
-        key = (category, NUMBER.sub("#", str(message)), filename, lineno)
+        key = (category, NUMBER_IN_A_WARNING.sub("#", str(message)), filename, lineno)
         with _lock:
             new = key not in self._seen
             self._seen.add(key)
@@ -98,13 +98,13 @@ def _hear(
     if once is not None and not once.is_new(message, category, filename, lineno):
         return
     if once is not None and once.instead is not None:
-        sent = category if category.__module__.partition(".")[0] in KNOWN else UserWarning
+        sent = category if category.__module__.partition(".")[0] in SENDABLE_PACKAGES else UserWarning
         once.instead(CaughtWarning(str(message), sent, filename, lineno))
     elif show_it is not None:
         show_it(message, category, filename, lineno, file, line)
 
 
-def show(warned: CaughtWarning) -> None:
+def show_again(warned: CaughtWarning) -> None:
     """Show a warning that came from a worker; filters were asked there."""
     warnings.showwarning(warned.category(warned.text), warned.category, warned.path, warned.line)
 
@@ -112,13 +112,13 @@ def show(warned: CaughtWarning) -> None:
 # ----------------------------------------------------------------------------------------------------------------------
 # The lines that a verbose search prints for each fit, in scikit-learn's words and layout.
 
-WIDTH = 80
+PRINTED_WIDTH = 80
 
 
 def announce_start(task: Task, unit: Unit, split: int) -> None:
     """Say that a fit begins (verbosity 10 and more)."""
     if task.verbose > 9:
-        print(f"[CV{_position(task, unit, split)}] START {_params_text(unit.params)}".ljust(WIDTH, "."))
+        print(f"[CV{_position(task, unit, split)}] START {_params_text(unit.params)}".ljust(PRINTED_WIDTH, "."))
 
 
 def announce_end(task: Task, unit: Unit, outcome: Outcome) -> None:
@@ -138,7 +138,7 @@ def announce_end(task: Task, unit: Unit, outcome: Outcome) -> None:
         else:
             result += f", score={outcome.test:.3f}"
     result += f" total time={short_format_time(outcome.fit_seconds + outcome.score_seconds)}"
-    print(start + result.rjust(WIDTH - len(start), "."))
+    print(start + result.rjust(PRINTED_WIDTH - len(start), "."))
 
 
 def _position(task: Task, unit: Unit, split: int) -> str:
@@ -157,7 +157,6 @@ def _params_text(params: Params) -> str:
 # ----------------------------------------------------------------------------------------------------------------------
 
 
-@dataclass(slots=True)
 class Evaluator:
     """Runs units of work in one process, and caches what they have in common.
 
@@ -165,22 +164,14 @@ class Evaluator:
         alone: whether no other thread works on the same search.
     """
 
-    task: Task
-    splits: list[Split]
-    alone: bool = True
-    _folds: Folds = field(init=False)
-    _prefixes: Prefixes = field(init=False)
-    _plain_scorer: bool = field(init=False)
-    _plain_params: bool = field(init=False)
-    _labels: Any = field(init=False)
-    _warned: list[CaughtWarning] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self._folds = Folds(self.task.X, self.task.y, self.splits)
-        self._prefixes = Prefixes(self.task.prefix_bytes, self.task.train_scores, self.alone)
-        self._plain_scorer = is_own_scorer(self.task.scorer)
-        self._plain_params = has_plain_set_params(self.task.estimator)
-        self._labels = labels_of(self.task.y) if self.task.record else None
+    def __init__(self, task: Task, splits: list[Split], alone: bool = True) -> None:
+        self.task = task
+        self._folds = Folds(task.X, task.y, splits)
+        self._prefixes = Prefixes(task.prefix_bytes, task.train_scores, alone)
+        self._plain_scorer = _compat.is_own_scorer(task.scorer)
+        self._plain_params = has_plain_set_params(task.estimator)
+        self._labels = labels_of(task.y) if task.record else None
+        self._warned: list[CaughtWarning] = []
 
     def run_in_worker(self, units: list[Unit]) -> list[Outcome]:
         """Run every unit in a worker, and send warnings back with the last outcome if each is to be shown once."""
@@ -210,7 +201,7 @@ class Evaluator:
                 if i + 1 == len(unit.splits):
                     estimator = template  # it is not copied again
                 elif self._plain_params:
-                    estimator = copy_unfitted(template)
+                    estimator = clone(template)
                 else:
                     estimator = self._configured(unit)
                 context = unit.contexts[i] if unit.contexts else None
@@ -250,7 +241,7 @@ class Evaluator:
                 X = stage.train
                 _replace_steps(estimator, ["passthrough"] * len(stage.fitted))  # they are fitted already
             with _without_news() if unit.partial else nullcontext():
-                _fit(estimator, X, fold.y, fit_params, context, unit.caller, metadata)
+                _fit_in_context(estimator, X, fold.y, fit_params, context, unit.caller, metadata)
         except Exception:
             fit_seconds = time.perf_counter() - start
             if isinstance(failure, str):
@@ -269,15 +260,15 @@ class Evaluator:
                 recorded = recorded_scorer(task.scorer, task.metric, task.every, estimator)
             quiet = _without_news() if unit.partial and unit.explains else nullcontext()
             with recorded as (scorer, heard), quiet:
-                test = score(estimator, X_test, fold.y_test, scorer, score_params, failure)
+                test = _compat.score(estimator, X_test, fold.y_test, scorer, score_params, failure)
             found = encode_metrics(heard, self._labels, estimator)
-            several = is_multimetric(task.scorer)
+            several = _compat.is_multimetric(task.scorer)
             predictions, others = found.get(task.metric if several else None), found if several and task.every else None
             if unit.explains:
                 unscored = self._why_unscored(estimator, X_test, fold.y_test, score_params, test)
             score_seconds += time.perf_counter() - scored
             if task.train_scores:
-                train = score(estimator, X_again, fold.y, task.scorer, train_params, failure)
+                train = _compat.score(estimator, X_again, fold.y, task.scorer, train_params, failure)
         finally:
             if context is not None:
                 context.call_on_fit_task_end(estimator=unit.caller, X=fold.X, y=fold.y, metadata=metadata)
@@ -302,8 +293,8 @@ class Evaluator:
         found = test.get(metric, 0.0) if isinstance(test, dict) else test
         if not math.isnan(found):
             return None
-        if metric is not None and is_multimetric(scorer):
-            scorer = metric_scorers(scorer)[metric]
+        if metric is not None and _compat.is_multimetric(scorer):
+            scorer = _compat.metric_scorers(scorer)[metric]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # they were shown with the score
             try:  # the score was made by code of scikit-learn's that keeps the error to itself
@@ -319,9 +310,9 @@ class Evaluator:
             return {}, {}, {}
         train, test = self._folds.rows(split)
         return (
-            check_method_params(task.X, params=task.fit_params, indices=train),
-            check_method_params(task.X, params=task.score_params, indices=test),
-            check_method_params(task.X, params=task.score_params, indices=train),
+            _compat.check_method_params(task.X, params=task.fit_params, indices=train),
+            _compat.check_method_params(task.X, params=task.score_params, indices=test),
+            _compat.check_method_params(task.X, params=task.score_params, indices=train),
         )
 
 
@@ -340,7 +331,7 @@ def _replace_steps(pipeline: Any, first: list[Any]) -> None:
     pipeline.steps = [*zip(names, first, strict=False), *pipeline.steps[len(first) :]]
 
 
-def _fit(
+def _fit_in_context(
     estimator: Any, X: Data, y: Data, params: Params, context: CallbackContext | None, caller: Any, metadata: Any
 ) -> None:
     """Call ``fit`` as scikit-learn's searches do, inside the callback context if there is one."""

@@ -25,10 +25,10 @@ from tunesmith.sklearn.protocols import CrossValidation, Data, Estimator, Split,
 # A dictionary bounded in bytes, safe among threads, whose values are made once.
 
 K = TypeVar("K", bound=Hashable)
-T = TypeVar("T")
+V = TypeVar("V")
 
 
-class ByteLRU(Generic[K, T]):
+class ByteLRU(Generic[K, V]):
     """Keeps values up to a number of bytes and drops those used longest ago.
 
     Threads that ask for the same key wait for the one that makes it.
@@ -38,18 +38,18 @@ class ByteLRU(Generic[K, T]):
         size: the bytes of a value, or None if it must not be kept.
     """
 
-    def __init__(self, limit: int, size: Callable[[T], int | None]) -> None:
+    def __init__(self, limit: int, size: Callable[[V], int | None]) -> None:
         self.limit = limit
         self.held = 0
         self._size = size
-        self._values: OrderedDict[K, tuple[T, int]] = OrderedDict()
+        self._values: OrderedDict[K, tuple[V, int]] = OrderedDict()
         self._lock = threading.Lock()
         self._making: dict[K, threading.Lock] = {}
 
     def __len__(self) -> int:
         return len(self._values)
 
-    def get(self, key: K) -> T | None:
+    def get(self, key: K) -> V | None:
         """Return the value kept under the key, if any."""
         with self._lock:
             if key not in self._values:
@@ -57,7 +57,7 @@ class ByteLRU(Generic[K, T]):
             self._values.move_to_end(key)
             return self._values[key][0]
 
-    def make(self, key: K, build: Callable[[], T], spare: Callable[[K], bool] | None = None) -> tuple[T, bool]:
+    def make(self, key: K, build: Callable[[], V], spare: Callable[[K], bool] | None = None) -> tuple[V, bool]:
         """Return the value under the key, built if it is not there, and whether it is kept for others.
 
         Args:
@@ -80,7 +80,7 @@ class ByteLRU(Generic[K, T]):
             with self._lock:
                 self._making.pop(key, None)
 
-    def _keep(self, key: K, value: T, spare: Callable[[K], bool] | None) -> bool:
+    def _keep(self, key: K, value: V, spare: Callable[[K], bool] | None) -> bool:
         size = self._size(value)
         if size is None or size > self.limit:
             return False
@@ -99,7 +99,7 @@ class ByteLRU(Generic[K, T]):
 # ----------------------------------------------------------------------------------------------------------------------
 # Sizes and copies of whatever data an estimator may be given, and targets as an array.
 
-PLAIN = (str, int, float, bool, bytes)
+LIST_CELL_TYPES = (str, int, float, bool, bytes)
 
 
 def n_bytes(data: Data) -> int | None:
@@ -121,7 +121,7 @@ def n_bytes(data: Data) -> int | None:
         return int(sum(part.nbytes for part in parts if part is not None))
     if cls.__module__.partition(".")[0] == "pandas" and cls.__name__ in ("DataFrame", "Series"):
         return int(np.sum(data.memory_usage(deep=True)))
-    if cls is list and data and all(type(v) in PLAIN for v in data):
+    if cls is list and data and all(type(v) in LIST_CELL_TYPES for v in data):
         return 64 * len(data) + sum(len(v) for v in data if isinstance(v, str | bytes))
     return None
 
@@ -230,7 +230,7 @@ def further_splits(given: Any, checked: Splitter, cut: Callable[[Splitter], Iter
 # The training and test rows of each split, cut once in each worker instead of once for each candidate.
 
 # Cutting small data costs more in checks than in copying; with large data the cut costs little beside the fit.
-FOLD_BYTES = 64 * 2**20
+CUT_ROWS_BYTES = 64 * 2**20
 
 
 @dataclass(slots=True)
@@ -259,7 +259,7 @@ class Folds:
         limit: bytes of cut data to keep.
     """
 
-    def __init__(self, X: Data, y: Data, splits: list[Split], limit: int = FOLD_BYTES) -> None:
+    def __init__(self, X: Data, y: Data, splits: list[Split], limit: int = CUT_ROWS_BYTES) -> None:
         self.X = X
         self.y = y
         self.splits = splits

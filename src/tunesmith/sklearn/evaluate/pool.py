@@ -12,12 +12,9 @@ four they take 4.3 s, since each round waits for its slowest fit (1.7 s if no wo
 from __future__ import annotations
 
 import math
-import mmap
 import os
 import pickle
 import queue
-import shutil
-import tempfile
 import threading
 import time
 import warnings
@@ -27,10 +24,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
-from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Protocol
-from urllib.parse import quote, unquote
 from uuid import uuid4
 
 import cloudpickle
@@ -38,20 +33,8 @@ import joblib
 import numpy as np
 from sklearn import config_context, get_config
 
-from tunesmith.foundation.worker_names import current_worker, is_dead
-from tunesmith.sklearn._compat import (
-    BatchedCalls,
-    LokyBackend,
-    MultiprocessingBackend,
-    SequentialBackend,
-    ThreadingBackend,
-    backend_of,
-    backend_options,
-    carry_config,
-    eval_expr,
-    submit_to,
-)
-from tunesmith.sklearn.evaluate.evaluator import Evaluator, show
+from tunesmith.sklearn import _compat
+from tunesmith.sklearn.evaluate.evaluator import Evaluator, show_again
 from tunesmith.sklearn.evaluate.task import Task, Unit
 from tunesmith.sklearn.protocols import Split
 from tunesmith.sklearn.store.outcome import Outcome
@@ -59,59 +42,36 @@ from tunesmith.sklearn.store.outcome import Outcome
 # ----------------------------------------------------------------------------------------------------------------------
 # Objects sent to workers once instead of with every task.
 #
-# In one process they go by reference. To worker processes on this machine they go through a file: the arrays are laid
-# out in it one after the other, and each worker maps it into memory, so that large data exist once however many workers
-# there are. To workers elsewhere (Dask, Ray, Spark) they go with the task, and the backend avoids sending them twice.
+# In one process they go by reference. To worker processes on this machine they go through a file, in joblib's format
+# and where joblib puts its own. Each worker maps it into memory: large data exist once however many workers there are.
+# To workers elsewhere (Dask, Ray, Spark) they go with the task, and the backend avoids sending them twice.
 #
 # joblib maps plain arrays too, but it looks for them in the arguments of every call, and sends all else (splits,
 # texts, estimators that hold data) with each call. Sending one more batch took, with two workers: 7 ms here and 13 ms
 # there for an array of 80 MB; 8 and 23 ms with ten splits beside it; 6 and 339 ms for 200,000 texts.
 
-ALIGN = 64
-SMALL = 2**20  # arrays below this many bytes are copied out of the file, and so may be written to
-WATCH = 5.0  # seconds between looks whether a search is over
-SHARED_MEMORY = "/dev/shm"
-FOLDER_PREFIX = "tunesmith-"  # how the names of our folders begin
-REMOTE = 2  # how many things without a file a worker keeps
+MAPPED_FROM_BYTES = 2**20  # smaller arrays are copied out of the file, and so may be written to, as joblib has it
+SECONDS_BETWEEN_LOOKS = 5.0  # of a worker, whether a search is over: it is not told
+UNFILED_HELD = 2  # things without a file that a worker keeps: the present search, and one that may run beside it
 
 _held: OrderedDict[str, tuple[Any, str | None]] = OrderedDict()  # in a worker: name to thing and its file, if any
 _lock = threading.RLock()
-_watching = False
 
 
 class Reference:
-    """Where a worker finds a thing. This one holds it.
+    """Where a worker finds a thing: here, or in a file of this machine."""
 
-    Args:
-        size: about how many bytes it takes.
-    """
-
-    path: str | None = None
-
-    def __init__(self, thing: Any, size: int = 0) -> None:
+    def __init__(self, thing: Any, path: str | None = None) -> None:
         self.thing = thing
-        self.size = size
+        self.path = path
         self.name = uuid4().hex
 
     def get(self) -> Any:
-        """Return the thing."""
-        return self.thing
+        """Return the thing; what is in a file is loaded once in each process."""
+        return self.thing if self.path is None else cached(self.name, partial(load_published, self.path), self.path)
 
     def __sizeof__(self) -> int:
-        # Dask spreads a large argument over its workers once, instead of sending it with each task.
-        return max(self.size, 10_000)
-
-
-class FileReference(Reference):
-    """A thing in a file of this machine."""
-
-    def __init__(self, path: str) -> None:
-        super().__init__(None)
-        self.path = path
-
-    def get(self) -> Any:
-        """Return the thing; it is loaded once in each process."""
-        return cached(self.name, lambda: load(str(self.path)), self.path)
+        return 2**20  # Dask spreads a large argument over its workers once, instead of sending it with each task
 
 
 def cached(name: str, build: Callable[[], Any], path: str | None) -> Any:
@@ -122,159 +82,56 @@ def cached(name: str, build: Callable[[], Any], path: str | None) -> Any:
     """
     with _lock:
         if name not in _held:
-            forget_finished()
+            _forget_finished()
             _held[name] = (build(), path)
-            unfiled = [n for n, (_, p) in _held.items() if p is None]
-            for old in unfiled[:-REMOTE]:
-                del _held[old]
-            _watch()
+            if path is None:
+                for old in [n for n, (_, file) in _held.items() if file is None][:-UNFILED_HELD]:
+                    del _held[old]
+            else:
+                threading.Thread(target=_forget_when_over, args=(path,), daemon=True).start()
         return _held[name][0]
 
 
-def forget_finished() -> None:
+def _forget_when_over(path: str) -> None:
+    while os.path.exists(path):
+        time.sleep(SECONDS_BETWEEN_LOOKS)
+    _forget_finished()
+
+
+def _forget_finished() -> None:
     """Drop what belongs to searches that are over: they have removed their files."""
     with _lock:
         for name in [n for n, (_, path) in _held.items() if path is not None and not os.path.exists(path)]:
             del _held[name]
 
 
-def _watch() -> None:
-    """Check every few seconds whether a search is over, to free its memory: a worker is not told."""
-    global _watching
-    if _watching or not any(path for _, path in _held.values()):
-        return
-    _watching = True
-
-    def look() -> None:
-        global _watching
-        _watching = False
-        forget_finished()
-        with _lock:
-            _watch()
-
-    timer = threading.Timer(WATCH, look)
-    timer.daemon = True
-    timer.start()
-
-
-class Publisher:
-    """Writes things to files that live as long as the search.
-
-    Args:
-        folder: where to; None: where joblib would (``JOBLIB_TEMP_FOLDER``, memory-backed if there is room, or the
-            system's place for temporary files).
-    """
-
-    def __init__(self, folder: str | None = None) -> None:
-        self._wanted = folder
-        self._folder: str | None = None
-
-    def publish(self, thing: Any) -> FileReference:
-        """Write a thing and return where workers find it."""
-        header, buffers = _serialise(thing)
-        need = len(header) + sum(b.nbytes + ALIGN for b in buffers)
-        if self._folder is None:
-            for folder in _places(self._wanted):
-                remove_orphans(folder)
-            self._folder = tempfile.mkdtemp(prefix=_prefix(current_worker()), dir=_choose(self._wanted, need))
-        path = os.path.join(self._folder, uuid4().hex)
-        dump(path, header, buffers)
-        return FileReference(path)
-
-    def close(self) -> None:
-        """Remove the files. Workers that still map one keep it until they notice."""
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
-            self._folder = None
-
-
-def _choose(wanted: str | None, need: int) -> str:
-    for folder in (wanted, os.environ.get("JOBLIB_TEMP_FOLDER")):
-        if folder:
-            Path(folder).mkdir(parents=True, exist_ok=True)
-            return folder
-    if (
-        os.path.isdir(SHARED_MEMORY)
-        and os.access(SHARED_MEMORY, os.W_OK)
-        and shutil.disk_usage(SHARED_MEMORY).free > 2 * need + 2**28
-    ):
-        return SHARED_MEMORY
-    return tempfile.gettempdir()
-
-
-def _places(wanted: str | None) -> set[str]:
-    """Return the folders that `_choose` may choose from."""
-    return {f for f in (wanted, os.environ.get("JOBLIB_TEMP_FOLDER"), SHARED_MEMORY, tempfile.gettempdir()) if f}
-
-
-def _prefix(worker: str) -> str:
-    # In the name and not in a file: there is no moment at which a folder has no owner.
-    return f"{FOLDER_PREFIX}{quote(worker, safe='')[:200]}-"
-
-
-def remove_orphans(folder: str) -> None:
-    """Remove what searches of this user left in a folder whose processes were killed."""
-    try:
-        with os.scandir(folder) as entries:
-            left = [e for e in entries if e.name.startswith(FOLDER_PREFIX) and e.is_dir(follow_symlinks=False)]
-    except OSError:
-        return
-    for entry in left:
-        worker = unquote(entry.name.removeprefix(FOLDER_PREFIX).rpartition("-")[0])
-        with suppress(OSError):
-            mine = not hasattr(os, "getuid") or entry.stat(follow_symlinks=False).st_uid == os.getuid()
-            if mine and is_dead(worker):
-                shutil.rmtree(entry.path, ignore_errors=True)
-
-
 class _Pickler(cloudpickle.Pickler):
     """Sends a memory map by name: what is on disk already need not be copied."""
 
     def reducer_override(self, obj: Any) -> Any:
-        base: Any = getattr(obj, "base", None)  # of a view it is an array, and the offset is not the view's
-        if type(obj) is np.memmap and isinstance(base, mmap.mmap) and obj.filename and obj.flags.forc:
-            order = "F" if obj.flags.f_contiguous and not obj.flags.c_contiguous else "C"
-            return _map_array, (str(obj.filename), obj.dtype, obj.offset, obj.shape, order)
-        return super().reducer_override(obj)
+        mapped = _compat.reduce_memmap(obj) if isinstance(obj, np.ndarray) else None
+        return super().reducer_override(obj) if mapped is None else mapped
 
 
-def _map_array(filename: str, dtype: np.dtype[Any], offset: int, shape: tuple[int, ...], order: Any) -> Any:
-    return np.memmap(filename, dtype=dtype, mode="r", offset=offset, shape=shape, order=order)
-
-
-def _serialise(thing: Any) -> tuple[bytes, list[memoryview]]:
-    out = BytesIO()
-    buffers: list[pickle.PickleBuffer] = []
+def serialise(thing: Any) -> list[Any]:
+    """Return a pickle, and the buffers of its arrays: those that are to be mapped as arrays, others as bytes."""
+    out, buffers = BytesIO(), list[pickle.PickleBuffer]()
     _Pickler(out, protocol=5, buffer_callback=buffers.append).dump(thing)
-    return out.getvalue(), [b.raw() for b in buffers]
+    raw = [buffer.raw() for buffer in buffers]
+    return [out.getvalue(), *(np.asarray(b) if b.nbytes >= MAPPED_FROM_BYTES else bytes(b) for b in raw)]
 
 
-def dump(path: str, header: bytes, buffers: list[memoryview]) -> None:
-    """Write a pickle and its out-of-band buffers; the table of lengths stands in front."""
-    lengths = np.array([len(header), *(b.nbytes for b in buffers)], dtype=np.int64)
-    parts: list[bytes | memoryview] = [header, *buffers]
-    with open(path, "wb") as file:
-        file.write(np.int64(len(lengths)).tobytes())
-        file.write(lengths.tobytes())
-        for part in parts:
-            file.write(b"\0" * (-file.tell() % ALIGN))
-            file.write(part)
+def publish(parts: list[Any], folder: str) -> Reference:
+    """Write what `serialise` made into a folder."""
+    path = os.path.join(folder, uuid4().hex)
+    joblib.dump(parts, path)
+    return Reference(None, path)
 
 
-def load(path: str) -> Any:
-    """Read what `dump` wrote; large arrays are read-only views of the file."""
-    with open(path, "rb") as file:
-        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    view = memoryview(mapped)
-    count = int(np.frombuffer(view[:8], dtype=np.int64)[0])
-    parts: list[Any] = []
-    position = 8 + 8 * count
-    for length in np.frombuffer(view[8:position], dtype=np.int64).tolist():
-        position += -position % ALIGN
-        part = view[position : position + length]
-        parts.append(part if length >= SMALL else bytearray(part))
-        position += length
-    return pickle.loads(parts[0], buffers=parts[1:])
+def load_published(path: str) -> Any:
+    """Return what was published; large arrays are read-only views of the file."""
+    header, *parts = joblib.load(path, mmap_mode="r")
+    return pickle.loads(header, buffers=[bytearray(part) if isinstance(part, bytes) else part for part in parts])
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -293,7 +150,7 @@ def run_units(task: Reference, splits: Reference, batch: Batch | bytes) -> list[
     units = pickle.loads(batch) if isinstance(batch, bytes) else batch
     config, filters = evaluator.task.config or ({}, [])
     if filters:
-        return list(carry_config(evaluator.run_in_worker, config, filters)(units))
+        return list(_compat.carry_config(evaluator.run_in_worker, config, filters)(units))
     with config_context(**config):
         return evaluator.run_in_worker(units)
 
@@ -321,7 +178,7 @@ class Pool:
 
     def __init__(self, n_jobs: int | None, pre_dispatch: int | str) -> None:
         self._parallel = joblib.Parallel(n_jobs=n_jobs, pre_dispatch=pre_dispatch)
-        self._publisher: Publisher | None = None
+        self._folder: str | None = None  # of what is published
         self._task: Task | None = None
         self._task_reference: Reference = Reference(None)
         self._call: Callable[..., list[Outcome]] = list
@@ -338,13 +195,14 @@ class Pool:
 
     def __enter__(self) -> Pool:
         self._parallel.__enter__()
-        self._backend = backend_of(self._parallel)
+        self._backend = _compat.parallel_backend(self._parallel)
         self.n_workers = max(1, int(self._backend.effective_n_jobs(self._parallel.n_jobs)))
         kind = type(self._backend)
-        known = kind in (SequentialBackend, ThreadingBackend, LokyBackend, MultiprocessingBackend)
-        self.inline = kind is SequentialBackend or (known and self.n_workers == 1)
+        local = (_compat.LokyBackend, _compat.MultiprocessingBackend)
+        known = kind in (_compat.SequentialBackend, _compat.ThreadingBackend, *local)
+        self.inline = kind is _compat.SequentialBackend or (known and self.n_workers == 1)
         self._shares_memory = self.inline or bool(getattr(self._backend, "supports_sharedmem", False))
-        self._local = kind in (LokyBackend, MultiprocessingBackend)
+        self._local = kind in local
         self._here = known and not self.inline
         self.streams = bool(getattr(self._backend, "supports_retrieve_callback", False))
         if not self.inline and self.streams:
@@ -359,8 +217,9 @@ class Pool:
             if kind is not None and self._running and not self.inline and self.streams:
                 self._backend.abort_everything(ensure_ready=False)
         finally:
-            if self._publisher is not None:
-                self._publisher.close()
+            if self._folder is not None:
+                _compat.remove_folder(self._folder)
+                self._folder = None
             self._parallel.__exit__(kind, error, trace)
 
     # -- what to run -----------------------------------------------------------------------------------------------
@@ -379,10 +238,11 @@ class Pool:
 
     def _publish(self, thing: Any) -> Reference:
         if not self._local:
-            return Reference(thing, size=2**20)
-        if self._publisher is None:
-            self._publisher = Publisher(backend_options(self._parallel).get("temp_folder"))
-        return self._publisher.publish(thing)
+            return Reference(thing)
+        parts = serialise(thing)
+        if self._folder is None:
+            self._folder = _compat.joblib_folder(self._parallel, sum(map(len, parts)))
+        return publish(parts, self._folder)
 
     # -- running ---------------------------------------------------------------------------------------------------
 
@@ -393,8 +253,8 @@ class Pool:
         if self.inline or not self.streams:
             self._waiting.append(batch)
             return
-        calls = BatchedCalls([(self._call, (self._packed(batch),), {})], self._backend.get_nested_backend())
-        submit_to(self._backend, calls, partial(self._came, _n_fits(batch)))
+        calls = _compat.BatchedCalls([(self._call, (self._packed(batch),), {})], self._backend.get_nested_backend())
+        _compat.submit_to(self._backend, calls, partial(self._came, _n_fits(batch)))
 
     def poll(self, timeout: float | None = None) -> list[list[Outcome]]:
         """Wait for a batch to end and return its outcomes, as the only item of a list.
@@ -426,7 +286,7 @@ class Pool:
         self.under_way -= n_fits
         outcomes = self._outcomes(result)
         for warned in [w for o in outcomes for w in o.warned]:
-            show(warned)
+            show_again(warned)
         return [outcomes]
 
     def drain(self) -> list[list[Outcome]]:
@@ -463,8 +323,6 @@ def _filters() -> Any:
     return warnings.filters if get is None else get()
 
 
-# -- fits in batches, and until a deadline --------------------------------------------------------------------------
-
 # ----------------------------------------------------------------------------------------------------------------------
 # Which fits go to a worker together.
 #
@@ -472,9 +330,9 @@ def _filters() -> Any:
 # process loses more. So a batch has as many fits as take about a quarter of a second by the measurements so far, and
 # towards the end no more than a fair share of what is left.
 
-TARGET_SECONDS = 0.25  # seconds of work in a batch
-LEAST_SECONDS = 0.02  # below this, sending costs too much to share the last fits out evenly
-MEMORY = 0.5  # weight of the newest batch in the running mean
+BATCH_SECONDS = 0.25  # seconds of work in a batch
+LEAST_BATCH_SECONDS = 0.02  # below this, sending costs too much to share the last fits out evenly
+NEWEST_WEIGHT = 0.5  # weight of the newest batch in the running mean
 
 
 class BatchSizer:
@@ -495,15 +353,15 @@ class BatchSizer:
         if self.seconds_per_fit is None:
             self.seconds_per_fit = mean
         else:
-            self.seconds_per_fit = MEMORY * mean + (1 - MEMORY) * self.seconds_per_fit
+            self.seconds_per_fit = NEWEST_WEIGHT * mean + (1 - NEWEST_WEIGHT) * self.seconds_per_fit
 
     def size(self, left: int, workers: int) -> int:
         """Return how many fits to send next, of those left."""
         if self.seconds_per_fit is None:
             return 1
         each = max(self.seconds_per_fit, 1e-5)
-        fair = max(left / (3 * workers), LEAST_SECONDS / each)
-        return max(1, min(int(TARGET_SECONDS / each), int(fair), left))
+        fair = max(left / (3 * workers), LEAST_BATCH_SECONDS / each)
+        return max(1, min(int(BATCH_SECONDS / each), int(fair), left))
 
 
 def batches(units: list[Unit], sizer: BatchSizer, workers: int) -> Iterator[Batch]:
@@ -528,12 +386,12 @@ def dispatch_limit(pre_dispatch: int | str, workers: int) -> float:
     """Return how many batches may be under way at once, by scikit-learn's ``pre_dispatch``.
 
     Raises:
-        ValueError: it is no number, no "all" and no sum or product of numbers and ``n_jobs``.
+        ValueError: it is neither a number, nor "all", nor a sum or product of numbers and ``n_jobs``.
     """
     if pre_dispatch == "all":
         return float("inf")
     if isinstance(pre_dispatch, str):
-        return max(1.0, float(eval_expr(pre_dispatch.replace("n_jobs", str(workers)))))
+        return max(1.0, float(_compat.eval_expr(pre_dispatch.replace("n_jobs", str(workers)))))
     return max(1.0, float(pre_dispatch))
 
 

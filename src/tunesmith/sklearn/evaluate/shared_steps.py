@@ -12,14 +12,12 @@ cannot be copied (arrays of objects, unknown types) is not shared, and a prefix 
 
 from __future__ import annotations
 
-import copy
 import random
 import time
 from collections import defaultdict
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from types import BuiltinFunctionType, FunctionType, NoneType
 from typing import Any
 
 import numpy as np
@@ -29,61 +27,6 @@ from sklearn.utils import get_tags
 
 from tunesmith.sklearn.evaluate.folds import ByteLRU, Fold, n_bytes, total_bytes, writable_copy
 from tunesmith.sklearn.protocols import Data, Estimator, Params
-
-# ----------------------------------------------------------------------------------------------------------------------
-# Copies of an unfitted estimator, made faster than ``sklearn.base.clone`` makes them.
-#
-# Each fit of a search needs an estimator that was never fitted. ``clone`` calls the constructor and compares what it
-# kept; that is right once per candidate, and wasteful for each of its splits. An estimator that came out of ``clone``
-# and holds nothing but its parameters can be copied attribute by attribute with the same outcome; everything else
-# is given to ``clone``.
-
-ATOMS = frozenset(
-    {int, float, complex, bool, str, bytes, NoneType, type, FunctionType, BuiltinFunctionType, range, slice, type(...)}
-    | {np.float64, np.float32, np.int64, np.int32, np.bool_, np.str_}
-)
-# What `clone` copies besides the constructor's parameters. Callbacks go by reference, the other two by copy.
-CALLBACKS = "_skl_callbacks"
-EXTRAS = frozenset({"_metadata_request", "_sklearn_output_config", CALLBACKS})
-
-_names: dict[type, frozenset[str] | None] = {}  # the parameters of each class; None: its instances go to `clone`
-
-
-def _parameter_names(cls: type) -> frozenset[str] | None:
-    """The constructor's parameters of a class whose instances are nothing but their attributes, else None."""
-    if cls not in _names:
-        kind: Any = cls
-        plain = (
-            issubclass(cls, BaseEstimator)
-            and kind.__sklearn_clone__ is BaseEstimator.__sklearn_clone__
-            and kind.__new__ is object.__new__
-            and kind.__setattr__ is object.__setattr__
-            and not any(hasattr(cls, name) for name in ("__copy__", "__deepcopy__", "__getnewargs__"))
-            and not any(getattr(base, "__slots__", None) for base in cls.__mro__)
-        )
-        _names[cls] = frozenset(kind._get_param_names()) if plain else None
-    return _names[cls]
-
-
-def copy_unfitted(value: Any) -> Any:
-    """Return what ``clone(value, safe=False)`` returns, given something that came out of ``clone``."""
-    cls = type(value)
-    if cls in ATOMS:
-        return value
-    if cls is list:
-        return [copy_unfitted(v) for v in value]
-    if cls is tuple:
-        return tuple([copy_unfitted(v) for v in value])
-    if cls is dict:
-        return {k: copy_unfitted(v) for k, v in value.items()}
-    if hasattr(value, "get_params") and not isinstance(value, type):
-        names = _parameter_names(cls)
-        if names is None or not names <= value.__dict__.keys() <= names | EXTRAS:
-            return clone(value, safe=False)
-        new = object.__new__(cls)
-        new.__dict__.update({k: v if k == CALLBACKS else copy_unfitted(v) for k, v in value.__dict__.items()})
-        return new
-    return copy.deepcopy(value)
 
 
 def has_plain_set_params(estimator: Estimator) -> bool:
@@ -99,16 +42,15 @@ def configure(base: Estimator, params: Params | None) -> Any:
     Raises:
         ValueError: the estimator has no such parameter.
     """
-    estimator = copy_unfitted(base)
+    estimator = clone(base)
     return estimator if params is None else estimator.set_params(**clone(params, safe=False))
 
 
 # ----------------------------------------------------------------------------------------------------------------------
 
-SEEDS = ("random_state", "seed", "random_seed", "rng")
-OVERWRITES = ("copy", "copy_x", "copy_X")
-LIKELY = 100  # with more combinations than this, keeping them would seldom pay
-SCALARS = (bool, int, float, str, bytes, type(None))
+SEED_PARAMETERS = ("random_state", "seed", "random_seed", "rng")
+COPY_PARAMETERS = ("copy", "copy_x", "copy_X")  # where one is False, the step may write into its input
+MOST_COMBINATIONS_SHARED = 100  # of values of the first steps: with more, random candidates seldom share one
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +122,7 @@ class Planner:
             for name, count in counts.items():
                 if name == step or name.startswith(f"{step}__"):
                     combinations *= count
-            found.append(combinations <= LIKELY)
+            found.append(combinations <= MOST_COMBINATIONS_SHARED)
         return tuple(found)
 
     def _levels(self, params: Params) -> tuple[int, ...] | None:
@@ -198,7 +140,7 @@ class Planner:
         return tuple(levels)
 
     def _token(self, value: Any) -> Hashable:
-        if type(value) in SCALARS:
+        if value is None or type(value) in (bool, int, float, str, bytes):
             return (type(value), repr(value))  # 1, 1.0 and True are equal, and not the same parameter
         self._alive.append(value)
         return id(value)
@@ -309,7 +251,7 @@ class Prefixes:
         def build() -> Stage:
             before, kept = self._after(pipeline, prefix, step - 1, split, fold)
             before = before.copy() if kept else before
-            transformer = copy_unfitted(pipeline.steps[step][1])
+            transformer = clone(pipeline.steps[step][1], safe=False)
             if is_passthrough(transformer):
                 return replace(before, fitted=[*before.fitted, transformer])
             state = _random_state()
@@ -358,7 +300,7 @@ def is_repeatable(step: Any) -> bool:
         return False
     own = type(step).__module__.partition(".")[0] == "sklearn"
     for name, value in params.items():
-        if (name in OVERWRITES and value is False) or (name in SEEDS and value is None and not own):
+        if (name in COPY_PARAMETERS and value is False) or (name in SEED_PARAMETERS and value is None and not own):
             return False
     return all(is_repeatable(v) for v in inner)
 

@@ -35,7 +35,7 @@ class Unit:
             holds all splits of its candidate.
         contexts: the callback context of each split, and the search that is handed to the callbacks.
         lenient: a fit that fails never ends the search, whatever ``error_score`` says.
-        partial: it is trained for a part only, so that it is no news that it has not converged.
+        partial: it is trained for a part only, so that it need not have converged.
         explains: where there is no score, its outcomes have the error of the scorer.
     """
 

@@ -14,7 +14,7 @@ from typing import Any
 import joblib
 
 # Of each library, the parameter that says how many threads a fit takes; and its other names, by which it may be set.
-LIBRARIES = {
+THREAD_PARAMETERS = {
     "lightgbm": ("n_jobs", ("num_threads", "num_thread", "nthread", "nthreads")),
     "xgboost": ("n_jobs", ("nthread",)),
     "catboost": ("thread_count", ()),
@@ -34,10 +34,10 @@ def keep_to(estimator: Any, n_threads: int) -> None:
         estimator: changed in place.
         n_threads: how many a fit takes.
     """
-    if sys.modules.keys().isdisjoint(LIBRARIES):
+    if sys.modules.keys().isdisjoint(THREAD_PARAMETERS):
         return  # no model of theirs is here: their classes would have been imported
     for one in (estimator, *estimator.get_params(deep=True).values()):
-        library = LIBRARIES.get(type(one).__module__.partition(".")[0])
+        library = THREAD_PARAMETERS.get(type(one).__module__.partition(".")[0])
         if library is None or not hasattr(one, "set_params"):
             continue
         own = one.get_params(deep=False)

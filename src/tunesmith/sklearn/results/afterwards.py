@@ -1,6 +1,6 @@
 """The honest score of a search that chooses as scikit-learn does, computed when it is first asked for.
 
-``fit`` retains what it needs: the targets, the test rows, and predictions within a bound. That is no part of a pickle;
+``fit`` retains what it needs: the targets, the test rows, and predictions within a bound. A pickle does not hold that;
 without it the score is made from the scores of the folds in ``cv_results_``.
 """
 
@@ -9,15 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.exceptions import NotFittedError
 
 from tunesmith.selection import HonestScore, Report
 from tunesmith.selection.metric import in_time_order, row_indices
-from tunesmith.sklearn.protocols import Data, Estimator, Params, Results, Scorer, Split
+from tunesmith.sklearn.protocols import Data, Estimator, Params, Scorer, Split
 from tunesmith.sklearn.results.conclusion import Conclusion, conclude_chosen
 from tunesmith.sklearn.results.evidence import Evidence
 from tunesmith.sklearn.store.fingerprint import describe, describe_params
@@ -27,19 +26,11 @@ from tunesmith.sklearn.store.outcome import CACHE_BYTES, Outcome, PredictionCach
 # What ``fit`` retains so that the honest score can be computed when it is asked for.
 
 
-@dataclass(slots=True)
-class EvaluationCall:
-    """One call of ``evaluate_candidates``: the positions of its candidates, and the splits.
+class EvaluationCall(NamedTuple):
+    """One call of ``evaluate_candidates``: the positions of its candidates, and the splits."""
 
-    Attributes:
-        start: the position of the first candidate.
-        stop: the position after the last one.
-        splits: training and test rows; of the training rows only how many they are.
-    """
-
-    start: int
-    stop: int
-    splits: list[Split]
+    places: range
+    splits: list[Split]  # training and test rows; of the training rows only how many they are
 
 
 @dataclass(slots=True)
@@ -78,11 +69,11 @@ class RetainedData:
         if not in_time_order(splits):
             behind = 1 + max((int(t.max()) for t in tests if len(t)), default=0)  # so that they are not before the test
             trains = [range(behind, behind + max(len(t), 1)) for t in trains]
-        self.calls.append(EvaluationCall(start, stop, list(zip(trains, tests, strict=True))))
+        self.calls.append(EvaluationCall(range(start, stop), list(zip(trains, tests, strict=True))))
 
     def call_of(self, place: int) -> EvaluationCall | None:
         """Return the call that a candidate was in."""
-        return next((c for c in self.calls if c.start <= place < c.stop), None)
+        return next((c for c in self.calls if place in c.places), None)
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -91,57 +82,6 @@ NO_PREDICTIONS = "The predictions of the search are not in its pickle: ask for i
 EARLIER_ITERATIONS = (
     "The earlier iterations chose on some of these rows, too; the estimate allows for the choice in the last one only."
 )
-
-
-class HonestResultsMixin:
-    """Adds the honest score and the report to a search."""
-
-    cv_results_: Results
-    _kept: RetainedData | None = None  # what ``fit`` retained
-    _concluded: Conclusion | None = None
-    _by_metric: dict[str, HonestScore] | None = None
-
-    @property
-    def honest_score_(self) -> HonestScore | None:
-        """What the returned configuration can be expected to score on new rows; None where that cannot be told.
-
-        Raises:
-            NotFittedError: the search has not been fitted.
-        """
-        return self._conclusion().score
-
-    @property
-    def report_(self) -> Report:
-        """The same and more in plain sentences; print it.
-
-        Raises:
-            NotFittedError: the search has not been fitted.
-        """
-        return self._conclusion().report
-
-    @property
-    def honest_scores_(self) -> dict[str, HonestScore]:
-        """The honest score by each metric, of the returned configuration; of the best by each where none is returned.
-
-        A metric that did not choose is corrected as if it had, which is too much rather than too little.
-
-        Raises:
-            NotFittedError: the search has not been fitted.
-        """
-        self._conclusion()
-        if self._by_metric is None:
-            self._by_metric = each_metric(self)
-        return dict(self._by_metric)
-
-    def _conclusion(self) -> Conclusion:
-        """Draw the conclusion, once."""
-        if self._concluded is None:
-            self._concluded = afterwards(self)
-        return self._concluded
-
-    def _rivals(self, index: int) -> NDArray[np.bool_]:
-        """Return which candidates the one at `index` was chosen among, bool[C]."""
-        return np.ones(len(self.cv_results_["params"]), bool)
 
 
 def afterwards(search: Any) -> Conclusion:
@@ -205,8 +145,8 @@ def _concluded(search: Any, metric: str, index: int, decides: bool) -> Conclusio
     halved = not rivals.all()
     call = kept.call_of(index)
     if call is not None:
-        together = [c for c in kept.calls if c is call or _alike(c.splits, call.splits)]
-        rivals = rivals & np.any([_within(c, len(every)) for c in together], axis=0)
+        together = [i for c in kept.calls if c is call or _same_tests(c.splits, call.splits) for i in c.places]
+        rivals = rivals & np.isin(np.arange(len(every)), together)
     cache = None if call is None else kept.predictions.get(metric if search.multimetric_ else None)
     at = np.flatnonzero(rivals)
     params = [results["params"][i] for i in at]
@@ -242,13 +182,7 @@ def _concluded(search: Any, metric: str, index: int, decides: bool) -> Conclusio
     return Conclusion(index, found.score, report, places)
 
 
-def _within(call: EvaluationCall, n: int) -> NDArray[np.bool_]:
-    mask = np.zeros(n, bool)
-    mask[call.start : call.stop] = True
-    return mask
-
-
-def _alike(one: list[Split], other: list[Split]) -> bool:
+def _same_tests(one: list[Split], other: list[Split]) -> bool:
     """Whether two lists of splits test the same rows."""
     same = len(one) == len(other)
     return same and all(np.array_equal(a, b) for (_, a), (_, b) in zip(one, other, strict=True))

@@ -14,28 +14,28 @@ from sklearn.base import is_classifier
 
 from tunesmith.errors import SelectionError
 from tunesmith.foundation.numerics.arrays import Indices, Singles
-from tunesmith.selection import HonestScore, LossTable, Rule, SelectionResult, select_by_rows
+from tunesmith.selection import LossTable, Rule, select_by_rows
 from tunesmith.selection.by_rows import full_fit_gain
-from tunesmith.selection.choice import caution, caution_costs_more
+from tunesmith.selection.choice import caution_costs_more, caution_of_risk
 from tunesmith.selection.intervals import EffectiveSample, variance_inflation
 from tunesmith.selection.losses import PairedGains, bootstrap
 from tunesmith.selection.metric import Metric, count_groups, in_time_order, observation_of_row
-from tunesmith.selection.outlook import outlook
+from tunesmith.selection.outlook import outlook_of_rows
 from tunesmith.selection.targets import Targets
 from tunesmith.selection.wording import MetricLabel
 from tunesmith.sklearn.evaluate.folds import reshuffled_cv
-from tunesmith.sklearn.results.evidence import FEW_ROWS, Further, Selected, SelectionContext
+from tunesmith.sklearn.results.evidence import FEW_MEMBERS, Further, Selected, SelectionContext
 from tunesmith.sklearn.store.candidates import NOT_A_TRIAL
 
 # ----------------------------------------------------------------------------------------------------------------------
 # Confirmation: the leaders of a search and the default are evaluated again, on fresh splits of the same rows.
 
-LEADERS = (4, 3, 3, 3, 3)  # how many are evaluated on the first fresh split, the second one, ...
-MOST_LEADERS = 3  # that `SearchCV.decide` evaluates on each
-SALT = 0xF5E5  # keeps the seeds of fresh splits apart from others
+LEADERS_BY_REPEAT = (4, 3, 3, 3, 3)  # how many are evaluated on the first fresh split, the second one, ...
+LEADERS_DECIDED = 3  # that `SearchCV.decide` evaluates on each
+FRESH_SPLITS_SALT = 0xF5E5  # keeps the seeds of fresh splits apart from others
 
 
-def confirm(context: SelectionContext, metric: Metric, targets: Targets, table: LossTable) -> None:
+def rerun_leaders(context: SelectionContext, metric: Metric, targets: Targets, table: LossTable) -> None:
     """Evaluate the leaders and the default on fresh splits, the same for all, and add their losses to the table.
 
     Fewer of them each time, as a leader that falls back is not worth another repeat.
@@ -47,7 +47,7 @@ def confirm(context: SelectionContext, metric: Metric, targets: Targets, table: 
     """
     run, evidence, default, wanted = context.run, context.evidence, context.default, context.settings.confirm
     further = context.settings.further
-    most = len(LEADERS) if wanted == "auto" else int(wanted or 0)
+    most = len(LEADERS_BY_REPEAT) if wanted == "auto" else int(wanted or 0)
     if further is not None:
         most = len(further.known) + further.repeats
     if run is None or not most:
@@ -67,7 +67,7 @@ def confirm(context: SelectionContext, metric: Metric, targets: Targets, table: 
     every = list(leaders)
     for repeat in range(most):
         mean = table.weights @ table.losses(n_candidates)
-        room = min(LEADERS[min(repeat, len(LEADERS) - 1)], left // k - len(always))
+        room = min(LEADERS_BY_REPEAT[min(repeat, len(LEADERS_BY_REPEAT) - 1)], left // k - len(always))
         if further is not None:  # who fell back before may lead now
             leaders, room = every, further.leaders
         leaders = sorted(leaders, key=lambda c: float(mean[c]))[: max(room, 0)]
@@ -79,7 +79,7 @@ def confirm(context: SelectionContext, metric: Metric, targets: Targets, table: 
         elif not leaders:
             return
         left -= len(chosen) * k
-        seed = int(np.random.SeedSequence([run.study.seed, SALT, repeat]).generate_state(1)[0]) >> 1
+        seed = int(np.random.SeedSequence([run.study.seed, FRESH_SPLITS_SALT, repeat]).generate_state(1)[0]) >> 1
         splits = list(run.cut(splitter(seed)))
         outcomes = run.rerun([evidence.params[c] for c in chosen], splits, run.deadline)
         if outcomes is None:
@@ -112,7 +112,7 @@ def fits_per_repeat(context: SelectionContext) -> int:
     if context.run is None or isinstance(reshuffled_cv(search.cv, search._checked_cv_orig), str):
         return 0
     others = int(context.whole.sum()) - (context.default is not None)
-    return (min(MOST_LEADERS, others) + (context.default is not None)) * len(context.evidence.splits)
+    return (min(LEADERS_DECIDED, others) + (context.default is not None)) * len(context.evidence.splits)
 
 
 def further(
@@ -127,7 +127,7 @@ def further(
         n_others: the candidates that are not the default.
         default: whether there is one.
     """
-    leaders = min(MOST_LEADERS, n_others, more_fits // n_splits - default)
+    leaders = min(LEADERS_DECIDED, n_others, more_fits // n_splits - default)
     if leaders + default < 2:
         return None
     return Further(known, more_fits // (n_splits * (leaders + default)), leaders)
@@ -135,9 +135,9 @@ def further(
 
 # ----------------------------------------------------------------------------------------------------------------------
 
-COSTLY = 16  # of a metric that is no mean over rows, the losses of so many candidates are worked out
+MOST_SLOW_LOSSES = 16  # candidates whose losses are worked out for a metric that is not a mean over rows
 NOT_ENOUGH = "Only {rows} tested: an estimate from so few says little, whatever its interval."
-BLANK = (
+VALUE_MISSING = (
     "The metric has no value on {share:.0f} % of the resamples that tell how much it varies, so the interval rests on "
     "the others and is rough."
 )
@@ -145,17 +145,19 @@ AT_A_LOSS = (
     "In doubt the default was to be kept (prefer_default='auto'), but on the rows that resamples leave out, that loses "
     "much more than it spares."
 )
-NO_SKILL = "Nothing here is better than the best guess that sees no feature, which scores {}."
-PERHAPS_NO_SKILL = "It is not certain that this is better than the best guess that sees no feature, which scores {}."
+BELOW_NO_SKILL = "Nothing here is better than the best guess that sees no feature, which scores {}."
+MAYBE_BELOW_NO_SKILL = (
+    "It is not certain that this is better than the best guess that sees no feature, which scores {}."
+)
 FEW_DECIDE = "Half of this loss comes from {few} of the {n} rows, so that it is known roughly."
-NO_CHANCE = (
+CLASS_WITHOUT_CHANCE = (
     "In {rows} of {n} predictions a class gets no chance (a probability below 0.001); where that is wrong it costs up "
     "to 36."
 )
 CALIBRATE = "Calibrating the model (CalibratedClassifierCV) or clipping its probabilities would mend that."
 OUTLIERS = "A metric that depends on outliers less, such as the median or absolute error, would be known better."
-HALF_BY_FEW = 0.05  # of the rows, that make up half of a loss: few
-TOGETHER = (
+FEW_ROWS_SHARE = 0.05  # of the rows, that make up half of a loss: few
+FOLDS_TOGETHER = (
     "The {metric} is computed from the predictions of all folds together, since its mean over small folds is biased."
 )
 
@@ -163,11 +165,11 @@ TOGETHER = (
 def by_rows(context: SelectionContext, metric: Metric) -> Selected | None:
     """Evaluate the leaders again, and choose; None if the losses of those that matter cannot be had."""
     evidence, settings, default = context.evidence, context.settings, context.default
-    targets = _targets(context)
+    targets = _targets_of(context)
     if targets is None:
         return None
-    order = _best_first(context, metric)
-    losses = _losses(context, metric, targets, order)
+    order = _order_of_losses(context, metric)
+    losses = _losses_by_candidate(context, metric, targets, order)
     first = order[0] if context.given is None else context.given
     if context.given is not None and default not in losses:
         default = None
@@ -181,7 +183,7 @@ def by_rows(context: SelectionContext, metric: Metric) -> Selected | None:
     for c, own in losses.items():
         table.add(c, own)
     _add_fresh(context, metric, targets, table, losses.keys())
-    confirm(context, metric, targets, table)
+    rerun_leaders(context, metric, targets, table)
     n_candidates, n_tested = len(evidence.params), int(tested.sum())
 
     @cache
@@ -206,7 +208,7 @@ def by_rows(context: SelectionContext, metric: Metric) -> Selected | None:
     )
     means = table.losses(n_candidates)
     try:
-        rule = context.rule(caution(settings.risk), default)
+        rule = context.rule(caution_of_risk(settings.risk), default)
         found = select(means, rule)
         if settings.prefer_default == "auto" and found.kept_default and _at_a_loss(means, rule, table, context.seed):
             found = select(means, replace(rule, prefer_default=False))
@@ -218,7 +220,7 @@ def by_rows(context: SelectionContext, metric: Metric) -> Selected | None:
     except SelectionError:  # not one candidate is complete
         return None
     if default is not None and context.given is None and found.challenger != default:
-        context.outlook = outlook(
+        context.outlook = outlook_of_rows(
             table.paired_runs(default, found.challenger),
             table.weights,
             n_rows=n_tested,
@@ -227,17 +229,14 @@ def by_rows(context: SelectionContext, metric: Metric) -> Selected | None:
             fits_per_repeat=fits_per_repeat(context),
             level=settings.level,
         )
-    notes = (
-        (NOT_ENOUGH.format(rows=f"{n_tested} {'row was' if n_tested == 1 else 'rows were'}"),)
-        if n_tested < FEW_ROWS
-        else ()
-    )
+    notes = []
+    if n_tested < FEW_MEMBERS:
+        notes.append(NOT_ENOUGH.format(rows=f"{n_tested} {'row was' if n_tested == 1 else 'rows were'}"))
     if any(targets.blank):
-        notes = (*notes, BLANK.format(share=100.0 * float(np.mean(targets.blank))))
-    together = metric.together(evidence.splits)
-    if together:
-        notes = (*notes, TOGETHER.format(metric=MetricLabel.of(metric.name, True).name))
-    notes = (*notes, *_tail(context, metric, targets, found.index, losses))
+        notes.append(VALUE_MISSING.format(share=100.0 * float(np.mean(targets.blank))))
+    if together := metric.together(evidence.splits):
+        notes.append(FOLDS_TOGETHER.format(metric=MetricLabel.of(metric.name, True).name))
+    notes += _tail(context, metric, targets, found.index, losses)
     score = found.as_score(
         offset=metric.offset,
         naive=float(evidence.scores[found.index].mean()),
@@ -251,14 +250,9 @@ def by_rows(context: SelectionContext, metric: Metric) -> Selected | None:
     if no_skill is None:
         return found, score
     seems_so = max(found.interval[1], found.value) < no_skill
-    said = () if seems_so else (_no_skill(metric, found, score, no_skill),)
-    return found, replace(score, has_skill=seems_so and n_tested >= FEW_ROWS, notes=(*score.notes, *said))
-
-
-def _no_skill(metric: Metric, found: SelectionResult, score: HonestScore, no_skill: float) -> str:
-    """Say that it is not certain that anything predicts better than what sees no feature."""
-    said = NO_SKILL if found.value >= no_skill else PERHAPS_NO_SKILL
-    return said.format(score.write(metric.offset - no_skill))
+    pattern = BELOW_NO_SKILL if found.value >= no_skill else MAYBE_BELOW_NO_SKILL
+    said = () if seems_so else (pattern.format(score.write(metric.offset - no_skill)),)
+    return found, replace(score, has_skill=seems_so and n_tested >= FEW_MEMBERS, notes=(*score.notes, *said))
 
 
 def _tail(
@@ -272,10 +266,10 @@ def _tail(
     few = int(np.searchsorted(np.cumsum(own), own.sum() / 2.0)) + 1
     sure, n = targets.sure_rows(metric, evidence.predictions[index] or (), evidence.own_splits[index])
     said = []
-    if few <= HALF_BY_FEW * len(own):
+    if few <= FEW_ROWS_SHARE * len(own):
         said.append(FEW_DECIDE.format(few=few, n=len(own)))
     if sure:
-        said.append(NO_CHANCE.format(rows=sure, n=n))
+        said.append(CLASS_WITHOUT_CHANCE.format(rows=sure, n=n))
     return (*said, CALIBRATE if n else OUTLIERS) if said else ()
 
 
@@ -296,27 +290,27 @@ def _at_a_loss(means: Singles, rule: Rule, table: LossTable, seed: int) -> bool:
     return caution_costs_more(worth, worst, gains.effective, rule.caution)
 
 
-def _targets(context: SelectionContext) -> Targets | None:
+def _targets_of(context: SelectionContext) -> Targets | None:
     evidence = context.evidence
     try:
         y = np.asarray(evidence.y)
-    except Exception:  # what is no array has no rows to weigh
+    except Exception:  # without an array there are no rows to weigh
         return None
     weight = None if evidence.sample_weight is None else np.asarray(evidence.sample_weight, np.float64)
     return Targets(y, evidence.labels, weight, is_classifier(context.search.estimator) and evidence.labels is not None)
 
 
-def _best_first(context: SelectionContext, metric: Metric) -> list[int]:
+def _order_of_losses(context: SelectionContext, metric: Metric) -> list[int]:
     """Return the candidates whose losses are to be worked out, the best mean first."""
     whole, scores = context.whole, context.evidence.scores
     means = np.where(whole, np.where(whole[:, None], scores, 0.0).mean(axis=1), -np.inf)
     order = [int(c) for c in np.argsort(-means, kind="stable") if whole[c]]
     if metric.quick:
         return order
-    return order[:COSTLY] + [c for c in order[COSTLY:] if c in (context.default, context.given)]
+    return order[:MOST_SLOW_LOSSES] + [c for c in order[MOST_SLOW_LOSSES:] if c in (context.default, context.given)]
 
 
-def _losses(
+def _losses_by_candidate(
     context: SelectionContext, metric: Metric, targets: Targets, order: list[int]
 ) -> dict[int, NDArray[np.float64]]:
     """Return the losses of the candidates of which they can be had."""

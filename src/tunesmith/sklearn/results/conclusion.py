@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from sklearn import metrics
@@ -48,15 +48,11 @@ from tunesmith.study import Study
 from tunesmith.study.recommend import Candidates, candidates, notes_on, rows_of
 from tunesmith.study.verdict import Verdict, read_verdict
 
-if TYPE_CHECKING:
-    from tunesmith.study import Study
-
-
 # ----------------------------------------------------------------------------------------------------------------------
 # What is known of scikit-learn's metrics: how scores follow from predictions, and where they lie.
 
 # All by the names of scikit-learn's functions. First those that are the mean of a loss over rows.
-MEANS = {
+ROW_LOSS_NAMES = {
     "accuracy_score": "accuracy",
     "log_loss": "neg_log_loss",
     "brier_score_loss": "neg_brier_score",
@@ -64,7 +60,7 @@ MEANS = {
     "mean_absolute_error": "neg_mean_absolute_error",
 }
 # Those for which there are formulas.
-KINDS = {"average_precision_score": "average_precision", "r2_score": "r2", "roc_auc_score": "roc_auc"}
+FORMULA_KINDS = {"average_precision_score": "average_precision", "r2_score": "r2", "roc_auc_score": "roc_auc"}
 UP_TO_1 = (
     "adjusted_mutual_info_score", "d2_absolute_error_score", "d2_brier_score", "d2_log_loss_score",
     "d2_pinball_score", "d2_tweedie_score", "explained_variance_score", "r2_score",
@@ -88,7 +84,7 @@ POOLED_OF_CLASSES = (
     "v_measure_score",
 )  # fmt: skip
 # Where scores lie; of a loss the range of the loss.
-RANGES = {
+SCORE_RANGES = {
     **dict.fromkeys(FROM_0_TO_1, (0.0, 1.0)),
     **dict.fromkeys(UP_TO_1, (-math.inf, 1.0)),
     **dict.fromkeys(("cohen_kappa_score", "matthews_corrcoef"), (-1.0, 1.0)),
@@ -110,38 +106,38 @@ def metric_of(scorer: Any, metric: str | None, scoring: Any, estimator: Any) -> 
     name = scoring if isinstance(scoring, str) else metric if metric not in (None, "score") else None
     if is_passthrough_scorer(scorer):
         if is_classifier(estimator):
-            return _metric("accuracy", metrics.accuracy_score, 1, {})
+            return _metric_from("accuracy", metrics.accuracy_score, 1, {})
         if is_regressor(estimator):
-            return _metric("R²", metrics.r2_score, 1, {})
+            return _metric_from("R²", metrics.r2_score, 1, {})
         return None
     parts = scorer_parts(scorer)
     if parts is None:
         return None
     function, sign, options = parts
     title = str(name or ("neg_" if sign < 0 else "") + getattr(function, "__name__", "score"))
-    return _metric(title, function, sign, options, is_classifier(estimator))
+    return _metric_from(title, function, sign, options, is_classifier(estimator))
 
 
-def _metric(
+def _metric_from(
     name: str, function: Callable[..., Any], sign: int, options: dict[str, Any], classes: bool = True
 ) -> Metric:
     theirs = str(getattr(function, "__module__", "")).startswith("sklearn.metrics")
     known = str(getattr(function, "__name__", "")) if theirs else ""
-    if known in MEANS and not options:
-        loss = ROW_LOSSES[MEANS[known]]
+    if known in ROW_LOSS_NAMES and not options:
+        loss = ROW_LOSSES[ROW_LOSS_NAMES[known]]
         return Metric(name, function, sign, options, loss.offset, loss.bounds, loss)
-    low, high = RANGES[known] if known == "r2_score" else _range(known, sign, options)
+    low, high = SCORE_RANGES[known] if known == "r2_score" else _score_range(known, sign, options)
     offset = high if math.isfinite(high) else 0.0
     bounds = (offset - high, offset - low)
     pools = known in POOLED or (classes and known in POOLED_OF_CLASSES)
-    return Metric(name, function, sign, options, offset, bounds, kind=KINDS.get(known), pools=pools)
+    return Metric(name, function, sign, options, offset, bounds, kind=FORMULA_KINDS.get(known), pools=pools)
 
 
-def _range(known: str, sign: int, options: dict[str, Any]) -> tuple[float, float]:
+def _score_range(known: str, sign: int, options: dict[str, Any]) -> tuple[float, float]:
     """Return between which values the scores of a metric lie; `known`: scikit-learn's name of it, or empty."""
     if not known:
         return -math.inf, math.inf
-    ends = RANGES.get(known)
+    ends = SCORE_RANGES.get(known)
     if options.get("adjusted") and known == "balanced_accuracy_score":
         ends = (-1.0, 1.0)
     if options.get("normalize") is False:  # a number of rows
@@ -154,7 +150,7 @@ def _range(known: str, sign: int, options: dict[str, Any]) -> tuple[float, float
 # ----------------------------------------------------------------------------------------------------------------------
 # Choosing by a Gaussian process over the space, where the scores of candidates cannot be compared directly.
 
-NOTHING = (math.nan, math.nan)  # nothing is known
+NO_ESTIMATE = (math.nan, math.nan)  # nothing is known
 OTHER_ROWS = "Configurations are compared by a model of their scores, because each was tested on other rows."
 ONE_SPLIT = "There was only one split, so it is not known how much the score depends on it."
 
@@ -180,7 +176,7 @@ def by_model(context: SelectionContext, run: FinishedSearch) -> Selected:
     if rule.complexity is not None:
         best = simplest_within(found.loss, found.sd, np.asarray(rule.complexity)[at])
     leader = at[best]
-    own = gain = NOTHING
+    own = gain = NO_ESTIMATE
     if default is not None and default != leader:
         own, gain = _against(study, evidence, found, leader, default)
     result = select_by_model(
@@ -195,9 +191,9 @@ def by_model(context: SelectionContext, run: FinishedSearch) -> Selected:
     )
     context.notes += notes_on(found)
     if float(np.ptp(evidence.scores[np.isfinite(evidence.scores)])) == 0.0:
-        result = replace(result, interval=NOTHING)
+        result = replace(result, interval=NO_ESTIMATE)
         context.notes.append(NO_INTERVAL)
-    context.notes.append(OTHER_ROWS if run.reshuffle else ONE_SPLIT)
+    context.notes.append(OTHER_ROWS if context.search.reshuffle else ONE_SPLIT)
     result = replace(result, naive=-float(evidence.scores[result.index].mean()))
     return result, result.as_score(metric=context.metric_name, n_candidates=len(evidence.params))
 
@@ -252,29 +248,21 @@ def conclude(run: FinishedSearch, search: Any, settings: SelectionSettings) -> C
     context = SelectionContext(
         run, search, settings, evidence, whole, run.study.seed, run.adaptive, default=run.default
     )
-    if context.default is not None and run.untold:
-        context.notes.append(
-            f"The default is the estimator as it is: its get_params() does not tell its own {', '.join(run.untold)}."
-        )
-    if run.tried_all_of is not None:
-        context.notes.append(f"Every point of the {run.tried_all_of} was tried.")
-    context.notes += run.leaks
-    if run.screened is not None:
-        context.notes.append(run.screened)
+    context.notes += run.notes
     if (reason := _no_score(context, run)) is not None:
         context.notes.append(reason)
-        return _report(context, None)
+        return _with_report(context, None)
     if context.default is None and run.wants_default:
         context.notes.append("Nothing is compared with the default, because it could not be fitted.")
     if context.default is not None and not whole[context.default]:
         context.notes.append("Nothing is compared with the default, because it has no score on some folds.")
         context.default = None
-    if context.default is not None:  # what is the default under another number is no alternative to it
+    if context.default is not None:  # the same configuration under another number is not an alternative
         own = context.default
         whole &= [c == own or key != evidence.keys[own] for c, key in enumerate(evidence.keys)]
     context.metric = metric_of(run.scorer, evidence.metric, search.scoring, search.estimator)
-    modelled = run.reshuffle or len(evidence.splits) == 1
-    return _report(context, _select(context, run if modelled else None, run.scorer))
+    modelled = search.reshuffle or len(evidence.splits) == 1
+    return _with_report(context, _select(context, run if modelled else None, run.scorer))
 
 
 def conclude_chosen(
@@ -302,10 +290,10 @@ def conclude_chosen(
     context.default = default if default is not None and whole[default] else None
     if not (whole.any() if chosen is None else whole[chosen]):
         context.notes.append("There is no honest score, because the configuration has no score on some folds.")
-        return _report(context, None)
+        return _with_report(context, None)
     if scorer is not None:
         context.metric = metric_of(scorer, evidence.metric, search.scoring, search.estimator)
-    return _report(context, _select(context, None, scorer))
+    return _with_report(context, _select(context, None, scorer))
 
 
 def _no_score(context: SelectionContext, run: FinishedSearch) -> str | None:
@@ -373,7 +361,7 @@ def _by_folds(context: SelectionContext) -> Selected:
     return result, score
 
 
-def _rule(context: SelectionContext, index: int | None) -> str | None:
+def _rule_said(context: SelectionContext, index: int | None) -> str | None:
     """Say by what rule the candidate was chosen, where not by its score alone."""
     if context.settings.complexity is None or index is None:
         return None
@@ -387,7 +375,7 @@ def _rule(context: SelectionContext, index: int | None) -> str | None:
     return f"It is the simplest one {asked}; the best score was that of {params_of(context.evidence.params[best])}."
 
 
-def _report(context: SelectionContext, selected: Selected | None) -> Conclusion:
+def _with_report(context: SelectionContext, selected: Selected | None) -> Conclusion:
     index = runner_up = score = None
     if selected is not None:
         result, score = selected
@@ -403,7 +391,7 @@ def _report(context: SelectionContext, selected: Selected | None) -> Conclusion:
         kept_default=index is not None and index == default,
         runner_up=None if runner_up is None else evidence.params[runner_up],
         runner_up_score=None if runner_up is None else float(means[runner_up]),
-        rule=_rule(context, index),
+        rule=_rule_said(context, index),
         n_candidates=len(set(evidence.keys)),
         n_fits=int(evidence.ran.sum()) + context.fresh_fits,
         n_fits_saved=int((~evidence.ran).sum()),
@@ -419,12 +407,13 @@ def _report(context: SelectionContext, selected: Selected | None) -> Conclusion:
     return Conclusion(index, score, report, {"default": default, "runner_up": runner_up}, tuple(context.fresh))
 
 
-# -- one verdict of a search, however many run it at once: the first to conclude stores it, the others return ----
+# ----------------------------------------------------------------------------------------------------------------------
+# One verdict of a search, however many run it at once: the first to conclude stores it, the others return that.
 
-MARK = "sklearn concludes"  # the attribute of the study by which a process shows that it concludes
-QUICK = 1.0  # seconds: a conclusion that takes less leaves no mark
-PATIENCE = 5.0  # seconds for which another process may take to leave one
-LOOK = 0.1  # seconds between two looks for what another process stores
+CONCLUDING_MARK = "sklearn concludes"  # the attribute of the study by which a process shows that it concludes
+UNMARKED_SECONDS = 1.0  # seconds: a conclusion that takes less leaves no mark
+SECONDS_TO_MARK = 5.0  # seconds for which another process may take to leave one
+VERDICT_LOOK_SECONDS = 0.1  # seconds between two looks for what another process stores
 
 
 @dataclass(slots=True)
@@ -466,27 +455,27 @@ def conclude_once(
     Raises:
         Exception: what the splitter raised.
     """
-    study, asked = run.study, asked_of(search, settings, run.evidence.metric)
+    study, asked = run.study, settings_digest(search, settings, run.evidence.metric)
     ended = len(study.history)
     if here is None:
         made = conclude(run, search, settings)
-        keep(study, made, run.evidence.numbers, ended, asked)
+        store_conclusion(study, made, run.evidence.numbers, ended, asked)
         return made
     with here.lock:
-        if (found := _adopted(_wait(study, asked, ended, settings.deadline), run.evidence)) is not None:
+        if (found := _adopted(_wait(study, asked, ended, settings.ends), run.evidence)) is not None:
             return found
-        with beside(partial(_show, study, asked, ended), "tunesmith-concludes", "others may conclude too"):
+        with beside(partial(_mark_concluding, study, asked, ended), "tunesmith-concludes", "others may conclude too"):
             made = conclude(run, search, settings)
-        there = keep(study, made, run.evidence.numbers, ended, asked, first=True)
+        there = store_conclusion(study, made, run.evidence.numbers, ended, asked, first=True)
         if there is None:
             return made
         if (found := _adopted(there, run.evidence)) is not None:
             return found
-        keep(study, made, run.evidence.numbers, ended, asked)
+        store_conclusion(study, made, run.evidence.numbers, ended, asked)
         return made
 
 
-def keep(
+def store_conclusion(
     study: Study,
     made: Conclusion,
     numbers: list[int],
@@ -524,7 +513,7 @@ def keep(
     )
 
 
-def asked_of(search: Any, settings: SelectionSettings, metric: str | None) -> str:
+def settings_digest(search: Any, settings: SelectionSettings, metric: str | None) -> str:
     """Return what identifies how to decide; estimator, data, metric and splits are in the search's fingerprint."""
     how = {
         "confirm": settings.confirm,
@@ -556,15 +545,12 @@ def _adopted(stored: Verdict | None, evidence: Evidence) -> Conclusion | None:
     others = {name: None if number is None else place.get(number) for name, number in stored.others.items()}
     if index is None:
         return None
-    report = replace(stored.report, chosen=evidence.params[index])
-    if (default := others.get("default")) is not None:
-        report = replace(report, default=evidence.params[default])
-    if (runner_up := others.get("runner_up")) is not None:
-        report = replace(report, runner_up=evidence.params[runner_up])
+    here: dict[str, Any] = {n: evidence.params[at] for n, at in {**others, "chosen": index}.items() if at is not None}
+    report = replace(stored.report, **here)
     return Conclusion(index, report.score, report, others, stored.fresh)
 
 
-def _wait(study: Study, asked: str, ended: int, deadline: float | None) -> Verdict | None:
+def _wait(study: Study, asked: str, ended: int, ends: float) -> Verdict | None:
     """Return what is stored of the same search; wait for it while another process concludes, but not for a dead one."""
     mine, told = current_worker(), study.get_trials(numbers=[int(study.history.number[-1])])[0] if ended else None
     recent = told is not None and abs(time.time() - told.finished) < study.storage.lease.ttl
@@ -575,29 +561,29 @@ def _wait(study: Study, asked: str, ended: int, deadline: float | None) -> Verdi
         system = study.system_attrs
         if (found := _matching(system, study, asked, ended)) is not None:
             return found
-        mark = system.get(MARK) or {}
+        mark = system.get(CONCLUDING_MARK) or {}
         if (mark.get("asked"), mark.get("ended")) != (asked, ended):
             mark = {}
         now = time.monotonic()
         if mark != seen:
             seen, since = mark, now
         who = mark.get("worker", other)
-        patience = study.storage.lease.ttl if mark else PATIENCE
-        if who in (None, mine) or is_dead(who) or now - since > patience or (deadline is not None and now > deadline):
+        patience = study.storage.lease.ttl if mark else SECONDS_TO_MARK
+        if who in (None, mine) or is_dead(who) or now - since > patience or now > ends:
             return None
-        time.sleep(LOOK)
+        time.sleep(VERDICT_LOOK_SECONDS)
 
 
-def _show(study: Study, asked: str, ended: int, over: threading.Event) -> None:
+def _mark_concluding(study: Study, asked: str, ended: int, over: threading.Event) -> None:
     """Show other processes that this one concludes, until that is over."""
-    beat, pause = 0, QUICK
+    beat, pause = 0, UNMARKED_SECONDS
     while not over.wait(pause):
         beat, pause = beat + 1, study.storage.lease.beat
         with suppress(StorageError):  # the next one may be taken
             mark = {"worker": current_worker(), "asked": asked, "ended": ended, "beat": beat}
-            study.set_system_attr(MARK, mark)
+            study.set_system_attr(CONCLUDING_MARK, mark)
 
 
-def chosen(made: Conclusion, index: int, params: Params) -> Conclusion:
+def chosen_by_function(made: Conclusion, index: int, params: Params) -> Conclusion:
     """Return the conclusion of a search with the candidate that a function chose, where the search itself did not."""
     return made if made.index is not None else replace(made, index=index, report=replace(made.report, chosen=params))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunesmith.selection import HonestScore, Rule, SelectionResult
-from tunesmith.selection.choice import USUAL_RISK, Complexity, complexities, ranks
+from tunesmith.selection.choice import USUAL_RISK, Complexity, complexities, ranks_of_rows
 from tunesmith.selection.metric import Metric, block_length, is_time_series, split_ratio, tested_rows
 from tunesmith.selection.outlook import Outlook
 from tunesmith.selection.targets import Predictions
@@ -76,47 +77,39 @@ class FinishedSearch:
         study: holds its candidates.
         scorer: what scored.
         results: ``cv_results_``.
-        tried_all_of: "space" or "grid" if every point of it was tried; else None.
         adaptive: whether it depended on scores which candidates there are.
-        reshuffle: whether each candidate had splits of its own.
         wants_default: whether the estimator's own configuration was to be tried.
         default: its place among the candidates; None if there is none, or it could not be fitted at all.
-        untold: the space's parameters of which the estimator does not tell its own value.
         cut: returns the splits of all rows that a splitter gives.
         rerun: runs candidates on other splits through the same workers; returns outcomes by candidate and split, or
             None if the time was up before.
         deadline: when the search has to end, and what there is time for.
-        screened: what is to be said of the fits at lower fidelities; None: there were none.
-        leaks: what rows tell of one another across the splits, in sentences.
+        notes: what its report has to say besides, in sentences.
     """
 
     evidence: Evidence
     study: Study
     scorer: Scorer
     results: Results
-    tried_all_of: str | None
     adaptive: bool
-    reshuffle: bool
     wants_default: bool
     default: int | None
-    untold: list[str]
     cut: Callable[[Splitter], Iterable[Split]]
     rerun: Callable[[Sequence[Params], list[Split], Deadline], list[list[Outcome]] | None]
     deadline: Deadline
-    screened: str | None = None
-    leaks: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 # ----------------------------------------------------------------------------------------------------------------------
 # Notes for the reader of a report: failures, few rows of a class, few groups, rows in the order of time.
 
 FEWEST_PERIODS = 5  # of which each is worse than the one before: by chance so in one of 120 searches
-FEW_ROWS = 20  # rows of a class, or groups, with fewer of which an interval is rough
-TIME_SERIES = (
+FEW_MEMBERS = 20  # rows of a class, or groups, with fewer of which an interval is rough
+ROWS_IN_TIME = (
     "The rows are in the order of time, so neighbouring ones are no independent observations: the interval takes "
     "{blocks}, and is too short if there are slow changes."
 )
-DRIFT = (
+SCORES_FALL = (
     "The scores get worse from each period to the next, so the rows change with time: expect new ones to score like "
     "the last period or worse, and not like the mean over all."
 )
@@ -133,27 +126,27 @@ def cautions(evidence: Evidence, classes: bool) -> list[str]:
             "score was NaN, and could not be chosen."
         )
     y = np.asarray(evidence.y) if classes else np.zeros(0)
-    if y.ndim == 1 and len(y) and len(rows) >= FEW_ROWS:
+    if y.ndim == 1 and len(y) and len(rows) >= FEW_MEMBERS:
         labels, members = np.unique(y[rows], return_counts=True)
-        few = np.flatnonzero(members < FEW_ROWS)
+        few = np.flatnonzero(members < FEW_MEMBERS)
         if len(few) and len(labels) > 1:
             least = few[members[few].argmin()]
             rare = f"Only {members[least]} of the {len(rows)} tested rows are of class {labels[least]!s}"
-            more = f" ({len(few)} classes have fewer than {FEW_ROWS})" if len(few) > 1 else ""
+            more = f" ({len(few)} classes have fewer than {FEW_MEMBERS})" if len(few) > 1 else ""
             found.append(f"{rare}{more}: what the score says of so few is rough.")
     if evidence.groups is not None:
         groups = len(np.unique(np.asarray(evidence.groups)[rows]))
-        if groups < min(FEW_ROWS, len(rows)):
+        if groups < min(FEW_MEMBERS, len(rows)):
             found.append(f"The tested rows belong to {groups} groups only, so the interval is rough.")
         if groups == len(rows):
             found.append("Each row is a group of its own, so groups= keeps no rows together: is it the right column?")
     elif is_time_series(evidence.splits):
         length = block_length(len(rows))
         blocks = f"blocks of {length} as one" if length > 1 else "each as one"
-        found.append(TIME_SERIES.format(blocks=blocks))
+        found.append(ROWS_IN_TIME.format(blocks=blocks))
         whole = evidence.scores[np.isfinite(evidence.scores).all(axis=1)]
         if whole.shape[1] >= FEWEST_PERIODS and len(whole) and (np.diff(whole.mean(axis=0)) < 0).all():
-            found.append(DRIFT)
+            found.append(SCORES_FALL)
     return found
 
 
@@ -185,7 +178,7 @@ class SelectionSettings:
     confirm: Any = "auto"
     prefer_default: bool | str | None = True
     complexity: Complexity | None = None
-    deadline: float | None = None
+    ends: float = math.inf  # when the search has to end, by the monotonic clock
     level: float = 0.95
     risk: float = USUAL_RISK
     further: Further | None = None
@@ -245,6 +238,6 @@ class SelectionContext:
         """
         order = None
         if self.settings.complexity is not None:
-            order = tuple(ranks(complexities(self.evidence.params, self.settings.complexity)).tolist())
+            order = tuple(ranks_of_rows(complexities(self.evidence.params, self.settings.complexity)).tolist())
         prefer = bool(self.settings.prefer_default)
         return Rule(default, prefer, caution, adaptive=self.adaptive, complexity=order)

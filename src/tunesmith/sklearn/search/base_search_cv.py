@@ -10,26 +10,19 @@ from __future__ import annotations
 import os
 import time
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, ClassVar
+from functools import wraps
+from typing import Any, ClassVar, TypeVar, cast
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.base import clone, is_classifier
 from sklearn.utils import indexable
 
 from tunesmith.errors import SpaceError
+from tunesmith.selection import HonestScore, Report
 from tunesmith.sklearn import _compat
-from tunesmith.sklearn._compat import (
-    InvalidParameterError,
-    callback_context,
-    check_input_parameters,
-    check_method_params,
-    fit_context,
-    is_multimetric,
-    metric_scorers,
-    run_search,
-)
 from tunesmith.sklearn.checks.scoring import unknown_metric
 from tunesmith.sklearn.evaluate.folds import checked_splitter
 from tunesmith.sklearn.evaluate.pool import Pool
@@ -44,8 +37,8 @@ from tunesmith.sklearn.protocols import (
     Results,
     Scoring,
 )
-from tunesmith.sklearn.results.afterwards import HonestResultsMixin
-from tunesmith.sklearn.results.conclusion import chosen, keep
+from tunesmith.sklearn.results.afterwards import RetainedData, afterwards, each_metric
+from tunesmith.sklearn.results.conclusion import Conclusion, chosen_by_function, store_conclusion
 from tunesmith.sklearn.search.evaluation import Evaluation
 from tunesmith.sklearn.store.candidates import CandidateStore, ProgressDisplay
 from tunesmith.space import Space
@@ -80,12 +73,31 @@ def redacted(storage: Any) -> Any:
 
 # ----------------------------------------------------------------------------------------------------------------------
 
+Init = TypeVar("Init", bound=Callable[..., None])
+REMOVED_ARGUMENTS = {
+    "share_steps": "candidates share those steps of a pipeline that give the same when they are fitted again; give a "
+    "step that has to be fitted for each candidate scikit-learn's tag non_deterministic"
+}
+
+
+def without_removed(init: Init) -> Init:
+    """Return a constructor that says of an argument that was removed what to do instead."""
+
+    @wraps(init)
+    def checked(self: Any, *args: Any, **given: Any) -> None:
+        for name in REMOVED_ARGUMENTS.keys() & given.keys():
+            raise TypeError(f"{type(self).__name__} has no argument {name}= any more: {REMOVED_ARGUMENTS[name]}")
+        init(self, *args, **given)
+
+    return cast("Init", checked)
+
+
 # Of a candidate whose search was killed. With several workers many are under way and one at most is to blame, so it is
 # more than a study's own; a candidate that kills its process each time must still come to an end.
-RETRIES = 3
+CANDIDATE_RETRIES = 3
 
 
-class BaseSearchCV(HonestResultsMixin, _compat.BaseSearchCV):
+class BaseSearchCV(_compat.BaseSearchCV):
     """Base of the searches; derive from it and write ``_run_search`` to search in another way.
 
     ``_run_search(self, evaluate_candidates)`` is called once by ``fit``. It calls ``evaluate_candidates`` with a list
@@ -111,8 +123,6 @@ class BaseSearchCV(HonestResultsMixin, _compat.BaseSearchCV):
             interrupted search is resumed when ``fit`` is called again with the same data.
         study_name: the study's name in the storage; None: made of the classes, such as "GridSearchCV-Pipeline".
         progress: whether to show a live display.
-        share_steps: whether candidates of a pipeline share its first steps (see
-            `tunesmith.sklearn.evaluate.shared_steps`).
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
@@ -120,12 +130,14 @@ class BaseSearchCV(HonestResultsMixin, _compat.BaseSearchCV):
         "storage": "no_validation",  # it is checked when it is opened, and a message of here would show passwords
         "study_name": [str, None],
         "progress": ["boolean"],
-        "share_steps": ["boolean"],
     }
 
     adaptive: ClassVar[bool] = False
 
     how_to_resume: str = "call fit again with the same data"
+    _kept: RetainedData | None = None  # what ``fit`` retained
+    _concluded: Conclusion | None = None
+    _by_metric: dict[str, HonestScore] | None = None
     _start_over = "give the search a storage=, and call fit again"
 
     def _repr_html_inner(self) -> str:
@@ -142,6 +154,7 @@ class BaseSearchCV(HonestResultsMixin, _compat.BaseSearchCV):
         return self.report_._repr_html_() if hasattr(self, "cv_results_") else ""
 
     @abstractmethod
+    @without_removed
     def __init__(
         self,
         estimator: Estimator,
@@ -157,7 +170,6 @@ class BaseSearchCV(HonestResultsMixin, _compat.BaseSearchCV):
         storage: Any = None,
         study_name: str | None = None,
         progress: bool = False,
-        share_steps: bool = True,
     ) -> None:
         self._store_arguments(locals())
 
@@ -167,7 +179,7 @@ class BaseSearchCV(HonestResultsMixin, _compat.BaseSearchCV):
             if name not in ("self", "__class__"):
                 setattr(self, name, value)
 
-    @fit_context(prefer_skip_nested_validation=False)  # the estimator's parameters are its own to validate
+    @_compat.fit_context(prefer_skip_nested_validation=False)  # the estimator's parameters are its own to validate
     def fit(self, X: Data, y: Data = None, **params: Any) -> BaseSearchCV:
         """Try all candidates, and fit the best one on all rows.
 
@@ -186,22 +198,22 @@ class BaseSearchCV(HonestResultsMixin, _compat.BaseSearchCV):
         """
         scorers, metric = self._get_scorers()
         X, y = indexable(X, y)
-        params = check_method_params(X, params=params)
+        params = _compat.check_method_params(X, params=params)
         routed = self._get_routed_params_for_fit(params)
         weight = params.get("sample_weight")
         metadata = None if weight is None else {"sample_weight": weight}
-        context = callback_context(self, max_subtasks=1 + (self.refit is not False))
+        context = _compat.callback_context(self, max_subtasks=1 + (self.refit is not False))
         context.call_on_fit_task_begin(estimator=self, X=X, y=y, metadata=metadata)
 
         self._checked_cv_orig = checked_splitter(self.cv, y, is_classifier(self.estimator))
-        check_input_parameters(self, X, y, routed.splitter.split)
+        _compat.check_input_parameters(self, X, y, routed.splitter.split)
         self.n_splits_ = self._checked_cv_orig.get_n_splits(X, y, **routed.splitter.split)
         base = clone(self.estimator)
         for name in ("study_", "_kept", "_concluded", "_by_metric", "_ran"):
             self.__dict__.pop(name, None)
         with self._open_store(metric, X, y) as store, Pool(self.n_jobs, self.pre_dispatch) as pool:
             evaluate = Evaluation(self, base, X, y, scorers, routed, pool, store)
-            run_search(self._run_search, evaluate, context)
+            _compat.run_search(self._run_search, evaluate, context)
         results = evaluate.results
         if evaluate.kept.calls:
             self._kept = evaluate.kept
@@ -215,12 +227,54 @@ class BaseSearchCV(HonestResultsMixin, _compat.BaseSearchCV):
             self._set_best(metric, results)
         if self.refit:
             self._refit(base, X, y, routed.estimator.fit, context, metadata)
-        self.scorer_ = metric_scorers(scorers) if is_multimetric(scorers) else scorers
+        self.scorer_ = _compat.metric_scorers(scorers) if _compat.is_multimetric(scorers) else scorers
         self.cv_results_ = results
         if store is not None and (self.refit or not self.multimetric_):
             self._store_verdict(store.study, evaluate.numbers)
         context.call_on_fit_task_end(estimator=self, X=X, y=y, metadata=metadata)
         return self
+
+    @property
+    def honest_score_(self) -> HonestScore | None:
+        """What the returned configuration can be expected to score on new rows; None where that cannot be told.
+
+        Raises:
+            NotFittedError: the search has not been fitted.
+        """
+        return self._conclusion().score
+
+    @property
+    def report_(self) -> Report:
+        """The same and more in plain sentences; print it.
+
+        Raises:
+            NotFittedError: the search has not been fitted.
+        """
+        return self._conclusion().report
+
+    @property
+    def honest_scores_(self) -> dict[str, HonestScore]:
+        """The honest score by each metric, of the returned configuration; of the best by each where none is returned.
+
+        A metric that did not choose is corrected as if it had, which is too much rather than too little.
+
+        Raises:
+            NotFittedError: the search has not been fitted.
+        """
+        self._conclusion()
+        if self._by_metric is None:
+            self._by_metric = each_metric(self)
+        return dict(self._by_metric)
+
+    def _conclusion(self) -> Conclusion:
+        """Draw the conclusion, once."""
+        if self._concluded is None:
+            self._concluded = afterwards(self)
+        return self._concluded
+
+    def _rivals(self, index: int) -> NDArray[np.bool_]:
+        """Return which candidates the one at `index` was chosen among, bool[C]."""
+        return np.ones(len(self.cv_results_["params"]), bool)
 
     def _set_best(self, metric: Any, results: Results) -> None:
         """Say which candidate is the best, by the metric that decides."""
@@ -232,13 +286,13 @@ class BaseSearchCV(HonestResultsMixin, _compat.BaseSearchCV):
     def _validate_params(self) -> None:
         """Check the parameters; for an unknown metric in `scoring`, scikit-learn's message would list all names."""
         if (wrong := unknown_metric(self.scoring)) is not None:
-            raise InvalidParameterError(f"The 'scoring' parameter of {type(self).__name__} {wrong}")
+            raise _compat.InvalidParameterError(f"The 'scoring' parameter of {type(self).__name__} {wrong}")
         super()._validate_params()
 
     def _store_verdict(self, study: Study, numbers: list[int]) -> None:
         """Store with the study what was chosen, and how good it is; ``fit`` is over but for this."""
-        self._concluded = chosen(self._conclusion(), self.best_index_, self.best_params_)
-        keep(study, self._concluded, numbers)
+        self._concluded = chosen_by_function(self._conclusion(), self.best_index_, self.best_params_)
+        store_conclusion(study, self._concluded, numbers)
 
     def _keeps_study(self) -> bool:
         """Whether finished candidates go to a study."""
@@ -269,7 +323,7 @@ class BaseSearchCV(HonestResultsMixin, _compat.BaseSearchCV):
         """Return the store, with the search's space where it is one for us."""
         store = self._create_store(metric, sampler="random")
         if (declared := self._declared()) is not None:
-            with suppress(SpaceError):  # what is no space for us, such as a choice given twice, is one for scikit-learn
+            with suppress(SpaceError):  # scikit-learn takes what we do not, such as a choice given twice
                 store.space = Space(declared)
         return store
 
@@ -299,7 +353,7 @@ class BaseSearchCV(HonestResultsMixin, _compat.BaseSearchCV):
         name = None
         if self.storage is not None:
             name = self.study_name or f"{type(self).__name__}-{type(self.estimator).__name__}"
-            settings["retries"] = RETRIES
+            settings["retries"] = CANDIDATE_RETRIES
         study = create_study(
             storage=self.storage,
             study_name=name,

@@ -28,7 +28,7 @@ from tunesmith.trial import Trial
 
 @dataclass(slots=True, eq=False)
 class Candidate:
-    """A candidate under way or done. Only its own methods change it.
+    """A candidate under way or done.
 
     Attributes:
         position: its place among the candidates of the search.
@@ -153,14 +153,6 @@ class Candidate:
             left = [i for i, split in enumerate(self.unit.splits) if self.row[split % len(self.row)] is None]
             self.rest = self.unit.only(left) if left else None
 
-    def mark_stored(self) -> None:
-        """Note that all outcomes so far are stored."""
-        self.n_stored = len(self.outcomes)
-
-    def forget(self) -> None:
-        """Drop all outcomes, so that none is stored."""
-        self.row = [None] * len(self.row)
-
     # -- its end ---------------------------------------------------------------------------------------------------
 
     def drop(self, race: Race | None) -> None:
@@ -173,28 +165,12 @@ class Candidate:
         if self.screening is not None:
             self.screening.truncate(level)
 
-    def truncate(self, row: list[Outcome | None]) -> None:
-        """Leave only the outcomes up to the split after which it was given up."""
-        self.row = row
-
-    def decide(self) -> None:
-        """Note that it is certain how the candidate ended."""
-        self.decided = True
-
-    def mark_told(self) -> None:
-        """Note that the study knows how the candidate ended."""
-        self.told, self.trial = True, None
-
     def load(self, outcomes: Sequence[Outcome]) -> None:
         """Enter the outcomes of a candidate that an earlier run, or another process, ended."""
         for outcome in outcomes:
             self.row[outcome.split] = outcome
         self.decided = self.told = True
         self.dropped = not self.complete
-
-    def release_predictions(self) -> None:
-        """Drop the predictions of all outcomes."""
-        self.row = [None if o is None else o._replace(predictions=None) for o in self.row]
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -313,7 +289,7 @@ class CandidateTable:
         scores = [o.figure(self.store.metric) for o in candidate.outcomes]
         if scores:
             self._predictions.put(candidate.position, candidate.complete, float(np.mean(scores)), seen)
-        candidate.release_predictions()
+        candidate.row = [None if o is None else o._replace(predictions=None) for o in candidate.row]
 
     def noise(self) -> float | None:
         """Return the standard deviation of a mean over the splits; None if there are too few splits to tell."""

@@ -28,7 +28,7 @@ def tied_to_choices(space: Space) -> Space:
     A parameter that has a condition on ``clf`` already, or that every choice has, or none, is left as it is.
 
     Raises:
-        SpaceError: the space has nested choices, whose points are no parameters of an estimator.
+        SpaceError: the space has nested choices, whose points are not parameters of an estimator.
     """
     if space.shape is not None:
         raise SpaceError(
@@ -45,7 +45,7 @@ def tied_to_choices(space: Space) -> Space:
             if not isinstance(choice, Categorical) or parent in _conditioned(param):
                 continue
             rest = name[len(parent) + 2 :]
-            having = [label for label, c in zip(choice.labels, choice.choices, strict=True) if _has(c, rest)]
+            having = [label for label, c in zip(choice.labels, choice.choices, strict=True) if _has_parameter(c, rest)]
             if having and len(having) < len(choice.choices):
                 param = param.when(**{parent: having})
         params[name] = param
@@ -95,7 +95,7 @@ def _conditioned(param: Any) -> set[str]:
     return {parent for parent, _ in param.condition.clauses} if param.condition is not None else set()
 
 
-def _has(choice: Any, name: str) -> bool:
+def _has_parameter(choice: Any, name: str) -> bool:
     if not hasattr(choice, "get_params") or isinstance(choice, type):
         return False
     return name in choice.get_params(deep=True)

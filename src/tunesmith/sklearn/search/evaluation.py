@@ -26,7 +26,6 @@ from tunesmith.sklearn.protocols import (
     Estimator,
     Params,
     Results,
-    Search,
     Split,
     Splitter,
 )
@@ -39,7 +38,7 @@ from tunesmith.study.engine.loop import Policy, run_loop
 # The task tree for scikit-learn's callbacks, the same as that of scikit-learn's own searches.
 
 
-def has_callbacks(search: Search, estimator: Estimator, candidates: list[Params]) -> bool:
+def has_callbacks(search: Any, estimator: Estimator, candidates: list[Params]) -> bool:
     """Tell whether the search, the estimator, a part of it or of a candidate has callbacks."""
     if getattr(search, "_skl_callbacks", None) or hasattr(search, "_parent_callback_ctx"):
         return True
@@ -97,13 +96,13 @@ def fill_missing(row: Sequence[Record | None], others: Sequence[Record] = ()) ->
     there = [r for r in row if r is not None] or list(others)
     if len(there) == len(row):
         return there
-    mean = {key: None if key == "fit_error" else _mean([r[key] for r in there]) for key in there[0]}
+    mean = {key: None if key == "fit_error" else _mean_record([r[key] for r in there]) for key in there[0]}
     return [mean if r is None else r for r in row]
 
 
-def _mean(values: list[Any]) -> Any:
+def _mean_record(values: list[Any]) -> Any:
     if isinstance(values[0], dict):
-        return {name: _mean([v[name] for v in values]) for name in values[0]}
+        return {name: _mean_record([v[name] for v in values]) for name in values[0]}
     return float(np.mean(values))
 
 
@@ -138,10 +137,10 @@ def mark_missing(results: Results, ran: Mask) -> None:
             own = scores[c, ran[c]]
             results[f"mean_{name}"][c], results[key][c] = own.mean(), own.std()
         if f"rank_{name}" in results:
-            results[f"rank_{name}"] = ranks(scores, ran)
+            results[f"rank_{name}"] = ranks_of_candidates(scores, ran)
 
 
-def ranks(scores: Floats, ran: Mask) -> NDArray[np.int32]:
+def ranks_of_candidates(scores: Floats, ran: Mask) -> NDArray[np.int32]:
     """Return the ranks of candidates, 1 is best, equals share the lower number; see `mark_missing`.
 
     Args:
@@ -207,7 +206,7 @@ class FixedUnits(Policy[Batch, list[Outcome]]):
             self._display.tick()
 
 
-def run_all(
+def run_units_of(
     pool: Pool,
     units: list[Unit],
     pre_dispatch: int | str,
@@ -251,7 +250,7 @@ class Evaluation:
 
     def __init__(
         self,
-        search: Search,
+        search: Any,
         base: Estimator,
         X: Data,
         y: Data,
@@ -276,7 +275,7 @@ class Evaluation:
         self.checker = ParameterChecker(base, search.error_score)
         self._input_checker: InputChecker | None = None  # looks at the splits too, if it was asked to look at the input
         array_api = get_config()["array_api_dispatch"]
-        self.planner = Planner(base if search.share_steps and not array_api else None)
+        self.planner = Planner(None if array_api else base)
         self.task = Task(
             estimator=base,
             X=X,
@@ -336,7 +335,7 @@ class Evaluation:
         self.task.n_candidates, self.task.metric, self.task.every = len(candidates), metric, True
         self.pool.prepare(self.task, splits)
         display = None if self.store is None else self.store.display
-        run_all(self.pool, units, search.pre_dispatch, collector.receive, display)
+        run_units_of(self.pool, units, search.pre_dispatch, collector.receive, display)
         self.numbers += collector.numbers
         self.add(candidates, collector.rows, more_results)
         self.kept.enter(begin, len(self._params), splits)
@@ -481,15 +480,9 @@ class ResultCollector:
 
 def record(outcome: Outcome) -> dict[str, Any]:
     """Return an outcome in the form of scikit-learn's records."""
-    kept = {
-        "fit_error": outcome.error,
-        "test_scores": outcome.test,
-        "fit_time": outcome.fit_seconds,
-        "score_time": outcome.score_seconds,
-    }
-    if outcome.train is not None:
-        kept["train_scores"] = outcome.train
-    return kept
+    kept = {"fit_error": outcome.error, "test_scores": outcome.test}
+    kept |= {"fit_time": outcome.fit_seconds, "score_time": outcome.score_seconds}
+    return kept if outcome.train is None else {**kept, "train_scores": outcome.train}
 
 
 def shared_step_bytes(workers: int) -> int:

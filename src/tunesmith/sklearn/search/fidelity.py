@@ -40,7 +40,7 @@ from tunesmith.space import Space
 # A level at which the order of candidates is not that of longer fits gives up nobody any more: Kendall's τ tells it.
 
 FEWEST_PAIRS = 5  # candidates that came to both levels, from which on their orders are compared
-MIN_AGREEMENT = 0.3  # Kendall's τ, by half its error below which they are not the same
+LEAST_TAU = 0.3  # Kendall's τ, by half its error below which they are not the same
 
 
 class ScreenJudge:
@@ -118,7 +118,7 @@ class ScreenJudge:
                 both = table[np.isfinite(table[:, i]) & np.isfinite(table[:, j])]
                 if len(both) >= FEWEST_PAIRS:
                     tau = _kendall(both[:, i], both[:, j])
-                    if tau < MIN_AGREEMENT - 0.5 * tau_error(len(both)):
+                    if tau < LEAST_TAU - 0.5 * tau_error(len(both)):
                         longer = self._labels[j] if j < len(self._labels) else "the full fits"
                         self.left_out[label] = (
                             f"{label} gives up no candidate any more: the order of {len(both)} candidates there is not "
@@ -170,8 +170,8 @@ def _kendall(a: Floats, b: Floats) -> float:
 # Who goes on is the decision of the default pruner (`tunesmith.sklearn.search.fidelity`). Levels differ in their
 # folds, so that not the same test rows decide each time.
 
-FACTOR = 3  # between levels
-FOLDS = (3, 2)  # of the lowest level and of the next: their fits cost about as much as one at the full fidelity
+LEVEL_FACTOR = 3  # between levels
+LEVEL_FOLDS = (3, 2)  # of the lowest level and of the next: their fits cost about as much as one at the full fidelity
 _log = logging.getLogger("tunesmith")
 
 
@@ -331,11 +331,6 @@ class Screens:
         return f"Before that, short fits decided which candidates were worth full ones: {shown}.{why}"
 
 
-def mean_score(outcomes: Sequence[Outcome], metric: str | None) -> float:
-    """Return the mean over some folds; NaN if one of them has no score."""
-    return float(np.mean([math.nan if o.error is not None else o.figure(metric) for o in outcomes]))
-
-
 @dataclass(slots=True)
 class Screening:
     """The screens of one candidate. It is at one level at a time.
@@ -372,7 +367,8 @@ class Screening:
 
     def score(self, level: int, metric: str | None) -> float:
         """Return the mean score at a level; NaN if a fit failed or has no score."""
-        return mean_score(self.outcomes[level], metric)
+        scores = [math.nan if o.error is not None else o.figure(metric) for o in self.outcomes[level]]
+        return float(np.mean(scores))
 
     def scores(self, metric: str | None) -> dict[str, float]:
         """Return the mean score at each level of which all splits were run, by the level's name."""
@@ -401,7 +397,7 @@ class Screening:
 # ----------------------------------------------------------------------------------------------------------------------
 
 N_SAMPLES = "n_samples"
-FEWEST_ROWS = 30  # of a level: with fewer, scores say more about the rows than about the parameters
+FEWEST_LEVEL_ROWS = 30  # of a level: with fewer, scores say more about the rows than about the parameters
 ROWS_SALT = 0xF1DE  # keeps the seeds of the rows apart from others
 
 
@@ -409,7 +405,7 @@ def check_fidelity(fidelity: str | None, estimator: Estimator, space: Space) -> 
     """Check that a search can be screened by a parameter.
 
     Raises:
-        ValueError: the estimator has no such parameter, its value is no whole number above 1, or it is searched too.
+        ValueError: the estimator has no such parameter, its value is not a whole number above 1, or it is searched too.
     """
     if fidelity is None or fidelity == N_SAMPLES:
         return
@@ -458,12 +454,12 @@ def make_screens(
     by_rows = fidelity == N_SAMPLES
     smallest = min(len(row_indices(train)) for train, _ in splits)
     full = smallest if by_rows else int(estimator.get_params()[fidelity])
-    values = [full // FACTOR**power for power in (2, 1)]
-    least = FEWEST_ROWS if by_rows else 1
+    values = [full // LEVEL_FACTOR**power for power in (2, 1)]
+    least = FEWEST_LEVEL_ROWS if by_rows else 1
     screens = Screens(full=full)
     first = 0  # levels differ in their folds as long as there are others
     orders: dict[int, NDArray[np.intp]] = {}
-    for value, most in zip(values, FOLDS, strict=True):
+    for value, most in zip(values, LEVEL_FOLDS, strict=True):
         if value < least:
             continue
         folds = [(first + i) % len(splits) for i in range(min(most, len(splits)))]

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn import model_selection
 
 from tunesmith.sklearn.protocols import CrossValidation, ErrorScore, Estimator, ParamGrid, RandomState, Refit, Scoring
-from tunesmith.sklearn.search.base_search_cv import BaseSearchCV
+from tunesmith.sklearn.search.base_search_cv import BaseSearchCV, without_removed
 
 
 class GridSearchCV(BaseSearchCV, model_selection.GridSearchCV):
@@ -28,7 +28,6 @@ class GridSearchCV(BaseSearchCV, model_selection.GridSearchCV):
         storage: where to keep finished candidates, so that ``fit`` resumes the search; see `BaseSearchCV`.
         study_name: the study's name in the storage.
         progress: whether to show a live display.
-        share_steps: whether candidates of a pipeline share its first steps.
 
     Attributes:
         cv_results_: as scikit-learn has it, like all other attributes of its class. A fit time counts shared pipeline
@@ -56,6 +55,7 @@ class GridSearchCV(BaseSearchCV, model_selection.GridSearchCV):
         **BaseSearchCV._parameter_constraints,
     }
 
+    @without_removed
     def __init__(
         self,
         estimator: Estimator,
@@ -72,7 +72,6 @@ class GridSearchCV(BaseSearchCV, model_selection.GridSearchCV):
         storage: Any = None,
         study_name: str | None = None,
         progress: bool = False,
-        share_steps: bool = True,
     ) -> None:
         self._store_arguments(locals())
 
@@ -97,7 +96,6 @@ class RandomizedSearchCV(BaseSearchCV, model_selection.RandomizedSearchCV):
         storage: where to keep finished candidates, so that ``fit`` resumes the search; see `BaseSearchCV`.
         study_name: the study's name in the storage.
         progress: whether to show a live display.
-        share_steps: whether candidates of a pipeline share its first steps.
 
     Attributes:
         cv_results_: as scikit-learn has it, like all other attributes of its class. A fit time counts shared pipeline
@@ -126,6 +124,7 @@ class RandomizedSearchCV(BaseSearchCV, model_selection.RandomizedSearchCV):
         **BaseSearchCV._parameter_constraints,
     }
 
+    @without_removed
     def __init__(
         self,
         estimator: Estimator,
@@ -144,7 +143,6 @@ class RandomizedSearchCV(BaseSearchCV, model_selection.RandomizedSearchCV):
         storage: Any = None,
         study_name: str | None = None,
         progress: bool = False,
-        share_steps: bool = True,
     ) -> None:
         self._store_arguments(locals())
 

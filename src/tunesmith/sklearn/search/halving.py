@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunesmith.sklearn import _compat
-from tunesmith.sklearn._compat import Interval, SubsampleSplitter, count_rows, run_search
 from tunesmith.sklearn.protocols import (
     CallbackContext,
     CrossValidation,
@@ -22,12 +21,12 @@ from tunesmith.sklearn.protocols import (
     Refit,
     Scoring,
 )
-from tunesmith.sklearn.search.base_search_cv import BaseSearchCV
+from tunesmith.sklearn.search.base_search_cv import BaseSearchCV, without_removed
 from tunesmith.sklearn.search.evaluation import Evaluation
 from tunesmith.sklearn.store.candidates import CandidateStore
 from tunesmith.space import Int
 
-UNSUPPORTED = "pre_dispatch"  # scikit-learn's halving searches do not have it
+NOT_OF_HALVING = "pre_dispatch"  # scikit-learn's halving searches do not have it
 
 
 class BaseHalving(BaseSearchCV):
@@ -36,7 +35,7 @@ class BaseHalving(BaseSearchCV):
     scikit-learn's class follows this one among the bases of each.
     """
 
-    pre_dispatch = "2*n_jobs"  # which is no parameter of scikit-learn's halving searches
+    pre_dispatch = "2*n_jobs"  # scikit-learn's halving searches do not have this parameter
     resource: str
     max_resources_: int
 
@@ -51,7 +50,7 @@ class BaseHalving(BaseSearchCV):
         Raises:
             ValueError: also if the resources do not allow the search, or the score is not one number.
         """
-        self._n_samples_orig = count_rows(X)
+        self._n_samples_orig = _compat.count_rows(X)
         super().fit(X, y, **params)
         self.best_score_ = self.cv_results_["mean_test_score"][self.best_index_]
         return self
@@ -81,7 +80,7 @@ class BaseHalving(BaseSearchCV):
         def evaluate(
             candidates: Any, cv: Any, *, more_results: dict[str, list[Any]], callback_ctx: CallbackContext | None = None
         ) -> dict[str, Any]:
-            if isinstance(cv, SubsampleSplitter):
+            if isinstance(cv, _compat.SubsampleSplitter):
                 cv.random_state = self._seed()
             if store is not None:
                 self._announce(store, len(candidates), {name: int(values[0]) for name, values in more_results.items()})
@@ -94,7 +93,7 @@ class BaseHalving(BaseSearchCV):
                 )
             return results
 
-        run_search(super()._run_search, evaluate, callback_ctx)
+        _compat.run_search(super()._run_search, evaluate, callback_ctx)
 
     def _announce(self, store: CandidateStore, n_candidates: int, iteration: Params) -> None:
         """Note the iteration with each of its candidates, and show it."""
@@ -112,8 +111,8 @@ class BaseHalving(BaseSearchCV):
 def rules(theirs: Any, ours: Any) -> dict[str, list[Any]]:
     """Return the rules for parameters: scikit-learn's for its own, ours for the rest."""
     both = {**ours._parameter_constraints, **theirs._parameter_constraints}
-    both.pop(UNSUPPORTED)
-    both["factor"] = [Interval(Real, 1, None, closed="neither")]  # with 1 or less, no candidate would drop out
+    both.pop(NOT_OF_HALVING)
+    both["factor"] = [_compat.Interval(Real, 1, None, closed="neither")]  # with 1 or less, no candidate would drop out
     return both
 
 
@@ -144,7 +143,6 @@ class HalvingGridSearchCV(BaseHalving, _compat.HalvingGridSearchCV):
         storage: where to keep finished candidates, so that ``fit`` resumes the search; see `BaseSearchCV`.
         study_name: the study's name in the storage.
         progress: whether to show a live display.
-        share_steps: whether candidates of a pipeline share its first steps.
 
     Attributes:
         n_resources_: how much of the resource a candidate got, of each iteration.
@@ -178,6 +176,7 @@ class HalvingGridSearchCV(BaseHalving, _compat.HalvingGridSearchCV):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = rules(_compat.HalvingGridSearchCV, BaseHalving)
 
+    @without_removed
     def __init__(
         self,
         estimator: Estimator,
@@ -199,7 +198,6 @@ class HalvingGridSearchCV(BaseHalving, _compat.HalvingGridSearchCV):
         storage: Any = None,
         study_name: str | None = None,
         progress: bool = False,
-        share_steps: bool = True,
     ) -> None:
         self._store_arguments(locals())
 
@@ -235,7 +233,6 @@ class HalvingRandomSearchCV(BaseHalving, _compat.HalvingRandomSearchCV):
         storage: where to keep finished candidates, so that ``fit`` resumes the search; see `BaseSearchCV`.
         study_name: the study's name in the storage.
         progress: whether to show a live display.
-        share_steps: whether candidates of a pipeline share its first steps.
 
     Fitted, it has the attributes of `HalvingGridSearchCV`.
 
@@ -255,6 +252,7 @@ class HalvingRandomSearchCV(BaseHalving, _compat.HalvingRandomSearchCV):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = rules(_compat.HalvingRandomSearchCV, BaseHalving)
 
+    @without_removed
     def __init__(
         self,
         estimator: Estimator,
@@ -277,7 +275,6 @@ class HalvingRandomSearchCV(BaseHalving, _compat.HalvingRandomSearchCV):
         storage: Any = None,
         study_name: str | None = None,
         progress: bool = False,
-        share_steps: bool = True,
     ) -> None:
         self._store_arguments(locals())
 

@@ -1,30 +1,20 @@
-"""The race of candidates over folds, and the record of it."""
+"""The race of candidates over folds: which one is the incumbent, which are decided, and which splits are sent next.
+
+In the order of candidates, which makes a search with several workers reproducible, a candidate is decided when all
+before it are: it has run as far as it would have run had they been evaluated one after the other. Outcomes beyond
+that are dropped. While an earlier one is undecided, a candidate that the present incumbent leaves no hope waits.
+"""
 
 from __future__ import annotations
 
 import math
-from collections import deque
 from dataclasses import dataclass, field
 
-from tunesmith.errors import AttemptReplacedError
-from tunesmith.foundation.states import TrialState
-from tunesmith.foundation.warnings import caution
 from tunesmith.selection.when_to_stop import Race
 from tunesmith.sklearn.evaluate.task import Unit, is_hopeless
-from tunesmith.sklearn.search.candidate import Candidate, CandidateTable
+from tunesmith.sklearn.search.candidate import Candidate
 from tunesmith.sklearn.search.fidelity import Screening, Screens
-from tunesmith.sklearn.store.candidates import CandidateStore
 from tunesmith.sklearn.store.outcome import Outcome
-from tunesmith.study.stopping import Stopping
-from tunesmith.trial import Trial
-from tunesmith.trial.record import TrialRecord
-
-# ----------------------------------------------------------------------------------------------------------------------
-# Fold racing: which candidate is the incumbent, which ones are decided, and which splits are sent next.
-#
-# In the order of candidates, which makes a search with several workers reproducible, a candidate is decided when all
-# before it are: it has run as far as it would have run had they been evaluated one after the other. Outcomes beyond
-# that are dropped. While an earlier one is undecided, a candidate that the present incumbent leaves no hope waits.
 
 
 @dataclass(slots=True)
@@ -74,31 +64,25 @@ class RacingScheduler:
     def decide(self) -> list[Candidate]:
         """Return the candidates whose end is certain now, in the order in which it became so."""
         ended: list[Candidate] = []
-        at = 0
-        while at < len(self.under_way):
-            candidate = self.under_way[at]
+        place = 0
+        while place < len(self.under_way):
+            candidate = self.under_way[place]
             if self._ends_in_order(candidate) if self.in_order else self._ends_now(candidate):
-                candidate.decide()
-                del self.under_way[at]
+                candidate.decided = True
+                del self.under_way[place]
                 ended.append(candidate)
                 self.consider(candidate)
                 if candidate.complete:
-                    at = 0  # a new incumbent may leave those before no hope
+                    place = 0  # a new incumbent may leave those before no hope
             elif self.in_order:
                 break
             else:
-                at += 1
-        for candidate in self.under_way:
-            self._look_ahead(candidate)
+                place += 1
+        for candidate in self.under_way:  # let each go on to its next level if what is known so far says so
+            at = candidate.screening
+            if at is not None and at.open and at.done(at.level) and self._passes(candidate, at, at.level):
+                candidate.advance()
         return ended
-
-    def _look_ahead(self, candidate: Candidate) -> None:
-        """Let a candidate go on to the next level, if what is known so far says so."""
-        screening = candidate.screening
-        if screening is None or not screening.open or not screening.done(screening.level):
-            return
-        if self._passes(candidate, screening, screening.level):
-            candidate.advance()
 
     def _passes(self, candidate: Candidate, screening: Screening, level: int) -> bool:
         return self.screens.passes(candidate.number, candidate.params, screening, level, self.metric)
@@ -131,7 +115,7 @@ class RacingScheduler:
             if seen[split] is None:
                 return False
             if is_hopeless(self.race, seen, self.metric):
-                candidate.truncate(seen)
+                candidate.row = seen
                 candidate.drop(self.race)
                 return True
         return True
@@ -171,113 +155,3 @@ class RacingScheduler:
     def has_hope(self, candidate: Candidate) -> bool:
         """Tell whether the present incumbent leaves a candidate any hope."""
         return candidate.exempt or not is_hopeless(self.race, candidate.row, self.metric)
-
-
-# ----------------------------------------------------------------------------------------------------------------------
-# Tells the study how candidates ended, and stores what is known of those that it is not told of yet.
-#
-# A search with W workers is the same each time if candidate k is asked for when the study has been told of all
-# candidates up to k - W, in their order, and of no other.
-
-MOST_PER_WORKER = 100  # candidates under way with a sampler that does not adapt, so that memory is bounded
-
-
-@dataclass(slots=True)
-class Recorder:
-    """Writes the candidates of one search, in the order that makes it the same each time.
-
-    Args:
-        store: where to.
-        table: where their predictions are cached.
-        scheduler: decides how they end.
-        persistent: whether the store outlives the search, so that predictions are stored too.
-        stopping: looks whether the search has converged; None: it never ends by itself.
-        at_once: whether the study is told of each candidate as soon as it is decided.
-        limit: how many candidates there may be of which the study was not told.
-
-    Attributes:
-        closed: whether no further candidate is begun.
-    """
-
-    store: CandidateStore
-    table: CandidateTable
-    scheduler: RacingScheduler
-    persistent: bool
-    stopping: Stopping | None
-    at_once: bool = True
-    limit: float = math.inf
-    closed: bool = False
-    _decided: deque[Candidate] = field(default_factory=deque)
-
-    @property
-    def full(self) -> bool:
-        """Whether a further candidate has to wait."""
-        return len(self.scheduler.under_way) + len(self._decided) >= self.limit
-
-    def decide(self) -> None:
-        """See which candidates have ended."""
-        self._decided.extend(self.scheduler.decide())
-
-    def tell_due(self) -> None:
-        """Tell the study of the candidates that it has to know before the next one is asked for."""
-        while self._decided and (self.closed or self.at_once or self.full):
-            self._tell(self._decided.popleft())
-
-    def close(self) -> None:
-        """Begin no further candidate, and tell the study of all that are decided."""
-        self.closed = True
-        self.tell_due()
-
-    def store_partial(self, candidate: Candidate) -> None:
-        """Store outcomes that the study is not told of yet: a search that is killed has them when it is resumed.
-
-        The trial is then run again as it was proposed, takes what is stored, and is told in its turn.
-        """
-        if candidate.trial is not None and candidate.n_stored < len(candidate.outcomes):
-            record = self.store.record(candidate.params, candidate.outcomes, len(candidate.row), candidate.screened)
-            self.store.add_partial(candidate.number, record)
-            candidate.mark_stored()
-
-    def _tell(self, candidate: Candidate) -> None:
-        """Tell the study how a candidate ended."""
-        trial, row = candidate.trial, candidate.outcomes
-        seen = row if self.persistent else [o._replace(predictions=None) for o in row]
-        record = self.store.record(candidate.params, seen, len(candidate.row), candidate.screened)
-        if trial is None:
-            self.store.set_default_record(record)
-            told = None
-        else:
-            try:
-                self.store.attach(trial, record)
-                told = self._finish(candidate, trial)
-            except AttemptReplacedError as replaced:  # another process has the trial; this search keeps what it has
-                caution(str(replaced))
-                told = None
-        candidate.mark_told()
-        self.table.archive(candidate)
-        if told is None:
-            return
-        if self.stopping is not None:
-            self.stopping()
-        if self.store.display is not None:
-            self.store.display.update([told], len(candidate.row) - len(row))
-
-    def _finish(self, candidate: Candidate, trial: Trial) -> TrialRecord:
-        study, row = self.store.study, candidate.outcomes
-        cost = candidate.cost
-        if candidate.complete:
-            value, reason = self.store.value(row)
-            if value is None:
-                return study.tell(trial, state=TrialState.FAIL, reason=reason, cost=cost)
-            return study.tell(trial, value, cost=cost)
-        # the value is the last report: what the mean on all splits would have been, for samplers to learn from
-        if candidate.against is not None:
-            trial.report(candidate.against.value(candidate.scores(self.store.metric)), len(row))
-        screening = candidate.screening
-        if screening is not None and not row:
-            if not math.isnan(candidate.estimate):
-                trial.report(candidate.estimate, 0)
-            reason = f"stopped at {screening.levels[screening.level].label}: not worth longer fits"
-            return study.tell(trial, state=TrialState.PRUNED, reason=reason, cost=cost)
-        reason = f"stopped after {len(row)} of {len(candidate.row)} folds: no hope of beating the best candidate"
-        return study.tell(trial, state=TrialState.PRUNED, reason=reason, cost=cost)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -25,13 +25,20 @@ from tunesmith.sklearn.evaluate.folds import reshuffled_cv
 from tunesmith.sklearn.evaluate.pool import BatchSizer, Deadline, Pool
 from tunesmith.sklearn.protocols import CrossValidation, Data, ErrorScore, Estimator, RandomState, Refit, Scoring
 from tunesmith.sklearn.results.chosen_by_rows import further
-from tunesmith.sklearn.results.conclusion import SearchesHere, asked_of, conclude, conclude_once, keep, one_of_these
+from tunesmith.sklearn.results.conclusion import (
+    SearchesHere,
+    conclude,
+    conclude_once,
+    one_of_these,
+    settings_digest,
+    store_conclusion,
+)
 from tunesmith.sklearn.results.evidence import FinishedSearch, SelectionSettings
-from tunesmith.sklearn.search.base_search_cv import BaseSearchCV
+from tunesmith.sklearn.search.base_search_cv import BaseSearchCV, without_removed
 from tunesmith.sklearn.search.default import default_params, default_row, tied_to_choices
 from tunesmith.sklearn.search.evaluation import Evaluation
 from tunesmith.sklearn.search.fidelity import check_fidelity
-from tunesmith.sklearn.search.sequential import Plan, SequentialSearch
+from tunesmith.sklearn.search.sequential import SequentialSearch
 from tunesmith.sklearn.store.candidates import CandidateStore
 from tunesmith.space import Space
 from tunesmith.space.estimators.first import first_rows
@@ -42,7 +49,7 @@ from tunesmith.study.create import WarmStart
 # ----------------------------------------------------------------------------------------------------------------------
 # How many candidates a search tries, and with which sampler. Each point of a small space is tried once.
 
-N_TRIALS = 50  # by default
+USUAL_TRIALS = 50  # by default
 
 
 def budget(n_trials: int | str | None, timeout: float | None, sampler: Any, space: Space) -> tuple[int | None, Any]:
@@ -65,7 +72,7 @@ def budget(n_trials: int | str | None, timeout: float | None, sampler: Any, spac
     else:
         made = sampler
     whole = isinstance(made, GridSampler)
-    most = None if whole and n_trials == "auto" else N_TRIALS if isinstance(n_trials, str) else n_trials
+    most = None if whole and n_trials == "auto" else USUAL_TRIALS if isinstance(n_trials, str) else n_trials
     if most is None and timeout is None and not whole and not space.is_finite:
         raise ValueError(
             "SearchCV needs n_trials or timeout, or it would never end: both are None, and the space has no finite "
@@ -87,24 +94,7 @@ def budget(n_trials: int | str | None, timeout: float | None, sampler: Any, spac
 # ----------------------------------------------------------------------------------------------------------------------
 
 SEARCH_SHARE = 0.8  # part of a timeout after which no candidate is begun: the rest is for running the leaders again
-N_SAMPLES = 64  # how many random candidates are checked before the first fit
-
-
-@dataclass(frozen=True, slots=True)
-class RanSearch:
-    """What `SearchCV.decide` goes on from; it refers to the rows, and is no part of a pickle.
-
-    Attributes:
-        finished: the search that has run.
-        evaluate: what fits and scores.
-        settings: how it was concluded.
-        ended: from how many trials.
-    """
-
-    finished: FinishedSearch
-    evaluate: Evaluation
-    settings: SelectionSettings
-    ended: int
+CANDIDATES_CHECKED = 64  # how many random candidates are checked before the first fit
 
 
 class SearchCV(BaseSearchCV):
@@ -184,7 +174,6 @@ class SearchCV(BaseSearchCV):
         storage: where to keep finished candidates, so that ``fit`` resumes the search; see `BaseSearchCV`.
         study_name: the study's name in the storage.
         progress: whether to show a live display.
-        share_steps: whether candidates of a pipeline share its first steps.
 
     Attributes:
         space_: the `Space` that was searched.
@@ -243,8 +232,11 @@ class SearchCV(BaseSearchCV):
         "deterministic": ["boolean"],
     }
 
-    _ran: RanSearch | None = None
+    # What `decide` goes on from: the search, what fits and scores, how it was concluded, and from how many trials. It
+    # refers to the rows, and is not part of a pickle.
+    _ran: tuple[FinishedSearch, Evaluation, SelectionSettings, int] | None = None
 
+    @without_removed
     def __init__(
         self,
         estimator: Estimator,
@@ -276,7 +268,6 @@ class SearchCV(BaseSearchCV):
         storage: Any = None,
         study_name: str | None = None,
         progress: bool = False,
-        share_steps: bool = True,
         warm_start_from: Any = None,
         priors: bool = True,
     ) -> None:
@@ -309,7 +300,11 @@ class SearchCV(BaseSearchCV):
         self._auto = resolve(self.space, self.estimator, X, y, fixed)
         given = self.space if self._auto is None else self._auto.space
         space = self.space_ = tied_to_choices(given if isinstance(given, Space) else Space(given))
-        self._check_fidelity(space)
+        check_fidelity(self.fidelity, self.estimator, space)
+        if self.fidelity is not None and self.reshuffle:
+            raise ValueError("fidelity= needs the same splits for all candidates, and reshuffle=True gives them others")
+        if self.fidelity is not None and callable(self.refit):
+            raise ValueError("fidelity= needs a metric that decides, and refit= is a function; name a metric")
         self._most, sampler = budget(self.n_trials, self.timeout, self.sampler, space)
         seed: Any = None
         if self.random_state is not None:
@@ -323,21 +318,13 @@ class SearchCV(BaseSearchCV):
         store.space = space
         return store
 
-    def _check_fidelity(self, space: Space) -> None:
-        """See that candidates can be screened, if they are to be."""
-        check_fidelity(self.fidelity, self.estimator, space)
-        if self.fidelity is not None and self.reshuffle:
-            raise ValueError("fidelity= needs the same splits for all candidates, and reshuffle=True gives them others")
-        if self.fidelity is not None and callable(self.refit):
-            raise ValueError("fidelity= needs a metric that decides, and refit= is a function; name a metric")
-
     def _run_search(self, evaluate_candidates: Evaluation, *, callback_ctx: Any = None) -> None:
         """Ask, fit and tell until the trials or the time are used up."""
         store = evaluate_candidates.store
         if store is None or store.space is None:
             raise TypeError("SearchCV._run_search is called by fit")
         space = store.space
-        samples = space.decode(space.sample(np.random.default_rng(0), N_SAMPLES))
+        samples = space.decode(space.sample(np.random.default_rng(0), CANDIDATES_CHECKED))
         evaluate_candidates.checker.check(samples, "random points of the space", space.params)
         evaluate_candidates.check_input(samples)
         found = default_params(evaluate_candidates.task.estimator, space)
@@ -349,29 +336,23 @@ class SearchCV(BaseSearchCV):
         context = callback_ctx.subcontext(
             task_name="search", max_subtasks=most, sequential_subtasks=False
         ).call_on_fit_task_begin(estimator=self)
-        # a function that chooses the best needs scores on all splits
-        racing = None if callable(self.refit) or self.reshuffle else self.racing
-        start = time.monotonic()
-        plan = Plan(
-            self._most,
-            SEARCH_SHARE * self.timeout if self.timeout is not None and self.confirm else self.timeout,
-            racing,
-            own,
-            None if self.stop is None else store.study.stopping(self.stop),
-            self.reshuffle,
-            self.deterministic,
-            self.fidelity,
-            () if self._auto is None else tuple(first_rows(self._auto, found)),
-            math.inf if self.timeout is None else start + self.timeout,
-        )
-        deadline = None if self.timeout is None else start + self.timeout
-        settings = SelectionSettings(
-            self.confirm, self.prefer_default, self.complexity, deadline, self.level, self.risk
-        )
+        ends = math.inf if self.timeout is None else time.monotonic() + self.timeout
+        settings = SelectionSettings(self.confirm, self.prefer_default, self.complexity, ends, self.level, self.risk)
         with one_of_these(store.where, store.study) as here:
-            finished = SequentialSearch(evaluate_candidates, store, space, plan, context, here).run()
+            finished = SequentialSearch(
+                evaluate_candidates,
+                store,
+                space,
+                context,
+                here,
+                n_trials=self._most,
+                timeout=SEARCH_SHARE * self.timeout if self.timeout is not None and self.confirm else self.timeout,
+                ends=ends,
+                default=own,
+                first=[] if self._auto is None else first_rows(self._auto, found),
+            ).run()
             check_scores(evaluate_candidates.outcomes, self.n_splits_, store.metric)
-            self._ran = RanSearch(finished, evaluate_candidates, settings, len(store.study.history))
+            self._ran = finished, evaluate_candidates, settings, len(store.study.history)
             self._conclude(finished, settings, here)
         self.n_fits_ = self.report_.n_fits
         self.n_fits_saved_ = self.report_.n_fits_saved
@@ -411,7 +392,8 @@ class SearchCV(BaseSearchCV):
         """
         if not hasattr(self, "cv_results_"):
             raise NotFittedError("decide() goes on with a search that has been fitted: call fit(X, y) first")
-        if not _is_count(more_fits):
+        given: Any = more_fits
+        if isinstance(given, bool) or not isinstance(given, Integral) or int(given) < 1:
             raise ValueError(f"more_fits is a number of fits, a whole number from 1 on; {more_fits!r} was given")
         if self._ran is None:
             raise ValueError(
@@ -419,12 +401,14 @@ class SearchCV(BaseSearchCV):
                 "same data (with storage= that takes no fit), and decide then"
             )
         with WarnOnce():
-            self._decide(self._ran, int(more_fits))
+            self._decide(*self._ran, int(more_fits))
         return self
 
-    def _decide(self, ran: RanSearch, more_fits: int) -> None:
+    def _decide(
+        self, ran: FinishedSearch, evaluate: Evaluation, settings: SelectionSettings, ended: int, more_fits: int
+    ) -> None:
         """Decide anew; see `decide`."""
-        before, evidence, evaluate = self._conclusion(), ran.finished.evidence, ran.evaluate
+        before, evidence = self._conclusion(), ran.evidence
         if before.index is None or callable(self.refit):
             raise ValueError("decide() needs a metric that decides (refit=): a function, or nothing, chose here")
         splitter = reshuffled_cv(self.cv, self._checked_cv_orig)
@@ -434,8 +418,8 @@ class SearchCV(BaseSearchCV):
             raise ValueError(
                 f"the folds cannot be repeated: {splitter}. More rows would decide, or a splitter that shuffles"
             )
-        n_others = int(np.isfinite(evidence.scores).all(axis=1).sum()) - (ran.finished.default is not None)
-        k, default = len(evidence.splits), ran.finished.default is not None
+        k, default = len(evidence.splits), ran.default is not None
+        n_others = int(np.isfinite(evidence.scores).all(axis=1).sum()) - default
         if n_others + default < 2:
             raise ValueError("decide() compares configurations, and there is only one configuration with a score")
         plan = further(before.fresh, more_fits, k, n_others, default)
@@ -446,14 +430,14 @@ class SearchCV(BaseSearchCV):
             evaluate.pool = pool
             if evaluate.store is not None:
                 evaluate.store.display = None
-            finished = replace(ran.finished, deadline=Deadline(BatchSizer(), pool))
-            made = conclude(finished, self, replace(ran.settings, further=plan))
+            finished = replace(ran, deadline=Deadline(BatchSizer(), pool))
+            made = conclude(finished, self, replace(settings, further=plan))
         if len(made.fresh) <= len(before.fresh):
             raise ValueError(
                 "decide() needs the losses of single rows, and they are not known here: the scorer gives one number "
                 "per fold, or the predictions of the leaders were too large to keep"
             )
-        keep(ran.finished.study, made, evidence.numbers, ran.ended, asked_of(self, ran.settings, evidence.metric))
+        store_conclusion(ran.study, made, evidence.numbers, ended, settings_digest(self, settings, evidence.metric))
         self._concluded, self._by_metric, chosen = made, None, self.best_index_
         self._set_best(self.refit if self.multimetric_ else "score", self.cv_results_)
         self.n_fits_, self.n_fits_saved_ = made.report.n_fits, made.report.n_fits_saved
@@ -478,7 +462,3 @@ class SearchCV(BaseSearchCV):
         if callable(refit) or self._conclusion().index is None:
             return super()._select_best_index(refit, refit_metric, results)
         return self._conclusion().index
-
-
-def _is_count(given: Any) -> bool:
-    return not isinstance(given, bool) and isinstance(given, Integral) and int(given) > 0

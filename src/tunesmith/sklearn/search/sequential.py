@@ -3,11 +3,11 @@
 Where a fit is worth sending by itself, the splits of a candidate are sent one after the other, many candidates at once,
 so that one without hope is given up between them (see `.racing`); without a race they run beside each other.
 
-A search is the same each time, whichever worker is faster (see `.recorder`): candidates that the study was not
-told of are under way for the sampler. A sampler that does not adapt is asked for more, so no worker ever waits for it.
-Otherwise a worker that has no new candidate runs further splits of those under way, the first of them first. Without
-that order (``deterministic=False``) the study is told of each candidate as it ends, and asked as soon as a worker is
-free.
+A search with W workers is the same each time, whichever worker is faster, if candidate k is asked for when the study
+has been told of all candidates up to k - W, in their order, and of no other; those are under way for the sampler. A
+sampler that does not adapt is asked for more, so no worker ever waits for it. Otherwise a worker that has no new
+candidate runs further splits of those under way, the first of them first. Without that order (``deterministic=False``)
+the study is told of each candidate as it ends, and asked as soon as a worker is free.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 import time
 import warnings
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -23,8 +24,9 @@ from typing import Any
 
 from sklearn.base import is_classifier
 
-from tunesmith.errors import SpaceExhaustedError, StorageError, TrialsSpentError
+from tunesmith.errors import AttemptReplacedError, SpaceExhaustedError, StorageError, TrialsSpentError
 from tunesmith.foundation.states import TrialState
+from tunesmith.foundation.warnings import caution
 from tunesmith.foundation.worker_names import current_worker
 from tunesmith.sklearn._compat import count_rows
 from tunesmith.sklearn.checks.scoring import check_default_scored
@@ -36,17 +38,25 @@ from tunesmith.sklearn.results.conclusion import SearchesHere
 from tunesmith.sklearn.results.evidence import FinishedSearch
 from tunesmith.sklearn.search.candidate import Candidate, CandidateTable
 from tunesmith.sklearn.search.default import default_row, n_values, restore_objects, undisclosed_params
-from tunesmith.sklearn.search.evaluation import Evaluation, has_callbacks, run_all, split_contexts
+from tunesmith.sklearn.search.evaluation import Evaluation, has_callbacks, run_units_of, split_contexts
 from tunesmith.sklearn.search.fidelity import make_screens
-from tunesmith.sklearn.search.racing import MOST_PER_WORKER, RacingScheduler, Recorder
-from tunesmith.sklearn.store.candidates import NOT_A_TRIAL, CandidateStore, from_record, to_record
+from tunesmith.sklearn.search.racing import RacingScheduler
+from tunesmith.sklearn.store.candidates import (
+    CANDIDATE_ATTR,
+    DEFAULT_ATTR,
+    NOT_A_TRIAL,
+    CandidateStore,
+    from_record,
+    to_record,
+)
 from tunesmith.sklearn.store.outcome import Outcome
 from tunesmith.space import Space
 from tunesmith.study.engine.loop import Policy, run_loop
-from tunesmith.study.stopping import Stopping
 from tunesmith.trial import Trial
+from tunesmith.trial.record import TrialRecord
 
-# -- where the candidates of `SearchCV` come from: the estimator's own configuration, a portfolio, then the sa ---
+# ----------------------------------------------------------------------------------------------------------------------
+# Where the candidates of `SearchCV` come from: the estimator's own configuration, a portfolio, then the sampler.
 
 DEFAULT_NOTE = "the estimator's own configuration"
 PORTFOLIO_NOTE = "a configuration that did well on many data sets"
@@ -78,7 +88,7 @@ class Proposals:
     default: Params | None
     first: list[list[float]] = field(default_factory=list)
     exhausted: bool = False
-    _default_waits: bool = False  # it is no point of the space, and was not run yet
+    _default_waits: bool = False  # it lies outside the space, and was not run yet
     _to_plan: list[tuple[list[float], str]] = field(default_factory=list)  # what comes first: points and their notes
     _planned: int | None = None  # the number of the trial that the first of them is to be
 
@@ -111,7 +121,7 @@ class Proposals:
             self.default = restore_objects(space, space.decode_row(row))
         table.default_key = store.key(self.default)
         if row is None:
-            record = store.default_record()
+            record = store.study.system_attrs.get(DEFAULT_ATTR)
             if record is not None:
                 store.check(NOT_A_TRIAL, self.default, record)
                 return table.add_finished(NOT_A_TRIAL, self.default, record, exempt=True)
@@ -221,7 +231,7 @@ class Reruns:
             that fails has no score, whatever ``error_score`` says: the candidate did well enough before.
         """
         evaluate, store = self._evaluate, self._store
-        keys = [store.key_on(c, splits) for c in candidates]
+        keys = [store.key(c, splits) for c in candidates]
         found = self._known(keys)
         left = [i for i in range(len(candidates)) if i not in found]
         if left:
@@ -237,7 +247,7 @@ class Reruns:
                     if len(found[i]) == len(splits):
                         self._keep(keys[i], found[i])
 
-            run_all(evaluate.pool, units, evaluate.search.pre_dispatch, enter, store.display, deadline)
+            run_units_of(evaluate.pool, units, evaluate.search.pre_dispatch, enter, store.display, deadline)
         if any(len(found.get(i, ())) < len(splits) for i in range(len(candidates))):
             return None
         return [sorted(found[i], key=lambda o: o.split) for i in range(len(candidates))]
@@ -263,49 +273,26 @@ class Reruns:
 
 # ----------------------------------------------------------------------------------------------------------------------
 
-SHORT = 0.05  # seconds: a candidate whose splits take less together is sent as one piece
-LOOK, LONGEST_LOOK = 0.05, 1.0  # seconds between two looks at what others run
-MANY = 1000  # candidates, taken as the number that is left where there is no limit
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """How one call of ``SearchCV.fit`` searches.
-
-    Attributes:
-        n_trials: how many trials the study shall have, those of earlier runs and of other processes included; None: no
-            limit.
-        timeout: seconds after which no candidate is started; None: no limit.
-        ends: when the search has to end, what comes after the candidates included, by the monotonic clock.
-        racing: the rule by which candidates are given up between splits; None: none are.
-        default: the estimator's own configuration, which is tried first; None: there is none.
-        stopping: looks whether the search has converged; None: it never ends by itself.
-        reshuffle: whether each candidate has splits of its own; they take turns at a number of sets of splits.
-        deterministic: whether candidates are asked for, given up and told in their order.
-        fidelity: by what candidates are screened; None: they are not.
-        first: points of the space that are tried after the default, as internal values.
-    """
-
-    n_trials: int | None
-    timeout: float | None = None
-    racing: str | None = None
-    default: Params | None = None
-    stopping: Stopping | None = None
-    reshuffle: bool = False
-    deterministic: bool = True
-    fidelity: str | None = None
-    first: tuple[list[float], ...] = ()
-    ends: float = math.inf
+SENT_WHOLE_SECONDS = 0.05  # a candidate whose splits take less together is sent as one piece: sending costs as much
+LEFT_WITHOUT_LIMIT = 1000  # candidates that are taken to be left where there is no limit
+MOST_PER_WORKER = 100  # candidates under way with a sampler that does not adapt, so that memory is bounded
 
 
 class SequentialSearch(Policy[Batch, list[Outcome]]):
     """One call of ``SearchCV.fit``: the policy of its loop.
 
     Args:
+        evaluate: runs the fits, and has the settings of the search.
         store: the study to ask and to tell.
         space: what is searched, with the choices as objects.
-        context: scikit-learn's callback context of the search, if there is one.
+        context: scikit-learn's callback context of the search.
         here: the searches of the study in this process.
+        n_trials: how many trials the study shall have, those of earlier runs and of other processes included; None: no
+            limit.
+        timeout: seconds after which no candidate is started; None: no limit.
+        ends: when the search has to end, what comes after the candidates included, by the monotonic clock.
+        default: the estimator's own configuration, which is tried first; None: there is none.
+        first: points of the space that are tried after the default, as internal values.
     """
 
     def __init__(
@@ -313,35 +300,43 @@ class SequentialSearch(Policy[Batch, list[Outcome]]):
         evaluate: Evaluation,
         store: CandidateStore,
         space: Space,
-        plan: Plan,
         context: CallbackContext,
         here: SearchesHere,
+        *,
+        n_trials: int | None,
+        timeout: float | None,
+        ends: float,
+        default: Params | None,
+        first: list[list[float]],
     ) -> None:
-        self.evaluate = evaluate
-        self.store = store
-        self.plan = plan
-        self.here = here
+        self.evaluate, self.store, self.here = evaluate, store, here
+        self.n_trials, self.timeout, self.ends = n_trials, timeout, ends
         self.pool = evaluate.pool
-        search = evaluate.search
+        self.search: Any = evaluate.search
+        search, task, seed = self.search, evaluate.task, store.study.seed
         splits = evaluate.splits(search._checked_cv_orig)
-        if plan.reshuffle:
-            splits += further_splits(search.cv, search._checked_cv_orig, evaluate.cut, store.study.seed)
-        task = evaluate.task
+        if search.reshuffle:
+            splits += further_splits(search.cv, search._checked_cv_orig, evaluate.cut, seed)
         classifies = is_classifier(task.estimator)
-        self.screens = make_screens(plan.fidelity, task.estimator, space, splits, task.y, classifies, store.study.seed)
+        self.screens = make_screens(search.fidelity, task.estimator, space, splits, task.y, classifies, seed)
         self.table = CandidateTable(store, space, task, search.n_splits_, splits, self.screens)
-        self.scheduler = RacingScheduler(plan.racing, store.metric, plan.deterministic, self.screens)
-        self.proposals = Proposals(
-            evaluate, self.table, self.scheduler.split_order, plan.n_trials, context, plan.default, list(plan.first)
-        )
-        self.persistent = search.storage is not None
-        self.recorder = Recorder(store, self.table, self.scheduler, self.persistent, plan.stopping)
+        # a function that chooses the best needs scores on all splits
+        racing = None if callable(search.refit) or search.reshuffle else search.racing
+        self.scheduler = RacingScheduler(racing, store.metric, search.deterministic, self.screens)
+        order = self.scheduler.split_order
+        self.proposals = Proposals(evaluate, self.table, order, n_trials, context, default, first)
+        self.persistent = search.storage is not None  # the store outlives the search, so predictions are stored too
+        self.stopping = None if search.stop is None else store.study.stopping(search.stop)
         self.sizer = BatchSizer()
         self.adaptive = store.study.sampler.is_adaptive
         self.deadline = Deadline(self.sizer, self.pool)
         self.waited: set[int] = set()  # candidates that others left, which were asked for once
-        if plan.stopping is not None:
-            plan.stopping.noise = self.table.noise
+        self.closed = False  # no further candidate is begun
+        self.at_once = True  # the study is told of each candidate as soon as it is decided
+        self.limit = math.inf  # how many candidates there may be of which the study was not told
+        self._decided: deque[Candidate] = deque()
+        if self.stopping is not None:
+            self.stopping.noise = self.table.noise
 
     def run(self) -> FinishedSearch:
         """Search, and put what is found into the results.
@@ -353,17 +348,17 @@ class SequentialSearch(Policy[Batch, list[Outcome]]):
         study = self.store.study
         self.evaluate.open(self.store, self.table.splits)
         study.recover()
-        if (known := self.proposals.plan_default(self.plan.timeout)) is not None:
+        if (known := self.proposals.plan_default(self.timeout)) is not None:
             self.scheduler.consider(known)  # before the trials, as when it was run: of equal candidates the first leads
         self._load()
         self._prepare()
-        if self.plan.stopping is not None:
-            self.plan.stopping()  # the check of the last trial that was told may have been cut short
+        if self.stopping is not None:
+            self.stopping()  # the check of the last trial that was told may have been cut short
         try:
             self._set_limits()
             run_loop(self.pool, self)
             while self._left_by_others():
-                self.recorder.closed = False
+                self.closed = False
                 run_loop(self.pool, self)
             self._keep_rest()
             study.release([c.number for c in self.scheduler.under_way if c.trial is not None])  # the time was up
@@ -374,9 +369,9 @@ class SequentialSearch(Policy[Batch, list[Outcome]]):
             study.interrupt()  # none is left unless this was interrupted: they wait, to be run again
         self._join()
         if not self.table.finished():
-            why = f"no candidate was started within the timeout of {self.plan.timeout} seconds"
-            if self.plan.timeout is None:
-                why = f"other processes run all {self.plan.n_trials} candidates of the study {study.study_name!r}"
+            why = f"no candidate was started within the timeout of {self.timeout} seconds"
+            if self.timeout is None:
+                why = f"other processes run all {self.n_trials} candidates of the study {study.study_name!r}"
             raise ValueError(f"No fits were performed: {why}")
         self._tabulate()
         return self._result()
@@ -390,36 +385,36 @@ class SequentialSearch(Policy[Batch, list[Outcome]]):
     def _prepare(self) -> None:
         """Show what is going to be done, and send the workers what is the same for all fits."""
         evaluate, table, display = self.evaluate, self.table, self.store.display
-        total = min(self.plan.n_trials or math.inf, self.proposals.n_cells)
+        total = min(self.n_trials or math.inf, self.proposals.n_cells)
         most = None if math.isinf(total) else int(total)
-        if evaluate.search.verbose > 0:
+        if self.search.verbose > 0:
             up_to = "" if most is None else f"up to {most} "
             print(f"Fitting {table.n_splits} folds for each of {up_to}candidates")
         if display is not None:
-            display.begin(most, len(table.candidates), self.plan.timeout)
+            display.begin(most, len(table.candidates), self.timeout)
         task = evaluate.task
         task.n_candidates, task.once, task.metric = most or 0, True, self.store.metric
         self.pool.prepare(task, table.splits + self.screens.splits)
-        if self.plan.timeout is not None:
-            self.deadline.at = time.monotonic() + self.plan.timeout
-            if self.evaluate.search.refit:  # on all rows, which takes longer than on those of a fold
+        if self.timeout is not None:
+            self.deadline.at = time.monotonic() + self.timeout
+            if self.search.refit:  # on all rows, which takes longer than on those of a fold
                 trained = sum(len(train) for train, _ in table.splits) / len(table.splits)
                 self.deadline.reserved = max(1.0, count_rows(task.X) / trained)
 
     def _set_limits(self) -> None:
         """Settle how many batches and how many candidates may be under way."""
-        pool, deterministic = self.pool, self.plan.deterministic
-        pool.capacity = 1.0 if pool.inline else dispatch_limit(self.evaluate.search.pre_dispatch, pool.n_workers)
-        self.recorder.at_once = not (self.adaptive and deterministic)
+        pool, deterministic = self.pool, self.search.deterministic
+        pool.capacity = 1.0 if pool.inline else dispatch_limit(self.search.pre_dispatch, pool.n_workers)
+        self.at_once = not (self.adaptive and deterministic)
         if deterministic:
             ahead = MOST_PER_WORKER * pool.n_workers
-            self.recorder.limit = max(pool.capacity, pool.n_workers) if self.adaptive else ahead
+            self.limit = max(pool.capacity, pool.n_workers) if self.adaptive else ahead
 
     # -- ask -------------------------------------------------------------------------------------------------------
 
     def next(self) -> Batch | None:
         if self.deadline.passed and any(c.decided and c.complete for c in self.table.candidates):
-            self.recorder.close()
+            self._close()
             return None
         if (unit := self.scheduler.next_split(idle=False)) is not None:
             return [unit]
@@ -431,12 +426,12 @@ class SequentialSearch(Policy[Batch, list[Outcome]]):
         alone = self.pool.inline or n_workers == 1
         if alone and not self.deadline.is_set:
             return [self.scheduler.all_splits(candidate)]
-        if alone or self.sizer.seconds_per_fit is None or self.sizer.seconds_per_fit * n_splits >= SHORT:
+        if alone or self.sizer.seconds_per_fit is None or self.sizer.seconds_per_fit * n_splits >= SENT_WHOLE_SECONDS:
             unit = self.scheduler.next_split(idle=False)
             return None if unit is None else [unit]
         units = [self.scheduler.all_splits(candidate)]
         if not self.adaptive:  # nothing is to be learnt by waiting: send as much as pays
-            n_left = MANY if self.plan.n_trials is None else self.plan.n_trials - self.table.n_trials
+            n_left = LEFT_WITHOUT_LIMIT if self.n_trials is None else self.n_trials - self.table.n_trials
             size = self.sizer.size(n_left * n_splits, n_workers)
             while len(units) * n_splits < size and (further := self._next_candidate()):
                 units.append(self.scheduler.all_splits(further))
@@ -448,22 +443,22 @@ class SequentialSearch(Policy[Batch, list[Outcome]]):
         if candidate is not None:
             self.scheduler.under_way.append(candidate)
             return candidate
-        while not self.recorder.closed:
-            self.recorder.tell_due()
-            if self.recorder.full:
+        while not self.closed:
+            self._tell_due()
+            if self._full:
                 return None
             # One that has converged still ends what was under way when a run before this was interrupted.
-            over = self.plan.stopping is not None and self.plan.stopping.over
+            over = self.stopping is not None and self.stopping.over
             if not self.deadline.allows(self.table.n_splits):
                 break
             if (candidate := self.proposals.propose(only_waiting=over)) is None:
                 break
             self.scheduler.under_way.append(candidate)
             if candidate.outcomes:  # an interrupted run had them, and they may leave it no hope
-                self.recorder.decide()
+                self._decided.extend(self.scheduler.decide())
             if candidate.rest is not None:
                 return candidate
-        self.recorder.close()
+        self._close()
         return None
 
     # -- tell ------------------------------------------------------------------------------------------------------
@@ -477,8 +472,8 @@ class SequentialSearch(Policy[Batch, list[Outcome]]):
         for candidate in touched.values():
             if candidate.exempt and candidate.complete and not candidate.told:
                 self._check_default(candidate)
-        self.recorder.decide()
-        self.recorder.tell_due()
+        self._decided.extend(self.scheduler.decide())
+        self._tell_due()
         if not self.persistent:
             return
         for candidate in touched.values():
@@ -486,18 +481,87 @@ class SequentialSearch(Policy[Batch, list[Outcome]]):
             if not candidate.told and (
                 candidate.complete or candidate.decided or not self.scheduler.has_hope(candidate)
             ):
-                self.recorder.store_partial(candidate)
+                self._store_partial(candidate)
+
+    @property
+    def _full(self) -> bool:
+        """Whether a further candidate has to wait."""
+        return len(self.scheduler.under_way) + len(self._decided) >= self.limit
+
+    def _tell_due(self) -> None:
+        """Tell the study of the candidates that it has to know before the next one is asked for."""
+        while self._decided and (self.closed or self.at_once or self._full):
+            self._tell(self._decided.popleft())
+
+    def _close(self) -> None:
+        """Begin no further candidate, and tell the study of all that are decided."""
+        self.closed = True
+        self._tell_due()
+
+    def _store_partial(self, candidate: Candidate) -> None:
+        """Store outcomes that the study is not told of yet: a search that is killed has them when it is resumed.
+
+        The trial is then run again as it was proposed, takes what is stored, and is told in its turn.
+        """
+        if candidate.trial is not None and candidate.n_stored < len(candidate.outcomes):
+            record = self.store.record(candidate.params, candidate.outcomes, len(candidate.row), candidate.screened)
+            self.store.study.set_trial_attr(candidate.number, CANDIDATE_ATTR, record)
+            candidate.n_stored = len(candidate.outcomes)
 
     def _check_default(self, candidate: Candidate) -> None:
         """End the search if no metric can score the default; what it ran is not kept, so that it is told again."""
-        error_score = self.evaluate.search.error_score
+        error_score = self.search.error_score
         if isinstance(error_score, str) or not math.isnan(error_score):
             return
         try:
             check_default_scored(candidate.outcomes)
         except ValueError:
-            candidate.forget()
+            candidate.row = [None] * len(candidate.row)  # so that none is stored
             raise
+
+    def _tell(self, candidate: Candidate) -> None:
+        """Tell the study how a candidate ended."""
+        trial, row = candidate.trial, candidate.outcomes
+        seen = row if self.persistent else [o._replace(predictions=None) for o in row]
+        record = self.store.record(candidate.params, seen, len(candidate.row), candidate.screened)
+        if trial is None:
+            self.store.study.set_system_attr(DEFAULT_ATTR, record)
+            told = None
+        else:
+            try:
+                trial.set_user_attr(CANDIDATE_ATTR, record)
+                told = self._finish(candidate, trial)
+            except AttemptReplacedError as replaced:  # another process has the trial; this search keeps what it has
+                caution(str(replaced))
+                told = None
+        candidate.told, candidate.trial = True, None
+        self.table.archive(candidate)
+        if told is None:
+            return
+        if self.stopping is not None:
+            self.stopping()
+        if self.store.display is not None:
+            self.store.display.update([told], len(candidate.row) - len(row))
+
+    def _finish(self, candidate: Candidate, trial: Trial) -> TrialRecord:
+        study, row = self.store.study, candidate.outcomes
+        cost = candidate.cost
+        if candidate.complete:
+            value, reason = self.store.value(row)
+            if value is None:
+                return study.tell(trial, state=TrialState.FAIL, reason=reason, cost=cost)
+            return study.tell(trial, value, cost=cost)
+        # the value is the last report: what the mean on all splits would have been, for samplers to learn from
+        if candidate.against is not None:
+            trial.report(candidate.against.value(candidate.scores(self.store.metric)), len(row))
+        screening = candidate.screening
+        if screening is not None and not row:
+            if not math.isnan(candidate.estimate):
+                trial.report(candidate.estimate, 0)
+            reason = f"stopped at {screening.levels[screening.level].label}: not worth longer fits"
+            return study.tell(trial, state=TrialState.PRUNED, reason=reason, cost=cost)
+        reason = f"stopped after {len(row)} of {len(candidate.row)} folds: no hope of beating the best candidate"
+        return study.tell(trial, state=TrialState.PRUNED, reason=reason, cost=cost)
 
     def tick(self) -> None:
         if self.store.display is not None:
@@ -506,7 +570,7 @@ class SequentialSearch(Policy[Batch, list[Outcome]]):
     def _interrupted(self) -> None:
         """Keep what is known: in a study that is lost with the search as results, else to be resumed from."""
         if not self.persistent:
-            self.recorder.close()
+            self._close()
             return
         with suppress(StorageError):  # what interrupted the search is what the user must see
             self._keep_rest()
@@ -515,7 +579,7 @@ class SequentialSearch(Policy[Batch, list[Outcome]]):
         """Store what is known of the candidates that are not at their end, if something can go on from there."""
         if self.persistent:
             for candidate in self.scheduler.under_way:
-                self.recorder.store_partial(candidate)
+                self._store_partial(candidate)
 
     # -- end -------------------------------------------------------------------------------------------------------
 
@@ -525,8 +589,8 @@ class SequentialSearch(Policy[Batch, list[Outcome]]):
         So all of them conclude from the same candidates. A search waits until its timeout for others, and not for a
         trial that no other search can be running.
         """
-        study, most = self.store.study, self.plan.n_trials
-        pause = LOOK
+        study, most = self.store.study, self.n_trials
+        pause = 0.05
         while not self.deadline.passed:
             running = set(study.history.running) - self.table.numbers - self.waited
             theirs = sorted(n for n in running if most is None or n < most)
@@ -540,7 +604,7 @@ class SequentialSearch(Policy[Batch, list[Outcome]]):
                 return True
             self.tick()
             time.sleep(pause)
-            pause = min(2 * pause, LONGEST_LOOK)
+            pause = min(2 * pause, 1.0)
             if given_up := {t.number for t in study.get_trials(numbers=theirs) if t.state is TrialState.WAITING}:
                 self.waited |= given_up
                 return True
@@ -570,27 +634,30 @@ class SequentialSearch(Policy[Batch, list[Outcome]]):
         self.evaluate.numbers = [c.number for c in done]
         self.evaluate.add([c.params for c in done], [c.row for c in done], more, screened)
         saved = len(done) * self.table.n_splits - sum(n_run)
-        if self.evaluate.search.verbose > 0 and saved:
+        if self.search.verbose > 0 and saved:
             dropped = sum(not c.complete for c in done)
             print(f"{dropped} of {len(done)} candidates stopped early, which saved {saved} fits")
 
     def _result(self) -> FinishedSearch:
         evaluate, table, task = self.evaluate, self.table, self.evaluate.task
-        all_tried = self.proposals.all_tried and not self.scheduler.under_way
+        default, notes = table.default_index(), list[str]()
+        if default is not None and (untold := ", ".join(undisclosed_params(task.estimator, table.space))):
+            notes.append(f"The default is the estimator as it is: its get_params() does not tell its own {untold}.")
+        if all_tried := self.proposals.all_tried and not self.scheduler.under_way:
+            notes.append(f"Every point of the {'space' if table.space.is_finite else 'grid'} was tried.")
+        notes += evaluate.leaks
+        if (screened := self.screens.summary([c.screening for c in table.finished()])) is not None:
+            notes.append(screened)
         return FinishedSearch(
             evidence=table.evidence(evaluate.routed.splitter.split.get("groups")),
             study=self.store.study,
             scorer=task.scorer,
             results=evaluate.results,
-            tried_all_of=("space" if table.space.is_finite else "grid") if all_tried else None,
             adaptive=self.adaptive and not all_tried,
-            reshuffle=self.plan.reshuffle,
-            wants_default=self.plan.default is not None,
-            default=table.default_index(),
-            untold=undisclosed_params(task.estimator, table.space),
+            wants_default=self.proposals.default is not None,
+            default=default,
             cut=evaluate.cut,
             rerun=Reruns(evaluate, self.store),
-            deadline=replace(self.deadline, at=self.plan.ends),
-            screened=self.screens.summary([c.screening for c in table.finished()]),
-            leaks=evaluate.leaks,
+            deadline=replace(self.deadline, at=self.ends),
+            notes=tuple(notes),
         )

@@ -18,7 +18,7 @@ import numpy as np
 
 from tunesmith.errors import ResumeError, SpaceError
 from tunesmith.foundation.states import TrialState
-from tunesmith.sklearn.protocols import Data, Estimator, Params, Search, Split
+from tunesmith.sklearn.protocols import Data, Estimator, Params, Split
 from tunesmith.sklearn.store.fingerprint import (
     describe,
     describe_data,
@@ -28,7 +28,7 @@ from tunesmith.sklearn.store.fingerprint import (
     differences,
     digest,
 )
-from tunesmith.sklearn.store.outcome import Outcome, pack, unpack
+from tunesmith.sklearn.store.outcome import Outcome, pack_predictions, unpack_predictions
 from tunesmith.space import Space
 from tunesmith.study import Study
 from tunesmith.trial import Trial
@@ -110,11 +110,11 @@ class ProgressDisplay:
 
 # ----------------------------------------------------------------------------------------------------------------------
 
-NOT_A_TRIAL = -1  # the number of a candidate that is no trial
-ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
-DEFAULT_KEY = "sklearn default"  # the attribute of the study that holds the default where that is no trial
-RERUN_KEY = "sklearn again"  # begins the names of those that hold candidates run on other splits
-KEY = "sklearn"  # under which attribute it is kept, of the study and of each trial
+NOT_A_TRIAL = -1  # the number of a candidate that is not a trial
+ENDED_STATES = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+DEFAULT_ATTR = "sklearn default"  # the attribute of the study that holds the default where that is not a trial
+RERUN_ATTR = "sklearn again"  # begins the names of those that hold candidates run on other splits
+CANDIDATE_ATTR = "sklearn"  # under which attribute it is kept, of the study and of each trial
 Row = list[Outcome]
 Record = dict[str, Any]  # a candidate as it is stored
 
@@ -159,13 +159,13 @@ class CandidateStore:
         if self._known is not None:
             return  # a search may go on with other splits, which are part of each candidate's key
         new = {**fingerprint, "cv": self._splits}
-        old = self.study.system_attrs.get(KEY)
-        trials = self.study.get_trials(states=list(ENDED))
+        old = self.study.system_attrs.get(CANDIDATE_ATTR)
+        trials = self.study.get_trials(states=list(ENDED_STATES))
         name = f"the study {self.study.study_name!r} in {self.where}"
         if old is None:
             if trials:
                 raise ResumeError(f"{name} holds {len(trials)} trials that no search made; give another study_name")
-            self.study.set_system_attr(KEY, new)
+            self.study.set_system_attr(CANDIDATE_ATTR, new)
         else:
             changed = differences(old, new)
             if changed:
@@ -178,7 +178,9 @@ class CandidateStore:
                     + f"\nGive another study_name, or go back to what it was{hint}"
                 )
         self._known = defaultdict(list)
-        records = [(trial.number, kept) for trial in trials if (kept := trial.user_attrs.get(KEY)) is not None]
+        records = [
+            (trial.number, kept) for trial in trials if (kept := trial.user_attrs.get(CANDIDATE_ATTR)) is not None
+        ]
         for number, kept in records:
             _check_kept(kept, name)
             if "splits" not in kept:  # one that was given up lacks splits: a grid search has to fit it
@@ -188,13 +190,9 @@ class CandidateStore:
 
     # -- candidates ------------------------------------------------------------------------------------------------
 
-    def key(self, params: Params) -> str:
-        """Return what identifies a candidate on the present splits."""
-        return f"{describe_params(params)} on {self._splits}"
-
-    def key_on(self, params: Params, splits: list[Split]) -> str:
-        """Return what identifies a candidate on other splits."""
-        return f"{describe_params(params)} on {describe_splits(splits)}"
+    def key(self, params: Params, splits: list[Split] | None = None) -> str:
+        """Return what identifies a candidate on the present splits, or on others."""
+        return f"{describe_params(params)} on {self._splits if splits is None else describe_splits(splits)}"
 
     def check(self, number: int, params: Params, kept: Record) -> None:
         """Check that a stored candidate still means the same: the study knows estimators by their names alone.
@@ -203,7 +201,7 @@ class CandidateStore:
             params: its parameters, with the objects that the names stand for now.
 
         Raises:
-            ResumeError: an object is not what it was, or is no choice any more.
+            ResumeError: an object is not what it was, or no longer a choice.
         """
         _check_kept(kept, f"the study {self.study.study_name!r} in {self.where}")
         now = self.key(params)
@@ -241,37 +239,20 @@ class CandidateStore:
 
     def finished(self) -> Iterator[tuple[TrialRecord, Record]]:
         """Yield the ended trials of the study that hold a candidate, and what they hold."""
-        for trial in self.study.get_trials(states=list(ENDED)):
+        for trial in self.study.get_trials(states=list(ENDED_STATES)):
             if (record := self.record_of(trial)) is not None:
                 yield trial, record
 
     def record_of(self, trial: Trial | TrialRecord) -> Record | None:
         """Return what a trial holds of its candidate; None: nothing."""
-        record: Record | None = trial.user_attrs.get(KEY)
+        record: Record | None = trial.user_attrs.get(CANDIDATE_ATTR)
         return record
 
     def record(self, params: Params, row: Row, n_splits: int, screens: Mapping[str, Row] | None = None) -> Record:
         """Return a candidate's outcomes on the present splits in the form that is stored; see `to_record`."""
         return to_record(self.key(params), row, n_splits, screens)
 
-    def attach(self, trial: Trial, record: Record) -> None:
-        """Store a candidate with its trial, which is about to be told."""
-        trial.set_user_attr(KEY, record)
-
-    def add_partial(self, number: int, record: Record) -> None:
-        """Store the outcomes so far of the candidate of a trial that is still running."""
-        self.study.set_trial_attr(number, KEY, record)
-
-    # -- candidates that are no trials -----------------------------------------------------------------------------
-
-    def default_record(self) -> Record | None:
-        """Return what is stored of the default where that is no trial; None: nothing."""
-        record: Record | None = self.study.system_attrs.get(DEFAULT_KEY)
-        return record
-
-    def set_default_record(self, record: Record) -> None:
-        """Store the default where that is no trial."""
-        self.study.set_system_attr(DEFAULT_KEY, record)
+    # -- candidates that are not trials ----------------------------------------------------------------------------
 
     def rerun_records(self, keys: Sequence[str]) -> list[Record | None]:
         """Return what is stored of candidates on other splits, by their keys; None: nothing."""
@@ -301,7 +282,7 @@ class CandidateStore:
             reason=reason,
             started=now - cost,
             finished=now,
-            user={**self.note, KEY: to_record(self.key(params), row)},
+            user={**self.note, CANDIDATE_ATTR: to_record(self.key(params), row)},
         )
 
     def value(self, row: Row) -> tuple[float | None, str | None]:
@@ -324,14 +305,14 @@ class CandidateStore:
                 return self.space, self.space.encode([params])[0].tolist(), None
             except SpaceError:
                 self.space = None  # a user's own search tried something outside the declared space
-        return None, None, {name: plain(value) for name, value in params.items()}
+        return None, None, {name: storable_value(value) for name, value in params.items()}
 
 
 def _rerun_name(key: str) -> str:
-    return f"{RERUN_KEY} {digest(key.encode())}"
+    return f"{RERUN_ATTR} {digest(key.encode())}"
 
 
-def plain(value: Any) -> Any:
+def storable_value(value: Any) -> Any:
     """Return a value that every storage can keep: itself, or its description."""
     value = value.item() if isinstance(value, np.generic) else value
     simple = value is None or isinstance(value, str | bool | int) or (isinstance(value, float) and math.isfinite(value))
@@ -364,7 +345,7 @@ def to_record(key: str, row: Row, n_splits: int | None = None, screens: Mapping[
         kept["screens"] = [
             to_record(label, [o._replace(predictions=None) for o in at]) for label, at in screens.items()
         ]
-    if (seen := pack([o.predictions for o in row])) is not None:
+    if (seen := pack_predictions([o.predictions for o in row])) is not None:
         kept["predictions"] = seen
     return kept
 
@@ -396,7 +377,7 @@ def from_record(candidate: int, kept: Record, failed: Any) -> Row:
 
     train = [None] * len(kept["test"]) if kept["train"] is None else [read(score) for score in kept["train"]]
     splits = kept.get("splits", range(len(kept["test"])))
-    seen = unpack(kept.get("predictions"), len(kept["test"]))
+    seen = unpack_predictions(kept.get("predictions"), len(kept["test"]))
     columns = zip(splits, kept["test"], train, kept["fit"], kept["score"], kept["error"], seen, strict=True)
     return [Outcome(candidate, split, read(test), *rest) for split, test, *rest in columns]
 
@@ -410,7 +391,7 @@ def _writable(score: Any) -> Any:
     return float(score) if math.isfinite(score) else repr(float(score))
 
 
-def fingerprint(search: Search, base: Estimator, X: Data, y: Data, routed: Any) -> Record:
+def fingerprint(search: Any, base: Estimator, X: Data, y: Data, routed: Any) -> Record:
     """Return what must be the same for a search to be resumed: estimator, data, scoring, and arguments of ``fit``."""
     return {
         "estimator": describe_estimator(base),

@@ -17,7 +17,7 @@ from scipy import sparse
 from tunesmith.sklearn.protocols import Data, Estimator, Params, Split
 
 IGNORED_PARAMS = ("n_jobs", "verbose", "memory")  # parameters that change no result
-DEPTH = 6  # how far to look into objects
+DESCRIBED_DEPTH = 6  # how far to look into objects
 
 
 def digest(*parts: bytes) -> str:
@@ -29,7 +29,7 @@ def digest(*parts: bytes) -> str:
     return made.hexdigest()
 
 
-def describe(value: Any, depth: int = DEPTH) -> str:
+def describe(value: Any, depth: int = DESCRIBED_DEPTH) -> str:
     """Return text that is equal for equal values, in every process."""
     if isinstance(value, np.generic):
         value = value.item()
@@ -40,9 +40,9 @@ def describe(value: Any, depth: int = DEPTH) -> str:
     if isinstance(value, np.ndarray) or sparse.issparse(value) or _is_pandas(value):
         return describe_data(value)
     if depth == 0:
-        return _path(type(value))
+        return _class_path(type(value))
     if isinstance(value, types.FunctionType):
-        return f"{value.__module__}.{value.__qualname__}#{_code(value.__code__)}"
+        return f"{value.__module__}.{value.__qualname__}#{_code_digest(value.__code__)}"
     if isinstance(value, types.MethodType):
         return f"{describe(value.__self__, depth - 1)}.{value.__name__}"
     if isinstance(value, list | tuple):
@@ -59,7 +59,7 @@ def describe(value: Any, depth: int = DEPTH) -> str:
         inside = describe_estimator(value)
         return f"{inside.pop('class')}({', '.join(f'{k}={v}' for k, v in inside.items())})"
     held = {k: v for k, v in getattr(value, "__dict__", {}).items() if not k.startswith("__")}
-    return f"{_path(type(value))}({', '.join(f'{k}={describe(v, depth - 1)}' for k, v in sorted(held.items()))})"
+    return f"{_class_path(type(value))}({', '.join(f'{k}={describe(v, depth - 1)}' for k, v in sorted(held.items()))})"
 
 
 def describe_params(params: Params) -> str:
@@ -73,12 +73,12 @@ def describe_estimator(estimator: Estimator) -> dict[str, str]:
         params = estimator.get_params(deep=True)
     except TypeError:  # get_params of a class that is not scikit-learn's
         params = estimator.get_params()
-    found = {"class": _path(type(estimator))}
+    found = {"class": _class_path(type(estimator))}
     for name, value in sorted(params.items()):
         if name.rpartition("__")[2] in IGNORED_PARAMS:
             continue
         if hasattr(value, "get_params") and not isinstance(value, type):
-            found[name] = _path(type(value))  # its own parameters are listed too
+            found[name] = _class_path(type(value))  # its own parameters are listed too
         elif isinstance(value, list) and value and all(isinstance(v, tuple) for v in value):
             found[name] = ", ".join(str(v[0]) for v in value)  # the steps of a pipeline: likewise
         else:
@@ -92,11 +92,11 @@ def describe_data(data: Data) -> str:
         return "None"
     kind = type(data).__name__
     if isinstance(data, np.ndarray):
-        return f"{kind} of shape {data.shape}, {data.dtype}, content {_array(data)}"
+        return f"{kind} of shape {data.shape}, {data.dtype}, content {_array_digest(data)}"
     if sparse.issparse(data):
         rows = data.tocsr()
         return f"{kind} of shape {data.shape}, {data.dtype}, content " + digest(
-            _array(rows.data).encode(), _array(rows.indices).encode(), _array(rows.indptr).encode()
+            _array_digest(rows.data).encode(), _array_digest(rows.indices).encode(), _array_digest(rows.indptr).encode()
         )
     if _is_pandas(data) and hasattr(data, "shape"):
         from pandas.util import hash_pandas_object
@@ -112,14 +112,14 @@ def describe_data(data: Data) -> str:
     if isinstance(data, list | tuple):
         return f"{kind} of length {len(data)}, content {digest(repr(data).encode())}"
     try:
-        return f"{kind} of shape {getattr(data, 'shape', '?')}, content {_array(np.asarray(data))}"
+        return f"{kind} of shape {getattr(data, 'shape', '?')}, content {_array_digest(np.asarray(data))}"
     except Exception:  # something that only its own estimator understands
         return kind
 
 
 def describe_splits(splits: list[Split]) -> str:
     """Return the number of splits and a digest of which rows are in them."""
-    parts = [_array(np.asarray(rows)).encode() for split in splits for rows in split]
+    parts = [_array_digest(np.asarray(rows)).encode() for split in splits for rows in split]
     return f"{len(splits)} splits, rows {digest(*parts)}"
 
 
@@ -131,17 +131,17 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
         if isinstance(was, Mapping) and isinstance(now, Mapping):
             found.extend(f"{name} {text}" for text in differences(was, now))
         elif (was or None) != (now or None):  # nothing and none is the same
-            found.append(f"{name}: was {_short(was)}, is {_short(now)}")
+            found.append(f"{name}: was {_shortened_text(was)}, is {_shortened_text(now)}")
     return found
 
 
-def _short(text: Any) -> str:
+def _shortened_text(text: Any) -> str:
     if text is None:
         return "missing"
     return str(text) if len(str(text)) <= 200 else f"{str(text)[:180]}... ({digest(str(text).encode())})"
 
 
-def _array(array: np.ndarray[Any, Any]) -> str:
+def _array_digest(array: np.ndarray[Any, Any]) -> str:
     if array.dtype.hasobject:
         return digest(repr(array.tolist()).encode())
     try:
@@ -151,9 +151,9 @@ def _array(array: np.ndarray[Any, Any]) -> str:
     return hashlib.blake2b(flat.data, digest_size=8).hexdigest()
 
 
-def _code(code: types.CodeType) -> str:
+def _code_digest(code: types.CodeType) -> str:
     consts = [c for c in code.co_consts if not isinstance(c, types.CodeType)]
-    inner = [_code(c).encode() for c in code.co_consts if isinstance(c, types.CodeType)]
+    inner = [_code_digest(c).encode() for c in code.co_consts if isinstance(c, types.CodeType)]
     return digest(code.co_code, repr(consts).encode(), repr(code.co_names).encode(), *inner)
 
 
@@ -170,5 +170,5 @@ def _is_pandas(value: Any) -> bool:
     return type(value).__module__.partition(".")[0] == "pandas"
 
 
-def _path(cls: type) -> str:
+def _class_path(cls: type) -> str:
     return f"{cls.__module__}.{cls.__qualname__}"

@@ -160,35 +160,31 @@ def encode_metrics(
         calls.setdefault(name, []).append((method, values))
     made: dict[tuple[str, int], Predictions | None] = {}
     found = {}
-    for name, own in calls.items():
-        key = (own[0][0], id(own[0][1]))
-        if len(own) == 1 and key not in made:
-            made[key] = encode(own, labels, estimator)
-        if len(own) == 1 and (kept := made[key]) is not None:
+    for name, [(method, values), *more] in calls.items():
+        if more:
+            continue  # it is not known which of the answers the score was made of
+        key = method, id(values)
+        if key not in made:
+            made[key] = encode(method, values, labels, estimator)
+        if (kept := made[key]) is not None:
             found[name] = kept
     return found
 
 
-def encode(heard: list[tuple[str, Any]], labels: NDArray[Any] | None, estimator: Estimator) -> Predictions | None:
-    """Return predictions in the form that is kept, or None if they cannot be; this never raises.
-
-    Args:
-        heard: method and values of each call; there must be one.
-    """
-    if len(heard) != 1:
-        return None
+def encode(method: str, values: Any, labels: NDArray[Any] | None, estimator: Estimator) -> Predictions | None:
+    """Return what a method returned in the form that is kept, or None if it cannot be; this never raises."""
     try:
-        return _encoded(*heard[0], labels, estimator)
+        return _encoded_call(method, values, labels, estimator)
     except Exception:  # an unknown kind of output: the search needs only the score
         return None
 
 
-def _encoded(method: str, values: Any, labels: NDArray[Any] | None, estimator: Estimator) -> Predictions | None:
+def _encoded_call(method: str, values: Any, labels: NDArray[Any] | None, estimator: Estimator) -> Predictions | None:
     if type(values) is not np.ndarray or values.ndim not in (1, 2):
         return None
     kind = values.dtype.kind
     if method == "predict" and values.ndim == 1 and labels is not None and (kind != "f" or _has_classes(estimator)):
-        codes = _codes(values, labels)
+        codes = _label_codes(values, labels)
         if codes is not None:
             return Predictions(method, codes)
     if kind not in "iufb":
@@ -197,16 +193,16 @@ def _encoded(method: str, values: Any, labels: NDArray[Any] | None, estimator: E
         return None  # the training rows had two of the classes, and it is unknown which one this is
     if method == "predict_proba" and values.ndim == 2 and labels is not None and values.shape[1] != len(labels):
         # a fold's training rows may lack a class
-        at = _codes(np.asarray(getattr(estimator, "classes_", [])), labels)
+        at = _label_codes(np.asarray(getattr(estimator, "classes_", [])), labels)
         if at is None or len(at) != values.shape[1]:
             return None
         whole = np.zeros((len(values), len(labels)), np.float32)
         whole[:, at] = values
         return Predictions(method, whole)
-    return Predictions(method, _shortened(values))
+    return Predictions(method, _single_precision(values))
 
 
-def _shortened(values: NDArray[Any]) -> NDArray[Any]:
+def _single_precision(values: NDArray[Any]) -> NDArray[Any]:
     """Return values in single precision; in double where that would blur how they differ, far from zero."""
     with np.errstate(over="ignore", invalid="ignore"):  # what is too large becomes infinite, and is not used
         short = values.astype(np.float32)
@@ -218,7 +214,7 @@ def _has_classes(estimator: Estimator) -> bool:
     return hasattr(estimator, "classes_")
 
 
-def _codes(values: NDArray[Any], labels: NDArray[Any]) -> NDArray[Any] | None:
+def _label_codes(values: NDArray[Any], labels: NDArray[Any]) -> NDArray[Any] | None:
     try:
         at = np.minimum(np.searchsorted(labels, values), len(labels) - 1)
         if not np.array_equal(labels[at], values):
@@ -275,7 +271,7 @@ class PredictionCache:
                 self._total -= self._held.pop(candidate)[1]
 
 
-def pack(predictions: Sequence[Predictions | None]) -> dict[str, Any] | None:
+def pack_predictions(predictions: Sequence[Predictions | None]) -> dict[str, Any] | None:
     """Return predictions in a form that JSON can hold, or None if some are missing or they take too much."""
     found = [p for p in predictions if p is not None]
     if not found or len(found) < len(predictions) or sum(p.values.nbytes for p in found) > MOST_COMPRESSED_BYTES:
@@ -296,17 +292,17 @@ def pack(predictions: Sequence[Predictions | None]) -> dict[str, Any] | None:
     }
 
 
-def unpack(kept: dict[str, Any] | None, n: int) -> list[Predictions | None]:
+def unpack_predictions(kept: dict[str, Any] | None, n: int) -> list[Predictions | None]:
     """Return the packed predictions of n splits; None for each if there are none, or they cannot be read."""
     if kept is None:
         return [None] * n
     try:
-        return _unpacked(kept) if len(kept["shapes"]) == n else [None] * n
+        return _unpacked_predictions(kept) if len(kept["shapes"]) == n else [None] * n
     except (KeyError, TypeError, ValueError):  # damaged, or made to fill the memory
         return [None] * n
 
 
-def _unpacked(kept: dict[str, Any]) -> list[Predictions | None]:
+def _unpacked_predictions(kept: dict[str, Any]) -> list[Predictions | None]:
     kind = np.dtype(kept["type"])
     shapes = [tuple(int(k) for k in shape) for shape in kept["shapes"]]
     sizes = [math.prod(shape) for shape in shapes]

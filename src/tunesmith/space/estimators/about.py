@@ -55,7 +55,7 @@ class About:
             TypeError: X has no rows.
         """
         n_rows, n_columns, variance = _sizes(X)
-        n_classes, smallest, spread = _target(y, is_classifier(estimator))
+        n_classes, smallest, spread = _facts_of_targets(y, is_classifier(estimator))
         return cls(estimator, n_rows, n_columns, variance, n_classes, smallest, spread)
 
     @checked()
@@ -115,10 +115,10 @@ def own_values(estimator: Any) -> dict[str, Any]:
 
 def is_classifier(estimator: Any) -> bool:
     """Tell whether an estimator predicts classes, by scikit-learn's conventions, old and new."""
-    return kind_of(estimator) == "classifier"
+    return estimator_kind(estimator) == "classifier"
 
 
-def kind_of(estimator: Any) -> str | None:
+def estimator_kind(estimator: Any) -> str | None:
     """Return "classifier", "regressor", "clusterer", ..., or None."""
     tags = getattr(estimator, "__sklearn_tags__", None)
     if tags is not None:
@@ -145,11 +145,11 @@ def _sizes(X: Any) -> tuple[int, int, float]:
     if not shape:
         raise TypeError(f"X is a table of rows, shape (n_samples, n_features), or a list of texts; got {shown(X)}")
     n_columns = int(shape[1]) if len(shape) > 1 else TYPICAL_COLUMNS  # texts have columns once they are counted
-    return max(int(shape[0]), 1), max(n_columns, 1), _variance(X) if len(shape) > 1 else 1.0
+    return max(int(shape[0]), 1), max(n_columns, 1), _mean_variance(X) if len(shape) > 1 else 1.0
 
 
-def _variance(X: Any) -> float:
-    """Return the variance of all values, as ``gamma="scale"`` takes it; 1 if they are no numbers."""
+def _mean_variance(X: Any) -> float:
+    """Return the variance of all values, as ``gamma="scale"`` takes it; 1 if they are not numbers."""
     try:
         if hasattr(X, "select_dtypes"):
             X = X.select_dtypes("number")
@@ -162,7 +162,7 @@ def _variance(X: Any) -> float:
     return found if math.isfinite(found) and found > 0.0 else 1.0
 
 
-def _target(y: Any, classifies: bool) -> tuple[int, float, float]:
+def _facts_of_targets(y: Any, classifies: bool) -> tuple[int, float, float]:
     """Return the number of classes, the share of the smallest one, and the spread of a numeric target."""
     if y is None:
         return (2 if classifies else 0), (0.5 if classifies else 1.0), 1.0

@@ -21,14 +21,15 @@ from tunesmith.space import Categorical, Space
 from tunesmith.space.base import Parameter
 from tunesmith.space.estimators.joined import AutoSpace, Part
 
-PORTFOLIO = Path(__file__).parent / "portfolio.json"
-MOST, AMONG = 5, 2  # configurations that come first: of one estimator, and of each member of a choice among several
+PORTFOLIO_FILE = Path(__file__).parent / "portfolio.json"
+FIRST_OF_ALL = 5  # configurations that come first, of one estimator
+FIRST_OF_MEMBER = 2  # of each member of a choice among several
 Values = Mapping[str, Any]
 
 
 @cache
 def _portfolios() -> dict[str, list[dict[str, Any]]]:
-    found: dict[str, list[dict[str, Any]]] = json.loads(PORTFOLIO.read_text())
+    found: dict[str, list[dict[str, Any]]] = json.loads(PORTFOLIO_FILE.read_text())
     return found
 
 
@@ -48,10 +49,10 @@ def first_rows(auto: AutoSpace, default: Values | None) -> list[list[float]]:
         rows of internal values, each a valid point, without repetitions.
     """
     space = auto.space
-    usual = np.array([_usual(param, (default or {}).get(name)) for name, param in space.items()])
+    usual = np.array([_own_or_middle(param, (default or {}).get(name)) for name, param in space.items()])
     members = list({tuple(part.when.items()): None for part in auto.parts if part.when})  # of a choice of estimators
     rows: list[list[float]] = []
-    for turn in range(-1 if members else 0, AMONG if members else MOST):
+    for turn in range(-1 if members else 0, FIRST_OF_MEMBER if members else FIRST_OF_ALL):
         for when in members or [()]:
             x = usual.copy()
             for name, value in when:
@@ -70,11 +71,11 @@ def _place_turn(x: np.ndarray[Any, Any], space: Space, parts: Sequence[Part], tu
     """Write the values of one turn of the parts' portfolios into a row; return whether there are any."""
     portfolios = [(part, portfolio) for part in parts if (portfolio := portfolio_of(part.family))]
     for part, portfolio in portfolios:  # a shorter one begins again
-        _place(x, space, part, portfolio[turn % len(portfolio)])
+        _place_values(x, space, part, portfolio[turn % len(portfolio)])
     return turn < max((len(portfolio) for _, portfolio in portfolios), default=0)
 
 
-def _place(x: np.ndarray[Any, Any], space: Space, part: Part, values: Values) -> None:
+def _place_values(x: np.ndarray[Any, Any], space: Space, part: Part, values: Values) -> None:
     """Write the values of one configuration into a row of internal values, as far as their ranges are automatic."""
     for name, value in values.items():
         column = part.prefix + name
@@ -89,7 +90,7 @@ def _place(x: np.ndarray[Any, Any], space: Space, part: Part, values: Values) ->
             x[j] = float(param.from_unit(np.array([value]))[0])
 
 
-def _usual(param: Parameter, value: Any) -> float:
+def _own_or_middle(param: Parameter, value: Any) -> float:
     """Return the internal value of the estimator's own one, or of the middle."""
     if param.contains(value):
         return param.to_internal(value)

@@ -13,7 +13,7 @@ from tunesmith.space import Categorical, Float, Int, Space
 from tunesmith.space.base import Parameter
 from tunesmith.space.conditions import Condition
 from tunesmith.space.convert import as_parameter
-from tunesmith.space.estimators.about import About, Inside, kind_of, own_values
+from tunesmith.space.estimators.about import About, Inside, estimator_kind, own_values
 from tunesmith.space.estimators.known import find, known_names
 from tunesmith.space.words import with_range, without_words, words_of
 
@@ -60,7 +60,7 @@ def joined(estimator: Any, X: Any = None, y: Any = None, fixed: frozenset[str] =
     unknown: list[Any] = []
     parts = [
         replace(part, params={n: p for n, p in part.params.items() if part.prefix + n not in fixed})
-        for part in _parts(Inside(About.of(estimator, X, y)), "", {}, unknown)
+        for part in _parts_of(Inside(About.of(estimator, X, y)), "", {}, unknown)
     ]
     if unknown:
         raise SpaceError(_unknown_message(estimator, unknown))
@@ -73,7 +73,7 @@ def joined(estimator: Any, X: Any = None, y: Any = None, fixed: frozenset[str] =
     return AutoSpace(Space(columns), tuple(parts))
 
 
-def _parts(at: Inside, prefix: str, when: Mapping[str, Any], unknown: list[Any]) -> Iterator[Part]:
+def _parts_of(at: Inside, prefix: str, when: Mapping[str, Any], unknown: list[Any]) -> Iterator[Part]:
     """Yield the parts of an estimator and of those inside of it; add those that nobody knows to `unknown`."""
     about, estimator = at.about, at.about.estimator
     if not hasattr(estimator, "get_params") or isinstance(estimator, type):
@@ -92,7 +92,7 @@ def _parts(at: Inside, prefix: str, when: Mapping[str, Any], unknown: list[Any])
     for inner, place in made.items():
         if isinstance(place, Inside):
             used = {**when, **{prefix + parent: value for parent, value in (place.when or {}).items()}}
-            yield from _parts(
+            yield from _parts_of(
                 replace(place, transforms=place.transforms or at.transforms), f"{prefix}{inner}__", used, unknown
             )
 
@@ -106,7 +106,7 @@ def _with_prefix(param: Parameter, prefix: str) -> Parameter:
 def _unknown_message(estimator: Any, unknown: list[Any]) -> str:
     names = dict.fromkeys(type(e).__name__ for e in unknown)
     one = unknown[0]
-    if kind_of(one) == "clusterer":
+    if estimator_kind(one) == "clusterer":
         return (
             f"space='auto' has no space for {type(one).__name__}: scores of clusterings with different parameters are "
             "not comparable without labels, so there is nothing to tune by; give a space and a scoring of your own"
@@ -187,7 +187,7 @@ def _mixed(space: Mapping[Any, Any], wanted: list[Any], estimator: Any, auto: Au
 # - A choice that is set (``kernel="linear"``) was decided and stays; what depends on it follows.
 # - What the space cannot express (a function, a word that it does not know) stays as well.
 
-_MISSING = object()
+NO_DEFAULT = object()
 
 
 def settled(estimator: Any, params: Mapping[str, Parameter]) -> dict[str, Parameter]:
@@ -203,12 +203,12 @@ def settled(estimator: Any, params: Mapping[str, Parameter]) -> dict[str, Parame
     kept: dict[str, Parameter] = {}
     for name, param in params.items():
         if name not in own:
-            if library_default(type(estimator), name) is not _MISSING:  # CatBoost lists only what was set
+            if library_default(type(estimator), name) is not NO_DEFAULT:  # CatBoost lists only what was set
                 kept[name] = param
             continue
         usual = library_default(type(estimator), name)
         # an argument that has no default has to be given, which decides nothing
-        decided = type(param) is Categorical and usual is not _MISSING and not _same(own[name], usual)
+        decided = type(param) is Categorical and usual is not NO_DEFAULT and not _same(own[name], usual)
         found = None if decided else holding(param, own[name])
         if found is not None:
             kept[name] = found
@@ -254,7 +254,7 @@ def library_default(cls: type, name: str) -> Any:
             return found.default
         if not any(argument.kind is argument.VAR_KEYWORD for argument in arguments.values()):
             break  # it hands nothing on: what its bases take cannot be set
-    return _MISSING
+    return NO_DEFAULT
 
 
 def resolved(param: Parameter, kept: Mapping[str, Parameter], own: Mapping[str, Any]) -> Parameter | None:

@@ -100,23 +100,22 @@ _IN_MODULES: dict[str, tuple[str, ...]] = {
     ),
 }
 # Those of another package than scikit-learn, by the function of their space.
-PACKAGES = {"xgboost": "xgboost", "xgboost_forest": "xgboost", "lightgbm": "lightgbm", "catboost": "catboost"}
+FAMILY_PACKAGES = {"xgboost": "xgboost", "xgboost_forest": "xgboost", "lightgbm": "lightgbm", "catboost": "catboost"}
 
 
-def _table() -> dict[str, str]:
+def _families_by_class() -> dict[str, str]:
     """Return ``"package.Class"`` to ``"module:function"``."""
     found = {}
     for module, lines in _IN_MODULES.items():
         for line in lines:
             *classes, function = line.split()
+            package = FAMILY_PACKAGES.get(function, "sklearn")
             for name in classes:
-                found[f"{PACKAGES.get(function, 'sklearn')}.{name}"] = (
-                    f"tunesmith.space.estimators.families.{module}:{function}"
-                )
+                found[f"{package}.{name}"] = f"tunesmith.space.estimators.families.{module}:{function}"
     return {**found, "tunesmith.OneOf": "tunesmith.space.estimators.families.around:one_of"}
 
 
-TABLE: Mapping[str, str] = _table()
+FAMILY_BY_CLASS: Mapping[str, str] = _families_by_class()
 
 
 @checked("estimator_class", "family")
@@ -129,7 +128,7 @@ def register(estimator_class: type, family: Family) -> None:
             nothing: ``register(MyModel, lambda about: {"depth": Int(1, 9)})``.
 
     Raises:
-        TypeError: the first argument is no class, or the second one cannot be called.
+        TypeError: the first argument is not a class, or the second one cannot be called.
     """
     if not isinstance(estimator_class, type):
         raise TypeError(f"register takes a class and a function; got {estimator_class!r} as the class")
@@ -149,7 +148,7 @@ def find(estimator: Any) -> tuple[str, Family] | None:
         name = f"{cls.__module__.partition('.')[0]}.{cls.__name__}"
         if cls in _MINE:
             return name, _MINE[cls]
-        target = TABLE.get(name)
+        target = FAMILY_BY_CLASS.get(name)
         if target is None and cls is not object and not name.startswith("sklearn."):
             elsewhere = _elsewhere() if elsewhere is None else elsewhere
             target = elsewhere.get(name)
@@ -162,7 +161,7 @@ def find(estimator: Any) -> tuple[str, Family] | None:
 def known_names() -> list[str]:
     """Return the names of all classes that have a space, entry points and registered ones included."""
     mine = [f"{cls.__module__.partition('.')[0]}.{cls.__name__}" for cls in _MINE]
-    return sorted({*TABLE, *_elsewhere(), *mine})
+    return sorted({*FAMILY_BY_CLASS, *_elsewhere(), *mine})
 
 
 def _elsewhere() -> dict[str, str]:

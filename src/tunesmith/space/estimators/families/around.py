@@ -64,18 +64,18 @@ def one_of(about: About) -> Made:
 
 def wrapped(about: About) -> Made:
     """`OneVsRestClassifier` and others: the estimator that is inside."""
-    return _inner(about)
+    return _inner_estimator(about)
 
 
 def calibrated(about: About) -> Made:
     """`CalibratedClassifierCV`: the method, and the classifier."""
-    return {"method": Categorical(["sigmoid", "isotonic"]), **_inner(about)}
+    return {"method": Categorical(["sigmoid", "isotonic"]), **_inner_estimator(about)}
 
 
 def bagging(about: About) -> Made:
     """`BaggingClassifier`, `BaggingRegressor`: shares of rows and columns, and the member."""
     all_rows = FloatOr(0.2, 1.0, words={None: 1.0})
-    return {"max_samples": all_rows, "max_features": Float(0.3, 1.0), **_inner(about)}
+    return {"max_samples": all_rows, "max_features": Float(0.3, 1.0), **_inner_estimator(about)}
 
 
 def ada_boost(about: About) -> Made:
@@ -85,7 +85,7 @@ def ada_boost(about: About) -> Made:
         "n_estimators": Int(25, 500, log=True),
     }
     if about.own("estimator") is not None:
-        return {**made, **_inner(about)}
+        return {**made, **_inner_estimator(about)}
     from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
     usual, tree = (1, DecisionTreeClassifier) if is_classifier(about.estimator) else (3, DecisionTreeRegressor)
@@ -104,7 +104,7 @@ def transformed_target(about: About) -> Made:
 
 def selected(about: About) -> Made:
     """`SelectFromModel`, `RFE`, `SequentialFeatureSelector`: how many columns, where that is a number."""
-    made = _inner(about)
+    made = _inner_estimator(about)
     own, d = about.own("n_features_to_select"), about.n_columns
     if isinstance(own, int):
         return {**made, "n_features_to_select": Int(1, d, log=True)}
@@ -113,7 +113,7 @@ def selected(about: About) -> Made:
     return made
 
 
-def _inner(about: About) -> dict[str, Parameter | Inside]:
+def _inner_estimator(about: About) -> dict[str, Parameter | Inside]:
     """Return the place of the one estimator that is inside."""
     name = "base_estimator" if about.own("estimator") is None else "estimator"  # of chains, before scikit-learn 1.7
     inner = about.own(name)

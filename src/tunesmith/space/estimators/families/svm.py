@@ -19,7 +19,7 @@ from tunesmith.space.estimators.about import About, tidy
 from tunesmith.space.words import FloatOr
 
 Params = Mapping[str, Parameter]
-LOW, HIGH = 2.0**-5, 2.0**12  # of C: beyond it, fits take long and nothing is gained on scaled data
+LEAST_C, LARGEST_C = 2.0**-5, 2.0**12  # of C: beyond it, fits take long and nothing is gained on scaled data
 
 
 def kernel_params(about: About) -> dict[str, Parameter]:
@@ -38,7 +38,7 @@ def kernel_params(about: About) -> dict[str, Parameter]:
 
 def svc(about: About) -> Params:
     """`SVC`: C and the parameters of its kernel."""
-    return {"C": Float(LOW, HIGH, log=True), **kernel_params(about)}
+    return {"C": Float(LEAST_C, LARGEST_C, log=True), **kernel_params(about)}
 
 
 def nu_svc(about: About) -> Params:
@@ -77,4 +77,4 @@ def linear_svr(about: About) -> Params:
 
 def _c_of(spread: float) -> Float:
     """Return the range of C for a target with this standard deviation."""
-    return Float(tidy(LOW * spread), tidy(HIGH * spread), log=True)
+    return Float(tidy(LEAST_C * spread), tidy(LARGEST_C * spread), log=True)

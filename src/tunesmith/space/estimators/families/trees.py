@@ -19,7 +19,7 @@ from tunesmith.space.estimators.about import About, is_classifier, tidy
 from tunesmith.space.words import FloatOr, IntOr
 
 Params = Mapping[str, Parameter]
-DEEP = 32  # of a binary tree, deeper than data on one machine ask for: it stands for "no limit"
+DEPTH_WITHOUT_LIMIT = 32  # of a binary tree, deeper than data on one machine ask for: it stands for "no limit"
 
 
 def columns_tried(about: About) -> FloatOr:
@@ -42,7 +42,7 @@ def tree(about: About) -> Params:
     low = tidy(1e-5 * unit)
     return {
         "min_samples_leaf": rows_of_leaf(about, 0.1),
-        "max_depth": IntOr(1, DEEP, log=True, words={None: DEEP}),
+        "max_depth": IntOr(1, DEPTH_WITHOUT_LIMIT, log=True, words={None: DEPTH_WITHOUT_LIMIT}),
         "ccp_alpha": FloatOr(low, tidy(0.05 * unit), log=True, words={0.0: low}),
     }
 
