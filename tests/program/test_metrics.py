@@ -267,9 +267,9 @@ HOSTILE = """
 import sys
 from pathlib import Path
 
-from tunesmith.cli.scaffold import groups_in_help, options_in_config
-from tunesmith.cli.scaffold import LONGEST, value_of
-from tunesmith.cli.scaffold import options_in_help
+from tunesmith.integrations.scaffold.options import groups_in_help, options_in_config
+from tunesmith.integrations.scaffold.options import LONGEST, value_of
+from tunesmith.integrations.scaffold.options import options_in_help
 from tunesmith.program.process import Log
 from tunesmith.program.metrics import Metrics, what_it_printed
 from tunesmith.program.template import environment

@@ -11,7 +11,7 @@ from tunesmith.cli.output import echo, print_json
 from tunesmith.text import printable, shorten
 
 if TYPE_CHECKING:
-    from tunesmith.compat import ImportedStudy
+    from tunesmith.interchange import ImportedStudy
     from tunesmith.study import Study
 
 ERROR, UPDATE = "error", "update"
@@ -92,12 +92,12 @@ def import_(
     Trials, a folder of Ray Tune, an mlruns folder or database of MLflow's, or a table: CSV, JSON, JSON lines or
     Parquet, as W&B, MLflow and data frames write it. docs/import.md tells what becomes of each.
     """
-    from tunesmith import compat
+    from tunesmith import interchange
     from tunesmith.storage.redact import shown_spec
     from tunesmith.study import load_study
 
     def read(facts: bool) -> list[ImportedStudy]:
-        return compat.read(
+        return interchange.read(
             source,
             study=name,
             minimize=minimize,
@@ -144,7 +144,7 @@ def import_(
     differ = False
     if verify:
         for old, study, entry in zip(read(facts=True), made, told, strict=True):
-            found = compat.differences(old, load_study(storage=storage, study_name=study.study_name))
+            found = interchange.differences(old, load_study(storage=storage, study_name=study.study_name))
             differ, entry["differences"] = differ or bool(found), found
             if not as_json:
                 echo(f"{_line(study.study_name)}: {len(found):,} fields differ from {old.program}'s")

@@ -25,7 +25,10 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "run": ("run:run", "Tune a program in any language: find the parameters of a command with the best metric."),
         "tune": ("tables:tune", "Tune a model for a table: choose it, fit it, and say what to expect of it."),
         "predict": ("tables:predict", "Predict the rows of a table by a model that `tune` wrote, as CSV."),
-        "init": ("init:init", "Write a first tune.toml for a program: its options, with ranges to begin with."),
+        "init": (
+            "tunesmith.integrations.scaffold.command:init",
+            "Write a first tune.toml for a program: its options, with ranges to begin with.",
+        ),
         "worker": ("worker:worker", "Run trials of a study that many processes share."),
     },
     "Look": {
@@ -51,11 +54,14 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "upgrade": ("change:upgrade", "Bring a storage of an earlier version up to date."),
     },
     "Ask and tell": {
-        "ask": ("ask:ask", "Begin a trial, and print its number and parameters as JSON."),
-        "tell": ("ask:tell", "End a trial that `ask` began, with its value."),
+        "ask": ("tunesmith.compat.commands:ask", "Begin a trial, and print its number and parameters as JSON."),
+        "tell": ("tunesmith.compat.commands:tell", "End a trial that `ask` began, with its value."),
         "create-study": ("tunesmith.compat.commands:create_study", "Create a study, and print its name."),
         "best-trial": ("tunesmith.compat.commands:best_trial", "Print the best trial."),
-        "mcp": ("assistant:mcp", "Serve studies to an assistant by the Model Context Protocol, read-only."),
+        "mcp": (
+            "tunesmith.integrations.mcp.server:mcp",
+            "Serve studies to an assistant by the Model Context Protocol, read-only.",
+        ),
     },
     "Help": {
         "doctor": ("doctor:doctor", "Check the installation, a storage, and the speed of its disk."),
@@ -85,10 +91,10 @@ class LazyGroup(click.Group):
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         """Find the command that the first word names."""
         if args and not args[0].startswith("-") and args[0] not in _HOME:
-            from tunesmith.compat.commands import ELSEWHERE
+            from tunesmith.registry import where_command_is
 
-            if args[0] in ELSEWHERE:
-                raise click.UsageError(f"there is no command {args[0]!r} here: use {ELSEWHERE[args[0]]}", ctx)
+            if (instead := where_command_is(args[0])) is not None:
+                raise click.UsageError(f"there is no command {args[0]!r} here: use {instead}", ctx)
             hint = did_you_mean(args[0], _HOME) or f": there are {', '.join(_HOME)}"
             raise click.UsageError(f"there is no command {args[0]!r}{hint}", ctx)
         return super().resolve_command(ctx, args)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -44,6 +45,9 @@ def storage_of(ctx: click.Context, param: click.Parameter | None, given: str | N
 storage_argument: Decorator = click.argument("storage", envvar=STORAGE, required=False, callback=storage_of)
 study_option: Decorator = click.option(
     "--study", "name", metavar="NAME", help="The study; it need not be named where there is only one."
+)
+study_name_option: Decorator = click.option(
+    "--study-name", metavar="NAME", help="The study; it need not be named where there is only one."
 )
 target_option: Decorator = click.option(
     "--target", metavar="WHAT", help="What it is about: the number of an objective, from 0, or user_attrs_NAME."
@@ -181,3 +185,22 @@ def metrics_of(study: Study) -> Sequence[str]:
 
     found: Sequence[str] = (study.system_attrs.get(KEY) or {}).get("metrics", ())
     return found
+
+
+def json_object(option: str, text: str | None) -> dict[str, Any]:
+    """Return the JSON object that an option was given, an empty one where it was not; UsageError if it is none."""
+    try:
+        value = json.loads(text or "{}")
+    except (ValueError, RecursionError) as error:
+        raise click.UsageError(f"{option}: no JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise click.UsageError(f'{option}: a JSON object is expected, such as {{"name": ...}}')
+    return value
+
+
+def name_and_value(option: str, text: str) -> tuple[str, str]:
+    """Return both sides of ``NAME=VALUE``; UsageError if it is something else."""
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise click.UsageError(f"{option}: expected NAME=VALUE; got {text!r}")
+    return name, value

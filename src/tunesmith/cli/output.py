@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any
 
 import click
@@ -20,6 +21,10 @@ from tunesmith.plain import plain
 from tunesmith.text import printable
 
 LEAST, GAP = 12, 3  # signs that a column of a table has at least, and between two columns
+FORMATS = ("value", "json", "table", "yaml")  # of one record
+flatten_option: Callable[[Any], Any] = click.option(
+    "--flatten", is_flag=True, help="A column for each parameter and attribute, such as params_x."
+)
 _ODD = re.compile(r"[^\n -~]")  # what may not be printable
 
 
@@ -163,3 +168,37 @@ def cell(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.6g}"
     return printable(str(value))
+
+
+def print_record(record: dict[str, Any], form: str, flatten: bool) -> None:
+    """Print one record.
+
+    Args:
+        form: one of FORMATS.
+        flatten: a column for each entry of a dict.
+    """
+    columns: dict[str, Any] = {}
+    for key, value in record.items():
+        if flatten and isinstance(value, dict):
+            columns |= {f"{key}_{name}": item for name, item in value.items()}
+        else:
+            columns[key] = value.strftime("%Y-%m-%d %H:%M:%S") if isinstance(value, datetime) else value
+    safe = {
+        key: plain(value if value is None or isinstance(value, bool | int | float | str | dict | list) else str(value))
+        for key, value in columns.items()
+    }
+    cells = {printable(key): "" if value is None else printable(str(value)) for key, value in safe.items()}
+    if form == "json":
+        echo(json.dumps(safe))
+    elif form == "yaml":  # in which JSON is one way to write a value
+        echo("\n".join(f"{json.dumps(key)}: {json.dumps(value)}" for key, value in safe.items()))
+    elif form == "value":
+        echo(" ".join(cells.values()))
+    else:  # in the characters that scripts look for
+        widths = [max(len(key), len(cell)) for key, cell in cells.items()]
+        rule = f"+{'+'.join('-' * (width + 2) for width in widths)}+"
+        head, row = (
+            f"| {' | '.join(text.ljust(width) for text, width in zip(line, widths, strict=True))} |"
+            for line in (cells.keys(), cells.values())
+        )
+        echo("\n".join([rule, head, rule, row, rule]))

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tunesmith.cli.init import said
 from tunesmith.cli.main import main
-from tunesmith.cli.scaffold import (
+from tunesmith.integrations.scaffold.command import said
+from tunesmith.integrations.scaffold.options import (
     Option,
     arguments_in_help,
     groups_in_help,

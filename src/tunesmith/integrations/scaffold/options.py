@@ -10,7 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from tunesmith.cli.scaffold.helps import (
+from tunesmith.integrations.scaffold.helps import (
     LONGEST,
     Kind,
     Option,

@@ -18,7 +18,7 @@ from tunesmith.language import in_english
 from tunesmith.text import name_and_message
 
 if TYPE_CHECKING:
-    from tunesmith.cli.tools import Toolbox
+    from tunesmith.integrations.mcp.tools import Toolbox
 
 
 @click.command(
@@ -35,7 +35,7 @@ def mcp(storage: str, write: bool, lease: float) -> None:
 
     It speaks over standard input and output. The file STORAGE need not exist yet.
     """
-    from tunesmith.cli.tools import Toolbox
+    from tunesmith.integrations.mcp.tools import Toolbox
 
     try:
         import anyio
@@ -105,7 +105,7 @@ def answered(box: Toolbox, name: str, arguments: Any) -> tuple[dict[str, Any], b
         name: of the tool.
         arguments: what was given for it.
     """
-    from tunesmith.cli.tools import ToolError
+    from tunesmith.integrations.mcp.tools import ToolError
     from tunesmith.storage.redact import redact_within
 
     try:

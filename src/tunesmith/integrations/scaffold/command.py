@@ -17,7 +17,9 @@ from typing import IO
 import click
 
 from tunesmith.cli.output import echo
-from tunesmith.cli.scaffold import (
+from tunesmith.cli.settings import study_name
+from tunesmith.executors.launch import how_it_ended
+from tunesmith.integrations.scaffold.options import (
     RUN_DIR,
     Option,
     arguments_in_help,
@@ -29,8 +31,6 @@ from tunesmith.cli.scaffold import (
     options_in_source,
     suggestion,
 )
-from tunesmith.cli.settings import study_name
-from tunesmith.executors.launch import how_it_ended
 from tunesmith.system import Command, command_line, start, was_no_program
 from tunesmith.system.replacing import write_text
 from tunesmith.text import is_unicode, listing, printable
