@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 STORAGE = "TUNESMITH_STORAGE"  # the environment variable in which passwords are out of sight of `ps`
 STANDARD_STORAGE = "tune.db"  # where `run` writes to if it is told nothing else
-OPTIONS = "run"  # the system attribute of a study with what `run` or `ask` was told besides the program
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 

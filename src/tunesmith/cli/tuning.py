@@ -15,7 +15,7 @@ from typing import Any
 
 import click
 
-from tunesmith.cli.options import OPTIONS, STANDARD_STORAGE, declare, existing, metrics_of
+from tunesmith.cli.options import STANDARD_STORAGE, declare, metrics_of
 from tunesmith.cli.output import cell, echo, print_json
 from tunesmith.cli.settings import Settings, space_of, study_name
 from tunesmith.errors import MissingMetricError, ProgramError, StudyNotFoundError, WorkerDiedError
@@ -28,7 +28,7 @@ from tunesmith.progress import Table
 from tunesmith.space import Space
 from tunesmith.state import FailureKind, TrialState
 from tunesmith.storage.redact import shown_spec
-from tunesmith.study import Study, create_study, load_study
+from tunesmith.study import Study, create_study
 from tunesmith.study.summary import counts_of
 from tunesmith.system import command_line
 from tunesmith.text import close_matches, printable, shorten
@@ -219,7 +219,6 @@ def check_program(program: Program) -> None:
     raise click.UsageError(f"there is no program {word!r}, neither here nor in PATH{hint}")
 
 
-KEPT = ("trials", "sampler", "pruner", "jobs", "timeout_per_trial", "cpus", "gpus")
 EARLY, EARLY_FAILURES = 60.0, 3  # seconds, and failures within them, after which a command is wrong
 MOST_TOLD = 5  # failures that are told one by one
 OURS = (FailureKind.RAISED, FailureKind.LOST, FailureKind.OOM)  # kinds that speak against the command
@@ -242,10 +241,9 @@ def tune(settings: Settings, *, change: bool, quiet: bool, as_json: bool) -> int
         ClickException: the program fails again and again.
     """
     storage = settings.storage or STANDARD_STORAGE
+    same = True
     if settings.command is None and settings.study is not None:
-        settings = _with_kept(settings, storage)
-        study, program = _resumed(settings, storage)
-        same = True
+        study, program, settings = _resumed(settings, settings.study, storage)
     else:
         study, program, same = _begun(settings, storage, change)
     if not quiet and not as_json:
@@ -369,7 +367,7 @@ def dry_run(settings: Settings, as_json: bool) -> None:
     """Print the command line of the first trial, its environment, and nothing else."""
     storage = settings.storage or STANDARD_STORAGE
     if settings.command is None and settings.study is not None:
-        kept, program = _resumed(settings, storage)
+        kept, program, settings = _resumed(settings, settings.study, storage)
         space, seed = kept.space, kept.seed
     else:
         program, space = program_of(settings, storage), space_of(settings)
@@ -408,40 +406,25 @@ def _begun(settings: Settings, storage: str, change: bool) -> tuple[Study, Progr
     if before and differ:
         echo(f"warning: the study {study.study_name!r} was begun with another {', '.join(differ)}", err=True)
     store_program(study, program)
-    kept = {name: getattr(settings, name) for name in KEPT}
-    if study.system_attrs.get(OPTIONS) != kept:
-        study.set_system_attr(OPTIONS, kept)
+    settings.keep(study)
     return study, program, not differ
 
 
-def _with_kept(settings: Settings, storage: str) -> Settings:
-    """Return the settings, with what an earlier run of the study was told where they say nothing."""
-    kept = _loaded(settings, storage).system_attrs.get(OPTIONS) or {}
-    before: dict[str, Any] = {name: kept.get(name) for name in KEPT}
-    return settings.over(Settings(**before))
-
-
-def _resumed(settings: Settings, storage: str) -> tuple[Study, Program]:
+def _resumed(settings: Settings, name: str, storage: str) -> tuple[Study, Program, Settings]:
     """Go on with a study as it was told the last time."""
     if settings.params or settings.metrics:
         raise click.UsageError("parameters and metrics are of no use without the command; give it after --")
-    study = _loaded(settings, storage)
+    try:
+        study, settings = settings.load(name, storage)
+    except StudyNotFoundError as error:
+        raise click.UsageError(str(error)) from error
     program = load_program(study, directory_of(settings, storage, study.study_name), from_anywhere(storage))
     try:
         program = replace(program, **given_fields(settings))
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     check_program(program)
-    return study, program
-
-
-def _loaded(settings: Settings, storage: str) -> Study:
-    try:
-        return load_study(
-            study_name=settings.study, storage=existing(storage), sampler=settings.sampler, pruner=settings.pruner
-        )
-    except StudyNotFoundError as error:
-        raise click.UsageError(str(error)) from error
+    return study, program, settings
 
 
 # -- what is told ------------------------------------------------------------------------------------------------
