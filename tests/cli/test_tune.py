@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 
 import tunesmith
-from tunesmith.cli import tables
 from tunesmith.cli.main import main
 from tunesmith.errors import MissingDependencyError, SourceError
+from tunesmith.integrations.commands import tables
 from tunesmith.tables import TableTuner, files, load_model
 from tunesmith.tables.files import find_source
 

@@ -19,21 +19,27 @@ from tunesmith.text import did_you_mean, printable
 ERROR, USAGE, INTERRUPTED = 1, 2, 130
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)  # why what is printed cannot be written
 
-# name: ("module:object" of this package or by its full path, what --help says of it); in the order of --help
+# name: ("module:object" in cli/, or "room.module:object", and what --help says of it); in the order of --help
 COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     "Tune": {
         "run": ("run:run", "Tune a program in any language: find the parameters of a command with the best metric."),
-        "tune": ("tables:tune", "Tune a model for a table: choose it, fit it, and say what to expect of it."),
-        "predict": ("tables:predict", "Predict the rows of a table by a model that `tune` wrote, as CSV."),
+        "tune": (
+            "integrations.commands.tables:tune",
+            "Tune a model for a table: choose it, fit it, and say what to expect of it.",
+        ),
+        "predict": (
+            "integrations.commands.tables:predict",
+            "Predict the rows of a table by a model that `tune` wrote, as CSV.",
+        ),
         "init": (
-            "tunesmith.integrations.scaffold.command:init",
+            "integrations.scaffold.command:init",
             "Write a first tune.toml for a program: its options, with ranges to begin with.",
         ),
         "worker": ("worker:worker", "Run trials of a study that many processes share."),
     },
     "Look": {
         "studies": ("studies:studies", "List the studies of a storage."),
-        "dashboard": ("dashboard:dashboard", "Show studies in a browser, live."),
+        "dashboard": ("integrations.commands.dashboard:dashboard", "Show studies in a browser, live."),
         "show": ("show:show", "Show a study: its best trial, counts, and what failed."),
         "best": ("best:best", "Print the best parameters, also as flags, YAML, TOML, environment or Python."),
         "trials": ("trials:trials", "List trials, filtered and sorted."),
@@ -42,24 +48,27 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "importance": ("importance:importance", "Tell which parameters mattered."),
         "explain": ("explain:explain", "Tell which values of each parameter the search begins with, and why."),
         "plot": ("plot:plot", "Draw a figure of a study."),
-        "scaling": ("scaling:scaling", "Tell what to set in a large run, from a table of small ones."),
+        "scaling": (
+            "integrations.commands.scaling:scaling",
+            "Tell what to set in a large run, from a table of small ones.",
+        ),
     },
     "Change": {
         "enqueue": ("enqueue:enqueue", "Add a trial with given parameters to those that wait."),
         "confirm": ("confirm:confirm", "Run the best points again with fresh seeds."),
-        "import": ("imports:import_", "Bring along the results of another program, as studies."),
+        "import": ("integrations.commands.imports:import_", "Bring along the results of another program, as studies."),
         "copy": ("change:copy", "Copy a study, to another storage too."),
         "rename": ("change:rename", "Give a study another name."),
         "delete": ("change:delete", "Delete a study."),
         "upgrade": ("change:upgrade", "Bring a storage of an earlier version up to date."),
     },
     "Ask and tell": {
-        "ask": ("tunesmith.compat.commands:ask", "Begin a trial, and print its number and parameters as JSON."),
-        "tell": ("tunesmith.compat.commands:tell", "End a trial that `ask` began, with its value."),
-        "create-study": ("tunesmith.compat.commands:create_study", "Create a study, and print its name."),
-        "best-trial": ("tunesmith.compat.commands:best_trial", "Print the best trial."),
+        "ask": ("compat.commands:ask", "Begin a trial, and print its number and parameters as JSON."),
+        "tell": ("compat.commands:tell", "End a trial that `ask` began, with its value."),
+        "create-study": ("compat.commands:create_study", "Create a study, and print its name."),
+        "best-trial": ("compat.commands:best_trial", "Print the best trial."),
         "mcp": (
-            "tunesmith.integrations.mcp.server:mcp",
+            "integrations.mcp.server:mcp",
             "Serve studies to an assistant by the Model Context Protocol, read-only.",
         ),
     },
@@ -84,7 +93,7 @@ class LazyGroup(click.Group):
         import importlib
 
         module, _, name = _HOME[cmd_name][0].partition(":")
-        path = module if module.startswith("tunesmith.") else f"tunesmith.cli.{module}"
+        path = f"tunesmith.{module}" if "." in module else f"tunesmith.cli.{module}"
         command: click.Command = getattr(importlib.import_module(path), name)
         return command
 

@@ -191,23 +191,17 @@ def parsed(text: str | bytes) -> Any:
     return found
 
 
-def check_depth(value: Any) -> None:
+def check_depth(value: Any, left: int = DEEPEST) -> None:
     """Refuse a value of too many levels.
 
     Raises:
         ValueError: it has more than are read.
     """
-    level, depth = [value], 0
-    while level := [
-        inner
-        for outer in level
-        if isinstance(outer, dict | list)
-        for inner in (outer.values() if isinstance(outer, dict) else outer)
-        if isinstance(inner, dict | list)
-    ]:
-        depth += 1
-        if depth >= DEEPEST:
+    if isinstance(value, dict | list):
+        if not left:
             raise ValueError(f"it has more than {DEEPEST} levels of lists and dicts")
+        for inner in value.values() if isinstance(value, dict) else value:
+            check_depth(inner, left - 1)
 
 
 def number(value: Any, what: str) -> float:

@@ -8,7 +8,7 @@ from typing import Any
 
 from tunesmith.arguments import checked
 from tunesmith.interchange.limits import plain, typed
-from tunesmith.interchange.optuna.trials import AsOptuna, facts_of
+from tunesmith.interchange.optuna.trials import Seen, seen_of
 from tunesmith.interchange.study import Facts, ImportedStudy, key_of
 from tunesmith.study import Study
 from tunesmith.text import shown
@@ -61,7 +61,7 @@ def differences(old: ImportedStudy, study: Study) -> list[str]:
 
 def _ours(trial: TrialRecord) -> Facts:
     """Return what we say of a trial, in the form in which its source speaks."""
-    seen = {name: facts_of(parameter) for name, parameter in trial.distributions.items()}
+    seen = {name: seen_of(parameter) for name, parameter in trial.distributions.items()}
     return {
         "number": trial.number,
         "state": trial.state.name,
@@ -79,7 +79,7 @@ def _ours(trial: TrialRecord) -> Facts:
     }
 
 
-def _seen(found: AsOptuna | None, value: Any) -> Any:
+def _seen(found: Seen | None, value: Any) -> Any:
     """Return a value as it is compared; those of steps are rounded on both sides."""
     return found.external(value) if found is not None and found.facts["kind"] == "float" else value
 
