@@ -402,9 +402,9 @@ def test_reading_the_table_is_part_of_the_time(train: Any, monkeypatch: pytest.M
         given.append(self.timeout)
         raise ValueError("enough")
 
-    clock, read = [0.0], tables._read
+    clock, read = [0.0], tables._read_table
     monkeypatch.setattr(tables.time, "monotonic", lambda: clock[0])
-    monkeypatch.setattr(tables, "_read", slow)
+    monkeypatch.setattr(tables, "_read_table", slow)
     monkeypatch.setattr(TableTuner, "fit", watched)
     for seconds in ("40s", "20s"):
         assert main(["tune", "train.csv", "--target", "price", "--timeout", seconds]) == 2
