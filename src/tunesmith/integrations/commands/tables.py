@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import sys
@@ -10,7 +11,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -210,7 +210,7 @@ def _usual_file(table: Path, force: bool) -> Path | None:
         table: which it is named after.
         force: whether a file that is there is replaced.
     """
-    if find_spec("skops") is None or not os.access(Path(), os.W_OK):
+    if importlib.util.find_spec("skops") is None or not os.access(Path(), os.W_OK):
         return None
     number, file = 1, Path(f"{table.name.partition('.')[0] or 'model'}.skops")
     found = file
@@ -226,7 +226,11 @@ def _where_the_model_goes(out: Path | None) -> str:
         return f"The model will be written to {printable(str(out))}."
     from tunesmith.tables.saved import NEEDS
 
-    why = NEEDS if find_spec("skops") is None else "the working folder cannot be written; -o names a file elsewhere"
+    why = (
+        NEEDS
+        if importlib.util.find_spec("skops") is None
+        else "the working folder cannot be written; -o names a file elsewhere"
+    )
     return f"No model will be written: {why}"
 
 
@@ -312,7 +316,7 @@ def _check_output(file: Path | None, option: str, force: bool) -> None:
 
 def _check_skops(file: Path | None) -> None:
     """Raise UsageError if a file of a model is asked for, and skops is not installed."""
-    if file is not None and find_spec("skops") is None:
+    if file is not None and importlib.util.find_spec("skops") is None:
         from tunesmith.tables.saved import NEEDS
 
         raise click.UsageError(f"{printable(str(file))}: {NEEDS}")
