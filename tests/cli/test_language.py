@@ -20,7 +20,7 @@ import pytest
 import tunesmith as ts
 from tunesmith import cli as package
 from tunesmith.cli.main import _HOME, COMMANDS, cli, main
-from tunesmith.cli.speech import message, wide, wrapped
+from tunesmith.cli.speech import message, wide, wrapped_chinese
 from tunesmith.language import VARIABLES, choose, language
 from tunesmith.languages.patterns import is_english
 from tunesmith.languages.words import table_of
@@ -200,7 +200,7 @@ def test_errors_and_results_are_chinese_and_data_are_not(
 
 def test_lines_are_as_wide_as_the_terminal() -> None:
     text = "把结果导入 tunesmith，作为研究：可以是 SQLite 文件、日志文件、数据库的 URL，或任何一张表。" * 3
-    lines = wrapped(text, 40)
+    lines = wrapped_chinese(text, 40)
     assert all(wide(line) <= 42 for line in lines)
     assert not any(line[0] in "，。、：" for line in lines)
     assert "".join("".join(lines).split()) == "".join(text.split())

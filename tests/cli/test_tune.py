@@ -324,7 +324,7 @@ def test_a_terminal_shows_that_a_table_is_read(train: Any, monkeypatch: pytest.M
 
     screen, read = Screen(), pd.read_csv
     monkeypatch.setattr(pd, "read_csv", slow)
-    monkeypatch.setattr(tables, "SOON", 0.0)
+    monkeypatch.setattr(tables, "SHOWN_AFTER_SECONDS", 0.0)
     monkeypatch.setattr("sys.stderr", screen)
     assert main(["tune", "train.csv", "--target", "nothing", "--timeout", "1"]) == 2
     assert "reading train.csv" in screen.getvalue()

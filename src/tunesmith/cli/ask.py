@@ -9,19 +9,19 @@ from typing import Any
 import click
 
 from tunesmith import registry
-from tunesmith.cli.asking import ENDS, LEASE, in_order, report, study_to_ask, study_to_tell
+from tunesmith.cli.asking import LEASE_SECONDS, TRIAL_ENDS, in_order, report, study_to_ask, study_to_tell
 from tunesmith.cli.asking import ask as begin
 from tunesmith.cli.asking import tell as end
-from tunesmith.cli.options import STORAGE, json_object, name_and_value
-from tunesmith.cli.output import FORMATS, echo, flatten_option, json_text, print_record
-from tunesmith.cli.run import TYPES, Time, settings_from
+from tunesmith.cli.options import STORAGE_VARIABLE, json_object, name_and_value
+from tunesmith.cli.output import RECORD_FORMATS, echo, flatten_option, json_text, print_record
+from tunesmith.cli.run import TYPE_OF, Time, settings_from
 from tunesmith.cli.settings import params_of_json
 from tunesmith.errors import SpaceExhaustedError, TrialsSpentError
 from tunesmith.text import close_matches, did_you_mean, listing, shown
 
 NOTHING_LEFT = 3  # the exit status of an ask that gets no trial, so that a loop ends
 storage_option = click.option(
-    "--storage", metavar="PLACE", envvar=STORAGE, help="A file or a database's URL (tune.db)."
+    "--storage", metavar="PLACE", envvar=STORAGE_VARIABLE, help="A file or a database's URL (tune.db)."
 )
 study_option = click.option(
     "--study", "--study-name", "study", metavar="NAME", help="The study; it need not be named where there is only one."
@@ -49,11 +49,11 @@ file_option = click.option(
 @click.option("--maximize", metavar="METRIC", multiple=True, help="The same, as high as possible.")
 @storage_option
 @study_option
-@click.option("--trials", metavar="N", type=TYPES["trials"], help="How many trials the study has in all.")
-@click.option("--seed", metavar="N", type=TYPES["seed"], help="Of a new study; random by default.")
+@click.option("--trials", metavar="N", type=TYPE_OF["trials"], help="How many trials the study has in all.")
+@click.option("--seed", metavar="N", type=TYPE_OF["seed"], help="Of a new study; random by default.")
 @click.option("--sampler", metavar="NAME", help="Who proposes: auto, tpe, gp, random, ...")
 @click.option(
-    "--pruner", metavar="NAME", type=TYPES["pruner"], help="Who stops hopeless trials: auto, nop, median, ..."
+    "--pruner", metavar="NAME", type=TYPE_OF["pruner"], help="Who stops hopeless trials: auto, nop, median, ..."
 )
 @click.option(
     "--priors/--no-priors", default=None, help="Begin where parameters of such names are usually good (as by default)."
@@ -68,10 +68,10 @@ file_option = click.option(
 @click.option(
     "--lease",
     type=Time(),
-    default=LEASE,
+    default=LEASE_SECONDS,
     help="After this time the trial may be given to another one (1d); not while the process of --pid lives.",
 )
-@click.option("-f", "--format", "form", type=click.Choice(FORMATS), default="json", help="Of the output (json).")
+@click.option("-f", "--format", "form", type=click.Choice(RECORD_FORMATS), default="json", help="Of the output (json).")
 @flatten_option
 def ask(
     params: Sequence[str],
@@ -177,9 +177,9 @@ def tell(
     ways = {way for way, is_given in (("fail", fail), ("pruned", pruned), (state, state)) if is_given}
     if len(ways) > 1:
         raise click.UsageError("a trial ends in one way: give one of --fail, --pruned and --state")
-    ended = ENDS[ways.pop() or ""] if ways else None
-    if ended in (ENDS["fail"], ENDS["pruned"]) and results:
-        how = "failed" if ended is ENDS["fail"] else "was pruned; its value is the last report"
+    ended = TRIAL_ENDS[ways.pop() or ""] if ways else None
+    if ended in (TRIAL_ENDS["fail"], TRIAL_ENDS["pruned"]) and results:
+        how = "failed" if ended is TRIAL_ENDS["fail"] else "was pruned; its value is the last report"
         raise click.UsageError(f"a trial that {how} takes no value; got {' '.join(results)}")
     if step is not None and (ended or not results):
         raise click.UsageError("--step goes with a value, and with no end: `tunesmith tell 0 0.5 --step 4`")

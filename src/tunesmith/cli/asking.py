@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from tunesmith.study import Study
     from tunesmith.trial import Trial
 
-LEASE = 24 * 3600.0  # seconds for which a trial is left to a program of which nothing more is known
-NAME = "study"  # of a study that is given no name
-ENDS = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "fail": TrialState.FAIL}
+LEASE_SECONDS = 24 * 3600.0  # seconds for which a trial is left to a program of which nothing more is known
+UNNAMED_STUDY = "study"  # of a study that is given no name
+TRIAL_ENDS = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "fail": TrialState.FAIL}
 # What an error says of the first ask; to assistants it is said in the words of their tools.
 PARAMETERS = '-p "lr=log(1e-5, 1e-1)" for each parameter, and --minimize NAME or --maximize NAME'
 MAKES_ONE = "`tunesmith ask -p NAME=WHAT --minimize NAME` makes one, and so does `tunesmith create-study`"
@@ -49,7 +49,7 @@ def study_to_ask(settings: Settings, *, change: bool = False) -> tuple[Study, in
     Raises:
         UsageError: there is no such study and too little is known to make it, or what was given does not fit it.
     """
-    spec, name = settings.storage or STANDARD_STORAGE, _name(settings)
+    spec, name = settings.storage or STANDARD_STORAGE, _named_study(settings)
     is_new = "://" not in spec and not Path(spec).exists()
     if not settings.params:
         if is_new:
@@ -60,7 +60,7 @@ def study_to_ask(settings: Settings, *, change: bool = False) -> tuple[Study, in
     there = [] if is_new else [record.name for record in existing(spec).list_studies()]
     if name is None and len(there) > 1:
         raise click.UsageError(f"there are {len(there)} studies; give --study, one of {listing(there)}, or a new name")
-    name = name or (there[0] if there else NAME)
+    name = name or (there[0] if there else UNNAMED_STUDY)
     space = space_of(settings)
     if name in there:
         study, settings = settings.load(name, spec)
@@ -80,10 +80,10 @@ def study_to_ask(settings: Settings, *, change: bool = False) -> tuple[Study, in
 def study_to_tell(settings: Settings) -> Study:
     """Return the study of a trial; UsageError if there is none."""
     spec = settings.storage or STANDARD_STORAGE
-    return settings.load(_study_there(spec, _name(settings)), spec)[0]
+    return settings.load(_study_there(spec, _named_study(settings)), spec)[0]
 
 
-def _name(settings: Settings) -> str | None:
+def _named_study(settings: Settings) -> str | None:
     """Return the name of the study, as ``run`` would name it; None: nothing says one."""
     return settings.study or (study_name(settings.command, bool(settings.shell)) if settings.command else None)
 
@@ -132,7 +132,7 @@ def _known_names(study: Study) -> list[str]:
 # -- ask -----------------------------------------------------------------------------------------------------------
 
 
-def ask(study: Study, below: int | None, lease: float = LEASE, pid: int | None = None) -> dict[str, Any]:
+def ask(study: Study, below: int | None, lease: float = LEASE_SECONDS, pid: int | None = None) -> dict[str, Any]:
     """Begin a trial of a program that holds the loop itself, and return what it is.
 
     Args:

@@ -64,12 +64,12 @@ def params_of(study: Study, given: Mapping[str, Any]) -> dict[str, Any]:
                 f"the study has no parameter {key!r}{did_you_mean(key, known)}; it has {listing(known)}"
             )
         if isinstance(value, str):
-            value = parsed(value, known.get(key))
+            value = value_of_text(value, known.get(key))
         found[key] = tuple(value) if isinstance(value, list) else value
     return found
 
 
-def parsed(text: str, parameter: Parameter | None) -> Any:
+def value_of_text(text: str, parameter: Parameter | None) -> Any:
     """Return the value that a text stands for.
 
     Args:

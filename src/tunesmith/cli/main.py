@@ -17,7 +17,7 @@ from tunesmith.language import LANGUAGES, choose, language
 from tunesmith.text import did_you_mean, printable
 
 ERROR, USAGE, INTERRUPTED = 1, 2, 130
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)  # why what is printed cannot be written
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)  # why what is printed cannot be written
 
 # name: ("module:object" in cli/, or "room.module:object", and what --help says of it); in the order of --help
 COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
@@ -158,24 +158,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from tunesmith.cli.speech import error as said
 
             text = said(text)
-        _say(text)
+        _say_error(text)
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except TunesmithError as error:
         notes = getattr(error, "__notes__", ())
-        _say("\n".join([f"error: {error}", *notes]))
+        _say_error("\n".join([f"error: {error}", *notes]))
         return ERROR
     except BrokenPipeError:  # what read the output has ended, `head` for instance
         _print_no_more()
         return 0
     except OSError as error:  # of a file that was named, as a rule: it cannot be written
-        if error.filename is None and error.errno not in FULL:
+        if error.filename is None and error.errno not in DISK_FULL:
             raise
         if error.filename is None:
             _print_no_more()
         where = "the output" if error.filename is None else printable(str(error.filename))
-        _say(f"error: {where}: {error.strerror}")
+        _say_error(f"error: {where}: {error.strerror}")
         return ERROR
     finally:
         click.Context.formatter_class = click.HelpFormatter
@@ -187,7 +187,7 @@ def _print_no_more() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _say(text: str) -> None:
+def _say_error(text: str) -> None:
     from tunesmith.cli.output import echo  # not for --help
 
     echo(text, err=True)

@@ -21,7 +21,7 @@ from tunesmith.plain import plain
 from tunesmith.text import printable
 
 LEAST, GAP = 12, 3  # signs that a column of a table has at least, and between two columns
-FORMATS = ("value", "json", "table", "yaml")  # of one record
+RECORD_FORMATS = ("value", "json", "table", "yaml")  # of one record
 flatten_option: Callable[[Any], Any] = click.option(
     "--flatten", is_flag=True, help="A column for each parameter and attribute, such as params_x."
 )
@@ -122,15 +122,17 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, are_na
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     numeric = [all(isinstance(row[i], (int, float)) for row in rows) for i in range(len(columns))]
     cells = [[cell(value) for value in row] for row in rows]
-    whole = _whole([[printable(name), *(row[i] for row in cells)] for i, name in enumerate(columns)], console.width)
+    whole = _whole_columns(
+        [[printable(name), *(row[i] for row in cells)] for i, name in enumerate(columns)], console.width
+    )
     for name, right, kept in zip(columns, numeric, whole, strict=True):
         table.add_column(Text(printable(name)), justify="right" if right else "left", overflow="fold", no_wrap=kept)
-    for texts in cells:
-        table.add_row(*map(Text, texts))
+    for row in cells:
+        table.add_row(*map(Text, row))
     console.print(table)
 
 
-def _whole(columns: Sequence[Sequence[str]], width: int) -> list[bool]:
+def _whole_columns(columns: Sequence[Sequence[str]], width: int) -> list[bool]:
     """Return which columns are kept as wide as their cells: those of names and numbers, from the left, while all fit.
 
     Args:

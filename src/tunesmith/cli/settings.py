@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tunesmith.study import Study
 
 STUDY_KEEPS = "run"  # the system attribute of a study with what `run` or `ask` was told besides the program
-KEPT = ("trials", "sampler", "pruner", "jobs", "timeout_per_trial", "cpus", "gpus")
+KEPT_SETTINGS = ("trials", "sampler", "pruner", "jobs", "timeout_per_trial", "cpus", "gpus")
 SWITCHES = ("shell", "pty", "resumable", "as_written", "priors")
 
 # Programs whose first argument is the program that matters.
@@ -113,7 +113,7 @@ class Settings:
         store = existing(spec)
         study = load_study(study_name=name, storage=store)
         kept = study.system_attrs.get(STUDY_KEEPS) or {}
-        earlier: dict[str, Any] = {key: kept.get(key) for key in KEPT}
+        earlier: dict[str, Any] = {key: kept.get(key) for key in KEPT_SETTINGS}
         settings = self.over(Settings(**earlier))
         if settings.sampler or settings.pruner:
             study = load_study(study_name=name, storage=store, sampler=settings.sampler, pruner=settings.pruner)
@@ -121,7 +121,7 @@ class Settings:
 
     def keep(self, study: Study) -> None:
         """Let a study keep what a later command need not say again."""
-        kept = {key: getattr(self, key) for key in KEPT}
+        kept = {key: getattr(self, key) for key in KEPT_SETTINGS}
         before = study.system_attrs.get(STUDY_KEEPS)
         if before != kept and (before or any(kept.values())):
             study.set_system_attr(STUDY_KEEPS, kept)
@@ -134,7 +134,7 @@ class Settings:
         return replace(other, **given | {"params": {**other.params, **self.params}})
 
 
-def read_file(path: str, converters: Mapping[str, Callable[[Any], Any]]) -> Settings:
+def read_settings(path: str, converters: Mapping[str, Callable[[Any], Any]]) -> Settings:
     """Return the settings of a file.
 
     Args:
@@ -157,17 +157,17 @@ def read_file(path: str, converters: Mapping[str, Callable[[Any], Any]]) -> Sett
                 f"{path}: there is no setting {key!r}{did_you_mean(key, names)}; there are {listing(names, 40)}"
             )
         try:
-            made[known.name] = _checked(known.name, value, converters)
+            made[known.name] = _converted(known.name, value, converters)
         except (ValueError, click.BadParameter) as error:
             raise click.UsageError(f"{path}: {key}: {error}") from error
     return Settings(**made)
 
 
-def _checked(name: str, value: Any, converters: Mapping[str, Callable[[Any], Any]]) -> Any:
+def _converted(name: str, value: Any, converters: Mapping[str, Callable[[Any], Any]]) -> Any:
     if name == "params":
         if not isinstance(value, dict):
             raise ValueError('expected a table such as [params] with lr = "log(1e-5, 1e-1)"')
-        return {key: described(spec) for key, spec in _flat(value)}
+        return {key: description_of(spec) for key, spec in _flat(value)}
     if name == "command":
         given = shlex.split(value) if isinstance(value, str) else value
         if not isinstance(given, list) or not all(isinstance(word, str) for word in given):
@@ -196,7 +196,7 @@ def _flat(table: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
     return found
 
 
-def described(spec: Any) -> Any:
+def description_of(spec: Any) -> Any:
     """Return what describes a parameter, as a table of TOML or an object of JSON has it, in the form for `Space`."""
     if isinstance(spec, list):
         return [tuple(item) if isinstance(item, list) else item for item in spec]
@@ -262,4 +262,4 @@ def params_of_json(told: Mapping[str, Any]) -> dict[str, Any]:
                 f'{printable(name)}: expected a text such as "log(1e-5, 1e-1)", a list of choices or one value; got '
                 f"{what!r:.100}"
             )
-    return {name: described(what) for name, what in told.items()}
+    return {name: description_of(what) for name, what in told.items()}

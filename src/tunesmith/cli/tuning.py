@@ -22,8 +22,8 @@ from tunesmith.errors import MissingMetricError, ProgramError, StudyNotFoundErro
 from tunesmith.executors.processes import ProcessExecutor
 from tunesmith.program import Program, load_program, store_program
 from tunesmith.program.program import LAST_LINE
-from tunesmith.program.stored import KEY, description
-from tunesmith.program.template import PREFIX, places, variable
+from tunesmith.program.stored import PROGRAM_KEY, description
+from tunesmith.program.template import VARIABLE_PREFIX, names_in_braces, variable
 from tunesmith.progress import Table
 from tunesmith.space import Space
 from tunesmith.state import FailureKind, TrialState
@@ -39,8 +39,8 @@ from tunesmith.trial.running import seed_of_trial
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][\w.-]*")  # a name in braces that may be meant as a placeholder
 PARAMS_FILE = "TUNESMITH_PARAMS_FILE"
-LOOKED_AT = 1_000_000  # characters of a file of the command that are looked through
-FIELDS = (
+FILE_CHARACTERS = 1_000_000  # characters of a file of the command that are looked through
+PROGRAM_FIELDS = (
     "take",
     "shell",
     "pty",
@@ -89,7 +89,7 @@ def program_of(settings: Settings, storage: str) -> Program:
 
 def given_fields(settings: Settings) -> dict[str, Any]:
     """Return the fields of a program that were given."""
-    return {name: value for name in FIELDS if (value := getattr(settings, name)) is not None}
+    return {name: value for name in PROGRAM_FIELDS if (value := getattr(settings, name)) is not None}
 
 
 def directory_of(settings: Settings, storage: str, name: str) -> str:
@@ -141,7 +141,7 @@ def _file_of(storage: str) -> str | None:
     return path if is_file else None
 
 
-def check_names(program: Program, space: Space) -> None:
+def check_placeholders(program: Program, space: Space) -> None:
     """Check that every parameter reaches the program, and that the names in braces are meant.
 
     Args:
@@ -154,8 +154,10 @@ def check_names(program: Program, space: Space) -> None:
     """
     known = {*space.names, *program.placeholders}
     texts = [*program.command, *([] if program.tensorboard is None else [program.tensorboard])]
-    used = [name for text in texts for name in places(text)]
-    meant = [name for text in texts for name in places(re.sub(r"\$\{[^{}]*\}", "", text))]  # ${HOME} is the shell's
+    used = [name for text in texts for name in names_in_braces(text)]
+    meant = [
+        name for text in texts for name in names_in_braces(re.sub(r"\$\{[^{}]*\}", "", text))
+    ]  # ${HOME} is the shell's
     unknown = [name for name in dict.fromkeys(meant) if name not in known and _IDENTIFIER.fullmatch(name)]
     told = []
     for name in unknown:
@@ -196,8 +198,8 @@ def _reads_by_itself(program: Program) -> bool:
     for word in words:
         if os.path.isfile(word):
             with contextlib.suppress(OSError), open(word, encoding="utf-8", errors="replace") as file:
-                texts.append(file.read(LOOKED_AT))
-    return any(PREFIX in text or PARAMS_FILE in text for text in texts)
+                texts.append(file.read(FILE_CHARACTERS))
+    return any(VARIABLE_PREFIX in text or PARAMS_FILE in text for text in texts)
 
 
 def check_program(program: Program) -> None:
@@ -219,12 +221,12 @@ def check_program(program: Program) -> None:
     raise click.UsageError(f"there is no program {word!r}, neither here nor in PATH{hint}")
 
 
-EARLY, EARLY_FAILURES = 60.0, 3  # seconds, and failures within them, after which a command is wrong
-MOST_TOLD = 5  # failures that are told one by one
-OURS = (FailureKind.RAISED, FailureKind.LOST, FailureKind.OOM)  # kinds that speak against the command
+EARLY_SECONDS, EARLY_FAILURES = 60.0, 3  # seconds, and failures within them, after which a command is wrong
+FAILURES_TOLD = 5  # failures that are told one by one
+COMMAND_FAILURES = (FailureKind.RAISED, FailureKind.LOST, FailureKind.OOM)  # kinds that speak against the command
 
 
-def tune(settings: Settings, *, change: bool, quiet: bool, as_json: bool) -> int:
+def run_trials(settings: Settings, *, change: bool, quiet: bool, as_json: bool) -> int:
     """Run trials until there are as many as were asked for, and print what was found.
 
     Args:
@@ -296,16 +298,16 @@ class Failures:
             return
         if self.most is None and not self.seen:
             self._end_without_metric(study, trial)
-        if trial.failure not in OURS:
+        if trial.failure not in COMMAND_FAILURES:
             return
         self.n += 1
         reason = printable(trial.reason or "it failed", lines=True)
         for kind in (ProgramError, MissingMetricError):
             reason = reason.removeprefix(f"{kind.__name__}: ")
-        if self.n <= MOST_TOLD:
+        if self.n <= FAILURES_TOLD:
             head, _, _ = reason.partition("\n")
             echo(f"trial {trial.number} failed: {head.removesuffix('; it printed at last:')}", err=True)
-        early = not self.succeeded and self.n >= EARLY_FAILURES and time.monotonic() < self.began + EARLY
+        early = not self.succeeded and self.n >= EARLY_FAILURES and time.monotonic() < self.began + EARLY_SECONDS
         if self.n >= self.most if self.most is not None else early:
             more = "" if self.most is not None else ", and none succeeded; --max-failures N would bear more"
             raise click.ClickException(f"{self.n} trials failed{more}. The last one, trial {trial.number}: {reason}")
@@ -372,7 +374,7 @@ def dry_run(settings: Settings, as_json: bool) -> None:
     else:
         program, space = program_of(settings, storage), space_of(settings)
         if not settings.as_written:
-            check_names(program, space)
+            check_placeholders(program, space)
         seed = settings.seed or 0
     directions = ["minimize"] * len(program.metrics)
     priors = settings.priors is not False
@@ -398,10 +400,10 @@ def _begun(settings: Settings, storage: str, change: bool) -> tuple[Study, Progr
     program, space = program_of(settings, storage), space_of(settings)
     check_program(program)
     if not settings.as_written:
-        check_names(program, space)
+        check_placeholders(program, space)
     study = settings.begin(program.study, storage)
     declare(study, space, storage, change)
-    before = study.system_attrs.get(KEY) or {}
+    before = study.system_attrs.get(PROGRAM_KEY) or {}
     differ = [k for k, v in description(program).items() if before.get(k) != v and k != "names"]
     if before and differ:
         echo(f"warning: the study {study.study_name!r} was begun with another {', '.join(differ)}", err=True)
@@ -458,7 +460,7 @@ def _conclude(study: Study, program: Program, storage: str, as_json: bool) -> in
                 "storage": shown_spec(storage),
                 "trials": counts,
                 "metrics": list(program.metrics),
-                "best": [_described(trial, program, study) for trial in best],
+                "best": [_best_as_json(trial, program, study) for trial in best],
             }
         )
         return 0 if best else 1
@@ -474,26 +476,26 @@ def _conclude(study: Study, program: Program, storage: str, as_json: bool) -> in
     if len(best) > 10:
         echo(f"and {len(best) - 10} more that no trial beats in all metrics")
     if len(best) == 1:
-        echo(f"run it again:\n  {_again(program, best[0], study)}")
+        echo(f"run it again:\n  {_command_line_of(program, best[0], study)}")
     echo(f"what each trial printed: {program.directory}")
     return 0
 
 
-def _again(program: Program, trial: FrozenTrial, study: Study) -> str:
+def _command_line_of(program: Program, trial: FrozenTrial, study: Study) -> str:
     """Return what a user types to run a trial's command."""
-    words = _words(program, trial, study)
+    words = _command_of(program, trial, study)
     return words[-1] if program.shell else command_line(words)
 
 
-def _words(program: Program, trial: FrozenTrial, study: Study) -> list[str]:
+def _command_of(program: Program, trial: FrozenTrial, study: Study) -> list[str]:
     return program.words(trial.number, trial.params, seed_of_trial(study.seed, trial.number))
 
 
-def _described(trial: FrozenTrial, program: Program, study: Study) -> Mapping[str, Any]:
+def _best_as_json(trial: FrozenTrial, program: Program, study: Study) -> Mapping[str, Any]:
     return {
         "number": trial.number,
         "values": list(trial.values or ()),
         "params": trial.params,
-        "command": _words(program, trial, study),
+        "command": _command_of(program, trial, study),
         "trial_dir": str(program.folder(trial.number)),
     }

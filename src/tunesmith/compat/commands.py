@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tunesmith.cli import ask as native
-from tunesmith.cli.asking import ENDS, lend, trial_facts
+from tunesmith.cli.asking import TRIAL_ENDS, lend, trial_facts
 from tunesmith.cli.options import json_object, study_name_option
-from tunesmith.cli.output import FORMATS, echo, flatten_option, print_record
+from tunesmith.cli.output import RECORD_FORMATS, echo, flatten_option, print_record
 from tunesmith.text import did_you_mean, printable
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ NOT_WITH_OURS = (
     "with -p, --minimize and --maximize, name a sampler as in --sampler tpe"
 )
 DIRECTIONS = ("minimize", "maximize")
-FILES = ("JournalFileBackend", "JournalFileStorage")
+JOURNAL_CLASSES = ("JournalFileBackend", "JournalFileStorage")
 storage_option: Decorator = click.option(
     "--storage", metavar="URL", envvar=STORAGES, help=f"A file or a database's URL; left out: {' or '.join(STORAGES)}."
 )
@@ -64,9 +64,9 @@ def create_study(
     given = all_of("--directions", directions, more, _direction)
     if direction and given:
         raise click.UsageError("give --direction of one objective, or --directions of several; not both")
-    study = _checked(
+    study = _as_click_error(
         lambda: optuna.create_study(
-            storage=_storage(storage, storage_class),
+            storage=_optuna_storage(storage, storage_class),
             study_name=study_name,
             direction=direction,
             directions=given or None,
@@ -81,15 +81,21 @@ def create_study(
 @class_option
 @study_name_option
 @click.option(
-    "-f", "--format", "form", type=click.Choice(FORMATS), default="table", show_default=True, help="Of the output."
+    "-f",
+    "--format",
+    "form",
+    type=click.Choice(RECORD_FORMATS),
+    default="table",
+    show_default=True,
+    help="Of the output.",
 )
 @flatten_option
 def best_trial(
     storage: str | None, storage_class: str | None, study_name: str | None, form: str, flatten: bool
 ) -> None:
     """Print the best trial; as `optuna best-trial` does. `tunesmith best` says how good it really is."""
-    study = _study(storage, storage_class, study_name)
-    trial = _checked(lambda: study.best_trial)
+    study = _optuna_study(storage, storage_class, study_name)
+    trial = _as_click_error(lambda: study.best_trial)
     record = {
         "number": trial.number,
         "value": trial.value,
@@ -136,12 +142,12 @@ def _ask(sampler_kwargs: str | None, storage_class: str | None, **given: Any) ->
     def begin() -> dict[str, Any]:
         from tunesmith.compat.optuna.distributions import json_to_distribution
 
-        space = _checked(lambda: {key: json_to_distribution(json.dumps(told[key])) for key in told})
-        sampler = _sampler(name, json_object("--sampler-kwargs", sampler_kwargs))
-        study = _study(given["storage"], storage_class, given["study"], sampler)
+        space = _as_click_error(lambda: {key: json_to_distribution(json.dumps(told[key])) for key in told})
+        sampler = _optuna_sampler(name, json_object("--sampler-kwargs", sampler_kwargs))
+        study = _optuna_study(given["storage"], storage_class, given["study"], sampler)
         until = time.time() + given["lease"]
         lend(study.native, until, given["pid"])
-        return trial_facts(study.native, _checked(lambda: study.ask(space)).native, until)
+        return trial_facts(study.native, _as_click_error(lambda: study.ask(space)).native, until)
 
     return native.print_begun(begin, given["form"], given["flatten"])
 
@@ -170,7 +176,7 @@ tell = _with_options(
     {},
     click.Option(["--trial-number"], type=int, metavar="N", help="The trial, as Optuna's option."),
     click.Option(["--values"], multiple=True, metavar="VALUE ...", help="The values, as Optuna's option."),
-    click.Option(["--state"], type=click.Choice(list(ENDS)), help="How it ended, as Optuna's option."),
+    click.Option(["--state"], type=click.Choice(list(TRIAL_ENDS)), help="How it ended, as Optuna's option."),
     _CLASS,
 )
 
@@ -178,26 +184,26 @@ tell = _with_options(
 # -- the parts -----------------------------------------------------------------------------------------------------
 
 
-def _storage(url: str | None, storage_class: str | None) -> BaseStorage:
+def _optuna_storage(url: str | None, storage_class: str | None) -> BaseStorage:
     from tunesmith.compat.optuna.storages import BaseStorage, get_storage
     from tunesmith.storage import open_storage
 
     if not url:
         raise click.UsageError("give --storage, such as sqlite:///tune.db")
-    if storage_class in FILES or (storage_class is None and os.path.isfile(url)):  # of any name, as there
+    if storage_class in JOURNAL_CLASSES or (storage_class is None and os.path.isfile(url)):  # of any name, as there
         return BaseStorage(open_storage(Path(url)))
     if storage_class not in (None, "RDBStorage"):
-        known = (*FILES, "RDBStorage")
+        known = (*JOURNAL_CLASSES, "RDBStorage")
         raise click.UsageError(
             f"--storage-class {storage_class!r}{did_you_mean(str(storage_class), known)}: there are {', '.join(known)}"
         )
     return get_storage(url)
 
 
-def _study(url: str | None, storage_class: str | None, name: str | None, sampler: Any = None) -> Study:
+def _optuna_study(url: str | None, storage_class: str | None, name: str | None, sampler: Any = None) -> Study:
     from tunesmith.compat import optuna
 
-    store = _storage(url, storage_class)
+    store = _optuna_storage(url, storage_class)
     try:
         study: Study = optuna.load_study(study_name=name, storage=store, sampler=sampler)
     except KeyError as error:
@@ -207,7 +213,7 @@ def _study(url: str | None, storage_class: str | None, name: str | None, sampler
     return study
 
 
-def _sampler(name: str | None, arguments: dict[str, Any]) -> Any:
+def _optuna_sampler(name: str | None, arguments: dict[str, Any]) -> Any:
     from tunesmith.compat.optuna import samplers
 
     if name is None:
@@ -215,10 +221,10 @@ def _sampler(name: str | None, arguments: dict[str, Any]) -> Any:
     if name not in samplers.__all__ or not name.endswith("Sampler"):
         known = [known for known in samplers.__all__ if known.endswith("Sampler")]
         raise click.UsageError(f"--sampler {name!r}{did_you_mean(name, known)}: there are {', '.join(known)}")
-    return _checked(lambda: getattr(samplers, name)(**arguments))
+    return _as_click_error(lambda: getattr(samplers, name)(**arguments))
 
 
-def _checked(do: Callable[[], Any]) -> Any:
+def _as_click_error(do: Callable[[], Any]) -> Any:
     """Call a function; what is wrong with the user's values is an error of the command line."""
     try:
         return do()

@@ -44,7 +44,7 @@ ELSEWHERE: dict[str, str] = {
 }
 
 # Commands of Optuna that have other names here -> what to use.
-COMMANDS: dict[str, str] = {
+COMMANDS_ELSEWHERE: dict[str, str] = {
     "delete-study": "tunesmith delete STORAGE --study NAME",
     "study": "study.set_user_attr(KEY, VALUE) in Python, after study = tunesmith.load_study(study_name=, storage=)",
     "study-names": "tunesmith studies STORAGE",
@@ -151,7 +151,7 @@ def where_name_is(name: str) -> str | None:
 
 def where_command_is(command: str) -> str | None:
     """Return what to use in place of a command of another library; None: it is not known."""
-    return COMMANDS.get(command)
+    return COMMANDS_ELSEWHERE.get(command)
 
 
 def accepts_argument(sampler: str, name: str, value: Any) -> bool | None:

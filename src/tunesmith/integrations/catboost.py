@@ -10,8 +10,8 @@ from tunesmith.errors import TrialPruned
 from tunesmith.integrations.rounds import RoundsCallback
 
 SNAPSHOT = "snapshot.cbsnapshot"
-SECONDS = 1  # between two snapshots: each has the whole model, and the predictions for all rows
-ROUNDS = ("iterations", "n_estimators", "num_boost_round", "num_trees")  # CatBoost's names for one thing
+SNAPSHOT_SECONDS = 1  # between two snapshots: each has the whole model, and the predictions for all rows
+ROUNDS_NAMES = ("iterations", "n_estimators", "num_boost_round", "num_trees")  # CatBoost's names for one thing
 
 
 class CatBoostCallback(RoundsCallback):
@@ -79,14 +79,14 @@ class CatBoostCallback(RoundsCallback):
                 "CatBoost calls no callbacks on a GPU, so that a training there cannot report or be pruned: "
                 "use task_type='CPU', or call the model's own fit and return its final value"
             )
-        rounds = next((params[name] for name in ROUNDS if params.get(name) is not None), None)
+        rounds = next((params[name] for name in ROUNDS_NAMES if params.get(name) is not None), None)
         if rounds is not None:
             self._reports.rounds_left(rounds)
         options["callbacks"] = [*(options.get("callbacks") or ()), self]
         with tempfile.TemporaryDirectory(prefix="tunesmith-catboost-") as logs:
             if self._reports.checkpoint:
                 file = str(self._reports.file(SNAPSHOT).absolute())
-                options |= {"save_snapshot": True, "snapshot_file": file, "snapshot_interval": SECONDS}
+                options |= {"save_snapshot": True, "snapshot_file": file, "snapshot_interval": SNAPSHOT_SECONDS}
                 # CatBoost writes its logs, too, where it writes snapshots.
                 model.set_params(allow_writing_files=True, train_dir=params.get("train_dir") or logs)
             model.fit(*data, **options)

@@ -15,7 +15,7 @@ from tunesmith.text import did_you_mean, listing
 from tunesmith.trial import Trial
 from tunesmith.trial.epochs import checked_every, random_state, restore_random
 
-FILE = "keras.pickle"
+KERAS_FILE = "keras.pickle"
 
 
 class TunesmithCallback(keras.callbacks.Callback):
@@ -68,7 +68,7 @@ class TunesmithCallback(keras.callbacks.Callback):
     def initial_epoch(self) -> int:
         """What ``model.fit(initial_epoch=)`` begins with; 0: the training begins anew."""
         if self._kept is None and self.trial.resumed_from_step is not None:
-            path = self.trial.checkpoint_dir / FILE
+            path = self.trial.checkpoint_dir / KERAS_FILE
             if path.exists():
                 with open(path, "rb") as file:
                     self._kept = pickle.load(file)
@@ -157,8 +157,8 @@ class TunesmithCallback(keras.callbacks.Callback):
         return own + (list(self.model.optimizer.variables) if self.model.optimizer is not None else [])
 
     def _save(self, epoch: int) -> None:
-        path = Path(self.trial.checkpoint_dir) / FILE
-        part = path.with_name(FILE + ".part")
+        path = Path(self.trial.checkpoint_dir) / KERAS_FILE
+        part = path.with_name(KERAS_FILE + ".part")
         kept = {
             "epoch": epoch,
             "variables": [keras.ops.convert_to_numpy(variable) for variable in self._variables()],

@@ -17,7 +17,7 @@ from tunesmith.text import did_you_mean, listing
 from tunesmith.trial import Trial
 from tunesmith.trial.epochs import checked_every, random_state, restore_random
 
-FILE = "lightning.ckpt"
+LIGHTNING_FILE = "lightning.ckpt"
 
 
 class LightningEpochs:
@@ -66,7 +66,7 @@ class LightningEpochs:
         """What ``trainer.fit(..., ckpt_path=)`` goes on from; None: the training begins anew."""
         if self.trial.resumed_from_step is None:
             return None
-        path = self.trial.checkpoint_dir / FILE
+        path = self.trial.checkpoint_dir / LIGHTNING_FILE
         return str(path) if path.exists() else None
 
     # -- what Lightning calls ------------------------------------------------------------------------------------
@@ -200,8 +200,8 @@ class LightningEpochs:
             raise TrialPruned(f"after epoch {step}")
 
     def _save(self, trainer: Any) -> None:
-        path = Path(self.trial.checkpoint_dir) / FILE
-        part = path.with_name(FILE + ".part")
+        path = Path(self.trial.checkpoint_dir) / LIGHTNING_FILE
+        part = path.with_name(LIGHTNING_FILE + ".part")
         self._saving = True
         try:
             trainer.save_checkpoint(part)

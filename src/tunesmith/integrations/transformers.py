@@ -16,7 +16,7 @@ from tunesmith.text import did_you_mean, listing
 from tunesmith.trial import Trial
 from tunesmith.trial.epochs import checked_every
 
-FOLDER = "checkpoint"
+SAVED_FOLDER = "checkpoint"
 
 
 class TunesmithCallback(TrainerCallback):
@@ -75,7 +75,7 @@ class TunesmithCallback(TrainerCallback):
         """What ``trainer.train(resume_from_checkpoint=)`` goes on from; None: the training begins anew."""
         if self.trial.resumed_from_step is None:
             return None
-        path = self.trial.checkpoint_dir / FOLDER
+        path = self.trial.checkpoint_dir / SAVED_FOLDER
         return str(path) if path.is_dir() else None
 
     # -- what the Trainer calls ----------------------------------------------------------------------------------
@@ -149,7 +149,7 @@ class TunesmithCallback(TrainerCallback):
         folder = self.trial.checkpoint_dir  # not in the next line: all processes have to ask
         if state.is_world_process_zero:
             made_for_us = args.save_strategy == "no"
-            _take(Path(args.output_dir) / f"checkpoint-{state.global_step}", folder / FOLDER, move=made_for_us)
+            _take(Path(args.output_dir) / f"checkpoint-{state.global_step}", folder / SAVED_FOLDER, move=made_for_us)
         self._report()
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **others: Any) -> None:
@@ -228,12 +228,12 @@ def _take(source: Path, target: Path, move: bool) -> None:
     if move:
         shutil.move(source, part)
     else:
-        shutil.copytree(source, part, copy_function=_link)
+        shutil.copytree(source, part, copy_function=_second_name)
     shutil.rmtree(target, ignore_errors=True)
     os.replace(part, target)
 
 
-def _link(source: str, target: str) -> None:
+def _second_name(source: str, target: str) -> None:
     """Give a file a second name; copy it where it cannot have one, on another disk."""
     try:
         os.link(source, target)

@@ -6,7 +6,7 @@ from typing import Any
 
 import wandb
 
-from tunesmith.integrations.trackers import Tracker, plain
+from tunesmith.integrations.trackers import Tracker, as_logged
 from tunesmith.state import TrialState
 from tunesmith.study import Study
 from tunesmith.trial.record import FrozenTrial
@@ -46,7 +46,7 @@ class WandbCallback(Tracker):
         self.init = {"settings": wandb.Settings(silent=True, console="off"), **init}
 
     def log(self, study: Study, trial: FrozenTrial) -> None:
-        config = {name: plain(value) for name, value in trial.params.items()}
+        config = {name: as_logged(value) for name, value in trial.params.items()}
         options = {
             "project": self.project or study.study_name,
             "group": study.study_name,

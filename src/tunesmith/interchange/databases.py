@@ -16,7 +16,7 @@ from tunesmith.storage.sql.location import read_spec, secrets_of
 
 # To read, our driver will do; the one that wrote, psycopg2 for instance, need not be installed.
 _DRIVER = re.compile(r"^(postgresql|postgres|mysql|mariadb)\+\w+(?=://)")
-MOST_CELL = 2**28  # bytes of a text in an SQLite file
+CELL_BYTES = 2**28  # bytes of a text in an SQLite file
 _SNAPSHOT = {"sqlite": "SERIALIZABLE"}  # the others: REPEATABLE READ
 
 
@@ -80,7 +80,7 @@ def _sqlite(path: Path, place: str) -> sa.Engine:
 
     def connect() -> sqlite3.Connection:
         connection = sqlite3.connect(where, uri=True, timeout=30)
-        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MOST_CELL)
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, CELL_BYTES)
         connection.execute("PRAGMA trusted_schema = OFF")  # what the file defines calls no function with effects
         return connection
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tunesmith.beside import beside
-from tunesmith.cli.options import STORAGE, json_option
+from tunesmith.cli.options import STORAGE_VARIABLE, json_option
 from tunesmith.cli.output import echo, pass_on, print_json, print_table
 from tunesmith.cli.run import POSITIVE, Time
 from tunesmith.errors import MissingDependencyError, ResumeError, SourceError
@@ -32,10 +32,13 @@ if TYPE_CHECKING:
     from tunesmith.tables.files import Source
 
 USUAL_TIME = 60.0
-SOON, LOOK = 1.0, 0.2  # seconds after which the reading of a table is shown, and between two looks at it
-LEFT = 0.2  # of the time, which the search has however long the table takes to read
+SHOWN_AFTER_SECONDS, SHOWN_EVERY_SECONDS = (
+    1.0,
+    0.2,
+)  # seconds after which the reading of a table is shown, and between two looks at it
+LEFT_SHARE = 0.2  # of the time, which the search has however long the table takes to read
 FileName: Any = click.Path(dir_okay=False, path_type=Path)
-LOADED = "from tunesmith.tables import load_model; model = load_model({!r})"
+LOADING_CODE = "from tunesmith.tables import load_model; model = load_model({!r})"
 
 
 @click.command(
@@ -66,7 +69,7 @@ LOADED = "from tunesmith.tables import load_model; model = load_model({!r})"
 @click.option(
     "--storage",
     metavar="PLACE",
-    envvar=STORAGE,
+    envvar=STORAGE_VARIABLE,
     help="Keep candidates in a file or a database; the same command then goes on.",
 )
 @click.option("--study", metavar="NAME", help="The study (named after the table).")
@@ -140,13 +143,13 @@ def tune(
     _check_columns(table, list(frame.columns), {"--target": target, "--weight": weight, "--groups": groups})
     names = [name for name in (target, weight, groups) if name is not None]
     X = frame.drop(columns=names) if hasattr(frame, "iloc") else frame.drop(names)
-    of_groups, of_weights = _groups(frame, groups), _weights(frame, weight)
+    of_groups, of_weights = _groups_column(frame, groups), _weights_column(frame, weight)
     from tunesmith.tables import TableTuner, model_code, save_model
 
     if not (no_model or (quiet and out)):  # before hours of work, not after them
         echo(_where_the_model_goes(out), err=as_json or quiet)
     if timeout is not None:  # it is for all, and a large table takes a while to read
-        timeout = max(timeout - (time.monotonic() - start), LEFT * timeout)
+        timeout = max(timeout - (time.monotonic() - start), LEFT_SHARE * timeout)
     tuner = TableTuner(
         "auto" if models is None else [name.strip() for name in models.split(",")],
         task=task,
@@ -190,7 +193,7 @@ def tune(
         write_text(code, text)
     files = {name: str(file) for name, file in (("model", out), ("report", page), ("code", code)) if file is not None}
     if as_json:
-        print_json(_facts(tuner, target, files, trusted))
+        print_json(_facts_of_tuner(tuner, target, files, trusted))
         return
     if quiet:
         echo(tuner.report_.verdict())
@@ -200,7 +203,7 @@ def tune(
         echo(f"{name}: {printable(written)}")
     if out is not None and not quiet:
         echo(f"predict: tunesmith predict {printable(str(out))} NEW_TABLE -o predictions.csv")
-        echo(f"in Python: {LOADED.format(str(out))}")
+        echo(f"in Python: {LOADING_CODE.format(str(out))}")
 
 
 def _usual_file(table: Path, force: bool) -> Path | None:
@@ -234,7 +237,7 @@ def _where_the_model_goes(out: Path | None) -> str:
     return f"No model will be written: {why}"
 
 
-def _facts(tuner: TableTuner, target: str, files: dict[str, str], trusted: Sequence[str]) -> dict[str, Any]:
+def _facts_of_tuner(tuner: TableTuner, target: str, files: dict[str, str], trusted: Sequence[str]) -> dict[str, Any]:
     """Return what was found, for JSON."""
     score = tuner.honest_score_
     return {
@@ -359,10 +362,10 @@ def _reading(table: Path) -> Iterator[Callable[[int], None]]:
         bytes_seen = size
 
     def show(over: threading.Event) -> None:
-        if over.wait(SOON):
+        if over.wait(SHOWN_AFTER_SECONDS):
             return
         line = Line()
-        while not over.wait(LOOK):
+        while not over.wait(SHOWN_EVERY_SECONDS):
             line.tick()
         line.close()
 
@@ -391,7 +394,7 @@ def _check_columns(table: Path, there: Sequence[str], named: dict[str, str | Non
         raise click.UsageError(f"{printable(str(table))} has no column to predict from besides {listing(there)}")
 
 
-def _groups(frame: Any, name: str | None) -> Any:
+def _groups_column(frame: Any, name: str | None) -> Any:
     """Return the column of groups; UsageError if it has gaps."""
     import numpy as np
 
@@ -404,7 +407,7 @@ def _groups(frame: Any, name: str | None) -> Any:
     return found.astype(str) if found.dtype == object else found
 
 
-def _weights(frame: Any, name: str | None) -> Any:
+def _weights_column(frame: Any, name: str | None) -> Any:
     """Return the column of weights; UsageError if it holds anything but numbers >= 0."""
     import numpy as np
 

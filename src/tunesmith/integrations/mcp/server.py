@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tunesmith import __version__
-from tunesmith.cli.asking import LEASE
-from tunesmith.cli.options import STANDARD_STORAGE, STORAGE
+from tunesmith.cli.asking import LEASE_SECONDS
+from tunesmith.cli.options import STANDARD_STORAGE, STORAGE_VARIABLE
 from tunesmith.cli.output import echo, json_text
 from tunesmith.cli.run import Time
 from tunesmith.errors import MissingDependencyError
@@ -25,10 +25,13 @@ if TYPE_CHECKING:
     epilog="An assistant's settings have it as: "
     '{"mcpServers": {"tunesmith": {"command": "tunesmith", "args": ["mcp", "/path/to/tune.db"]}}}'
 )
-@click.argument("storage", envvar=STORAGE, default=STANDARD_STORAGE)
+@click.argument("storage", envvar=STORAGE_VARIABLE, default=STANDARD_STORAGE)
 @click.option("--write", is_flag=True, help="Allow ask, tell and enqueue; else nothing can be changed.")
 @click.option(
-    "--lease", type=Time(), default=LEASE, help="For how long a trial is left to the assistant that asked for it (1d)."
+    "--lease",
+    type=Time(),
+    default=LEASE_SECONDS,
+    help="For how long a trial is left to the assistant that asked for it (1d).",
 )
 def mcp(storage: str, write: bool, lease: float) -> None:
     """Serve studies to an assistant by the Model Context Protocol, read-only unless --write is given.

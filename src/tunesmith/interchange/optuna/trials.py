@@ -10,8 +10,8 @@ from typing import Any
 
 from tunesmith.errors import SourceError, SpaceError
 from tunesmith.history.curves import Reported
-from tunesmith.interchange.limits import DAMAGE, texts
-from tunesmith.interchange.study import KEY, STALE, Conclusions, Facts, ImportedStudy
+from tunesmith.interchange.limits import DAMAGE, checked_texts
+from tunesmith.interchange.study import ORIGIN_KEY, RAN_AT_IMPORT, Conclusions, Facts, ImportedStudy
 from tunesmith.space import Categorical, Float, Int, Ordinal, Parameter, Space
 from tunesmith.space.labels import label_key
 from tunesmith.state import FailureKind, TrialState
@@ -22,13 +22,13 @@ from tunesmith.trial.record import NOISE, OUTSIDE, TrialRecord, checked_noise, n
 
 NAN = math.nan
 # The names of before Optuna 3, with what they imply.
-_FLOATS: dict[str, dict[str, Any]] = {
+_FLOAT_NAMES: dict[str, dict[str, Any]] = {
     "FloatDistribution": {},
     "UniformDistribution": {},
     "LogUniformDistribution": {"log": True},
     "DiscreteUniformDistribution": {},
 }
-_INTS: dict[str, dict[str, Any]] = {
+_INT_NAMES: dict[str, dict[str, Any]] = {
     "IntDistribution": {},
     "IntUniformDistribution": {},
     "IntLogUniformDistribution": {"log": True, "step": 1},
@@ -77,10 +77,10 @@ def read_distribution(text: str) -> Range:
     try:
         if kind in ("CategoricalDistribution", "categorical"):
             return _categorical(list(said["choices"]))
-        if kind in _FLOATS or kind == "float":
-            return _float({**said, **_FLOATS.get(str(kind), {})})
-        if kind in _INTS or kind == "int":
-            return _int({**said, **_INTS.get(str(kind), {})})
+        if kind in _FLOAT_NAMES or kind == "float":
+            return _float({**said, **_FLOAT_NAMES.get(str(kind), {})})
+        if kind in _INT_NAMES or kind == "int":
+            return _int({**said, **_INT_NAMES.get(str(kind), {})})
     except (KeyError, TypeError, AttributeError, ValueError, ArithmeticError, RecursionError) as error:
         raise ValueError(f"the distribution {shown(text, 200)} cannot be read: {error}") from error
     raise ValueError(f"there is no distribution {shown(kind)}; Optuna's are categorical, float and int")
@@ -174,15 +174,15 @@ def write_distribution(parameter: Parameter) -> str:
     raise ValueError(f"Optuna has no distribution like {parameter!r}")
 
 
-OTHERS = "optuna"  # a system attribute: those of Optuna's that have no place of their own here
+OTHERS_KEY = "optuna"  # a system attribute: those of Optuna's that have no place of their own here
 CONSTRAINTS, FIXED, REASON, NAMES = "constraints", "fixed_params", "fail_reason", "study:metric_names"
 # What Optuna's samplers and pruners note for themselves. They mean nothing elsewhere, and some are megabytes.
-_OWN = (
+_OF_SAMPLERS = (
     "cma:", "cmaes:", "sepcma:", "cmawm:", "tpe:", "nsga2:", "nsga3:", "gp:", "qmc:", "multivariate", "grid_id",
     "search_space", "completed_rung_", "hyperband:", "ga:", "NSGAII", "nsgaii:", "nsgaiii:", "lightgbm_tuner:",
     "group_decomposed", "intersection_search_space",
 )  # fmt: skip
-MOST_STEPS = 2**63
+STEPS_END = 2**63
 
 
 @dataclass(slots=True)
@@ -254,7 +254,7 @@ def imported(name: str, place: str, facts: bool, read: Callable[[], RawStudy], n
         "Optuna",
         place,
         user_attrs=records.kept(raw.user) or {},
-        system_attrs=records.kept({OTHERS: others} if others else {}) or {},
+        system_attrs=records.kept({OTHERS_KEY: others} if others else {}) or {},
         metric_names=names,
         notes=notes,
         facts=records.facts,
@@ -293,16 +293,16 @@ class Records(Conclusions):
         fixed = self._fixed(raw.system)
         constraints, reason = constraints_of(raw.system), raw.system.get(REASON)
         if state is TrialState.RUNNING:
-            state, reason = TrialState.FAIL, STALE
+            state, reason = TrialState.FAIL, RAN_AT_IMPORT
             self.tell(
                 "running there, and failed here, so that all keep their numbers (once they have ended, "
                 "--if-exists update adds them anew)"
             )
         others = others_of(raw.system)
         if others:
-            self.put(system, OTHERS, others)
+            self.put(system, OTHERS_KEY, others)
         if state is TrialState.WAITING:
-            system[KEY] = f"optuna/{raw.number}"
+            system[ORIGIN_KEY] = f"optuna/{raw.number}"
         values = raw.values
         if state is TrialState.PRUNED and values is None and raw.reports and self._m == 1:
             last = raw.reports[max(raw.reports)]
@@ -322,7 +322,7 @@ class Records(Conclusions):
             values=values,
             constraints=constraints,
             reason=None if reason is None else str(reason),
-            failure=FailureKind.LOST if reason == STALE else None,
+            failure=FailureKind.LOST if reason == RAN_AT_IMPORT else None,
             started=raw.started,
             finished=raw.finished,
             worker=f"optuna/{raw.number}",
@@ -374,11 +374,11 @@ class Records(Conclusions):
         }
 
     def _fixed(self, system: Mapping[str, Any]) -> dict[str, Any] | None:
-        return self.kept(texts(system[FIXED], "the values that were enqueued")) if FIXED in system else None
+        return self.kept(checked_texts(system[FIXED], "the values that were enqueued")) if FIXED in system else None
 
     def _reports(self, reports: dict[int, float]) -> dict[int, Reported] | None:
-        if reports and not 0 <= min(reports) <= max(reports) < MOST_STEPS:
-            kept = {step: value for step, value in reports.items() if 0 <= step < MOST_STEPS}
+        if reports and not 0 <= min(reports) <= max(reports) < STEPS_END:
+            kept = {step: value for step, value in reports.items() if 0 <= step < STEPS_END}
             self.tell("reports at steps below 0 or above 2**63, which were left out", len(reports) - len(kept))
             reports = kept
         more = (math.nan,) * (self._m - 1)  # Optuna keeps one value a step
@@ -400,7 +400,7 @@ def constraints_of(system: Mapping[str, Any]) -> dict[str, float] | None:
 
 def others_of(system: Mapping[str, Any]) -> dict[str, Any]:
     """Return the system attributes that have no place of their own here, without those of samplers and pruners."""
-    ours = (CONSTRAINTS, FIXED, REASON, NAMES, *_OWN)
+    ours = (CONSTRAINTS, FIXED, REASON, NAMES, *_OF_SAMPLERS)
     return {key: value for key, value in system.items() if not key.startswith(ours) and key != NOISE}
 
 
