@@ -40,7 +40,11 @@ def reading(source: str | Path) -> Iterator[tuple[sa.Connection, str]]:
     is_file = "://" not in text or text.startswith("sqlite:")
     url = sa.URL.create("sqlite") if is_file else read_spec(text)[0]
     try:
-        engine = _sqlite(Path(text.removeprefix("sqlite:///")), place) if is_file else _server(url)
+        engine = (
+            _sqlite(Path(text.removeprefix("sqlite:///")), place)
+            if is_file
+            else sa.create_engine(url, poolclass=sa.NullPool)
+        )
     except ModuleNotFoundError as error:
         extra = "postgres" if "psycopg" in str(error.name) else "mysql"
         raise MissingDependencyError(
@@ -67,10 +71,6 @@ def table_names(connection: sa.Connection) -> set[str]:
         query = "SELECT name FROM sqlite_master WHERE type = 'table' AND rootpage > 0"
         return {str(name) for (name,) in connection.execute(sa.text(query))}
     return set(sa.inspect(connection).get_table_names())
-
-
-def _server(url: sa.URL) -> sa.Engine:
-    return sa.create_engine(url, poolclass=sa.NullPool)
 
 
 def _sqlite(path: Path, place: str) -> sa.Engine:

@@ -13,6 +13,7 @@ from urllib.request import url2pathname
 from tunesmith.arguments import checked
 from tunesmith.errors import SourceError, TunesmithError
 from tunesmith.interchange.limits import MAX_BYTES, MAX_ROWS, Limits
+from tunesmith.interchange.recognise import PICKLE_BEGINNINGS
 from tunesmith.interchange.runs import RunTable, Wishes, study_of
 from tunesmith.interchange.study import ImportedStudy
 from tunesmith.interchange.tables import (
@@ -29,7 +30,6 @@ from tunesmith.text import did_you_mean, listing, message_of, name_and_message, 
 
 ERROR_CHARACTERS = 1000  # characters of an error
 DATABASE_BYTES = 512  # bytes of an SQLite database
-PICKLE = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 
 
 @checked()
@@ -154,7 +154,7 @@ def _by_beginning(path: Path, wishes: Wishes, unsafe_pickle: bool, limits: Limit
         head = file.read(4096)
     if not head:
         raise SourceError(f"{place} is empty")
-    if head.startswith(PICKLE):
+    if head.startswith(PICKLE_BEGINNINGS):
         from tunesmith.interchange.hyperopt import pickle_refusal, read_trials
 
         if not unsafe_pickle:

@@ -13,7 +13,7 @@ from tunesmith.system import command_line
 
 # What `tunesmith import` needs to be told besides, by program.
 _OPTIONS = {"Hyperopt": " --unsafe-pickle", "MLflow": " --minimize METRIC"}
-_PICKLE = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
+PICKLE_BEGINNINGS = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 # Formats by how their files begin.
 _BEGINNINGS = {
     b"\x1f\x8b": "a file compressed with gzip",
@@ -42,7 +42,7 @@ def how_to_import(place: str, program: str) -> str:
 
 def what_file_is(head: bytes) -> tuple[str, str | None] | None:
     """Return what a file is, by its beginning, and which program's trials it holds; None: not known."""
-    if head.startswith(_PICKLE):
+    if head.startswith(PICKLE_BEGINNINGS):
         return ("trials pickled by Hyperopt", "Hyperopt") if b"hyperopt" in head else ("a pickle", None)
     for beginning, what in _BEGINNINGS.items():
         if head.startswith(beginning):
