@@ -210,7 +210,7 @@ def accepts_argument(sampler: str, name: str, value: Any) -> bool | None:
 def what_file_is(head: bytes) -> tuple[str, str | None] | None:
     """Return what a file is ("a table as text"), and the program whose trials it holds; None: not known.
 
-    It fires when a storage is opened from a file that is no SQLite database.
+    It fires when a storage is opened from a file that is not an SQLite database.
 
     Args:
         head: its first 4096 bytes.

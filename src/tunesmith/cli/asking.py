@@ -235,7 +235,7 @@ def report(
         attrs: notes by name.
 
     Raises:
-        UsageError: the trial does not run, or the step is none.
+        UsageError: the trial does not run, or the step is not one.
     """
     try:
         trial = study.take_up(number)

@@ -77,7 +77,7 @@ def value_of_text(text: str, parameter: Parameter | None) -> Any:
         parameter: what it is to be a value of; None: that is not known, and the text is read as JSON if it is some.
 
     Raises:
-        UsageError: it is no value of the parameter.
+        UsageError: it is not a value of the parameter.
     """
     choices = getattr(parameter, "choices", None) or getattr(parameter, "values", None)
     if choices is not None and not callable(choices):

@@ -187,7 +187,7 @@ def metrics_of(study: Study) -> Sequence[str]:
 
 
 def json_object(option: str, text: str | None) -> dict[str, Any]:
-    """Return the JSON object that an option was given, an empty one where it was not; UsageError if it is none."""
+    """Return the JSON object that an option was given, an empty one if it was not given; else raise UsageError."""
     try:
         value = json.loads(text or "{}")
     except (ValueError, RecursionError) as error:

@@ -104,7 +104,7 @@ def say(as_json: bool, text: str, **facts: Any) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, are_names: bool = False) -> None:
-    """Print a table, as wide as its cells where the output is no terminal.
+    """Print a table, as wide as its cells where the output is not a terminal.
 
     Args:
         columns: the heads.

@@ -132,7 +132,7 @@ def from_anywhere(storage: str) -> str:
 
 
 def _file_of(storage: str) -> str | None:
-    """Return the file of a storage; None: it is no file."""
+    """Return the file of a storage; None: it is not a file."""
     if "://" not in storage:
         return storage
     scheme, _, path = storage.partition("://")

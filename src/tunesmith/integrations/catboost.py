@@ -31,8 +31,8 @@ class CatBoostCallback(RoundsCallback):
         cost: of one round, in a unit of your own, for ``optimize(max_cost=)``; None: seconds are measured.
 
     Raises:
-        ValueError: ``every`` is no whole number above 0, or ``cost`` no number above 0.
-        TypeError: ``monitor`` is no text.
+        ValueError: ``every`` is not a whole number above 0, or ``cost`` not above 0.
+        TypeError: ``monitor`` is not a text.
 
     Example:
         ```python
@@ -71,7 +71,7 @@ class CatBoostCallback(RoundsCallback):
 
         Raises:
             TrialPruned: the trial is to stop.
-            ValueError: it is to train on a GPU; or ``monitor`` is none of its metrics.
+            ValueError: it is to train on a GPU; or ``monitor`` is not one of its metrics.
         """
         params = model.get_params()
         if str(params.get("task_type") or "CPU").upper() == "GPU":

@@ -34,9 +34,9 @@ class LightGBMCallback(RoundsCallback):
         before_iteration: False: it is called after each round.
 
     Raises:
-        ValueError: ``every`` is no whole number above 0, or ``cost`` no number above 0. In the training: ``monitor``
-            is none of its metrics.
-        TypeError: ``monitor`` is no text.
+        ValueError: ``every`` is not a whole number above 0, or ``cost`` not above 0. In the training: ``monitor``
+            is not one of its metrics.
+        TypeError: ``monitor`` is not a text.
 
     Example:
         ```python

@@ -32,7 +32,7 @@ class MLflowCallback(Tracker):
         tags: tags of every run.
 
     Raises:
-        ValueError: ``metric`` is no name.
+        ValueError: ``metric`` cannot be a name.
 
     Example:
         ```python

@@ -122,7 +122,7 @@ def whole_rounds(value: Any, name: str) -> int:
     """Return a number of rounds.
 
     Raises:
-        ValueError: it is no whole number above 0.
+        ValueError: it is not a whole number above 0.
     """
     if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < 1:
         raise ValueError(f"{name} must be a whole number, 1 or more; got {shown(value)}")

@@ -88,8 +88,8 @@ def fit_in_steps(
     Raises:
         TrialPruned: the trial is to stop.
         TypeError: the estimator cannot be trained in steps.
-        ValueError: `steps` or `every` is no whole number above 0, there are more steps than estimators or iterations,
-            or `by` is none of the three.
+        ValueError: `steps` or `every` is not a whole number above 0, there are more steps than estimators or
+            iterations, or `by` is not one of the three.
 
     Example:
         ```python

@@ -22,7 +22,7 @@ class TensorBoardCallback(Tracker):
         metric: what the objective's value is called; of several objectives, with ``_0``, ``_1``, ... after it.
 
     Raises:
-        ValueError: ``metric`` is no name.
+        ValueError: ``metric`` cannot be a name.
         ImportError: neither of the two is installed.
 
     Example:

@@ -23,7 +23,7 @@ class WandbCallback(Tracker):
         **init: more arguments of ``wandb.init``, such as ``mode="offline"``, ``entity`` or ``dir``.
 
     Raises:
-        ValueError: ``metric`` is no name.
+        ValueError: ``metric`` cannot be a name.
 
     Example:
         ```python

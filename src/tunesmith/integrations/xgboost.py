@@ -30,9 +30,9 @@ class XGBoostCallback(RoundsCallback, xgboost.callback.TrainingCallback):
         cost: of one round, in a unit of your own, for ``optimize(max_cost=)``; None: seconds are measured.
 
     Raises:
-        ValueError: ``every`` is no whole number above 0, or ``cost`` no number above 0. In the training: ``monitor``
-            is none of its metrics.
-        TypeError: ``monitor`` is no text.
+        ValueError: ``every`` is not a whole number above 0, or ``cost`` not above 0. In the training: ``monitor``
+            is not one of its metrics.
+        TypeError: ``monitor`` is not a text.
 
     Example:
         ```python

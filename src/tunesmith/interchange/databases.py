@@ -32,7 +32,7 @@ def reading(source: str | Path) -> Iterator[tuple[sa.Connection, str]]:
 
     Raises:
         SourceError: it cannot be opened or read.
-        StorageError: the URL is none.
+        StorageError: it is not a URL.
         MissingDependencyError: its driver is not installed.
     """
     place, text = shown_spec(source), str(source)

@@ -86,14 +86,14 @@ class Limits:
         """Return the bytes of a file.
 
         Raises:
-            SourceError: it is a link, lies outside of the source, is no file, or is too large.
+            SourceError: it is a link, lies outside of the source, is not a file, or is too large.
         """
         with os.fdopen(self._open(path), "rb") as file:
             self.count(size=os.fstat(file.fileno()).st_size)
             return file.read(self.max_bytes + 1)
 
     def text(self, path: Path) -> str:
-        """Return the text of a file; what is no UTF-8 becomes U+FFFD."""
+        """Return the text of a file; what is not UTF-8 becomes U+FFFD."""
         return self.read(path).decode("utf-8", errors="replace")
 
     def lines(self, path: Path) -> Iterator[bytes]:
@@ -179,7 +179,7 @@ def parsed_json(text: str | bytes) -> Any:
     """Return what a JSON text says.
 
     Raises:
-        ValueError: it is no JSON, or has too many levels.
+        ValueError: it is not JSON, or has too many levels.
     """
     text = text.decode() if isinstance(text, bytes) else text  # of bytes, json would guess the encoding
     try:
@@ -208,7 +208,7 @@ def checked_number(value: Any, what: str) -> float:
     """Return a number of a source as one.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is something else.
     """
     return value if isinstance(value, float) else float(checked_whole(value, what, "number"))
 
@@ -311,7 +311,7 @@ def typed_column(values: Sequence[Any], gaps: bool = False) -> list[Any]:
 
 
 def cell_number(value: Any) -> float | None:
-    """Return a cell as a number; None: it is none."""
+    """Return a cell as a number; None: it is not one."""
     value = typed(plain_cell(value))
     if isinstance(value, (int, float)):
         try:
@@ -362,7 +362,7 @@ def leaves(nested: Mapping[Any, Any], prefix: str = "", separator: str = ".", de
 
 
 def moment(value: Any) -> float:
-    """Return a moment as unix time; NaN: it is none. Texts without a time zone are local."""
+    """Return a moment as unix time; NaN: it is not one. Texts without a time zone are local."""
     value = plain_cell(value)
     if isinstance(value, datetime):
         with suppress(ValueError, OverflowError):

@@ -20,7 +20,7 @@ _NO_METRICS = {*NOTES, "trial_id", "date", "timestamp", "config"}
 
 
 def experiments_in(folder: Path, limits: Limits) -> list[Path]:
-    """Return the experiments of a folder: itself, or the folders in it that are one; none: it is no such folder."""
+    """Return the experiments of a folder: itself, or the folders in it that are one; none: it is another folder."""
     if _is_experiment(folder):
         return [folder]
     return [child for child in limits.folders(folder) if _is_experiment(child)]

@@ -238,7 +238,7 @@ def study_names(names: Mapping[str, Any], study: str | None, place: str) -> list
         study: the one that was asked for; None: all.
 
     Raises:
-        SourceError: there is none, or none of the name that was given.
+        SourceError: there is none, or none of that name.
     """
     if not names:
         raise SourceError(f"{place} holds no study")

@@ -363,7 +363,7 @@ class _Maker(Conclusions):
         )
 
     def _attributes(self, run: Run, names: Iterable[str]) -> dict[str, Any] | None:
-        """Return what is no parameter and not what counts."""
+        """Return what is neither a parameter nor what counts."""
         all_of_it: dict[str, Any] = {k: v for k, v in run.params.items() if k not in names}
         for name, value in {**run.metrics, **run.attrs}.items():
             if name not in self._metrics and not is_empty(value):
@@ -372,7 +372,7 @@ class _Maker(Conclusions):
 
 
 def _internal(parameter: Parameter, value: Any) -> float:
-    """Return the internal value; a text may stand for a choice of another type. NaN: it is no value of it."""
+    """Return the internal value; a text may stand for a choice of another type. NaN: it is not a value of it."""
     try:
         return parameter.to_internal(value)
     except ValueError:

@@ -60,7 +60,7 @@ def of_object(source: Any) -> Rows:
     """Return the rows of a data frame, a list of dicts, or a dict of lists.
 
     Raises:
-        TypeError: it is none of these.
+        TypeError: it is something else.
     """
     if hasattr(source, "to_dicts"):  # polars
         return list(source.to_dicts())
@@ -236,7 +236,7 @@ def table_of(rows: Sequence[Mapping[str, Any]], name: str, place: str, program: 
         wishes: what the user says of them.
 
     Raises:
-        SourceError: a column that was named is not there, or a row is none.
+        SourceError: a column that was named is not there, or a row is not a mapping.
     """
     columns = list(dict.fromkeys(str(key) for row in rows for key in row))
     roles = _roles(columns, wishes.columns, place)

@@ -74,7 +74,7 @@ def read_results(path: Path) -> list[Mapping[str, Any]]:
         the objects in order; none if there is no file.
 
     Raises:
-        ValueError: it has something else than JSON objects, or too much, or is no file.
+        ValueError: it has something else than JSON objects, or too much, or is not a file.
     """
     try:
         data = read_written(path, RESULTS_BYTES + 1)
@@ -103,7 +103,7 @@ def read_written(path: Path, most: int) -> bytes:
     """Return the beginning of a file that a program was to write, at most so many bytes.
 
     Raises:
-        OSError: there is none, or something else is in its place, such as a pipe that would be waited for.
+        OSError: the file is missing, or something else is in its place, such as a pipe that would be waited for.
     """
     if path.exists() and not path.is_file():
         raise OSError(f"{path.name} is no plain file")

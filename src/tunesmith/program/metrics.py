@@ -43,7 +43,7 @@ class Head:
         self.cells = _cells_of(line, self._kind, head=True)
 
     def row(self, line: str) -> dict[str, float]:
-        """Return the numbers of a line below, by the names of their columns; none, if it is no row of the table."""
+        """Return the numbers of a line below, by the names of their columns; none if it is not a row of the table."""
         cells = _cells_of(line, self._kind)
         if self._kind != "|" and not all(_NUMBER_CELL.fullmatch(c.text) or _FIGURE.fullmatch(c.text) for c in cells):
             return {}
@@ -64,7 +64,7 @@ class Head:
 
 
 def head_of(line: str, names: Collection[str]) -> Head | None:
-    """Return the head of a table that has a column of one of these names; None: the line is none."""
+    """Return the head of a table that has a column of one of these names; None: the line is not one."""
     if len(line) > LONGEST_HEAD or not any(name in line for name in names) or any(sign in line for sign in NO_HEAD):
         return None
     head = Head(line)
@@ -76,7 +76,7 @@ def head_of(line: str, names: Collection[str]) -> Head | None:
 
 
 def may_be_row(line: str) -> bool:
-    """Tell at once of most lines that they are no rows."""
+    """Tell at once of most lines that they are not rows."""
     first = line.lstrip()[:1]
     return first.isdigit() or first in tuple(COLUMN_BARS + "+-.")
 
@@ -382,19 +382,19 @@ def _words_in(text: str) -> list[str]:
 
 
 def _pattern(name: str, between: str, after: str) -> re.Pattern[str]:
-    """Return what finds a metric, and no other whose name ends like it: ``val_loss`` is no loss."""
+    """Return what finds a metric, and no other whose name ends like it: ``val_loss`` is not "loss"."""
     words = r"[ \t]++".join(map(re.escape, name.split(" "))) if name.strip() == name else re.escape(name)
     return re.compile(rf"{_BEFORE}{words}{_CLOSED}{between}((?>{NUMBER_PATTERN})){after}")
 
 
 def _is_of_a_split(name: str, before: str) -> bool:
-    """Tell whether the word before a name makes it another metric: ``val loss`` and ``Train loss`` are no loss."""
+    """Tell whether the word before a name makes it another metric: ``val loss`` and ``Train loss`` are not "loss"."""
     word = _LAST_WORD.search(before[-20:])
     return word is not None and word.group(1).lower() in _SPLITS and not name.lower().startswith(_SPLITS)
 
 
 def json_number(value: Any) -> float | None:
-    """Return a JSON value as a number, "nan" and "inf" included; None: it is none."""
+    """Return a JSON value as a number, "nan" and "inf" included; None: it is not one."""
     if isinstance(value, bool) or value is None:
         return None
     try:

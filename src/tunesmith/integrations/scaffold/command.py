@@ -141,7 +141,7 @@ def _stands_alone(words: Sequence[str]) -> bool:
 
 
 def help_of_program(words: Sequence[str], wait: float = HELP_SECONDS) -> str:
-    """Return the help that a program prints; nothing if it is none, and then the user is told what happened.
+    """Return the help that a program prints; nothing if that is not help, and then the user is told what happened.
 
     Args:
         words: its command line.

@@ -45,7 +45,7 @@ def options_in_source(path: Path) -> list[Option]:
         path: the file.
 
     Returns:
-        the options; none if it is no Python.
+        the options; none if the file is not Python.
     """
     try:
         tree = ast.parse(path.read_text(encoding="utf-8", errors="replace"))

@@ -294,7 +294,7 @@ def _write_database(path: Path, out: Outgoing) -> None:
 
 
 def _refuse_others(path: Path) -> None:
-    """Refuse a file that is there and is no database of Optuna's: its tables would be added to it."""
+    """Refuse a file that is there and is not a database of Optuna's: its tables would be added to it."""
     with reading(path) as (connection, place):
         if not table_names(connection) >= OPTUNA_TABLES:
             raise SourceError(f"{place} is there already, and is no database of Optuna's; choose another file")

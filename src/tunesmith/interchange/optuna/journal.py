@@ -43,7 +43,7 @@ class Journal:
         studies: name to study, oldest first.
 
     Raises:
-        SourceError: a line is no operation of a journal, or there is more than is read.
+        SourceError: a line is not an operation of a journal, or there is more than is read.
     """
 
     def __init__(self, path: Path, limits: Limits) -> None:
@@ -109,7 +109,7 @@ class Journal:
             raise ValueError(f"there is no operation {shown(code)}")
 
     def _of(self, kept: list[_T], log: dict[str, Any], key: str) -> _T | None:
-        """Return the study or the trial that a line is about; None: there is none, or none any more."""
+        """Return the study or the trial that a line is about; None: it never was, or it was deleted."""
         at = checked_whole(log[key], key)
         if at < 0:
             raise ValueError(f"{key} is {at}")

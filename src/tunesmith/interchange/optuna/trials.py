@@ -69,7 +69,7 @@ def read_distribution(text: str) -> Range:
     """Return what a distribution, as the JSON that Optuna stores, means here.
 
     Raises:
-        ValueError: it is no distribution that is known.
+        ValueError: it is not a distribution that is known.
     """
     data = json.loads(text)
     said = data.get("attributes", data) if isinstance(data, dict) else {}
