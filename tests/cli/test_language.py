@@ -27,8 +27,9 @@ from tunesmith.languages.words import table_of
 
 CHINESE = table_of("zh", "commands")
 HAN = re.compile(r"[\u4e00-\u9fff]")
-FOLDER = Path(package.__file__).parent
-SAY = {"UsageError", "ClickException", "BadParameter", "echo", "say", "_say"}
+HOME = Path(package.__file__).parents[1]
+FOLDERS = [HOME / "cli", *(HOME / "integrations" / name for name in ("commands", "mcp", "scaffold"))]
+SAY = {"UsageError", "ClickException", "BadParameter", "echo", "say", "_say_error"}
 
 
 @pytest.fixture(autouse=True)
@@ -66,7 +67,7 @@ def pattern(node: ast.expr) -> str | None:
 
 
 def messages() -> Iterator[str]:
-    for file in FOLDER.glob("*.py"):
+    for file in (file for folder in FOLDERS for file in folder.glob("*.py")):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call):
                 name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")

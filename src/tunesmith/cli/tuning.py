@@ -8,7 +8,7 @@ import re
 import shutil
 import time
 import zlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -223,6 +223,7 @@ def check_program(program: Program) -> None:
 
 EARLY_SECONDS, EARLY_FAILURES = 60.0, 3  # seconds, and failures within them, after which a command is wrong
 FAILURES_TOLD = 5  # failures that are told one by one
+WITH_VALUES = (TrialState.COMPLETE, TrialState.PRUNED)  # the states of trials that had their metric
 COMMAND_FAILURES = (FailureKind.RAISED, FailureKind.LOST, FailureKind.OOM)  # kinds that speak against the command
 
 
@@ -250,7 +251,9 @@ def run_trials(settings: Settings, *, change: bool, quiet: bool, as_json: bool) 
         study, program, same = _begun(settings, storage, change)
     if not quiet and not as_json:
         _say_what_begins(study, settings, storage)
-    failures = Failures(settings.max_failures, program, seen=same and _has_results(study))
+    failures = Failures(
+        settings.max_failures, program, seen=same and any(study.counts.get(state) for state in WITH_VALUES)
+    )
     try:
         executor = ProcessExecutor(
             jobs=settings.jobs or 1,
@@ -292,7 +295,7 @@ class Failures:
 
     def __call__(self, study: Study, trial: FrozenTrial) -> None:
         """Count a trial."""
-        if trial.state in (TrialState.COMPLETE, TrialState.PRUNED):
+        if trial.state in WITH_VALUES:
             self.succeeded = self.seen = True
         if trial.state is not TrialState.FAIL:
             return
@@ -358,11 +361,6 @@ class _LastLine:
                 f"such as `{printable(self.metric)}: 0.31`",
                 err=True,
             )
-
-
-def _has_results(study: Study) -> bool:
-    counts = study.counts
-    return any(counts.get(state) for state in (TrialState.COMPLETE, TrialState.PRUNED))
 
 
 def dry_run(settings: Settings, as_json: bool) -> None:
@@ -453,6 +451,7 @@ def _conclude(study: Study, program: Program, storage: str, as_json: bool) -> in
         best = study.best_trials if len(study.directions) > 1 else [study.best_trial]
     except ValueError:
         best = []
+    words = [program.words(t.number, t.params, seed_of_trial(study.seed, t.number)) for t in best]
     if as_json:
         print_json(
             {
@@ -460,7 +459,16 @@ def _conclude(study: Study, program: Program, storage: str, as_json: bool) -> in
                 "storage": shown_spec(storage),
                 "trials": counts,
                 "metrics": list(program.metrics),
-                "best": [_best_as_json(trial, program, study) for trial in best],
+                "best": [
+                    {
+                        "number": trial.number,
+                        "values": list(trial.values or ()),
+                        "params": trial.params,
+                        "command": command,
+                        "trial_dir": str(program.folder(trial.number)),
+                    }
+                    for trial, command in zip(best, words, strict=True)
+                ],
             }
         )
         return 0 if best else 1
@@ -476,26 +484,7 @@ def _conclude(study: Study, program: Program, storage: str, as_json: bool) -> in
     if len(best) > 10:
         echo(f"and {len(best) - 10} more that no trial beats in all metrics")
     if len(best) == 1:
-        echo(f"run it again:\n  {_command_line_of(program, best[0], study)}")
+        again = words[0][-1] if program.shell else command_line(words[0])
+        echo(f"run it again:\n  {again}")
     echo(f"what each trial printed: {program.directory}")
     return 0
-
-
-def _command_line_of(program: Program, trial: FrozenTrial, study: Study) -> str:
-    """Return what a user types to run a trial's command."""
-    words = _command_of(program, trial, study)
-    return words[-1] if program.shell else command_line(words)
-
-
-def _command_of(program: Program, trial: FrozenTrial, study: Study) -> list[str]:
-    return program.words(trial.number, trial.params, seed_of_trial(study.seed, trial.number))
-
-
-def _best_as_json(trial: FrozenTrial, program: Program, study: Study) -> Mapping[str, Any]:
-    return {
-        "number": trial.number,
-        "values": list(trial.values or ()),
-        "params": trial.params,
-        "command": _command_of(program, trial, study),
-        "trial_dir": str(program.folder(trial.number)),
-    }

@@ -27,19 +27,6 @@ from tunesmith.workers import APART, current_worker
 # -- converts a search space of Ray Tune to one of ours -------------------------------------------------------------
 
 
-def has_domains(config: dict[str, Any]) -> bool:
-    """Tell whether anything in a ``param_space`` is to be searched."""
-    _, domains, grids = parse_spec_vars(config)
-    return bool(domains or grids)
-
-
-def constants_of(config: dict[str, Any]) -> dict[str, Any]:
-    """Return what is the same in all trials, by path: ``"model/layers"``."""
-    return {
-        name: value for name, value in flatten_dict(config, prevent_delimiter=True).items() if not _is_domain(value)
-    }
-
-
 def space_of_config(config: dict[str, Any]) -> Space:
     """Return the space of a ``param_space``; parameters of nested dicts are named by their path.
 
@@ -53,10 +40,6 @@ def space_of_config(config: dict[str, Any]) -> Space:
             "TunesmithSearch(sampler='grid') runs all combinations"
         )
     return Space({"/".join(map(str, path)): _parameter("/".join(map(str, path)), domain) for path, domain in domains})
-
-
-def _is_domain(value: Any) -> bool:
-    return isinstance(value, sample.Domain)
 
 
 def _parameter(name: str, domain: Any) -> Parameter:
@@ -177,11 +160,14 @@ class TunesmithSearch(Searcher):
         Returns:
             Whether they are taken: False if there are two spaces.
         """
-        if self._study is None and has_domains(config):
+        _, domains, grids = parse_spec_vars(config)
+        if self._study is None and (domains or grids):
             if self._space is not None:
                 return False
             self._space = space_of_config(config)
-        self._constants.update(constants_of(config))
+        for name, value in flatten_dict(config, prevent_delimiter=True).items():
+            if not isinstance(value, sample.Domain):  # the same in all trials
+                self._constants[name] = value
         self._metric = self._metric or metric or DEFAULT_METRIC
         self._mode = self._mode or mode
         return self._space is not None and self._mode is not None
