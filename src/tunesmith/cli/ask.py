@@ -91,8 +91,8 @@ def ask(
     """
     told = json_object("--search-space", search_space)
     check_parameters(told, params)
-    known = sorted(registry.names("samplers"))
-    if (sampler := given["sampler"]) is not None and sampler not in known:
+    if (sampler := given["sampler"]) is not None and sampler not in registry.names("samplers"):
+        known = sorted(registry.names("samplers"))
         raise click.UsageError(f"--sampler {sampler!r}{did_you_mean(sampler, known)}: there are {', '.join(known)}")
 
     def begun() -> dict[str, Any]:

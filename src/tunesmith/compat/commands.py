@@ -36,9 +36,8 @@ JOURNAL_CLASSES = ("JournalFileBackend", "JournalFileStorage")
 storage_option: Decorator = click.option(
     "--storage", metavar="URL", envvar=STORAGES, help=f"A file or a database's URL; left out: {' or '.join(STORAGES)}."
 )
-class_option: Decorator = click.option(
-    "--storage-class", metavar="CLASS", help="RDBStorage, or JournalFileBackend for a file of any name."
-)
+CLASS_HELP = "RDBStorage, or JournalFileBackend for a file of any name."
+class_option: Decorator = click.option("--storage-class", metavar="CLASS", help=CLASS_HELP)
 
 
 @click.command("create-study", context_settings={"ignore_unknown_options": True})
@@ -112,6 +111,10 @@ def best_trial(
 # -- our own commands, which take Optuna's options too -----------------------------------------------------------------
 
 
+ask_in_our_words: Any = native.ask.callback
+tell_in_our_words: Any = native.tell.callback
+
+
 def _with_options(
     command: click.Command, callback: Callable[..., Any], helps: Mapping[str, str], *options: click.Option
 ) -> click.Command:
@@ -134,7 +137,7 @@ def _ask(sampler_kwargs: str | None, storage_class: str | None, **given: Any) ->
     told = json_object("--search-space", given["search_space"])
     are_distributions = any(isinstance(entry, dict) and "attributes" in entry for entry in told.values())
     if not (are_distributions or storage_class or (name or "").endswith("Sampler")):
-        return native.ask.callback(**given) if native.ask.callback else None
+        return ask_in_our_words(**given)
     native.check_parameters(told, given["params"])
     if given["params"] or given["minimize"] or given["maximize"]:
         raise click.UsageError(NOT_WITH_OURS)
@@ -153,12 +156,11 @@ def _ask(sampler_kwargs: str | None, storage_class: str | None, **given: Any) ->
 
 
 def _tell(storage_class: str | None, **given: Any) -> Any:
-    return native.tell.callback(**given) if native.tell.callback else None
+    """End a trial; of which class the storage is, it says itself."""
+    return tell_in_our_words(**given)
 
 
-_CLASS = click.Option(
-    ["--storage-class"], metavar="CLASS", help="RDBStorage, or JournalFileBackend for a file of any name."
-)
+class_param = click.Option(["--storage-class"], metavar="CLASS", help=CLASS_HELP)
 ask = _with_options(
     native.ask,
     _ask,
@@ -168,7 +170,7 @@ ask = _with_options(
         "sampler": "Who proposes: auto, tpe, gp, random, ...; or Optuna's class.",
     },
     click.Option(["--sampler-kwargs"], metavar="JSON", help='Arguments of Optuna\'s class, such as {"seed": 1}.'),
-    _CLASS,
+    class_param,
 )
 tell = _with_options(
     native.tell,
@@ -177,7 +179,7 @@ tell = _with_options(
     click.Option(["--trial-number"], type=int, metavar="N", help="The trial, as Optuna's option."),
     click.Option(["--values"], multiple=True, metavar="VALUE ...", help="The values, as Optuna's option."),
     click.Option(["--state"], type=click.Choice(list(TRIAL_ENDS)), help="How it ended, as Optuna's option."),
-    _CLASS,
+    class_param,
 )
 
 
