@@ -45,7 +45,9 @@ class EpochsCallback:
                 save()
             raise TrialPruned(f"after epoch {step}")
 
-    def _missing(self, lacks: str, there: str, names: Collection[str], advice: str) -> ValueError:
+    def _missing(
+        self, lacks: str, there: str, names: Collection[str], advice: str, nothing: str = "nothing"
+    ) -> ValueError:
         """Return the error of a training that has no such metric.
 
         Args:
@@ -53,9 +55,10 @@ class EpochsCallback:
             there: what is said before the names that there are.
             names: these.
             advice: what to do.
+            nothing: what is said where there are none.
         """
         hint = did_you_mean(self.monitor, names)
-        found = listing(names) if names else "nothing"
+        found = listing(names) if names else nothing
         return ValueError(f"TunesmithCallback: {lacks} {self.monitor!r}{hint} ({there}: {found}); {advice}")
 
 

@@ -201,7 +201,7 @@ class TunesmithCallback(EpochsCallback, TrainerCallback):
 
     def _not_evaluated(self) -> ValueError:
         advice = "return it from compute_metrics, or name another monitor="
-        return self._missing("no evaluation had a metric", "there is", self._seen, advice)
+        return self._missing("no evaluation had a metric", "there is", self._seen, advice, "no evaluation")
 
 
 def _take(source: Path, target: Path, move: bool) -> None:

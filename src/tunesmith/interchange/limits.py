@@ -242,11 +242,7 @@ def plain_cell(value: Any) -> Any:
         value = value.item()
     elif isinstance(value, np.ndarray):
         return value.tolist()
-    if value is None or (value != value and not isinstance(value, float)):  # pandas.NaT
-        return None
-    if type(value).__name__ in ("NAType", "NaTType"):
-        return None
-    return value
+    return None if type(value).__name__ in ("NAType", "NaTType") else value
 
 
 def is_empty(value: Any) -> bool:
@@ -304,8 +300,7 @@ def typed_column(values: Sequence[Any], gaps: bool = False) -> list[Any]:
     numbers = [v for v in found if isinstance(v, (int, float)) and not isinstance(v, bool)]
     if not any(isinstance(v, float) for v in numbers):
         return found
-    checked_whole = gaps and all(isinstance(v, int) or (v.is_integer() and abs(v) < 2**53) for v in numbers)
-    if checked_whole:
+    if gaps and all(isinstance(v, int) or (v.is_integer() and abs(v) < 2**53) for v in numbers):
         return [int(v) if isinstance(v, float) else v for v in found]
     return [float(v) if type(v) is int and abs(v) <= 2**53 else v for v in found]  # beyond, digits would be lost
 
@@ -318,8 +313,6 @@ def cell_number(value: Any) -> float | None:
             return float(value)
         except OverflowError:
             return math.copysign(math.inf, value)
-    if isinstance(value, str) and value.strip().lower() in ("infinity", "-infinity", "inf", "-inf"):
-        return math.inf if value.strip()[0] != "-" else -math.inf
     return None
 
 
