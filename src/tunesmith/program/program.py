@@ -113,10 +113,7 @@ class Program:
 
     def __post_init__(self) -> None:
         for field in ("command", "metrics", "names"):
-            given = getattr(self, field)
-            if isinstance(given, str) or not all(isinstance(one, str) for one in given):
-                raise ValueError(f"{field} must be a list of texts; got {given!r}")
-            object.__setattr__(self, field, tuple(given))
+            object.__setattr__(self, field, tuple(getattr(self, field)))
         if not self.command or not self.command[0]:
             raise ValueError("there is no command to run")
         if not self.metrics or len(set(self.metrics)) < len(self.metrics) or not all(self.metrics):
