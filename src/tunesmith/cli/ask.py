@@ -9,9 +9,16 @@ from typing import Any
 import click
 
 from tunesmith import registry
-from tunesmith.cli.asking import LEASE_SECONDS, TRIAL_ENDS, in_order, report, study_to_ask, study_to_tell
-from tunesmith.cli.asking import ask as begin
-from tunesmith.cli.asking import tell as end
+from tunesmith.cli.asking import (
+    LEASE_SECONDS,
+    TRIAL_ENDS,
+    begin_trial,
+    end_trial,
+    in_order,
+    report_step,
+    study_to_ask,
+    study_to_tell,
+)
 from tunesmith.cli.options import STORAGE_VARIABLE, json_object, name_and_value
 from tunesmith.cli.output import RECORD_FORMATS, echo, flatten_option, json_text, print_record
 from tunesmith.cli.run import TYPE_OF, Time, settings_from
@@ -98,7 +105,7 @@ def ask(
     def begun() -> dict[str, Any]:
         settings = settings_from((), file, params, given)
         settings.params |= params_of_json(told)
-        return begin(*study_to_ask(settings, change=change), lease, pid)
+        return begin_trial(*study_to_ask(settings, change=change), lease, pid)
 
     return print_begun(begun, form, flatten)
 
@@ -193,10 +200,10 @@ def tell(
     if step is not None and numbers is not None:
         if noise or constraints or skip_if_finished:
             raise click.UsageError("--noise, --constraint and --skip-if-finished are for the end, and not for --step")
-        facts = report(found, number, numbers, step, spent, notes)
+        facts = report_step(found, number, numbers, step, spent, notes)
     else:
         figures = dict(name_and_value("--constraint", text) for text in constraints)
-        facts = end(
+        facts = end_trial(
             found,
             number,
             numbers,

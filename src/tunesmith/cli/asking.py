@@ -132,7 +132,7 @@ def _known_names(study: Study) -> list[str]:
 # -- ask -----------------------------------------------------------------------------------------------------------
 
 
-def ask(study: Study, below: int | None, lease: float = LEASE_SECONDS, pid: int | None = None) -> dict[str, Any]:
+def begin_trial(study: Study, below: int | None, lease: float, pid: int | None = None) -> dict[str, Any]:
     """Begin a trial of a program that holds the loop itself, and return what it is.
 
     Args:
@@ -216,7 +216,7 @@ def in_order(study: Study, given: Any) -> list[Any]:
     return values
 
 
-def report(
+def report_step(
     study: Study,
     number: int,
     values: Sequence[Any],
@@ -248,7 +248,7 @@ def report(
     return {"study": study.study_name, "number": number, "step": step, "values": list(values), "prune": prune}
 
 
-def tell(
+def end_trial(
     study: Study,
     number: int,
     values: Sequence[Any] | None = None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -14,15 +14,8 @@ from tunesmith.text import seconds
 
 STANDARD_FILE = "tune.toml"
 
-if TYPE_CHECKING:
-    FloatType = click.ParamType[float]
-    IntType = click.ParamType[int]
-    TextChoice = click.Choice[str]
-else:  # earlier versions of click, which are admitted, have no types in brackets
-    FloatType, IntType, TextChoice = click.ParamType, click.ParamType, click.Choice
 
-
-class Time(FloatType):
+class Time(click.ParamType):  # type: ignore[type-arg]  # earlier versions of click have no brackets there
     """A time: 90, 90s, 15m, 8h or 2d."""
 
     name = "TIME"
@@ -35,7 +28,7 @@ class Time(FloatType):
             self.fail(str(error), param, ctx)
 
 
-class Size(IntType):
+class Size(click.ParamType):  # type: ignore[type-arg]  # as above
     """A size: 500MB, 4GB or 1.5GiB."""
 
     name = "SIZE"
@@ -50,21 +43,14 @@ class Size(IntType):
             self.fail(str(error), param, ctx)
 
 
-class Named(TextChoice):
-    """A name of the registry, listed when it is asked for."""
-
-    def __init__(self, kind: str) -> None:
-        super().__init__(sorted(registry.names(kind)))
-
-
 POSITIVE = click.IntRange(min=1)
 TYPE_OF: dict[str, click.ParamType[Any]] = {
     "trials": click.IntRange(min=0),
     "timeout": Time(),
     "jobs": POSITIVE,
     "seed": click.IntRange(min=0),
-    "sampler": Named("samplers"),
-    "pruner": Named("pruners"),
+    "sampler": click.Choice(sorted(registry.names("samplers"))),
+    "pruner": click.Choice(sorted(registry.names("pruners"))),
     "take": click.Choice(("last", "min", "max")),
     "timeout_per_trial": Time(),
     "memory_limit": Size(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -214,14 +215,7 @@ def _facts_of_law(
             "inflation": calibration.inflation,
             "best_run": calibration.best_run,
             "folds": [
-                {
-                    "factor": fold.factor,
-                    "fitted": fold.fitted,
-                    "left_out": fold.left_out,
-                    "before": fold.before,
-                    "after": fold.after,
-                    "error": dict(zip(law.hyperparameters, fold.error, strict=True)),
-                }
+                {**asdict(fold), "error": dict(zip(law.hyperparameters, fold.error, strict=True))}
                 for fold in calibration.folds
             ],
         },

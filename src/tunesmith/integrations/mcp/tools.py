@@ -83,10 +83,9 @@ class Tool:
     @property
     def schema(self) -> Json:
         """The JSON Schema of the arguments."""
-        properties = dict(self.properties)
         return {
             "type": "object",
-            "properties": properties,
+            "properties": dict(self.properties),
             "required": list(self.required),
             "additionalProperties": False,
         }
@@ -316,7 +315,7 @@ class Toolbox:
             seed=seed,
         )
         found, below = asking.study_to_ask(settings)
-        facts = asking.ask(found, below, self._lease)
+        facts = asking.begin_trial(found, below, self._lease)
         number = facts["number"]
         return {**facts, "sentence": f"Run trial {number} with these parameters, and call tell with number {number}."}
 
@@ -347,11 +346,11 @@ class Toolbox:
         if step is not None:
             if ended is not None or numbers is None:
                 raise ToolError("tell: step goes with a value, and with no state: the trial goes on")
-            facts = asking.report(found, number, numbers, step, cost, attrs)
+            facts = asking.report_step(found, number, numbers, step, cost, attrs)
             stop = 'should stop: call tell with state "pruned"' if facts["prune"] else "goes on"
             return {**facts, "sentence": f"Trial {number} {stop}."}
         errors = [] if noise is None else [noise] * len(found.directions)
-        facts = asking.tell(found, number, numbers, ended, reason=reason, cost=cost, noise=errors, attrs=attrs)
+        facts = asking.end_trial(found, number, numbers, ended, reason=reason, cost=cost, noise=errors, attrs=attrs)
         return {**facts, "sentence": f"Trial {number} is {facts['state']}; the study has {found.tally}."}
 
     def enqueue(self, params: Json, study: str | None = None) -> Json:
