@@ -15,10 +15,10 @@ import pytest
 import tunesmith as ts
 from tunesmith import Float, Int, Space
 from tunesmith.cli.main import main
+from tunesmith.foundation.reader import VARIABLES, choose
 from tunesmith.importance import importance
 from tunesmith.integrations.mcp.server import answered
 from tunesmith.integrations.mcp.tools import Toolbox
-from tunesmith.language import VARIABLES, choose
 
 ALLOWED = re.compile(r"Float\(.*?\)|Int\(.*?\)|sampler=|\[OPTIONS\].*|tunesmith [\w-]+.*")  # code
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tunesmith import registry
+from tunesmith.foundation import registry
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "CONTRIBUTING.md"

@@ -8,7 +8,6 @@ from typing import Any
 
 import click
 
-from tunesmith import registry
 from tunesmith.cli.asking import (
     LEASE_SECONDS,
     TRIAL_ENDS,
@@ -24,7 +23,8 @@ from tunesmith.cli.output import RECORD_FORMATS, echo, flatten_option, json_text
 from tunesmith.cli.run import TYPE_OF, Time, settings_from
 from tunesmith.cli.settings import params_of_json
 from tunesmith.errors import SpaceExhaustedError, TrialsSpentError
-from tunesmith.text import close_matches, did_you_mean, listing, shown
+from tunesmith.foundation import registry
+from tunesmith.foundation.text import close_matches, did_you_mean, listing, shown
 
 NOTHING_LEFT = 3  # the exit status of an ask that gets no trial, so that a loop ends
 storage_option = click.option(

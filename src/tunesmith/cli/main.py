@@ -13,8 +13,8 @@ import click
 
 from tunesmith import __version__
 from tunesmith.errors import TunesmithError
-from tunesmith.language import LANGUAGES, choose, language
-from tunesmith.text import did_you_mean, printable
+from tunesmith.foundation.reader import LANGUAGES, choose, language
+from tunesmith.foundation.text import did_you_mean, printable
 
 ERROR, USAGE, INTERRUPTED = 1, 2, 130
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)  # why what is printed cannot be written
@@ -100,7 +100,7 @@ class LazyGroup(click.Group):
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         """Find the command that the first word names."""
         if args and not args[0].startswith("-") and args[0] not in _HOME:
-            from tunesmith.registry import where_command_is
+            from tunesmith.foundation.registry import where_command_is
 
             if (instead := where_command_is(args[0])) is not None:
                 raise click.UsageError(f"there is no command {args[0]!r} here: use {instead}", ctx)

@@ -19,7 +19,7 @@ from tunesmith.cli import ask as native
 from tunesmith.cli.asking import TRIAL_ENDS, lend, trial_facts
 from tunesmith.cli.options import json_object, study_name_option
 from tunesmith.cli.output import RECORD_FORMATS, echo, flatten_option, print_record
-from tunesmith.text import did_you_mean, printable
+from tunesmith.foundation.text import did_you_mean, printable
 
 if TYPE_CHECKING:
     from tunesmith.compat.optuna.storages import BaseStorage

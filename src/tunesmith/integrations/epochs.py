@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 from tunesmith.errors import TrialPruned
-from tunesmith.text import did_you_mean, listing
+from tunesmith.foundation.text import did_you_mean, listing
 from tunesmith.trial.epochs import checked_every
 
 

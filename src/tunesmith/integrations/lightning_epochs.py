@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from tunesmith.arguments import checked
+from tunesmith.foundation.arguments import checked
 from tunesmith.integrations.epochs import EpochsCallback, refuse_many_processes
 from tunesmith.integrations.torch_distributed import DistributedTrial
 from tunesmith.trial import Trial

@@ -9,8 +9,8 @@ from typing import Any
 
 from transformers import TrainerCallback
 
-from tunesmith.arguments import checked
 from tunesmith.errors import TrialPruned
+from tunesmith.foundation.arguments import checked
 from tunesmith.integrations.epochs import EpochsCallback, refuse_many_processes
 from tunesmith.integrations.torch_distributed import DistributedTrial
 from tunesmith.trial import Trial

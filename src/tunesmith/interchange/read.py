@@ -10,8 +10,9 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from tunesmith.arguments import checked
 from tunesmith.errors import SourceError, TunesmithError
+from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.text import did_you_mean, listing, message_of, name_and_message, shorten, shown
 from tunesmith.interchange.limits import MAX_BYTES, MAX_ROWS, Limits
 from tunesmith.interchange.recognise import PICKLE_BEGINNINGS
 from tunesmith.interchange.runs import RunTable, Wishes, study_of
@@ -26,7 +27,6 @@ from tunesmith.interchange.tables import (
 )
 from tunesmith.storage.redact import shown_spec
 from tunesmith.storage.sql.location import is_no_database
-from tunesmith.text import did_you_mean, listing, message_of, name_and_message, shorten, shown
 
 ERROR_CHARACTERS = 1000  # characters of an error
 DATABASE_BYTES = 512  # bytes of an SQLite database

@@ -16,16 +16,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tunesmith.beside import beside
 from tunesmith.cli.options import STORAGE_VARIABLE, json_option
 from tunesmith.cli.output import echo, pass_on, print_json, print_table
 from tunesmith.cli.run import POSITIVE, Time
 from tunesmith.errors import MissingDependencyError, ResumeError, SourceError
-from tunesmith.language import LANGUAGES
-from tunesmith.languages import say, told, words_of
-from tunesmith.plain import csv_chunks
-from tunesmith.system.replacing import write_text
-from tunesmith.text import did_you_mean, listing, printable
+from tunesmith.foundation.formats import csv_chunks
+from tunesmith.foundation.languages import say, told, words_of
+from tunesmith.foundation.reader import LANGUAGES
+from tunesmith.foundation.system.replacing import write_text
+from tunesmith.foundation.text import did_you_mean, listing, printable
+from tunesmith.foundation.threads import beside
 
 if TYPE_CHECKING:
     from tunesmith.tables import TableTuner
@@ -343,7 +343,7 @@ def _read_table(table: Path, texts: Sequence[str] = ()) -> tuple[Source, Any]:
 def _reading(table: Path) -> Iterator[Callable[[int], None]]:
     """Show in a terminal that a large table is being read; what is yielded takes how many bytes of it were."""
     from tunesmith.executors.resources import in_words
-    from tunesmith.progress import ProgressLine
+    from tunesmith.study.progress import ProgressLine
 
     bytes_seen = 0
 

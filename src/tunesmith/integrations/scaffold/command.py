@@ -20,6 +20,9 @@ from tunesmith.cli.output import echo
 from tunesmith.cli.settings import study_name
 from tunesmith.executors.launch import how_it_ended
 from tunesmith.executors.resources import in_words
+from tunesmith.foundation.system import Command, command_line, start, was_no_program
+from tunesmith.foundation.system.replacing import write_text
+from tunesmith.foundation.text import is_unicode, listing, printable
 from tunesmith.integrations.scaffold.options import (
     RUN_DIR,
     Option,
@@ -32,9 +35,6 @@ from tunesmith.integrations.scaffold.options import (
     options_in_source,
     suggestion,
 )
-from tunesmith.system import Command, command_line, start, was_no_program
-from tunesmith.system.replacing import write_text
-from tunesmith.text import is_unicode, listing, printable
 
 HELP_SECONDS = 5.0  # seconds that a program may take to say what its options are
 OUTPUT_LOOK_SECONDS = 0.1  # seconds between two looks at how much it has printed
