@@ -30,7 +30,7 @@ from outputs import MASKS, NUMBER, TITLES
 from pages import CHINESE, DOCS, ROOT, Block
 
 # English only, linked from the Chinese pages: what programs make or check, and what is for who changes the code.
-ENGLISH = re.compile(r"^(api/.*|benchmarks\.md|changelog\.md|contributing\.md|add-\w+\.md)$")
+ENGLISH = re.compile(r"^(api/.*|benchmarks\.md|changelog\.md|contributing\.md|satellites\.md|add-\w+\.md)$")
 # Not translated yet: a list that only shrinks.
 MISSING: set[str] = set()
 HAN = re.compile(r"[\u4e00-\u9fff]")

@@ -119,7 +119,10 @@ def make(pictures: dict[str, list[str]], out: Path) -> None:
 
 def on_pre_build(config: Any) -> None:
     """Called by mkdocs before it reads the pages."""
-    code = [Path(__file__), *(ROOT / "src" / "tunesmith" / "cli").rglob("*.py")]
+    code = [
+        Path(__file__),
+        *(file for room in ("cli", "integrations") for file in (ROOT / "src" / "tunesmith" / room).rglob("*.py")),
+    ]
     made = [path.stat().st_mtime for path in OUT.glob("*.svg")]
     if len(made) < len(PICTURES) * len(LANGUAGES) or min(made) < max(path.stat().st_mtime for path in code):
         make(PICTURES, OUT)

@@ -39,6 +39,10 @@ ROOT = Path(__file__).resolve().parent.parent
 OUTER_FOLDERS = {"compat", "examples", "faults", "integrations", "program", "project", "servers", "worker"}
 OUTER_FILES = {"dashboard/test_browser.py", "report/test_report_in_browser.py"}
 INNER_FILES = {
+    "compat/test_commands.py",
+    "integrations/mcp/test_mcp.py",
+    "integrations/mcp/test_tools.py",
+    "integrations/scaffold/test_init.py",
     "project/test_arguments.py",
     "project/test_docs.py",
     "project/test_golden.py",

@@ -13,8 +13,9 @@ import pytest
 
 import tunesmith as ts
 from tunesmith.cli.main import main
-from tunesmith.cli.run import TYPES
-from tunesmith.cli.settings import read_file
+from tunesmith.cli.run import TYPE_OF
+from tunesmith.cli.settings import read_settings
+from tunesmith.space import Space
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "command-line.md"
 
@@ -44,6 +45,6 @@ def test_the_walk_through(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsy
 def test_the_file_of_the_page_is_read(tmp_path: Path) -> None:
     (text,) = fenced("toml")
     (tmp_path / "tune.toml").write_text(text)
-    settings = read_file(str(tmp_path / "tune.toml"), TYPES)
+    settings = read_settings(str(tmp_path / "tune.toml"), TYPE_OF)
     assert (settings.trials, settings.timeout, settings.minimize) == (50, 8 * 3600, ["val_loss"])
-    assert list(settings.space().names) == list(tomllib.loads(text)["params"])
+    assert list(Space(settings.params).names) == list(tomllib.loads(text)["params"])

@@ -20,15 +20,16 @@ import pytest
 import tunesmith as ts
 from tunesmith import cli as package
 from tunesmith.cli.main import _HOME, COMMANDS, cli, main
-from tunesmith.cli.speech import message, wide, wrapped
+from tunesmith.cli.speech import message, wide, wrapped_chinese
 from tunesmith.foundation.languages.patterns import is_english
 from tunesmith.foundation.languages.words import table_of
 from tunesmith.foundation.reader import VARIABLES, choose, language
 
 CHINESE = table_of("zh", "commands")
 HAN = re.compile(r"[\u4e00-\u9fff]")
-FOLDER = Path(package.__file__).parent
-SAY = {"UsageError", "ClickException", "BadParameter", "echo", "say", "_say"}
+HOME = Path(package.__file__).parents[1]
+FOLDERS = [HOME / "cli", *(HOME / "integrations" / name for name in ("commands", "mcp", "scaffold"))]
+SAY = {"UsageError", "ClickException", "BadParameter", "echo", "say", "_say_error"}
 
 
 @pytest.fixture(autouse=True)
@@ -66,7 +67,7 @@ def pattern(node: ast.expr) -> str | None:
 
 
 def messages() -> Iterator[str]:
-    for file in FOLDER.glob("*.py"):
+    for file in (file for folder in FOLDERS for file in folder.glob("*.py")):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call):
                 name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
@@ -200,7 +201,7 @@ def test_errors_and_results_are_chinese_and_data_are_not(
 
 def test_lines_are_as_wide_as_the_terminal() -> None:
     text = "把结果导入 tunesmith，作为研究：可以是 SQLite 文件、日志文件、数据库的 URL，或任何一张表。" * 3
-    lines = wrapped(text, 40)
+    lines = wrapped_chinese(text, 40)
     assert all(wide(line) <= 42 for line in lines)
     assert not any(line[0] in "，。、：" for line in lines)
     assert "".join("".join(lines).split()) == "".join(text.split())

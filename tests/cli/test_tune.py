@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 
 import tunesmith
-from tunesmith.cli import tables
 from tunesmith.cli.main import main
 from tunesmith.errors import MissingDependencyError, SourceError
+from tunesmith.integrations.commands import tables
 from tunesmith.tables import TableTuner, files, load_model
 from tunesmith.tables.files import find_source
 
@@ -324,7 +324,7 @@ def test_a_terminal_shows_that_a_table_is_read(train: Any, monkeypatch: pytest.M
 
     screen, read = Screen(), pd.read_csv
     monkeypatch.setattr(pd, "read_csv", slow)
-    monkeypatch.setattr(tables, "SOON", 0.0)
+    monkeypatch.setattr(tables, "SHOWN_AFTER_SECONDS", 0.0)
     monkeypatch.setattr("sys.stderr", screen)
     assert main(["tune", "train.csv", "--target", "nothing", "--timeout", "1"]) == 2
     assert "reading train.csv" in screen.getvalue()
@@ -402,9 +402,9 @@ def test_reading_the_table_is_part_of_the_time(train: Any, monkeypatch: pytest.M
         given.append(self.timeout)
         raise ValueError("enough")
 
-    clock, read = [0.0], tables._read
+    clock, read = [0.0], tables._read_table
     monkeypatch.setattr(tables.time, "monotonic", lambda: clock[0])
-    monkeypatch.setattr(tables, "_read", slow)
+    monkeypatch.setattr(tables, "_read_table", slow)
     monkeypatch.setattr(TableTuner, "fit", watched)
     for seconds in ("40s", "20s"):
         assert main(["tune", "train.csv", "--target", "price", "--timeout", seconds]) == 2

@@ -17,7 +17,7 @@ from tunesmith.space import Categorical, Float, Int
 
 tune = pytest.importorskip("ray.tune", reason="needs Ray Tune: pip install 'ray[tune]'", exc_type=ImportError)
 
-from tunesmith.integrations.ray_tune import TunesmithSearch, space_of  # noqa: E402  it imports ray.tune
+from tunesmith.integrations.ray_tune import TunesmithSearch, space_of_config  # noqa: E402  it imports ray.tune
 
 pytestmark = [pytest.mark.ray, pytest.mark.xdist_group("ray")]
 DOMAINS = {"x": tune.uniform(-1, 1), "model": {"layers": tune.randint(1, 5), "kind": "mlp"}}
@@ -30,7 +30,7 @@ def a_search(path: Path, **options: Any) -> TunesmithSearch:
 
 
 def test_the_domains_of_tune_become_parameters() -> None:
-    space = space_of(
+    space = space_of_config(
         {
             "a": tune.uniform(0, 1),
             "b": tune.loguniform(1e-4, 1),
@@ -62,7 +62,7 @@ def test_the_domains_of_tune_become_parameters() -> None:
 )
 def test_a_domain_that_cannot_be_searched_is_named(domain: Any, words: str) -> None:
     with pytest.raises(ValueError, match=words) as caught:
-        space_of({"here": domain})
+        space_of_config({"here": domain})
     assert "here" in str(caught.value)
 
 

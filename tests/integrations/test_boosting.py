@@ -107,7 +107,7 @@ def test_a_training_that_pauses_ends_where_an_undisturbed_one_does(
     library: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if library == "catboost":
-        monkeypatch.setattr("tunesmith.integrations.catboost.SECONDS", 0)
+        monkeypatch.setattr("tunesmith.integrations.catboost.SNAPSHOT_SECONDS", 0)
     whole, ((_, expected, _),) = run(library)
     trial, ((report, predicted, rounds),) = run(library, PauseAt([3, 8]), checkpoint=True)
     assert trial.state is TrialState.COMPLETE
@@ -330,7 +330,7 @@ def test_lightgbm_that_finds_no_more_splits_keeps_count() -> None:
 
 def test_the_cost_of_a_round_is_the_users(library: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if library == "catboost":
-        monkeypatch.setattr("tunesmith.integrations.catboost.SECONDS", 0)
+        monkeypatch.setattr("tunesmith.integrations.catboost.SNAPSHOT_SECONDS", 0)
     trial, _ = run(library, PauseAt([4]), checkpoint=True, every=2, cost=0.5)
     assert trial.cost == ROUNDS * 0.5
     assert set(trial.intermediate_costs.values()) == {1.0}
@@ -359,7 +359,7 @@ def test_catboost_goes_on_from_the_snapshot_or_begins_anew(monkeypatch: pytest.M
     )
     for seconds, earliest in ((0, 2), (1000, 1)):
         rounds.clear()
-        monkeypatch.setattr("tunesmith.integrations.catboost.SECONDS", seconds)
+        monkeypatch.setattr("tunesmith.integrations.catboost.SNAPSHOT_SECONDS", seconds)
         trial, ((report, _, trees),) = run("catboost", PauseAt([3]), checkpoint=True)
         assert trees == ROUNDS
         assert list(trial.intermediate_values) == list(range(1, ROUNDS + 1))

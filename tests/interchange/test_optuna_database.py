@@ -13,7 +13,7 @@ import pytest
 import tunesmith as ts
 from tunesmith import compat
 from tunesmith.errors import DuplicatedStudyError, SourceError
-from tunesmith.interchange.optuna.database import NEEDED
+from tunesmith.interchange.optuna.database import NEEDED_TABLES
 
 optuna = pytest.importorskip("optuna")
 
@@ -198,7 +198,7 @@ def test_what_is_no_database_of_optuna(tmp_path: Path) -> None:
 def test_a_study_without_a_name_is_damage(tmp_path: Path) -> None:
     file = tmp_path / "old.db"
     connection = sqlite3.connect(file)
-    for table in sorted({*NEEDED, "trial_intermediate_values"}):
+    for table in sorted({*NEEDED_TABLES, "trial_intermediate_values"}):
         connection.execute(f"CREATE TABLE {table} (study_id, study_name)")
     connection.execute("INSERT INTO studies VALUES (1, NULL)")
     connection.commit()

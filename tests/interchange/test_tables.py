@@ -272,3 +272,11 @@ def test_our_own_exports_and_data_frames_of_optuna(tmp_path: Path) -> None:
     (old,) = compat.read(theirs.trials_dataframe(), minimize="value")
     assert [t.params for t in old.trials] == [t.params for t in theirs.trials]
     assert [t.value for t in old.trials] == [t.value for t in theirs.trials]
+
+
+def test_pandas_own_missing_values_are_missing() -> None:
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"n": pandas.array([1, None, 3], dtype="Int64"), "loss": [1.0, 2.0, 3.0]})
+    frame["seen"] = pandas.to_datetime(["2024-01-01", None, "2024-01-02"])
+    (old,) = compat.read(frame, minimize="loss", params=["n"])
+    assert [trial.params for trial in old.trials] == [{"n": 1}, {}, {"n": 3}]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import tunesmith as ts
 from tunesmith.program import Program
-from tunesmith.program.metrics import Metrics, last_line, look_alikes, number_alone, picked, what_it_printed
+from tunesmith.program.metrics import Metrics, last_line, look_alikes, number_alone, shell_pick, what_it_printed
 from tunesmith.program.program import is_stored
 
 
@@ -267,9 +267,9 @@ HOSTILE = """
 import sys
 from pathlib import Path
 
-from tunesmith.cli.scaffold import groups_in_help, options_in_config
-from tunesmith.cli.scaffold import LONGEST, value_of
-from tunesmith.cli.scaffold import options_in_help
+from tunesmith.integrations.scaffold.options import groups_in_help, options_in_config
+from tunesmith.integrations.scaffold.options import LONGEST, value_of
+from tunesmith.integrations.scaffold.options import options_in_help
 from tunesmith.program.process import Log
 from tunesmith.program.metrics import Metrics, what_it_printed
 from tunesmith.program.template import environment
@@ -390,7 +390,7 @@ def test_a_last_line_that_is_a_number_alone(printed: str, value: float | None) -
     ],
 )
 def test_what_a_shell_may_send_a_line_through(line: str, filters: str) -> None:
-    assert picked("loss", line) == filters
+    assert shell_pick("loss", line) == filters
     if filters:
         done = subprocess.run(["sh", "-c", f"cat{filters}"], input=line, capture_output=True, text=True, check=True)
         assert read(f"val_loss: {done.stdout}") == 0.45

@@ -346,6 +346,6 @@ def test_what_is_no_results_file_is_not_waited_for(place: str, tmp_path: Path) -
 
 
 def test_a_results_file_has_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tunesmith.program.files.MOST", 1 << 20)
+    monkeypatch.setattr("tunesmith.program.files.RESULTS_BYTES", 1_000_000)
     trial = run(sh("head -c 2000000 /dev/zero > $TUNESMITH_RESULTS", tmp_path), tmp_path)
     assert "is larger than 1 MB" in str(trial.reason)

@@ -17,7 +17,7 @@ OTHERS = {"trial": "7", "seed": "3"}
 
 
 def words(line: str, params: dict[str, object], *inactive: str) -> list[str]:
-    return template.words(line.split(), params, [*params, *inactive], OTHERS)
+    return template.command_words(line.split(), params, [*params, *inactive], OTHERS)
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_only_known_names_are_replaced(text: str, made: str) -> None:
 
 @given(st.text(alphabet="{}lrx \"'$", max_size=20))
 def test_a_text_without_known_names_stays_as_it_is(text: str) -> None:
-    assert template.filled(text, {"momentum"}, lambda name: "?") == text
+    assert template.put_in(text, {"momentum"}, lambda name: "?") == text
 
 
 def test_a_parameter_comes_before_what_else_has_its_name() -> None:
@@ -63,7 +63,7 @@ def test_all_parameters_as_options() -> None:
 
 def test_values_as_text_and_in_the_environment() -> None:
     params = {"optimizer.lr": 0.5, "flag": True, "none": None, "pair": (1, "a"), "größe": 2, "map": {"a": 1}}
-    assert template.environment(params) == {
+    assert template.parameter_variables(params) == {
         "TUNESMITH_PARAM_OPTIMIZER_LR": "0.5",
         "TUNESMITH_PARAM_FLAG": "true",
         "TUNESMITH_PARAM_NONE": "none",

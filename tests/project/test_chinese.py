@@ -14,11 +14,11 @@ import pytest
 
 import tunesmith as ts
 from tunesmith import Float, Int, Space
-from tunesmith.cli.assistant import answered
 from tunesmith.cli.main import main
-from tunesmith.cli.tools import Toolbox
 from tunesmith.foundation.reader import VARIABLES, choose
 from tunesmith.importance import importance
+from tunesmith.integrations.mcp.server import answered
+from tunesmith.integrations.mcp.tools import Toolbox
 
 ALLOWED = re.compile(r"Float\(.*?\)|Int\(.*?\)|sampler=|\[OPTIONS\].*|tunesmith [\w-]+.*")  # code
 

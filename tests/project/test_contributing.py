@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tunesmith.foundation import registry
+
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "CONTRIBUTING.md"
 KINDS = ("a sampler", "a pruner", "a storage", "an executor", "a store of artifacts")
@@ -44,3 +46,23 @@ def test_the_table_of_layers_is_that_of_the_code() -> None:
         [sys.executable, ROOT / ".ci" / "layers.py", "check"], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_each_satellite_of_the_page_has_tests_of_its_own() -> None:
+    page = (ROOT / "docs" / "satellites.md").read_text(encoding="utf-8")
+    rooms = re.findall(r"^## (\w+)$", page, re.MULTILINE)
+    assert len(rooms) == 9
+    for room in rooms:
+        done = subprocess.run(["sh", ROOT / ".ci" / "touched", room], capture_output=True, text=True, check=True)
+        assert all((ROOT / folder).is_dir() for folder in done.stdout.split()), room
+
+
+def test_a_room_without_tests_is_refused() -> None:
+    done = subprocess.run(["sh", ROOT / ".ci" / "touched", "nix"], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "no tests of a room nix; there are those of: artifacts cli" in done.stderr
+
+
+def test_the_page_of_hooks_lists_each_hook() -> None:
+    page = (ROOT / "docs" / "hooks.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE) == [*registry.HOOKS]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import re
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
@@ -31,9 +33,30 @@ def test_no_code_below_names_another_library() -> None:
     assert not found, f"what other libraries call things belongs into compat/ or interchange/: {sorted(found)}"
 
 
-@pytest.mark.parametrize("name", registry.GUIDES)
-def test_each_guide_of_the_registry_is_there(name: str) -> None:
-    assert callable(registry.guide(name))
+@pytest.mark.parametrize("name", registry.HOOKS)
+def test_each_hook_is_answered(name: str) -> None:
+    (entry,) = entry_points(group="tunesmith.hooks", name=name)
+    assert inspect.signature(entry.load()).parameters == inspect.signature(registry.HOOKS[name]).parameters
+
+
+def test_each_answer_is_to_a_hook() -> None:
+    assert entry_points(group="tunesmith.hooks").names == {*registry.HOOKS}
+
+
+def test_another_package_answers_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    made = tmp_path / "else-1.0.dist-info"
+    made.mkdir()
+    (made / "METADATA").write_text("Metadata-Version: 2.1\nName: else\nVersion: 1.0\n")
+    (made / "entry_points.txt").write_text("[tunesmith.hooks]\nwhere_name_is = textwrap:dedent\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert registry.where_name_is("name_of_else") == "name_of_else"  # as dedent returns it
+
+
+def test_nobody_answers_where_nothing_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda **chosen: ())
+    assert registry.where_name_is("fmin") is None
+    with pytest.raises(AttributeError, match="has no attribute 'fmin'"):
+        _ = tunesmith.fmin
 
 
 def test_no_import_hides_in_a_string() -> None:

@@ -3,28 +3,39 @@
 from __future__ import annotations
 
 import json
-import os
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import click
 
-from tunesmith.cli.asking import ENDS, LEASE, in_order, lend, report, study_to_ask, study_to_tell, trial_facts
-from tunesmith.cli.asking import ask as begin
-from tunesmith.cli.asking import tell as end
-from tunesmith.cli.output import echo, json_text
-from tunesmith.cli.run import TYPES, Time, settings_from
+from tunesmith.cli.asking import (
+    LEASE_SECONDS,
+    TRIAL_ENDS,
+    begin_trial,
+    end_trial,
+    in_order,
+    report_step,
+    study_to_ask,
+    study_to_tell,
+)
+from tunesmith.cli.options import STORAGE_VARIABLE, json_object, name_and_value
+from tunesmith.cli.output import RECORD_FORMATS, echo, flatten_option, json_text, print_record
+from tunesmith.cli.run import TYPE_OF, Time, settings_from
 from tunesmith.cli.settings import params_of_json
-from tunesmith.compat import commands
 from tunesmith.errors import SpaceExhaustedError, TrialsSpentError
 from tunesmith.foundation import registry
 from tunesmith.foundation.text import close_matches, did_you_mean, listing, shown
 
 NOTHING_LEFT = 3  # the exit status of an ask that gets no trial, so that a loop ends
-STORAGE_HELP = "A file or a database's URL (tune.db)."
-STUDY_HELP = "The study; it need not be named where there is only one."
-FILE_HELP = "Read the settings from FILE, as `run` does (tune.toml, if it is here)."
+storage_option = click.option(
+    "--storage", metavar="PLACE", envvar=STORAGE_VARIABLE, help="A file or a database's URL (tune.db)."
+)
+study_option = click.option(
+    "--study", "--study-name", "study", metavar="NAME", help="The study; it need not be named where there is only one."
+)
+file_option = click.option(
+    "--file", metavar="FILE", help="Read the settings from FILE, as `run` does (tune.toml, if it is here)."
+)
 
 
 @click.command(
@@ -39,21 +50,17 @@ FILE_HELP = "Read the settings from FILE, as `run` does (tune.toml, if it is her
     multiple=True,
     help="A parameter: log(1e-5, 1e-1), int(1, 5), sgd | adam, fixed(3). The first ask needs them.",
 )
-@click.option(
-    "--search-space",
-    metavar="JSON",
-    help=f'The parameters as a JSON object, {{"lr": "log(1e-5, 1e-1)"}}; {commands.OR_DISTRIBUTIONS}.',
-)
-@click.option("--file", metavar="FILE", help=FILE_HELP)
+@click.option("--search-space", metavar="JSON", help='The parameters as a JSON object, {"lr": "log(1e-5, 1e-1)"}.')
+@file_option
 @click.option("--minimize", metavar="METRIC", multiple=True, help="An objective, to be as low as possible.")
 @click.option("--maximize", metavar="METRIC", multiple=True, help="The same, as high as possible.")
-@click.option("--storage", metavar="PLACE", help=STORAGE_HELP)
-@click.option("--study", "--study-name", "study", metavar="NAME", help=STUDY_HELP)
-@click.option("--trials", metavar="N", type=TYPES["trials"], help="How many trials the study has in all.")
-@click.option("--seed", metavar="N", type=TYPES["seed"], help="Of a new study; random by default.")
-@click.option("--sampler", metavar="NAME", help=f"Who proposes: auto, tpe, gp, random, ...; {commands.OR_CLASS}.")
+@storage_option
+@study_option
+@click.option("--trials", metavar="N", type=TYPE_OF["trials"], help="How many trials the study has in all.")
+@click.option("--seed", metavar="N", type=TYPE_OF["seed"], help="Of a new study; random by default.")
+@click.option("--sampler", metavar="NAME", help="Who proposes: auto, tpe, gp, random, ...")
 @click.option(
-    "--pruner", metavar="NAME", type=TYPES["pruner"], help="Who stops hopeless trials: auto, nop, median, ..."
+    "--pruner", metavar="NAME", type=TYPE_OF["pruner"], help="Who stops hopeless trials: auto, nop, median, ..."
 )
 @click.option(
     "--priors/--no-priors", default=None, help="Begin where parameters of such names are usually good (as by default)."
@@ -68,29 +75,20 @@ FILE_HELP = "Read the settings from FILE, as `run` does (tune.toml, if it is her
 @click.option(
     "--lease",
     type=Time(),
-    default=LEASE,
+    default=LEASE_SECONDS,
     help="After this time the trial may be given to another one (1d); not while the process of --pid lives.",
 )
-@click.option(
-    "-f", "--format", "form", type=click.Choice(commands.FORMATS), default="json", help="Of the output (json)."
-)
-@commands.flatten_option
-@click.option("--sampler-kwargs", metavar="JSON", help=commands.ARGUMENTS_HELP)
-@commands.class_option
+@click.option("-f", "--format", "form", type=click.Choice(RECORD_FORMATS), default="json", help="Of the output (json).")
+@flatten_option
 def ask(
     params: Sequence[str],
     search_space: str | None,
     file: str | None,
-    storage: str | None,
-    study: str | None,
     change: bool,
     pid: int | None,
     lease: float,
     form: str,
     flatten: bool,
-    sampler: str | None,
-    sampler_kwargs: str | None,
-    storage_class: str | None,
     **given: Any,
 ) -> int:
     """Begin a trial, and print its number and parameters as JSON; `tell` ends it.
@@ -98,63 +96,49 @@ def ask(
     For programs that hold the loop themselves. The first ask makes the study, from the parameters and what is to be
     minimized or maximized; the same command again goes on. The exit status is 3 where no trial is left.
     """
-    if sampler_kwargs and not sampler:
-        raise click.UsageError("--sampler-kwargs are the arguments of --sampler; give both")
-    told = commands.json_object("--search-space", search_space)
+    told = json_object("--search-space", search_space)
+    check_parameters(told, params)
+    if (sampler := given["sampler"]) is not None and sampler not in registry.names("samplers"):
+        known = sorted(registry.names("samplers"))
+        raise click.UsageError(f"--sampler {sampler!r}{did_you_mean(sampler, known)}: there are {', '.join(known)}")
+
+    def begun() -> dict[str, Any]:
+        settings = settings_from((), file, params, given)
+        settings.params |= params_of_json(told)
+        return begin_trial(*study_to_ask(settings, change=change), lease, pid)
+
+    return print_begun(begun, form, flatten)
+
+
+def check_parameters(told: Mapping[str, Any], params: Sequence[str]) -> None:
+    """Raise UsageError if parameters were given in both ways."""
     if told and params:
         raise click.UsageError("give the parameters by -p or by --search-space, not both")
-    storage = storage or _storage_of_the_environment()
+
+
+def print_begun(begun: Callable[[], dict[str, Any]], form: str, flatten: bool) -> int:
+    """Print a trial that begins, and return the exit status.
+
+    Args:
+        begun: begins it, and returns what it is.
+        form: one of FORMATS.
+        flatten: whether each parameter is a column.
+    """
     try:
-        if commands.is_search_space(told) or commands.is_sampler(sampler) or storage_class:
-            if params or given["minimize"] or given["maximize"]:
-                raise click.UsageError(commands.NOT_WITH_OURS)
-            arguments = commands.json_object("--sampler-kwargs", sampler_kwargs)
-            facts = _ask_in_other_words(storage, storage_class, study, sampler, arguments, told, lease, pid)
-        else:
-            if sampler is not None and sampler not in registry.names("samplers"):
-                known = sorted(registry.names("samplers"))
-                raise click.UsageError(
-                    f"--sampler {sampler!r}{did_you_mean(sampler, known)}: there are {', '.join(known)}"
-                )
-            given |= {"storage": storage, "study": study, "sampler": sampler}
-            settings = settings_from((), file, params, given)
-            settings.params |= params_of_json(told)
-            asked, below = study_to_ask(settings, change=change)
-            facts = begin(asked, below, lease, pid)
+        facts = begun()
     except (TrialsSpentError, SpaceExhaustedError) as error:
         echo(f"no trial is left: {error}", err=True)
         return NOTHING_LEFT
-    if form == "json":
-        columns = {f"params_{key}": value for key, value in facts.pop("params").items()} if flatten else {}
-        print_line(facts | columns)
-    else:
-        commands.print_record({key: facts[key] for key in ("number", "params")}, form, flatten)
+    if form != "json":
+        print_record({key: facts[key] for key in ("number", "params")}, form, flatten)
+        return 0
+    columns = {f"params_{key}": value for key, value in facts.pop("params").items()} if flatten else {}
+    echo(json_text(facts | columns, None))
     return 0
 
 
-def _ask_in_other_words(
-    storage: str | None,
-    storage_class: str | None,
-    name: str | None,
-    sampler: str | None,
-    arguments: dict[str, Any],
-    told: dict[str, Any],
-    lease: float,
-    pid: int | None,
-) -> dict[str, Any]:
-    """Begin a trial of a study that was made before, with Optuna's words for it."""
-    study, space = commands.study_and_space(storage, storage_class, name, sampler, arguments, told)
-    until = time.time() + lease
-    lend(study.native, until, pid)
-    try:
-        trial = study.ask(space)
-    except (KeyError, TypeError, ValueError) as error:
-        raise click.ClickException(str(error.args[0] if error.args else error)) from error
-    return trial_facts(study.native, trial.native, until)
-
-
 @click.command(
-    context_settings=commands.SEVERAL,  # so that a negative number is no option
+    context_settings={"ignore_unknown_options": True},  # so that a negative number is no option
     epilog="Examples:  tunesmith tell 0 0.31;  tunesmith tell 1 loss=0.31 size=12;  tunesmith tell 2 --fail --reason "
     "'out of memory';  tunesmith tell 3 0.5 --step 4 reports how trial 3 stands, and prints whether it should stop.",
 )
@@ -170,13 +154,9 @@ def _ask_in_other_words(
 )
 @click.option("--attr", "attrs", metavar="NAME=VALUE", multiple=True, help="A note to keep; JSON or text.")
 @click.option("--skip-if-finished", is_flag=True, help="Do nothing if the trial is finished.")
-@click.option("--file", metavar="FILE", help=FILE_HELP)
-@click.option("--storage", metavar="PLACE", help=STORAGE_HELP)
-@click.option("--study", "--study-name", "study", metavar="NAME", help=STUDY_HELP)
-@click.option("--trial-number", type=int, metavar="N", help=commands.TRIAL_HELP)
-@click.option("--values", multiple=True, metavar="VALUE ...", help=commands.VALUES_HELP)
-@click.option("--state", type=click.Choice(list(ENDS)), help=commands.STATE_HELP)
-@commands.class_option
+@file_option
+@storage_option
+@study_option
 def tell(
     words: tuple[str, ...],
     fail: bool,
@@ -191,10 +171,9 @@ def tell(
     file: str | None,
     storage: str | None,
     study: str | None,
-    trial_number: int | None,
-    values: tuple[str, ...],
-    state: str | None,
-    storage_class: str | None,
+    trial_number: int | None = None,
+    values: tuple[str, ...] = (),
+    state: str | None = None,
 ) -> None:
     """End a trial that `ask` began, with its value, and print what is stored as JSON.
 
@@ -202,30 +181,29 @@ def tell(
     same result told twice is stored once; another one is an error.
     """
     number, results = _number_and_results(words, trial_number, values)
-    ends = {ENDS[state]} if state else set()
-    ends |= ({ENDS["fail"]} if fail else set()) | ({ENDS["pruned"]} if pruned else set())
-    if len(ends) > 1:
+    ways = {way for way, is_given in (("fail", fail), ("pruned", pruned), (state, state)) if is_given}
+    if len(ways) > 1:
         raise click.UsageError("a trial ends in one way: give one of --fail, --pruned and --state")
-    ended = next(iter(ends), None)
-    if ended in (ENDS["fail"], ENDS["pruned"]) and results:
-        how = "failed" if ended is ENDS["fail"] else "was pruned; its value is the last report"
+    ended = TRIAL_ENDS[ways.pop() or ""] if ways else None
+    if ended in (TRIAL_ENDS["fail"], TRIAL_ENDS["pruned"]) and results:
+        how = "failed" if ended is TRIAL_ENDS["fail"] else "was pruned; its value is the last report"
         raise click.UsageError(f"a trial that {how} takes no value; got {' '.join(results)}")
     if step is not None and (ended or not results):
         raise click.UsageError("--step goes with a value, and with no end: `tunesmith tell 0 0.5 --step 4`")
     if ended is None and not results:
         raise click.UsageError(f"give the value, as in `tunesmith tell {number} 0.31`, or --fail or --pruned")
-    given = {"storage": storage or _storage_of_the_environment(), "study": study, "minimize": (), "maximize": ()}
+    given = {"storage": storage, "study": study, "minimize": (), "maximize": ()}
     found = study_to_tell(settings_from((), file, (), given))
     numbers = in_order(found, _result(results)) if results else None
     spent = None if cost is None else _figure("--cost", cost)
-    notes = dict(_pair("--attr", text) for text in attrs)
+    notes = {key: _json(value) for key, value in (name_and_value("--attr", text) for text in attrs)}
     if step is not None and numbers is not None:
         if noise or constraints or skip_if_finished:
             raise click.UsageError("--noise, --constraint and --skip-if-finished are for the end, and not for --step")
-        facts = report(found, number, numbers, step, spent, {key: _json(value) for key, value in notes.items()})
+        facts = report_step(found, number, numbers, step, spent, notes)
     else:
-        figures = dict(_pair("--constraint", text) for text in constraints)
-        facts = end(
+        figures = dict(name_and_value("--constraint", text) for text in constraints)
+        facts = end_trial(
             found,
             number,
             numbers,
@@ -234,20 +212,11 @@ def tell(
             cost=spent,
             noise=[_figure("--noise", text) for text in noise],
             constraints={key: _figure("--constraint", value) for key, value in figures.items()},
-            attrs={key: _json(value) for key, value in notes.items()},
+            attrs=notes,
             skip_if_finished=skip_if_finished,
         )
-    if trial_number is None:  # else as `optuna tell`, which prints nothing
-        print_line(facts)
-
-
-def print_line(facts: dict[str, Any]) -> None:
-    """Print one JSON object on one line."""
-    echo(json_text(facts, None))
-
-
-def _storage_of_the_environment() -> str | None:
-    return next((found for name in commands.STORAGES if (found := os.environ.get(name))), None)
+    if trial_number is None:  # else as the option's owner, which prints nothing
+        echo(json_text(facts, None))
 
 
 def _number_and_results(
@@ -284,18 +253,11 @@ def _result(words: tuple[str, ...]) -> Any:
         return [_figure("the value", word) for word in words]
     if len(named) < len(words):
         raise click.UsageError(f"give all values by name or none; got {' '.join(words)}")
-    pairs = [_pair("the value", word) for word in words]
+    pairs = [name_and_value("the value", word) for word in words]
     names = [name for name, _ in pairs]
     if len(set(names)) < len(names):
         raise click.UsageError(f"a value is given twice: {listing(names)}")
     return {name: _figure(name, text) for name, text in pairs}
-
-
-def _pair(what: str, text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals or not name:
-        raise click.UsageError(f"{what}: expected NAME=VALUE; got {text!r}")
-    return name, value
 
 
 def _figure(what: str, text: str) -> float:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tunesmith.cli.options import OPTIONS, STANDARD_STORAGE, declare, existing, metrics_of, study_record
+from tunesmith.cli.options import STANDARD_STORAGE, declare, existing, metrics_of, study_record
 from tunesmith.cli.settings import Settings, space_of, study_name
 from tunesmith.errors import TrialFinishedError
 from tunesmith.foundation.states import TrialState
@@ -25,13 +25,12 @@ if TYPE_CHECKING:
     from tunesmith.study import Study
     from tunesmith.trial import Trial
 
-LEASE = 24 * 3600.0  # seconds for which a trial is left to a program of which nothing more is known
-NAME = "study"  # of a study that is given no name
-ENDS = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "fail": TrialState.FAIL}
+LEASE_SECONDS = 24 * 3600.0  # seconds for which a trial is left to a program of which nothing more is known
+UNNAMED_STUDY = "study"  # of a study that is given no name
+TRIAL_ENDS = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "fail": TrialState.FAIL}
 # What an error says of the first ask; to assistants it is said in the words of their tools.
 PARAMETERS = '-p "lr=log(1e-5, 1e-1)" for each parameter, and --minimize NAME or --maximize NAME'
 MAKES_ONE = "`tunesmith ask -p NAME=WHAT --minimize NAME` makes one, and so does `tunesmith create-study`"
-_KEPT = ("trials", "sampler", "pruner")  # of what an earlier ask, or ``run``, was told
 
 
 # -- the study -----------------------------------------------------------------------------------------------------
@@ -50,32 +49,41 @@ def study_to_ask(settings: Settings, *, change: bool = False) -> tuple[Study, in
     Raises:
         UsageError: there is no such study and too little is known to make it, or what was given does not fit it.
     """
-    spec, name = settings.storage or STANDARD_STORAGE, _name(settings)
+    spec, name = settings.storage or STANDARD_STORAGE, _named_study(settings)
     is_new = "://" not in spec and not Path(spec).exists()
     if not settings.params:
         if is_new:
             raise click.UsageError(f"{spec} does not exist; the first ask makes the study, and needs {PARAMETERS}")
-        study = _loaded(spec, _study_there(spec, name), settings)
+        study, settings = settings.load(_study_there(spec, name), spec)
         _agree_on_metrics(study, settings)
-        return study, _kept(study, settings).trials
+        return study, settings.trials
     there = [] if is_new else [record.name for record in existing(spec).list_studies()]
     if name is None and len(there) > 1:
         raise click.UsageError(f"there are {len(there)} studies; give --study, one of {listing(there)}, or a new name")
-    name = name or (there[0] if there else NAME)
+    name = name or (there[0] if there else UNNAMED_STUDY)
     space = space_of(settings)
-    study = _loaded(spec, name, settings) if name in there else _made(spec, name, settings)
+    if name in there:
+        study, settings = settings.load(name, spec)
+    elif settings.metrics:
+        study = settings.begin(name, existing(spec) if Path(spec).is_file() else spec)
+        settings.keep(study)
+    else:
+        raise click.UsageError(
+            f"there is no study {name!r} yet; to make it, say what is to be tuned for: give --minimize NAME or "
+            "--maximize NAME, as in --minimize loss"
+        )
     _agree_on_metrics(study, settings)
     declare(study, space, spec, change)
-    return study, _kept(study, settings).trials
+    return study, settings.trials
 
 
 def study_to_tell(settings: Settings) -> Study:
     """Return the study of a trial; UsageError if there is none."""
     spec = settings.storage or STANDARD_STORAGE
-    return _loaded(spec, _study_there(spec, _name(settings)), settings)
+    return settings.load(_study_there(spec, _named_study(settings)), spec)[0]
 
 
-def _name(settings: Settings) -> str | None:
+def _named_study(settings: Settings) -> str | None:
     """Return the name of the study, as ``run`` would name it; None: nothing says one."""
     return settings.study or (study_name(settings.command, bool(settings.shell)) if settings.command else None)
 
@@ -89,37 +97,6 @@ def _study_there(spec: str, name: str | None) -> str:
         if name is None and store.list_studies():
             raise  # there are several
         raise click.UsageError(f"{error.message}; {MAKES_ONE}") from None
-
-
-def _loaded(spec: str, name: str, settings: Settings) -> Study:
-    from tunesmith.study import load_study
-
-    store = existing(spec)
-    study = load_study(study_name=name, storage=store)
-    kept = _kept(study, settings)
-    if kept.sampler or kept.pruner:
-        study = load_study(study_name=name, storage=store, sampler=kept.sampler, pruner=kept.pruner)
-    return study
-
-
-def _made(spec: str, name: str, settings: Settings) -> Study:
-    if not settings.metrics:
-        raise click.UsageError(
-            f"there is no study {name!r} yet; to make it, say what is to be tuned for: give --minimize NAME or "
-            "--maximize NAME, as in --minimize loss"
-        )
-    study = settings.begin(name, existing(spec) if Path(spec).is_file() else spec)
-    kept = {key: getattr(settings, key) for key in _KEPT}
-    if any(kept.values()):
-        study.set_system_attr(OPTIONS, kept)
-    return study
-
-
-def _kept(study: Study, settings: Settings) -> Settings:
-    """Return the settings, with what was said before where they say nothing."""
-    before = study.system_attrs.get(OPTIONS) or {}
-    earlier: dict[str, Any] = {key: before.get(key) for key in _KEPT}
-    return settings.over(Settings(**earlier))
 
 
 def _agree_on_metrics(study: Study, settings: Settings) -> None:
@@ -155,7 +132,7 @@ def _known_names(study: Study) -> list[str]:
 # -- ask -----------------------------------------------------------------------------------------------------------
 
 
-def ask(study: Study, below: int | None, lease: float = LEASE, pid: int | None = None) -> dict[str, Any]:
+def begin_trial(study: Study, below: int | None, lease: float, pid: int | None = None) -> dict[str, Any]:
     """Begin a trial of a program that holds the loop itself, and return what it is.
 
     Args:
@@ -239,7 +216,7 @@ def in_order(study: Study, given: Any) -> list[Any]:
     return values
 
 
-def report(
+def report_step(
     study: Study,
     number: int,
     values: Sequence[Any],
@@ -258,7 +235,7 @@ def report(
         attrs: notes by name.
 
     Raises:
-        UsageError: the trial does not run, or the step is none.
+        UsageError: the trial does not run, or the step is not one.
     """
     try:
         trial = study.take_up(number)
@@ -271,7 +248,7 @@ def report(
     return {"study": study.study_name, "number": number, "step": step, "values": list(values), "prune": prune}
 
 
-def tell(
+def end_trial(
     study: Study,
     number: int,
     values: Sequence[Any] | None = None,

@@ -23,7 +23,7 @@ Params = Mapping[str, Any]
 
 def environment(params: Params) -> str:
     """Return settings of environment variables for a shell, by the names that ``tunesmith run`` gives them."""
-    return "\n".join(f"{name}={shlex.quote(value)}" for name, value in template.environment(params).items())
+    return "\n".join(f"{name}={shlex.quote(value)}" for name, value in template.parameter_variables(params).items())
 
 
 FORMS: dict[str, Callable[[Params], str]] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from tunesmith.cli.options import (
-    STORAGE,
+    STORAGE_VARIABLE,
     existing,
     json_option,
     storage_and,
@@ -18,7 +18,7 @@ from tunesmith.foundation.text import printable
 
 
 @click.command()
-@click.argument("storage", envvar=STORAGE, required=False)
+@click.argument("storage", envvar=STORAGE_VARIABLE, required=False)
 @click.argument("target", metavar="TO", required=False)
 @study_option
 @click.option("--as", "new_name", metavar="NAME", help="The name of the copy; by default the same.")
@@ -42,7 +42,7 @@ def copy(storage: str | None, target: str | None, name: str | None, new_name: st
 
 
 @click.command()
-@click.argument("storage", envvar=STORAGE, required=False)
+@click.argument("storage", envvar=STORAGE_VARIABLE, required=False)
 @click.argument("new_name", metavar="NEW_NAME", required=False)
 @study_option
 @json_option

@@ -38,11 +38,11 @@ def confirm(
     The objective has to draw its random numbers from trial.seed, a program from TUNESMITH_SEED. An interrupted call
     goes on where it was.
     """
-    from tunesmith.program.stored import KEY, load_program
+    from tunesmith.program.stored import PROGRAM_KEY, load_program
     from tunesmith.worker import target
 
     study = open_study(storage, name)
-    if objective is None and KEY not in study.system_attrs:
+    if objective is None and PROGRAM_KEY not in study.system_attrs:
         raise click.UsageError(
             f"the study {study.study_name!r} was not made by `tunesmith run`: give --objective, such as train:objective"
         )

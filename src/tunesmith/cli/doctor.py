@@ -12,11 +12,11 @@ from typing import Any
 import click
 
 from tunesmith import __version__
-from tunesmith.cli.options import STANDARD_STORAGE, STORAGE, existing, json_option
+from tunesmith.cli.options import STANDARD_STORAGE, STORAGE_VARIABLE, existing, json_option
 from tunesmith.cli.output import echo, print_json, print_table
 from tunesmith.errors import StorageError
 
-NEEDED = (
+NEEDED_PACKAGES = (
     "numpy",
     "scipy",
     "sqlalchemy",
@@ -28,7 +28,7 @@ NEEDED = (
     "rich",
     "threadpoolctl",
 )
-EXTRAS = {
+PACKAGE_OF_EXTRA = {
     "sklearn": "scikit-learn",
     "visualization": "plotly",
     "pandas": "pandas",
@@ -46,12 +46,12 @@ EXTRAS = {
     "mysql": "PyMySQL",
     "artifacts": "fsspec",
 }
-SYNCS = 50  # writes to the disk that are timed
-SLOW = 0.02  # seconds: a trial writes twice, so that shorter objectives would wait for the disk
+TIMED_WRITES = 50  # writes to the disk that are timed
+SLOW_WRITE_SECONDS = 0.02  # seconds: a trial writes twice, so that shorter objectives would wait for the disk
 
 
 @click.command()
-@click.argument("storage", envvar=STORAGE, required=False)
+@click.argument("storage", envvar=STORAGE_VARIABLE, required=False)
 @json_option
 def doctor(storage: str | None, as_json: bool) -> int:
     """Check the installation, a storage, and the speed of its disk.
@@ -60,12 +60,12 @@ def doctor(storage: str | None, as_json: bool) -> int:
     """
     if storage is None and Path(STANDARD_STORAGE).is_file():
         storage = STANDARD_STORAGE
-    problems = [f"{name} is missing: pip install {name}" for name in NEEDED if _version(name) is None]
+    problems = [f"{name} is missing: pip install {name}" for name in NEEDED_PACKAGES if _version(name) is None]
     folder = Path(os.path.realpath(storage)).parent if storage and "://" not in storage else Path.cwd()
     seconds = _seconds_of_a_sync(folder)
     if seconds is None:
         problems.append(f"nothing can be written in the folder {folder}")
-    elif seconds > SLOW:
+    elif seconds > SLOW_WRITE_SECONDS:
         problems.append(
             f"the disk of {folder} takes {1000 * seconds:.0f} ms for a safe write, and a trial makes two: "
             "objectives that are shorter wait for it; a local disk is faster than a network's"
@@ -85,7 +85,7 @@ def doctor(storage: str | None, as_json: bool) -> int:
         "python": platform.python_version(),
         "system": platform.platform(),
         "cores": os.cpu_count(),
-        "packages": {name: _version(name) for name in (*NEEDED, *EXTRAS.values())},
+        "packages": {name: _version(name) for name in (*NEEDED_PACKAGES, *PACKAGE_OF_EXTRA.values())},
         "milliseconds_of_a_safe_write": None if seconds is None else 1000 * seconds,
         "storage": None if damage is None else "undamaged" if not damage else "damaged",
         "problems": problems,
@@ -94,9 +94,9 @@ def doctor(storage: str | None, as_json: bool) -> int:
         print_json(found)
         return int(bool(problems))
     echo(f"tunesmith {__version__}, Python {found['python']}, {found['system']}, {found['cores']} cores")
-    extras = {name: f"{_version(package) or 'not there'}" for name, package in EXTRAS.items()}
-    print_table(["package", "version"], [[name, _version(name) or "missing"] for name in NEEDED])
-    print_table(["extra", "its package", "version"], [[name, EXTRAS[name], v] for name, v in extras.items()])
+    extras = {name: f"{_version(package) or 'not there'}" for name, package in PACKAGE_OF_EXTRA.items()}
+    print_table(["package", "version"], [[name, _version(name) or "missing"] for name in NEEDED_PACKAGES])
+    print_table(["extra", "its package", "version"], [[name, PACKAGE_OF_EXTRA[name], v] for name, v in extras.items()])
     if seconds is not None:
         echo(f"A safe write to the disk of {folder} takes {1000 * seconds:.2f} ms.")
     if damage is not None and not damage:
@@ -122,7 +122,7 @@ def _seconds_of_a_sync(folder: Path) -> float | None:
     took = []
     try:
         with tempfile.TemporaryFile(dir=folder) as file:
-            for _ in range(SYNCS):
+            for _ in range(TIMED_WRITES):
                 start = time.perf_counter()
                 file.write(b"\0" * 4096)
                 file.flush()

@@ -64,12 +64,12 @@ def params_of(study: Study, given: Mapping[str, Any]) -> dict[str, Any]:
                 f"the study has no parameter {key!r}{did_you_mean(key, known)}; it has {listing(known)}"
             )
         if isinstance(value, str):
-            value = parsed(value, known.get(key))
+            value = value_of_text(value, known.get(key))
         found[key] = tuple(value) if isinstance(value, list) else value
     return found
 
 
-def parsed(text: str, parameter: Parameter | None) -> Any:
+def value_of_text(text: str, parameter: Parameter | None) -> Any:
     """Return the value that a text stands for.
 
     Args:
@@ -77,7 +77,7 @@ def parsed(text: str, parameter: Parameter | None) -> Any:
         parameter: what it is to be a value of; None: that is not known, and the text is read as JSON if it is some.
 
     Raises:
-        UsageError: it is no value of the parameter.
+        UsageError: it is not a value of the parameter.
     """
     choices = getattr(parameter, "choices", None) or getattr(parameter, "values", None)
     if choices is not None and not callable(choices):

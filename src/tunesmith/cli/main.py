@@ -17,20 +17,29 @@ from tunesmith.foundation.reader import LANGUAGES, choose, language
 from tunesmith.foundation.text import did_you_mean, printable
 
 ERROR, USAGE, INTERRUPTED = 1, 2, 130
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)  # why what is printed cannot be written
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)  # why what is printed cannot be written
 
-# name: ("module:object" of this package or by its full path, what --help says of it); in the order of --help
+# name: ("module:object" in cli/, or "room.module:object", and what --help says of it); in the order of --help
 COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     "Tune": {
         "run": ("run:run", "Tune a program in any language: find the parameters of a command with the best metric."),
-        "tune": ("tables:tune", "Tune a model for a table: choose it, fit it, and say what to expect of it."),
-        "predict": ("tables:predict", "Predict the rows of a table by a model that `tune` wrote, as CSV."),
-        "init": ("init:init", "Write a first tune.toml for a program: its options, with ranges to begin with."),
+        "tune": (
+            "integrations.commands.tables:tune",
+            "Tune a model for a table: choose it, fit it, and say what to expect of it.",
+        ),
+        "predict": (
+            "integrations.commands.tables:predict",
+            "Predict the rows of a table by a model that `tune` wrote, as CSV.",
+        ),
+        "init": (
+            "integrations.scaffold.command:init",
+            "Write a first tune.toml for a program: its options, with ranges to begin with.",
+        ),
         "worker": ("worker:worker", "Run trials of a study that many processes share."),
     },
     "Look": {
         "studies": ("studies:studies", "List the studies of a storage."),
-        "dashboard": ("dashboard:dashboard", "Show studies in a browser, live."),
+        "dashboard": ("integrations.commands.dashboard:dashboard", "Show studies in a browser, live."),
         "show": ("show:show", "Show a study: its best trial, counts, and what failed."),
         "best": ("best:best", "Print the best parameters, also as flags, YAML, TOML, environment or Python."),
         "trials": ("trials:trials", "List trials, filtered and sorted."),
@@ -39,23 +48,29 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "importance": ("importance:importance", "Tell which parameters mattered."),
         "explain": ("explain:explain", "Tell which values of each parameter the search begins with, and why."),
         "plot": ("plot:plot", "Draw a figure of a study."),
-        "scaling": ("scaling:scaling", "Tell what to set in a large run, from a table of small ones."),
+        "scaling": (
+            "integrations.commands.scaling:scaling",
+            "Tell what to set in a large run, from a table of small ones.",
+        ),
     },
     "Change": {
         "enqueue": ("enqueue:enqueue", "Add a trial with given parameters to those that wait."),
         "confirm": ("confirm:confirm", "Run the best points again with fresh seeds."),
-        "import": ("imports:import_", "Bring along the results of another program, as studies."),
+        "import": ("integrations.commands.imports:import_", "Bring along the results of another program, as studies."),
         "copy": ("change:copy", "Copy a study, to another storage too."),
         "rename": ("change:rename", "Give a study another name."),
         "delete": ("change:delete", "Delete a study."),
         "upgrade": ("change:upgrade", "Bring a storage of an earlier version up to date."),
     },
     "Ask and tell": {
-        "ask": ("ask:ask", "Begin a trial, and print its number and parameters as JSON."),
-        "tell": ("ask:tell", "End a trial that `ask` began, with its value."),
-        "create-study": ("tunesmith.compat.commands:create_study", "Create a study, and print its name."),
-        "best-trial": ("tunesmith.compat.commands:best_trial", "Print the best trial."),
-        "mcp": ("assistant:mcp", "Serve studies to an assistant by the Model Context Protocol, read-only."),
+        "ask": ("compat.commands:ask", "Begin a trial, and print its number and parameters as JSON."),
+        "tell": ("compat.commands:tell", "End a trial that `ask` began, with its value."),
+        "create-study": ("compat.commands:create_study", "Create a study, and print its name."),
+        "best-trial": ("compat.commands:best_trial", "Print the best trial."),
+        "mcp": (
+            "integrations.mcp.server:mcp",
+            "Serve studies to an assistant by the Model Context Protocol, read-only.",
+        ),
     },
     "Help": {
         "doctor": ("doctor:doctor", "Check the installation, a storage, and the speed of its disk."),
@@ -78,17 +93,17 @@ class LazyGroup(click.Group):
         import importlib
 
         module, _, name = _HOME[cmd_name][0].partition(":")
-        path = module if module.startswith("tunesmith.") else f"tunesmith.cli.{module}"
+        path = f"tunesmith.{module}" if "." in module else f"tunesmith.cli.{module}"
         command: click.Command = getattr(importlib.import_module(path), name)
         return command
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         """Find the command that the first word names."""
         if args and not args[0].startswith("-") and args[0] not in _HOME:
-            from tunesmith.compat.commands import ELSEWHERE
+            from tunesmith.foundation.registry import where_command_is
 
-            if args[0] in ELSEWHERE:
-                raise click.UsageError(f"there is no command {args[0]!r} here: use {ELSEWHERE[args[0]]}", ctx)
+            if (instead := where_command_is(args[0])) is not None:
+                raise click.UsageError(f"there is no command {args[0]!r} here: use {instead}", ctx)
             hint = did_you_mean(args[0], _HOME) or f": there are {', '.join(_HOME)}"
             raise click.UsageError(f"there is no command {args[0]!r}{hint}", ctx)
         return super().resolve_command(ctx, args)
@@ -143,24 +158,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from tunesmith.cli.speech import error as said
 
             text = said(text)
-        _say(text)
+        _say_error(text)
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except TunesmithError as error:
         notes = getattr(error, "__notes__", ())
-        _say("\n".join([f"error: {error}", *notes]))
+        _say_error("\n".join([f"error: {error}", *notes]))
         return ERROR
     except BrokenPipeError:  # what read the output has ended, `head` for instance
         _print_no_more()
         return 0
     except OSError as error:  # of a file that was named, as a rule: it cannot be written
-        if error.filename is None and error.errno not in FULL:
+        if error.filename is None and error.errno not in DISK_FULL:
             raise
         if error.filename is None:
             _print_no_more()
         where = "the output" if error.filename is None else printable(str(error.filename))
-        _say(f"error: {where}: {error.strerror}")
+        _say_error(f"error: {where}: {error.strerror}")
         return ERROR
     finally:
         click.Context.formatter_class = click.HelpFormatter
@@ -172,7 +187,7 @@ def _print_no_more() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _say(text: str) -> None:
+def _say_error(text: str) -> None:
     from tunesmith.cli.output import echo  # not for --help
 
     echo(text, err=True)

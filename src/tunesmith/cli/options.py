@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,9 +18,8 @@ if TYPE_CHECKING:
     from tunesmith.storage.base import Storage, StudyRecord
     from tunesmith.study import Study
 
-STORAGE = "TUNESMITH_STORAGE"  # the environment variable in which passwords are out of sight of `ps`
+STORAGE_VARIABLE = "TUNESMITH_STORAGE"  # the environment variable in which passwords are out of sight of `ps`
 STANDARD_STORAGE = "tune.db"  # where `run` writes to if it is told nothing else
-OPTIONS = "run"  # the system attribute of a study with what `run` or `ask` was told besides the program
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -35,15 +35,18 @@ def storage_of(ctx: click.Context, param: click.Parameter | None, given: str | N
     if not Path(STANDARD_STORAGE).is_file():
         raise click.UsageError(
             f"Missing argument 'STORAGE': there is no {STANDARD_STORAGE} here; give the file of a study, or a URL, or "
-            f"set {STORAGE}",
+            f"set {STORAGE_VARIABLE}",
             ctx,
         )
     return STANDARD_STORAGE
 
 
-storage_argument: Decorator = click.argument("storage", envvar=STORAGE, required=False, callback=storage_of)
+storage_argument: Decorator = click.argument("storage", envvar=STORAGE_VARIABLE, required=False, callback=storage_of)
 study_option: Decorator = click.option(
     "--study", "name", metavar="NAME", help="The study; it need not be named where there is only one."
+)
+study_name_option: Decorator = click.option(
+    "--study-name", metavar="NAME", help="The study; it need not be named where there is only one."
 )
 target_option: Decorator = click.option(
     "--target", metavar="WHAT", help="What it is about: the number of an objective, from 0, or user_attrs_NAME."
@@ -67,7 +70,7 @@ def storage_and(last: str | None, first: str | None, name: str) -> tuple[str, st
     context = click.get_current_context()
     if first is None or context.get_parameter_source("storage") is ParameterSource.ENVIRONMENT:
         raise click.UsageError(f"Missing argument '{name}'.", context)
-    return storage_of(context, None, os.environ.get(STORAGE)), first
+    return storage_of(context, None, os.environ.get(STORAGE_VARIABLE)), first
 
 
 def target_of(study: Study, given: str | None) -> int | str | None:
@@ -177,7 +180,26 @@ def _other_parameters(study: Study, there: Space, space: Space, storage: str) ->
 
 def metrics_of(study: Study) -> Sequence[str]:
     """Return the names of the metrics of the program that a study tunes; none: it has no program."""
-    from tunesmith.program.stored import KEY
+    from tunesmith.program.stored import PROGRAM_KEY
 
-    found: Sequence[str] = (study.system_attrs.get(KEY) or {}).get("metrics", ())
+    found: Sequence[str] = (study.system_attrs.get(PROGRAM_KEY) or {}).get("metrics", ())
     return found
+
+
+def json_object(option: str, text: str | None) -> dict[str, Any]:
+    """Return the JSON object that an option was given, an empty one if it was not given; else raise UsageError."""
+    try:
+        value = json.loads(text or "{}")
+    except (ValueError, RecursionError) as error:
+        raise click.UsageError(f"{option}: no JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise click.UsageError(f'{option}: a JSON object is expected, such as {{"name": ...}}')
+    return value
+
+
+def name_and_value(option: str, text: str) -> tuple[str, str]:
+    """Return both sides of ``NAME=VALUE``; UsageError if it is something else."""
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise click.UsageError(f"{option}: expected NAME=VALUE; got {text!r}")
+    return name, value

@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any
 
 import click
@@ -20,6 +21,10 @@ from tunesmith.foundation.reader import language
 from tunesmith.foundation.text import printable
 
 LEAST, GAP = 12, 3  # signs that a column of a table has at least, and between two columns
+RECORD_FORMATS = ("value", "json", "table", "yaml")  # of one record
+flatten_option: Callable[[Any], Any] = click.option(
+    "--flatten", is_flag=True, help="A column for each parameter and attribute, such as params_x."
+)
 _ODD = re.compile(r"[^\n -~]")  # what may not be printable
 
 
@@ -99,7 +104,7 @@ def say(as_json: bool, text: str, **facts: Any) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, are_names: bool = False) -> None:
-    """Print a table, as wide as its cells where the output is no terminal.
+    """Print a table, as wide as its cells where the output is not a terminal.
 
     Args:
         columns: the heads.
@@ -117,15 +122,17 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, are_na
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     numeric = [all(isinstance(row[i], (int, float)) for row in rows) for i in range(len(columns))]
     cells = [[cell(value) for value in row] for row in rows]
-    whole = _whole([[printable(name), *(row[i] for row in cells)] for i, name in enumerate(columns)], console.width)
+    whole = _whole_columns(
+        [[printable(name), *(row[i] for row in cells)] for i, name in enumerate(columns)], console.width
+    )
     for name, right, kept in zip(columns, numeric, whole, strict=True):
         table.add_column(Text(printable(name)), justify="right" if right else "left", overflow="fold", no_wrap=kept)
-    for texts in cells:
-        table.add_row(*map(Text, texts))
+    for row in cells:
+        table.add_row(*map(Text, row))
     console.print(table)
 
 
-def _whole(columns: Sequence[Sequence[str]], width: int) -> list[bool]:
+def _whole_columns(columns: Sequence[Sequence[str]], width: int) -> list[bool]:
     """Return which columns are kept as wide as their cells: those of names and numbers, from the left, while all fit.
 
     Args:
@@ -163,3 +170,37 @@ def cell(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.6g}"
     return printable(str(value))
+
+
+def print_record(record: dict[str, Any], form: str, flatten: bool) -> None:
+    """Print one record.
+
+    Args:
+        form: one of FORMATS.
+        flatten: a column for each entry of a dict.
+    """
+    columns: dict[str, Any] = {}
+    for key, value in record.items():
+        if flatten and isinstance(value, dict):
+            columns |= {f"{key}_{name}": item for name, item in value.items()}
+        else:
+            columns[key] = value.strftime("%Y-%m-%d %H:%M:%S") if isinstance(value, datetime) else value
+    safe = {
+        key: plain(value if value is None or isinstance(value, bool | int | float | str | dict | list) else str(value))
+        for key, value in columns.items()
+    }
+    cells = {printable(key): "" if value is None else printable(str(value)) for key, value in safe.items()}
+    if form == "json":
+        echo(json.dumps(safe))
+    elif form == "yaml":  # in which JSON is one way to write a value
+        echo("\n".join(f"{json.dumps(key)}: {json.dumps(value)}" for key, value in safe.items()))
+    elif form == "value":
+        echo(" ".join(cells.values()))
+    else:  # in the characters that scripts look for
+        widths = [max(len(key), len(cell)) for key, cell in cells.items()]
+        rule = f"+{'+'.join('-' * (width + 2) for width in widths)}+"
+        head, row = (
+            f"| {' | '.join(text.ljust(width) for text, width in zip(line, widths, strict=True))} |"
+            for line in (cells.keys(), cells.values())
+        )
+        echo("\n".join([rule, head, rule, row, rule]))

@@ -4,25 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from tunesmith.cli.settings import Settings, parameter, read_file
+from tunesmith.cli.settings import Settings, parameter, read_settings
 from tunesmith.foundation import registry
 from tunesmith.foundation.text import seconds
 
 STANDARD_FILE = "tune.toml"
 
-if TYPE_CHECKING:
-    FloatType = click.ParamType[float]
-    IntType = click.ParamType[int]
-    TextChoice = click.Choice[str]
-else:  # earlier versions of click, which are admitted, have no types in brackets
-    FloatType, IntType, TextChoice = click.ParamType, click.ParamType, click.Choice
 
-
-class Time(FloatType):
+class Time(click.ParamType):  # type: ignore[type-arg]  # earlier versions of click have no brackets there
     """A time: 90, 90s, 15m, 8h or 2d."""
 
     name = "TIME"
@@ -35,7 +28,7 @@ class Time(FloatType):
             self.fail(str(error), param, ctx)
 
 
-class Size(IntType):
+class Size(click.ParamType):  # type: ignore[type-arg]  # as above
     """A size: 500MB, 4GB or 1.5GiB."""
 
     name = "SIZE"
@@ -50,21 +43,14 @@ class Size(IntType):
             self.fail(str(error), param, ctx)
 
 
-class Named(TextChoice):
-    """A name of the registry, listed when it is asked for."""
-
-    def __init__(self, kind: str) -> None:
-        super().__init__(sorted(registry.names(kind)))
-
-
 POSITIVE = click.IntRange(min=1)
-TYPES: dict[str, click.ParamType[Any]] = {
+TYPE_OF: dict[str, click.ParamType[Any]] = {
     "trials": click.IntRange(min=0),
     "timeout": Time(),
     "jobs": POSITIVE,
     "seed": click.IntRange(min=0),
-    "sampler": Named("samplers"),
-    "pruner": Named("pruners"),
+    "sampler": click.Choice(sorted(registry.names("samplers"))),
+    "pruner": click.Choice(sorted(registry.names("pruners"))),
     "take": click.Choice(("last", "min", "max")),
     "timeout_per_trial": Time(),
     "memory_limit": Size(),
@@ -94,33 +80,33 @@ TYPES: dict[str, click.ParamType[Any]] = {
     "--minimize", metavar="METRIC", multiple=True, help="What the program prints or writes, to be as low as possible."
 )
 @click.option("--maximize", metavar="METRIC", multiple=True, help="The same, as high as possible.")
-@click.option("--take", type=TYPES["take"], help="Which of a metric's values counts (last).")
-@click.option("--trials", metavar="N", type=TYPES["trials"], help="How many trials the study has in all.")
-@click.option("--timeout", type=TYPES["timeout"], help="Begin no trial after this time: 90s, 15m, 8h, 2d.")
-@click.option("--jobs", metavar="N", type=TYPES["jobs"], help="How many trials run at once (1).")
+@click.option("--take", type=TYPE_OF["take"], help="Which of a metric's values counts (last).")
+@click.option("--trials", metavar="N", type=TYPE_OF["trials"], help="How many trials the study has in all.")
+@click.option("--timeout", type=TYPE_OF["timeout"], help="Begin no trial after this time: 90s, 15m, 8h, 2d.")
+@click.option("--jobs", metavar="N", type=TYPE_OF["jobs"], help="How many trials run at once (1).")
 @click.option("--storage", metavar="PLACE", envvar="TUNESMITH_STORAGE", help="A file or a database's URL (tune.db).")
 @click.option("--study", metavar="NAME", help="The study (named after the program).")
-@click.option("--seed", metavar="N", type=TYPES["seed"], help="Of a new study; random by default.")
-@click.option("--sampler", metavar="NAME", type=TYPES["sampler"], help="Who proposes: auto, tpe, gp, random, ...")
+@click.option("--seed", metavar="N", type=TYPE_OF["seed"], help="Of a new study; random by default.")
+@click.option("--sampler", metavar="NAME", type=TYPE_OF["sampler"], help="Who proposes: auto, tpe, gp, random, ...")
 @click.option(
-    "--pruner", metavar="NAME", type=TYPES["pruner"], help="Who stops hopeless trials: auto, nop, median, ..."
+    "--pruner", metavar="NAME", type=TYPE_OF["pruner"], help="Who stops hopeless trials: auto, nop, median, ..."
 )
 @click.option(
     "--priors/--no-priors", default=None, help="Begin where parameters of such names are usually good (as by default)."
 )
-@click.option("--timeout-per-trial", type=TYPES["timeout_per_trial"], help="End a trial that runs longer.")
+@click.option("--timeout-per-trial", type=TYPE_OF["timeout_per_trial"], help="End a trial that runs longer.")
 @click.option(
-    "--memory-limit", type=TYPES["memory_limit"], help="End a trial whose program uses more memory: 500MB, 4GB."
+    "--memory-limit", type=TYPE_OF["memory_limit"], help="End a trial whose program uses more memory: 500MB, 4GB."
 )
 @click.option(
     "--max-failures",
     metavar="N",
-    type=TYPES["max_failures"],
+    type=TYPE_OF["max_failures"],
     help="Give up after N failed trials (3, if all of the first minute fail).",
 )
-@click.option("--grace", type=TYPES["grace"], help="Time between SIGTERM and SIGKILL (5s).")
-@click.option("--cpus", metavar="N", type=TYPES["cpus"], help="Threads for the numeric libraries of each trial.")
-@click.option("--gpus", metavar="N", type=TYPES["gpus"], help="GPUs that each trial sees; 0.5: two trials share one.")
+@click.option("--grace", type=TYPE_OF["grace"], help="Time between SIGTERM and SIGKILL (5s).")
+@click.option("--cpus", metavar="N", type=TYPE_OF["cpus"], help="Threads for the numeric libraries of each trial.")
+@click.option("--gpus", metavar="N", type=TYPE_OF["gpus"], help="GPUs that each trial sees; 0.5: two trials share one.")
 @click.option("--as-written", is_flag=True, default=None, help="Run COMMAND although a parameter stands nowhere in it.")
 @click.option("--shell/--no-shell", default=None, help="Run the command in a shell.")
 @click.option("--pty/--no-pty", default=None, help="Run it in a pseudo-terminal.")
@@ -153,13 +139,13 @@ def run(
     `tunesmith run --study NAME`.
     """
     from tunesmith.cli.tuning import dry_run as show
-    from tunesmith.cli.tuning import tune
+    from tunesmith.cli.tuning import run_trials
 
     settings = settings_from(command, file, params, given)
     if dry_run:
         show(settings, as_json)
         return 0
-    return tune(settings, change=change, quiet=quiet, as_json=as_json)
+    return run_trials(settings, change=change, quiet=quiet, as_json=as_json)
 
 
 def settings_from(command: Sequence[str], file: str | None, params: Sequence[str], given: dict[str, Any]) -> Settings:
@@ -186,5 +172,5 @@ def settings_from(command: Sequence[str], file: str | None, params: Sequence[str
         file = STANDARD_FILE
     if file is None:
         return options
-    read = read_file(file, TYPES)
+    read = read_settings(file, TYPE_OF)
     return options.over(read)

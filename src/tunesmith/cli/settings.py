@@ -7,18 +7,23 @@ import re
 import shlex
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from tunesmith.cli.options import existing
 from tunesmith.foundation.text import did_you_mean, listing, printable
 
 if TYPE_CHECKING:
     from tunesmith.space import Space
     from tunesmith.storage.base import Storage
     from tunesmith.study import Study
+
+STUDY_KEEPS = "run"  # the system attribute of a study with what `run` or `ask` was told besides the program
+KEPT_SETTINGS = ("trials", "sampler", "pruner", "jobs", "timeout_per_trial", "cpus", "gpus")
+SWITCHES = ("shell", "pty", "resumable", "as_written", "priors")
 
 # Programs whose first argument is the program that matters.
 _RUNNERS = re.compile(
@@ -75,16 +80,6 @@ class Settings:
         """The direction of each metric."""
         return ["minimize"] * len(self.minimize) + ["maximize"] * len(self.maximize)
 
-    def space(self) -> Space:
-        """Return what is searched.
-
-        Raises:
-            SpaceError: a parameter is not valid.
-        """
-        from tunesmith.space import Space
-
-        return Space(self.params)
-
     def begin(self, name: str, storage: str | Path | Storage) -> Study:
         """Return the study of that name, with what it is to have where it is made now.
 
@@ -107,20 +102,39 @@ class Settings:
         except ValueError as error:
             raise click.UsageError(str(error)) from error
 
+    def load(self, name: str, spec: str) -> tuple[Study, Settings]:
+        """Return the study of that name, which is there, and the settings, with what it keeps where they say nothing.
+
+        Raises:
+            StudyNotFoundError: there is none.
+        """
+        from tunesmith.study import load_study
+
+        store = existing(spec)
+        study = load_study(study_name=name, storage=store)
+        kept = study.system_attrs.get(STUDY_KEEPS) or {}
+        earlier: dict[str, Any] = {key: kept.get(key) for key in KEPT_SETTINGS}
+        settings = self.over(Settings(**earlier))
+        if settings.sampler or settings.pruner:
+            study = load_study(study_name=name, storage=store, sampler=settings.sampler, pruner=settings.pruner)
+        return study, settings
+
+    def keep(self, study: Study) -> None:
+        """Let a study keep what a later command need not say again."""
+        kept = {key: getattr(self, key) for key in KEPT_SETTINGS}
+        before = study.system_attrs.get(STUDY_KEEPS)
+        if before != kept and (before or any(kept.values())):
+            study.set_system_attr(STUDY_KEEPS, kept)
+
     def over(self, other: Settings) -> Settings:
         """Return these settings, and those of another object where these are not given."""
-        merged = Settings(**{f.name: _first(getattr(self, f.name), getattr(other, f.name)) for f in fields(self)})
-        merged.params = {**other.params, **self.params}
+        given = {f.name: value for f in fields(self) if (value := getattr(self, f.name)) not in (None, [])}
         if self.metrics:
-            merged.minimize, merged.maximize = self.minimize, self.maximize
-        return merged
+            given |= {"minimize": self.minimize, "maximize": self.maximize}
+        return replace(other, **given | {"params": {**other.params, **self.params}})
 
 
-def _first(given: Any, other: Any) -> Any:
-    return other if given is None or given == [] else given
-
-
-def read_file(path: str, converters: Mapping[str, Callable[[Any], Any]]) -> Settings:
+def read_settings(path: str, converters: Mapping[str, Callable[[Any], Any]]) -> Settings:
     """Return the settings of a file.
 
     Args:
@@ -143,17 +157,17 @@ def read_file(path: str, converters: Mapping[str, Callable[[Any], Any]]) -> Sett
                 f"{path}: there is no setting {key!r}{did_you_mean(key, names)}; there are {listing(names, 40)}"
             )
         try:
-            made[known.name] = _checked(known.name, value, converters)
+            made[known.name] = _converted(known.name, value, converters)
         except (ValueError, click.BadParameter) as error:
             raise click.UsageError(f"{path}: {key}: {error}") from error
     return Settings(**made)
 
 
-def _checked(name: str, value: Any, converters: Mapping[str, Callable[[Any], Any]]) -> Any:
+def _converted(name: str, value: Any, converters: Mapping[str, Callable[[Any], Any]]) -> Any:
     if name == "params":
         if not isinstance(value, dict):
             raise ValueError('expected a table such as [params] with lr = "log(1e-5, 1e-1)"')
-        return {key: described(spec) for key, spec in _flat(value)}
+        return {key: description_of(spec) for key, spec in _flat(value)}
     if name == "command":
         given = shlex.split(value) if isinstance(value, str) else value
         if not isinstance(given, list) or not all(isinstance(word, str) for word in given):
@@ -164,7 +178,7 @@ def _checked(name: str, value: Any, converters: Mapping[str, Callable[[Any], Any
         if not isinstance(given, list) or not all(isinstance(metric, str) for metric in given):
             raise ValueError("expected the name of a metric, or a list of names")
         return given
-    if name in ("shell", "pty", "resumable", "as_written", "priors"):
+    if name in SWITCHES:
         if not isinstance(value, bool):
             raise ValueError(f"expected true or false; got {value!r}")
         return value
@@ -182,7 +196,7 @@ def _flat(table: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
     return found
 
 
-def described(spec: Any) -> Any:
+def description_of(spec: Any) -> Any:
     """Return what describes a parameter, as a table of TOML or an object of JSON has it, in the form for `Space`."""
     if isinstance(spec, list):
         return [tuple(item) if isinstance(item, list) else item for item in spec]
@@ -225,6 +239,7 @@ def study_name(command: Sequence[str], shell: bool) -> str:
 def space_of(settings: Settings) -> Space:
     """Return what is searched; UsageError if there is no parameter, or one is not valid."""
     from tunesmith.errors import SpaceError
+    from tunesmith.space import Space
 
     if not settings.params:
         raise click.UsageError(
@@ -232,7 +247,7 @@ def space_of(settings: Settings) -> Space:
             "`tunesmith init -- COMMAND` suggests one"
         )
     try:
-        return settings.space()
+        return Space(settings.params)
     except SpaceError as error:
         raise click.UsageError(str(error)) from error
 
@@ -247,4 +262,4 @@ def params_of_json(told: Mapping[str, Any]) -> dict[str, Any]:
                 f'{printable(name)}: expected a text such as "log(1e-5, 1e-1)", a list of choices or one value; got '
                 f"{what!r:.100}"
             )
-    return {name: described(what) for name, what in told.items()}
+    return {name: description_of(what) for name, what in told.items()}

@@ -24,7 +24,7 @@ from tunesmith.foundation.reader import language
 LEVELS = ("Error", "error", "warning")
 SPACED = re.compile(r"[^\s\u2e80-\uffef]+|\s+|[\u2e80-\uffef]")  # what a line may end after
 NO_START = "，。；：！？）」』》、”"  # signs that no line begins with
-NOTE = re.compile(r"(.*?)((?:  \[[^\]]*\])?)$", re.DOTALL)  # an option's help, and "  [default: en]" behind it
+HELP_AND_NOTE = re.compile(r"(.*?)((?:  \[[^\]]*\])?)$", re.DOTALL)  # an option's help, and "  [default: en]" behind it
 
 
 def table() -> dict[str, str]:
@@ -71,7 +71,7 @@ def _messages(code: str) -> Patterns:
 # -- help -----------------------------------------------------------------------------------------------------------
 
 
-def wrapped(text: str, width: int) -> list[str]:
+def wrapped_chinese(text: str, width: int) -> list[str]:
     """Return a text in lines of so many columns; between Chinese signs a line may end anywhere."""
     lines, line = list[str](), ""
     for part in SPACED.findall(" ".join(text.split())):
@@ -98,7 +98,7 @@ class ChineseHelp(click.HelpFormatter):
         paragraphs = said(text).split("\n\n")
         for k, paragraph in enumerate(paragraphs):
             self.write("\n" if k else "")
-            for line in wrapped(paragraph, self.width - self.current_indent):
+            for line in wrapped_chinese(paragraph, self.width - self.current_indent):
                 self.write(f"{'':>{self.current_indent}}{line}\n")
 
     def write_dl(self, rows: Iterable[tuple[str, str]], col_max: int = 30, col_spacing: int = 2) -> None:
@@ -106,10 +106,10 @@ class ChineseHelp(click.HelpFormatter):
         rows = list(rows)
         first = min(max((len(name) for name, _ in rows), default=0), col_max) + col_spacing
         for name, text in rows:
-            own, note = NOTE.fullmatch(text).groups()  # type: ignore[union-attr]  # it matches any text
+            own, note = HELP_AND_NOTE.fullmatch(text).groups()  # type: ignore[union-attr]  # it matches any text
             inner = "; ".join(message(part) for part in note.strip(" []").split("; "))
             told = said(own)
-            lines = wrapped(
+            lines = wrapped_chinese(
                 (message(own) if told == own else told) + (f"  [{inner}]" if note else ""),
                 self.width - self.current_indent - first,
             )

@@ -8,14 +8,14 @@ import re
 import shutil
 import time
 import zlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import click
 
-from tunesmith.cli.options import OPTIONS, STANDARD_STORAGE, declare, existing, metrics_of
+from tunesmith.cli.options import STANDARD_STORAGE, declare, metrics_of
 from tunesmith.cli.output import cell, echo, print_json
 from tunesmith.cli.settings import Settings, space_of, study_name
 from tunesmith.errors import MissingMetricError, ProgramError, StudyNotFoundError, WorkerDiedError
@@ -25,11 +25,11 @@ from tunesmith.foundation.system import command_line
 from tunesmith.foundation.text import close_matches, printable, shorten
 from tunesmith.program import Program, load_program, store_program
 from tunesmith.program.program import LAST_LINE
-from tunesmith.program.stored import KEY, description
-from tunesmith.program.template import PREFIX, places, variable
+from tunesmith.program.stored import PROGRAM_KEY, description
+from tunesmith.program.template import VARIABLE_PREFIX, names_in_braces, variable
 from tunesmith.space import Space
 from tunesmith.storage.redact import shown_spec
-from tunesmith.study import Study, create_study, load_study
+from tunesmith.study import Study, create_study
 from tunesmith.study.progress import Table
 from tunesmith.study.summary import counts_of
 from tunesmith.trial.record import FrozenTrial
@@ -39,8 +39,8 @@ from tunesmith.trial.running import seed_of_trial
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][\w.-]*")  # a name in braces that may be meant as a placeholder
 PARAMS_FILE = "TUNESMITH_PARAMS_FILE"
-LOOKED_AT = 1_000_000  # characters of a file of the command that are looked through
-FIELDS = (
+FILE_CHARACTERS = 1_000_000  # characters of a file of the command that are looked through
+PROGRAM_FIELDS = (
     "take",
     "shell",
     "pty",
@@ -89,7 +89,7 @@ def program_of(settings: Settings, storage: str) -> Program:
 
 def given_fields(settings: Settings) -> dict[str, Any]:
     """Return the fields of a program that were given."""
-    return {name: value for name in FIELDS if (value := getattr(settings, name)) is not None}
+    return {name: value for name in PROGRAM_FIELDS if (value := getattr(settings, name)) is not None}
 
 
 def directory_of(settings: Settings, storage: str, name: str) -> str:
@@ -132,7 +132,7 @@ def from_anywhere(storage: str) -> str:
 
 
 def _file_of(storage: str) -> str | None:
-    """Return the file of a storage; None: it is no file."""
+    """Return the file of a storage; None: it is not a file."""
     if "://" not in storage:
         return storage
     scheme, _, path = storage.partition("://")
@@ -141,7 +141,7 @@ def _file_of(storage: str) -> str | None:
     return path if is_file else None
 
 
-def check_names(program: Program, space: Space) -> None:
+def check_placeholders(program: Program, space: Space) -> None:
     """Check that every parameter reaches the program, and that the names in braces are meant.
 
     Args:
@@ -154,8 +154,10 @@ def check_names(program: Program, space: Space) -> None:
     """
     known = {*space.names, *program.placeholders}
     texts = [*program.command, *([] if program.tensorboard is None else [program.tensorboard])]
-    used = [name for text in texts for name in places(text)]
-    meant = [name for text in texts for name in places(re.sub(r"\$\{[^{}]*\}", "", text))]  # ${HOME} is the shell's
+    used = [name for text in texts for name in names_in_braces(text)]
+    meant = [
+        name for text in texts for name in names_in_braces(re.sub(r"\$\{[^{}]*\}", "", text))
+    ]  # ${HOME} is the shell's
     unknown = [name for name in dict.fromkeys(meant) if name not in known and _IDENTIFIER.fullmatch(name)]
     told = []
     for name in unknown:
@@ -196,8 +198,8 @@ def _reads_by_itself(program: Program) -> bool:
     for word in words:
         if os.path.isfile(word):
             with contextlib.suppress(OSError), open(word, encoding="utf-8", errors="replace") as file:
-                texts.append(file.read(LOOKED_AT))
-    return any(PREFIX in text or PARAMS_FILE in text for text in texts)
+                texts.append(file.read(FILE_CHARACTERS))
+    return any(VARIABLE_PREFIX in text or PARAMS_FILE in text for text in texts)
 
 
 def check_program(program: Program) -> None:
@@ -219,13 +221,13 @@ def check_program(program: Program) -> None:
     raise click.UsageError(f"there is no program {word!r}, neither here nor in PATH{hint}")
 
 
-KEPT = ("trials", "sampler", "pruner", "jobs", "timeout_per_trial", "cpus", "gpus")
-EARLY, EARLY_FAILURES = 60.0, 3  # seconds, and failures within them, after which a command is wrong
-MOST_TOLD = 5  # failures that are told one by one
-OURS = (FailureKind.RAISED, FailureKind.LOST, FailureKind.OOM)  # kinds that speak against the command
+EARLY_SECONDS, EARLY_FAILURES = 60.0, 3  # seconds, and failures within them, after which a command is wrong
+FAILURES_TOLD = 5  # failures that are told one by one
+WITH_VALUES = (TrialState.COMPLETE, TrialState.PRUNED)  # the states of trials that had their metric
+COMMAND_FAILURES = (FailureKind.RAISED, FailureKind.LOST, FailureKind.OOM)  # kinds that speak against the command
 
 
-def tune(settings: Settings, *, change: bool, quiet: bool, as_json: bool) -> int:
+def run_trials(settings: Settings, *, change: bool, quiet: bool, as_json: bool) -> int:
     """Run trials until there are as many as were asked for, and print what was found.
 
     Args:
@@ -242,15 +244,16 @@ def tune(settings: Settings, *, change: bool, quiet: bool, as_json: bool) -> int
         ClickException: the program fails again and again.
     """
     storage = settings.storage or STANDARD_STORAGE
+    same = True
     if settings.command is None and settings.study is not None:
-        settings = _with_kept(settings, storage)
-        study, program = _resumed(settings, storage)
-        same = True
+        study, program, settings = _resumed(settings, settings.study, storage)
     else:
         study, program, same = _begun(settings, storage, change)
     if not quiet and not as_json:
         _say_what_begins(study, settings, storage)
-    failures = Failures(settings.max_failures, program, seen=same and _has_results(study))
+    failures = Failures(
+        settings.max_failures, program, seen=same and any(study.counts.get(state) for state in WITH_VALUES)
+    )
     try:
         executor = ProcessExecutor(
             jobs=settings.jobs or 1,
@@ -292,22 +295,22 @@ class Failures:
 
     def __call__(self, study: Study, trial: FrozenTrial) -> None:
         """Count a trial."""
-        if trial.state in (TrialState.COMPLETE, TrialState.PRUNED):
+        if trial.state in WITH_VALUES:
             self.succeeded = self.seen = True
         if trial.state is not TrialState.FAIL:
             return
         if self.most is None and not self.seen:
             self._end_without_metric(study, trial)
-        if trial.failure not in OURS:
+        if trial.failure not in COMMAND_FAILURES:
             return
         self.n += 1
         reason = printable(trial.reason or "it failed", lines=True)
         for kind in (ProgramError, MissingMetricError):
             reason = reason.removeprefix(f"{kind.__name__}: ")
-        if self.n <= MOST_TOLD:
+        if self.n <= FAILURES_TOLD:
             head, _, _ = reason.partition("\n")
             echo(f"trial {trial.number} failed: {head.removesuffix('; it printed at last:')}", err=True)
-        early = not self.succeeded and self.n >= EARLY_FAILURES and time.monotonic() < self.began + EARLY
+        early = not self.succeeded and self.n >= EARLY_FAILURES and time.monotonic() < self.began + EARLY_SECONDS
         if self.n >= self.most if self.most is not None else early:
             more = "" if self.most is not None else ", and none succeeded; --max-failures N would bear more"
             raise click.ClickException(f"{self.n} trials failed{more}. The last one, trial {trial.number}: {reason}")
@@ -360,21 +363,16 @@ class _LastLine:
             )
 
 
-def _has_results(study: Study) -> bool:
-    counts = study.counts
-    return any(counts.get(state) for state in (TrialState.COMPLETE, TrialState.PRUNED))
-
-
 def dry_run(settings: Settings, as_json: bool) -> None:
     """Print the command line of the first trial, its environment, and nothing else."""
     storage = settings.storage or STANDARD_STORAGE
     if settings.command is None and settings.study is not None:
-        kept, program = _resumed(settings, storage)
+        kept, program, settings = _resumed(settings, settings.study, storage)
         space, seed = kept.space, kept.seed
     else:
         program, space = program_of(settings, storage), space_of(settings)
         if not settings.as_written:
-            check_names(program, space)
+            check_placeholders(program, space)
         seed = settings.seed or 0
     directions = ["minimize"] * len(program.metrics)
     priors = settings.priors is not False
@@ -400,48 +398,33 @@ def _begun(settings: Settings, storage: str, change: bool) -> tuple[Study, Progr
     program, space = program_of(settings, storage), space_of(settings)
     check_program(program)
     if not settings.as_written:
-        check_names(program, space)
+        check_placeholders(program, space)
     study = settings.begin(program.study, storage)
     declare(study, space, storage, change)
-    before = study.system_attrs.get(KEY) or {}
+    before = study.system_attrs.get(PROGRAM_KEY) or {}
     differ = [k for k, v in description(program).items() if before.get(k) != v and k != "names"]
     if before and differ:
         echo(f"warning: the study {study.study_name!r} was begun with another {', '.join(differ)}", err=True)
     store_program(study, program)
-    kept = {name: getattr(settings, name) for name in KEPT}
-    if study.system_attrs.get(OPTIONS) != kept:
-        study.set_system_attr(OPTIONS, kept)
+    settings.keep(study)
     return study, program, not differ
 
 
-def _with_kept(settings: Settings, storage: str) -> Settings:
-    """Return the settings, with what an earlier run of the study was told where they say nothing."""
-    kept = _loaded(settings, storage).system_attrs.get(OPTIONS) or {}
-    before: dict[str, Any] = {name: kept.get(name) for name in KEPT}
-    return settings.over(Settings(**before))
-
-
-def _resumed(settings: Settings, storage: str) -> tuple[Study, Program]:
+def _resumed(settings: Settings, name: str, storage: str) -> tuple[Study, Program, Settings]:
     """Go on with a study as it was told the last time."""
     if settings.params or settings.metrics:
         raise click.UsageError("parameters and metrics are of no use without the command; give it after --")
-    study = _loaded(settings, storage)
+    try:
+        study, settings = settings.load(name, storage)
+    except StudyNotFoundError as error:
+        raise click.UsageError(str(error)) from error
     program = load_program(study, directory_of(settings, storage, study.study_name), from_anywhere(storage))
     try:
         program = replace(program, **given_fields(settings))
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     check_program(program)
-    return study, program
-
-
-def _loaded(settings: Settings, storage: str) -> Study:
-    try:
-        return load_study(
-            study_name=settings.study, storage=existing(storage), sampler=settings.sampler, pruner=settings.pruner
-        )
-    except StudyNotFoundError as error:
-        raise click.UsageError(str(error)) from error
+    return study, program, settings
 
 
 # -- what is told ------------------------------------------------------------------------------------------------
@@ -468,6 +451,7 @@ def _conclude(study: Study, program: Program, storage: str, as_json: bool) -> in
         best = study.best_trials if len(study.directions) > 1 else [study.best_trial]
     except ValueError:
         best = []
+    words = [program.words(t.number, t.params, seed_of_trial(study.seed, t.number)) for t in best]
     if as_json:
         print_json(
             {
@@ -475,7 +459,16 @@ def _conclude(study: Study, program: Program, storage: str, as_json: bool) -> in
                 "storage": shown_spec(storage),
                 "trials": counts,
                 "metrics": list(program.metrics),
-                "best": [_described(trial, program, study) for trial in best],
+                "best": [
+                    {
+                        "number": trial.number,
+                        "values": list(trial.values or ()),
+                        "params": trial.params,
+                        "command": command,
+                        "trial_dir": str(program.folder(trial.number)),
+                    }
+                    for trial, command in zip(best, words, strict=True)
+                ],
             }
         )
         return 0 if best else 1
@@ -491,26 +484,7 @@ def _conclude(study: Study, program: Program, storage: str, as_json: bool) -> in
     if len(best) > 10:
         echo(f"and {len(best) - 10} more that no trial beats in all metrics")
     if len(best) == 1:
-        echo(f"run it again:\n  {_again(program, best[0], study)}")
+        again = words[0][-1] if program.shell else command_line(words[0])
+        echo(f"run it again:\n  {again}")
     echo(f"what each trial printed: {program.directory}")
     return 0
-
-
-def _again(program: Program, trial: FrozenTrial, study: Study) -> str:
-    """Return what a user types to run a trial's command."""
-    words = _words(program, trial, study)
-    return words[-1] if program.shell else command_line(words)
-
-
-def _words(program: Program, trial: FrozenTrial, study: Study) -> list[str]:
-    return program.words(trial.number, trial.params, seed_of_trial(study.seed, trial.number))
-
-
-def _described(trial: FrozenTrial, program: Program, study: Study) -> Mapping[str, Any]:
-    return {
-        "number": trial.number,
-        "values": list(trial.values or ()),
-        "params": trial.params,
-        "command": _words(program, trial, study),
-        "trial_dir": str(program.folder(trial.number)),
-    }

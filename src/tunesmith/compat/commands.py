@@ -1,20 +1,24 @@
-"""Optuna's commands with Optuna's options, for scripts: ``create-study`` and ``best-trial``.
+"""Optuna's commands with Optuna's options, for scripts: ``create-study`` and ``best-trial``, ``ask`` and ``tell``.
 
-``ask`` and ``tell`` are this library's own commands, which take Optuna's options too; what of that is Optuna's is here.
+The last two are this library's own commands, with Optuna's options besides.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Sequence
-from datetime import datetime
+import time
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from tunesmith.foundation.formats import plain
+from tunesmith.cli import ask as native
+from tunesmith.cli.asking import TRIAL_ENDS, lend, trial_facts
+from tunesmith.cli.options import json_object, study_name_option
+from tunesmith.cli.output import RECORD_FORMATS, echo, flatten_option, print_record
 from tunesmith.foundation.text import did_you_mean, printable
 
 if TYPE_CHECKING:
@@ -23,50 +27,20 @@ if TYPE_CHECKING:
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 STORAGES = ("OPTUNA_STORAGE", "TUNESMITH_STORAGE")  # environment variables, in this order
-OR_DISTRIBUTIONS = "or Optuna's distributions by name"
-OR_CLASS = "or Optuna's class"
-ARGUMENTS_HELP = 'Arguments of Optuna\'s class, such as {"seed": 1}.'
-TRIAL_HELP, VALUES_HELP = "The trial, as Optuna's option.", "The values, as Optuna's option."
-STATE_HELP = "How it ended, as Optuna's option."
 NOT_WITH_OURS = (
     "Optuna's distributions, sampler classes and storage classes are for a study that `tunesmith create-study` made; "
     "with -p, --minimize and --maximize, name a sampler as in --sampler tpe"
 )
-FORMATS = ("value", "json", "table", "yaml")
 DIRECTIONS = ("minimize", "maximize")
-FILES = ("JournalFileBackend", "JournalFileStorage")
-# Commands of Optuna that have other names here -> what to use.
-ELSEWHERE: dict[str, str] = {
-    "delete-study": "tunesmith delete STORAGE --study NAME",
-    "study": "study.set_user_attr(KEY, VALUE) in Python, after study = tunesmith.load_study(study_name=, storage=)",
-    "study-names": "tunesmith studies STORAGE",
-    "best-trials": "tunesmith best STORAGE --study NAME, which prints the Pareto front of several objectives",
-    "storage": "tunesmith upgrade STORAGE",
-}
-
+JOURNAL_CLASSES = ("JournalFileBackend", "JournalFileStorage")
 storage_option: Decorator = click.option(
-    "--storage", metavar="URL", help=f"A file or a database's URL; left out: {' or '.join(STORAGES)}."
+    "--storage", metavar="URL", envvar=STORAGES, help=f"A file or a database's URL; left out: {' or '.join(STORAGES)}."
 )
-class_option: Decorator = click.option(
-    "--storage-class", metavar="CLASS", help="RDBStorage, or JournalFileBackend for a file of any name."
-)
-study_name_option: Decorator = click.option(
-    "--study-name", metavar="NAME", help="The study; it need not be named where there is only one."
-)
-flatten_option: Decorator = click.option(
-    "--flatten", is_flag=True, help="A column for each parameter and attribute, such as params_x."
-)
-SEVERAL = {"ignore_unknown_options": True}  # so that a negative number after the first one is no option
+CLASS_HELP = "RDBStorage, or JournalFileBackend for a file of any name."
+class_option: Decorator = click.option("--storage-class", metavar="CLASS", help=CLASS_HELP)
 
 
-def format_option(default: str) -> Decorator:
-    """Return the option ``--format``."""
-    return click.option(
-        "-f", "--format", "form", type=click.Choice(FORMATS), default=default, show_default=True, help="Of the output."
-    )
-
-
-@click.command("create-study", context_settings=SEVERAL)
+@click.command("create-study", context_settings={"ignore_unknown_options": True})
 @storage_option
 @class_option
 @click.option("--study-name", metavar="NAME", help="Unique in the storage; made up if it is left out.")
@@ -89,30 +63,38 @@ def create_study(
     given = all_of("--directions", directions, more, _direction)
     if direction and given:
         raise click.UsageError("give --direction of one objective, or --directions of several; not both")
-    study = _checked(
+    study = _as_click_error(
         lambda: optuna.create_study(
-            storage=_storage(storage, storage_class),
+            storage=_optuna_storage(storage, storage_class),
             study_name=study_name,
             direction=direction,
             directions=given or None,
             load_if_exists=skip_if_exists,
         )
     )
-    _echo(printable(study.study_name))
+    echo(printable(study.study_name))
 
 
 @click.command("best-trial")
 @storage_option
 @class_option
 @study_name_option
-@format_option("table")
+@click.option(
+    "-f",
+    "--format",
+    "form",
+    type=click.Choice(RECORD_FORMATS),
+    default="table",
+    show_default=True,
+    help="Of the output.",
+)
 @flatten_option
 def best_trial(
     storage: str | None, storage_class: str | None, study_name: str | None, form: str, flatten: bool
 ) -> None:
     """Print the best trial; as `optuna best-trial` does. `tunesmith best` says how good it really is."""
-    study = _study(storage, storage_class, study_name)
-    trial = _checked(lambda: study.best_trial)
+    study = _optuna_study(storage, storage_class, study_name)
+    trial = _as_click_error(lambda: study.best_trial)
     record = {
         "number": trial.number,
         "value": trial.value,
@@ -126,76 +108,104 @@ def best_trial(
     print_record({key: value for key, value in record.items() if value != {} or key == "params"}, form, flatten)
 
 
-# -- for `ask` -----------------------------------------------------------------------------------------------------
+# -- our own commands, which take Optuna's options too -----------------------------------------------------------------
 
 
-def is_search_space(told: dict[str, Any]) -> bool:
-    """Tell whether a search space in JSON is written as Optuna writes distributions."""
-    return any(isinstance(entry, dict) and "attributes" in entry for entry in told.values())
+ask_in_our_words: Any = native.ask.callback
+tell_in_our_words: Any = native.tell.callback
 
 
-def is_sampler(name: str | None) -> bool:
-    """Tell whether a sampler is named as Optuna's classes are."""
-    return name is not None and name.endswith("Sampler")
+def _with_options(
+    command: click.Command, callback: Callable[..., Any], helps: Mapping[str, str], *options: click.Option
+) -> click.Command:
+    """Return a command of ours with more options, and with other help of some that it has."""
+    made = copy(command)
+    made.callback, made.params = callback, [*map(copy, command.params), *options]
+    for option in made.params:
+        if isinstance(option, click.Option):
+            option.help = helps.get(str(option.name), option.help)
+        if option.name == "storage":
+            option.envvar = STORAGES
+    return made
 
 
-def study_and_space(
-    storage: str | None,
-    storage_class: str | None,
-    name: str | None,
-    sampler: str | None,
-    arguments: dict[str, Any],
-    told: dict[str, Any],
-) -> tuple[Study, dict[str, Any]]:
-    """Return a study under Optuna's names, and the distributions to ask it for.
+def _ask(sampler_kwargs: str | None, storage_class: str | None, **given: Any) -> Any:
+    """Begin a trial; of a study that was made before, with Optuna's words for it."""
+    name = given["sampler"]
+    if sampler_kwargs and not name:
+        raise click.UsageError("--sampler-kwargs are the arguments of --sampler; give both")
+    told = json_object("--search-space", given["search_space"])
+    are_distributions = any(isinstance(entry, dict) and "attributes" in entry for entry in told.values())
+    if not (are_distributions or storage_class or (name or "").endswith("Sampler")):
+        return ask_in_our_words(**given)
+    native.check_parameters(told, given["params"])
+    if given["params"] or given["minimize"] or given["maximize"]:
+        raise click.UsageError(NOT_WITH_OURS)
 
-    Args:
-        storage: a file or a URL; None: as the environment says.
-        storage_class: Optuna's class of the storage; None: by what is there.
-        name: of the study; None: it is the only one.
-        sampler: the class of who proposes; None: the default.
-        arguments: those of the class.
-        told: distributions by name, as ``distribution_to_json`` writes them.
+    def begin() -> dict[str, Any]:
+        from tunesmith.compat.optuna.distributions import json_to_distribution
 
-    Raises:
-        UsageError: there is no such class or study.
-        ClickException: a distribution or an argument is not valid.
-    """
-    from tunesmith.compat.optuna.distributions import json_to_distribution
+        space = _as_click_error(lambda: {key: json_to_distribution(json.dumps(told[key])) for key in told})
+        sampler = _optuna_sampler(name, json_object("--sampler-kwargs", sampler_kwargs))
+        study = _optuna_study(given["storage"], storage_class, given["study"], sampler)
+        until = time.time() + given["lease"]
+        lend(study.native, until, given["pid"])
+        return trial_facts(study.native, _as_click_error(lambda: study.ask(space)).native, until)
 
-    space = _checked(lambda: {key: json_to_distribution(json.dumps(told[key])) for key in told})
-    return _study(storage, storage_class, name, _sampler(sampler, arguments)), space
+    return native.print_begun(begin, given["form"], given["flatten"])
+
+
+def _tell(storage_class: str | None, **given: Any) -> Any:
+    """End a trial; of which class the storage is, it says itself."""
+    return tell_in_our_words(**given)
+
+
+class_param = click.Option(["--storage-class"], metavar="CLASS", help=CLASS_HELP)
+ask = _with_options(
+    native.ask,
+    _ask,
+    {
+        "search_space": 'The parameters as a JSON object, {"lr": "log(1e-5, 1e-1)"}; '
+        "or Optuna's distributions by name.",
+        "sampler": "Who proposes: auto, tpe, gp, random, ...; or Optuna's class.",
+    },
+    click.Option(["--sampler-kwargs"], metavar="JSON", help='Arguments of Optuna\'s class, such as {"seed": 1}.'),
+    class_param,
+)
+tell = _with_options(
+    native.tell,
+    _tell,
+    {},
+    click.Option(["--trial-number"], type=int, metavar="N", help="The trial, as Optuna's option."),
+    click.Option(["--values"], multiple=True, metavar="VALUE ...", help="The values, as Optuna's option."),
+    click.Option(["--state"], type=click.Choice(list(TRIAL_ENDS)), help="How it ended, as Optuna's option."),
+    class_param,
+)
 
 
 # -- the parts -----------------------------------------------------------------------------------------------------
 
 
-def _echo(text: str) -> None:
-    """Print a text that cannot control the terminal."""
-    click.echo(printable(text, lines=True))
-
-
-def _storage(url: str | None, storage_class: str | None) -> BaseStorage:
+def _optuna_storage(url: str | None, storage_class: str | None) -> BaseStorage:
     from tunesmith.compat.optuna.storages import BaseStorage, get_storage
     from tunesmith.storage import open_storage
 
-    url = url or next((found for name in STORAGES if (found := os.environ.get(name))), None)
     if not url:
         raise click.UsageError("give --storage, such as sqlite:///tune.db")
-    if storage_class in FILES or (storage_class is None and os.path.isfile(url)):  # of any name, as there
+    if storage_class in JOURNAL_CLASSES or (storage_class is None and os.path.isfile(url)):  # of any name, as there
         return BaseStorage(open_storage(Path(url)))
     if storage_class not in (None, "RDBStorage"):
-        known = (*FILES, "RDBStorage")
+        known = (*JOURNAL_CLASSES, "RDBStorage")
         raise click.UsageError(
             f"--storage-class {storage_class!r}{did_you_mean(str(storage_class), known)}: there are {', '.join(known)}"
         )
     return get_storage(url)
 
 
-def _study(url: str | None, storage_class: str | None, name: str | None, sampler: Any = None) -> Study:
+def _optuna_study(url: str | None, storage_class: str | None, name: str | None, sampler: Any = None) -> Study:
     from tunesmith.compat import optuna
 
-    store = _storage(url, storage_class)
+    store = _optuna_storage(url, storage_class)
     try:
         study: Study = optuna.load_study(study_name=name, storage=store, sampler=sampler)
     except KeyError as error:
@@ -205,7 +215,7 @@ def _study(url: str | None, storage_class: str | None, name: str | None, sampler
     return study
 
 
-def _sampler(name: str | None, arguments: dict[str, Any]) -> Any:
+def _optuna_sampler(name: str | None, arguments: dict[str, Any]) -> Any:
     from tunesmith.compat.optuna import samplers
 
     if name is None:
@@ -213,26 +223,15 @@ def _sampler(name: str | None, arguments: dict[str, Any]) -> Any:
     if name not in samplers.__all__ or not name.endswith("Sampler"):
         known = [known for known in samplers.__all__ if known.endswith("Sampler")]
         raise click.UsageError(f"--sampler {name!r}{did_you_mean(name, known)}: there are {', '.join(known)}")
-    return _checked(lambda: getattr(samplers, name)(**arguments))
+    return _as_click_error(lambda: getattr(samplers, name)(**arguments))
 
 
-def _checked(do: Callable[[], Any]) -> Any:
+def _as_click_error(do: Callable[[], Any]) -> Any:
     """Call a function; what is wrong with the user's values is an error of the command line."""
     try:
         return do()
     except (KeyError, TypeError, ValueError) as error:
         raise click.ClickException(printable(str(error.args[0] if error.args else error))) from error
-
-
-def json_object(option: str, text: str | None) -> dict[str, Any]:
-    """Return the JSON object that an option was given, an empty one where it was not; UsageError if it is none."""
-    try:
-        value = json.loads(text or "{}")
-    except (ValueError, RecursionError) as error:
-        raise click.UsageError(f"{option}: no JSON: {error}") from error
-    if not isinstance(value, dict):
-        raise click.UsageError(f'{option}: a JSON object is expected, such as {{"name": ...}}')
-    return value
 
 
 def all_of(option: str, first: Sequence[str], more: Sequence[str], read: Callable[[str, str], Any]) -> list[Any]:
@@ -242,49 +241,7 @@ def all_of(option: str, first: Sequence[str], more: Sequence[str], read: Callabl
     return [read(option, text) for text in (*first, *more)]
 
 
-def number(option: str, text: str) -> float:
-    """Return the number that an option was given; UsageError if it is none."""
-    try:
-        return float(text)
-    except ValueError:
-        raise click.UsageError(f"{option}: {text!r} is no number") from None
-
-
 def _direction(option: str, text: str) -> str:
     if text not in DIRECTIONS:
         raise click.UsageError(f"{option}: {text!r} is neither minimize nor maximize")
     return text
-
-
-def print_record(record: dict[str, Any], form: str, flatten: bool) -> None:
-    """Print one record.
-
-    Args:
-        form: one of FORMATS.
-        flatten: a column for each entry of a dict.
-    """
-    columns: dict[str, Any] = {}
-    for key, value in record.items():
-        if flatten and isinstance(value, dict):
-            columns |= {f"{key}_{name}": item for name, item in value.items()}
-        else:
-            columns[key] = value.strftime("%Y-%m-%d %H:%M:%S") if isinstance(value, datetime) else value
-    safe = {
-        key: plain(value if value is None or isinstance(value, bool | int | float | str | dict | list) else str(value))
-        for key, value in columns.items()
-    }
-    cells = {printable(key): "" if value is None else printable(str(value)) for key, value in safe.items()}
-    if form == "json":
-        _echo(json.dumps(safe))
-    elif form == "yaml":  # in which JSON is one way to write a value
-        _echo("\n".join(f"{json.dumps(key)}: {json.dumps(value)}" for key, value in safe.items()))
-    elif form == "value":
-        _echo(" ".join(cells.values()))
-    else:  # in the characters that scripts look for
-        widths = [max(len(key), len(cell)) for key, cell in cells.items()]
-        rule = f"+{'+'.join('-' * (width + 2) for width in widths)}+"
-        head, row = (
-            f"| {' | '.join(text.ljust(width) for text, width in zip(line, widths, strict=True))} |"
-            for line in (cells.keys(), cells.values())
-        )
-        _echo("\n".join([rule, head, rule, row, rule]))

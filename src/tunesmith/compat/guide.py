@@ -1,6 +1,7 @@
 """What users of other libraries write out of habit: where a name is here, and what happens instead of an argument.
 
-Modules below ask for it by the registry's table `GUIDES`; they know no other library's names.
+It answers the hooks `where_name_is`, `where_command_is` and `accepts_argument`, by which the core asks: it knows no
+other library's names.
 """
 
 from __future__ import annotations
@@ -40,6 +41,15 @@ ELSEWHERE: dict[str, str] = {
     "Trials": "the study has the trials: study.trials",
     "tpe": "use sampler='tpe'",
     "space_eval": "study.best_params are the values themselves",
+}
+
+# Commands of Optuna that have other names here -> what to use.
+COMMANDS_ELSEWHERE: dict[str, str] = {
+    "delete-study": "tunesmith delete STORAGE --study NAME",
+    "study": "study.set_user_attr(KEY, VALUE) in Python, after study = tunesmith.load_study(study_name=, storage=)",
+    "study-names": "tunesmith studies STORAGE",
+    "best-trials": "tunesmith best STORAGE --study NAME, which prints the Pareto front of several objectives",
+    "storage": "tunesmith upgrade STORAGE",
 }
 
 _said: set[str] = set()
@@ -134,26 +144,31 @@ def caution_once(about: str, text: str) -> None:
         caution(f"{about}: {text}")
 
 
-def where_is(name: str) -> str | None:
+def where_name_is(name: str) -> str | None:
     """Return what to use in place of a name of another library; None: it is not known."""
     return ELSEWHERE.get(name)
 
 
-def accepts_argument(sampler: str, name: str, value: Any) -> bool:
+def where_command_is(command: str) -> str | None:
+    """Return what to use in place of a command of another library; None: it is not known."""
+    return COMMANDS_ELSEWHERE.get(command)
+
+
+def accepts_argument(sampler: str, name: str, value: Any) -> bool | None:
     """Return whether a sampler of another library has an argument that the one here lacks; warn of what happens.
 
     Args:
         sampler: the class's name here.
 
     Returns:
-        False: no sampler of that name has it anywhere.
+        None: no sampler of that name has it anywhere.
 
     Raises:
         TypeError: without the argument the search would not be the user's; the message says what to write.
     """
     argument = ARGUMENTS.get(sampler, {}).get(name)
     if argument is None:
-        return False
+        return None
     if argument.asks_for(value):
         if argument.refused:
             raise TypeError(f"{sampler} takes no {name}: {argument.instead}")

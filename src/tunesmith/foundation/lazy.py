@@ -53,10 +53,10 @@ def missing(name: str, known: Iterable[str], module: str) -> AttributeError | Im
     text = f"module {module!r} has no attribute {name!r}"
     if sys._getframe(2).f_code.co_name == "_handle_fromlist":  # Python looks for a module of that name next
         return AttributeError(text)
-    from tunesmith.foundation.registry import guide  # these are needed for errors only
+    from tunesmith.foundation.registry import where_name_is  # these are needed for errors only
     from tunesmith.foundation.text import did_you_mean
 
-    where = guide("name")(name)
+    where = None if name.startswith("_") else where_name_is(name)  # inspect and others look for such names everywhere
     for ending, kind in (("Sampler", "sampler"), ("Pruner", "pruner")):
         if where is None and name.endswith(ending) and module == "tunesmith":
             where = f"the {kind}s are in tunesmith.{kind}s, and create_study({kind}=...) takes their names"

@@ -10,7 +10,9 @@ until a name is loaded.
 from __future__ import annotations
 
 import importlib
-from typing import Any, Self
+from collections.abc import Callable, Collection
+from functools import wraps
+from typing import Any, ParamSpec, Self, TypeVar
 
 from tunesmith.foundation.text import did_you_mean
 
@@ -64,14 +66,6 @@ EVALUATORS: dict[str, str] = {  # of importance
 REPORTS: dict[str, str] = {  # formats of reports
     "html": "tunesmith.report.page:write",
     "md": "tunesmith.report.markdown:write",
-}
-GUIDES: dict[str, str] = {  # functions of upper layers that lower ones call: names, arguments, files of other programs
-    "name": "tunesmith.compat.guide:where_is",
-    "argument": "tunesmith.compat.guide:accepts_argument",
-    "file": "tunesmith.interchange.recognise:file_of",
-    "tables": "tunesmith.interchange.recognise:tables_of",
-    "import": "tunesmith.interchange.recognise:how_to_import",
-    "report": "tunesmith.report:write_report",
 }
 FIGURES: dict[str, str] = {
     "ablation": "tunesmith.visualization.figures.ablation:plot_ablation",
@@ -152,11 +146,103 @@ def load(kind: str, name: str) -> Any:
     return _imported(target)
 
 
-def guide(name: str) -> Any:
-    """Import and return a function of `GUIDES`, which upper layers have for those below."""
-    return _imported(GUIDES[name])
+def report_writer() -> Any:
+    """Import and return `tunesmith.report.write_report`, which `Study.report` calls though reports stand above it."""
+    return _imported("tunesmith.report:write_report")
 
 
 def _imported(target: str) -> Any:
     module, _, attribute = target.partition(":")
     return getattr(importlib.import_module(module), attribute)
+
+
+# -- hooks: what tunesmith asks other packages, those of its own that stand above the core among them ------------------
+
+P = ParamSpec("P")
+Answer = TypeVar("Answer")
+HOOKS: dict[str, Callable[..., Any]] = {}
+
+
+def hook(declared: Callable[P, Answer]) -> Callable[P, Answer]:
+    """Make a declaration a hook: its name, what it is given and returns, and when it fires.
+
+    Who answers names a function with the same arguments as an entry point of the group ``tunesmith.hooks``, under the
+    hook's name. They are looked up when the hook fires, which takes milliseconds and is on the way to an error. The
+    first answer that is not None counts; where there is none, what the declaration itself returns.
+    """
+
+    @wraps(declared)
+    def fire(*args: P.args, **options: P.kwargs) -> Answer:
+        from importlib.metadata import entry_points
+
+        for entry in entry_points(group="tunesmith.hooks", name=declared.__name__):
+            answer: Answer | None = entry.load()(*args, **options)
+            if answer is not None:
+                return answer
+        return declared(*args, **options)
+
+    HOOKS[declared.__name__] = fire
+    return fire
+
+
+@hook
+def where_name_is(name: str) -> str | None:
+    """Return what to use in place of a name, as the end of an error: "use tunesmith.minimize(...)"; None: not known.
+
+    It fires when a package of tunesmith is asked for a name that it does not have.
+    """
+    return None
+
+
+@hook
+def accepts_argument(sampler: str, name: str, value: Any) -> bool | None:
+    """Tell whether an argument is left out, after a warning of what happens instead; raise TypeError to refuse it.
+
+    It fires when a sampler is made with a keyword that its constructor does not have.
+
+    Args:
+        sampler: the name of its class.
+    """
+    return None
+
+
+@hook
+def what_file_is(head: bytes) -> tuple[str, str | None] | None:
+    """Return what a file is ("a table as text"), and the program whose trials it holds; None: not known.
+
+    It fires when a storage is opened from a file that is not an SQLite database.
+
+    Args:
+        head: its first 4096 bytes.
+    """
+    return None
+
+
+@hook
+def whose_tables_are(tables: Collection[str]) -> tuple[str, str | None] | None:
+    """Return the program that has tables of these names, and the SQL that lists its studies by name; None: not known.
+
+    It fires when a storage is opened from a database that has tables, and none of ours.
+    """
+    return None
+
+
+@hook
+def how_to_import(place: str, program: str) -> str | None:
+    """Return a sentence on how to bring along what another program has stored.
+
+    It fires after `what_file_is` or `whose_tables_are` has named the program.
+
+    Args:
+        place: the file or the URL, without a password.
+    """
+    return None
+
+
+@hook
+def where_command_is(command: str) -> str | None:
+    """Return what to use in place of a command: "tunesmith upgrade STORAGE"; None: not known.
+
+    It fires when the command line is given a command that it does not have.
+    """
+    return None

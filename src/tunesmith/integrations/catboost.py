@@ -10,8 +10,8 @@ from tunesmith.foundation.arguments import checked
 from tunesmith.integrations.rounds import RoundsCallback
 
 SNAPSHOT = "snapshot.cbsnapshot"
-SECONDS = 1  # between two snapshots: each has the whole model, and the predictions for all rows
-ROUNDS = ("iterations", "n_estimators", "num_boost_round", "num_trees")  # CatBoost's names for one thing
+SNAPSHOT_SECONDS = 1  # between two snapshots: each has the whole model, and the predictions for all rows
+ROUNDS_NAMES = ("iterations", "n_estimators", "num_boost_round", "num_trees")  # CatBoost's names for one thing
 
 
 class CatBoostCallback(RoundsCallback):
@@ -31,8 +31,8 @@ class CatBoostCallback(RoundsCallback):
         cost: of one round, in a unit of your own, for ``optimize(max_cost=)``; None: seconds are measured.
 
     Raises:
-        ValueError: ``every`` is no whole number above 0, or ``cost`` no number above 0.
-        TypeError: ``monitor`` is no text.
+        ValueError: ``every`` is not a whole number above 0, or ``cost`` not above 0.
+        TypeError: ``monitor`` is not a text.
 
     Example:
         ```python
@@ -71,7 +71,7 @@ class CatBoostCallback(RoundsCallback):
 
         Raises:
             TrialPruned: the trial is to stop.
-            ValueError: it is to train on a GPU; or ``monitor`` is none of its metrics.
+            ValueError: it is to train on a GPU; or ``monitor`` is not one of its metrics.
         """
         params = model.get_params()
         if str(params.get("task_type") or "CPU").upper() == "GPU":
@@ -79,14 +79,14 @@ class CatBoostCallback(RoundsCallback):
                 "CatBoost calls no callbacks on a GPU, so that a training there cannot report or be pruned: "
                 "use task_type='CPU', or call the model's own fit and return its final value"
             )
-        rounds = next((params[name] for name in ROUNDS if params.get(name) is not None), None)
+        rounds = next((params[name] for name in ROUNDS_NAMES if params.get(name) is not None), None)
         if rounds is not None:
             self._reports.rounds_left(rounds)
         options["callbacks"] = [*(options.get("callbacks") or ()), self]
         with tempfile.TemporaryDirectory(prefix="tunesmith-catboost-") as logs:
             if self._reports.checkpoint:
                 file = str(self._reports.file(SNAPSHOT).absolute())
-                options |= {"save_snapshot": True, "snapshot_file": file, "snapshot_interval": SECONDS}
+                options |= {"save_snapshot": True, "snapshot_file": file, "snapshot_interval": SNAPSHOT_SECONDS}
                 # CatBoost writes its logs, too, where it writes snapshots.
                 model.set_params(allow_writing_files=True, train_dir=params.get("train_dir") or logs)
             model.fit(*data, **options)

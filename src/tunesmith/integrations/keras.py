@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import os
 import pickle
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
-from tunesmith.errors import TrialPruned
-from tunesmith.foundation.text import did_you_mean, listing
+from tunesmith.integrations.epochs import EpochsCallback
 from tunesmith.trial import Trial
-from tunesmith.trial.epochs import checked_every, random_state, restore_random
+from tunesmith.trial.epochs import random_state, restore_random
 
-FILE = "keras.pickle"
+KERAS_FILE = "keras.pickle"
 
 
-class TunesmithCallback(keras.callbacks.Callback):
+class TunesmithCallback(EpochsCallback, keras.callbacks.Callback):
     """Reports a metric of ``model.fit`` after each epoch, prunes, and saves checkpoints.
 
     The step of a report is the number of epochs that are done. With each report but that of the last epoch, the
@@ -54,21 +54,15 @@ class TunesmithCallback(keras.callbacks.Callback):
         checkpoint_every: int | str = 1,
         cost: float | None = None,
     ) -> None:
-        checked_every(checkpoint_every)
         super().__init__()
-        self.trial = trial
-        self.monitor = monitor
-        self._saves = checkpoint
-        self._every = checkpoint_every
-        self._cost = cost
+        self._begin(trial, monitor, checkpoint, checkpoint_every, cost)
         self._kept: dict[str, Any] | None = None
-        self._reported = False
 
     @property
     def initial_epoch(self) -> int:
         """What ``model.fit(initial_epoch=)`` begins with; 0: the training begins anew."""
         if self._kept is None and self.trial.resumed_from_step is not None:
-            path = self.trial.checkpoint_dir / FILE
+            path = self.trial.checkpoint_dir / KERAS_FILE
             if path.exists():
                 with open(path, "rb") as file:
                     self._kept = pickle.load(file)
@@ -122,19 +116,12 @@ class TunesmithCallback(keras.callbacks.Callback):
         metrics = logs or {}
         if self.monitor not in metrics:
             if not self.monitor.startswith("val_") or any(name.startswith("val_") for name in metrics):
-                raise self._missing(metrics)
+                raise self._has_none(metrics)
             return  # no validation after this epoch
-        self._reported = True
         ends = self.model.stop_training or epoch + 1 >= self.params["epochs"]
         saves = self._saves and not ends  # after the last one there is nothing to go on with: see trial.epochs
-        saved = saves and self.trial.checkpoint_due(self._every)
-        if saved:
-            self._save(epoch + 1)
-        self.trial.report(float(metrics[self.monitor]), epoch + 1, self._cost)
-        if self.trial.should_prune():
-            if saves and not saved:
-                self._save(epoch + 1)
-            raise TrialPruned(f"after epoch {epoch + 1}")
+        save = partial(self._save, epoch + 1) if saves else None
+        self._report(float(metrics[self.monitor]), epoch + 1, save)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Complain if there was never anything to report.
@@ -146,7 +133,7 @@ class TunesmithCallback(keras.callbacks.Callback):
             ValueError: the logs never had the metric.
         """
         if not self._reported and self.initial_epoch == 0:
-            raise self._missing(logs or {})
+            raise self._has_none(logs or {})
 
     # -- the parts -----------------------------------------------------------------------------------------------
 
@@ -157,8 +144,8 @@ class TunesmithCallback(keras.callbacks.Callback):
         return own + (list(self.model.optimizer.variables) if self.model.optimizer is not None else [])
 
     def _save(self, epoch: int) -> None:
-        path = Path(self.trial.checkpoint_dir) / FILE
-        part = path.with_name(FILE + ".part")
+        path = Path(self.trial.checkpoint_dir) / KERAS_FILE
+        part = path.with_name(KERAS_FILE + ".part")
         kept = {
             "epoch": epoch,
             "variables": [keras.ops.convert_to_numpy(variable) for variable in self._variables()],
@@ -168,11 +155,12 @@ class TunesmithCallback(keras.callbacks.Callback):
             pickle.dump(kept, file, protocol=5)
         os.replace(part, path)
 
-    def _missing(self, metrics: dict[str, Any]) -> ValueError:
-        return ValueError(
-            f"TunesmithCallback: the logs have no {self.monitor!r}{did_you_mean(self.monitor, metrics)} "
-            f"(there is: {listing(metrics) if metrics else 'nothing'}); give fit validation_data, compile the model "
-            "with the metric, or name another monitor="
+    def _has_none(self, metrics: dict[str, Any]) -> ValueError:
+        return self._missing(
+            "the logs have no",
+            "there is",
+            metrics,
+            "give fit validation_data, compile the model with the metric, or name another monitor=",
         )
 
 

@@ -10,7 +10,7 @@ from tunesmith.errors import TrialPruned
 from tunesmith.foundation.arguments import checked
 from tunesmith.integrations.rounds import RoundsCallback, Scores
 
-MODEL = "model.txt"
+MODEL_FILE = "model.txt"
 
 
 class LightGBMCallback(RoundsCallback):
@@ -34,9 +34,9 @@ class LightGBMCallback(RoundsCallback):
         before_iteration: False: it is called after each round.
 
     Raises:
-        ValueError: ``every`` is no whole number above 0, or ``cost`` no number above 0. In the training: ``monitor``
-            is none of its metrics.
-        TypeError: ``monitor`` is no text.
+        ValueError: ``every`` is not a whole number above 0, or ``cost`` not above 0. In the training: ``monitor``
+            is not one of its metrics.
+        TypeError: ``monitor`` is not a text.
 
     Example:
         ```python
@@ -84,7 +84,7 @@ class LightGBMCallback(RoundsCallback):
         left = self._reports.rounds_left(num_boost_round)
         if self._reports.begin:
             params = self._reports.continued(params, ("seed", "random_seed", "random_state"))
-            options["init_model"] = self._reports.file(MODEL)
+            options["init_model"] = self._reports.file(MODEL_FILE)
             if not left:  # LightGBM refuses to train for no rounds
                 return lightgbm.Booster(model_file=options["init_model"])
         callbacks = [*(options.pop("callbacks", None) or ()), self]
@@ -103,12 +103,14 @@ class LightGBMCallback(RoundsCallback):
         if self._reports.checkpoint and self._reports.is_due(number):
             if not isinstance(env.model, lightgbm.Booster):
                 raise ValueError("lightgbm.cv cannot go on with a model: leave out checkpoint=")
-            env.model.save_model(self._reports.file(MODEL), num_iteration=-1)  # all rounds, not those up to the best
-        if self._reports.take(number, _scores(env.evaluation_result_list or ())):
+            env.model.save_model(
+                self._reports.file(MODEL_FILE), num_iteration=-1
+            )  # all rounds, not those up to the best
+        if self._reports.take(number, _scores_by_set(env.evaluation_result_list or ())):
             raise TrialPruned
 
 
-def _scores(results: Any) -> Scores:
+def _scores_by_set(results: Any) -> Scores:
     """Return the value of each metric; of a cross-validation, the mean over its folds."""
     scores = {}
     for entry in results:

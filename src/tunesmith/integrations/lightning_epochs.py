@@ -5,22 +5,22 @@ from __future__ import annotations
 import copy
 import os
 import pickle
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from tunesmith.errors import TrialPruned
 from tunesmith.foundation.arguments import checked
-from tunesmith.foundation.text import did_you_mean, listing
+from tunesmith.integrations.epochs import EpochsCallback, refuse_many_processes
 from tunesmith.integrations.torch_distributed import DistributedTrial
 from tunesmith.trial import Trial
-from tunesmith.trial.epochs import checked_every, random_state, restore_random
+from tunesmith.trial.epochs import random_state, restore_random
 
-FILE = "lightning.ckpt"
+LIGHTNING_FILE = "lightning.ckpt"
 
 
-class LightningEpochs:
+class LightningEpochs(EpochsCallback):
     """Reports the monitored metric of a running trial after each epoch, prunes, and saves checkpoints.
 
     Args:
@@ -47,26 +47,20 @@ class LightningEpochs:
         checkpoint_every: int | str = 1,
         cost: float | None = None,
     ) -> None:
-        checked_every(checkpoint_every)
-        self.trial = trial
-        self.monitor = monitor
-        self._saves = checkpoint
-        self._every = checkpoint_every
-        self._cost = cost
+        self._begin(trial, monitor, checkpoint, checkpoint_every, cost)
         self._random: dict[str, Any] | None = None
         self._validated = False  # since the epoch began
         self._of_validation: bool | None = None  # whether validation logs the metric; None: not known yet
         self._done: int | None = None  # the epoch that is to be reported
         self._loops: dict[str, Any] | None = None  # where Lightning's loops were at its end
         self._saving = False
-        self._reported = False
 
     @property
     def ckpt_path(self) -> str | None:
         """What ``trainer.fit(..., ckpt_path=)`` goes on from; None: the training begins anew."""
         if self.trial.resumed_from_step is None:
             return None
-        path = self.trial.checkpoint_dir / FILE
+        path = self.trial.checkpoint_dir / LIGHTNING_FILE
         return str(path) if path.exists() else None
 
     # -- what Lightning calls ------------------------------------------------------------------------------------
@@ -83,10 +77,7 @@ class LightningEpochs:
             RuntimeError: there are several processes, and one trial alone.
         """
         if trainer.world_size > 1 and not isinstance(self.trial, DistributedTrial):
-            raise RuntimeError(
-                f"Lightning trains in {trainer.world_size} processes; give TunesmithCallback a DistributedTrial, so "
-                "that all of them stop together (tunesmith.integrations.torch_distributed)"
-            )
+            refuse_many_processes(f"Lightning trains in {trainer.world_size} processes")
 
     def on_fit_start(self, trainer: Any, pl_module: Any) -> None:
         """Set the random numbers of a training that goes on to what they were, before the first batches are drawn.
@@ -148,7 +139,7 @@ class LightningEpochs:
         """
         self._settle(trainer, goes_on=False)
         if not self._reported and not trainer.fast_dev_run and self.trial.resumed_from_step is None:
-            raise self._missing(trainer.callback_metrics)
+            raise self._not_logged(trainer.callback_metrics)
 
     def state_dict(self) -> dict[str, Any]:
         """Return what is saved with Lightning's checkpoint: the states of the random numbers."""
@@ -182,26 +173,18 @@ class LightningEpochs:
         metrics = trainer.callback_metrics
         if self.monitor not in metrics:
             if validated or not trainer.enable_validation:
-                raise self._missing(metrics)
+                raise self._not_logged(metrics)
             return  # the first validation is yet to come
         if self._of_validation is None:
             self._of_validation = False
         if self._of_validation and not validated:
             return  # that value was reported after the epoch that it belongs to
         saves = self._saves and goes_on  # after the last epoch there is nothing to go on with: see trial.epochs
-        saved = saves and self.trial.checkpoint_due(self._every)
-        if saved:
-            self._save(trainer)
-        self._reported = True
-        self.trial.report(float(metrics[self.monitor]), step, self._cost)
-        if self.trial.should_prune():
-            if saves and not saved:
-                self._save(trainer)
-            raise TrialPruned(f"after epoch {step}")
+        self._report(float(metrics[self.monitor]), step, partial(self._save, trainer) if saves else None)
 
     def _save(self, trainer: Any) -> None:
-        path = Path(self.trial.checkpoint_dir) / FILE
-        part = path.with_name(FILE + ".part")
+        path = Path(self.trial.checkpoint_dir) / LIGHTNING_FILE
+        part = path.with_name(LIGHTNING_FILE + ".part")
         self._saving = True
         try:
             trainer.save_checkpoint(part)
@@ -210,10 +193,7 @@ class LightningEpochs:
         if trainer.is_global_zero:
             os.replace(part, path)
 
-    def _missing(self, metrics: Any) -> ValueError:
+    def _not_logged(self, metrics: Any) -> ValueError:
         names = [str(name) for name in metrics]
-        return ValueError(
-            f"TunesmithCallback: nothing was logged as {self.monitor!r}{did_you_mean(self.monitor, names)} "
-            f"(logged: {listing(names) if names else 'nothing'}); "
-            f"call self.log({self.monitor!r}, value) in validation_step, or name another monitor="
-        )
+        call = f"call self.log({self.monitor!r}, value) in validation_step, or name another monitor="
+        return self._missing("nothing was logged as", "logged", names, call)

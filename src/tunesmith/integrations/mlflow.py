@@ -12,12 +12,12 @@ from mlflow.tracking import MlflowClient
 
 from tunesmith.foundation.arguments import checked
 from tunesmith.foundation.states import TrialState
-from tunesmith.integrations.trackers import Tracker, plain
+from tunesmith.integrations.trackers import Tracker, as_logged
 from tunesmith.study import Study
 from tunesmith.trial.record import FrozenTrial
 
 MOST_METRICS, MOST_PARAMS = 900, 100  # in one call: MLflow takes 1,000 entries, and 100 parameters
-LONGEST = 6000  # characters of a parameter
+TEXT_LIMIT = 6000  # characters of a parameter
 NOT_IN_NAMES = re.compile(r"[^\w\-. /:]")  # MLflow takes no other signs in a name
 
 
@@ -32,7 +32,7 @@ class MLflowCallback(Tracker):
         tags: tags of every run.
 
     Raises:
-        ValueError: ``metric`` is no name.
+        ValueError: ``metric`` cannot be a name.
 
     Example:
         ```python
@@ -73,10 +73,14 @@ class MLflowCallback(Tracker):
         run = self._client.create_run(
             self._experiment_id(study), start_time=began, run_name=f"{study.study_name} {trial.number}"
         ).info.run_id
-        params = [Param(_name(name), str(plain(value))[:LONGEST]) for name, value in trial.flat_params.items()]
-        metrics = [Metric(_name(name), value, ended, 0) for name, value in self.values(trial).items()]
+        params = [
+            Param(_allowed_name(name), str(as_logged(value))[:TEXT_LIMIT]) for name, value in trial.flat_params.items()
+        ]
+        metrics = [Metric(_allowed_name(name), value, ended, 0) for name, value in self.values(trial).items()]
         metrics += [Metric(name, value, ended, s) for s, found in self.reports(trial) for name, value in found.items()]
-        self._client.log_batch(run, tags=[RunTag(_name(name), str(value)[:LONGEST]) for name, value in tags.items()])
+        self._client.log_batch(
+            run, tags=[RunTag(_allowed_name(name), str(value)[:TEXT_LIMIT]) for name, value in tags.items()]
+        )
         for first in range(0, len(params), MOST_PARAMS):
             self._client.log_batch(run, params=params[first : first + MOST_PARAMS])
         for first in range(0, len(metrics), MOST_METRICS):
@@ -95,5 +99,5 @@ def _milliseconds(seconds: float) -> int:
     return int(1000 * (seconds if seconds == seconds else time.time()))
 
 
-def _name(text: str) -> str:
+def _allowed_name(text: str) -> str:
     return NOT_IN_NAMES.sub("_", text)

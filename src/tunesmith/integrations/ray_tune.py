@@ -27,20 +27,7 @@ from tunesmith.trial.record import FrozenTrial
 # -- converts a search space of Ray Tune to one of ours -------------------------------------------------------------
 
 
-def has_domains(config: dict[str, Any]) -> bool:
-    """Tell whether anything in a ``param_space`` is to be searched."""
-    _, domains, grids = parse_spec_vars(config)
-    return bool(domains or grids)
-
-
-def constants_of(config: dict[str, Any]) -> dict[str, Any]:
-    """Return what is the same in all trials, by path: ``"model/layers"``."""
-    return {
-        name: value for name, value in flatten_dict(config, prevent_delimiter=True).items() if not _is_domain(value)
-    }
-
-
-def space_of(config: dict[str, Any]) -> Space:
+def space_of_config(config: dict[str, Any]) -> Space:
     """Return the space of a ``param_space``; parameters of nested dicts are named by their path.
 
     Raises:
@@ -53,10 +40,6 @@ def space_of(config: dict[str, Any]) -> Space:
             "TunesmithSearch(sampler='grid') runs all combinations"
         )
     return Space({"/".join(map(str, path)): _parameter("/".join(map(str, path)), domain) for path, domain in domains})
-
-
-def _is_domain(value: Any) -> bool:
-    return isinstance(value, sample.Domain)
 
 
 def _parameter(name: str, domain: Any) -> Parameter:
@@ -82,8 +65,8 @@ def _parameter(name: str, domain: Any) -> Parameter:
     return Int(low, high, step=step) if whole else Float(low, high, step=step)
 
 
-STORAGE = "TUNESMITH_STORAGE"
-STEP = "training_iteration"  # what Tune numbers the results of a trial by
+STORAGE_VARIABLE = "TUNESMITH_STORAGE"
+STEP_RESULT = "training_iteration"  # what Tune numbers the results of a trial by
 
 
 class TunesmithSearch(Searcher):
@@ -120,9 +103,9 @@ class TunesmithSearch(Searcher):
     ) -> None:
         super().__init__(metric=metric, mode=mode)
         self.storage = None if storage is None else os.fspath(storage)
-        if self.storage is None and not os.environ.get(STORAGE):
+        if self.storage is None and not os.environ.get(STORAGE_VARIABLE):
             raise ValueError(
-                f"TunesmithSearch needs a storage that outlives Tune: give a file, a URL, or set {STORAGE}"
+                f"TunesmithSearch needs a storage that outlives Tune: give a file, a URL, or set {STORAGE_VARIABLE}"
             )
         self.study_name = study_name
         self.sampler = sampler
@@ -150,7 +133,7 @@ class TunesmithSearch(Searcher):
                     "there is nothing to search: give TunesmithSearch space= or Tune a param_space=, and mode="
                 )
             self._study = create_study(
-                storage=self.storage or os.environ.get(STORAGE),
+                storage=self.storage or os.environ.get(STORAGE_VARIABLE),
                 study_name=self.study_name,
                 load_if_exists=True,
                 direction="minimize" if self._mode == "min" else "maximize",
@@ -177,11 +160,14 @@ class TunesmithSearch(Searcher):
         Returns:
             Whether they are taken: False if there are two spaces.
         """
-        if self._study is None and has_domains(config):
+        _, domains, grids = parse_spec_vars(config)
+        if self._study is None and (domains or grids):
             if self._space is not None:
                 return False
-            self._space = space_of(config)
-        self._constants.update(constants_of(config))
+            self._space = space_of_config(config)
+        for name, value in flatten_dict(config, prevent_delimiter=True).items():
+            if not isinstance(value, sample.Domain):  # the same in all trials
+                self._constants[name] = value
         self._metric = self._metric or metric or DEFAULT_METRIC
         self._mode = self._mode or mode
         return self._space is not None and self._mode is not None
@@ -209,7 +195,7 @@ class TunesmithSearch(Searcher):
             result: what it said.
         """
         trial, value = self._trials.get(trial_id), self._value(result)
-        step = result.get(STEP)
+        step = result.get(STEP_RESULT)
         if trial is None or value is None or step is None or int(step) in (trial.reports or {}):
             return
         try:

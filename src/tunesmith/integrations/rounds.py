@@ -45,7 +45,7 @@ class RoundReports:
             raise TypeError(f"monitor= takes the text 'SET-METRIC', such as 'valid-auc', or None; got {shown(monitor)}")
         self.trial = trial
         self.monitor = monitor
-        self.every = whole(every, "every")
+        self.every = whole_rounds(every, "every")
         self.checkpoint = bool(checkpoint)
         self.cost = None if cost is None else checked_cost(cost)
         self.total: int | None = None
@@ -63,7 +63,7 @@ class RoundReports:
 
     def rounds_left(self, total: Any) -> int:
         """Return how many rounds there are to go, and remember how many there are in all."""
-        self.total = whole(total, "the number of rounds")
+        self.total = whole_rounds(total, "the number of rounds")
         return max(0, self.total - self.begin)
 
     def continued(self, params: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
@@ -87,7 +87,7 @@ class RoundReports:
         Returns:
             Whether the training is to end. The last round of all ends it anyhow.
         """
-        self.last = real(scores[chosen(scores, self.monitor)])
+        self.last = real(scores[chosen_score(scores, self.monitor)])
         if self.is_due(number):
             spent = None if self.cost is None else self.cost * (number - self.reported)
             self.trial.report(self.last, number, cost=spent)
@@ -118,18 +118,18 @@ class RoundsCallback:
         return self._reports.last
 
 
-def whole(value: Any, name: str) -> int:
+def whole_rounds(value: Any, name: str) -> int:
     """Return a number of rounds.
 
     Raises:
-        ValueError: it is no whole number above 0.
+        ValueError: it is not a whole number above 0.
     """
     if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < 1:
         raise ValueError(f"{name} must be a whole number, 1 or more; got {shown(value)}")
     return int(value)
 
 
-def chosen(scores: Scores, monitor: str | None) -> tuple[str, str]:
+def chosen_score(scores: Scores, monitor: str | None) -> tuple[str, str]:
     """Return which score counts.
 
     Raises:

@@ -17,12 +17,19 @@ from sklearn.pipeline import Pipeline
 from tunesmith.errors import TrialPruned
 from tunesmith.foundation.arguments import checked
 from tunesmith.foundation.text import shown
-from tunesmith.integrations.rounds import whole
+from tunesmith.integrations.rounds import whole_rounds
 from tunesmith.trial import Trial
 
-WAYS = ("partial_fit", "n_estimators", "max_iter")
-CHANGED = {"n_estimators", "max_iter", "warm_start"}  # parameters that have other values while there are steps to go
-TOTALS = (HistGradientBoostingClassifier, HistGradientBoostingRegressor)  # their max_iter counts what was fitted before
+STEP_WAYS = ("partial_fit", "n_estimators", "max_iter")
+CHANGED_HERE = {
+    "n_estimators",
+    "max_iter",
+    "warm_start",
+}  # parameters, while there are steps to go
+COUNT_IN_ALL = (
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+)  # by max_iter
 
 Advance = Callable[[Any, Any, Any, int], None]  # (estimator, X, y, step): trains it for one more step
 
@@ -81,8 +88,8 @@ def fit_in_steps(
     Raises:
         TrialPruned: the trial is to stop.
         TypeError: the estimator cannot be trained in steps.
-        ValueError: `steps` or `every` is no whole number above 0, there are more steps than estimators or iterations,
-            or `by` is none of the three.
+        ValueError: `steps` or `every` is not a whole number above 0, there are more steps than estimators or
+            iterations, or `by` is not one of the three.
 
     Example:
         ```python
@@ -102,7 +109,7 @@ def fit_in_steps(
         study.optimize(objective, n_trials=5)
         ```
     """
-    steps, every = whole(steps, "steps"), whole(every, "every")
+    steps, every = whole_rounds(steps, "steps"), whole_rounds(every, "every")
     state: dict[str, Any] = {"model": clone(estimator)}
     advance = _way(_last_part(state["model"]), by, steps)
     score = math.nan
@@ -117,7 +124,9 @@ def fit_in_steps(
             warnings.simplefilter("ignore", ConvergenceWarning)  # of course it has not converged: there are more steps
             advance(model, rows[0], y, step)
         if step == steps:
-            model.set_params(**{k: v for k, v in _last_part(estimator).get_params(deep=False).items() if k in CHANGED})
+            model.set_params(
+                **{k: v for k, v in _last_part(estimator).get_params(deep=False).items() if k in CHANGED_HERE}
+            )
         if step % every == 0 or step == steps:
             score = float(check_scoring(model, scoring)(model, rows[1], y_val))
             trial.report(score, step)
@@ -140,14 +149,14 @@ def _prepared(estimator: Any, X: Any, y: Any, X_val: Any, is_new: bool) -> tuple
 
 def _way(model: Any, by: str | None, steps: int) -> Advance:
     """Return what trains an estimator for a step."""
-    if by is not None and by not in WAYS:
-        raise ValueError(f"by= is one of {', '.join(map(repr, WAYS))}, or None; got {shown(by)}")
+    if by is not None and by not in STEP_WAYS:
+        raise ValueError(f"by= is one of {', '.join(map(repr, STEP_WAYS))}, or None; got {shown(by)}")
     params = model.get_params(deep=False)
     can = {"partial_fit": hasattr(model, "partial_fit")}
     for name in ("n_estimators", "max_iter"):
         # liblinear begins anew in spite of warm_start.
         can[name] = name in params and "warm_start" in params and params.get("solver") != "liblinear"
-    way = by or next((name for name in WAYS if can[name]), None)
+    way = by or next((name for name in STEP_WAYS if can[name]), None)
     if way is None or not can[way]:
         lacks = by if by is not None else "partial_fit, nor warm_start with n_estimators or max_iter"
         raise TypeError(f"{type(model).__name__} cannot be trained in steps: it has no {lacks} to do so with")
@@ -156,7 +165,7 @@ def _way(model: Any, by: str | None, steps: int) -> Advance:
     total = params[way]
     if total < steps:
         raise ValueError(f"{steps} steps cannot share {way}={total}: use fewer steps, or a higher {way}")
-    goes_on = way == "max_iter" and not isinstance(model, TOTALS)  # max_iter says how many more, not how many in all
+    goes_on = way == "max_iter" and not isinstance(model, COUNT_IN_ALL)  # it says how many more
 
     def grow(model: Any, X: Any, y: Any, step: int) -> None:
         until, before = total * step // steps, total * (step - 1) // steps

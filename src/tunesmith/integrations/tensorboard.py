@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tunesmith.foundation.arguments import checked
-from tunesmith.integrations.trackers import Tracker, plain
+from tunesmith.integrations.trackers import Tracker, as_logged
 from tunesmith.study import Study
 from tunesmith.trial.record import FrozenTrial
 
@@ -22,7 +22,7 @@ class TensorBoardCallback(Tracker):
         metric: what the objective's value is called; of several objectives, with ``_0``, ``_1``, ... after it.
 
     Raises:
-        ValueError: ``metric`` is no name.
+        ValueError: ``metric`` cannot be a name.
         ImportError: neither of the two is installed.
 
     Example:
@@ -44,10 +44,10 @@ class TensorBoardCallback(Tracker):
     def __init__(self, folder: str | os.PathLike[str], *, metric: str = "value") -> None:
         super().__init__(metric)
         self.folder = Path(folder)
-        self._writer = _writer()
+        self._writer = _writer_class()
 
     def log(self, study: Study, trial: FrozenTrial) -> None:
-        params = {name: plain(value) for name, value in trial.flat_params.items()}
+        params = {name: as_logged(value) for name, value in trial.flat_params.items()}
         folder = str(self.folder / study.study_name / str(trial.number))
         # The suffix, since add_hparams opens a file of its own, whose name is the same within a second.
         with self._writer(folder, filename_suffix=".curve") as writer:
@@ -58,7 +58,7 @@ class TensorBoardCallback(Tracker):
             writer.add_hparams(params, self.values(trial), ".")  # ".": into the same folder
 
 
-def _writer() -> Any:
+def _writer_class() -> Any:
     """Return the class of a writer."""
     try:
         from tensorboardX import SummaryWriter

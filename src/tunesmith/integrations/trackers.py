@@ -83,6 +83,6 @@ class Tracker(ABC):
             yield step, {f"{REPORTED}_{i}": v for i, v in enumerate(value)} if several else {REPORTED: value}
 
 
-def plain(value: Any) -> bool | int | float | str:
+def as_logged(value: Any) -> bool | int | float | str:
     """Return a parameter as every tracker takes it: a number, a text, or the text of something else."""
     return value if isinstance(value, bool | int | float | str) else str(value)

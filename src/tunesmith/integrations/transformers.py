@@ -11,15 +11,14 @@ from transformers import TrainerCallback
 
 from tunesmith.errors import TrialPruned
 from tunesmith.foundation.arguments import checked
-from tunesmith.foundation.text import did_you_mean, listing
+from tunesmith.integrations.epochs import EpochsCallback, refuse_many_processes
 from tunesmith.integrations.torch_distributed import DistributedTrial
 from tunesmith.trial import Trial
-from tunesmith.trial.epochs import checked_every
 
-FOLDER = "checkpoint"
+SAVED_FOLDER = "checkpoint"
 
 
-class TunesmithCallback(TrainerCallback):
+class TunesmithCallback(EpochsCallback, TrainerCallback):
     """Reports a metric of each evaluation of a `transformers.Trainer`, prunes, and saves checkpoints.
 
     The step of a report is the number of epochs that are done with ``eval_strategy="epoch"``, and that of the updates
@@ -58,13 +57,9 @@ class TunesmithCallback(TrainerCallback):
         checkpoint_every: int | str = 1,
         cost: float | None = None,
     ) -> None:
-        checked_every(checkpoint_every)
-        self.trial = trial
-        self.monitor = monitor if monitor.startswith("eval_") else f"eval_{monitor}"
-        self._saves = checkpoint
-        self._every = checkpoint_every
+        name = monitor if monitor.startswith("eval_") else f"eval_{monitor}"
+        self._begin(trial, name, checkpoint, checkpoint_every, cost)
         self._stops: int | None = None  # the step after which the trial was told to stop, and a last checkpoint is made
-        self._cost = cost
         self._trains = False
         self._seen: list[str] = []  # names of metrics
         self._found = False
@@ -75,7 +70,7 @@ class TunesmithCallback(TrainerCallback):
         """What ``trainer.train(resume_from_checkpoint=)`` goes on from; None: the training begins anew."""
         if self.trial.resumed_from_step is None:
             return None
-        path = self.trial.checkpoint_dir / FOLDER
+        path = self.trial.checkpoint_dir / SAVED_FOLDER
         return str(path) if path.is_dir() else None
 
     # -- what the Trainer calls ----------------------------------------------------------------------------------
@@ -98,10 +93,7 @@ class TunesmithCallback(TrainerCallback):
                 'TunesmithCallback reports evaluations: give TrainingArguments eval_strategy="epoch", or "steps"'
             )
         if args.world_size > 1 and not isinstance(self.trial, DistributedTrial):
-            raise RuntimeError(
-                f"{args.world_size} processes train; give TunesmithCallback a DistributedTrial, so that all of them "
-                "stop together (tunesmith.integrations.torch_distributed)"
-            )
+            refuse_many_processes(f"{args.world_size} processes train")
         self._trains = True
 
     def on_evaluate(self, args: Any, state: Any, control: Any, **others: Any) -> None:
@@ -130,7 +122,7 @@ class TunesmithCallback(TrainerCallback):
         if saves and self.trial.checkpoint_due(self._every):
             control.should_save = True
         else:
-            self._report(control if saves else None)
+            self._report_pending(control if saves else None)
 
     def on_save(self, args: Any, state: Any, control: Any, **others: Any) -> None:
         """Take the checkpoint into the trial's folder, and report what it belongs to.
@@ -149,8 +141,8 @@ class TunesmithCallback(TrainerCallback):
         folder = self.trial.checkpoint_dir  # not in the next line: all processes have to ask
         if state.is_world_process_zero:
             made_for_us = args.save_strategy == "no"
-            _take(Path(args.output_dir) / f"checkpoint-{state.global_step}", folder / FOLDER, move=made_for_us)
-        self._report()
+            _take(Path(args.output_dir) / f"checkpoint-{state.global_step}", folder / SAVED_FOLDER, move=made_for_us)
+        self._report_pending()
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **others: Any) -> None:
         """Report what was not saved after all; ``save_strategy="best"`` saves only what is better.
@@ -165,9 +157,9 @@ class TunesmithCallback(TrainerCallback):
             ValueError: the evaluation has no such metric.
             TrialPruned: the trial is to stop, or to pause.
         """
-        self._report()
+        self._report_pending()
         if self._seen and not self._found:
-            raise self._missing()
+            raise self._not_evaluated()
 
     def on_train_end(self, args: Any, state: Any, control: Any, **others: Any) -> None:
         """Report what is left, or complain if there was never anything.
@@ -183,13 +175,13 @@ class TunesmithCallback(TrainerCallback):
             TrialPruned: the trial is to stop, or to pause.
         """
         self._trains = False
-        self._report()
+        self._report_pending()
         if not self._found and self.trial.resumed_from_step is None:
-            raise self._missing()
+            raise self._not_evaluated()
 
     # -- the parts -----------------------------------------------------------------------------------------------
 
-    def _report(self, control: Any = None) -> None:
+    def _report_pending(self, control: Any = None) -> None:
         """Report what is pending; with `control`, nothing was saved, and a checkpoint is made if the trial is to stop.
 
         Raises:
@@ -207,12 +199,9 @@ class TunesmithCallback(TrainerCallback):
         if self._stops is not None:
             raise TrialPruned(f"after the evaluation at step {self._stops}")
 
-    def _missing(self) -> ValueError:
-        return ValueError(
-            f"TunesmithCallback: no evaluation had a metric {self.monitor!r}{did_you_mean(self.monitor, self._seen)} "
-            f"(there is: {listing(self._seen) if self._seen else 'no evaluation'}); return it from compute_metrics, or "
-            "name another monitor="
-        )
+    def _not_evaluated(self) -> ValueError:
+        advice = "return it from compute_metrics, or name another monitor="
+        return self._missing("no evaluation had a metric", "there is", self._seen, advice, "no evaluation")
 
 
 def _take(source: Path, target: Path, move: bool) -> None:
@@ -228,12 +217,12 @@ def _take(source: Path, target: Path, move: bool) -> None:
     if move:
         shutil.move(source, part)
     else:
-        shutil.copytree(source, part, copy_function=_link)
+        shutil.copytree(source, part, copy_function=_second_name)
     shutil.rmtree(target, ignore_errors=True)
     os.replace(part, target)
 
 
-def _link(source: str, target: str) -> None:
+def _second_name(source: str, target: str) -> None:
     """Give a file a second name; copy it where it cannot have one, on another disk."""
     try:
         os.link(source, target)

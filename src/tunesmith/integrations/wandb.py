@@ -7,7 +7,7 @@ from typing import Any
 import wandb
 
 from tunesmith.foundation.states import TrialState
-from tunesmith.integrations.trackers import Tracker, plain
+from tunesmith.integrations.trackers import Tracker, as_logged
 from tunesmith.study import Study
 from tunesmith.trial.record import FrozenTrial
 
@@ -23,7 +23,7 @@ class WandbCallback(Tracker):
         **init: more arguments of ``wandb.init``, such as ``mode="offline"``, ``entity`` or ``dir``.
 
     Raises:
-        ValueError: ``metric`` is no name.
+        ValueError: ``metric`` cannot be a name.
 
     Example:
         ```python
@@ -46,7 +46,7 @@ class WandbCallback(Tracker):
         self.init = {"settings": wandb.Settings(silent=True, console="off"), **init}
 
     def log(self, study: Study, trial: FrozenTrial) -> None:
-        config = {name: plain(value) for name, value in trial.params.items()}
+        config = {name: as_logged(value) for name, value in trial.params.items()}
         options = {
             "project": self.project or study.study_name,
             "group": study.study_name,

@@ -11,7 +11,7 @@ from tunesmith.errors import TrialPruned
 from tunesmith.foundation.arguments import checked
 from tunesmith.integrations.rounds import RoundsCallback, Scores
 
-MODEL = "model.ubj"
+MODEL_FILE = "model.ubj"
 
 
 class XGBoostCallback(RoundsCallback, xgboost.callback.TrainingCallback):
@@ -30,9 +30,9 @@ class XGBoostCallback(RoundsCallback, xgboost.callback.TrainingCallback):
         cost: of one round, in a unit of your own, for ``optimize(max_cost=)``; None: seconds are measured.
 
     Raises:
-        ValueError: ``every`` is no whole number above 0, or ``cost`` no number above 0. In the training: ``monitor``
-            is none of its metrics.
-        TypeError: ``monitor`` is no text.
+        ValueError: ``every`` is not a whole number above 0, or ``cost`` not above 0. In the training: ``monitor``
+            is not one of its metrics.
+        TypeError: ``monitor`` is not a text.
 
     Example:
         ```python
@@ -79,7 +79,7 @@ class XGBoostCallback(RoundsCallback, xgboost.callback.TrainingCallback):
         left = self._reports.rounds_left(num_boost_round)
         if self._reports.begin:
             params = self._reports.continued(params, ("seed", "random_state"))
-            options["xgb_model"] = self._reports.file(MODEL)
+            options["xgb_model"] = self._reports.file(MODEL_FILE)
         callbacks = [*(options.pop("callbacks", None) or ()), self]
         return xgboost.train(params, dtrain, left, callbacks=callbacks, **options)
 
@@ -109,8 +109,8 @@ class XGBoostCallback(RoundsCallback, xgboost.callback.TrainingCallback):
         self._log, self._seen = evals_log, epoch + 1
         number = self._offset + self._seen
         if self._reports.checkpoint and self._reports.is_due(number):
-            model.save_model(self._reports.file(MODEL))
-        stop = self._reports.take(number, _scores(evals_log))
+            model.save_model(self._reports.file(MODEL_FILE))
+        stop = self._reports.take(number, _last_scores(evals_log))
         if stop and _is_cv(model):
             raise TrialPruned  # where a callback ends it, xgboost.cv asks for a best round, which early stopping sets
         return stop
@@ -125,7 +125,7 @@ class XGBoostCallback(RoundsCallback, xgboost.callback.TrainingCallback):
         if done > self._seen:
             self._seen = done
             self._reports.total = self._offset + done  # the training is over: this one is reported, and not judged
-            self._reports.take(self._reports.total, _scores(self._log))
+            self._reports.take(self._reports.total, _last_scores(self._log))
         if self._reports.stopped:
             raise TrialPruned
         return model
@@ -135,7 +135,7 @@ def _is_cv(model: Any) -> bool:
     return hasattr(model, "cvfolds")
 
 
-def _scores(log: Any) -> Scores:
+def _last_scores(log: Any) -> Scores:
     """Return the last value of each metric; of a cross-validation, the mean over its folds."""
     last = {(rows, metric): values[-1] for rows, metrics in log.items() for metric, values in metrics.items()}
     return {key: value[0] if isinstance(value, tuple) else value for key, value in last.items()}

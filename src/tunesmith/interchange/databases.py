@@ -16,7 +16,7 @@ from tunesmith.storage.sql.location import read_spec, secrets_of
 
 # To read, our driver will do; the one that wrote, psycopg2 for instance, need not be installed.
 _DRIVER = re.compile(r"^(postgresql|postgres|mysql|mariadb)\+\w+(?=://)")
-MOST_CELL = 2**28  # bytes of a text in an SQLite file
+CELL_BYTES = 2**28  # bytes of a text in an SQLite file
 _SNAPSHOT = {"sqlite": "SERIALIZABLE"}  # the others: REPEATABLE READ
 
 
@@ -32,7 +32,7 @@ def reading(source: str | Path) -> Iterator[tuple[sa.Connection, str]]:
 
     Raises:
         SourceError: it cannot be opened or read.
-        StorageError: the URL is none.
+        StorageError: it is not a URL.
         MissingDependencyError: its driver is not installed.
     """
     place, text = shown_spec(source), str(source)
@@ -40,7 +40,11 @@ def reading(source: str | Path) -> Iterator[tuple[sa.Connection, str]]:
     is_file = "://" not in text or text.startswith("sqlite:")
     url = sa.URL.create("sqlite") if is_file else read_spec(text)[0]
     try:
-        engine = _sqlite(Path(text.removeprefix("sqlite:///")), place) if is_file else _server(url)
+        engine = (
+            _sqlite(Path(text.removeprefix("sqlite:///")), place)
+            if is_file
+            else sa.create_engine(url, poolclass=sa.NullPool)
+        )
     except ModuleNotFoundError as error:
         extra = "postgres" if "psycopg" in str(error.name) else "mysql"
         raise MissingDependencyError(
@@ -69,10 +73,6 @@ def table_names(connection: sa.Connection) -> set[str]:
     return set(sa.inspect(connection).get_table_names())
 
 
-def _server(url: sa.URL) -> sa.Engine:
-    return sa.create_engine(url, poolclass=sa.NullPool)
-
-
 def _sqlite(path: Path, place: str) -> sa.Engine:
     if not path.is_file():
         raise SourceError(f"{place} {'is a folder' if path.is_dir() else 'does not exist'}")
@@ -80,7 +80,7 @@ def _sqlite(path: Path, place: str) -> sa.Engine:
 
     def connect() -> sqlite3.Connection:
         connection = sqlite3.connect(where, uri=True, timeout=30)
-        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MOST_CELL)
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, CELL_BYTES)
         connection.execute("PRAGMA trusted_schema = OFF")  # what the file defines calls no function with effects
         return connection
 

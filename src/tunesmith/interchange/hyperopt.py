@@ -17,19 +17,19 @@ from typing import Any
 from tunesmith.errors import SourceError
 from tunesmith.foundation.storable import storable
 from tunesmith.foundation.text import name_and_message
-from tunesmith.interchange.limits import Limits, cell_number, is_missing, plain
+from tunesmith.interchange.limits import Limits, cell_number, is_empty, plain_cell
 from tunesmith.interchange.runs import Run, RunTable, Wishes, study_of
 from tunesmith.interchange.study import ImportedStudy
 from tunesmith.space import Categorical
 from tunesmith.space.convert import as_parameter
 
-_STATES = {0: "new", 1: "running", 2: "done", 3: "error", 4: "cancelled"}
+_STATE_WORDS = {0: "new", 1: "running", 2: "done", 3: "error", 4: "cancelled"}
 _STUBS = ("hyperopt.", "bson.", "pymongo.")
-MOST_CHOICES = 20  # a larger index is hardly one of a choice
+CHOICE_INDICES = 20  # a larger index is hardly one of a choice
 _RESULT = ("loss", "status", "attachments")
 
 
-def refusal(place: str) -> str:
+def pickle_refusal(place: str) -> str:
     """Return why a pickle is not loaded."""
     return (
         f"{place} is a pickle. To load one is to run whatever code is in it, so it is done only if you say that you "
@@ -69,7 +69,7 @@ def study_of_trials(trials: Any, name: str, place: str, wishes: Wishes) -> Impor
         raise SourceError(f"{place} holds a {type(trials).__name__}, and no Trials of Hyperopt's")
     if wishes.maximize or set(wishes.minimize) - {"loss"}:
         raise SourceError(f"{place}: Hyperopt minimizes 'loss'; leave out --minimize and --maximize")
-    runs = [_run(document) for document in documents]
+    runs = [_run_of_document(document) for document in documents]
     choices = {
         label: parameter
         for label, what in wishes.params.items()
@@ -84,7 +84,7 @@ def study_of_trials(trials: Any, name: str, place: str, wishes: Wishes) -> Impor
         label
         for run in runs
         for label, value in run.params.items()
-        if isinstance(value, int) and label not in wishes.params and 0 <= value < MOST_CHOICES
+        if isinstance(value, int) and label not in wishes.params and 0 <= value < CHOICE_INDICES
     }
     _whole_numbers(runs, wishes.params)
     table = RunTable(name, "Hyperopt", place, runs)
@@ -107,30 +107,30 @@ def _whole_numbers(runs: Sequence[Run], given: Mapping[str, Any]) -> None:
                     run.params[label] = int(run.params[label])
 
 
-def _run(document: Mapping[str, Any]) -> Run:
+def _run_of_document(document: Mapping[str, Any]) -> Run:
     result, misc = document.get("result") or {}, document.get("misc") or {}
-    run = Run(f"hyperopt/{document.get('tid')}", state=_STATES.get(document.get("state", 2), "done"))
+    run = Run(f"hyperopt/{document.get('tid')}", state=_STATE_WORDS.get(document.get("state", 2), "done"))
     if run.state == "done" and result.get("status") != "ok":
         run.state = "failed" if result.get("status") == "fail" else str(result.get("status"))
     for label, values in (misc.get("vals") or {}).items():
         if len(values):  # an empty list: not active in this trial
-            run.params[str(label)] = plain(values[0])
+            run.params[str(label)] = plain_cell(values[0])
     loss = cell_number(result.get("loss"))
     if loss is not None:
         run.metrics["loss"] = loss
     error = misc.get("error")
     run.reason = ": ".join(map(str, error)) if isinstance(error, Sequence) and not isinstance(error, str) else error
     for key, value in result.items():
-        if key not in _RESULT and not is_missing(value):
+        if key not in _RESULT and not is_empty(value):
             try:
                 run.attrs[str(key)] = storable(str(key), value)
             except ValueError:
                 run.attrs[str(key)] = str(type(value).__name__)
-    run.started, run.finished = _time(document.get("book_time")), _time(document.get("refresh_time"))
+    run.started, run.finished = _utc_time(document.get("book_time")), _utc_time(document.get("refresh_time"))
     return run
 
 
-def _time(value: Any) -> float:
+def _utc_time(value: Any) -> float:
     """Return a moment as unix time; Hyperopt's are in UTC, without saying so."""
     return value.replace(tzinfo=UTC).timestamp() if isinstance(value, datetime) else float("nan")
 

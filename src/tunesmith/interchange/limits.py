@@ -22,8 +22,8 @@ from tunesmith.storage.redact import shown_spec
 
 MAX_BYTES = 2**30
 MAX_ROWS = 10_000_000
-DEEPEST = 100  # levels of lists and dicts, as an attribute may have
-MOST_COLUMNS = 20_000  # of a table
+DEEPEST_LEVEL = 100  # levels of lists and dicts, as an attribute may have
+TABLE_COLUMNS = 20_000  # of a table
 # What reading a damaged or a hostile text may raise.
 DAMAGE = (ValueError, TypeError, KeyError, IndexError, AttributeError, ArithmeticError, RecursionError)
 _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
@@ -86,14 +86,14 @@ class Limits:
         """Return the bytes of a file.
 
         Raises:
-            SourceError: it is a link, lies outside of the source, is no file, or is too large.
+            SourceError: it is a link, lies outside of the source, is not a file, or is too large.
         """
         with os.fdopen(self._open(path), "rb") as file:
             self.count(size=os.fstat(file.fileno()).st_size)
             return file.read(self.max_bytes + 1)
 
     def text(self, path: Path) -> str:
-        """Return the text of a file; what is no UTF-8 becomes U+FFFD."""
+        """Return the text of a file; what is not UTF-8 becomes U+FFFD."""
         return self.read(path).decode("utf-8", errors="replace")
 
     def lines(self, path: Path) -> Iterator[bytes]:
@@ -131,8 +131,8 @@ class Limits:
         ahead = [folder] if self.exists(folder) else []
         while ahead:
             at = ahead.pop()
-            if len(at.parts) - len(folder.parts) > DEEPEST:
-                raise SourceError(f"{shown_spec(folder)} has more than {DEEPEST} levels of folders")
+            if len(at.parts) - len(folder.parts) > DEEPEST_LEVEL:
+                raise SourceError(f"{shown_spec(folder)} has more than {DEEPEST_LEVEL} levels of folders")
             self._check_within(at)
             with os.scandir(at) as entries:
                 for entry in entries:
@@ -175,58 +175,52 @@ def _refuse_link(path: Path) -> NoReturn:
     )
 
 
-def parsed(text: str | bytes) -> Any:
+def parsed_json(text: str | bytes) -> Any:
     """Return what a JSON text says.
 
     Raises:
-        ValueError: it is no JSON, or has too many levels.
+        ValueError: it is not JSON, or has too many levels.
     """
     text = text.decode() if isinstance(text, bytes) else text  # of bytes, json would guess the encoding
     try:
         found = json.loads(text)
     except RecursionError:
-        raise ValueError(f"it has more than {DEEPEST} levels of lists and dicts") from None
-    if len(text) > 2 * DEEPEST and text.count("[") + text.count("{") > DEEPEST:
+        raise ValueError(f"it has more than {DEEPEST_LEVEL} levels of lists and dicts") from None
+    if len(text) > 2 * DEEPEST_LEVEL and text.count("[") + text.count("{") > DEEPEST_LEVEL:
         check_depth(found)
     return found
 
 
-def check_depth(value: Any) -> None:
+def check_depth(value: Any, left: int = DEEPEST_LEVEL) -> None:
     """Refuse a value of too many levels.
 
     Raises:
         ValueError: it has more than are read.
     """
-    level, depth = [value], 0
-    while level := [
-        inner
-        for outer in level
-        if isinstance(outer, dict | list)
-        for inner in (outer.values() if isinstance(outer, dict) else outer)
-        if isinstance(inner, dict | list)
-    ]:
-        depth += 1
-        if depth >= DEEPEST:
-            raise ValueError(f"it has more than {DEEPEST} levels of lists and dicts")
+    if isinstance(value, dict | list):
+        if not left:
+            raise ValueError(f"it has more than {DEEPEST_LEVEL} levels of lists and dicts")
+        for inner in value.values() if isinstance(value, dict) else value:
+            check_depth(inner, left - 1)
 
 
-def number(value: Any, what: str) -> float:
+def checked_number(value: Any, what: str) -> float:
     """Return a number of a source as one.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is something else.
     """
-    return value if isinstance(value, float) else float(whole(value, what, "number"))
+    return value if isinstance(value, float) else float(checked_whole(value, what, "number"))
 
 
-def whole(value: Any, what: str, wanted: str = "whole number") -> int:
+def checked_whole(value: Any, what: str, wanted: str = "whole number") -> int:
     """Return a whole number of a source as one; see `number`."""
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     raise ValueError(f"{what} is {shown(value)}, and no {wanted}")
 
 
-def texts(value: Any, what: str) -> dict[str, Any]:
+def checked_texts(value: Any, what: str) -> dict[str, Any]:
     """Return a mapping of a source whose keys are texts; see `number`."""
     if isinstance(value, dict) and all(isinstance(key, str) for key in value):
         return value
@@ -235,27 +229,23 @@ def texts(value: Any, what: str) -> dict[str, Any]:
 
 # -- what the cells of tables mean: texts as numbers, and moments as unix time --------------------------------------
 
-_WORDS = {"true": True, "false": False, "none": None, "null": None}
+_WORDS_OF_CELLS = {"true": True, "false": False, "none": None, "null": None}
 _INTEGER = re.compile(r"[+-]?\d{1,600}")  # as many digits as an attribute may have
 _BARE_NAN = re.compile(r"\b(?:nan|NaN)\b")
-LONGEST_NUMBER = 1000  # characters
-LONGEST = 1_000_000  # characters of a cell that are read as a dict
+NUMBER_CHARACTERS = 1000  # characters
+DICT_CHARACTERS = 1_000_000  # characters of a cell that are read as a dict
 
 
-def plain(value: Any) -> Any:
+def plain_cell(value: Any) -> Any:
     """Return a cell as a value of Python's own: NumPy's scalars are numbers, and what is missing to pandas is None."""
     if isinstance(value, np.generic):
         value = value.item()
     elif isinstance(value, np.ndarray):
         return value.tolist()
-    if value is None or (value != value and not isinstance(value, float)):  # pandas.NaT
-        return None
-    if type(value).__name__ in ("NAType", "NaTType"):
-        return None
-    return value
+    return None if type(value).__name__ in ("NAType", "NaTType") else value
 
 
-def is_missing(value: Any) -> bool:
+def is_empty(value: Any) -> bool:
     """Tell whether a cell is empty."""
     return value is None or (isinstance(value, str) and not value) or (isinstance(value, float) and value != value)
 
@@ -270,11 +260,11 @@ def typed(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     text = value.strip()
-    if len(text) <= LONGEST_NUMBER:
+    if len(text) <= NUMBER_CHARACTERS:
         if _INTEGER.fullmatch(text):
             return int(text)
-        if text.lower() in _WORDS:
-            return _WORDS[text.lower()]
+        if text.lower() in _WORDS_OF_CELLS:
+            return _WORDS_OF_CELLS[text.lower()]
         with suppress(ValueError):
             return float(text)
     if text[:1] in ("[", "("):
@@ -289,8 +279,8 @@ def _literal(text: str) -> Any:
     Raises:
         ValueError: it says nothing of that, or too much.
     """
-    if len(text) > LONGEST:
-        raise ValueError(f"it has more than {LONGEST:,} characters")
+    if len(text) > DICT_CHARACTERS:
+        raise ValueError(f"it has more than {DICT_CHARACTERS:,} characters")
     try:
         found = ast.literal_eval(text)
     except (SyntaxError, TypeError, RecursionError, MemoryError) as error:
@@ -310,22 +300,19 @@ def typed_column(values: Sequence[Any], gaps: bool = False) -> list[Any]:
     numbers = [v for v in found if isinstance(v, (int, float)) and not isinstance(v, bool)]
     if not any(isinstance(v, float) for v in numbers):
         return found
-    whole = gaps and all(isinstance(v, int) or (v.is_integer() and abs(v) < 2**53) for v in numbers)
-    if whole:
+    if gaps and all(isinstance(v, int) or (v.is_integer() and abs(v) < 2**53) for v in numbers):
         return [int(v) if isinstance(v, float) else v for v in found]
     return [float(v) if type(v) is int and abs(v) <= 2**53 else v for v in found]  # beyond, digits would be lost
 
 
 def cell_number(value: Any) -> float | None:
-    """Return a cell as a number; None: it is none."""
-    value = typed(plain(value))
+    """Return a cell as a number; None: it is not one."""
+    value = typed(plain_cell(value))
     if isinstance(value, (int, float)):
         try:
             return float(value)
         except OverflowError:
             return math.copysign(math.inf, value)
-    if isinstance(value, str) and value.strip().lower() in ("infinity", "-infinity", "inf", "-inf"):
-        return math.inf if value.strip()[0] != "-" else -math.inf
     return None
 
 
@@ -333,10 +320,10 @@ def as_dict(value: Any) -> Mapping[str, Any] | None:
     """Return a cell that holds a dict, or the text of one, as JSON or as Python shows it; None: it holds none."""
     if isinstance(value, Mapping):
         return value
-    if not isinstance(value, str) or not value.strip().startswith("{") or len(value) > LONGEST:
+    if not isinstance(value, str) or not value.strip().startswith("{") or len(value) > DICT_CHARACTERS:
         return None
     try:
-        found = parsed(value)
+        found = parsed_json(value)
     except ValueError:
         try:
             found = _literal(_BARE_NAN.sub("None", value))
@@ -345,7 +332,7 @@ def as_dict(value: Any) -> Mapping[str, Any] | None:
     return found if isinstance(found, Mapping) else None
 
 
-def flat(nested: Mapping[Any, Any], prefix: str = "", separator: str = ".", depth: int = 0) -> dict[str, Any]:
+def leaves(nested: Mapping[Any, Any], prefix: str = "", separator: str = ".", depth: int = 0) -> dict[str, Any]:
     """Return the leaves of nested dicts: ``{"opt": {"lr": 1}}`` gives "opt.lr".
 
     Args:
@@ -355,21 +342,21 @@ def flat(nested: Mapping[Any, Any], prefix: str = "", separator: str = ".", dept
     Raises:
         ValueError: there are too many levels.
     """
-    if depth > DEEPEST:
-        raise ValueError(f"there are more than {DEEPEST} levels of dicts")
+    if depth > DEEPEST_LEVEL:
+        raise ValueError(f"there are more than {DEEPEST_LEVEL} levels of dicts")
     found: dict[str, Any] = {}
     for key, value in nested.items():
         name = f"{prefix}{key}"
         if isinstance(value, Mapping) and value:
-            found |= flat(value, f"{name}{separator}", separator, depth + 1)
+            found |= leaves(value, f"{name}{separator}", separator, depth + 1)
         else:
             found[name] = value
     return found
 
 
 def moment(value: Any) -> float:
-    """Return a moment as unix time; NaN: it is none. Texts without a time zone are local."""
-    value = plain(value)
+    """Return a moment as unix time; NaN: it is not one. Texts without a time zone are local."""
+    value = plain_cell(value)
     if isinstance(value, datetime):
         with suppress(ValueError, OverflowError):
             return value.timestamp()

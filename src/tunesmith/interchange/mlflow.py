@@ -15,9 +15,9 @@ from tunesmith.interchange.limits import Limits
 from tunesmith.interchange.runs import Run, RunTable
 from tunesmith.storage.redact import shown_spec
 
-TABLES = {"experiments", "runs", "params", "metrics", "latest_metrics", "tags"}
+MLFLOW_TABLES = {"experiments", "runs", "params", "metrics", "latest_metrics", "tags"}
 _STATUS = {"1": "RUNNING", "2": "SCHEDULED", "3": "FINISHED", "4": "FAILED", "5": "KILLED"}  # of files, as numbers
-_HUGE = 1.7976931348623157e308  # what the database has for infinity
+_STORED_INFINITY = 1.7976931348623157e308  # what the database has for infinity
 
 
 def is_store(folder: Path) -> bool:
@@ -53,12 +53,12 @@ def read_folder(name: str, folder: Path, wanted: Sequence[str], limits: Limits) 
             continue
         status = meta.get("status", "")
         run = Run(f"mlflow/{meta.get('run_id', home.name)}", state=_STATUS.get(status, status))
-        run.started, run.finished = _seconds(meta.get("start_time")), _seconds(meta.get("end_time"))
-        run.params = {name: text for name, _, text in _files(home / "params", limits)}
-        tags = {name: text for name, _, text in _files(home / "tags", limits)}
-        _name(run, tags | {"mlflow.runName": meta.get("run_name", "")})
-        for metric, path, text in _files(home / "metrics", limits):
-            points = _points(path, text, limits)
+        run.started, run.finished = _unix_time(meta.get("start_time")), _unix_time(meta.get("end_time"))
+        run.params = {name: text for name, _, text in _texts_below(home / "params", limits)}
+        tags = {name: text for name, _, text in _texts_below(home / "tags", limits)}
+        _keep_tags(run, tags | {"mlflow.runName": meta.get("run_name", "")})
+        for metric, path, text in _texts_below(home / "metrics", limits):
+            points = _metric_points(path, text, limits)
             if points:
                 run.metrics[metric] = points[-1][2]
                 if metric in wanted:
@@ -68,7 +68,7 @@ def read_folder(name: str, folder: Path, wanted: Sequence[str], limits: Limits) 
     return RunTable(name, "MLflow", shown_spec(folder.parent), runs)
 
 
-def _points(path: Path, text: str, limits: Limits) -> list[tuple[int, int, float]]:
+def _metric_points(path: Path, text: str, limits: Limits) -> list[tuple[int, int, float]]:
     """Return (step, moment, value) of the lines of a metric's file, sorted."""
     lines = [line.split() for line in text.splitlines() if line.strip()]
     limits.count(len(lines))
@@ -84,7 +84,7 @@ def experiments_of_database(connection: sa.Connection, limits: Limits) -> dict[s
     found: dict[str, int] = {}
     for name, number in limits.counted(connection.execute(sa.text(query))):
         name = str(name)
-        found[name if name not in found else f"{name} ({number})"] = checked.whole(number, "an experiment's id")
+        found[name if name not in found else f"{name} ({number})"] = checked.checked_whole(number, "an experiment's id")
     return found
 
 
@@ -109,40 +109,40 @@ def read_database(
 
     runs: dict[str, Run] = {}
     for key, _, status, started, finished in rows("runs", "name status start_time end_time", "ORDER BY t.start_time"):
-        runs[key] = Run(f"mlflow/{key}", state=str(status), started=_seconds(started), finished=_seconds(finished))
+        runs[key] = Run(f"mlflow/{key}", state=str(status), started=_unix_time(started), finished=_unix_time(finished))
     for run_id, key, text in rows("params", "key value"):
         runs[run_id].params[str(key)] = text
     tags: dict[str, dict[str, str]] = {}
     for run_id, key, text in rows("tags", "key value"):
         tags.setdefault(run_id, {})[str(key)] = text
     for run_id, found in tags.items():
-        _name(runs[run_id], found)
+        _keep_tags(runs[run_id], found)
     for run_id, key, value, is_nan in rows("latest_metrics", "key value is_nan"):
-        runs[run_id].metrics[str(key)] = _number(value, is_nan, key)
+        runs[run_id].metrics[str(key)] = _metric_value(value, is_nan, key)
     if wanted:
         points = rows("metrics", "key step value is_nan", "ORDER BY t.step, t.timestamp")
         for run_id, key, step, value, is_nan in points:
             if key in wanted:
-                step = checked.whole(step, f"a step of the metric {key!r}")
-                runs[run_id].curves.setdefault(key, {})[step] = _number(value, is_nan, key)
+                step = checked.checked_whole(step, f"a step of the metric {key!r}")
+                runs[run_id].curves.setdefault(key, {})[step] = _metric_value(value, is_nan, key)
     return RunTable(name, "MLflow", limits.place, list(runs.values()))
 
 
-def _number(value: Any, is_nan: Any, metric: Any) -> float:
+def _metric_value(value: Any, is_nan: Any, metric: Any) -> float:
     if is_nan:
         return math.nan
-    value = checked.number(value, f"a value of the metric {metric!r}")
-    return math.copysign(math.inf, value) if abs(value) >= _HUGE else value
+    value = checked.checked_number(value, f"a value of the metric {metric!r}")
+    return math.copysign(math.inf, value) if abs(value) >= _STORED_INFINITY else value
 
 
-def _name(run: Run, tags: dict[str, str]) -> None:
+def _keep_tags(run: Run, tags: dict[str, str]) -> None:
     """Keep the tags of the user's, and the run's name."""
     run.attrs = {key: text for key, text in tags.items() if not key.startswith("mlflow.")}
     if tags.get("mlflow.runName"):
         run.attrs.setdefault("name", tags["mlflow.runName"])
 
 
-def _files(folder: Path, limits: Limits) -> list[tuple[str, Path, str]]:
+def _texts_below(folder: Path, limits: Limits) -> list[tuple[str, Path, str]]:
     """Return the name, the path and the text of all files below a folder; names may have slashes."""
     return [(path.relative_to(folder).as_posix(), path, limits.text(path)) for path in limits.files(folder)]
 
@@ -163,7 +163,7 @@ def _meta(folder: Path, limits: Limits) -> dict[str, str] | None:
     return {key: text for key, text in found.items() if text != "null"}
 
 
-def _seconds(milliseconds: Any) -> float:
+def _unix_time(milliseconds: Any) -> float:
     try:
         return float(milliseconds) / 1000
     except (TypeError, ValueError):

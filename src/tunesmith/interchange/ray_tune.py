@@ -9,18 +9,18 @@ from typing import Any
 
 from tunesmith.errors import SourceError
 from tunesmith.foundation.text import shown
-from tunesmith.interchange.limits import Limits, cell_number, flat, parsed
+from tunesmith.interchange.limits import Limits, cell_number, leaves, parsed_json
 from tunesmith.interchange.runs import Run, RunTable
 from tunesmith.interchange.tables import NOTES
 from tunesmith.storage.redact import shown_spec
 
 STATE, RESULTS, PARAMS = "experiment_state-*.json", "result.json", "params.json"
-_STEP = "training_iteration"
-_OWN = {*NOTES, "trial_id", "date", "timestamp", "config"}
+_STEP_COLUMN = "training_iteration"
+_NO_METRICS = {*NOTES, "trial_id", "date", "timestamp", "config"}
 
 
 def experiments_in(folder: Path, limits: Limits) -> list[Path]:
-    """Return the experiments of a folder: itself, or the folders in it that are one; none: it is no such folder."""
+    """Return the experiments of a folder: itself, or the folders in it that are one; none: it is another folder."""
     if _is_experiment(folder):
         return [folder]
     return [child for child in limits.folders(folder) if _is_experiment(child)]
@@ -43,8 +43,10 @@ def read_experiment(folder: Path, wanted: Sequence[str], limits: Limits) -> RunT
     runs = []
     for path in limits.folders(folder):
         if limits.exists(path / PARAMS) or limits.exists(path / RESULTS):
-            runs.append(_run(path, states.pop(path.name, None), wanted, limits))
-    runs += [_run(folder / name, state, wanted, limits) for name, state in states.items()]  # those that never began
+            runs.append(_run_of_folder(path, states.pop(path.name, None), wanted, limits))
+    runs += [
+        _run_of_folder(folder / name, state, wanted, limits) for name, state in states.items()
+    ]  # those that never began
     return RunTable(folder.name, "Ray", shown_spec(folder), runs)
 
 
@@ -53,7 +55,7 @@ def _states(folder: Path, limits: Limits) -> dict[str, Mapping[str, Any]]:
     files = sorted(folder.glob(STATE))
     if not files:
         return {}
-    data = _json(files[-1], limits)
+    data = _json_file(files[-1], limits)
     found: dict[str, Mapping[str, Any]] = {}
     rows = data.get("trial_data") or data.get("checkpoints") if isinstance(data, Mapping) else None
     for row in rows if isinstance(rows, list) else []:
@@ -61,7 +63,7 @@ def _states(folder: Path, limits: Limits) -> dict[str, Mapping[str, Any]]:
         state: dict[str, Any] = {}
         for text in row if isinstance(row, list) else [row]:
             try:
-                part = parsed(text) if isinstance(text, str) else text
+                part = parsed_json(text) if isinstance(text, str) else text
             except ValueError as error:
                 raise SourceError(f"{shown_spec(files[-1])} is damaged: {error}") from error
             if isinstance(part, Mapping):
@@ -77,17 +79,17 @@ def _states(folder: Path, limits: Limits) -> dict[str, Mapping[str, Any]]:
     return found
 
 
-def _run(folder: Path, state: Mapping[str, Any] | None, wanted: Sequence[str], limits: Limits) -> Run:
+def _run_of_folder(folder: Path, state: Mapping[str, Any] | None, wanted: Sequence[str], limits: Limits) -> Run:
     known = state or {}
-    config = _json(folder / PARAMS, limits) if limits.exists(folder / PARAMS) else known.get("config")
+    config = _json_file(folder / PARAMS, limits) if limits.exists(folder / PARAMS) else known.get("config")
     last: Mapping[str, Any] = {}
     curves: dict[str, dict[int, float]] = {metric: {} for metric in wanted}
     begun = math.nan
     for row in _results(folder / RESULTS, limits):
-        last = flat(row, separator="/")
+        last = leaves(row, separator="/")
         if begun != begun:
             begun = (cell_number(row.get("timestamp")) or math.nan) - (cell_number(row.get("time_total_s")) or 0)
-        step = row.get(_STEP)
+        step = row.get(_STEP_COLUMN)
         for metric in wanted:
             value = cell_number(last.get(metric))
             if value is not None and isinstance(step, int) and not isinstance(step, bool):
@@ -96,9 +98,9 @@ def _run(folder: Path, state: Mapping[str, Any] | None, wanted: Sequence[str], l
         config = {k.removeprefix("config/"): v for k, v in last.items() if k.startswith("config/")}
     own = known.get("trial_id") or last.get("trial_id") or folder.name
     run = Run(f"ray/{own}")
-    run.params = flat(config, separator="/") if isinstance(config, Mapping) else {}
+    run.params = leaves(config, separator="/") if isinstance(config, Mapping) else {}
     for key, value in last.items():
-        if key not in _OWN and not key.startswith("config/"):
+        if key not in _NO_METRICS and not key.startswith("config/"):
             run.metrics[key] = value
     run.curves = {metric: curve for metric, curve in curves.items() if curve}
     failed = limits.exists(folder / "error.txt")
@@ -117,7 +119,7 @@ def _results(path: Path, limits: Limits) -> Iterator[Mapping[str, Any]]:
         return
     for place, line in enumerate(limits.lines(path), 1):
         try:
-            row = parsed(line)
+            row = parsed_json(line)
         except ValueError as error:
             if not line.endswith(b"\n"):
                 return
@@ -126,9 +128,9 @@ def _results(path: Path, limits: Limits) -> Iterator[Mapping[str, Any]]:
             yield row
 
 
-def _json(path: Path, limits: Limits) -> Any:
+def _json_file(path: Path, limits: Limits) -> Any:
     try:
-        return parsed(limits.read(path))
+        return parsed_json(limits.read(path))
     except ValueError as error:
         if isinstance(error, SourceError):
             raise

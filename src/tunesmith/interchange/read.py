@@ -14,15 +14,22 @@ from tunesmith.errors import SourceError, TunesmithError
 from tunesmith.foundation.arguments import checked
 from tunesmith.foundation.text import did_you_mean, listing, message_of, name_and_message, shorten, shown
 from tunesmith.interchange.limits import MAX_BYTES, MAX_ROWS, Limits
+from tunesmith.interchange.recognise import PICKLE_BEGINNINGS
 from tunesmith.interchange.runs import RunTable, Wishes, study_of
 from tunesmith.interchange.study import ImportedStudy
-from tunesmith.interchange.tables import ENDINGS, check_width, of_object, read_file, table_of, without_groups
+from tunesmith.interchange.tables import (
+    TABLE_ENDINGS,
+    check_width,
+    of_object,
+    read_table_file,
+    table_of,
+    without_groups,
+)
 from tunesmith.storage.redact import shown_spec
 from tunesmith.storage.sql.location import is_no_database
 
-LONGEST = 1000  # characters of an error
-SMALLEST = 512  # bytes of an SQLite database
-PICKLE = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
+ERROR_CHARACTERS = 1000  # characters of an error
+DATABASE_BYTES = 512  # bytes of an SQLite database
 
 
 @checked()
@@ -79,36 +86,36 @@ def read(
     """
     ranges = dict(params) if isinstance(params, Mapping) else dict.fromkeys(params)
     ranges = dict(zip(without_groups(list(ranges)), ranges.values(), strict=True))
-    wishes = Wishes(_names(minimize), _names(maximize), ranges, dict(columns or {}), study, facts)
+    wishes = Wishes(_metric_names(minimize), _metric_names(maximize), ranges, dict(columns or {}), study, facts)
     twice = next((name for name in wishes.metrics if wishes.metrics.count(name) > 1), None)
     if twice is not None:
         raise SourceError(f"{twice!r} is asked for twice; a value is minimized or maximized, once")
     try:
-        return _read(source, wishes, unsafe_pickle, (max_bytes, max_rows))
+        return _read_source(source, wishes, unsafe_pickle, (max_bytes, max_rows))
     except SourceError as error:  # it may quote what is in the source
-        raise SourceError(_sentence(message_of(error))) from error
+        raise SourceError(_one_line(message_of(error))) from error
     except (TunesmithError, KeyboardInterrupt):
         raise
     except Exception as error:
         if not isinstance(source, str | Path):
             raise
         told = message_of(error) if isinstance(error, ValueError) else name_and_message(error)
-        raise SourceError(f"{shown_spec(source)} cannot be read: {_sentence(told)}") from error
+        raise SourceError(f"{shown_spec(source)} cannot be read: {_one_line(told)}") from error
 
 
-def _sentence(text: str) -> str:
+def _one_line(text: str) -> str:
     """Return a text, in which there may be anything, as one line that is not too long."""
-    return " ".join(shorten(text, LONGEST).split())
+    return " ".join(shorten(text, ERROR_CHARACTERS).split())
 
 
-def _read(source: Any, wishes: Wishes, unsafe_pickle: bool, most: tuple[int, int]) -> list[ImportedStudy]:
+def _read_source(source: Any, wishes: Wishes, unsafe_pickle: bool, most: tuple[int, int]) -> list[ImportedStudy]:
     if type(source).__module__.partition(".")[0] == "hyperopt":
         from tunesmith.interchange.hyperopt import study_of_trials
 
         return [study_of_trials(source, "hyperopt", "the object", wishes)]
     if not isinstance(source, str | Path):
         limits = Limits(f"source ({type(source).__name__})", None, *most)
-        return [_table(of_object(source), "imported", "table", wishes, limits)]
+        return [_of_table(of_object(source), "imported", "table", wishes, limits)]
     if not str(source):
         raise SourceError("source is an empty text; give a file, a folder or a database's URL")
     if str(source).startswith(("http://", "https://")):
@@ -124,18 +131,18 @@ def _read(source: Any, wishes: Wishes, unsafe_pickle: bool, most: tuple[int, int
     if not path.is_file():
         raise SourceError(f"{place} does not exist; give a file, a folder or a database's URL")
     # SQLite takes a file that is shorter than one page of its own for an empty database.
-    if path.stat().st_size >= SMALLEST and not is_no_database(path):
+    if path.stat().st_size >= DATABASE_BYTES and not is_no_database(path):
         return _database(path, wishes, limits)
-    if path.suffix.lower() in ENDINGS:
-        return [_table(read_file(path, limits), path.stem, path.suffix[1:].upper(), wishes, limits)]
+    if path.suffix.lower() in TABLE_ENDINGS:
+        return [_of_table(read_table_file(path, limits), path.stem, path.suffix[1:].upper(), wishes, limits)]
     return _by_beginning(path, wishes, unsafe_pickle, limits)
 
 
-def _names(given: str | Sequence[str]) -> tuple[str, ...]:
+def _metric_names(given: str | Sequence[str]) -> tuple[str, ...]:
     return without_groups((given,) if isinstance(given, str) else tuple(given))
 
 
-def _table(rows: list[Mapping[str, Any]], name: str, program: str, wishes: Wishes, limits: Limits) -> ImportedStudy:
+def _of_table(rows: list[Mapping[str, Any]], name: str, program: str, wishes: Wishes, limits: Limits) -> ImportedStudy:
     check_width(rows, limits)
     return study_of(table_of(rows, name, limits.place, program, wishes), wishes)
 
@@ -147,21 +154,21 @@ def _by_beginning(path: Path, wishes: Wishes, unsafe_pickle: bool, limits: Limit
         head = file.read(4096)
     if not head:
         raise SourceError(f"{place} is empty")
-    if head.startswith(PICKLE):
-        from tunesmith.interchange.hyperopt import read_trials, refusal
+    if head.startswith(PICKLE_BEGINNINGS):
+        from tunesmith.interchange.hyperopt import pickle_refusal, read_trials
 
         if not unsafe_pickle:
-            raise SourceError(refusal(place))
+            raise SourceError(pickle_refusal(place))
         return [read_trials(path, place, wishes, limits)]
     if b'"op_code"' in head.split(b"\n", 1)[0]:
         from tunesmith.interchange.optuna.journal import Journal
 
         _refuse_wishes(wishes, "Optuna's journals", place)
         journal = Journal(path, limits)
-        return [journal.study(name, wishes.facts) for name in chosen(journal.studies, wishes.study, place)]
+        return [journal.study(name, wishes.facts) for name in study_names(journal.studies, wishes.study, place)]
     raise SourceError(
         f"{place} is nothing that is known here: an SQLite database, a journal of Optuna's, a pickle, or a file ending "
-        f"in {', '.join(ENDINGS)}"
+        f"in {', '.join(TABLE_ENDINGS)}"
     )
 
 
@@ -190,7 +197,7 @@ def _experiments(
     names: Mapping[str, Any], wishes: Wishes, limits: Limits, table: Callable[[str], RunTable]
 ) -> list[ImportedStudy]:
     """Read those of several experiments that have runs, or the one that was asked for."""
-    tables = [table(name) for name in chosen(names, wishes.study, limits.place)]
+    tables = [table(name) for name in study_names(names, wishes.study, limits.place)]
     kept = [found for found in tables if found.runs] or tables[:1]
     for found in kept:
         found.notes += limits.notes()
@@ -200,20 +207,20 @@ def _experiments(
 def _database(source: str | Path, wishes: Wishes, limits: Limits) -> list[ImportedStudy]:
     from tunesmith.interchange import mlflow
     from tunesmith.interchange.databases import reading, table_names
-    from tunesmith.interchange.optuna.database import TABLES, OptunaDatabase
+    from tunesmith.interchange.optuna.database import OPTUNA_TABLES, OptunaDatabase
 
     with reading(source) as (connection, place):
         tables = table_names(connection)
-        if tables >= mlflow.TABLES and not tables >= TABLES:
+        if tables >= mlflow.MLFLOW_TABLES and not tables >= OPTUNA_TABLES:
             ids = mlflow.experiments_of_database(connection, limits)
             of = partial(mlflow.read_database, connection, limits)
             return _experiments(ids, wishes, limits, lambda name: of(name, ids[name], wishes.metrics))
-        if "tunesmith_studies" in tables and not tables >= TABLES:
+        if "tunesmith_studies" in tables and not tables >= OPTUNA_TABLES:
             raise SourceError(f"{place} is a storage of tunesmith's own; `tunesmith copy` copies a study of it")
         found = OptunaDatabase(connection, limits)
         _refuse_wishes(wishes, "Optuna's databases", place)
         names = found.names()
-        return [found.study(name, names[name], wishes.facts) for name in chosen(names, wishes.study, place)]
+        return [found.study(name, names[name], wishes.facts) for name in study_names(names, wishes.study, place)]
 
 
 def _refuse_wishes(wishes: Wishes, what: str, place: str) -> None:
@@ -224,14 +231,14 @@ def _refuse_wishes(wishes: Wishes, what: str, place: str) -> None:
         )
 
 
-def chosen(names: Mapping[str, Any], study: str | None, place: str) -> list[str]:
+def study_names(names: Mapping[str, Any], study: str | None, place: str) -> list[str]:
     """Return the names of the studies to read.
 
     Args:
         study: the one that was asked for; None: all.
 
     Raises:
-        SourceError: there is none, or none of the name that was given.
+        SourceError: there is none, or none of that name.
     """
     if not names:
         raise SourceError(f"{place} holds no study")

@@ -1,6 +1,7 @@
 """Files and tables of other programs: whose they are, and how to bring along what they hold.
 
-Storages ask for it by the registry's table `GUIDES`, before they refuse a file that is not theirs.
+They answer the hooks `what_file_is`, `whose_tables_are` and `how_to_import`, by which storages ask before they
+refuse what is not theirs.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from tunesmith.foundation.system import command_line
 
 # What `tunesmith import` needs to be told besides, by program.
 _OPTIONS = {"Hyperopt": " --unsafe-pickle", "MLflow": " --minimize METRIC"}
-_PICKLE = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
+PICKLE_BEGINNINGS = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 # Formats by how their files begin.
 _BEGINNINGS = {
     b"\x1f\x8b": "a file compressed with gzip",
@@ -39,9 +40,9 @@ def how_to_import(place: str, program: str) -> str:
     return f"To bring along what it holds: `{command}` (in Python: tunesmith.compat.read); docs/import.md tells more."
 
 
-def file_of(head: bytes) -> tuple[str | None, str | None]:
+def what_file_is(head: bytes) -> tuple[str, str | None] | None:
     """Return what a file is, by its beginning, and which program's trials it holds; None: not known."""
-    if head.startswith(_PICKLE):
+    if head.startswith(PICKLE_BEGINNINGS):
         return ("trials pickled by Hyperopt", "Hyperopt") if b"hyperopt" in head else ("a pickle", None)
     for beginning, what in _BEGINNINGS.items():
         if head.startswith(beginning):
@@ -56,10 +57,10 @@ def file_of(head: bytes) -> tuple[str | None, str | None]:
         return "JSON", None
     if b"\0" not in head and b"," in head.split(b"\n", 1)[0]:
         return "a table as text (CSV?)", None
-    return None, None
+    return None
 
 
-def tables_of(tables: Collection[str]) -> tuple[str | None, str | None]:
+def whose_tables_are(tables: Collection[str]) -> tuple[str, str | None] | None:
     """Return the program that has these tables in a database, and the statement that lists its studies by name."""
     program = next((name for name, its in _TABLES.items() if its <= set(tables)), None)
-    return program, _LISTINGS.get(program or "")
+    return None if program is None else (program, _LISTINGS.get(program))

@@ -10,8 +10,8 @@ from typing import Any
 from tunesmith.errors import SourceError, SpaceError
 from tunesmith.foundation.states import FailureKind, TrialState
 from tunesmith.foundation.text import did_you_mean, listing, shown
-from tunesmith.interchange.limits import cell_number, is_missing, is_not_a_number, typed_column
-from tunesmith.interchange.study import STALE, Conclusions, Facts, ImportedStudy
+from tunesmith.interchange.limits import cell_number, is_empty, is_not_a_number, typed_column
+from tunesmith.interchange.study import RAN_AT_IMPORT, Conclusions, Facts, ImportedStudy
 from tunesmith.space import Categorical, Float, Int, Parameter, Space
 from tunesmith.space.convert import as_parameter
 from tunesmith.space.labels import label_key
@@ -22,7 +22,7 @@ from tunesmith.trial.record import NOISE, OUTSIDE, TrialRecord
 
 RATIO = 100  # of the largest to the smallest: from here on, a range is taken to be one of magnitudes
 DOUBLINGS = 8  # the same for powers of two
-MOST = 50  # different values of a choice; more is a name or a note
+CHOICE_VALUES = 50  # different values of a choice; more is a name or a note
 
 
 def infer(values: Sequence[Any]) -> Parameter | str:
@@ -50,15 +50,15 @@ def infer(values: Sequence[Any]) -> Parameter | str:
         return Categorical([False, True])
     if all(type(value) in (int, float) and abs(value) < float("inf") for value in found):
         try:
-            return _range(found)
+            return _range_of(found)
         except (SpaceError, OverflowError):  # wider than a range can be
             return "its values span more than a range can"
-    if len(found) > MOST and 2 * len(found) > len(values):
+    if len(found) > CHOICE_VALUES and 2 * len(found) > len(values):
         return f"it has {len(found)} different values that are no numbers"
     return Categorical(found)
 
 
-def _range(values: list[Any]) -> Parameter:
+def _range_of(values: list[Any]) -> Parameter:
     low, high = min(values), max(values)
     if all(type(value) is int for value in values):
         doubled = all(value > 0 and value & (value - 1) == 0 for value in values)
@@ -67,7 +67,7 @@ def _range(values: list[Any]) -> Parameter:
     return Float(float(low), float(high), log=low > 0 and high / low >= RATIO)
 
 
-def in_words(parameter: Parameter) -> str:
+def as_param(parameter: Parameter) -> str:
     """Return a range as `--param` takes it."""
     if isinstance(parameter, Categorical):
         return " | ".join(str(label) for label in parameter.labels)
@@ -80,14 +80,14 @@ def in_words(parameter: Parameter) -> str:
 
 
 # What programs call the states of runs, in small letters; what is not here is complete.
-_NAMES = {
+_STATE_NAMES = {
     TrialState.FAIL: ("fail", "failed", "error", "errored", "crashed", "killed", "cancelled", "canceled"),
     TrialState.RUNNING: ("running", "resumed", "preempting"),
     TrialState.WAITING: ("pending", "scheduled", "waiting", "queued", "new", "created"),
     TrialState.PRUNED: ("pruned", "stopped", "early_stopped", "paused"),
 }
-STATES = {name: state for state, names in _NAMES.items() for name in names}
-LISTED = 30  # names in a sentence
+STATES_BY_NAME = {name: state for state, names in _STATE_NAMES.items() for name in names}
+NAMES_IN_A_SENTENCE = 30  # names in a sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,12 +185,12 @@ def study_of(table: RunTable, wishes: Wishes) -> ImportedStudy:
     if None in numbers or len(set(numbers)) < len(numbers):
         numbers = list(range(len(numbers)))
     counted = list(zip(numbers, table.runs, strict=True))
-    facts = {run.key: _facts(run, n, wishes) for n, run in counted} if wishes.facts else None
+    facts = {run.key: _said_of_run(run, n, wishes) for n, run in counted} if wishes.facts else None
     for metric in wishes.metrics:  # in a plain table a metric stands among all else
         for run in table.runs:
             if metric in run.params and metric not in run.metrics:
                 run.metrics[metric] = run.params.pop(metric)
-    ranges, notes = _ranges(table, given)
+    ranges, notes = _parameters_of(table, given)
     maker = _Maker(ranges, wishes.metrics)
     trials = [maker.record(n, run) for n, run in counted if n is not None]
     notes += maker.notes()
@@ -209,11 +209,11 @@ def study_of(table: RunTable, wishes: Wishes) -> ImportedStudy:
     )
 
 
-def _facts(run: Run, number_there: int | None, wishes: Wishes) -> Facts:
+def _said_of_run(run: Run, number_there: int | None, wishes: Wishes) -> Facts:
     """Return what a source says of a run, before anything is concluded from it."""
-    cells = {name: cell for name, cell in {**run.attrs, **run.params, **run.metrics}.items() if not is_missing(cell)}
+    cells = {name: cell for name, cell in {**run.attrs, **run.params, **run.metrics}.items() if not is_empty(cell)}
     values = [cell_number(cells.pop(metric, None)) for metric in wishes.metrics]
-    state = STATES.get(run.state.lower(), TrialState.COMPLETE)
+    state = STATES_BY_NAME.get(run.state.lower(), TrialState.COMPLETE)
     return {
         "number": number_there,
         "state": state.name,
@@ -236,13 +236,13 @@ def _check_metrics(table: RunTable, wishes: Wishes) -> None:
     if not wishes.metrics:
         raise SourceError(
             f"{table.place} does not say which value counts; give --minimize NAME or --maximize NAME (in Python "
-            f"minimize=, maximize=). There are {listing(there, LISTED) or 'no numbers'}"
+            f"minimize=, maximize=). There are {listing(there, NAMES_IN_A_SENTENCE) or 'no numbers'}"
         )
     for metric in wishes.metrics:
         if metric not in there:
             raise SourceError(
                 f"{table.place} has no value {metric!r}{did_you_mean(metric, there)}; there are "
-                f"{listing(there, LISTED) or 'no numbers'}"
+                f"{listing(there, NAMES_IN_A_SENTENCE) or 'no numbers'}"
             )
 
 
@@ -253,16 +253,16 @@ def _given(params: Mapping[str, Any]) -> dict[str, Parameter | None]:
         raise SourceError(f"--param {error}") from error
 
 
-def _ranges(table: RunTable, given: Mapping[str, Parameter | None]) -> tuple[dict[str, Parameter], list[str]]:
+def _parameters_of(table: RunTable, given: Mapping[str, Parameter | None]) -> tuple[dict[str, Parameter], list[str]]:
     """Return the parameters, and sentences on what was concluded; values are converted in place."""
     for run in table.runs:  # from here on, None is a value: what was written as "None"
-        run.params = {n: value for n, value in run.params.items() if not (is_missing(value) or is_not_a_number(value))}
+        run.params = {n: value for n, value in run.params.items() if not (is_empty(value) or is_not_a_number(value))}
     names = list(dict.fromkeys(name for run in table.runs for name in run.params))
     for name in given:
         if name not in names:
             raise SourceError(
                 f"{table.place} has no parameter {name!r}{did_you_mean(name, names)}; there are "
-                f"{listing(names, LISTED) or 'none'}"
+                f"{listing(names, NAMES_IN_A_SENTENCE) or 'none'}"
             )
     ranges: dict[str, Parameter] = {}
     concluded, kept = [], []
@@ -276,7 +276,7 @@ def _ranges(table: RunTable, given: Mapping[str, Parameter | None]) -> tuple[dic
         if isinstance(found, Parameter):
             ranges[name] = found
             if given.get(name) is None:
-                concluded.append(f"{name}={in_words(found)}")
+                concluded.append(f"{name}={as_param(found)}")
             continue
         if name in given:
             raise SourceError(f"--param {name}: {found}; give a range, such as --param '{name}=float(0, 1)'")
@@ -293,8 +293,8 @@ def _ranges(table: RunTable, given: Mapping[str, Parameter | None]) -> tuple[dic
 
 
 def _some(items: Sequence[str], separator: str) -> str:
-    more = f"{separator}and {len(items) - LISTED} more" if len(items) > LISTED else ""
-    return separator.join(items[:LISTED]) + more
+    more = f"{separator}and {len(items) - NAMES_IN_A_SENTENCE} more" if len(items) > NAMES_IN_A_SENTENCE else ""
+    return separator.join(items[:NAMES_IN_A_SENTENCE]) + more
 
 
 class _Maker(Conclusions):
@@ -307,10 +307,10 @@ class _Maker(Conclusions):
 
     def record(self, place: int, run: Run) -> TrialRecord:
         """Return the record of a run; one that runs or waits there has failed here, and keeps its number."""
-        state = STATES.get(run.state.lower(), TrialState.COMPLETE)
+        state = STATES_BY_NAME.get(run.state.lower(), TrialState.COMPLETE)
         reason, failure = run.reason, None
         if state in (TrialState.RUNNING, TrialState.WAITING):
-            state, reason, failure = TrialState.FAIL, STALE, FailureKind.LOST
+            state, reason, failure = TrialState.FAIL, RAN_AT_IMPORT, FailureKind.LOST
             self.tell(
                 "running or waiting there, and failed here, so that all keep their numbers (once they have ended, "
                 "--if-exists update adds them anew)"
@@ -363,16 +363,16 @@ class _Maker(Conclusions):
         )
 
     def _attributes(self, run: Run, names: Iterable[str]) -> dict[str, Any] | None:
-        """Return what is no parameter and not what counts."""
+        """Return what is neither a parameter nor what counts."""
         all_of_it: dict[str, Any] = {k: v for k, v in run.params.items() if k not in names}
         for name, value in {**run.metrics, **run.attrs}.items():
-            if name not in self._metrics and not is_missing(value):
+            if name not in self._metrics and not is_empty(value):
                 all_of_it[name] = value
         return self.kept(all_of_it)
 
 
 def _internal(parameter: Parameter, value: Any) -> float:
-    """Return the internal value; a text may stand for a choice of another type. NaN: it is no value of it."""
+    """Return the internal value; a text may stand for a choice of another type. NaN: it is not a value of it."""
     try:
         return parameter.to_internal(value)
     except ValueError:

@@ -20,13 +20,13 @@ from tunesmith.trial.record import TrialRecord
 
 Facts = dict[str, Any]  # what a source says of a trial, by field
 MOST_OBJECTIVES = 255
-STALE = "it was running when it was imported"  # the reason of a trial that had not ended
-UNKNOWN = "the source has no trial of this number"
-UNKNOWN_KEY = "unknown"
-LONGEST_KEY = 200  # characters of a trial's key
-MOST_MISSING = 10_000  # numbers that are filled, beyond as many as there are trials
+RAN_AT_IMPORT = "it was running when it was imported"  # the reason of a trial that had not ended
+NO_TRIAL = "the source has no trial of this number"
+NO_TRIAL_KEY = "unknown"
+KEY_CHARACTERS = 200  # characters of a trial's key
+FILLED_NUMBERS = 10_000  # numbers that are filled, beyond as many as there are trials
 EARLIEST, LATEST = -62_135_596_800.0, 253_402_300_799.0  # unix times of the years 1 and 9999
-KEY = "imported"  # a system attribute of a study: where it comes from; of a waiting trial: its name there
+ORIGIN_KEY = "imported"  # a system attribute of a study: where it comes from; of a waiting trial: its name there
 ERROR, UPDATE = "error", "update"
 
 
@@ -83,7 +83,7 @@ class ImportedStudy:
             self.metric_names = None
             self.notes.append(f"the names of the objectives, {shown(names)}, are not one for each, and were left out")
         for trial in self.trials:
-            trial.worker = plain_text(shorten(trial.worker, LONGEST_KEY))
+            trial.worker = plain_text(shorten(trial.worker, KEY_CHARACTERS))
             trial.reason = None if trial.reason is None else plain_text(shorten(trial.reason))
             trial.started, trial.finished = _moment(trial.started), _moment(trial.finished)
         self._number()
@@ -95,12 +95,12 @@ class ImportedStudy:
         if not numbers or numbers == list(range(len(numbers))):
             return
         missing = numbers[-1] + 1 - len(numbers)
-        if numbers[0] < 0 or len(set(numbers)) < len(numbers) or missing > MOST_MISSING + len(numbers):
+        if numbers[0] < 0 or len(set(numbers)) < len(numbers) or missing > FILLED_NUMBERS + len(numbers):
             self.notes.append("trials have other numbers here: those there are not counted from 0, each one once")
             return
         there = set(numbers)
         self.trials += [
-            TrialRecord(n, TrialState.FAIL, reason=UNKNOWN, failure=FailureKind.LOST, worker=f"{UNKNOWN_KEY}/{n}")
+            TrialRecord(n, TrialState.FAIL, reason=NO_TRIAL, failure=FailureKind.LOST, worker=f"{NO_TRIAL_KEY}/{n}")
             for n in range(numbers[-1])
             if n not in there
         ]
@@ -148,7 +148,7 @@ class ImportedStudy:
         else:
             self._check_same(study, store, if_exists)
         there = study.trials
-        trials = _missing(self.trials, there)
+        trials = _not_there(self.trials, there)
         self._write_attributes(study, store)
         if trials:
             numbers = study.add_trials(trials)
@@ -176,7 +176,7 @@ class ImportedStudy:
             study = load_study(study_name=study_name or self.name, storage=storage)
         except StudyNotFoundError:
             return None
-        origin = study.system_attrs.get(KEY)
+        origin = study.system_attrs.get(ORIGIN_KEY)
         same = isinstance(origin, Mapping) and (origin.get("program"), origin.get("study")) == (self.program, self.name)
         return study if same and study.trials else None
 
@@ -186,7 +186,7 @@ class ImportedStudy:
     def _check_same(self, study: Study, store: Storage, if_exists: str) -> None:
         """Refuse a study that is there already, unless it is to be updated or an import of it was interrupted."""
         record = store.load_study(study.study_name)
-        origin = record.system.get(KEY)
+        origin = record.system.get(ORIGIN_KEY)
         count = sum(store.count(record.id).values())
         if origin is None and not count and list(record.directions) == list(self.directions):
             return
@@ -203,8 +203,8 @@ class ImportedStudy:
         names = record.system.get(METRIC_NAMES)
         if list(record.directions) != list(self.directions) or (count and names != self.metric_names):
             raise DuplicatedStudyError(
-                f"the study {record.name!r} was imported with {_counted(record.directions, names)}, and now "
-                f"{_counted(self.directions, self.metric_names)} is asked for; choose another name (study_name=, on "
+                f"the study {record.name!r} was imported with {_goals(record.directions, names)}, and now "
+                f"{_goals(self.directions, self.metric_names)} is asked for; choose another name (study_name=, on "
                 "the command line --as)"
             )
         if if_exists == ERROR and count:
@@ -214,7 +214,7 @@ class ImportedStudy:
             )
 
     def _write_attributes(self, study: Study, store: Storage) -> None:
-        system = {KEY: self._origin(), **self.system_attrs}
+        system = {ORIGIN_KEY: self._origin(), **self.system_attrs}
         if self.metric_names:
             system[METRIC_NAMES] = list(self.metric_names)
         record = store.load_study(study.study_name)
@@ -255,16 +255,16 @@ class Conclusions:
         return kept or None
 
 
-def _counted(directions: Sequence[str], names: Sequence[str] | None) -> str:
+def _goals(directions: Sequence[str], names: Sequence[str] | None) -> str:
     return ", ".join(" ".join(pair) for pair in zip(directions, names or ["value"] * len(directions), strict=False))
 
 
 def key_of(trial: TrialRecord) -> str:
     """Return the name that a trial had in the program that it comes from."""
-    return str((trial.system or {}).get(KEY) or trial.worker)
+    return str((trial.system or {}).get(ORIGIN_KEY) or trial.worker)
 
 
-def _missing(trials: list[TrialRecord], there: list[TrialRecord]) -> list[TrialRecord]:
+def _not_there(trials: list[TrialRecord], there: list[TrialRecord]) -> list[TrialRecord]:
     """Return the trials that a study does not have; one that was open and has ended there is missing too."""
     finished = {key_of(t) for t in there if not _is_open(t)}
     open_ones = {key_of(t) for t in there if _is_open(t)}
@@ -273,7 +273,7 @@ def _missing(trials: list[TrialRecord], there: list[TrialRecord]) -> list[TrialR
 
 def _is_open(trial: TrialRecord) -> bool:
     """Tell whether a trial had not ended when it was imported."""
-    return trial.state is TrialState.WAITING or trial.reason == STALE
+    return trial.state is TrialState.WAITING or trial.reason == RAN_AT_IMPORT
 
 
 def _moment(time: float) -> float:

@@ -13,29 +13,29 @@ from typing import Any
 from tunesmith.errors import MissingDependencyError, SourceError
 from tunesmith.foundation.text import did_you_mean, listing, shown
 from tunesmith.interchange.limits import (
-    MOST_COLUMNS,
+    TABLE_COLUMNS,
     Limits,
     as_dict,
     cell_number,
-    flat,
-    is_missing,
+    is_empty,
+    leaves,
     moment,
-    parsed,
-    plain,
+    parsed_json,
+    plain_cell,
     typed,
 )
 from tunesmith.interchange.runs import Run, RunTable, Wishes
 from tunesmith.storage.redact import shown_spec
 
-ENDINGS = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet")
-_SEPARATORS = (",", ";", "\t")
+TABLE_ENDINGS = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet")
+_CSV_SIGNS = (",", ";", "\t")
 _COMMA = re.compile(r"^\s*([-+]?\d+),(\d+(?:[eE][-+]?\d+)?)\s*$")  # a number with a decimal comma
 _LISTS = ("trials", "runs", "results", "data", "rows")  # under which a JSON document may have its rows
-_BATCH = 4096  # rows of Parquet that are read at once
+_PARQUET_ROWS = 4096  # rows of Parquet that are read at once
 Rows = list[Mapping[str, Any]]
 
 
-def read_file(path: Path, limits: Limits) -> Rows:
+def read_table_file(path: Path, limits: Limits) -> Rows:
     """Return the rows of a file.
 
     Args:
@@ -51,7 +51,7 @@ def read_file(path: Path, limits: Limits) -> Rows:
             return _csv(path, limits)
         if ending == ".parquet":
             return _parquet(path, limits)
-        return _json(path, limits)
+        return _rows_of_json(path, limits)
     except UnicodeDecodeError as error:
         raise SourceError(f"{shown_spec(path)} is no UTF-8 text ({error}); save it as UTF-8") from error
 
@@ -60,7 +60,7 @@ def of_object(source: Any) -> Rows:
     """Return the rows of a data frame, a list of dicts, or a dict of lists.
 
     Raises:
-        TypeError: it is none of these.
+        TypeError: it is something else.
     """
     if hasattr(source, "to_dicts"):  # polars
         return list(source.to_dicts())
@@ -91,16 +91,16 @@ def check_width(rows: Rows, limits: Limits) -> None:
         SourceError: they have.
     """
     columns = len({key for row in rows for key in row})
-    if columns > MOST_COLUMNS or columns * len(rows) > 20 * limits.max_rows:
+    if columns > TABLE_COLUMNS or columns * len(rows) > 20 * limits.max_rows:
         raise SourceError(
             f"{limits.place} has {columns:,} columns and {len(rows):,} rows; leave out columns (at most "
-            f"{MOST_COLUMNS:,} are read), or allow more rows: --max-rows N (in Python max_rows=)"
+            f"{TABLE_COLUMNS:,} are read), or allow more rows: --max-rows N (in Python max_rows=)"
         )
 
 
 def _csv(path: Path, limits: Limits) -> Rows:
     text = limits.read(path).decode("utf-8-sig")
-    separator = max(_SEPARATORS, key=text[: text.find("\n")].count)  # spreadsheets of many countries write semicolons
+    separator = max(_CSV_SIGNS, key=text[: text.find("\n")].count)  # spreadsheets of many countries write semicolons
     lines = []
     try:
         for line in csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True):
@@ -125,15 +125,15 @@ def _csv(path: Path, limits: Limits) -> Rows:
     return [dict(list(zip(names, line, strict=True))[index:]) for line in lines[1:] if line]
 
 
-def _json(path: Path, limits: Limits) -> Rows:
+def _rows_of_json(path: Path, limits: Limits) -> Rows:
     text = limits.read(path).decode("utf-8-sig")
     try:
-        data = parsed(text)
+        data = parsed_json(text)
     except ValueError as whole:
         lines = [line for line in text.split("\n") if line.strip()]
         limits.count(len(lines))
         try:
-            data = [parsed(line) for line in lines]
+            data = [parsed_json(line) for line in lines]
         except ValueError as error:
             told = error if len(lines) > 1 else whole
             raise SourceError(f"{shown_spec(path)} is no JSON and no JSON lines: {told}") from error
@@ -170,8 +170,8 @@ def _parquet(path: Path, limits: Limits) -> Rows:
             raise SourceError(f"{shown_spec(path)} has two columns called {Counter(names).most_common(1)[0][0]!r}")
         groups = [file.metadata.row_group(i) for i in range(file.metadata.num_row_groups)]
         limits.count(file.metadata.num_rows, sum(max(0, group.total_byte_size) for group in groups))
-        for batch in file.iter_batches(_BATCH):
-            columns = [_cells(column, words) for column in batch.columns]
+        for batch in file.iter_batches(_PARQUET_ROWS):
+            columns = [_cells_of_column(column, words) for column in batch.columns]
             limits.count(size=sum(len(cell) for column in columns for cell in column if isinstance(cell, str | bytes)))
             rows += [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
     except (ArrowException, OSError) as error:
@@ -179,7 +179,7 @@ def _parquet(path: Path, limits: Limits) -> Rows:
     return rows
 
 
-def _cells(column: Any, words: dict[Any, Any]) -> list[Any]:
+def _cells_of_column(column: Any, words: dict[Any, Any]) -> list[Any]:
     """Return the cells of a column; equal texts of a dictionary are one object, which `words` keeps."""
     if not hasattr(column, "dictionary"):
         return list(column.to_pylist())
@@ -206,7 +206,7 @@ _GROUPS = {
     "constraints": CONSTRAINTS,
     "intermediate_values": CURVE,
 }
-_PREFIX = re.compile(rf"({'|'.join(sorted(_GROUPS, key=len, reverse=True))})([./_])(.+)")
+_GROUP_PREFIX = re.compile(rf"({'|'.join(sorted(_GROUPS, key=len, reverse=True))})([./_])(.+)")
 _UNDERSCORE = ("params", "values", "user_attrs", "system_attrs", "constraints")  # data frames of Optuna's and ours
 _NOISE = re.compile(r"noise(_\d+)?")  # ours: standard deviations of the errors of the values
 # What a column is, by its name in small letters; the first that is there counts.
@@ -236,18 +236,18 @@ def table_of(rows: Sequence[Mapping[str, Any]], name: str, place: str, program: 
         wishes: what the user says of them.
 
     Raises:
-        SourceError: a column that was named is not there, or a row is none.
+        SourceError: a column that was named is not there, or a row is not a mapping.
     """
     columns = list(dict.fromkeys(str(key) for row in rows for key in row))
     roles = _roles(columns, wishes.columns, place)
     groups = {column: _group(column) for column in columns if column not in roles.values()}
     for column, group in groups.items():
-        if group is not None and not group[1] and all(as_dict(plain(row.get(column))) is None for row in rows):
+        if group is not None and not group[1] and all(as_dict(plain_cell(row.get(column))) is None for row in rows):
             groups[column] = None  # only its name is that of a group, as a metric may be called "metric"
     if "Runtime" in columns and {"Name", "State"} <= set(columns):
         program = "W&B"
     declared = any(group is not None and group[0] == PARAMS for group in groups.values())
-    runs = [_run(row, i, roles, groups, declared, program) for i, row in enumerate(rows)]
+    runs = [_run_of_row(row, i, roles, groups, declared, program) for i, row in enumerate(rows)]
     counted = roles.get("id", "").lower() == "number"
     for run in runs if counted else ():
         own = typed(run.key.partition("/")[2])
@@ -292,13 +292,13 @@ def _group(column: str) -> tuple[str, str] | None:
         return _GROUPS[column.lower()], ""
     if column == "values" or re.fullmatch(r"values_.+", column):
         return METRICS, column
-    match = _PREFIX.fullmatch(column)
+    match = _GROUP_PREFIX.fullmatch(column)
     if match is None or (match[2] == "_" and match[1] not in _UNDERSCORE):
         return None
     return _GROUPS[match[1]], match[3]
 
 
-def _run(
+def _run_of_row(
     row: Mapping[str, Any],
     place: int,
     roles: Mapping[str, str],
@@ -307,17 +307,17 @@ def _run(
     program: str,
 ) -> Run:
     def role(name: str) -> Any:
-        return plain(row.get(roles[name])) if name in roles else None
+        return plain_cell(row.get(roles[name])) if name in roles else None
 
     is_ours = declared and any(re.fullmatch(r"value|values(_\d+)?", column) for column in row)
     own = role("id")
-    run = Run(f"{program.lower()}/{place if is_missing(own) else own}")
-    run.state = "" if is_missing(role("state")) else str(role("state"))
-    run.reason = None if is_missing(role("reason")) else str(role("reason"))
+    run = Run(f"{program.lower()}/{place if is_empty(own) else own}")
+    run.state = "" if is_empty(role("state")) else str(role("state"))
+    run.reason = None if is_empty(role("reason")) else str(role("reason"))
     run.started, run.finished = moment(role("started")), moment(role("finished"))
     for column in row:
-        value = plain(row[column])
-        if column not in groups or is_missing(value):
+        value = plain_cell(row[column])
+        if column not in groups or is_empty(value):
             continue
         group = groups[column]
         if group is not None:
@@ -349,7 +349,7 @@ def _into(run: Run, group: str, name: str, value: Any) -> None:
             steps = {typed(k): cell_number(c) for k, c in whole.items()}
             run.curves["value"] = {k: v for k, v in steps.items() if type(k) is int and v is not None}
             return
-        cells = flat({k: _unwrapped(v) for k, v in whole.items()} if group == PARAMS else whole)
+        cells = leaves({k: _unwrapped(v) for k, v in whole.items()} if group == PARAMS else whole)
     else:
         cells = {name: value}
     if group == CONSTRAINTS:
@@ -360,9 +360,9 @@ def _into(run: Run, group: str, name: str, value: Any) -> None:
     target = {PARAMS: run.params, METRICS: run.metrics, ATTRS: run.attrs}[group]
     for key, cell in cells.items():
         if key.startswith("_") and group != ATTRS:  # of W&B's own
-            run.attrs[key] = plain(cell)
+            run.attrs[key] = plain_cell(cell)
         else:
-            target[key] = plain(cell)
+            target[key] = plain_cell(cell)
 
 
 def _unwrapped(value: Any) -> Any:

@@ -8,13 +8,13 @@ from typing import Any
 
 from tunesmith.foundation.arguments import checked
 from tunesmith.foundation.text import shown
-from tunesmith.interchange.limits import plain, typed
-from tunesmith.interchange.optuna.trials import AsOptuna, facts_of
+from tunesmith.interchange.limits import plain_cell, typed
+from tunesmith.interchange.optuna.trials import Seen, seen_of
 from tunesmith.interchange.study import Facts, ImportedStudy, key_of
 from tunesmith.study import Study
 from tunesmith.trial.record import TrialRecord
 
-ABSENT = object()
+NOT_THERE = object()
 
 
 @checked()
@@ -47,21 +47,21 @@ def differences(old: ImportedStudy, study: Study) -> list[str]:
         "metric_names": study.metric_names,
         "user_attrs": dict(study.user_attrs),
     }
-    told = [f"study: {what}" for what in _between(old.stated, ours)]
+    told = [f"study: {what}" for what in _differing(old.stated, ours)]
     here: dict[str, TrialRecord] = {}
     for trial in study.trials:
         here.setdefault(key_of(trial), trial)
     for key, said in old.facts.items():
         if key in here:
-            told += [f"trial {said['number']}: {what}" for what in _between(said, _ours(here[key]))]
+            told += [f"trial {said['number']}: {what}" for what in _differing(said, _facts_here(here[key]))]
         else:
             told.append(f"trial {said['number']}: it is there, and not here")
     return told
 
 
-def _ours(trial: TrialRecord) -> Facts:
+def _facts_here(trial: TrialRecord) -> Facts:
     """Return what we say of a trial, in the form in which its source speaks."""
-    seen = {name: facts_of(parameter) for name, parameter in trial.distributions.items()}
+    seen = {name: seen_of(parameter) for name, parameter in trial.distributions.items()}
     return {
         "number": trial.number,
         "state": trial.state.name,
@@ -79,23 +79,24 @@ def _ours(trial: TrialRecord) -> Facts:
     }
 
 
-def _seen(found: AsOptuna | None, value: Any) -> Any:
+def _seen(found: Seen | None, value: Any) -> Any:
     """Return a value as it is compared; those of steps are rounded on both sides."""
     return found.external(value) if found is not None and found.facts["kind"] == "float" else value
 
 
-def _between(there: Facts, here: Facts) -> Iterator[str]:
+def _differing(there: Facts, here: Facts) -> Iterator[str]:
     for field, said in there.items():
         ours = here[field]
         if not isinstance(said, Mapping):
             if not same(said, ours):
-                yield f"{field} is {_text(said)} there and {_text(ours)} here"
+                yield f"{field} is {_value_there(said)} there and {_value_there(ours)} here"
             continue
         cells = field == "cells"
         for name in said if cells else dict.fromkeys([*said, *ours]):
-            a, b = said.get(name, ABSENT), ours.get(name, ABSENT)
+            a, b = said.get(name, NOT_THERE), ours.get(name, NOT_THERE)
             if not (_same_cell(a, b) if cells else same(a, b)):
-                yield f"{'' if cells else field}[{shown(name, 60)}] is {_text(a)} there and {_text(b)} here"
+                which = f"{'' if cells else field}[{shown(name, 60)}]"
+                yield f"{which} is {_value_there(a)} there and {_value_there(b)} here"
 
 
 def same(a: Any, b: Any) -> bool:
@@ -111,11 +112,11 @@ def same(a: Any, b: Any) -> bool:
 
 def _same_cell(a: Any, b: Any) -> bool:
     """Tell whether a cell of a table, whose types are not known, is what we have."""
-    a, b = typed(plain(a)), typed(plain(b))
+    a, b = typed(plain_cell(a)), typed(plain_cell(b))
     if isinstance(a, int | float) and isinstance(b, int | float):
         return a == b or (a != a and b != b)
     return same(a, b) or str(a) == str(b)
 
 
-def _text(value: Any) -> str:
-    return "not there" if value is ABSENT else shown(value)
+def _value_there(value: Any) -> str:
+    return "not there" if value is NOT_THERE else shown(value)

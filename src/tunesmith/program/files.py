@@ -9,9 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-FORMATS = ("json", "yaml", "yml", "toml")
-MOST = 64 << 20  # bytes of a results file
-_KEY = re.compile(r"[A-Za-z0-9_-]+")
+from tunesmith.executors.resources import in_words
+
+PARAMETER_FORMATS = ("json", "yaml", "yml", "toml")
+RESULTS_BYTES = 64_000_000  # of a results file, at most
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def params_text(params: Mapping[str, Any], suffix: str) -> str:
@@ -23,7 +25,7 @@ def params_text(params: Mapping[str, Any], suffix: str) -> str:
     if suffix == "toml":
         return "".join(f"{_toml_key(k)} = {_toml(v)}\n" for k, v in params.items() if v is not None)
     if suffix in ("yaml", "yml"):
-        return "".join(f"{_quoted(k)}: {_yaml(v)}\n" for k, v in params.items()) or "{}\n"
+        return "".join(f"{_in_quotes(k)}: {_yaml(v)}\n" for k, v in params.items()) or "{}\n"
     return json.dumps(dict(params), indent=2, ensure_ascii=False) + "\n"
 
 
@@ -31,9 +33,9 @@ def _yaml(value: Any) -> str:
     if isinstance(value, tuple | list):
         return f"[{', '.join(map(_yaml, value))}]"
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{_quoted(k)}: {_yaml(v)}" for k, v in value.items()) + "}"
+        return "{" + ", ".join(f"{_in_quotes(k)}: {_yaml(v)}" for k, v in value.items()) + "}"
     if isinstance(value, str):
-        return _quoted(value)
+        return _in_quotes(value)
     if isinstance(value, float):
         text = repr(value)
         if not math.isfinite(value):
@@ -44,7 +46,7 @@ def _yaml(value: Any) -> str:
 
 
 def _toml_key(name: str) -> str:
-    return name if _KEY.fullmatch(name) else _quoted(name)
+    return name if _BARE_KEY.fullmatch(name) else _in_quotes(name)
 
 
 def _toml(value: Any) -> str:
@@ -54,10 +56,10 @@ def _toml(value: Any) -> str:
         return f"[{', '.join(_toml(item) for item in value if item is not None)}]"
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{_toml_key(k)} = {_toml(v)}" for k, v in value.items() if v is not None) + "}"
-    return _quoted(value) if isinstance(value, str) else repr(value)
+    return _in_quotes(value) if isinstance(value, str) else repr(value)
 
 
-def _quoted(text: str) -> str:
+def _in_quotes(text: str) -> str:
     """Return a text in double quotes, as YAML and TOML read it: JSON's way, without pairs of surrogates."""
     inner = json.dumps(text, ensure_ascii=False)
     return "".join(
@@ -72,12 +74,14 @@ def read_results(path: Path) -> list[Mapping[str, Any]]:
         the objects in order; none if there is no file.
 
     Raises:
-        ValueError: it has something else than JSON objects, or too much, or is no file.
+        ValueError: it has something else than JSON objects, or too much, or is not a file.
     """
     try:
-        data = read_written(path, MOST + 1)
-        if len(data) > MOST:
-            raise ValueError(f"the results file {path} is larger than {MOST >> 20} MB; write what is to be read alone")
+        data = read_written(path, RESULTS_BYTES + 1)
+        if len(data) > RESULTS_BYTES:
+            raise ValueError(
+                f"the results file {path} is larger than {in_words(RESULTS_BYTES)}; write what is to be read alone"
+            )
         text = data.decode("utf-8-sig")
     except FileNotFoundError:
         return []
@@ -99,7 +103,7 @@ def read_written(path: Path, most: int) -> bytes:
     """Return the beginning of a file that a program was to write, at most so many bytes.
 
     Raises:
-        OSError: there is none, or something else is in its place, such as a pipe that would be waited for.
+        OSError: the file is missing, or something else is in its place, such as a pipe that would be waited for.
     """
     if path.exists() and not path.is_file():
         raise OSError(f"{path.name} is no plain file")

@@ -16,16 +16,16 @@ from tunesmith.foundation.text import close_matches, listing, shorten
 # -- tables: a line of names, and rows of numbers below it ------------------------------------------------------------
 
 # 12,5 and 1,234 are none: they mean one number in one country and another one in the next.
-NUMBER = r"(?![+-]?\d+,\d)[+-]?(?:(?:\d[\d_]*(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?|(?i:nan|inf(?:inity)?))"
-BARS = "|│┃"
+NUMBER_PATTERN = r"(?![+-]?\d+,\d)[+-]?(?:(?:\d[\d_]*(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?|(?i:nan|inf(?:inity)?))"
+COLUMN_BARS = "|│┃"
 NO_HEAD = ":=;"  # what no line of names has
 LONGEST_HEAD = 2000  # characters of a line of names
-_BETWEEN_BARS = re.compile(rf"[^{BARS}]+")
+_BETWEEN_BARS = re.compile(rf"[^{COLUMN_BARS}]+")
 _BETWEEN_COMMAS = re.compile(r"[^,]+")
-_WORDS = re.compile(r"\S+(?: \S+)*")  # names with single blanks in them, between wider gaps
-_WORD = re.compile(r"\S+")
+_WIDE_CELLS = re.compile(r"\S+(?: \S+)*")  # names with single blanks in them, between wider gaps
+_CELL = re.compile(r"\S+")
 _FIGURE = re.compile(r"[\d:./%_-]+[a-z]{0,2}|\W")  # what stands beside numbers: 1/10, 00:12, 3.2s, a mark
-_VALUE = re.compile(rf"(?>{NUMBER})%?")
+_NUMBER_CELL = re.compile(rf"(?>{NUMBER_PATTERN})%?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +39,13 @@ class Head:
     """The line with the names of a table."""
 
     def __init__(self, line: str) -> None:
-        self._kind = "|" if any(bar in line for bar in BARS) else "," if "," in line else " "
-        self.cells = _cells(line, self._kind, head=True)
+        self._kind = "|" if any(bar in line for bar in COLUMN_BARS) else "," if "," in line else " "
+        self.cells = _cells_of(line, self._kind, head=True)
 
     def row(self, line: str) -> dict[str, float]:
-        """Return the numbers of a line below, by the names of their columns; none, if it is no row of the table."""
-        cells = _cells(line, self._kind)
-        if self._kind != "|" and not all(_VALUE.fullmatch(c.text) or _FIGURE.fullmatch(c.text) for c in cells):
+        """Return the numbers of a line below, by the names of their columns; none if it is not a row of the table."""
+        cells = _cells_of(line, self._kind)
+        if self._kind != "|" and not all(_NUMBER_CELL.fullmatch(c.text) or _FIGURE.fullmatch(c.text) for c in cells):
             return {}
         found: dict[str, float] = {}
         for i, name in enumerate(self.cells):
@@ -58,33 +58,33 @@ class Head:
                 cell = below[0]
             else:
                 return {}
-            if _VALUE.fullmatch(cell.text):
+            if _NUMBER_CELL.fullmatch(cell.text):
                 found[name.text] = float(cell.text.rstrip("%").replace("_", ""))
         return found
 
 
 def head_of(line: str, names: Collection[str]) -> Head | None:
-    """Return the head of a table that has a column of one of these names; None: the line is none."""
+    """Return the head of a table that has a column of one of these names; None: the line is not one."""
     if len(line) > LONGEST_HEAD or not any(name in line for name in names) or any(sign in line for sign in NO_HEAD):
         return None
     head = Head(line)
     if len(head.cells) < 2 or not any(cell.text in names for cell in head.cells):
         return None
-    if any(_VALUE.fullmatch(cell.text) for cell in head.cells):
+    if any(_NUMBER_CELL.fullmatch(cell.text) for cell in head.cells):
         return None
     return head
 
 
 def may_be_row(line: str) -> bool:
-    """Tell at once of most lines that they are no rows."""
+    """Tell at once of most lines that they are not rows."""
     first = line.lstrip()[:1]
-    return first.isdigit() or first in tuple(BARS + "+-.")
+    return first.isdigit() or first in tuple(COLUMN_BARS + "+-.")
 
 
-def _cells(line: str, kind: str, *, head: bool = False) -> list[_Cell]:
+def _cells_of(line: str, kind: str, *, head: bool = False) -> list[_Cell]:
     line = line.expandtabs() if kind == " " else line.strip()
     if kind == " ":
-        pattern = _WORDS if head and "  " in line.strip() else _WORD
+        pattern = _WIDE_CELLS if head and "  " in line.strip() else _CELL
     else:
         pattern = _BETWEEN_BARS if kind == "|" else _BETWEEN_COMMAS
     return [_Cell(match.group().strip(" \t\"'"), match.start(), match.end()) for match in pattern.finditer(line)]
@@ -92,9 +92,9 @@ def _cells(line: str, kind: str, *, head: bool = False) -> list[_Cell]:
 
 # -- values, steps and names in what a program writes -----------------------------------------------------------------
 
-LONGEST = 32 * 1024  # characters of a line that are looked at, at its end
+LINE_CHARACTERS = 32 * 1024  # characters of a line that are looked at, at its end
 MOST_DIGITS = 40  # of a step that are read: one of half as many is too large already
-SOURCES = ("file", "json", "text", "words")  # of values, those that are more surely meant first
+VALUE_SOURCES = ("file", "json", "text", "words")  # of values, those that are more surely meant first
 STEP_KEYS = ("step", "global_step", "iteration", "iter", "epoch")
 _SPLITS = ("train", "training", "val", "valid", "validation", "dev", "test", "eval")
 _ESCAPES = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
@@ -105,25 +105,25 @@ _CLOSED = r"[\"'`*)\]]{0,2}+"  # what a name, or what is around it, may end with
 # Between a name and its number: `loss: 0.3`, `loss = 0.3`, `'loss': 0.3`, `loss=tensor(0.3)`, `loss -> 0.3`.
 _SIGN = r"(?:\s*+(?:[:=]>?|[-=]>|→)|\s++is\b)\s*+[\"'`*]?(?:[A-Za-z_][\w.]*+\()?"
 # The same without a sign: `val loss 0.3`, `| valid loss | 0.3 |`. A fraction and a time of the day are no values.
-_BLANKS = rf"(?:[ \t]++|[ \t]*+[{BARS}][ \t]*+)(?:[A-Za-z_][\w.]*+\()?"
+_BLANKS = rf"(?:[ \t]++|[ \t]*+[{COLUMN_BARS}][ \t]*+)(?:[A-Za-z_][\w.]*+\()?"
 _AFTER_SIGN, _AFTER_BLANKS = r"(?!\w)", r"(?!\w|[/:]|[.-]\d)"
-_STEP = re.compile(
+_NAMED_STEP = re.compile(
     rf"(?<![\w.])({'|'.join(STEP_KEYS)})\b[\"']?\s*+(?:[:=#]\s*+)?(?:[\[(]\s*+)?(\d++)(?![.,]?\d)",
     re.IGNORECASE,
 )
 _ANY_NAME = rf"((?:(?i:{'|'.join(_SPLITS)}) )?[A-Za-z_][\w./@-]*+)"
-_ANY = re.compile(rf"{_BEFORE}{_ANY_NAME}{_CLOSED}{_SIGN}(?>{NUMBER}){_AFTER_SIGN}")
-_ANY_WORDS = re.compile(rf"{_BEFORE}{_ANY_NAME}{_CLOSED}{_BLANKS}(?>{NUMBER}){_AFTER_BLANKS}")
+_ANY = re.compile(rf"{_BEFORE}{_ANY_NAME}{_CLOSED}{_SIGN}(?>{NUMBER_PATTERN}){_AFTER_SIGN}")
+_ANY_WORDS = re.compile(rf"{_BEFORE}{_ANY_NAME}{_CLOSED}{_BLANKS}(?>{NUMBER_PATTERN}){_AFTER_BLANKS}")
 _LAST_WORD = re.compile(r"([A-Za-z]+)[ \t]+$")
 # Words of names that say the same.
-_SAME = {"valid": "val", "validation": "val", "dev": "val", "eval": "val", "training": "train", "accuracy": "acc"}
+_SAME_WORDS = {"valid": "val", "validation": "val", "dev": "val", "eval": "val", "training": "train", "accuracy": "acc"}
 SAME_WORDS = 4  # how like a name of the same words is
-MOST_ALIKE, WIDTH = 3, 120  # lines that look alike, and characters of each that are shown
-LONG = 1000  # characters of them that are compared, at the end
+LINES_ALIKE, ALIKE_CHARACTERS = 3, 120  # lines that look alike, and characters of each that are shown
+COMPARED_CHARACTERS = 1000  # characters of them that are compared, at the end
 
 
 # A line that is a number and nothing else. R shows the place of a value before it: [1] 0.45.
-_ALONE = re.compile(rf"(?:\[1\][ \t]+)?({NUMBER})")
+_ALONE = re.compile(rf"(?:\[1\][ \t]+)?({NUMBER_PATTERN})")
 LONGEST_ALONE = 400  # characters of such a line
 
 
@@ -152,7 +152,7 @@ class Metrics:
     take: str = "last"
     _rest: dict[int, bytes] = field(default_factory=dict)
     _heads: dict[int, Head] = field(default_factory=dict)  # of the table that a stream is in
-    _found: dict[str, dict[str, float]] = field(default_factory=lambda: {source: {} for source in SOURCES})
+    _found: dict[str, dict[str, float]] = field(default_factory=lambda: {source: {} for source in VALUE_SOURCES})
 
     def __post_init__(self) -> None:
         self._patterns = {
@@ -172,7 +172,7 @@ class Metrics:
         data = self._rest.pop(stream, b"") + data
         end = max(data.rfind(b"\n"), data.rfind(b"\r")) + 1
         if end < len(data):
-            self._rest[stream] = data[end:][-LONGEST:]
+            self._rest[stream] = data[end:][-LINE_CHARACTERS:]
         return self._read(stream, data[:end])
 
     def flush(self) -> list[Report]:
@@ -188,7 +188,7 @@ class Metrics:
             data = _ESCAPES.sub(b"", data)
         found = []
         for whole in data.decode(errors="replace").replace("\r", "\n").split("\n"):
-            line = whole[-LONGEST:]
+            line = whole[-LINE_CHARACTERS:]
             report = None
             if marked and any(mark in line for mark in self._marks.values()):
                 report = self._read_json(line) if line.lstrip().startswith("{") else None
@@ -205,7 +205,7 @@ class Metrics:
         """Take in a JSON object, of a results file ("file") or a line ("json"); return what it reports."""
         first: Report | None = None
         for i, name in enumerate(self.names):
-            value = as_number(_looked_up(values, name))
+            value = json_number(_looked_up(values, name))
             if value is None:
                 continue
             self._keep(source, name, value)
@@ -252,7 +252,7 @@ class Metrics:
 
     def _counts(self, source: str, report: Report) -> Report | None:
         """Return a report, unless its metric was found where it is more surely meant: JSON, or after a sign."""
-        before = SOURCES[: SOURCES.index(source)]
+        before = VALUE_SOURCES[: VALUE_SOURCES.index(source)]
         return None if any(self.names[0] in self._found[better] for better in before) else report
 
     def _keep(self, source: str, name: str, value: float) -> None:
@@ -264,7 +264,7 @@ class Metrics:
 
     def values(self) -> list[float | None]:
         """Return the value of each metric: of the results file, else of JSON, else of text; None: it has none."""
-        sources = [self._found[source] for source in SOURCES]
+        sources = [self._found[source] for source in VALUE_SOURCES]
         return [next((kept[name] for kept in sources if name in kept), None) for name in self.names]
 
 
@@ -280,7 +280,7 @@ def number_alone(line: str) -> float | None:
     return None if match is None else float(match.group(1).replace("_", ""))
 
 
-def picked(name: str, line: str) -> str:
+def shell_pick(name: str, line: str) -> str:
     """Return what a shell may send a line through so that a metric's name before it gives a value; "": nothing."""
     if _reads_as(name, line):
         return ""
@@ -338,12 +338,12 @@ def look_alikes(names: Sequence[str], output: str) -> LookAlikes:
     Args:
         names: the metrics.
     """
-    wanted = [(name, set(_words_of(name))) for name in names]
+    wanted = [(name, set(_words_in(name))) for name in names]
     ranks: dict[str, int] = {}
     lines: dict[str, tuple[int, int, str]] = {}  # by what they are without their numbers
     for at, whole in enumerate(output.splitlines()):
-        line = whole[-LONG:]
-        words = set(_words_of(line))
+        line = whole[-COMPARED_CHARACTERS:]
+        words = set(_words_in(line))
         if any(c.isdigit() for c in line):
             there = [name for pattern in (_ANY, _ANY_WORDS) for name in pattern.findall(line)]
             rank = int(any(words & own for _, own in wanted))
@@ -359,15 +359,15 @@ def look_alikes(names: Sequence[str], output: str) -> LookAlikes:
         if rank:
             lines[re.sub(r"\d++", "0", line)] = (rank, at, line.strip())
     best = max((rank for rank, _, _ in lines.values()), default=0)
-    shown = sorted(kept for kept in lines.values() if kept[0] == best)[-MOST_ALIKE:]
+    shown = sorted(kept for kept in lines.values() if kept[0] == best)[-LINES_ALIKE:]
     near = sorted((name for name, rank in ranks.items() if rank > 1), key=lambda name: -ranks[name])
     same = any(rank == SAME_WORDS for rank in ranks.values())
-    return LookAlikes(names, near, [shorten(line, WIDTH) for _, _, line in shown], same)
+    return LookAlikes(names, near, [shorten(line, ALIKE_CHARACTERS) for _, _, line in shown], same)
 
 
 def _likeness(name: str, wanted: str, words: set[str]) -> int:
     """Return how near a name is: 4: of the same words; 3: it has all of them; 2: near as a text; 1: it has some; 0."""
-    own = set(_words_of(name))
+    own = set(_words_in(name))
     if own == words:
         return SAME_WORDS
     if words and words < own:
@@ -375,26 +375,26 @@ def _likeness(name: str, wanted: str, words: set[str]) -> int:
     return 2 if close_matches(name, [wanted]) else min(1, len(words & own))
 
 
-def _words_of(text: str) -> list[str]:
+def _words_in(text: str) -> list[str]:
     """Return the words of a name or a line, for comparison: val_loss, valLoss and "Validation loss" have the same."""
     parts = re.findall(r"[A-Z]?[a-z]++|[A-Z]++|\d++", text)
-    return [_SAME.get(part.lower(), part.lower()) for part in parts]
+    return [_SAME_WORDS.get(part.lower(), part.lower()) for part in parts]
 
 
 def _pattern(name: str, between: str, after: str) -> re.Pattern[str]:
-    """Return what finds a metric, and no other whose name ends like it: ``val_loss`` is no loss."""
+    """Return what finds a metric, and no other whose name ends like it: ``val_loss`` is not "loss"."""
     words = r"[ \t]++".join(map(re.escape, name.split(" "))) if name.strip() == name else re.escape(name)
-    return re.compile(rf"{_BEFORE}{words}{_CLOSED}{between}((?>{NUMBER})){after}")
+    return re.compile(rf"{_BEFORE}{words}{_CLOSED}{between}((?>{NUMBER_PATTERN})){after}")
 
 
 def _is_of_a_split(name: str, before: str) -> bool:
-    """Tell whether the word before a name makes it another metric: ``val loss`` and ``Train loss`` are no loss."""
+    """Tell whether the word before a name makes it another metric: ``val loss`` and ``Train loss`` are not "loss"."""
     word = _LAST_WORD.search(before[-20:])
     return word is not None and word.group(1).lower() in _SPLITS and not name.lower().startswith(_SPLITS)
 
 
-def as_number(value: Any) -> float | None:
-    """Return a JSON value as a number, "nan" and "inf" included; None: it is none."""
+def json_number(value: Any) -> float | None:
+    """Return a JSON value as a number, "nan" and "inf" included; None: it is not one."""
     if isinstance(value, bool) or value is None:
         return None
     try:
@@ -421,7 +421,7 @@ def _step_of(values: Mapping[str, Any]) -> int | None:
 
 
 def _step_in(line: str) -> int | None:
-    found = {key.lower(): int(number[:MOST_DIGITS]) for key, number in reversed(_STEP.findall(line))}
+    found = {key.lower(): int(number[:MOST_DIGITS]) for key, number in reversed(_NAMED_STEP.findall(line))}
     return next((found[key] for key in STEP_KEYS if key in found), None)
 
 
@@ -433,9 +433,9 @@ def _step_in(line: str) -> int | None:
 # step (2) and summary (5); of this, value (1); of that, tag (1), simple_value (2) and tensor (8); and of a tensor,
 # dtype (1), tensor_content (4), float_val (5) and double_val (6). Writers differ in which of the last four they use.
 
-HEAD, FOOT = 12, 4  # bytes around the data
-MOST = 64 * 1024 * 1024  # bytes of a record; more means that this is no event file
-MOST_BITS = 64  # of a number
+RECORD_HEAD_BYTES, RECORD_FOOT_BYTES = 12, 4  # bytes around the data
+RECORD_BYTES = 64 * 1024 * 1024  # bytes of a record; more means that this is no event file
+VARINT_BITS = 64  # of a number
 FLOAT, DOUBLE = 1, 2  # dtypes
 _FIXED = {1: ("<d", 8), 5: ("<f", 4)}
 
@@ -476,31 +476,31 @@ class EventFiles:
         except OSError:
             return []
         found, begin = [], 0
-        while begin + HEAD <= len(data):
+        while begin + RECORD_HEAD_BYTES <= len(data):
             (size,) = struct.unpack_from("<Q", data, begin)
-            end = begin + HEAD + size + FOOT
-            if size > MOST or end > len(data):
+            end = begin + RECORD_HEAD_BYTES + size + RECORD_FOOT_BYTES
+            if size > RECORD_BYTES or end > len(data):
                 break  # the rest is not written yet
-            found += list(_scalars(data[begin + HEAD : end - FOOT]))
+            found += list(_scalars(data[begin + RECORD_HEAD_BYTES : end - RECORD_FOOT_BYTES]))
             begin = end
         self._at[path] = at + begin
         return found
 
 
 def _scalars(event: bytes) -> Iterator[tuple[str, int, float]]:
-    fields = list(_fields(event))
+    fields = list(_protobuf_fields(event))
     step = next((value for number, value in fields if number == 2 and isinstance(value, int)), 0)
     for number, summary in fields:
         if number != 5 or not isinstance(summary, bytes):
             continue
-        for inner, value in _fields(summary):
+        for inner, value in _protobuf_fields(summary):
             if inner == 1 and isinstance(value, bytes) and (scalar := _scalar(value)) is not None:
                 yield scalar[0], step, scalar[1]
 
 
 def _scalar(value: bytes) -> tuple[str, float] | None:
     tag, number = "", None
-    for key, content in _fields(value):
+    for key, content in _protobuf_fields(value):
         if key == 1 and isinstance(content, bytes):
             tag = content.decode(errors="replace")
         elif key == 2 and isinstance(content, float):
@@ -511,7 +511,7 @@ def _scalar(value: bytes) -> tuple[str, float] | None:
 
 
 def _tensor(tensor: bytes) -> float | None:
-    fields = dict(_fields(tensor))
+    fields = dict(_protobuf_fields(tensor))
     kind = fields.get(1)
     form, size = {FLOAT: ("<f", 4), DOUBLE: ("<d", 8)}.get(kind if isinstance(kind, int) else 0, ("", 0))
     for content in (fields.get(4), fields.get(5 if kind == FLOAT else 6)):
@@ -522,7 +522,7 @@ def _tensor(tensor: bytes) -> float | None:
     return None
 
 
-def _fields(message: bytes) -> Iterator[tuple[int, int | float | bytes]]:
+def _protobuf_fields(message: bytes) -> Iterator[tuple[int, int | float | bytes]]:
     """Give the fields of a message: their numbers and values. What follows a damaged one is left out."""
     at = 0
     while at < len(message):
@@ -554,5 +554,5 @@ def _varint(message: bytes, at: int) -> tuple[int, int]:
         at, shift = at + 1, shift + 7
         if byte < 128:
             return value, at
-        if shift > MOST_BITS:
+        if shift > VARINT_BITS:
             raise IndexError("a number of more than 64 bits")

@@ -14,9 +14,9 @@ from types import TracebackType
 from tunesmith.foundation.system import Command, Streams, start
 from tunesmith.foundation.text import last_written
 
-LOOK = 0.2  # seconds between two looks whether a program that prints nothing has ended
-DRAIN = 1.0  # seconds for what lies in the pipes of a program that ended
-WIDTH, HEIGHT = 200, 50  # of the pseudo-terminal: few lines are wrapped
+EXIT_LOOK_SECONDS = 0.2  # seconds between two looks whether a program that prints nothing has ended
+PIPE_DRAIN_SECONDS = 1.0  # seconds for what lies in the pipes of a program that ended
+TERMINAL_WIDTH, TERMINAL_HEIGHT = 200, 50  # of the pseudo-terminal: few lines are wrapped
 
 
 class Process:
@@ -75,7 +75,7 @@ class Process:
             self._group.release()
             self._streams.close()
 
-    def read(self, timeout: float = LOOK) -> list[tuple[int, bytes]]:
+    def read(self, timeout: float = EXIT_LOOK_SECONDS) -> list[tuple[int, bytes]]:
         """Wait at most so many seconds, and return what was printed: which stream, and the bytes."""
         if not self._streams.open:
             with contextlib.suppress(subprocess.TimeoutExpired):  # it closed its streams, and runs on
@@ -88,7 +88,7 @@ class Process:
 
     def rest(self) -> list[tuple[int, bytes]]:
         """Return what a program that ended left in its pipes; a process that it started may hold them open."""
-        found, end = [], time.monotonic() + DRAIN
+        found, end = [], time.monotonic() + PIPE_DRAIN_SECONDS
         while self._streams.open and time.monotonic() < end and (more := self.read(0.02)):
             found += more
         return found
@@ -127,7 +127,7 @@ def _terminal() -> tuple[int, int]:
 
         ends = pty.openpty()
         with contextlib.suppress(OSError, termios.error):
-            fcntl.ioctl(ends[1], termios.TIOCSWINSZ, struct.pack("HHHH", HEIGHT, WIDTH, 0, 0))
+            fcntl.ioctl(ends[1], termios.TIOCSWINSZ, struct.pack("HHHH", TERMINAL_HEIGHT, TERMINAL_WIDTH, 0, 0))
             modes = termios.tcgetattr(ends[1])
             modes[1] &= ~termios.OPOST
             termios.tcsetattr(ends[1], termios.TCSANOW, modes)
@@ -139,8 +139,8 @@ def _terminal() -> tuple[int, int]:
 # ----------------------------------------------------------------------------------------------------------------------
 # Keeps what a program prints in a file of bounded size: the beginning, and the end.
 
-HALF = 512 * 1024  # bytes that are kept of the beginning, and as many of the end
-EVERY = 2.0  # seconds after which a changed end is written again
+LOG_HALF_BYTES = 512 * 1024  # bytes that are kept of the beginning, and as many of the end
+LOG_WRITE_SECONDS = 2.0  # seconds after which a changed end is written again
 
 
 class Log:
@@ -162,12 +162,12 @@ class Log:
     def add(self, data: bytes) -> None:
         """Add what was printed."""
         self._size += len(data)
-        if room := HALF - self._head:
+        if room := LOG_HALF_BYTES - self._head:
             self._head += self._file.write(data[:room]) or 0
             data = data[room:]
         self._tail += data
-        del self._tail[:-HALF]
-        if data and time.monotonic() > self._written + EVERY:
+        del self._tail[:-LOG_HALF_BYTES]
+        if data and time.monotonic() > self._written + LOG_WRITE_SECONDS:
             self._write_tail()
 
     def text(self, most: int) -> str:

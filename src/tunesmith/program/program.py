@@ -23,7 +23,7 @@ from tunesmith.foundation.text import checked_text, listing, printable, shown
 from tunesmith.foundation.threads import DIED, raise_what_died
 from tunesmith.foundation.warnings import caution
 from tunesmith.program import template
-from tunesmith.program.files import FORMATS, params_text, read_results, read_written
+from tunesmith.program.files import PARAMETER_FORMATS, params_text, read_results, read_written
 from tunesmith.program.metrics import (
     EventFiles,
     LookAlikes,
@@ -32,22 +32,22 @@ from tunesmith.program.metrics import (
     last_line,
     look_alikes,
     number_alone,
-    picked,
+    shell_pick,
     what_it_printed,
 )
 from tunesmith.program.process import Log, Process
 from tunesmith.trial import Trial
 from tunesmith.trial.record import MOST_STEPS
 
-INTERRUPTED = 130  # the exit code of a program that was interrupted and is to be run again
+INTERRUPTED_CODE = 130  # the exit code of a program that was interrupted and is to be run again
 MOST_INTERRUPTS = 10  # of one trial
-DENSE = 1000  # reports of a trial that are all stored; of the later ones, 1000 to 9999 each tenth, and so on
-TAIL = 1500  # characters of the output that stand in the reason of a failure
-LOOKED_AT = 32 * 1024  # characters of the output that are looked through for other metrics
-RESULTS = "results.json"  # in the folder of a trial
+DENSE_REPORTS = 1000  # reports of a trial that are all stored; of the later ones, 1000 to 9999 each tenth, and so on
+REASON_CHARACTERS = 1500  # characters of the output that stand in the reason of a failure
+OUTPUT_CHARACTERS = 32 * 1024  # characters of the output that are looked through for other metrics
+RESULTS_FILE = "results.json"  # in the folder of a trial
 TAKES = ("last", "min", "max")
-FIRST = 3  # trials that show whether the program names its metric
-END = 4096  # bytes of the standard output that are kept for its last line
+FIRST_TRIALS = 3  # trials that show whether the program names its metric
+LAST_LINE_BYTES = 4096  # bytes of the standard output that are kept for its last line
 LAST_LINE = "last_line"  # the user attribute with the line that was taken for a metric without a name
 
 
@@ -113,10 +113,7 @@ class Program:
 
     def __post_init__(self) -> None:
         for field in ("command", "metrics", "names"):
-            given = getattr(self, field)
-            if isinstance(given, str) or not all(isinstance(one, str) for one in given):
-                raise ValueError(f"{field} must be a list of texts; got {given!r}")
-            object.__setattr__(self, field, tuple(given))
+            object.__setattr__(self, field, tuple(getattr(self, field)))
         if not self.command or not self.command[0]:
             raise ValueError("there is no command to run")
         if not self.metrics or len(set(self.metrics)) < len(self.metrics) or not all(self.metrics):
@@ -125,11 +122,11 @@ class Program:
             checked_text("the name of a metric or a parameter", name)
         if self.take not in TAKES:
             raise ValueError(f"take must be one of {listing(TAKES)}; got {self.take!r}")
-        if self.params_file.rpartition(".")[2] not in FORMATS:
-            raise ValueError(f"the parameters file must end in {listing(FORMATS)}; got {self.params_file!r}")
-        if Path(self.params_file).name != self.params_file or self.params_file == RESULTS:
+        if self.params_file.rpartition(".")[2] not in PARAMETER_FORMATS:
+            raise ValueError(f"the parameters file must end in {listing(PARAMETER_FORMATS)}; got {self.params_file!r}")
+        if Path(self.params_file).name != self.params_file or self.params_file == RESULTS_FILE:
             raise ValueError(
-                f"the parameters file is in the folder of the trial: give a name alone, and not {RESULTS}; got "
+                f"the parameters file is in the folder of the trial: give a name alone, and not {RESULTS_FILE}; got "
                 f"{self.params_file!r}"
             )
         if self.shell:
@@ -150,7 +147,7 @@ class Program:
     @property
     def placeholders(self) -> list[str]:
         """What may stand in braces besides parameters."""
-        return [*self._others(0, 0), *template.LISTS]
+        return [*self._others(0, 0), *template.LIST_PLACES]
 
     @checked()
     def words(self, number: int, params: Mapping[str, Any], seed: int = 0) -> list[str]:
@@ -167,7 +164,7 @@ class Program:
         others = self._others(number, seed)
         if self.shell:
             return [SH, "-c", template.shell_line(self.command, params, self.names, others)]
-        return template.words(self.command, params, self.names, others)
+        return template.command_words(self.command, params, self.names, others)
 
     @checked()
     def environment(self, number: int, params: Mapping[str, Any], seed: int = 0) -> dict[str, str]:
@@ -184,11 +181,11 @@ class Program:
         folder = self.folder(number)
         return {
             "PYTHONUNBUFFERED": "1",
-            **template.environment(params),
+            **template.parameter_variables(params),
             "TUNESMITH_TRIAL": str(number),
             "TUNESMITH_TRIAL_DIR": str(folder),
             "TUNESMITH_SEED": str(seed),
-            "TUNESMITH_RESULTS": str(folder / RESULTS),
+            "TUNESMITH_RESULTS": str(folder / RESULTS_FILE),
             "TUNESMITH_PARAMS_FILE": str(folder / self.params_file),
             "TUNESMITH_STUDY": self.study,
             "TUNESMITH_STORAGE": self.storage,
@@ -199,7 +196,7 @@ class Program:
         return {
             "trial": str(number),
             "trial_dir": str(folder),
-            "results": str(folder / RESULTS),
+            "results": str(folder / RESULTS_FILE),
             "params_file": str(folder / self.params_file),
             "seed": str(seed),
             "study": self.study,
@@ -211,7 +208,7 @@ class Program:
     def results_text(self, number: int) -> str:
         """Return the beginning of the results file of a trial; nothing, if it wrote none."""
         try:
-            return read_written(self.folder(number) / RESULTS, LOOKED_AT).decode(errors="replace")
+            return read_written(self.folder(number) / RESULTS_FILE, OUTPUT_CHARACTERS).decode(errors="replace")
         except OSError:
             return ""
 
@@ -234,12 +231,12 @@ class Program:
         metrics.feed(0, data + b"\n")
         results = self.results_text(number)
         missing = [n for n, v in zip(self.metrics, metrics.values(), strict=True) if v is None and n not in results]
-        return look_alikes(missing, data[-LOOKED_AT:].decode(errors="replace").replace("\r", "\n") + results)
+        return look_alikes(missing, data[-OUTPUT_CHARACTERS:].decode(errors="replace").replace("\r", "\n") + results)
 
     @checked()
     def names_its_metric(self, number: int) -> bool:
         """Tell whether one of the first trials before this one printed or wrote its metrics by their names."""
-        first = map(self.look_alikes, range(min(number, FIRST)))
+        first = map(self.look_alikes, range(min(number, FIRST_TRIALS)))
         return any(found is not None and not found.metrics for found in first)
 
     @checked()
@@ -252,8 +249,8 @@ class Program:
         if not os.path.exists(SH):
             return ""
         name = self.metrics[0]
-        inner = f" ({' '.join(self.command)})" if self.shell else " ".join(map(_word, self.command))
-        script = f'echo "{name}: $({inner} | tail -n 1{picked(name, line)})"'
+        inner = f" ({' '.join(self.command)})" if self.shell else " ".join(map(_shell_word, self.command))
+        script = f'echo "{name}: $({inner} | tail -n 1{shell_pick(name, line)})"'
         return f"--shell -- {command_line([script])}"
 
     # -- one trial -------------------------------------------------------------------------------------------------
@@ -277,7 +274,7 @@ class Program:
         folder = self.folder(number)
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / self.params_file
-        for former in (folder / RESULTS, path):  # whatever it is
+        for former in (folder / RESULTS_FILE, path):  # whatever it is
             former.unlink(missing_ok=True)
         path.write_text(params_text(params, path.suffix[1:]), encoding="utf-8")
         trial.set_user_attr("trial_dir", str(folder))
@@ -306,7 +303,7 @@ class _Run:
         self.last_step = (trial.resumed_from_step or 0) if program.resumable else 0
         others = program._others(trial.number, trial.seed)
         where = program.tensorboard
-        self.events = None if where is None else EventFiles(Path(template.filled(where, others, others.__getitem__)))
+        self.events = None if where is None else EventFiles(Path(template.put_in(where, others, others.__getitem__)))
 
     def run(self, words: Sequence[str], env: Mapping[str, str]) -> float | tuple[float, ...]:
         program = self.program
@@ -339,8 +336,8 @@ class _Run:
                 self.trial.link.settle(True)
         if asked:
             raise TrialInterrupted(f"this process was asked to end; the program ended with exit code {code}")
-        if code == INTERRUPTED and self.trial.attempt < MOST_INTERRUPTS:
-            raise TrialInterrupted(f"the program ended with exit code {INTERRUPTED}")
+        if code == INTERRUPTED_CODE and self.trial.attempt < MOST_INTERRUPTS:
+            raise TrialInterrupted(f"the program ended with exit code {INTERRUPTED_CODE}")
         if code != 0:
             self._fail(words, code, None if ended is None else ended[1])
         return self._values()
@@ -352,7 +349,7 @@ class _Run:
     def _take(self, process: Process, printed: Sequence[tuple[int, bytes]]) -> None:
         for stream, data in printed:
             if stream == process.output:
-                self.end = (self.end + data[-END:])[-END:]
+                self.end = (self.end + data[-LAST_LINE_BYTES:])[-LAST_LINE_BYTES:]
             self._report(self.metrics.feed(stream, data))
         self._look_at_events()
 
@@ -396,14 +393,14 @@ class _Run:
 
     def _values(self) -> float | tuple[float, ...]:
         try:
-            for written in read_results(self.program.folder(self.trial.number) / RESULTS):
+            for written in read_results(self.program.folder(self.trial.number) / RESULTS_FILE):
                 self.metrics.take_object("file", written)
         except ValueError as error:
             raise ProgramError(str(error)) from error
         names, found = self.program.metrics, self.metrics.values()
         if missing := [name for name, value in zip(names, found, strict=True) if value is None]:
             results = self.program.results_text(self.trial.number)
-            output = self.log.text(LOOKED_AT) + results
+            output = self.log.text(OUTPUT_CHARACTERS) + results
             alike = bool(look_alikes(missing, output).lines)
             line = last_line(self.end)
             number = number_alone(line)
@@ -426,7 +423,7 @@ class _Run:
 
     def _fail(self, words: Sequence[str], code: int, ended: str | None) -> None:
         """Raise the error of a program that failed, or that we ended, and why that."""
-        text = self.log.text(TAIL)
+        text = self.log.text(REASON_CHARACTERS)
         if was_no_program(code, text):
             raise ObjectiveError(f"the program {words[0]!r} cannot be started: {text.strip()}")
         seconds = time.monotonic() - self.began
@@ -434,11 +431,11 @@ class _Run:
         raise ProgramError(f"the program failed after {seconds:.3g} s: {why}{self._last_lines()}")
 
     def _last_lines(self) -> str:
-        text = printable(self.log.text(TAIL), lines=True).strip()
+        text = printable(self.log.text(REASON_CHARACTERS), lines=True).strip()
         return f"; it printed at last:\n{text}" if text else "; it printed nothing"
 
 
-def _word(word: str) -> str:
+def _shell_word(word: str) -> str:
     """Return a word of a command for a shell, in which names in braces stay what they are."""
     return word if re.fullmatch(r"[\w@%+=:,./{}-]+", word) else shlex.quote(word)
 
@@ -446,6 +443,6 @@ def _word(word: str) -> str:
 def is_stored(n: int) -> bool:
     """Tell whether the n-th report of a trial is stored: of very many, ever fewer are, in each trial the same."""
     every = 1
-    while n >= DENSE * every * 10:
+    while n >= DENSE_REPORTS * every * 10:
         every *= 10
-    return n < DENSE or n % (every * 10) == 0
+    return n < DENSE_REPORTS or n % (every * 10) == 0

@@ -11,8 +11,8 @@ from tunesmith.program.program import Program
 from tunesmith.study import Study
 from tunesmith.study.study import METRIC_NAMES
 
-KEY = "program"  # the system attribute
-PLACES = ("directory", "study", "storage")  # which differ from machine to machine, or are secret
+PROGRAM_KEY = "program"  # the system attribute
+NOT_KEPT = ("directory", "study", "storage")  # which differ from machine to machine, or are secret
 
 
 @checked()
@@ -24,15 +24,15 @@ def store_program(study: Study, program: Program) -> None:
         program: its objective.
     """
     kept = description(program)
-    if study.system_attrs.get(KEY) != kept:
-        study.set_system_attr(KEY, kept)
+    if study.system_attrs.get(PROGRAM_KEY) != kept:
+        study.set_system_attr(PROGRAM_KEY, kept)
     if study.metric_names is None and program.metrics:
         study.set_system_attr(METRIC_NAMES, list(program.metrics))
 
 
 def description(program: Program) -> dict[str, Any]:
     """Return what is kept of a program, as JSON has it."""
-    fields = {name: value for name, value in asdict(program).items() if name not in PLACES}
+    fields = {name: value for name, value in asdict(program).items() if name not in NOT_KEPT}
     return {name: list(value) if isinstance(value, tuple) else value for name, value in fields.items()}
 
 
@@ -51,7 +51,7 @@ def load_program(study: Study, directory: str, storage: str = "") -> Program:
     Raises:
         StorageError: the study has none, since it was not made by ``tunesmith run``.
     """
-    kept = study.system_attrs.get(KEY)
+    kept = study.system_attrs.get(PROGRAM_KEY)
     if kept is None:
         raise StorageError(f"the study {study.study_name!r} keeps no program: it was not made by `tunesmith run`")
     return Program(**kept, directory=directory, study=study.study_name, storage=storage)

@@ -13,9 +13,9 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-LISTS = ("args", "overrides")  # placeholders that stand for several words
-PREFIX = "TUNESMITH_PARAM_"
-_PLACE = re.compile(r"(\{+)([^{}]*)(\}+)")
+LIST_PLACES = ("args", "overrides")  # placeholders that stand for several words
+VARIABLE_PREFIX = "TUNESMITH_PARAM_"
+_BRACES = re.compile(r"(\{+)([^{}]*)(\}+)")
 _BARE = re.compile(r"[A-Za-z0-9_.+\-/:%@][\w.+\-/:%@]*")  # what Hydra reads as one text without quotes
 _NOT_TEXT = re.compile(
     r"[+-]?(\d[\d_]*(?:\.\d*)?|\.\d+)(e[+-]?\d+)?|[+-]?(inf|nan)|true|false|null|none", re.IGNORECASE
@@ -26,12 +26,12 @@ class _Inactive(Exception):
     """A word names a parameter that is not active."""
 
 
-def places(text: str) -> list[str]:
+def names_in_braces(text: str) -> list[str]:
     """Return the names in braces in a text, known or not, in order; those in doubled braces do not count."""
-    return [name for opened, name, closed in _PLACE.findall(text) if min(len(opened), len(closed)) % 2]
+    return [name for opened, name, closed in _BRACES.findall(text) if min(len(opened), len(closed)) % 2]
 
 
-def filled(text: str, known: Collection[str], value: Callable[[str], str]) -> str:
+def put_in(text: str, known: Collection[str], value: Callable[[str], str]) -> str:
     """Put values in the place of known names in braces; all other braces stay as they are.
 
     Doubled braces around a known name are that name in braces: ``{{lr}}`` is ``{lr}``, ``{{{lr}}}`` a value in braces.
@@ -54,10 +54,10 @@ def filled(text: str, known: Collection[str], value: Callable[[str], str]) -> st
         before, after = opened[: len(opened) - pairs] + "{" * kept, "}" * kept + closed[: len(closed) - pairs]
         return f"{before}{inner}{after}"
 
-    return _PLACE.sub(put, text)
+    return _BRACES.sub(put, text)
 
 
-def words(
+def command_words(
     template: Sequence[str], params: Mapping[str, Any], names: Collection[str], others: Mapping[str, str]
 ) -> list[str]:
     """Return the command line of a trial.
@@ -68,16 +68,16 @@ def words(
         names: all parameters of the space.
         others: what else may stand in braces: "trial", "trial_dir", and so on; parameters come first.
     """
-    known = {*names, *others, *LISTS}
+    known = {*names, *others, *LIST_PLACES}
     made: list[str] = []
     for word in template:
         if word in ("{args}", "{overrides}") and word[1:-1] not in names:
             made += flags(params) if word == "{args}" else overrides(params)
             continue
         try:
-            made.append(filled(word, known, partial(_value, params=params, names=names, others=others)))
+            made.append(put_in(word, known, partial(_text_of, params=params, names=names, others=others)))
         except _Inactive:
-            alone = _PLACE.fullmatch(word) is not None
+            alone = _BRACES.fullmatch(word) is not None
             if alone and made and made[-1].startswith("-") and "=" not in made[-1]:
                 made.pop()
     return made
@@ -92,22 +92,22 @@ def shell_line(
     """
 
     def value(name: str) -> str:
-        if name in LISTS and name not in names:
+        if name in LIST_PLACES and name not in names:
             return shlex.join(flags(params) if name == "args" else overrides(params))
         try:
-            return shlex.quote(_value(name, params=params, names=names, others=others))
+            return shlex.quote(_text_of(name, params=params, names=names, others=others))
         except _Inactive:
             return "''"
 
-    return filled(" ".join(template), {*names, *others, *LISTS}, value)
+    return put_in(" ".join(template), {*names, *others, *LIST_PLACES}, value)
 
 
-def _value(name: str, *, params: Mapping[str, Any], names: Collection[str], others: Mapping[str, str]) -> str:
+def _text_of(name: str, *, params: Mapping[str, Any], names: Collection[str], others: Mapping[str, str]) -> str:
     if name in params:
         return as_text(params[name])
     if name in names:
         raise _Inactive
-    if name in LISTS:
+    if name in LIST_PLACES:
         return shlex.join(flags(params) if name == "args" else overrides(params))
     return others[name]
 
@@ -159,11 +159,11 @@ def _hydra(value: Any) -> str:
     return str(value)
 
 
-def environment(params: Mapping[str, Any]) -> dict[str, str]:
+def parameter_variables(params: Mapping[str, Any]) -> dict[str, str]:
     """Return the environment variables of the parameters: ``optimizer.lr`` is ``TUNESMITH_PARAM_OPTIMIZER_LR``."""
     return {variable(name): as_text(value) for name, value in params.items()}
 
 
 def variable(name: str) -> str:
     """Return the environment variable of a parameter."""
-    return PREFIX + re.sub(r"\W", "_", name).upper()
+    return VARIABLE_PREFIX + re.sub(r"\W", "_", name).upper()

@@ -219,7 +219,7 @@ C = TypeVar("C", bound=type)
 
 
 def accepts_foreign_arguments(cls: C) -> C:
-    """Decorate a sampler: its constructor also takes the keywords that a guide of the registry accepts for it."""
+    """Decorate a sampler: its constructor also takes the keywords that the hook `accepts_argument` accepts for it."""
     own = cls.__init__  # type: ignore[misc]  # of this class, and of no other
     code = own.__code__
     known = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
@@ -227,7 +227,7 @@ def accepts_foreign_arguments(cls: C) -> C:
     @wraps(own)
     def init(self: Any, *args: Any, **options: Any) -> None:
         for name in [name for name in options if name not in known]:
-            if registry.guide("argument")(cls.__name__, name, options[name]):
+            if registry.accepts_argument(cls.__name__, name, options[name]):
                 del options[name]
         own(self, *args, **options)
 

@@ -422,7 +422,7 @@ class Study:
             FileExistsError: the file is there, and `overwrite` does not say that it may be replaced.
             ValueError: there is no such format or language.
         """
-        write = registry.guide("report")  # which stands above studies
+        write = registry.report_writer()
         text: str = write(self, path, format=format, lang=lang, interactive=interactive, overwrite=overwrite)
         return text
 

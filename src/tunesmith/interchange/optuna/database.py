@@ -19,25 +19,25 @@ from tunesmith.errors import SourceError
 from tunesmith.foundation.states import TrialState
 from tunesmith.foundation.text import shown
 from tunesmith.interchange.databases import table_names
-from tunesmith.interchange.limits import DAMAGE, Limits, number, parsed, whole
+from tunesmith.interchange.limits import DAMAGE, Limits, checked_number, checked_whole, parsed_json
 from tunesmith.interchange.optuna.trials import RawStudy, RawTrial, imported
 from tunesmith.interchange.study import MOST_OBJECTIVES, ImportedStudy
 
-TABLES = {"studies", "trials", "trial_params"}
+OPTUNA_TABLES = {"studies", "trials", "trial_params"}
 # What every Optuna since 0.9 has besides. Where one is not there, or is a view, trials would lose what it should hold.
-NEEDED = {
-    *TABLES, "trial_values", "trial_user_attributes", "trial_system_attributes", "study_user_attributes",
+NEEDED_TABLES = {
+    *OPTUNA_TABLES, "trial_values", "trial_user_attributes", "trial_system_attributes", "study_user_attributes",
     "study_system_attributes",
 }  # fmt: skip
 # The revisions that were looked at; a later one is read if its tables have what is read of them.
-KNOWN = {
+KNOWN_REVISIONS = {
     "v0.9.0.a", "v1.2.0.a", "v1.3.0.a", "v2.4.0.a", "v2.6.0.a", "v3.0.0.a", "v3.0.0.b", "v3.0.0.c", "v3.0.0.d",
     "v3.2.0.a",
 }  # fmt: skip
 UTC_SINCE = 5  # the first Optuna that stores times in UTC; before, they are local
-_WORDS = {"INF_POS": math.inf, "INF_NEG": -math.inf, "NAN": math.nan}
-_BATCH = 10_000
-KINDS = ("user", "system")  # of attributes
+_NUMBER_WORDS = {"INF_POS": math.inf, "INF_NEG": -math.inf, "NAN": math.nan}
+_ROWS_AT_ONCE = 10_000
+ATTRIBUTE_KINDS = ("user", "system")  # of attributes
 
 
 class OptunaDatabase:
@@ -54,9 +54,9 @@ class OptunaDatabase:
         self._connection, self._place, self._limits = connection, limits.place, limits
         inspector = sa.inspect(connection)
         names = table_names(connection)
-        if not names >= TABLES:
-            raise SourceError(f"{self._place} has no tables of Optuna's ({', '.join(sorted(TABLES))})")
-        if missing := NEEDED - names:
+        if not names >= OPTUNA_TABLES:
+            raise SourceError(f"{self._place} has no tables of Optuna's ({', '.join(sorted(OPTUNA_TABLES))})")
+        if missing := NEEDED_TABLES - names:
             raise SourceError(
                 f"{self._place} is damaged: it has no table {', '.join(sorted(missing))}, as each database of Optuna's "
                 "has (a view is none)"
@@ -78,7 +78,7 @@ class OptunaDatabase:
         rows = list(self._limits.counted(self._connection.execute(query)))
         if any(not isinstance(name, str) for name, _ in rows):
             raise SourceError(f"{self._place} is damaged: a study has no name; try a copy of an earlier state of it")
-        return {name: whole(study_id, "the id of a study") for name, study_id in rows}
+        return {name: checked_whole(study_id, "the id of a study") for name, study_id in rows}
 
     def study(self, name: str, study_id: int, facts: bool = False) -> ImportedStudy:
         """Read a study.
@@ -90,7 +90,7 @@ class OptunaDatabase:
             SourceError: something in it cannot be understood.
         """
         note = None
-        if self.revision and self.revision not in KNOWN:
+        if self.revision and self.revision not in KNOWN_REVISIONS:
             note = (
                 f"the tables are of a later Optuna than those that were tested (schema {self.revision}); compare a "
                 "trial or two with what Optuna shows"
@@ -98,7 +98,7 @@ class OptunaDatabase:
         directions = self._directions(study_id)
 
         def read() -> RawStudy:
-            user, system = (self._attributes_of_study(f"study_{kind}_attributes", study_id) for kind in KINDS)
+            user, system = (self._attributes_of_study(f"study_{kind}_attributes", study_id) for kind in ATTRIBUTE_KINDS)
             return RawStudy(name, directions, user, system, self._trials(study_id))
 
         return imported(name, self._place, facts, read, note)
@@ -125,7 +125,7 @@ class OptunaDatabase:
     def _attributes_of_study(self, table: str, study_id: int) -> dict[str, Any]:
         t = sa.table(table, *map(sa.column, ("key", "value_json", "study_id")))
         query = sa.select(t.c.key, t.c.value_json).where(t.c.study_id == study_id)
-        return _attributes(self._limits.counted(self._connection.execute(query)))
+        return _attributes_of(self._limits.counted(self._connection.execute(query)))
 
     def _trials(self, study_id: int) -> Iterator[RawTrial]:
         has_number = "number" in self._columns["trials"]
@@ -140,27 +140,31 @@ class OptunaDatabase:
         system = _Following(self._rows("trial_system_attributes", ["key", "value_json"], study_id))
         for place, row in enumerate(rows):
             trial_id, state, started, finished = row[:4]
-            own = _attributes([attribute[1:] for attribute in system.of(whole(trial_id, "the id of a trial"))])
+            own = _attributes_of(
+                [attribute[1:] for attribute in system.of(checked_whole(trial_id, "the id of a trial"))]
+            )
             at = row[4] if has_number else own.pop("_number", None)
-            at = place if at is None else whole(at, "the number of a trial")
+            at = place if at is None else checked_whole(at, "the number of a trial")
             if state not in TrialState.__members__:
                 raise ValueError(f"trial {at} has the state {shown(state)}, and Optuna has none of that name")
             raw = RawTrial(at, TrialState[state])
             raw.params = [
-                (str(name), number(value, f"the parameter {shown(name)} of trial {at}"), text)
+                (str(name), checked_number(value, f"the parameter {shown(name)} of trial {at}"), text)
                 for _, name, value, text in params.of(trial_id)
             ]
             raw.reports = {
-                whole(step, f"a step of trial {at}"): number(value, f"a report of trial {at}")
+                checked_whole(step, f"a step of trial {at}"): checked_number(value, f"a report of trial {at}")
                 for _, step, value in reports.of(trial_id)
             }
             what = f"the value of trial {at}"
             if single:
-                raw.values = None if row[-1] is None else (number(row[-1], what),)
+                raw.values = None if row[-1] is None else (checked_number(row[-1], what),)
             else:
-                held = {whole(k, "an objective"): number(value, what) for _, k, value in values.of(trial_id)}
+                held = {
+                    checked_whole(k, "an objective"): checked_number(value, what) for _, k, value in values.of(trial_id)
+                }
                 raw.values = tuple([held[k] for k in sorted(held)]) or None
-            raw.user = _attributes([attribute[1:] for attribute in user.of(trial_id)])
+            raw.user = _attributes_of([attribute[1:] for attribute in user.of(trial_id)])
             raw.system = own
             raw.started, raw.finished = self._time(started), self._time(finished)
             yield raw
@@ -189,7 +193,7 @@ class OptunaDatabase:
             )
         # The driver of MySQL streams one result at a time, and here six of them are read side by side.
         streams = self._connection.dialect.name != "mysql"
-        rows = self._connection.execute(query, execution_options={"yield_per": _BATCH} if streams else {})
+        rows = self._connection.execute(query, execution_options={"yield_per": _ROWS_AT_ONCE} if streams else {})
         return self._limits.counted(rows)
 
     def _numbers(self, table: str, key: str, study_id: int) -> Iterator[Any]:
@@ -203,7 +207,7 @@ class OptunaDatabase:
             rows = self._rows(table, [key, value], study_id)
             return ((i, k, math.nan if v is None else v) for i, k, v in rows)
         rows = self._rows(table, [key, value, kind], study_id)
-        return ((i, k, _WORDS.get(w, v)) for i, k, v, w in rows)
+        return ((i, k, _NUMBER_WORDS.get(w, v)) for i, k, v, w in rows)
 
     def _time(self, value: Any) -> float:
         if value is None:
@@ -236,17 +240,17 @@ class _Following:
 
     def _advance(self) -> None:
         for trial_id, rows in self._groups:
-            self._next = whole(trial_id, "the id of a trial"), list(rows)
+            self._next = checked_whole(trial_id, "the id of a trial"), list(rows)
             return
         self._next = None
 
 
-def _attributes(rows: Iterable[Sequence[Any]]) -> dict[str, Any]:
+def _attributes_of(rows: Iterable[Sequence[Any]]) -> dict[str, Any]:
     """Return attributes of rows of a name and a text of JSON."""
     found: dict[str, Any] = {}
     for key, text in rows:
         try:
-            found[str(key)] = parsed(text)
+            found[str(key)] = parsed_json(text)
         except DAMAGE as error:
             raise ValueError(f"the attribute {shown(key)} is {shown(text)}, and no JSON: {error}") from error
     return found

@@ -15,8 +15,8 @@ from tunesmith.foundation.arguments import checked
 from tunesmith.foundation.states import StudyDirection, TrialState
 from tunesmith.foundation.system.replacing import replacing
 from tunesmith.interchange.databases import reading, table_names
-from tunesmith.interchange.optuna.database import TABLES
-from tunesmith.interchange.optuna.trials import FIXED, NAMES, OTHERS, REASON, RawStudy, RawTrial, write_distribution
+from tunesmith.interchange.optuna.database import OPTUNA_TABLES
+from tunesmith.interchange.optuna.trials import FIXED, NAMES, OTHERS_KEY, REASON, RawStudy, RawTrial, write_distribution
 from tunesmith.space import Categorical, Float, Int, Parameter
 from tunesmith.space.words import words_of
 from tunesmith.storage.redact import FILE_ENDINGS, shown_spec
@@ -26,8 +26,8 @@ from tunesmith.trial.record import NOISE, TrialRecord
 
 # -- a study of ours as Optuna stores one: what becomes of each trial, and what Optuna has no place for -------------
 
-OWN = f"{OTHERS}:"  # what the names begin with of the system attributes that programs set under Optuna's names
-RUNNING = "it was running when it was exported"
+OTHERS_SIGN = f"{OTHERS_KEY}:"  # how the names begin of system attributes that programs set under Optuna's names
+RAN_AT_EXPORT = "it was running when it was exported"
 VERDICT = "verdict"  # the attribute that says what the search of the study decided
 PARAMETER = "param:"  # before the name of an attribute that is a parameter's value
 
@@ -53,8 +53,10 @@ def outgoing(study: Study) -> Outgoing:
     All trials keep their numbers: one that runs has failed there, and a paused trial is a pruned one.
     """
     record = study.storage.load_study(study.study_name)
-    system = dict(record.system.get(OTHERS) or {})
-    system |= {key.removeprefix(OWN): value for key, value in record.system.items() if key.startswith(OWN)}
+    system = dict(record.system.get(OTHERS_KEY) or {})
+    system |= {
+        key.removeprefix(OTHERS_SIGN): value for key, value in record.system.items() if key.startswith(OTHERS_SIGN)
+    }
     if (names := study.metric_names) is not None:
         system[NAMES] = names
     ways = [1 if direction == StudyDirection.MINIMIZE else 2 for direction in study.directions]
@@ -62,14 +64,14 @@ def outgoing(study: Study) -> Outgoing:
     if (decided := read_verdict(record.system, record.name)) is not None:
         out.user.setdefault(VERDICT, decided.report.verdict())
     trials = study.trials
-    columns = _columns(trials)
+    columns = _held_values(trials)
     texts = {key: write_distribution(parameter) for key, parameter in columns.items()}
     for trial in trials:
         out.trials.append(_raw(trial, columns, texts, out, record.created))
     return out
 
 
-def _columns(trials: Iterable[TrialRecord]) -> dict[tuple[str, bool], Parameter]:
+def _held_values(trials: Iterable[TrialRecord]) -> dict[tuple[str, bool], Parameter]:
     """Return, by name and whether it is a choice, what holds the values of all trials, as far as Optuna needs that.
 
     Ranges of numbers may differ between trials in Optuna as well, and are not among them; choices may not, and a
@@ -112,14 +114,14 @@ def _raw(
 ) -> RawTrial:
     state, reason = trial.state, trial.reason
     if state is TrialState.RUNNING:
-        state, reason = TrialState.FAIL, RUNNING
+        state, reason = TrialState.FAIL, RAN_AT_EXPORT
         out.note("running trials, which have failed there, so that all keep their numbers")
     elif state is TrialState.PAUSED:
         state = TrialState.PRUNED
     raw = RawTrial(trial.number, int(state), user=dict(trial.user_attrs), reports=_reports(trial, out))
     system = trial.system_attrs
-    raw.system = dict(system.get(OTHERS) or {})
-    raw.system |= {key.removeprefix(OWN): value for key, value in system.items() if key.startswith(OWN)}
+    raw.system = dict(system.get(OTHERS_KEY) or {})
+    raw.system |= {key.removeprefix(OTHERS_SIGN): value for key, value in system.items() if key.startswith(OTHERS_SIGN)}
     raw.system |= {f"constraints:{name}": value for name, value in (trial.constraints or {}).items()}
     if trial.noise is not None:
         raw.system[NOISE] = list(trial.noise)
@@ -161,7 +163,7 @@ def _raw(
 JOURNALS = (".log", ".journal", ".jsonl")
 REVISION = "v3.2.0.a"  # of the tables that are written: those of Optuna 3.2 to 5
 _WAYS = {1: "MINIMIZE", 2: "MAXIMIZE"}
-_ENDS = {math.inf: "INF_POS", -math.inf: "INF_NEG"}
+_INFINITIES = {math.inf: "INF_POS", -math.inf: "INF_NEG"}
 
 
 @checked()
@@ -194,7 +196,7 @@ def to_optuna(study: Study, path: str | Path, study_name: str | None = None) -> 
         ```
     """
     path = Path(path)
-    write = _writer(path)
+    write = _write_by_name(path)
     out = outgoing(study)
     out.name = study_name or out.name
     try:
@@ -204,7 +206,7 @@ def to_optuna(study: Study, path: str | Path, study_name: str | None = None) -> 
     return [f"{what}: {n:,}" for what, n in out.notes.items()]
 
 
-def _writer(path: Path) -> Callable[[Path, Outgoing], None]:
+def _write_by_name(path: Path) -> Callable[[Path, Outgoing], None]:
     ending = path.suffix.lower()
     if ending in JOURNALS:
         if path.exists():
@@ -292,9 +294,9 @@ def _write_database(path: Path, out: Outgoing) -> None:
 
 
 def _refuse_others(path: Path) -> None:
-    """Refuse a file that is there and is no database of Optuna's: its tables would be added to it."""
+    """Refuse a file that is there and is not a database of Optuna's: its tables would be added to it."""
     with reading(path) as (connection, place):
-        if not table_names(connection) >= TABLES:
+        if not table_names(connection) >= OPTUNA_TABLES:
             raise SourceError(f"{place} is there already, and is no database of Optuna's; choose another file")
 
 
@@ -314,14 +316,14 @@ def _insert(connection: Any, path: Path, out: Outgoing) -> None:
         raise SourceError(f"{shown_spec(path)} has a study {out.name!r} already; choose another file")
     study_id = (one("SELECT max(study_id) FROM studies") or 0) + 1
     first = (one("SELECT max(trial_id) FROM trials") or 0) + 1
-    for table, rows in _rows(out, study_id, first).items():
+    for table, rows in _table_rows(out, study_id, first).items():
         if rows:
             columns = ", ".join(rows[0])
             marks = ", ".join(f":{column}" for column in rows[0])
             connection.execute(sa.text(f"INSERT INTO {table} ({columns}) VALUES ({marks})"), rows)
 
 
-def _rows(out: Outgoing, study_id: int, first: int) -> dict[str, list[dict[str, Any]]]:
+def _table_rows(out: Outgoing, study_id: int, first: int) -> dict[str, list[dict[str, Any]]]:
     """Return the rows of each table; a trial's id follows from its number."""
     of_study: dict[str, Any] = {"study_id": study_id}
     rows: dict[str, list[dict[str, Any]]] = {
@@ -329,8 +331,8 @@ def _rows(out: Outgoing, study_id: int, first: int) -> dict[str, list[dict[str, 
         "study_directions": [
             {**of_study, "objective": i, "direction": _WAYS[way]} for i, way in enumerate(out.directions)
         ],
-        "study_user_attributes": _attributes(of_study, out.user),
-        "study_system_attributes": _attributes(of_study, out.system),
+        "study_user_attributes": _attribute_rows(of_study, out.user),
+        "study_system_attributes": _attribute_rows(of_study, out.system),
         **{name: [] for name in ("trials", "trial_values", "trial_params", "trial_intermediate_values")},
         **{name: [] for name in ("trial_user_attributes", "trial_system_attributes")},
     }
@@ -338,19 +340,19 @@ def _rows(out: Outgoing, study_id: int, first: int) -> dict[str, list[dict[str, 
         trial: dict[str, Any] = {"trial_id": first + raw.number}
         rows["trials"].append({**trial, **of_study, **_trial(raw)})
         for i, value in enumerate(raw.values or ()):
-            kind = _ENDS.get(value, "FINITE")
+            kind = _INFINITIES.get(value, "FINITE")
             held = value if kind == "FINITE" else None
             rows["trial_values"].append({**trial, "objective": i, "value": held, "value_type": kind})
         for name, number, text in raw.params:
             rows["trial_params"].append({**trial, "param_name": name, "param_value": number, "distribution_json": text})
         for step, value in raw.reports.items():
-            kind = "NAN" if value != value else _ENDS.get(value, "FINITE")
+            kind = "NAN" if value != value else _INFINITIES.get(value, "FINITE")
             held = value if kind == "FINITE" else None
             rows["trial_intermediate_values"].append(
                 {**trial, "step": step, "intermediate_value": held, "intermediate_value_type": kind}
             )
-        rows["trial_user_attributes"] += _attributes(trial, raw.user)
-        rows["trial_system_attributes"] += _attributes(trial, raw.system)
+        rows["trial_user_attributes"] += _attribute_rows(trial, raw.user)
+        rows["trial_system_attributes"] += _attribute_rows(trial, raw.system)
     return rows
 
 
@@ -363,5 +365,5 @@ def _trial(raw: RawTrial) -> dict[str, Any]:
     }
 
 
-def _attributes(of: Mapping[str, Any], attributes: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _attribute_rows(of: Mapping[str, Any], attributes: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [{**of, "key": key, "value_json": json.dumps(value)} for key, value in attributes.items()]

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from tunesmith.errors import SourceError
 from tunesmith.foundation.states import TrialState
 from tunesmith.foundation.text import shown
-from tunesmith.interchange.limits import DAMAGE, Limits, number, parsed, texts, whole
+from tunesmith.interchange.limits import DAMAGE, Limits, checked_number, checked_texts, checked_whole, parsed_json
 from tunesmith.interchange.optuna.trials import RawStudy, RawTrial, imported
 from tunesmith.interchange.study import MOST_OBJECTIVES, ImportedStudy
 from tunesmith.storage.redact import shown_spec
@@ -31,7 +31,7 @@ from tunesmith.storage.redact import shown_spec
     DISCARD,
 ) = range(11)
 _T = TypeVar("_T")
-_FINISHED = frozenset(int(state) for state in TrialState if state.is_finished())  # asked once a line
+_FINISHED_CODES = frozenset(int(state) for state in TrialState if state.is_finished())  # asked once a line
 
 
 class Journal:
@@ -43,7 +43,7 @@ class Journal:
         studies: name to study, oldest first.
 
     Raises:
-        SourceError: a line is no operation of a journal, or there is more than is read.
+        SourceError: a line is not an operation of a journal, or there is more than is read.
     """
 
     def __init__(self, path: Path, limits: Limits) -> None:
@@ -54,7 +54,7 @@ class Journal:
         self._torn = False
         for place, line in enumerate(self._lines(path, limits), 1):
             try:
-                self._apply(texts(line, "it"))
+                self._apply(checked_texts(line, "it"))
             except DAMAGE as error:
                 told = f"there is no {error}" if isinstance(error, KeyError) else str(error)
                 raise SourceError(
@@ -79,7 +79,7 @@ class Journal:
     def _lines(self, path: Path, limits: Limits) -> Iterator[Any]:
         for place, line in enumerate(limits.lines(path), 1):
             try:
-                yield parsed(line)
+                yield parsed_json(line)
             except ValueError as error:
                 if not line.endswith(b"\n"):
                     self._torn = True
@@ -97,20 +97,20 @@ class Journal:
                 raise ValueError(f"a study called {shown(name)} with the directions {shown(directions)} is none")
             if name not in self._names:
                 self._names.add(name)
-                self._by_id.append(RawStudy(name, [whole(d, "a direction") for d in directions]))
+                self._by_id.append(RawStudy(name, [checked_whole(d, "a direction") for d in directions]))
         elif code in (DELETE_STUDY, STUDY_USER, STUDY_SYSTEM, CREATE_TRIAL):
             self._on_study(code, log)
         elif code in (PARAM, STATE, REPORT, USER, SYSTEM):
             # As in Optuna, what comes after a trial's end changes nothing.
             trial = self._of(self._trials, log, "trial_id")
-            if trial is not None and trial.state not in _FINISHED:
+            if trial is not None and trial.state not in _FINISHED_CODES:
                 _on_trial(trial, code, log)
         elif code != DISCARD:
             raise ValueError(f"there is no operation {shown(code)}")
 
     def _of(self, kept: list[_T], log: dict[str, Any], key: str) -> _T | None:
-        """Return the study or the trial that a line is about; None: there is none, or none any more."""
-        at = whole(log[key], key)
+        """Return the study or the trial that a line is about; None: it never was, or it was deleted."""
+        at = checked_whole(log[key], key)
         if at < 0:
             raise ValueError(f"{key} is {at}")
         return kept[at] if at < len(kept) else None
@@ -123,9 +123,9 @@ class Journal:
             self._by_id[log["study_id"]] = None
             self._names.discard(study.name)
         elif code == STUDY_USER:
-            study.user |= texts(log["user_attr"], "user_attr")
+            study.user |= checked_texts(log["user_attr"], "user_attr")
         elif code == STUDY_SYSTEM:
-            study.system |= texts(log["system_attr"], "system_attr")
+            study.system |= checked_texts(log["system_attr"], "system_attr")
         else:
             trial = _created(log, len(study.trials))
             study.trials.append(trial)
@@ -133,23 +133,23 @@ class Journal:
 
 
 def _created(log: dict[str, Any], place: int) -> RawTrial:
-    distributions = _mapping(log, "distributions")
+    distributions, reports = _object_at(log, "distributions"), _object_at(log, "intermediate_values")
     values = log.get("values")
     if values is None and log.get("value") is not None:
         values = [log["value"]]
     return RawTrial(
         place,
-        _state(log.get("state", TrialState.RUNNING)),
+        _state_code(log.get("state", TrialState.RUNNING)),
         [
-            (name, number(x, f"the parameter {shown(name)}"), distributions[name])
-            for name, x in _mapping(log, "params").items()
+            (name, checked_number(x, f"the parameter {shown(name)}"), distributions[name])
+            for name, x in _object_at(log, "params").items()
         ],
-        _values(values),
-        {int(step): number(value, "a report") for step, value in _mapping(log, "intermediate_values").items()},
-        dict(_mapping(log, "user_attrs")),
-        dict(_mapping(log, "system_attrs")),
-        _time(log.get("datetime_start")),
-        _time(log.get("datetime_complete")),
+        _trial_values(values),
+        {int(step): checked_number(value, "a report") for step, value in reports.items()},
+        dict(_object_at(log, "user_attrs")),
+        dict(_object_at(log, "system_attrs")),
+        _iso_time(log.get("datetime_start")),
+        _iso_time(log.get("datetime_complete")),
     )
 
 
@@ -158,41 +158,41 @@ def _on_trial(trial: RawTrial, code: int, log: dict[str, Any]) -> None:
         name = log["param_name"]
         if not isinstance(name, str):
             raise ValueError(f"a parameter is called {shown(name)}")
-        held = number(log["param_value_internal"], f"the parameter {shown(name)}")
+        held = checked_number(log["param_value_internal"], f"the parameter {shown(name)}")
         trial.params = [p for p in trial.params if p[0] != name]
         trial.params.append((name, held, log["distribution"]))
     elif code == STATE:
-        trial.state = _state(log["state"])
+        trial.state = _state_code(log["state"])
         if log.get("values") is not None:
-            trial.values = _values(log["values"])
+            trial.values = _trial_values(log["values"])
         if log.get("datetime_start") is not None:
-            trial.started = _time(log["datetime_start"])
+            trial.started = _iso_time(log["datetime_start"])
         if log.get("datetime_complete") is not None:
-            trial.finished = _time(log["datetime_complete"])
+            trial.finished = _iso_time(log["datetime_complete"])
     elif code == REPORT:
-        trial.reports[whole(log["step"], "a step")] = number(log["intermediate_value"], "a report")
+        trial.reports[checked_whole(log["step"], "a step")] = checked_number(log["intermediate_value"], "a report")
     elif code == USER:
-        trial.user |= texts(log["user_attr"], "user_attr")
+        trial.user |= checked_texts(log["user_attr"], "user_attr")
     else:
-        trial.system |= texts(log["system_attr"], "system_attr")
+        trial.system |= checked_texts(log["system_attr"], "system_attr")
 
 
-def _mapping(log: dict[str, Any], key: str) -> dict[str, Any]:
-    return {} if log.get(key) is None else texts(log[key], key)
+def _object_at(log: dict[str, Any], key: str) -> dict[str, Any]:
+    return {} if log.get(key) is None else checked_texts(log[key], key)
 
 
-def _state(value: Any) -> int:
-    return int(TrialState(whole(value, "a state")))
+def _state_code(value: Any) -> int:
+    return int(TrialState(checked_whole(value, "a state")))
 
 
-def _values(values: Any) -> tuple[float, ...] | None:
+def _trial_values(values: Any) -> tuple[float, ...] | None:
     if values is None:
         return None
     if not isinstance(values, list):
         raise ValueError(f"the values of a trial are {shown(values)}, and no list")
-    return tuple([number(value, "a value") for value in values])
+    return tuple([checked_number(value, "a value") for value in values])
 
 
-def _time(text: str | None) -> float:
+def _iso_time(text: str | None) -> float:
     """Return a moment as unix time; without a time zone, as Optuna wrote up to 4, it is local."""
     return math.nan if text is None else datetime.fromisoformat(text).timestamp()

@@ -12,8 +12,8 @@ from tunesmith.errors import SourceError, SpaceError
 from tunesmith.foundation.states import FailureKind, TrialState
 from tunesmith.foundation.text import shown
 from tunesmith.history.curves import Reported
-from tunesmith.interchange.limits import DAMAGE, texts
-from tunesmith.interchange.study import KEY, STALE, Conclusions, Facts, ImportedStudy
+from tunesmith.interchange.limits import DAMAGE, checked_texts
+from tunesmith.interchange.study import ORIGIN_KEY, RAN_AT_IMPORT, Conclusions, Facts, ImportedStudy
 from tunesmith.space import Categorical, Float, Int, Ordinal, Parameter, Space
 from tunesmith.space.labels import label_key
 from tunesmith.trial.record import NOISE, OUTSIDE, TrialRecord, checked_noise, noise_of_each
@@ -22,13 +22,13 @@ from tunesmith.trial.record import NOISE, OUTSIDE, TrialRecord, checked_noise, n
 
 NAN = math.nan
 # The names of before Optuna 3, with what they imply.
-_FLOATS: dict[str, dict[str, Any]] = {
+_FLOAT_NAMES: dict[str, dict[str, Any]] = {
     "FloatDistribution": {},
     "UniformDistribution": {},
     "LogUniformDistribution": {"log": True},
     "DiscreteUniformDistribution": {},
 }
-_INTS: dict[str, dict[str, Any]] = {
+_INT_NAMES: dict[str, dict[str, Any]] = {
     "IntDistribution": {},
     "IntUniformDistribution": {},
     "IntLogUniformDistribution": {"log": True, "step": 1},
@@ -36,89 +36,7 @@ _INTS: dict[str, dict[str, Any]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Range:
-    """A parameter, and what becomes of the values that Optuna stores of it.
-
-    Attributes:
-        parameter: of ours.
-        internal: gives our internal value of Optuna's stored number; NaN: the value lies outside.
-        external: gives the value that Optuna's objective saw.
-    """
-
-    parameter: Parameter
-    internal: Callable[[float], float]
-    external: Callable[[float], Any]
-
-
-def read_distribution(text: str) -> Range:
-    """Return what a distribution, as the JSON that Optuna stores, means here.
-
-    Raises:
-        ValueError: it is no distribution that is known.
-    """
-    data = json.loads(text)
-    attributes = data.get("attributes", data) if isinstance(data, dict) else {}
-    kind = data.get("name") or data.get("type") if isinstance(data, dict) else None
-    try:
-        if kind in ("CategoricalDistribution", "categorical"):
-            return _categorical(list(attributes["choices"]))
-        if kind in _FLOATS or kind == "float":
-            return _float({**attributes, **_FLOATS.get(str(kind), {})})
-        if kind in _INTS or kind == "int":
-            return _int({**attributes, **_INTS.get(str(kind), {})})
-    except (KeyError, TypeError, AttributeError, ValueError, ArithmeticError, RecursionError) as error:
-        raise ValueError(f"the distribution {shown(text, 200)} cannot be read: {error}") from error
-    raise ValueError(f"there is no distribution {shown(kind)}; Optuna's are categorical, float and int")
-
-
-def _float(attributes: Mapping[str, Any]) -> Range:
-    low, high = float(attributes["low"]), float(attributes["high"])
-    step = attributes.get("step", attributes.get("q"))
-    if step is not None:
-        step = float(step)
-        high = low + math.floor((high - low) / step + 1e-8) * step
-        high = float(f"{high:.12g}")
-    return _number(Float(low, high, log=bool(attributes.get("log")), step=step), float)
-
-
-def _int(attributes: Mapping[str, Any]) -> Range:
-    low, high, log = int(attributes["low"]), int(attributes["high"]), bool(attributes.get("log"))
-    step = 1 if log else int(attributes.get("step") or 1)
-    high -= (high - low) % step
-    try:
-        return _number(Int(low, high, log=log, step=step), int)
-    except SpaceError:
-        return _number(Int(low, high, log=log), int)  # beyond 2**53 there are no steps
-
-
-def _number(parameter: Float | Int, external: Callable[[float], Any]) -> Range:
-    low, high = float(parameter.low), float(parameter.high)
-    if parameter.step == parameter.default_step:  # the usual case, a million times
-        return Range(parameter, lambda x: x if low <= x <= high else NAN, external)
-
-    def on_lattice(x: float) -> float:
-        try:
-            return parameter.to_internal(x)
-        except SpaceError:
-            return NAN
-
-    return Range(parameter, on_lattice, external)
-
-
-def _categorical(choices: list[Any]) -> Range:
-    """Choices that are given twice, which Optuna allows, become one."""
-    kept: dict[Hashable, int] = {}
-    places = [float(kept.setdefault(label_key(choice), len(kept))) for choice in choices]
-    first = dict(zip(reversed(places), reversed(choices), strict=True))
-    return Range(
-        Categorical([first[place] for place in range(len(kept))]),
-        lambda x: places[int(x)] if 0 <= x < len(places) else NAN,
-        lambda x: choices[int(x)] if 0 <= x < len(choices) else None,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class AsOptuna:
+class Seen:
     """A distribution as its user sees it in Optuna.
 
     Attributes:
@@ -130,42 +48,115 @@ class AsOptuna:
     external: Callable[[float], Any]
 
 
-def as_optuna(text: str) -> AsOptuna:
-    """Return what a distribution says in Optuna, to compare it with what became of it here.
+@dataclass(frozen=True, slots=True)
+class Range:
+    """A parameter, and what becomes of the values that Optuna stores of it.
 
-    Args:
-        text: its JSON, which `read_distribution` takes.
+    Attributes:
+        parameter: of ours.
+        internal: gives our internal value of Optuna's stored number; NaN: the value lies outside.
+        external: gives the value that Optuna's objective saw.
+        seen: what Optuna says of it, from which `parameter` was made.
+    """
+
+    parameter: Parameter
+    internal: Callable[[float], float]
+    external: Callable[[float], Any]
+    seen: Seen
+
+
+def read_distribution(text: str) -> Range:
+    """Return what a distribution, as the JSON that Optuna stores, means here.
+
+    Raises:
+        ValueError: it is not a distribution that is known.
     """
     data = json.loads(text)
-    said = data.get("attributes", data)
-    kind = str(data.get("name") or data.get("type"))
-    if kind in ("CategoricalDistribution", "categorical"):
-        choices = list(said["choices"])
-        return AsOptuna({"kind": "categorical", "choices": choices}, lambda x: choices[int(x)])
-    number = int if kind in _INTS or kind == "int" else float
-    said = {**said, **_FLOATS.get(kind, {}), **_INTS.get(kind, {})}
+    said = data.get("attributes", data) if isinstance(data, dict) else {}
+    kind = data.get("name") or data.get("type") if isinstance(data, dict) else None
+    try:
+        if kind in ("CategoricalDistribution", "categorical"):
+            return _categorical(list(said["choices"]))
+        if kind in _FLOAT_NAMES or kind == "float":
+            return _float({**said, **_FLOAT_NAMES.get(str(kind), {})})
+        if kind in _INT_NAMES or kind == "int":
+            return _int({**said, **_INT_NAMES.get(str(kind), {})})
+    except (KeyError, TypeError, AttributeError, ValueError, ArithmeticError, RecursionError) as error:
+        raise ValueError(f"the distribution {shown(text, 200)} cannot be read: {error}") from error
+    raise ValueError(f"there is no distribution {shown(kind)}; Optuna's are categorical, float and int")
+
+
+def _float(said: Mapping[str, Any]) -> Range:
+    low, high = float(said["low"]), float(said["high"])
     step = said.get("step", said.get("q"))
-    if number is int:
-        step = step or 1
-    return _seen(number, said["low"], said["high"], bool(said.get("log")), step)
+    seen = _seen(float, low, high, bool(said.get("log")), step)
+    if step is not None:
+        step = float(step)
+        high = low + math.floor((high - low) / step + 1e-8) * step
+        high = float(f"{high:.12g}")
+    return _of_numbers(Float(low, high, log=bool(said.get("log")), step=step), seen)
 
 
-def facts_of(parameter: Parameter) -> AsOptuna:
-    """Return the same of a parameter of ours."""
+def _int(said: Mapping[str, Any]) -> Range:
+    low, high, log = int(said["low"]), int(said["high"]), bool(said.get("log"))
+    step = said.get("step", said.get("q")) or 1
+    seen = _seen(int, low, high, log, step)
+    step = 1 if log else int(step)
+    high -= (high - low) % step
+    try:
+        return _of_numbers(Int(low, high, log=log, step=step), seen)
+    except SpaceError:
+        return _of_numbers(Int(low, high, log=log), seen)  # beyond 2**53 there are no steps
+
+
+def _of_numbers(parameter: Float | Int, seen: Seen) -> Range:
+    low, high = float(parameter.low), float(parameter.high)
+    number = int if isinstance(parameter, Int) else float
+    if parameter.step == parameter.default_step:  # the usual case, a million times
+        return Range(parameter, lambda x: x if low <= x <= high else NAN, number, seen)
+
+    def on_lattice(x: float) -> float:
+        try:
+            return parameter.to_internal(x)
+        except SpaceError:
+            return NAN
+
+    return Range(parameter, on_lattice, number, seen)
+
+
+def _categorical(choices: list[Any]) -> Range:
+    """Choices that are given twice, which Optuna allows, become one."""
+    kept: dict[Hashable, int] = {}
+    places = [float(kept.setdefault(label_key(choice), len(kept))) for choice in choices]
+    first = dict(zip(reversed(places), reversed(choices), strict=True))
+
+    def chosen(x: float) -> Any:
+        return choices[int(x)] if 0 <= x < len(choices) else None
+
+    return Range(
+        Categorical([first[place] for place in range(len(kept))]),
+        lambda x: places[int(x)] if 0 <= x < len(places) else NAN,
+        chosen,
+        Seen({"kind": "categorical", "choices": choices}, chosen),
+    )
+
+
+def seen_of(parameter: Parameter) -> Seen:
+    """Return a parameter of ours as Optuna would say it, to compare it with what Optuna says."""
     if isinstance(parameter, Int | Float):
         number = int if isinstance(parameter, Int) else float
         return _seen(number, parameter.low, parameter.high, parameter.log, parameter.step)
     choices = list(getattr(parameter, "labels", ()))
-    return AsOptuna({"kind": "categorical", "choices": choices}, lambda x: choices[int(x)])
+    return Seen({"kind": "categorical", "choices": choices}, lambda x: choices[int(x)])
 
 
-def _seen(number: type[int] | type[float], low: Any, high: Any, log: bool, step: Any) -> AsOptuna:
+def _seen(number: type[int] | type[float], low: Any, high: Any, log: bool, step: Any) -> Seen:
     def seen(x: Any) -> Any:
         # Optuna's steps of 0.1 lead to 0.30000000000000004, and ours to 0.3.
         return float(f"{x:.12g}") if number is float and step is not None else number(x)
 
     kind = number.__name__
-    return AsOptuna({"kind": kind, "low": seen(low), "high": seen(high), "log": log, "step": step}, seen)
+    return Seen({"kind": kind, "low": seen(low), "high": seen(high), "log": log, "step": step}, seen)
 
 
 def write_distribution(parameter: Parameter) -> str:
@@ -183,15 +174,15 @@ def write_distribution(parameter: Parameter) -> str:
     raise ValueError(f"Optuna has no distribution like {parameter!r}")
 
 
-OTHERS = "optuna"  # a system attribute: those of Optuna's that have no place of their own here
+OTHERS_KEY = "optuna"  # a system attribute: those of Optuna's that have no place of their own here
 CONSTRAINTS, FIXED, REASON, NAMES = "constraints", "fixed_params", "fail_reason", "study:metric_names"
 # What Optuna's samplers and pruners note for themselves. They mean nothing elsewhere, and some are megabytes.
-_OWN = (
+_OF_SAMPLERS = (
     "cma:", "cmaes:", "sepcma:", "cmawm:", "tpe:", "nsga2:", "nsga3:", "gp:", "qmc:", "multivariate", "grid_id",
     "search_space", "completed_rung_", "hyperband:", "ga:", "NSGAII", "nsgaii:", "nsgaiii:", "lightgbm_tuner:",
     "group_decomposed", "intersection_search_space",
 )  # fmt: skip
-MOST_STEPS = 2**63
+STEPS_END = 2**63
 
 
 @dataclass(slots=True)
@@ -263,7 +254,7 @@ def imported(name: str, place: str, facts: bool, read: Callable[[], RawStudy], n
         "Optuna",
         place,
         user_attrs=records.kept(raw.user) or {},
-        system_attrs=records.kept({OTHERS: others} if others else {}) or {},
+        system_attrs=records.kept({OTHERS_KEY: others} if others else {}) or {},
         metric_names=names,
         notes=notes,
         facts=records.facts,
@@ -296,22 +287,22 @@ class Records(Conclusions):
         """
         state = TrialState(raw.state)
         if self.facts is not None:
-            self.facts[f"optuna/{raw.number}"] = _facts(raw)
+            self.facts[f"optuna/{raw.number}"] = self._said(raw)
         space, x, outside = self._point(raw.params)
         system: dict[str, Any] = {OUTSIDE: outside} if outside else {}
         fixed = self._fixed(raw.system)
         constraints, reason = constraints_of(raw.system), raw.system.get(REASON)
         if state is TrialState.RUNNING:
-            state, reason = TrialState.FAIL, STALE
+            state, reason = TrialState.FAIL, RAN_AT_IMPORT
             self.tell(
                 "running there, and failed here, so that all keep their numbers (once they have ended, "
                 "--if-exists update adds them anew)"
             )
         others = others_of(raw.system)
         if others:
-            self.put(system, OTHERS, others)
+            self.put(system, OTHERS_KEY, others)
         if state is TrialState.WAITING:
-            system[KEY] = f"optuna/{raw.number}"
+            system[ORIGIN_KEY] = f"optuna/{raw.number}"
         values = raw.values
         if state is TrialState.PRUNED and values is None and raw.reports and self._m == 1:
             last = raw.reports[max(raw.reports)]
@@ -331,7 +322,7 @@ class Records(Conclusions):
             values=values,
             constraints=constraints,
             reason=None if reason is None else str(reason),
-            failure=FailureKind.LOST if reason == STALE else None,
+            failure=FailureKind.LOST if reason == RAN_AT_IMPORT else None,
             started=raw.started,
             finished=raw.finished,
             worker=f"optuna/{raw.number}",
@@ -344,12 +335,7 @@ class Records(Conclusions):
     def _point(self, params: list[tuple[str, float, str]]) -> tuple[Space | None, list[float] | None, dict[str, Any]]:
         if not params:
             return None, None, {}
-        ranges = []
-        for _, _, text in params:
-            found = self._ranges.get(text)
-            if found is None:
-                found = self._ranges[text] = read_distribution(text)
-            ranges.append(found)
+        ranges = [self._range(text) for _, _, text in params]
         key = tuple([(name, text) for name, _, text in params])
         space = self._spaces.get(key)
         if space is None:
@@ -363,35 +349,40 @@ class Records(Conclusions):
         }
         return space, x, outside
 
+    def _range(self, text: str) -> Range:
+        found = self._ranges.get(text)
+        if found is None:
+            found = self._ranges[text] = read_distribution(text)
+        return found
+
+    def _said(self, raw: RawTrial) -> Facts:
+        """Return what Optuna says of a trial, as its user sees it there."""
+        seen = {name: self._range(text).seen for name, _, text in raw.params}
+        return {
+            "number": raw.number,
+            "state": TrialState(raw.state).name,
+            "values": raw.values,
+            "params": {name: seen[name].external(value) for name, value, _ in raw.params},
+            "distributions": {name: found.facts for name, found in seen.items()},
+            "reports": dict(raw.reports),
+            "constraints": constraints_of(raw.system) or {},
+            "reason": raw.system.get(REASON),
+            "started": raw.started,
+            "finished": raw.finished,
+            "fixed": raw.system.get(FIXED) or {},
+            "user_attrs": dict(raw.user),
+        }
+
     def _fixed(self, system: Mapping[str, Any]) -> dict[str, Any] | None:
-        return self.kept(texts(system[FIXED], "the values that were enqueued")) if FIXED in system else None
+        return self.kept(checked_texts(system[FIXED], "the values that were enqueued")) if FIXED in system else None
 
     def _reports(self, reports: dict[int, float]) -> dict[int, Reported] | None:
-        if reports and not 0 <= min(reports) <= max(reports) < MOST_STEPS:
-            kept = {step: value for step, value in reports.items() if 0 <= step < MOST_STEPS}
+        if reports and not 0 <= min(reports) <= max(reports) < STEPS_END:
+            kept = {step: value for step, value in reports.items() if 0 <= step < STEPS_END}
             self.tell("reports at steps below 0 or above 2**63, which were left out", len(reports) - len(kept))
             reports = kept
         more = (math.nan,) * (self._m - 1)  # Optuna keeps one value a step
         return {step: (value, *more) if more else value for step, value in reports.items()} or None
-
-
-def _facts(raw: RawTrial) -> Facts:
-    """Return what Optuna says of a trial, as its user sees it there."""
-    distributions = {name: as_optuna(text) for name, _, text in raw.params}
-    return {
-        "number": raw.number,
-        "state": TrialState(raw.state).name,
-        "values": raw.values,
-        "params": {name: distributions[name].external(value) for name, value, _ in raw.params},
-        "distributions": {name: found.facts for name, found in distributions.items()},
-        "reports": dict(raw.reports),
-        "constraints": constraints_of(raw.system) or {},
-        "reason": raw.system.get(REASON),
-        "started": raw.started,
-        "finished": raw.finished,
-        "fixed": raw.system.get(FIXED) or {},
-        "user_attrs": dict(raw.user),
-    }
 
 
 def constraints_of(system: Mapping[str, Any]) -> dict[str, float] | None:
@@ -409,7 +400,7 @@ def constraints_of(system: Mapping[str, Any]) -> dict[str, float] | None:
 
 def others_of(system: Mapping[str, Any]) -> dict[str, Any]:
     """Return the system attributes that have no place of their own here, without those of samplers and pruners."""
-    ours = (CONSTRAINTS, FIXED, REASON, NAMES, *_OWN)
+    ours = (CONSTRAINTS, FIXED, REASON, NAMES, *_OF_SAMPLERS)
     return {key: value for key, value in system.items() if not key.startswith(ours) and key != NOISE}
 
 

@@ -216,9 +216,10 @@ def refuse_foreign_file(path: Path) -> None:
             head = file.read(4096)
     except OSError:
         head = b""
-    what, program = registry.guide("file")(head)
+    what, program = registry.what_file_is(head) or (None, None)
     but = f" but {what}" if what else ""
-    how = f". {registry.guide('import')(shown_spec(path), program)}" if program else ""
+    told = program and registry.how_to_import(shown_spec(path), program)
+    how = f". {told}" if told else ""
     raise StorageError(f"the file {shown_spec(path)} is no SQLite database{but}; choose another path{how}")
 
 

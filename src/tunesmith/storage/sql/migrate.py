@@ -23,7 +23,7 @@ def _foreign_tables(database: Database) -> tuple[str | None, str | None, list[st
     tables = [name for name in database.tables() if not name.startswith("tunesmith_")]
     if not tables:
         return None, None, []
-    program, listing = registry.guide("tables")(tables)
+    program, listing = registry.whose_tables_are(tables) or (None, None)
     return program, listing, tables
 
 
@@ -64,7 +64,7 @@ def foreign_hint(database: Database) -> str:
 
 def _take_over(database: Database, program: str) -> str:
     place = database.where.removeprefix("the file ").removeprefix("the database ")
-    return str(registry.guide("import")(place, program))
+    return registry.how_to_import(place, program) or ""
 
 
 def _foreign_study_names(database: Database, listing: str) -> str:

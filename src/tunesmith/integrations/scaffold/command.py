@@ -17,7 +17,13 @@ from typing import IO
 import click
 
 from tunesmith.cli.output import echo
-from tunesmith.cli.scaffold import (
+from tunesmith.cli.settings import study_name
+from tunesmith.executors.launch import how_it_ended
+from tunesmith.executors.resources import in_words
+from tunesmith.foundation.system import Command, command_line, start, was_no_program
+from tunesmith.foundation.system.replacing import write_text
+from tunesmith.foundation.text import is_unicode, listing, printable
+from tunesmith.integrations.scaffold.options import (
     RUN_DIR,
     Option,
     arguments_in_help,
@@ -29,19 +35,14 @@ from tunesmith.cli.scaffold import (
     options_in_source,
     suggestion,
 )
-from tunesmith.cli.settings import study_name
-from tunesmith.executors.launch import how_it_ended
-from tunesmith.foundation.system import Command, command_line, start, was_no_program
-from tunesmith.foundation.system.replacing import write_text
-from tunesmith.foundation.text import is_unicode, listing, printable
 
-WAIT = 5.0  # seconds that a program may take to say what its options are
-LOOK = 0.1  # seconds between two looks at how much it has printed
-TOO_MUCH = 1 << 24  # bytes that no help has
-MOST = 1 << 20  # bytes of that which are looked at
-FILES = 20_000  # that are looked at to see which ones the program wrote
-SOURCES = (".py", ".r", ".jl", ".sh", ".pl", ".rb", ".js", ".jar", ".lua")  # what another program runs
-LINES, WIDTH = 3, 200  # of what it printed that are shown, and characters of each
+HELP_SECONDS = 5.0  # seconds that a program may take to say what its options are
+OUTPUT_LOOK_SECONDS = 0.1  # seconds between two looks at how much it has printed
+ENDLESS_BYTES = 16_000_000  # which no help has
+HELP_BYTES = 1_000_000  # of that, which are looked at
+FILES_LOOKED_AT = 20_000  # that are looked at to see which ones the program wrote
+SOURCE_ENDINGS = (".py", ".r", ".jl", ".sh", ".pl", ".rb", ".js", ".jar", ".lua")  # what another program runs
+LINES_SHOWN, LINE_WIDTH = 3, 200  # of what it printed that are shown, and characters of each
 _METRICS = re.compile(
     r"\b((?:val|valid|test|eval|dev)[ _/]?\w*(?:loss|acc\w*|f1|auc|error|score|rmse|mae)|loss|accuracy)\b"
 )
@@ -59,7 +60,7 @@ _METRICS = re.compile(
     "--wait",
     type=click.FloatRange(0, min_open=True),
     metavar="SECONDS",
-    default=WAIT,
+    default=HELP_SECONDS,
     show_default=True,
     help="How long the program may take to print its help.",
 )
@@ -101,32 +102,32 @@ def init(
     echo("  tunesmith run" + ("" if output == "tune.toml" else f" -f {output}"))
 
 
-def find_options(command: Sequence[str], wait: float = WAIT) -> tuple[list[Option], bool, list[str]]:
+def find_options(command: Sequence[str], wait: float = HELP_SECONDS) -> tuple[list[Option], bool, list[str]]:
     """Return the options of a program, whether it takes them as Hydra does, and the positional arguments that it lacks.
 
     Args:
         command: its words, perhaps with placeholders, which are left out.
         wait: seconds that it may take to say so.
     """
-    from tunesmith.program.template import places
+    from tunesmith.program.template import names_in_braces
 
-    words = [word for word in command if not places(word)]
+    words = [word for word in command if not names_in_braces(word)]
     sources = [Path(word) for word in words if word.endswith(".py") and os.path.isfile(word)]
-    told = said([*words, "--help"], wait)
+    told = help_of_program([*words, "--help"], wait)
     if not told and _stands_alone(words):  # behind its arguments, it may not look for options
         alone = [words[0], "--help"]
-        if told := said(alone, wait):
+        if told := help_of_program(alone, wait):
             echo(f"the options are those that `{command_line(alone)}` printed", err=True)
     uses_hydra = "powered by hydra" in told.lower()
     for source in sources:
         uses_hydra = uses_hydra or bool(
-            re.search(r"^\s*@hydra\.main|^from hydra import main", _text(source), re.MULTILINE)
+            re.search(r"^\s*@hydra\.main|^from hydra import main", _text_of_file(source), re.MULTILINE)
         )
     if uses_hydra:
-        config = options_in_config(said([*words, "--cfg", "job"], wait))
+        config = options_in_config(help_of_program([*words, "--cfg", "job"], wait))
         for source in sources if not config else ():
             for folder in ("conf", "config", "configs", "."):
-                config = config or options_in_config(_text(source.parent / folder / "config.yaml"))
+                config = config or options_in_config(_text_of_file(source.parent / folder / "config.yaml"))
         return [*config, *(group for group in groups_in_help(told) if len(group.choices or ()) > 1)], True, []
     declared = [o for source in sources for o in options_in_source(source)]
     return merged(options_in_help(told), declared), False, arguments_in_help(told, command)
@@ -135,12 +136,12 @@ def find_options(command: Sequence[str], wait: float = WAIT) -> tuple[list[Optio
 def _stands_alone(words: Sequence[str]) -> bool:
     """Tell whether a command is a program with files to read, and none of these is the program that is meant."""
     files = [word for word in words[1:] if os.path.isfile(word)]
-    programs = (word for word in words[1:] if Path(word).suffix.lower() in SOURCES or shutil.which(word))
+    programs = (word for word in words[1:] if Path(word).suffix.lower() in SOURCE_ENDINGS or shutil.which(word))
     return bool(files) and next(programs, None) is None and not any(os.access(word, os.X_OK) for word in files)
 
 
-def said(words: Sequence[str], wait: float = WAIT) -> str:
-    """Return the help that a program prints; nothing if it is none, and then the user is told what happened.
+def help_of_program(words: Sequence[str], wait: float = HELP_SECONDS) -> str:
+    """Return the help that a program prints; nothing if that is not help, and then the user is told what happened.
 
     Args:
         words: its command line.
@@ -153,20 +154,20 @@ def said(words: Sequence[str], wait: float = WAIT) -> str:
         UsageError: there is no such program.
     """
     called = command_line(words)
-    before = _files()
+    before = _file_times()
     with tempfile.TemporaryFile() as file:
-        code = _ran(words, file, wait)
+        code = _run_and_wait(words, file, wait)
         endless = code is None and _is_too_much(file)
         file.seek(0)
-        text = file.read(MOST).decode(errors="replace")
+        text = file.read(HELP_BYTES).decode(errors="replace")
     if code is not None and was_no_program(code, text):
         raise click.UsageError(f"the program {words[0]!r} cannot be started: {text.strip()}")
-    if wrote := sorted(name for name, when in _files().items() if before.get(name) != when):
-        echo(f"warning: while `{called}` ran, these files were written: {listing(wrote, LINES)}", err=True)
+    if wrote := sorted(name for name, when in _file_times().items() if before.get(name) != when):
+        echo(f"warning: while `{called}` ran, these files were written: {listing(wrote, LINES_SHOWN)}", err=True)
     if endless:
         echo(
-            f"warning: `{called}` printed more than {TOO_MUCH >> 20} MB. It was ended, with all that it started, and "
-            "nothing of what it printed is used",
+            f"warning: `{called}` printed more than {in_words(ENDLESS_BYTES)}. It was ended, with all that it started, "
+            "and nothing of what it printed is used",
             err=True,
         )
         return ""
@@ -180,13 +181,15 @@ def said(words: Sequence[str], wait: float = WAIT) -> str:
     lists = bool(options_in_help(text)) or "powered by hydra" in text.lower() or words[-2:] == ["--cfg", "job"]
     if lists and (code == 0 or (code > 0 and is_help(text))):
         return text
-    lines = [line.rstrip() for line in printable(text, lines=True).splitlines() if line.strip()][-LINES:]
-    printed = ", and printed at last:" + "".join(f"\n    {line[:WIDTH]}" for line in lines) if lines else ", silently"
-    echo(f"warning: `{called}` printed no help that is understood; it {_ended(code)}{printed}", err=True)
+    lines = [line.rstrip() for line in printable(text, lines=True).splitlines() if line.strip()][-LINES_SHOWN:]
+    printed = (
+        ", and printed at last:" + "".join(f"\n    {line[:LINE_WIDTH]}" for line in lines) if lines else ", silently"
+    )
+    echo(f"warning: `{called}` printed no help that is understood; it {_end_in_words(code)}{printed}", err=True)
     return ""
 
 
-def _ran(words: Sequence[str], file: IO[bytes], wait: float) -> int | None:
+def _run_and_wait(words: Sequence[str], file: IO[bytes], wait: float) -> int | None:
     """Run a program; return its exit code, or None if it was ended."""
     env = {**os.environ, "COLUMNS": "160", "NO_COLOR": "1", "TERM": "dumb", "PYTHONUNBUFFERED": "1"}
     try:
@@ -197,7 +200,7 @@ def _ran(words: Sequence[str], file: IO[bytes], wait: float) -> int | None:
     try:
         while True:
             try:
-                return group.wait(min(LOOK, max(0.0, end - time.monotonic())))
+                return group.wait(min(OUTPUT_LOOK_SECONDS, max(0.0, end - time.monotonic())))
             except subprocess.TimeoutExpired:
                 if time.monotonic() >= end or _is_too_much(file):
                     return None
@@ -209,14 +212,14 @@ def _ran(words: Sequence[str], file: IO[bytes], wait: float) -> int | None:
 
 def _is_too_much(file: IO[bytes]) -> bool:
     """Tell whether a program has printed what no help is long enough for: it must not fill the disk meanwhile."""
-    return os.fstat(file.fileno()).st_size > TOO_MUCH
+    return os.fstat(file.fileno()).st_size > ENDLESS_BYTES
 
 
-def _ended(code: int) -> str:
+def _end_in_words(code: int) -> str:
     return "ended as if it had done its work" if code == 0 else f"ended with {how_it_ended(code)}"
 
 
-def _files() -> dict[str, float]:
+def _file_times() -> dict[str, float]:
     """Return when each file of this folder, and of the folders in it, was written; hidden ones do not count."""
     found: dict[str, float] = {}
     for folder, folders, names in os.walk("."):
@@ -227,7 +230,7 @@ def _files() -> dict[str, float]:
             with contextlib.suppress(OSError):
                 path = os.path.join(folder, name)
                 found[os.path.relpath(path)] = os.stat(path).st_mtime
-        if len(found) > FILES:
+        if len(found) > FILES_LOOKED_AT:
             break
     return found
 
@@ -253,11 +256,11 @@ def as_toml(
     Returns:
         its text.
     """
-    from tunesmith.program.template import places
+    from tunesmith.program.template import names_in_braces
 
     words = list(command)
     one_dash = any(o.dash == "-" and suggestion(o)[1] for o in options)
-    if not any(places(word) for word in words):
+    if not any(names_in_braces(word) for word in words):
         if one_dash:
             words += [part for o in options if suggestion(o)[1] for part in (o.dash + o.name, f"{{{o.name}}}")]
         else:
@@ -269,23 +272,23 @@ def as_toml(
         how = "{lr} is the value of lr; {args} would be each parameter as --name value"
     lines = [
         f"# What `tunesmith run` reads. {how[0].upper()}{how[1:]}.",
-        f"command = [{', '.join(map(_quoted, words))}]",
-        *_lacking(command, words, arguments),
+        f"command = [{', '.join(map(_toml_text, words))}]",
+        *_lines_of_arguments(command, words, arguments),
         "",
         "# The metric, as the program prints it: a line such as `val_loss: 0.31`, or JSON.",
     ]
     if minimize or maximize:
-        lines += [f"minimize = {_quoted(minimize)}"] if minimize else []
-        lines += [f"maximize = {_quoted(maximize)}"] if maximize else []
+        lines += [f"minimize = {_toml_text(minimize)}"] if minimize else []
+        lines += [f"maximize = {_toml_text(maximize)}"] if maximize else []
     else:
-        lines += [f"# minimize = {_quoted(_guess(words))}"]
+        lines += [f"# minimize = {_toml_text(_guess(words))}"]
     lines += [
         "",
         "trials = 50           # in all; the same command again goes on",
         "jobs = 1              # how many run at once",
         '# timeout = "8h"      # begin none after this time',
         'storage = "tune.db"',
-        f"study = {_quoted(study_name(command, shell=False))}",
+        f"study = {_toml_text(study_name(command, shell=False))}",
         "",
         "# log(1e-5, 1e-1), float(0, 1), int(1, 5), sgd | adam, small < large; one value is fixed(3).",
         "[params]",
@@ -296,7 +299,7 @@ def as_toml(
             default = "" if option.default is None else f"  # default: {_one_line(str(option.default))}"
             if option.is_group:
                 default = "  # a group: settings that only one of them has need a condition, as in `... if NAME == one`"
-            lines.append(f"{'' if safe else '# '}{_key(option.name)} = {_quoted(described)}{default}")
+            lines.append(f"{'' if safe else '# '}{_toml_name(option.name)} = {_toml_text(described)}{default}")
     if not any(suggestion(option)[0] for option in options):
         lines.append('# lr = "log(1e-5, 1e-1)"')
     rest = [o for o in options if suggestion(o)[0] is None]
@@ -307,14 +310,14 @@ def as_toml(
     return "\n".join(lines) + "\n"
 
 
-def _lacking(command: Sequence[str], words: Sequence[str], arguments: Sequence[str]) -> list[str]:
+def _lines_of_arguments(command: Sequence[str], words: Sequence[str], arguments: Sequence[str]) -> list[str]:
     """Return the lines that say how to give the positional arguments that the command lacks."""
     if not arguments:
         return []
     whole = [*command, *(_stand_in(name) for name in arguments), *words[len(command) :]]
     return [
         f"# The program needs {_one_line(', '.join(arguments))} behind its name. Put the value there:",
-        f"# command = [{', '.join(_quoted(_one_line(word)) for word in whole)}]",
+        f"# command = [{', '.join(_toml_text(_one_line(word)) for word in whole)}]",
     ]
 
 
@@ -326,16 +329,16 @@ def _stand_in(argument: str) -> str:
 def _guess(words: Sequence[str]) -> str:
     """Return a name that the program may have for its metric."""
     for word in words:
-        if word.endswith(".py") and os.path.isfile(word) and (found := _METRICS.findall(_text(Path(word)))):
+        if word.endswith(".py") and os.path.isfile(word) and (found := _METRICS.findall(_text_of_file(Path(word)))):
             return str(max(found, key=len))  # val_loss rather than loss
     return "val_loss"
 
 
-def _key(name: str) -> str:
-    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _quoted(name)
+def _toml_name(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _toml_text(name)
 
 
-def _quoted(text: str) -> str:
+def _toml_text(text: str) -> str:
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
@@ -343,7 +346,7 @@ def _one_line(text: str) -> str:
     return "".join(c if c.isprintable() else " " for c in text)[:100]
 
 
-def _text(path: Path) -> str:
+def _text_of_file(path: Path) -> str:
     if not path.is_file():  # a pipe would be waited for
         return ""
     try:

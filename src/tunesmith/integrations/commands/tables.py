@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
+import re
 import sys
 import tempfile
 import threading
@@ -14,10 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tunesmith.cli.options import STORAGE, json_option
-from tunesmith.cli.output import echo, print_json, print_table
+from tunesmith.cli.options import STORAGE_VARIABLE, json_option
+from tunesmith.cli.output import echo, pass_on, print_json, print_table
 from tunesmith.cli.run import POSITIVE, Time
 from tunesmith.errors import MissingDependencyError, ResumeError, SourceError
+from tunesmith.foundation.formats import csv_chunks
 from tunesmith.foundation.languages import say, told, words_of
 from tunesmith.foundation.reader import LANGUAGES
 from tunesmith.foundation.system.replacing import write_text
@@ -29,10 +32,13 @@ if TYPE_CHECKING:
     from tunesmith.tables.files import Source
 
 USUAL_TIME = 60.0
-SOON, LOOK = 1.0, 0.2  # seconds after which the reading of a table is shown, and between two looks at it
-LEFT = 0.2  # of the time, which the search has however long the table takes to read
+SHOWN_AFTER_SECONDS, SHOWN_EVERY_SECONDS = (
+    1.0,
+    0.2,
+)  # seconds after which the reading of a table is shown, and between two looks at it
+LEFT_SHARE = 0.2  # of the time, which the search has however long the table takes to read
 FileName: Any = click.Path(dir_okay=False, path_type=Path)
-LOADED = "from tunesmith.tables import load_model; model = load_model({!r})"
+LOADING_CODE = "from tunesmith.tables import load_model; model = load_model({!r})"
 
 
 @click.command(
@@ -53,16 +59,29 @@ LOADED = "from tunesmith.tables import load_model; model = load_model({!r})"
 )
 @click.option("--cv", metavar="N", type=click.IntRange(min=2), help="How many folds (5, or as many as time allows).")
 @click.option("--no-ensemble", is_flag=True, help="Return one model, and never an average of several.")
-@click.option("--level", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.95, show_default=True,
-              help="Of the intervals.")  # fmt: skip
-@click.option("--storage", metavar="PLACE", envvar=STORAGE, help="Keep candidates in a file or a database; the same "
-              "command then goes on.")  # fmt: skip
+@click.option(
+    "--level",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    default=0.95,
+    show_default=True,
+    help="Of the intervals.",
+)
+@click.option(
+    "--storage",
+    metavar="PLACE",
+    envvar=STORAGE_VARIABLE,
+    help="Keep candidates in a file or a database; the same command then goes on.",
+)
 @click.option("--study", metavar="NAME", help="The study (named after the table).")
 @click.option("--jobs", metavar="N", type=POSITIVE, default=1, show_default=True, help="How many fits run at once.")
 @click.option("--seed", metavar="N", type=click.IntRange(min=0), help="Random by default.")
-@click.option("-o", "--out", type=FileName, metavar="FILE",
-              help="Write the model to FILE; by default it is named after the table, as train.skops of "
-              "train.csv.")  # fmt: skip
+@click.option(
+    "-o",
+    "--out",
+    type=FileName,
+    metavar="FILE",
+    help="Write the model to FILE; by default it is named after the table, as train.skops of train.csv.",
+)
 @click.option("--no-model", is_flag=True, help="Write no model.")
 @click.option(
     "--report", "page", type=FileName, metavar="FILE", help="Write a report: a page (.html) or Markdown (.md)."
@@ -114,22 +133,23 @@ def tune(
     if len(set(named)) < len(named) or os.path.realpath(table) in named:
         raise click.UsageError("-o, --report, --code and the table are one file each; two of them have one name")
     _check_skops(out)
-    usual = None if no_model or out is not None else _usual(table, force)
+    is_usual = not no_model and out is None
+    if is_usual:
+        out = _usual_file(table, force)
     if timeout is None and trials is None:
         timeout = USUAL_TIME
     start = time.monotonic()
-    source, frame = _read(table)
-    others = [name for name in (weight, groups) if name is not None]
+    source, frame = _read_table(table)
     _check_columns(table, list(frame.columns), {"--target": target, "--weight": weight, "--groups": groups})
-    names = [target, *others]
+    names = [name for name in (target, weight, groups) if name is not None]
     X = frame.drop(columns=names) if hasattr(frame, "iloc") else frame.drop(names)
-    rows = {groups: _groups(frame, groups), weight: _weights(frame, weight)}
-    from tunesmith.tables import TableTuner
+    of_groups, of_weights = _groups_column(frame, groups), _weights_column(frame, weight)
+    from tunesmith.tables import TableTuner, model_code, save_model
 
-    if not (no_model or (quiet and (out or usual))):  # before hours of work, not after them
-        echo(_told(out or usual), err=as_json or quiet)
+    if not (no_model or (quiet and out)):  # before hours of work, not after them
+        echo(_where_the_model_goes(out), err=as_json or quiet)
     if timeout is not None:  # it is for all, and a large table takes a while to read
-        timeout = max(timeout - (time.monotonic() - start), LEFT * timeout)
+        timeout = max(timeout - (time.monotonic() - start), LEFT_SHARE * timeout)
     tuner = TableTuner(
         "auto" if models is None else [name.strip() for name in models.split(",")],
         task=task,
@@ -146,7 +166,7 @@ def tune(
         verbose=not quiet and not as_json,
     )
     try:
-        tuner.fit(X, frame[target], groups=rows.get(groups), sample_weight=rows.get(weight))
+        tuner.fit(X, frame[target], groups=of_groups, sample_weight=of_weights)
     except ResumeError as error:
         raise click.UsageError(f"{error}; on the command line --study and --storage") from error
     except (ValueError, MissingDependencyError) as error:
@@ -155,71 +175,45 @@ def tune(
         goes_on = "" if storage is None else "; the same command goes on with the candidates that are there"
         echo(f"interrupted: no file was written{goes_on}", err=True)
         raise
-    if usual is not None:  # a file of that name may have come meanwhile
-        out = _usual(table, force) or usual
-    _write(tuner, source, target, weight, groups, out, page, lang, code, as_json, quiet)
-
-
-def _write(
-    tuner: TableTuner,
-    source: Source,
-    target: str,
-    weight: str | None,
-    groups: str | None,
-    out: Path | None,
-    page: Path | None,
-    lang: str | None,
-    code: Path | None,
-    as_json: bool,
-    quiet: bool,
-) -> None:
-    """Write what was asked for, and say where it is."""
-    files: dict[str, str] = {}
-    trusted: list[str] = []
-    if out is not None:
-        from tunesmith.tables import save_model
-
-        trusted = save_model(tuner, out)
-        files["model"] = str(out)
+    if is_usual and out is not None:  # a file of that name may have come meanwhile
+        out = _usual_file(table, force) or out
+    trusted = [] if out is None else save_model(tuner, out)
     if page is not None:
         from tunesmith.report import write_report
 
         write_report(tuner, page, lang=lang, overwrite=True)  # `_check_output` asked
-        files["report"] = str(page)
     if code is not None:
-        from tunesmith.tables import model_code
+        left_out = [] if groups is None else [groups]
+        remarks = tuner.report_.sentences()
+        saved = None if out is None else str(out)
 
-        verdict = tuner.report_.sentences()
         text = model_code(
-            tuner.best_estimator_, source, target, weight=weight, left_out=[] if groups is None else [groups],
-            out=None if out is None else str(out), remarks=verdict,
-        )  # fmt: skip
+            tuner.best_estimator_, source, target, weight=weight, left_out=left_out, out=saved, remarks=remarks
+        )
         write_text(code, text)
-        files["code"] = str(code)
+    files = {name: str(file) for name, file in (("model", out), ("report", page), ("code", code)) if file is not None}
     if as_json:
-        print_json(_facts(tuner, target, files, trusted))
+        print_json(_facts_of_tuner(tuner, target, files, trusted))
         return
     if quiet:
         echo(tuner.report_.verdict())
     else:
         print_table(*tuner.leaderboard_.table(words_of(None)), are_names=True)
-    for name, file in files.items():
-        echo(f"{name}: {printable(file)}")
+    for name, written in files.items():
+        echo(f"{name}: {printable(written)}")
     if out is not None and not quiet:
         echo(f"predict: tunesmith predict {printable(str(out))} NEW_TABLE -o predictions.csv")
-        echo(f"in Python: {LOADED.format(str(out))}")
+        echo(f"in Python: {LOADING_CODE.format(str(out))}")
 
 
-def _usual(table: Path, force: bool) -> Path | None:
+def _usual_file(table: Path, force: bool) -> Path | None:
     """Return the file that the model goes to where none is named; None: it cannot be written.
 
     Args:
         table: which it is named after.
         force: whether a file that is there is replaced.
     """
-    from importlib.util import find_spec
-
-    if find_spec("skops") is None or not os.access(Path(), os.W_OK):
+    if importlib.util.find_spec("skops") is None or not os.access(Path(), os.W_OK):
         return None
     number, file = 1, Path(f"{table.name.partition('.')[0] or 'model'}.skops")
     found = file
@@ -229,19 +223,21 @@ def _usual(table: Path, force: bool) -> Path | None:
     return found
 
 
-def _told(out: Path | None) -> str:
+def _where_the_model_goes(out: Path | None) -> str:
     """Return what is said of the model's file before the search begins."""
     if out is not None:
         return f"The model will be written to {printable(str(out))}."
-    from importlib.util import find_spec
-
     from tunesmith.tables.saved import NEEDS
 
-    why = NEEDS if find_spec("skops") is None else "the working folder cannot be written; -o names a file elsewhere"
+    why = (
+        NEEDS
+        if importlib.util.find_spec("skops") is None
+        else "the working folder cannot be written; -o names a file elsewhere"
+    )
     return f"No model will be written: {why}"
 
 
-def _facts(tuner: TableTuner, target: str, files: dict[str, str], trusted: Sequence[str]) -> dict[str, Any]:
+def _facts_of_tuner(tuner: TableTuner, target: str, files: dict[str, str], trusted: Sequence[str]) -> dict[str, Any]:
     """Return what was found, for JSON."""
     score = tuner.honest_score_
     return {
@@ -283,7 +279,7 @@ def predict(model: Path, table: Path, out: Path | None, proba: bool, force: bool
         texts = (
             [] if columns is None else [n for n, r in columns.roles_.items() if r in ("category", "ordinal", "text")]
         )
-        _, frame = _read(table, texts)
+        _, frame = _read_table(table, texts)
         found = {"prediction": fitted.predict(frame)}
         if proba:
             if not hasattr(fitted, "predict_proba"):
@@ -294,22 +290,13 @@ def predict(model: Path, table: Path, out: Path | None, proba: bool, force: bool
         raise click.UsageError(f"{printable(str(model))} does not exist") from error
     except (ValueError, MissingDependencyError) as error:
         raise click.UsageError(str(error)) from error
-    _write_csv(found, out)
-    if out is not None:
-        echo(f"{len(found['prediction']):,} predictions: {printable(str(out))}", err=True)
-
-
-def _write_csv(columns: dict[str, Any], out: Path | None) -> None:
-    """Write columns as CSV, to a file or to the standard output."""
-    from tunesmith.cli.output import pass_on
-    from tunesmith.foundation.formats import csv_chunks
-
-    rows = zip(*(list(values) for values in columns.values()), strict=True)
-    text = "".join(csv_chunks(list(columns), [rows], line_end="\n"))
+    rows = zip(*(list(values) for values in found.values()), strict=True)
+    text = "".join(csv_chunks(list(found), [rows], line_end="\n"))
     if out is None:
         pass_on(text)
     else:
         write_text(out, text)
+        echo(f"{len(found['prediction']):,} predictions: {printable(str(out))}", err=True)
 
 
 # -- what can be wrong, before anything is fitted ------------------------------------------------------------------
@@ -332,15 +319,13 @@ def _check_output(file: Path | None, option: str, force: bool) -> None:
 
 def _check_skops(file: Path | None) -> None:
     """Raise UsageError if a file of a model is asked for, and skops is not installed."""
-    import importlib.util
-
     if file is not None and importlib.util.find_spec("skops") is None:
         from tunesmith.tables.saved import NEEDS
 
         raise click.UsageError(f"{printable(str(file))}: {NEEDS}")
 
 
-def _read(table: Path, texts: Sequence[str] = ()) -> tuple[Source, Any]:
+def _read_table(table: Path, texts: Sequence[str] = ()) -> tuple[Source, Any]:
     """Return how a table is read, and the table."""
     from tunesmith.tables.files import find_source
 
@@ -377,10 +362,10 @@ def _reading(table: Path) -> Iterator[Callable[[int], None]]:
         bytes_seen = size
 
     def show(over: threading.Event) -> None:
-        if over.wait(SOON):
+        if over.wait(SHOWN_AFTER_SECONDS):
             return
         line = Line()
-        while not over.wait(LOOK):
+        while not over.wait(SHOWN_EVERY_SECONDS):
             line.tick()
         line.close()
 
@@ -398,7 +383,7 @@ def _check_columns(table: Path, there: Sequence[str], named: dict[str, str | Non
         if name in there:
             continue
         hint = did_you_mean(name, there)
-        if not hint and any(_is_number(one) for one in there):
+        if not hint and any(re.fullmatch(r"[+-]?[\d.]+(e[+-]?\d+)?", one) for one in there):
             hint = "; its first line seems to hold values: names of columns must stand there"
         raise click.UsageError(
             f"{option}: {printable(str(table))} has no column {name!r}{hint} (columns: {listing(there)})"
@@ -409,15 +394,7 @@ def _check_columns(table: Path, there: Sequence[str], named: dict[str, str | Non
         raise click.UsageError(f"{printable(str(table))} has no column to predict from besides {listing(there)}")
 
 
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _groups(frame: Any, name: str | None) -> Any:
+def _groups_column(frame: Any, name: str | None) -> Any:
     """Return the column of groups; UsageError if it has gaps."""
     import numpy as np
 
@@ -430,7 +407,7 @@ def _groups(frame: Any, name: str | None) -> Any:
     return found.astype(str) if found.dtype == object else found
 
 
-def _weights(frame: Any, name: str | None) -> Any:
+def _weights_column(frame: Any, name: str | None) -> Any:
     """Return the column of weights; UsageError if it holds anything but numbers >= 0."""
     import numpy as np
 

@@ -6,21 +6,23 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tunesmith.cli.options import STANDARD_STORAGE, STORAGE, json_option
+from tunesmith.cli.options import STANDARD_STORAGE, STORAGE_VARIABLE, json_option
 from tunesmith.cli.output import echo, print_json
 from tunesmith.foundation.text import printable, shorten
 
 if TYPE_CHECKING:
-    from tunesmith.compat import ImportedStudy
+    from tunesmith.interchange import ImportedStudy
     from tunesmith.study import Study
 
 ERROR, UPDATE = "error", "update"
-LONGEST = 2000  # characters of a line
+LINE_CHARACTERS = 2000  # characters of a line
 
 
 @click.command("import")
 @click.argument("source")
-@click.option("--storage", envvar=STORAGE, default=STANDARD_STORAGE, show_default=True, help="Where the studies go.")
+@click.option(
+    "--storage", envvar=STORAGE_VARIABLE, default=STANDARD_STORAGE, show_default=True, help="Where the studies go."
+)
 @click.option("--study", "name", metavar="NAME", help="Only this study of the source.")
 @click.option("--as", "new_name", metavar="NAME", help="The name of the new study; by default the same.")
 @click.option(
@@ -92,18 +94,18 @@ def import_(
     Trials, a folder of Ray Tune, an mlruns folder or database of MLflow's, or a table: CSV, JSON, JSON lines or
     Parquet, as W&B, MLflow and data frames write it. docs/import.md tells what becomes of each.
     """
-    from tunesmith import compat
+    from tunesmith import interchange
     from tunesmith.storage.redact import shown_spec
     from tunesmith.study import load_study
 
     def read(facts: bool) -> list[ImportedStudy]:
-        return compat.read(
+        return interchange.read(
             source,
             study=name,
             minimize=minimize,
             maximize=maximize,
-            params={key: what or None for key, _, what in (_pair(text) for text in params)},
-            columns={key: column for key, _, column in (_pair(text) for text in columns)},
+            params={key: what or None for key, _, what in (_name_and_rest(text) for text in params)},
+            columns={key: column for key, _, column in (_name_and_rest(text) for text in columns)},
             unsafe_pickle=unsafe_pickle,
             max_bytes=max_bytes,
             max_rows=max_rows,
@@ -138,28 +140,28 @@ def import_(
         if not as_json:
             states = ", ".join(f"{n:,} {state}" for state, n in old.counts.items()) or "no trial"
             new = "" if old.added == len(old.trials) else f"; {old.added:,} of these {len(old.trials):,} are new"
-            echo(f"imported {_line(made[-1].study_name)} from {old.program}: {states}{new}")
+            echo(f"imported {_as_line(made[-1].study_name)} from {old.program}: {states}{new}")
             for note in old.notes:
-                echo(f"  {_line(note)}")
+                echo(f"  {_as_line(note)}")
     differ = False
     if verify:
         for old, study, entry in zip(read(facts=True), made, told, strict=True):
-            found = compat.differences(old, load_study(storage=storage, study_name=study.study_name))
+            found = interchange.differences(old, load_study(storage=storage, study_name=study.study_name))
             differ, entry["differences"] = differ or bool(found), found
             if not as_json:
-                echo(f"{_line(study.study_name)}: {len(found):,} fields differ from {old.program}'s")
+                echo(f"{_as_line(study.study_name)}: {len(found):,} fields differ from {old.program}'s")
                 for difference in found:
-                    echo(f"  {_line(difference)}")
+                    echo(f"  {_as_line(difference)}")
     if as_json:
         print_json(told)
     return int(differ)
 
 
-def _line(text: str) -> str:
+def _as_line(text: str) -> str:
     """Return a text that names foreign things as one line of a terminal, not too long."""
-    return printable(shorten(text, LONGEST).replace("\n", " "))
+    return printable(shorten(text, LINE_CHARACTERS).replace("\n", " "))
 
 
-def _pair(text: str) -> tuple[str, str, str]:
+def _name_and_rest(text: str) -> tuple[str, str, str]:
     name, equals, what = text.partition("=")
     return name.strip(), equals, what.strip()

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tunesmith.cli.init import said
 from tunesmith.cli.main import main
-from tunesmith.cli.scaffold import (
+from tunesmith.integrations.scaffold.command import help_of_program
+from tunesmith.integrations.scaffold.options import (
     Option,
     arguments_in_help,
     groups_in_help,
@@ -216,18 +216,18 @@ def is_dead(pid: int) -> bool:
 def test_what_a_program_did_instead_of_helping_is_told(
     program: str, told: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert said(["sh", "-c", program], 60) == ""
+    assert help_of_program(["sh", "-c", program], 60) == ""
     assert told in capsys.readouterr().err
 
 
 def test_a_program_that_ends_with_an_error_may_have_helped() -> None:
     usage = "echo 'unknown option --help'; echo 'Usage: train [options]'; echo '  --lr RATE   step size'; exit 2"
-    assert [option.name for option in options_in_help(said(["sh", "-c", usage], 60))] == ["lr"]
+    assert [option.name for option in options_in_help(help_of_program(["sh", "-c", usage], 60))] == ["lr"]
 
 
 def test_a_program_that_prints_without_end_is_ended_at_once(capsys: pytest.CaptureFixture[str]) -> None:
     began = time.monotonic()
-    assert said(["sh", "-c", "exec yes '  --lr LR   step size'"], 600) == ""
+    assert help_of_program(["sh", "-c", "exec yes '  --lr LR   step size'"], 600) == ""
     assert time.monotonic() - began < 300
     assert "printed more than 16 MB. It was ended" in capsys.readouterr().err
 
@@ -246,7 +246,7 @@ def test_a_program_that_looks_for_help_before_its_files_is_asked_alone(capsys: p
 
 
 def test_a_process_that_holds_the_output_open_is_not_waited_for() -> None:
-    assert "--lr" in said(["sh", "-c", "echo '  --lr LR'; sleep 600 &"], 60)
+    assert "--lr" in help_of_program(["sh", "-c", "echo '  --lr LR'; sleep 600 &"], 60)
 
 
 # -- real help texts, of programs that differ in their language and their library alone --------------------------------

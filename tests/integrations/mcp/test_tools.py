@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 import tunesmith as ts
-from tunesmith.cli.assistant import answered
 from tunesmith.cli.main import main
-from tunesmith.cli.tools import Toolbox, ToolError
+from tunesmith.integrations.mcp.server import answered
+from tunesmith.integrations.mcp.tools import Toolbox, ToolError
 
 SPACE = {"x": "float(-1, 1)", "kind": ["a", "b"], "layers": "int(1, 3)"}
 
@@ -142,7 +142,7 @@ def test_a_password_is_never_shown() -> None:
 
 
 def test_the_page_names_every_tool() -> None:
-    page = (Path(__file__).parents[2] / "docs" / "mcp.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[3] / "docs" / "mcp.md").read_text(encoding="utf-8")
     assert not [tool.name for tool in Toolbox("none.db", write=True).tools if f"| `{tool.name}` |" not in page]
 
 

@@ -28,17 +28,17 @@ if TYPE_CHECKING:
     from tunesmith.trial.record import FrozenTrial
 
 Json = dict[str, Any]
-MOST = 100  # trials in one answer
-LISTED = 20  # trials in an answer that says nothing else
-LONGEST = 1000  # characters of a text that somebody else wrote
+TRIALS_IN_ANSWER = 100  # trials in one answer
+TRIALS_LISTED = 20  # trials in an answer that says nothing else
+TEXT_CHARACTERS = 1000  # characters of a text that somebody else wrote
 # What errors of the commands say, and what an assistant can do.
-_WORDS = (
+_WORDS_OF_TOOLS = (
     (asking.MAKES_ONE, "ask makes one, from params, and minimize or maximize"),
     (asking.PARAMETERS, "params, and minimize or maximize"),
     ("`tunesmith ask`", "`ask`"),
     (" (pass --skip-if-finished to leave it as it is)", ""),
 )
-TYPES: dict[str, tuple[type, ...]] = {
+JSON_TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,),
     "integer": (int,),
     "number": (int, float),
@@ -83,10 +83,9 @@ class Tool:
     @property
     def schema(self) -> Json:
         """The JSON Schema of the arguments."""
-        properties = dict(self.properties)
         return {
             "type": "object",
-            "properties": properties,
+            "properties": dict(self.properties),
             "required": list(self.required),
             "additionalProperties": False,
         }
@@ -105,7 +104,7 @@ class Tool:
         for name, value in arguments.items():
             schema = self.properties[name]
             kind, choices = schema["type"], schema.get("enum")
-            is_kind = isinstance(value, TYPES[kind]) and (kind == "boolean" or not isinstance(value, bool))
+            is_kind = isinstance(value, JSON_TYPES[kind]) and (kind == "boolean" or not isinstance(value, bool))
             if not is_kind or (choices and value not in choices):
                 expected = f"one of {listing(choices)}" if choices else f"of the type {kind}"
                 raise ToolError(f"{self.name}: {name} must be {expected}; got {shown(value)}")
@@ -122,7 +121,7 @@ class Toolbox:
         lease: for how many seconds a trial that was asked for is left to whoever asked.
     """
 
-    def __init__(self, spec: str, *, write: bool = False, lease: float = asking.LEASE) -> None:
+    def __init__(self, spec: str, *, write: bool = False, lease: float = asking.LEASE_SECONDS) -> None:
         self.write = write
         self._spec = spec
         self._lease = lease
@@ -212,7 +211,10 @@ class Toolbox:
         }
         if len(found.directions) > 1:
             front = found.best_trials
-            told = [{"trial": t.number, "values": list(t.values or ()), "params": dict(t.params)} for t in front[:MOST]]
+            told = [
+                {"trial": t.number, "values": list(t.values or ()), "params": dict(t.params)}
+                for t in front[:TRIALS_IN_ANSWER]
+            ]
             sentence = (
                 f"{len(front)} trials are not dominated by any other one; their values are as they were seen, and "
                 "those of noisy objectives are too good."
@@ -259,10 +261,10 @@ class Toolbox:
             "sentence": f"{len(params)} parameters are searched." if params else "No parameter is known yet.",
         }
 
-    def trials(self, study: str | None = None, limit: int = LISTED, state: str | None = None) -> Json:
+    def trials(self, study: str | None = None, limit: int = TRIALS_LISTED, state: str | None = None) -> Json:
         """List the last trials."""
-        if not 1 <= limit <= MOST:
-            raise ToolError(f"trials: limit must be 1 to {MOST}; got {limit}")
+        if not 1 <= limit <= TRIALS_IN_ANSWER:
+            raise ToolError(f"trials: limit must be 1 to {TRIALS_IN_ANSWER}; got {limit}")
         found = self._open(study)
         if state is None:
             n = sum(found.counts.values())
@@ -270,14 +272,14 @@ class Toolbox:
         else:
             listed = _last_in(found, TrialState[state.upper()], limit)
         failures = [
-            {"trials": r.trials, "reason": shorten(r.text, LONGEST) or "no reason is known"}
+            {"trials": r.trials, "reason": shorten(r.text, TEXT_CHARACTERS) or "no reason is known"}
             for r in found.failure_reasons()
         ]
         return {
             "study": found.study_name,
             "objectives": self._objectives(found),
-            "trials": [_shortened(plain(trial_dict(trial))) for trial in listed[-limit:][::-1]],
-            "failures": failures[:LISTED],
+            "trials": [_with_short_texts(plain(trial_dict(trial))) for trial in listed[-limit:][::-1]],
+            "failures": failures[:TRIALS_LISTED],
             "sentence": f"The study has {found.tally}.",
         }
 
@@ -313,7 +315,7 @@ class Toolbox:
             seed=seed,
         )
         found, below = asking.study_to_ask(settings)
-        facts = asking.ask(found, below, self._lease)
+        facts = asking.begin_trial(found, below, self._lease)
         number = facts["number"]
         return {**facts, "sentence": f"Run trial {number} with these parameters, and call tell with number {number}."}
 
@@ -333,22 +335,22 @@ class Toolbox:
         """End a trial, or report how it stands."""
         if value is not None and values is not None:
             raise ToolError("tell: give value of one objective, or values of several by name, not both")
-        ended = None if state is None else asking.ENDS[state]
+        ended = None if state is None else asking.TRIAL_ENDS[state]
         given = value if values is None else values
-        if ended in (asking.ENDS["fail"], asking.ENDS["pruned"]) and given is not None:
+        if ended in (asking.TRIAL_ENDS["fail"], asking.TRIAL_ENDS["pruned"]) and given is not None:
             raise ToolError(f"tell: a trial of the state {state!r} takes no value")
-        if given is None and ended in (None, asking.ENDS["complete"]):
+        if given is None and ended in (None, asking.TRIAL_ENDS["complete"]):
             raise ToolError('tell: give the value, or state "fail" or "pruned"')
         found = asking.study_to_tell(Settings(storage=self._spec, study=study))
         numbers = None if given is None else asking.in_order(found, given)
         if step is not None:
             if ended is not None or numbers is None:
                 raise ToolError("tell: step goes with a value, and with no state: the trial goes on")
-            facts = asking.report(found, number, numbers, step, cost, attrs)
+            facts = asking.report_step(found, number, numbers, step, cost, attrs)
             stop = 'should stop: call tell with state "pruned"' if facts["prune"] else "goes on"
             return {**facts, "sentence": f"Trial {number} {stop}."}
         errors = [] if noise is None else [noise] * len(found.directions)
-        facts = asking.tell(found, number, numbers, ended, reason=reason, cost=cost, noise=errors, attrs=attrs)
+        facts = asking.end_trial(found, number, numbers, ended, reason=reason, cost=cost, noise=errors, attrs=attrs)
         return {**facts, "sentence": f"Trial {number} is {facts['state']}; the study has {found.tally}."}
 
     def enqueue(self, params: Json, study: str | None = None) -> Json:
@@ -380,18 +382,18 @@ def _last_in(study: Study, state: TrialState, limit: int) -> list[FrozenTrial]:
 
 def _for_assistants(text: str) -> str:
     """Return an error of the commands in the words of the tools, without passwords."""
-    for command, tool in _WORDS:
+    for command, tool in _WORDS_OF_TOOLS:
         text = text.replace(command, tool)
-    return redact_within(re.sub(r"--([a-z]+)", r"`\1`", shorten(text, LONGEST)))
+    return redact_within(re.sub(r"--([a-z]+)", r"`\1`", shorten(text, TEXT_CHARACTERS)))
 
 
-def _shortened(value: Any) -> Any:
+def _with_short_texts(value: Any) -> Any:
     """Return plain values with long texts cut: an assistant reads all of an answer."""
     if isinstance(value, dict):
-        return {key: _shortened(part) for key, part in value.items()}
+        return {key: _with_short_texts(part) for key, part in value.items()}
     if isinstance(value, list):
-        return [_shortened(part) for part in value]
-    return shorten(value, LONGEST) if isinstance(value, str) else value
+        return [_with_short_texts(part) for part in value]
+    return shorten(value, TEXT_CHARACTERS) if isinstance(value, str) else value
 
 
 def _tools(box: Toolbox) -> list[Tool]:
@@ -423,7 +425,7 @@ def _tools(box: Toolbox) -> list[Tool]:
             box.trials,
             {
                 "study": _STUDY,
-                "limit": _argument("integer", f"How many, 1 to {MOST}; {LISTED} if left out."),
+                "limit": _argument("integer", f"How many, 1 to {TRIALS_IN_ANSWER}; {TRIALS_LISTED} if left out."),
                 "state": _argument("string", "Only trials in this state.", enum=[s.name.lower() for s in TrialState]),
             },
         ),
@@ -459,7 +461,7 @@ def _tools(box: Toolbox) -> list[Tool]:
                 "study": _STUDY,
                 "value": _argument("number", "The value of the only objective."),
                 "values": _argument("object", 'Of several objectives, by name: {"accuracy": 0.9, "size": 12}.'),
-                "state": _argument("string", "How it ended, if without a value.", enum=list(asking.ENDS)),
+                "state": _argument("string", "How it ended, if without a value.", enum=list(asking.TRIAL_ENDS)),
                 "step": _argument("integer", "An epoch or a fold, from 0: the trial goes on.", minimum=0),
                 "reason": _argument("string", "Why it failed or was stopped."),
                 "noise": _argument("number", "The standard deviation of the value's error, if it is known."),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -86,11 +87,11 @@ def scaling(
     from tunesmith.report import ScalingResults, write_report
     from tunesmith.scaling import ScalingLaw
 
-    columns = _read(runs)
-    scales = _names(scale, "--scale")
-    tuned = _tuned(columns, hyperparameters, [*scales, loss, *([] if group is None else [group])])
+    columns = _runs_table(runs)
+    scales = _column_names(scale, "--scale")
+    tuned = _hyperparameters(columns, hyperparameters, [*scales, loss, *([] if group is None else [group])])
     law = ScalingLaw(scales, tuned, group=group, transfer=transfer).fit(columns, loss=loss)
-    asked = [_target(text, law) for text in targets]
+    asked = [_scale_and_group(text, law) for text in targets]
     advice, refused = [], []
     for target, label in asked:
         try:
@@ -100,11 +101,11 @@ def scaling(
                 raise
             refused.append(str(error))  # of a narrow law, a plan is what is needed
     plans = [] if budget is None else [law.plan(target, budget, group=label) for target, label in asked]
-    splits = [(flop, _split(law, flop)) for flop in flops]
+    splits = [(flop, _compute_split(law, flop)) for flop in flops]
     if as_json:
-        print_json(_facts(law, advice, plans, splits))
+        print_json(_facts_of_law(law, advice, plans, splits))
     else:
-        _print(law, advice, plans, splits)
+        _print_law(law, advice, plans, splits)
     if page is not None:
         write_report(ScalingResults(law, advice, plans, flops), page, lang=lang, overwrite=force)
         if not as_json:
@@ -114,16 +115,16 @@ def scaling(
         raise ScalingError("\n".join(refused))
 
 
-def _read(path: Path) -> Columns:
+def _runs_table(path: Path) -> Columns:
     """Return the columns of a table; an empty cell is None."""
     from tunesmith.interchange.limits import Limits
-    from tunesmith.interchange.tables import ENDINGS, check_width, read_file
+    from tunesmith.interchange.tables import TABLE_ENDINGS, check_width, read_table_file
     from tunesmith.storage.redact import shown_spec
 
-    if path.suffix.lower() not in ENDINGS:
-        raise click.UsageError(f"{shown_spec(path)}: a table of runs ends with {', '.join(ENDINGS)}")
+    if path.suffix.lower() not in TABLE_ENDINGS:
+        raise click.UsageError(f"{shown_spec(path)}: a table of runs ends with {', '.join(TABLE_ENDINGS)}")
     limits = Limits(shown_spec(path))
-    rows = read_file(path, limits)
+    rows = read_table_file(path, limits)
     check_width(rows, limits)
     if not rows:
         raise ScalingError(f"{shown_spec(path)} has no runs")
@@ -131,17 +132,17 @@ def _read(path: Path) -> Columns:
     return {name: [None if row.get(name) == "" else row.get(name) for row in rows] for name in names}
 
 
-def _names(text: str, option: str) -> list[str]:
+def _column_names(text: str, option: str) -> list[str]:
     names = [name.strip() for name in text.split(",")]
     if not all(names):
         raise click.UsageError(f"{option}: expected names of columns with commas between them; got {shown(text)}")
     return names
 
 
-def _tuned(columns: Columns, given: str | None, others: Sequence[str]) -> dict[str, str]:
+def _hyperparameters(columns: Columns, given: str | None, others: Sequence[str]) -> dict[str, str]:
     """Return the hyperparameters and their forms."""
     if given is None:
-        numbers = {name: found for name in columns if name not in others and (found := _numbers(columns[name]))}
+        numbers = {name: found for name in columns if name not in others and (found := _finite_column(columns[name]))}
         tuned = {name: _form(found) for name, found in numbers.items() if min(found) < max(found)}
         if not tuned:
             raise ScalingError(
@@ -150,13 +151,13 @@ def _tuned(columns: Columns, given: str | None, others: Sequence[str]) -> dict[s
             )
         return tuned
     tuned = {}
-    for text in _names(given, "--hyperparameters"):
+    for text in _column_names(given, "--hyperparameters"):
         name, _, form = text.partition("=")
-        tuned[name] = form or _form(_numbers(columns.get(name, [])))
+        tuned[name] = form or _form(_finite_column(columns.get(name, [])))
     return tuned
 
 
-def _numbers(column: Sequence[Any]) -> list[float]:
+def _finite_column(column: Sequence[Any]) -> list[float]:
     """Return a column as finite numbers; nothing if it has anything else."""
     try:
         found = [float(cell) for cell in column]
@@ -169,7 +170,7 @@ def _form(numbers: Sequence[float]) -> str:
     return "linear" if numbers and min(numbers) <= 0 else "log"
 
 
-def _target(text: str, law: ScalingLaw) -> tuple[dict[str, float], str | None]:
+def _scale_and_group(text: str, law: ScalingLaw) -> tuple[dict[str, float], str | None]:
     """Return the scale that ``--predict`` names, and its group."""
     target: dict[str, float] = {}
     label = None
@@ -187,13 +188,13 @@ def _target(text: str, law: ScalingLaw) -> tuple[dict[str, float], str | None]:
     return target, label
 
 
-def _split(law: ScalingLaw, flop: float) -> Split:
+def _compute_split(law: ScalingLaw, flop: float) -> Split:
     if law.loss_law is None:
         raise ScalingError("--budget-flop needs a loss law; there are too few scales for one, or losses below 0")
     return law.loss_law.compute_optimal(flop)
 
 
-def _facts(
+def _facts_of_law(
     law: ScalingLaw, advice: Sequence[Advice], plans: Sequence[Plan], splits: Sequence[tuple[float, Split]]
 ) -> dict[str, Any]:
     """Return what was found, for JSON."""
@@ -214,14 +215,7 @@ def _facts(
             "inflation": calibration.inflation,
             "best_run": calibration.best_run,
             "folds": [
-                {
-                    "factor": fold.factor,
-                    "fitted": fold.fitted,
-                    "left_out": fold.left_out,
-                    "before": fold.before,
-                    "after": fold.after,
-                    "error": dict(zip(law.hyperparameters, fold.error, strict=True)),
-                }
+                {**asdict(fold), "error": dict(zip(law.hyperparameters, fold.error, strict=True))}
                 for fold in calibration.folds
             ],
         },
@@ -244,7 +238,7 @@ def _facts(
     }
 
 
-def _print(
+def _print_law(
     law: ScalingLaw, advice: Sequence[Advice], plans: Sequence[Plan], splits: Sequence[tuple[float, Split]]
 ) -> None:
     """Print what was found: the advice first."""

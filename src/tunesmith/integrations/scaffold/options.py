@@ -10,8 +10,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from tunesmith.cli.scaffold.helps import (
-    LONGEST,
+from tunesmith.integrations.scaffold.helps import (
+    HELP_LINE_CHARACTERS,
     Kind,
     Option,
     arguments_in_help,
@@ -22,7 +22,7 @@ from tunesmith.cli.scaffold.helps import (
 )
 
 __all__ = [
-    "LONGEST",
+    "HELP_LINE_CHARACTERS",
     "Option",
     "arguments_in_help",
     "groups_in_help",
@@ -45,7 +45,7 @@ def options_in_source(path: Path) -> list[Option]:
         path: the file.
 
     Returns:
-        the options; none if it is no Python.
+        the options; none if the file is not Python.
     """
     try:
         tree = ast.parse(path.read_text(encoding="utf-8", errors="replace"))
@@ -131,8 +131,8 @@ _USUAL = (
     (re.compile(r"momentum", re.IGNORECASE), 0.9),
     (re.compile(r"batch_?size", re.IGNORECASE), 64),
 )
-MANY = 12  # choices: of more, some are hardly meant for every machine and purpose
-INSIDE = 0.01  # of a range, by which an end that is not a possible value is moved
+CHOICES_FOR_EACH = 12  # choices: of more, some are hardly meant for every machine and purpose
+OPEN_END_SHARE = 0.01  # of a range, by which an end that is not a possible value is moved
 
 
 @dataclass(frozen=True)
@@ -164,31 +164,31 @@ def _suggested(option: Option) -> tuple[str | None, bool]:
     last = re.sub(r"-", "_", option.means or option.name.rpartition(".")[2])
     if option.choices and len(option.choices) > 1:
         is_switch = option.choices == [0, 1]
-        is_safe = not (_NOT.fullmatch(last) or option.is_group or is_switch or len(option.choices) > MANY)
+        is_safe = not (_NOT.fullmatch(last) or option.is_group or is_switch or len(option.choices) > CHOICES_FOR_EACH)
         return _of_choices(option.choices), is_safe
     if option.is_flag or isinstance(option.default, bool):
         # What is on by itself stays on: {args} leaves out what is false.
         return (None if _NOT.fullmatch(last) or option.default is True else "true | false"), False
     value = option.default
     if value is None and option.kind != "text":
-        value = _usual(last)
+        value = _usual_value(last)
     if value is None and option.low is not None and option.high is not None:
         value = type(option.low)((option.low + option.high) / 2)
     found = None
     if isinstance(value, int):
-        found = _whole(last, value)
+        found = _whole_range(last, value)
     elif isinstance(value, float):
-        found = _real(last, name, value)
+        found = _real_range(last, name, value)
     if found is None and isinstance(value, int | float) and not _NOT.fullmatch(last):
         found = _Range("int" if isinstance(value, int) else "float", value, value, False)  # its bounds may say more
-    found = None if found is None else _within(found, option)
+    found = None if found is None else _within_bounds(found, option)
     if found is None:
         return None, False
     ends = (found.low, found.high)
-    return f"{found.kind}({', '.join(map(str if found.kind.endswith('int') else _short, ends))})", found.safe
+    return f"{found.kind}({', '.join(map(str if found.kind.endswith('int') else _few_digits, ends))})", found.safe
 
 
-def _usual(name: str) -> float | None:
+def _usual_value(name: str) -> float | None:
     """Return what an option usually is whose default is not known; None: its name does not say."""
     for names, value in _USUAL:
         if names.fullmatch(name):
@@ -196,7 +196,7 @@ def _usual(name: str) -> float | None:
     return None
 
 
-def _within(found: _Range, option: Option) -> _Range | None:
+def _within_bounds(found: _Range, option: Option) -> _Range | None:
     """Return a range within the bounds of an option, or these where nothing better is known; None: nothing is left."""
     low, high = found.low, found.high
     linear = found.kind in ("int", "float")
@@ -206,7 +206,7 @@ def _within(found: _Range, option: Option) -> _Range | None:
         low = option.low if replaced else max(low, option.low)
     if option.high is not None:
         high = option.high if replaced else min(high, option.high)
-    margin = INSIDE * (high - low) if linear else 0.0
+    margin = OPEN_END_SHARE * (high - low) if linear else 0.0
     if option.inside[0] and low == option.low:
         low += margin
     if option.inside[1] and high == option.high:
@@ -214,19 +214,19 @@ def _within(found: _Range, option: Option) -> _Range | None:
     return replace(found, low=low, high=high) if low < high else None
 
 
-def _whole(name: str, value: int) -> _Range | None:
+def _whole_range(name: str, value: int) -> _Range | None:
     if _SIZE.fullmatch(name) and value > 0:
         return _Range("log int", max(1, value // 4), value * 4, True)
     if _COUNT.fullmatch(name) and value > 0:
         return _Range("int", max(1, value // 2), max(3, value * 2), True)
     if _LOG.fullmatch(name):
-        return _real(name, name, float(value))
+        return _real_range(name, name, float(value))
     if _NOT.fullmatch(name) or value <= 0:
         return None
     return _Range("int", max(1, value // 2), value * 2, False)
 
 
-def _real(name: str, whole: str, value: float) -> _Range | None:
+def _real_range(name: str, whole: str, value: float) -> _Range | None:
     if _SHARE.fullmatch(name) and 0.5 <= value < 1:
         return _Range("float", round(max(0.0, 1 - 5 * (1 - value)), 6), round(1 - (1 - value) / 5, 6), True)
     if _LOG.fullmatch(name) or name.endswith(("_lr", "_wd", "_decay", "learning_rate", "step_size")):
@@ -248,7 +248,7 @@ def _real(name: str, whole: str, value: float) -> _Range | None:
     return _Range("float", low, high, False)
 
 
-def _short(value: float) -> str:
+def _few_digits(value: float) -> str:
     """Return a number with one digit, or two."""
     if 0.9 < value < 1:  # what counts is what is left to 1
         return f"{value:.6g}"
@@ -260,14 +260,14 @@ def _of_choices(choices: Sequence[Any]) -> str:
     """Return what describes choices: numbers that grow have an order, and whole numbers without a gap are a range."""
     numbers = all(isinstance(choice, int | float) and not isinstance(choice, bool) for choice in choices)
     if not numbers or any(a >= b for a, b in pairwise(choices)):
-        return " | ".join(map(_label, choices))
+        return " | ".join(map(_choice_label, choices))
     low, high = choices[0], choices[-1]
     if all(isinstance(choice, int) for choice in choices) and high - low == len(choices) - 1 > 1:
         return f"int({low}, {high})"
-    return " < ".join(map(_label, choices))
+    return " < ".join(map(_choice_label, choices))
 
 
-def _label(choice: Any) -> str:
+def _choice_label(choice: Any) -> str:
     text = str(choice)
     plain = re.fullmatch(r"[\w.+\-/@%*]+", text) and text not in ("if", "and")
     return text if plain else "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
@@ -301,7 +301,7 @@ def options_in_config(text: str) -> list[Option]:
     found = []
     above: list[tuple[int, str]] = []
     for line in text.splitlines():
-        match = _LINE.match(line[:LONGEST])
+        match = _LINE.match(line[:HELP_LINE_CHARACTERS])
         if match is None:
             continue
         indent = len(match["indent"])

@@ -15,11 +15,11 @@ from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-LONGEST = 1000  # characters of a line of a program's output that are looked at: no option needs more
-MOST = 60  # lines of one option that are looked at
+HELP_LINE_CHARACTERS = 1000  # characters of a line of a program's output that are looked at: no option needs more
+OPTION_LINES = 60  # lines of one option that are looked at
 _DIGITS = r"\d+(?:_\d+)*"
-_WHOLE = re.compile(rf"[+-]?{_DIGITS}")
-_NUMBER = re.compile(rf"[+-]?({_DIGITS}(?:\.\d*)?|\.\d+)([eE][+-]?\d+)?")
+_WHOLE_NUMBER = re.compile(rf"[+-]?{_DIGITS}")
+_REAL_NUMBER = re.compile(rf"[+-]?({_DIGITS}(?:\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 
 Kind = Literal["", "int", "float", "text"]
 
@@ -66,8 +66,8 @@ def value_of(text: str) -> Any:
         return None
     if text.lower() in ("true", "false"):
         return text.lower() == "true"
-    if _NUMBER.fullmatch(text) and not is_too_large(float(text)):
-        return int(text) if _WHOLE.fullmatch(text) else float(text)
+    if _REAL_NUMBER.fullmatch(text) and not is_too_large(float(text)):
+        return int(text) if _WHOLE_NUMBER.fullmatch(text) else float(text)
     return text.strip("'\"")
 
 
@@ -83,9 +83,9 @@ def is_too_large(value: Any) -> bool:
 
 _BOX = re.compile(r"^ *│ *\*? *(?=-)|│")  # drawn around options; a star is before those that must be given
 _HEAD = re.compile(r" {0,8}(?=--?[A-Za-z])")
-_NAME = re.compile(r"(?P<dash>--?)(?:\[no-?\])?(?P<name>[A-Za-z][\w.-]*)")
+_OPTION_NAME = re.compile(r"(?P<dash>--?)(?:\[no-?\])?(?P<name>[A-Za-z][\w.-]*)")
 _NEXT = re.compile(r"(?: ?[,/|] ?| {2,})(?=--?[A-Za-z])")  # between two names: --amp / --no-amp
-_VALUE = re.compile(  # what stands for the value of an option, as much of it as has no blank in it
+_VALUE_NAME = re.compile(  # what stands for the value of an option, as much of it as has no blank in it
     r"[= ]?(?: {2,}(?=<))?(?P<list>\{[^{}]+\}|\[[^\[\]|]+\|[^\[\]]+\]|<[^<>|]+\|[^<>]+>|\([^()|]+\|[^()]+\))"
     r"| *= *(?P<assigned><[^<>|]+>)"
     r"|=(?P<set>\S+)"
@@ -123,7 +123,7 @@ def options_in_help(text: str) -> list[Option]:
     both = _TWO_DASHES_TOO.search(text) is not None
     found: dict[str, Option] = {}
     for head, below, needed in _entries(text):
-        option = _option(head, below)
+        option = _option_of(head, below)
         if option is None:
             continue
         before = found.get(option.name)
@@ -178,13 +178,13 @@ def _required(text: str) -> set[str]:
     for one in lines:
         if not ways or one.split()[:1] == lines[0].split()[:1]:
             ways.append(set())
-        ways[-1] |= {name["name"] for name in re.finditer(rf"(?<!\S){_NAME.pattern}", one)}
+        ways[-1] |= {name["name"] for name in re.finditer(rf"(?<!\S){_OPTION_NAME.pattern}", one)}
     return set.intersection(*ways) if ways else set()
 
 
 def _needed(text: str) -> str:
     """Return the usage line without what stands in brackets, since that may be left out."""
-    usage = _USAGE.search(text[: 20 * LONGEST]) or _SYNOPSIS.search(text[: 20 * LONGEST])
+    usage = _USAGE.search(text[: 20 * HELP_LINE_CHARACTERS]) or _SYNOPSIS.search(text[: 20 * HELP_LINE_CHARACTERS])
     line, before = "" if usage is None else usage[1], ""
     while line != before:
         line, before = re.sub(r"\[[^\[\]]*\]", " ", line), line
@@ -195,7 +195,7 @@ def _entries(text: str) -> Iterator[tuple[str, list[str], bool]]:
     """Give the head of each option, the lines below it, and whether a title says that it must be given."""
     head, below, depth, needed = "", list[str](), 0, False
     for printed in text.expandtabs().splitlines():
-        line = _BOX.sub("  ", printed[:LONGEST]).rstrip()
+        line = _BOX.sub("  ", printed[:HELP_LINE_CHARACTERS]).rstrip()
         begins = _HEAD.match(line)
         if begins or (line and len(line) - len(line.lstrip()) <= depth):
             if head:
@@ -203,20 +203,20 @@ def _entries(text: str) -> Iterator[tuple[str, list[str], bool]]:
             if not begins and line.endswith(":"):
                 needed = _TITLE.search(line) is not None
             head, below, depth = (line if begins else ""), [], begins.end() if begins else 0
-        elif head and len(below) < MOST:
+        elif head and len(below) < OPTION_LINES:
             below.append(line.strip())
     if head:
         yield head, below, needed
 
 
-def _option(head: str, below: Sequence[str]) -> Option | None:
+def _option_of(head: str, below: Sequence[str]) -> Option | None:
     head = _SHORT.sub(r", \1", head)
     names: list[re.Match[str]] = []
     at, value = len(head) - len(head.lstrip()), None
-    while name := _NAME.match(head, at):
+    while name := _OPTION_NAME.match(head, at):
         names.append(name)
         at = name.end()
-        if found := _VALUE.match(head, at):
+        if found := _VALUE_NAME.match(head, at):
             value, at = found, found.end()
         following = _NEXT.match(head, at)
         if following is None:
@@ -231,11 +231,11 @@ def _option(head: str, below: Sequence[str]) -> Option | None:
     negative = any(n["name"].startswith("no-") for n in names[1:]) or "[no" in head[: name.end()]
     shown = "" if value is None else next(filter(None, value.groups()))
     if value is not None and value["list"] and not shown.isupper():  # <KEY|PATH> says what to put there
-        listed = _listed(shown[1:-1].lstrip("=:"), ",|")
-        option.choices = None if any(_PLACE.fullmatch(str(one)) for one in listed) else listed
+        listed = _values_in(shown[1:-1].lstrip("=:"), ",|")
+        option.choices = None if any(_PLACEHOLDER.fullmatch(str(one)) for one in listed) else listed
     if len(name["name"]) == 1 and shown.islower():
         option.means = shown  # -c cost
-    option.kind = _kind(shown, words)
+    option.kind = _kind_of(shown, words)
     option.is_flag = option.kind == "" and (value is None or negative or _is_bool(shown, words))
     _take_default(option, rest, words)
     said = _DEFAULT.sub(lambda m: m[0].replace(m["a"] or m["b"] or "", ""), words)
@@ -249,10 +249,10 @@ def _option(head: str, below: Sequence[str]) -> Option | None:
 
 # -- types and defaults -----------------------------------------------------------------------------------------------
 
-_INTS = re.compile(r"u?int(eger)?(8|16|32|64)?( range)?|[iu](8|16|32|64|size)|u?long|size_t|count", re.IGNORECASE)
-_FLOATS = re.compile(r"float(32|64)?( range)?|double|f32|f64|number|numeric|real", re.IGNORECASE)
+_INT_TYPES = re.compile(r"u?int(eger)?(8|16|32|64)?( range)?|[iu](8|16|32|64|size)|u?long|size_t|count", re.IGNORECASE)
+_FLOAT_TYPES = re.compile(r"float(32|64)?( range)?|double|f32|f64|number|numeric|real", re.IGNORECASE)
 _TEXTS = re.compile(r"str(ing)?|text|path(buf)?|file(name|path)?|dir(ectory)?|duration|url|character", re.IGNORECASE)
-_PLACE = re.compile(  # says what to put there, and is no choice
+_PLACEHOLDER = re.compile(  # says what to put there, and is no choice
     r".*[^\w.+'\"@/%*-].*|dates?|dur(ation)?|times?|n|num(ber)?|int(eger)?|float|str(ing)?|text|path|file(name)?|dir|"
     r"url|name|key|id|size|list|regex|pattern|expr|value",
     re.IGNORECASE,
@@ -272,9 +272,13 @@ def _types(shown: str, words: str) -> list[str]:
     return [shown.strip("<>[]").removesuffix("..."), *([told[1]] if told else [])]
 
 
-def _kind(shown: str, words: str) -> Kind:
+def _kind_of(shown: str, words: str) -> Kind:
     for name in _types(shown, words):
-        kinds: tuple[tuple[Kind, re.Pattern[str]], ...] = (("int", _INTS), ("float", _FLOATS), ("text", _TEXTS))
+        kinds: tuple[tuple[Kind, re.Pattern[str]], ...] = (
+            ("int", _INT_TYPES),
+            ("float", _FLOAT_TYPES),
+            ("text", _TEXTS),
+        )
         for kind, pattern in kinds:
             if pattern.fullmatch(name):
                 return kind
@@ -296,7 +300,7 @@ def _take_default(option: Option, rest: str, words: str) -> None:
         text, listed = found["value"].strip(), [one[0] for one in _ROW.finditer(words)]
         if not isinstance(value_of(text), str):
             option.is_flag = isinstance(value_of(text), bool)
-        elif any(text in _SEPARATORS.split(one) for one in listed):
+        elif any(text in _CHOICE_SEPARATORS.split(one) for one in listed):
             option.is_flag = False
         else:
             return
@@ -315,18 +319,18 @@ def _take_default(option: Option, rest: str, words: str) -> None:
 
 # -- choices ----------------------------------------------------------------------------------------------------------
 
-_WORD = r"(?!(?:or|and)\b)['\"]?[A-Za-z0-9][\w.+-]*['\"]?"
+_CHOICE_WORD = r"(?!(?:or|and)\b)['\"]?[A-Za-z0-9][\w.+-]*['\"]?"
 _CALLED = re.compile(
     rf"(?:possible values|one of|choose from|choices|choice of|options|allowed|either)(?: are)?:?\s+[\[({{]?"
-    rf"({_WORD}(?:\s*[,|]\s*(?:or\s|and\s)?{_WORD})*(?:\s+(?:or|and)\s+{_WORD})?)",
+    rf"({_CHOICE_WORD}(?:\s*[,|]\s*(?:or\s|and\s)?{_CHOICE_WORD})*(?:\s+(?:or|and)\s+{_CHOICE_WORD})?)",
     re.IGNORECASE,
 )
-_ROW = re.compile(rf"{_WORD}(?:\s*[,|]\s*{_WORD})*\s*(?:[,|]|,?\s+or)\s*{_WORD}")
+_ROW = re.compile(rf"{_CHOICE_WORD}(?:\s*[,|]\s*{_CHOICE_WORD})*\s*(?:[,|]|,?\s+or)\s*{_CHOICE_WORD}")
 _POINTS = re.compile(r"possible values:\s*\n((?:\s*- .*(?:\n|$))+)", re.IGNORECASE)
-_SEPARATORS = re.compile(r"\s*[,|]\s*(?:(?:or|and)\s+)?|\s+(?:or|and)\s+")
+_CHOICE_SEPARATORS = re.compile(r"\s*[,|]\s*(?:(?:or|and)\s+)?|\s+(?:or|and)\s+")
 
 
-def _listed(text: str, signs: str) -> list[Any]:
+def _values_in(text: str, signs: str) -> list[Any]:
     return [value_of(word) for word in re.split(f"[{signs}]", text)]
 
 
@@ -335,16 +339,16 @@ def _choices(option: Option, rest: str, words: str) -> list[Any] | None:
     if option.is_flag:
         return None
     if checked := _CHECKED.match(rest):
-        return _listed(checked[1][1:-1], ",")
+        return _values_in(checked[1][1:-1], ",")
     if points := _POINTS.search(words):
         return [value_of(name) for name in re.findall(r"^\s*- ([^:\s]+)", points[1], re.MULTILINE)]
     if called := _CALLED.search(words):
-        found = [value_of(word.removesuffix(".")) for word in _SEPARATORS.split(called[1])]
+        found = [value_of(word.removesuffix(".")) for word in _CHOICE_SEPARATORS.split(called[1])]
         if len(set(found)) > 1 and (option.default is None or option.default in found):
             return found
     if isinstance(option.default, str):
         for row in _ROW.finditer(words):
-            found = [value_of(word) for word in _SEPARATORS.split(row[0])]
+            found = [value_of(word) for word in _CHOICE_SEPARATORS.split(row[0])]
             if option.default in found and len(set(found)) > 1:
                 return found
     return [0, 1] if option.default in (0, 1) and re.search(r"\b0 or 1\b", words) else None
@@ -352,21 +356,21 @@ def _choices(option: Option, rest: str, words: str) -> list[Any] | None:
 
 # -- bounds -----------------------------------------------------------------------------------------------------------
 
-_END = r"-?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
+_BOUND = r"-?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
 _BOTH = re.compile(
-    rf"(?P<low>{_END})\s*(?P<above><=?|≤)\s*[A-Za-z]\w*\s*(?P<below><=?|≤)\s*(?P<high>{_END})"  # 0<=x<1
-    rf"|(?P<open>[\[(])\s*(?P<low2>{_END})\s*(?:,|\.\.|;|-|to)\s*(?P<high2>{_END})\s*(?P<close>[\])])"  # in [0, 1)
-    rf"|(?:between\s+(?P<low3>{_END})\s+and|(?<![\w.-])(?P<low4>{_END})\s*(?:to|\.\.\.?|–))\s*(?P<high3>{_END})(?!\w)",
+    rf"(?P<low>{_BOUND})\s*(?P<above><=?|≤)\s*[A-Za-z]\w*\s*(?P<below><=?|≤)\s*(?P<high>{_BOUND})"  # 0<=x<1
+    rf"|(?P<open>[\[(])\s*(?P<low2>{_BOUND})\s*(?:,|\.\.|;|-|to)\s*(?P<high2>{_BOUND})\s*(?P<close>[\])])"  # in [0, 1)
+    rf"|(?:between\s+(?P<low3>{_BOUND})\s+and|(?<![\w.-])(?P<low4>{_BOUND})\s*(?:to|\.\.\.?|–))\s*(?P<high3>{_BOUND})(?!\w)",
     re.IGNORECASE,
 )
 _LOWEST = re.compile(
     rf"(?:(?P<at>>=|≥|at least|not less than|minimum|\bmin\b)|(?P<over>>|(?:greater|more|larger) than|\babove))"
-    rf"[:=]?\s*(?P<end>{_END})",
+    rf"[:=]?\s*(?P<end>{_BOUND})",
     re.IGNORECASE,
 )
 _HIGHEST = re.compile(
     rf"(?:(?P<at><=|≤|at most|not more than|up to|maximum|\bmax\b)|(?P<over><|(?:less|smaller) than|\bbelow))"
-    rf"[:=]?\s*(?P<end>{_END})(?!\s*<)",
+    rf"[:=]?\s*(?P<end>{_BOUND})(?!\s*<)",
     re.IGNORECASE,
 )
 _POSITIVE = re.compile(r"(?P<zero>non-?negative)|(?<!non-)(?<!non)\bpositive\b", re.IGNORECASE)
@@ -390,11 +394,11 @@ def _take_bounds(option: Option, words: str) -> None:
             break
     else:
         if lowest := _LOWEST.search(words):
-            low, inside = _known(lowest["end"]), (lowest["over"] is not None, False)
+            low, inside = _bound(lowest["end"]), (lowest["over"] is not None, False)
         elif positive := _POSITIVE.search(words):
             low, inside = 0.0, (positive["zero"] is None, False)
         if highest := _HIGHEST.search(words):
-            high, inside = _known(highest["end"]), (inside[0], highest["over"] is not None)
+            high, inside = _bound(highest["end"]), (inside[0], highest["over"] is not None)
     if not _fits(option.default, low, high):
         return
     whole = option.kind == "int" or (option.kind == "" and isinstance(option.default, int))
@@ -405,7 +409,7 @@ def _take_bounds(option: Option, words: str) -> None:
         option.low, option.high, option.inside = low, high, inside
 
 
-def _known(end: str) -> float | None:
+def _bound(end: str) -> float | None:
     """Return a bound; None for one that no float holds, which bounds nothing."""
     return None if is_too_large(float(end)) else float(end)
 

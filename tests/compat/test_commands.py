@@ -12,7 +12,7 @@ import pytest
 import tunesmith
 import tunesmith.compat.optuna
 from tunesmith.cli.main import main
-from tunesmith.compat.commands import ELSEWHERE
+from tunesmith.compat.guide import COMMANDS_ELSEWHERE
 
 SPACE = json.dumps({"x": {"name": "FloatDistribution", "attributes": {"low": 0.0, "high": 1.0}}})
 
@@ -95,7 +95,7 @@ def test_a_file_that_is_there_is_a_storage_whatever_its_name(
         (["tell", "--study-name", "s", "--trial-number", "7", "--values", "1"], "7"),
         (["tell", "--study-name", "s", "--trial-number", "0", "--values", "one"], "no number"),
         (["create-study", "--study-name", "s"], "'s'"),
-        *(([command], use.partition(" ")[0]) for command, use in ELSEWHERE.items()),
+        *(([command], use.partition(" ")[0]) for command, use in COMMANDS_ELSEWHERE.items()),
     ],
 )
 def test_errors_say_what_to_do(

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tunesmith import __version__
-from tunesmith.cli.asking import LEASE
-from tunesmith.cli.options import STANDARD_STORAGE, STORAGE
+from tunesmith.cli.asking import LEASE_SECONDS
+from tunesmith.cli.options import STANDARD_STORAGE, STORAGE_VARIABLE
 from tunesmith.cli.output import echo, json_text
 from tunesmith.cli.run import Time
 from tunesmith.errors import MissingDependencyError
@@ -18,24 +18,27 @@ from tunesmith.foundation.reader import in_english
 from tunesmith.foundation.text import name_and_message
 
 if TYPE_CHECKING:
-    from tunesmith.cli.tools import Toolbox
+    from tunesmith.integrations.mcp.tools import Toolbox
 
 
 @click.command(
     epilog="An assistant's settings have it as: "
     '{"mcpServers": {"tunesmith": {"command": "tunesmith", "args": ["mcp", "/path/to/tune.db"]}}}'
 )
-@click.argument("storage", envvar=STORAGE, default=STANDARD_STORAGE)
+@click.argument("storage", envvar=STORAGE_VARIABLE, default=STANDARD_STORAGE)
 @click.option("--write", is_flag=True, help="Allow ask, tell and enqueue; else nothing can be changed.")
 @click.option(
-    "--lease", type=Time(), default=LEASE, help="For how long a trial is left to the assistant that asked for it (1d)."
+    "--lease",
+    type=Time(),
+    default=LEASE_SECONDS,
+    help="For how long a trial is left to the assistant that asked for it (1d).",
 )
 def mcp(storage: str, write: bool, lease: float) -> None:
     """Serve studies to an assistant by the Model Context Protocol, read-only unless --write is given.
 
     It speaks over standard input and output. The file STORAGE need not exist yet.
     """
-    from tunesmith.cli.tools import Toolbox
+    from tunesmith.integrations.mcp.tools import Toolbox
 
     try:
         import anyio
@@ -105,7 +108,7 @@ def answered(box: Toolbox, name: str, arguments: Any) -> tuple[dict[str, Any], b
         name: of the tool.
         arguments: what was given for it.
     """
-    from tunesmith.cli.tools import ToolError
+    from tunesmith.integrations.mcp.tools import ToolError
     from tunesmith.storage.redact import redact_within
 
     try:
