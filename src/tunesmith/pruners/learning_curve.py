@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tunesmith.arguments import checked
 from tunesmith.history import Curves
 from tunesmith.numerics.extrapolation import Extrapolation
-from tunesmith.pruners.arguments import in_range, whole
+from tunesmith.pruners.arguments import at_least, in_range
 from tunesmith.pruners.base import Decision, Pruner
 from tunesmith.pruners.percentile import Schedule
 
@@ -81,11 +81,9 @@ class LearningCurvePruner(Pruner):
     ) -> None:
         own = type(self).__name__
         self.threshold = in_range(own, "threshold", threshold, 0, 1)
-        self.n_startup_trials = whole(0, own, "n_startup_trials", n_startup_trials)
-        self.top_k = whole(1, own, "top_k", top_k)
-        self.schedule = Schedule(
-            whole(0, own, "n_warmup_steps", n_warmup_steps), whole(1, own, "interval_steps", interval_steps)
-        )
+        self.n_startup_trials = at_least(0, own, "n_startup_trials", n_startup_trials)
+        self.top_k = at_least(1, own, "top_k", top_k)
+        self.schedule = Schedule.of(own, n_warmup_steps, interval_steps)
 
     def decide(self, curves: Curves, number: int, step: int) -> Decision:
         """Extrapolate a trial's curve.

@@ -10,7 +10,7 @@ import numpy as np
 
 from tunesmith.arguments import checked
 from tunesmith.history import Curves
-from tunesmith.pruners.arguments import in_range, whole
+from tunesmith.pruners.arguments import in_range
 from tunesmith.pruners.base import Decision, Pruner
 from tunesmith.pruners.percentile import Schedule
 
@@ -72,9 +72,7 @@ class ThresholdPruner(Pruner):
             raise ValueError(f"{own}: lower and upper differ in length; got lower={lower!r}, upper={upper!r}")
         if any(map(gt, self.lower, self.upper)):
             raise ValueError(f"{own}: lower must not be above upper; got lower={lower!r}, upper={upper!r}")
-        self.schedule = Schedule(
-            whole(0, own, "n_warmup_steps", n_warmup_steps), whole(1, own, "interval_steps", interval_steps)
-        )
+        self.schedule = Schedule.of(own, n_warmup_steps, interval_steps)
 
     def check_objectives(self, objectives: int) -> None:
         """See that there is a limit for each objective.

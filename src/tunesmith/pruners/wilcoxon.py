@@ -12,7 +12,7 @@ import numpy as np
 from tunesmith.arguments import checked
 from tunesmith.history import Curves
 from tunesmith.numerics.rank_tests import signed_rank_p
-from tunesmith.pruners.arguments import in_range, whole
+from tunesmith.pruners.arguments import at_least, in_range
 from tunesmith.pruners.base import Decision, Pruner
 
 
@@ -60,7 +60,7 @@ class WilcoxonPruner(Pruner):
     def __init__(self, p_threshold: float = 0.1, n_startup_steps: int = 2) -> None:
         own = type(self).__name__
         self.p_threshold = in_range(own, "p_threshold", p_threshold, 0, 1)
-        self.n_startup_steps = whole(0, own, "n_startup_steps", n_startup_steps)
+        self.n_startup_steps = at_least(0, own, "n_startup_steps", n_startup_steps)
 
     def decide(self, curves: Curves, number: int, step: int) -> Decision:
         """Test a trial against the best complete one.
