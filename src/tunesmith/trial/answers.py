@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Container, Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 from numbers import Real
 from typing import Any
@@ -53,17 +54,16 @@ def _spec(p: Parameter) -> tuple[Any, ...] | None:
     return None
 
 
+@dataclass(slots=True, eq=False)
 class Answers:
     """The values that a running trial gives out: from the proposed point, enqueued values, or the seed.
 
-    Args:
+    Attributes:
         number: the trial's number.
         seed: the study's seed.
         proposals: the space that the sampler proposed over, prepared.
         row: the proposed internal values, one for each parameter of that space; NaN: no proposal.
         fixed: values that the user asked for by name, which come before the proposal.
-
-    Attributes:
         params: the parameters suggested so far, by name.
         outside: enqueued values that were used although they lie outside of their ranges, by name; None: there is none.
         whole: whether the whole proposal is used.
@@ -72,24 +72,17 @@ class Answers:
         shape: how it stands there.
     """
 
-    __slots__ = (
-        "deviant", "fixed", "flat", "number", "outside", "params", "proposals", "row", "seed", "shape", "whole",
-    )  # fmt: skip
-
-    def __init__(
-        self, number: int, seed: int, proposals: Proposals, row: list[float], fixed: Mapping[str, Any] | None
-    ) -> None:
-        self.number = number
-        self.seed = seed
-        self.proposals = proposals
-        self.row = row
-        self.fixed = fixed
-        self.params: dict[str, Any] = {}
-        self.whole = False
-        self.deviant: dict[str, tuple[Parameter, float]] | None = None
-        self.outside: dict[str, Any] | None = None
-        self.flat: dict[str, Any] | None = None
-        self.shape: Shape | None = None
+    number: int
+    seed: int
+    proposals: Proposals
+    row: list[float]
+    fixed: Mapping[str, Any] | None
+    params: dict[str, Any] = field(default_factory=dict)
+    whole: bool = False
+    deviant: dict[str, tuple[Parameter, float]] | None = None
+    outside: dict[str, Any] | None = None
+    flat: dict[str, Any] | None = None
+    shape: Shape | None = None
 
     def use(self, name: str, parameter: Parameter, value: Any) -> Any:
         """Take a value that was chosen elsewhere as this trial's value of a parameter, as one that was enqueued.

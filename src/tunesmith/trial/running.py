@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence, Set
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
@@ -89,7 +90,6 @@ class Trial:
         "_epochs",
         "_objectives",
         "_own_seed",
-        "_seed",
         "_times",
         "answers",
         "link",
@@ -116,7 +116,6 @@ class Trial:
         self.answers = Answers(number, seed, proposals, row, fixed)
         self.link = Link(number, attempt, token, previous_attempts, user, channel)
         self.noise: float | list[float] | None = None
-        self._seed = seed
         self._own_seed = own_seed
         self._objectives = objectives
         self._constraints: dict[str, float] | None = None
@@ -579,7 +578,7 @@ class Trial:
         """
         if self._own_seed is not None:
             return self._own_seed
-        return seed_of_trial(self._seed, self.number)
+        return seed_of_trial(self.answers.seed, self.number)
 
     @property
     def artifacts(self) -> Artifacts:
@@ -667,17 +666,16 @@ class Channel(Protocol):
         """Return what publishes the trial's artifacts."""
 
 
+@dataclass(slots=True, eq=False)
 class Link:
     """How a running trial and its study belong together; for executors and the engine, not for objectives.
 
-    Args:
+    Attributes:
         attempt: how often the trial was handed out, this time included.
         token: what was drawn for the claim by which it runs.
         previous_attempts: what earlier attempts left, oldest first.
-        user: the user attributes that it has already.
+        user: the user attributes that it has.
         channel: where reports go; None: nowhere.
-
-    Attributes:
         continues: whether the trial was paused, and goes on.
         reports: what this attempt reported, by step; None if nothing.
         costs: what each of these steps cost, in seconds or the user's unit.
@@ -688,34 +686,20 @@ class Link:
         checkpoints: what saves the trial's checkpoint; None: it has saved none in this attempt.
     """
 
-    __slots__ = (
-        "attempt", "channel", "checkpoints", "continues", "costs", "costs_given", "last_step", "left", "number",
-        "previous_attempts", "reports", "since", "token", "user",
-    )  # fmt: skip
-
-    def __init__(
-        self,
-        number: int,
-        attempt: int,
-        token: int,
-        previous_attempts: tuple[Attempt, ...],
-        user: dict[str, Any] | None,
-        channel: Channel | None,
-    ) -> None:
-        self.number = number
-        self.attempt = attempt
-        self.token = token
-        self.previous_attempts = previous_attempts
-        self.user = user
-        self.channel = channel
-        self.continues = False
-        self.reports: dict[int, Reported] | None = None
-        self.costs: dict[int, float] = {}
-        self.costs_given = False
-        self.last_step = 0
-        self.since: float | None = None
-        self.left: set[str | int] | None = None
-        self.checkpoints: Checkpoints | None = None
+    number: int
+    attempt: int
+    token: int
+    previous_attempts: tuple[Attempt, ...]
+    user: dict[str, Any] | None
+    channel: Channel | None
+    continues: bool = False
+    reports: dict[int, Reported] | None = None
+    costs: dict[int, float] = field(default_factory=dict)
+    costs_given: bool = False
+    last_step: int = 0
+    since: float | None = None
+    left: set[str | int] | None = None
+    checkpoints: Checkpoints | None = None
 
     @property
     def fence(self) -> Fence:
