@@ -8,7 +8,7 @@ import numpy as np
 
 import tunesmith as ts
 from tunesmith import Float, Int, Space
-from tunesmith.fidelity.runs import Runs, RunState
+from tunesmith.fidelity.ladder import Runs, RunState
 from tunesmith.numerics.arrays import Floats
 
 SPACE = Space(rate=Float(1e-4, 1.0, log=True), width=Int(8, 512, log=True), dropout=Float(0.0, 0.9))

@@ -14,7 +14,7 @@ from tests.fidelity.curves import LENGTH, SPACE, crossing, half_done, power, run
 
 from tunesmith import Categorical, Float, Space
 from tunesmith.fidelity.decision import HOPELESS, N_LOOKED_AT, Outlook, outlook, with_expected_ends
-from tunesmith.fidelity.runs import Runs, RunState
+from tunesmith.fidelity.ladder import Runs, RunState
 from tunesmith.history import History
 from tunesmith.numerics.cache import FitCache
 from tunesmith.samplers import GPSampler

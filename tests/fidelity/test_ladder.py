@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 from tests.fidelity.curves import runs_of
 
-from tunesmith.fidelity.ladder import Ladder, RungTable
-from tunesmith.fidelity.runs import RunState
+from tunesmith.fidelity.ladder import Ladder, RungTable, RunState
 
 U = [np.full(3, 0.5)]
 

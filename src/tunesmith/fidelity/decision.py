@@ -22,8 +22,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from tunesmith.fidelity.chain import Chain
-from tunesmith.fidelity.ladder import Ladder, RungTable
-from tunesmith.fidelity.runs import Runs, RunState
+from tunesmith.fidelity.ladder import Ladder, RungTable, Runs, RunState
 from tunesmith.history import History, SourceCurves
 from tunesmith.history.costs import START, CostClass
 from tunesmith.numerics.acquisition import log_probability_below

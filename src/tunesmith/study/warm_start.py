@@ -79,8 +79,7 @@ def _encode_rows(
 
 def _encode_curves(history: History, space: Space) -> dict[str, Any] | None:
     """Return what is kept of a study's learning curves, as JSON; None: there are none, or no complete one."""
-    from tunesmith.fidelity.ladder import Ladder, RungTable
-    from tunesmith.fidelity.runs import Runs
+    from tunesmith.fidelity.ladder import Ladder, RungTable, Runs
     from tunesmith.numerics.packed import pack_bytes
     from tunesmith.numerics.warp import Warp
 

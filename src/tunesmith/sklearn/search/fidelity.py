@@ -17,8 +17,7 @@ from sklearn.pipeline import Pipeline
 
 from tunesmith.caution import caution
 from tunesmith.fidelity.decision import Outlook
-from tunesmith.fidelity.ladder import FIRST, GROWTH
-from tunesmith.fidelity.runs import Runs, RunState
+from tunesmith.fidelity.ladder import FIRST, GROWTH, Runs, RunState
 from tunesmith.numerics.arrays import Floats
 from tunesmith.numerics.cache import FitCache
 from tunesmith.numerics.rank_tests import tau_error

@@ -25,8 +25,8 @@ from tunesmith.study.engine.recovery import keep_beating
 from tunesmith.study.engine.replica import STALE, RunningTrial, StudyReplica
 from tunesmith.text import shown
 from tunesmith.trial import Proposals, Trial
-from tunesmith.trial.answers import drawn
 from tunesmith.trial.record import Fence, TrialRecord
+from tunesmith.trial.running import drawn
 from tunesmith.workers import APART, current_worker, is_outside
 
 PARENT = "parent"  # the system attribute that says whose checkpoint a trial began from
