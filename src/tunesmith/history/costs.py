@@ -53,7 +53,7 @@ def class_of_trials(cost: NDArray[np.float64], state: NDArray[np.int8]) -> CostC
     if not known:
         return None
     found = _class(min(known[:FIRST]), _OF_TRIALS)
-    usual = _lower_median(known)
+    usual = lower_median(known)
     order = list(_OF_TRIALS)
     least, most = (order.index(_class(usual * factor, _OF_TRIALS)) for factor in (1.0 / SLACK, SLACK))
     return found if least <= order.index(found) <= most else _class(usual, _OF_TRIALS)
@@ -68,12 +68,13 @@ def class_of_starts(starts: Sequence[float], shares: Sequence[float]) -> CostCla
     """
     if not starts:
         return None
-    return CostClass.CHEAP if _lower_median(starts) < NOTHING else _class(_lower_median(shares), _OF_STARTS)
+    return CostClass.CHEAP if lower_median(starts) < NOTHING else _class(lower_median(shares), _OF_STARTS)
 
 
 def _class(value: float, below: dict[CostClass, float]) -> CostClass:
     return next(found for found, bound in below.items() if value < bound or bound == math.inf)
 
 
-def _lower_median(values: Sequence[float]) -> float:
+def lower_median(values: Sequence[float]) -> float:
+    """Return the middle value, the lower one of two: where a run was paused, one of its reports paid for a start."""
     return sorted(values)[(len(values) - 1) // 2]

@@ -29,6 +29,7 @@ from tunesmith.storage.base import Storage, StudyRecord
 from tunesmith.study.adopt import adopted, checked_trials
 from tunesmith.study.engine.ask import check_distributions, check_enqueued
 from tunesmith.study.engine.engine import TrialEngine
+from tunesmith.study.engine.recovery import recover
 from tunesmith.study.engine.replica import RunningTrial, as_shown
 from tunesmith.study.engine.tell import outcome_as_told
 from tunesmith.study.summary import BestTrial, study_html
@@ -527,7 +528,7 @@ class Study:
             ObjectiveError: the objective returned something that is no value.
             Exception: whatever the objective raised and `catch` does not name; the trial is FAIL by then.
         """
-        from tunesmith.study.optimize import optimize
+        from tunesmith.study.optimize import Budget, Limits, optimize
 
         given = [f for f in (objective, func) if f is not None]
         if len(given) != 1:
@@ -541,26 +542,12 @@ class Study:
 
             make = show_progress_bar if callable(show_progress_bar) else Progress
             open_progress = partial(make, self, timeout=timeout)
-        optimize(
-            self.engine,
-            given[0],
-            takes_params=space is not None,
-            n_trials=n_trials,
-            timeout=timeout,
-            max_cost=max_cost,
-            n_jobs=n_jobs,
-            catch=catch,
-            callbacks=[partial(callback, self) for callback in _checked_callbacks(callbacks)],
-            gc_after_trial=gc_after_trial,
-            open_progress=open_progress,
-            stop=stop,
-            n_trials_total=n_trials_total,
-            executor=executor,
-            timeout_per_trial=timeout_per_trial,
-            memory_per_trial=memory_per_trial,
-            keep_checkpoints=keep_checkpoints,
-            checkpoint_budget=checkpoint_budget,
+        budget = Budget(n_trials, n_trials_total, timeout, max_cost, stop)
+        limits = Limits(
+            executor, n_jobs, catch, timeout_per_trial, memory_per_trial, keep_checkpoints, checkpoint_budget
         )
+        after = [partial(callback, self) for callback in _checked_callbacks(callbacks)]
+        optimize(self.engine, given[0], budget, limits, after, gc_after_trial, open_progress)
 
     def stop(self) -> None:
         """End ``optimize`` after the running trials; to be called from a callback or the objective.
@@ -798,7 +785,7 @@ class Study:
         Raises:
             StorageError: it still cannot; the results stay here.
         """
-        self.engine.flush()
+        self.engine.teller.flush()
 
     def recover(self) -> list[int]:
         """Take over the trials of dead workers, so that they are run again; return the numbers.
@@ -808,7 +795,7 @@ class Study:
         instead. The death of a driver whose trials run in other processes counts as an interruption, since a trial
         cannot have caused it.
         """
-        return self.engine.recover()
+        return recover(self.engine.study, self.engine.retries)
 
     @checked()
     def release(self, numbers: Iterable[int]) -> None:

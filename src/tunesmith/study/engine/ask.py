@@ -20,7 +20,6 @@ from tunesmith.space import Choice as NestedChoice
 from tunesmith.space import Parameter, Space, merge
 from tunesmith.state import TrialState
 from tunesmith.storage.base import Claim
-from tunesmith.study.engine.costs import know_trials
 from tunesmith.study.engine.recovery import keep_beating
 from tunesmith.study.engine.replica import STALE, RunningTrial, StudyReplica
 from tunesmith.text import shown
@@ -306,7 +305,7 @@ class Asker:
             return ahead
         sampler = self.sampler.cheap_variant() if cheap else self.sampler
         if number >= sampler.asks_class_from and TRIAL not in history.classes:
-            know_trials(self._study)
+            self._study.know_trials()
         rng = proposal_rng(self._study.seed, number)
         x, states, proposed_by = sampler.propose(history, space, rng, 1)
         if len(x) == 0:

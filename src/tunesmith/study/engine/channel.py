@@ -15,7 +15,6 @@ from tunesmith.pruners.base import Decision, Pruner
 from tunesmith.state import TrialState
 from tunesmith.storage.base import Storage, StudyRecord
 from tunesmith.study.engine.artifacts import ArtifactHome, StudyPointers
-from tunesmith.study.engine.costs import know_starts
 from tunesmith.study.engine.replica import RunningTrial, StudyReplica
 from tunesmith.text import did_you_mean
 from tunesmith.trial.record import Fence, curve, with_costs
@@ -118,7 +117,7 @@ class TrialChannel:
                 return False
             decision = self.pruner.decide(study.history.curves, number, step)
             if decision is Decision.PAUSE and (
-                (self.pruner.weighs_starts and not self.reach(lambda: know_starts(study)))
+                (self.pruner.weighs_starts and not self.reach(study.know_starts))
                 or self.pruner.goes_on(study.history, number)
             ):
                 decision = Decision.CONTINUE

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import os
 import random
 import threading
 import time
 import weakref
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import partial
 from numbers import Integral
 from typing import Any
@@ -31,23 +31,12 @@ _LOOK_AT_END = 0.2  # seconds between two looks when there is nothing else to do
 _random = random.SystemRandom()  # the state of Python's own generator belongs to the user
 
 
-class Recovery:
-    """Looks for dead workers now and then.
-
-    Attributes:
-        due: when to look the next time, by the monotonic clock; never where no other process shares the storage.
-    """
-
-    def __init__(self, study: StudyReplica) -> None:
-        self._study = study
-        self.due = 0.0 if study.storage.shared else math.inf
-
-    def look(self, retries: Retries) -> None:
-        """Take over what dead workers left, and say when the next look is due."""
-        now = time.monotonic()
-        recover(self._study, retries)
-        pause = max(_LOOK, _REST * (time.monotonic() - now))
-        self.due = now + pause * _random.uniform(0.75, 1.0)  # so that not all workers look at once
+def look_for_dead(study: StudyReplica, retries: Retries) -> float:
+    """Take over what dead workers left; return when the next look is due, by the monotonic clock."""
+    now = time.monotonic()
+    recover(study, retries)
+    pause = max(_LOOK, _REST * (time.monotonic() - now))
+    return now + pause * _random.uniform(0.75, 1.0)  # so that not all workers look at once
 
 
 def wait_for_lost(study: StudyReplica, retries: Retries, most: float) -> list[int]:
@@ -74,30 +63,23 @@ def recover(study: StudyReplica, retries: Retries) -> list[int]:
     Returns:
         The numbers of those that wait to be run again.
     """
-    storage = study.storage
     left: dict[FailureKind, dict[int, Fence]] = {}
-    for trial in storage.expired(study.study_id):
-        study.version = STALE
-        failure = FailureKind.INTERRUPTED if runs_apart(trial.worker) else trial.failure or FailureKind.LEASE
-        why_not = why_not_again(study, retries, trial, trial.reports, failure)
-        if why_not is None:
-            left.setdefault(failure, {})[trial.number] = trial.fence
-        else:
-            try:
-                storage.finish(study.study_id, _failed(trial, failure, why_not))
-            except (AttemptReplacedError, TrialFinishedError):
-                continue  # it ended, or another worker took it over, meanwhile
-    for failure, fences in left.items():
-        storage.release(study.study_id, fences, failure)
+    with study.lock:
+        for trial in study.storage.expired(study.study_id):
+            study.version = STALE
+            failure = FailureKind.INTERRUPTED if runs_apart(trial.worker) else trial.failure or FailureKind.LEASE
+            why_not = why_not_again(study, retries, trial, trial.reports, failure)
+            if why_not is None:
+                left.setdefault(failure, {})[trial.number] = trial.fence
+                continue
+            trial.state, trial.finished, trial.failure = TrialState.FAIL, time.time(), failure
+            trial.reason = f"{why_not}; previous_attempts has what it reported"
+            trial.user = trial.reports = None  # the storage has them
+            with suppress(AttemptReplacedError, TrialFinishedError):  # it ended, or another worker has it, meanwhile
+                study.storage.finish(study.study_id, trial)
+        for failure, fences in left.items():
+            study.storage.release(study.study_id, fences, failure)
     return sorted(number for fences in left.values() for number in fences)
-
-
-def _failed(trial: TrialRecord, failure: FailureKind, why: str) -> TrialRecord:
-    """Return the end of a trial that is not run again; the storage has its attributes and reports."""
-    trial.state, trial.finished, trial.failure = TrialState.FAIL, time.time(), failure
-    trial.reason = f"{why}; previous_attempts has what it reported"
-    trial.user = trial.reports = None
-    return trial
 
 
 # -- how often a trial is run again whose attempt ended without a result ----------------------------------------------

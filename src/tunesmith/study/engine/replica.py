@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass
 from operator import mul
@@ -14,16 +16,16 @@ from typing import Any
 
 import numpy as np
 
-from tunesmith.errors import StorageError
+from tunesmith.errors import StorageError, StorageUnavailableError
 from tunesmith.history import History
-from tunesmith.history.costs import GIVEN, START, TRIAL, CostClass
+from tunesmith.history.costs import GIVEN, START, TRIAL, CostClass, class_of_starts, class_of_trials, lower_median
 from tunesmith.space import Space
-from tunesmith.state import StudyDirection, TrialState
+from tunesmith.state import FailureKind, StudyDirection, TrialState
 from tunesmith.storable import storable
 from tunesmith.storage.base import Increment, Others, Storage, StudyRecord
 from tunesmith.study.warm_start import KEY, decode_warm_start
 from tunesmith.trial import Trial
-from tunesmith.trial.record import NOISE, TrialRecord
+from tunesmith.trial.record import NOISE, Fence, TrialRecord
 
 PRIORS = "priors"  # the system attribute that is false where names are to mean nothing
 CAN_RESUME = "can_resume"  # the system attribute that says that the objective saves checkpoints
@@ -34,6 +36,9 @@ CHECKED = "checked"  # the one that holds what the last check for that left
 PART = 2048  # records that are in memory at a time
 STALE = -1  # the version of a history that must be read again
 BETWEEN = (TrialState.PAUSED, TrialState.WAITING)  # two attempts
+RUNS_TIMED = 16  # of the first runs, whose starts are looked at
+FOUND_OUT_ONCE = "this was found out once, and is stored with the study"
+_log = logging.getLogger("tunesmith")
 
 
 @dataclass(slots=True)
@@ -183,13 +188,10 @@ class StudyReplica:
     def note_costs_given(self) -> None:
         """Note that the objective says what its reports cost, so that nothing is measured."""
         self._costs_given = self.history.curves.costs_given = True
-        self._keep_cost(GIVEN, True)
+        self.keep_cost(GIVEN, True)
 
-    def keep_class(self, what: str, found: CostClass) -> bool:
+    def keep_cost(self, what: str, value: Any) -> bool:
         """Store how dear trials or starts are, unless another process did; tell whether this one did."""
-        return self._keep_cost(what, found.value)
-
-    def _keep_cost(self, what: str, value: Any) -> bool:
         added = False
 
         def unless_there(present: Any) -> Any:
@@ -206,6 +208,35 @@ class StudyReplica:
         known = stored if isinstance(stored, dict) else {}
         self._costs_given = bool(known.get(GIVEN))
         self._classes = {what: CostClass(known[what]) for what in (TRIAL, START) if known.get(what) in list(CostClass)}
+
+    def know_trials(self) -> None:
+        """See to it that the study knows how dear a trial is, if its costs say so."""
+        history = self.history
+        if TRIAL not in history.classes and (found := class_of_trials(history.cost, history.state)) is not None:
+            with suppress(StorageUnavailableError):  # until it is there, samplers find the same
+                if self.keep_cost(TRIAL, found.value):
+                    _log.info("a trial is %s, by what the first ones cost; %s", found, FOUND_OUT_ONCE)
+
+    def know_starts(self) -> None:
+        """See to it that the study knows how dear a start is, once a run is complete.
+
+        Each attempt tells by itself: its first report pays for a start, the others tell the cost of one. So it does not
+        matter on which machine it ran, and whether its trial was interrupted.
+        """
+        curves = self.history.curves
+        if curves.costs_given or START in self.history.classes or not curves.longest_complete:
+            return
+        timed = [number for number in sorted(curves.numbers)[:RUNS_TIMED] if len(curves.known_costs(number)) > 1]
+        starts, shares = [], []
+        for trial in self.trials(timed) if timed else ():
+            for costs in (*(attempt.costs for attempt in trial.previous_attempts), trial.costs or {}):
+                first, *others = (costs[step] for step in sorted(costs)) if costs else (0.0,)
+                rate = lower_median(others) if others else 0.0
+                if rate > 0.0:
+                    starts.append(max(first - rate, 0.0))
+                    shares.append(starts[-1] / (rate * curves.longest_complete))
+        if (found := class_of_starts(starts, shares)) is not None and self.keep_cost(START, found.value):
+            _log.info("a start is %s beside a full run, by the first %d; %s", found, len(starts), FOUND_OUT_ONCE)
 
     def add_pause(self, paused: TrialRecord, version: int) -> None:
         """Note that a trial of this object was paused."""
@@ -273,6 +304,13 @@ class StudyReplica:
                 yield self.trials(list(numbers[start : start + PART]))
             except KeyError as error:
                 raise StorageError(f"{error.args[0]}; `tunesmith doctor` lists what is damaged") from None
+
+    def give_back(self, fences: dict[int, Fence], failure: FailureKind | None = None) -> None:
+        """Let running trials be run again, given what their writes carry by number, and why their attempts ended."""
+        self.storage.release(self.study_id, fences, failure)
+        for number in fences:
+            self.running.pop(number, None)
+        self.version = STALE
 
     def add(self, trials: Sequence[TrialRecord]) -> list[int]:
         """Add finished or waiting trials; return their numbers."""

@@ -458,6 +458,5 @@ class Teller:
                 unsaved.drop(done)
                 study.version = STALE
             if unsaved.released:
-                study.storage.release(study.study_id, unsaved.released)
+                study.give_back(unsaved.released)
                 unsaved.released.clear()
-                study.version = STALE
