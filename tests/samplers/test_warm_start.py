@@ -23,7 +23,7 @@ from tunesmith.samplers.gp.transfer import AlignedSource, SourceModels, best_poi
 from tunesmith.space import Categorical, Float, Int, Ordinal, Parameter, Space
 from tunesmith.space.feature_map import FeatureMap
 from tunesmith.state import TrialState
-from tunesmith.study.warm_start import KEY, MOST_IN_ALL, decode_warm_start, encode_warm_start
+from tunesmith.study.warm_start import MOST_IN_ALL, WARM_START, decode_warm_start, encode_warm_start
 
 Params = dict[str, Any]
 D = 5
@@ -475,7 +475,7 @@ def test_arguments_are_checked() -> None:
     with pytest.warns(UserWarning, match="no complete trial, so there is nothing to learn"):
         study = ts.create_study(warm_start_from=ts.create_study(seed=0))
     assert study.history.warm_start == ()
-    assert KEY in study.system_attrs
+    assert WARM_START in study.system_attrs
 
 
 def test_workers_that_start_together_try_different_points() -> None:

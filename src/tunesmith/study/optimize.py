@@ -33,9 +33,9 @@ from tunesmith.executors.resources import checked_jobs, checked_memory_limit, ch
 from tunesmith.history import History
 from tunesmith.space import Space
 from tunesmith.state import FailureKind, TrialState
-from tunesmith.study.engine.artifacts import CheckpointDisk
 from tunesmith.study.engine.away import retry_while_unavailable
 from tunesmith.study.engine.channel import GO, LOOK, PAUSE, STOP
+from tunesmith.study.engine.checkpoints import CheckpointDisk
 from tunesmith.study.engine.engine import TrialEngine
 from tunesmith.study.engine.loop import Policy, run_loop, terminable
 from tunesmith.study.engine.recovery import recover, wait_for_lost

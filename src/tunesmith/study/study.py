@@ -27,6 +27,7 @@ from tunesmith.state import FailureKind, StudyDirection, TrialState
 from tunesmith.storable import storable_items
 from tunesmith.storage.base import Storage, StudyRecord
 from tunesmith.study.adopt import adopted, checked_trials
+from tunesmith.study.artifacts import StudyArtifacts
 from tunesmith.study.engine.ask import check_distributions, check_enqueued
 from tunesmith.study.engine.engine import TrialEngine
 from tunesmith.study.engine.recovery import recover
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
 
     from tunesmith.selection import Report
     from tunesmith.selection.choice import Complexity
-    from tunesmith.study.artifacts import StudyArtifacts
     from tunesmith.study.recommend import Recommendation
     from tunesmith.study.savings import Savings
     from tunesmith.study.schedule import ScheduleStep
@@ -453,8 +453,6 @@ class Study:
     @property
     def artifacts(self) -> StudyArtifacts:
         """Files and folders of the study, and of its trials: ``study.artifacts.of(number)``."""
-        from tunesmith.study.artifacts import StudyArtifacts
-
         return StudyArtifacts(self.engine.artifacts)
 
     # -- run ---------------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from tunesmith.numerics.arrays import Floats, Indices
 from tunesmith.space import Space
 from tunesmith.state import TrialState
 
-KEY = "warm_start"
+WARM_START = "warm_start"  # the system attribute of a study
 VERSION = 1
 MOST_ROWS, MOST_IN_ALL = 500, 2000
 MOST_CURVES = 200  # of a study

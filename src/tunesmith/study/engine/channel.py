@@ -14,7 +14,7 @@ from tunesmith.history.curves import Reported
 from tunesmith.pruners.base import Decision, Pruner
 from tunesmith.state import TrialState
 from tunesmith.storage.base import Storage, StudyRecord
-from tunesmith.study.engine.artifacts import ArtifactHome, StudyPointers
+from tunesmith.study.artifacts import ArtifactHome, StudyPointers
 from tunesmith.study.engine.replica import RunningTrial, StudyReplica
 from tunesmith.text import did_you_mean
 from tunesmith.trial.record import Fence, curve, with_costs

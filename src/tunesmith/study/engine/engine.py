@@ -28,7 +28,7 @@ from tunesmith.samplers.base import Sampler
 from tunesmith.space import Parameter, Space
 from tunesmith.state import FailureKind, TrialState
 from tunesmith.storage.base import Storage, StudyRecord
-from tunesmith.study.engine.artifacts import ArtifactHome, StudyPointers
+from tunesmith.study.artifacts import ArtifactHome, StudyPointers
 from tunesmith.study.engine.ask import PARENT, Asker, new_token, proposal_rng
 from tunesmith.study.engine.channel import TrialChannel, Wishes
 from tunesmith.study.engine.recovery import look_for_dead, stored_retries, why_not_again

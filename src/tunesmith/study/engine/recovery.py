@@ -88,7 +88,7 @@ def recover(study: StudyReplica, retries: Retries) -> list[int]:
 # reported a step beyond those of all attempts before, or saved a checkpoint. A trial that is paused or released by its
 # user is not counted.
 
-KEY = "retries"  # the system attribute that holds the study's own
+RETRIES = "retries"  # the system attribute that holds the study's own
 DEFAULT = {FailureKind.LOST: 1, FailureKind.INTERRUPTED: 10}
 _SAME = {FailureKind.LEASE: FailureKind.LOST}  # a worker that gave no sign of life counts as lost
 _HOW = {
@@ -133,7 +133,7 @@ def _kind(given: Any) -> FailureKind:
 
 def stored_retries(system: Mapping[str, Any]) -> Retries:
     """Return the retries that a study's system attributes hold."""
-    return checked_retries(system[KEY]) if KEY in system else DEFAULT
+    return checked_retries(system[RETRIES]) if RETRIES in system else DEFAULT
 
 
 def to_store(retries: Retries) -> dict[str, int]:

@@ -23,7 +23,7 @@ from tunesmith.space import Space
 from tunesmith.state import FailureKind, StudyDirection, TrialState
 from tunesmith.storable import storable
 from tunesmith.storage.base import Increment, Others, Storage, StudyRecord
-from tunesmith.study.warm_start import KEY, decode_warm_start
+from tunesmith.study.warm_start import WARM_START, decode_warm_start
 from tunesmith.trial import Trial
 from tunesmith.trial.record import NOISE, Fence, TrialRecord
 
@@ -86,7 +86,7 @@ class StudyReplica:
         self.lock = threading.RLock()
         self.running: dict[int, RunningTrial] = {}
         self.claimed: int | None = None
-        self._warm_start = decode_warm_start(record.system.get(KEY))
+        self._warm_start = decode_warm_start(record.system.get(WARM_START))
         self._can_resume = bool(record.system.get(CAN_RESUME))
         self._priors = bool(record.system.get(PRIORS, True))
         self._take_costs(record.system.get(COSTS))
