@@ -223,6 +223,17 @@ class History:
             self._units[id(space)] = (space, buffer, self._n)
         return _view(buffer[: self._n])
 
+    def emptied(self, space: Space | None) -> History:
+        """Return a history without trials over another space, with all that is known of the study beside them."""
+        new, curves = History(space, self._m), self.curves
+        new.warm_start, new.priors, new.classes = self.warm_start, self.priors, self.classes
+        new.curves.can_resume, new.curves.costs_given, new.curves.signs = (
+            curves.can_resume,
+            curves.costs_given,
+            curves.signs,
+        )
+        return new
+
     def expecting(self, ends: Mapping[int, float], errors: Mapping[int, float]) -> History:
         """Return a history with one objective in which trials that did not come to their ends have expected values.
 
@@ -233,9 +244,8 @@ class History:
             errors: standard deviations of these.
         """
         space, n, pending = self.space, len(self), self.pending
-        new = History(space, self._m)
-        new.warm_start, new.priors, new.expected = self.warm_start, self.priors, frozenset(ends)
-        new.classes = self.classes
+        new = self.emptied(space)
+        new.expected = frozenset(ends)
         if space is None:
             return new
         number, ahead = pending.number.tolist(), self.pending_points(space)

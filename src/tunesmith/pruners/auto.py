@@ -198,7 +198,7 @@ def _falls_late(curves: Curves) -> bool:
     return len(ratios) >= MIN_COMPLETE and float(np.median(ratios)) > LATE_FALL
 
 
-def _agreement_at(curves: Curves, rung: Rung | FrontRung) -> float:
+def _agreement_at(curves: Curves, rung: Rung) -> float:
     """Return how far the order at a rung is that of the ends, over the latest complete runs.
 
     With several objectives: of that one where it is least so, since a front is made of all. One that is the same in all
@@ -206,7 +206,7 @@ def _agreement_at(curves: Curves, rung: Rung | FrontRung) -> float:
     """
     there = [number for number in curves.ends.numbers if number in rung][-MOST_COMPLETE:]
     ends = [curves.of(n)[1][-1] for n in there]
-    if isinstance(rung, Rung):
+    if not isinstance(rung, FrontRung):
         return _agreement(np.array([(rung.value(n), end) for n, end in zip(there, ends, strict=True)]).reshape(-1, 2))
     pairs = np.array([(rung.values(n), end) for n, end in zip(there, ends, strict=True)])
     ordered = [own for own in np.moveaxis(pairs, -1, 0) if (own != own[:1]).any()] if len(pairs) else []

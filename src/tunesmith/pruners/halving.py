@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tunesmith.history import History
-from tunesmith.history.curves import Curves, FrontRung, Group, Rung
+from tunesmith.history.curves import Curves, Group, Rung
 from tunesmith.pruners.arguments import at_least
 from tunesmith.pruners.base import Decision, Pruner
 
@@ -76,10 +76,10 @@ class Halving:
         below = [n for n in mine if n not in curves.rung(self.steps[0], self.group)] if self.steps else []
         return (0, min(below)) if below else None  # it paused at a rung that is none any more
 
-    def _is_behind(self, rung: Rung | FrontRung, number: int) -> bool:
+    def _is_behind(self, rung: Rung, number: int) -> bool:
         return rung.value(number) > rung.cut(max(1, len(rung) // self.eta))
 
-    def _promoted(self, rung: Rung | FrontRung) -> int:
+    def _promoted(self, rung: Rung) -> int:
         return len(rung) // self.eta if len(rung) > self.bootstrap else 0
 
 

@@ -6,7 +6,6 @@ import hashlib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -71,7 +70,7 @@ def confirm(
     return report(study, points, at, found, runs, repeats, prefer_default, level)
 
 
-def check(top_k: Any, repeats: Any, level: Any) -> None:
+def check(top_k: int, repeats: int, level: float) -> None:
     """Raise unless these are numbers of points and of repeats, and the level of an interval.
 
     Raises:
@@ -79,7 +78,7 @@ def check(top_k: Any, repeats: Any, level: Any) -> None:
     """
     check_level(level)
     for name, value in (("top_k", top_k), ("repeats", repeats)):
-        if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
+        if value < 1:
             raise ValueError(f"{name} must be an integer, 1 or more; got {value!r}")
 
 
@@ -370,16 +369,7 @@ class RerunPolicy(Policy[Trial, End]):
         if number is None:
             return None
         (point, repeat), seed = self._by_number[number], self.study.seed
-        own_seed = seed_of(seed, repeat)
-        trial = Trial(
-            number,
-            seed,
-            Proposals(point.space),
-            list(point.x),
-            point.fixed,
-            own_seed=own_seed,
-            objectives=len(self.study.signs),
-        )
+        trial = Trial(number, seed, Proposals(point.space), list(point.x), point.fixed, own_seed=seed_of(seed, repeat))
         if self.study.declared:
             trial.answers.take_whole()
         return trial

@@ -178,10 +178,7 @@ class Trial:
                 sampler was given a grid that has no value of it.
         """
         answers = self.answers
-        try:
-            entry = answers.proposals.table.get(name)
-        except TypeError:  # a list, say; what is no name is told below
-            entry = None
+        entry = answers.proposals.table.get(name) if type(name) is str else None  # else it is told what a name is
         if entry is not None and answers.fixed is None and entry[1] == (Float, low, high, log, step):
             value = answers.row[entry[0]]
             if value == value and (answers.deviant is None or name not in answers.deviant):
@@ -207,10 +204,7 @@ class Trial:
                 sampler was given a grid that has no value of it.
         """
         answers = self.answers
-        try:
-            entry = answers.proposals.table.get(name)
-        except TypeError:  # a list, say; what is no name is told below
-            entry = None
+        entry = answers.proposals.table.get(name) if type(name) is str else None  # else it is told what a name is
         if entry is not None and answers.fixed is None and entry[1] == (Int, low, high, log, step):
             x = answers.row[entry[0]]
             if x == x and (answers.deviant is None or name not in answers.deviant):
@@ -234,10 +228,7 @@ class Trial:
                 of them.
         """
         answers = self.answers
-        try:
-            entry = answers.proposals.table.get(name)
-        except TypeError:  # a list, say; what is no name is told below
-            entry = None
+        entry = answers.proposals.table.get(name) if type(name) is str else None  # else it is told what a name is
         if entry is not None and answers.fixed is None and isinstance(entry[2], Categorical):
             x = answers.row[entry[0]]
             is_other = answers.deviant is not None and name in answers.deviant

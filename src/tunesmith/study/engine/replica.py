@@ -86,9 +86,11 @@ class StudyReplica:
         self.lock = threading.RLock()
         self.running: dict[int, RunningTrial] = {}
         self.claimed: int | None = None
-        self._warm_start = decode_warm_start(record.system.get(WARM_START))
-        self._can_resume = bool(record.system.get(CAN_RESUME))
-        self._priors = bool(record.system.get(PRIORS, True))
+        self.history = History(None, len(self.signs))
+        self.history.warm_start = decode_warm_start(record.system.get(WARM_START))
+        self.history.priors = bool(record.system.get(PRIORS, True))
+        self.history.curves.can_resume = bool(record.system.get(CAN_RESUME))
+        self.history.curves.signs = self.signs
         self._take_costs(record.system.get(COSTS))
         self.asks = bool(record.system.get(ASKS))
         self.stopped: dict[str, Any] | None = record.system.get(STOPPED)
@@ -98,12 +100,7 @@ class StudyReplica:
     def reset(self, space: Space | None) -> None:
         """Forget what was read, so that it is read again; search `space` from now on."""
         self.declared = space is not None
-        self.history = History(space, len(self.signs))
-        self.history.warm_start = self._warm_start
-        self.history.priors = self._priors
-        self.history.curves.can_resume = self._can_resume
-        self.history.curves.signs = self.signs
-        self.history.classes, self.history.curves.costs_given = self._classes, self._costs_given
+        self.history = self.history.emptied(space)
         self.cursor = 0
         self.version = STALE
         self.next_number = 0
@@ -175,8 +172,8 @@ class StudyReplica:
 
     def note_checkpoint(self) -> None:
         """Note that the objective saves checkpoints, so that its runs can go on where they were paused."""
-        if not self._can_resume:
-            self._can_resume = self.history.curves.can_resume = True
+        if not self.history.curves.can_resume:
+            self.history.curves.can_resume = True
             self.storage.set_attr(self.study_id, None, CAN_RESUME, True, system=True)
 
     def note_asks(self) -> None:
@@ -187,7 +184,7 @@ class StudyReplica:
 
     def note_costs_given(self) -> None:
         """Note that the objective says what its reports cost, so that nothing is measured."""
-        self._costs_given = self.history.curves.costs_given = True
+        self.history.curves.costs_given = True
         self.keep_cost(GIVEN, True)
 
     def keep_cost(self, what: str, value: Any) -> bool:
@@ -201,13 +198,14 @@ class StudyReplica:
             return {**known, what: value} if added else present
 
         self._take_costs(self.change_system_attr(COSTS, unless_there))
-        self.history.classes, self.history.curves.costs_given = self._classes, self._costs_given
         return added
 
     def _take_costs(self, stored: Any) -> None:
         known = stored if isinstance(stored, dict) else {}
-        self._costs_given = bool(known.get(GIVEN))
-        self._classes = {what: CostClass(known[what]) for what in (TRIAL, START) if known.get(what) in list(CostClass)}
+        self.history.curves.costs_given = bool(known.get(GIVEN))
+        self.history.classes = {
+            what: CostClass(known[what]) for what in (TRIAL, START) if known.get(what) in list(CostClass)
+        }
 
     def know_trials(self) -> None:
         """See to it that the study knows how dear a trial is, if its costs say so."""

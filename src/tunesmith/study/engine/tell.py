@@ -163,15 +163,9 @@ def _read(result: Any, n_objectives: int) -> tuple[float, ...] | str:
     single = n_objectives == 1 and not isinstance(result, list | tuple) and not getattr(result, "ndim", 0)
     items = [result] if single else _items(result)
     if items is None or len(items) != n_objectives:
-        count = (
-            ""
-            if items is None
-            else f"{len(items)} values"
-            if len(items) < MOST_ITEMS
-            else f"{MOST_ITEMS} values or more"
-        )
-        given = count or f"a {type(result).__name__}"
-        return f"the objective returned {given} ({shown(result)}); {_expected(n_objectives)}"
+        given = f"a {type(result).__name__}" if items is None else f"{len(items)} values"
+        more = " or more" if items is not None and len(items) == MOST_ITEMS else ""
+        return f"the objective returned {given}{more} ({shown(result)}); {_expected(n_objectives)}"
     values: list[float] = []
     for item in items:
         if isinstance(item, str | bytes) or item is None:
@@ -425,25 +419,23 @@ class Teller:
 
     def _write_end(self, done: TrialRecord) -> tuple[int, int]:
         """Store the end of a trial: without attributes and reports if these cannot be stored, else as FAIL."""
-        study = self._study
-        try:
-            return study.storage.finish(study.study_id, done)
-        except (StorageError, KeyError, *_REFUSED):
-            raise
-        except Exception as error:
-            fault = name_and_message(error)
-        lost = "its attributes and reports"
-        done.user = done.reports = None
-        try:
-            stored = study.storage.finish(study.study_id, done)
-        except (StorageError, KeyError, *_REFUSED):
-            raise
-        except Exception:
-            lost = "its result"
-            done.state, done.values, done.constraints, done.system = TrialState.FAIL, None, None, None
-            done.reason = f"the storage cannot keep the result: {fault}"
-            stored = study.storage.finish(study.study_id, done)
-        caution(f"trial {done.number}: the storage cannot keep {lost}: {fault}")
+        fault, lost = "", ["its result", "its attributes and reports"]
+        while True:
+            try:
+                stored = self._study.storage.finish(self._study.study_id, done)
+                break
+            except (StorageError, KeyError, *_REFUSED):
+                raise
+            except Exception as error:
+                if not lost:
+                    raise
+                fault, what = fault or name_and_message(error), lost.pop()
+            done.user = done.reports = None
+            if not lost:
+                done.state, done.values, done.constraints, done.system = TrialState.FAIL, None, None, None
+                done.reason = f"the storage cannot keep the result: {fault}"
+        if fault:
+            caution(f"trial {done.number}: the storage cannot keep {what}: {fault}")
         return stored
 
     def flush(self) -> None:
