@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunesmith.history import History
+from tunesmith.history.costs import step_cost
 from tunesmith.history.curves import Curves
 from tunesmith.numerics.arrays import Floats, Ints, Mask
 from tunesmith.space import Space
@@ -224,16 +225,14 @@ class RungTable:
 def _apart(runs: Runs, ladder: Ladder) -> tuple[Floats, float]:
     """Return what a report of each run costs [n], NaN: not known; and what a start costs beside it.
 
-    The first report of a run pays for its start. Of the others the median counts, the lower of two in the middle: where
-    a run was paused, one of them paid for another start.
+    A report that cost nothing says nothing of others.
     """
     rate, starts = np.full(len(runs), np.nan), []
     for k, (steps, costs) in enumerate(zip(runs.steps, runs.costs, strict=True)):
-        each = np.sort(costs[1:] * ladder.stride / np.diff(steps))
-        each = each[np.isfinite(each) & (each > 0)]
-        if len(each):
-            rate[k] = each[(len(each) - 1) // 2]
-            starts.append(float(costs[0]) - rate[k] * ladder.position(int(steps[0])))
+        at, spent = steps.tolist(), (costs * ladder.stride).tolist()
+        if (found := step_cost(at, {step: c for step, c in zip(at, spent, strict=True) if 0 < c < np.inf})) is not None:
+            rate[k] = found
+            starts.append(float(costs[0]) - found * ladder.position(at[0]))
     starts = [s for s in starts if np.isfinite(s)]
     return rate, max(float(np.median(starts)), 0.0) if starts else 0.0
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from tunesmith.errors import StorageError, StorageUnavailableError
 from tunesmith.history import History
-from tunesmith.history.costs import GIVEN, START, TRIAL, CostClass, class_of_starts, class_of_trials, lower_median
+from tunesmith.history.costs import GIVEN, START, TRIAL, CostClass, class_of_starts, class_of_trials, step_cost
 from tunesmith.space import Space
 from tunesmith.state import FailureKind, StudyDirection, TrialState
 from tunesmith.storable import storable
@@ -228,10 +228,10 @@ class StudyReplica:
         starts, shares = [], []
         for trial in self.trials(timed) if timed else ():
             for costs in (*(attempt.costs for attempt in trial.previous_attempts), trial.costs or {}):
-                first, *others = (costs[step] for step in sorted(costs)) if costs else (0.0,)
-                rate = lower_median(others) if others else 0.0
-                if rate > 0.0:
-                    starts.append(max(first - rate, 0.0))
+                reports = dict(enumerate(costs[step] for step in sorted(costs)))
+                rate = step_cost(list(reports), reports)  # of a report, however far apart their steps are
+                if rate:
+                    starts.append(max(reports[0] - rate, 0.0))
                     shares.append(starts[-1] / (rate * curves.longest_complete))
         if (found := class_of_starts(starts, shares)) is not None and self.keep_cost(START, found.value):
             _log.info("a start is %s beside a full run, by the first %d; %s", found, len(starts), FOUND_OUT_ONCE)
