@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.fidelity.curves import LENGTH, SPACE, crossing, half_done, power, runs_of, searched
 
 from tunesmith import Categorical, Float, Space
-from tunesmith.fidelity.decision import HOPELESS, N_LOOKED_AT, Outlook, outlook, with_expected_ends
+from tunesmith.fidelity.decision import HOPELESS, N_LOOKED_AT, Outlook, outlook_of, with_expected_ends
 from tunesmith.fidelity.ladder import Runs, RunState
 from tunesmith.history import History
 from tunesmith.numerics.cache import FitCache
@@ -195,7 +195,7 @@ def test_samplers_see_expected_ends_and_the_rest_as_it_is() -> None:
     assert found.number.tolist() == [0, 1, 2, 3]
     assert found.state.tolist() == [TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL, TrialState.PRUNED]
     assert found.expected == {1, 3}
-    expected = outlook(history, history.space)
+    expected = outlook_of(history, history.space)
     np.testing.assert_array_equal(found.y[:, 0], [0.3, expected.end[1], math.nan, expected.end[3]])
     np.testing.assert_array_equal(found.noise[:, 0], [math.nan, expected.error[1], math.nan, expected.error[3]])
     np.testing.assert_allclose(found.x[:, 0], [0.0, 0.2, 0.4, 0.6])

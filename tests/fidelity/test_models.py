@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from tests.fidelity.curves import SPACE, crossing, half_done, power
 
-from tunesmith.fidelity.chain import MAX_ROWS, Chain, scheduled, some
+from tunesmith.fidelity.chain import CHAIN_ROWS, Chain, model_rows, rows_to_fit
 from tunesmith.fidelity.ladder import Ladder, RungTable
 from tunesmith.history import SourceCurves
 from tunesmith.numerics.arrays import Floats
@@ -67,9 +67,9 @@ def standardised(loss: Floats) -> Floats:
 
 
 def test_rows_and_fits_are_bounded() -> None:
-    assert [scheduled(n) for n in (3, 5, 6, 7, 1000)][:2] == [3, 5]
-    assert scheduled(1000) <= 60
-    rows = some(np.arange(1000.0)[::-1])
-    assert len(rows) == MAX_ROWS
+    assert [rows_to_fit(n) for n in (3, 5, 6, 7, 1000)][:2] == [3, 5]
+    assert rows_to_fit(1000) <= 60
+    rows = model_rows(np.arange(1000.0)[::-1])
+    assert len(rows) == CHAIN_ROWS
     assert (np.diff(rows) > 0).all()
     assert 999 in rows

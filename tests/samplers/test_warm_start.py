@@ -23,7 +23,7 @@ from tunesmith.samplers.gp.transfer import AlignedSource, SourceModels, best_poi
 from tunesmith.space import Categorical, Float, Int, Ordinal, Parameter, Space
 from tunesmith.space.feature_map import FeatureMap
 from tunesmith.state import TrialState
-from tunesmith.study.warm_start import MOST_IN_ALL, WARM_START, decode_warm_start, encode_warm_start
+from tunesmith.study.warm_start import ROWS_KEPT_IN_ALL, WARM_START, decode_warm_start, encode_warm_start
 
 Params = dict[str, Any]
 D = 5
@@ -294,7 +294,7 @@ def test_many_rows_are_thinned() -> None:
         study.add_trials([ts.create_trial(params={"x": v}, distributions=ranges, value=(v - 0.3) ** 2) for v in x])
         olds.append(study)
     found = decode_warm_start(packed(olds))
-    assert [len(e.q) for e in found] == [MOST_IN_ALL // 5] * 5
+    assert [len(e.q) for e in found] == [ROWS_KEPT_IN_ALL // 5] * 5
     assert all(e.q.min() == stats.norm.ppf(0.5 / 600) for e in found), "the quantiles are those of all rows"
     assert [len(e.q) for e in decode_warm_start(packed(olds[:1]))] == [500]
 

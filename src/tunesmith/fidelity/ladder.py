@@ -1,8 +1,8 @@
 """The runs of a study as arrays; rungs, the lengths at which they are compared; and what each had reached there.
 
 A rung is a number of reports (its position), not a step, so it does not matter whether steps count from 0 or 1, or by
-hundreds. Positions grow by the factor `GROWTH`, up to the length of a full run; while no run has come to its end, that
-length is taken to be the rung after the longest run.
+hundreds. Positions grow by the factor `RUNG_GROWTH`, up to the length of a full run; while no run has come to its end,
+that length is taken to be the rung after the longest run.
 
 Symbols: n runs, L rungs, p[L] positions, k reports of the longest run (of one run, where it says so), d parameters.
 """
@@ -23,8 +23,8 @@ from tunesmith.numerics.arrays import Floats, Ints, Mask
 from tunesmith.space import Space
 from tunesmith.state import TrialState
 
-FIRST = 2  # reports at the first rung: one alone orders runs hardly better than chance
-GROWTH = 3  # of positions from rung to rung
+FIRST_RUNG = 2  # reports at the first rung: one alone orders runs hardly better than chance
+RUNG_GROWTH = 3  # of positions from rung to rung
 LAST_GAP = 1.5  # the last rung but one lies at least this factor below the last
 
 
@@ -38,7 +38,7 @@ class RunState(IntEnum):
     FAILED = 4
 
 
-_STATES = {
+_RUN_STATES = {
     TrialState.COMPLETE: RunState.COMPLETE,
     TrialState.PRUNED: RunState.STOPPED,
     TrialState.FAIL: RunState.FAILED,
@@ -98,7 +98,7 @@ class Runs:
         number = np.concatenate([history.number, pending.number])
         order = np.argsort(number, kind="stable")
         unit = np.clip(space.to_unit(history.pending_points(space)), 0.0, 1.0)
-        finished = [int(_STATES[TrialState(s)]) for s in history.state.tolist()]
+        finished = [int(_RUN_STATES[TrialState(s)]) for s in history.state.tolist()]
         begun = [int(RunState.PAUSED if n in paused else RunState.RUNNING) for n in pending.number.tolist()]
         ends = np.where(history.complete & history.feasible, history.y[:, 0], np.nan)
         number = number[order]
@@ -158,13 +158,13 @@ class Ladder:
         longest = max(int(length.max(initial=0)), 1)
         end = int(length[runs.state == RunState.COMPLETE].max(initial=0))
         is_known = end >= longest
-        grid = [FIRST]
+        grid = [FIRST_RUNG]
         while grid[-1] <= longest:
-            grid.append(grid[-1] * GROWTH)
+            grid.append(grid[-1] * RUNG_GROWTH)
         if is_known:
             grid = [p for p in grid if p * LAST_GAP <= end]
-            while grid and grid[-1] * GROWTH * LAST_GAP <= end:
-                grid.append(grid[-1] * GROWTH)
+            while grid and grid[-1] * RUNG_GROWTH * LAST_GAP <= end:
+                grid.append(grid[-1] * RUNG_GROWTH)
             grid.append(end)
         return cls(np.array(grid, np.int64), first, stride, is_known)
 
@@ -218,11 +218,11 @@ class RungTable:
             loss[unseen, rung] = loss[unseen, rung + 1]
         loss[complete, -1] = np.where(np.isnan(runs.ends[complete]), loss[complete, -1], runs.ends[complete])
         ended = diverged | complete | (runs.state == RunState.STOPPED)
-        rate, start = _apart(runs, ladder)
+        rate, start = _rates_and_start(runs, ladder)
         return cls(loss, (position[:, None] >= p).sum(axis=1), position, ended, rate, start)
 
 
-def _apart(runs: Runs, ladder: Ladder) -> tuple[Floats, float]:
+def _rates_and_start(runs: Runs, ladder: Ladder) -> tuple[Floats, float]:
     """Return what a report of each run costs [n], NaN: not known; and what a start costs beside it.
 
     A report that cost nothing says nothing of others.

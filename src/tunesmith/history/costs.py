@@ -24,7 +24,7 @@ TRIAL, START, GIVEN = "trial", "start", "given"
 FIRST_TRIALS = 2  # trials, of which the cheaper one tells the class: what is loaded once makes the first one dear
 TRIALS_LOOKED_AT = 100
 SLACK = 12.0  # times beyond the class, from which on most trials outvote the first ones: more than a new machine makes
-NOTHING = 0.1  # seconds: a start below is cheap, for nobody waits for it
+UNNOTICED_SECONDS = 0.1  # seconds: a start below is cheap, for nobody waits for it
 
 
 class CostClass(StrEnum):
@@ -69,7 +69,7 @@ def class_of_starts(starts: Sequence[float], shares: Sequence[float]) -> CostCla
     """
     if not starts:
         return None
-    return CostClass.CHEAP if _lower_median(starts) < NOTHING else _class(_lower_median(shares), _OF_STARTS)
+    return CostClass.CHEAP if _lower_median(starts) < UNNOTICED_SECONDS else _class(_lower_median(shares), _OF_STARTS)
 
 
 def _class(value: float, below: dict[CostClass, float]) -> CostClass:

@@ -16,7 +16,7 @@ from tunesmith.numerics.arrays import Floats
 from tunesmith.numerics.pareto import ranks_and_crowding
 from tunesmith.state import TrialState
 
-MOST_RUNGS = 128  # that are kept; those that a pruner asks for change where the longest run becomes longer
+RUNGS_CACHED = 128  # that are kept; those that a pruner asks for change where the longest run becomes longer
 
 Reported = float | tuple[float, ...]  # at a step: the objective's value, or one for each of several
 
@@ -215,7 +215,7 @@ class Curves:
         """
         rung = self._rungs.get((step, group))
         if rung is None:
-            if len(self._rungs) >= MOST_RUNGS:
+            if len(self._rungs) >= RUNGS_CACHED:
                 self._rungs.clear()
             made = Rung if self.objectives == 1 else FrontRung
             rung = self._rungs[step, group] = made(step, group, self._reports)
@@ -403,14 +403,14 @@ class Ends:
             old = self._mean_of.pop(number, None)
             if old is not None:
                 del self._means[bisect_left(self._means, (old, number))]
-            mean = _mean(reports.values())
+            mean = _finite_mean(reports.values())
             if math.isfinite(mean):
                 self._mean_of[number] = mean
                 insort(self._means, (mean, number))
         self._new.clear()
 
 
-def _mean(values: Iterable[float]) -> float:
+def _finite_mean(values: Iterable[float]) -> float:
     listed = list(values)
     try:
         return math.fsum(listed) / len(listed)

@@ -19,7 +19,7 @@ from tunesmith.history.curves import Curves, Group, Rung
 from tunesmith.pruners.arguments import at_least
 from tunesmith.pruners.base import Decision, Pruner
 
-SHARE = 81  # the first rung is not before R / 81, four rungs below the end with eta = 3
+FIRST_RUNG_PART = 81  # the first rung is not before R / 81, four rungs below the end with eta = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +146,7 @@ class HalvingPruner(Pruner):
         return curves.can_resume if self.promotion is None else self.promotion
 
 
-def steps_before(end: int, eta: int, share: float = SHARE) -> tuple[int, ...]:
+def steps_before(end: int, eta: int, share: float = FIRST_RUNG_PART) -> tuple[int, ...]:
     """Return the steps of the rungs when the last is at R / eta, so that none is near the end of a run.
 
     Args:

@@ -66,8 +66,8 @@ class ThresholdPruner(Pruner):
         interval_steps: int = 1,
     ) -> None:
         own = type(self).__name__
-        self.lower = _limits(own, "lower", lower, -math.inf)
-        self.upper = _limits(own, "upper", upper, math.inf)
+        self.lower = _limit_of_each(own, "lower", lower, -math.inf)
+        self.upper = _limit_of_each(own, "upper", upper, math.inf)
         if len({len(each) for each in (self.lower, self.upper)} - {0}) > 1:
             raise ValueError(f"{own}: lower and upper differ in length; got lower={lower!r}, upper={upper!r}")
         if any(map(gt, self.lower, self.upper)):
@@ -109,7 +109,7 @@ class ThresholdPruner(Pruner):
         return Decision.CONTINUE if bool(((low <= last) & (last <= high)).all()) else Decision.STOP
 
 
-def _limits(pruner: str, name: str, given: Limits, none: float) -> tuple[float, ...]:
+def _limit_of_each(pruner: str, name: str, given: Limits, none: float) -> tuple[float, ...]:
     """Return the limit of each objective; an empty tuple: there is none."""
     if given is None:
         return ()

@@ -26,7 +26,6 @@ from tunesmith.text import shown
 from tunesmith.trial.record import Fence
 
 ARTIFACT_STORE = "artifact_store"  # the system attribute of a study that holds the URL of its store
-DAY = 86400.0  # seconds
 
 
 class ArtifactHome:
@@ -179,7 +178,7 @@ class StudyArtifacts(Artifacts):
         return self._home.storage.artifacts(self._home.study_id)
 
     @checked()
-    def clean(self, grace: float = DAY) -> int:
+    def clean(self, grace: float = 86400.0) -> int:
         """Delete contents of this study that no artifact points to; return how many.
 
         A process that dies while it saves leaves such a content. What is being saved is none of them, as long as it is

@@ -26,7 +26,7 @@ from tunesmith.storage import open_storage
 from tunesmith.storage.base import Storage, StudyRecord
 from tunesmith.study.artifacts import ARTIFACT_STORE, ArtifactHome, copy_artifacts, drop_artifacts
 from tunesmith.study.engine.channel import is_wish
-from tunesmith.study.engine.recovery import RETRIES, checked_retries, stored_retries, to_store
+from tunesmith.study.engine.recovery import RETRIES_ATTR, checked_retries, stored_retries, to_store
 from tunesmith.study.engine.replica import PRIORS
 from tunesmith.study.study import Study
 from tunesmith.study.verdict import read_verdict, store_verdict
@@ -149,7 +149,7 @@ def create_study(
     ways = _directions(direction, directions)
     if seed is not None and not (isinstance(seed, Integral) and 0 <= int(seed) < 2**63):
         raise ValueError(f"seed must be an integer, 0 <= seed < 2**63; got {seed!r}")
-    again = None if retries is None else checked_retries(retries)
+    run_again = None if retries is None else checked_retries(retries)
     if warm_start is not None and (warm_start_from is not None or not isinstance(warm_start, WarmStart)):
         raise ValueError(
             "warm_start= takes what ScalingLaw.prior returns, and not together with warm_start_from=, which takes "
@@ -167,8 +167,8 @@ def create_study(
     chosen: Sampler = _named("samplers", sampler)
     rule = _pruner(pruner, chosen)
     given_by_user = (("samplers", sampler, chosen), ("pruners", pruner, rule))
-    made = {kind: described(kind, one) for kind, asked, one in given_by_user if asked is not None}
-    made = {kind: what for kind, what in made.items() if what != AUTO}
+    made = {kind: describe_made(kind, one) for kind, asked, one in given_by_user if asked is not None}
+    made = {kind: what for kind, what in made.items() if what != MADE_BY_DEFAULT}
     own_seed = seed if seed is not None else getattr(chosen, "seed", None)
     try:
         record = store.create_study(
@@ -192,15 +192,15 @@ def create_study(
         settings[PRIORS] = False
     if made and is_new and MADE_WITH not in record.system:
         settings[MADE_WITH] = made
-    if again is not None and stored_retries(record.system) != again:
-        settings[RETRIES] = to_store(again)
+    if run_again is not None and stored_retries(record.system) != run_again:
+        settings[RETRIES_ATTR] = to_store(run_again)
     if given is not None and ARTIFACT_STORE not in record.system and not store.artifacts(record.id):
         settings[ARTIFACT_STORE] = given.url
     for key, value in settings.items():
         store.set_attr(record.id, None, key, value, system=True)
     if settings:
         record = store.load_study(record.name)
-    study = _study(record, store, sampler, pruner, given, chosen, rule)
+    study = _opened_study(record, store, sampler, pruner, given, chosen, rule)
     if declared is not None:
         study.declare(declared)
     return study
@@ -241,7 +241,7 @@ def load_study(
     """
     store = open_storage(storage)
     record, given = store.load_study(study_name), _store(artifact_store)
-    return _study(record, store, sampler, pruner, given)
+    return _opened_study(record, store, sampler, pruner, given)
 
 
 @checked("artifact_store", "storage")
@@ -316,12 +316,12 @@ def copy_study(
             target.set_attr(new.id, None, key, value, system=True)
     states = [state for state in TrialState if state is not TrialState.RUNNING]
     trials = [t for t in source.trials(old.id, states=states) if t.state.is_finished() or t.fixed or t.x is not None]
-    trials = [_ended(t) if t.state is TrialState.PAUSED else t for t in trials]
+    trials = [_paused_as_pruned(t) if t.state is TrialState.PAUSED else t for t in trials]
     numbers = dict(zip((t.number for t in trials), target.add(new.id, trials), strict=True)) if trials else {}
     given = _store(artifact_store)
     if given is not None:
         target.set_attr(new.id, None, ARTIFACT_STORE, given.url, system=True)
-    study = _study(target.load_study(new.name), target, None, None, given)
+    study = _opened_study(target.load_study(new.name), target, None, None, given)
     if (decided := read_verdict(old.system, old.name)) is not None and any(a != b for a, b in numbers.items()):
         store_verdict(study.engine.study, decided.renumbered(numbers))
     copy_artifacts(ArtifactHome(old, source), study.engine.artifacts, numbers)
@@ -405,7 +405,7 @@ def _directions(direction: str | StudyDirection | None, directions: Sequence[str
     return out
 
 
-def _study(
+def _opened_study(
     record: StudyRecord,
     store: Storage,
     sampler: SamplerLike,
@@ -442,7 +442,7 @@ def _pruner(pruner: PrunerLike, sampler: Sampler) -> Pruner:
     return cast("Pruner", _named("pruners", pruner))
 
 
-def _ended(paused: FrozenTrial) -> FrozenTrial:
+def _paused_as_pruned(paused: FrozenTrial) -> FrozenTrial:
     """Return a paused trial as a pruned one: it goes on in its own study only."""
     curve = paused.intermediate_values
     last = curve[max(curve)] if curve else math.nan
@@ -475,7 +475,7 @@ def _named(kind: str, given: Any) -> Any:
 # -- the sampler and the pruner that a study was made with: stored where they are names of the registry and data ------
 
 MADE_WITH = "made_with"  # the system attribute of the study: by kind, what `described` returns
-AUTO = {"name": "auto", "args": {}}
+MADE_BY_DEFAULT = {"name": "auto", "args": {}}
 KINDS_MADE: dict[str, type[Any]] = {"samplers": Sampler, "pruners": Pruner}
 
 
@@ -492,19 +492,19 @@ def taken_up(kind: str, stored: Any, study: str, made: Any, is_given: bool, note
     """
     word = kind[:-1]
     before = stored if isinstance(stored, Mapping) else {"name": None}
-    begins = f"the study {study!r} was made with {word}={in_words(before)}"
+    begins = f"the study {study!r} was made with {word}={call_in_words(before)}"
     if is_given:
-        if (now := described(kind, made)) != before:
-            notes.append(f"{begins}, and goes on with {in_words(now)} here; leave out {word}= to go on as before")
+        if (now := describe_made(kind, made)) != before:
+            notes.append(f"{begins}, and goes on with {call_in_words(now)} here; leave out {word}= to go on as before")
         return made
     try:
-        return again(kind, before)
+        return make_again(kind, before)
     except ValueError as error:
         notes.append(f"{begins}, which is not stored with it ({error}), and goes on with {made.name!r}; give {word}=")
         return made
 
 
-def described(kind: str, made: Any) -> dict[str, Any]:
+def describe_made(kind: str, made: Any) -> dict[str, Any]:
     """Return what is stored of a sampler or a pruner.
 
     Args:
@@ -522,7 +522,7 @@ def described(kind: str, made: Any) -> dict[str, Any]:
     return {"name": cls.name} if args is None else {"name": cls.name, "args": args}
 
 
-def again(kind: str, stored: Any) -> Any:
+def make_again(kind: str, stored: Any) -> Any:
     """Make what was stored.
 
     Raises:
@@ -533,14 +533,14 @@ def again(kind: str, stored: Any) -> Any:
         raise ValueError("it is not in the registry")
     if not isinstance(args, Mapping):
         raise ValueError("its arguments are no data")
-    found = {key: again(*next(iter(value.items()))) if _is_nested(value) else value for key, value in args.items()}
+    found = {key: make_again(*next(iter(value.items()))) if _is_nested(value) else value for key, value in args.items()}
     try:
         return registry.load(kind, name)(**found)
     except Exception as error:  # of another version, or a class of somebody else
         raise ValueError(name_and_message(error)) from error
 
 
-def in_words(stored: Mapping[str, Any]) -> str:
+def call_in_words(stored: Mapping[str, Any]) -> str:
     """Return what was stored as a call of it."""
     given = ", ".join(f"{key}={shown(value)}" for key, value in (stored.get("args") or {}).items())
     return f"{stored.get('name')}({given})" if given else f"{stored.get('name')}"
@@ -557,7 +557,7 @@ def _data(made: Any) -> dict[str, Any] | None:
     for key, value in signature.bind(*args, **known).arguments.items():
         nested = next((kind for kind, base in KINDS_MADE.items() if isinstance(value, base)), None)
         try:
-            kept = storable(key, value) if nested is None else {nested: described(nested, value)}
+            kept = storable(key, value) if nested is None else {nested: describe_made(nested, value)}
             if nested is not None and "args" not in kept[nested]:
                 return None
             if nested is None and kept != value:  # a tuple, an array, NaN

@@ -34,7 +34,7 @@ from tunesmith.history import History
 from tunesmith.space import Space
 from tunesmith.state import FailureKind, TrialState
 from tunesmith.study.engine.away import retry_while_unavailable
-from tunesmith.study.engine.channel import GO, LOOK, PAUSE, STOP
+from tunesmith.study.engine.channel import GO, PAUSE, STOP, WISH_LOOK_SECONDS
 from tunesmith.study.engine.checkpoints import CheckpointDisk
 from tunesmith.study.engine.engine import TrialEngine
 from tunesmith.study.engine.loop import Policy, run_loop, terminable
@@ -48,8 +48,8 @@ from tunesmith.workers import APART, current_worker
 
 _log = logging.getLogger("tunesmith")
 AfterTrial = Callable[[TrialRecord], None]
-ASKS_AGAIN = 10.0  # seconds in which a trial that reports is expected to ask again whether it shall stop
-STOPPED = "stopped on request"
+ASKS_AGAIN_SECONDS = 10.0  # seconds in which a trial that reports is expected to ask again whether it shall stop
+STOPPED_ON_REQUEST = "stopped on request"
 PROPOSAL_SHARE = 0.5  # of a timeout; once proposals took more, the sampler's cheap variant proposes
 
 
@@ -240,7 +240,7 @@ class TrialPolicy(Policy[Trial, End]):
     def _may_go_on(self) -> bool:
         """Tell whether nobody asked from elsewhere to pause or to stop; wait out a pause in which nothing runs."""
         while (word := self.wishes.word()) == PAUSE and not self.begun and not self._is_spent():
-            time.sleep(LOOK)
+            time.sleep(WISH_LOOK_SECONDS)
             self.tick()
         if word == STOP:
             self.engine.stop_requested = True
@@ -283,7 +283,7 @@ class TrialPolicy(Policy[Trial, End]):
         if self.exhausted or (self.timeout != math.inf and self.clock() >= self.deadline):
             return True
         history, most = self.engine.study.history, self.budget.max_cost
-        if most is not None and _spent(history) >= most:
+        if most is not None and _cost_so_far(history) >= most:
             return True
         return self.started >= self.most and not history.any_paused
 
@@ -352,7 +352,7 @@ class TrialPolicy(Policy[Trial, End]):
         for number in self.wishes.stops() & self.begun.keys() if self.executor.kills else ():
             running, now = self.engine.study.running.get(number), self.clock()
             asks = running is not None and bool(running.trial.reports)
-            if now >= self.stopping.setdefault(number, now + ASKS_AGAIN * asks):
+            if now >= self.stopping.setdefault(number, now + ASKS_AGAIN_SECONDS * asks):
                 self.stopping[number] = math.inf
                 self.executor.cancel(number)
         if self.executor.queues and self.clock() >= self.deadline:
@@ -435,12 +435,12 @@ class TrialPolicy(Policy[Trial, End]):
         """Say so if a trial was stopped because somebody asked for it; one that has reported counts as pruned."""
         killed = outcome.failure is FailureKind.KILLED
         if trial.number in self.wishes.stops() and (killed or outcome.state is TrialState.PRUNED):
-            outcome.reason = STOPPED
+            outcome.reason = STOPPED_ON_REQUEST
             if killed and trial.reports:
                 outcome.state, outcome.failure = TrialState.PRUNED, None
 
 
-def _spent(history: History) -> float:
+def _cost_so_far(history: History) -> float:
     """Return what all trials of a study cost so far, in seconds or the user's unit, as far as it is known."""
     return float(np.nansum(history.cost)) + sum(map(history.curves.spent, history.running + history.paused))
 
@@ -565,11 +565,11 @@ class ParamsObjective:
                 return self.fn(trial=trial, **params) if self.as_keywords else self.fn(params, trial=trial)
             return self.fn(**params) if self.as_keywords else self.fn(params)
         except KeyError as error:
-            _explain(error, params, trial.answers.proposals.space)
+            _explain_missing(error, params, trial.answers.proposals.space)
             raise
 
 
-def _explain(error: KeyError, params: Mapping[str, Any], space: Space | None) -> None:
+def _explain_missing(error: KeyError, params: Mapping[str, Any], space: Space | None) -> None:
     """Say what to do where a function asked for a parameter that its trial does not have."""
     name = error.args[0] if error.args else None
     if space is None or not isinstance(name, str) or name in params:

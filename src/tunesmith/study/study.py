@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from tunesmith.study.verdict import Verdict
 
 METRIC_NAMES = "metric_names"  # a system attribute of a study: the names of its objectives
-COLUMNS = ("number", "value", "datetime_start", "datetime_complete", "duration", "params", "user_attrs", "state")
+FRAME_COLUMNS = ("number", "value", "datetime_start", "datetime_complete", "duration", "params", "user_attrs", "state")
 Callback = Callable[["Study", FrozenTrial], None]
 OpenProgress = Callable[..., Any]  # which returns a `tunesmith.progress.Progress`
 
@@ -253,7 +253,7 @@ class Study:
             ValueError: there is no state of such a name.
         """
         wanted = None if numbers is None else list(numbers)
-        return as_shown(self.engine.study.trials(wanted, None if states is None else _states(states)))
+        return as_shown(self.engine.study.trials(wanted, None if states is None else _trial_states(states)))
 
     def trials_in_parts(self) -> Iterator[list[FrozenTrial]]:
         """Yield all trials by number, some at a time: a million of them would fill the memory.
@@ -379,7 +379,7 @@ class Study:
         return explain(history.space, history.why_no_meanings)
 
     @checked()
-    def trials_dataframe(self, attrs: Sequence[str] = COLUMNS, multi_index: bool = False) -> pd.DataFrame:
+    def trials_dataframe(self, attrs: Sequence[str] = FRAME_COLUMNS, multi_index: bool = False) -> pd.DataFrame:
         """Return one row a trial.
 
         Args:
@@ -642,9 +642,9 @@ class Study:
             ObjectiveError: the objective returned something that is no value.
             Exception: whatever the objective raised and `catch` does not name.
         """
-        from tunesmith.study.confirm import confirm
+        from tunesmith.study.confirm import confirm_leaders
 
-        return confirm(
+        return confirm_leaders(
             self.engine.study,
             objective,
             top_k,
@@ -753,7 +753,7 @@ class Study:
                 for, half a minute. The result is kept in this process, and stored by the next ``ask``, ``tell`` or
                 ``optimize``, or when the process ends.
         """
-        number = trial.number if isinstance(trial, Trial) else _number(trial)
+        number = trial.number if isinstance(trial, Trial) else _trial_number(trial)
         if reason is not None and not isinstance(reason, str):
             raise TypeError(f"tell: reason must be a text; got {shown(reason)}")
         outcome = outcome_as_told(number, values, state, reason, len(self.directions), noise)
@@ -775,7 +775,7 @@ class Study:
         Raises:
             ValueError: there is no such trial, or it does not run.
         """
-        return self.engine.take_up(_number(number))
+        return self.engine.take_up(_trial_number(number))
 
     def flush(self) -> None:
         """Store the results that were kept in this process because the storage could not be used.
@@ -1025,7 +1025,7 @@ def _checked_count(name: str, n: Any, least: int) -> int:
     return int(n)
 
 
-def _states(given: Iterable[TrialState | str] | TrialState | str) -> list[TrialState]:
+def _trial_states(given: Iterable[TrialState | str] | TrialState | str) -> list[TrialState]:
     """Return states that are given as such or by their names, several or one; ValueError for an unknown name."""
     found = []
     for state in given if isinstance(given, Iterable) and not isinstance(given, str) else [given]:
@@ -1037,7 +1037,7 @@ def _states(given: Iterable[TrialState | str] | TrialState | str) -> list[TrialS
     return found
 
 
-def _number(trial: Any) -> int:
+def _trial_number(trial: Any) -> int:
     """Return what was given in place of a trial as a number; TypeError if it is none."""
     try:
         return index(trial)

@@ -225,10 +225,10 @@ def _scratch_folder() -> Path:
 
 EMPTY: Mapping[str, Any] = MappingProxyType({})
 NAN = math.nan
-MOST_STEPS = 2**63  # what fits a database's integer
-MOST_ROWS = 100  # of a table in a notebook
+STEP_BOUND = 2**63  # what fits a database's integer
+PARAMS_SHOWN = 100  # of a table in a notebook
 OUTSIDE, OUTPUT, NOISE = "outside", "output", "noise"  # system attributes
-LATE = "late"  # a system attribute: a result that came after the trial was ended for its worker, see `Attempt`
+LATE_RESULT = "late"  # a system attribute: a result that came after the trial was ended for its worker, see `Attempt`
 
 
 class Fence(NamedTuple):
@@ -512,7 +512,7 @@ class TrialRecord(Replay):
         return f"FrozenTrial(number={self.number}, state={self.state.name}, value={shown}, params={self.params})"
 
     def _repr_html_(self) -> str:
-        rows = [(name, str(value)) for name, value in self.params.items()][:MOST_ROWS]
+        rows = [(name, str(value)) for name, value in self.params.items()][:PARAMS_SHOWN]
         told = ", ".join(f"{value:.6g}" for value in self.values or ())
         notes: list[str] = [say("It took {:.3g} seconds.", self.duration)] if self.duration == self.duration else []
         if not self.feasible:
@@ -656,7 +656,7 @@ def _read_reports(given: Any) -> dict[int, Any] | None:
         raise ValueError(
             f"intermediate_values must be a mapping of steps to numbers, or lists of numbers; got {shown(given)}"
         ) from None
-    if reports and not 0 <= min(reports) <= max(reports) < MOST_STEPS:
+    if reports and not 0 <= min(reports) <= max(reports) < STEP_BOUND:
         raise ValueError(f"intermediate_values: steps must be 0 or more, and less than 2**63; got {shown(reports)}")
     return reports or None
 

@@ -29,7 +29,7 @@ from tunesmith.space.nested import read_columns
 from tunesmith.space.shape import Shape, joined
 from tunesmith.storable import checked_key, storable
 from tunesmith.text import did_you_mean, listing, real, shown
-from tunesmith.trial.record import EMPTY, MOST_STEPS, NAN, Attempt, Fence, FrozenTrial, checked_noise
+from tunesmith.trial.record import EMPTY, NAN, STEP_BOUND, Attempt, Fence, FrozenTrial, checked_noise
 
 if TYPE_CHECKING:
     from tunesmith.artifacts.base import Pointers
@@ -284,27 +284,27 @@ class Trial:
         """
         now = time.monotonic()
         try:
-            read = _number(value) if self._objectives == 1 else _numbers(value)
+            read = _reported_number(value) if self._objectives == 1 else _reported_numbers(value)
             index = int(step)
             if index != step:
                 raise ValueError("a part of a step, or a text")
         except (TypeError, ValueError, OverflowError):
             several = self._objectives == 1 and isinstance(value, list | tuple)
             raise TypeError(
-                f"report(value, step) takes {_expected(self._objectives)} and an integer step; got "
+                f"report(value, step) takes {_expected_report(self._objectives)} and an integer step; got "
                 f"value={shown(value)}, step={shown(step)}"
                 + " (several values are for a study with several directions)"
                 * several
             ) from None
         if isinstance(read, tuple) and len(read) != self._objectives:
             raise ValueError(
-                f"report(values, step) takes {_expected(self._objectives)} and an integer step; got {len(read)}: "
-                f"{shown(value)}"
+                f"report(values, step) takes {_expected_report(self._objectives)} and an integer step; got "
+                f"{len(read)}: {shown(value)}"
             )
-        if not 0 <= index < MOST_STEPS:
+        if not 0 <= index < STEP_BOUND:
             raise ValueError(f"report: the step must be 0 or more, and less than 2**63; got {shown(step)}")
         # A database counts the values of several objectives by one number, see storage/sql/values.py.
-        if (index + 1) * (self._objectives - 1) > MOST_STEPS:
+        if (index + 1) * (self._objectives - 1) > STEP_BOUND:
             raise ValueError(f"report: with {self._objectives} objectives, the step must be lower; got {shown(step)}")
         spent = NAN if cost is None else checked_cost(cost)
         if index in (self.link.reports or ()):
@@ -610,7 +610,7 @@ def seed_of_trial(study_seed: int, number: int) -> int:
 def checked_cost(cost: Any) -> float:
     """Return the cost of a step; an error if it is none."""
     try:
-        value = _number(cost)
+        value = _reported_number(cost)
     except (TypeError, ValueError, OverflowError):
         raise TypeError(f"report: cost must be a number; got {shown(cost)}") from None
     if not 0 <= value < math.inf:
@@ -620,19 +620,19 @@ def checked_cost(cost: Any) -> float:
     return value
 
 
-def _number(value: Any) -> float:
+def _reported_number(value: Any) -> float:
     if isinstance(value, str | bytes | bytearray):
         raise TypeError("a text, though it may read as a number")
     return real(value)
 
 
-def _numbers(values: Any) -> tuple[float, ...]:
+def _reported_numbers(values: Any) -> tuple[float, ...]:
     if isinstance(values, str | bytes | bytearray | Mapping | Set):  # which have no order, or are no numbers
         raise TypeError("no sequence of numbers")
-    return tuple(_number(value) for value in islice(iter(values), MOST_VALUES))
+    return tuple(_reported_number(value) for value in islice(iter(values), MOST_VALUES))
 
 
-def _expected(objectives: int) -> str:
+def _expected_report(objectives: int) -> str:
     return "a number" if objectives == 1 else f"{objectives} numbers, one for each direction of the study,"
 
 
@@ -751,7 +751,7 @@ class Answers:
         before = self.deviant[name][0] if self.deviant and name in self.deviant else None
         if before is None and name in self.proposals.table:
             before = self.proposals.table[name][2]
-        if before is not None and _kind(before) is not _kind(p):
+        if before is not None and _kind_of_parameter(before) is not _kind_of_parameter(p):
             raise SpaceError(
                 f"trial {self.number} asked for the parameter {name!r} as {before!r} before, and now as {p!r}: in a "
                 "trial, a name stands for one kind of parameter; give one of the two another name"
@@ -810,7 +810,7 @@ class Answers:
                     f"the grid has no values of the parameter {name!r}{did_you_mean(name, names)} (it has values of "
                     f"{listing(names)}); give some for it, or take the name that the objective uses"
                 )
-            x = drawn(self.seed, self.number, name, p, self.proposals.central)
+            x = draw_unproposed(self.seed, self.number, name, p, self.proposals.central)
         value = p.to_external(x)
         into[name] = value
         if entry is not None and entry[1] == _spec(p):
@@ -881,7 +881,7 @@ class Answers:
         return self.params
 
 
-def _kind(p: Parameter) -> type[Parameter]:
+def _kind_of_parameter(p: Parameter) -> type[Parameter]:
     """Return the kind of a parameter: Float, Int, Categorical or a class of its own."""
     return next((kind for kind in (Int, Float, Categorical) if isinstance(p, kind)), type(p))
 
@@ -889,7 +889,7 @@ def _kind(p: Parameter) -> type[Parameter]:
 CENTRAL = 0.2  # the part of a range, about its middle, that the first answer of a new branch is drawn from
 
 
-def drawn(seed: int, number: int, name: str, p: Parameter, central: bool) -> float:
+def draw_unproposed(seed: int, number: int, name: str, p: Parameter, central: bool) -> float:
     """Return the internal value of a parameter that no sampler proposed, the same for each worker.
 
     Args:

@@ -17,7 +17,7 @@ from sklearn.pipeline import Pipeline
 
 from tunesmith.caution import caution
 from tunesmith.fidelity.decision import Outlook
-from tunesmith.fidelity.ladder import FIRST, GROWTH, Runs, RunState
+from tunesmith.fidelity.ladder import FIRST_RUNG, RUNG_GROWTH, Runs, RunState
 from tunesmith.numerics.arrays import Floats
 from tunesmith.numerics.cache import FitCache
 from tunesmith.numerics.rank_tests import tau_error
@@ -133,7 +133,7 @@ class ScreenJudge:
         What a level shows stands for all reports up to its rung.
         """
         counting = [i for i, label in enumerate([*self._labels, ""]) if label not in self.left_out]
-        rungs = [FIRST * GROWTH**k for k in range(len(counting))]
+        rungs = [FIRST_RUNG * RUNG_GROWTH**k for k in range(len(counting))]
         steps, losses = [], []
         for row in (*self._scores, scores):
             own, before = list[float](), 0

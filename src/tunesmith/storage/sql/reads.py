@@ -53,7 +53,7 @@ from tunesmith.storage.sql.values import (
     require,
     same_values,
 )
-from tunesmith.trial.record import LATE, NAN, NOISE, Attempt, TrialRecord, curve
+from tunesmith.trial.record import LATE_RESULT, NAN, NOISE, Attempt, TrialRecord, curve
 
 _STUDY: sa.BindParameter[Any] = sa.bindparam("study")
 _t, _s, _r, _a = trials.c, studies.c, reports.c, attrs.c
@@ -232,7 +232,7 @@ def attach_attr(found: Mapping[int, TrialRecord], by_attempt: AttrsByAttempt, ro
         return
     require(kind in (USER, SYSTEM), f"{key!r} is of no known kind")
     value = attr_from_json(text)
-    if trial.attempt > 1 and (kind == USER or (attempt < trial.attempt and key in (ENDED, LATE))):
+    if trial.attempt > 1 and (kind == USER or (attempt < trial.attempt and key in (ENDED, LATE_RESULT))):
         by_attempt.setdefault(n, {}).setdefault(attempt, ({}, {}))[kind][key] = value
     elif kind == USER:
         trial.user = trial.user or {}
@@ -266,7 +266,7 @@ def _attach_previous(
         end = own.get(ENDED, {})
         failure = None if end.get("failure") is None else FailureKind(end["failure"])
         reports, costs = _apart(reported.get(attempt, {}))
-        worker, late = end.get("worker", ""), own.get(LATE)
+        worker, late = end.get("worker", ""), own.get(LATE_RESULT)
         earlier.append(Attempt(attempt, reports or {}, user, failure, worker, late, costs=costs or {}))
     trial.previous_attempts = tuple(earlier)
     trial.user = {**user, **notes.get(trial.attempt, nothing)[USER]} or None

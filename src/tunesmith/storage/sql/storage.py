@@ -50,7 +50,7 @@ from tunesmith.storage.sql.reads import Reader
 from tunesmith.storage.sql.schema import SYSTEM, USER
 from tunesmith.storage.sql.values import SpaceCache, attr_to_json, damaged, space_to_text
 from tunesmith.storage.sql.writes import MOST_NUMBERS
-from tunesmith.trial.record import LATE, NAN, Fence, TrialRecord
+from tunesmith.trial.record import LATE_RESULT, NAN, Fence, TrialRecord
 from tunesmith.workers import APART, current_worker, is_alive, is_dead, is_outside, is_overdue
 
 T = TypeVar("T")
@@ -333,9 +333,11 @@ class SQLStorage(Storage):
         try:
             check_finished_before(trial, stored)
         except AttemptReplacedError:
-            note = attr_to_json(LATE, late_note(trial))
+            note = attr_to_json(LATE_RESULT, late_note(trial))
             at, attempt = trial.number, trial.attempt
-            self._write(study_id, lambda session: writes.put_attr(session, study_id, at, attempt, SYSTEM, LATE, note))
+            self._write(
+                study_id, lambda session: writes.put_attr(session, study_id, at, attempt, SYSTEM, LATE_RESULT, note)
+            )
             raise
         trial.seq = stored.seq
         return stored.seq, 0

@@ -60,7 +60,7 @@ class CheckpointDisk:
             return
         with suppress(StorageError):  # the next pause tries again
             found = self._found()
-            if (used := _size(found)) <= self._budget:
+            if (used := _bytes_of(found)) <= self._budget:
                 return
             states = {
                 t.number: t.state for t in self._study.trials(sorted({a.number for a in found if a.number is not None}))
@@ -75,7 +75,7 @@ class CheckpointDisk:
                 if used <= self._budget:
                     return
                 self._remove([artifact])
-                used = _size(self._found())
+                used = _bytes_of(self._found())
             if used > self._budget and not self._told:
                 self._told = True
                 caution(
@@ -97,7 +97,7 @@ class CheckpointDisk:
             counts = study.count()
             open_trials = counts.get(TrialState.RUNNING, 0) + counts.get(TrialState.WAITING, 0)
             over = n_trials_total is not None and sum(counts.values()) >= n_trials_total and not open_trials
-            what = f"the checkpoints of {len(theirs)} paused trials ({in_words(_size(theirs))})"
+            what = f"the checkpoints of {len(theirs)} paused trials ({in_words(_bytes_of(theirs))})"
             if self._keep or (self._keep is None and not over):
                 _log.info("%s are kept, so that a later call goes on with them; keep_checkpoints=False removes", what)
                 return
@@ -115,6 +115,6 @@ class CheckpointDisk:
                 Artifacts(StudyPointers(self._home), artifact.number).remove(artifact.name)
 
 
-def _size(found: Iterable[Artifact]) -> int:
+def _bytes_of(found: Iterable[Artifact]) -> int:
     """Return how many bytes checkpoints take; a content that several have is there once."""
     return sum({artifact.key: artifact.size for artifact in found}.values())

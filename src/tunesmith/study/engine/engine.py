@@ -32,7 +32,7 @@ from tunesmith.study.artifacts import ArtifactHome, StudyPointers
 from tunesmith.study.engine.ask import PARENT, Asker, new_token, proposal_rng
 from tunesmith.study.engine.channel import TrialChannel, Wishes
 from tunesmith.study.engine.recovery import look_for_dead, stored_retries, why_not_again
-from tunesmith.study.engine.replica import STALE, StudyReplica
+from tunesmith.study.engine.replica import STALE_VERSION, StudyReplica
 from tunesmith.study.engine.tell import Outcome, Teller
 from tunesmith.trial import Trial
 from tunesmith.trial.record import TrialRecord
@@ -274,7 +274,7 @@ class TrialEngine:
         """Make a new attempt of a running trial that its engine began to run again; False: it is another worker's."""
         with self.study.lock:
             running = self.study.running.get(trial.number)
-            self.study.version = STALE
+            self.study.version = STALE_VERSION
             if running is None:
                 return False
             try:
@@ -335,7 +335,7 @@ class TrialEngine:
     def declare(self, space: Space) -> None:
         """Declare the space that is searched from now on."""
         with self.study.lock:
-            if self.study.history.space != space or self.study.version == STALE:
+            if self.study.history.space != space or self.study.version == STALE_VERSION:
                 self.study.storage.set_space(self.study.study_id, space)
                 self.study.reset(space)
                 self.asker.reset()

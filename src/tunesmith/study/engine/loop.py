@@ -42,12 +42,12 @@ PieceIn = TypeVar("PieceIn", contravariant=True)
 Event = TypeVar("Event")
 EventOut = TypeVar("EventOut", covariant=True)
 
-TICK = 1.0  # seconds between two looks at the progress display and at lost interrupts while nothing ends
+TICK_SECONDS = 1.0  # seconds between two looks at the progress display and at lost interrupts while nothing ends
 # Between "started" in the storage and the table of running trials, an interrupt would leave a trial that nobody knows
 # of; between the history and its cursor, one that is there twice. Proposals may take long, and what waits for its
 # storage is kept, so these can be interrupted.
 SHIELDED = (Asker.start, StudyReplica.take_in, Teller.finish)
-OPEN = (Asker.propose, Teller.save, TrialChannel.reach)
+INTERRUPTIBLE = (Asker.propose, Teller.save, TrialChannel.reach)
 
 
 class Workers(Protocol[PieceIn, EventOut]):
@@ -99,7 +99,7 @@ class Policy(ABC, Generic[Piece, Event]):
         """Do useful work before the loop waits for an end, while all of several workers are busy."""
 
     def tick(self) -> None:
-        """Note that time passes: called at least each `TICK` seconds while the workers return from ``poll``."""
+        """Note that time passes: called at least each `TICK_SECONDS` seconds while the workers return from ``poll``."""
 
     def salvaged(self, events: list[Event]) -> None:
         """Take in what had ended when the loop was left early; whatever this raises is dropped."""
@@ -116,7 +116,7 @@ def run_loop(workers: Workers[Piece, Event], policy: Policy[Piece, Event]) -> No
     error: BaseException | None = None
     running = 0
     try:
-        with reraise_lost_interrupts((*SHIELDED, *workers.shielded), OPEN) as delayed:
+        with reraise_lost_interrupts((*SHIELDED, *workers.shielded), INTERRUPTIBLE) as delayed:
             while True:
                 room = True
                 while error is None and (room := running < workers.capacity) and (piece := policy.next()) is not None:
@@ -128,7 +128,7 @@ def run_loop(workers: Workers[Piece, Event], policy: Policy[Piece, Event]) -> No
                     break
                 if running > 1 and not room:
                     policy.waiting()
-                events = workers.poll(TICK)  # not for ever: an interrupt that Python swallowed is to be raised
+                events = workers.poll(TICK_SECONDS)  # not for ever: an interrupt that Python swallowed is to be raised
                 if DIED:
                     raise_what_died()
                 ends = take_notice(policy, events)

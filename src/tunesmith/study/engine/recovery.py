@@ -18,15 +18,15 @@ from tunesmith.beside import watch
 from tunesmith.errors import AttemptReplacedError, StorageError, TrialFinishedError
 from tunesmith.state import FailureKind, TrialState
 from tunesmith.storage.base import Storage
-from tunesmith.study.engine.replica import STALE, StudyReplica
+from tunesmith.study.engine.replica import STALE_VERSION, StudyReplica
 from tunesmith.text import did_you_mean, shown
 from tunesmith.trial.record import Fence, TrialRecord
 from tunesmith.workers import runs_apart
 
-_LOOK = 1.0  # seconds between two looks for dead workers
+_LOOK_SECONDS = 1.0  # seconds between two looks for dead workers
 _REST = 50.0  # times what a look took: with many workers, or a slow server, each looks less often
 
-_LOOK_AT_END = 0.2  # seconds between two looks when there is nothing else to do
+_LOOK_AT_END_SECONDS = 0.2  # seconds between two looks when there is nothing else to do
 
 _random = random.SystemRandom()  # the state of Python's own generator belongs to the user
 
@@ -35,7 +35,7 @@ def look_for_dead(study: StudyReplica, retries: Retries) -> float:
     """Take over what dead workers left; return when the next look is due, by the monotonic clock."""
     now = time.monotonic()
     recover(study, retries)
-    pause = max(_LOOK, _REST * (time.monotonic() - now))
+    pause = max(_LOOK_SECONDS, _REST * (time.monotonic() - now))
     return now + pause * _random.uniform(0.75, 1.0)  # so that not all workers look at once
 
 
@@ -53,7 +53,7 @@ def wait_for_lost(study: StudyReplica, retries: Retries, most: float) -> list[in
     storage = study.storage
     end = time.monotonic() + min(most, storage.lease.ttl + storage.lease.beat)
     while not (found := recover(study, retries)) and storage.is_doubtful(study.study_id) and time.monotonic() < end:
-        time.sleep(_LOOK_AT_END)
+        time.sleep(_LOOK_AT_END_SECONDS)
     return found
 
 
@@ -66,7 +66,7 @@ def recover(study: StudyReplica, retries: Retries) -> list[int]:
     left: dict[FailureKind, dict[int, Fence]] = {}
     with study.lock:
         for trial in study.storage.expired(study.study_id):
-            study.version = STALE
+            study.version = STALE_VERSION
             failure = FailureKind.INTERRUPTED if runs_apart(trial.worker) else trial.failure or FailureKind.LEASE
             why_not = why_not_again(study, retries, trial, trial.reports, failure)
             if why_not is None:
@@ -88,9 +88,9 @@ def recover(study: StudyReplica, retries: Retries) -> list[int]:
 # reported a step beyond those of all attempts before, or saved a checkpoint. A trial that is paused or released by its
 # user is not counted.
 
-RETRIES = "retries"  # the system attribute that holds the study's own
-DEFAULT = {FailureKind.LOST: 1, FailureKind.INTERRUPTED: 10}
-_SAME = {FailureKind.LEASE: FailureKind.LOST}  # a worker that gave no sign of life counts as lost
+RETRIES_ATTR = "retries"  # the system attribute that holds the study's own
+DEFAULT_RETRIES = {FailureKind.LOST: 1, FailureKind.INTERRUPTED: 10}
+_COUNTS_AS = {FailureKind.LEASE: FailureKind.LOST}  # a worker that gave no sign of life counts as lost
 _HOW = {
     FailureKind.LOST: "its process died {} (out of memory, a crash in a library, a kill?)",
     FailureKind.LEASE: (
@@ -112,18 +112,18 @@ def checked_retries(retries: Any) -> Retries:
         ValueError: a number is negative, or there is no such kind.
     """
     given = retries if isinstance(retries, Mapping) else {FailureKind.LOST: retries}
-    found = dict(DEFAULT)
+    found = dict(DEFAULT_RETRIES)
     for kind, count in given.items():
         if isinstance(count, bool) or not isinstance(count, Integral) or count < 0:
             raise ValueError(f"retries must be 0 or more, or a mapping of kinds of failure to that; got {shown(count)}")
-        found[_kind(kind)] = int(count)
+        found[_failure_kind(kind)] = int(count)
     return found
 
 
-def _kind(given: Any) -> FailureKind:
+def _failure_kind(given: Any) -> FailureKind:
     if isinstance(given, FailureKind):
-        return _SAME.get(given, given)
-    names = [str(kind) for kind in FailureKind if kind not in _SAME]
+        return _COUNTS_AS.get(given, given)
+    names = [str(kind) for kind in FailureKind if kind not in _COUNTS_AS]
     if given not in names:
         raise ValueError(
             f"retries: there is no kind of failure {given!r}{did_you_mean(str(given), names)} ({', '.join(names)})"
@@ -133,7 +133,7 @@ def _kind(given: Any) -> FailureKind:
 
 def stored_retries(system: Mapping[str, Any]) -> Retries:
     """Return the retries that a study's system attributes hold."""
-    return checked_retries(system[RETRIES]) if RETRIES in system else DEFAULT
+    return checked_retries(system[RETRIES_ATTR]) if RETRIES_ATTR in system else DEFAULT_RETRIES
 
 
 def to_store(retries: Retries) -> dict[str, int]:
@@ -154,7 +154,7 @@ def why_not_again(
         trial: its record, with the attempts before.
         reports: what the present attempt reported.
     """
-    kind = _SAME.get(failure, failure)
+    kind = _COUNTS_AS.get(failure, failure)
     limit = retries.get(kind, 0)
     ends = _ends_without_progress(trial, reports, kind, 0)
     if 0 < limit < ends:
@@ -181,14 +181,14 @@ def _ends_without_progress(
         last = max(reported or (), default=-1)
         if last > reached or attempt == saved:
             reached, count = max(reached, last), 0
-        elif failure is not None and _SAME.get(failure, failure) is kind:
+        elif failure is not None and _COUNTS_AS.get(failure, failure) is kind:
             count += 1
     return count
 
 
 # -- signs of life of this process, given by a thread for as long as a storage is in use ------------------------------
 
-_AGAIN = 1.0  # seconds after which a sign is tried again that the storage did not take
+_BEAT_AGAIN_SECONDS = 1.0  # seconds after which a sign is tried again that the storage did not take
 
 _hearts: weakref.WeakKeyDictionary[Storage, tuple[int, str]] = weakref.WeakKeyDictionary()
 _lock = threading.Lock()
@@ -237,5 +237,5 @@ def _go_on_beating(found: weakref.ref[Storage], worker: str) -> None:
             storage.beat(worker)
         except StorageError:  # it is away: the next one comes soon, for others may count the seconds
             del storage
-            pause.wait(min(_AGAIN, seconds))
+            pause.wait(min(_BEAT_AGAIN_SECONDS, seconds))
             storage = found()

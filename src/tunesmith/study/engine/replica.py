@@ -29,13 +29,13 @@ from tunesmith.trial.record import NOISE, Fence, TrialRecord
 
 PRIORS = "priors"  # the system attribute that is false where names are to mean nothing
 CAN_RESUME = "can_resume"  # the system attribute that says that the objective saves checkpoints
-STOPPED = "stopped"  # the system attribute that says why the search ended by itself
+STOPPED_ATTR = "stopped"  # the system attribute that says why the search ended by itself
 ASKS = "asks"  # the system attribute that says that the objective asks whether its trials shall stop
 COSTS = "costs"  # the one that holds what was found out about costs, see `tunesmith.history.costs`
-CHECKED = "checked"  # the one that holds what the last check for that left
-PART = 2048  # records that are in memory at a time
-STALE = -1  # the version of a history that must be read again
-BETWEEN = (TrialState.PAUSED, TrialState.WAITING)  # two attempts
+CHECKED_ATTR = "checked"  # the one that holds what the last check for that left
+RECORDS_AT_ONCE = 2048  # records that are in memory at a time
+STALE_VERSION = -1  # the version of a history that must be read again
+BETWEEN_ATTEMPTS = (TrialState.PAUSED, TrialState.WAITING)  # two attempts
 RUNS_TIMED = 16  # of the first runs, whose starts are looked at
 FOUND_OUT_ONCE = "this was found out once, and is stored with the study"
 _log = logging.getLogger("tunesmith")
@@ -93,8 +93,8 @@ class StudyReplica:
         self.history.curves.signs = self.signs
         self._take_costs(record.system.get(COSTS))
         self.asks = bool(record.system.get(ASKS))
-        self.stopped: dict[str, Any] | None = record.system.get(STOPPED)
-        self.checked: dict[str, Any] | None = record.system.get(CHECKED)
+        self.stopped: dict[str, Any] | None = record.system.get(STOPPED_ATTR)
+        self.checked: dict[str, Any] | None = record.system.get(CHECKED_ATTR)
         self.reset(record.space)
 
     def reset(self, space: Space | None) -> None:
@@ -102,7 +102,7 @@ class StudyReplica:
         self.declared = space is not None
         self.history = self.history.emptied(space)
         self.cursor = 0
-        self.version = STALE
+        self.version = STALE_VERSION
         self.next_number = 0
         self.restarted: set[int] = set()
         self._ahead: set[int] = set()  # trials in the history that will be read yet
@@ -297,9 +297,9 @@ class StudyReplica:
         Raises:
             StorageError: a trial is not there.
         """
-        for start in range(0, max(len(numbers), 1), PART):
+        for start in range(0, max(len(numbers), 1), RECORDS_AT_ONCE):
             try:
-                yield self.trials(list(numbers[start : start + PART]))
+                yield self.trials(list(numbers[start : start + RECORDS_AT_ONCE]))
             except KeyError as error:
                 raise StorageError(f"{error.args[0]}; `tunesmith doctor` lists what is damaged") from None
 
@@ -308,7 +308,7 @@ class StudyReplica:
         self.storage.release(self.study_id, fences, failure)
         for number in fences:
             self.running.pop(number, None)
-        self.version = STALE
+        self.version = STALE_VERSION
 
     def add(self, trials: Sequence[TrialRecord]) -> list[int]:
         """Add finished or waiting trials; return their numbers."""
@@ -367,20 +367,20 @@ class StudyReplica:
         """Store why the search ended by itself; None: it goes on."""
         if stopped is not None or self.stopped is not None:
             self.stopped = stopped
-            self.set_system_attr(STOPPED, stopped)
+            self.set_system_attr(STOPPED_ATTR, stopped)
 
     def set_checked(self, checked: dict[str, Any]) -> None:
         """Store what a look whether the search has converged left, for the next one."""
         self.checked = checked
-        self.set_system_attr(CHECKED, checked)
+        self.set_system_attr(CHECKED_ATTR, checked)
 
 
 def as_shown(trials: list[TrialRecord]) -> list[TrialRecord]:
     """Return records as users see them: one between two attempts has what the last one reported."""
-    return [_between(t) if t.previous_attempts and t.state in BETWEEN else t for t in trials]
+    return [_with_last_reports(t) if t.previous_attempts and t.state in BETWEEN_ATTEMPTS else t for t in trials]
 
 
-def _between(trial: TrialRecord) -> TrialRecord:
+def _with_last_reports(trial: TrialRecord) -> TrialRecord:
     shown = copy(trial)
     last = next((attempt for attempt in reversed(trial.previous_attempts) if attempt.reports), None)
     if last is not None:

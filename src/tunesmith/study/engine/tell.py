@@ -23,12 +23,12 @@ from tunesmith.errors import (
 from tunesmith.state import FailureKind, TrialState
 from tunesmith.storage.checks import finished_otherwise
 from tunesmith.study.engine.away import Unsaved, rescued, retry_while_unavailable
-from tunesmith.study.engine.replica import STALE, RunningTrial, StudyReplica
+from tunesmith.study.engine.replica import STALE_VERSION, RunningTrial, StudyReplica
 from tunesmith.text import MOST, message_of, name_and_message, plain_text, real, shorten, shown
 from tunesmith.trial import Proposals, Trial
 from tunesmith.trial.record import NOISE, OUTPUT, OUTSIDE, TrialRecord, checked_noise, noise_of_each
 
-MOST_ITEMS = 1000  # of a result that are read: an iterator may have no end
+RESULT_ITEMS_READ = 1000  # of a result that are read: an iterator may have no end
 _OUT_OF_MEMORY = frozenset({"MemoryError", "OutOfMemoryError", "ResourceExhaustedError"})  # Python, PyTorch, TensorFlow
 _OUT_OF_MEMORY_WORDS = ("out of memory", "RESOURCE_EXHAUSTED")  # older PyTorch and CuPy; JAX
 NAN_REASON = "the objective returned NaN (the run diverged?)"
@@ -75,10 +75,10 @@ def outcome_of(result: Any, n_objectives: int) -> Outcome:
     if type(result) is float and n_objectives == 1 and result == result:
         return Outcome(TrialState.COMPLETE, (result,))  # the common case, for speed
     try:
-        values = _read(result, n_objectives)
+        values = _values_of(result, n_objectives)
     except Exception as error:  # of the result's own class: its __float__, its __iter__
         told = f"reading it raised {name_and_message(error)}"
-        values = f"the objective returned a {type(result).__name__}, and {told}; {_expected(n_objectives)}"
+        values = f"the objective returned a {type(result).__name__}, and {told}; {_expected_result(n_objectives)}"
     if isinstance(values, str):
         return Outcome(TrialState.FAIL, reason=values, failure=FailureKind.RAISED)
     if any(map(math.isnan, values)):
@@ -154,28 +154,28 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(words in message_of(error) for words in _OUT_OF_MEMORY_WORDS)
 
 
-def _read(result: Any, n_objectives: int) -> tuple[float, ...] | str:
+def _values_of(result: Any, n_objectives: int) -> tuple[float, ...] | str:
     """Return the values, or what is wrong with the result."""
     if result is None:
-        return f"the objective returned None; {_expected(n_objectives)} (is a `return` missing?)"
+        return f"the objective returned None; {_expected_result(n_objectives)} (is a `return` missing?)"
     if isinstance(result, str | bytes):
-        return f"the objective returned the text {shown(result)}; {_expected(n_objectives)}"
+        return f"the objective returned the text {shown(result)}; {_expected_result(n_objectives)}"
     single = n_objectives == 1 and not isinstance(result, list | tuple) and not getattr(result, "ndim", 0)
     items = [result] if single else _items(result)
     if items is None or len(items) != n_objectives:
         given = f"a {type(result).__name__}" if items is None else f"{len(items)} values"
-        more = " or more" if items is not None and len(items) == MOST_ITEMS else ""
-        return f"the objective returned {given}{more} ({shown(result)}); {_expected(n_objectives)}"
+        more = " or more" if items is not None and len(items) == RESULT_ITEMS_READ else ""
+        return f"the objective returned {given}{more} ({shown(result)}); {_expected_result(n_objectives)}"
     values: list[float] = []
     for item in items:
         if isinstance(item, str | bytes) or item is None:
-            return f"the objective returned {shown(item)} among its values; {_expected(n_objectives)}"
+            return f"the objective returned {shown(item)} among its values; {_expected_result(n_objectives)}"
         try:
             values.append(real(item))
         except OverflowError:
-            return f"the objective returned {shown(item)}, which is too large; {_expected(n_objectives)}"
+            return f"the objective returned {shown(item)}, which is too large; {_expected_result(n_objectives)}"
         except (TypeError, ValueError):
-            return f"the objective returned a {type(item).__name__} ({shown(item)}); {_expected(n_objectives)}"
+            return f"the objective returned a {type(item).__name__} ({shown(item)}); {_expected_result(n_objectives)}"
     return tuple(values)
 
 
@@ -196,13 +196,13 @@ def as_fault(error: BaseException) -> BaseException:
     return fault
 
 
-def _expected(n: int) -> str:
+def _expected_result(n: int) -> str:
     return "a number is expected" if n == 1 else f"a sequence of {n} numbers is expected, one for each direction"
 
 
 def _items(result: Any) -> list[Any] | None:
     try:
-        return list(islice(iter(result), MOST_ITEMS))
+        return list(islice(iter(result), RESULT_ITEMS_READ))
     except TypeError:
         return None
 
@@ -232,7 +232,7 @@ class Teller:
         try:
             stored = self.save(done)
         except (AttemptReplacedError, TrialFinishedError):
-            study.version = STALE
+            study.version = STALE_VERSION
             raise
         finally:
             study.running.pop(record.number, None)
@@ -254,7 +254,7 @@ class Teller:
         try:
             version = retry_while_unavailable(lambda: study.storage.pause(study.study_id, paused))
         except (AttemptReplacedError, TrialFinishedError):
-            study.version = STALE
+            study.version = STALE_VERSION
             raise
         except StorageError:  # it runs again from its last checkpoint, when the storage is there
             self.unsaved.released[paused.number] = paused.fence
@@ -448,7 +448,7 @@ class Teller:
                 except _REFUSED as refused:
                     caution(f"the result of trial {done.number}, {done.values}, waited to be stored. {refused}")
                 unsaved.drop(done)
-                study.version = STALE
+                study.version = STALE_VERSION
             if unsaved.released:
                 study.give_back(unsaved.released)
                 unsaved.released.clear()
