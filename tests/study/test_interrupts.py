@@ -82,7 +82,7 @@ def whole(study: ts.Study, n: int) -> None:
     study.optimize(objective, n_trials=n - sum(t.state is TrialState.COMPLETE for t in study.trials))
     assert [(t.number, t.state) for t in study.trials] == [(k, TrialState.COMPLETE) for k in range(n)]
     assert sorted(study.history.number.tolist()) == list(range(n))
-    assert not study.live
+    assert not study.running
 
 
 @pytest.mark.parametrize("sampler", ["random", "nsga2"])

@@ -179,7 +179,7 @@ class RungTable:
 
     Attributes:
         loss: of the last report up to the rung, at the last rung what a complete run returned [n, L]; NaN: not reached;
-            infinite: it was no number.
+            infinite: it was not a number.
         reached: how many rungs each run has reached [n].
         position: how many reports it is long [n].
         ended: which runs nothing more is to be expected of [n].

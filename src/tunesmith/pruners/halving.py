@@ -74,7 +74,7 @@ class Halving:
                 if number in mine and (above is None or number not in above):
                     return self.steps[place], number
         below = [n for n in mine if n not in curves.rung(self.steps[0], self.group)] if self.steps else []
-        return (0, min(below)) if below else None  # it paused at a rung that is none any more
+        return (0, min(below)) if below else None  # it paused at what is not a rung any more
 
     def _is_behind(self, rung: Rung, number: int) -> bool:
         return rung.value(number) > rung.cut(max(1, len(rung) // self.eta))

@@ -52,7 +52,7 @@ class HyperbandPruner(HalvingPruner):
         promotion: as in `SuccessiveHalvingPruner`.
 
     Raises:
-        TypeError: an argument is no whole number, or `promotion` is no bool.
+        TypeError: an argument is not a whole number, or `promotion` not a bool.
         ValueError: an argument is too small.
 
     Example:

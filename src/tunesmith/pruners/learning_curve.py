@@ -45,7 +45,7 @@ class LearningCurvePruner(Pruner):
         top_k: the place among complete trials that a trial has to reach, 1 for the best: more finish for a higher one.
 
     Raises:
-        TypeError: `threshold` is no number, or another argument no whole number.
+        TypeError: `threshold` is not a number, or another argument not a whole number.
         ValueError: an argument is out of its range.
 
     Example:

@@ -22,7 +22,7 @@ class PatientPruner(Pruner):
         min_delta: by how much these may be worse and still count as good; 0 or more.
 
     Raises:
-        TypeError: `wrapped_pruner` is no pruner, `patience` no whole number, or `min_delta` no number.
+        TypeError: `wrapped_pruner` is not a pruner, `patience` not a whole number, or `min_delta` not a number.
         ValueError: `patience` or `min_delta` is below 0.
 
     Example:

@@ -69,7 +69,7 @@ class PercentilePruner(Pruner):
         n_min_trials: at how many complete trials' values, NaN not counted, a step is judged at all.
 
     Raises:
-        TypeError: an argument is no number, or no whole number.
+        TypeError: an argument is not a number, or not a whole number.
         ValueError: an argument is out of its range.
 
     Example:

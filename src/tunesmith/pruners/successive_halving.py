@@ -36,7 +36,7 @@ class SuccessiveHalvingPruner(HalvingPruner):
             so far. With promotion, nothing is judged before one of them is known.
 
     Raises:
-        TypeError: an argument is no whole number, or `promotion` is no bool.
+        TypeError: an argument is not a whole number, or `promotion` not a bool.
         ValueError: an argument is too small.
 
     Example:

@@ -31,7 +31,7 @@ class ThresholdPruner(Pruner):
             at that step, the next report is looked at.
 
     Raises:
-        TypeError: a limit is no number, or a count no whole number.
+        TypeError: a limit is not a number, or a count not a whole number.
         ValueError: `lower` is above `upper` or has another length, a limit is NaN, or a count is too small.
 
     Example:

@@ -31,7 +31,7 @@ class WilcoxonPruner(Pruner):
         n_startup_steps: the number of instances from which on it is tested; at least two are needed in any case.
 
     Raises:
-        TypeError: `p_threshold` is no number, or `n_startup_steps` no whole number.
+        TypeError: `p_threshold` is not a number, or `n_startup_steps` not a whole number.
         ValueError: an argument is out of its range.
 
     Example:

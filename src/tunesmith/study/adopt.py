@@ -21,7 +21,7 @@ def adopted(other: StudyReplica, study: StudyReplica) -> list[TrialRecord]:
     """Return the trials of a study that have values, by number, as records that another study can add.
 
     Args:
-        study: the study that takes them. If its space is declared, trials that are no points of it are left out,
+        study: the study that takes them. If its space is declared, trials that are not points of it are left out,
             with a warning; if not, trials keep their own spaces.
 
     Raises:
@@ -95,7 +95,7 @@ def checked_trials(trials: Iterable[Any], n_objectives: int) -> list[TrialRecord
     """Return the trials that ``add_trials`` was given.
 
     Raises:
-        TypeError: it is no trial of tunesmith's.
+        TypeError: it is not a trial of tunesmith's.
         ValueError: a trial is running, or has another number of values than there are objectives.
     """
     checked = list(trials) if isinstance(trials, Iterable) else [trials]  # type: ignore[redundant-expr]  # users' calls

@@ -163,7 +163,7 @@ class StudyArtifacts(Artifacts):
         """Return the artifacts of a trial, whoever runs it.
 
         Raises:
-            TypeError: it is no number of a trial.
+            TypeError: it is not the number of a trial.
             KeyError: the study has no such trial.
         """
         try:

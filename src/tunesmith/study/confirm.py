@@ -74,7 +74,7 @@ def check_counts(top_k: int, repeats: int, level: float) -> None:
     """Raise unless these are numbers of points and of repeats, and the level of an interval.
 
     Raises:
-        ValueError: one of them is no integer from 1, or no level.
+        ValueError: one of them is not an integer from 1 on, or the level is not one.
     """
     check_level(level)
     for name, value in (("top_k", top_k), ("repeats", repeats)):
@@ -92,7 +92,7 @@ def leaders(
         default: parameters; None: the first enqueued trial whose parameters were all given.
 
     Raises:
-        ValueError: no trial is complete and feasible yet, or the default is no point of the space.
+        ValueError: no trial is complete and feasible yet, or the default is not a point of the space.
     """
     found = candidates(study.current_history(), level)
     if found is None:
@@ -304,7 +304,7 @@ def run_again(
     """Return the runs of all points, the missing ones made now; all points get a seed before any gets the next.
 
     Raises:
-        ObjectiveError: the objective returned something that is no value.
+        ObjectiveError: the objective returned something that is not a value.
         Exception: whatever the objective raised and `catch` does not name; that run is not kept.
     """
     found = stored_runs(study)

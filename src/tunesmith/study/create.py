@@ -55,7 +55,7 @@ class WarmStart:
         """Return the warm start from what was given as ``warm_start_from=``.
 
         Raises:
-            ValueError: it is no study with one objective, nor several of them.
+            ValueError: it is neither a study with one objective nor several of them.
         """
         earlier = _source_studies(given)
         if isinstance(earlier, WarmStart):
@@ -513,7 +513,7 @@ def describe_made(kind: str, made: Any) -> dict[str, Any]:
 
     Returns:
         its "name" in the registry, and "args" by name. One that is not registered has the name of its class; without
-        "args" they are no data.
+        "args" they are not plain data.
     """
     cls = type(made)
     if cls.name not in registry.names(kind) or registry.load(kind, cls.name) is not cls:
@@ -547,7 +547,7 @@ def call_in_words(stored: Mapping[str, Any]) -> str:
 
 
 def _data(made: Any) -> dict[str, Any] | None:
-    """Return the arguments that an object was made with, by name; None: they are no data."""
+    """Return the arguments that an object was made with, by name; None: they are not plain data."""
     if made.made_with is None:  # it was pickled by an earlier version
         return None
     args, options = made.made_with

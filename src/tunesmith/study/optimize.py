@@ -323,7 +323,7 @@ class TrialPolicy(Policy[Trial, End]):
                 self.uncounted.discard(done.number)
             if done.state is TrialState.PAUSED:
                 self.disk.hold_budget()
-            if self.after and recorded and done.state is not TrialState.PAUSED:  # which is no end
+            if self.after and recorded and done.state is not TrialState.PAUSED:  # which is not an end
                 self._call_back(done)
             if self.gc_after_trial:
                 gc.collect()
@@ -495,7 +495,7 @@ def choose_executor(
         memory_limit: bytes that a trial may use.
 
     Raises:
-        ValueError: no executor has the name, or the number of jobs is none.
+        ValueError: no executor has the name, or the number of jobs is not valid.
         TypeError: no executor accepts the object.
     """
     jobs = None if n_jobs is None else checked_jobs(n_jobs)

@@ -52,6 +52,11 @@ if TYPE_CHECKING:
 
 METRIC_NAMES = "metric_names"  # a system attribute of a study: the names of its objectives
 FRAME_COLUMNS = ("number", "value", "datetime_start", "datetime_complete", "duration", "params", "user_attrs", "state")
+GONE = {  # names that studies had up to 1.0
+    "end_search": "study.stop(), where study.is_optimizing",
+    "is_stopped": "a note of your own where you call study.stop()",
+    "live": "list(study.running)",
+}
 Callback = Callable[["Study", FrozenTrial], None]
 OpenProgress = Callable[..., Any]  # which returns a `tunesmith.progress.Progress`
 
@@ -116,6 +121,13 @@ class Study:
         record, given = storage.load_study(state["study_name"]), state.get("artifact_store")
         self.__init__(record, storage, state["sampler"], state["pruner"], given)  # type: ignore[misc]  # opens anew
         self.engine.takes_params = state["takes_params"]
+
+    if not TYPE_CHECKING:  # to type checkers, a study has no other names
+
+        def __getattr__(self, name: str) -> Any:
+            """Say what to use in place of a name that a study had."""
+            now = f": use {GONE[name]}" if name in GONE else ""
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{now}", name=name, obj=self)
 
     # -- settings ----------------------------------------------------------------------------------------------
 
@@ -274,11 +286,6 @@ class Study:
         return self.engine.study.tally()
 
     @property
-    def live(self) -> list[int]:
-        """Numbers of the running trials that this object asked for."""
-        return list(self.engine.study.running)
-
-    @property
     def running(self) -> Mapping[int, RunningTrial]:
         """The running trials that this object asked for, by number (read-only)."""
         return MappingProxyType(self.engine.study.running)
@@ -345,7 +352,8 @@ class Study:
             The trial to use, its parameters, what to expect of them, and why.
 
         Raises:
-            ValueError: no trial is complete and feasible yet, the complexity cannot be told, or the level is none.
+            ValueError: no trial is complete and feasible yet, the complexity cannot be told, or the level is not
+                between 0 and 1.
             RuntimeError: the study has several objectives.
         """
         from tunesmith.study.recommend import recommend
@@ -491,7 +499,7 @@ class Study:
             n_jobs: how many trials run at once, each in a process of its own where more than 1; -1: one a core. None:
                 one, or with `executor` as many as that has room for.
             catch: exceptions and kinds of failure (`FailureKind`) that make a trial FAIL but do not stop the study. A
-                NaN, an exceeded limit and a cancelled trial never stop it; a result that is no value is an
+                NaN, an exceeded limit and a cancelled trial never stop it; a result that is not a value is an
                 ``ObjectiveError``.
             callbacks: called with (study, finished trial) in this process after each trial whose end was recorded here,
                 the one that ends the search by an error too. If one raises then, that is a note of the objective's
@@ -522,8 +530,8 @@ class Study:
 
         Raises:
             TypeError: no objective is given, or both.
-            ValueError: a limit is no valid one.
-            ObjectiveError: the objective returned something that is no value.
+            ValueError: a limit is not valid.
+            ObjectiveError: the objective returned something that is not a value.
             Exception: whatever the objective raised and `catch` does not name; the trial is FAIL by then.
         """
         from tunesmith.study.optimize import Budget, Limits, optimize
@@ -557,20 +565,10 @@ class Study:
             raise RuntimeError("stop() ends a running optimize(); none is running in this study object")
         self.engine.stop_requested = True
 
-    def end_search(self) -> None:
-        """Do what ``stop`` does if ``optimize`` runs in this object, else nothing: for samplers and the like."""
-        if self.engine.optimizing:
-            self.engine.stop_requested = True
-
     @property
     def is_optimizing(self) -> bool:
         """Whether ``optimize`` runs in this object."""
         return self.engine.optimizing
-
-    @property
-    def is_stopped(self) -> bool:
-        """Whether the present or the last ``optimize`` was asked to end, by ``stop`` or from elsewhere."""
-        return self.engine.stop_requested
 
     @property
     def fatal_trials(self) -> frozenset[int]:
@@ -614,7 +612,7 @@ class Study:
         objective must draw its random numbers from it. The choice weighs the search's model and the fresh runs by
         their precision. The default is kept unless the best other point is better by more than one standard error.
 
-        The runs are no trials of the study: no sampler learns from them and ``best_trial`` stays. Their results are
+        The runs are not trials of the study: no sampler learns from them and ``best_trial`` stays. Their results are
         stored when they end, so an interrupted call goes on, and a second call makes only the runs that are missing.
         ``trial.number`` counts from 1,000,000, and ``trial.should_prune()`` is never true.
 
@@ -637,9 +635,10 @@ class Study:
             What was chosen, what to expect of it, and how it compares with the default.
 
         Raises:
-            ValueError: no trial is complete and feasible yet, the default is no point of the space, or the level none.
+            ValueError: no trial is complete and feasible yet, the default is not a point of the space, or the level is
+                not between 0 and 1.
             RuntimeError: the study has several objectives.
-            ObjectiveError: the objective returned something that is no value.
+            ObjectiveError: the objective returned something that is not a value.
             Exception: whatever the objective raised and `catch` does not name.
         """
         from tunesmith.study.confirm import confirm_leaders
@@ -700,7 +699,7 @@ class Study:
             The running trial; with `n` a list of them.
 
         Raises:
-            ValueError: `n` is no number of trials, 1 or more.
+            ValueError: `n` is not a number of trials, 1 or more.
             SpaceExhaustedError: the sampler has nothing left to propose.
             TrialsSpentError: all numbers below that limit are taken.
             StorageError: the storage cannot be used, or does not take a result that was kept for it.
@@ -744,7 +743,7 @@ class Study:
             The record of the trial.
 
         Raises:
-            TypeError: the noise is no number, and no list of numbers.
+            TypeError: the noise is neither a number nor a list of numbers.
             ValueError: the trial was told another outcome before, was never asked for, or values, noise and state do
                 not fit.
             AttemptReplacedError: the trial was given up, because its worker seemed to be dead or by ``release``; the
@@ -868,7 +867,7 @@ class Study:
 
         Raises:
             SpaceError: a value lies outside the declared space, or a name is not in it.
-            TypeError: the parameters are no mapping, or a name is no text.
+            TypeError: the parameters are not a mapping, or a name is not text.
             ValueError: an attribute cannot be kept.
         """
         fixed = check_enqueued(params)
@@ -895,14 +894,14 @@ class Study:
         """Add several finished (or waiting) trials, or those of another study that have values; all or none.
 
         From another study its complete and pruned trials are taken, in order, and mapped to the declared space by
-        name. A trial that is no point of it (a value out of range, a parameter that is missing or unknown) is left
+        name. A trial that is not a point of it (a value out of range, a parameter that is missing or unknown) is left
         out, with a warning that says how many and why; its value would stand for something else.
 
         Returns:
             The numbers under which they were added.
 
         Raises:
-            TypeError: it is no trial of tunesmith's.
+            TypeError: it is not a trial of tunesmith's.
             ValueError: a trial is running, or has another number of values than the study has directions; or the
                 other study has other directions.
         """
@@ -980,7 +979,7 @@ class Study:
             value: what to keep.
 
         Raises:
-            ValueError: the value cannot be kept, or the key is no text.
+            ValueError: the value cannot be kept, or the key is not text.
         """
         self.engine.study.set_user_attr(key, value)
 
@@ -1019,7 +1018,7 @@ class Study:
 
 
 def _checked_count(name: str, n: Any, least: int) -> int:
-    """Return a number of trials that `ask` is given; ValueError if it is none."""
+    """Return a number of trials that `ask` is given; ValueError if it is not one."""
     if isinstance(n, bool) or not isinstance(n, Integral) or not least <= int(n) < 2**63:
         raise ValueError(f"ask({name}=...) takes a number of trials, {least} or more; got {shown(n)}")
     return int(n)
@@ -1038,7 +1037,7 @@ def _trial_states(given: Iterable[TrialState | str] | TrialState | str) -> list[
 
 
 def _trial_number(trial: Any) -> int:
-    """Return what was given in place of a trial as a number; TypeError if it is none."""
+    """Return what was given in place of a trial as a number; TypeError if it is not one."""
     try:
         return index(trial)
     except TypeError:
@@ -1049,7 +1048,7 @@ def _checked_callbacks(given: Any) -> list[Callback]:
     """Return the callbacks as a list.
 
     Raises:
-        TypeError: it is no list of callables.
+        TypeError: it is not a list of callables.
     """
     if callable(given):
         raise TypeError(f"callbacks takes a list of callables; got the one callable {given!r}: put it into a list")

@@ -40,7 +40,7 @@ class CheckpointTimes:
 
     Raises:
         TypeError: it is neither.
-        ValueError: it is no number from 1 on, or no time.
+        ValueError: it is not a number from 1 on, and not a time.
     """
 
     def __init__(self, every: int | str, at_once: bool) -> None:
@@ -69,7 +69,7 @@ def checked_every(every: Any) -> tuple[int, float]:
 
     Raises:
         TypeError: `every` is neither a number nor a text.
-        ValueError: it is no number from 1 on, or no time.
+        ValueError: it is not a number from 1 on, and not a time.
     """
     ways = 'a number of reports from 1 on, or a text with a time such as "10 min", "90 s" or "1 h"'
     if not isinstance(every, str) and not is_whole(every):
@@ -108,8 +108,8 @@ class Epochs:
         gathered: the states of the random numbers of all ranks, to be saved next; None: there is one process.
 
     Raises:
-        TypeError: n is no whole number, or the state no mapping of names to objects, or an object in it cannot be saved
-            and given back in place.
+        TypeError: n is not a whole number, or the state not a mapping of names to objects, or an object in it cannot be
+            saved and given back in place.
         ValueError: n is below 1, or what was saved has other names or objects than the state.
     """
 

@@ -61,7 +61,7 @@ class Objects:
         references = self._references()
         for path, value in self._leaves.items():
             try:
-                _pickler_class(references, tensors=True, alone=True)(_Nowhere(), 5).dump(value)
+                _pickler_class(references, tensors=True, alone=True)(SimpleNamespace(write=len), 5).dump(value)
             except _HoldsObject as error:
                 raise TypeError(
                     f"epochs: {path}, a {type(value).__name__}, holds a {error}, which cannot be given back in place "
@@ -158,7 +158,7 @@ class Objects:
 
 
 def _inside(value: Any) -> Iterator[tuple[str, Any]] | None:
-    """Return the parts of a container that may be objects, each with the step to it; None: it is none."""
+    """Return the parts of a container that may be objects, each with the step to it; None: it is not one."""
     if isinstance(value, dict):
         return ((f"[{key!r}]", part) for key, part in value.items() if type(part) not in ATOMIC_TYPES)
     if isinstance(value, list | tuple | deque):
@@ -260,11 +260,6 @@ class _HoldsTensor(Exception):
 
 class _HoldsObject(Exception):
     """A thing holds an object with a state of its own."""
-
-
-class _Nowhere(io.RawIOBase):
-    def write(self, data: Any) -> int:
-        return len(data)
 
 
 def _pickler_class(

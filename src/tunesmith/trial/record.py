@@ -559,8 +559,8 @@ def create_trial(
         The record, without a number yet.
 
     Raises:
-        SpaceError: a name or a range is none.
-        TypeError: the noise is no number, and no sequence of numbers.
+        SpaceError: a name or a range is not valid.
+        TypeError: the noise is neither a number nor a sequence of numbers.
         ValueError: parameters and distributions do not match, a value lies outside, both value and values are given, an
             attribute cannot be kept (see `tunesmith.storable.storable`), or the noise does not fit the values.
 
@@ -613,7 +613,7 @@ def checked_noise(what: str, noise: Any) -> float | list[float]:
     """Return the standard deviation of a measurement error: one number, or a list of one for each value.
 
     Raises:
-        TypeError: it is no number, and no sequence of numbers.
+        TypeError: it is neither a number nor a sequence of numbers.
         ValueError: one is negative, NaN or infinite.
     """
     several = isinstance(noise, Sequence) or getattr(noise, "ndim", 0) == 1
@@ -648,7 +648,7 @@ def _read_reports(given: Any) -> dict[int, Any] | None:
     """Return the values of ``intermediate_values`` by step; None if there are none.
 
     Raises:
-        ValueError: it is no mapping of steps to numbers.
+        ValueError: it is not a mapping of steps to numbers.
     """
     try:
         reports = {} if given is None else {int(step): _reported(value) for step, value in given.items()}

@@ -276,8 +276,8 @@ class Trial:
                 report or with none. 0: nothing, as where the result was in a cache. None: the seconds are measured.
 
         Raises:
-            TypeError: the value or the cost is no number, or the step no whole number; a text is neither. Of several
-                objectives: the values are no sequence of numbers.
+            TypeError: the value or the cost is not a number, or the step not a whole number; a text is neither. Of
+                several objectives: the values are not a sequence of numbers.
             ValueError: there are more or fewer values than objectives; the step is negative, or 2**63 or more; or the
                 cost is below 0, or not finite.
             AttemptReplacedError: the trial was given up meanwhile, and another worker runs it.
@@ -354,7 +354,7 @@ class Trial:
 
         Raises:
             TypeError: it is neither a number nor a text.
-            ValueError: it is no number from 1 on, or no time.
+            ValueError: it is not a number from 1 on, and not a time.
         """
         if self._times is None or self._times.every != every:
             from tunesmith.trial.epochs import CheckpointTimes
@@ -430,8 +430,8 @@ class Trial:
             The numbers of the epochs, to be iterated over once.
 
         Raises:
-            TypeError: n is no whole number, or the state no dict with names, or checkpoint_every neither number nor
-                text; or something in the state cannot be saved, or not be given back in place: its path is told.
+            TypeError: n is not a whole number, or the state not a dict with names, or checkpoint_every neither number
+                nor text; or something in the state cannot be saved, or not be given back in place: its path is told.
             ValueError: n is below 1, the saved state has other names or objects, or checkpoint_every is below 1 or no
                 time.
             RuntimeError: this attempt has a loop with a state already.
@@ -512,7 +512,7 @@ class Trial:
             value: what to keep.
 
         Raises:
-            ValueError: the value cannot be kept (see `tunesmith.storable.storable`), or the key is no text.
+            ValueError: the value cannot be kept (see `tunesmith.storable.storable`), or the key is not text.
             AttemptReplacedError: the trial was given up meanwhile, and another worker runs it.
         """
         self.link.note(key, storable(key, value))
@@ -530,8 +530,8 @@ class Trial:
             value: its value.
 
         Raises:
-            ValueError: the key is no text.
-            TypeError: the value is no number.
+            ValueError: the key is not text.
+            TypeError: the value is not a number.
         """
         checked_key(key)
         try:
@@ -559,7 +559,7 @@ class Trial:
             sd: it, in the unit of the value; a list of one for each objective, where there are several.
 
         Raises:
-            TypeError: it is no number, and no list of numbers.
+            TypeError: it is neither a number nor a list of numbers.
             ValueError: it is negative, NaN or infinite.
         """
         self.noise = checked_noise("set_noise", sd)
@@ -608,7 +608,7 @@ def seed_of_trial(study_seed: int, number: int) -> int:
 
 
 def checked_cost(cost: Any) -> float:
-    """Return the cost of a step; an error if it is none."""
+    """Return the cost of a step; an error if it is not one."""
     try:
         value = _reported_number(cost)
     except (TypeError, ValueError, OverflowError):
@@ -627,7 +627,7 @@ def _reported_number(value: Any) -> float:
 
 
 def _reported_numbers(values: Any) -> tuple[float, ...]:
-    if isinstance(values, str | bytes | bytearray | Mapping | Set):  # which have no order, or are no numbers
+    if isinstance(values, str | bytes | bytearray | Mapping | Set):  # which have no order, or are not numbers
         raise TypeError("no sequence of numbers")
     return tuple(_reported_number(value) for value in islice(iter(values), MOST_VALUES))
 
@@ -917,7 +917,7 @@ def _is_number_for(p: Float | Int, value: Any) -> bool:
 
 
 def reached(name: str, low: Any, high: Any, step: Any) -> Any:
-    """Return the highest value that steps from `low` reach; what is no number is left to the range's own checks."""
+    """Return the highest value that steps from `low` reach; what is not a number is left to the range's own checks."""
     if type(low) is type(high) is type(step) is int and step and not (high - low) % step:
         return high  # exact beyond 2**53, too
     try:

@@ -33,7 +33,7 @@ class CheckpointDisk:
         budget: bytes, or a text such as "20GB", that the checkpoints of the study may take; None: no limit.
 
     Raises:
-        ValueError: the budget is no size.
+        ValueError: the budget is not a size.
     """
 
     def __init__(

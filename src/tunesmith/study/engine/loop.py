@@ -151,7 +151,7 @@ def run_loop(workers: Workers[Piece, Event], policy: Policy[Piece, Event]) -> No
 
 
 def take_notice(policy: Policy[Piece, Event], events: Sequence[Event | Notice]) -> list[Event]:
-    """Give the policy those of some events that are no ends; return the ends."""
+    """Give the policy those of some events that are not ends; return the ends."""
     ends: list[Event] = []
     notices: list[Notice] = []
     for event in events:

@@ -216,26 +216,22 @@ def keep_beating(storage: Storage, worker: str) -> None:
 
 def _beat(found: weakref.ref[Storage], worker: str) -> None:
     """Beat until the storage is gone."""
+    pause = threading.Event()  # never set: it waits without the signals that time.sleep would see
+    storage = found()
     try:
-        _go_on_beating(found, worker)
+        while storage is not None:
+            seconds = storage.lease.beat
+            del storage
+            pause.wait(seconds)
+            if (storage := found()) is None:
+                return
+            try:
+                storage.beat(worker)
+            except StorageError:  # it is away: the next one comes soon, for others may count the seconds
+                del storage
+                pause.wait(min(_BEAT_AGAIN_SECONDS, seconds))
+                storage = found()
     except BaseException:
         if (storage := found()) is not None:
             _hearts.pop(storage, None)  # the next search begins again
         raise
-
-
-def _go_on_beating(found: weakref.ref[Storage], worker: str) -> None:
-    pause = threading.Event()  # never set: it waits without the signals that time.sleep would see
-    storage = found()
-    while storage is not None:
-        seconds = storage.lease.beat
-        del storage
-        pause.wait(seconds)
-        if (storage := found()) is None:
-            return
-        try:
-            storage.beat(worker)
-        except StorageError:  # it is away: the next one comes soon, for others may count the seconds
-            del storage
-            pause.wait(min(_BEAT_AGAIN_SECONDS, seconds))
-            storage = found()

@@ -66,7 +66,7 @@ class Outcome:
 
 
 def outcome_of(result: Any, n_objectives: int) -> Outcome:
-    """Return the outcome of a trial whose objective returned `result`: COMPLETE, or FAIL if that is no value.
+    """Return the outcome of a trial whose objective returned `result`: COMPLETE, or FAIL if that is not a value.
 
     Args:
         result: a number (Python, NumPy, a 0-d tensor), or a sequence of them for several objectives.
@@ -92,7 +92,7 @@ def outcome_as_told(
     """Return the outcome of a trial that is told with values or a state; see `tunesmith.Study.tell`.
 
     Raises:
-        TypeError: the noise is no number, and no list of numbers.
+        TypeError: the noise is neither a number nor a list of numbers.
         ValueError: values, noise and state do not fit.
     """
     error = None if noise is None else noise_of_each(checked_noise("tell(noise=...)", noise), n_objectives)
