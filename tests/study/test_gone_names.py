@@ -17,5 +17,5 @@ def test_a_name_that_is_gone_says_what_to_use(name: str, instead: str) -> None:
 
 
 def test_a_name_that_never_was_says_no_more() -> None:
-    with pytest.raises(AttributeError, match="no attribute 'best'$"):
+    with pytest.raises(AttributeError, match=r"no attribute 'best'$"):
         ts.create_study().best  # type: ignore[attr-defined]  # noqa: B018 - that is the mistake
