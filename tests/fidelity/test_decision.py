@@ -166,12 +166,6 @@ def test_conditions_of_the_space_hold() -> None:
     assert seen(runs, space=space).next(may_begin=True) is not None
 
 
-def test_runs_of_unequal_lengths_are_an_error_that_says_which() -> None:
-    one, two = (np.array([0.5]),), (np.array([1, 2]),)
-    with pytest.raises(ValueError, match="run 0 has 2 steps, 1 values"):
-        Runs(np.arange(1), np.zeros((1, 1)), np.zeros(1, np.int8), two, one, one, np.zeros(1))
-
-
 def half_searched() -> History:
     """A history with a complete, a stopped, a failed, a paused and a running trial, of which all but one reported."""
     space = Space(x=Float(0, 1))

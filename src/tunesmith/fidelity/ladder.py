@@ -72,18 +72,6 @@ class Runs:
     costs: tuple[Floats, ...]
     ends: Floats
 
-    def __post_init__(self) -> None:
-        n = len(self.number)
-        lengths = [len(part) for part in (self.u, self.state, self.steps, self.values, self.costs, self.ends)]
-        if any(k != n for k in lengths):
-            raise ValueError(f"Runs: {n} numbers, but the other fields have {lengths} rows; give each as many")
-        for k, (s, v, c) in enumerate(zip(self.steps, self.values, self.costs, strict=True)):
-            if not len(s) == len(v) == len(c):
-                raise ValueError(
-                    f"Runs: run {int(self.number[k])} has {len(s)} steps, {len(v)} values and {len(c)} costs; give one "
-                    "of each per report (NaN: unknown)"
-                )
-
     @classmethod
     def of(cls, history: History, space: Space) -> Runs:
         """Return the runs of a study with one objective.

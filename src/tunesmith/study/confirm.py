@@ -23,7 +23,7 @@ from tunesmith.study.adopt import internal_row
 from tunesmith.study.engine.loop import Policy, run_loop
 from tunesmith.study.engine.replica import StudyReplica
 from tunesmith.study.engine.tell import as_fault, outcome_of
-from tunesmith.study.optimize import Catch, ParamsObjective, check_objective, checked_catch, choose_executor
+from tunesmith.study.optimize import Catch, ParamsObjective, checked_catch, choose_executor
 from tunesmith.study.recommend import Candidates, candidates, rows_of
 from tunesmith.study.savings import note_on_partial
 from tunesmith.text import name_and_message
@@ -59,7 +59,6 @@ def confirm_leaders(
     """Do what `tunesmith.Study.confirm` says, where the arguments are explained."""
     study.check_single_objective("confirm()", "best_trials")
     check_counts(top_k, repeats, level)
-    check_objective(objective)
     errors, executor = checked_catch(catch), choose_executor(None, n_jobs)
     points, at, found = leaders(study, top_k, default, level)
     if takes_params and (space := study.current_history().space) is not None:

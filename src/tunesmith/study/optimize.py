@@ -120,7 +120,6 @@ def optimize(
 
     ``open_progress`` makes the display for so many trials; None: there is none.
     """
-    check_objective(objective)
     catch, workers = checked_catch(limits.catch), limits.workers()
     disk = CheckpointDisk(
         engine.study, engine.artifacts, engine.parents, limits.keep_checkpoints, limits.checkpoint_budget
@@ -535,12 +534,6 @@ def _accepting(client: Any) -> str:
         f"executor= takes a name ({', '.join(sorted(known))}), an Executor, or an engine's own object such as a Dask "
         f"client or a pool with submit(); got {client!r}"
     )
-
-
-def check_objective(objective: Any) -> None:
-    """Raise TypeError unless the objective can be called."""
-    if not callable(objective):
-        raise TypeError(f"the objective must be callable; got {objective!r}")
 
 
 # -- objectives over a declared space, called with parameters instead of a trial -------------------------------------

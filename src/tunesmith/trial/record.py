@@ -207,18 +207,11 @@ class Replay:
         return Artifacts(Scratch(), self.number)
 
 
-class _Process:
-    """Holds a folder until this process ends."""
-
-
-_process = _Process()
-
-
 @cache
 def _scratch_folder() -> Path:
     from tunesmith.artifacts.scratch import temporary_folder
 
-    return Path(temporary_folder(_process))
+    return Path(temporary_folder(_scratch_folder))  # which lasts as long as this process
 
 
 # ----------------------------------------------------------------------------------------------------------------------

@@ -96,33 +96,26 @@ def outcome_as_told(
         ValueError: values, noise and state do not fit.
     """
     error = None if noise is None else noise_of_each(checked_noise("tell(noise=...)", noise), n_objectives)
-    outcome = _as_told(number, values, state, reason, n_objectives)
+    if state is None:
+        outcome = outcome_of(values, n_objectives)
+        outcome.reason = reason or outcome.reason
+    else:
+        try:
+            state = TrialState(state)
+        except (TypeError, ValueError):
+            raise ValueError(f"tell: state must be a TrialState; got {shown(state)}") from None
+        if not state.is_finished():
+            raise ValueError(f"tell: a trial ends as COMPLETE, PRUNED or FAIL; got state={state.name}")
+        if state is not TrialState.COMPLETE and values is not None:
+            raise ValueError(f"tell: values are for COMPLETE trials; got values={values!r} with {state.name}")
+        outcome = outcome_of(values, n_objectives) if state is TrialState.COMPLETE else Outcome(state)
+        if state is TrialState.COMPLETE and outcome.values is None:
+            raise ValueError(f"tell: trial {number} cannot be COMPLETE: {outcome.reason} (state={state.name})")
+        outcome.reason = reason
     if error is not None and outcome.values is not None:
         outcome.noise = error
     elif error is not None and state is not None:
         raise ValueError(f"tell: noise is of the values of COMPLETE trials; got noise={shown(noise)} with {state.name}")
-    return outcome
-
-
-def _as_told(number: int, values: Any, state: TrialState | None, reason: str | None, n_objectives: int) -> Outcome:
-    if state is None:
-        outcome = outcome_of(values, n_objectives)
-        outcome.reason = reason or outcome.reason
-        return outcome
-    try:
-        state = TrialState(state)
-    except (TypeError, ValueError):
-        raise ValueError(f"tell: state must be a TrialState; got {shown(state)}") from None
-    if not state.is_finished():
-        raise ValueError(f"tell: a trial ends as COMPLETE, PRUNED or FAIL; got state={state.name}")
-    if state is not TrialState.COMPLETE:
-        if values is not None:
-            raise ValueError(f"tell: values are for COMPLETE trials; got values={values!r} with {state.name}")
-        return Outcome(state, reason=reason)
-    outcome = outcome_of(values, n_objectives)
-    if outcome.values is None:
-        raise ValueError(f"tell: trial {number} cannot be COMPLETE: {outcome.reason} (state={state.name})")
-    outcome.reason = reason
     return outcome
 
 
