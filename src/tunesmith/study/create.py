@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import math
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
@@ -32,7 +31,7 @@ from tunesmith.study.study import Study
 from tunesmith.study.verdict import read_verdict, store_verdict
 from tunesmith.study.warm_start import WARM_START, encode_points, encode_warm_start
 from tunesmith.text import name_and_message, shown
-from tunesmith.trial.record import FrozenTrial
+from tunesmith.trial.record import FrozenTrial, last_values
 
 StorageLike = str | Path | Storage | None
 SamplerLike = str | Sampler | None
@@ -444,11 +443,8 @@ def _pruner(pruner: PrunerLike, sampler: Sampler) -> Pruner:
 
 def _paused_as_pruned(paused: FrozenTrial) -> FrozenTrial:
     """Return a paused trial as a pruned one: it goes on in its own study only."""
-    curve = paused.intermediate_values
-    last = curve[max(curve)] if curve else math.nan
-    last = last if isinstance(last, tuple) else (last,)
     ended = copy(paused)
-    ended.state, ended.values = TrialState.PRUNED, None if any(map(math.isnan, last)) else last
+    ended.state, ended.values = TrialState.PRUNED, last_values(paused.intermediate_values)
     ended.reason = "it was paused in the study that this is a copy of"
     return ended
 

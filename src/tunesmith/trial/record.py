@@ -283,6 +283,13 @@ def curve(attempts: Sequence[Mapping[int, V]]) -> dict[int, V]:
     return merged
 
 
+def last_values(curve: Mapping[int, Reported]) -> tuple[float, ...] | None:
+    """Return what was reported last; None: one value of it is NaN, or nothing was reported."""
+    last = curve[max(curve)] if curve else NAN
+    values = last if isinstance(last, tuple) else (last,)
+    return None if any(map(math.isnan, values)) else values
+
+
 def with_costs(
     reports: Mapping[int, Reported] | None, costs: Mapping[int, float] | None
 ) -> dict[int, tuple[Reported, float]]:

@@ -26,7 +26,7 @@ from tunesmith.study.engine.away import Unsaved, rescued, retry_while_unavailabl
 from tunesmith.study.engine.replica import STALE_VERSION, RunningTrial, StudyReplica
 from tunesmith.text import MOST, message_of, name_and_message, plain_text, real, shorten, shown
 from tunesmith.trial import Proposals, Trial
-from tunesmith.trial.record import NOISE, OUTPUT, OUTSIDE, TrialRecord, checked_noise, noise_of_each
+from tunesmith.trial.record import NOISE, OUTPUT, OUTSIDE, TrialRecord, checked_noise, last_values, noise_of_each
 
 RESULT_ITEMS_READ = 1000  # of a result that are read: an iterator may have no end
 _OUT_OF_MEMORY = frozenset({"MemoryError", "OutOfMemoryError", "ResourceExhaustedError"})  # Python, PyTorch, TensorFlow
@@ -267,10 +267,7 @@ class Teller:
         if outcome.state is TrialState.PRUNED:
             # One that was cut off, and stops before it reports again, has what it had reported.
             made = [a.reports for a in link.previous_attempts if a.reports]
-            if reports := link.reports or (made[-1] if made else None):
-                last = reports[max(reports)]
-                last = last if isinstance(last, tuple) else (last,)
-                values = None if any(map(math.isnan, last)) else last
+            values = last_values(link.reports or (made[-1] if made else {}))
         # Of a trial that another process started only wall-clock times are known, and a clock may have been set since.
         elapsed = max(0.0, time.time() - record.started) if told.began is None else time.monotonic() - told.began
         spent = link.reported_cost() if cost is None and link.costs_given else cost
