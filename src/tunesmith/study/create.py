@@ -7,12 +7,11 @@ import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
-from numbers import Integral
 from pathlib import Path
 from typing import Any, cast
 
 from tunesmith import registry
-from tunesmith.arguments import checked
+from tunesmith.arguments import checked, is_whole
 from tunesmith.artifacts import BlobStore, open_store
 from tunesmith.errors import DuplicatedStudyError
 from tunesmith.numerics.arrays import Floats
@@ -146,7 +145,7 @@ def create_study(
         ```
     """
     ways = _directions(direction, directions)
-    if seed is not None and not (isinstance(seed, Integral) and 0 <= int(seed) < 2**63):
+    if seed is not None and not (is_whole(seed) and seed >= 0):
         raise ValueError(f"seed must be an integer, 0 <= seed < 2**63; got {seed!r}")
     run_again = None if retries is None else checked_retries(retries)
     if warm_start is not None and (warm_start_from is not None or not isinstance(warm_start, WarmStart)):

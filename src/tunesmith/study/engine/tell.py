@@ -409,24 +409,24 @@ class Teller:
 
     def _write_end(self, done: TrialRecord) -> tuple[int, int]:
         """Store the end of a trial: without attributes and reports if these cannot be stored, else as FAIL."""
-        fault, lost = "", ["its result", "its attributes and reports"]
+        fault, what, lost = "", "", ["its result", "its attributes and reports"]
         while True:
             try:
                 stored = self._study.storage.finish(self._study.study_id, done)
-                break
             except (StorageError, KeyError, *_REFUSED):
                 raise
             except Exception as error:
                 if not lost:
                     raise
                 fault, what = fault or name_and_message(error), lost.pop()
+            else:
+                if fault:
+                    caution(f"trial {done.number}: the storage cannot keep {what}: {fault}")
+                return stored
             done.user = done.reports = None
             if not lost:
                 done.state, done.values, done.constraints, done.system = TrialState.FAIL, None, None, None
                 done.reason = f"the storage cannot keep the result: {fault}"
-        if fault:
-            caution(f"trial {done.number}: the storage cannot keep {what}: {fault}")
-        return stored
 
     def flush(self) -> None:
         """See `tunesmith.Study.flush`."""
