@@ -91,7 +91,7 @@ class HalvingPruner(Pruner):
     bootstrap_count: int
     promotion: bool | None
 
-    def take(self, reduction_factor: int, bootstrap_count: int, promotion: bool | None) -> None:
+    def _take(self, reduction_factor: int, bootstrap_count: int, promotion: bool | None) -> None:
         """Take the arguments that both have."""
         own = type(self).__name__
         self.reduction_factor = at_least(2, own, "reduction_factor", reduction_factor)
@@ -100,7 +100,7 @@ class HalvingPruner(Pruner):
         self.resumes = promotion is not False
 
     @abstractmethod
-    def halvings(self, curves: Curves, pauses: bool) -> list[Halving]:
+    def _halvings(self, curves: Curves, pauses: bool) -> list[Halving]:
         """Return the rungs of each group of trials, as far as they are known.
 
         Args:
@@ -120,7 +120,7 @@ class HalvingPruner(Pruner):
             CONTINUE between rungs and for the best; else PAUSE with promotion, and STOP without.
         """
         pauses = self._promotes(curves)
-        for halving in self.halvings(curves, pauses):
+        for halving in self._halvings(curves, pauses):
             if halving.group is None or number in halving.group:
                 return halving.decide(curves, number, step, pauses)
         return Decision.CONTINUE
@@ -139,7 +139,7 @@ class HalvingPruner(Pruner):
         if not self._promotes(history.curves):
             return None
         paused = set(history.paused)
-        found = [h.promotable(history, paused) for h in self.halvings(history.curves, True)] if paused else []
+        found = [h.promotable(history, paused) for h in self._halvings(history.curves, True)] if paused else []
         return max((f for f in found if f is not None), default=(0, None))[1]
 
     def _promotes(self, curves: Curves) -> bool:

@@ -88,15 +88,10 @@ class HyperbandPruner(HalvingPruner):
         own = type(self).__name__
         self.min_resource = at_least(1, own, "min_resource", min_resource)
         self.max_resource = at_least_or_auto(1, own, "max_resource", max_resource)
-        self.take(reduction_factor, bootstrap_count, promotion)
+        self._take(reduction_factor, bootstrap_count, promotion)
 
-    def halvings(self, curves: Curves, pauses: bool) -> list[Halving]:
-        """Return the rungs of each bracket; none as long as it is not known when trials end.
-
-        Args:
-            curves: the reports of all trials.
-            pauses: makes no difference.
-        """
+    def _halvings(self, curves: Curves, pauses: bool) -> list[Halving]:
+        """Return the rungs of each bracket; none as long as it is not known when trials end."""
         budgets, steps = self.budgets(curves), self._rungs(curves)
         brackets = [Bracket(index, budgets) for index in range(len(budgets))]
         return [Halving(steps[b.index :], self.reduction_factor, b, self.bootstrap_count) for b in brackets]

@@ -74,15 +74,10 @@ class SuccessiveHalvingPruner(HalvingPruner):
         self.min_resource = at_least_or_auto(1, own, "min_resource", min_resource)
         self.min_early_stopping_rate = at_least(0, own, "min_early_stopping_rate", min_early_stopping_rate)
         self.max_resource = None if max_resource is None else at_least(1, own, "max_resource", max_resource)
-        self.take(reduction_factor, bootstrap_count, promotion)
+        self._take(reduction_factor, bootstrap_count, promotion)
 
-    def halvings(self, curves: Curves, pauses: bool) -> list[Halving]:
-        """Return the rungs of all trials; none while they are counted back from an end that is not known.
-
-        Args:
-            curves: the reports of all trials.
-            pauses: whether trials pause at rungs.
-        """
+    def _halvings(self, curves: Curves, pauses: bool) -> list[Halving]:
+        """Return the rungs of all trials; none while they are counted back from an end that is not known."""
         eta, rate, end = self.reduction_factor, self.min_early_stopping_rate, self.max_resource
         if end is None and (pauses or self.min_resource is None):
             end = curves.ends.last
