@@ -223,10 +223,6 @@ def _agreement(pairs: Floats) -> float:
     if k < MIN_COMPLETE:
         return -1.0
     pairs = np.where(np.isnan(pairs), np.inf, pairs)
-    first, second = (np.greater(*pair).astype(float) - np.less(*pair) for pair in _compared_pairs(pairs))
+    first, second = (np.greater.outer(c, c).astype(float) - np.less.outer(c, c) for c in pairs.T)
     tau = float((first * second).sum() / (k * (k - 1)))
     return tau - tau_error(k)
-
-
-def _compared_pairs(values: Floats) -> list[tuple[Floats, Floats]]:
-    return [(column[:, None], column[None, :]) for column in values.T]

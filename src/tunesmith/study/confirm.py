@@ -58,7 +58,10 @@ def confirm_leaders(
 ) -> Report:
     """Do what `tunesmith.Study.confirm` says, where the arguments are explained."""
     study.check_single_objective("confirm()", "best_trials")
-    check_counts(top_k, repeats, level)
+    check_level(level)
+    for name, value in (("top_k", top_k), ("repeats", repeats)):
+        if value < 1:
+            raise ValueError(f"{name} must be an integer, 1 or more; got {value!r}")
     errors, executor = checked_catch(catch), choose_executor(None, n_jobs)
     points, at, found = leaders(study, top_k, default, level)
     if takes_params and (space := study.current_history().space) is not None:
@@ -67,18 +70,6 @@ def confirm_leaders(
         drop_stored_runs(study)
     runs = run_again(study, objective, points, repeats, executor, errors, show_progress)
     return report_on(study, points, at, found, runs, repeats, prefer_default, level)
-
-
-def check_counts(top_k: int, repeats: int, level: float) -> None:
-    """Raise unless these are numbers of points and of repeats, and the level of an interval.
-
-    Raises:
-        ValueError: one of them is not an integer from 1 on, or the level is not one.
-    """
-    check_level(level)
-    for name, value in (("top_k", top_k), ("repeats", repeats)):
-        if value < 1:
-            raise ValueError(f"{name} must be an integer, 1 or more; got {value!r}")
 
 
 def leaders(

@@ -75,12 +75,9 @@ def checked_every(every: Any) -> tuple[int, float]:
     if not isinstance(every, str) and not is_whole(every):
         raise TypeError(f"checkpoint_every takes {ways}; got {shown(every)}")
     if isinstance(every, str):
-        try:
-            found = seconds(every.strip()) if not every.strip().replace(".", "").isdigit() else 0.0
-        except ValueError:
-            found = 0.0
-        if found > 0:
-            return 0, found
+        with contextlib.suppress(ValueError):
+            if not every.strip().replace(".", "").isdigit() and (found := seconds(every.strip())) > 0:
+                return 0, found
     elif int(every) >= 1:
         return int(every), 0.0
     raise ValueError(f"checkpoint_every takes {ways}; got {shown(every)}")
