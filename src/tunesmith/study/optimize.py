@@ -168,6 +168,7 @@ def optimize(
         engine.sweep()
         if progress is not None:
             progress.close(failed)
+        failed = None  # or its traceback, in which this frame is, would keep itself alive
 
 
 def _tell_what_counts(engine: TrialEngine, n_trials: int) -> None:
