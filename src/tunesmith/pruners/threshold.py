@@ -14,7 +14,7 @@ from tunesmith.pruners.arguments import in_range
 from tunesmith.pruners.base import Decision, Pruner
 from tunesmith.pruners.percentile import Schedule
 
-Limits = float | list[float | None] | tuple[float | None, ...] | None
+LimitOrEach = float | list[float | None] | tuple[float | None, ...] | None
 
 
 class ThresholdPruner(Pruner):
@@ -60,8 +60,8 @@ class ThresholdPruner(Pruner):
     @checked()
     def __init__(
         self,
-        lower: Limits = None,
-        upper: Limits = None,
+        lower: LimitOrEach = None,
+        upper: LimitOrEach = None,
         n_warmup_steps: int = 0,
         interval_steps: int = 1,
     ) -> None:
@@ -109,7 +109,7 @@ class ThresholdPruner(Pruner):
         return Decision.CONTINUE if bool(((low <= last) & (last <= high)).all()) else Decision.STOP
 
 
-def _limit_of_each(pruner: str, name: str, given: Limits, none: float) -> tuple[float, ...]:
+def _limit_of_each(pruner: str, name: str, given: LimitOrEach, none: float) -> tuple[float, ...]:
     """Return the limit of each objective; an empty tuple: there is none."""
     if given is None:
         return ()
