@@ -85,7 +85,7 @@ class Budget:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class TrialLimits:
     """Where the trials of a call run and what each may take, in the words of `tunesmith.Study.optimize`."""
 
     executor: Any = None
@@ -111,7 +111,7 @@ def optimize(
     engine: TrialEngine,
     objective: Callable[..., Any],
     budget: Budget,
-    limits: Limits,
+    limits: TrialLimits,
     callbacks: Sequence[AfterTrial],
     gc_after_trial: bool,
     open_progress: Callable[[int | None], Progress] | None,

@@ -534,7 +534,7 @@ class Study:
             ObjectiveError: the objective returned something that is not a value.
             Exception: whatever the objective raised and `catch` does not name; the trial is FAIL by then.
         """
-        from tunesmith.study.optimize import Budget, Limits, optimize
+        from tunesmith.study.optimize import Budget, TrialLimits, optimize
 
         given = [f for f in (objective, func) if f is not None]
         if len(given) != 1:
@@ -549,7 +549,7 @@ class Study:
             make = show_progress_bar if callable(show_progress_bar) else Progress
             open_progress = partial(make, self, timeout=timeout)
         budget = Budget(n_trials, n_trials_total, timeout, max_cost, stop)
-        limits = Limits(
+        limits = TrialLimits(
             executor, n_jobs, catch, timeout_per_trial, memory_per_trial, keep_checkpoints, checkpoint_budget
         )
         after = [partial(callback, self) for callback in _checked_callbacks(callbacks)]
