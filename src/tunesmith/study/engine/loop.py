@@ -243,7 +243,7 @@ def reraise_lost_interrupts(
     def note(unraisable: Any) -> None:
         for number, kind in ((signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Terminated)):
             if issubclass(unraisable.exc_type, kind):
-                lost = partial(_raise, kind)
+                lost = partial(_raise_lost, kind)
                 delayed.append(lost)
                 if number in installed:
                     _thread.start_new_thread(again, (number, lost))  # see `Preemption.waits`
@@ -293,7 +293,7 @@ def reraise_lost_interrupts(
     reraise(delayed)
 
 
-def _raise(kind: type[BaseException]) -> None:
+def _raise_lost(kind: type[BaseException]) -> None:
     raise kind
 
 
