@@ -1,8 +1,8 @@
-"""Ranges of what pruners are given; types are checked at the door, see `tunesmith.arguments`."""
+"""Ranges of what pruners are given; types are checked at the door, see `tunesmith.foundation.arguments`."""
 
 from __future__ import annotations
 
-from tunesmith.text import shown
+from tunesmith.foundation.text import shown
 
 
 def at_least(least: int, pruner: str, name: str, value: int) -> int:

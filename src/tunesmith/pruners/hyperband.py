@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import ClassVar, Literal
 
-from tunesmith.arguments import checked
+from tunesmith.foundation.arguments import checked
 from tunesmith.history import Curves
 from tunesmith.pruners.arguments import at_least, at_least_or_auto
 from tunesmith.pruners.halving import Halving, HalvingPruner, steps_before

@@ -12,17 +12,17 @@ from contextlib import suppress
 from dataclasses import replace
 from operator import index
 
-from tunesmith.arguments import checked
 from tunesmith.artifacts import open_store
 from tunesmith.artifacts.base import BlobStore, chunks_of
 from tunesmith.artifacts.checkpoints import step_of
 from tunesmith.artifacts.collection import Artifacts
 from tunesmith.artifacts.content import guarded
 from tunesmith.artifacts.record import Artifact
-from tunesmith.caution import caution
 from tunesmith.errors import ArtifactError, DamagedArtifactError, StorageError, TunesmithError
+from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.text import shown
+from tunesmith.foundation.warnings import caution
 from tunesmith.storage.base import Storage, StudyRecord
-from tunesmith.text import shown
 from tunesmith.trial.record import Fence
 
 ARTIFACT_STORE = "artifact_store"  # the system attribute of a study that holds the URL of its store

@@ -10,16 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from tunesmith import registry
-from tunesmith.arguments import checked, is_whole
 from tunesmith.artifacts import BlobStore, open_store
 from tunesmith.errors import DuplicatedStudyError
-from tunesmith.numerics.arrays import Floats
+from tunesmith.foundation import registry
+from tunesmith.foundation.arguments import checked, is_whole
+from tunesmith.foundation.numerics.arrays import Floats
+from tunesmith.foundation.states import FailureKind, StudyDirection, TrialState
+from tunesmith.foundation.storable import storable
+from tunesmith.foundation.text import name_and_message, shown
 from tunesmith.pruners.base import Pruner
 from tunesmith.samplers.base import InheritingSampler, Sampler
 from tunesmith.space import Space
-from tunesmith.state import FailureKind, StudyDirection, TrialState
-from tunesmith.storable import storable
 from tunesmith.storage import open_storage
 from tunesmith.storage.base import Storage, StudyRecord
 from tunesmith.study.artifacts import ARTIFACT_STORE, ArtifactHome, copy_artifacts, drop_artifacts
@@ -29,7 +30,6 @@ from tunesmith.study.engine.replica import PRIORS
 from tunesmith.study.study import Study
 from tunesmith.study.verdict import read_verdict, store_verdict
 from tunesmith.study.warm_start import WARM_START, encode_points, encode_warm_start
-from tunesmith.text import name_and_message, shown
 from tunesmith.trial.record import FrozenTrial, last_values
 
 StorageLike = str | Path | Storage | None

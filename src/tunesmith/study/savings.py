@@ -16,12 +16,12 @@ from statistics import fmean, median
 
 import numpy as np
 
+from tunesmith.foundation.languages import Said, paragraph, say
+from tunesmith.foundation.numerics.arrays import Floats
+from tunesmith.foundation.states import TrialState
 from tunesmith.history import History
 from tunesmith.history.costs import step_cost
 from tunesmith.history.curves import Curves
-from tunesmith.languages import Said, paragraph, say
-from tunesmith.numerics.arrays import Floats
-from tunesmith.state import TrialState
 from tunesmith.trial.record import TrialRecord
 
 LOOKED_AT = 20  # complete trials, the latest, whose reports are counted

@@ -20,15 +20,15 @@ from zlib import crc32
 
 import numpy as np
 
-from tunesmith.caution import caution
 from tunesmith.errors import ArtifactError, SpaceError, TrialPruned
+from tunesmith.foundation.preemption import PREEMPTION
+from tunesmith.foundation.storable import checked_key, storable
+from tunesmith.foundation.text import did_you_mean, listing, real, shown
+from tunesmith.foundation.warnings import caution
 from tunesmith.history.curves import Reported
-from tunesmith.preemption import PREEMPTION
 from tunesmith.space import Categorical, Choice, Float, Int, Parameter, Space, merge
 from tunesmith.space.nested import read_columns
 from tunesmith.space.shape import Shape, joined
-from tunesmith.storable import checked_key, storable
-from tunesmith.text import did_you_mean, listing, real, shown
 from tunesmith.trial.record import EMPTY, NAN, STEP_BOUND, Attempt, Fence, FrozenTrial, checked_noise
 
 if TYPE_CHECKING:
@@ -512,7 +512,7 @@ class Trial:
             value: what to keep.
 
         Raises:
-            ValueError: the value cannot be kept (see `tunesmith.storable.storable`), or the key is not text.
+            ValueError: the value cannot be kept (see `tunesmith.foundation.storable.storable`), or the key is not text.
             AttemptReplacedError: the trial was given up meanwhile, and another worker runs it.
         """
         self.link.note(key, storable(key, value))
@@ -1038,7 +1038,7 @@ class Link:
         """Keep a user attribute, and send it to the study.
 
         Args:
-            value: its value, as `tunesmith.storable.storable` returns it.
+            value: its value, as `tunesmith.foundation.storable.storable` returns it.
         """
         if self.user is None:
             self.user = {}

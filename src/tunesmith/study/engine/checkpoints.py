@@ -13,10 +13,10 @@ from contextlib import suppress
 from tunesmith.artifacts.checkpoints import step_of
 from tunesmith.artifacts.collection import Artifacts
 from tunesmith.artifacts.record import Artifact
-from tunesmith.caution import caution
 from tunesmith.errors import ArtifactError, ArtifactNotFoundError, StorageError
 from tunesmith.executors.resources import in_words, parse_bytes
-from tunesmith.state import TrialState
+from tunesmith.foundation.states import TrialState
+from tunesmith.foundation.warnings import caution
 from tunesmith.study.artifacts import ArtifactHome, StudyPointers
 from tunesmith.study.engine.replica import StudyReplica
 

@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 
 from tunesmith.errors import StorageError, StorageUnavailableError
+from tunesmith.foundation.states import FailureKind, StudyDirection, TrialState
+from tunesmith.foundation.storable import storable
 from tunesmith.history import History
 from tunesmith.history.costs import GIVEN, START, TRIAL, CostClass, class_of_starts, class_of_trials, step_cost
 from tunesmith.space import Space
-from tunesmith.state import FailureKind, StudyDirection, TrialState
-from tunesmith.storable import storable
 from tunesmith.storage.base import Increment, Others, Storage, StudyRecord
 from tunesmith.study.warm_start import WARM_START, decode_warm_start
 from tunesmith.trial import Trial
