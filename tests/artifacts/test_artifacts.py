@@ -423,9 +423,10 @@ def test_clean_deletes_what_a_killed_writer_left(study: Study) -> None:
     ]
     assert not half.exists()
     assert len(blobs(study)) == 2
-    for wrong in (-1, float("nan"), "1", None, True):
-        with pytest.raises(ValueError, match="grace must be seconds"):
-            study.artifacts.clean(wrong)  # type: ignore[arg-type]
+    for words, wrongs in (("seconds, 0 or more", (-1, float("nan"))), ("a number", ("1", None, True))):
+        for wrong in wrongs:
+            with pytest.raises(ValueError, match=f"grace must be {words}"):
+                study.artifacts.clean(wrong)  # type: ignore[arg-type]
 
 
 # ----------------------------------------------------------------------------------- where contents are, and copies

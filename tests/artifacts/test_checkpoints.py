@@ -391,6 +391,6 @@ def test_a_budget_for_the_disk(tmp_path: Path) -> None:
 
 def test_the_budget_takes_what_was_paused_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     study = made_to_pause(tmp_path / "tune.db")
-    monkeypatch.setattr("tunesmith.study.engine.artifacts.CheckpointDisk.end", lambda *_: None)
+    monkeypatch.setattr("tunesmith.study.engine.checkpoints.CheckpointDisk.end", lambda *_: None)
     study.optimize(pausing, n_trials=5, checkpoint_budget=2.5 * MB, keep_checkpoints=False)
     assert paused(study) == [3, 4]

@@ -19,8 +19,7 @@ from tunesmith.artifacts.base import Blob, BlobStore, Chunks, Digest, new_key
 from tunesmith.artifacts.record import Artifact
 from tunesmith.errors import ArtifactError, ArtifactNotFoundError, DamagedArtifactError
 from tunesmith.storage.memory import MemoryStorage
-from tunesmith.study.artifacts import StudyArtifacts
-from tunesmith.study.engine.artifacts import ArtifactHome
+from tunesmith.study.artifacts import ArtifactHome, StudyArtifacts
 from tunesmith.testing.storages import begin
 from tunesmith.trial.record import Fence
 

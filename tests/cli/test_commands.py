@@ -393,7 +393,7 @@ def test_an_export_in_parts_is_that_in_one(form: str, tmp_path: Path, monkeypatc
     study.optimize(objective, 10)
     written = []
     for chunk in (2048, 3):
-        monkeypatch.setattr("tunesmith.study.engine.replica.PART", chunk)
+        monkeypatch.setattr("tunesmith.study.engine.replica.RECORDS_AT_ONCE", chunk)
         assert main(["export", str(tmp_path / "a.db"), "-o", str(tmp_path / f"{chunk}.{form}")]) == 0
         written.append((tmp_path / f"{chunk}.{form}").read_text())
     assert written[0] == written[1]

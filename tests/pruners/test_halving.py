@@ -339,7 +339,7 @@ def test_arguments() -> None:
             make(min_resource=0)
         with pytest.raises(TypeError, match="promotion must be True, False or None; got 'yes'"):
             make(promotion="yes")  # type: ignore[arg-type]  # that is the mistake
-    with pytest.raises(ValueError, match=r"min_resource must be a whole number or \"auto\"; got 'some'"):
+    with pytest.raises(ValueError, match="min_resource must be a whole number or 'auto'; got 'some'"):
         SuccessiveHalvingPruner("some")  # type: ignore[arg-type]  # that is the mistake
     with pytest.raises(ValueError, match="max_resource"):
         HyperbandPruner(max_resource=0)

@@ -106,7 +106,7 @@ def test_then_the_wrapped_pruner_decides() -> None:
     assert after(PatientPruner(MedianPruner(9), 1), made, 1.0, 2.0, 3.0) is CONTINUE
     assert PatientPruner(SuccessiveHalvingPruner(), 1).resumes
     assert not PatientPruner(MedianPruner(), 1).resumes
-    with pytest.raises(TypeError, match="wrapped_pruner must be a pruner or None; got 'median'"):
+    with pytest.raises(TypeError, match="wrapped_pruner must be a Pruner or None; got 'median'"):
         PatientPruner("median", 1)  # type: ignore[arg-type]  # that is the mistake
 
 

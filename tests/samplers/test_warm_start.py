@@ -24,7 +24,7 @@ from tunesmith.samplers.gp.sampler import GPSampler
 from tunesmith.samplers.gp.transfer import AlignedSource, SourceModels, best_points
 from tunesmith.space import Categorical, Float, Int, Ordinal, Parameter, Space
 from tunesmith.space.feature_map import FeatureMap
-from tunesmith.study.warm_start import KEY, MOST_IN_ALL, decode_warm_start, encode_warm_start
+from tunesmith.study.warm_start import ROWS_KEPT_IN_ALL, WARM_START, decode_warm_start, encode_warm_start
 
 Params = dict[str, Any]
 D = 5
@@ -295,7 +295,7 @@ def test_many_rows_are_thinned() -> None:
         study.add_trials([ts.create_trial(params={"x": v}, distributions=ranges, value=(v - 0.3) ** 2) for v in x])
         olds.append(study)
     found = decode_warm_start(packed(olds))
-    assert [len(e.q) for e in found] == [MOST_IN_ALL // 5] * 5
+    assert [len(e.q) for e in found] == [ROWS_KEPT_IN_ALL // 5] * 5
     assert all(e.q.min() == stats.norm.ppf(0.5 / 600) for e in found), "the quantiles are those of all rows"
     assert [len(e.q) for e in decode_warm_start(packed(olds[:1]))] == [500]
 
@@ -476,7 +476,7 @@ def test_arguments_are_checked() -> None:
     with pytest.warns(UserWarning, match="no complete trial, so there is nothing to learn"):
         study = ts.create_study(warm_start_from=ts.create_study(seed=0))
     assert study.history.warm_start == ()
-    assert KEY in study.system_attrs
+    assert WARM_START in study.system_attrs
 
 
 def test_workers_that_start_together_try_different_points() -> None:

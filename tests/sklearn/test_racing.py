@@ -335,7 +335,7 @@ def test_a_candidate_that_a_kept_split_leaves_no_hope_does_not_end_the_search(sp
     kept = {k: v[:1] if isinstance(v, list) else v for k, v in record.items() if k != "predictions"}
     kept |= {"key": record["key"].replace("'good'", repr(name)), "test": [0.0], "splits": [split]}
     trial.set_user_attr("sklearn", kept)
-    study.release(study.live)
+    study.release(list(study.running))
     with joblib.parallel_config("threading", n_jobs=2):
         search = run(BAD, **{**settings, "n_trials": len(BAD)})
     assert set(column(search, "n_splits_run")) == set(BAD)

@@ -259,9 +259,9 @@ def test_beyond_many_trials_the_default_sampler_is_the_same(
 def test_of_two_processes_that_find_out_the_first_one_counts(tmp_path: Path) -> None:
     one = ts.create_study(storage=tmp_path / "a.db", study_name="one", seed=0)
     two = ts.load_study(storage=tmp_path / "a.db", study_name="one")
-    assert one.engine.study.keep_class("start", CostClass.DEAR)
-    assert two.engine.study.keep_class("trial", CostClass.INSTANT)
-    assert not two.engine.study.keep_class("start", CostClass.CHEAP)
+    assert one.engine.study.keep_cost("start", CostClass.DEAR)
+    assert two.engine.study.keep_cost("trial", CostClass.INSTANT)
+    assert not two.engine.study.keep_cost("start", CostClass.CHEAP)
     assert two.history.classes == {"start": CostClass.DEAR, "trial": CostClass.INSTANT}
     two.declare(ts.Space(x=Float(0, 1)))
     assert two.history.classes == {"start": CostClass.DEAR, "trial": CostClass.INSTANT}, "the history is another one"

@@ -17,7 +17,7 @@ from tunesmith.foundation.preemption import Terminated
 from tunesmith.history import History
 from tunesmith.storage.memory import MemoryStorage
 from tunesmith.storage.sql import SQLStorage
-from tunesmith.study.engine.loop import OPEN, SHIELDED, reraise_lost_interrupts, sigterm_raises
+from tunesmith.study.engine.loop import INTERRUPTIBLE, SHIELDED, reraise_lost_interrupts, sigterm_raises
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 
@@ -82,7 +82,7 @@ def whole(study: ts.Study, n: int) -> None:
     study.optimize(objective, n_trials=n - sum(t.state is TrialState.COMPLETE for t in study.trials))
     assert [(t.number, t.state) for t in study.trials] == [(k, TrialState.COMPLETE) for k in range(n)]
     assert sorted(study.history.number.tolist()) == list(range(n))
-    assert not study.live
+    assert not study.running
 
 
 @pytest.mark.parametrize("sampler", ["random", "nsga2"])
@@ -189,7 +189,7 @@ def test_a_handler_of_a_search_that_never_ended_swallows_no_interrupt() -> None:
     storage = interrupted(MemoryStorage)()
     storage.after = "claim"
     study = ts.create_study(seed=0, sampler="random", storage=storage)
-    abandoned = reraise_lost_interrupts(SHIELDED, OPEN)
+    abandoned = reraise_lost_interrupts(SHIELDED, INTERRUPTIBLE)
     abandoned.__enter__()
     try:
         with pytest.raises(KeyboardInterrupt):

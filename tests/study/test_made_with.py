@@ -24,7 +24,7 @@ from tunesmith.samplers import (
     Sampler,
     TPESampler,
 )
-from tunesmith.study import made_with
+from tunesmith.study.create import MADE_WITH, describe_made, make_again
 from tunesmith.worker.command import main as worker
 
 NAME = "kept"
@@ -152,16 +152,16 @@ def test_what_another_version_stored_is_told(storage: Any) -> None:
         {"samplers": {"name": "next-year", "args": {}}},
         {"samplers": ["tpe"]},
     ):
-        study.set_system_attr(made_with.KEY, stored)
+        study.set_system_attr(MADE_WITH, stored)
         with pytest.warns(UserWarning, match="which is not stored with it"):
             load(storage).optimize(f, n_trials=1)
     for stored in (7, None, {"samplers": None}):
-        study.set_system_attr(made_with.KEY, stored)
+        study.set_system_attr(MADE_WITH, stored)
         load(storage).optimize(f, n_trials=1)
 
 
 def test_what_was_made_before_this_goes_on_as_it_did(storage: Any) -> None:
-    create(storage, sampler="tpe").set_system_attr(made_with.KEY, None)
+    create(storage, sampler="tpe").set_system_attr(MADE_WITH, None)
     assert load(storage).sampler.name == "auto"
     load(storage, sampler="random").optimize(f, n_trials=1)
 
@@ -193,15 +193,13 @@ def test_workers_and_commands_take_it_up(tmp_path: Path, monkeypatch: pytest.Mon
 def test_whatever_is_registered_is_made_again(kind: str) -> None:
     for name in registry.names(kind):
         made = registry.load(kind, name)()
-        stored = json.loads(json.dumps(made_with.described(kind, made)))
+        stored = json.loads(json.dumps(describe_made(kind, made)))
         assert stored == {"name": name, "args": {}}
-        assert type(made_with.again(kind, stored)) is type(made)
+        assert type(make_again(kind, stored)) is type(made)
 
 
 def test_arguments_by_place_and_by_name_are_the_same() -> None:
-    assert made_with.described("samplers", TPESampler(3)) == made_with.described(
-        "samplers", TPESampler(n_startup_trials=3)
-    )
-    kept = made_with.described("pruners", ThresholdPruner(lower=-np.inf, upper=np.float64(2)))
-    assert made_with.again("pruners", kept).upper == (2.0,)
-    assert "args" not in made_with.described("pruners", PatientPruner(type("Mine", (NopPruner,), {})()))
+    assert describe_made("samplers", TPESampler(3)) == describe_made("samplers", TPESampler(n_startup_trials=3))
+    kept = describe_made("pruners", ThresholdPruner(lower=-np.inf, upper=np.float64(2)))
+    assert make_again("pruners", kept).upper == (2.0,)
+    assert "args" not in describe_made("pruners", PatientPruner(type("Mine", (NopPruner,), {})()))

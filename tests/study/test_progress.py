@@ -342,7 +342,7 @@ def test_an_error_leaves_the_last_line_and_says_no_more(capsys: pytest.CaptureFi
 def test_with_processes_time_is_seen_to_pass(monkeypatch: pytest.MonkeyPatch) -> None:
     ticks: list[int] = []
     monkeypatch.setattr(Progress, "tick", lambda self: ticks.append(1))
-    monkeypatch.setattr("tunesmith.study.engine.loop.TICK", 0.01)
+    monkeypatch.setattr("tunesmith.study.engine.loop.TICK_SECONDS", 0.01)
     study = ts.create_study()
     study.optimize(_nap, n_trials=2, n_jobs=2, show_progress_bar=True)
     assert len(ticks) > 2

@@ -206,7 +206,7 @@ def test_a_large_study_is_gone_through_in_parts(monkeypatch: pytest.MonkeyPatch)
     history = study.history
     for place in ("history", "samplers.gp.trust_region", "samplers.finished"):
         monkeypatch.setattr(f"tunesmith.{place}.ROWS_AT_ONCE", 50)
-    monkeypatch.setattr("tunesmith.study.engine.replica.PART", 10)
+    monkeypatch.setattr("tunesmith.study.engine.replica.RECORDS_AT_ONCE", 10)
     history._units.clear()
     assert study.recommend() == whole
     assert study.failure_reasons() == [("ValueError: no luck", 86, 3)]

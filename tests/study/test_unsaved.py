@@ -380,7 +380,7 @@ from tunesmith.errors import StorageError, StorageUnavailableError
 from tunesmith.storage.memory import MemoryStorage
 from tunesmith.study.engine import away
 
-away.PATIENCE = 0.0
+away.OUTAGE_SECONDS = 0.0
 
 class Away(MemoryStorage):
     away = True

@@ -8,12 +8,12 @@ import pytest
 
 import tunesmith as ts
 from tunesmith.study.engine import channel
-from tunesmith.study.engine.channel import ask_programs, ask_to_stop, asked_of
+from tunesmith.study.engine.channel import ask_programs, ask_to_stop, wish_of
 
 
 @pytest.fixture(autouse=True)
 def looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(channel, "LOOK", 0.0)
+    monkeypatch.setattr(channel, "WISH_LOOK_SECONDS", 0.0)
 
 
 def test_a_search_that_is_asked_to_stop_ends_and_the_next_one_runs(tmp_path: Path) -> None:
@@ -47,7 +47,7 @@ def test_a_paused_search_goes_on_when_it_is_told_also_under_another_name(
 
     monkeypatch.setattr("tunesmith.study.optimize.time.sleep", sleep)
     ask_programs(storage, study_id, "pause")
-    assert asked_of(storage.load_study("mine")) == "pause"
+    assert wish_of(storage.load_study("mine")) == "pause"
     study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=5)
     assert len(slept) == 3
     assert len(storage.trials(study_id)) == 5
@@ -92,7 +92,7 @@ def test_a_trial_that_is_asked_to_stop_is_pruned_at_its_next_report_and_the_sear
 def test_a_trial_that_does_not_ask_is_ended_where_its_executor_can(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tunesmith.study.optimize.ASKS_AGAIN", 0.1)
+    monkeypatch.setattr("tunesmith.study.optimize.ASKS_AGAIN_SECONDS", 0.1)
     path = str(tmp_path / "s.db")
     study = ts.create_study(storage=path, study_name="mine", seed=0, retries={ts.FailureKind.KILLED: 3})
 
@@ -142,6 +142,6 @@ def test_a_copy_of_a_study_has_no_wishes(tmp_path: Path) -> None:
     ask(study, study.ask().number)
     ask_programs(study.storage, study.study_id, "pause")
     copy = ts.copy_study(from_study_name="mine", from_storage=tmp_path / "s.db", to_storage=tmp_path / "t.db")
-    assert asked_of(copy.storage.load_study("mine")) == "go"
+    assert wish_of(copy.storage.load_study("mine")) == "go"
     copy.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=1)
     assert not copy.engine.wishes.stops()

@@ -23,7 +23,7 @@ from tunesmith.history.curves import Reported
 from tunesmith.selection.wording import count
 from tunesmith.storage import Storage
 from tunesmith.storage.base import StudyRecord
-from tunesmith.study.engine.channel import PAUSE, STOP, asked_of, is_asked_to_stop
+from tunesmith.study.engine.channel import PAUSE, STOP, is_asked_to_stop, wish_of
 from tunesmith.trial.record import TrialRecord
 
 MOST_SHOWN = 12  # running trials
@@ -75,7 +75,7 @@ def doing(opened: OpenStudy, record: StudyRecord, words: Words) -> list[str]:
 
 def _now(opened: OpenStudy, record: StudyRecord, words: Words) -> Iterator[str]:
     counts = opened.standing().counts
-    running, waiting, asked = counts.get("running", 0), counts.get("waiting", 0), asked_of(record)
+    running, waiting, asked = counts.get("running", 0), counts.get("waiting", 0), wish_of(record)
     if running:
         yield words("Running now: {}.", words.said(count(running, "trial")))
     elif (last := _last(opened)) == last:

@@ -213,7 +213,7 @@ class History:
         buffer, done = (kept[1], kept[2]) if kept is not None else (np.empty((16, len(space))), 0)
         if done < self._n:
             if len(buffer) < self._n:
-                buffer = _grown(buffer, self._n)
+                buffer = _grown_array(buffer, self._n)
             for start in range(done, self._n, ROWS_AT_ONCE):
                 rows = slice(start, min(start + ROWS_AT_ONCE, self._n))
                 u = np.maximum(space.to_unit(self._gather(self._x[rows], space)), 0.0)
@@ -222,6 +222,17 @@ class History:
                 self._units.clear()
             self._units[id(space)] = (space, buffer, self._n)
         return _view(buffer[: self._n])
+
+    def emptied(self, space: Space | None) -> History:
+        """Return a history without trials over another space, with all that is known of the study beside them."""
+        new, curves = History(space, self._m), self.curves
+        new.warm_start, new.priors, new.classes = self.warm_start, self.priors, self.classes
+        new.curves.can_resume, new.curves.costs_given, new.curves.signs = (
+            curves.can_resume,
+            curves.costs_given,
+            curves.signs,
+        )
+        return new
 
     def expecting(self, ends: Mapping[int, float], errors: Mapping[int, float]) -> History:
         """Return a history with one objective in which trials that did not come to their ends have expected values.
@@ -233,9 +244,8 @@ class History:
             errors: standard deviations of these.
         """
         space, n, pending = self.space, len(self), self.pending
-        new = History(space, self._m)
-        new.warm_start, new.priors, new.expected = self.warm_start, self.priors, frozenset(ends)
-        new.classes = self.classes
+        new = self.emptied(space)
+        new.expected = frozenset(ends)
         if space is None:
             return new
         number, ahead = pending.number.tolist(), self.pending_points(space)
@@ -456,12 +466,12 @@ class History:
 
     def _grow(self, need: int) -> None:
         for name in ("_number", "_state", "_sampler_state", "_cost", "_failure", "_y", "_x", "_c"):
-            setattr(self, name, _grown(getattr(self, name), need))
+            setattr(self, name, _grown_array(getattr(self, name), need))
         if self._noise is not None:
-            self._noise = _grown(self._noise, need)
+            self._noise = _grown_array(self._noise, need)
 
 
-def _grown(a: NDArray[T], need: int) -> NDArray[T]:
+def _grown_array(a: NDArray[T], need: int) -> NDArray[T]:
     out = np.empty((max(2 * len(a), need), *a.shape[1:]), a.dtype)
     out[: len(a)] = a
     return out
@@ -475,7 +485,7 @@ def _view(a: NDArray[T]) -> NDArray[T]:
 
 # -- which column each parameter has, and the space that all parameters seen so far make up ---------------------------
 
-MOST_SPACES = 1000  # an objective's ranges may never repeat
+SPACES_KNOWN = 1000  # an objective's ranges may never repeat
 
 
 class SpaceColumns:
@@ -538,10 +548,12 @@ class ParameterColumns:
         merged = self.space if self.space is not None else space
         for name in space.names:
             known = before is not None and name in before.params and name in self._current
-            if not known or (before is not None and _kind(before.params[name]) != _kind(merged.params[name])):
+            if not known or (
+                before is not None and _column_kind(before.params[name]) != _column_kind(merged.params[name])
+            ):
                 self._current[name] = len(self.names)
                 self.names.append(name)
-        if len(self.names) > known_names or len(self.known) > MOST_SPACES:
+        if len(self.names) > known_names or len(self.known) > SPACES_KNOWN:
             self.known.clear()
         columns = self.known[id(space)] = self._map(space)
         return columns
@@ -555,7 +567,7 @@ class ParameterColumns:
         relabel: list[tuple[int, Floats]] = []
         for j, (name, p) in enumerate(space.params.items()):
             merged = self.space.params.get(name) if self.space is not None else None
-            if merged is None or _kind(merged) != _kind(p):
+            if merged is None or _column_kind(merged) != _column_kind(p):
                 at.append(-1)
                 continue
             at.append(self._current[name])
@@ -574,7 +586,7 @@ class ParameterColumns:
         return None if at == list(range(len(self.names))) else np.array(at, np.intp)
 
 
-def _kind(p: Parameter) -> str:
+def _column_kind(p: Parameter) -> str:
     return "numeric" if p.is_numeric else type(p).__name__
 
 

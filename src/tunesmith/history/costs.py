@@ -9,8 +9,9 @@ a pruner are by what it said.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from enum import StrEnum
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +21,10 @@ from tunesmith.foundation.states import TrialState
 # What is known of a study's costs, by name: two classes, and whether costs are given.
 TRIAL, START, GIVEN = "trial", "start", "given"
 
-FIRST = 2  # trials, of which the cheaper one tells the class: what is loaded once makes the first one dear
-MOST = 100  # trials that are looked at
+FIRST_TRIALS = 2  # trials, of which the cheaper one tells the class: what is loaded once makes the first one dear
+TRIALS_LOOKED_AT = 100
 SLACK = 12.0  # times beyond the class, from which on most trials outvote the first ones: more than a new machine makes
-NOTHING = 0.1  # seconds: a start below is cheap, for nobody waits for it
+UNNOTICED_SECONDS = 0.1  # seconds: a start below is cheap, for nobody waits for it
 
 
 class CostClass(StrEnum):
@@ -49,10 +50,10 @@ def class_of_trials(cost: NDArray[np.float64], state: NDArray[np.int8]) -> CostC
         cost: of the finished trials in order [n], in seconds or the user's unit.
         state: theirs [n]; one that failed says nothing.
     """
-    known = cost[np.isfinite(cost) & (state != TrialState.FAIL)][:MOST].tolist()
+    known = cost[np.isfinite(cost) & (state != TrialState.FAIL)][:TRIALS_LOOKED_AT].tolist()
     if not known:
         return None
-    found = _class(min(known[:FIRST]), _OF_TRIALS)
+    found = _class(min(known[:FIRST_TRIALS]), _OF_TRIALS)
     usual = _lower_median(known)
     order = list(_OF_TRIALS)
     least, most = (order.index(_class(usual * factor, _OF_TRIALS)) for factor in (1.0 / SLACK, SLACK))
@@ -68,11 +69,26 @@ def class_of_starts(starts: Sequence[float], shares: Sequence[float]) -> CostCla
     """
     if not starts:
         return None
-    return CostClass.CHEAP if _lower_median(starts) < NOTHING else _class(_lower_median(shares), _OF_STARTS)
+    return CostClass.CHEAP if _lower_median(starts) < UNNOTICED_SECONDS else _class(_lower_median(shares), _OF_STARTS)
 
 
 def _class(value: float, below: dict[CostClass, float]) -> CostClass:
     return next(found for found, bound in below.items() if value < bound or bound == math.inf)
+
+
+def step_cost(steps: Sequence[int], costs: Mapping[int, float], firsts: Collection[int] = ()) -> float | None:
+    """Return what a step of a run costs, its starts apart; None: that is not known.
+
+    The first report of a run pays for its start, too, so the others tell. Of them the median counts, the lower of two
+    in the middle: where the run was paused, one of them may have paid for another start.
+
+    Args:
+        steps: those that the run reported, rising.
+        costs: what each report cost since the one before, by step, as far as it is known.
+        firsts: further steps that are known to have paid for a start.
+    """
+    each = [costs[at] / (at - before) for before, at in pairwise(steps) if at in costs and at not in firsts]
+    return _lower_median(each) if each else None
 
 
 def _lower_median(values: Sequence[float]) -> float:

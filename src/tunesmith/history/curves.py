@@ -6,6 +6,7 @@ import math
 from bisect import bisect_left, insort
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from operator import mul
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,7 +16,7 @@ from tunesmith.foundation.numerics.arrays import Floats
 from tunesmith.foundation.numerics.pareto import ranks_and_crowding
 from tunesmith.foundation.states import TrialState
 
-MOST_RUNGS = 128  # that are kept; those that a pruner asks for change where the longest run becomes longer
+RUNGS_CACHED = 128  # that are kept; those that a pruner asks for change where the longest run becomes longer
 
 Reported = float | tuple[float, ...]  # at a step: the objective's value, or one for each of several
 
@@ -44,7 +45,7 @@ class Curves:
         # Extended when trials complete, so that a pruner need not walk through thousands of curves.
         self._complete_at: dict[int, list[Any]] = {}
         self._ends = Ends(objectives == 1)
-        self._rungs: dict[tuple[int, Group | None], Rung | FrontRung] = {}
+        self._rungs: dict[tuple[int, Group | None], Rung] = {}
         self._arrays: dict[int, tuple[NDArray[np.int64], NDArray[np.float64]]] = {}  # of complete trials
         self.n_reports = 0
         self.can_resume = False
@@ -203,7 +204,7 @@ class Curves:
         found = self._complete_at.get(step)
         return no_nan(found) if found else np.empty((0, self.objectives))
 
-    def rung(self, step: int, group: Group | None = None) -> Rung | FrontRung:
+    def rung(self, step: int, group: Group | None = None) -> Rung:
         """Return what trials had at their first report at a step or after it, in order; not to be changed.
 
         It is gathered once, and kept from then on.
@@ -214,7 +215,7 @@ class Curves:
         """
         rung = self._rungs.get((step, group))
         if rung is None:
-            if len(self._rungs) >= MOST_RUNGS:
+            if len(self._rungs) >= RUNGS_CACHED:
                 self._rungs.clear()
             made = Rung if self.objectives == 1 else FrontRung
             rung = self._rungs[step, group] = made(step, group, self._reports)
@@ -242,28 +243,26 @@ class Rung:
         reports: step -> value by trial, so far.
     """
 
-    def __init__(self, step: int, group: Group | None, reports: Mapping[int, Mapping[int, float]]) -> None:
+    def __init__(self, step: int, group: Group | None, reports: Mapping[int, Mapping[int, Any]]) -> None:
         self.step = step
         self._group = group
-        self._at: dict[int, tuple[int, float]] = {}  # number -> step, value
+        self._at: dict[int, tuple[int, Any]] = {}  # number -> step, value
         self._ordered: list[tuple[float, int]] = []  # value, number
         for number, found in reports.items():
-            if group is None or number in group:
-                first = min((s for s in found if s >= step), default=None)
-                if first is not None:
-                    value = found[first]
-                    self._at[number] = first, (math.inf if value != value else value)
-        self._ordered = sorted((value, number) for number, (_, value) in self._at.items())
+            first = min((s for s in found if s >= step), default=None)
+            if first is not None:
+                self.append(number, first, found[first])
 
-    def append(self, number: int, step: int, value: float) -> None:
+    def append(self, number: int, step: int, value: Any) -> None:
         """Take a report in."""
         if step < self.step or (self._group is not None and number not in self._group):
             return
         known = self._at.get(number)
-        if known is not None:
-            if known[0] < step:
-                return
+        if known is None or step <= known[0]:
             self.drop(number)
+            self._take(number, step, value)
+
+    def _take(self, number: int, step: int, value: Any) -> None:
         value = math.inf if value != value else value
         self._at[number] = step, value
         insort(self._ordered, (value, number))
@@ -275,14 +274,14 @@ class Rung:
             del self._ordered[bisect_left(self._ordered, (known[1], number))]
 
     def __len__(self) -> int:
-        return len(self._ordered)
+        return len(self._at)
 
     def __contains__(self, number: int) -> bool:
         return number in self._at
 
     def value(self, number: int) -> float:
         """Return what a trial that is there had, NaN as infinity."""
-        return self._at[number][1]
+        return float(self._at[number][1])
 
     def best(self, k: int) -> list[int]:
         """Return the numbers of the `k` best, best first; among equals the one that began first."""
@@ -293,7 +292,7 @@ class Rung:
         return self._ordered[k - 1][0]
 
 
-class FrontRung:
+class FrontRung(Rung):
     """A `Rung` for several objectives: those that none dominates come first, then the front of what is left, and so on.
 
     Within a front, those whose neighbours are far away come first, so that few of them still cover it; of equal ones
@@ -302,51 +301,29 @@ class FrontRung:
     crowding is one of the orders within a front that they compare.
 
     NaN counts as infinity in its objective, which nothing there is worse than.
-
-    Args:
-        step: of the rung.
-        group: whose trials it has; None: all.
-        reports: step -> values by trial, so far.
     """
 
-    def __init__(self, step: int, group: Group | None, reports: Mapping[int, Mapping[int, Sequence[float]]]) -> None:
-        self.step = step
-        self._group = group
-        self._at: dict[int, tuple[int, Sequence[float]]] = {}  # number -> step, values
-        self._best: list[int] | None = None  # numbers, best first; None: it changed
-        self._value: dict[int, float] = {}
-        for number, found in reports.items():
-            for at, values in found.items():
-                self.append(number, at, values)
+    _best: list[int] | None = None  # numbers, best first; None: it changed
+    _places: Mapping[int, float] = MappingProxyType({})
 
-    def append(self, number: int, step: int, values: Sequence[float]) -> None:
-        """Take a report in."""
-        if step < self.step or (self._group is not None and number not in self._group):
-            return
-        known = self._at.get(number)
-        if known is None or step <= known[0]:
-            self._at[number] = step, values
-            self._best = None
+    def _take(self, number: int, step: int, value: Sequence[float]) -> None:
+        self._at[number] = step, value
+        self._best = None
 
     def drop(self, number: int) -> None:
         """Forget a trial that will be run again."""
         if self._at.pop(number, None) is not None:
             self._best = None
 
-    def __len__(self) -> int:
-        return len(self._at)
-
-    def __contains__(self, number: int) -> bool:
-        return number in self._at
-
     def values(self, number: int) -> Sequence[float]:
         """Return what a trial that is there had, one value for each objective."""
-        return self._at[number][1]
+        found: Sequence[float] = self._at[number][1]
+        return found
 
     def value(self, number: int) -> float:
         """Return how good a trial is that is there: 0 on the front, else its place in the order, counted from 1."""
         self._order()
-        return self._value[number]
+        return self._places[number]
 
     def best(self, k: int) -> list[int]:
         """Return the numbers of the `k` best, best first."""
@@ -354,7 +331,7 @@ class FrontRung:
 
     def cut(self, k: int) -> float:
         """Return the `value` of the k-th best, counted from 1: nobody on the front is worse."""
-        return self._value[self._order()[k - 1]]
+        return self._places[self._order()[k - 1]]
 
     def _order(self) -> list[int]:
         if self._best is None:
@@ -363,7 +340,7 @@ class FrontRung:
             order = np.lexsort((-distance, rank))
             self._best = [numbers[i] for i in order]
             places = np.where(rank[order] == 0, 0, np.arange(1, len(order) + 1)).tolist()
-            self._value = dict(zip(self._best, places, strict=True))
+            self._places = dict(zip(self._best, places, strict=True))
         return self._best
 
 
@@ -426,14 +403,14 @@ class Ends:
             old = self._mean_of.pop(number, None)
             if old is not None:
                 del self._means[bisect_left(self._means, (old, number))]
-            mean = _mean(reports.values())
+            mean = _finite_mean(reports.values())
             if math.isfinite(mean):
                 self._mean_of[number] = mean
                 insort(self._means, (mean, number))
         self._new.clear()
 
 
-def _mean(values: Iterable[float]) -> float:
+def _finite_mean(values: Iterable[float]) -> float:
     listed = list(values)
     try:
         return math.fsum(listed) / len(listed)

@@ -37,7 +37,7 @@ from tunesmith.program.metrics import (
 )
 from tunesmith.program.process import Log, Process
 from tunesmith.trial import Trial
-from tunesmith.trial.record import MOST_STEPS
+from tunesmith.trial.record import STEP_BOUND
 
 INTERRUPTED_CODE = 130  # the exit code of a program that was interrupted and is to be run again
 MOST_INTERRUPTS = 10  # of one trial
@@ -381,7 +381,7 @@ class _Run:
 
     def _step(self, named: int | None) -> int:
         """Return the step of a report: the one that the program named, where it can be stored, or the next one."""
-        if named is not None and 0 <= named < MOST_STEPS:
+        if named is not None and 0 <= named < STEP_BOUND:
             return named
         if named is not None and not self.told:
             self.told = True
@@ -389,7 +389,7 @@ class _Run:
                 f"trial {self.trial.number}: the program named the step {shown(named)}; steps are whole numbers from 0 "
                 "to 2**63 - 1, so reports with others are counted by themselves"
             )
-        return min(self.last_step + 1, MOST_STEPS - 1)
+        return min(self.last_step + 1, STEP_BOUND - 1)
 
     def _values(self) -> float | tuple[float, ...]:
         try:

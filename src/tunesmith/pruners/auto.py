@@ -23,17 +23,17 @@ from tunesmith.foundation.numerics.rank_tests import tau_error
 from tunesmith.foundation.warnings import caution
 from tunesmith.history import History
 from tunesmith.history.curves import Curves, FrontRung, Rung
-from tunesmith.history.fidelity.decision import outlook
-from tunesmith.history.fidelity.ladder import FIRST, GROWTH, LAST_GAP
+from tunesmith.history.fidelity.decision import outlook_of
+from tunesmith.history.fidelity.ladder import FIRST_RUNG, LAST_GAP, RUNG_GROWTH
 from tunesmith.pruners.base import Decision, Pruner
 from tunesmith.space import Space
 
-RECENT = 20  # full runs whose falls are looked at
+RECENT_FULL_RUNS = 20  # full runs whose falls are looked at
 LATE_FALL = 1.5  # times the middle third of a full run, from which on a fall in its last third is suspicious
 MIN_COMPLETE = 5  # runs that came to their end before any is stopped
-MOST_COMPLETE = 100  # of them that are looked at
+COMPLETE_LOOKED_AT = 100  # of them that are looked at
 KEPT_EVERY, KEPT_FIRST = 10, 3  # runs that are never stopped, so that a rung is not learnt of runs alone that it chose
-MIN_AGREEMENT = 0.3  # Kendall's τ between a rung and the ends, less its error, from which on a rung stops runs
+RUNG_MIN_AGREEMENT = 0.3  # Kendall's τ between a rung and the ends, less its error, from which on a rung stops runs
 _log = logging.getLogger("tunesmith")
 
 
@@ -115,10 +115,14 @@ class AutoPruner(Pruner):
     def _is_behind(self, curves: Curves, number: int, step: int) -> bool:
         """Tell whether a run is not among the best third of those at its step, where that means anything."""
         rung = curves.rung(step)
-        if len(rung) < GROWTH or number not in rung or rung.value(number) <= rung.cut(max(1, len(rung) // GROWTH)):
+        if (
+            len(rung) < RUNG_GROWTH
+            or number not in rung
+            or rung.value(number) <= rung.cut(max(1, len(rung) // RUNG_GROWTH))
+        ):
             return False
         agreement = self._agreements.get((curves, curves.n_complete, step), lambda: _agreement_at(curves, rung))
-        return agreement >= MIN_AGREEMENT
+        return agreement >= RUNG_MIN_AGREEMENT
 
     def _once(self, text: str, say: Callable[[str], None], what: str | None = None) -> None:
         if (what or text) not in self._said:
@@ -135,7 +139,7 @@ class AutoPruner(Pruner):
         Returns:
             Whether it goes on.
         """
-        found = outlook(history, history.space or Space({}))
+        found = outlook_of(history, history.space or Space({}))
         row = int(np.searchsorted(found.runs.number, number))
         if (why := found.why_no_pause(row)) is not None:
             text = f"pruner auto: runs do not pause where that would be a loss: {why}"
@@ -156,7 +160,7 @@ class AutoPruner(Pruner):
         space = history.space
         if not history.paused or space is None or not len(space) or history.n_objectives > 1:
             return None
-        found = outlook(history, space)
+        found = outlook_of(history, space)
         row = found.next(may_begin)
         return None if row is None else int(found.runs.number[row])
 
@@ -173,14 +177,14 @@ def is_rung(count: int, end: int) -> bool:
         count: its reports.
         end: those of a full run; 0: not known.
     """
-    rung = FIRST
+    rung = FIRST_RUNG
     while rung < count:
-        rung *= GROWTH
+        rung *= RUNG_GROWTH
     return rung == count and (not end or count * LAST_GAP <= end or count > end)
 
 
 def _rungs(end: int) -> str:
-    found = [FIRST * GROWTH**k for k in range(20)]
+    found = [FIRST_RUNG * RUNG_GROWTH**k for k in range(20)]
     shown = [str(count) for count in found if not end or count * LAST_GAP <= end]
     return ", ".join(shown[:4] + (["..."] if len(shown) > 4 else [])) or "none"
 
@@ -188,7 +192,7 @@ def _rungs(end: int) -> str:
 def _falls_late(curves: Curves) -> bool:
     """Tell whether the median full run of the latest falls more in its last third than a usual curve does."""
     ratios = []
-    for number in curves.ends.numbers[-RECENT:]:
+    for number in curves.ends.numbers[-RECENT_FULL_RUNS:]:
         values = curves.of(number)[1].reshape(-1, curves.objectives)
         if len(values) >= 9 and np.isfinite(values).all():
             first, second = values[len(values) // 3], values[2 * len(values) // 3]
@@ -198,15 +202,15 @@ def _falls_late(curves: Curves) -> bool:
     return len(ratios) >= MIN_COMPLETE and float(np.median(ratios)) > LATE_FALL
 
 
-def _agreement_at(curves: Curves, rung: Rung | FrontRung) -> float:
+def _agreement_at(curves: Curves, rung: Rung) -> float:
     """Return how far the order at a rung is that of the ends, over the latest complete runs.
 
     With several objectives: of that one where it is least so, since a front is made of all. One that is the same in all
     runs has no order, and leaves it to the others.
     """
-    there = [number for number in curves.ends.numbers if number in rung][-MOST_COMPLETE:]
+    there = [number for number in curves.ends.numbers if number in rung][-COMPLETE_LOOKED_AT:]
     ends = [curves.of(n)[1][-1] for n in there]
-    if isinstance(rung, Rung):
+    if not isinstance(rung, FrontRung):
         return _agreement(np.array([(rung.value(n), end) for n, end in zip(there, ends, strict=True)]).reshape(-1, 2))
     pairs = np.array([(rung.values(n), end) for n, end in zip(there, ends, strict=True)])
     ordered = [own for own in np.moveaxis(pairs, -1, 0) if (own != own[:1]).any()] if len(pairs) else []
@@ -219,10 +223,6 @@ def _agreement(pairs: Floats) -> float:
     if k < MIN_COMPLETE:
         return -1.0
     pairs = np.where(np.isnan(pairs), np.inf, pairs)
-    first, second = (np.greater(*pair).astype(float) - np.less(*pair) for pair in _pairs(pairs))
+    first, second = (np.greater.outer(c, c).astype(float) - np.less.outer(c, c) for c in pairs.T)
     tau = float((first * second).sum() / (k * (k - 1)))
     return tau - tau_error(k)
-
-
-def _pairs(values: Floats) -> list[tuple[Floats, Floats]]:
-    return [(column[:, None], column[None, :]) for column in values.T]

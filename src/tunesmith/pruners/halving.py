@@ -9,15 +9,17 @@ compared at the next.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
 
 from tunesmith.history import History
-from tunesmith.history.curves import Curves, FrontRung, Group, Rung
-from tunesmith.pruners.base import Decision
+from tunesmith.history.curves import Curves, Group, Rung
+from tunesmith.pruners.arguments import at_least
+from tunesmith.pruners.base import Decision, Pruner
 
-SHARE = 81  # the first rung is not before R / 81, four rungs below the end with eta = 3
+FIRST_RUNG_PART = 81  # the first rung is not before R / 81, four rungs below the end with eta = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +74,79 @@ class Halving:
                 if number in mine and (above is None or number not in above):
                     return self.steps[place], number
         below = [n for n in mine if n not in curves.rung(self.steps[0], self.group)] if self.steps else []
-        return (0, min(below)) if below else None  # it paused at a rung that is none any more
+        return (0, min(below)) if below else None  # it paused at what is not a rung any more
 
-    def _is_behind(self, rung: Rung | FrontRung, number: int) -> bool:
+    def _is_behind(self, rung: Rung, number: int) -> bool:
         return rung.value(number) > rung.cut(max(1, len(rung) // self.eta))
 
-    def _promoted(self, rung: Rung | FrontRung) -> int:
+    def _promoted(self, rung: Rung) -> int:
         return len(rung) // self.eta if len(rung) > self.bootstrap else 0
 
 
-def steps_before(end: int, eta: int, share: float = SHARE) -> tuple[int, ...]:
+class HalvingPruner(Pruner):
+    """What successive halving and Hyperband share: trials are compared at rungs, each with those of its group."""
+
+    several = True
+    reduction_factor: int
+    bootstrap_count: int
+    promotion: bool | None
+
+    def _take(self, reduction_factor: int, bootstrap_count: int, promotion: bool | None) -> None:
+        """Take the arguments that both have."""
+        own = type(self).__name__
+        self.reduction_factor = at_least(2, own, "reduction_factor", reduction_factor)
+        self.bootstrap_count = at_least(0, own, "bootstrap_count", bootstrap_count)
+        self.promotion = promotion
+        self.resumes = promotion is not False
+
+    @abstractmethod
+    def _halvings(self, curves: Curves, pauses: bool) -> list[Halving]:
+        """Return the rungs of each group of trials, as far as they are known.
+
+        Args:
+            curves: the reports of all trials.
+            pauses: whether trials pause at rungs; else they are stopped.
+        """
+
+    def decide(self, curves: Curves, number: int, step: int) -> Decision:
+        """Compare a trial with the others of its group at a rung that it has just reached.
+
+        Args:
+            curves: the reports of all trials.
+            number: the trial in question.
+            step: the step of its last report.
+
+        Returns:
+            CONTINUE between rungs and for the best; else PAUSE with promotion, and STOP without.
+        """
+        pauses = self._promotes(curves)
+        for halving in self._halvings(curves, pauses):
+            if halving.group is None or number in halving.group:
+                return halving.decide(curves, number, step, pauses)
+        return Decision.CONTINUE
+
+    def resume(self, history: History, rng: np.random.Generator, may_begin: bool) -> int | None:
+        """Choose the paused trial that is among the best at the highest rung of its group.
+
+        Args:
+            history: the study so far.
+            rng: not used.
+            may_begin: makes no difference: a promotion comes before a new trial.
+
+        Returns:
+            Its number; None: no paused trial is good enough by now.
+        """
+        if not self._promotes(history.curves):
+            return None
+        paused = set(history.paused)
+        found = [h.promotable(history, paused) for h in self._halvings(history.curves, True)] if paused else []
+        return max((f for f in found if f is not None), default=(0, None))[1]
+
+    def _promotes(self, curves: Curves) -> bool:
+        return curves.can_resume if self.promotion is None else self.promotion
+
+
+def steps_before(end: int, eta: int, share: float = FIRST_RUNG_PART) -> tuple[int, ...]:
     """Return the steps of the rungs when the last is at R / eta, so that none is near the end of a run.
 
     Args:

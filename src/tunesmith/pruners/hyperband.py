@@ -11,14 +11,10 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import ClassVar, Literal
 
-import numpy as np
-
 from tunesmith.foundation.arguments import checked
-from tunesmith.history import Curves, History
-from tunesmith.pruners.arguments import whole, whole_or_auto
-from tunesmith.pruners.base import Decision, Pruner
-from tunesmith.pruners.halving import Halving, steps_before
-from tunesmith.pruners.successive_halving import checked_promotion
+from tunesmith.history import Curves
+from tunesmith.pruners.arguments import at_least, at_least_or_auto
+from tunesmith.pruners.halving import Halving, HalvingPruner, steps_before
 
 GOLDEN = (math.sqrt(5) - 1) / 2  # its multiples modulo 1 fill [0, 1) evenly, however far they go
 
@@ -39,7 +35,7 @@ class Bracket:
         return bracket_of(number, self.budgets) == self.index
 
 
-class HyperbandPruner(Pruner):
+class HyperbandPruner(HalvingPruner):
     """Several successive halvings side by side, from one that judges early to one that does not judge at all.
 
     How early a curve tells anything is different from problem to problem. The rungs are at the end of a trial divided
@@ -56,7 +52,7 @@ class HyperbandPruner(Pruner):
         promotion: as in `SuccessiveHalvingPruner`.
 
     Raises:
-        TypeError: an argument is no whole number, or `promotion` is no bool.
+        TypeError: an argument is not a whole number, or `promotion` not a bool.
         ValueError: an argument is too small.
 
     Example:
@@ -78,9 +74,8 @@ class HyperbandPruner(Pruner):
     """
 
     name: ClassVar[str] = "hyperband"
-    several = True
 
-    @checked("min_resource", "max_resource")
+    @checked()
     def __init__(
         self,
         min_resource: int = 1,
@@ -91,48 +86,15 @@ class HyperbandPruner(Pruner):
         promotion: bool | None = None,
     ) -> None:
         own = type(self).__name__
-        self.min_resource = whole(1, own, "min_resource", min_resource)
-        self.max_resource = whole_or_auto(1, own, "max_resource", max_resource)
-        self.reduction_factor = whole(2, own, "reduction_factor", reduction_factor)
-        self.bootstrap_count = whole(0, own, "bootstrap_count", bootstrap_count)
-        self.promotion = checked_promotion(own, promotion)
-        self.resumes = promotion is not False
+        self.min_resource = at_least(1, own, "min_resource", min_resource)
+        self.max_resource = at_least_or_auto(1, own, "max_resource", max_resource)
+        self._take(reduction_factor, bootstrap_count, promotion)
 
-    def decide(self, curves: Curves, number: int, step: int) -> Decision:
-        """Compare a trial with the others of its bracket at a rung that it has just reached.
-
-        Args:
-            curves: the reports of all trials.
-            number: the trial in question.
-            step: the step of its last report.
-
-        Returns:
-            CONTINUE between rungs and for the best; else PAUSE with promotion, and STOP without.
-        """
-        budgets = self.budgets(curves)
-        if not budgets:
-            return Decision.CONTINUE
-        halving = self._halving(curves, Bracket(bracket_of(number, budgets), budgets))
-        return halving.decide(curves, number, step, self._promotes(curves))
-
-    def resume(self, history: History, rng: np.random.Generator, may_begin: bool) -> int | None:
-        """Choose the paused trial that is among the best at the highest rung of its bracket.
-
-        Args:
-            history: the study so far.
-            rng: not used.
-            may_begin: makes no difference: a promotion comes before a new trial.
-
-        Returns:
-            Its number; None: no paused trial is good enough by now.
-        """
-        curves = history.curves
-        if not self._promotes(curves):
-            return None
-        budgets, paused = self.budgets(curves), set(history.paused)
+    def _halvings(self, curves: Curves, pauses: bool) -> list[Halving]:
+        """Return the rungs of each bracket; none as long as it is not known when trials end."""
+        budgets, steps = self.budgets(curves), self._rungs(curves)
         brackets = [Bracket(index, budgets) for index in range(len(budgets))]
-        found = [self._halving(curves, b).promotable(history, paused) for b in brackets] if paused else []
-        return max((f for f in found if f is not None), default=(0, None))[1]
+        return [Halving(steps[b.index :], self.reduction_factor, b, self.bootstrap_count) for b in brackets]
 
     def budgets(self, curves: Curves) -> tuple[int, ...]:
         """Return how many trials each bracket gets in proportion; none as long as it is not known when trials end.
@@ -141,22 +103,17 @@ class HyperbandPruner(Pruner):
             curves: the reports of all trials.
         """
         end = self._end(curves)
-        if end is None or end < self.min_resource:
+        if end < self.min_resource:
             return ()
-        n = len(self._rungs(end)) + 1
+        n = len(self._rungs(curves)) + 1
         return tuple(-(-n * self.reduction_factor**s // (s + 1)) for s in reversed(range(n)))
 
-    def _end(self, curves: Curves) -> int | None:
-        return curves.ends.last if self.max_resource is None else self.max_resource
+    def _end(self, curves: Curves) -> int:
+        """Return the step at which a trial ends; 0: it is not known."""
+        return (curves.ends.last or 0) if self.max_resource is None else self.max_resource
 
-    def _promotes(self, curves: Curves) -> bool:
-        return curves.can_resume if self.promotion is None else self.promotion
-
-    def _halving(self, curves: Curves, bracket: Bracket) -> Halving:
-        steps = self._rungs(self._end(curves) or 0)[bracket.index :]
-        return Halving(steps, self.reduction_factor, bracket, self.bootstrap_count)
-
-    def _rungs(self, end: int) -> tuple[int, ...]:
+    def _rungs(self, curves: Curves) -> tuple[int, ...]:
+        end = self._end(curves)
         return steps_before(end, self.reduction_factor, end / self.min_resource)
 
 

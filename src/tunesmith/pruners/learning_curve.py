@@ -14,15 +14,15 @@ from numpy.typing import NDArray
 from tunesmith.foundation.arguments import checked
 from tunesmith.foundation.numerics.extrapolation import Extrapolation
 from tunesmith.history import Curves
-from tunesmith.pruners.arguments import in_range, whole
+from tunesmith.pruners.arguments import at_least, in_range
 from tunesmith.pruners.base import Decision, Pruner
 from tunesmith.pruners.percentile import Schedule
 
 Floats = NDArray[np.float64]
 
-LEAST_POINTS = 3  # of a curve that is extrapolated
-MOST_POINTS = 32  # of a curve that are looked at, so that a decision costs the same for long ones
-MOST_CURVES = 48  # complete ones that are learnt from: the latest
+POINTS_NEEDED = 3  # of a curve that is extrapolated
+POINTS_LOOKED_AT = 32  # of a curve that are looked at, so that a decision costs the same for long ones
+CURVES_LEARNT_FROM = 48  # complete ones that are learnt from: the latest
 FARTHEST = 12.0  # the largest |z|
 
 
@@ -45,7 +45,7 @@ class LearningCurvePruner(Pruner):
         top_k: the place among complete trials that a trial has to reach, 1 for the best: more finish for a higher one.
 
     Raises:
-        TypeError: `threshold` is no number, or another argument no whole number.
+        TypeError: `threshold` is not a number, or another argument not a whole number.
         ValueError: an argument is out of its range.
 
     Example:
@@ -81,11 +81,9 @@ class LearningCurvePruner(Pruner):
     ) -> None:
         own = type(self).__name__
         self.threshold = in_range(own, "threshold", threshold, 0, 1)
-        self.n_startup_trials = whole(0, own, "n_startup_trials", n_startup_trials)
-        self.top_k = whole(1, own, "top_k", top_k)
-        self.schedule = Schedule(
-            whole(0, own, "n_warmup_steps", n_warmup_steps), whole(1, own, "interval_steps", interval_steps)
-        )
+        self.n_startup_trials = at_least(0, own, "n_startup_trials", n_startup_trials)
+        self.top_k = at_least(1, own, "top_k", top_k)
+        self.schedule = Schedule.of(own, n_warmup_steps, interval_steps)
 
     def decide(self, curves: Curves, number: int, step: int) -> Decision:
         """Extrapolate a trial's curve.
@@ -115,33 +113,37 @@ class LearningCurvePruner(Pruner):
             The probability; None: nothing can be said yet.
         """
         numbers = [n for n in curves.ends.numbers if n != number]
-        steps, values = _known(*curves.of(number))
+        steps, values = _without_nan(*curves.of(number))
         end = curves.ends.last
-        if len(numbers) < max(3, self.n_startup_trials, self.top_k) or end is None or len(steps) < LEAST_POINTS:
+        if len(numbers) < max(3, self.n_startup_trials, self.top_k) or end is None or len(steps) < POINTS_NEEDED:
             return None
         first = min(curves.ends.first or 0, int(steps[0]))
         if steps[-1] >= end:
             return None
-        finals = np.sort([values[-1] for values in (_known(*curves.of(n))[1] for n in numbers) if len(values)])
+        finals = np.sort([values[-1] for values in (_without_nan(*curves.of(n))[1] for n in numbers) if len(values)])
         if len(finals) < self.top_k or not np.isfinite(target := finals[self.top_k - 1]):
             return None
         if np.min(values) < target:
             return 1.0
-        found = [c for c in (_known(*curves.of(n)) for n in numbers[-MOST_CURVES:]) if len(c[0]) >= LEAST_POINTS]
-        if len(found) < LEAST_POINTS:
+        found = [
+            c
+            for c in (_without_nan(*curves.of(n)) for n in numbers[-CURVES_LEARNT_FROM:])
+            if len(c[0]) >= POINTS_NEEDED
+        ]
+        if len(found) < POINTS_NEEDED:
             return None
-        whole_length = _spread(np.unique(np.concatenate([s for s, _ in found])))
-        some = _places(len(steps))
+        whole_length = _thinned_steps(np.unique(np.concatenate([s for s, _ in found])))
+        some = _thinned_places(len(steps))
         steps, values = steps[some], values[some]
         with np.errstate(over="ignore", invalid="ignore"):
             scale = float(np.median([np.median(np.abs(v - target)) for _, v in found]))
         scale = min(max(scale, 1e-12 * max(1.0, abs(target))), 1e300)
         return _chance(
             _far(steps, first),
-            _scaled(values, target, scale)[None, :],
+            _to_target(values, target, scale)[None, :],
             _far(whole_length, first),
-            np.array([_scaled(np.interp(whole_length, s, _finite(v)), target, scale) for s, v in found]),
-            np.array([_scaled(np.interp(steps, s, _finite(v)), target, scale) for s, v in found]),
+            np.array([_to_target(np.interp(whole_length, s, _clipped(v)), target, scale) for s, v in found]),
+            np.array([_to_target(np.interp(steps, s, _clipped(v)), target, scale) for s, v in found]),
             float(end - first + 1),
         )
 
@@ -166,17 +168,17 @@ def _chance(u: Floats, z: Floats, whole_u: Floats, whole_z: Floats, earlier_z: F
     return float(np.sum(weight[:, 0] * ndtr(-mean[:, 0] / spread)))
 
 
-def _known(steps: NDArray[np.int64], values: Floats) -> tuple[NDArray[np.int64], Floats]:
+def _without_nan(steps: NDArray[np.int64], values: Floats) -> tuple[NDArray[np.int64], Floats]:
     """Leave NaN out."""
     there = values == values
     return (steps, values) if there.all() else (steps[there], values[there])
 
 
-def _finite(values: Floats) -> Floats:
+def _clipped(values: Floats) -> Floats:
     return np.clip(values, -1e300, 1e300)
 
 
-def _scaled(values: Floats, target: float, scale: float) -> Floats:
+def _to_target(values: Floats, target: float, scale: float) -> Floats:
     with np.errstate(over="ignore"):
         out: Floats = np.clip(np.arcsinh((values - target) / scale), -FARTHEST, FARTHEST)
     return out
@@ -187,12 +189,12 @@ def _far(steps: NDArray[np.int64], first: int) -> Floats:
     return out
 
 
-def _places(n: int) -> NDArray[np.int64]:
-    """Places of at most `MOST_POINTS` of n points, denser at the beginning, where curves bend; the last is included."""
-    if n <= MOST_POINTS:
+def _thinned_places(n: int) -> NDArray[np.int64]:
+    """Return the places of at most `POINTS_LOOKED_AT` of n points, the last included, denser where curves bend."""
+    if n <= POINTS_LOOKED_AT:
         return np.arange(n)
-    return np.unique(np.round(np.geomspace(1, n, MOST_POINTS)).astype(np.int64)) - 1
+    return np.unique(np.round(np.geomspace(1, n, POINTS_LOOKED_AT)).astype(np.int64)) - 1
 
 
-def _spread(steps: NDArray[np.int64]) -> NDArray[np.int64]:
-    return steps[_places(len(steps))]
+def _thinned_steps(steps: NDArray[np.int64]) -> NDArray[np.int64]:
+    return steps[_thinned_places(len(steps))]

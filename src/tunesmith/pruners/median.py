@@ -23,7 +23,7 @@ class MedianPruner(PercentilePruner):
         n_min_trials: at how many complete trials' values, NaN not counted, a step is judged at all.
 
     Raises:
-        TypeError: an argument is no whole number.
+        TypeError: an argument is not a whole number.
         ValueError: an argument is too small.
 
     Example:

@@ -8,7 +8,7 @@ import numpy as np
 
 from tunesmith.foundation.arguments import checked
 from tunesmith.history import Curves, History
-from tunesmith.pruners.arguments import in_range, whole
+from tunesmith.pruners.arguments import at_least, in_range
 from tunesmith.pruners.base import Decision, Pruner
 
 
@@ -22,7 +22,7 @@ class PatientPruner(Pruner):
         min_delta: by how much these may be worse and still count as good; 0 or more.
 
     Raises:
-        TypeError: `wrapped_pruner` is no pruner, `patience` no whole number, or `min_delta` no number.
+        TypeError: `wrapped_pruner` is not a pruner, `patience` not a whole number, or `min_delta` not a number.
         ValueError: `patience` or `min_delta` is below 0.
 
     Example:
@@ -46,13 +46,11 @@ class PatientPruner(Pruner):
     name: ClassVar[str] = "patient"
     several = True
 
-    @checked("wrapped_pruner")
+    @checked()
     def __init__(self, wrapped_pruner: Pruner | None = None, patience: int = 5, min_delta: float = 0.0) -> None:
         own = type(self).__name__
-        if not isinstance(wrapped_pruner, Pruner | None):
-            raise TypeError(f"{own}: wrapped_pruner must be a pruner or None; got {wrapped_pruner!r}")
         self.wrapped_pruner = wrapped_pruner
-        self.patience = whole(0, own, "patience", patience)
+        self.patience = at_least(0, own, "patience", patience)
         self.min_delta = in_range(own, "min_delta", min_delta, 0, np.inf)
         self.resumes = wrapped_pruner is not None and wrapped_pruner.resumes
         self.weighs_starts = wrapped_pruner is not None and wrapped_pruner.weighs_starts

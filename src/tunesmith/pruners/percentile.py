@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tunesmith.foundation.arguments import checked
 from tunesmith.foundation.numerics.arrays import Floats
 from tunesmith.history import Curves
-from tunesmith.pruners.arguments import in_range, whole
+from tunesmith.pruners.arguments import at_least, in_range
 from tunesmith.pruners.base import Decision, Pruner
 
 
@@ -28,6 +28,13 @@ class Schedule:
 
     warmup: int
     interval: int
+
+    @classmethod
+    def of(cls, pruner: str, n_warmup_steps: int, interval_steps: int) -> Schedule:
+        """Return the schedule that a pruner's arguments ask for; ValueError if one of them is too small."""
+        return cls(
+            at_least(0, pruner, "n_warmup_steps", n_warmup_steps), at_least(1, pruner, "interval_steps", interval_steps)
+        )
 
     def due(self, steps: NDArray[np.int64], step: int) -> bool:
         """Tell whether a trial is looked at now.
@@ -62,7 +69,7 @@ class PercentilePruner(Pruner):
         n_min_trials: at how many complete trials' values, NaN not counted, a step is judged at all.
 
     Raises:
-        TypeError: an argument is no number, or no whole number.
+        TypeError: an argument is not a number, or not a whole number.
         ValueError: an argument is out of its range.
 
     Example:
@@ -98,11 +105,9 @@ class PercentilePruner(Pruner):
     ) -> None:
         own = type(self).__name__
         self.percentile = in_range(own, "percentile", percentile, 0, 100)
-        self.n_startup_trials = whole(0, own, "n_startup_trials", n_startup_trials)
-        self.n_min_trials = whole(1, own, "n_min_trials", n_min_trials)
-        self.schedule = Schedule(
-            whole(0, own, "n_warmup_steps", n_warmup_steps), whole(1, own, "interval_steps", interval_steps)
-        )
+        self.n_startup_trials = at_least(0, own, "n_startup_trials", n_startup_trials)
+        self.n_min_trials = at_least(1, own, "n_min_trials", n_min_trials)
+        self.schedule = Schedule.of(own, n_warmup_steps, interval_steps)
 
     def decide(self, curves: Curves, number: int, step: int) -> Decision:
         """Compare a trial with the others at its last step.

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-import numpy as np
-
 from tunesmith.foundation.arguments import checked
-from tunesmith.history import Curves, History
-from tunesmith.pruners.arguments import whole, whole_or_auto
-from tunesmith.pruners.base import Decision, Pruner
-from tunesmith.pruners.halving import Halving, steps_before, steps_of
+from tunesmith.history import Curves
+from tunesmith.pruners.arguments import at_least, at_least_or_auto
+from tunesmith.pruners.halving import Halving, HalvingPruner, steps_before, steps_of
 
 
-class SuccessiveHalvingPruner(Pruner):
+class SuccessiveHalvingPruner(HalvingPruner):
     """Compares trials at a few steps, the rungs, and lets one in `reduction_factor` go on from each.
 
     With *promotion*, a trial pauses at each rung unless it is among the best there by now, and goes on when it is: no
@@ -39,7 +36,7 @@ class SuccessiveHalvingPruner(Pruner):
             so far. With promotion, nothing is judged before one of them is known.
 
     Raises:
-        TypeError: an argument is no whole number, or `promotion` is no bool.
+        TypeError: an argument is not a whole number, or `promotion` not a bool.
         ValueError: an argument is too small.
 
     Example:
@@ -61,9 +58,8 @@ class SuccessiveHalvingPruner(Pruner):
     """
 
     name: ClassVar[str] = "halving"
-    several = True
 
-    @checked("min_resource", "max_resource")
+    @checked()
     def __init__(
         self,
         min_resource: int | Literal["auto"] = "auto",
@@ -75,63 +71,21 @@ class SuccessiveHalvingPruner(Pruner):
         max_resource: int | None = None,
     ) -> None:
         own = type(self).__name__
-        self.min_resource = whole_or_auto(1, own, "min_resource", min_resource)
-        self.reduction_factor = whole(2, own, "reduction_factor", reduction_factor)
-        self.min_early_stopping_rate = whole(0, own, "min_early_stopping_rate", min_early_stopping_rate)
-        self.bootstrap_count = whole(0, own, "bootstrap_count", bootstrap_count)
-        self.promotion = checked_promotion(own, promotion)
-        self.max_resource = None if max_resource is None else whole(1, own, "max_resource", max_resource)
-        self.resumes = promotion is not False
+        self.min_resource = at_least_or_auto(1, own, "min_resource", min_resource)
+        self.min_early_stopping_rate = at_least(0, own, "min_early_stopping_rate", min_early_stopping_rate)
+        self.max_resource = None if max_resource is None else at_least(1, own, "max_resource", max_resource)
+        self._take(reduction_factor, bootstrap_count, promotion)
 
-    def decide(self, curves: Curves, number: int, step: int) -> Decision:
-        """Compare a trial with the others at a rung that it has just reached.
-
-        Args:
-            curves: the reports of all trials.
-            number: the trial in question.
-            step: the step of its last report.
-
-        Returns:
-            CONTINUE between rungs and for the best; else PAUSE with promotion, and STOP without.
-        """
-        pauses = self._promotes(curves)
-        return self._halving(curves, pauses).decide(curves, number, step, pauses)
-
-    def resume(self, history: History, rng: np.random.Generator, may_begin: bool) -> int | None:
-        """Choose the paused trial that is among the best at the highest rung.
-
-        Args:
-            history: the study so far.
-            rng: not used.
-            may_begin: makes no difference: a promotion comes before a new trial.
-
-        Returns:
-            Its number; None: no paused trial is good enough by now.
-        """
-        if not self._promotes(history.curves):
-            return None
-        found = self._halving(history.curves, True).promotable(history, set(history.paused))
-        return None if found is None else found[1]
-
-    def _promotes(self, curves: Curves) -> bool:
-        return curves.can_resume if self.promotion is None else self.promotion
-
-    def _halving(self, curves: Curves, pauses: bool) -> Halving:
+    def _halvings(self, curves: Curves, pauses: bool) -> list[Halving]:
+        """Return the rungs of all trials; none while they are counted back from an end that is not known."""
         eta, rate, end = self.reduction_factor, self.min_early_stopping_rate, self.max_resource
         if end is None and (pauses or self.min_resource is None):
             end = curves.ends.last
             if end is None:
-                return Halving((), eta)
+                return []
         if self.min_resource is not None:
             steps = steps_of(self.min_resource, end, eta, rate)
         else:
             first = curves.ends.first or 0
             steps = tuple(s for s in steps_before(end or 0, eta)[rate:] if s > first)
-        return Halving(steps, eta, bootstrap=self.bootstrap_count)
-
-
-def checked_promotion(pruner: str, promotion: bool | None) -> bool | None:
-    """Return the argument `promotion` of a pruner; an error if it is none."""
-    if promotion is not None and not isinstance(promotion, bool):
-        raise TypeError(f"{pruner}: promotion must be True, False or None; got {promotion!r}")
-    return promotion
+        return [Halving(steps, eta, bootstrap=self.bootstrap_count)]

@@ -10,11 +10,11 @@ import numpy as np
 
 from tunesmith.foundation.arguments import checked
 from tunesmith.history import Curves
-from tunesmith.pruners.arguments import in_range, whole
+from tunesmith.pruners.arguments import in_range
 from tunesmith.pruners.base import Decision, Pruner
 from tunesmith.pruners.percentile import Schedule
 
-Limits = float | list[float | None] | tuple[float | None, ...] | None
+LimitOrEach = float | list[float | None] | tuple[float | None, ...] | None
 
 
 class ThresholdPruner(Pruner):
@@ -31,7 +31,7 @@ class ThresholdPruner(Pruner):
             at that step, the next report is looked at.
 
     Raises:
-        TypeError: a limit is no number, or a count no whole number.
+        TypeError: a limit is not a number, or a count not a whole number.
         ValueError: `lower` is above `upper` or has another length, a limit is NaN, or a count is too small.
 
     Example:
@@ -60,21 +60,19 @@ class ThresholdPruner(Pruner):
     @checked()
     def __init__(
         self,
-        lower: Limits = None,
-        upper: Limits = None,
+        lower: LimitOrEach = None,
+        upper: LimitOrEach = None,
         n_warmup_steps: int = 0,
         interval_steps: int = 1,
     ) -> None:
         own = type(self).__name__
-        self.lower = _limits(own, "lower", lower, -math.inf)
-        self.upper = _limits(own, "upper", upper, math.inf)
+        self.lower = _limit_of_each(own, "lower", lower, -math.inf)
+        self.upper = _limit_of_each(own, "upper", upper, math.inf)
         if len({len(each) for each in (self.lower, self.upper)} - {0}) > 1:
             raise ValueError(f"{own}: lower and upper differ in length; got lower={lower!r}, upper={upper!r}")
         if any(map(gt, self.lower, self.upper)):
             raise ValueError(f"{own}: lower must not be above upper; got lower={lower!r}, upper={upper!r}")
-        self.schedule = Schedule(
-            whole(0, own, "n_warmup_steps", n_warmup_steps), whole(1, own, "interval_steps", interval_steps)
-        )
+        self.schedule = Schedule.of(own, n_warmup_steps, interval_steps)
 
     def check_objectives(self, objectives: int) -> None:
         """See that there is a limit for each objective.
@@ -111,7 +109,7 @@ class ThresholdPruner(Pruner):
         return Decision.CONTINUE if bool(((low <= last) & (last <= high)).all()) else Decision.STOP
 
 
-def _limits(pruner: str, name: str, given: Limits, none: float) -> tuple[float, ...]:
+def _limit_of_each(pruner: str, name: str, given: LimitOrEach, none: float) -> tuple[float, ...]:
     """Return the limit of each objective; an empty tuple: there is none."""
     if given is None:
         return ()

@@ -12,7 +12,7 @@ import numpy as np
 from tunesmith.foundation.arguments import checked
 from tunesmith.foundation.numerics.rank_tests import signed_rank_p
 from tunesmith.history import Curves
-from tunesmith.pruners.arguments import in_range, whole
+from tunesmith.pruners.arguments import at_least, in_range
 from tunesmith.pruners.base import Decision, Pruner
 
 
@@ -31,7 +31,7 @@ class WilcoxonPruner(Pruner):
         n_startup_steps: the number of instances from which on it is tested; at least two are needed in any case.
 
     Raises:
-        TypeError: `p_threshold` is no number, or `n_startup_steps` no whole number.
+        TypeError: `p_threshold` is not a number, or `n_startup_steps` not a whole number.
         ValueError: an argument is out of its range.
 
     Example:
@@ -60,7 +60,7 @@ class WilcoxonPruner(Pruner):
     def __init__(self, p_threshold: float = 0.1, n_startup_steps: int = 2) -> None:
         own = type(self).__name__
         self.p_threshold = in_range(own, "p_threshold", p_threshold, 0, 1)
-        self.n_startup_steps = whole(0, own, "n_startup_steps", n_startup_steps)
+        self.n_startup_steps = at_least(0, own, "n_startup_steps", n_startup_steps)
 
     def decide(self, curves: Curves, number: int, step: int) -> Decision:
         """Test a trial against the best complete one.

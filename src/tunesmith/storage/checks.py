@@ -15,7 +15,7 @@ from tunesmith.errors import (
 )
 from tunesmith.foundation.states import FailureKind, TrialState
 from tunesmith.foundation.text import checked_text, did_you_mean
-from tunesmith.trial.record import MOST_STEPS, Fence, TrialRecord
+from tunesmith.trial.record import STEP_BOUND, Fence, TrialRecord
 
 DIRECTIONS = ("minimize", "maximize")
 GIVEN_UP = (FailureKind.LOST, FailureKind.LEASE)  # the worker seemed to be dead
@@ -74,7 +74,7 @@ def check_finished(trial: TrialRecord, n_objectives: int) -> None:
                 f"trial {trial.number}: {n_objectives} value(s) expected in each report, one a direction; got {value} "
                 f"at step {step}"
             )
-        if (step + 1) * (n_objectives - 1) > MOST_STEPS:
+        if (step + 1) * (n_objectives - 1) > STEP_BOUND:
             raise ValueError(f"trial {trial.number}: with {n_objectives} objectives, steps must be lower; got {step}")
 
 

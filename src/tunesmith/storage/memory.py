@@ -26,7 +26,7 @@ from tunesmith.history.curves import Reported
 from tunesmith.space import Space
 from tunesmith.storage import checks
 from tunesmith.storage.base import Block, Claim, Increment, Storage, StudyRecord
-from tunesmith.trial.record import LATE, NAN, NOISE, Attempt, Fence, TrialRecord
+from tunesmith.trial.record import LATE_RESULT, NAN, NOISE, Attempt, Fence, TrialRecord
 
 _RUNNING = TrialState.RUNNING
 WHERE = "this storage in memory"
@@ -488,7 +488,7 @@ def copy_trial(trial: TrialRecord) -> TrialRecord:
 def after_attempt(trial: TrialRecord, failure: FailureKind | None) -> TrialRecord:
     """Return a copy of a running trial at its next attempt, with what this one leaves."""
     twin = copy_trial(trial)
-    late = None if twin.system is None else twin.system.pop(LATE, None)
+    late = None if twin.system is None else twin.system.pop(LATE_RESULT, None)
     left = Attempt(
         trial.attempt,
         dict(twin.reports or {}),
@@ -522,6 +522,6 @@ def note_late(stored: TrialRecord, trial: TrialRecord) -> None:
     """Keep the result of an attempt that was given up, with that attempt."""
     note, attempts = checks.late_note(trial), stored.previous_attempts
     if trial.attempt == stored.attempt:
-        stored.system = {**(stored.system or {}), LATE: note}
+        stored.system = {**(stored.system or {}), LATE_RESULT: note}
     else:
         stored.previous_attempts = tuple(replace(a, late=note) if a.attempt == trial.attempt else a for a in attempts)

@@ -21,7 +21,7 @@ def adopted(other: StudyReplica, study: StudyReplica) -> list[TrialRecord]:
     """Return the trials of a study that have values, by number, as records that another study can add.
 
     Args:
-        study: the study that takes them. If its space is declared, trials that are no points of it are left out,
+        study: the study that takes them. If its space is declared, trials that are not points of it are left out,
             with a warning; if not, trials keep their own spaces.
 
     Raises:
@@ -43,11 +43,11 @@ def adopted(other: StudyReplica, study: StudyReplica) -> list[TrialRecord]:
         own, x = trial.space, trial.x
         if space is not None:
             try:
-                own, x = space, row_of(space, trial.flat_params)
+                own, x = space, internal_row(space, trial.flat_params)
             except SpaceError as error:
                 reasons.append(str(error))
                 continue
-        found.append(_record(trial, own, x, other.study_name))
+        found.append(_adopted_record(trial, own, x, other.study_name))
     if reasons:
         caution(
             f"add_trials: {len(reasons)} of {len(reasons) + len(found)} trials of {other.study_name!r} are no points "
@@ -56,7 +56,7 @@ def adopted(other: StudyReplica, study: StudyReplica) -> list[TrialRecord]:
     return found
 
 
-def row_of(space: Space, params: dict[str, Any]) -> list[float]:
+def internal_row(space: Space, params: dict[str, Any]) -> list[float]:
     """Return the internal values of a point that may also name parameters that are inactive in this space."""
     try:
         row: list[float] = space.encode([params])[0].tolist()
@@ -72,7 +72,7 @@ def row_of(space: Space, params: dict[str, Any]) -> list[float]:
         return kept
 
 
-def _record(trial: TrialRecord, space: Space | None, x: Sequence[float] | None, name: str) -> TrialRecord:
+def _adopted_record(trial: TrialRecord, space: Space | None, x: Sequence[float] | None, name: str) -> TrialRecord:
     """Return a copy without what only its own study understands: number, sampler state and who proposed it."""
     return TrialRecord(
         -1,
@@ -95,7 +95,7 @@ def checked_trials(trials: Iterable[Any], n_objectives: int) -> list[TrialRecord
     """Return the trials that ``add_trials`` was given.
 
     Raises:
-        TypeError: it is no trial of tunesmith's.
+        TypeError: it is not a trial of tunesmith's.
         ValueError: a trial is running, or has another number of values than there are objectives.
     """
     checked = list(trials) if isinstance(trials, Iterable) else [trials]  # type: ignore[redundant-expr]  # users' calls

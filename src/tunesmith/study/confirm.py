@@ -6,7 +6,6 @@ import hashlib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,11 +20,11 @@ from tunesmith.history.curves import Reported
 from tunesmith.selection import Report
 from tunesmith.selection.intervals import check_level
 from tunesmith.space import Space
-from tunesmith.study.adopt import row_of
+from tunesmith.study.adopt import internal_row
 from tunesmith.study.engine.loop import Policy, run_loop
 from tunesmith.study.engine.replica import StudyReplica
 from tunesmith.study.engine.tell import as_fault, outcome_of
-from tunesmith.study.optimize import Catch, ParamsObjective, check_objective, checked_catch, choose_executor
+from tunesmith.study.optimize import Catch, ParamsObjective, checked_catch, choose_executor
 from tunesmith.study.recommend import Candidates, candidates, rows_of
 from tunesmith.study.savings import note_on_partial
 from tunesmith.trial import Proposals, Trial
@@ -42,7 +41,7 @@ ONLY_SEEDS = (
 )
 
 
-def confirm(
+def confirm_leaders(
     study: StudyReplica,
     objective: Callable[..., Any],
     top_k: int,
@@ -59,8 +58,10 @@ def confirm(
 ) -> Report:
     """Do what `tunesmith.Study.confirm` says, where the arguments are explained."""
     study.check_single_objective("confirm()", "best_trials")
-    check(top_k, repeats, level)
-    check_objective(objective)
+    check_level(level)
+    for name, value in (("top_k", top_k), ("repeats", repeats)):
+        if value < 1:
+            raise ValueError(f"{name} must be an integer, 1 or more; got {value!r}")
     errors, executor = checked_catch(catch), choose_executor(None, n_jobs)
     points, at, found = leaders(study, top_k, default, level)
     if takes_params and (space := study.current_history().space) is not None:
@@ -68,19 +69,7 @@ def confirm(
     if not resume:
         drop_stored_runs(study)
     runs = run_again(study, objective, points, repeats, executor, errors, show_progress)
-    return report(study, points, at, found, runs, repeats, prefer_default, level)
-
-
-def check(top_k: Any, repeats: Any, level: Any) -> None:
-    """Raise unless these are numbers of points and of repeats, and the level of an interval.
-
-    Raises:
-        ValueError: one of them is no integer from 1, or no level.
-    """
-    check_level(level)
-    for name, value in (("top_k", top_k), ("repeats", repeats)):
-        if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
-            raise ValueError(f"{name} must be an integer, 1 or more; got {value!r}")
+    return report_on(study, points, at, found, runs, repeats, prefer_default, level)
 
 
 def leaders(
@@ -93,7 +82,7 @@ def leaders(
         default: parameters; None: the first enqueued trial whose parameters were all given.
 
     Raises:
-        ValueError: no trial is complete and feasible yet, or the default is no point of the space.
+        ValueError: no trial is complete and feasible yet, or the default is not a point of the space.
     """
     found = candidates(study.current_history(), level)
     if found is None:
@@ -132,14 +121,14 @@ def leaders(
 def _row(space: Space, params: dict[str, Any], declared: bool) -> list[float]:
     """Return internal values; where the space was never declared, any parameter may be left out."""
     if declared:
-        return row_of(space, params)
+        return internal_row(space, params)
     space.validate(params, partial=True)
     flat = space.flat(params)
     return [p.to_internal(flat[name]) if name in flat else math.nan for name, p in space.params.items()]
 
 
 @np.errstate(over="ignore", invalid="ignore")  # of values near the largest number
-def report(
+def report_on(
     study: StudyReplica,
     points: list[Point],
     default: int | None,
@@ -155,7 +144,7 @@ def report(
     sign = study.sign
     y = np.array([[sign * runs[p.key, r].value for r in range(repeats)] for p in points])
     usable = np.isfinite(y).all(axis=1)
-    notes = _failures(points, runs, repeats)
+    notes = _notes_on_failures(points, runs, repeats)
     if (note := note_on_partial(study.current_history())) is not None:
         notes = (*notes, note)
     stopped = study.stopped or {}
@@ -175,7 +164,7 @@ def report(
         chosen = points[default if default is not None and prefer_default else 0]
         text = f"No point came through its fresh runs; {chosen.name} is named for want of a better one."
         return Report(None, chosen.params, standard, notes=(text, *notes), **common)
-    mean, cov = _expected(study, points, found)
+    mean, cov = _expected_by_model(study, points, found)
     noise = found.model.noise if found.model is not None else math.nan
     result = select_by_reruns(
         y, mean, cov, default=default, prefer_default=prefer_default, known_noise=noise, level=level
@@ -204,7 +193,7 @@ def report(
     )
 
 
-def _expected(study: StudyReplica, points: list[Point], found: Candidates) -> tuple[Floats, Floats]:
+def _expected_by_model(study: StudyReplica, points: list[Point], found: Candidates) -> tuple[Floats, Floats]:
     """Return what the search's model expects at the points [C], and the covariances [C, C]; NaN without a model."""
     space = study.history.space
     if found.model is None or space is None:
@@ -216,7 +205,7 @@ def _expected(study: StudyReplica, points: list[Point], found: Candidates) -> tu
     return found.model.judge(x).value, found.model.covariance(x)
 
 
-def _failures(points: list[Point], runs: Mapping[tuple[str, int], Run], repeats: int) -> tuple[str, ...]:
+def _notes_on_failures(points: list[Point], runs: Mapping[tuple[str, int], Run], repeats: int) -> tuple[str, ...]:
     told = []
     for point in points:
         bad = [run for r in range(repeats) if not math.isfinite((run := runs[point.key, r]).value)]
@@ -232,10 +221,10 @@ def _failures(points: list[Point], runs: Mapping[tuple[str, int], Run], repeats:
 #
 # Each result is a system attribute of the study, written when the run ends, so that an interrupted call goes on.
 
-PREFIX = "confirm"
+RUN_ATTR = "confirm"
 FIRST_NUMBER = 1_000_000  # of these runs, so that files named by trial.number are not overwritten
-SALT = 0x5EED
-MAX_REASON = 500  # characters
+REPEAT_SALT = 0x5EED
+REASON_CHARACTERS = 500  # characters
 
 
 @dataclass(slots=True)
@@ -271,9 +260,9 @@ class Run:
     reason: str | None = None
 
 
-def seed_of(study_seed: int, repeat: int) -> int:
+def seed_of_repeat(study_seed: int, repeat: int) -> int:
     """Return the seed of a repeat, the same for all points."""
-    return int(np.random.SeedSequence([study_seed, SALT, repeat]).generate_state(1)[0])
+    return int(np.random.SeedSequence([study_seed, REPEAT_SALT, repeat]).generate_state(1)[0])
 
 
 def stored_runs(study: StudyReplica) -> dict[tuple[str, int], Run]:
@@ -281,7 +270,7 @@ def stored_runs(study: StudyReplica) -> dict[tuple[str, int], Run]:
     found: dict[tuple[str, int], Run] = {}
     for name, kept in study.system_attrs.items():
         prefix, _, rest = name.partition(":")
-        if prefix == PREFIX and isinstance(kept, Mapping):
+        if prefix == RUN_ATTR and isinstance(kept, Mapping):
             key, _, repeat = rest.rpartition(":")
             found[key, int(repeat)] = Run(float(kept["value"]), kept["reason"])
     return found
@@ -290,7 +279,7 @@ def stored_runs(study: StudyReplica) -> dict[tuple[str, int], Run]:
 def drop_stored_runs(study: StudyReplica) -> None:
     """Drop the stored runs, so that they are made again."""
     for key, repeat in stored_runs(study):
-        study.set_system_attr(f"{PREFIX}:{key}:{repeat}", None)
+        study.set_system_attr(f"{RUN_ATTR}:{key}:{repeat}", None)
 
 
 def run_again(
@@ -305,7 +294,7 @@ def run_again(
     """Return the runs of all points, the missing ones made now; all points get a seed before any gets the next.
 
     Raises:
-        ObjectiveError: the objective returned something that is no value.
+        ObjectiveError: the objective returned something that is not a value.
         Exception: whatever the objective raised and `catch` does not name; that run is not kept.
     """
     found = stored_runs(study)
@@ -370,15 +359,8 @@ class RerunPolicy(Policy[Trial, End]):
         if number is None:
             return None
         (point, repeat), seed = self._by_number[number], self.study.seed
-        own_seed = seed_of(seed, repeat)
         trial = Trial(
-            number,
-            seed,
-            Proposals(point.space),
-            list(point.x),
-            point.fixed,
-            own_seed=own_seed,
-            objectives=len(self.study.signs),
+            number, seed, Proposals(point.space), list(point.x), point.fixed, own_seed=seed_of_repeat(seed, repeat)
         )
         if self.study.declared:
             trial.answers.take_whole()
@@ -391,7 +373,7 @@ class RerunPolicy(Policy[Trial, End]):
             point, repeat = self._by_number[event.trial.number]
             run, error = _run_of(event, point, self.catch)
             if run is not None:
-                name = f"{PREFIX}:{point.key}:{repeat}"
+                name = f"{RUN_ATTR}:{point.key}:{repeat}"
                 self.study.set_system_attr(name, {"value": run.value, "reason": run.reason})
                 self.found[point.key, repeat] = run
             first = first or error
@@ -411,7 +393,7 @@ def _run_of(event: End, point: Point, catch: Catch) -> tuple[Run | None, BaseExc
         if is_pruned(event.error):
             return Run(math.nan, "it raised TrialPruned"), None
         error = as_fault(event.error)
-        reason = name_and_message(error)[:MAX_REASON]
+        reason = name_and_message(error)[:REASON_CHARACTERS]
         return (Run(math.nan, reason), None) if catch.names(error, event.kind) else (None, error)
     missing = sorted(set(event.trial.params) - set(point.params)) if point.number is None else []
     if missing:

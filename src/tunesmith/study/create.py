@@ -2,38 +2,35 @@
 
 from __future__ import annotations
 
-import math
+import inspect
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
-from numbers import Integral
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from tunesmith.artifacts import BlobStore, open_store
 from tunesmith.errors import DuplicatedStudyError
 from tunesmith.foundation import registry
-from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.arguments import checked, is_whole
 from tunesmith.foundation.numerics.arrays import Floats
 from tunesmith.foundation.states import FailureKind, StudyDirection, TrialState
-from tunesmith.foundation.text import shown
+from tunesmith.foundation.storable import storable
+from tunesmith.foundation.text import name_and_message, shown
 from tunesmith.pruners.base import Pruner
 from tunesmith.samplers.base import InheritingSampler, Sampler
 from tunesmith.space import Space
 from tunesmith.storage import open_storage
 from tunesmith.storage.base import Storage, StudyRecord
-from tunesmith.study.engine.artifacts import STORE, ArtifactHome
+from tunesmith.study.artifacts import ARTIFACT_STORE, ArtifactHome, copy_artifacts, drop_artifacts
 from tunesmith.study.engine.channel import is_wish
-from tunesmith.study.engine.recovery import KEY as RETRIES
-from tunesmith.study.engine.recovery import checked_retries, stored_retries, to_store
+from tunesmith.study.engine.recovery import RETRIES_ATTR, checked_retries, stored_retries, to_store
 from tunesmith.study.engine.replica import PRIORS
-from tunesmith.study.made_with import KEY as MADE_WITH
-from tunesmith.study.made_with import made_with, taken_up
 from tunesmith.study.study import Study
 from tunesmith.study.verdict import read_verdict, store_verdict
-from tunesmith.study.warm_start import KEY, encode_points, encode_warm_start
-from tunesmith.trial.record import FrozenTrial
+from tunesmith.study.warm_start import WARM_START, encode_points, encode_warm_start
+from tunesmith.trial.record import FrozenTrial, last_values
 
 StorageLike = str | Path | Storage | None
 SamplerLike = str | Sampler | None
@@ -56,10 +53,12 @@ class WarmStart:
         """Return the warm start from what was given as ``warm_start_from=``.
 
         Raises:
-            ValueError: it is no study with one objective, nor several of them.
+            ValueError: it is neither a study with one objective nor several of them.
         """
         earlier = _source_studies(given)
-        return earlier if isinstance(earlier, WarmStart) else cls(_encode(earlier))
+        if isinstance(earlier, WarmStart):
+            return earlier
+        return cls(encode_warm_start([(study.study_name, study.history) for study in earlier]))
 
     @classmethod
     def of_points(cls, name: str, space: Space, points: Floats, losses: Floats) -> WarmStart:
@@ -146,8 +145,9 @@ def create_study(
         ```
     """
     ways = _directions(direction, directions)
-    _check_seed(seed)
-    again = None if retries is None else checked_retries(retries)
+    if seed is not None and not (is_whole(seed) and seed >= 0):
+        raise ValueError(f"seed must be an integer, 0 <= seed < 2**63; got {seed!r}")
+    run_again = None if retries is None else checked_retries(retries)
     if warm_start is not None and (warm_start_from is not None or not isinstance(warm_start, WarmStart)):
         raise ValueError(
             "warm_start= takes what ScalingLaw.prior returns, and not together with warm_start_from=, which takes "
@@ -162,9 +162,11 @@ def create_study(
     declared = None if space is None else space if isinstance(space, Space) else Space(space)
     given = _store(artifact_store)
     store = open_storage(storage)
-    chosen = _sampler(sampler)
+    chosen: Sampler = _named("samplers", sampler)
     rule = _pruner(pruner, chosen)
-    made = made_with(sampler, chosen, pruner, rule)
+    given_by_user = (("samplers", sampler, chosen), ("pruners", pruner, rule))
+    made = {kind: describe_made(kind, one) for kind, asked, one in given_by_user if asked is not None}
+    made = {kind: what for kind, what in made.items() if what != MADE_BY_DEFAULT}
     own_seed = seed if seed is not None else getattr(chosen, "seed", None)
     try:
         record = store.create_study(
@@ -179,24 +181,24 @@ def create_study(
                 f"the study {study_name!r} is there already, with the directions {list(record.directions)}; got "
                 f"{ways}. A study keeps its directions: choose another study_name, or delete_study() it first"
             ) from None
+    is_new = bool(earlier or made or not priors) and not store.count(record.id)
+    settings: dict[str, Any] = {}
     # A study that another process is just creating, or whose creation was interrupted, has no warm start yet.
-    if earlier and KEY not in record.system and not store.count(record.id):
-        kept = earlier.data if isinstance(earlier, WarmStart) else _encode(earlier)
-        store.set_attr(record.id, None, KEY, kept, system=True)
+    if earlier and is_new and WARM_START not in record.system:
+        settings[WARM_START] = WarmStart.of(earlier).data
+    if not priors and is_new and PRIORS not in record.system:
+        settings[PRIORS] = False
+    if made and is_new and MADE_WITH not in record.system:
+        settings[MADE_WITH] = made
+    if run_again is not None and stored_retries(record.system) != run_again:
+        settings[RETRIES_ATTR] = to_store(run_again)
+    if given is not None and ARTIFACT_STORE not in record.system and not store.artifacts(record.id):
+        settings[ARTIFACT_STORE] = given.url
+    for key, value in settings.items():
+        store.set_attr(record.id, None, key, value, system=True)
+    if settings:
         record = store.load_study(record.name)
-    if not priors and PRIORS not in record.system and not store.count(record.id):
-        store.set_attr(record.id, None, PRIORS, False, system=True)
-        record = store.load_study(record.name)
-    if made and MADE_WITH not in record.system and not store.count(record.id):
-        store.set_attr(record.id, None, MADE_WITH, made, system=True)
-        record = store.load_study(record.name)
-    if again is not None and stored_retries(record.system) != again:
-        store.set_attr(record.id, None, RETRIES, to_store(again), system=True)
-        record = store.load_study(record.name)
-    if given is not None and STORE not in record.system and not store.artifacts(record.id):
-        store.set_attr(record.id, None, STORE, given.url, system=True)
-        record = store.load_study(record.name)
-    study = _study(record, store, sampler, pruner, given, chosen, rule)
+    study = _opened_study(record, store, sampler, pruner, given, chosen, rule)
     if declared is not None:
         study.declare(declared)
     return study
@@ -237,7 +239,7 @@ def load_study(
     """
     store = open_storage(storage)
     record, given = store.load_study(study_name), _store(artifact_store)
-    return _study(record, store, sampler, pruner, given)
+    return _opened_study(record, store, sampler, pruner, given)
 
 
 @checked("artifact_store", "storage")
@@ -261,8 +263,6 @@ def delete_study(*, study_name: str, storage: StorageLike, artifact_store: Store
         assert tunesmith.get_all_study_names("tune.db") == []
         ```
     """
-    from tunesmith.study.artifacts import drop_artifacts
-
     store = open_storage(storage)
     record = store.load_study(study_name)
     home = ArtifactHome(record, store, _store(artifact_store))
@@ -304,8 +304,6 @@ def copy_study(
         print(copy.study_name)
         ```
     """
-    from tunesmith.study.artifacts import copy_artifacts
-
     source, target = open_storage(from_storage), open_storage(to_storage)
     old = source.load_study(from_study_name)
     new = target.create_study(to_study_name or old.name, list(old.directions), old.seed, old.space)
@@ -316,12 +314,12 @@ def copy_study(
             target.set_attr(new.id, None, key, value, system=True)
     states = [state for state in TrialState if state is not TrialState.RUNNING]
     trials = [t for t in source.trials(old.id, states=states) if t.state.is_finished() or t.fixed or t.x is not None]
-    trials = [_ended(t) if t.state is TrialState.PAUSED else t for t in trials]
+    trials = [_paused_as_pruned(t) if t.state is TrialState.PAUSED else t for t in trials]
     numbers = dict(zip((t.number for t in trials), target.add(new.id, trials), strict=True)) if trials else {}
     given = _store(artifact_store)
     if given is not None:
-        target.set_attr(new.id, None, STORE, given.url, system=True)
-    study = _study(target.load_study(new.name), target, None, None, given)
+        target.set_attr(new.id, None, ARTIFACT_STORE, given.url, system=True)
+    study = _opened_study(target.load_study(new.name), target, None, None, given)
     if (decided := read_verdict(old.system, old.name)) is not None and any(a != b for a, b in numbers.items()):
         store_verdict(study.engine.study, decided.renumbered(numbers))
     copy_artifacts(ArtifactHome(old, source), study.engine.artifacts, numbers)
@@ -388,15 +386,6 @@ def _source_studies(given: Any) -> list[Study] | WarmStart:
     return studies
 
 
-def _encode(studies: Iterable[Study]) -> dict[str, Any]:
-    return encode_warm_start([(study.study_name, study.history) for study in studies])
-
-
-def _check_seed(seed: Any) -> None:
-    if seed is not None and not (isinstance(seed, Integral) and 0 <= int(seed) < 2**63):
-        raise ValueError(f"seed must be an integer, 0 <= seed < 2**63; got {seed!r}")
-
-
 def _directions(direction: str | StudyDirection | None, directions: Sequence[str | StudyDirection] | None) -> list[str]:
     if direction is not None and directions is not None:
         raise ValueError("give direction= or directions=, not both")
@@ -414,7 +403,7 @@ def _directions(direction: str | StudyDirection | None, directions: Sequence[str
     return out
 
 
-def _study(
+def _opened_study(
     record: StudyRecord,
     store: Storage,
     sampler: SamplerLike,
@@ -431,7 +420,7 @@ def _study(
     """
     stored = record.system.get(MADE_WITH)
     stored = stored if isinstance(stored, dict) else {}
-    chosen = chosen or _sampler(sampler)
+    chosen = chosen or _named("samplers", sampler)
     notes: list[str] = []
     if (before := stored.get("samplers")) is not None:
         chosen = taken_up("samplers", before, record.name, chosen, sampler is not None, notes)
@@ -444,27 +433,17 @@ def _study(
     return study
 
 
-def _sampler(sampler: SamplerLike) -> Sampler:
-    made: Sampler = _named("samplers", Sampler, sampler, "auto")
-    return made
-
-
 def _pruner(pruner: PrunerLike, sampler: Sampler) -> Pruner:
     if pruner is None and isinstance(sampler, InheritingSampler):
         name, argument = sampler.default_pruner()
-        belongs: Pruner = registry.load("pruners", name)(argument)
-        return belongs
-    made: Pruner = _named("pruners", Pruner, pruner, "auto")
-    return made
+        return cast("Pruner", registry.load("pruners", name)(argument))
+    return cast("Pruner", _named("pruners", pruner))
 
 
-def _ended(paused: FrozenTrial) -> FrozenTrial:
+def _paused_as_pruned(paused: FrozenTrial) -> FrozenTrial:
     """Return a paused trial as a pruned one: it goes on in its own study only."""
-    curve = paused.intermediate_values
-    last = curve[max(curve)] if curve else math.nan
-    last = last if isinstance(last, tuple) else (last,)
     ended = copy(paused)
-    ended.state, ended.values = TrialState.PRUNED, None if any(map(math.isnan, last)) else last
+    ended.state, ended.values = TrialState.PRUNED, last_values(paused.intermediate_values)
     ended.reason = "it was paused in the study that this is a copy of"
     return ended
 
@@ -473,16 +452,116 @@ def _store(given: StoreLike) -> BlobStore | None:
     return None if given is None else open_store(given)
 
 
-def _named(kind: str, base: type[Any], given: Any, default: str) -> Any:
-    """Return an object given as it is, or by a name of the registry.
+def _named(kind: str, given: Any) -> Any:
+    """Return a sampler or a pruner given as it is, or by a name of the registry; None: "auto".
 
     Raises:
         ValueError: it is neither.
     """
-    if isinstance(given, base):
+    if isinstance(given, KINDS_MADE[kind]):
         return given
     if given is not None and not isinstance(given, str):
         hint = f"; add () to make one: {given.__name__}()" if isinstance(given, type) else ""
         known = ", ".join(sorted(registry.names(kind)))
         raise ValueError(f"{kind[:-1]}= takes a name ({known}) or a tunesmith {kind[:-1]}; got {given!r}{hint}")
-    return registry.load(kind, given or default)()
+    return registry.load(kind, given or "auto")()
+
+
+# -- the sampler and the pruner that a study was made with: stored where they are names of the registry and data ------
+
+MADE_WITH = "made_with"  # the system attribute of the study: by kind, what `described` returns
+MADE_BY_DEFAULT = {"name": "auto", "args": {}}
+KINDS_MADE: dict[str, type[Any]] = {"samplers": Sampler, "pruners": Pruner}
+
+
+def taken_up(kind: str, stored: Any, study: str, made: Any, is_given: bool, notes: list[str]) -> Any:
+    """Return the sampler or the pruner that a study goes on with.
+
+    Args:
+        kind: "samplers" or "pruners".
+        stored: what the study was made with.
+        study: its name.
+        made: what goes on in its place.
+        is_given: whether the user asked for that.
+        notes: gets a sentence where it is another one.
+    """
+    word = kind[:-1]
+    before = stored if isinstance(stored, Mapping) else {"name": None}
+    begins = f"the study {study!r} was made with {word}={call_in_words(before)}"
+    if is_given:
+        if (now := describe_made(kind, made)) != before:
+            notes.append(f"{begins}, and goes on with {call_in_words(now)} here; leave out {word}= to go on as before")
+        return made
+    try:
+        return make_again(kind, before)
+    except ValueError as error:
+        notes.append(f"{begins}, which is not stored with it ({error}), and goes on with {made.name!r}; give {word}=")
+        return made
+
+
+def describe_made(kind: str, made: Any) -> dict[str, Any]:
+    """Return what is stored of a sampler or a pruner.
+
+    Args:
+        kind: "samplers" or "pruners".
+        made: the object.
+
+    Returns:
+        its "name" in the registry, and "args" by name. One that is not registered has the name of its class; without
+        "args" they are not plain data.
+    """
+    cls = type(made)
+    if cls.name not in registry.names(kind) or registry.load(kind, cls.name) is not cls:
+        return {"name": f"{cls.__module__}.{cls.__qualname__}"}
+    args = _data(made)
+    return {"name": cls.name} if args is None else {"name": cls.name, "args": args}
+
+
+def make_again(kind: str, stored: Any) -> Any:
+    """Make what was stored.
+
+    Raises:
+        ValueError: it was not stored; the message says why.
+    """
+    name, args = stored.get("name"), stored.get("args")
+    if name not in registry.names(kind):
+        raise ValueError("it is not in the registry")
+    if not isinstance(args, Mapping):
+        raise ValueError("its arguments are no data")
+    found = {key: make_again(*next(iter(value.items()))) if _is_nested(value) else value for key, value in args.items()}
+    try:
+        return registry.load(kind, name)(**found)
+    except Exception as error:  # of another version, or a class of somebody else
+        raise ValueError(name_and_message(error)) from error
+
+
+def call_in_words(stored: Mapping[str, Any]) -> str:
+    """Return what was stored as a call of it."""
+    given = ", ".join(f"{key}={shown(value)}" for key, value in (stored.get("args") or {}).items())
+    return f"{stored.get('name')}({given})" if given else f"{stored.get('name')}"
+
+
+def _data(made: Any) -> dict[str, Any] | None:
+    """Return the arguments that an object was made with, by name; None: they are not plain data."""
+    if made.made_with is None:  # it was pickled by an earlier version
+        return None
+    args, options = made.made_with
+    signature = inspect.signature(type(made))
+    known = {key: value for key, value in options.items() if key in signature.parameters}  # others are foreign ones
+    found: dict[str, Any] = {}
+    for key, value in signature.bind(*args, **known).arguments.items():
+        nested = next((kind for kind, base in KINDS_MADE.items() if isinstance(value, base)), None)
+        try:
+            kept = storable(key, value) if nested is None else {nested: describe_made(nested, value)}
+            if nested is not None and "args" not in kept[nested]:
+                return None
+            if nested is None and kept != value:  # a tuple, an array, NaN
+                return None
+        except ValueError:
+            return None
+        found[key] = kept
+    return found
+
+
+def _is_nested(value: Any) -> bool:
+    return isinstance(value, dict) and len(value) == 1 and next(iter(value)) in KINDS_MADE

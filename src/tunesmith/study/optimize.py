@@ -9,9 +9,8 @@ import math
 import time
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
-from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,11 +35,12 @@ from tunesmith.foundation.warnings import caution
 from tunesmith.foundation.worker_names import APART, current_worker
 from tunesmith.history import History
 from tunesmith.space import Space
-from tunesmith.study.engine.artifacts import CheckpointDisk
 from tunesmith.study.engine.away import retry_while_unavailable
-from tunesmith.study.engine.channel import GO, LOOK, PAUSE, STOP
+from tunesmith.study.engine.channel import GO, PAUSE, STOP, WISH_LOOK_SECONDS
+from tunesmith.study.engine.checkpoints import CheckpointDisk
 from tunesmith.study.engine.engine import TrialEngine
 from tunesmith.study.engine.loop import Policy, run_loop, terminable
+from tunesmith.study.engine.recovery import recover, wait_for_lost
 from tunesmith.study.engine.tell import Outcome, as_fault, outcome_of, outcome_of_error
 from tunesmith.study.stopping import stopping
 from tunesmith.trial import Trial
@@ -48,62 +48,98 @@ from tunesmith.trial.record import TrialRecord
 
 _log = logging.getLogger("tunesmith")
 AfterTrial = Callable[[TrialRecord], None]
-ASKS_AGAIN = 10.0  # seconds in which a trial that reports is expected to ask again whether it shall stop
-STOPPED = "stopped on request"
+ASKS_AGAIN_SECONDS = 10.0  # seconds in which a trial that reports is expected to ask again whether it shall stop
+STOPPED_ON_REQUEST = "stopped on request"
 PROPOSAL_SHARE = 0.5  # of a timeout; once proposals took more, the sampler's cheap variant proposes
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """When a call of ``optimize`` ends, in the words of `tunesmith.Study.optimize`.
+
+    Raises:
+        ValueError: one of the numbers is negative.
+    """
+
+    n_trials: int | None = None
+    n_trials_total: int | None = None
+    timeout: float | None = None
+    max_cost: float | None = None
+    stop: str | None = None
+
+    def __post_init__(self) -> None:
+        for name, is_what in (
+            ("n_trials", "a number of trials, 0 or more,"),
+            ("n_trials_total", "a number of trials, 0 or more,"),
+            ("timeout", "seconds, 0 or more,"),
+            ("max_cost", "0 or more, in the unit of report(cost=...) or else in seconds,"),
+        ):
+            value = getattr(self, name)
+            if value is not None and not value >= 0:
+                raise ValueError(f"{name} must be {is_what} or None for no limit; got {value!r}")
+
+    def left(self, trials: int) -> int | None:
+        """Return how many trials may begin in a study that has so many; None: there is no limit."""
+        in_all = None if self.n_trials_total is None else max(0, self.n_trials_total - trials)
+        return min((n for n in (self.n_trials, in_all) if n is not None), default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class TrialLimits:
+    """Where the trials of a call run and what each may take, in the words of `tunesmith.Study.optimize`."""
+
+    executor: Any = None
+    n_jobs: int | None = None
+    catch: Any = ()
+    timeout_per_trial: float | None = None
+    memory_per_trial: float | str | None = None
+    keep_checkpoints: bool | None = None
+    checkpoint_budget: float | str | None = None
+
+    def workers(self) -> Executor:
+        """Return what runs the trials; see `choose_executor`."""
+        return choose_executor(
+            self.executor,
+            self.n_jobs,
+            checked_time_limit(self.timeout_per_trial),
+            checked_memory_limit(self.memory_per_trial),
+        )
 
 
 @terminable()
 def optimize(
     engine: TrialEngine,
     objective: Callable[..., Any],
-    *,
-    takes_params: bool,
-    n_trials: int | None,
-    timeout: float | None,
-    max_cost: float | None,
-    n_jobs: int | None,
-    catch: Any,
+    budget: Budget,
+    limits: TrialLimits,
     callbacks: Sequence[AfterTrial],
     gc_after_trial: bool,
     open_progress: Callable[[int | None], Progress] | None,
-    stop: str | None,
-    n_trials_total: int | None,
-    executor: Any,
-    timeout_per_trial: float | None,
-    memory_per_trial: float | str | None,
-    keep_checkpoints: bool | None = None,
-    checkpoint_budget: float | str | None = None,
 ) -> None:
     """Drive one call of `tunesmith.Study.optimize`, where the arguments are explained.
 
     ``open_progress`` makes the display for so many trials; None: there is none.
     """
-    check_objective(objective)
-    check_budget(n_trials, timeout)
-    check_max_cost(max_cost)
-    errors = checked_catch(catch)
-    workers = choose_executor(
-        executor, n_jobs, checked_time_limit(timeout_per_trial), checked_memory_limit(memory_per_trial)
+    catch, workers = checked_catch(limits.catch), limits.workers()
+    disk = CheckpointDisk(
+        engine.study, engine.artifacts, engine.parents, limits.keep_checkpoints, limits.checkpoint_budget
     )
-    check_budget(n_trials_total, None, "n_trials_total")
-    disk = CheckpointDisk(engine.study, engine.artifacts, engine.parents, keep_checkpoints, checkpoint_budget)
     if engine.optimizing:
         raise RuntimeError("optimize() is running in this study object already; it cannot be nested")
-    if takes_params and (space := engine.study.current_history().space) is not None:
+    if engine.takes_params and (space := engine.study.current_history().space) is not None:
         objective = ParamsObjective(objective, space)
     after = list(callbacks)
-    ending = stopping(engine, stop) if stop is not None else None
+    ending = stopping(engine, budget.stop) if budget.stop is not None else None
     engine.optimizing, engine.stop_requested = True, False
     engine.fatal.clear()
     progress: Progress | None = None
-    opened = False
+    opened, failed = False, None
     try:
-        engine.flush()  # results that an earlier call could not store
-        engine.recover()
+        engine.teller.flush()  # results that an earlier call could not store
+        recover(engine.study, engine.retries)
         engine.sweep()
-        if n_trials and n_trials_total is None and not engine.came_to_its_end:
-            _tell_what_counts(engine, n_trials)
+        if budget.n_trials and budget.n_trials_total is None and not engine.came_to_its_end:
+            _tell_what_counts(engine, budget.n_trials)
         engine.asker.worker = current_worker() + ("" if isinstance(workers, InlineExecutor) else APART)
         engine.study.set_stopped(None)
         if ending is not None:
@@ -112,33 +148,27 @@ def optimize(
             after.append(lambda _: look())
             look()  # a study that has converged needs no further trial
         if open_progress is not None:
-            left = None if n_trials_total is None else max(0, n_trials_total - len(engine.study.current_history()))
-            progress = open_progress(min((n for n in (n_trials, left) if n is not None), default=None))
+            trials = 0 if budget.n_trials_total is None else len(engine.study.current_history())
+            progress = open_progress(budget.left(trials))
         opened = True
         workers.open(objective, engine.channel)
-        policy = TrialPolicy(
-            engine, workers, n_trials, n_trials_total, timeout, max_cost, errors, after, gc_after_trial, progress, disk
-        )
         engine.came_to_its_end = False
-        run_loop(workers, policy)
+        run_loop(workers, TrialPolicy(engine, workers, budget, catch, after, gc_after_trial, progress, disk))
         engine.came_to_its_end = True
-        disk.end(n_trials_total)
+        disk.end(budget.n_trials_total)
     except BaseException as error:
-        if opened:
-            workers.close()
-            opened = False
-        engine.interrupt_all()  # interrupted trials wait, to be run again as they were proposed
-        if progress is not None:
-            progress.close(error)
-            progress = None
+        failed = error
         raise
     finally:
         engine.optimizing = False
         if opened:
             workers.close()
+        if failed is not None:
+            engine.interrupt_all()  # interrupted trials wait, to be run again as they were proposed
         engine.sweep()
         if progress is not None:
-            progress.close()
+            progress.close(failed)
+        failed = None  # or its traceback, in which this frame is, would keep itself alive
 
 
 def _tell_what_counts(engine: TrialEngine, n_trials: int) -> None:
@@ -163,10 +193,7 @@ class TrialPolicy(Policy[Trial, End]):
 
     engine: TrialEngine
     executor: Executor
-    n_trials: int | None
-    n_trials_total: int | None
-    timeout: float | None
-    max_cost: float | None
+    budget: Budget
     catch: Catch
     after: Sequence[AfterTrial]
     gc_after_trial: bool
@@ -175,25 +202,24 @@ class TrialPolicy(Policy[Trial, End]):
     started: int = 0
     exhausted: bool = False  # the sampler has no point left
     proposing: float = 0.0  # seconds that proposals took
+    fault: BaseException | None = None  # the first error that ends the search
+    runs: dict[int, int] = field(default_factory=dict)  # which run of each trial is heard
+    given_up: dict[int, str] = field(default_factory=dict)  # whom the engine runs again too often; why they may not
+    taken_back: set[int] = field(default_factory=set)  # trials that no process had begun when the time was over
+    uncounted: set[int] = field(default_factory=set)  # trials that began in this call and were not shown yet
+    begun: dict[int, float] = field(default_factory=dict)  # when trials under way began, by the executor's clock
+    stopping: dict[int, float] = field(default_factory=dict)  # when those that were asked to stop are ended, likewise
 
     def __post_init__(self) -> None:
-        timeout = math.inf if self.timeout is None else self.timeout
-        self.most = math.inf if self.n_trials is None else self.n_trials
+        self.timeout = math.inf if self.budget.timeout is None else self.budget.timeout
+        self.most = math.inf if self.budget.n_trials is None else self.budget.n_trials
         # The machine's own clock is read without a call in between.
         own = type(self.executor).clock is not Executor.clock
         self.clock: Callable[[], float] = self.executor.clock if own else time.monotonic
-        self.deadline = self.clock() + timeout
-        self.fault: BaseException | None = None  # the first error that ends the search
-        self.cheap_after = timeout * PROPOSAL_SHARE
-        self.runs: dict[int, int] = {}  # which run of each trial is heard
-        self.given_up: dict[int, str] = {}  # trials whose engine runs them again too often, and why they may not
-        self.taken_back: set[int] = set()  # trials that no process had begun when the time was over
-        self.uncounted: set[int] = set()  # trials that began in this call and were not shown yet
-        self.begun: dict[int, float] = {}  # when the trials under way were begun, by the executor's clock
+        self.deadline = self.clock() + self.timeout
         self.wishes = self.engine.wishes
         self.wishes.begin()
         self.ticks = self.executor.kills or self.executor.queues or self.progress is not None
-        self.stopping: dict[int, float] = {}  # when trials that were asked to stop are ended, by the executor's clock
 
     def next(self) -> Trial | None:
         """Return a new trial; None: the budget is spent, or there is nothing left to propose."""
@@ -214,7 +240,7 @@ class TrialPolicy(Policy[Trial, End]):
     def _may_go_on(self) -> bool:
         """Tell whether nobody asked from elsewhere to pause or to stop; wait out a pause in which nothing runs."""
         while (word := self.wishes.word()) == PAUSE and not self.begun and not self._is_spent():
-            time.sleep(LOOK)
+            time.sleep(WISH_LOOK_SECONDS)
             self.tick()
         if word == STOP:
             self.engine.stop_requested = True
@@ -222,7 +248,7 @@ class TrialPolicy(Policy[Trial, End]):
 
     def _ask(self) -> Trial | None:
         """Return a new trial or a paused one; None: there is nothing left to do, or not before a trial ends."""
-        before = 0.0 if self.timeout is None else self.clock()
+        before = math.nan if self.timeout == math.inf else self.clock()
         may_begin = self.started < self.most
         try:
             try:
@@ -232,35 +258,34 @@ class TrialPolicy(Policy[Trial, End]):
                     raise
                 return self._asked(may_begin=False)
         except (SpaceExhaustedError, TrialsSpentError):
-            if not may_begin:
+            if not may_begin or self.begun:  # a trial that ends may leave something to do
                 return None
-            if self.begun:  # a trial that ends may leave something to do
-                return None
-            if self.engine.wait_for_lost(self.deadline - self.clock()):
+            if wait_for_lost(self.engine.study, self.engine.retries, self.deadline - self.clock()):
                 return self._ask()
             self.exhausted = True
             return None
         finally:
-            if self.timeout is not None:
+            if before == before:
                 self.proposing += self.clock() - before
 
     def _asked(self, may_begin: bool) -> Trial:
-        cheap = self.proposing > self.cheap_after
+        cheap = self.proposing > self.timeout * PROPOSAL_SHARE
+        ask = partial(self.engine.ask, below=self.budget.n_trials_total, cheap=cheap, may_begin=may_begin)
         try:
-            return self.engine.ask(below=self.n_trials_total, cheap=cheap, may_begin=may_begin)
+            return ask()
         except StorageUnavailableError as away:
             if not self.started:  # more likely the user's mistake
                 raise
-            ask = partial(self.engine.ask, below=self.n_trials_total, cheap=cheap, may_begin=may_begin)
             return retry_while_unavailable(ask, away)
 
     def _is_spent(self) -> bool:
         """Tell whether nothing may begin any more, new or paused."""
-        if self.exhausted or (self.timeout is not None and self.clock() >= self.deadline):
+        if self.exhausted or (self.timeout != math.inf and self.clock() >= self.deadline):
             return True
-        if self.max_cost is not None and _spent(self.engine.study.history) >= self.max_cost:
+        history, most = self.engine.study.history, self.budget.max_cost
+        if most is not None and _cost_so_far(history) >= most:
             return True
-        return self.started >= self.most and not self.engine.study.history.any_paused
+        return self.started >= self.most and not history.any_paused
 
     def over(self) -> bool:
         """Tell whether the budget is spent."""
@@ -298,7 +323,7 @@ class TrialPolicy(Policy[Trial, End]):
                 self.uncounted.discard(done.number)
             if done.state is TrialState.PAUSED:
                 self.disk.hold_budget()
-            if self.after and recorded and done.state is not TrialState.PAUSED:  # which is no end
+            if self.after and recorded and done.state is not TrialState.PAUSED:  # which is not an end
                 self._call_back(done)
             if self.gc_after_trial:
                 gc.collect()
@@ -327,7 +352,7 @@ class TrialPolicy(Policy[Trial, End]):
         for number in self.wishes.stops() & self.begun.keys() if self.executor.kills else ():
             running, now = self.engine.study.running.get(number), self.clock()
             asks = running is not None and bool(running.trial.reports)
-            if now >= self.stopping.setdefault(number, now + ASKS_AGAIN * asks):
+            if now >= self.stopping.setdefault(number, now + ASKS_AGAIN_SECONDS * asks):
                 self.stopping[number] = math.inf
                 self.executor.cancel(number)
         if self.executor.queues and self.clock() >= self.deadline:
@@ -367,11 +392,8 @@ class TrialPolicy(Policy[Trial, End]):
             self.engine.release([number])
             return True
         if event.kind is FailureKind.KILLED and number in self.given_up:
-            event.kind, error, why_not = (
-                FailureKind.LOST,
-                WorkerDiedError("its worker was lost"),
-                self.given_up.pop(number),
-            )
+            why_not = self.given_up.pop(number)
+            event.kind, error = FailureKind.LOST, WorkerDiedError("its worker was lost")
         else:
             if event.kind is None or isinstance(error, TrialInterrupted):
                 event.kind = FailureKind.INTERRUPTED
@@ -413,12 +435,12 @@ class TrialPolicy(Policy[Trial, End]):
         """Say so if a trial was stopped because somebody asked for it; one that has reported counts as pruned."""
         killed = outcome.failure is FailureKind.KILLED
         if trial.number in self.wishes.stops() and (killed or outcome.state is TrialState.PRUNED):
-            outcome.reason = STOPPED
+            outcome.reason = STOPPED_ON_REQUEST
             if killed and trial.reports:
                 outcome.state, outcome.failure = TrialState.PRUNED, None
 
 
-def _spent(history: History) -> float:
+def _cost_so_far(history: History) -> float:
     """Return what all trials of a study cost so far, in seconds or the user's unit, as far as it is known."""
     return float(np.nansum(history.cost)) + sum(map(history.curves.spent, history.running + history.paused))
 
@@ -473,7 +495,7 @@ def choose_executor(
         memory_limit: bytes that a trial may use.
 
     Raises:
-        ValueError: no executor has the name, or the number of jobs is none.
+        ValueError: no executor has the name, or the number of jobs is not valid.
         TypeError: no executor accepts the object.
     """
     jobs = None if n_jobs is None else checked_jobs(n_jobs)
@@ -515,33 +537,6 @@ def _accepting(client: Any) -> str:
     )
 
 
-def check_objective(objective: Any) -> None:
-    """Raise TypeError unless the objective can be called."""
-    if not callable(objective):
-        raise TypeError(f"the objective must be callable; got {objective!r}")
-
-
-def check_budget(n_trials: Any, timeout: Any, name: str = "n_trials") -> None:
-    """Raise unless these are a number of trials and seconds.
-
-    Raises:
-        ValueError: one of them is negative or no number.
-    """
-    if n_trials is not None and (isinstance(n_trials, bool) or not isinstance(n_trials, Integral) or n_trials < 0):
-        raise ValueError(f"{name} must be a number of trials, 0 or more, or None for no limit; got {n_trials!r}")
-    if timeout is not None and not (isinstance(timeout, Real) and float(timeout) >= 0):
-        raise ValueError(f"timeout must be seconds, 0 or more, or None for no limit; got {timeout!r}")
-
-
-def check_max_cost(cost: Any) -> None:
-    """Raise ValueError unless this is a cost, or None."""
-    if cost is not None and (isinstance(cost, bool) or not isinstance(cost, Real) or not float(cost) >= 0):
-        raise ValueError(
-            "max_cost must be 0 or more, in the unit of report(cost=...) or else in seconds, or None for no limit; "
-            f"got {cost!r}"
-        )
-
-
 # -- objectives over a declared space, called with parameters instead of a trial -------------------------------------
 
 
@@ -564,11 +559,11 @@ class ParamsObjective:
                 return self.fn(trial=trial, **params) if self.as_keywords else self.fn(params, trial=trial)
             return self.fn(**params) if self.as_keywords else self.fn(params)
         except KeyError as error:
-            _explain(error, params, trial.answers.proposals.space)
+            _explain_missing(error, params, trial.answers.proposals.space)
             raise
 
 
-def _explain(error: KeyError, params: Mapping[str, Any], space: Space | None) -> None:
+def _explain_missing(error: KeyError, params: Mapping[str, Any], space: Space | None) -> None:
     """Say what to do where a function asked for a parameter that its trial does not have."""
     name = error.args[0] if error.args else None
     if space is None or not isinstance(name, str) or name in params:

@@ -8,11 +8,11 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import groupby, pairwise
-from statistics import fmean, median, median_low
+from statistics import fmean, median
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from tunesmith.foundation.languages import Said, paragraph, say
 from tunesmith.foundation.numerics.arrays import Floats
 from tunesmith.foundation.states import TrialState
 from tunesmith.history import History
+from tunesmith.history.costs import step_cost
 from tunesmith.history.curves import Curves
 from tunesmith.trial.record import TrialRecord
 
@@ -406,7 +407,8 @@ def _step_costs(
     wanted = dict.fromkeys((*partial, *again))
     known, starts = dict[int, float](), []
     for n in dict.fromkeys((*complete, *wanted)):
-        step, first = _step_cost(curves, n, firsts.get(n, ())), curves.known_costs(n).get(curves.steps(n)[0])
+        steps, costs = curves.steps(n), curves.known_costs(n)
+        step, first = step_cost(steps, costs, firsts.get(n, ())), costs.get(steps[0])
         if step is not None:
             known[n] = step
             if first is not None:
@@ -425,19 +427,6 @@ def _step_costs(
     return known | {
         n: usual + trust * (min(high, max(low, (first - start) / gap)) - usual) for n, first in ones.items()
     }
-
-
-def _step_cost(curves: Curves, number: int, firsts: Collection[int]) -> float | None:
-    """Return what a step of a trial costs after its first report; None: that is not known.
-
-    Args:
-        firsts: the steps that its later attempts began with.
-    """
-    costs = curves.known_costs(number)
-    pairs = pairwise(curves.steps(number))
-    each = [costs[step] / (step - before) for before, step in pairs if step in costs and step not in firsts]
-    # The lower one of two in the middle: a trial of another study's may have begun again without a record of it.
-    return median_low(each) if each else None
 
 
 def _gap(curves: Curves, number: int) -> float:

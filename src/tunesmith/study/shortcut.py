@@ -12,7 +12,7 @@ from tunesmith.pruners.base import Pruner
 from tunesmith.samplers.base import Sampler
 from tunesmith.storage.base import Storage
 from tunesmith.study import Study, create_study
-from tunesmith.study.optimize import check_budget
+from tunesmith.study.optimize import Budget
 
 
 @checked("storage")
@@ -182,7 +182,7 @@ def _open_study(
             f"{direction}(storage=...) needs study_name='...' too: under that name the search is kept, and goes on "
             "where it stopped when it is run again"
         )
-    check_budget(n_trials, timeout)
+    Budget(n_trials, timeout=timeout)  # which are wrong before a study is made for them
     return create_study(
         storage=storage,
         sampler=sampler,

@@ -16,7 +16,7 @@ from tunesmith.study.engine.engine import TrialEngine
 if TYPE_CHECKING:
     from tunesmith.selection.when_to_stop import Convergence
 
-AGREEING = 2  # checks in a row that must find convergence: the model of one may be a bad fit
+CHECKS_AGREEING = 2  # checks in a row that must find convergence: the model of one may be a bad fit
 
 
 @dataclass(slots=True)
@@ -40,18 +40,18 @@ class Stopping:
         """Return what the last check left, so that an interrupted search is checked where it would have been."""
         checked = engine.study.checked
         if checked is None:  # a study of an earlier version may have converged
-            return cls(engine, agreed=0 if engine.study.stopped is None else AGREEING - 1)
+            return cls(engine, agreed=0 if engine.study.stopped is None else CHECKS_AGREEING - 1)
         return cls(engine, int(checked.get("looked", 0)), int(checked.get("agreed", 0)))
 
     def reopen(self) -> None:
         """Let a search that has converged go on, unless one more check finds that it has."""
         if self.over:
-            self.looked, self.agreed = 0, AGREEING - 1
+            self.looked, self.agreed = 0, CHECKS_AGREEING - 1
 
     @property
     def over(self) -> bool:
         """Whether the search has converged."""
-        return self.agreed >= AGREEING
+        return self.agreed >= CHECKS_AGREEING
 
     def __call__(self) -> None:
         """Check for convergence, if enough trials have ended since the last check."""
@@ -66,12 +66,12 @@ class Stopping:
         n = int(usable.sum())
         if (history.complete & usable).sum() < min_trials(len(space)) or not is_due(n, self.looked):
             return
-        found = look(history, space, None if self.noise is None else self.noise())
+        found = look_for_convergence(history, space, None if self.noise is None else self.noise())
         self.looked = n
         self.agreed = self.agreed + 1 if found.converged else 0
         if self.over:
             engine.stop_requested = True
-            engine.study.set_stopped(_record(found, n))
+            engine.study.set_stopped(_stop_record(found, n))
         engine.study.set_checked({"looked": n, "agreed": self.agreed})  # last: a check that was cut short is made again
 
 
@@ -88,7 +88,7 @@ def stopping(engine: TrialEngine, stop: Any) -> Stopping:
     return Stopping.stored(engine)
 
 
-def look(history: History, space: Space, noise: float | None = None) -> Convergence:
+def look_for_convergence(history: History, space: Space, noise: float | None = None) -> Convergence:
     """Return what a Gaussian process over the trials with a value expects a longer search to gain.
 
     Pruned trials show where there is nothing to gain; their own values do not count as found.
@@ -112,7 +112,7 @@ def look(history: History, space: Space, noise: float | None = None) -> Converge
     return converged(best, [model.lowest(k)], model.noise if noise is None else noise)
 
 
-def _record(found: Convergence, n: int) -> dict[str, Any]:
+def _stop_record(found: Convergence, n: int) -> dict[str, Any]:
     """Return what is kept of why the study stopped."""
     left = 0.0 if math.isnan(found.gap) else found.gap
     reason = (

@@ -28,8 +28,10 @@ from tunesmith.space import Parameter, Space
 from tunesmith.space.meaning import explain
 from tunesmith.storage.base import Storage, StudyRecord
 from tunesmith.study.adopt import adopted, checked_trials
+from tunesmith.study.artifacts import StudyArtifacts
 from tunesmith.study.engine.ask import check_distributions, check_enqueued
 from tunesmith.study.engine.engine import TrialEngine
+from tunesmith.study.engine.recovery import recover
 from tunesmith.study.engine.replica import RunningTrial, as_shown
 from tunesmith.study.engine.tell import outcome_as_told
 from tunesmith.study.summary import BestTrial, study_html
@@ -41,7 +43,6 @@ if TYPE_CHECKING:
 
     from tunesmith.selection import Report
     from tunesmith.selection.choice import Complexity
-    from tunesmith.study.artifacts import StudyArtifacts
     from tunesmith.study.recommend import Recommendation
     from tunesmith.study.savings import Savings
     from tunesmith.study.schedule import ScheduleStep
@@ -50,7 +51,12 @@ if TYPE_CHECKING:
     from tunesmith.study.verdict import Verdict
 
 METRIC_NAMES = "metric_names"  # a system attribute of a study: the names of its objectives
-COLUMNS = ("number", "value", "datetime_start", "datetime_complete", "duration", "params", "user_attrs", "state")
+FRAME_COLUMNS = ("number", "value", "datetime_start", "datetime_complete", "duration", "params", "user_attrs", "state")
+GONE = {  # names that studies had up to 1.0
+    "end_search": "study.stop(), where study.is_optimizing",
+    "is_stopped": "a note of your own where you call study.stop()",
+    "live": "list(study.running)",
+}
 Callback = Callable[["Study", FrozenTrial], None]
 OpenProgress = Callable[..., Any]  # which returns a `tunesmith.study.progress.Progress`
 
@@ -115,6 +121,13 @@ class Study:
         record, given = storage.load_study(state["study_name"]), state.get("artifact_store")
         self.__init__(record, storage, state["sampler"], state["pruner"], given)  # type: ignore[misc]  # opens anew
         self.engine.takes_params = state["takes_params"]
+
+    if not TYPE_CHECKING:  # to type checkers, a study has no other names
+
+        def __getattr__(self, name: str) -> Any:
+            """Say what to use in place of a name that a study had."""
+            now = f": use {GONE[name]}" if name in GONE else ""
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{now}", name=name, obj=self)
 
     # -- settings ----------------------------------------------------------------------------------------------
 
@@ -252,7 +265,7 @@ class Study:
             ValueError: there is no state of such a name.
         """
         wanted = None if numbers is None else list(numbers)
-        return as_shown(self.engine.study.trials(wanted, None if states is None else _states(states)))
+        return as_shown(self.engine.study.trials(wanted, None if states is None else _trial_states(states)))
 
     def trials_in_parts(self) -> Iterator[list[FrozenTrial]]:
         """Yield all trials by number, some at a time: a million of them would fill the memory.
@@ -271,11 +284,6 @@ class Study:
     def tally(self) -> str:
         """How many trials there are in each state, in words."""
         return self.engine.study.tally()
-
-    @property
-    def live(self) -> list[int]:
-        """Numbers of the running trials that this object asked for."""
-        return list(self.engine.study.running)
 
     @property
     def running(self) -> Mapping[int, RunningTrial]:
@@ -344,7 +352,8 @@ class Study:
             The trial to use, its parameters, what to expect of them, and why.
 
         Raises:
-            ValueError: no trial is complete and feasible yet, the complexity cannot be told, or the level is none.
+            ValueError: no trial is complete and feasible yet, the complexity cannot be told, or the level is not
+                between 0 and 1.
             RuntimeError: the study has several objectives.
         """
         from tunesmith.study.recommend import recommend
@@ -378,7 +387,7 @@ class Study:
         return explain(history.space, history.why_no_meanings)
 
     @checked()
-    def trials_dataframe(self, attrs: Sequence[str] = COLUMNS, multi_index: bool = False) -> pd.DataFrame:
+    def trials_dataframe(self, attrs: Sequence[str] = FRAME_COLUMNS, multi_index: bool = False) -> pd.DataFrame:
         """Return one row a trial.
 
         Args:
@@ -452,8 +461,6 @@ class Study:
     @property
     def artifacts(self) -> StudyArtifacts:
         """Files and folders of the study, and of its trials: ``study.artifacts.of(number)``."""
-        from tunesmith.study.artifacts import StudyArtifacts
-
         return StudyArtifacts(self.engine.artifacts)
 
     # -- run ---------------------------------------------------------------------------------------------------
@@ -492,7 +499,7 @@ class Study:
             n_jobs: how many trials run at once, each in a process of its own where more than 1; -1: one a core. None:
                 one, or with `executor` as many as that has room for.
             catch: exceptions and kinds of failure (`FailureKind`) that make a trial FAIL but do not stop the study. A
-                NaN, an exceeded limit and a cancelled trial never stop it; a result that is no value is an
+                NaN, an exceeded limit and a cancelled trial never stop it; a result that is not a value is an
                 ``ObjectiveError``.
             callbacks: called with (study, finished trial) in this process after each trial whose end was recorded here,
                 the one that ends the search by an error too. If one raises then, that is a note of the objective's
@@ -523,11 +530,11 @@ class Study:
 
         Raises:
             TypeError: no objective is given, or both.
-            ValueError: a limit is no valid one.
-            ObjectiveError: the objective returned something that is no value.
+            ValueError: a limit is not valid.
+            ObjectiveError: the objective returned something that is not a value.
             Exception: whatever the objective raised and `catch` does not name; the trial is FAIL by then.
         """
-        from tunesmith.study.optimize import optimize
+        from tunesmith.study.optimize import Budget, TrialLimits, optimize
 
         given = [f for f in (objective, func) if f is not None]
         if len(given) != 1:
@@ -541,26 +548,12 @@ class Study:
 
             make = show_progress_bar if callable(show_progress_bar) else Progress
             open_progress = partial(make, self, timeout=timeout)
-        optimize(
-            self.engine,
-            given[0],
-            takes_params=space is not None,
-            n_trials=n_trials,
-            timeout=timeout,
-            max_cost=max_cost,
-            n_jobs=n_jobs,
-            catch=catch,
-            callbacks=[partial(callback, self) for callback in _checked_callbacks(callbacks)],
-            gc_after_trial=gc_after_trial,
-            open_progress=open_progress,
-            stop=stop,
-            n_trials_total=n_trials_total,
-            executor=executor,
-            timeout_per_trial=timeout_per_trial,
-            memory_per_trial=memory_per_trial,
-            keep_checkpoints=keep_checkpoints,
-            checkpoint_budget=checkpoint_budget,
+        budget = Budget(n_trials, n_trials_total, timeout, max_cost, stop)
+        limits = TrialLimits(
+            executor, n_jobs, catch, timeout_per_trial, memory_per_trial, keep_checkpoints, checkpoint_budget
         )
+        after = [partial(callback, self) for callback in _checked_callbacks(callbacks)]
+        optimize(self.engine, given[0], budget, limits, after, gc_after_trial, open_progress)
 
     def stop(self) -> None:
         """End ``optimize`` after the running trials; to be called from a callback or the objective.
@@ -572,20 +565,10 @@ class Study:
             raise RuntimeError("stop() ends a running optimize(); none is running in this study object")
         self.engine.stop_requested = True
 
-    def end_search(self) -> None:
-        """Do what ``stop`` does if ``optimize`` runs in this object, else nothing: for samplers and the like."""
-        if self.engine.optimizing:
-            self.engine.stop_requested = True
-
     @property
     def is_optimizing(self) -> bool:
         """Whether ``optimize`` runs in this object."""
         return self.engine.optimizing
-
-    @property
-    def is_stopped(self) -> bool:
-        """Whether the present or the last ``optimize`` was asked to end, by ``stop`` or from elsewhere."""
-        return self.engine.stop_requested
 
     @property
     def fatal_trials(self) -> frozenset[int]:
@@ -629,7 +612,7 @@ class Study:
         objective must draw its random numbers from it. The choice weighs the search's model and the fresh runs by
         their precision. The default is kept unless the best other point is better by more than one standard error.
 
-        The runs are no trials of the study: no sampler learns from them and ``best_trial`` stays. Their results are
+        The runs are not trials of the study: no sampler learns from them and ``best_trial`` stays. Their results are
         stored when they end, so an interrupted call goes on, and a second call makes only the runs that are missing.
         ``trial.number`` counts from 1,000,000, and ``trial.should_prune()`` is never true.
 
@@ -652,14 +635,15 @@ class Study:
             What was chosen, what to expect of it, and how it compares with the default.
 
         Raises:
-            ValueError: no trial is complete and feasible yet, the default is no point of the space, or the level none.
+            ValueError: no trial is complete and feasible yet, the default is not a point of the space, or the level is
+                not between 0 and 1.
             RuntimeError: the study has several objectives.
-            ObjectiveError: the objective returned something that is no value.
+            ObjectiveError: the objective returned something that is not a value.
             Exception: whatever the objective raised and `catch` does not name.
         """
-        from tunesmith.study.confirm import confirm
+        from tunesmith.study.confirm import confirm_leaders
 
-        return confirm(
+        return confirm_leaders(
             self.engine.study,
             objective,
             top_k,
@@ -715,7 +699,7 @@ class Study:
             The running trial; with `n` a list of them.
 
         Raises:
-            ValueError: `n` is no number of trials, 1 or more.
+            ValueError: `n` is not a number of trials, 1 or more.
             SpaceExhaustedError: the sampler has nothing left to propose.
             TrialsSpentError: all numbers below that limit are taken.
             StorageError: the storage cannot be used, or does not take a result that was kept for it.
@@ -759,7 +743,7 @@ class Study:
             The record of the trial.
 
         Raises:
-            TypeError: the noise is no number, and no list of numbers.
+            TypeError: the noise is neither a number nor a list of numbers.
             ValueError: the trial was told another outcome before, was never asked for, or values, noise and state do
                 not fit.
             AttemptReplacedError: the trial was given up, because its worker seemed to be dead or by ``release``; the
@@ -768,7 +752,7 @@ class Study:
                 for, half a minute. The result is kept in this process, and stored by the next ``ask``, ``tell`` or
                 ``optimize``, or when the process ends.
         """
-        number = trial.number if isinstance(trial, Trial) else _number(trial)
+        number = trial.number if isinstance(trial, Trial) else _trial_number(trial)
         if reason is not None and not isinstance(reason, str):
             raise TypeError(f"tell: reason must be a text; got {shown(reason)}")
         outcome = outcome_as_told(number, values, state, reason, len(self.directions), noise)
@@ -790,7 +774,7 @@ class Study:
         Raises:
             ValueError: there is no such trial, or it does not run.
         """
-        return self.engine.take_up(_number(number))
+        return self.engine.take_up(_trial_number(number))
 
     def flush(self) -> None:
         """Store the results that were kept in this process because the storage could not be used.
@@ -798,7 +782,7 @@ class Study:
         Raises:
             StorageError: it still cannot; the results stay here.
         """
-        self.engine.flush()
+        self.engine.teller.flush()
 
     def recover(self) -> list[int]:
         """Take over the trials of dead workers, so that they are run again; return the numbers.
@@ -808,7 +792,7 @@ class Study:
         instead. The death of a driver whose trials run in other processes counts as an interruption, since a trial
         cannot have caused it.
         """
-        return self.engine.recover()
+        return recover(self.engine.study, self.engine.retries)
 
     @checked()
     def release(self, numbers: Iterable[int]) -> None:
@@ -883,7 +867,7 @@ class Study:
 
         Raises:
             SpaceError: a value lies outside the declared space, or a name is not in it.
-            TypeError: the parameters are no mapping, or a name is no text.
+            TypeError: the parameters are not a mapping, or a name is not text.
             ValueError: an attribute cannot be kept.
         """
         fixed = check_enqueued(params)
@@ -910,14 +894,14 @@ class Study:
         """Add several finished (or waiting) trials, or those of another study that have values; all or none.
 
         From another study its complete and pruned trials are taken, in order, and mapped to the declared space by
-        name. A trial that is no point of it (a value out of range, a parameter that is missing or unknown) is left
+        name. A trial that is not a point of it (a value out of range, a parameter that is missing or unknown) is left
         out, with a warning that says how many and why; its value would stand for something else.
 
         Returns:
             The numbers under which they were added.
 
         Raises:
-            TypeError: it is no trial of tunesmith's.
+            TypeError: it is not a trial of tunesmith's.
             ValueError: a trial is running, or has another number of values than the study has directions; or the
                 other study has other directions.
         """
@@ -995,7 +979,7 @@ class Study:
             value: what to keep.
 
         Raises:
-            ValueError: the value cannot be kept, or the key is no text.
+            ValueError: the value cannot be kept, or the key is not text.
         """
         self.engine.study.set_user_attr(key, value)
 
@@ -1034,13 +1018,13 @@ class Study:
 
 
 def _checked_count(name: str, n: Any, least: int) -> int:
-    """Return a number of trials that `ask` is given; ValueError if it is none."""
+    """Return a number of trials that `ask` is given; ValueError if it is not one."""
     if isinstance(n, bool) or not isinstance(n, Integral) or not least <= int(n) < 2**63:
         raise ValueError(f"ask({name}=...) takes a number of trials, {least} or more; got {shown(n)}")
     return int(n)
 
 
-def _states(given: Iterable[TrialState | str] | TrialState | str) -> list[TrialState]:
+def _trial_states(given: Iterable[TrialState | str] | TrialState | str) -> list[TrialState]:
     """Return states that are given as such or by their names, several or one; ValueError for an unknown name."""
     found = []
     for state in given if isinstance(given, Iterable) and not isinstance(given, str) else [given]:
@@ -1052,8 +1036,8 @@ def _states(given: Iterable[TrialState | str] | TrialState | str) -> list[TrialS
     return found
 
 
-def _number(trial: Any) -> int:
-    """Return what was given in place of a trial as a number; TypeError if it is none."""
+def _trial_number(trial: Any) -> int:
+    """Return what was given in place of a trial as a number; TypeError if it is not one."""
     try:
         return index(trial)
     except TypeError:
@@ -1064,7 +1048,7 @@ def _checked_callbacks(given: Any) -> list[Callback]:
     """Return the callbacks as a list.
 
     Raises:
-        TypeError: it is no list of callables.
+        TypeError: it is not a list of callables.
     """
     if callable(given):
         raise TypeError(f"callbacks takes a list of callables; got the one callable {given!r}: put it into a list")

@@ -19,11 +19,11 @@ from tunesmith.foundation.warnings import caution
 from tunesmith.history import History, SourceCurves, SourceStudy
 from tunesmith.space import Space
 
-KEY = "warm_start"
-VERSION = 1
-MOST_ROWS, MOST_IN_ALL = 500, 2000
-MOST_CURVES = 200  # of a study
-MOST_RUNGS = 64
+WARM_START = "warm_start"  # the system attribute of a study
+WARM_START_VERSION = 1
+ROWS_KEPT, ROWS_KEPT_IN_ALL = 500, 2000
+CURVES_KEPT = 200  # of a study
+RUNGS_KEPT = 64
 
 
 def encode_warm_start(studies: Sequence[tuple[str, History]]) -> dict[str, Any]:
@@ -38,7 +38,7 @@ def encode_warm_start(studies: Sequence[tuple[str, History]]) -> dict[str, Any]:
     """
     from tunesmith.foundation.numerics.transfer import normal_quantiles, thin
 
-    limit = max(2, min(MOST_ROWS, MOST_IN_ALL // max(1, len(studies))))
+    limit = max(2, min(ROWS_KEPT, ROWS_KEPT_IN_ALL // max(1, len(studies))))
     kept = []
     for name, history in studies:
         usable = history.complete | (history.state == TrialState.FAIL)
@@ -49,7 +49,7 @@ def encode_warm_start(studies: Sequence[tuple[str, History]]) -> dict[str, Any]:
         y = np.where(history.complete & history.feasible, history.y[:, 0], np.nan)[usable]
         rows = thin(normal_quantiles(y), limit)
         kept.append(_encode_rows(name, space, history.points(space)[usable], y, rows, _encode_curves(history, space)))
-    return {"version": VERSION, "studies": kept}
+    return {"version": WARM_START_VERSION, "studies": kept}
 
 
 def encode_points(name: str, space: Space, points: Floats, y: Floats) -> dict[str, Any]:
@@ -58,7 +58,7 @@ def encode_points(name: str, space: Space, points: Floats, y: Floats) -> dict[st
     Args:
         name: where they are from.
     """
-    return {"version": VERSION, "studies": [_encode_rows(name, space, points, y, np.arange(len(y)), None)]}
+    return {"version": WARM_START_VERSION, "studies": [_encode_rows(name, space, points, y, np.arange(len(y)), None)]}
 
 
 def _encode_rows(
@@ -81,8 +81,7 @@ def _encode_curves(history: History, space: Space) -> dict[str, Any] | None:
     """Return what is kept of a study's learning curves, as JSON; None: there are none, or no complete one."""
     from tunesmith.foundation.numerics.packed import pack_bytes
     from tunesmith.foundation.numerics.warp import Warp
-    from tunesmith.history.fidelity.ladder import Ladder, RungTable
-    from tunesmith.history.fidelity.runs import Runs
+    from tunesmith.history.fidelity.ladder import Ladder, RungTable, Runs
 
     curves = history.curves
     if curves.objectives > 1 or not curves.n_complete:
@@ -90,11 +89,11 @@ def _encode_curves(history: History, space: Space) -> dict[str, Any] | None:
     runs = Runs.of(history, space)
     ladder = Ladder.of(runs)
     table = RungTable.of(runs, ladder)
-    if not ladder.is_known or len(ladder.positions) > MOST_RUNGS:
+    if not ladder.is_known or len(ladder.positions) > RUNGS_KEPT:
         return None
     loss = table.loss[np.isfinite(table.loss).any(axis=1)]
     far = np.isfinite(loss).sum(axis=1)  # those that came furthest say most
-    rows = np.sort(np.argsort(-far, kind="stable")[:MOST_CURVES])
+    rows = np.sort(np.argsort(-far, kind="stable")[:CURVES_KEPT])
     s = np.full(loss.shape, np.nan)
     seen = np.isfinite(loss)
     s[seen] = Warp(loss[seen]).values
@@ -118,9 +117,10 @@ def decode_warm_start(data: Any) -> tuple[SourceStudy, ...]:
     if not data:
         return ()
     version = data.get("version") if isinstance(data, dict) else None
-    if isinstance(version, int) and version > VERSION:
+    if isinstance(version, int) and version > WARM_START_VERSION:
         raise StorageError(
-            f"the study's warm start has format {version}, and this version reads {VERSION}; update tunesmith"
+            f"the study's warm start has format {version}, and this version reads {WARM_START_VERSION}; "
+            "update tunesmith"
         )
     try:
         return tuple(_decode_source(one) for one in data["studies"])
@@ -131,9 +131,9 @@ def decode_warm_start(data: Any) -> tuple[SourceStudy, ...]:
 def _decode_source(one: dict[str, Any]) -> SourceStudy:
     space = Space.from_json(one["space"])
     shape = (int(one["rows"]), len(space) + 1)
-    if not 0 < shape[0] <= MOST_IN_ALL:
+    if not 0 < shape[0] <= ROWS_KEPT_IN_ALL:
         raise ValueError(f"{shape[0]} rows")
-    table = _unpacked(one["data"], shape)
+    table = _unpacked_floats(one["data"], shape)
     curves = one.get("curves")  # studies of before have none
     return SourceStudy(
         space,
@@ -146,13 +146,13 @@ def _decode_source(one: dict[str, Any]) -> SourceStudy:
 def _decode_curves(kept: dict[str, Any]) -> SourceCurves:
     positions = np.array(kept["positions"], np.int64)
     shape = (int(kept["rows"]), len(positions))
-    if not (0 < shape[0] <= MOST_CURVES and 0 < shape[1] <= MOST_RUNGS and (np.diff(positions, prepend=0) > 0).all()):
+    if not (0 < shape[0] <= CURVES_KEPT and 0 < shape[1] <= RUNGS_KEPT and (np.diff(positions, prepend=0) > 0).all()):
         raise ValueError(f"curves of {shape[0]} rows at {positions.tolist()} reports")
     start, step_cost = (math.nan if kept[name] is None else float(kept[name]) for name in ("start", "step_cost"))
-    return SourceCurves(positions, _unpacked(kept["data"], shape), start, step_cost)
+    return SourceCurves(positions, _unpacked_floats(kept["data"], shape), start, step_cost)
 
 
-def _unpacked(data: str, shape: tuple[int, int]) -> Floats:
+def _unpacked_floats(data: str, shape: tuple[int, int]) -> Floats:
     from tunesmith.foundation.numerics.packed import unpack_bytes
 
     return np.frombuffer(unpack_bytes(data, 8 * shape[0] * shape[1]), "<f8").astype(np.float64).reshape(shape)

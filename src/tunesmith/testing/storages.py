@@ -29,7 +29,7 @@ from tunesmith.foundation.worker_names import outside_worker
 from tunesmith.space import Categorical, Float, FloatOr, IntOr, Ordinal, Space
 from tunesmith.storage.base import Claim, Storage, StudyRecord
 from tunesmith.storage.checks import late_note
-from tunesmith.trial.record import LATE, NAN, NOISE, Attempt, Fence, TrialRecord
+from tunesmith.trial.record import LATE_RESULT, NAN, NOISE, Attempt, Fence, TrialRecord
 
 # -- parts of the laws of storages: short forms of trials, a simple model of a study, a reader of increments --------
 
@@ -174,7 +174,7 @@ class Model:
         else:
             with pytest.raises(AttemptReplacedError):
                 self.storage.finish(self.study.id, copy(done))
-            old.system = {**(old.system or {}), LATE: late_note(done)}
+            old.system = {**(old.system or {}), LATE_RESULT: late_note(done)}
 
     def _release(self, action: Action) -> None:
         numbers = {action.index % (len(self.trials) + 1), action.index // 2 % (len(self.trials) + 1)}
@@ -226,7 +226,7 @@ class Model:
         self._check_version(self.storage.start(self.study.id, claim, copy(old)))
 
     def _end_attempt(self, t: TrialRecord, failure: FailureKind | None) -> None:
-        late = None if t.system is None else t.system.pop(LATE, None)
+        late = None if t.system is None else t.system.pop(LATE_RESULT, None)
         left = Attempt(t.attempt, t.reports or {}, t.user or {}, failure, t.worker, late, costs=t.costs or {})
         t.previous_attempts += (left,)
         t.token, t.worker, t.reports, t.costs, t.started = 0, "", None, None, math.nan
@@ -772,7 +772,7 @@ class AttemptLaws:
             storage.finish(study.id, ended(running(0, token=7), 0.25))
         (found,) = storage.trials(study.id)
         assert (found.state, found.failure, found.values) == (FAIL, FailureKind.LOST, None)
-        assert found.system_attrs[LATE] == {"state": "COMPLETE", "values": [0.25], "reason": None}
+        assert found.system_attrs[LATE_RESULT] == {"state": "COMPLETE", "values": [0.25], "reason": None}
         assert storage.read_since(study.id, 0).failure.tolist() == [FailureKind.LOST]
 
     @pytest.mark.parametrize("reserve", [True, False])

@@ -1,8 +1,7 @@
 """The running trial that an objective gets, its record, its epochs, and a record run again in its place."""
 
 from tunesmith.foundation.states import TrialState
-from tunesmith.trial.answers import Proposals
 from tunesmith.trial.record import FrozenTrial, create_trial
-from tunesmith.trial.running import Channel, Trial
+from tunesmith.trial.running import Channel, Proposals, Trial
 
 __all__ = ["Channel", "FrozenTrial", "Proposals", "Trial", "TrialState", "create_trial"]

@@ -26,9 +26,9 @@ from tunesmith.foundation.text import seconds, shown
 from tunesmith.foundation.warnings import caution
 from tunesmith.trial.objects import Objects
 
-FILE = "epochs"  # its suffix says what wrote it
+EPOCHS_FILE = "epochs"  # its suffix says what wrote it
 PICKLE, TORCH = ".pickle", ".pt"
-FORMAT = 2
+EPOCHS_FORMAT = 2
 
 
 class CheckpointTimes:
@@ -40,7 +40,7 @@ class CheckpointTimes:
 
     Raises:
         TypeError: it is neither.
-        ValueError: it is no number from 1 on, or no time.
+        ValueError: it is not a number from 1 on, and not a time.
     """
 
     def __init__(self, every: int | str, at_once: bool) -> None:
@@ -69,18 +69,15 @@ def checked_every(every: Any) -> tuple[int, float]:
 
     Raises:
         TypeError: `every` is neither a number nor a text.
-        ValueError: it is no number from 1 on, or no time.
+        ValueError: it is not a number from 1 on, and not a time.
     """
     ways = 'a number of reports from 1 on, or a text with a time such as "10 min", "90 s" or "1 h"'
     if not isinstance(every, str) and not is_whole(every):
         raise TypeError(f"checkpoint_every takes {ways}; got {shown(every)}")
     if isinstance(every, str):
-        try:
-            found = seconds(every.strip()) if not every.strip().replace(".", "").isdigit() else 0.0
-        except ValueError:
-            found = 0.0
-        if found > 0:
-            return 0, found
+        with contextlib.suppress(ValueError):
+            if not every.strip().replace(".", "").isdigit() and (found := seconds(every.strip())) > 0:
+                return 0, found
     elif int(every) >= 1:
         return int(every), 0.0
     raise ValueError(f"checkpoint_every takes {ways}; got {shown(every)}")
@@ -108,8 +105,8 @@ class Epochs:
         gathered: the states of the random numbers of all ranks, to be saved next; None: there is one process.
 
     Raises:
-        TypeError: n is no whole number, or the state no mapping of names to objects, or an object in it cannot be saved
-            and given back in place.
+        TypeError: n is not a whole number, or the state not a mapping of names to objects, or an object in it cannot be
+            saved and given back in place.
         ValueError: n is below 1, or what was saved has other names or objects than the state.
     """
 
@@ -149,7 +146,7 @@ class Epochs:
         self.every = every
         self._done = done
         self.gathered: list[dict[str, Any]] | None = None
-        self.kept = kept if source is None or state is None else read(source)
+        self.kept = kept if source is None or state is None else read_saved(source)
         if self._objects is not None and self._folder is not None:
             self._objects.check()
         if self.kept is not None and self._objects is not None:
@@ -191,28 +188,28 @@ class Epochs:
         if self._saved == self._current:
             return None
         first, self._saved = self._saved is None, self._current
-        part = folder / f"{FILE}.part"
+        part = folder / f"{EPOCHS_FILE}.part"
         try:
             state = objects.taken()
             kept = {
-                "format": FORMAT,
+                "format": EPOCHS_FORMAT,
                 "epoch": self._current,
                 "state": state,
                 "random": self.gathered or [random_state()],
             }
             torch = sys.modules.get("torch")
             with_torch = state["with_torch"] or (torch is not None and _has_tensor(state, torch.Tensor))
-            name = FILE + (TORCH if with_torch else PICKLE)
+            name = EPOCHS_FILE + (TORCH if with_torch else PICKLE)
             part = folder / f"{name}.part"
             if self._background and not first:
                 copied = io.BytesIO()
-                _dump(kept, copied, with_torch)
-                return lambda place: _write(place / name, copied)
+                _dump_state(kept, copied, with_torch)
+                return lambda place: _write_file(place / name, copied)
             folder.mkdir(parents=True, exist_ok=True)
             with open(part, "wb") as file:
-                _dump(kept, file, with_torch)
+                _dump_state(kept, file, with_torch)
             os.replace(part, folder / name)
-            (folder / FILE).with_suffix(PICKLE if with_torch else TORCH).unlink(missing_ok=True)
+            (folder / EPOCHS_FILE).with_suffix(PICKLE if with_torch else TORCH).unlink(missing_ok=True)
         except (pickle.PicklingError, AttributeError, TypeError) as error:
             part.unlink(missing_ok=True)
             raise TypeError(
@@ -228,7 +225,7 @@ class Epochs:
         return None
 
 
-def _dump(kept: dict[str, Any], file: Any, with_torch: bool) -> None:
+def _dump_state(kept: dict[str, Any], file: Any, with_torch: bool) -> None:
     torch = sys.modules.get("torch")
     if with_torch and torch is not None:
         torch.save(kept, file)
@@ -236,7 +233,7 @@ def _dump(kept: dict[str, Any], file: Any, with_torch: bool) -> None:
         pickle.dump(kept, file, protocol=5)
 
 
-def _write(path: Path, copied: io.BytesIO) -> None:
+def _write_file(path: Path, copied: io.BytesIO) -> None:
     with open(path, "wb") as file:
         file.write(copied.getbuffer())
 
@@ -245,11 +242,11 @@ def _is_named(state: Any) -> bool:
     return isinstance(state, MutableMapping) and all(isinstance(name, str) for name in state)
 
 
-def read(folder: Path) -> dict[str, Any] | None:
+def read_saved(folder: Path) -> dict[str, Any] | None:
     """Return what was saved last; None: nothing, or nothing that can be read."""
-    there = [suffix for suffix in (TORCH, PICKLE) if (folder / (FILE + suffix)).exists()]
-    for suffix in sorted(there, key=lambda suffix: -(folder / (FILE + suffix)).stat().st_mtime_ns):
-        path = folder / (FILE + suffix)
+    there = [suffix for suffix in (TORCH, PICKLE) if (folder / (EPOCHS_FILE + suffix)).exists()]
+    for suffix in sorted(there, key=lambda suffix: -(folder / (EPOCHS_FILE + suffix)).stat().st_mtime_ns):
+        path = folder / (EPOCHS_FILE + suffix)
         try:
             if suffix == TORCH:
                 import torch
@@ -259,7 +256,7 @@ def read(folder: Path) -> dict[str, Any] | None:
             else:
                 with open(path, "rb") as file:
                     found = pickle.load(file)
-            if found["format"] == FORMAT:
+            if found["format"] == EPOCHS_FORMAT:
                 return dict(found)
             caution(f"{path.name} was written by another version of tunesmith, so that the training begins anew")
         except Exception as error:  # whatever unpickling may raise

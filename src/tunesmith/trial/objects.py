@@ -23,12 +23,12 @@ import numpy as np
 
 from tunesmith.foundation.text import name_and_message
 
-ATOMS = frozenset({int, float, bool, complex, str, bytes, type(None)})
-HOW = (
+ATOMIC_TYPES = frozenset({int, float, bool, complex, str, bytes, type(None)})
+HOW_TO_SAVE = (
     "give it state_dict and load_state_dict; or put what it needs to go on into state= as numbers, arrays, lists and "
     "dicts of these"
 )
-NEW = object().__reduce_ex__(4)[0]  # what pickle makes an object with
+PICKLE_NEW = object().__reduce_ex__(4)[0]  # what pickle makes an object with
 _NOWHERE: Mapping[str, Any] = {}
 _live: ContextVar[Mapping[str, Any]] = ContextVar("live", default=_NOWHERE)
 
@@ -61,14 +61,14 @@ class Objects:
         references = self._references()
         for path, value in self._leaves.items():
             try:
-                _pickler(references, tensors=True, alone=True)(_Nowhere(), 5).dump(value)
+                _pickler_class(references, tensors=True, alone=True)(SimpleNamespace(write=len), 5).dump(value)
             except _HoldsObject as error:
                 raise TypeError(
                     f"epochs: {path}, a {type(value).__name__}, holds a {error}, which cannot be given back in place "
                     "there: put it into state= itself as well, or into a list or a dict"
                 ) from None
             except Exception as error:  # whatever pickling may raise
-                raise TypeError(f"epochs: {path} cannot be saved: {name_and_message(error)}; {HOW}") from error
+                raise TypeError(f"epochs: {path} cannot be saved: {name_and_message(error)}; {HOW_TO_SAVE}") from error
 
     def taken(self) -> dict[str, Any]:
         """Return what is saved: the states of the known objects, and the rest."""
@@ -77,15 +77,15 @@ class Objects:
         rest = dict(self._state)
         copied, with_torch = io.BytesIO(), False
         try:
-            _pickler(references)(copied, 5).dump(rest)
+            _pickler_class(references)(copied, 5).dump(rest)
         except _HoldsTensor:
             copied, with_torch = io.BytesIO(), True
-            module = SimpleNamespace(__name__=__name__, Pickler=_pickler(references, tensors=True))
+            module = SimpleNamespace(__name__=__name__, Pickler=_pickler_class(references, tensors=True))
             sys.modules["torch"].save(rest, copied, pickle_module=module)
         return {
             "names": list(rest),
-            "objects": {path: _state_of(value) for path, value in self.known.items() if not _is_array(value)},
-            "arrays": {path: value for path, value in self.known.items() if _is_array(value)},
+            "objects": {path: _state_of(value) for path, value in self.known.items() if not _is_array_or_tensor(value)},
+            "arrays": {path: value for path, value in self.known.items() if _is_array_or_tensor(value)},
             "rest": copied.getvalue(),
             "with_torch": with_torch,
         }
@@ -101,7 +101,7 @@ class Objects:
                 f"epochs: the checkpoint holds {sorted(saved['names'])}, and state= has {sorted(self._state)}; "
                 "use the same names in each run of a trial"
             )
-        own = {path: value for path, value in self.known.items() if not _is_array(value)}
+        own = {path: value for path, value in self.known.items() if not _is_array_or_tensor(value)}
         if missing := sorted(saved["objects"].keys() ^ own.keys()):
             places = ("state=", "the checkpoint") if missing[0] in own else ("the checkpoint", "state=")
             raise ValueError(
@@ -113,7 +113,7 @@ class Objects:
         live = own | {path: _filled(self.known.get(path), array) for path, array in saved["arrays"].items()}
         marker = _live.set({**live, "": self._kept})
         try:
-            rest = _loaded(saved["rest"], saved["with_torch"])
+            rest = _unpickled(saved["rest"], saved["with_torch"])
         finally:
             _live.reset(marker)
         put = _Put([*live.values(), *self._kept])
@@ -121,7 +121,7 @@ class Objects:
             self._state[name] = put(self._state[name], value)
 
     def _walk(self, value: Any, path: str) -> None:
-        if type(value) in ATOMS or id(value) in self._seen or any(value is kept for kept in self._kept):
+        if type(value) in ATOMIC_TYPES or id(value) in self._seen or any(value is kept for kept in self._kept):
             return
         self._seen.add(id(value))
         if _has_state(value):
@@ -158,13 +158,13 @@ class Objects:
 
 
 def _inside(value: Any) -> Iterator[tuple[str, Any]] | None:
-    """Return the parts of a container that may be objects, each with the step to it; None: it is none."""
+    """Return the parts of a container that may be objects, each with the step to it; None: it is not one."""
     if isinstance(value, dict):
-        return ((f"[{key!r}]", part) for key, part in value.items() if type(part) not in ATOMS)
+        return ((f"[{key!r}]", part) for key, part in value.items() if type(part) not in ATOMIC_TYPES)
     if isinstance(value, list | tuple | deque):
-        return ((f"[{i}]", part) for i, part in enumerate(value) if type(part) not in ATOMS)
+        return ((f"[{i}]", part) for i, part in enumerate(value) if type(part) not in ATOMIC_TYPES)
     if _is_plain(value):
-        return ((f".{name}", part) for name, part in _attributes(value).items())
+        return ((f".{name}", part) for name, part in _attributes_of(value).items())
     return None
 
 
@@ -186,7 +186,7 @@ def _is_plain(value: Any) -> bool:
     )
 
 
-def _attributes(value: Any) -> dict[str, Any]:
+def _attributes_of(value: Any) -> dict[str, Any]:
     found = dict(getattr(value, "__dict__", {}))
     for cls in type(value).__mro__:
         slots = cls.__dict__.get("__slots__", ())
@@ -198,7 +198,7 @@ def _attributes(value: Any) -> dict[str, Any]:
     return found
 
 
-def _is_array(value: Any) -> bool:
+def _is_array_or_tensor(value: Any) -> bool:
     torch = sys.modules.get("torch")
     if isinstance(value, np.ndarray):
         return bool(value.dtype.kind != "O")
@@ -211,7 +211,7 @@ def _is_array(value: Any) -> bool:
 def _has_state(value: Any) -> bool:
     return not isinstance(value, type) and (
         _is_stateful(value)
-        or _is_array(value)
+        or _is_array_or_tensor(value)
         or isinstance(value, np.random.Generator)
         or (hasattr(value, "get_state") and hasattr(value, "set_state"))  # torch.Generator, numpy.random.RandomState
     )
@@ -262,12 +262,7 @@ class _HoldsObject(Exception):
     """A thing holds an object with a state of its own."""
 
 
-class _Nowhere(io.RawIOBase):
-    def write(self, data: Any) -> int:
-        return len(data)
-
-
-def _pickler(
+def _pickler_class(
     references: Mapping[int, tuple[Any, ...]], *, tensors: bool = False, alone: bool = False
 ) -> type[pickle.Pickler]:
     """Return what pickles the rest.
@@ -307,7 +302,7 @@ def at(path: str, index: int | None = None) -> Any:
     return found[index] if path == "" else list(found.parameters())[index]
 
 
-def _loaded(data: bytes, with_torch: bool) -> Any:
+def _unpickled(data: bytes, with_torch: bool) -> Any:
     if not with_torch:
         return pickle.loads(data)
     import torch
@@ -327,7 +322,7 @@ class _Put:
         self._made: dict[int, tuple[Any, Any]] = {id(one): (one, one) for one in live}
 
     def __call__(self, value: Any, saved: Any) -> Any:
-        if type(saved) in ATOMS or saved is value:
+        if type(saved) in ATOMIC_TYPES or saved is value:
             return saved
         if (made := self._made.get(id(saved))) is not None:
             return made[1]
@@ -354,7 +349,7 @@ class _Put:
             value.clear()
             value.extend(parts)
         else:
-            there, names = _attributes(value), _attributes(saved)
+            there, names = _attributes_of(value), _attributes_of(saved)
             for name in there.keys() - names.keys():
                 object.__delattr__(value, name)
             for name, part in names.items():
@@ -392,7 +387,7 @@ def _set_up(value: Any, saved: Any) -> Any:
         return saved
     reduced = saved.__reduce_ex__(4)  # as pickle makes a new one: from its class alone, and then its state
     made = reduced[:2] if isinstance(reduced, tuple) and len(reduced) > 2 and not any(reduced[3:]) else None
-    if made not in ((NEW, (type(saved),)), (type(saved), ())):
+    if made not in ((PICKLE_NEW, (type(saved),)), (type(saved), ())):
         return saved
     if hasattr(value, "__dict__"):
         vars(value).clear()

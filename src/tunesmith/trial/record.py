@@ -207,28 +207,21 @@ class Replay:
         return Artifacts(Scratch(), self.number)
 
 
-class _Process:
-    """Holds a folder until this process ends."""
-
-
-_process = _Process()
-
-
 @cache
 def _scratch_folder() -> Path:
     from tunesmith.artifacts.scratch import temporary_folder
 
-    return Path(temporary_folder(_process))
+    return Path(temporary_folder(_scratch_folder))  # which lasts as long as this process
 
 
 # ----------------------------------------------------------------------------------------------------------------------
 
 EMPTY: Mapping[str, Any] = MappingProxyType({})
 NAN = math.nan
-MOST_STEPS = 2**63  # what fits a database's integer
-MOST_ROWS = 100  # of a table in a notebook
+STEP_BOUND = 2**63  # what fits a database's integer
+PARAMS_SHOWN = 100  # of a table in a notebook
 OUTSIDE, OUTPUT, NOISE = "outside", "output", "noise"  # system attributes
-LATE = "late"  # a system attribute: a result that came after the trial was ended for its worker, see `Attempt`
+LATE_RESULT = "late"  # a system attribute: a result that came after the trial was ended for its worker, see `Attempt`
 
 
 class Fence(NamedTuple):
@@ -288,6 +281,13 @@ def curve(attempts: Sequence[Mapping[int, V]]) -> dict[int, V]:
             merged = {step: value for step, value in merged.items() if step < first}
             merged.update(reports)
     return merged
+
+
+def last_values(curve: Mapping[int, Reported]) -> tuple[float, ...] | None:
+    """Return what was reported last; None: one value of it is NaN, or nothing was reported."""
+    last = curve[max(curve)] if curve else NAN
+    values = last if isinstance(last, tuple) else (last,)
+    return None if any(map(math.isnan, values)) else values
 
 
 def with_costs(
@@ -512,7 +512,7 @@ class TrialRecord(Replay):
         return f"FrozenTrial(number={self.number}, state={self.state.name}, value={shown}, params={self.params})"
 
     def _repr_html_(self) -> str:
-        rows = [(name, str(value)) for name, value in self.params.items()][:MOST_ROWS]
+        rows = [(name, str(value)) for name, value in self.params.items()][:PARAMS_SHOWN]
         told = ", ".join(f"{value:.6g}" for value in self.values or ())
         notes: list[str] = [say("It took {:.3g} seconds.", self.duration)] if self.duration == self.duration else []
         if not self.feasible:
@@ -559,8 +559,8 @@ def create_trial(
         The record, without a number yet.
 
     Raises:
-        SpaceError: a name or a range is none.
-        TypeError: the noise is no number, and no sequence of numbers.
+        SpaceError: a name or a range is not valid.
+        TypeError: the noise is neither a number nor a sequence of numbers.
         ValueError: parameters and distributions do not match, a value lies outside, both value and values are given, an
             attribute cannot be kept (see `tunesmith.foundation.storable.storable`), or the noise does not fit the values.
 
@@ -613,7 +613,7 @@ def checked_noise(what: str, noise: Any) -> float | list[float]:
     """Return the standard deviation of a measurement error: one number, or a list of one for each value.
 
     Raises:
-        TypeError: it is no number, and no sequence of numbers.
+        TypeError: it is neither a number nor a sequence of numbers.
         ValueError: one is negative, NaN or infinite.
     """
     several = isinstance(noise, Sequence) or getattr(noise, "ndim", 0) == 1
@@ -648,7 +648,7 @@ def _read_reports(given: Any) -> dict[int, Any] | None:
     """Return the values of ``intermediate_values`` by step; None if there are none.
 
     Raises:
-        ValueError: it is no mapping of steps to numbers.
+        ValueError: it is not a mapping of steps to numbers.
     """
     try:
         reports = {} if given is None else {int(step): _reported(value) for step, value in given.items()}
@@ -656,7 +656,7 @@ def _read_reports(given: Any) -> dict[int, Any] | None:
         raise ValueError(
             f"intermediate_values must be a mapping of steps to numbers, or lists of numbers; got {shown(given)}"
         ) from None
-    if reports and not 0 <= min(reports) <= max(reports) < MOST_STEPS:
+    if reports and not 0 <= min(reports) <= max(reports) < STEP_BOUND:
         raise ValueError(f"intermediate_values: steps must be 0 or more, and less than 2**63; got {shown(reports)}")
     return reports or None
 

@@ -8,23 +8,28 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence, Set
+from collections.abc import Callable, Container, Iterable, Mapping, MutableMapping, Sequence, Set
+from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import islice
+from numbers import Real
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
+from zlib import crc32
 
 import numpy as np
 
-from tunesmith.errors import ArtifactError, TrialPruned
+from tunesmith.errors import ArtifactError, SpaceError, TrialPruned
 from tunesmith.foundation.preemption import PREEMPTION
 from tunesmith.foundation.storable import checked_attr_name, storable
-from tunesmith.foundation.text import real, shown
+from tunesmith.foundation.text import did_you_mean, listing, real, shown
 from tunesmith.foundation.warnings import caution
 from tunesmith.history.curves import Reported
-from tunesmith.space import Categorical, Choice, Float, Int, Parameter
-from tunesmith.trial.answers import Answers, Proposals, reached
-from tunesmith.trial.record import EMPTY, MOST_STEPS, NAN, Attempt, Fence, FrozenTrial, checked_noise
+from tunesmith.space import Categorical, Choice, Float, Int, Parameter, Space, merge
+from tunesmith.space.nested import read_columns
+from tunesmith.space.shape import Shape, joined
+from tunesmith.trial.record import EMPTY, NAN, STEP_BOUND, Attempt, Fence, FrozenTrial, checked_noise
 
 if TYPE_CHECKING:
     from tunesmith.artifacts.base import Pointers
@@ -89,7 +94,6 @@ class Trial:
         "_epochs",
         "_objectives",
         "_own_seed",
-        "_seed",
         "_times",
         "answers",
         "link",
@@ -116,7 +120,6 @@ class Trial:
         self.answers = Answers(number, seed, proposals, row, fixed)
         self.link = Link(number, attempt, token, previous_attempts, user, channel)
         self.noise: float | list[float] | None = None
-        self._seed = seed
         self._own_seed = own_seed
         self._objectives = objectives
         self._constraints: dict[str, float] | None = None
@@ -175,10 +178,7 @@ class Trial:
                 sampler was given a grid that has no value of it.
         """
         answers = self.answers
-        try:
-            entry = answers.proposals.table.get(name)
-        except TypeError:  # a list, say; what is no name is told below
-            entry = None
+        entry = answers.proposals.table.get(name) if type(name) is str else None  # else it is told what a name is
         if entry is not None and answers.fixed is None and entry[1] == (Float, low, high, log, step):
             value = answers.row[entry[0]]
             if value == value and (answers.deviant is None or name not in answers.deviant):
@@ -204,10 +204,7 @@ class Trial:
                 sampler was given a grid that has no value of it.
         """
         answers = self.answers
-        try:
-            entry = answers.proposals.table.get(name)
-        except TypeError:  # a list, say; what is no name is told below
-            entry = None
+        entry = answers.proposals.table.get(name) if type(name) is str else None  # else it is told what a name is
         if entry is not None and answers.fixed is None and entry[1] == (Int, low, high, log, step):
             x = answers.row[entry[0]]
             if x == x and (answers.deviant is None or name not in answers.deviant):
@@ -231,10 +228,7 @@ class Trial:
                 of them.
         """
         answers = self.answers
-        try:
-            entry = answers.proposals.table.get(name)
-        except TypeError:  # a list, say; what is no name is told below
-            entry = None
+        entry = answers.proposals.table.get(name) if type(name) is str else None  # else it is told what a name is
         if entry is not None and answers.fixed is None and isinstance(entry[2], Categorical):
             x = answers.row[entry[0]]
             is_other = answers.deviant is not None and name in answers.deviant
@@ -282,35 +276,35 @@ class Trial:
                 report or with none. 0: nothing, as where the result was in a cache. None: the seconds are measured.
 
         Raises:
-            TypeError: the value or the cost is no number, or the step no whole number; a text is neither. Of several
-                objectives: the values are no sequence of numbers.
+            TypeError: the value or the cost is not a number, or the step not a whole number; a text is neither. Of
+                several objectives: the values are not a sequence of numbers.
             ValueError: there are more or fewer values than objectives; the step is negative, or 2**63 or more; or the
                 cost is below 0, or not finite.
             AttemptReplacedError: the trial was given up meanwhile, and another worker runs it.
         """
         now = time.monotonic()
         try:
-            read = _number(value) if self._objectives == 1 else _numbers(value)
+            read = _reported_number(value) if self._objectives == 1 else _reported_numbers(value)
             index = int(step)
             if index != step:
                 raise ValueError("a part of a step, or a text")
         except (TypeError, ValueError, OverflowError):
             several = self._objectives == 1 and isinstance(value, list | tuple)
             raise TypeError(
-                f"report(value, step) takes {_expected(self._objectives)} and an integer step; got "
+                f"report(value, step) takes {_expected_report(self._objectives)} and an integer step; got "
                 f"value={shown(value)}, step={shown(step)}"
                 + " (several values are for a study with several directions)"
                 * several
             ) from None
         if isinstance(read, tuple) and len(read) != self._objectives:
             raise ValueError(
-                f"report(values, step) takes {_expected(self._objectives)} and an integer step; got {len(read)}: "
-                f"{shown(value)}"
+                f"report(values, step) takes {_expected_report(self._objectives)} and an integer step; got "
+                f"{len(read)}: {shown(value)}"
             )
-        if not 0 <= index < MOST_STEPS:
+        if not 0 <= index < STEP_BOUND:
             raise ValueError(f"report: the step must be 0 or more, and less than 2**63; got {shown(step)}")
         # A database counts the values of several objectives by one number, see storage/sql/values.py.
-        if (index + 1) * (self._objectives - 1) > MOST_STEPS:
+        if (index + 1) * (self._objectives - 1) > STEP_BOUND:
             raise ValueError(f"report: with {self._objectives} objectives, the step must be lower; got {shown(step)}")
         spent = NAN if cost is None else checked_cost(cost)
         if index in (self.link.reports or ()):
@@ -360,7 +354,7 @@ class Trial:
 
         Raises:
             TypeError: it is neither a number nor a text.
-            ValueError: it is no number from 1 on, or no time.
+            ValueError: it is not a number from 1 on, and not a time.
         """
         if self._times is None or self._times.every != every:
             from tunesmith.trial.epochs import CheckpointTimes
@@ -436,8 +430,8 @@ class Trial:
             The numbers of the epochs, to be iterated over once.
 
         Raises:
-            TypeError: n is no whole number, or the state no dict with names, or checkpoint_every neither number nor
-                text; or something in the state cannot be saved, or not be given back in place: its path is told.
+            TypeError: n is not a whole number, or the state not a dict with names, or checkpoint_every neither number
+                nor text; or something in the state cannot be saved, or not be given back in place: its path is told.
             ValueError: n is below 1, the saved state has other names or objects, or checkpoint_every is below 1 or no
                 time.
             RuntimeError: this attempt has a loop with a state already.
@@ -518,7 +512,7 @@ class Trial:
             value: what to keep.
 
         Raises:
-            ValueError: the value cannot be kept (see `tunesmith.foundation.storable.storable`), or the key is no text.
+            ValueError: the value cannot be kept (see `tunesmith.foundation.storable.storable`), or the key is not text.
             AttemptReplacedError: the trial was given up meanwhile, and another worker runs it.
         """
         self.link.note(key, storable(key, value))
@@ -536,8 +530,8 @@ class Trial:
             value: its value.
 
         Raises:
-            ValueError: the key is no text.
-            TypeError: the value is no number.
+            ValueError: the key is not text.
+            TypeError: the value is not a number.
         """
         checked_attr_name(key)
         try:
@@ -565,7 +559,7 @@ class Trial:
             sd: it, in the unit of the value; a list of one for each objective, where there are several.
 
         Raises:
-            TypeError: it is no number, and no list of numbers.
+            TypeError: it is neither a number nor a list of numbers.
             ValueError: it is negative, NaN or infinite.
         """
         self.noise = checked_noise("set_noise", sd)
@@ -579,7 +573,7 @@ class Trial:
         """
         if self._own_seed is not None:
             return self._own_seed
-        return seed_of_trial(self._seed, self.number)
+        return seed_of_trial(self.answers.seed, self.number)
 
     @property
     def artifacts(self) -> Artifacts:
@@ -614,9 +608,9 @@ def seed_of_trial(study_seed: int, number: int) -> int:
 
 
 def checked_cost(cost: Any) -> float:
-    """Return the cost of a step; an error if it is none."""
+    """Return the cost of a step; an error if it is not one."""
     try:
-        value = _number(cost)
+        value = _reported_number(cost)
     except (TypeError, ValueError, OverflowError):
         raise TypeError(f"report: cost must be a number; got {shown(cost)}") from None
     if not 0 <= value < math.inf:
@@ -626,20 +620,322 @@ def checked_cost(cost: Any) -> float:
     return value
 
 
-def _number(value: Any) -> float:
+def _reported_number(value: Any) -> float:
     if isinstance(value, str | bytes | bytearray):
         raise TypeError("a text, though it may read as a number")
     return real(value)
 
 
-def _numbers(values: Any) -> tuple[float, ...]:
-    if isinstance(values, str | bytes | bytearray | Mapping | Set):  # which have no order, or are no numbers
+def _reported_numbers(values: Any) -> tuple[float, ...]:
+    if isinstance(values, str | bytes | bytearray | Mapping | Set):  # which have no order, or are not numbers
         raise TypeError("no sequence of numbers")
-    return tuple(_number(value) for value in islice(iter(values), MOST_VALUES))
+    return tuple(_reported_number(value) for value in islice(iter(values), MOST_VALUES))
 
 
-def _expected(objectives: int) -> str:
+def _expected_report(objectives: int) -> str:
     return "a number" if objectives == 1 else f"{objectives} numbers, one for each direction of the study,"
+
+
+# -- the values of a running trial: from the proposed point, enqueued values, or the seed ------------------------------
+
+
+class Proposals:
+    """A space, prepared so that a ``suggest_*`` call takes one dictionary look-up.
+
+    Args:
+        space: of the proposed points.
+        binding: whether trials may ask for nothing else: the space is a grid that the user gave.
+        central: whether a name that the space does not have gets a value near the middle of its range; else it is drawn
+            from all of it.
+    """
+
+    __slots__ = ("binding", "central", "space", "table")
+
+    def __init__(self, space: Space | None, binding: bool = False, central: bool = False) -> None:
+        self.space = space
+        self.binding = binding
+        self.central = central
+        self.table: dict[str, tuple[int, tuple[Any, ...] | None, Parameter]] = {}
+        for i, (name, p) in enumerate(space.params.items() if space is not None else ()):
+            self.table[name] = (i, _spec(p), p)
+
+
+def _spec(p: Parameter) -> tuple[Any, ...] | None:
+    """The arguments of the `suggest_*` call that p answers, in comparable form."""
+    if isinstance(p, Int) and p.low == p.high and p.low != float(p.low):
+        return None  # a constant of more digits than a float64 holds, which the parameter alone knows
+    if isinstance(p, Float | Int):
+        spec = (type(p), p.low, p.high, p.log, p.step)
+        return (*spec, p.words) if p.words else spec
+    if isinstance(p, Categorical):
+        return (Categorical, p)
+    return None
+
+
+@dataclass(slots=True, eq=False)
+class Answers:
+    """The values that a running trial gives out: from the proposed point, enqueued values, or the seed.
+
+    Attributes:
+        number: the trial's number.
+        seed: the study's seed.
+        proposals: the space that the sampler proposed over, prepared.
+        row: the proposed internal values, one for each parameter of that space; NaN: no proposal.
+        fixed: values that the user asked for by name, which come before the proposal.
+        params: the parameters suggested so far, by name.
+        outside: enqueued values that were used although they lie outside of their ranges, by name; None: there is none.
+        whole: whether the whole proposal is used.
+        deviant: parameters whose range is not the proposed space's, with their internal values.
+        flat: what stands inside of nested choices, by column.
+        shape: how it stands there.
+    """
+
+    number: int
+    seed: int
+    proposals: Proposals
+    row: list[float]
+    fixed: Mapping[str, Any] | None
+    params: dict[str, Any] = field(default_factory=dict)
+    whole: bool = False
+    deviant: dict[str, tuple[Parameter, float]] | None = None
+    outside: dict[str, Any] | None = None
+    flat: dict[str, Any] | None = None
+    shape: Shape | None = None
+
+    def use(self, name: str, parameter: Parameter, value: Any) -> Any:
+        """Take a value that was chosen elsewhere as this trial's value of a parameter, as one that was enqueued.
+
+        Args:
+            parameter: a ``Float``, ``Int``, ``Categorical``, ``Ordinal``, ...
+            value: what was chosen; a number outside of the range is used all the same, with a warning.
+
+        Returns:
+            The value, or the one that this trial has already.
+        """
+        self.fixed = {**(self.fixed or {}), name: value}
+        return self.suggest(name, lambda: parameter)
+
+    def has_fixed(self, name: str) -> bool:
+        """Tell whether the user, or `use`, has fixed the value of a parameter."""
+        return self.fixed is not None and name in self.fixed
+
+    def proposed(self) -> dict[str, Any]:
+        """Return what the sampler proposed, by name, asked for or not; without names that it does not know."""
+        space = self.proposals.space
+        return {} if space is None else space.decode_row(self.row)
+
+    def suggest(self, name: str, build: Callable[[], Parameter | Choice]) -> Any:
+        """Return a value where the proposal has none at once.
+
+        So it is with a name or a range that is not proposed, an enqueued value, and a nested choice.
+
+        Raises:
+            SpaceError: the name or the range is not valid, or the grid has no value of it.
+        """
+        if not isinstance(name, str) or not name:  # type: ignore[redundant-expr]  # users' calls are not always typed
+            raise SpaceError(f"a parameter's name must be a non-empty text; got {shown(name)}")
+        try:
+            p: Parameter | Choice = build()
+        except SpaceError as error:
+            raise SpaceError(f"parameter {name!r}: {error}") from None
+        if not isinstance(p, Parameter | Choice):
+            raise SpaceError(f"parameter {name!r}: a Float, Int, Categorical or Choice is expected; got {shown(p)}")
+        if isinstance(p, Choice):
+            return self._suggest_nested(name, p)
+        if name in self.params:
+            self._check_kind(name, p)
+        return self._suggest_into(self.params, name, p)
+
+    def _check_kind(self, name: str, p: Parameter) -> None:
+        """Raise SpaceError if the trial has a parameter of another kind under a name."""
+        before = self.deviant[name][0] if self.deviant and name in self.deviant else None
+        if before is None and name in self.proposals.table:
+            before = self.proposals.table[name][2]
+        if before is not None and _kind_of_parameter(before) is not _kind_of_parameter(p):
+            raise SpaceError(
+                f"trial {self.number} asked for the parameter {name!r} as {before!r} before, and now as {p!r}: in a "
+                "trial, a name stands for one kind of parameter; give one of the two another name"
+            )
+
+    def _suggest_nested(self, name: str, choice: Choice) -> Any:
+        """Suggest the columns of a choice that are active, and return the option."""
+        columns, shape = read_columns({name: choice})
+        space = Space.from_columns(columns, (), None, shape)
+        if self.shape is not None and name in self.shape.nodes and name in self.params:
+            return self.params[name]  # asked for again
+        if self.fixed is not None and name in self.fixed:
+            try:
+                self.fixed = {**self.fixed, **space.flat({name: self.fixed[name]})}
+            except SpaceError as error:
+                caution(f"trial {self.number}: {error}; the sampler's proposal is used in place of the enqueued value")
+                self.fixed = {key: value for key, value in self.fixed.items() if key != name}
+        flat: dict[str, Any] = {}
+        parents_first = [j for j in range(len(space)) if j not in space.conditions.rules] + space.conditions.order
+        for column in (space.names[j] for j in parents_first):
+            condition = space[column].condition
+            if condition is None or condition.holds(flat):
+                self._suggest_into(flat, column, space[column])
+        self.flat = {**(self.flat or {}), **flat}
+        self.shape = joined(self.shape, shape)
+        self.params.update(space.nested({column: flat[column] for column in space.names if column in flat}))
+        return self.params[name]
+
+    def _suggest_into(self, into: dict[str, Any], name: str, p: Parameter) -> Any:
+        if name in into and p.contains(into[name]):
+            return into[name]  # asked for again: a name has one value in a trial
+        if self.outside is not None and name in self.outside:
+            return self.outside[name]
+        entry = self.proposals.table.get(name)
+        x = NAN
+        if self.fixed is not None and name in self.fixed:
+            if p.contains(self.fixed[name]):
+                x = p.to_internal(self.fixed[name])
+            elif isinstance(p, Float | Int) and _is_number_for(p, self.fixed[name]):
+                return self._use_outside(into, name, p, self.fixed[name])
+            else:
+                caution(
+                    f"trial {self.number}: the enqueued value {self.fixed[name]!r} of {name!r} lies outside {p!r}; "
+                    "the sampler's proposal is used instead"
+                )
+        if x != x and entry is not None and self.row[entry[0]] == self.row[entry[0]]:
+            proposed = entry[2].to_external(self.row[entry[0]])
+            if p.contains(proposed):
+                x = p.to_internal(proposed)
+            elif self.proposals.binding:
+                raise SpaceError(f"parameter {name!r}: the grid's value {proposed!r} lies outside {p!r}")
+        if x != x:
+            if self.proposals.binding and entry is None and p.n_values > 1:
+                names = self.proposals.table
+                raise SpaceError(
+                    f"the grid has no values of the parameter {name!r}{did_you_mean(name, names)} (it has values of "
+                    f"{listing(names)}); give some for it, or take the name that the objective uses"
+                )
+            x = draw_unproposed(self.seed, self.number, name, p, self.proposals.central)
+        value = p.to_external(x)
+        into[name] = value
+        if entry is not None and entry[1] == _spec(p):
+            self.row[entry[0]] = x
+        else:
+            if self.deviant is None:
+                self.deviant = {}
+            self.deviant[name] = (p, x)
+        return value
+
+    def _use_outside(self, into: dict[str, Any], name: str, p: Float | Int, value: Any) -> Any:
+        """Use an enqueued number that lies outside of the range."""
+        caution(
+            f"trial {self.number}: the enqueued value {value!r} of {name!r} lies outside {p!r}; it is used, and "
+            "samplers do not learn from this trial's value of it"
+        )
+        value = int(value) if isinstance(p, Int) else float(value)
+        self.outside = {**(self.outside or {}), name: value}
+        self.deviant = {**(self.deviant or {}), name: (p, NAN)}
+        into[name] = value
+        return value
+
+    @property
+    def asked(self) -> set[str]:
+        """The parameters suggested so far, by the names of columns."""
+        if self.whole and (space := self.proposals.space) is not None:
+            return {*space.flat_row(self.row)}
+        return {*self.params, *(self.flat or ())}
+
+    @property
+    def distributions(self) -> dict[str, Parameter]:
+        """Ranges and choices of the parameters suggested so far, by name."""
+        space, x = self.point()
+        if space is None:
+            return {}
+        return {n: p for (n, p), v in zip(space.params.items(), x, strict=True) if v == v or n in (self.outside or ())}
+
+    def point(self) -> tuple[Space | None, list[float]]:
+        """Return the trial's own space and its internal values there, NaN where a parameter was not used."""
+        space, row = self.proposals.space, self.row
+        if space is None and self.deviant is None:
+            return None, []
+        used: Container[str] = self.params if self.flat is None else self.params.keys() | self.flat.keys()
+        table = self.proposals.table
+        shape = None if space is None else space.shape
+        if self.shape is not None:
+            shape = joined(shape, self.shape)
+        if self.deviant is None and space is not None and shape == space.shape:
+            if not self.whole and (self.flat is not None or len(self.params) < len(table)):
+                row = [v if n in used else NAN for n, v in zip(table, row, strict=True)]
+            return space, row
+        own: dict[str, tuple[Parameter, float]] = {
+            n: (p, row[i])
+            for n, (i, _, p) in table.items()
+            if (self.whole or n in used) and n not in (self.deviant or ())
+        }
+        own.update(self.deviant or {})
+        kept = None if shape is None else shape.kept(own)
+        return _own_space(tuple((n, p) for n, (p, _) in own.items()), kept), [v for _, v in own.values()]
+
+    def take_whole(self) -> dict[str, Any]:
+        """Use the whole proposal at once, as an objective over a declared space does; return the parameters."""
+        if self.whole:
+            return self.params
+        self.whole = True
+        space = self.proposals.space
+        self.params = space.decode_row(self.row) if space is not None else {}
+        return self.params
+
+
+def _kind_of_parameter(p: Parameter) -> type[Parameter]:
+    """Return the kind of a parameter: Float, Int, Categorical or a class of its own."""
+    return next((kind for kind in (Int, Float, Categorical) if isinstance(p, kind)), type(p))
+
+
+CENTRAL = 0.2  # the part of a range, about its middle, that the first answer of a new branch is drawn from
+
+
+def draw_unproposed(seed: int, number: int, name: str, p: Parameter, central: bool) -> float:
+    """Return the internal value of a parameter that no sampler proposed, the same for each worker.
+
+    Args:
+        central: whether it lies near the middle of an ordered range. A new name is a branch of the objective, such as
+            a model among several, and its first trial decides whether it gets another one: a random point, which is
+            often a bad one, would bury a good branch.
+    """
+    try:
+        u = np.random.default_rng([seed, number, crc32(name.encode())]).random(1)
+    except UnicodeEncodeError:
+        raise SpaceError(f"a parameter's name must be Unicode text without lone surrogates; got {name!r}") from None
+    if central and p.is_ordered:
+        u = 0.5 + CENTRAL * (u - 0.5)
+    return float(p.from_unit(u)[0])
+
+
+def _is_number_for(p: Float | Int, value: Any) -> bool:
+    """Whether a value is a finite number, and a whole one for an Int."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return False
+    try:
+        return math.isfinite(value) and (isinstance(p, Float) or float(value).is_integer())
+    except OverflowError:  # an integer that no float can hold
+        return False
+
+
+def reached(name: str, low: Any, high: Any, step: Any) -> Any:
+    """Return the highest value that steps from `low` reach; what is not a number is left to the range's own checks."""
+    if type(low) is type(high) is type(step) is int and step and not (high - low) % step:
+        return high  # exact beyond 2**53, too
+    try:
+        steps = (high - low) / step if step else 0.0
+        whole = math.floor(steps + 1e-9)
+        if whole < 1 or abs(steps - round(steps)) <= 1e-9 * max(1.0, abs(steps)):
+            return high
+        reached = low + whole * step
+    except (TypeError, ValueError, OverflowError):
+        return high
+    caution(f"{name!r}: steps of {step} from {low} end at {reached}, not at {high}")
+    return reached
+
+
+@lru_cache(maxsize=256)
+def _own_space(params: tuple[tuple[str, Parameter], ...], shape: Shape | None) -> Space:
+    """Return the space of a trial with ranges of its own; one object for all trials with the same ranges."""
+    return merge(None, dict(params), shape)
 
 
 # -- what joins a running trial to its study: the channel, what it has sent, and what the study lacks still -----------
@@ -667,17 +963,16 @@ class Channel(Protocol):
         """Return what publishes the trial's artifacts."""
 
 
+@dataclass(slots=True, eq=False)
 class Link:
     """How a running trial and its study belong together; for executors and the engine, not for objectives.
 
-    Args:
+    Attributes:
         attempt: how often the trial was handed out, this time included.
         token: what was drawn for the claim by which it runs.
         previous_attempts: what earlier attempts left, oldest first.
-        user: the user attributes that it has already.
+        user: the user attributes that it has.
         channel: where reports go; None: nowhere.
-
-    Attributes:
         continues: whether the trial was paused, and goes on.
         reports: what this attempt reported, by step; None if nothing.
         costs: what each of these steps cost, in seconds or the user's unit.
@@ -688,34 +983,20 @@ class Link:
         checkpoints: what saves the trial's checkpoint; None: it has saved none in this attempt.
     """
 
-    __slots__ = (
-        "attempt", "channel", "checkpoints", "continues", "costs", "costs_given", "last_step", "left", "number",
-        "previous_attempts", "reports", "since", "token", "user",
-    )  # fmt: skip
-
-    def __init__(
-        self,
-        number: int,
-        attempt: int,
-        token: int,
-        previous_attempts: tuple[Attempt, ...],
-        user: dict[str, Any] | None,
-        channel: Channel | None,
-    ) -> None:
-        self.number = number
-        self.attempt = attempt
-        self.token = token
-        self.previous_attempts = previous_attempts
-        self.user = user
-        self.channel = channel
-        self.continues = False
-        self.reports: dict[int, Reported] | None = None
-        self.costs: dict[int, float] = {}
-        self.costs_given = False
-        self.last_step = 0
-        self.since: float | None = None
-        self.left: set[str | int] | None = None
-        self.checkpoints: Checkpoints | None = None
+    number: int
+    attempt: int
+    token: int
+    previous_attempts: tuple[Attempt, ...]
+    user: dict[str, Any] | None
+    channel: Channel | None
+    continues: bool = False
+    reports: dict[int, Reported] | None = None
+    costs: dict[int, float] = field(default_factory=dict)
+    costs_given: bool = False
+    last_step: int = 0
+    since: float | None = None
+    left: set[str | int] | None = None
+    checkpoints: Checkpoints | None = None
 
     @property
     def fence(self) -> Fence:

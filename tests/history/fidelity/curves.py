@@ -9,7 +9,7 @@ import numpy as np
 import tunesmith as ts
 from tunesmith import Float, Int, Space
 from tunesmith.foundation.numerics.arrays import Floats
-from tunesmith.history.fidelity.runs import Runs, RunState
+from tunesmith.history.fidelity.ladder import Runs, RunState
 
 SPACE = Space(rate=Float(1e-4, 1.0, log=True), width=Int(8, 512, log=True), dropout=Float(0.0, 0.9))
 Family = Callable[[Floats], Floats]  # from u[d] to the losses of a full run [E]

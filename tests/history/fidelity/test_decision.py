@@ -16,8 +16,8 @@ from tunesmith import Categorical, Float, Space
 from tunesmith.foundation.numerics.cache import FitCache
 from tunesmith.foundation.states import TrialState
 from tunesmith.history import History
-from tunesmith.history.fidelity.decision import HOPELESS, N_LOOKED_AT, Outlook, outlook, with_expected_ends
-from tunesmith.history.fidelity.runs import Runs, RunState
+from tunesmith.history.fidelity.decision import HOPELESS, N_LOOKED_AT, Outlook, outlook_of, with_expected_ends
+from tunesmith.history.fidelity.ladder import Runs, RunState
 from tunesmith.samplers import GPSampler
 
 AWKWARD = [0.3, 0.5, -1.0, 1e9, math.nan, math.inf, -math.inf]
@@ -166,12 +166,6 @@ def test_conditions_of_the_space_hold() -> None:
     assert seen(runs, space=space).next(may_begin=True) is not None
 
 
-def test_runs_of_unequal_lengths_are_an_error_that_says_which() -> None:
-    one, two = (np.array([0.5]),), (np.array([1, 2]),)
-    with pytest.raises(ValueError, match="run 0 has 2 steps, 1 values"):
-        Runs(np.arange(1), np.zeros((1, 1)), np.zeros(1, np.int8), two, one, one, np.zeros(1))
-
-
 def half_searched() -> History:
     """A history with a complete, a stopped, a failed, a paused and a running trial, of which all but one reported."""
     space = Space(x=Float(0, 1))
@@ -195,7 +189,7 @@ def test_samplers_see_expected_ends_and_the_rest_as_it_is() -> None:
     assert found.number.tolist() == [0, 1, 2, 3]
     assert found.state.tolist() == [TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL, TrialState.PRUNED]
     assert found.expected == {1, 3}
-    expected = outlook(history, history.space)
+    expected = outlook_of(history, history.space)
     np.testing.assert_array_equal(found.y[:, 0], [0.3, expected.end[1], math.nan, expected.end[3]])
     np.testing.assert_array_equal(found.noise[:, 0], [math.nan, expected.error[1], math.nan, expected.error[3]])
     np.testing.assert_allclose(found.x[:, 0], [0.0, 0.2, 0.4, 0.6])

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 from tests.history.fidelity.curves import runs_of
 
-from tunesmith.history.fidelity.ladder import Ladder, RungTable
-from tunesmith.history.fidelity.runs import RunState
+from tunesmith.history.fidelity.ladder import Ladder, RungTable, RunState
 
 U = [np.full(3, 0.5)]
 

@@ -9,7 +9,7 @@ from tunesmith.foundation.numerics.arrays import Floats
 from tunesmith.foundation.numerics.cache import FitCache
 from tunesmith.foundation.numerics.warp import standardise
 from tunesmith.history import SourceCurves
-from tunesmith.history.fidelity.chain import MAX_ROWS, Chain, scheduled, some
+from tunesmith.history.fidelity.chain import CHAIN_ROWS, Chain, model_rows, rows_to_fit
 from tunesmith.history.fidelity.ladder import Ladder, RungTable
 from tunesmith.space.feature_map import FeatureMap
 
@@ -67,9 +67,9 @@ def standardised(loss: Floats) -> Floats:
 
 
 def test_rows_and_fits_are_bounded() -> None:
-    assert [scheduled(n) for n in (3, 5, 6, 7, 1000)][:2] == [3, 5]
-    assert scheduled(1000) <= 60
-    rows = some(np.arange(1000.0)[::-1])
-    assert len(rows) == MAX_ROWS
+    assert [rows_to_fit(n) for n in (3, 5, 6, 7, 1000)][:2] == [3, 5]
+    assert rows_to_fit(1000) <= 60
+    rows = model_rows(np.arange(1000.0)[::-1])
+    assert len(rows) == CHAIN_ROWS
     assert (np.diff(rows) > 0).all()
     assert 999 in rows

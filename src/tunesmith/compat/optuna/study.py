@@ -594,7 +594,8 @@ class Study:
             other._end()
 
     def _end(self) -> None:
-        self.native.end_search()
+        if self.native.is_optimizing:
+            self.native.stop()
 
     def ask(self, fixed_distributions: Mapping[str, Any] | None = None) -> Trial:
         """Start a trial.

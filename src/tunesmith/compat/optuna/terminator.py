@@ -97,7 +97,7 @@ class RegretBoundEvaluator(BaseImprovementEvaluator):
             ValueError: no trial is complete, or they have no parameters.
         """
         from tunesmith.samplers.gp.surrogate import has_enough_trials
-        from tunesmith.study.stopping import look
+        from tunesmith.study.stopping import look_for_convergence
 
         done = complete(trials)
         sign = -1.0 if study_direction == StudyDirection.MAXIMIZE else 1.0
@@ -106,7 +106,7 @@ class RegretBoundEvaluator(BaseImprovementEvaluator):
         history, space = history_of([trial for trial in done if sign * trial.value <= worst], study_direction)
         if not has_enough_trials(history, space):
             return math.inf
-        return look(history, space).gap
+        return look_for_convergence(history, space).gap
 
 
 @experimental_class("3.4.0")

@@ -31,7 +31,7 @@ from tunesmith.foundation.states import FailureKind, TrialState
 from tunesmith.foundation.text import printable
 from tunesmith.space import Categorical
 from tunesmith.storage.base import StudyRecord
-from tunesmith.study.engine.channel import asked_of
+from tunesmith.study.engine.channel import wish_of
 from tunesmith.study.study import METRIC_NAMES
 from tunesmith.study.summary import counts_of
 from tunesmith.tables.leaderboard import stored_leaderboard
@@ -179,7 +179,7 @@ def page(request: Request, wrong: Wrong | None = None) -> Response:
         "objectives": [words_for(request).said(name) for name in names],
         "objective": objective,
         "filter": Filter.of(request),
-        "asked": asked_of(record),
+        "asked": wish_of(record),
         "known": False,
         "best": held.storage.best(record.id, record.directions[0]) if one else None,
     }

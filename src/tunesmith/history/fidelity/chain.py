@@ -22,7 +22,7 @@ from tunesmith.foundation.numerics.linear_gp import LinearGP
 from tunesmith.foundation.numerics.warp import Warp, standardise
 from tunesmith.history import SourceCurves
 
-PRIOR = Prior(scale_mean=0.0, noise_mean=-5.0, noise_var=2.0, noise_bounds=(1e-6, 1.0))
+CHAIN_PRIOR = Prior(scale_mean=0.0, noise_mean=-5.0, noise_var=2.0, noise_bounds=(1e-6, 1.0))
 FALL = 0.6  # a fall from rung to rung, and how much runs differ in it, is expected to be this share of the one before
 FIRST_FALL = 0.8  # the same of the first fall and of the losses at the first rung
 SLOPE_SD = 0.3  # doubt about the order of runs at one rung being that at the next
@@ -60,17 +60,17 @@ class Chain:
         self._width = np.concatenate([[1.0], gaps / np.log(3.0)])  # of the step to a rung
         self._levels: list[LinearGP] = []
         groups = int(g.max()) + 1
-        theta = np.append(np.full(groups, PRIOR.moments(groups)[0][0]), PRIOR.noise_mean)
+        theta = np.append(np.full(groups, CHAIN_PRIOR.moments(groups)[0][0]), CHAIN_PRIOR.noise_mean)
         amplitude = 1.0
         for level in range(s.shape[1]):
             at = np.flatnonzero(~np.isnan(s[:, level]))
-            at = at[some(np.nanmin(s[at], axis=1))] if len(at) else at
+            at = at[model_rows(np.nanmin(s[at], axis=1))] if len(at) else at
             y, h = s[at, level], self._regressors(s[at], level)
             if level:
                 amplitude *= FIRST_FALL if level == 1 else FALL
             b_mean, b_cov = _prior(level, amplitude)
             before = _at_same_rungs(earlier, positions, level)
-            if len(before) >= MIN_FIT:
+            if len(before) >= FIT_ROWS_NEEDED:
                 amplitude, b_mean, b_cov = _learnt(
                     self._regressors(before, level), before[:, level], b_mean, b_cov, amplitude
                 )
@@ -95,8 +95,8 @@ class Chain:
     def _theta(self, level: int, before: Floats) -> Floats:
         """Return θ of a level, fitted to some of the first runs that reached it; `before` while they are few."""
         at = np.flatnonzero(np.isfinite(self._raw[:, max(level - 1, 0) : level + 1]).all(axis=1))
-        n = scheduled(len(at))
-        if n < MIN_FIT:
+        n = rows_to_fit(len(at))
+        if n < FIT_ROWS_NEEDED:
             return before
         at = at[:n]
         values = self._raw[at, max(level - 1, 0) : level + 1]
@@ -106,7 +106,7 @@ class Chain:
             if level:
                 h = np.column_stack([np.ones(n), Warp(values[:, 0]).values])
                 y = standardise(y - h @ np.linalg.lstsq(h, y, rcond=None)[0])
-            return fit(self._z[at], self._g, y, PRIOR)
+            return fit(self._z[at], self._g, y, CHAIN_PRIOR)
 
         return self._fits.get((level, n, self._z[at].tobytes(), values.tobytes(), self._g.tobytes()), fitted)
 
@@ -186,28 +186,28 @@ def _amplitude(h: Floats, y: Floats, b_mean: Floats, b_cov: Floats, prior: float
 # schedule says, on values as they were reported: most decisions find a fit that is there, and none depends on whether
 # it is.
 
-MIN_FIT = 5  # rows before lengthscales are fitted
-MAX_FIT = 60  # rows that they are fitted to
-MAX_ROWS = 150  # rows of a model
-GROWTH = 1.2  # of rows between fits
+FIT_ROWS_NEEDED = 5  # rows before lengthscales are fitted
+FIT_ROWS = 60  # rows that they are fitted to
+CHAIN_ROWS = 150  # rows of a model
+FIT_GROWTH = 1.2  # of rows between fits
 
 
-def scheduled(n: int) -> int:
+def rows_to_fit(n: int) -> int:
     """Return how many of n rows hyperparameters are fitted to."""
-    count = MIN_FIT
+    count = FIT_ROWS_NEEDED
     if n < count:
         return n
-    while (following := max(count + 1, int(count * GROWTH))) <= min(n, MAX_FIT):
+    while (following := max(count + 1, int(count * FIT_GROWTH))) <= min(n, FIT_ROWS):
         count = following
     return count
 
 
-def some(score: Floats) -> Indices:
+def model_rows(score: Floats) -> Indices:
     """Return the rows that a model is made of, rising: all, or those of the least score[n] and some of the others."""
     n = len(score)
-    if n <= MAX_ROWS:
+    if n <= CHAIN_ROWS:
         return np.arange(n)
     order = np.argsort(score, kind="stable")
-    best, rest = order[: 2 * MAX_ROWS // 3], np.sort(order[2 * MAX_ROWS // 3 :])
-    others = rest[np.linspace(0, len(rest) - 1, MAX_ROWS - len(best)).astype(np.intp)]
+    best, rest = order[: 2 * CHAIN_ROWS // 3], np.sort(order[2 * CHAIN_ROWS // 3 :])
+    others = rest[np.linspace(0, len(rest) - 1, CHAIN_ROWS - len(best)).astype(np.intp)]
     return np.sort(np.concatenate([best, others]))

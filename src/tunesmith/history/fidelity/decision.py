@@ -30,19 +30,18 @@ from tunesmith.foundation.states import TrialState
 from tunesmith.history import History, SourceCurves
 from tunesmith.history.costs import START, CostClass
 from tunesmith.history.fidelity.chain import Chain
-from tunesmith.history.fidelity.ladder import Ladder, RungTable
-from tunesmith.history.fidelity.runs import Runs, RunState
+from tunesmith.history.fidelity.ladder import Ladder, RungTable, Runs, RunState
 from tunesmith.space import Space
 from tunesmith.space.feature_map import FeatureMap
 
 N_LOOKED_AT = 2  # first runs, of which the more promising one is trained to its end first
 HOPELESS = 0.05  # the chance of becoming the best up to which a run pauses
 HOPEFUL = 0.1  # the chance per cost of a full run, from which on a paused run goes on before a new one begins
-DEAR = 0.12  # of what is left of a run: a start that costs more makes a pause a loss
+DEAR_START = 0.12  # of what is left of a run: a start that costs more makes a pause a loss
 # What a start of a class is taken for where seconds are measured, as a share of a full run: with DEAR, a run pauses
 # wherever it may, in its first half, or never.
-SHARES = {CostClass.CHEAP: 0.0, CostClass.MEDIUM: 0.06, CostClass.DEAR: 0.3}
-MIN_SEEN = 2  # runs with a finite report, before anything is expected
+START_SHARES = {CostClass.CHEAP: 0.0, CostClass.MEDIUM: 0.06, CostClass.DEAR: 0.3}
+RUNS_SEEN_NEEDED = 2  # runs with a finite report, before anything is expected
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,7 +85,7 @@ class Outlook:
         length = int(ladder.positions[-1]) if ladder.is_known else None
         n, seen = len(runs), np.isfinite(table.loss)
         nothing = np.full(n, np.nan)
-        if not len(space) or seen.any(axis=1).sum() < MIN_SEEN:
+        if not len(space) or seen.any(axis=1).sum() < RUNS_SEEN_NEEDED:
             return cls(runs, table, length, nothing, nothing, np.zeros(n))
         warp = Warp(table.loss[seen])
         s = np.full(table.loss.shape, np.nan)
@@ -119,7 +118,7 @@ class Outlook:
             made = own * self.table.position[row]
             return f"a start costs {start:.3g}, and what was trained {made:.3g}" if start > made else None
         left = own * (self.length - self.table.position[row])
-        return f"a start costs {start:.3g}, and what is left {left:.3g}" if start > DEAR * left else None
+        return f"a start costs {start:.3g}, and what is left {left:.3g}" if start > DEAR_START * left else None
 
     def goes_on(self, row: int) -> bool:
         """Tell whether a running run goes on at a rung."""
@@ -186,7 +185,7 @@ class _Kept:
 _kept: WeakKeyDictionary[History, _Kept] = WeakKeyDictionary()
 
 
-def outlook(history: History, space: Space) -> Outlook:
+def outlook_of(history: History, space: Space) -> Outlook:
     """Return what is expected of the runs of a study; it is kept for as long as the study stays as it is.
 
     Args:
@@ -196,7 +195,7 @@ def outlook(history: History, space: Space) -> Outlook:
     pending = tuple(history.pending.number.tolist())
     # Measured seconds play no part: before the study knows the class of a start, it is taken for cheap.
     known = history.classes.get(START, CostClass.CHEAP)
-    start = None if history.curves.costs_given else SHARES.get(known, 0.0)
+    start = None if history.curves.costs_given else START_SHARES.get(known, 0.0)
     key = (len(history), len(history.curves), pending, tuple(history.paused), space, start)
     if kept.outlook is None or kept.key != key:
         earlier = [source.curves for source in history.warm_start if source.curves is not None]
@@ -215,7 +214,7 @@ def with_expected_ends(history: History, space: Space) -> History:
     is_unfinished = bool(history.paused) or bool((history.state == TrialState.PRUNED).any())
     if history.n_objectives > 1 or not len(space) or not is_unfinished:
         return history
-    found = outlook(history, space)
+    found = outlook_of(history, space)
     unfinished = np.isin(found.runs.state, (RunState.PAUSED, RunState.STOPPED)) & (found.table.reached > 0)
     unfinished &= np.isfinite(found.end)
     if not unfinished.any():

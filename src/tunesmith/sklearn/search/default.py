@@ -16,7 +16,7 @@ from tunesmith.sklearn.store.fingerprint import describe
 from tunesmith.space import Categorical, Space
 from tunesmith.space.convert import BRANCH
 from tunesmith.space.words import words_of
-from tunesmith.study.adopt import row_of
+from tunesmith.study.adopt import internal_row
 
 # ----------------------------------------------------------------------------------------------------------------------
 # Spaces whose choices are estimators: which parameters belong to which choice, and the objects behind names.
@@ -152,7 +152,7 @@ def default_row(params: Params, space: Space) -> list[float] | None:
         if param.contains(value):  # if it is missed will be seen below: it may be inactive
             inside[name] = value
     try:
-        row = space.encode([inside])[0].tolist() if BRANCH in space else row_of(space, inside)
+        row = space.encode([inside])[0].tolist() if BRANCH in space else internal_row(space, inside)
     except SpaceError:
         return None
     return row if bool(space.contains_rows(np.array([row]))[0]) else None

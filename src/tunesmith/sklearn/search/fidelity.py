@@ -21,8 +21,7 @@ from tunesmith.foundation.numerics.rank_tests import tau_error
 from tunesmith.foundation.text import did_you_mean, shown
 from tunesmith.foundation.warnings import caution
 from tunesmith.history.fidelity.decision import Outlook
-from tunesmith.history.fidelity.ladder import FIRST, GROWTH
-from tunesmith.history.fidelity.runs import Runs, RunState
+from tunesmith.history.fidelity.ladder import FIRST_RUNG, RUNG_GROWTH, Runs, RunState
 from tunesmith.selection.metric import row_indices
 from tunesmith.sklearn.evaluate.task import Unit
 from tunesmith.sklearn.protocols import Data, Estimator, Params, Split
@@ -134,7 +133,7 @@ class ScreenJudge:
         What a level shows stands for all reports up to its rung.
         """
         counting = [i for i, label in enumerate([*self._labels, ""]) if label not in self.left_out]
-        rungs = [FIRST * GROWTH**k for k in range(len(counting))]
+        rungs = [FIRST_RUNG * RUNG_GROWTH**k for k in range(len(counting))]
         steps, losses = [], []
         for row in (*self._scores, scores):
             own, before = list[float](), 0

@@ -20,7 +20,7 @@ from tunesmith.storage.sql import values as stored
 from tunesmith.storage.sql.connections import Row, Session, Values
 from tunesmith.storage.sql.schema import STUDY_ID, attrs, reports, spaces, studies, trials
 from tunesmith.storage.sql.values import CostlyCurve, SpaceCache, decoding, expect
-from tunesmith.trial.record import LATE, NAN, NOISE, Attempt, TrialRecord, curve
+from tunesmith.trial.record import LATE_RESULT, NAN, NOISE, Attempt, TrialRecord, curve
 
 _t, _s, _r, _a = trials.c, studies.c, reports.c, attrs.c
 NUMBER_BITS = 64  # of a number of a trial, its sign among them: no other can be there
@@ -217,7 +217,7 @@ def attach_attempts(
             user = {**user, **its_user}
             reports, costs = _values_and_costs(reports_of_trial.get(attempt, {}))
             if attempt < trial.attempt:
-                end, late = own.pop(stored.ATTEMPT_ENDED, {}), own.pop(LATE, None)
+                end, late = own.pop(stored.ATTEMPT_ENDED, {}), own.pop(LATE_RESULT, None)
                 failure = None if end.get("failure") is None else FailureKind(end["failure"])
                 worker = end.get("worker", "")
                 earlier.append(Attempt(attempt, reports or {}, user, failure, worker, late, costs=costs or {}))

@@ -38,7 +38,7 @@ from tunesmith.storage.sql.reads import Reader
 from tunesmith.storage.sql.schema import SYSTEM, USER
 from tunesmith.storage.sql.values import SpaceCache, attr_to_json, damaged, space_to_text
 from tunesmith.storage.sql.writes import NUMBERS_END
-from tunesmith.trial.record import LATE, NAN, Fence, TrialRecord
+from tunesmith.trial.record import LATE_RESULT, NAN, Fence, TrialRecord
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -293,8 +293,8 @@ class SQLStorage(Storage):
         try:
             checks.check_finished_before(trial, stored)
         except AttemptReplacedError:
-            note = attr_to_json(LATE, checks.late_note(trial))
-            self._write(writes.put_attr, study_id, trial.number, trial.attempt, SYSTEM, LATE, note)
+            note = attr_to_json(LATE_RESULT, checks.late_note(trial))
+            self._write(writes.put_attr, study_id, trial.number, trial.attempt, SYSTEM, LATE_RESULT, note)
             raise
         trial.seq = stored.seq
         return stored.seq, 0

@@ -22,17 +22,16 @@ from tunesmith.samplers.base import InheritingSampler, Sampler
 from tunesmith.space import Choice as NestedChoice
 from tunesmith.space import Parameter, Space, merge
 from tunesmith.storage.base import Claim
-from tunesmith.study.engine.costs import know_trials
 from tunesmith.study.engine.recovery import keep_beating
-from tunesmith.study.engine.replica import STALE, RunningTrial, StudyReplica
+from tunesmith.study.engine.replica import STALE_VERSION, RunningTrial, StudyReplica
 from tunesmith.trial import Proposals, Trial
-from tunesmith.trial.answers import drawn
 from tunesmith.trial.record import Fence, TrialRecord
+from tunesmith.trial.running import draw_unproposed
 
 PARENT = "parent"  # the system attribute that says whose checkpoint a trial began from
 Choice = Callable[[History], int | None]
-BLOCK = 64  # tokens that are drawn at once
-SEEN_LATELY = 60.0  # seconds for which a history will do whose results no proposal depends on
+TOKENS_AT_ONCE = 64  # tokens that are drawn at once
+SEEN_LATELY_SECONDS = 60.0  # seconds for which a history will do whose results no proposal depends on
 
 
 @dataclass(slots=True)
@@ -121,7 +120,7 @@ class Asker:
             reserve = not exclusive and (taken or not storage.prompt)
             claim = storage.claim(study.study_id, self.worker, reserve, token, below)
             self._token = 0
-            if study.version != STALE and claim.version == study.version + claim.reserved:
+            if study.version != STALE_VERSION and claim.version == study.version + claim.reserved:
                 study.version = claim.version  # nothing but the claim happened
             elif self._must_sync():
                 study.claimed = claim.number if claim.reserved else None
@@ -144,7 +143,7 @@ class Asker:
                 break
             # Another worker took the number. A sampler that must see every start tries again; any other takes a
             # number for itself first, so that a long proposal is wasted at most once.
-            study.version, taken = STALE, True
+            study.version, taken = STALE_VERSION, True
         return self._begun(trial, record, version)
 
     def _begun(self, trial: Trial, record: TrialRecord, version: int) -> Trial:
@@ -161,7 +160,7 @@ class Asker:
         """Go on with a paused trial, if one is chosen; trials that wait come before."""
         study, storage = self._study, self._study.storage
         while True:
-            if study.history.any_paused and (storage.shared or study.version == STALE):
+            if study.history.any_paused and (storage.shared or study.version == STALE_VERSION):
                 study.catch_up()
             # Counted, for the records of what waits would be read with all that is paused, reports included.
             if not study.history.any_paused or storage.count(study.study_id).get(TrialState.WAITING):
@@ -178,7 +177,7 @@ class Asker:
         token = new_token()
         claim = storage.resume(study.study_id, number, self.worker, token)
         if claim is None or claim.version != study.version + 1:
-            study.version = STALE
+            study.version = STALE_VERSION
         else:
             study.version = claim.version
         if claim is None:
@@ -193,7 +192,7 @@ class Asker:
             self.abandoned[number] = _fence(claim, token)
             raise
         if version is None:
-            study.version = STALE
+            study.version = STALE_VERSION
             return None
         return self._begun(trial, record, version)
 
@@ -204,7 +203,7 @@ class Asker:
             return True
         # Where many workers share a server, one whose proposals do not depend on the results need not read them all.
         # Its space may grow by what others suggest, unless it is declared.
-        return self.sampler.exclusive_at(study.history) or (not study.declared and study.age() > SEEN_LATELY)
+        return self.sampler.exclusive_at(study.history) or (not study.declared and study.age() > SEEN_LATELY_SECONDS)
 
     def propose(
         self, claim: Claim, token: int, cheap: bool, asked: Mapping[str, Parameter] | None = None
@@ -272,7 +271,9 @@ class Asker:
             return proposal
         central = self._opens_branches(proposal)
         values = [
-            p.to_internal(fixed[name]) if name in fixed else drawn(self._study.seed, proposal.number, name, p, central)
+            p.to_internal(fixed[name])
+            if name in fixed
+            else draw_unproposed(self._study.seed, proposal.number, name, p, central)
             for name, p in new.items()
         ]
         return replace(proposal, space=merge(proposal.space, new), x=[*proposal.x, *values])
@@ -306,7 +307,7 @@ class Asker:
             return ahead
         sampler = self.sampler.cheap_variant() if cheap else self.sampler
         if number >= sampler.asks_class_from and TRIAL not in history.classes:
-            know_trials(self._study)
+            self._study.know_trials()
         rng = proposal_rng(self._study.seed, number)
         x, states, proposed_by = sampler.propose(history, space, rng, 1)
         if len(x) == 0:
@@ -331,7 +332,7 @@ def new_token() -> int:
         try:
             return (_tokens.pop() >> 1) or 1
         except IndexError:
-            _tokens.extend(memoryview(os.urandom(8 * BLOCK)).cast("Q"))
+            _tokens.extend(memoryview(os.urandom(8 * TOKENS_AT_ONCE)).cast("Q"))
 
 
 _tokens: list[int] = []  # drawn and not used yet

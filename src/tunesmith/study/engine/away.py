@@ -27,8 +27,8 @@ from tunesmith.trial.record import NOISE, Fence, TrialRecord
 
 T = TypeVar("T")
 
-PATIENCE = 30.0  # seconds of retries
-FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds between two tries
+OUTAGE_SECONDS = 30.0  # seconds of retries
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 5.0  # seconds between two tries
 
 
 def retry_while_unavailable(
@@ -48,10 +48,10 @@ def retry_while_unavailable(
             return call()
         except StorageUnavailableError as first:
             error = first
-    end, pause = time.monotonic() + (PATIENCE if patience is None else patience), FIRST_PAUSE
+    end, pause = time.monotonic() + (OUTAGE_SECONDS if patience is None else patience), FIRST_PAUSE_SECONDS
     while time.monotonic() + pause <= end:
         time.sleep(pause * random.uniform(0.5, 1.0))
-        pause = min(2 * pause, LONGEST_PAUSE)
+        pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
         try:
             return call()
         except StorageUnavailableError as again:
@@ -122,7 +122,7 @@ def rescued(study: StudyReplica, ends: Iterable[TrialRecord], error: StorageLost
     if error.rescue is not None or not error.path:
         return error
     try:
-        place = _written(study, ends, f"{error.path}.rescue-of-{os.getpid()}.db")
+        place = _rescue_file(study, ends, f"{error.path}.rescue-of-{os.getpid()}.db")
     except Exception as failed:  # whatever it is, the loss itself has to be told
         error.add_note(f"no file with what is known here could be written: {failed}")
         return error
@@ -134,7 +134,7 @@ def rescued(study: StudyReplica, ends: Iterable[TrialRecord], error: StorageLost
     )
 
 
-def _written(study: StudyReplica, ends: Iterable[TrialRecord], place: str) -> str:
+def _rescue_file(study: StudyReplica, ends: Iterable[TrialRecord], place: str) -> str:
     storage = open_storage(place)
     there = {record.name: record for record in storage.list_studies()}
     if (before := there.get(study.study_name)) is not None:

@@ -15,12 +15,11 @@ from tunesmith.foundation.warnings import caution
 from tunesmith.history.curves import Reported
 from tunesmith.pruners.base import Decision, Pruner
 from tunesmith.storage.base import Storage, StudyRecord
-from tunesmith.study.engine.artifacts import ArtifactHome, StudyPointers
-from tunesmith.study.engine.costs import know_starts
+from tunesmith.study.artifacts import ArtifactHome, StudyPointers
 from tunesmith.study.engine.replica import RunningTrial, StudyReplica
 from tunesmith.trial.record import Fence, curve, with_costs
 
-AWAY = 10.0  # seconds without another try after the storage failed to take a report or an attribute
+AWAY_SECONDS = 10.0  # seconds without another try after the storage failed to take a report or an attribute
 
 
 class TrialChannel:
@@ -118,7 +117,7 @@ class TrialChannel:
                 return False
             decision = self.pruner.decide(study.history.curves, number, step)
             if decision is Decision.PAUSE and (
-                (self.pruner.weighs_starts and not self.reach(lambda: know_starts(study)))
+                (self.pruner.weighs_starts and not self.reach(study.know_starts))
                 or self.pruner.goes_on(study.history, number)
             ):
                 decision = Decision.CONTINUE
@@ -138,7 +137,7 @@ class TrialChannel:
         except StudyNotFoundError:
             raise
         except StorageError as error:
-            self._away_until = time.monotonic() + AWAY
+            self._away_until = time.monotonic() + AWAY_SECONDS
             caution(f"{error}. Reports and notes are kept in this process until their trial ends")
             return False
         return True
@@ -150,10 +149,10 @@ class TrialChannel:
 # Each wish is a system attribute of the study. Whoever runs trials looks at them once a second: between two trials,
 # while trials run in other processes, and when an objective asks ``should_prune``.
 
-ASKED = "asked"  # the system attribute: {"word": one of WORDS, "at": unix time in seconds}
-GO, PAUSE, STOP = WORDS = ("go", "pause", "stop")
-STOP_TRIAL = "stop trial "  # and its number: the system attribute of each wish, so that none overwrites another
-LOOK = 1.0  # seconds between two looks
+WISH_ATTR = "asked"  # the system attribute: {"word": one of WISH_WORDS, "at": unix time in seconds}
+GO, PAUSE, STOP = WISH_WORDS = ("go", "pause", "stop")
+STOP_TRIAL_ATTR = "stop trial "  # and its number: the system attribute of each wish, so that none overwrites another
+WISH_LOOK_SECONDS = 1.0  # seconds between two looks
 
 
 def ask_programs(storage: Storage, study_id: int, word: str) -> None:
@@ -167,14 +166,16 @@ def ask_programs(storage: Storage, study_id: int, word: str) -> None:
         ValueError: it is another word.
         StudyNotFoundError: there is no such study.
     """
-    if word not in WORDS:
-        raise ValueError(f"programs can be asked for {', '.join(WORDS)}; got {word!r}{did_you_mean(word, WORDS)}")
-    storage.set_attr(study_id, None, ASKED, {"word": word, "at": time.time()}, system=True)
+    if word not in WISH_WORDS:
+        raise ValueError(
+            f"programs can be asked for {', '.join(WISH_WORDS)}; got {word!r}{did_you_mean(word, WISH_WORDS)}"
+        )
+    storage.set_attr(study_id, None, WISH_ATTR, {"word": word, "at": time.time()}, system=True)
 
 
-def asked_of(record: StudyRecord) -> str:
+def wish_of(record: StudyRecord) -> str:
     """Return what was asked last: "go", "pause" or "stop"."""
-    return _word_and_time(record.system.get(ASKED))[0]
+    return _word_and_time(record.system.get(WISH_ATTR))[0]
 
 
 def ask_to_stop(storage: Storage, study_id: int, number: int) -> None:
@@ -189,21 +190,21 @@ def ask_to_stop(storage: Storage, study_id: int, number: int) -> None:
     (trial,) = storage.trials(study_id, [number])
     if trial.state is not TrialState.RUNNING:
         raise ValueError(f"only a running trial can be stopped; trial {number} is {trial.state.name}")
-    storage.set_attr(study_id, None, f"{STOP_TRIAL}{number}", time.time(), system=True)
+    storage.set_attr(study_id, None, f"{STOP_TRIAL_ATTR}{number}", time.time(), system=True)
 
 
 def is_wish(key: str) -> bool:
     """Tell whether a system attribute of a study is a wish; a copy of the study has none of them."""
-    return key == ASKED or key.startswith(STOP_TRIAL)
+    return key == WISH_ATTR or key.startswith(STOP_TRIAL_ATTR)
 
 
 def is_asked_to_stop(record: StudyRecord, number: int) -> bool:
     """Tell whether somebody asked for a trial to be stopped."""
-    return f"{STOP_TRIAL}{number}" in record.system
+    return f"{STOP_TRIAL_ATTR}{number}" in record.system
 
 
 def _word_and_time(stored: Any) -> tuple[str, float]:
-    if not isinstance(stored, dict) or stored.get("word") not in WORDS:
+    if not isinstance(stored, dict) or stored.get("word") not in WISH_WORDS:
         return GO, -math.inf
     return str(stored["word"]), float(stored.get("at", -math.inf))
 
@@ -223,7 +224,7 @@ class Wishes:
     def begin(self) -> None:
         """Begin a call of ``optimize``, which is not meant by a "stop" of before."""
         self._since = time.time()
-        self.due = time.monotonic() + LOOK  # what was asked before is looked at when the first second is over
+        self.due = time.monotonic() + WISH_LOOK_SECONDS  # when what was asked before is looked at, too
         self._word = GO
         self.asks = False
         self._stops: frozenset[int] = frozenset()
@@ -242,15 +243,15 @@ class Wishes:
         now = time.monotonic()
         if now < self.due:
             return
-        self.due = now + LOOK
+        self.due = now + WISH_LOOK_SECONDS
         try:
             system = self._stored()
         except StorageError:
             return
-        word, at = _word_and_time(system.get(ASKED))
+        word, at = _word_and_time(system.get(WISH_ATTR))
         self._word = GO if word == STOP and at < self._since else word
         self.asks = self._word != GO
-        numbers = (key.removeprefix(STOP_TRIAL) for key in system if key.startswith(STOP_TRIAL))
+        numbers = (key.removeprefix(STOP_TRIAL_ATTR) for key in system if key.startswith(STOP_TRIAL_ATTR))
         self._stops = frozenset(int(n) for n in numbers if n.isdecimal())
 
     def _stored(self) -> Mapping[str, Any]:

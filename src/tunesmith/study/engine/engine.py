@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -27,12 +28,11 @@ from tunesmith.pruners.base import Pruner
 from tunesmith.samplers.base import Sampler
 from tunesmith.space import Parameter, Space
 from tunesmith.storage.base import Storage, StudyRecord
-from tunesmith.study.engine.artifacts import ArtifactHome, StudyPointers
+from tunesmith.study.artifacts import ArtifactHome, StudyPointers
 from tunesmith.study.engine.ask import PARENT, Asker, new_token, proposal_rng
 from tunesmith.study.engine.channel import TrialChannel, Wishes
-from tunesmith.study.engine.costs import know_starts
-from tunesmith.study.engine.recovery import Recovery, recover, stored_retries, wait_for_lost, why_not_again
-from tunesmith.study.engine.replica import STALE, RunningTrial, StudyReplica
+from tunesmith.study.engine.recovery import look_for_dead, stored_retries, why_not_again
+from tunesmith.study.engine.replica import STALE_VERSION, StudyReplica
 from tunesmith.study.engine.tell import Outcome, Teller
 from tunesmith.trial import Trial
 from tunesmith.trial.record import TrialRecord
@@ -71,7 +71,7 @@ class TrialEngine:
         self.asker = Asker(study, sampler)
         self.teller = Teller(study)
         self.asker.abandoned = self.teller.unsaved.released
-        self.recovery = Recovery(study)
+        self._look_due = 0.0 if storage.shared else math.inf  # for dead workers, by the monotonic clock
         self.wishes = Wishes(study)
         self.channel = TrialChannel(study, pruner, self.artifacts, self.wishes)
         self.optimizing = self.came_to_its_end = False
@@ -99,14 +99,14 @@ class TrialEngine:
             cheap: whether the proposal must cost little.
             may_begin: whether a new trial may begin; else only a paused one may go on.
         """
-        if self.untold:
-            self._tell_what_is_untold()
+        while self.untold:
+            caution(self.untold.pop(0))
         unsaved = self.teller.unsaved
         if unsaved.ends or unsaved.released:
-            self.flush()
+            self.teller.flush()
         with self.study.lock:
-            if self.recovery.due <= time.monotonic():
-                self.recovery.look(self.retries)
+            if self._look_due <= time.monotonic():
+                self._look_due = look_for_dead(self.study, self.retries)
             pruner = self.channel.pruner
             choose = (lambda history: self._choose(history, may_begin)) if pruner.resumes else None
             try:
@@ -125,11 +125,6 @@ class TrialEngine:
                 if p.condition is None or p.condition.holds(trial.params):
                     trial.suggest(name, p)
         return trial
-
-    def _tell_what_is_untold(self) -> None:
-        untold, self.untold = self.untold, []
-        for sentence in untold:
-            caution(sentence)
 
     def finish_leader(self) -> Trial | None:
         """Go on with the paused trial that leads, to its end; None: the best trial is complete, or there is none."""
@@ -152,7 +147,7 @@ class TrialEngine:
         # With the random numbers of the next proposal, so that a pruner and a sampler may share a decision.
         rng = proposal_rng(self.study.seed, self.study.next_number)
         if self.channel.pruner.weighs_starts:
-            know_starts(self.study)
+            self.study.know_starts()
         return self.channel.pruner.resume(history, rng, may_begin)
 
     def ask_batch(
@@ -201,7 +196,7 @@ class TrialEngine:
                 and (trial.link.attempt, trial.link.token) != (running.record.attempt, running.record.token)
             ):
                 if number in unsaved.ends:  # told before, when the storage was away
-                    self.flush()
+                    teller.flush()
                 done = teller.tell_untracked(trial, outcome, skip_if_finished, cost)
             else:
                 if isinstance(trial, Trial):
@@ -212,7 +207,7 @@ class TrialEngine:
                     self._remove_checkpoints(number)
             if unsaved.ends or unsaved.released:
                 with suppress(Exception):  # of other trials, whose results stay here
-                    self.flush()
+                    teller.flush()
             return done
 
     def take_up(self, number: int) -> Trial:
@@ -262,24 +257,7 @@ class TrialEngine:
                 remove_checkpoints(Artifacts(StudyPointers(self.artifacts), ended))
         self._kept &= needed
 
-    def flush(self) -> None:
-        """Store the results that were kept in this process; see `tunesmith.Study.flush`."""
-        self.teller.flush()
-
     # -- interrupted trials --------------------------------------------------------------------------------------
-
-    def recover(self) -> list[int]:
-        """Take back the trials of workers that died; see `tunesmith.Study.recover`."""
-        with self.study.lock:
-            return recover(self.study, self.retries)
-
-    def wait_for_lost(self, most: float) -> list[int]:
-        """Wait until it is known whether the workers of running trials live; return the numbers that were taken over.
-
-        Args:
-            most: seconds to wait at most.
-        """
-        return wait_for_lost(self.study, self.retries, most)
 
     def release(self, numbers: Iterable[int]) -> None:
         """Give running trials back: the next ``ask`` hands them out again as they were proposed."""
@@ -290,16 +268,13 @@ class TrialEngine:
             unknown = [n for n in numbers if n not in self.study.running]
             fences = {t.number: t.fence for t in self.study.trials(unknown)}
             fences |= {n: self.study.running[n].record.fence for n in numbers if n in self.study.running}
-            self.study.storage.release(self.study.study_id, fences)
-            for number in numbers:
-                self.study.running.pop(number, None)
-            self.study.version = STALE
+            self.study.give_back(fences)
 
     def restart(self, trial: Trial) -> bool:
         """Make a new attempt of a running trial that its engine began to run again; False: it is another worker's."""
         with self.study.lock:
             running = self.study.running.get(trial.number)
-            self.study.version = STALE
+            self.study.version = STALE_VERSION
             if running is None:
                 return False
             try:
@@ -322,11 +297,7 @@ class TrialEngine:
         with self.study.lock:
             why_not = self.why_not_again(number, failure)
             if why_not is None:
-                self.study.storage.release(
-                    self.study.study_id, {number: self.study.running[number].record.fence}, failure
-                )
-                self.study.running.pop(number, None)
-                self.study.version = STALE
+                self.study.give_back({number: self.study.running[number].record.fence}, failure)
             return why_not
 
     def why_not_again(self, number: int, failure: FailureKind) -> str | None:
@@ -346,29 +317,25 @@ class TrialEngine:
                 running.trial.link.settle(False)
         with self.study.lock:
             try:
-                self.flush()
-                for number in list(self.study.running):
+                self.teller.flush()
+                for number, running in list(self.study.running.items()):
                     if (why := self.why_not_again(number, FailureKind.INTERRUPTED)) is not None:
-                        self._give_up(self.study.running[number], why)
-                fences = {number: running.record.fence for number, running in self.study.running.items()}
-                if fences:
-                    self.study.storage.release(self.study.study_id, fences, FailureKind.INTERRUPTED)
-                    self.study.running.clear()
-                    self.study.version = STALE
+                        outcome = Outcome(TrialState.FAIL, reason=why, failure=FailureKind.INTERRUPTED)
+                        with suppress(AttemptReplacedError):  # another worker has it
+                            self.teller.finish(running, outcome, None)
+                if self.study.running:
+                    fences = {number: running.record.fence for number, running in self.study.running.items()}
+                    self.study.give_back(fences, FailureKind.INTERRUPTED)
             except StorageError:
                 self.teller.unsaved.released |= {n: running.record.fence for n, running in self.study.running.items()}
                 self.study.running.clear()
-
-    def _give_up(self, running: RunningTrial, why: str) -> None:
-        with suppress(AttemptReplacedError):  # another worker has it
-            self.teller.finish(running, Outcome(TrialState.FAIL, reason=why, failure=FailureKind.INTERRUPTED), None)
 
     # -- the study -----------------------------------------------------------------------------------------------
 
     def declare(self, space: Space) -> None:
         """Declare the space that is searched from now on."""
         with self.study.lock:
-            if self.study.history.space != space or self.study.version == STALE:
+            if self.study.history.space != space or self.study.version == STALE_VERSION:
                 self.study.storage.set_space(self.study.study_id, space)
                 self.study.reset(space)
                 self.asker.reset()

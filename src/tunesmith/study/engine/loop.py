@@ -25,7 +25,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 
 from tunesmith.executors.base import Notice
@@ -42,12 +42,12 @@ PieceIn = TypeVar("PieceIn", contravariant=True)
 Event = TypeVar("Event")
 EventOut = TypeVar("EventOut", covariant=True)
 
-TICK = 1.0  # seconds between two looks at the progress display and at lost interrupts while nothing ends
+TICK_SECONDS = 1.0  # seconds between two looks at the progress display and at lost interrupts while nothing ends
 # Between "started" in the storage and the table of running trials, an interrupt would leave a trial that nobody knows
 # of; between the history and its cursor, one that is there twice. Proposals may take long, and what waits for its
 # storage is kept, so these can be interrupted.
 SHIELDED = (Asker.start, StudyReplica.take_in, Teller.finish)
-OPEN = (Asker.propose, Teller.save, TrialChannel.reach)
+INTERRUPTIBLE = (Asker.propose, Teller.save, TrialChannel.reach)
 
 
 class Workers(Protocol[PieceIn, EventOut]):
@@ -99,7 +99,7 @@ class Policy(ABC, Generic[Piece, Event]):
         """Do useful work before the loop waits for an end, while all of several workers are busy."""
 
     def tick(self) -> None:
-        """Note that time passes: called at least each `TICK` seconds while the workers return from ``poll``."""
+        """Note that time passes: called at least each `TICK_SECONDS` seconds while the workers return from ``poll``."""
 
     def salvaged(self, events: list[Event]) -> None:
         """Take in what had ended when the loop was left early; whatever this raises is dropped."""
@@ -116,19 +116,19 @@ def run_loop(workers: Workers[Piece, Event], policy: Policy[Piece, Event]) -> No
     error: BaseException | None = None
     running = 0
     try:
-        with reraise_lost_interrupts((*SHIELDED, *workers.shielded), OPEN) as delayed:
+        with reraise_lost_interrupts((*SHIELDED, *workers.shielded), INTERRUPTIBLE) as delayed:
             while True:
                 room = True
                 while error is None and (room := running < workers.capacity) and (piece := policy.next()) is not None:
-                    if delayed.waiting:
-                        delayed.reraise()  # before the piece runs, perhaps for hours
+                    if delayed:
+                        reraise(delayed)  # before the piece runs, perhaps for hours
                     workers.submit(piece)
                     running += 1
                 if not running and (room or policy.over()):
                     break
                 if running > 1 and not room:
                     policy.waiting()
-                events = workers.poll(TICK)  # not for ever: an interrupt that Python swallowed is to be raised
+                events = workers.poll(TICK_SECONDS)  # not for ever: an interrupt that Python swallowed is to be raised
                 if DIED:
                     raise_what_died()
                 ends = take_notice(policy, events)
@@ -138,8 +138,8 @@ def run_loop(workers: Workers[Piece, Event], policy: Policy[Piece, Event]) -> No
                     error = error or fault
                 if policy.ticks:
                     policy.tick()
-                if delayed.waiting:
-                    delayed.reraise()
+                if delayed:
+                    reraise(delayed)
             if error is not None:
                 raise error
     except BaseException:
@@ -151,7 +151,7 @@ def run_loop(workers: Workers[Piece, Event], policy: Policy[Piece, Event]) -> No
 
 
 def take_notice(policy: Policy[Piece, Event], events: Sequence[Event | Notice]) -> list[Event]:
-    """Give the policy those of some events that are no ends; return the ends."""
+    """Give the policy those of some events that are not ends; return the ends."""
     ends: list[Event] = []
     notices: list[Notice] = []
     for event in events:
@@ -206,40 +206,21 @@ def sigterm_raises() -> Iterator[bool]:
                 signal.signal(number, signal.SIG_DFL)
 
 
-@dataclass(slots=True)
-class Delayed:
-    """Interrupts that were delayed or lost.
-
-    Attributes:
-        waiting: what each of them does; usually none.
-    """
-
-    waiting: list[Callable[[], Any]] = field(default_factory=list)
-
-    def reraise(self) -> None:
-        """Raise the first of them, and forget the others."""
-        if self.waiting:
-            act = self.waiting[0]
-            self.waiting.clear()
-            act()
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Lost:
-    """Raises an exception that Python has dropped."""
-
-    kind: type[BaseException]
-
-    def __call__(self) -> None:
-        """Raise it."""
-        raise self.kind
+def reraise(delayed: list[Callable[[], Any]]) -> None:
+    """Raise the first of the interrupts that were delayed or lost, if there are any, and forget the others."""
+    if delayed:
+        act = delayed[0]
+        delayed.clear()
+        act()
 
 
 @contextmanager
 def reraise_lost_interrupts(
     shielded: Iterable[Callable[..., Any]] = (), but_for: Iterable[Callable[..., Any]] = ()
-) -> Iterator[Delayed]:
+) -> Iterator[list[Callable[[], Any]]]:
     """Collect the interrupts that are delayed or lost, for a loop that calls ``reraise`` now and then.
+
+    Given is a list of what each of them does; usually it is empty.
 
     Ctrl-C and SIGTERM raise at any line. Inside functions that must not be cut short they wait for the next
     ``reraise``, unless a second interrupt comes. The stack tells which functions are running, so this costs nothing
@@ -255,22 +236,21 @@ def reraise_lost_interrupts(
         but_for: functions called by those that may be, since they take long and clean up after themselves.
     """
     inner = {f.__code__: True for f in shielded} | {f.__code__: False for f in but_for}
-    found = Delayed()
-    delayed = found.waiting
+    delayed: list[Callable[[], Any]] = []
     ended = threading.Event()
     before = sys.unraisablehook
 
     def note(unraisable: Any) -> None:
         for number, kind in ((signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Terminated)):
             if issubclass(unraisable.exc_type, kind):
-                lost = Lost(kind)
+                lost = partial(_raise_lost, kind)
                 delayed.append(lost)
                 if number in installed:
                     _thread.start_new_thread(again, (number, lost))  # see `Preemption.waits`
                 return
         before(unraisable)
 
-    def again(number: int, lost: Lost) -> None:
+    def again(number: int, lost: Callable[[], Any]) -> None:
         """Send a lost signal once more: the objective that runs may take hours to the next ``reraise``."""
         time.sleep(0.05)
         if not ended.is_set():
@@ -302,7 +282,7 @@ def reraise_lost_interrupts(
     if main:
         sys.unraisablehook = note
     try:
-        yield found
+        yield delayed
     finally:
         ended.set()
         if sys.unraisablehook is note:
@@ -310,7 +290,11 @@ def reraise_lost_interrupts(
         for number, (old, new) in installed.items():
             if signal.getsignal(number) is new:
                 signal.signal(number, old)
-    found.reraise()
+    reraise(delayed)
+
+
+def _raise_lost(kind: type[BaseException]) -> None:
+    raise kind
 
 
 def _is_inside(frame: Any, inner: Mapping[Any, bool]) -> bool:

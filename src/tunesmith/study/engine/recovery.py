@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import os
 import random
 import threading
 import time
 import weakref
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import partial
 from numbers import Integral
 from typing import Any
@@ -20,34 +20,23 @@ from tunesmith.foundation.text import did_you_mean, shown
 from tunesmith.foundation.threads import watch
 from tunesmith.foundation.worker_names import runs_apart
 from tunesmith.storage.base import Storage
-from tunesmith.study.engine.replica import STALE, StudyReplica
+from tunesmith.study.engine.replica import STALE_VERSION, StudyReplica
 from tunesmith.trial.record import Fence, TrialRecord
 
-_LOOK = 1.0  # seconds between two looks for dead workers
+_LOOK_SECONDS = 1.0  # seconds between two looks for dead workers
 _REST = 50.0  # times what a look took: with many workers, or a slow server, each looks less often
 
-_LOOK_AT_END = 0.2  # seconds between two looks when there is nothing else to do
+_LOOK_AT_END_SECONDS = 0.2  # seconds between two looks when there is nothing else to do
 
 _random = random.SystemRandom()  # the state of Python's own generator belongs to the user
 
 
-class Recovery:
-    """Looks for dead workers now and then.
-
-    Attributes:
-        due: when to look the next time, by the monotonic clock; never where no other process shares the storage.
-    """
-
-    def __init__(self, study: StudyReplica) -> None:
-        self._study = study
-        self.due = 0.0 if study.storage.shared else math.inf
-
-    def look(self, retries: Retries) -> None:
-        """Take over what dead workers left, and say when the next look is due."""
-        now = time.monotonic()
-        recover(self._study, retries)
-        pause = max(_LOOK, _REST * (time.monotonic() - now))
-        self.due = now + pause * _random.uniform(0.75, 1.0)  # so that not all workers look at once
+def look_for_dead(study: StudyReplica, retries: Retries) -> float:
+    """Take over what dead workers left; return when the next look is due, by the monotonic clock."""
+    now = time.monotonic()
+    recover(study, retries)
+    pause = max(_LOOK_SECONDS, _REST * (time.monotonic() - now))
+    return now + pause * _random.uniform(0.75, 1.0)  # so that not all workers look at once
 
 
 def wait_for_lost(study: StudyReplica, retries: Retries, most: float) -> list[int]:
@@ -64,7 +53,7 @@ def wait_for_lost(study: StudyReplica, retries: Retries, most: float) -> list[in
     storage = study.storage
     end = time.monotonic() + min(most, storage.lease.ttl + storage.lease.beat)
     while not (found := recover(study, retries)) and storage.is_doubtful(study.study_id) and time.monotonic() < end:
-        time.sleep(_LOOK_AT_END)
+        time.sleep(_LOOK_AT_END_SECONDS)
     return found
 
 
@@ -74,30 +63,23 @@ def recover(study: StudyReplica, retries: Retries) -> list[int]:
     Returns:
         The numbers of those that wait to be run again.
     """
-    storage = study.storage
     left: dict[FailureKind, dict[int, Fence]] = {}
-    for trial in storage.expired(study.study_id):
-        study.version = STALE
-        failure = FailureKind.INTERRUPTED if runs_apart(trial.worker) else trial.failure or FailureKind.LEASE
-        why_not = why_not_again(study, retries, trial, trial.reports, failure)
-        if why_not is None:
-            left.setdefault(failure, {})[trial.number] = trial.fence
-        else:
-            try:
-                storage.finish(study.study_id, _failed(trial, failure, why_not))
-            except (AttemptReplacedError, TrialFinishedError):
-                continue  # it ended, or another worker took it over, meanwhile
-    for failure, fences in left.items():
-        storage.release(study.study_id, fences, failure)
+    with study.lock:
+        for trial in study.storage.expired(study.study_id):
+            study.version = STALE_VERSION
+            failure = FailureKind.INTERRUPTED if runs_apart(trial.worker) else trial.failure or FailureKind.LEASE
+            why_not = why_not_again(study, retries, trial, trial.reports, failure)
+            if why_not is None:
+                left.setdefault(failure, {})[trial.number] = trial.fence
+                continue
+            trial.state, trial.finished, trial.failure = TrialState.FAIL, time.time(), failure
+            trial.reason = f"{why_not}; previous_attempts has what it reported"
+            trial.user = trial.reports = None  # the storage has them
+            with suppress(AttemptReplacedError, TrialFinishedError):  # it ended, or another worker has it, meanwhile
+                study.storage.finish(study.study_id, trial)
+        for failure, fences in left.items():
+            study.storage.release(study.study_id, fences, failure)
     return sorted(number for fences in left.values() for number in fences)
-
-
-def _failed(trial: TrialRecord, failure: FailureKind, why: str) -> TrialRecord:
-    """Return the end of a trial that is not run again; the storage has its attributes and reports."""
-    trial.state, trial.finished, trial.failure = TrialState.FAIL, time.time(), failure
-    trial.reason = f"{why}; previous_attempts has what it reported"
-    trial.user = trial.reports = None
-    return trial
 
 
 # -- how often a trial is run again whose attempt ended without a result ----------------------------------------------
@@ -106,9 +88,9 @@ def _failed(trial: TrialRecord, failure: FailureKind, why: str) -> TrialRecord:
 # reported a step beyond those of all attempts before, or saved a checkpoint. A trial that is paused or released by its
 # user is not counted.
 
-KEY = "retries"  # the system attribute that holds the study's own
-DEFAULT = {FailureKind.LOST: 1, FailureKind.INTERRUPTED: 10}
-_SAME = {FailureKind.LEASE: FailureKind.LOST}  # a worker that gave no sign of life counts as lost
+RETRIES_ATTR = "retries"  # the system attribute that holds the study's own
+DEFAULT_RETRIES = {FailureKind.LOST: 1, FailureKind.INTERRUPTED: 10}
+_COUNTS_AS = {FailureKind.LEASE: FailureKind.LOST}  # a worker that gave no sign of life counts as lost
 _HOW = {
     FailureKind.LOST: "its process died {} (out of memory, a crash in a library, a kill?)",
     FailureKind.LEASE: (
@@ -130,18 +112,18 @@ def checked_retries(retries: Any) -> Retries:
         ValueError: a number is negative, or there is no such kind.
     """
     given = retries if isinstance(retries, Mapping) else {FailureKind.LOST: retries}
-    found = dict(DEFAULT)
+    found = dict(DEFAULT_RETRIES)
     for kind, count in given.items():
         if isinstance(count, bool) or not isinstance(count, Integral) or count < 0:
             raise ValueError(f"retries must be 0 or more, or a mapping of kinds of failure to that; got {shown(count)}")
-        found[_kind(kind)] = int(count)
+        found[_failure_kind(kind)] = int(count)
     return found
 
 
-def _kind(given: Any) -> FailureKind:
+def _failure_kind(given: Any) -> FailureKind:
     if isinstance(given, FailureKind):
-        return _SAME.get(given, given)
-    names = [str(kind) for kind in FailureKind if kind not in _SAME]
+        return _COUNTS_AS.get(given, given)
+    names = [str(kind) for kind in FailureKind if kind not in _COUNTS_AS]
     if given not in names:
         raise ValueError(
             f"retries: there is no kind of failure {given!r}{did_you_mean(str(given), names)} ({', '.join(names)})"
@@ -151,7 +133,7 @@ def _kind(given: Any) -> FailureKind:
 
 def stored_retries(system: Mapping[str, Any]) -> Retries:
     """Return the retries that a study's system attributes hold."""
-    return checked_retries(system[KEY]) if KEY in system else DEFAULT
+    return checked_retries(system[RETRIES_ATTR]) if RETRIES_ATTR in system else DEFAULT_RETRIES
 
 
 def to_store(retries: Retries) -> dict[str, int]:
@@ -172,7 +154,7 @@ def why_not_again(
         trial: its record, with the attempts before.
         reports: what the present attempt reported.
     """
-    kind = _SAME.get(failure, failure)
+    kind = _COUNTS_AS.get(failure, failure)
     limit = retries.get(kind, 0)
     ends = _ends_without_progress(trial, reports, kind, 0)
     if 0 < limit < ends:
@@ -199,14 +181,14 @@ def _ends_without_progress(
         last = max(reported or (), default=-1)
         if last > reached or attempt == saved:
             reached, count = max(reached, last), 0
-        elif failure is not None and _SAME.get(failure, failure) is kind:
+        elif failure is not None and _COUNTS_AS.get(failure, failure) is kind:
             count += 1
     return count
 
 
 # -- signs of life of this process, given by a thread for as long as a storage is in use ------------------------------
 
-_AGAIN = 1.0  # seconds after which a sign is tried again that the storage did not take
+_BEAT_AGAIN_SECONDS = 1.0  # seconds after which a sign is tried again that the storage did not take
 
 _hearts: weakref.WeakKeyDictionary[Storage, tuple[int, str]] = weakref.WeakKeyDictionary()
 _lock = threading.Lock()
@@ -234,26 +216,22 @@ def keep_beating(storage: Storage, worker: str) -> None:
 
 def _beat(found: weakref.ref[Storage], worker: str) -> None:
     """Beat until the storage is gone."""
+    pause = threading.Event()  # never set: it waits without the signals that time.sleep would see
+    storage = found()
     try:
-        _go_on_beating(found, worker)
+        while storage is not None:
+            seconds = storage.lease.beat
+            del storage
+            pause.wait(seconds)
+            if (storage := found()) is None:
+                return
+            try:
+                storage.beat(worker)
+            except StorageError:  # it is away: the next one comes soon, for others may count the seconds
+                del storage
+                pause.wait(min(_BEAT_AGAIN_SECONDS, seconds))
+                storage = found()
     except BaseException:
         if (storage := found()) is not None:
             _hearts.pop(storage, None)  # the next search begins again
         raise
-
-
-def _go_on_beating(found: weakref.ref[Storage], worker: str) -> None:
-    pause = threading.Event()  # never set: it waits without the signals that time.sleep would see
-    storage = found()
-    while storage is not None:
-        seconds = storage.lease.beat
-        del storage
-        pause.wait(seconds)
-        if (storage := found()) is None:
-            return
-        try:
-            storage.beat(worker)
-        except StorageError:  # it is away: the next one comes soon, for others may count the seconds
-            del storage
-            pause.wait(min(_AGAIN, seconds))
-            storage = found()

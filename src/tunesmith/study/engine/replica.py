@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass
 from operator import mul
@@ -14,26 +16,29 @@ from typing import Any
 
 import numpy as np
 
-from tunesmith.errors import StorageError
-from tunesmith.foundation.states import StudyDirection, TrialState
+from tunesmith.errors import StorageError, StorageUnavailableError
+from tunesmith.foundation.states import FailureKind, StudyDirection, TrialState
 from tunesmith.foundation.storable import storable
 from tunesmith.history import History
-from tunesmith.history.costs import GIVEN, START, TRIAL, CostClass
+from tunesmith.history.costs import GIVEN, START, TRIAL, CostClass, class_of_starts, class_of_trials, step_cost
 from tunesmith.space import Space
 from tunesmith.storage.base import Increment, Others, Storage, StudyRecord
-from tunesmith.study.warm_start import KEY, decode_warm_start
+from tunesmith.study.warm_start import WARM_START, decode_warm_start
 from tunesmith.trial import Trial
-from tunesmith.trial.record import NOISE, TrialRecord
+from tunesmith.trial.record import NOISE, Fence, TrialRecord
 
 PRIORS = "priors"  # the system attribute that is false where names are to mean nothing
 CAN_RESUME = "can_resume"  # the system attribute that says that the objective saves checkpoints
-STOPPED = "stopped"  # the system attribute that says why the search ended by itself
+STOPPED_ATTR = "stopped"  # the system attribute that says why the search ended by itself
 ASKS = "asks"  # the system attribute that says that the objective asks whether its trials shall stop
 COSTS = "costs"  # the one that holds what was found out about costs, see `tunesmith.history.costs`
-CHECKED = "checked"  # the one that holds what the last check for that left
-PART = 2048  # records that are in memory at a time
-STALE = -1  # the version of a history that must be read again
-BETWEEN = (TrialState.PAUSED, TrialState.WAITING)  # two attempts
+CHECKED_ATTR = "checked"  # the one that holds what the last check for that left
+RECORDS_AT_ONCE = 2048  # records that are in memory at a time
+STALE_VERSION = -1  # the version of a history that must be read again
+BETWEEN_ATTEMPTS = (TrialState.PAUSED, TrialState.WAITING)  # two attempts
+RUNS_TIMED = 16  # of the first runs, whose starts are looked at
+FOUND_OUT_ONCE = "this was found out once, and is stored with the study"
+_log = logging.getLogger("tunesmith")
 
 
 @dataclass(slots=True)
@@ -81,26 +86,23 @@ class StudyReplica:
         self.lock = threading.RLock()
         self.running: dict[int, RunningTrial] = {}
         self.claimed: int | None = None
-        self._warm_start = decode_warm_start(record.system.get(KEY))
-        self._can_resume = bool(record.system.get(CAN_RESUME))
-        self._priors = bool(record.system.get(PRIORS, True))
+        self.history = History(None, len(self.signs))
+        self.history.warm_start = decode_warm_start(record.system.get(WARM_START))
+        self.history.priors = bool(record.system.get(PRIORS, True))
+        self.history.curves.can_resume = bool(record.system.get(CAN_RESUME))
+        self.history.curves.signs = self.signs
         self._take_costs(record.system.get(COSTS))
         self.asks = bool(record.system.get(ASKS))
-        self.stopped: dict[str, Any] | None = record.system.get(STOPPED)
-        self.checked: dict[str, Any] | None = record.system.get(CHECKED)
+        self.stopped: dict[str, Any] | None = record.system.get(STOPPED_ATTR)
+        self.checked: dict[str, Any] | None = record.system.get(CHECKED_ATTR)
         self.reset(record.space)
 
     def reset(self, space: Space | None) -> None:
         """Forget what was read, so that it is read again; search `space` from now on."""
         self.declared = space is not None
-        self.history = History(space, len(self.signs))
-        self.history.warm_start = self._warm_start
-        self.history.priors = self._priors
-        self.history.curves.can_resume = self._can_resume
-        self.history.curves.signs = self.signs
-        self.history.classes, self.history.curves.costs_given = self._classes, self._costs_given
+        self.history = self.history.emptied(space)
         self.cursor = 0
-        self.version = STALE
+        self.version = STALE_VERSION
         self.next_number = 0
         self.restarted: set[int] = set()
         self._ahead: set[int] = set()  # trials in the history that will be read yet
@@ -170,8 +172,8 @@ class StudyReplica:
 
     def note_checkpoint(self) -> None:
         """Note that the objective saves checkpoints, so that its runs can go on where they were paused."""
-        if not self._can_resume:
-            self._can_resume = self.history.curves.can_resume = True
+        if not self.history.curves.can_resume:
+            self.history.curves.can_resume = True
             self.storage.set_attr(self.study_id, None, CAN_RESUME, True, system=True)
 
     def note_asks(self) -> None:
@@ -182,14 +184,11 @@ class StudyReplica:
 
     def note_costs_given(self) -> None:
         """Note that the objective says what its reports cost, so that nothing is measured."""
-        self._costs_given = self.history.curves.costs_given = True
-        self._keep_cost(GIVEN, True)
+        self.history.curves.costs_given = True
+        self.keep_cost(GIVEN, True)
 
-    def keep_class(self, what: str, found: CostClass) -> bool:
+    def keep_cost(self, what: str, value: Any) -> bool:
         """Store how dear trials or starts are, unless another process did; tell whether this one did."""
-        return self._keep_cost(what, found.value)
-
-    def _keep_cost(self, what: str, value: Any) -> bool:
         added = False
 
         def unless_there(present: Any) -> Any:
@@ -199,13 +198,43 @@ class StudyReplica:
             return {**known, what: value} if added else present
 
         self._take_costs(self.change_system_attr(COSTS, unless_there))
-        self.history.classes, self.history.curves.costs_given = self._classes, self._costs_given
         return added
 
     def _take_costs(self, stored: Any) -> None:
         known = stored if isinstance(stored, dict) else {}
-        self._costs_given = bool(known.get(GIVEN))
-        self._classes = {what: CostClass(known[what]) for what in (TRIAL, START) if known.get(what) in list(CostClass)}
+        self.history.curves.costs_given = bool(known.get(GIVEN))
+        self.history.classes = {
+            what: CostClass(known[what]) for what in (TRIAL, START) if known.get(what) in list(CostClass)
+        }
+
+    def know_trials(self) -> None:
+        """See to it that the study knows how dear a trial is, if its costs say so."""
+        history = self.history
+        if TRIAL not in history.classes and (found := class_of_trials(history.cost, history.state)) is not None:
+            with suppress(StorageUnavailableError):  # until it is there, samplers find the same
+                if self.keep_cost(TRIAL, found.value):
+                    _log.info("a trial is %s, by what the first ones cost; %s", found, FOUND_OUT_ONCE)
+
+    def know_starts(self) -> None:
+        """See to it that the study knows how dear a start is, once a run is complete.
+
+        Each attempt tells by itself: its first report pays for a start, the others tell the cost of one. So it does not
+        matter on which machine it ran, and whether its trial was interrupted.
+        """
+        curves = self.history.curves
+        if curves.costs_given or START in self.history.classes or not curves.longest_complete:
+            return
+        timed = [number for number in sorted(curves.numbers)[:RUNS_TIMED] if len(curves.known_costs(number)) > 1]
+        starts, shares = [], []
+        for trial in self.trials(timed) if timed else ():
+            for costs in (*(attempt.costs for attempt in trial.previous_attempts), trial.costs or {}):
+                reports = dict(enumerate(costs[step] for step in sorted(costs)))
+                rate = step_cost(list(reports), reports)  # of a report, however far apart their steps are
+                if rate:
+                    starts.append(max(reports[0] - rate, 0.0))
+                    shares.append(starts[-1] / (rate * curves.longest_complete))
+        if (found := class_of_starts(starts, shares)) is not None and self.keep_cost(START, found.value):
+            _log.info("a start is %s beside a full run, by the first %d; %s", found, len(starts), FOUND_OUT_ONCE)
 
     def add_pause(self, paused: TrialRecord, version: int) -> None:
         """Note that a trial of this object was paused."""
@@ -268,11 +297,18 @@ class StudyReplica:
         Raises:
             StorageError: a trial is not there.
         """
-        for start in range(0, max(len(numbers), 1), PART):
+        for start in range(0, max(len(numbers), 1), RECORDS_AT_ONCE):
             try:
-                yield self.trials(list(numbers[start : start + PART]))
+                yield self.trials(list(numbers[start : start + RECORDS_AT_ONCE]))
             except KeyError as error:
                 raise StorageError(f"{error.args[0]}; `tunesmith doctor` lists what is damaged") from None
+
+    def give_back(self, fences: dict[int, Fence], failure: FailureKind | None = None) -> None:
+        """Let running trials be run again, given what their writes carry by number, and why their attempts ended."""
+        self.storage.release(self.study_id, fences, failure)
+        for number in fences:
+            self.running.pop(number, None)
+        self.version = STALE_VERSION
 
     def add(self, trials: Sequence[TrialRecord]) -> list[int]:
         """Add finished or waiting trials; return their numbers."""
@@ -331,20 +367,20 @@ class StudyReplica:
         """Store why the search ended by itself; None: it goes on."""
         if stopped is not None or self.stopped is not None:
             self.stopped = stopped
-            self.set_system_attr(STOPPED, stopped)
+            self.set_system_attr(STOPPED_ATTR, stopped)
 
     def set_checked(self, checked: dict[str, Any]) -> None:
         """Store what a look whether the search has converged left, for the next one."""
         self.checked = checked
-        self.set_system_attr(CHECKED, checked)
+        self.set_system_attr(CHECKED_ATTR, checked)
 
 
 def as_shown(trials: list[TrialRecord]) -> list[TrialRecord]:
     """Return records as users see them: one between two attempts has what the last one reported."""
-    return [_between(t) if t.previous_attempts and t.state in BETWEEN else t for t in trials]
+    return [_with_last_reports(t) if t.previous_attempts and t.state in BETWEEN_ATTEMPTS else t for t in trials]
 
 
-def _between(trial: TrialRecord) -> TrialRecord:
+def _with_last_reports(trial: TrialRecord) -> TrialRecord:
     shown = copy(trial)
     last = next((attempt for attempt in reversed(trial.previous_attempts) if attempt.reports), None)
     if last is not None:

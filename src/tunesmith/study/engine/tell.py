@@ -24,11 +24,11 @@ from tunesmith.foundation.text import MOST, message_of, name_and_message, plain_
 from tunesmith.foundation.warnings import caution
 from tunesmith.storage.checks import finished_otherwise
 from tunesmith.study.engine.away import Unsaved, rescued, retry_while_unavailable
-from tunesmith.study.engine.replica import STALE, RunningTrial, StudyReplica
+from tunesmith.study.engine.replica import STALE_VERSION, RunningTrial, StudyReplica
 from tunesmith.trial import Proposals, Trial
-from tunesmith.trial.record import NOISE, OUTPUT, OUTSIDE, TrialRecord, checked_noise, noise_of_each
+from tunesmith.trial.record import NOISE, OUTPUT, OUTSIDE, TrialRecord, checked_noise, last_values, noise_of_each
 
-MOST_ITEMS = 1000  # of a result that are read: an iterator may have no end
+RESULT_ITEMS_READ = 1000  # of a result that are read: an iterator may have no end
 _OUT_OF_MEMORY = frozenset({"MemoryError", "OutOfMemoryError", "ResourceExhaustedError"})  # Python, PyTorch, TensorFlow
 _OUT_OF_MEMORY_WORDS = ("out of memory", "RESOURCE_EXHAUSTED")  # older PyTorch and CuPy; JAX
 NAN_REASON = "the objective returned NaN (the run diverged?)"
@@ -66,7 +66,7 @@ class Outcome:
 
 
 def outcome_of(result: Any, n_objectives: int) -> Outcome:
-    """Return the outcome of a trial whose objective returned `result`: COMPLETE, or FAIL if that is no value.
+    """Return the outcome of a trial whose objective returned `result`: COMPLETE, or FAIL if that is not a value.
 
     Args:
         result: a number (Python, NumPy, a 0-d tensor), or a sequence of them for several objectives.
@@ -75,10 +75,10 @@ def outcome_of(result: Any, n_objectives: int) -> Outcome:
     if type(result) is float and n_objectives == 1 and result == result:
         return Outcome(TrialState.COMPLETE, (result,))  # the common case, for speed
     try:
-        values = _read(result, n_objectives)
+        values = _values_of(result, n_objectives)
     except Exception as error:  # of the result's own class: its __float__, its __iter__
         told = f"reading it raised {name_and_message(error)}"
-        values = f"the objective returned a {type(result).__name__}, and {told}; {_expected(n_objectives)}"
+        values = f"the objective returned a {type(result).__name__}, and {told}; {_expected_result(n_objectives)}"
     if isinstance(values, str):
         return Outcome(TrialState.FAIL, reason=values, failure=FailureKind.RAISED)
     if any(map(math.isnan, values)):
@@ -92,37 +92,30 @@ def outcome_as_told(
     """Return the outcome of a trial that is told with values or a state; see `tunesmith.Study.tell`.
 
     Raises:
-        TypeError: the noise is no number, and no list of numbers.
+        TypeError: the noise is neither a number nor a list of numbers.
         ValueError: values, noise and state do not fit.
     """
     error = None if noise is None else noise_of_each(checked_noise("tell(noise=...)", noise), n_objectives)
-    outcome = _as_told(number, values, state, reason, n_objectives)
+    if state is None:
+        outcome = outcome_of(values, n_objectives)
+        outcome.reason = reason or outcome.reason
+    else:
+        try:
+            state = TrialState(state)
+        except (TypeError, ValueError):
+            raise ValueError(f"tell: state must be a TrialState; got {shown(state)}") from None
+        if not state.is_finished():
+            raise ValueError(f"tell: a trial ends as COMPLETE, PRUNED or FAIL; got state={state.name}")
+        if state is not TrialState.COMPLETE and values is not None:
+            raise ValueError(f"tell: values are for COMPLETE trials; got values={values!r} with {state.name}")
+        outcome = outcome_of(values, n_objectives) if state is TrialState.COMPLETE else Outcome(state)
+        if state is TrialState.COMPLETE and outcome.values is None:
+            raise ValueError(f"tell: trial {number} cannot be COMPLETE: {outcome.reason} (state={state.name})")
+        outcome.reason = reason
     if error is not None and outcome.values is not None:
         outcome.noise = error
     elif error is not None and state is not None:
         raise ValueError(f"tell: noise is of the values of COMPLETE trials; got noise={shown(noise)} with {state.name}")
-    return outcome
-
-
-def _as_told(number: int, values: Any, state: TrialState | None, reason: str | None, n_objectives: int) -> Outcome:
-    if state is None:
-        outcome = outcome_of(values, n_objectives)
-        outcome.reason = reason or outcome.reason
-        return outcome
-    try:
-        state = TrialState(state)
-    except (TypeError, ValueError):
-        raise ValueError(f"tell: state must be a TrialState; got {shown(state)}") from None
-    if not state.is_finished():
-        raise ValueError(f"tell: a trial ends as COMPLETE, PRUNED or FAIL; got state={state.name}")
-    if state is not TrialState.COMPLETE:
-        if values is not None:
-            raise ValueError(f"tell: values are for COMPLETE trials; got values={values!r} with {state.name}")
-        return Outcome(state, reason=reason)
-    outcome = outcome_of(values, n_objectives)
-    if outcome.values is None:
-        raise ValueError(f"tell: trial {number} cannot be COMPLETE: {outcome.reason} (state={state.name})")
-    outcome.reason = reason
     return outcome
 
 
@@ -154,34 +147,28 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(words in message_of(error) for words in _OUT_OF_MEMORY_WORDS)
 
 
-def _read(result: Any, n_objectives: int) -> tuple[float, ...] | str:
+def _values_of(result: Any, n_objectives: int) -> tuple[float, ...] | str:
     """Return the values, or what is wrong with the result."""
     if result is None:
-        return f"the objective returned None; {_expected(n_objectives)} (is a `return` missing?)"
+        return f"the objective returned None; {_expected_result(n_objectives)} (is a `return` missing?)"
     if isinstance(result, str | bytes):
-        return f"the objective returned the text {shown(result)}; {_expected(n_objectives)}"
+        return f"the objective returned the text {shown(result)}; {_expected_result(n_objectives)}"
     single = n_objectives == 1 and not isinstance(result, list | tuple) and not getattr(result, "ndim", 0)
     items = [result] if single else _items(result)
     if items is None or len(items) != n_objectives:
-        count = (
-            ""
-            if items is None
-            else f"{len(items)} values"
-            if len(items) < MOST_ITEMS
-            else f"{MOST_ITEMS} values or more"
-        )
-        given = count or f"a {type(result).__name__}"
-        return f"the objective returned {given} ({shown(result)}); {_expected(n_objectives)}"
+        given = f"a {type(result).__name__}" if items is None else f"{len(items)} values"
+        more = " or more" if items is not None and len(items) == RESULT_ITEMS_READ else ""
+        return f"the objective returned {given}{more} ({shown(result)}); {_expected_result(n_objectives)}"
     values: list[float] = []
     for item in items:
         if isinstance(item, str | bytes) or item is None:
-            return f"the objective returned {shown(item)} among its values; {_expected(n_objectives)}"
+            return f"the objective returned {shown(item)} among its values; {_expected_result(n_objectives)}"
         try:
             values.append(real(item))
         except OverflowError:
-            return f"the objective returned {shown(item)}, which is too large; {_expected(n_objectives)}"
+            return f"the objective returned {shown(item)}, which is too large; {_expected_result(n_objectives)}"
         except (TypeError, ValueError):
-            return f"the objective returned a {type(item).__name__} ({shown(item)}); {_expected(n_objectives)}"
+            return f"the objective returned a {type(item).__name__} ({shown(item)}); {_expected_result(n_objectives)}"
     return tuple(values)
 
 
@@ -202,13 +189,13 @@ def as_fault(error: BaseException) -> BaseException:
     return fault
 
 
-def _expected(n: int) -> str:
+def _expected_result(n: int) -> str:
     return "a number is expected" if n == 1 else f"a sequence of {n} numbers is expected, one for each direction"
 
 
 def _items(result: Any) -> list[Any] | None:
     try:
-        return list(islice(iter(result), MOST_ITEMS))
+        return list(islice(iter(result), RESULT_ITEMS_READ))
     except TypeError:
         return None
 
@@ -238,7 +225,7 @@ class Teller:
         try:
             stored = self.save(done)
         except (AttemptReplacedError, TrialFinishedError):
-            study.version = STALE
+            study.version = STALE_VERSION
             raise
         finally:
             study.running.pop(record.number, None)
@@ -260,7 +247,7 @@ class Teller:
         try:
             version = retry_while_unavailable(lambda: study.storage.pause(study.study_id, paused))
         except (AttemptReplacedError, TrialFinishedError):
-            study.version = STALE
+            study.version = STALE_VERSION
             raise
         except StorageError:  # it runs again from its last checkpoint, when the storage is there
             self.unsaved.released[paused.number] = paused.fence
@@ -280,10 +267,7 @@ class Teller:
         if outcome.state is TrialState.PRUNED:
             # One that was cut off, and stops before it reports again, has what it had reported.
             made = [a.reports for a in link.previous_attempts if a.reports]
-            if reports := link.reports or (made[-1] if made else None):
-                last = reports[max(reports)]
-                last = last if isinstance(last, tuple) else (last,)
-                values = None if any(map(math.isnan, last)) else last
+            values = last_values(link.reports or (made[-1] if made else {}))
         # Of a trial that another process started only wall-clock times are known, and a clock may have been set since.
         elapsed = max(0.0, time.time() - record.started) if told.began is None else time.monotonic() - told.began
         spent = link.reported_cost() if cost is None and link.costs_given else cost
@@ -425,26 +409,24 @@ class Teller:
 
     def _write_end(self, done: TrialRecord) -> tuple[int, int]:
         """Store the end of a trial: without attributes and reports if these cannot be stored, else as FAIL."""
-        study = self._study
-        try:
-            return study.storage.finish(study.study_id, done)
-        except (StorageError, KeyError, *_REFUSED):
-            raise
-        except Exception as error:
-            fault = name_and_message(error)
-        lost = "its attributes and reports"
-        done.user = done.reports = None
-        try:
-            stored = study.storage.finish(study.study_id, done)
-        except (StorageError, KeyError, *_REFUSED):
-            raise
-        except Exception:
-            lost = "its result"
-            done.state, done.values, done.constraints, done.system = TrialState.FAIL, None, None, None
-            done.reason = f"the storage cannot keep the result: {fault}"
-            stored = study.storage.finish(study.study_id, done)
-        caution(f"trial {done.number}: the storage cannot keep {lost}: {fault}")
-        return stored
+        fault, what, lost = "", "", ["its result", "its attributes and reports"]
+        while True:
+            try:
+                stored = self._study.storage.finish(self._study.study_id, done)
+            except (StorageError, KeyError, *_REFUSED):
+                raise
+            except Exception as error:
+                if not lost:
+                    raise
+                fault, what = fault or name_and_message(error), lost.pop()
+            else:
+                if fault:
+                    caution(f"trial {done.number}: the storage cannot keep {what}: {fault}")
+                return stored
+            done.user = done.reports = None
+            if not lost:
+                done.state, done.values, done.constraints, done.system = TrialState.FAIL, None, None, None
+                done.reason = f"the storage cannot keep the result: {fault}"
 
     def flush(self) -> None:
         """See `tunesmith.Study.flush`."""
@@ -456,8 +438,7 @@ class Teller:
                 except _REFUSED as refused:
                     caution(f"the result of trial {done.number}, {done.values}, waited to be stored. {refused}")
                 unsaved.drop(done)
-                study.version = STALE
+                study.version = STALE_VERSION
             if unsaved.released:
-                study.storage.release(study.study_id, unsaved.released)
+                study.give_back(unsaved.released)
                 unsaved.released.clear()
-                study.version = STALE

@@ -13,7 +13,7 @@ from tunesmith.errors import NothingToDrawError
 from tunesmith.foundation.arguments import checked
 from tunesmith.foundation.languages import say
 from tunesmith.space import Space
-from tunesmith.study.stopping import look
+from tunesmith.study.stopping import look_for_convergence
 from tunesmith.visualization.columns import Floats, Indices, Ints, StudyColumns, as_study, need_one_objective, read
 from tunesmith.visualization.figure import FigureData, number, short
 from tunesmith.visualization.model import as_history, chosen_rows
@@ -134,5 +134,5 @@ terminator_improvement: Callable[..., TerminatorImprovement] = partial(plot_term
 def _look(t: StudyColumns, space: Space, rows: Indices) -> tuple[float, float]:
     """Return gap and noise after the trials of some rows."""
     rows = chosen_rows(t.loss, rows, MOST_ROWS)
-    found = look(as_history(space, t.x[rows], t.loss[rows]), space)
+    found = look_for_convergence(as_history(space, t.x[rows], t.loss[rows]), space)
     return found.gap, found.noise

@@ -261,7 +261,8 @@ class NativeSampler(BaseSampler):
         try:
             return space.decode_row(study.native.propose_for(trial.number, self.native, space, self._rng))
         except SpaceExhaustedError:
-            study.native.end_search()
+            if study.native.is_optimizing:
+                study.native.stop()
             return _drawn(space, self._rng)
 
     def sample_independent(
@@ -680,8 +681,8 @@ class GridSampler(NativeSampler):
         others = [t.params for t in study.get_trials(deepcopy=False) if t.number != trial.number]
         cells = [dict(zip(self._values, cell, strict=True)) for cell in itertools.product(*self._values.values())]
         free = [cell for cell in cells if not any(cell.items() <= params.items() for params in others)] or cells
-        if len(free) == 1:
-            study.native.end_search()
+        if len(free) == 1 and study.native.is_optimizing:
+            study.native.stop()
         known = {name: value for name, value in trial.params.items() if name in self._values}
         fitting = [cell for cell in free if known.items() <= cell.items()] or cells
         return fitting[int(self._rng.integers(len(fitting)))][param_name]
