@@ -154,7 +154,7 @@ def begin_trial(study: Study, below: int | None, lease: float, pid: int | None =
 
 
 def lend(study: Study, until: float, pid: int | None) -> None:
-    """Let the trials that a study object begins belong to a program outside; see `tunesmith.foundation.worker_names.outside_worker`."""
+    """Let the trials that a study object begins belong to a program outside; see `outside_worker`."""
     try:
         study.worker = outside_worker(until, pid)
     except ProcessLookupError as error:

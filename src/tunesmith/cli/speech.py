@@ -1,8 +1,8 @@
 """Help and messages of the command line in another language than English.
 
-The catalogue (``foundation/languages/zh.commands.json``) has help texts as they stand in the code, and messages as patterns with
-places in braces: a message is known by the pattern that it was made from, and what stood in its places is put into the
-other pattern. What the catalogue lacks stays English.
+The catalogue (``foundation/languages/zh.commands.json``) has help texts as they stand in the code, and messages as
+patterns with places in braces: a message is known by the pattern that it was made from, and what stood in its places is
+put into the other pattern. What the catalogue lacks stays English.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def table() -> dict[str, str]:
 
 
 def said(text: str) -> str:
-    """Return a help text, or a text made by `tunesmith.foundation.languages.say`, in the language of the command line."""
+    """Return a help text, or a text made by `say`, in the language of the command line."""
     if isinstance(text, Said):
         return words_of(language()).said(text)
     return table().get(inspect.cleandoc(text), text)

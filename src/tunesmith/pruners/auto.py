@@ -2,11 +2,11 @@
 
 With checkpoints, each run is looked at at rungs that grow by the factor three. It pauses where a model of learning
 curves gives it next to no chance of becoming the best, if a start costs little beside what is left of it; a paused run
-whose chance has grown goes on before a new one begins (`tunesmith.history.fidelity.decision`). Without checkpoints, a run that
-goes on would repeat its steps, so this is asynchronous successive halving in the form that stops (Li et al., "A System
-for Massively Parallel Hyperparameter Tuning", MLSys 2020), with two safeguards: a rung stops nothing while the order of
-runs there was not seen to be that of their ends, and every tenth run goes to its end. With several objectives it stops
-in any case, since the model of curves is of one.
+whose chance has grown goes on before a new one begins (`tunesmith.history.fidelity.decision`). Without checkpoints, a
+run that goes on would repeat its steps, so this is asynchronous successive halving in the form that stops (Li et al.,
+"A System for Massively Parallel Hyperparameter Tuning", MLSys 2020), with two safeguards: a rung stops nothing while
+the order of runs there was not seen to be that of their ends, and every tenth run goes to its end. With several
+objectives it stops in any case, since the model of curves is of one.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Stopping what will not become the best; the method and its source are in `tunesmith.foundation.numerics.extrapolation`.
+"""Stopping what will not become the best; method and source are in `tunesmith.foundation.numerics.extrapolation`.
 
 Symbols: m complete trials, k points. Values are z = arcsinh((y - target) / scale), so that 0 is what is to be beaten, a
 run that diverged is not far away from the others, and which of two values is better stays as it was.

@@ -12,8 +12,8 @@ claim. Once the trial was released, a later attempt may run, and the writes of t
 signs of life by `beat`; `expired` tells whose trials may be released. That a worker is expired refuses nothing by
 itself: one that was only slow goes on, unless its trial was released meanwhile.
 
-A new storage is one subclass of `Storage`, one line in `foundation/registry.py` (or an entry point), and a test class derived from
-`tunesmith.testing.storages.StorageConformance` that supplies the fixture `storage`.
+A new storage is one subclass of `Storage`, one line in `foundation/registry.py` (or an entry point), and a test class
+derived from `tunesmith.testing.storages.StorageConformance` that supplies the fixture `storage`.
 """
 
 from __future__ import annotations
@@ -567,7 +567,8 @@ class Storage(ABC):
         Args:
             study_id: the study.
             key: the attribute's name.
-            change: is given the value, None if there is none, and returns the new one, as `tunesmith.foundation.storable.storable`
+            change: is given the value, None if there is none, and returns the new one, as
+            `tunesmith.foundation.storable.storable`
                 does; the same object: nothing is written. It may be called several times.
 
         Returns:

@@ -562,7 +562,8 @@ def create_trial(
         SpaceError: a name or a range is not valid.
         TypeError: the noise is neither a number nor a sequence of numbers.
         ValueError: parameters and distributions do not match, a value lies outside, both value and values are given, an
-            attribute cannot be kept (see `tunesmith.foundation.storable.storable`), or the noise does not fit the values.
+            attribute cannot be kept (see `tunesmith.foundation.storable.storable`), or the noise does not fit the
+            values.
 
     Example:
         ```python

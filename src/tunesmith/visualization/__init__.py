@@ -1,6 +1,7 @@
 """Figures of studies: by Plotly, with ``backend="matplotlib"`` by Matplotlib, and in pages as SVG of our own.
 
-Each figure is one file in ``figures/`` and one line in ``foundation/registry.py``. It is imported where it is first used.
+Each figure is one file in ``figures/`` and one line in ``foundation/registry.py``. It is imported where it is first
+used.
 """
 
 from __future__ import annotations

@@ -5,8 +5,8 @@ candidates; strips [lower, upper)[b, 2] that divide what nothing of the front do
 
 The improvement of a value a is the area that a dominates in all strips: Σ_b Π_j ((u_bj - a_j)⁺ - (l_bj - a_j)⁺).
 The objectives are independent, so its expectation is the same sum with ψ(t) = E (t - a)⁺ = σ h((t - μ) / σ), h as in
-`tunesmith.foundation.numerics.acquisition` (Yang, Emmerich, Deutz & Bäck, J. Glob. Optim. 75, 2019). Far from the front all
-of it underflows, so logarithms are added up there, which takes longer.
+`tunesmith.foundation.numerics.acquisition` (Yang, Emmerich, Deutz & Bäck, J. Glob. Optim. 75, 2019). Far from the front
+all of it underflows, so logarithms are added up there, which takes longer.
 """
 
 from __future__ import annotations

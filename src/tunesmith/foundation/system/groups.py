@@ -1,7 +1,7 @@
 """Groups of processes: a process and all that it starts. They are ended together, and with the process that began them.
 
-On Linux and macOS that is a process group, which a guardian looks after (`tunesmith.foundation.system.guardian`). On Windows it is
-a job, which the system ends when the last handle to it is closed, as it is when its owner is gone.
+On Linux and macOS that is a process group, which a guardian looks after (`tunesmith.foundation.system.guardian`). On
+Windows it is a job, which the system ends when the last handle to it is closed, as it is when its owner is gone.
 """
 
 from __future__ import annotations

@@ -32,9 +32,9 @@ from tunesmith.space import Space
 # ----------------------------------------------------------------------------------------------------------------------
 # Whether a candidate goes on after a short fit: the decision that the default pruner makes of training runs.
 #
-# To the decision (`tunesmith.history.fidelity`), a candidate is a run, a level is a rung of it, and the full fidelity is its
-# end. A fit that is longer begins anew, so a candidate that is unlikely to become the best is given up for good. What
-# fits cost plays no part: seconds that were measured would make two searches with one seed differ.
+# To the decision (`tunesmith.history.fidelity`), a candidate is a run, a level is a rung of it, and the full fidelity
+# is its end. A fit that is longer begins anew, so a candidate that is unlikely to become the best is given up for good.
+# What fits cost plays no part: seconds that were measured would make two searches with one seed differ.
 #
 # A level at which the order of candidates is not that of longer fits gives up nobody any more: Kendall's τ tells it.
 
