@@ -33,7 +33,6 @@ STRETCHED = 0.6  # part of its rounds with which a model is still worth a fit
 FEW_ROWS = 3000  # up to which a support vector machine takes no longer than the others
 RATES = (0.03, 0.3)  # of learning, where rounds follow from it: lower ones take longer and are hardly better
 RATE = 0.1  # of a first candidate
-RARE = 0.2  # part of an equal share of the rows below which a class is rare, so that weights are worth a try
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +246,6 @@ def family(
     y: Data,
     categories: tuple[tuple[int, int], ...],
     target: str,
-    rare: bool,
     seed: int | None,
 ) -> Family:
     """Return a family by its name.
@@ -258,7 +256,6 @@ def family(
         y: codes of classes, or numbers.
         categories: columns of codes, and their levels.
         target: "regression", "binary" or "multiclass".
-        rare: whether a class is rare.
 
     Raises:
         ValueError: there is no such family, or it takes no sparse rows.
@@ -288,8 +285,10 @@ def family(
     params: dict[str, Parameter] = dict(auto.space.items())
     if kind.rounds and "learning_rate" in params:
         params["learning_rate"] = Float(*RATES, log=True)
-    if rare and classifies and kind.weights is not None and kind.weights not in params:
-        params[kind.weights] = Categorical([None, "balanced"])
+    if classifies and kind.weights is not None and kind.weights not in params:
+        counts = np.bincount(y)
+        if counts.min() < 0.2 * len(y) / len(counts):  # with a rare class, weights are worth a try
+            params[kind.weights] = Categorical([None, "balanced"])
     return Family(name, estimator, auto, params, kind, categories, target, seed)
 
 

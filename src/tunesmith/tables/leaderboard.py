@@ -15,7 +15,7 @@ from tunesmith.selection import HonestScore
 from tunesmith.selection.report import AVERAGE, params_from_json, params_to_json
 from tunesmith.text import printable, span
 
-KEY = "leaderboard"  # the attribute of the study
+LEADERBOARD = "leaderboard"  # the attribute of the study
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +169,7 @@ class Leaderboard:
 def stored_leaderboard(system: Mapping[str, Any]) -> Leaderboard | None:
     """Return the leaderboard that `tunesmith.tune` stored with a study; None: it has none that can be read."""
     try:
-        return Leaderboard.from_json(system[KEY]) if KEY in system else None
+        return Leaderboard.from_json(system[LEADERBOARD]) if LEADERBOARD in system else None
     except ValueError:
         return None
 

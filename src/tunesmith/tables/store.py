@@ -29,7 +29,7 @@ from tunesmith.storage import Storage
 from tunesmith.study import Study
 from tunesmith.trial.record import FrozenTrial
 
-KEY = "tables"  # the attribute of the study that identifies the search
+SEARCH = "tables"  # the attribute of the study that identifies the search
 CALLS = "tables calls"  # that of its calls
 FIT = "tables fit "  # begins those of a trial that hold its fits; the number of the split follows
 RETRIES: dict[FailureKind | str, int] = {"lost": 10}  # a kill counts for all candidates that are open
@@ -47,7 +47,7 @@ def known_search(storage: Storage, name: str) -> tuple[int, Mapping[str, Any] | 
         record = storage.load_study(name)
     except StudyNotFoundError:
         return None
-    known = record.system.get(KEY)
+    known = record.system.get(SEARCH)
     if known is None and any(storage.count(record.id).values()):
         raise ResumeError(f"tune: the study {name!r} has trials that are not of tune; give another study_name=")
     if known is not None and "splits" not in known:
