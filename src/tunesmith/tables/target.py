@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from tunesmith.arguments import checked
-from tunesmith.tables.values import Values, check_computed, label_text, narwhals_for, values_of
+from tunesmith.tables.values import Values, check_computed, label_text, narwhals_for, object_array, values_of
 from tunesmith.tables.writing import GAPS, date_writing, number_writing
 from tunesmith.text import did_you_mean, listing, shown
 
@@ -71,14 +71,8 @@ def read_target(y: Any, task: str | None = None, caller: str = "tune", rows: int
         raise ValueError(f"{caller}: y is empty; it must have one value for each row of X")
     if rows is not None and len(column) != rows:
         raise ValueError(f"{caller}: X has {rows:,} rows and y has {len(column):,}; each row needs one target")
-    reading = _Reading(values_of(column), task, caller, _name_of(column))
-    return reading.target()
-
-
-def _name_of(column: Any) -> str:
-    """Return what a target is called in sentences."""
     name = getattr(column, "name", None)
-    return shown(name) if isinstance(name, str) and name else "y"
+    return _Reading(values_of(column), task, caller, shown(name) if isinstance(name, str) and name else "y").target()
 
 
 def _one_column(y: Any, caller: str) -> Any:
@@ -91,26 +85,26 @@ def _one_column(y: Any, caller: str) -> Any:
         raise ValueError(f"{caller}: y is None; give the target, one value for each row of X")
     if isinstance(y, str | bytes | dict):
         raise ValueError(f"{caller}: y must be the target's values, one for each row of X; got {shown(y)}")
+    if isinstance(y, set | frozenset):
+        raise ValueError(f"{caller}: y is a set, which has no order; give a list or an array")
+    pandas = sys.modules.get("pandas")
     if sparse.issparse(y):
         y = y.toarray()
-    pandas = sys.modules.get("pandas")
-    if pandas is not None and isinstance(y, pandas.DataFrame | pandas.Series | pandas.Index):
+    elif pandas is not None and isinstance(y, pandas.DataFrame | pandas.Series | pandas.Index):
         if isinstance(y, pandas.DataFrame):
             _check_width(y.shape[1], list(y.columns), caller)
             return y.iloc[:, 0]
         return y
-    if isinstance(y, set | frozenset):
-        raise ValueError(f"{caller}: y is a set, which has no order; give a list or an array")
-    if not isinstance(y, np.ndarray | list | tuple):
+    elif not isinstance(y, np.ndarray | list | tuple):
         check_computed(y, f"{caller}: y")
-        nw = narwhals_for(y)
-        found = y if nw is None else nw.from_native(y, pass_through=True, allow_series=True)
-        if nw is not None and isinstance(found, nw.DataFrame):
-            _check_width(found.shape[1], list(found.columns), caller)
-            return found[:, 0]
-        if nw is not None and isinstance(found, nw.Series):
-            return found
-    array = y if isinstance(y, np.ndarray) else _array(y)
+        if (nw := narwhals_for(y)) is not None:
+            found = nw.from_native(y, pass_through=True, allow_series=True)
+            if isinstance(found, nw.DataFrame):
+                _check_width(found.shape[1], list(found.columns), caller)
+                return found[:, 0]
+            if isinstance(found, nw.Series):
+                return found
+    array = np.asarray(y) if hasattr(y, "__array__") else _objects(y)
     if array.ndim == 2:
         _check_width(array.shape[1], None, caller)
         return array[:, 0]
@@ -119,37 +113,29 @@ def _one_column(y: Any, caller: str) -> Any:
     return array
 
 
-def _array(y: Any) -> NDArray[Any]:
-    """Return y as an array; of objects, so that texts and numbers stay what they are."""
-    if hasattr(y, "__array__"):
-        return np.asarray(y)
+def _objects(y: Any) -> NDArray[Any]:
+    """Return y as an array of objects, so that texts and numbers stay what they are."""
     found = list(y) if hasattr(y, "__iter__") else y
     try:
         return np.array(found, dtype=object)
     except ValueError:  # rows of different lengths
-        array = np.empty(len(found), dtype=object)
-        array[:] = found
-        return array
+        return object_array(found)
 
 
 def _check_width(width: int, names: list[Any] | None, caller: str) -> None:
-    if width == 1:
-        return
-    which = "" if names is None else f" ({listing(names, 5)})"
-    raise ValueError(
-        f"{caller}: y has {width} columns{which}; one target at a time can be learned. Give one column, or, where the "
-        "columns are classes marked by 1, y.argmax(axis=1)"
-    )
+    if width != 1:
+        which = "" if names is None else f" ({listing(names, 5)})"
+        raise ValueError(
+            f"{caller}: y has {width} columns{which}; one target at a time can be learned. Give one column, or, where "
+            "the columns are classes marked by 1, y.argmax(axis=1)"
+        )
 
 
 class _Reading:
     """Reads one column as a target."""
 
     def __init__(self, values: Values, task: str | None, caller: str, name: str) -> None:
-        self.values = values
-        self.name = name
-        self.task = task
-        self.caller = caller
+        self.values, self.task, self.caller, self.name = values, task, caller, name
         self.notes: list[str] = []
         self.kept = ~values.missing
 
@@ -198,9 +184,7 @@ class _Reading:
         different, codes, counts = np.unique(y, return_inverse=True, return_counts=True)
         k, n = len(different), len(y)
         is_whole = bool(np.all(different == np.floor(different)))
-        if k == 1:
-            raise self.error(f"every value of {self.name} is {label_text(different[0])}; there is nothing to learn")
-        if self.task == "regression":
+        if k == 1 or self.task == "regression":
             return self.regression(y)
         if self.task is not None:
             self.check_number_of_classes(k, n, "numbers")
@@ -295,10 +279,10 @@ class _Reading:
             )
         if len(alone):
             names = listing([_plain(labels[i]) for i in alone], 5)
-            noun, reason = ("class", "it cannot") if len(alone) == 1 else ("classes", "they cannot")
+            what, have, they = ("class", "has", "it") if len(alone) == 1 else ("classes", "have", "they")
             self.notes.append(
-                f"The {noun} {names} of {self.name} {_have(len(alone))} one row only and "
-                f"{_are(len(alone))} left out, since {reason} be both learned and tested."
+                f"The {what} {names} of {self.name} {have} one row only and {_are(len(alone))} left out, since {they} "
+                "cannot be both learned and tested."
             )
             stays = ~np.isin(codes, alone)
             self.kept = self.kept.copy()
@@ -332,9 +316,9 @@ class _Reading:
 def _are_classes(different: NDArray[np.float64], counts: NDArray[np.intp]) -> bool:
     """Tell whether different numbers with their counts of rows are classes: few, whole, and with enough rows."""
     k, n = len(different), int(counts.sum())
-    if not np.all(different == np.floor(different)):
-        return False
-    return (k == 2 and n > 2) or (k <= MOST_CLASSES and n >= ROWS_OF_A_CLASS * k and int(counts.min()) > 1)
+    is_whole = bool(np.all(different == np.floor(different)))
+    enough = k <= MOST_CLASSES and n >= ROWS_OF_A_CLASS * k and int(counts.min()) > 1
+    return is_whole and (enough or (k == 2 and n > 2))
 
 
 def _as_given(numbers: NDArray[np.float64], type_: str) -> list[Any]:
@@ -343,11 +327,8 @@ def _as_given(numbers: NDArray[np.float64], type_: str) -> list[Any]:
 
 def _label_array(labels: list[Any]) -> NDArray[Any]:
     """Return labels as an array: of numbers or truth values, else of objects."""
-    if all(isinstance(label, bool | int | float | np.number | np.bool_) for label in labels):
-        return np.array(labels)
-    found = np.empty(len(labels), dtype=object)
-    found[:] = labels
-    return found
+    plain = all(isinstance(label, bool | int | float | np.number | np.bool_) for label in labels)
+    return np.array(labels) if plain else object_array(labels)
 
 
 def _sort_key(label: Any) -> tuple[bool, float, str]:
@@ -368,7 +349,3 @@ def _rows(n: int) -> str:
 
 def _are(n: int) -> str:
     return "is" if n == 1 else "are"
-
-
-def _have(n: int) -> str:
-    return "has" if n == 1 else "have"
