@@ -9,7 +9,7 @@ import importlib
 import importlib.util
 import io
 import re
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,21 +122,17 @@ def find_source(path: str | Path, seen: Callable[[int], None] = lambda size: Non
     if ending in COLUMNAR:
         return Source(str(path), library, function, {})
     encoding, separator, commas = _looks(path, ending, seen)
-    if function == "read_csv":
-        options: dict[str, Any] = {}
-        if separator != ",":
-            options["sep" if library == "pandas" else "separator"] = separator
-        if commas:
-            options |= {"decimal": ","} if library == "pandas" else {"decimal_comma": True}
-        options |= _encoded(encoding, library)
-        options |= {"low_memory": False} if library == "pandas" else {"infer_schema_length": None}
-        return Source(str(path), library, function, options)
-    return Source(str(path), library, function, {"lines": True} if library == "pandas" else {})
-
-
-def _encoded(encoding: str, library: str) -> dict[str, Any]:
-    plain = encoding == "utf-8" or (encoding == "utf-8-sig" and library == "polars")  # it skips the mark
-    return {} if plain else {"encoding": encoding}
+    is_pandas, options = library == "pandas", dict[str, Any]()
+    if function != "read_csv":
+        return Source(str(path), library, function, {"lines": True} if is_pandas else {})
+    if separator != ",":
+        options["sep" if is_pandas else "separator"] = separator
+    if commas:
+        options |= {"decimal": ","} if is_pandas else {"decimal_comma": True}
+    if encoding != "utf-8" and (is_pandas or encoding != "utf-8-sig"):  # polars skips the mark
+        options["encoding"] = encoding
+    options |= {"low_memory": False} if is_pandas else {"infer_schema_length": None}
+    return Source(str(path), library, function, options)
 
 
 def _library(path: Path, ending: str) -> str:
@@ -158,7 +154,9 @@ def _looks(path: Path, ending: str, seen: Callable[[int], None]) -> tuple[str, s
     try:
         with _opened(path) as file:
             head, whole = _head(path, file)
-            encoding = _encoding(path, head, _blocks(path, head, file, seen))
+            blocks = _blocks(path, head, file, seen)
+            encoding = _encoding(path, head, blocks)
+            deque(blocks, maxlen=0)  # all of them are counted
     except (gzip.BadGzipFile, EOFError) as error:
         raise SourceError(f"{_name(path)} is damaged: {error}") from error
     if FUNCTIONS[ending][0] != "read_csv":
@@ -173,8 +171,7 @@ def _looks(path: Path, ending: str, seen: Callable[[int], None]) -> tuple[str, s
     if not rows or not any(cell.strip() for cell in rows[0]):
         raise SourceError(f"{_name(path)} is empty; the first line of a table has the names of its columns")
     names = [name for name in rows[0] if name]
-    twice = [name for name, n in Counter(names).items() if n > 1]
-    if twice:
+    if twice := [name for name, n in Counter(names).items() if n > 1]:
         raise SourceError(f"{_name(path)} has two columns called {shown(twice[0])}; rename one of them")
     wide = next((i for i, row in enumerate(rows) if len(row) > len(rows[0])), None)
     if wide is not None:
@@ -192,11 +189,12 @@ def _lines(head: bytes, encoding: str) -> list[str]:
     return list(io.StringIO(codecs.getincrementaldecoder(encoding)().decode(head), newline=""))
 
 
-def _opened(path: Path) -> Any:
+def _opened(path: str | Path) -> Any:
+    path = Path(path)
     return gzip.open(path) if path.suffix.lower() == PACKED else path.open("rb")
 
 
-def _head(path: Path, file: Any) -> tuple[bytes, bool]:
+def _head(path: str | Path, file: Any) -> tuple[bytes, bool]:
     """Return the beginning of a text, with two whole lines at least, and whether that is all of it.
 
     Raises:
@@ -245,13 +243,6 @@ def _blocks(path: Path, head: bytes, file: Any, seen: Callable[[int], None]) -> 
 
 def _encoding(path: Path, head: bytes, blocks: Iterator[bytes]) -> str:
     """Return the encoding of a text: that of its mark, UTF-8, or what Windows writes in the west."""
-    encoding = _encoding_of(path, head, blocks)
-    for _ in blocks:  # they are counted
-        pass
-    return encoding
-
-
-def _encoding_of(path: Path, head: bytes, blocks: Iterator[bytes]) -> str:
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     if b"\0" in head:
@@ -284,8 +275,8 @@ def _fit(lines: list[str], separator: str) -> tuple[int, int]:
 def _header(path: str, options: Mapping[str, Any]) -> list[str]:
     """Return the names in the first line of a text."""
     sign, encoding = options.get("sep", options.get("separator", ",")), options.get("encoding", "utf-8-sig")
-    with _opened(Path(path)) as file:
-        lines = _lines(_head(Path(path), file)[0], encoding)
+    with _opened(path) as file:
+        lines = _lines(_head(path, file)[0], encoding)
     return next(csv.reader((line for line in lines if line.strip()), delimiter=sign), [])
 
 

@@ -76,19 +76,13 @@ class Leaderboard:
         """Return the lines as a frame of pandas; an error is a positive number there, as in the texts."""
         import pandas as pd
 
-        nothing = (math.nan, math.nan, math.nan)
-        figures = [nothing if p.score is None else p.score.figures for p in self.places]
+        figures = [(math.nan,) * 3 if p.score is None else p.score.figures for p in self.places]
+        as_they_are = ("fit_seconds", "predict_seconds", "size", "tried", "why")
         return pd.DataFrame(
             {
                 "model": [p.model for p in self.places],
-                "score": [value for value, _, _ in figures],
-                "low": [low for _, low, _ in figures],
-                "high": [high for _, _, high in figures],
-                "fit_seconds": [p.fit_seconds for p in self.places],
-                "predict_seconds": [p.predict_seconds for p in self.places],
-                "size": [p.size for p in self.places],
-                "tried": [p.tried for p in self.places],
-                "why": [p.why for p in self.places],
+                **{name: [own[i] for own in figures] for i, name in enumerate(("score", "low", "high"))},
+                **{name: [getattr(p, name) for p in self.places] for name in as_they_are},
                 "params": [dict(p.params) for p in self.places],
             }
         )
