@@ -70,8 +70,9 @@ class EarlyStopped(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]  # 
         Returns:
             self.
         """
-        model = clone(self.estimator)
-        y = np.asarray(y)
+        model, y = clone(self.estimator), np.asarray(y)
+        if is_classifier(model):  # XGBoost takes no codes of which one in between is missing
+            self.classes_, y = np.unique(y, return_inverse=True)
         library = type(model).__module__.partition(".")[0]
         fit = {"lightgbm": _lightgbm, "xgboost": _xgboost, "catboost": _catboost}.get(library)
         if fit is None:
@@ -86,8 +87,6 @@ class EarlyStopped(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]  # 
         ends = math.inf if self.ends is None else self.ends
         self.n_rounds_ = fit(model, self, train, aside, (rounds, patience, ends))
         self.estimator_ = model
-        if hasattr(model, "classes_"):
-            self.classes_ = np.asarray(model.classes_)
         return self
 
     def _parts(self, X: Data, y: NDArray[Any], weight: NDArray[Any] | None) -> tuple[Part, Part | None]:
@@ -110,7 +109,8 @@ class EarlyStopped(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]  # 
     def predict(self, X: Data) -> Any:
         """Return what is predicted of rows X."""
         check_is_fitted(self, "estimator_")
-        return np.asarray(self.estimator_.predict(_rows(self, X))).ravel()
+        found = np.asarray(self.estimator_.predict(_rows(self, X))).ravel()
+        return self.classes_[found.astype(np.intp)] if is_classifier(self.estimator) else found
 
     @_has("predict_proba")  # type: ignore[untyped-decorator]  # scikit-learn has no types
     def predict_proba(self, X: Data) -> Any:
@@ -201,6 +201,8 @@ def _catboost(model: Any, owner: EarlyStopped, train: Part, aside: Part | None, 
 def _histograms(model: Any, owner: EarlyStopped, train: Part, aside: Part | None, limits: Limits) -> int:
     rounds, patience, _ = limits
     model.set_params(max_iter=rounds, early_stopping=False, categorical_features=list(owner.categories) or None)
+    empty = np.isnan(train[0]).all(axis=0)  # scikit-learn 1.9 finds no bins in such a column
+    train = (np.where(empty, 0.0, train[0]), *train[1:]) if empty.any() else train
     if aside is None:
         model.fit(train[0], train[1], sample_weight=train[2])
         return int(model.n_iter_)

@@ -288,14 +288,14 @@ def _labelled(codes: NDArray[np.intp], levels: list[Any], ordered: bool, type_: 
         return Values("date", found[codes], type="date")
     numbers: list[float] = []
     if are(Real, Decimal, np.bool_):
-        numbers, kind = [_as_float(level) for level in levels], "integer" if are(Integral) else "float"
+        numbers, type_ = [_as_float(level) for level in levels], "integer" if are(Integral) else "float"
     elif are(timedelta, np.timedelta64):
-        numbers, kind = [np.timedelta64(level, "us").astype(np.int64) / DAY for level in levels], "duration"
+        numbers, type_ = [np.timedelta64(level, "us").astype(np.int64) / DAY for level in levels], "duration"
     elif are(time):
         numbers = [t.hour + t.minute / 60 + (t.second + t.microsecond / 1e6) / 3600 for t in levels]
-        kind = "duration"
+        type_ = "duration"
     if numbers:
-        return Values("number", _spread(np.array(numbers), codes), type=kind)
+        return Values("number", _spread(np.array(numbers), codes), type=type_)
     return Values("labels", codes, tuple(levels), type_, ordered)
 
 
