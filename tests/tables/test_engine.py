@@ -317,7 +317,7 @@ def test_the_interval_mostly_has_the_score_on_new_rows() -> None:
 @pytest.mark.parametrize("ensemble", [False, True])
 @pytest.mark.parametrize("signal", [0.0, 1.0])
 def test_intervals_cover_over_many_tables(signal: float, ensemble: bool) -> None:
-    """Where there is nothing to learn, folds of few rows do worse than new rows, and an interval promises too little."""
+    """Where there is nothing to learn, folds of few rows do worse than new rows: an interval promises too little."""
     found = np.array([held(seed, signal, ensemble) for seed in range(40)])
     low, high, too_good = found.T
     assert low.mean() >= 0.9

@@ -214,7 +214,7 @@ def fit_bowls(runs: Runs) -> Bowls:
     cell, failed = runs.cell, runs.failed
     n_cells, k = len(runs.scales), runs.z.shape[1]
     rows = [np.flatnonzero(cell == s) for s in range(n_cells)]
-    unit = _units(runs.z, rows)
+    unit = _spreads(runs.z, rows)
     z = runs.z / unit
     low, high = (np.array([end(z[r], axis=0) for r in rows]) for end in (np.min, np.max))
     middle, half = (low + high) / 2, np.maximum((high - low) / 2, 1.0)
@@ -277,20 +277,8 @@ def fit_bowls(runs: Runs) -> Bowls:
         if turn > 8 and moved < STANDS:
             break
     covariance = covariance + np.where(np.any(at_edge(optimum, low, high), axis=0), half**2, 0.0)[:, None] * np.eye(k)
-    return Bowls(
-        optimum * unit,
-        covariance * np.outer(unit, unit),
-        level,
-        level_error,
-        shape,
-        unit,
-        growth,
-        centre,
-        noise,
-        roughness,
-        low * unit,
-        high * unit,
-    )
+    optimum, low, high, covariance = optimum * unit, low * unit, high * unit, covariance * np.outer(unit, unit)
+    return Bowls(optimum, covariance, level, level_error, shape, unit, growth, centre, noise, roughness, low, high)
 
 
 def at_edge(optimum: Floats, low: Floats, high: Floats) -> tuple[Mask, Mask]:
@@ -305,7 +293,7 @@ def at_edge(optimum: Floats, low: Floats, high: Floats) -> tuple[Mask, Mask]:
     return (high > low) & (optimum < low + near), (high > low) & (optimum > high - near)
 
 
-def _units(z: Floats, rows: list[Indices]) -> Floats:
+def _spreads(z: Floats, rows: list[Indices]) -> Floats:
     """Return the median over scales of the standard deviation of what was tried; that of all runs if it is 0."""
     within = np.median([z[r].std(axis=0) for r in rows if len(r) > 1] or [z.std(axis=0)], axis=0)
     overall = np.where(z.std(axis=0) > 0, z.std(axis=0), 1.0)

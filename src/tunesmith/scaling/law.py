@@ -290,29 +290,25 @@ class ScalingLaw:
             ScalingError: a scale variable has not one value a study, a study has several objectives, or no number is
                 a parameter of all.
         """
-        studies = list(studies)
         for name, values in scale.items():
             if len(values) != len(studies):
                 raise ScalingError(f"scale[{name!r}] has {len(values)} values for {len(studies)} studies")
-        several = [study.study_name for study in studies if len(study.directions) > 1]
-        if several:
+        if several := [study.study_name for study in studies if len(study.directions) > 1]:
             raise ScalingError(f"a loss is one objective; {several[0]!r} has several")
-        forms = _forms(studies) if hyperparameters is None else None
-        named = forms if forms is not None else hyperparameters
+        named = _forms(studies) if hyperparameters is None else hyperparameters
         if not named:
             raise ScalingError("no number is a parameter of each study; name the parameters: hyperparameters=[...]")
-        law = cls(list(scale), named if isinstance(named, Mapping) else list(named), priors=priors, transfer=transfer)
+        law = cls(list(scale), named, priors=priors, transfer=transfer)
         rows: list[dict[str, Any]] = []
-        for i, study in enumerate(studies):
+        for study, *here in zip(studies, *scale.values(), strict=True):
             sign = 1.0 if study.directions[0].value == "minimize" else -1.0
             for trial in study.trials:
-                if trial.state.name not in ("COMPLETE", "FAIL") or any(h not in trial.params for h in named):
-                    continue
-                loss = sign * float(trial.values[0]) if trial.values else float("nan")
-                here = {name: float(values[i]) for name, values in scale.items()}
-                rows.append({**here, **{h: trial.params[h] for h in named}, "loss": loss})
+                if trial.state.name in ("COMPLETE", "FAIL") and law.hyperparameters.keys() <= trial.params.keys():
+                    loss = sign * float(trial.values[0]) if trial.values else float("nan")
+                    tried = {name: trial.params[name] for name in law.hyperparameters}
+                    rows.append({**dict(zip(scale, here, strict=True)), **tried, "loss": loss})
         if not rows:
-            raise ScalingError(f"the studies have no ended trial with {', '.join(named)}")
+            raise ScalingError(f"the studies have no ended trial with {', '.join(law.hyperparameters)}")
         return law.fit(rows)
 
     @one_thread()
@@ -340,32 +336,23 @@ class ScalingLaw:
         doubled = point * (1 + np.eye(len(point)))  # each scale variable once
         seen, *more = fitted.seen([belief, *(fitted.belief(other, label) for other in doubled)])
         half = _half(seen)
-        low, value, high = (read.natural(z) for z in (belief.mean - half, best, belief.mean + half))
-        tried = read.natural(np.array([read.z.min(axis=0), read.z.max(axis=0)]))
+        ends = (belief.mean - half, best, belief.mean + half, read.z.min(axis=0), read.z.max(axis=0))
+        low, value, high, least, most = (read.natural(z).tolist() for z in ends)
         settings = {
-            name: Setting(float(value[j]), (float(low[j]), float(high[j])), (float(tried[0, j]), float(tried[1, j])))
-            for j, name in enumerate(read.names)
+            name: Setting(value[j], (low[j], high[j]), (least[j], most[j])) for j, name in enumerate(read.names)
         }
         loss = None
         if self.loss_law is not None:
             total = self.loss_law.draws(point[None])[:, 0]
             total = total + np.resize(excess, len(total))
             loss = (float(total.mean()), (float(np.quantile(total, 0.025)), float(np.quantile(total, 0.975))))
+        cost = (float(excess.mean()), float(np.quantile(excess, 0.95)))
         factor = float(point.prod() / read.scales.prod(axis=1).max())
-        return Advice(
-            dict(zip(self.scale, point.tolist(), strict=True)),
-            settings,
-            Region(read.names, belief.mean, seen, read.forms),
-            loss,
-            (float(excess.mean()), float(np.quantile(excess, 0.95))),
-            factor,
-            {
-                name: float(np.sqrt(np.diag(other) / np.diag(seen)).max())
-                for name, other in zip(self.scale, more, strict=True)
-            },
-            (*self.notes, *_reach(fitted, point, half, factor)),
-            label,
-        )
+        grown = [float(np.sqrt(np.diag(other) / np.diag(seen)).max()) for other in more]
+        scale, growth = (dict(zip(self.scale, values, strict=True)) for values in (point.tolist(), grown))
+        region = Region(read.names, belief.mean, seen, read.forms)
+        notes = (*self.notes, *_reach(fitted, point, half, factor))
+        return Advice(scale, settings, region, loss, cost, factor, growth, notes, label)
 
     def _best(self, target: Mapping[str, float], group: str | None) -> tuple[Floats, str, Belief, Floats, Floats]:
         """Return a scale and its group, what is known of its optimum, draws of it [m, k], and the best setting [k].
@@ -434,13 +421,9 @@ class ScalingLaw:
         points = np.concatenate([best[None], wide[: PRIOR_POINTS - 1]])
         losses = [float(fitted.bowls.excess(z - draws, belief.steepness).mean()) for z in points]
         natural = fitted.runs.natural(points)
-        low, high = natural.min(axis=0), natural.max(axis=0)
-        space = Space(
-            {
-                name: Float(float(low[j]), float(high[j]), log=form == "log")
-                for j, (name, form) in enumerate(zip(fitted.runs.names, fitted.runs.forms, strict=True))
-            }
-        )
+        ranges = zip(natural.min(axis=0).tolist(), natural.max(axis=0).tolist(), fitted.runs.forms, strict=True)
+        params = [Float(low, high, log=form == "log") for low, high, form in ranges]
+        space = Space(dict(zip(fitted.runs.names, params, strict=True)))
         where = written(dict(zip(self.scale, point, strict=True)))
         return WarmStart.of_points(f"scaling law at {where}", space, natural, np.array(losses))
 
@@ -454,13 +437,11 @@ class ScalingLaw:
         """(hyperparameter, scale variable) to the slope of log optimum against log scale, and its 95 % interval."""
         fitted = self._fitted()
         mean, sd = fitted.trend.slopes
+        low, high = (mean - 1.96 * sd).tolist(), (mean + 1.96 * sd).tolist()
         return {
-            (name, variable): (
-                float(mean[1 + i, j]),
-                (float(mean[1 + i, j] - 1.96 * sd[1 + i, j]), float(mean[1 + i, j] + 1.96 * sd[1 + i, j])),
-            )
+            (name, variable): (float(mean[i, j]), (low[i][j], high[i][j]))
             for j, name in enumerate(fitted.runs.names)
-            for i, variable in enumerate(self.scale)
+            for i, variable in enumerate(self.scale, 1)
         }
 
 
@@ -525,7 +506,7 @@ def _refuse(fitted: Fitted, point: Floats, belief: Belief) -> None:
         f"{printable(n)} from {one.min():.4g} to {one.max():.4g}"
         for n, one in zip(read.scale, read.scales.T, strict=True)
     )
-    where = written(dict(zip(read.scale, point.tolist(), strict=True)))
+    where = written(dict(zip(read.scale, point, strict=True)))
     raise ScalingError(
         f"at {where} the 95 % intervals say nothing: {wide}. The runs have {ran}; add runs at other scales, the larger "
         "the better: law.plan(...) says which"
@@ -549,12 +530,11 @@ def _reach(fitted: Fitted, point: Floats, half: Floats, factor: float) -> list[s
     ]
     wide = zip(read.names, _useless(fitted, half), strict=True)
     notes += [say(SAYS_NOTHING, printable(name)) for name, useless in wide if useless]
-    folds = fitted.calibration.folds
-    checked = max((fold.factor for fold in folds), default=1.0)
-    if factor <= checked * 1.01:
-        return notes
-    if not folds:
-        unchecked = say("There are too few scales to leave the largest ones out, so nobody checked these intervals.")
-        return [*notes, unchecked]
-    said = say("The intervals were checked over a factor of {}; this is {}.", f"{checked:.3g}", f"{factor:.3g}")
-    return [*notes, said]
+    tested = [fold.factor for fold in fitted.calibration.folds]
+    if factor > max(tested, default=1.0) * 1.01:
+        notes.append(
+            say("The intervals were checked over a factor of {}; this is {}.", f"{max(tested):.3g}", f"{factor:.3g}")
+            if tested
+            else say("There are too few scales to leave the largest ones out, so nobody checked these intervals.")
+        )
+    return notes

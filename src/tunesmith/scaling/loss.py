@@ -189,17 +189,9 @@ def _fit(scale: tuple[str, ...], scales: Floats, level: Floats, error: Floats) -
     if not inside.any():
         return None
     kept = rng.permutation(np.flatnonzero(inside))[:DRAWS]
-    exponents = alphas[which[kept]]
-    return LossLaw(
-        scale,
-        drawn[kept, 0],
-        drawn[kept, 1 : 1 + q] * np.exp(exponents * centre),
-        exponents,
-        drawn[kept, 1 + q :],
-        centre,
-        misfit,
-        scales,
-    )
+    drawn, exponents = drawn[kept], alphas[which[kept]]
+    factors = drawn[:, 1 : 1 + q] * np.exp(exponents * centre)
+    return LossLaw(scale, drawn[:, 0], factors, exponents, drawn[:, 1 + q :], centre, misfit, scales)
 
 
 class _Posterior(NamedTuple):

@@ -14,8 +14,6 @@ from tunesmith.numerics.arrays import Floats, Indices, Mask
 from tunesmith.text import did_you_mean, printable, shown
 
 FORMS = ("log", "linear")
-DIVERGED = 2.0  # times the median of its scale's sound runs: a run that ended there has learnt nothing
-FEW_TOKENS = 0.05  # tokens for each parameter: fewer are no language model's training, but a count of steps or batches
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,21 +74,12 @@ def read_runs(
         ScalingError: a column is missing, has no numbers or numbers that cannot be, or nothing is left.
     """
     wanted = [*scale, *hyperparameters, loss, *([] if group is None else [group])]
-    columns = dict(zip(wanted, _columns(runs, wanted), strict=True))
+    columns = dict(zip(wanted, _wanted_columns(runs, wanted), strict=True))
     y = _numbers(columns[loss], loss, finite=False)
     if not len(y):
         raise ScalingError("there are no runs")
     sizes = np.column_stack([_positive(columns[name], name, "a scale variable") for name in scale])
-    z = np.column_stack(
-        [
-            np.log(
-                _positive(columns[name], name, f"a hyperparameter on a log scale; give {{{name!r}: 'linear'}} if not")
-            )
-            if form == "log"
-            else _numbers(columns[name], name)
-            for name, form in hyperparameters.items()
-        ]
-    )
+    z = np.column_stack([_hyperparameter(columns[name], name, form) for name, form in hyperparameters.items()])
     labels = np.full(len(y), "", object) if group is None else np.array([str(v) for v in columns[group]], object)
     notes: list[str] = []
     rows = _first_of_duplicates(sizes, z, y, labels)
@@ -106,8 +95,8 @@ def read_runs(
     for i in range(len(kinds)):
         here = cell == i
         if np.isfinite(y[here]).any() and np.nanmin(y[here]) > 0:  # where most diverged, the median of all is no guide
-            usual = np.median(y[here & (y <= DIVERGED * np.nanmin(y[here]))])
-            y[here & (y > DIVERGED * usual)] = np.nan
+            usual = np.median(y[here & (y <= 2.0 * np.nanmin(y[here]))])
+            y[here & (y > 2.0 * usual)] = np.nan
     if np.isnan(y).any():
         notes.append(
             say(
@@ -126,31 +115,21 @@ def read_runs(
         cell = np.unique(cell[kept], return_inverse=True)[1]
     if not len(y):
         raise ScalingError(f"no run has a finite {loss!r}")
-    scales = np.array([row for _, row, _ in kinds])
-    notes += _units(scale, scales)
-    return Runs(
-        tuple(scale),
-        tuple(hyperparameters),
-        tuple(hyperparameters.values()),
-        scales,
-        tuple(label for _, _, label in kinds),
-        z,
-        y,
-        cell,
-        tuple(notes),
-    )
+    _, rows_of_kinds, groups = zip(*kinds, strict=True)
+    scales = np.array(rows_of_kinds)
+    notes += _doubt_of_tokens(scale, scales)
+    names, forms = tuple(hyperparameters), tuple(hyperparameters.values())
+    return Runs(tuple(scale), names, forms, scales, groups, z, y, cell, tuple(notes))
 
 
-def _columns(runs: Any, wanted: Sequence[str]) -> list[Any]:
+def _wanted_columns(runs: Any, wanted: Sequence[str]) -> list[Any]:
+    if isinstance(runs, Sequence) and runs and all(isinstance(run, Mapping) for run in runs):
+        every = dict.fromkeys(key for run in runs for key in run)
+        runs = {key: [run.get(key) for run in runs] for key in every}
     if isinstance(runs, Mapping):
-        known, take = list(runs), runs.__getitem__
+        known = list(runs)
     elif hasattr(runs, "columns"):
-        known, take = list(runs.columns), runs.__getitem__
-    elif isinstance(runs, Sequence) and runs and all(isinstance(run, Mapping) for run in runs):
-        known = list(dict.fromkeys(key for run in runs for key in run))
-
-        def take(name: str) -> list[Any]:
-            return [run.get(name) for run in runs]
+        known = list(runs.columns)
     else:
         raise ScalingError(f"runs are a data frame, a mapping of columns, or mappings, one a run; got {shown(runs)}")
     for name in wanted:
@@ -159,7 +138,7 @@ def _columns(runs: Any, wanted: Sequence[str]) -> list[Any]:
                 f"the runs have no column {name!r}{did_you_mean(name, list(map(str, known)))}; "
                 f"they have {', '.join(printable(str(k)) for k in known)}"
             )
-    found = [take(name) for name in wanted]
+    found = [runs[name] for name in wanted]
     lengths = {name: len(column) for name, column in zip(wanted, found, strict=True)}
     if len(set(lengths.values())) > 1:
         raise ScalingError(f"the columns have different lengths: {lengths}")
@@ -185,15 +164,21 @@ def _positive(column: Any, name: str, what: str) -> Floats:
     return values
 
 
+def _hyperparameter(column: Any, name: str, form: str) -> Floats:
+    if form == "linear":
+        return _numbers(column, name)
+    return np.log(_positive(column, name, f"a hyperparameter on a log scale; give {{{name!r}: 'linear'}} if not"))
+
+
 def _first_of_duplicates(sizes: Floats, z: Floats, y: Floats, labels: Any) -> Indices:
     table = np.column_stack([sizes, z, y, np.unique(labels.astype(str), return_inverse=True)[1]])
     return np.sort(np.unique(table, axis=0, return_index=True)[1])
 
 
-def _units(scale: Sequence[str], scales: Floats) -> list[str]:
+def _doubt_of_tokens(scale: Sequence[str], scales: Floats) -> list[str]:
     kinds = {kind_of(name): scales[:, i] for i, name in enumerate(scale)}
     params, tokens = kinds.get("params"), kinds.get("tokens")
-    if params is None or tokens is None or np.median(tokens / params) >= FEW_TOKENS:
+    if params is None or tokens is None or np.median(tokens / params) >= 0.05:
         return []
     return [
         say(

@@ -163,13 +163,8 @@ def fit_trend(optimum: Floats, covariance: Floats, features: Floats, priors: Pri
     likelihood = -0.5 * (log_det + rest)
     top = likelihood.max()
     weight = np.exp(likelihood - top)
-    return Trend(
-        weight / weight.sum(),
-        between,
-        coefficients.reshape(-1, p, k),
-        np.asarray(posterior.reshape(-1, p, k, p, k), np.float64),
-        float(top + np.log(weight.mean())),
-    )
+    coefficients, posterior = coefficients.reshape(-1, p, k), posterior.reshape(-1, p, k, p, k)
+    return Trend(weight / weight.sum(), between, coefficients, posterior, float(top + np.log(weight.mean())))
 
 
 def _draws(k: int, scale: Floats) -> Floats:
