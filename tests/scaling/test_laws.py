@@ -15,7 +15,7 @@ import tunesmith
 from tunesmith.scaling import PUBLISHED, LossLaw, ScalingError, ScalingLaw
 from tunesmith.scaling.bowls import Shape, fit_bowls
 from tunesmith.scaling.loss import fit_loss
-from tunesmith.scaling.runs import kind_of, read_runs
+from tunesmith.scaling.runs import published_name, read_runs
 
 TARGET = {"params": 3e9, "tokens": 1e11}
 GRID = [(n, d) for n in (3e7, 1e8, 3e8, 1e9) for d in (1e9, 4e9, 1.6e10, 6.4e10)]
@@ -331,7 +331,7 @@ def test_studies_that_are_no_runs_are_refused_in_words() -> None:
     [("learning-rate", "lr"), ("LR", "lr"), ("global_batch_size", "batch"), ("n_params", "params"), ("other", "other")],
 )
 def test_names_stand_for_what_is_published(name: str, kind: str) -> None:
-    assert kind_of(name) == kind
+    assert published_name(name) == kind
     assert {kind for pair in PUBLISHED for kind in pair} == {"lr", "batch", "params", "tokens"}
 
 

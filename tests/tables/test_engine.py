@@ -139,7 +139,7 @@ def test_a_fit_takes_as_long_as_fewer_rows_let_expect() -> None:
     own = standings()
     one = candidate(own, seconds=[(100, 1.0), (1000, 2.0), (1000, 4.0)])
     assert own.predicted(one.family, 1000, one) == 3.0
-    assert own.predicted(one.family, 4000, one) == pytest.approx(3.0 * 4**one.family.power)
+    assert own.predicted(one.family, 4000, one) == pytest.approx(3.0 * 4**one.family.kind.power)
     assert own.predicted(own.families[0], 1000) == 3.0, "a family by its candidates"
     assert own.predicted(own.families[1], 1000) == 0.0
 

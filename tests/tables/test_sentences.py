@@ -115,7 +115,7 @@ def test_a_family_that_is_too_slow_to_try_has_not_failed(monkeypatch: pytest.Mon
 
 
 def test_a_failure_of_some_candidates_is_told_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
-    real, fits = responses.fitted, []
+    real, fits = responses.fit_model, []
 
     def fitted(model: Any, *rows: Any) -> Any:
         if isinstance(model[-1], DecisionTreeRegressor):
@@ -124,7 +124,7 @@ def test_a_failure_of_some_candidates_is_told_as_such(monkeypatch: pytest.Monkey
                 raise RuntimeError("no such depth")
         return real(model, *rows)
 
-    monkeypatch.setattr(responses, "fitted", fitted)
+    monkeypatch.setattr(responses, "fit_model", fitted)
     search = tunesmith.tune(["linear", "tree"], X, Y, n_trials=10, ensemble=False, **QUICK)
     n = sum(t.params["model"] == "tree" for t in search.study_.trials if "nearly" not in (t.reason or ""))
     assert n > 1

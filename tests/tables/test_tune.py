@@ -28,9 +28,9 @@ from tunesmith.errors import ArtifactError, ResumeError
 from tunesmith.tables import TableClassifier, TableTuner, budget, final, store
 from tunesmith.tables import tune as tune_module
 from tunesmith.tables.budget import Clock
-from tunesmith.tables.families import KINDS, family, joint_space, usual_kinds
+from tunesmith.tables.families import MODEL_KINDS, family, joint_space, usual_kinds
 from tunesmith.tables.folds import MOST_DEALT
-from tunesmith.tables.responses import fitted
+from tunesmith.tables.responses import fit_model
 
 X, Y = load_wine(return_X_y=True)
 QUICK: dict[str, Any] = {"timeout": None, "n_trials": 3, "random_state": 0, "verbose": False}
@@ -417,17 +417,17 @@ def test_the_model_can_be_kept_cloned_and_fitted_again() -> None:
     assert search._repr_mimebundle_()["text/html"] == search._repr_html_()  # which notebooks ask first
 
 
-@pytest.mark.parametrize("name", sorted(KINDS))
+@pytest.mark.parametrize("name", sorted(MODEL_KINDS))
 @pytest.mark.parametrize("target", ["multiclass", "regression"])
 def test_every_name_is_a_model_that_can_be_fitted(name: str, target: str) -> None:
-    pytest.importorskip(KINDS[name].module.partition(".")[0])
+    pytest.importorskip(MODEL_KINDS[name].module.partition(".")[0])
     y = Y if target == "multiclass" else load_diabetes().target[: len(X)]
     rows = np.column_stack([X, np.arange(len(X)) % 4])
     rows[::9, 0] = np.nan
     found = family(name, rows, y, ((X.shape[1], 4),), target, seed=0)
     first = found.first()
     assert joint_space([found])
-    model = fitted(found.build(first[-1], rounds=5 if KINDS[name].stops else None), rows, y)
+    model = fit_model(found.build(first[-1], rounds=5 if MODEL_KINDS[name].stops else None), rows, y)
     assert len(model.predict(rows)) == len(rows)
 
 
@@ -456,7 +456,7 @@ def test_the_unit_of_a_target_does_not_matter(name: str) -> None:
 
     def scores(unit: float) -> tuple[float, object]:
         one = family(name, X, unit * y, (), "regression", 0)
-        model = fitted(one.build(one.first()[0]), X, unit * y, np.ones(len(y)))
+        model = fit_model(one.build(one.first()[0]), X, unit * y, np.ones(len(y)))
         return float(model.score(X, unit * y)), one.auto.space.signature
 
     (small, space), (large, same) = scores(1e-4), scores(1e5)

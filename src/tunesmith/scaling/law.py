@@ -18,21 +18,21 @@ from tunesmith.scaling.bowls import at_edge
 from tunesmith.scaling.fitted import Belief, Fitted, normal_draws
 from tunesmith.scaling.loss import LossLaw, fit_loss
 from tunesmith.scaling.plan import Plan, make_plan
-from tunesmith.scaling.runs import FORMS, kind_of, read_runs, written
+from tunesmith.scaling.runs import SCALE_FORMS, published_name, read_runs, written
 from tunesmith.scaling.transfer import Transfer, test_transfer
 from tunesmith.space import Float, Space
 from tunesmith.study import Study
 from tunesmith.study.create import WarmStart
 from tunesmith.text import did_you_mean, printable, shown
 
-NARROW = 4.0  # times: of scales that span less, slopes are mostly those of the priors
+NARROW_SPAN = 4.0  # times: of scales that span less, slopes are mostly those of the priors
 USELESS = 1000.0  # times from end to end, in which an interval says nothing; of a linear form, twice what was tried
 LEAST_SCALES = 3
 STANDS_STILL = (0.0, 0.3)  # prior of a slope that the parametrisation is meant to make 0
 PRIOR_POINTS = 64  # of a warm start
 LOWEST = "At {} of {} scales the optimum of {} is at the lowest value that was tried; try lower ones there."
 HIGHEST = "At {} of {} scales the optimum of {} is at the highest value that was tried; try higher ones there."
-FEW = (
+CLOSE_SCALES = (
     "The runs have {} from {} to {}, less than a factor of {}: they tell little of how an optimum moves beyond, the "
     "priors of the slopes count beside them, and the intervals are the wider for it."
 )
@@ -211,7 +211,7 @@ class ScalingLaw:
                 f"scale={list(self.scale)}, hyperparameters={list(self.hyperparameters)}, group={group!r}"
             )
         for name, form in self.hyperparameters.items():
-            if form not in FORMS:
+            if form not in SCALE_FORMS:
                 raise ScalingError(f"the form of {name!r} is 'log' or 'linear'; got {form!r}")
         self.group = group
         if isinstance(priors, str) and priors not in ("published", "weak"):
@@ -245,10 +245,11 @@ class ScalingLaw:
             raise ScalingError(
                 f"the runs have {len(read.scales)} scale{'s' if len(read.scales) > 1 else ''} "
                 f"({', '.join(map(printable, self.scale))}); a law needs {LEAST_SCALES} or more, best over a "
-                f"factor of {NARROW:g} or more"
+                f"factor of {NARROW_SPAN:g} or more"
             )
         slopes = dict(self.priors) if isinstance(self.priors, Mapping) else {}
-        moving = [(h, s) for h in _transferred(self.hyperparameters) for s in self.scale if kind_of(s) != "tokens"]
+        sizes = [name for name in self.scale if published_name(name) != "tokens"]
+        moving = [(name, size) for name in _transferred(self.hyperparameters) for size in sizes]
         if self.hypothesis is not None:
             slopes = {**dict.fromkeys(moving, STANDS_STILL), **slopes}
         self.fitted: Fitted = Fitted.to(read, self.priors != "weak", slopes)
@@ -257,7 +258,7 @@ class ScalingLaw:
         self.transfer: tuple[Transfer, ...] = ()
         if self.hypothesis is not None:
             self.transfer = test_transfer(self.fitted, moving)
-        self.notes: tuple[str, ...] = (*read.notes, *_edges(self.fitted))
+        self.notes: tuple[str, ...] = (*read.notes, *_edge_notes(self.fitted))
         return self
 
     @classmethod
@@ -330,7 +331,7 @@ class ScalingLaw:
             ScalingError: the scale is not complete or not above 0, the group is unknown, or it is so far from what was
                 run that no interval says anything.
         """
-        point, label, belief, draws, best = self._best(_scale(target, scales), group)
+        point, label, belief, draws, best = self._best(_asked_scale(target, scales), group)
         fitted, read = self.fitted, self.fitted.runs
         excess = fitted.bowls.excess(best - draws, belief.steepness)
         doubled = point * (1 + np.eye(len(point)))  # each scale variable once
@@ -351,7 +352,7 @@ class ScalingLaw:
         grown = [float(np.sqrt(np.diag(other) / np.diag(seen)).max()) for other in more]
         scale, growth = (dict(zip(self.scale, values, strict=True)) for values in (point.tolist(), grown))
         region = Region(read.names, belief.mean, seen, read.forms)
-        notes = (*self.notes, *_reach(fitted, point, half, factor))
+        notes = (*self.notes, *_reach_notes(fitted, point, half, factor))
         return Advice(scale, settings, region, loss, cost, factor, growth, notes, label)
 
     def _best(self, target: Mapping[str, float], group: str | None) -> tuple[Floats, str, Belief, Floats, Floats]:
@@ -363,7 +364,7 @@ class ScalingLaw:
         fitted = self._fitted()
         point, label = fitted.point(target, group)
         belief = fitted.belief(point, label)
-        _refuse(fitted, point, belief)
+        _refuse_useless(fitted, point, belief)
         draws = normal_draws(belief.mean, belief.covariance)
         return point, label, belief, draws, fitted.least_expected(belief, draws)
 
@@ -415,7 +416,7 @@ class ScalingLaw:
         Raises:
             ScalingError: as `predict` raises it.
         """
-        point, _, belief, draws, best = self._best(_scale(target, scales), group)
+        point, _, belief, draws, best = self._best(_asked_scale(target, scales), group)
         fitted = self.fitted
         wide = normal_draws(best, belief.covariance + np.diag(fitted.bowls.unit**2))
         points = np.concatenate([best[None], wide[: PRIOR_POINTS - 1]])
@@ -445,7 +446,7 @@ class ScalingLaw:
         }
 
 
-def _scale(target: Any, scales: Mapping[str, float]) -> dict[str, float]:
+def _asked_scale(target: Any, scales: Mapping[str, float]) -> dict[str, float]:
     """Return the scale that was asked about: a mapping or None, and values by name; ScalingError if it is none."""
     if target is not None and not isinstance(target, Mapping):
         raise ScalingError(f"target must be a mapping of scale variables to values; got {shown(target)}")
@@ -454,8 +455,8 @@ def _scale(target: Any, scales: Mapping[str, float]) -> dict[str, float]:
 
 def _transferred(names: Mapping[str, str]) -> list[str]:
     """Return the hyperparameters that a parametrisation is meant to keep: learning rates, or all but batch sizes."""
-    rates = [name for name in names if kind_of(name) == "lr"]
-    return rates or [name for name in names if kind_of(name) != "batch"]
+    rates = [name for name in names if published_name(name) == "lr"]
+    return rates or [name for name in names if published_name(name) != "batch"]
 
 
 def _forms(studies: Sequence[Study]) -> dict[str, str]:
@@ -471,7 +472,7 @@ def _forms(studies: Sequence[Study]) -> dict[str, str]:
     }
 
 
-def _edges(fitted: Fitted) -> list[str]:
+def _edge_notes(fitted: Fitted) -> list[str]:
     bowls = fitted.bowls
     low, high = at_edge(bowls.optimum, bowls.low, bowls.high)
     return [
@@ -495,7 +496,7 @@ def _useless(fitted: Fitted, half: Floats) -> list[bool]:
     return [bool(2.0 * half[j] > most[j]) for j in range(len(half))]
 
 
-def _refuse(fitted: Fitted, point: Floats, belief: Belief) -> None:
+def _refuse_useless(fitted: Fitted, point: Floats, belief: Belief) -> None:
     """Raise an error if a scale is so far from what was run that nothing is said of any hyperparameter."""
     read, half = fitted.runs, _half(fitted.seen([belief])[0])
     if not all(_useless(fitted, half)):
@@ -513,7 +514,7 @@ def _refuse(fitted: Fitted, point: Floats, belief: Belief) -> None:
     )
 
 
-def _reach(fitted: Fitted, point: Floats, half: Floats, factor: float) -> list[str]:
+def _reach_notes(fitted: Fitted, point: Floats, half: Floats, factor: float) -> list[str]:
     """Return sentences on what a prediction rests on besides runs: it is far from them, or they are close together.
 
     Args:
@@ -524,9 +525,9 @@ def _reach(fitted: Fitted, point: Floats, half: Floats, factor: float) -> list[s
     read = fitted.runs
     low, high = read.scales.min(axis=0), read.scales.max(axis=0)
     notes: list[str] = [
-        say(FEW, printable(name), f"{low[i]:.4g}", f"{high[i]:.4g}", f"{NARROW:g}")
+        say(CLOSE_SCALES, printable(name), f"{low[i]:.4g}", f"{high[i]:.4g}", f"{NARROW_SPAN:g}")
         for i, name in enumerate(read.scale)
-        if high[i] < NARROW * low[i] and not low[i] / 1.01 <= point[i] <= high[i] * 1.01
+        if high[i] < NARROW_SPAN * low[i] and not low[i] / 1.01 <= point[i] <= high[i] * 1.01
     ]
     wide = zip(read.names, _useless(fitted, half), strict=True)
     notes += [say(SAYS_NOTHING, printable(name)) for name, useless in wide if useless]

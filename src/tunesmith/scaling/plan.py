@@ -154,12 +154,12 @@ def make_plan(
         points = middle + 0.7 ** again[i] * (offers[i].points - middle)  # no run is bought twice but the middle
         again[i] += 1
         named = tuple(dict(zip(law.runs.names, z, strict=True)) for z in law.runs.natural(points).tolist())
-        purchases.append(Purchase(_named(law, offers[i].scale), named, offers[i].cost, now))
-    cost = float(sum(purchase.cost for purchase in purchases))
-    return Plan(_named(law, point), tuple(purchases), cost, (at_first, now))
+        purchases.append(Purchase(_by_variable(law, offers[i].scale), named, offers[i].cost, now))
+    total = float(sum(purchase.cost for purchase in purchases))
+    return Plan(_by_variable(law, point), tuple(purchases), total, (at_first, now))
 
 
-def _named(law: Fitted, scale: Floats) -> dict[str, float]:
+def _by_variable(law: Fitted, scale: Floats) -> dict[str, float]:
     return dict(zip(law.runs.scale, scale.tolist(), strict=True))
 
 

@@ -13,7 +13,7 @@ from tunesmith.languages import say
 from tunesmith.numerics.arrays import Floats, Indices, Mask
 from tunesmith.text import did_you_mean, printable, shown
 
-FORMS = ("log", "linear")
+SCALE_FORMS = ("log", "linear")
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +75,7 @@ def read_runs(
     """
     wanted = [*scale, *hyperparameters, loss, *([] if group is None else [group])]
     columns = dict(zip(wanted, _wanted_columns(runs, wanted), strict=True))
-    y = _numbers(columns[loss], loss, finite=False)
+    y = _number_column(columns[loss], loss, finite=False)
     if not len(y):
         raise ScalingError("there are no runs")
     sizes = np.column_stack([_positive(columns[name], name, "a scale variable") for name in scale])
@@ -145,7 +145,7 @@ def _wanted_columns(runs: Any, wanted: Sequence[str]) -> list[Any]:
     return found
 
 
-def _numbers(column: Any, name: str, finite: bool = True) -> Floats:
+def _number_column(column: Any, name: str, finite: bool = True) -> Floats:
     try:
         values = np.asarray([np.nan if v is None else v for v in column], np.float64)
     except (TypeError, ValueError) as error:
@@ -158,7 +158,7 @@ def _numbers(column: Any, name: str, finite: bool = True) -> Floats:
 
 
 def _positive(column: Any, name: str, what: str) -> Floats:
-    values = _numbers(column, name)
+    values = _number_column(column, name)
     if (values <= 0).any():
         raise ScalingError(f"the column {name!r} has the value {values.min():g}; it must be above 0, as {what}")
     return values
@@ -166,7 +166,7 @@ def _positive(column: Any, name: str, what: str) -> Floats:
 
 def _hyperparameter(column: Any, name: str, form: str) -> Floats:
     if form == "linear":
-        return _numbers(column, name)
+        return _number_column(column, name)
     return np.log(_positive(column, name, f"a hyperparameter on a log scale; give {{{name!r}: 'linear'}} if not"))
 
 
@@ -176,7 +176,7 @@ def _first_of_duplicates(sizes: Floats, z: Floats, y: Floats, labels: Any) -> In
 
 
 def _doubt_of_tokens(scale: Sequence[str], scales: Floats) -> list[str]:
-    kinds = {kind_of(name): scales[:, i] for i, name in enumerate(scale)}
+    kinds = {published_name(name): scales[:, i] for i, name in enumerate(scale)}
     params, tokens = kinds.get("params"), kinds.get("tokens")
     if params is None or tokens is None or np.median(tokens / params) >= 0.05:
         return []
@@ -189,7 +189,7 @@ def _doubt_of_tokens(scale: Sequence[str], scales: Floats) -> list[str]:
     ]
 
 
-NAMES = {  # what people call them; a key is how `PUBLISHED` says it
+USUAL_NAMES = {  # what people call them; a key is how `PUBLISHED` says it
     "lr": {"lr", "learning_rate", "learningrate", "eta", "peak_lr", "max_lr", "base_lr", "lr_max"},
     "batch": {"bs", "batch", "batch_size", "batchsize", "batch_sequences", "batch_tokens", "global_batch_size"},
     "params": {"params", "parameters", "n_params", "n", "num_params", "model_size", "non_embedding_params"},
@@ -198,14 +198,14 @@ NAMES = {  # what people call them; a key is how `PUBLISHED` says it
 }
 
 
-def kind_of(name: str) -> str:
-    """Return what a name stands for: a key of `NAMES`, or the name itself.
+def published_name(name: str) -> str:
+    """Return what a name stands for: a key of `USUAL_NAMES`, or the name itself.
 
     Args:
         name: of a hyperparameter or a scale variable.
     """
     small = name.lower().replace("-", "_")
-    return next((kind for kind, names in NAMES.items() if small in names), name)
+    return next((kind for kind, names in USUAL_NAMES.items() if small in names), name)
 
 
 def written(values: Mapping[str, float]) -> str:

@@ -2,7 +2,7 @@
 
 A fit takes as long as the same candidate took on fewer rows, by the power that its family grows with; else as its
 family usually takes. What the last fit will need is kept back. Without a timeout everything has time, and no clock is
-read. The shares of the time below were chosen together on the twelve tables of `benchmarks/`.
+read. What the shares of the time below are worth is measured by `benchmarks/automl.py`.
 """
 
 from __future__ import annotations
@@ -139,9 +139,11 @@ class Budget:
     def usual_seconds(self, family: Family) -> float:
         """Return how long a fit on all rows of a family takes that was not tried yet, by what others took."""
         standings = self.standings
-        known = [standings.predicted(f, standings.n_rows) / f.cost for f in standings.families if f.cost >= 1.0]
+        known = [
+            standings.predicted(f, standings.n_rows) / f.kind.cost for f in standings.families if f.kind.cost >= 1.0
+        ]
         known = [seconds for seconds in known if seconds > 0.0]
-        return family.cost * min(known) if known and standings.levels else 0.0
+        return family.kind.cost * min(known) if known and standings.levels else 0.0
 
     def too_slow(self, candidate: Candidate) -> bool:
         """Tell whether a fold and a last fit take too much of the time that is left; those of the quickest never do."""

@@ -211,4 +211,4 @@ class Standings:
         if not fits:
             return 0.0
         most = max(n for n, _ in fits)
-        return float(median(s * (rows / max(n, 1)) ** family.power for n, s in fits if n == most))
+        return float(median(s * (rows / max(n, 1)) ** family.kind.power for n, s in fits if n == most))

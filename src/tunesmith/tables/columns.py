@@ -15,11 +15,11 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from tunesmith.tables.roles import Boolean, Category, Date, Number, Role, ShortText
-from tunesmith.tables.values import Table, Values, is_missing, read_table
+from tunesmith.tables.values import Table, Values, is_gap, read_table
 from tunesmith.tables.writing import NEARLY_ALL, TRUTH_PAIRS, date_writing, number_writing, scale_of
 from tunesmith.text import did_you_mean, listing
 
-FEW_ROWS = 10  # among fewer, different numbers may be anything
+FEWEST_DIFFERENT_ROWS = 10  # among fewer, different numbers may be anything
 FEW_TEXTS = 30  # up to which texts of several words are categories, unless most are different
 MANY_TEXTS = 1000  # from which they are texts, however often each occurs
 ROWS_OF_A_RUN = 20  # that whole numbers which rise with the rows have at least, where they number the rows
@@ -29,7 +29,7 @@ ID_NAME = re.compile(
 )
 TIME_NAME = re.compile(r".*(?:year|time|date|day|week|month|step|^t$).*")
 LABEL_NAME = re.compile(r"(?:^|[^a-z])(?:[a-z]?id|code|zip|postcode|key|nr|no)$")  # of digits that are no quantity
-LABELS = 10  # so many different ones there are at least, each twice on average
+FEWEST_LABELS = 10  # so many different ones there are at least, each twice on average
 CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 WIDE_LETTERS = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")  # of languages that write without spaces
 
@@ -202,10 +202,10 @@ class TableColumns(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sc
         for name, why in self.dropped_.items():
             reasons.setdefault(why, []).append(name)
         for why, dropped in reasons.items():
-            self.notes_.append(f"{_columns(dropped)} not used: {why}.")
+            self.notes_.append(f"{_subject(dropped)} not used: {why}.")
         for text, noted in found.items():
             if used := [name for name in noted if name in self.roles_]:
-                self.notes_.append(f"{_columns(used)} read as {text}.")
+                self.notes_.append(f"{_subject(used)} read as {text}.")
 
     def _fit_sparse(self, X: Any, matrix: Any) -> Any:
         self.n_features_in_ = matrix.shape[1]
@@ -222,7 +222,7 @@ class TableColumns(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sc
         """Return X as a CSR matrix with the columns of fit."""
         if hasattr(X, "columns") and hasattr(self, "feature_names_in_"):
             if missing := [name for name in self.feature_names_in_ if name not in X.columns]:
-                raise ValueError(_missing(missing, list(X.columns)))
+                raise ValueError(_lacks(missing, list(X.columns)))
             X = X[list(self.feature_names_in_)]
         matrix = _as_csr(X)
         if matrix is None:
@@ -246,7 +246,7 @@ class TableColumns(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sc
             return [i for i, _, _ in self.columns_]
         place = {name: i for i, name in enumerate(table.names)}
         if missing := [name for _, name, _ in self.columns_ if name not in place]:
-            raise ValueError(_missing(missing, table.names))
+            raise ValueError(_lacks(missing, table.names))
         if len(place) < len(table.names) and (
             repeated := [name for _, name, _ in self.columns_ if table.names.count(name) > 1]
         ):
@@ -325,7 +325,7 @@ class _Finding:
                 return found
             ratio = len(texts) / n
             many = ratio > 0.5 if len(texts) <= FEW_TEXTS else ratio > 0.1 or len(texts) > MANY_TEXTS
-            if many and len(texts) >= FEW_ROWS and _words(texts) >= 2:
+            if many and len(texts) >= FEWEST_DIFFERENT_ROWS and _mean_words(texts) >= 2:
                 self.note("short texts, whose n-grams become numbers", name)
                 return ShortText(texts)
         if len(texts) > 1 and len(texts) >= NEARLY_ALL * n:
@@ -336,7 +336,7 @@ class _Finding:
         self, name: Any, texts: Sequence[str], codes: NDArray[np.intp], counts: NDArray[np.intp], values: Values
     ) -> Role | str | None:
         """Return the role of texts that are numbers or dates; None: they are neither."""
-        digits = LABELS <= len(texts) <= counts.sum() / 2 and all(text.isdigit() for text in texts)
+        digits = FEWEST_LABELS <= len(texts) <= counts.sum() / 2 and all(text.isdigit() for text in texts)
         if digits and (self.typed or _names_things(name)):
             why = "because their digits are texts or their names say that they identify something"
             self.note(f"categories, {why}", name)
@@ -356,7 +356,7 @@ class _Finding:
         return None
 
 
-def _words(texts: Sequence[str]) -> float:
+def _mean_words(texts: Sequence[str]) -> float:
     """Return how many words texts have on average; two letters of Chinese and the like count as one."""
     some = texts[:: max(1, len(texts) // 500)]
     return sum(len(text.split()) + len(WIDE_LETTERS.findall(text)) // 2 for text in some) / len(some)
@@ -373,7 +373,7 @@ def _names_things(name: Any) -> bool:
 
 def _are_serials(data: NDArray[np.float64]) -> bool:
     """Tell whether numbers without gaps are whole and all different."""
-    whole = len(data) >= FEW_ROWS and bool(np.all(data == np.floor(data)))
+    whole = len(data) >= FEWEST_DIFFERENT_ROWS and bool(np.all(data == np.floor(data)))
     return whole and len(np.unique(data)) == len(data)
 
 
@@ -421,7 +421,7 @@ def _checked_names(table: Table) -> list[Any]:
     seen: dict[str, Any] = {}
     repeated = []
     for name in table.names:
-        if is_missing(name) and name != "":
+        if is_gap(name) and name != "":
             raise ValueError(f"X has a column without a name ({name}); give it one")
         if str(name) in seen:
             repeated.append(name)
@@ -456,11 +456,11 @@ def _check_readable(name: Any, role: Role, values: Values, part: NDArray[np.floa
     )
 
 
-def _columns(names: Sequence[Any]) -> str:
+def _subject(names: Sequence[Any]) -> str:
     return f"The column {names[0]!r} is" if len(names) == 1 else f"The columns {listing(names)} are"
 
 
-def _missing(missing: Sequence[Any], given: Sequence[Any]) -> str:
+def _lacks(missing: Sequence[Any], given: Sequence[Any]) -> str:
     near = did_you_mean(missing[0], given)
     return (
         f"X lacks {'the column' if len(missing) == 1 else 'the columns'} {listing(missing)} that the model was fitted "

@@ -21,11 +21,11 @@ from tunesmith.system import machine_memory
 from tunesmith.text import printable, shown
 
 SEPARATORS = (",", ";", "\t", "|")
-LOOKED_AT = 50  # lines that tell the separator
-HEAD = 2**18  # bytes that hold them, and two lines at least
-MOST_HEAD = 2**26  # bytes that these may have
-BLOCK = 2**20
-LARGEST = 0.5  # of the memory, that a table may have as a text: as a frame it is as large, and models need another one
+SAMPLED_LINES = 50  # lines that tell the separator
+HEAD_BYTES = 2**18  # bytes that hold them, and two lines at least
+MOST_HEAD_BYTES = 2**26  # bytes that these may have
+BLOCK_BYTES = 2**20
+LARGEST_MEMORY_SHARE = 0.5  # that a table may take as a text: as a frame it is as large, and models need another one
 COMMA, POINT = (re.compile(rf"\s*[-+]?\d+{sign}\d+(?:[eE][-+]?\d+)?\s*") for sign in (",", r"\."))
 FUNCTIONS = {  # by the ending: of pandas, of polars
     ".csv": ("read_csv", "read_csv"),
@@ -37,10 +37,10 @@ FUNCTIONS = {  # by the ending: of pandas, of polars
     ".feather": ("read_feather", "read_ipc"),
 }
 COLUMNAR = (".parquet", ".feather")
-ENDINGS = ", ".join([f"{ending}[.gz]" for ending in FUNCTIONS if ending not in COLUMNAR] + list(COLUMNAR))
+TABLE_ENDINGS = ", ".join([f"{ending}[.gz]" for ending in FUNCTIONS if ending not in COLUMNAR] + list(COLUMNAR))
 PACKED = ".gz"
 SMALLER = "take a part of its rows, or leave out columns"
-SHORT = {"pandas": "pd", "polars": "pl"}
+MODULE_ALIASES = {"pandas": "pd", "polars": "pl"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,19 +80,19 @@ class Source:
         except OSError:
             raise
         except MemoryError as error:
-            raise SourceError(f"{_name(self.path)} does not fit into the memory; {SMALLER}") from error
+            raise SourceError(f"{_shown(self.path)} does not fit into the memory; {SMALLER}") from error
         except ImportError as error:
-            raise MissingDependencyError(f"{_name(self.path)} needs another library: {error}") from error
+            raise MissingDependencyError(f"{_shown(self.path)} needs another library: {error}") from error
         except Exception as error:  # each library has errors of its own
-            raise SourceError(f"{_name(self.path)} cannot be read as a table: {_first_line(error)}") from error
+            raise SourceError(f"{_shown(self.path)} cannot be read as a table: {_first_line(error)}") from error
         if len(table) == 0:
-            raise SourceError(f"{_name(self.path)} has no rows")
+            raise SourceError(f"{_shown(self.path)} has no rows")
         return table
 
     def code(self) -> str:
         """Return the call as Python."""
         options = "".join(f", {name}={value!r}" for name, value in self.options.items())
-        return f"{SHORT[self.library]}.{self.function}({self.path!r}{options})"
+        return f"{MODULE_ALIASES[self.library]}.{self.function}({self.path!r}{options})"
 
 
 def find_source(path: str | Path, seen: Callable[[int], None] = lambda size: None) -> Source:
@@ -109,14 +109,14 @@ def find_source(path: str | Path, seen: Callable[[int], None] = lambda size: Non
     path = Path(path)
     ending = _ending(path)
     if not path.exists():
-        raise SourceError(f"{_name(path)} does not exist")
+        raise SourceError(f"{_shown(path)} does not exist")
     if path.is_dir():
-        raise SourceError(f"{_name(path)} is a folder; give a file with a table: {ENDINGS}")
+        raise SourceError(f"{_shown(path)} is a folder; give a file with a table: {TABLE_ENDINGS}")
     if ending not in FUNCTIONS or (ending in COLUMNAR and path.suffix.lower() == PACKED):
         more = "; save it as CSV" if ending in (".xlsx", ".xls", ".ods") else ""
-        raise SourceError(f"{_name(path)} is no file that can be read as a table (these can: {ENDINGS}){more}")
+        raise SourceError(f"{_shown(path)} is no file that can be read as a table (these can: {TABLE_ENDINGS}){more}")
     if path.stat().st_size == 0:
-        raise SourceError(f"{_name(path)} is empty")
+        raise SourceError(f"{_shown(path)} is empty")
     library = _library(path, ending)
     function = FUNCTIONS[ending][library == "polars"]
     if ending in COLUMNAR:
@@ -142,7 +142,7 @@ def _library(path: Path, ending: str) -> str:
     if polars:
         return "polars"
     need = "pyarrow (pip install pyarrow)" if pandas else "pandas: pip install 'tunesmith[tables]'"
-    raise MissingDependencyError(f"to read {_name(path)} needs {need}")
+    raise MissingDependencyError(f"to read {_shown(path)} needs {need}")
 
 
 def _looks(path: Path, ending: str, seen: Callable[[int], None]) -> tuple[str, str, bool]:
@@ -154,37 +154,37 @@ def _looks(path: Path, ending: str, seen: Callable[[int], None]) -> tuple[str, s
     try:
         with _opened(path) as file:
             head, whole = _head(path, file)
-            blocks = _blocks(path, head, file, seen)
+            blocks = _text_blocks(path, head, file, seen)
             encoding = _encoding(path, head, blocks)
             deque(blocks, maxlen=0)  # all of them are counted
     except (gzip.BadGzipFile, EOFError) as error:
-        raise SourceError(f"{_name(path)} is damaged: {error}") from error
+        raise SourceError(f"{_shown(path)} is damaged: {error}") from error
     if FUNCTIONS[ending][0] != "read_csv":
         return encoding, ",", False
-    lines = _lines(head, encoding)
-    lines = [line for line in (lines if whole else lines[:-1]) if line.strip()][:LOOKED_AT]
-    separator = "\t" if ending == ".tsv" else max(SEPARATORS, key=lambda sign: _fit(lines, sign))
+    lines = _text_lines(head, encoding)
+    lines = [line for line in (lines if whole else lines[:-1]) if line.strip()][:SAMPLED_LINES]
+    separator = "\t" if ending == ".tsv" else max(SEPARATORS, key=lambda sign: _separator_fit(lines, sign))
     try:
         rows = list(csv.reader(lines, delimiter=separator))
     except csv.Error as error:
-        raise SourceError(f"{_name(path)} is no table: {error}") from error
+        raise SourceError(f"{_shown(path)} is no table: {error}") from error
     if not rows or not any(cell.strip() for cell in rows[0]):
-        raise SourceError(f"{_name(path)} is empty; the first line of a table has the names of its columns")
+        raise SourceError(f"{_shown(path)} is empty; the first line of a table has the names of its columns")
     names = [name for name in rows[0] if name]
     if twice := [name for name, n in Counter(names).items() if n > 1]:
-        raise SourceError(f"{_name(path)} has two columns called {shown(twice[0])}; rename one of them")
+        raise SourceError(f"{_shown(path)} has two columns called {shown(twice[0])}; rename one of them")
     wide = next((i for i, row in enumerate(rows) if len(row) > len(rows[0])), None)
     if wide is not None:
         raise SourceError(
-            f"{_name(path)} is no table: row {wide + 1} has {len(rows[wide])} cells, and the first one, with the names "
-            f"of columns, has {len(rows[0])}"
+            f"{_shown(path)} is no table: row {wide + 1} has {len(rows[wide])} cells, and the first one, with the "
+            f"names of columns, has {len(rows[0])}"
         )
     cells = [cell for row in rows[1:] for cell in row]
     commas = separator != "," and any(map(COMMA.fullmatch, cells)) and not any(map(POINT.fullmatch, cells))
     return encoding, separator, commas
 
 
-def _lines(head: bytes, encoding: str) -> list[str]:
+def _text_lines(head: bytes, encoding: str) -> list[str]:
     """Return the lines at the beginning of a file; the last one may be cut off."""
     return list(io.StringIO(codecs.getincrementaldecoder(encoding)().decode(head), newline=""))
 
@@ -200,17 +200,17 @@ def _head(path: str | Path, file: Any) -> tuple[bytes, bool]:
     Raises:
         SourceError: its first two lines are too long.
     """
-    head = bytearray(file.read(HEAD))
-    whole, n_lines = len(head) < HEAD, _line_ends(head)
+    head = bytearray(file.read(HEAD_BYTES))
+    whole, n_lines = len(head) < HEAD_BYTES, _line_ends(head)
     while n_lines < 2 and not whole:
-        if len(head) > MOST_HEAD:
+        if len(head) > MOST_HEAD_BYTES:
             raise SourceError(
-                f"{_name(path)} is no table: its first two lines are longer than {in_words(MOST_HEAD)}; a table has "
-                "one line for each row, and the names of its columns in the first"
+                f"{_shown(path)} is no table: its first two lines are longer than {in_words(MOST_HEAD_BYTES)}; a "
+                "table has one line for each row, and the names of its columns in the first"
             )
-        block = file.read(BLOCK)
+        block = file.read(BLOCK_BYTES)
         head += block
-        whole, n_lines = len(block) < BLOCK, n_lines + _line_ends(block)
+        whole, n_lines = len(block) < BLOCK_BYTES, n_lines + _line_ends(block)
     return bytes(head), whole
 
 
@@ -218,7 +218,7 @@ def _line_ends(text: bytes | bytearray) -> int:
     return text.count(b"\n") or text.count(b"\r")
 
 
-def _blocks(path: Path, head: bytes, file: Any, seen: Callable[[int], None]) -> Iterator[bytes]:
+def _text_blocks(path: Path, head: bytes, file: Any, seen: Callable[[int], None]) -> Iterator[bytes]:
     """Yield a text piece by piece.
 
     Raises:
@@ -228,17 +228,17 @@ def _blocks(path: Path, head: bytes, file: Any, seen: Callable[[int], None]) -> 
     size, block = 0, head
     while block:
         size += len(block)
-        if there is not None and size > LARGEST * there:
+        if there is not None and size > LARGEST_MEMORY_SHARE * there:
             more = f"has {in_words(path.stat().st_size)}"
             if path.suffix.lower() == PACKED:
-                more = f"unpacks to more than {in_words(LARGEST * there)}"
+                more = f"unpacks to more than {in_words(LARGEST_MEMORY_SHARE * there)}"
             raise SourceError(
-                f"{_name(path)} {more}, and this machine has {in_words(there)} of memory, of which a table may take "
-                f"{LARGEST:.0%}; {SMALLER}"
+                f"{_shown(path)} {more}, and this machine has {in_words(there)} of memory, of which a table may "
+                f"take {LARGEST_MEMORY_SHARE:.0%}; {SMALLER}"
             )
         seen(size)
         yield block
-        block = file.read(BLOCK)
+        block = file.read(BLOCK_BYTES)
 
 
 def _encoding(path: Path, head: bytes, blocks: Iterator[bytes]) -> str:
@@ -246,7 +246,7 @@ def _encoding(path: Path, head: bytes, blocks: Iterator[bytes]) -> str:
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     if b"\0" in head:
-        raise SourceError(f"{_name(path)} is no text, and so no table: it has NUL bytes")
+        raise SourceError(f"{_shown(path)} is no text, and so no table: it has NUL bytes")
     decoder = codecs.getincrementaldecoder("utf-8")()
     try:
         for block in blocks:
@@ -261,7 +261,7 @@ def _encoding(path: Path, head: bytes, blocks: Iterator[bytes]) -> str:
     return "utf-8-sig" if head.startswith(codecs.BOM_UTF8) else "utf-8"
 
 
-def _fit(lines: list[str], separator: str) -> tuple[int, int]:
+def _separator_fit(lines: list[str], separator: str) -> tuple[int, int]:
     """Return how well a separator explains lines: how many have the width of the first one, and that width."""
     try:
         widths = [len(row) for row in csv.reader(lines, delimiter=separator)]
@@ -276,7 +276,7 @@ def _header(path: str, options: Mapping[str, Any]) -> list[str]:
     """Return the names in the first line of a text."""
     sign, encoding = options.get("sep", options.get("separator", ",")), options.get("encoding", "utf-8-sig")
     with _opened(path) as file:
-        lines = _lines(_head(path, file)[0], encoding)
+        lines = _text_lines(_head(path, file)[0], encoding)
     return next(csv.reader((line for line in lines if line.strip()), delimiter=sign), [])
 
 
@@ -285,7 +285,7 @@ def _ending(path: Path) -> str:
     return path.with_suffix("").suffix.lower() if last == PACKED else last
 
 
-def _name(path: str | Path) -> str:
+def _shown(path: str | Path) -> str:
     return printable(str(path))
 
 

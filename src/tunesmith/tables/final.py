@@ -22,7 +22,7 @@ from tunesmith.tables.families import STRETCHED
 from tunesmith.tables.judge import Judge, adapted
 from tunesmith.tables.leaderboard import Leaderboard, Place
 from tunesmith.tables.model import TableClassifier, TableRegressor
-from tunesmith.tables.responses import answers, fitted, rounds_in
+from tunesmith.tables.responses import answers, fit_model, rounds_in
 from tunesmith.tables.rounds import REFIT
 from tunesmith.tables.values import take_rows
 from tunesmith.text import span
@@ -33,7 +33,7 @@ LAST_FIT = (
     "The better end of the interval is {} beyond what the folds show: that is what the last fit may bring, which has "
     "more rows than theirs."
 )
-CUT = (
+CUT_SHORT = (
     "An average of {:,} models was chosen, and there was time to fit {:,} of them, which are returned. The score is "
     "that of the whole average."
 )
@@ -72,7 +72,7 @@ class Choice:
     notes: list[str]
 
 
-def choose(judge: Judge, clock: Clock, ensemble: bool) -> Choice:
+def choose_members(judge: Judge, clock: Clock, ensemble: bool) -> Choice:
     """Choose a single candidate, or an average of several.
 
     Args:
@@ -83,7 +83,7 @@ def choose(judge: Judge, clock: Clock, ensemble: bool) -> Choice:
     made = judge.conclude(tested.candidates)
     best = order[0] if made.index is None else tested.candidates[made.index]
     costs = {c.number: REFIT * SAFETY * standings.predicted(c.family, standings.n_rows, c) for c in order}
-    budget = max(SPENT * clock.left, beyond(clock)) if clock.limited else math.inf
+    budget = max(SPENT * clock.left, overtime(clock)) if clock.limited else math.inf
     choice = Choice(best, [(best, 1.0)], made.report, made.report, costs, budget, [])
     if ensemble and len(order) > 1 and math.isfinite(tested.mean(order[1])):
         _average(judge, choice, order, CHOOSING_SHARE * clock.seconds, made.score)
@@ -123,7 +123,7 @@ def _average(judge: Judge, choice: Choice, order: list[Candidate], seconds: floa
     choice.notes = [say(AVERAGED[chosen.gain <= 0.0], len(choice.members))]
 
 
-def beyond(clock: Clock) -> float:
+def overtime(clock: Clock) -> float:
     """Return how many seconds a last fit may take where nothing is left of the time."""
     return 0.07 * clock.seconds + 0.5
 
@@ -139,7 +139,7 @@ def fit_choice(judge: Judge, clock: Clock, choice: Choice) -> Any:
     at: Any = np.arange(n_rows)
     needed = sum(choice.costs[c.number] for c, _ in members) * choice.best.family.least_part
     if needed > choice.budget and len(members) == 1:
-        n = max(int(n_rows * (choice.budget / needed) ** (1.0 / choice.best.family.power)), min(50, n_rows))
+        n = max(int(n_rows * (choice.budget / needed) ** (1.0 / choice.best.family.kind.power)), min(50, n_rows))
         if n < n_rows:
             at = np.sort(np.random.default_rng(0).permutation(n_rows)[:n])
             if target.classes is not None:  # a member of each class
@@ -154,8 +154,8 @@ def fit_choice(judge: Judge, clock: Clock, choice: Choice) -> Any:
         if models and clock.left < STRETCHED * choice.costs[candidate.number]:
             continue
         n_rounds = _last_rounds(candidate, len(standings.levels))
-        ends = None if clock.ends is None else max(clock.ends, time.monotonic() + beyond(clock))
-        model = fitted(candidate.family.build(candidate.params, n_rounds, ends), part, target.y[at], weight)
+        ends = None if clock.ends is None else max(clock.ends, time.monotonic() + overtime(clock))
+        model = fit_model(candidate.family.build(candidate.params, n_rounds, ends), part, target.y[at], weight)
         if models and n_rounds and rounds_in(model) < STRETCHED * n_rounds:
             continue
         models.append(model)
@@ -166,10 +166,10 @@ def fit_choice(judge: Judge, clock: Clock, choice: Choice) -> Any:
         choice.report = choice.single
         notes[0] = say(CUT_TO_BEST, len(members))
     elif len(kept) < len(members):
-        notes[0] = say(CUT, len(members), len(kept))
+        notes[0] = say(CUT_SHORT, len(members), len(kept))
     whole = sum(share for _, share in kept)
     choice.members = [(candidate, share / whole) for candidate, share in kept]
-    shared = None if any(f.before is not None or f.kind is None for f in standings.families) else table.columns
+    shared = None if any(f.before is not None or f.is_given for f in standings.families) else table.columns
     cls = TableRegressor if target.classes is None else TableClassifier
     made: Any = cls(shared, unfitted, None if len(kept) == 1 else [share for _, share in choice.members])
     if target.classes is not None:
@@ -179,10 +179,9 @@ def fit_choice(judge: Judge, clock: Clock, choice: Choice) -> Any:
 
 def _last_rounds(candidate: Candidate, n_levels: int) -> int | None:
     """Return how many rounds the last fit has, by those of the folds, or else of the levels; None: it has none."""
-    kind, every = candidate.family.kind, candidate.rounds
-    known = {split: rounds for split, rounds in every.items() if math.isfinite(rounds)}
+    known = {split: rounds for split, rounds in candidate.rounds.items() if math.isfinite(rounds)}
     rounds = [rounds for split, rounds in known.items() if split >= n_levels] or list(known.values())
-    return max(1, round(REFIT * float(np.mean(rounds)))) if rounds and kind is not None and kind.rounds else None
+    return max(1, round(REFIT * float(np.mean(rounds)))) if rounds and candidate.family.kind.rounds else None
 
 
 def full_report(judge: Judge, choice: Choice, n_trials: int, inferred: Sequence[str]) -> Report:
@@ -204,7 +203,7 @@ def full_report(judge: Judge, choice: Choice, n_trials: int, inferred: Sequence[
         which = all_failed if n == tried[name] else f"{n:,} of {tried[name]:,} candidates of {name} failed"
         notes.append(f"{which}: {error}")
     notes += [f"{name} was not tried: {why}." for name, why in standings.spared.items() if name not in tried]
-    chosen = {"ensemble": _shares(members)} if len(members) > 1 else dict(members[0][0].trial.params)
+    chosen = {"ensemble": _family_shares(members)} if len(members) > 1 else dict(members[0][0].trial.params)
     return replace(
         choice.report,
         chosen=chosen,
@@ -217,7 +216,7 @@ def full_report(judge: Judge, choice: Choice, n_trials: int, inferred: Sequence[
     )
 
 
-def _shares(members: Sequence[Member]) -> str:
+def _family_shares(members: Sequence[Member]) -> str:
     """Return what an average is made of: the share of each family, the largest first."""
     shares: dict[str, float] = {}
     for candidate, share in members:
@@ -337,7 +336,7 @@ def _halves(judge: Judge, candidate: Candidate, seconds: float, ends: float | No
         weight = None if table.weight is None else table.weight[half]
         try:
             unfitted = family.build(candidate.params, ends=ends)
-            model = fitted(unfitted, take_rows(table.rows, half), table.target.y[half], weight)
+            model = fit_model(unfitted, take_rows(table.rows, half), table.target.y[half], weight)
             found.append((np.asarray(test, np.intp), answers(model, take_rows(table.rows, test), n_classes)))
         except Exception:  # of somebody's estimator: half of the rows may be too few for it
             break

@@ -23,7 +23,7 @@ from tunesmith.sklearn.results.evidence import Evidence
 from tunesmith.sklearn.store.fingerprint import describe_params
 from tunesmith.tables.candidates import Candidate, Standings
 from tunesmith.tables.columns import TableColumns
-from tunesmith.tables.responses import TINY, Measure
+from tunesmith.tables.responses import LEAST_CHANCE, Measure
 from tunesmith.tables.target import Target
 
 MOST_CHOSEN_ON = 20_000  # rows that weights are chosen on
@@ -288,7 +288,7 @@ def _goal(measure: Measure, y: NDArray[Any], weight: Floats | None) -> Any:
         score = measure.score(y, known, weight)
         if measure.classes is None:
             return score if math.isfinite(score) else -math.inf
-        own = known[np.arange(len(y)), y] / np.maximum(known.sum(axis=1), TINY)
+        own = known[np.arange(len(y)), y] / np.maximum(known.sum(axis=1), LEAST_CHANCE)
         sure = float(np.average(np.log(np.clip(own, 1e-6, 1.0)), weights=weight))
         return score + 0.02 * sure if math.isfinite(score) else -math.inf
 

@@ -51,7 +51,7 @@ class Place:
         is_average = self.model == AVERAGE
         model = words.translate(self.model) if is_average else printable(self.model)
         return (
-            model, value, interval, span(self.fit_seconds), span(self.predict_seconds), _size(self.size),
+            model, value, interval, span(self.fit_seconds), span(self.predict_seconds), _size_text(self.size),
             "" if is_average else f"{self.tried:,}", printable(words.said(self.why)),
         )  # fmt: skip
 
@@ -114,15 +114,15 @@ class Leaderboard:
                 "score": None
                 if p.score is None
                 else {
-                    "value": _known(p.score.value),
-                    "interval": [_known(end) for end in p.score.interval],
+                    "value": _finite_or_none(p.score.value),
+                    "interval": [_finite_or_none(end) for end in p.score.interval],
                     "level": p.score.level,
                     "metric": p.score.metric,
                     "greater_is_better": p.score.greater_is_better,
                 },
-                "fit_seconds": _known(p.fit_seconds),
-                "predict_seconds": _known(p.predict_seconds),
-                "size": _known(p.size),
+                "fit_seconds": _finite_or_none(p.fit_seconds),
+                "predict_seconds": _finite_or_none(p.predict_seconds),
+                "size": _finite_or_none(p.size),
                 "tried": p.tried,
                 "why": [str(p.why), *([p.why.pattern, *map(str, p.why.values)] if isinstance(p.why, Said) else [])],
                 "params": params_to_json(p.params),
@@ -141,7 +141,7 @@ class Leaderboard:
             ValueError: it is no leaderboard.
         """
         try:
-            return cls(tuple(map(_place, data)))
+            return cls(tuple(map(_place_of_line, data)))
         except (TypeError, LookupError, AttributeError, OverflowError) as error:
             raise ValueError(f"this is no leaderboard: {error!r}") from error
 
@@ -168,17 +168,17 @@ def stored_leaderboard(system: Mapping[str, Any]) -> Leaderboard | None:
         return None
 
 
-def _place(line: Mapping[str, Any]) -> Place:
+def _place_of_line(line: Mapping[str, Any]) -> Place:
     """Return a line that `Leaderboard.to_json` wrote."""
     honest = None
     if (score := line["score"]) is not None:
-        low, high = map(_number, score["interval"])
+        low, high = map(_number_or_nan, score["interval"])
         honest = HonestScore(
-            _number(score["value"]), (low, high), math.nan, math.nan, "", level=float(score["level"]),
+            _number_or_nan(score["value"]), (low, high), math.nan, math.nan, "", level=float(score["level"]),
             metric=None if score["metric"] is None else str(score["metric"]),
             greater_is_better=bool(score["greater_is_better"]),
         )  # fmt: skip
-    fit, predict, size = (_number(line[name]) for name in ("fit_seconds", "predict_seconds", "size"))
+    fit, predict, size = (_number_or_nan(line[name]) for name in ("fit_seconds", "predict_seconds", "size"))
     params = params_from_json(line["params"]) or {}
     return Place(str(line["model"]), honest, fit, predict, size, int(line["tried"]), _said(*line["why"]), params)
 
@@ -188,15 +188,15 @@ def _said(text: Any, pattern: Any = "", *values: Any) -> str:
     return say(pattern, *map(str, values)) if str(pattern) in table_of("zh") else str(text)
 
 
-def _known(value: float) -> float | None:
+def _finite_or_none(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
 
 
-def _number(value: Any) -> float:
+def _number_or_nan(value: Any) -> float:
     return math.nan if value is None else float(value)
 
 
-def _size(size: float) -> str:
+def _size_text(size: float) -> str:
     if not math.isfinite(size):
         return ""
     return f"{size / 2**20:.3g} MB" if size >= 2**20 else f"{size / 2**10:.3g} kB"

@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from tunesmith.numerics.arrays import Floats
 from tunesmith.sklearn.protocols import Data, Estimator
 from tunesmith.tables.families import read_categories
-from tunesmith.tables.responses import answers, fitted
+from tunesmith.tables.responses import answers, fit_model
 from tunesmith.tables.target import read_target
 from tunesmith.tables.values import take_rows
 
@@ -57,7 +57,7 @@ class _TableModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
         if columns is not None:
             for model in unfitted:
                 read_categories(model, columns.categories_)
-        return self.take(columns, [fitted(model, rows, target.y, sample_weight) for model in unfitted])
+        return self.take(columns, [fit_model(model, rows, target.y, sample_weight) for model in unfitted])
 
     def refitted(self, X: Data, codes: NDArray[Any], train: NDArray[np.intp], sample_weight: Any = None) -> Any:
         """Return a copy whose models are fitted on other rows, with the columns and classes that are known.
@@ -74,7 +74,7 @@ class _TableModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
         part = take_rows(X, train)
         rows = part if self.columns_ is None else self.columns_.transform(part)
         weight = None if sample_weight is None else sample_weight[train]
-        models = [fitted(clone(model), rows, codes[train], weight) for _, model in self.models]
+        models = [fit_model(clone(model), rows, codes[train], weight) for _, model in self.models]
         made = clone(self).take(self.columns_, models)
         if hasattr(self, "classes_"):
             made.classes_ = self.classes_

@@ -31,7 +31,7 @@ from tunesmith.sklearn.store.outcome import encode_metrics, recorded_scorer
 from tunesmith.tables.families import Family
 from tunesmith.text import listing, shown
 
-TINY = 1e-15
+LEAST_CHANCE = 1e-15
 
 
 def answers(model: Any, X: Data, n_classes: int) -> Floats:
@@ -98,7 +98,7 @@ class Responding(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
             raise ValueError("Responding: config says what to fit; it was None")
         name, params, ends = self.config
         one = next(family for family in self.families if family.name == name)
-        self.model_ = fitted(one.build(params, ends=ends), X, y, sample_weight)
+        self.model_ = fit_model(one.build(params, ends=ends), X, y, sample_weight)
         return self
 
     def predict(self, X: Data) -> Floats:
@@ -124,7 +124,7 @@ class Responding(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         return float(counted.size)
 
 
-def fitted(model: Any, X: Data, y: Data, sample_weight: Data = None) -> Any:
+def fit_model(model: Any, X: Data, y: Data, sample_weight: Data = None) -> Any:
     """Fit a model, with weights where it takes them, and return it."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # what has not converged is judged by its score
@@ -210,7 +210,7 @@ class _FixedClasses(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sc
         return True
 
 
-def _name_of(scorer: Scorer) -> str:
+def _scorer_name(scorer: Scorer) -> str:
     """Return the name of a scorer that was given as an object, by scikit-learn's rule: that of an error with "neg_"."""
     parts = scorer_parts(scorer)
     if parts is None or parts[1] > 0:
@@ -235,7 +235,7 @@ def _quick_score(name: str, y: NDArray[Any], known: Floats) -> float | None:
     if name == "accuracy":
         return float((known.argmax(axis=1) == y).mean())
     if name == "neg_log_loss":
-        own = np.clip(known[np.arange(len(y)), y] / np.maximum(known.sum(axis=1), TINY), TINY, 1.0)
+        own = np.clip(known[np.arange(len(y)), y] / np.maximum(known.sum(axis=1), LEAST_CHANCE), LEAST_CHANCE, 1.0)
         return float(np.log(own).mean())
     if name == "roc_auc" and known.shape[1] == 2:  # by ranks (Mann and Whitney 1947)
         n = int(np.sum(y))
@@ -276,7 +276,7 @@ class Measure:
             scoring = "r2" if classes is None else "accuracy"
         named = isinstance(scoring, str)
         scorer = get_scorer(scoring)
-        name = scoring if named else _name_of(scorer)
+        name = scoring if named else _scorer_name(scorer)
         return cls(scorer if classes is None else with_labels(scorer, classes), name, classes, named, scorer)
 
     @property
@@ -376,4 +376,4 @@ class Measure:
         if self.classes is None:
             return _FixedNumbers(known)
         whole = np.asarray(known, np.float64)  # they are kept in single precision
-        return _FixedClasses(whole / np.maximum(whole.sum(axis=1, keepdims=True), TINY), self.classes)
+        return _FixedClasses(whole / np.maximum(whole.sum(axis=1, keepdims=True), LEAST_CHANCE), self.classes)

@@ -33,7 +33,7 @@ Part = tuple[Any, NDArray[Any], NDArray[Any] | None]  # rows, targets and weight
 Limits = tuple[int, int, float]  # rounds, patience, end
 
 
-def _has(name: str) -> Any:
+def _estimator_has(name: str) -> Any:
     return available_if(lambda self: hasattr(getattr(self, "estimator_", self.estimator), name))
 
 
@@ -109,14 +109,14 @@ class EarlyStopped(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]  # 
     def predict(self, X: Data) -> Any:
         """Return what is predicted of rows X."""
         check_is_fitted(self, "estimator_")
-        found = np.asarray(self.estimator_.predict(_rows(self, X))).ravel()
+        found = np.asarray(self.estimator_.predict(_rows_for(self, X))).ravel()
         return self.classes_[found.astype(np.intp)] if is_classifier(self.estimator) else found
 
-    @_has("predict_proba")  # type: ignore[untyped-decorator]  # scikit-learn has no types
+    @_estimator_has("predict_proba")  # type: ignore[untyped-decorator]  # scikit-learn has no types
     def predict_proba(self, X: Data) -> Any:
         """Return probabilities of classes [n_samples, n_classes] of rows X."""
         check_is_fitted(self, "estimator_")
-        return self.estimator_.predict_proba(_rows(self, X))
+        return self.estimator_.predict_proba(_rows_for(self, X))
 
     def __sklearn_tags__(self) -> Any:
         return get_tags(self.estimator)
@@ -125,7 +125,7 @@ class EarlyStopped(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]  # 
 # -- how each library is fitted ----------------------------------------------------------------------------------------
 
 
-def _rows(owner: EarlyStopped, X: Data) -> Any:
+def _rows_for(owner: EarlyStopped, X: Data) -> Any:
     """Return rows in the form that the library takes: CatBoost's categories are whole numbers."""
     model = owner.estimator
     if type(model).__module__.partition(".")[0] != "catboost" or not owner.categories or not isinstance(X, np.ndarray):
@@ -191,10 +191,10 @@ def _catboost(model: Any, owner: EarlyStopped, train: Part, aside: Part | None, 
         more["cat_features"] = list(owner.categories)
     if aside is not None:
         pool = importlib.import_module("catboost").Pool(
-            _rows(owner, aside[0]), aside[1], weight=aside[2], cat_features=list(owner.categories) or None
+            _rows_for(owner, aside[0]), aside[1], weight=aside[2], cat_features=list(owner.categories) or None
         )
         more |= {"eval_set": pool, "early_stopping_rounds": patience, "use_best_model": True}
-    model.fit(_rows(owner, train[0]), train[1], sample_weight=train[2], **more)
+    model.fit(_rows_for(owner, train[0]), train[1], sample_weight=train[2], **more)
     return int(model.tree_count_)
 
 

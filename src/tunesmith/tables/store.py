@@ -32,7 +32,7 @@ from tunesmith.trial.record import FrozenTrial
 SEARCH = "tables"  # the attribute of the study that identifies the search
 CALLS = "tables calls"  # that of its calls
 FIT = "tables fit "  # begins those of a trial that hold its fits; the number of the split follows
-RETRIES: dict[FailureKind | str, int] = {"lost": 10}  # a kill counts for all candidates that are open
+SEARCH_RETRIES: dict[FailureKind | str, int] = {"lost": 10}  # a kill counts for all candidates that are open
 MOST_CHARACTERS = 2**16  # of the answers of a fit, beside its trial; larger ones are an artifact
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from tunesmith.arguments import checked
-from tunesmith.tables.values import Values, check_computed, label_text, narwhals_for, object_array, values_of
+from tunesmith.tables.values import Values, check_computed, column_values, label_text, narwhals_for, object_array
 from tunesmith.tables.writing import GAPS, date_writing, number_writing
 from tunesmith.text import did_you_mean, listing, shown
 
@@ -72,7 +72,9 @@ def read_target(y: Any, task: str | None = None, caller: str = "tune", rows: int
     if rows is not None and len(column) != rows:
         raise ValueError(f"{caller}: X has {rows:,} rows and y has {len(column):,}; each row needs one target")
     name = getattr(column, "name", None)
-    return _Reading(values_of(column), task, caller, shown(name) if isinstance(name, str) and name else "y").target()
+    return _Reading(
+        column_values(column), task, caller, shown(name) if isinstance(name, str) and name else "y"
+    ).target()
 
 
 def _one_column(y: Any, caller: str) -> Any:
@@ -149,7 +151,9 @@ class _Reading:
             raise self.dates()
         n_missing = int((~self.kept).sum())
         if n_missing:
-            self.notes.append(f"{_rows(n_missing)} of {len(self.kept):,} without a target {_are(n_missing)} left out.")
+            self.notes.append(
+                f"{_row_count(n_missing)} of {len(self.kept):,} without a target {_are(n_missing)} left out."
+            )
         if values.type == "duration" and values.kind == "number":
             self.notes.append(f"{self.name} holds times, which are read as days (times of the day as hours).")
         if values.kind == "number":
@@ -178,7 +182,7 @@ class _Reading:
         n_infinite = int(np.isinf(y).sum())
         if n_infinite:
             raise self.error(
-                f"{self.name} is infinite in {_rows(n_infinite)}; give numbers there, or leave these rows out: "
+                f"{self.name} is infinite in {_row_count(n_infinite)}; give numbers there, or leave these rows out: "
                 "rows = numpy.isfinite(y)"
             )
         different, codes, counts = np.unique(y, return_inverse=True, return_counts=True)
@@ -258,7 +262,7 @@ class _Reading:
         if lost.any():
             gaps = listing([text for text, none in zip(texts, is_none, strict=True) if none], 3)
             n = int(lost.sum())
-            self.notes.append(f"{_rows(n)} of {self.name} with {gaps} in place of a number {_are(n)} left out.")
+            self.notes.append(f"{_row_count(n)} of {self.name} with {gaps} in place of a number {_are(n)} left out.")
             self.kept = self.kept & ~lost
         return np.asarray(written[1][self.values.data[self.kept]])
 
@@ -278,7 +282,7 @@ class _Reading:
                 f"each of the {len(alone):,} classes of {self.name} has one row only; a class needs two or more rows"
             )
         if len(alone):
-            names = listing([_plain(labels[i]) for i in alone], 5)
+            names = listing([_plain_label(labels[i]) for i in alone], 5)
             what, have, they = ("class", "has", "it") if len(alone) == 1 else ("classes", "have", "they")
             self.notes.append(
                 f"The {what} {names} of {self.name} {have} one row only and {_are(len(alone))} left out, since {they} "
@@ -290,7 +294,7 @@ class _Reading:
             codes = codes[stays]
         present = np.flatnonzero(np.bincount(codes, minlength=len(labels)))
         if len(present) < 2:
-            which = shown(_plain(labels[present[0]])) if len(present) else "none"
+            which = shown(_plain_label(labels[present[0]])) if len(present) else "none"
             left = " after a class with one row is left out" if len(alone) else ""
             raise self.error(
                 f"{self.name} has one class only ({which}){left}; a classification needs two or more rows of "
@@ -299,7 +303,7 @@ class _Reading:
         moved = np.full(len(labels), -1, dtype=np.intp)
         moved[present] = np.arange(len(present))
         if self.task == "binary" and len(present) > 2:
-            names = listing([_plain(labels[i]) for i in present], 5)
+            names = listing([_plain_label(labels[i]) for i in present], 5)
             raise self.error(
                 f"task='binary' needs two classes, and {self.name} has {len(present)} ({names}); give task='multiclass'"
             )
@@ -338,12 +342,12 @@ def _sort_key(label: Any) -> tuple[bool, float, str]:
     return True, 0.0, str(label)
 
 
-def _plain(label: Any) -> Any:
+def _plain_label(label: Any) -> Any:
     """Return a label without NumPy's type, which would be shown in messages."""
     return label.item() if isinstance(label, np.generic) else label
 
 
-def _rows(n: int) -> str:
+def _row_count(n: int) -> str:
     return "1 row" if n == 1 else f"{n:,} rows"
 
 

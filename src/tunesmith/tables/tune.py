@@ -38,15 +38,15 @@ from tunesmith.tables.budget import Clock
 from tunesmith.tables.candidates import Standings
 from tunesmith.tables.columns import TableColumns
 from tunesmith.tables.engine import TableSearch
-from tunesmith.tables.families import KINDS, Family, family, given_family, joint_space, usual_kinds
-from tunesmith.tables.final import choose, fit_choice, full_report, leaderboard, results
+from tunesmith.tables.families import MODEL_KINDS, Family, family, given_family, joint_space, usual_kinds
+from tunesmith.tables.final import choose_members, fit_choice, full_report, leaderboard, results
 from tunesmith.tables.folds import deal_again, levels_of, make_folds
 from tunesmith.tables.judge import Judge, Table, Tested
 from tunesmith.tables.leaderboard import LEADERBOARD
 from tunesmith.tables.responses import Fact, Measure, Responding
-from tunesmith.tables.store import RETRIES, SEARCH, Kept, Recalled, check_same, known_search
+from tunesmith.tables.store import SEARCH, SEARCH_RETRIES, Kept, Recalled, check_same, known_search
 from tunesmith.tables.target import Target, read_target
-from tunesmith.tables.values import array_of, is_missing, take_rows
+from tunesmith.tables.values import array_of, is_gap, take_rows
 from tunesmith.text import shown
 
 WORKERS_FROM_SECONDS = 5.0  # of time, that further processes, which take seconds to start, are worth
@@ -136,15 +136,15 @@ class TableTuner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         seed = _seed_of(self.random_state) if before is None else before[0]
         target = read_target(y, self.task)
         _check_target(target)
-        X, groups, weight = _kept(X, target, groups, sample_weight)
+        X, groups, weight = _rows_with_target(X, target, groups, sample_weight)
         columns = TableColumns().fit(X)
         matrix = columns.transform(X)
         classifies, n_rows = target.classes is not None, len(target.y)
         measure = Measure.of(self.scoring, target.classes)
         families = self._families(X, matrix, columns, target, seed)
-        rows = matrix if all(f.kind is not None for f in families) else X
+        rows = matrix if not any(f.is_given for f in families) else X
         if rows is X:  # estimators of the user's get what the user gave
-            families = [f if f.kind is None else replace(f, before=FrozenEstimator(columns)) for f in families]
+            families = [f if f.is_given else replace(f, before=FrozenEstimator(columns)) for f in families]
         table = Table(rows, columns, target, measure, groups, weight, seed)
         folds = make_folds(self.cv, target.y, groups, classifies, seed)
         measure.check(target.y, folds, weight)
@@ -216,7 +216,7 @@ class TableTuner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         categories, classifies = tuple(sorted(columns.categories_.items())), target.classes is not None
         names = usual_kinds(len(target.y), hasattr(matrix, "tocsr")) if _is_auto(self.models) else self.models
         found = []
-        for name, one in _pairs(names):
+        for name, one in _named_models(names):
             if isinstance(one, str):
                 made = family(one, matrix, target.y, categories, target.task, seed)
                 found.append(replace(made, name=name))
@@ -248,7 +248,7 @@ class TableTuner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
             sampler=self.sampler,
             space=joint_space(families),
             seed=seed,
-            retries=None if storage is None else RETRIES,
+            retries=None if storage is None else SEARCH_RETRIES,
         )
 
     @property
@@ -265,7 +265,7 @@ class TableTuner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
             within = "" if self.timeout is None else f" within {self.timeout:.3g} seconds"
             raise ValueError(f"tune: no model could be fitted{within}. {why}")
         judge = Judge(table, tested, self.level, self.risk)
-        choice = choose(judge, clock, self.ensemble)
+        choice = choose_members(judge, clock, self.ensemble)
         best, n_trials = choice.best, len(self.study_.history)
         self.best_estimator_ = fit_choice(judge, clock, choice)
         for name in ("classes_", "n_features_in_", "feature_names_in_"):
@@ -438,7 +438,7 @@ def _check_target(target: Target) -> None:
         )
 
 
-def _kept(X: Data, target: Target, groups: Any, weight: Any) -> tuple[Any, Any, Any]:
+def _rows_with_target(X: Data, target: Target, groups: Any, weight: Any) -> tuple[Any, Any, Any]:
     """Return the rows that have a target, with their groups and weights.
 
     Raises:
@@ -474,7 +474,7 @@ def _codes_of(groups: Any) -> NDArray[Any]:
     if array.dtype != object:
         return array
     place: dict[Any, int] = {}
-    return np.array([place.setdefault(None if is_missing(g) else g, len(place)) for g in array.ravel()]).reshape(
+    return np.array([place.setdefault(None if is_gap(g) else g, len(place)) for g in array.ravel()]).reshape(
         array.shape
     )
 
@@ -483,7 +483,7 @@ def _is_auto(models: Any) -> bool:
     return isinstance(models, str) and models == "auto"
 
 
-def _pairs(given: Any) -> list[tuple[str, Any]]:
+def _named_models(given: Any) -> list[tuple[str, Any]]:
     """Return names and estimators, or names of kinds, of what was given.
 
     Raises:
@@ -515,7 +515,9 @@ def _pairs(given: Any) -> list[tuple[str, Any]]:
         if isinstance(one, type):
             raise ValueError(f"tune: {name!r} is the class {one.__name__}; give an estimator, such as {one.__name__}()")
         if not isinstance(one, str) and not hasattr(one, "fit"):
-            raise ValueError(f"tune: {name!r} is {shown(one)}; give an estimator, or the name of a kind: {list(KINDS)}")
+            raise ValueError(
+                f"tune: {name!r} is {shown(one)}; give an estimator, or the name of a kind: {[*MODEL_KINDS]}"
+            )
     return pairs
 
 

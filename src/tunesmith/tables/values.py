@@ -19,10 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunesmith.errors import MissingDependencyError
-from tunesmith.tables.writing import BLANK, FALSE, TRUE, NumberWriting, dates_in, numbers_in
+from tunesmith.tables.writing import FALSE, MISSING_TEXTS, TRUE, NumberWriting, dates_in, numbers_in
 from tunesmith.text import shown
 
-DAY = 86_400_000_000  # microseconds
+MICROSECONDS_A_DAY = 86_400_000_000  # microseconds
 Kind = Literal["number", "boolean", "date", "labels", "nothing", "unreadable"]
 
 
@@ -67,14 +67,14 @@ class Values:
         if self.kind != "labels":
             return np.full(len(self.data), np.nan)
         found = numbers_in([label_text(level) for level in self.levels], writing or NumberWriting())
-        return _spread(found, self.data)
+        return _of_codes(found, self.data)
 
     def booleans(self) -> NDArray[np.float64]:
         """Return the column as 0.0 and 1.0, shape [n]; NaN is missing or no truth value."""
         if self.kind == "labels":
             texts = [label_text(level).lower() for level in self.levels]
             read = [1.0 if text in TRUE else 0.0 if text in FALSE else np.nan for text in texts]
-            return _spread(np.array(read), self.data)
+            return _of_codes(np.array(read), self.data)
         found = self.numbers()
         return np.where((found == 0) | (found == 1), found, np.nan)
 
@@ -121,7 +121,7 @@ def label_text(label: Any) -> str:
     return str(label).strip()
 
 
-def _spread(of_levels: NDArray[np.float64], codes: NDArray[np.intp]) -> NDArray[np.float64]:
+def _of_codes(of_levels: NDArray[np.float64], codes: NDArray[np.intp]) -> NDArray[np.float64]:
     """Return the number of each row's level; that of the code -1 is NaN."""
     return np.append(of_levels, np.nan)[codes]
 
@@ -129,7 +129,7 @@ def _spread(of_levels: NDArray[np.float64], codes: NDArray[np.intp]) -> NDArray[
 # ------------------------------------------------------------------------------------------------------- one column
 
 
-def values_of(column: Any) -> Values:
+def column_values(column: Any) -> Values:
     """Return what a column holds.
 
     Args:
@@ -156,7 +156,7 @@ def _of_array(array: NDArray[Any]) -> Values:
         numbers = array.astype(np.float64)
         if isinstance(array, np.ma.MaskedArray):
             numbers = np.ma.filled(numbers, np.nan)
-        return _numeric(numbers, kind)
+        return _number_values(numbers, kind)
     if isinstance(array, np.ma.MaskedArray):
         array = np.ma.filled(array.astype(object), None)
     elif kind == "M":
@@ -172,7 +172,7 @@ def _of_pandas(series: Any, pandas: Any) -> Values:
     dtype = series.dtype
     if isinstance(dtype, pandas.CategoricalDtype):
         codes = series.cat.codes.to_numpy().astype(np.intp)
-        return _labelled(codes, series.cat.categories.tolist(), bool(series.cat.ordered), "category")
+        return _label_values(codes, series.cat.categories.tolist(), bool(series.cat.ordered), "category")
     if isinstance(dtype, pandas.SparseDtype):
         return _of_pandas(series.sparse.to_dense(), pandas)
     if isinstance(dtype, pandas.PeriodDtype):
@@ -180,7 +180,7 @@ def _of_pandas(series: Any, pandas: Any) -> Values:
     kind = dtype.kind
     if kind in "iufb":
         gaps = {} if isinstance(dtype, np.dtype) else {"na_value": np.nan}
-        return _numeric(series.to_numpy(dtype=np.float64, **gaps), kind)
+        return _number_values(series.to_numpy(dtype=np.float64, **gaps), kind)
     if kind == "M":
         if getattr(dtype, "tz", None) is not None or "tz=" in str(dtype):
             series = series.dt.tz_localize(None)  # what a clock on the wall shows says more than UTC
@@ -193,17 +193,17 @@ def _of_pandas(series: Any, pandas: Any) -> Values:
         codes, levels = series.factorize()
     except (TypeError, NotImplementedError):  # values that cannot be hashed, or lists of pyarrow
         return _of_objects(series.tolist())
-    return _labelled(codes.astype(np.intp), list(levels), False, "object")
+    return _label_values(codes.astype(np.intp), list(levels), False, "object")
 
 
 def _of_narwhals(series: Any) -> Values:
     nw = importlib.import_module("narwhals")
     dtype = series.dtype
     if dtype == nw.Boolean:
-        return _numeric(series.cast(nw.Int8).cast(nw.Float64).to_numpy().astype(np.float64), "b")
+        return _number_values(series.cast(nw.Int8).cast(nw.Float64).to_numpy().astype(np.float64), "b")
     if dtype.is_numeric():
         numbers = series.cast(nw.Float64).to_numpy().astype(np.float64)
-        return _numeric(numbers, "i" if dtype.is_integer() else "f")
+        return _number_values(numbers, "i" if dtype.is_integer() else "f")
     if dtype == nw.Date:
         return _dates(series.cast(nw.Datetime("us")).to_numpy())
     if dtype == nw.Datetime:
@@ -216,7 +216,7 @@ def _of_narwhals(series: Any) -> Values:
     return _of_objects(series.to_list())
 
 
-def _numeric(numbers: NDArray[np.float64], kind: str) -> Values:
+def _number_values(numbers: NDArray[np.float64], kind: str) -> Values:
     type_ = {"b": "boolean", "f": "float"}.get(kind, "integer")
     return _unless_empty(Values("boolean" if kind == "b" else "number", numbers, type=type_))
 
@@ -227,7 +227,7 @@ def _dates(array: NDArray[Any]) -> Values:
 
 def _durations(array: NDArray[Any]) -> Values:
     found = array.astype("timedelta64[us]")
-    days = np.where(np.isnat(found), np.nan, found.astype(np.int64) / DAY)
+    days = np.where(np.isnat(found), np.nan, found.astype(np.int64) / MICROSECONDS_A_DAY)
     return _unless_empty(Values("number", days, type="duration"))
 
 
@@ -247,25 +247,25 @@ def _of_objects(items: list[Any], type_: str = "object") -> Values:
             codes[i] = index.setdefault(item, len(index))
         except TypeError:  # it has no hash
             return _without_values("unreadable", len(items), f"values of the type {type(item).__name__}")
-    return _labelled(codes, list(index), False, type_)
+    return _label_values(codes, list(index), False, type_)
 
 
-def is_missing(value: Any) -> bool:
+def is_gap(value: Any) -> bool:
     """Tell whether a value stands for one that is not there: None, NaN, NaT, pandas.NA, a blank text."""
     if value is None or type(value).__name__ in ("NAType", "NaTType"):
         return True
     if isinstance(value, str):
-        return value.strip() in BLANK
+        return value.strip() in MISSING_TEXTS
     if isinstance(value, Decimal):
         return value.is_nan()
     return isinstance(value, float | np.floating | np.datetime64 | np.timedelta64) and bool(value != value)
 
 
-def _labelled(codes: NDArray[np.intp], levels: list[Any], ordered: bool, type_: str) -> Values:
+def _label_values(codes: NDArray[np.intp], levels: list[Any], ordered: bool, type_: str) -> Values:
     """Return what codes of levels are: without missing levels and such as do not occur, and by the levels' types."""
     occurs = np.zeros(len(levels) + 1, dtype=bool)
     occurs[codes] = True
-    kept = [i for i, level in enumerate(levels) if occurs[i] and not is_missing(level)]
+    kept = [i for i, level in enumerate(levels) if occurs[i] and not is_gap(level)]
     if not kept:
         return _without_values("nothing", len(codes), type_)
     if len(kept) < len(levels):
@@ -278,7 +278,7 @@ def _labelled(codes: NDArray[np.intp], levels: list[Any], ordered: bool, type_: 
         return all(issubclass(one, wanted) for one in types)
 
     if are(bool, np.bool_):
-        return Values("boolean", _spread(np.array(levels, dtype=np.float64), codes), type="boolean")
+        return Values("boolean", _of_codes(np.array(levels, dtype=np.float64), codes), type="boolean")
     if type_ == "category":
         return Values("labels", codes, tuple(levels), type_, ordered)
     if any(issubclass(one, complex | np.complexfloating) for one in types):
@@ -290,12 +290,15 @@ def _labelled(codes: NDArray[np.intp], levels: list[Any], ordered: bool, type_: 
     if are(Real, Decimal, np.bool_):
         numbers, type_ = [_as_float(level) for level in levels], "integer" if are(Integral) else "float"
     elif are(timedelta, np.timedelta64):
-        numbers, type_ = [np.timedelta64(level, "us").astype(np.int64) / DAY for level in levels], "duration"
+        numbers, type_ = (
+            [np.timedelta64(level, "us").astype(np.int64) / MICROSECONDS_A_DAY for level in levels],
+            "duration",
+        )
     elif are(time):
         numbers = [t.hour + t.minute / 60 + (t.second + t.microsecond / 1e6) / 3600 for t in levels]
         type_ = "duration"
     if numbers:
-        return Values("number", _spread(np.array(numbers), codes), type=type_)
+        return Values("number", _of_codes(np.array(numbers), codes), type=type_)
     return Values("labels", codes, tuple(levels), type_, ordered)
 
 
@@ -392,7 +395,7 @@ def _table_of_pandas(X: Any, pandas: Any) -> Table:
     numbers = X.iloc[:, plain].to_numpy(dtype=np.float64).T
 
     def column(i: int) -> Values:
-        return _numeric(numbers[row[i]].copy(), kinds[i]) if i in row else _of_pandas(X.iloc[:, i], pandas)
+        return _number_values(numbers[row[i]].copy(), kinds[i]) if i in row else _of_pandas(X.iloc[:, i], pandas)
 
     return Table(list(X.columns), len(X), X.shape[1], column)
 
