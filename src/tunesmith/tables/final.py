@@ -174,7 +174,7 @@ def fit_choice(judge: Judge, clock: Clock, choice: Choice) -> Any:
     made: Any = cls(shared, unfitted, None if len(kept) == 1 else [share for _, share in choice.members])
     if target.classes is not None:
         made.classes_ = target.classes
-    return made.take(shared, models, table.columns)
+    return made._take(shared, models, table.columns)
 
 
 def _last_rounds(candidate: Candidate, n_levels: int) -> int | None:

@@ -57,7 +57,7 @@ class _TableModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
         if columns is not None:
             for model in unfitted:
                 read_categories(model, columns.categories_)
-        return self.take(columns, [fit_model(model, rows, target.y, sample_weight) for model in unfitted])
+        return self._take(columns, [fit_model(model, rows, target.y, sample_weight) for model in unfitted])
 
     def refitted(self, X: Data, codes: NDArray[Any], train: NDArray[np.intp], sample_weight: Any = None) -> Any:
         """Return a copy whose models are fitted on other rows, with the columns and classes that are known.
@@ -75,12 +75,12 @@ class _TableModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
         rows = part if self.columns_ is None else self.columns_.transform(part)
         weight = None if sample_weight is None else sample_weight[train]
         models = [fit_model(clone(model), rows, codes[train], weight) for _, model in self.models]
-        made = clone(self).take(self.columns_, models)
+        made = clone(self)._take(self.columns_, models)
         if hasattr(self, "classes_"):
             made.classes_ = self.classes_
         return made
 
-    def take(self, columns: Any, models: list[Any], named_by: Any = None) -> Any:
+    def _take(self, columns: Any, models: list[Any], named_by: Any = None) -> Any:
         """Take in what has been fitted already, and return itself.
 
         Args:
