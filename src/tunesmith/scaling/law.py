@@ -447,7 +447,7 @@ class ScalingLaw:
 
 
 def _asked_scale(target: Any, scales: Mapping[str, float]) -> dict[str, float]:
-    """Return the scale that was asked about: a mapping or None, and values by name; ScalingError if it is none."""
+    """Return the scale that was asked about: a mapping or None, and values by name; otherwise raise ScalingError."""
     if target is not None and not isinstance(target, Mapping):
         raise ScalingError(f"target must be a mapping of scale variables to values; got {shown(target)}")
     return {**(target or {}), **scales}

@@ -71,7 +71,7 @@ def read_runs(
         group: column of a category, such as a family of architectures; None: there is none.
 
     Raises:
-        ScalingError: a column is missing, has no numbers or numbers that cannot be, or nothing is left.
+        ScalingError: a column is missing, does not hold numbers, holds impossible ones, or nothing is left.
     """
     wanted = [*scale, *hyperparameters, loss, *([] if group is None else [group])]
     columns = dict(zip(wanted, _wanted_columns(runs, wanted), strict=True))
@@ -94,7 +94,7 @@ def read_runs(
     cell = np.array([place[tuple(row), label] for row, label in zip(sizes.tolist(), labels, strict=True)])
     for i in range(len(kinds)):
         here = cell == i
-        if np.isfinite(y[here]).any() and np.nanmin(y[here]) > 0:  # where most diverged, the median of all is no guide
+        if np.isfinite(y[here]).any() and np.nanmin(y[here]) > 0:  # where most diverged, the median of all says little
             usual = np.median(y[here & (y <= 2.0 * np.nanmin(y[here]))])
             y[here & (y > 2.0 * usual)] = np.nan
     if np.isnan(y).any():

@@ -28,7 +28,7 @@ ID_NAME = re.compile(
     r"|(?:user|customer|client|passenger|patient|order|product|employee|student|sample|record|case|loan|house)id"
 )
 TIME_NAME = re.compile(r".*(?:year|time|date|day|week|month|step|^t$).*")
-LABEL_NAME = re.compile(r"(?:^|[^a-z])(?:[a-z]?id|code|zip|postcode|key|nr|no)$")  # of digits that are no quantity
+LABEL_NAME = re.compile(r"(?:^|[^a-z])(?:[a-z]?id|code|zip|postcode|key|nr|no)$")  # of digits that are not a quantity
 FEWEST_LABELS = 10  # so many different ones there are at least, each twice on average
 CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 WIDE_LETTERS = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")  # of languages that write without spaces
@@ -76,7 +76,7 @@ class TableColumns(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sc
             self.
 
         Raises:
-            ValueError: it is no table, has no rows, two columns of one name, or no column that can be used.
+            ValueError: it is not a table, has no rows, has one column name twice, or has no column that can be used.
             MissingDependencyError: the frame's library is read by narwhals, which is not installed.
         """
         self.fit_transform(X)

@@ -93,7 +93,7 @@ class Encode(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-l
             self.
 
         Raises:
-            ValueError: y is needed, or an index is none of the matrix.
+            ValueError: y is needed, or an index lies outside of the matrix.
         """
         self._fit(X, y)
         return self

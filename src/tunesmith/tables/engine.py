@@ -516,7 +516,7 @@ class TableSearch(Policy[Batch, "list[Outcome]"]):
 
 
 def _answers_of(outcome: Outcome) -> Floats | None:
-    """Return what a fit answered for its test rows; None: it failed, or its answers or score are no numbers."""
+    """Return what a fit answered for its test rows; None: it failed, or its answers or its score are not finite."""
     if outcome.error is not None or outcome.predictions is None or not math.isfinite(outcome.figure("score")):
         return None
     known = np.asarray(outcome.predictions.values)

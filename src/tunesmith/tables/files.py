@@ -66,7 +66,7 @@ class Source:
             texts: columns that hold texts, even where they look like numbers.
 
         Raises:
-            SourceError: it is damaged, or no table, or has no rows.
+            SourceError: it is damaged, not a table, or has no rows.
             MissingDependencyError: the library needs another one for it.
         """
         library = importlib.import_module(self.library)
@@ -103,7 +103,7 @@ def find_source(path: str | Path, seen: Callable[[int], None] = lambda size: Non
         seen: called with the number of bytes of a text that were looked at, now and then.
 
     Raises:
-        SourceError: there is no such file, it is no table, or too large for the memory.
+        SourceError: there is no such file, it is not a table, or it is too large for the memory.
         MissingDependencyError: no library that reads it is installed.
     """
     path = Path(path)
@@ -149,7 +149,7 @@ def _looks(path: Path, ending: str, seen: Callable[[int], None]) -> tuple[str, s
     """Return the encoding of a text, the sign between its cells, and whether its numbers have decimal commas.
 
     Raises:
-        SourceError: it is no text, has no names of columns or two of one name, or is too large.
+        SourceError: it is not a text, has no column names or one name twice, or is too large.
     """
     try:
         with _opened(path) as file:

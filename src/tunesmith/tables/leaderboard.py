@@ -138,7 +138,7 @@ class Leaderboard:
             data: the lines.
 
         Raises:
-            ValueError: it is no leaderboard.
+            ValueError: it is not a leaderboard.
         """
         try:
             return cls(tuple(map(_place_of_line, data)))

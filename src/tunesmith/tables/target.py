@@ -81,7 +81,7 @@ def _one_column(y: Any, caller: str) -> Any:
     """Return y as something of one dimension.
 
     Raises:
-        ValueError: it has several columns, or is no column.
+        ValueError: it has several columns, or is not a column.
     """
     if y is None:
         raise ValueError(f"{caller}: y is None; give the target, one value for each row of X")
@@ -246,7 +246,7 @@ class _Reading:
         return self.of_classes(place[codes], [values.levels[i] for i in order])
 
     def in_texts(self, texts: list[str], counts: NDArray[np.intp]) -> NDArray[np.float64] | None:
-        """Return the numbers that the labels are; None: some are none. Rows such as "?" are left out.
+        """Return the numbers that the labels hold; None if some are not numbers. Rows such as "?" are left out.
 
         Args:
             texts: of the labels.

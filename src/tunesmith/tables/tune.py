@@ -405,7 +405,7 @@ def _seed_of(random_state: RandomState) -> int:
     """Return a seed.
 
     Raises:
-        ValueError: it is none, nor draws one.
+        ValueError: it is neither a seed nor a generator.
     """
     if isinstance(random_state, int | np.integer):
         return int(random_state)

@@ -342,7 +342,7 @@ def read_table(X: Any) -> Table:
         X: a frame of pandas, polars, pyarrow or another that narwhals reads, an array, or a list of rows.
 
     Raises:
-        ValueError: it is no table.
+        ValueError: it is not a table.
         MissingDependencyError: only narwhals can read it, and is not installed.
     """
     pandas = sys.modules.get("pandas")
@@ -407,7 +407,7 @@ def array_of(X: Any) -> NDArray[Any]:
         X: an array, a list of rows, or what NumPy makes an array of.
 
     Raises:
-        ValueError: rows have different lengths, or it is no table.
+        ValueError: rows have different lengths, or it is not a table.
     """
     if isinstance(X, np.ndarray):
         return np.asanyarray(X) if isinstance(X, np.ma.MaskedArray) else np.asarray(X)

@@ -52,7 +52,7 @@ CODE = re.compile(r"0\d+")  # a postal code or the like; as a number it would lo
 
 
 def _read_number(text: str, decimal: str) -> tuple[float, str] | None:
-    """Return the number of a text, and its unit; None: it is none."""
+    """Return the number that a text holds, and its unit; None if the text is not a number."""
     if decimal == "." and PLAIN_NUMBER.fullmatch(text):
         return float(text.replace(",", "")), ""
     if INFINITE.fullmatch(text):
@@ -72,7 +72,7 @@ def _read_number(text: str, decimal: str) -> tuple[float, str] | None:
 
 
 def numbers_in(texts: Sequence[str], writing: NumberWriting) -> NDArray[np.float64]:
-    """Return the number that each text is; NaN: it is none.
+    """Return the number that each text holds, NaN if it is not a number.
 
     Args:
         texts: stripped.
@@ -145,7 +145,7 @@ MONTHS = ("january", "february", "march", "april", "may", "june", "july", "augus
 
 
 def _month(name: str) -> int:
-    """Return the number of a month by its English name or its beginning; 0: it is none."""
+    """Return the number of a month by its English name or the first letters of it; 0 if there is no such month."""
     return next((i for i, month in enumerate(MONTHS, 1) if month.startswith(name.lower())), 0)
 
 
@@ -173,7 +173,7 @@ def _date(text: str, day_first: bool) -> datetime | None:
 
 
 def dates_in(texts: Sequence[str], day_first: bool) -> NDArray[np.datetime64]:
-    """Return the date that each text is, without its zone; NaT: it is none.
+    """Return the date that each text holds, without its zone; NaT if it is not a date.
 
     Args:
         texts: stripped.
@@ -234,7 +234,7 @@ MOST_SCALE_STEPS = 40
 
 
 def scale_of(texts: Sequence[str]) -> list[int] | None:
-    """Return the indices of texts in the order of the scale that they unmistakably are; None: they are none.
+    """Return the indices of texts in the order of a scale; None unless they clearly are one.
 
     Args:
         texts: the different ones of a column, stripped.
@@ -270,7 +270,7 @@ def _order_of_ranges(texts: Sequence[str]) -> list[int] | None:
 
 
 def _range_ends(text: str) -> tuple[float, float] | None:
-    """Return the two ends of a range; None: the text is none."""
+    """Return the two ends of a range; None if the text is not a range."""
     if found := BRACKETS.fullmatch(text):
         try:
             ends = float(found[1]), float(found[2])
