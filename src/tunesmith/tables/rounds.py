@@ -72,7 +72,7 @@ class EarlyStopped(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]  # 
         """
         model, y = clone(self.estimator), np.asarray(y)
         if is_classifier(model):  # XGBoost takes no codes of which one in between is missing
-            self.classes_, y = np.unique(y, return_inverse=True)
+            classes, y = np.unique(y, return_inverse=True)
         library = type(model).__module__.partition(".")[0]
         fit = {"lightgbm": _lightgbm, "xgboost": _xgboost, "catboost": _catboost}.get(library)
         if fit is None:
@@ -87,6 +87,9 @@ class EarlyStopped(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]  # 
         ends = math.inf if self.ends is None else self.ends
         self.n_rounds_ = fit(model, self, train, aside, (rounds, patience, ends))
         self.estimator_ = model
+        if is_classifier(model):
+            own = np.asarray(model.classes_)
+            self.classes_ = own if np.array_equal(own, classes) else classes
         return self
 
     def _parts(self, X: Data, y: NDArray[Any], weight: NDArray[Any] | None) -> tuple[Part, Part | None]:
