@@ -71,6 +71,7 @@ class EarlyStopped(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]  # 
             self.
         """
         model, y = clone(self.estimator), np.asarray(y)
+        classes = None
         if is_classifier(model):  # XGBoost takes no codes of which one in between is missing
             classes, y = np.unique(y, return_inverse=True)
         library = type(model).__module__.partition(".")[0]
@@ -87,7 +88,7 @@ class EarlyStopped(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]  # 
         ends = math.inf if self.ends is None else self.ends
         self.n_rounds_ = fit(model, self, train, aside, (rounds, patience, ends))
         self.estimator_ = model
-        if is_classifier(model):
+        if classes is not None:
             own = np.asarray(model.classes_)
             self.classes_ = own if np.array_equal(own, classes) else classes
         return self
