@@ -80,13 +80,13 @@ class Source:
         except OSError:
             raise
         except MemoryError as error:
-            raise SourceError(f"{_shown(self.path)} does not fit into the memory; {SMALLER}") from error
+            raise SourceError(f"{_path_text(self.path)} does not fit into the memory; {SMALLER}") from error
         except ImportError as error:
-            raise MissingDependencyError(f"{_shown(self.path)} needs another library: {error}") from error
+            raise MissingDependencyError(f"{_path_text(self.path)} needs another library: {error}") from error
         except Exception as error:  # each library has errors of its own
-            raise SourceError(f"{_shown(self.path)} cannot be read as a table: {_first_line(error)}") from error
+            raise SourceError(f"{_path_text(self.path)} cannot be read as a table: {_first_line(error)}") from error
         if len(table) == 0:
-            raise SourceError(f"{_shown(self.path)} has no rows")
+            raise SourceError(f"{_path_text(self.path)} has no rows")
         return table
 
     def code(self) -> str:
@@ -109,14 +109,16 @@ def find_source(path: str | Path, seen: Callable[[int], None] = lambda size: Non
     path = Path(path)
     ending = _ending(path)
     if not path.exists():
-        raise SourceError(f"{_shown(path)} does not exist")
+        raise SourceError(f"{_path_text(path)} does not exist")
     if path.is_dir():
-        raise SourceError(f"{_shown(path)} is a folder; give a file with a table: {TABLE_ENDINGS}")
+        raise SourceError(f"{_path_text(path)} is a folder; give a file with a table: {TABLE_ENDINGS}")
     if ending not in FUNCTIONS or (ending in COLUMNAR and path.suffix.lower() == PACKED):
         more = "; save it as CSV" if ending in (".xlsx", ".xls", ".ods") else ""
-        raise SourceError(f"{_shown(path)} is no file that can be read as a table (these can: {TABLE_ENDINGS}){more}")
+        raise SourceError(
+            f"{_path_text(path)} is no file that can be read as a table (these can: {TABLE_ENDINGS}){more}"
+        )
     if path.stat().st_size == 0:
-        raise SourceError(f"{_shown(path)} is empty")
+        raise SourceError(f"{_path_text(path)} is empty")
     library = _library(path, ending)
     function = FUNCTIONS[ending][library == "polars"]
     if ending in COLUMNAR:
@@ -142,7 +144,7 @@ def _library(path: Path, ending: str) -> str:
     if polars:
         return "polars"
     need = "pyarrow (pip install pyarrow)" if pandas else "pandas: pip install 'tunesmith[tables]'"
-    raise MissingDependencyError(f"to read {_shown(path)} needs {need}")
+    raise MissingDependencyError(f"to read {_path_text(path)} needs {need}")
 
 
 def _looks(path: Path, ending: str, seen: Callable[[int], None]) -> tuple[str, str, bool]:
@@ -158,7 +160,7 @@ def _looks(path: Path, ending: str, seen: Callable[[int], None]) -> tuple[str, s
             encoding = _encoding(path, head, blocks)
             deque(blocks, maxlen=0)  # all of them are counted
     except (gzip.BadGzipFile, EOFError) as error:
-        raise SourceError(f"{_shown(path)} is damaged: {error}") from error
+        raise SourceError(f"{_path_text(path)} is damaged: {error}") from error
     if FUNCTIONS[ending][0] != "read_csv":
         return encoding, ",", False
     lines = _text_lines(head, encoding)
@@ -167,16 +169,16 @@ def _looks(path: Path, ending: str, seen: Callable[[int], None]) -> tuple[str, s
     try:
         rows = list(csv.reader(lines, delimiter=separator))
     except csv.Error as error:
-        raise SourceError(f"{_shown(path)} is no table: {error}") from error
+        raise SourceError(f"{_path_text(path)} is no table: {error}") from error
     if not rows or not any(cell.strip() for cell in rows[0]):
-        raise SourceError(f"{_shown(path)} is empty; the first line of a table has the names of its columns")
+        raise SourceError(f"{_path_text(path)} is empty; the first line of a table has the names of its columns")
     names = [name for name in rows[0] if name]
     if twice := [name for name, n in Counter(names).items() if n > 1]:
-        raise SourceError(f"{_shown(path)} has two columns called {shown(twice[0])}; rename one of them")
+        raise SourceError(f"{_path_text(path)} has two columns called {shown(twice[0])}; rename one of them")
     wide = next((i for i, row in enumerate(rows) if len(row) > len(rows[0])), None)
     if wide is not None:
         raise SourceError(
-            f"{_shown(path)} is no table: row {wide + 1} has {len(rows[wide])} cells, and the first one, with the "
+            f"{_path_text(path)} is no table: row {wide + 1} has {len(rows[wide])} cells, and the first one, with the "
             f"names of columns, has {len(rows[0])}"
         )
     cells = [cell for row in rows[1:] for cell in row]
@@ -205,7 +207,7 @@ def _head(path: str | Path, file: Any) -> tuple[bytes, bool]:
     while n_lines < 2 and not whole:
         if len(head) > MOST_HEAD_BYTES:
             raise SourceError(
-                f"{_shown(path)} is no table: its first two lines are longer than {in_words(MOST_HEAD_BYTES)}; a "
+                f"{_path_text(path)} is no table: its first two lines are longer than {in_words(MOST_HEAD_BYTES)}; a "
                 "table has one line for each row, and the names of its columns in the first"
             )
         block = file.read(BLOCK_BYTES)
@@ -233,7 +235,7 @@ def _text_blocks(path: Path, head: bytes, file: Any, seen: Callable[[int], None]
             if path.suffix.lower() == PACKED:
                 more = f"unpacks to more than {in_words(LARGEST_MEMORY_SHARE * there)}"
             raise SourceError(
-                f"{_shown(path)} {more}, and this machine has {in_words(there)} of memory, of which a table may "
+                f"{_path_text(path)} {more}, and this machine has {in_words(there)} of memory, of which a table may "
                 f"take {LARGEST_MEMORY_SHARE:.0%}; {SMALLER}"
             )
         seen(size)
@@ -246,7 +248,7 @@ def _encoding(path: Path, head: bytes, blocks: Iterator[bytes]) -> str:
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     if b"\0" in head:
-        raise SourceError(f"{_shown(path)} is no text, and so no table: it has NUL bytes")
+        raise SourceError(f"{_path_text(path)} is no text, and so no table: it has NUL bytes")
     decoder = codecs.getincrementaldecoder("utf-8")()
     try:
         for block in blocks:
@@ -285,7 +287,7 @@ def _ending(path: Path) -> str:
     return path.with_suffix("").suffix.lower() if last == PACKED else last
 
 
-def _shown(path: str | Path) -> str:
+def _path_text(path: str | Path) -> str:
     return printable(str(path))
 
 

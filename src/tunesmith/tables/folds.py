@@ -36,7 +36,7 @@ def make_folds(cv: CrossValidation, y: NDArray[Any], groups: Any, classes: bool,
     n = len(y)
     given: Any = cv
     pairs: Any
-    if given is None or _is_count(given):
+    if given is None or _is_fold_count(given):
         units = (n if classes else max(n // 2, 2)) if groups is None else len(np.unique(groups))
         k = min(5, units) if given is None else int(given)  # one row has no R²
         if k < 2:
@@ -100,5 +100,5 @@ def levels_of(train: NDArray[Any], test: NDArray[Any], ordered: bool, seed: int)
     return [(np.sort(order[:n]), tested) for n in reversed(sizes)]
 
 
-def _is_count(cv: Any) -> bool:
+def _is_fold_count(cv: Any) -> bool:
     return isinstance(cv, int | np.integer) and not isinstance(cv, bool)
