@@ -15,8 +15,8 @@ from sklearn.datasets import make_classification, make_regression
 from sklearn.linear_model import Ridge
 
 import tunesmith
+from tunesmith.foundation.states import TrialState
 from tunesmith.sklearn.store.outcome import Outcome
-from tunesmith.state import TrialState
 from tunesmith.tables import TableTuner, budget, engine, final, judge, responses, rounds
 from tunesmith.tables import tune as tune_module
 from tunesmith.tables.budget import LAST_FITS_SHARE, Budget, Clock

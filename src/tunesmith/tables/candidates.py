@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from itertools import chain, islice, takewhile
 from statistics import median
 
-from tunesmith.numerics.arrays import Floats
+from tunesmith.foundation.numerics.arrays import Floats
+from tunesmith.foundation.states import TrialState
 from tunesmith.selection.when_to_stop import Race
 from tunesmith.sklearn.protocols import Params, Split
-from tunesmith.state import TrialState
 from tunesmith.tables.families import Family
 from tunesmith.trial import Trial
 from tunesmith.trial.record import FrozenTrial

@@ -22,13 +22,14 @@ from typing import Any
 import numpy as np
 
 from tunesmith.errors import SpaceExhaustedError
-from tunesmith.languages import say
-from tunesmith.numerics.arrays import Floats
+from tunesmith.foundation.languages import say
+from tunesmith.foundation.numerics.arrays import Floats
+from tunesmith.foundation.states import TrialState
+from tunesmith.foundation.text import span
 from tunesmith.sklearn.evaluate.pool import Batch
 from tunesmith.sklearn.evaluate.task import Unit
 from tunesmith.sklearn.protocols import Params
 from tunesmith.sklearn.store.outcome import Outcome
-from tunesmith.state import TrialState
 from tunesmith.study import Study
 from tunesmith.study.engine.loop import Policy
 from tunesmith.tables.budget import LEADING_FAMILIES, Budget, Clock
@@ -36,7 +37,6 @@ from tunesmith.tables.candidates import Candidate, Standings
 from tunesmith.tables.families import Family, of_params, to_params
 from tunesmith.tables.folds import ENOUGH_TESTED, GROWTH_OF_LEVELS
 from tunesmith.tables.store import Call, Kept, Reading, Recalled
-from tunesmith.text import span
 from tunesmith.trial import Trial
 from tunesmith.trial.record import FrozenTrial
 

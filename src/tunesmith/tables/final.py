@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tunesmith.languages import say
-from tunesmith.numerics.arrays import Floats
+from tunesmith.foundation.languages import say
+from tunesmith.foundation.numerics.arrays import Floats
+from tunesmith.foundation.text import span
 from tunesmith.selection import HonestScore, Report
 from tunesmith.selection.report import AVERAGE
 from tunesmith.tables.budget import CHOOSING_SHARE, SAFETY, Clock
@@ -25,7 +26,6 @@ from tunesmith.tables.model import TableClassifier, TableRegressor
 from tunesmith.tables.responses import answers, fit_model, rounds_in
 from tunesmith.tables.rounds import REFIT
 from tunesmith.tables.values import take_rows
-from tunesmith.text import span
 
 SPENT = 0.9  # part of the time that is left, that last fits may be predicted to take
 HALVED_FOLDS = 3  # of which the model is fitted on half of the rows, at most, to see what the last fit brings

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
 
+from tunesmith.foundation.text import shown
 from tunesmith.selection.metric import row_indices
 from tunesmith.sklearn.protocols import CrossValidation, Split
-from tunesmith.text import shown
 
 FEWEST_TRAINED = 500  # rows of the lowest level
 GROWTH_OF_LEVELS = 3

@@ -18,8 +18,9 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import check_scoring, make_scorer
 from sklearn.utils.metaestimators import available_if
 
-from tunesmith.languages import told, wrapped
-from tunesmith.numerics.arrays import Floats
+from tunesmith.foundation.languages import told, wrapped
+from tunesmith.foundation.numerics.arrays import Floats
+from tunesmith.foundation.text import shown
 from tunesmith.selection import HonestScore
 from tunesmith.selection.choice import USUAL_RISK, caution
 from tunesmith.selection.metric import in_time_order
@@ -47,7 +48,6 @@ from tunesmith.tables.responses import Fact, Measure, Responding
 from tunesmith.tables.store import SEARCH, SEARCH_RETRIES, Kept, Recalled, check_same, known_search
 from tunesmith.tables.target import Target, read_target
 from tunesmith.tables.values import array_of, is_gap, take_rows
-from tunesmith.text import shown
 
 WORKERS_FROM_SECONDS = 5.0  # of time, that further processes, which take seconds to start, are worth
 
