@@ -269,9 +269,9 @@ def test_what_cannot_be_used_is_told_at_once(
     }  # fmt: skip
     for name, text in texts.items():
         Path(name).write_text(text)
-    monkeypatch.setattr(files, "MOST_HEAD", files.HEAD)
+    monkeypatch.setattr(files, "MOST_HEAD_BYTES", files.HEAD_BYTES)
     Path("one-line.csv").write_text("x,y,z")
-    Path("endless.csv.gz").write_bytes(gzip.compress(b"x," * 2 * files.BLOCK, 1))
+    Path("endless.csv.gz").write_bytes(gzip.compress(b"x," * 2 * files.BLOCK_BYTES, 1))
     Path("bytes.csv").write_bytes(bytes(range(256)))
     Path("broken.csv.gz").write_bytes(gzip.compress(bytes(range(32, 127)) * 50)[:60])
     before = sorted(Path().iterdir())

@@ -27,7 +27,7 @@ from sklearn.neighbors import NearestCentroid
 import tunesmith
 from tunesmith.errors import TunesmithError
 from tunesmith.storage.sql import SQLStorage
-from tunesmith.tables import TableTuner, engine, store
+from tunesmith.tables import TableTuner, folds, store
 
 
 class Mute(GaussianNB):  # type: ignore[misc]  # scikit-learn has no types
@@ -53,12 +53,12 @@ MOST = 3  # kills of each call, where not all are tried
 @contextmanager
 def small(characters: int) -> Iterator[None]:
     """Let few rows be screened on fewer, and answers that are longer be files."""
-    before = engine.FEWEST, store.MOST_CHARACTERS
-    engine.FEWEST, store.MOST_CHARACTERS = 10, characters
+    before = folds.FEWEST_TRAINED, store.MOST_CHARACTERS
+    folds.FEWEST_TRAINED, store.MOST_CHARACTERS = 10, characters
     try:
         yield
     finally:
-        engine.FEWEST, store.MOST_CHARACTERS = before
+        folds.FEWEST_TRAINED, store.MOST_CHARACTERS = before
 
 
 def run(storage: Path, settings: dict[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from tunesmith.report import write_report
 from tunesmith.selection import HonestScore
 from tunesmith.tables import Importances, Leaderboard
 from tunesmith.tables.importances import Importance
-from tunesmith.tables.leaderboard import KEY, Place, stored_leaderboard
+from tunesmith.tables.leaderboard import LEADERBOARD, Place, stored_leaderboard
 
 SCORE = HonestScore(
     -50.0, (-55.0, -45.5), math.nan, math.nan, "", metric="neg_root_mean_squared_error", greater_is_better=True
@@ -45,7 +45,7 @@ def test_it_is_stored_as_json_and_says_the_same() -> None:
 
 @pytest.mark.parametrize("wrong", [7, [7], [{}], [{"model": "x"}], None, [{"model": 1, "score": {"value": "x"}}]])
 def test_what_is_no_leaderboard_is_not_shown(wrong: Any) -> None:
-    assert stored_leaderboard({KEY: wrong}) is None
+    assert stored_leaderboard({LEADERBOARD: wrong}) is None
     with pytest.raises(ValueError, match=r"no leaderboard|could not convert"):
         Leaderboard.from_json(wrong)
 

@@ -20,7 +20,7 @@ from tunesmith.report import write_report
 from tunesmith.selection import Report
 from tunesmith.study.advice import next_step, sureness
 from tunesmith.tables import responses
-from tunesmith.tables.engine import TableSearch
+from tunesmith.tables.budget import Budget
 from tunesmith.tables.responses import Measure
 from tunesmith.tables.target import read_target
 
@@ -75,10 +75,10 @@ def test_a_scorer_object_of_an_error_is_called_and_shown_as_one() -> None:
 
 
 def test_what_there_is_no_time_for_has_not_failed(monkeypatch: pytest.MonkeyPatch) -> None:
-    def affordable(self: TableSearch, family: Any) -> bool:
-        return family.name != "linear" or len(self.candidates) < 3
+    def affordable(self: Budget, family: Any, screen: int) -> bool:
+        return family.name != "linear" or len(self.standings.candidates) < 3
 
-    monkeypatch.setattr(TableSearch, "_affordable", affordable)
+    monkeypatch.setattr(Budget, "affordable", affordable)
     search = tunesmith.tune(["linear", "tree"], X, Y, n_trials=16, **QUICK)
     study = search.study_
     untimely = [t for t in study.trials if t.reason == "there was no time for it"]
@@ -101,11 +101,11 @@ def test_what_there_is_no_time_for_has_not_failed(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_family_that_is_too_slow_to_try_has_not_failed(monkeypatch: pytest.MonkeyPatch) -> None:
-    def seconds(self: TableSearch, family: Any) -> float:
+    def seconds(self: Budget, family: Any) -> float:
         return 1e4 if family.name == "forest" else 0.0
 
-    monkeypatch.setattr(TableSearch, "_usual_seconds", seconds)
-    monkeypatch.setattr(TableSearch, "_affordable", lambda self, family: family.name != "forest")
+    monkeypatch.setattr(Budget, "usual_seconds", seconds)
+    monkeypatch.setattr(Budget, "affordable", lambda self, family, screen: family.name != "forest")
     search = tunesmith.tune(["linear", "forest"], X, Y, cv=2, timeout=60, n_trials=3, random_state=0, verbose=False)
     assert "forest was not tried: a fit would take about 2.8 h." in search.report_.notes
     assert Words("zh").told("forest was not tried: a fit would take about 2.8 h.").startswith("没有尝试 forest")
@@ -115,7 +115,7 @@ def test_a_family_that_is_too_slow_to_try_has_not_failed(monkeypatch: pytest.Mon
 
 
 def test_a_failure_of_some_candidates_is_told_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
-    real, fits = responses.fitted, []
+    real, fits = responses.fit_model, []
 
     def fitted(model: Any, *rows: Any) -> Any:
         if isinstance(model[-1], DecisionTreeRegressor):
@@ -124,7 +124,7 @@ def test_a_failure_of_some_candidates_is_told_as_such(monkeypatch: pytest.Monkey
                 raise RuntimeError("no such depth")
         return real(model, *rows)
 
-    monkeypatch.setattr(responses, "fitted", fitted)
+    monkeypatch.setattr(responses, "fit_model", fitted)
     search = tunesmith.tune(["linear", "tree"], X, Y, n_trials=10, ensemble=False, **QUICK)
     n = sum(t.params["model"] == "tree" for t in search.study_.trials if "nearly" not in (t.reason or ""))
     assert n > 1

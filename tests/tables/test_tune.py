@@ -25,11 +25,12 @@ from sklearn.tree import DecisionTreeClassifier
 import tunesmith
 from tunesmith.artifacts import Artifacts
 from tunesmith.errors import ArtifactError, ResumeError
-from tunesmith.tables import TableClassifier, TableTuner, engine, final, store
+from tunesmith.tables import TableClassifier, TableTuner, budget, final, store
 from tunesmith.tables import tune as tune_module
-from tunesmith.tables.engine import MOST_DEALT, Clock
-from tunesmith.tables.families import KINDS, family, joint_space, usual_kinds
-from tunesmith.tables.responses import fitted
+from tunesmith.tables.budget import Clock
+from tunesmith.tables.families import MODEL_KINDS, family, joint_space, usual_kinds
+from tunesmith.tables.folds import MOST_DEALT
+from tunesmith.tables.responses import fit_model
 
 X, Y = load_wine(return_X_y=True)
 QUICK: dict[str, Any] = {"timeout": None, "n_trials": 3, "random_state": 0, "verbose": False}
@@ -236,7 +237,7 @@ def test_a_search_that_has_ended_is_read_and_not_made_again(tmp_path: Path, coun
     n_fits = counts.n_fits
     again = tunesmith.tune(models, X, Y, **given)  # it keeps its seed
     assert facts(again) == facts(first)
-    assert counts.n_fits - n_fits <= len(first.best_estimator_.models_) + final.HALVES  # of the last fit alone
+    assert counts.n_fits - n_fits <= len(first.best_estimator_.models_) + final.HALVED_FOLDS  # of the last fit alone
     assert tunesmith.load_study(study_name="tune", storage=where).recommend().params == again.best_params_
     more = tunesmith.tune(models, X, Y, **{**given, "n_trials": 9})
     assert facts(more)["trials"][: len(first.study_.trials)] == facts(first)["trials"]
@@ -291,7 +292,7 @@ def test_the_next_call_has_a_time_of_its_own_and_goes_on(tmp_path: Path, counts:
 
 
 def test_what_calls_of_little_time_did_is_used_in_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "CONCLUSION", 0.05)
+    monkeypatch.setattr(budget, "CONCLUSION_SECONDS", 0.05)
     given: dict[str, Any] = {"random_state": 0, "verbose": False, "storage": str(tmp_path / "t.db"), "cv": 3}
     rng = np.random.default_rng(0)
     x = rng.normal(size=(3000, 8))
@@ -300,7 +301,7 @@ def test_what_calls_of_little_time_did_is_used_in_full(tmp_path: Path, monkeypat
         search = tunesmith.tune(["linear", "forest", "boosting", "tree"], x, y, timeout=timeout, **given)
         trials = search.study_.trials
         n_fits = sum(name.startswith(store.FIT) for trial in trials for name in trial.system_attrs)
-        assert 0 <= search.report_.n_fits - n_fits <= final.HALVES
+        assert 0 <= search.report_.n_fits - n_fits <= final.HALVED_FOLDS
         found = search.cv_results_
         stored = {repr(trial.params): trial for trial in trials}
         for params, state, mean in zip(found["params"], found["state"], found["mean_test_score"], strict=True):
@@ -416,17 +417,17 @@ def test_the_model_can_be_kept_cloned_and_fitted_again() -> None:
     assert search._repr_mimebundle_()["text/html"] == search._repr_html_()  # which notebooks ask first
 
 
-@pytest.mark.parametrize("name", sorted(KINDS))
+@pytest.mark.parametrize("name", sorted(MODEL_KINDS))
 @pytest.mark.parametrize("target", ["multiclass", "regression"])
 def test_every_name_is_a_model_that_can_be_fitted(name: str, target: str) -> None:
-    pytest.importorskip(KINDS[name].module.partition(".")[0])
+    pytest.importorskip(MODEL_KINDS[name].module.partition(".")[0])
     y = Y if target == "multiclass" else load_diabetes().target[: len(X)]
     rows = np.column_stack([X, np.arange(len(X)) % 4])
     rows[::9, 0] = np.nan
-    found = family(name, rows, y, ((X.shape[1], 4),), target, rare=False, seed=0)
+    found = family(name, rows, y, ((X.shape[1], 4),), target, seed=0)
     first = found.first()
     assert joint_space([found])
-    model = fitted(found.build(first[-1], rounds=5 if KINDS[name].stops else None), rows, y)
+    model = fit_model(found.build(first[-1], rounds=5 if MODEL_KINDS[name].stops else None), rows, y)
     assert len(model.predict(rows)) == len(rows)
 
 
@@ -454,8 +455,8 @@ def test_the_unit_of_a_target_does_not_matter(name: str) -> None:
     X = np.asarray(X)
 
     def scores(unit: float) -> tuple[float, object]:
-        one = family(name, X, unit * y, (), "regression", False, 0)
-        model = fitted(one.build(one.first()[0]), X, unit * y, np.ones(len(y)))
+        one = family(name, X, unit * y, (), "regression", 0)
+        model = fit_model(one.build(one.first()[0]), X, unit * y, np.ones(len(y)))
         return float(model.score(X, unit * y)), one.auto.space.signature
 
     (small, space), (large, same) = scores(1e-4), scores(1e5)

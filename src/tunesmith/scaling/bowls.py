@@ -27,15 +27,15 @@ from tunesmith.scaling.runs import Runs
 
 Means = Callable[[Floats], Floats]
 
-RATES = (0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0)  # of the exponentials, per unit of `Bowls.unit`
+EXPONENTIAL_RATES = (0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0)  # of the exponentials, per unit of `Bowls.unit`
 MOST_EXPONENT = 6.0
 SWEEP, SWEEPS = 128, 256  # runs of an imagined sweep around the optimum, and how many sweeps
-REACH = 2.0  # of such a sweep to each side, in units of what was tried
+SWEEP_REACH = 2.0  # of such a sweep to each side, in units of what was tried
 TURNS = 30  # of the fit; it ends before when the optima stand
 STANDS = 1e-3  # in units
 BOX = 2.0  # standard deviation of the prior of an optimum around the middle of what was tried, in half-widths
-NEAR = 0.05  # part of what was tried at a scale: an optimum so near to its end, or beyond, is at the edge
-GROWTH = 0.3  # standard deviation of the prior of d log a / d log scale
+EDGE_SHARE = 0.05  # part of what was tried at a scale: an optimum so near to its end, or beyond, is at the edge
+STEEPNESS_GROWTH_SD = 0.3  # standard deviation of the prior of d log a / d log scale
 PRIOR_RUNS = 10.0  # what the priors of the errors are worth
 WEIGHTS = 0.5  # standard deviation of the prior of each of the shape's weights, in weights of the round square
 SHIFT = 1.0  # of a turn's shift of all optima, in units
@@ -71,7 +71,7 @@ class Shape:
             (axes[i] + sign * axes[j]) / np.sqrt(2) for i, j in combinations(range(k), 2) for sign in (1.0, -1.0)
         ]
         lines = np.array([*axes, *diagonals])
-        rates = np.concatenate([sign * rate * lines for rate in RATES for sign in (1.0, -1.0)])
+        rates = np.concatenate([sign * rate * lines for rate in EXPONENTIAL_RATES for sign in (1.0, -1.0)])
         return cls(lines, rates, np.zeros(len(lines) + len(rates)))
 
     def terms(self, d: Floats) -> Floats:
@@ -188,7 +188,7 @@ class Bowls:
         """
         rng = np.random.default_rng(0)
         k = len(self.unit)
-        reach = REACH * self.unit
+        reach = SWEEP_REACH * self.unit
         places = qmc.Sobol(k, rng=rng).random(SWEEP)
         best = np.empty((len(steepness), SWEEPS, k))
         for i in range(SWEEPS):
@@ -214,7 +214,7 @@ def fit_bowls(runs: Runs) -> Bowls:
     cell, failed = runs.cell, runs.failed
     n_cells, k = len(runs.scales), runs.z.shape[1]
     rows = [np.flatnonzero(cell == s) for s in range(n_cells)]
-    unit = _units(runs.z, rows)
+    unit = _spreads(runs.z, rows)
     z = runs.z / unit
     low, high = (np.array([end(z[r], axis=0) for r in rows]) for end in (np.min, np.max))
     middle, half = (low + high) / 2, np.maximum((high - low) / 2, 1.0)
@@ -277,20 +277,8 @@ def fit_bowls(runs: Runs) -> Bowls:
         if turn > 8 and moved < STANDS:
             break
     covariance = covariance + np.where(np.any(at_edge(optimum, low, high), axis=0), half**2, 0.0)[:, None] * np.eye(k)
-    return Bowls(
-        optimum * unit,
-        covariance * np.outer(unit, unit),
-        level,
-        level_error,
-        shape,
-        unit,
-        growth,
-        centre,
-        noise,
-        roughness,
-        low * unit,
-        high * unit,
-    )
+    optimum, low, high, covariance = optimum * unit, low * unit, high * unit, covariance * np.outer(unit, unit)
+    return Bowls(optimum, covariance, level, level_error, shape, unit, growth, centre, noise, roughness, low, high)
 
 
 def at_edge(optimum: Floats, low: Floats, high: Floats) -> tuple[Mask, Mask]:
@@ -301,11 +289,11 @@ def at_edge(optimum: Floats, low: Floats, high: Floats) -> tuple[Mask, Mask]:
         low: least value of each hyperparameter that was tried at a scale [s, k].
         high: the greatest [s, k].
     """
-    near = NEAR * (high - low)
+    near = EDGE_SHARE * (high - low)
     return (high > low) & (optimum < low + near), (high > low) & (optimum > high - near)
 
 
-def _units(z: Floats, rows: list[Indices]) -> Floats:
+def _spreads(z: Floats, rows: list[Indices]) -> Floats:
     """Return the median over scales of the standard deviation of what was tried; that of all runs if it is 0."""
     within = np.median([z[r].std(axis=0) for r in rows if len(r) > 1] or [z.std(axis=0)], axis=0)
     overall = np.where(z.std(axis=0) > 0, z.std(axis=0), 1.0)
@@ -339,8 +327,8 @@ def _growth_step(x: Floats, height: Floats, target: Floats, weight: Floats, grow
     slopes = np.column_stack([column - means(column) for column in (height[:, None] * x).T])
     rest = target - height
     weighted = slopes.T * weight
-    precision = weighted @ slopes + np.eye(len(growth)) / GROWTH**2
-    step = np.linalg.solve(precision, weighted @ (rest - means(rest)) - growth / GROWTH**2)
+    precision = weighted @ slopes + np.eye(len(growth)) / STEEPNESS_GROWTH_SD**2
+    step = np.linalg.solve(precision, weighted @ (rest - means(rest)) - growth / STEEPNESS_GROWTH_SD**2)
     return np.asarray(np.clip(step, -0.2, 0.2))
 
 

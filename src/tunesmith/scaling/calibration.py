@@ -17,10 +17,7 @@ from tunesmith.scaling.bowls import Bowls
 from tunesmith.scaling.runs import Runs
 from tunesmith.scaling.trend import Priors, fit_trend
 
-FACTORS = (2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
-LEAST_LEFT = 4  # scales that remain to fit
 PRIOR_CELLS = 4.0
-SWEPT = 20  # runs of a scale whose best one says where a sweep finds it
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +70,9 @@ def calibrate(runs: Runs, bowls: Bowls, features: Floats, priors: Priors) -> Cal
     k = bowls.optimum.shape[1]
     found: list[_LeftOut] = []
     seen = set()
-    for factor in FACTORS:
+    for factor in (2.0, 4.0, 8.0, 16.0, 32.0, 64.0):
         fit = size <= size.max() / factor * (1 + 1e-9)
-        if fit.sum() < LEAST_LEFT or fit.all() or int(fit.sum()) in seen:
+        if fit.sum() < 4 or fit.all() or int(fit.sum()) in seen:
             continue
         seen.add(int(fit.sum()))
         trend = fit_trend(bowls.optimum[fit], bowls.covariance[fit], features[fit], priors)
@@ -92,18 +89,14 @@ def calibrate(runs: Runs, bowls: Bowls, features: Floats, priors: Priors) -> Cal
     ratio = np.concatenate([one.squares / k for one in found])
     inflation = _ratio(ratio, n_cells)
     limit = chi2.ppf(0.95, k)
-    folds = tuple(
-        Fold(
-            float(size.max() / size[one.fit].max()),
-            int(one.fit.sum()),
-            int((~one.fit).sum()),
-            float((one.squares <= limit).mean()),
-            float((one.squares * (1 + one.own) / (inflation**2 + one.own) <= limit).mean()),
-            tuple(np.sqrt((one.error**2).mean(axis=0)).tolist()),
-        )
-        for one in found
-    )
-    return Calibration(inflation, _best_run(runs, bowls, inflation, found), folds)
+    folds = []
+    for one in found:
+        before = float((one.squares <= limit).mean())
+        after = float((one.squares * (1 + one.own) / (inflation**2 + one.own) <= limit).mean())
+        error = tuple(np.sqrt((one.error**2).mean(axis=0)).tolist())
+        factor, n = float(size.max() / size[one.fit].max()), int(one.fit.sum())
+        folds.append(Fold(factor, n, len(size) - n, before, after, error))
+    return Calibration(inflation, _best_run(runs, bowls, inflation, found), tuple(folds))
 
 
 def _best_run(runs: Runs, bowls: Bowls, inflation: float, found: Sequence[_LeftOut]) -> float:
@@ -113,7 +106,7 @@ def _best_run(runs: Runs, bowls: Bowls, inflation: float, found: Sequence[_LeftO
     for one in found:
         for i, cell in enumerate(np.flatnonzero(~one.fit)):
             rows = np.flatnonzero(runs.cell == cell)
-            if len(rows) < SWEPT:
+            if len(rows) < 20:  # the best of so few says little of where a sweep finds it
                 continue
             cells.add(int(cell))
             off = runs.z[rows[np.nanargmin(runs.loss[rows])]] - one.mean[i]

@@ -15,9 +15,9 @@ from tunesmith.foundation.text import did_you_mean, printable, shown
 from tunesmith.scaling.bowls import Bowls, fit_bowls
 from tunesmith.scaling.calibration import Calibration, calibrate
 from tunesmith.scaling.runs import Runs
-from tunesmith.scaling.trend import Priors, Trend, fit_trend, priors_of
+from tunesmith.scaling.trend import Priors, Trend, fit_trend, slope_priors
 
-DRAWS = 512  # of the optimum at the target; a power of two
+OPTIMUM_DRAWS = 512  # of the optimum at the target; a power of two
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,7 +66,7 @@ class Fitted:
         """
         bowls = fit_bowls(runs)
         groups = tuple(sorted(set(runs.groups)))
-        priors = priors_of(runs.scale, runs.names, runs.forms, bowls.unit, len(groups), published, slopes)
+        priors = slope_priors(runs.scale, runs.names, runs.forms, bowls.unit, len(groups), published, slopes)
         features = _features(bowls.centre, groups, runs.scales, runs.groups)
         trend = fit_trend(bowls.optimum, bowls.covariance, features, priors)
         return cls(runs, groups, bowls, priors, trend, calibrate(runs, bowls, features, priors))
@@ -162,6 +162,6 @@ def normal_draws(mean: Floats, covariance: Floats) -> Floats:
         mean: [k].
         covariance: [k, k].
     """
-    u = qmc.Sobol(len(mean), rng=np.random.default_rng(0)).random(DRAWS)
+    u = qmc.Sobol(len(mean), rng=np.random.default_rng(0)).random(OPTIMUM_DRAWS)
     values, vectors = np.linalg.eigh(covariance)
     return np.asarray(mean + (norm.ppf(np.clip(u, 1e-6, 1 - 1e-6)) * np.sqrt(np.maximum(values, 0.0))) @ vectors.T)

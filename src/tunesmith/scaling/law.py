@@ -19,20 +19,20 @@ from tunesmith.scaling.bowls import at_edge
 from tunesmith.scaling.fitted import Belief, Fitted, normal_draws
 from tunesmith.scaling.loss import LossLaw, fit_loss
 from tunesmith.scaling.plan import Plan, make_plan
-from tunesmith.scaling.runs import FORMS, kind_of, read_runs, written
+from tunesmith.scaling.runs import SCALE_FORMS, published_name, read_runs, written
 from tunesmith.scaling.transfer import Transfer, test_transfer
 from tunesmith.space import Float, Space
 from tunesmith.study import Study
 from tunesmith.study.create import WarmStart
 
-NARROW = 4.0  # times: of scales that span less, slopes are mostly those of the priors
+NARROW_SPAN = 4.0  # times: of scales that span less, slopes are mostly those of the priors
 USELESS = 1000.0  # times from end to end, in which an interval says nothing; of a linear form, twice what was tried
 LEAST_SCALES = 3
 STANDS_STILL = (0.0, 0.3)  # prior of a slope that the parametrisation is meant to make 0
 PRIOR_POINTS = 64  # of a warm start
 LOWEST = "At {} of {} scales the optimum of {} is at the lowest value that was tried; try lower ones there."
 HIGHEST = "At {} of {} scales the optimum of {} is at the highest value that was tried; try higher ones there."
-FEW = (
+CLOSE_SCALES = (
     "The runs have {} from {} to {}, less than a factor of {}: they tell little of how an optimum moves beyond, the "
     "priors of the slopes count beside them, and the intervals are the wider for it."
 )
@@ -211,7 +211,7 @@ class ScalingLaw:
                 f"scale={list(self.scale)}, hyperparameters={list(self.hyperparameters)}, group={group!r}"
             )
         for name, form in self.hyperparameters.items():
-            if form not in FORMS:
+            if form not in SCALE_FORMS:
                 raise ScalingError(f"the form of {name!r} is 'log' or 'linear'; got {form!r}")
         self.group = group
         if isinstance(priors, str) and priors not in ("published", "weak"):
@@ -245,10 +245,11 @@ class ScalingLaw:
             raise ScalingError(
                 f"the runs have {len(read.scales)} scale{'s' if len(read.scales) > 1 else ''} "
                 f"({', '.join(map(printable, self.scale))}); a law needs {LEAST_SCALES} or more, best over a "
-                f"factor of {NARROW:g} or more"
+                f"factor of {NARROW_SPAN:g} or more"
             )
         slopes = dict(self.priors) if isinstance(self.priors, Mapping) else {}
-        moving = [(h, s) for h in _transferred(self.hyperparameters) for s in self.scale if kind_of(s) != "tokens"]
+        sizes = [name for name in self.scale if published_name(name) != "tokens"]
+        moving = [(name, size) for name in _transferred(self.hyperparameters) for size in sizes]
         if self.hypothesis is not None:
             slopes = {**dict.fromkeys(moving, STANDS_STILL), **slopes}
         self.fitted: Fitted = Fitted.to(read, self.priors != "weak", slopes)
@@ -257,7 +258,7 @@ class ScalingLaw:
         self.transfer: tuple[Transfer, ...] = ()
         if self.hypothesis is not None:
             self.transfer = test_transfer(self.fitted, moving)
-        self.notes: tuple[str, ...] = (*read.notes, *_edges(self.fitted))
+        self.notes: tuple[str, ...] = (*read.notes, *_edge_notes(self.fitted))
         return self
 
     @classmethod
@@ -290,29 +291,25 @@ class ScalingLaw:
             ScalingError: a scale variable has not one value a study, a study has several objectives, or no number is
                 a parameter of all.
         """
-        studies = list(studies)
         for name, values in scale.items():
             if len(values) != len(studies):
                 raise ScalingError(f"scale[{name!r}] has {len(values)} values for {len(studies)} studies")
-        several = [study.study_name for study in studies if len(study.directions) > 1]
-        if several:
+        if several := [study.study_name for study in studies if len(study.directions) > 1]:
             raise ScalingError(f"a loss is one objective; {several[0]!r} has several")
-        forms = _forms(studies) if hyperparameters is None else None
-        named = forms if forms is not None else hyperparameters
+        named = _forms(studies) if hyperparameters is None else hyperparameters
         if not named:
             raise ScalingError("no number is a parameter of each study; name the parameters: hyperparameters=[...]")
-        law = cls(list(scale), named if isinstance(named, Mapping) else list(named), priors=priors, transfer=transfer)
+        law = cls(list(scale), named, priors=priors, transfer=transfer)
         rows: list[dict[str, Any]] = []
-        for i, study in enumerate(studies):
+        for study, *here in zip(studies, *scale.values(), strict=True):
             sign = 1.0 if study.directions[0].value == "minimize" else -1.0
             for trial in study.trials:
-                if trial.state.name not in ("COMPLETE", "FAIL") or any(h not in trial.params for h in named):
-                    continue
-                loss = sign * float(trial.values[0]) if trial.values else float("nan")
-                here = {name: float(values[i]) for name, values in scale.items()}
-                rows.append({**here, **{h: trial.params[h] for h in named}, "loss": loss})
+                if trial.state.name in ("COMPLETE", "FAIL") and law.hyperparameters.keys() <= trial.params.keys():
+                    loss = sign * float(trial.values[0]) if trial.values else float("nan")
+                    tried = {name: trial.params[name] for name in law.hyperparameters}
+                    rows.append({**dict(zip(scale, here, strict=True)), **tried, "loss": loss})
         if not rows:
-            raise ScalingError(f"the studies have no ended trial with {', '.join(named)}")
+            raise ScalingError(f"the studies have no ended trial with {', '.join(law.hyperparameters)}")
         return law.fit(rows)
 
     @one_thread()
@@ -334,38 +331,29 @@ class ScalingLaw:
             ScalingError: the scale is not complete or not above 0, the group is unknown, or it is so far from what was
                 run that no interval says anything.
         """
-        point, label, belief, draws, best = self._best(_scale(target, scales), group)
+        point, label, belief, draws, best = self._best(_asked_scale(target, scales), group)
         fitted, read = self.fitted, self.fitted.runs
         excess = fitted.bowls.excess(best - draws, belief.steepness)
         doubled = point * (1 + np.eye(len(point)))  # each scale variable once
         seen, *more = fitted.seen([belief, *(fitted.belief(other, label) for other in doubled)])
         half = _half(seen)
-        low, value, high = (read.natural(z) for z in (belief.mean - half, best, belief.mean + half))
-        tried = read.natural(np.array([read.z.min(axis=0), read.z.max(axis=0)]))
+        ends = (belief.mean - half, best, belief.mean + half, read.z.min(axis=0), read.z.max(axis=0))
+        low, value, high, least, most = (read.natural(z).tolist() for z in ends)
         settings = {
-            name: Setting(float(value[j]), (float(low[j]), float(high[j])), (float(tried[0, j]), float(tried[1, j])))
-            for j, name in enumerate(read.names)
+            name: Setting(value[j], (low[j], high[j]), (least[j], most[j])) for j, name in enumerate(read.names)
         }
         loss = None
         if self.loss_law is not None:
             total = self.loss_law.draws(point[None])[:, 0]
             total = total + np.resize(excess, len(total))
             loss = (float(total.mean()), (float(np.quantile(total, 0.025)), float(np.quantile(total, 0.975))))
+        cost = (float(excess.mean()), float(np.quantile(excess, 0.95)))
         factor = float(point.prod() / read.scales.prod(axis=1).max())
-        return Advice(
-            dict(zip(self.scale, point.tolist(), strict=True)),
-            settings,
-            Region(read.names, belief.mean, seen, read.forms),
-            loss,
-            (float(excess.mean()), float(np.quantile(excess, 0.95))),
-            factor,
-            {
-                name: float(np.sqrt(np.diag(other) / np.diag(seen)).max())
-                for name, other in zip(self.scale, more, strict=True)
-            },
-            (*self.notes, *_reach(fitted, point, half, factor)),
-            label,
-        )
+        grown = [float(np.sqrt(np.diag(other) / np.diag(seen)).max()) for other in more]
+        scale, growth = (dict(zip(self.scale, values, strict=True)) for values in (point.tolist(), grown))
+        region = Region(read.names, belief.mean, seen, read.forms)
+        notes = (*self.notes, *_reach_notes(fitted, point, half, factor))
+        return Advice(scale, settings, region, loss, cost, factor, growth, notes, label)
 
     def _best(self, target: Mapping[str, float], group: str | None) -> tuple[Floats, str, Belief, Floats, Floats]:
         """Return a scale and its group, what is known of its optimum, draws of it [m, k], and the best setting [k].
@@ -376,7 +364,7 @@ class ScalingLaw:
         fitted = self._fitted()
         point, label = fitted.point(target, group)
         belief = fitted.belief(point, label)
-        _refuse(fitted, point, belief)
+        _refuse_useless(fitted, point, belief)
         draws = normal_draws(belief.mean, belief.covariance)
         return point, label, belief, draws, fitted.least_expected(belief, draws)
 
@@ -428,19 +416,15 @@ class ScalingLaw:
         Raises:
             ScalingError: as `predict` raises it.
         """
-        point, _, belief, draws, best = self._best(_scale(target, scales), group)
+        point, _, belief, draws, best = self._best(_asked_scale(target, scales), group)
         fitted = self.fitted
         wide = normal_draws(best, belief.covariance + np.diag(fitted.bowls.unit**2))
         points = np.concatenate([best[None], wide[: PRIOR_POINTS - 1]])
         losses = [float(fitted.bowls.excess(z - draws, belief.steepness).mean()) for z in points]
         natural = fitted.runs.natural(points)
-        low, high = natural.min(axis=0), natural.max(axis=0)
-        space = Space(
-            {
-                name: Float(float(low[j]), float(high[j]), log=form == "log")
-                for j, (name, form) in enumerate(zip(fitted.runs.names, fitted.runs.forms, strict=True))
-            }
-        )
+        ranges = zip(natural.min(axis=0).tolist(), natural.max(axis=0).tolist(), fitted.runs.forms, strict=True)
+        params = [Float(low, high, log=form == "log") for low, high, form in ranges]
+        space = Space(dict(zip(fitted.runs.names, params, strict=True)))
         where = written(dict(zip(self.scale, point, strict=True)))
         return WarmStart.of_points(f"scaling law at {where}", space, natural, np.array(losses))
 
@@ -454,18 +438,16 @@ class ScalingLaw:
         """(hyperparameter, scale variable) to the slope of log optimum against log scale, and its 95 % interval."""
         fitted = self._fitted()
         mean, sd = fitted.trend.slopes
+        low, high = (mean - 1.96 * sd).tolist(), (mean + 1.96 * sd).tolist()
         return {
-            (name, variable): (
-                float(mean[1 + i, j]),
-                (float(mean[1 + i, j] - 1.96 * sd[1 + i, j]), float(mean[1 + i, j] + 1.96 * sd[1 + i, j])),
-            )
+            (name, variable): (float(mean[i, j]), (low[i][j], high[i][j]))
             for j, name in enumerate(fitted.runs.names)
-            for i, variable in enumerate(self.scale)
+            for i, variable in enumerate(self.scale, 1)
         }
 
 
-def _scale(target: Any, scales: Mapping[str, float]) -> dict[str, float]:
-    """Return the scale that was asked about: a mapping or None, and values by name; ScalingError if it is none."""
+def _asked_scale(target: Any, scales: Mapping[str, float]) -> dict[str, float]:
+    """Return the scale that was asked about: a mapping or None, and values by name; otherwise raise ScalingError."""
     if target is not None and not isinstance(target, Mapping):
         raise ScalingError(f"target must be a mapping of scale variables to values; got {shown(target)}")
     return {**(target or {}), **scales}
@@ -473,8 +455,8 @@ def _scale(target: Any, scales: Mapping[str, float]) -> dict[str, float]:
 
 def _transferred(names: Mapping[str, str]) -> list[str]:
     """Return the hyperparameters that a parametrisation is meant to keep: learning rates, or all but batch sizes."""
-    rates = [name for name in names if kind_of(name) == "lr"]
-    return rates or [name for name in names if kind_of(name) != "batch"]
+    rates = [name for name in names if published_name(name) == "lr"]
+    return rates or [name for name in names if published_name(name) != "batch"]
 
 
 def _forms(studies: Sequence[Study]) -> dict[str, str]:
@@ -490,7 +472,7 @@ def _forms(studies: Sequence[Study]) -> dict[str, str]:
     }
 
 
-def _edges(fitted: Fitted) -> list[str]:
+def _edge_notes(fitted: Fitted) -> list[str]:
     bowls = fitted.bowls
     low, high = at_edge(bowls.optimum, bowls.low, bowls.high)
     return [
@@ -514,7 +496,7 @@ def _useless(fitted: Fitted, half: Floats) -> list[bool]:
     return [bool(2.0 * half[j] > most[j]) for j in range(len(half))]
 
 
-def _refuse(fitted: Fitted, point: Floats, belief: Belief) -> None:
+def _refuse_useless(fitted: Fitted, point: Floats, belief: Belief) -> None:
     """Raise an error if a scale is so far from what was run that nothing is said of any hyperparameter."""
     read, half = fitted.runs, _half(fitted.seen([belief])[0])
     if not all(_useless(fitted, half)):
@@ -525,14 +507,14 @@ def _refuse(fitted: Fitted, point: Floats, belief: Belief) -> None:
         f"{printable(n)} from {one.min():.4g} to {one.max():.4g}"
         for n, one in zip(read.scale, read.scales.T, strict=True)
     )
-    where = written(dict(zip(read.scale, point.tolist(), strict=True)))
+    where = written(dict(zip(read.scale, point, strict=True)))
     raise ScalingError(
         f"at {where} the 95 % intervals say nothing: {wide}. The runs have {ran}; add runs at other scales, the larger "
         "the better: law.plan(...) says which"
     )
 
 
-def _reach(fitted: Fitted, point: Floats, half: Floats, factor: float) -> list[str]:
+def _reach_notes(fitted: Fitted, point: Floats, half: Floats, factor: float) -> list[str]:
     """Return sentences on what a prediction rests on besides runs: it is far from them, or they are close together.
 
     Args:
@@ -543,18 +525,17 @@ def _reach(fitted: Fitted, point: Floats, half: Floats, factor: float) -> list[s
     read = fitted.runs
     low, high = read.scales.min(axis=0), read.scales.max(axis=0)
     notes: list[str] = [
-        say(FEW, printable(name), f"{low[i]:.4g}", f"{high[i]:.4g}", f"{NARROW:g}")
+        say(CLOSE_SCALES, printable(name), f"{low[i]:.4g}", f"{high[i]:.4g}", f"{NARROW_SPAN:g}")
         for i, name in enumerate(read.scale)
-        if high[i] < NARROW * low[i] and not low[i] / 1.01 <= point[i] <= high[i] * 1.01
+        if high[i] < NARROW_SPAN * low[i] and not low[i] / 1.01 <= point[i] <= high[i] * 1.01
     ]
     wide = zip(read.names, _useless(fitted, half), strict=True)
     notes += [say(SAYS_NOTHING, printable(name)) for name, useless in wide if useless]
-    folds = fitted.calibration.folds
-    checked = max((fold.factor for fold in folds), default=1.0)
-    if factor <= checked * 1.01:
-        return notes
-    if not folds:
-        unchecked = say("There are too few scales to leave the largest ones out, so nobody checked these intervals.")
-        return [*notes, unchecked]
-    said = say("The intervals were checked over a factor of {}; this is {}.", f"{checked:.3g}", f"{factor:.3g}")
-    return [*notes, said]
+    tested = [fold.factor for fold in fitted.calibration.folds]
+    if factor > max(tested, default=1.0) * 1.01:
+        notes.append(
+            say("The intervals were checked over a factor of {}; this is {}.", f"{max(tested):.3g}", f"{factor:.3g}")
+            if tested
+            else say("There are too few scales to leave the largest ones out, so nobody checked these intervals.")
+        )
+    return notes

@@ -19,18 +19,18 @@ from tunesmith.foundation.arguments import checked
 from tunesmith.foundation.numerics.arrays import Floats
 from tunesmith.foundation.text import printable
 
-DRAWS = 512
+COEFFICIENT_DRAWS = 512
 EXPONENT = (0.35, 0.15)  # prior of α: mean and standard deviation (published ones: 0.28 to 0.5)
 FLOOR = (0.6, 0.3)  # prior of E, in lowest losses
 HEIGHT = 3.0  # standard deviation of A's prior at the middle scale, in spreads of the losses
 DEPARTURE = 0.004  # standard deviation of the prior of a product of two log scales, in lowest losses
-GRID = (1, 41, 21, 9, 5)  # values of each exponent, by the number of scale variables
+EXPONENT_GRID = (1, 41, 21, 9, 5)  # values of each exponent, by the number of scale variables; of more as of four
 LEFT_OUT = (4.0, 2.0)  # the calibration fits to what is so many times smaller than the largest scale
 PRIOR_SCALES = 4.0  # that the calibration's ratio of variances is drawn to 1 by
 ON_A_LINE = 0.02  # parts of their spread that scales may lie beside it
 HUBER = 2.0  # a residual beyond so many standard deviations is an error of that scale
-REACHES = (0.7, 2.0)  # of the correlation, in log scale
-SIZES = (0.0005, 0.002, 0.006, 0.02)  # of what the law misses, in lowest losses
+RESIDUAL_REACHES = (0.7, 2.0)  # of the correlation, in log scale
+RESIDUAL_SIZES = (0.0005, 0.002, 0.006, 0.02)  # of what the law misses, in lowest losses
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,11 +135,11 @@ def fit_loss(scale: tuple[str, ...], scales: Floats, level: Floats, error: Float
     Returns:
         the law; None: losses below 0, or fewer scales than the directions in which they lie have coefficients.
     """
-    law = _fit(scale, scales, level, error)
+    law = _fit_uncalibrated(scale, scales, level, error)
     size = scales.prod(axis=1)
     for factor in LEFT_OUT:
         small = size <= size.max() / factor * (1 + 1e-9)
-        part = None if law is None else _fit(scale, scales[small], level[small], error[small])
+        part = None if law is None else _fit_uncalibrated(scale, scales[small], level[small], error[small])
         if law is not None and part is not None:
             seen = part.draws(scales[~small])
             squares = ((np.median(seen, axis=0) - level[~small]) ** 2) / (seen.var(axis=0) + error[~small] ** 2)
@@ -148,7 +148,7 @@ def fit_loss(scale: tuple[str, ...], scales: Floats, level: Floats, error: Float
     return law
 
 
-def _fit(scale: tuple[str, ...], scales: Floats, level: Floats, error: Floats) -> LossLaw | None:
+def _fit_uncalibrated(scale: tuple[str, ...], scales: Floats, level: Floats, error: Floats) -> LossLaw | None:
     """Fit the loss law without calibration.
 
     For given exponents the law is linear in E and A, so its posterior is a normal distribution cut off at 0; the
@@ -168,7 +168,8 @@ def _fit(scale: tuple[str, ...], scales: Floats, level: Floats, error: Floats) -
     n_products = products.shape[1]
     prior_mean = np.array([FLOOR[0] * lowest, *[spread] * q, *[0.0] * n_products])
     prior_sd = np.array([FLOOR[1] * lowest, *[HEIGHT * spread] * q, *[DEPARTURE * lowest] * n_products])
-    steps = norm.ppf((np.arange(GRID[q] if q < len(GRID) else GRID[-1]) + 0.5) / GRID[min(q, len(GRID) - 1)])
+    n_steps = EXPONENT_GRID[min(q, 4)]
+    steps = norm.ppf((np.arange(n_steps) + 0.5) / n_steps)
     alphas = np.array(list(product(np.maximum(EXPONENT[0] + EXPONENT[1] * steps, 0.02), repeat=q)))
     ones, rest_of = np.ones((len(alphas), len(x), 1)), np.broadcast_to(products, (len(alphas), *products.shape))
     sides = np.concatenate([ones, np.exp(-alphas[:, None] * x), rest_of], axis=2)  # [g, s, 1 + q + products]
@@ -182,24 +183,16 @@ def _fit(scale: tuple[str, ...], scales: Floats, level: Floats, error: Floats) -
     evidence, mean, covariance, misfit = _most_likely(sides, level, distance, own, prior_mean, prior_sd)
     weight = np.exp(evidence - evidence.max())
     rng = np.random.default_rng(0)
-    which = np.sort(rng.choice(len(alphas), size=8 * DRAWS, p=weight / weight.sum()))
+    which = np.sort(rng.choice(len(alphas), size=8 * COEFFICIENT_DRAWS, p=weight / weight.sum()))
     root = np.linalg.cholesky(covariance)
     drawn = mean[which] + np.einsum("gij,gj->gi", root[which], rng.standard_normal((len(which), len(prior_mean))))
     inside = (drawn[:, : 1 + q] > 0).all(axis=1)
     if not inside.any():
         return None
-    kept = rng.permutation(np.flatnonzero(inside))[:DRAWS]
-    exponents = alphas[which[kept]]
-    return LossLaw(
-        scale,
-        drawn[kept, 0],
-        drawn[kept, 1 : 1 + q] * np.exp(exponents * centre),
-        exponents,
-        drawn[kept, 1 + q :],
-        centre,
-        misfit,
-        scales,
-    )
+    kept = rng.permutation(np.flatnonzero(inside))[:COEFFICIENT_DRAWS]
+    drawn, exponents = drawn[kept], alphas[which[kept]]
+    factors = drawn[:, 1 : 1 + q] * np.exp(exponents * centre)
+    return LossLaw(scale, drawn[:, 0], factors, exponents, drawn[:, 1 + q :], centre, misfit, scales)
 
 
 class _Posterior(NamedTuple):
@@ -216,7 +209,7 @@ def _most_likely(
 ) -> _Posterior:
     """Return the posterior with the size and reach of the correlated residuals that are most likely."""
     fits = []
-    for size, reach in product(SIZES, REACHES):
+    for size, reach in product(RESIDUAL_SIZES, RESIDUAL_REACHES):
         misfit = size * float(level.min())
         noise = misfit**2 * np.exp(-distance / (2 * reach**2)) + np.diag(own**2 + (0.3 * misfit) ** 2)
         inverse = np.linalg.inv(noise)

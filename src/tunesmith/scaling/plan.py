@@ -26,11 +26,7 @@ from tunesmith.foundation.numerics.blas_threads import one_thread
 from tunesmith.scaling.fitted import Fitted, normal_draws
 from tunesmith.scaling.runs import written
 
-ALL = 2000  # so many ways to spend the budget are all compared
-MOST = 60  # packages
-CLOSER = 0.7  # how much nearer to the middle the runs of a package are that is bought again
-POWERS = (0.5, 1.0)  # of the cost that a drop is held against: large scales first, or cheap ones
-REACHES = (0.25, 0.5, 1.0, 1.5, 2.0)  # distances to the believed optimum that are compared, in units of what was tried
+MOST_PACKAGES = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +81,12 @@ class Plan:
 
     def __str__(self) -> str:
         now, then = self.excess_loss
-        lines = [
+        head = (
             f"{len(self.runs)} runs for {self.cost:.3g} of the target run: not knowing the optimum then costs "
             f"{then:.4f} in loss (now {now:.4f})."
-        ]
-        for p in self.purchases:
-            lines.append(f"  {written(p.scale)}: {'; '.join(map(written, p.points))}")
-        return "\n".join([told(lines[0]), *lines[1:]])
+        )
+        lines = (f"  {written(p.scale)}: {'; '.join(map(written, p.points))}" for p in self.purchases)
+        return "\n".join([told(head), *lines])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -152,26 +147,20 @@ def make_plan(
     at_first = now = float(shop.excess(state[1]))
     purchases: list[Purchase] = []
     again: Counter[int] = Counter()
-    for i in _choose(shop, budget):
+    for i in _best_way(shop, budget):
         after, precision = shop.after(state)
         state, now = shop.buy(state, i, precision[i]), float(after[i])
         middle = offers[i].points[0]
-        points = middle + CLOSER ** again[i] * (offers[i].points - middle)  # no run is bought twice but the middle
+        points = middle + 0.7 ** again[i] * (offers[i].points - middle)  # no run is bought twice but the middle
         again[i] += 1
-        purchases.append(
-            Purchase(
-                dict(zip(law.runs.scale, offers[i].scale.tolist(), strict=True)),
-                tuple(dict(zip(law.runs.names, z, strict=True)) for z in law.runs.natural(points).tolist()),
-                offers[i].cost,
-                now,
-            )
-        )
-    return Plan(
-        dict(zip(law.runs.scale, point.tolist(), strict=True)),
-        tuple(purchases),
-        float(sum(purchase.cost for purchase in purchases)),
-        (at_first, now),
-    )
+        named = tuple(dict(zip(law.runs.names, z, strict=True)) for z in law.runs.natural(points).tolist())
+        purchases.append(Purchase(_by_variable(law, offers[i].scale), named, offers[i].cost, now))
+    total = float(sum(purchase.cost for purchase in purchases))
+    return Plan(_by_variable(law, point), tuple(purchases), total, (at_first, now))
+
+
+def _by_variable(law: Fitted, scale: Floats) -> dict[str, float]:
+    return dict(zip(law.runs.scale, scale.tolist(), strict=True))
 
 
 def _menu(law: Fitted, point: Floats) -> Floats:
@@ -201,7 +190,7 @@ def _offer(law: Fitted, scale: Floats, label: str, price: float, n_runs: int) ->
     _, axes = np.linalg.eigh(law.bowls.curvature(belief.steepness) * np.outer(unit, unit))
     low, high = law.runs.z.min(axis=0), law.runs.z.max(axis=0)  # nothing far from what anybody has tried
     best = (-math.inf, np.empty(0), np.empty(0))
-    for reach in REACHES:
+    for reach in (0.25, 0.5, 1.0, 1.5, 2.0):  # distances to the optimum, in units of what was tried
         sides = reach * np.concatenate([np.zeros((1, len(unit))), axes.T, -axes.T]) * unit
         points = np.clip(mean + sides[:n_runs], low - unit / 2, high + unit / 2)
         each = law.bowls.information((points[:, None] - draws).reshape(-1, len(unit)), belief.steepness)
@@ -281,14 +270,15 @@ class _Budget:
         return np.asarray(np.linalg.solve(np.eye(own.shape[-1]) + own @ self._between, own))
 
 
-def _choose(budget: _Budget, limit: float) -> list[int]:
+def _best_way(budget: _Budget, limit: float) -> list[int]:
     """Return which offers to buy: the best of all ways if there are few, else the better of two greedy ones."""
     if not len(budget.costs):
         return []
     n, most = len(budget.costs), int(limit / budget.costs.min() + 1e-9)
-    if most <= MOST and sum(math.comb(n + m - 1, m) for m in range(1, most + 1)) <= ALL:
+    if most <= MOST_PACKAGES and sum(math.comb(n + m - 1, m) for m in range(1, most + 1)) <= 2000:
         return min(_ways(budget, budget.start(), limit * (1 + 1e-9), 0), default=(0.0, list[int]()))[1]
-    return min(_greedily(budget, limit * (1 + 1e-9), power) for power in POWERS)[1]
+    # a drop is held against a power of its cost: large scales first, or cheap ones
+    return min(_greedily(budget, limit * (1 + 1e-9), power) for power in (0.5, 1.0))[1]
 
 
 def _ways(budget: _Budget, state: tuple[Floats, Floats], left: float, first: int) -> Iterator[tuple[float, list[int]]]:
@@ -307,7 +297,7 @@ def _greedily(budget: _Budget, left: float, power: float) -> tuple[float, list[i
     bought: list[int] = []
     state = budget.start()
     now = float(budget.excess(state[1]))
-    while len(bought) < MOST:
+    while len(bought) < MOST_PACKAGES:
         after, precision = budget.after(state)
         worth = np.where(budget.costs <= left, (now - after) / budget.costs**power, -np.inf)
         best = int(worth.argmax())

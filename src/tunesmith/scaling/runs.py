@@ -13,9 +13,7 @@ from tunesmith.foundation.languages import say
 from tunesmith.foundation.numerics.arrays import Floats, Indices, Mask
 from tunesmith.foundation.text import did_you_mean, printable, shown
 
-FORMS = ("log", "linear")
-DIVERGED = 2.0  # times the median of its scale's sound runs: a run that ended there has learnt nothing
-FEW_TOKENS = 0.05  # tokens for each parameter: fewer are no language model's training, but a count of steps or batches
+SCALE_FORMS = ("log", "linear")
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,24 +71,15 @@ def read_runs(
         group: column of a category, such as a family of architectures; None: there is none.
 
     Raises:
-        ScalingError: a column is missing, has no numbers or numbers that cannot be, or nothing is left.
+        ScalingError: a column is missing, does not hold numbers, holds impossible ones, or nothing is left.
     """
     wanted = [*scale, *hyperparameters, loss, *([] if group is None else [group])]
-    columns = dict(zip(wanted, _columns(runs, wanted), strict=True))
-    y = _numbers(columns[loss], loss, finite=False)
+    columns = dict(zip(wanted, _wanted_columns(runs, wanted), strict=True))
+    y = _number_column(columns[loss], loss, finite=False)
     if not len(y):
         raise ScalingError("there are no runs")
     sizes = np.column_stack([_positive(columns[name], name, "a scale variable") for name in scale])
-    z = np.column_stack(
-        [
-            np.log(
-                _positive(columns[name], name, f"a hyperparameter on a log scale; give {{{name!r}: 'linear'}} if not")
-            )
-            if form == "log"
-            else _numbers(columns[name], name)
-            for name, form in hyperparameters.items()
-        ]
-    )
+    z = np.column_stack([_hyperparameter(columns[name], name, form) for name, form in hyperparameters.items()])
     labels = np.full(len(y), "", object) if group is None else np.array([str(v) for v in columns[group]], object)
     notes: list[str] = []
     rows = _first_of_duplicates(sizes, z, y, labels)
@@ -105,9 +94,9 @@ def read_runs(
     cell = np.array([place[tuple(row), label] for row, label in zip(sizes.tolist(), labels, strict=True)])
     for i in range(len(kinds)):
         here = cell == i
-        if np.isfinite(y[here]).any() and np.nanmin(y[here]) > 0:  # where most diverged, the median of all is no guide
-            usual = np.median(y[here & (y <= DIVERGED * np.nanmin(y[here]))])
-            y[here & (y > DIVERGED * usual)] = np.nan
+        if np.isfinite(y[here]).any() and np.nanmin(y[here]) > 0:  # where most diverged, the median of all says little
+            usual = np.median(y[here & (y <= 2.0 * np.nanmin(y[here]))])
+            y[here & (y > 2.0 * usual)] = np.nan
     if np.isnan(y).any():
         notes.append(
             say(
@@ -126,31 +115,21 @@ def read_runs(
         cell = np.unique(cell[kept], return_inverse=True)[1]
     if not len(y):
         raise ScalingError(f"no run has a finite {loss!r}")
-    scales = np.array([row for _, row, _ in kinds])
-    notes += _units(scale, scales)
-    return Runs(
-        tuple(scale),
-        tuple(hyperparameters),
-        tuple(hyperparameters.values()),
-        scales,
-        tuple(label for _, _, label in kinds),
-        z,
-        y,
-        cell,
-        tuple(notes),
-    )
+    _, rows_of_kinds, groups = zip(*kinds, strict=True)
+    scales = np.array(rows_of_kinds)
+    notes += _doubt_of_tokens(scale, scales)
+    names, forms = tuple(hyperparameters), tuple(hyperparameters.values())
+    return Runs(tuple(scale), names, forms, scales, groups, z, y, cell, tuple(notes))
 
 
-def _columns(runs: Any, wanted: Sequence[str]) -> list[Any]:
+def _wanted_columns(runs: Any, wanted: Sequence[str]) -> list[Any]:
+    if isinstance(runs, Sequence) and runs and all(isinstance(run, Mapping) for run in runs):
+        every = dict.fromkeys(key for run in runs for key in run)
+        runs = {key: [run.get(key) for run in runs] for key in every}
     if isinstance(runs, Mapping):
-        known, take = list(runs), runs.__getitem__
+        known = list(runs)
     elif hasattr(runs, "columns"):
-        known, take = list(runs.columns), runs.__getitem__
-    elif isinstance(runs, Sequence) and runs and all(isinstance(run, Mapping) for run in runs):
-        known = list(dict.fromkeys(key for run in runs for key in run))
-
-        def take(name: str) -> list[Any]:
-            return [run.get(name) for run in runs]
+        known = list(runs.columns)
     else:
         raise ScalingError(f"runs are a data frame, a mapping of columns, or mappings, one a run; got {shown(runs)}")
     for name in wanted:
@@ -159,14 +138,14 @@ def _columns(runs: Any, wanted: Sequence[str]) -> list[Any]:
                 f"the runs have no column {name!r}{did_you_mean(name, list(map(str, known)))}; "
                 f"they have {', '.join(printable(str(k)) for k in known)}"
             )
-    found = [take(name) for name in wanted]
+    found = [runs[name] for name in wanted]
     lengths = {name: len(column) for name, column in zip(wanted, found, strict=True)}
     if len(set(lengths.values())) > 1:
         raise ScalingError(f"the columns have different lengths: {lengths}")
     return found
 
 
-def _numbers(column: Any, name: str, finite: bool = True) -> Floats:
+def _number_column(column: Any, name: str, finite: bool = True) -> Floats:
     try:
         values = np.asarray([np.nan if v is None else v for v in column], np.float64)
     except (TypeError, ValueError) as error:
@@ -179,10 +158,16 @@ def _numbers(column: Any, name: str, finite: bool = True) -> Floats:
 
 
 def _positive(column: Any, name: str, what: str) -> Floats:
-    values = _numbers(column, name)
+    values = _number_column(column, name)
     if (values <= 0).any():
         raise ScalingError(f"the column {name!r} has the value {values.min():g}; it must be above 0, as {what}")
     return values
+
+
+def _hyperparameter(column: Any, name: str, form: str) -> Floats:
+    if form == "linear":
+        return _number_column(column, name)
+    return np.log(_positive(column, name, f"a hyperparameter on a log scale; give {{{name!r}: 'linear'}} if not"))
 
 
 def _first_of_duplicates(sizes: Floats, z: Floats, y: Floats, labels: Any) -> Indices:
@@ -190,10 +175,10 @@ def _first_of_duplicates(sizes: Floats, z: Floats, y: Floats, labels: Any) -> In
     return np.sort(np.unique(table, axis=0, return_index=True)[1])
 
 
-def _units(scale: Sequence[str], scales: Floats) -> list[str]:
-    kinds = {kind_of(name): scales[:, i] for i, name in enumerate(scale)}
+def _doubt_of_tokens(scale: Sequence[str], scales: Floats) -> list[str]:
+    kinds = {published_name(name): scales[:, i] for i, name in enumerate(scale)}
     params, tokens = kinds.get("params"), kinds.get("tokens")
-    if params is None or tokens is None or np.median(tokens / params) >= FEW_TOKENS:
+    if params is None or tokens is None or np.median(tokens / params) >= 0.05:
         return []
     return [
         say(
@@ -204,7 +189,7 @@ def _units(scale: Sequence[str], scales: Floats) -> list[str]:
     ]
 
 
-NAMES = {  # what people call them; a key is how `PUBLISHED` says it
+USUAL_NAMES = {  # what people call them; a key is how `PUBLISHED` says it
     "lr": {"lr", "learning_rate", "learningrate", "eta", "peak_lr", "max_lr", "base_lr", "lr_max"},
     "batch": {"bs", "batch", "batch_size", "batchsize", "batch_sequences", "batch_tokens", "global_batch_size"},
     "params": {"params", "parameters", "n_params", "n", "num_params", "model_size", "non_embedding_params"},
@@ -213,14 +198,14 @@ NAMES = {  # what people call them; a key is how `PUBLISHED` says it
 }
 
 
-def kind_of(name: str) -> str:
-    """Return what a name stands for: a key of `NAMES`, or the name itself.
+def published_name(name: str) -> str:
+    """Return what a name stands for: a key of `USUAL_NAMES`, or the name itself.
 
     Args:
         name: of a hyperparameter or a scale variable.
     """
     small = name.lower().replace("-", "_")
-    return next((kind for kind, names in NAMES.items() if small in names), name)
+    return next((kind for kind, names in USUAL_NAMES.items() if small in names), name)
 
 
 def written(values: Mapping[str, float]) -> str:

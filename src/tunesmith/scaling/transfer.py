@@ -17,7 +17,7 @@ from tunesmith.foundation.languages import told
 from tunesmith.foundation.text import printable
 from tunesmith.scaling.fitted import Fitted
 
-CLEAR = 3.0  # a Bayes factor above it, or below its inverse, says something (Jeffreys)
+CLEAR_BAYES_FACTOR = 3.0  # a Bayes factor above it, or below its inverse, says something (Jeffreys)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +41,9 @@ class Transfer:
     @property
     def verdict(self) -> bool | None:
         """True: it transfers; False: it does not; None: the runs do not say."""
-        if self.bayes_factor >= CLEAR:
+        if self.bayes_factor >= CLEAR_BAYES_FACTOR:
             return True
-        return False if self.bayes_factor <= 1 / CLEAR else None
+        return False if self.bayes_factor <= 1 / CLEAR_BAYES_FACTOR else None
 
     def __str__(self) -> str:
         said = {True: "the optimum does not move", False: "the optimum moves", None: "the runs do not say"}

@@ -18,10 +18,10 @@ import numpy as np
 from scipy.stats import norm, qmc
 
 from tunesmith.foundation.numerics.arrays import Floats
-from tunesmith.scaling.runs import kind_of
+from tunesmith.scaling.runs import published_name
 
-DRAWS = 512  # of T; a power of two
-BETWEEN = 0.25  # scale of the half-normal prior of T's standard deviations, in units of what was tried
+COVARIANCE_DRAWS = 512  # of T; a power of two
+BETWEEN_SCALES = 0.25  # scale of the half-normal prior of T's standard deviations, in units of what was tried
 GROUP = 1.0  # standard deviation of the prior of a group's shift, in the same units
 BEND = 0.02  # standard deviation of the prior of a product of two log scales, in the same units
 FREE = 100.0  # of the prior of the intercept
@@ -95,7 +95,7 @@ class Priors:
     between: Floats
 
 
-def priors_of(
+def slope_priors(
     scale: tuple[str, ...],
     names: tuple[str, ...],
     forms: tuple[str, ...],
@@ -121,12 +121,13 @@ def priors_of(
     mean, sd = np.zeros((p, k)), np.full((p, k), FREE) * unit
     for j, name in enumerate(names):
         for i, variable in enumerate(scale):
-            known = PUBLISHED.get((kind_of(name), kind_of(variable))) if published and forms[j] == "log" else None
+            pair = (published_name(name), published_name(variable))
+            known = PUBLISHED.get(pair) if published and forms[j] == "log" else None
             weak = (0.0, WEAK if forms[j] == "log" else WEAK * float(unit[j]))
             mean[1 + i, j], sd[1 + i, j] = given.get((name, variable)) or known or weak
         sd[1 + q : bends, j] = GROUP * unit[j]
         sd[bends:, j] = BEND * unit[j]
-    return Priors(mean, sd, BETWEEN * unit)
+    return Priors(mean, sd, BETWEEN_SCALES * unit)
 
 
 def fit_trend(optimum: Floats, covariance: Floats, features: Floats, priors: Priors) -> Trend:
@@ -139,7 +140,7 @@ def fit_trend(optimum: Floats, covariance: Floats, features: Floats, priors: Pri
         priors: of the coefficients and T.
     """
     k, p = optimum.shape[1], features.shape[1]
-    between = _draws(k, priors.between)
+    between = _covariance_draws(k, priors.between)
     start = np.zeros((p, k))
     start[0] = optimum.mean(axis=0)  # so that the intercept's wide prior costs no digits
     mean = priors.mean + start
@@ -163,22 +164,18 @@ def fit_trend(optimum: Floats, covariance: Floats, features: Floats, priors: Pri
     likelihood = -0.5 * (log_det + rest)
     top = likelihood.max()
     weight = np.exp(likelihood - top)
-    return Trend(
-        weight / weight.sum(),
-        between,
-        coefficients.reshape(-1, p, k),
-        np.asarray(posterior.reshape(-1, p, k, p, k), np.float64),
-        float(top + np.log(weight.mean())),
-    )
+    coefficients = coefficients.reshape(-1, p, k)
+    posterior = np.asarray(posterior, np.float64).reshape(-1, p, k, p, k)
+    return Trend(weight / weight.sum(), between, coefficients, posterior, float(top + np.log(weight.mean())))
 
 
-def _draws(k: int, scale: Floats) -> Floats:
+def _covariance_draws(k: int, scale: Floats) -> Floats:
     """Return covariance matrices [t, k, k] from T's prior, the same ones each time."""
     pairs = [(i, j) for i in range(k) for j in range(i)]
-    u = qmc.Sobol(k + len(pairs), rng=np.random.default_rng(0)).random(DRAWS)
+    u = qmc.Sobol(k + len(pairs), rng=np.random.default_rng(0)).random(COVARIANCE_DRAWS)
     sd = norm.ppf(0.5 + 0.5 * np.clip(u[:, :k], 1e-6, 1 - 1e-6)) * scale
     partial = 1.8 * u[:, k:] - 0.9
-    root = np.tile(np.eye(k), (DRAWS, 1, 1))  # a Cholesky factor from partial correlations: always a correlation matrix
+    root = np.tile(np.eye(k), (COVARIANCE_DRAWS, 1, 1))  # a Cholesky factor from partial correlations
     for column, (i, j) in enumerate(pairs):
         left = 1 - (root[:, i, :j] ** 2).sum(axis=1)
         root[:, i, j] = partial[:, column] * np.sqrt(left)

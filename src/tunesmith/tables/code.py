@@ -15,11 +15,11 @@ from sklearn.base import clone
 from tunesmith import __version__
 from tunesmith.foundation.arguments import checked
 from tunesmith.foundation.text import printable
-from tunesmith.tables.files import SHORT, Source
+from tunesmith.tables.files import MODULE_ALIASES, Source
 from tunesmith.tables.rounds import EarlyStopped
 
-WIDTH = 100
-STEP = "    "
+LINE_WIDTH = 100
+INDENT = "    "
 
 
 @checked()
@@ -56,29 +56,29 @@ def model_code(
     if out is not None:
         writer.imports["tunesmith.tables"].add("save_model")
     columns = [target, *([] if weight is None else [weight]), *left_out]
-    dropped = ", ".join(map(_written, columns))
-    says = [line for remark in remarks for line in wrap(_in_docstring(remark), WIDTH)]
+    dropped = ", ".join(map(_as_literal, columns))
+    says = [line for remark in remarks for line in wrap(_in_docstring(remark), LINE_WIDTH)]
     lines = [
         f'"""A model of {_in_docstring(target)}, as tunesmith {__version__} chose it.',
         *(["", *says] if says else []),
         '"""',
         "",
-        f"import {source.library} as {SHORT[source.library]}",
+        f"import {source.library} as {MODULE_ALIASES[source.library]}",
         *writer.import_lines(),
         "",
         f"table = {source.code()}",
         f"X = table.drop({'columns=' if source.library == 'pandas' else ''}[{dropped}])",
-        f"y = table[{_written(target)}]",
+        f"y = table[{_as_literal(target)}]",
         "",
         f"model = {made}",
-        f"model.fit(X, y{'' if weight is None else f', sample_weight=table[{_written(weight)}]'})",
-        *([] if out is None else [f"save_model(model, {_written(out)})"]),
+        f"model.fit(X, y{'' if weight is None else f', sample_weight=table[{_as_literal(weight)}]'})",
+        *([] if out is None else [f"save_model(model, {_as_literal(out)})"]),
         "print(model.predict(X[:5]))",
     ]
     return "\n".join(lines) + "\n"
 
 
-def _written(value: object) -> str:
+def _as_literal(value: object) -> str:
     """Return a plain value as Python, texts in double quotes where they have none inside."""
     text = repr(value)
     return f'"{text[1:-1]}"' if text.startswith("'") and '"' not in text else text
@@ -92,7 +92,7 @@ def _with_rounds(model: Any) -> Any:
     """Return the model, unfitted, with the rounds and trees that it was fitted with."""
     again = clone(model)
     for (_, unfitted), fitted in zip(again.models, model.models_, strict=True):
-        last, known = _last(unfitted), _last(fitted)
+        last, known = _last_step(unfitted), _last_step(fitted)
         if not isinstance(last, EarlyStopped):
             continue
         grows = type(last.estimator).__module__.startswith("sklearn.ensemble._forest")
@@ -101,7 +101,7 @@ def _with_rounds(model: Any) -> Any:
     return again
 
 
-def _last(model: Any) -> Any:
+def _last_step(model: Any) -> Any:
     return model.steps[-1][1] if hasattr(model, "steps") else model
 
 
@@ -133,7 +133,7 @@ class _Writer:
         if isinstance(value, float) and not math.isfinite(value):
             return f'float("{value}")'
         if value is None or isinstance(value, bool | int | float | str):
-            return _written(value)
+            return _as_literal(value)
         if isinstance(value, tuple | list):
             ends = "()" if isinstance(value, tuple) else "[]"
             comma = isinstance(value, tuple) and len(value) == 1
@@ -144,7 +144,7 @@ class _Writer:
             name = self.named(type(value))
             if name == "Pipeline":
                 return self.laid_out("Pipeline(", [("", value.steps)], ")", indent)
-            own, usual = value.get_params(deep=False), _usual(type(value))
+            own, usual = value.get_params(deep=False), _default_params(type(value))
             differ = [(f"{k}=", v) for k, v in own.items() if repr(v) != repr(usual.get(k))]
             return self.laid_out(f"{name}(", differ, ")", indent)
         raise ValueError(f"a value of the type {type(value).__name__} cannot be written as code: {value!r}")
@@ -153,9 +153,9 @@ class _Writer:
         """Return parts in brackets, on one line where they fit."""
         flat = [label + self.expression(value, "") for label, value in parts]
         line = f"{begin}{', '.join(flat)}{',' if comma else ''}{end}"
-        if len(line) + len(indent) <= WIDTH and "\n" not in line:
+        if len(line) + len(indent) <= LINE_WIDTH and "\n" not in line:
             return line
-        inner = indent + STEP
+        inner = indent + INDENT
         lines = [f"{inner}{label}{self.expression(value, inner)},\n" for label, value in parts]
         return f"{begin}\n{''.join(lines)}{indent}{end}"
 
@@ -171,7 +171,7 @@ class _Writer:
         raise ValueError(f"{name} is in no module that can be imported")
 
 
-def _usual(cls: Any) -> Mapping[str, Any]:
+def _default_params(cls: Any) -> Mapping[str, Any]:
     """Return the parameters of a class as they are where nothing is given."""
     try:
         found: Mapping[str, Any] = cls().get_params(deep=False)

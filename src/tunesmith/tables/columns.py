@@ -16,10 +16,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from tunesmith.foundation.text import did_you_mean, listing
 from tunesmith.tables.roles import Boolean, Category, Date, Number, Role, ShortText
-from tunesmith.tables.values import Table, Values, is_missing, read_table
+from tunesmith.tables.values import Table, Values, is_gap, read_table
 from tunesmith.tables.writing import NEARLY_ALL, TRUTH_PAIRS, date_writing, number_writing, scale_of
 
-FEW_ROWS = 10  # among fewer, different numbers may be anything
+FEWEST_DIFFERENT_ROWS = 10  # among fewer, different numbers may be anything
 FEW_TEXTS = 30  # up to which texts of several words are categories, unless most are different
 MANY_TEXTS = 1000  # from which they are texts, however often each occurs
 ROWS_OF_A_RUN = 20  # that whole numbers which rise with the rows have at least, where they number the rows
@@ -28,8 +28,8 @@ ID_NAME = re.compile(
     r"|(?:user|customer|client|passenger|patient|order|product|employee|student|sample|record|case|loan|house)id"
 )
 TIME_NAME = re.compile(r".*(?:year|time|date|day|week|month|step|^t$).*")
-LABEL_NAME = re.compile(r"(?:^|[^a-z])(?:[a-z]?id|code|zip|postcode|key|nr|no)$")  # of digits that are no quantity
-LABELS = 10  # so many different ones there are at least, each twice on average
+LABEL_NAME = re.compile(r"(?:^|[^a-z])(?:[a-z]?id|code|zip|postcode|key|nr|no)$")  # of digits that are not a quantity
+FEWEST_LABELS = 10  # so many different ones there are at least, each twice on average
 CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 WIDE_LETTERS = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")  # of languages that write without spaces
 
@@ -76,10 +76,10 @@ class TableColumns(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sc
             self.
 
         Raises:
-            ValueError: it is no table, has no rows, two columns of one name, or no column that can be used.
+            ValueError: it is not a table, has no rows, has one column name twice, or has no column that can be used.
             MissingDependencyError: the frame's library is read by narwhals, which is not installed.
         """
-        self._fit(X)
+        self.fit_transform(X)
         return self
 
     def fit_transform(self, X: Any, y: Any = None) -> Any:
@@ -96,7 +96,51 @@ class TableColumns(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sc
             ValueError: see `fit`.
             MissingDependencyError: see `fit`.
         """
-        return self._fit(X)
+        self.__dict__.pop("feature_names_in_", None)
+        matrix = _as_csr(X)
+        self.is_sparse_ = matrix is not None
+        self.roles_: dict[Any, str] = {}
+        self.dropped_: dict[Any, str] = {}
+        self.notes_: list[str] = []
+        self.categories_: dict[int, int] = {}
+        self.columns_: list[tuple[int, Any, Role]] = []
+        if matrix is not None:
+            return self._fit_sparse(X, matrix)
+        table = read_table(X)
+        names = _checked_names(table)
+        if table.names is not None:
+            self.feature_names_in_ = np.array([*names, None], dtype=object)[:-1]
+        self.n_features_in_ = table.n_columns
+        parts: list[NDArray[np.float64]] = []
+        copies: dict[bytes, Any] = {}
+        read = [table.column(i) for i in range(len(names))]
+        finding = _Finding(typed=any(values.kind == "number" for values in read))
+        for i, (name, values) in enumerate(zip(names, read, strict=True)):
+            role = finding.role(name, values)
+            if isinstance(role, str):
+                self.dropped_[name] = role
+                continue
+            part = role.read(values)
+            original = copies.setdefault(_fingerprint(role, part), name)
+            if original is not name:
+                self.dropped_[name] = f"a copy of the column {original!r}"
+                continue
+            self.columns_.append((i, name, role))
+            parts.append(part)
+        counting = [i for i, name in enumerate(names) if self.dropped_.get(name) == NUMBERING]
+        if not parts and counting:  # better than nothing
+            i, role = counting[0], Number()
+            del self.dropped_[names[i]]
+            self.columns_.append((i, names[i], role))
+            parts.append(role.read(read[i]))
+        if not parts:
+            raise ValueError(
+                "X has no column that can be used: "
+                + "; ".join([f"{name!r} is {why}" for name, why in self.dropped_.items()][:12])
+                + ("; and others" if len(self.dropped_) > 12 else "")
+            )
+        self._note(finding.notes)
+        return np.column_stack(parts)
 
     def transform(self, X: Any) -> Any:
         """Return a table as a matrix, float64 [n_rows, len(names_out_)]; NaN is missing.
@@ -146,56 +190,7 @@ class TableColumns(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sc
 
     # ------------------------------------------------------------------------------------------------------- in fit
 
-    def _fit(self, X: Any) -> Any:
-        self.__dict__.pop("feature_names_in_", None)
-        matrix = _as_csr(X)
-        self.is_sparse_ = matrix is not None
-        self.roles_: dict[Any, str] = {}
-        self.dropped_: dict[Any, str] = {}
-        self.notes_: list[str] = []
-        self.categories_: dict[int, int] = {}
-        self.columns_: list[tuple[int, Any, Role]] = []
-        if matrix is not None:
-            return self._fit_sparse(X, matrix)
-        table = read_table(X)
-        names = _checked_names(table)
-        if table.names is not None:
-            self.feature_names_in_ = np.array([*names, None], dtype=object)[:-1]
-        self.n_features_in_ = table.n_columns
-        parts: list[NDArray[np.float64]] = []
-        spared: list[tuple[int, Any, Role, NDArray[np.float64]]] = []
-        copies: dict[bytes, Any] = {}
-        read = [table.column(i) for i in range(len(names))]
-        finding = _Finding(typed=any(values.kind == "number" for values in read))
-        for i, (name, values) in enumerate(zip(names, read, strict=True)):
-            role = finding.role(name, values)
-            if isinstance(role, str):
-                self.dropped_[name] = role
-                if role == NUMBERING:
-                    spared.append((i, name, Number(), Number().read(values)))
-                continue
-            part = role.read(values)
-            original = copies.setdefault(_fingerprint(role, part), name)
-            if original is not name:
-                self.dropped_[name] = f"a copy of the column {original!r}"
-                continue
-            self.columns_.append((i, name, role))
-            parts.append(part)
-        if not parts and spared:  # better than nothing
-            i, name, number, part = spared[0]
-            del self.dropped_[name]
-            self.columns_.append((i, name, number))
-            parts.append(part)
-        if not parts:
-            raise ValueError(
-                "X has no column that can be used: "
-                + "; ".join(f"{name!r} is {why}" for name, why in list(self.dropped_.items())[:12])
-                + ("; and others" if len(self.dropped_) > 12 else "")
-            )
-        self._note(finding)
-        return np.column_stack(parts)
-
-    def _note(self, finding: _Finding) -> None:
+    def _note(self, found: dict[str, list[Any]]) -> None:
         """Set the attributes that say what was found."""
         self.names_out_: list[str] = []
         for _, name, role in self.columns_:
@@ -207,18 +202,17 @@ class TableColumns(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sc
         for name, why in self.dropped_.items():
             reasons.setdefault(why, []).append(name)
         for why, dropped in reasons.items():
-            self.notes_.append(f"{_columns(dropped)} not used: {why}.")
-        for text, noted in finding.notes.items():
-            used = [name for name in noted if name in self.roles_]
-            if used:
-                self.notes_.append(f"{_columns(used)} read as {text}.")
+            self.notes_.append(f"{_subject(dropped)} not used: {why}.")
+        for text, noted in found.items():
+            if used := [name for name in noted if name in self.roles_]:
+                self.notes_.append(f"{_subject(used)} read as {text}.")
 
     def _fit_sparse(self, X: Any, matrix: Any) -> Any:
-        names = list(X.columns) if hasattr(X, "columns") else None
         self.n_features_in_ = matrix.shape[1]
-        if names is not None:
-            self.feature_names_in_ = np.array([*names, None], dtype=object)[:-1]
-        self.names_out_ = [f"x{i}" for i in range(matrix.shape[1])] if names is None else [str(name) for name in names]
+        self.names_out_ = [f"x{i}" for i in range(matrix.shape[1])]
+        if hasattr(X, "columns"):
+            self.feature_names_in_ = np.array([*X.columns, None], dtype=object)[:-1]
+            self.names_out_ = [str(name) for name in X.columns]
         self.notes_.append(f"X is sparse: its {matrix.shape[1]:,} columns are passed on as they are.")
         return self._sparse(X)
 
@@ -227,9 +221,8 @@ class TableColumns(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sc
     def _sparse(self, X: Any) -> Any:
         """Return X as a CSR matrix with the columns of fit."""
         if hasattr(X, "columns") and hasattr(self, "feature_names_in_"):
-            missing = [name for name in self.feature_names_in_ if name not in X.columns]
-            if missing:
-                raise ValueError(_missing(missing, list(X.columns)))
+            if missing := [name for name in self.feature_names_in_ if name not in X.columns]:
+                raise ValueError(_lacks(missing, list(X.columns)))
             X = X[list(self.feature_names_in_)]
         matrix = _as_csr(X)
         if matrix is None:
@@ -252,13 +245,12 @@ class TableColumns(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sc
                 raise ValueError(_other_number(table.n_columns, self.n_features_in_))
             return [i for i, _, _ in self.columns_]
         place = {name: i for i, name in enumerate(table.names)}
-        missing = [name for _, name, _ in self.columns_ if name not in place]
-        if missing:
-            raise ValueError(_missing(missing, table.names))
-        if len(place) < len(table.names):
-            repeated = [name for _, name, _ in self.columns_ if table.names.count(name) > 1]
-            if repeated:
-                raise ValueError(_repeated(repeated))
+        if missing := [name for _, name, _ in self.columns_ if name not in place]:
+            raise ValueError(_lacks(missing, table.names))
+        if len(place) < len(table.names) and (
+            repeated := [name for _, name, _ in self.columns_ if table.names.count(name) > 1]
+        ):
+            raise ValueError(_repeated(repeated))
         return [place[name] for _, name, _ in self.columns_]
 
 
@@ -311,79 +303,60 @@ class _Finding:
 
     def _of_labels(self, name: Any, values: Values) -> Role | str:
         codes, given = values.texts()
-        texts, back = (list(given), None) if len(set(given)) == len(given) else _merged(given)
-        if back is not None:
-            codes = np.append(back, -1)[codes]
+        place: dict[str, int] = {}  # one text may be that of several values
+        back = np.array([place.setdefault(text, len(place)) for text in given], dtype=np.intp)
+        texts, codes = list(place), np.append(back, -1)[codes]
         counts = np.bincount(codes[codes >= 0], minlength=len(texts))
         n = int(counts.sum())
         if len(texts) == 1 and n == len(codes):
             return "constant"
         if values.ordered:
-            return Category(list(dict.fromkeys(given)), has_order=True)
+            return Category(texts, has_order=True)
         if {text.lower() for text in texts} in TRUTH_PAIRS:
             return Boolean()
-        order = scale_of(texts)
-        if order is not None:
+        if (order := scale_of(texts)) is not None:
             levels = [texts[i] for i in order]
             self.note("steps of a scale: " + " < ".join(levels[:12]), name)
             return Category(levels, has_order=True)
         if values.type != "category":
             if len({type(level) for level in values.levels}) > 1:
                 self.note("texts, though their values have several types", name)
-            found = self._of_texts(name, texts, codes, values)
-            if found is not None:
+            if (found := self._of_texts(name, texts, codes, counts, values)) is not None:
                 return found
-        if values.type != "category" and _words(texts) >= 2:
-            k, ratio = len(texts), len(texts) / n
-            if (k >= FEW_ROWS and ratio > 0.5) or (k > FEW_TEXTS and ratio > 0.1) or k > MANY_TEXTS:
+            ratio = len(texts) / n
+            many = ratio > 0.5 if len(texts) <= FEW_TEXTS else ratio > 0.1 or len(texts) > MANY_TEXTS
+            if many and len(texts) >= FEWEST_DIFFERENT_ROWS and _mean_words(texts) >= 2:
                 self.note("short texts, whose n-grams become numbers", name)
                 return ShortText(texts)
         if len(texts) > 1 and len(texts) >= NEARLY_ALL * n:
             return IDENTIFIER
         return Category(sorted(texts))
 
-    def _of_texts(self, name: Any, texts: Sequence[str], codes: NDArray[np.intp], values: Values) -> Role | str | None:
+    def _of_texts(
+        self, name: Any, texts: Sequence[str], codes: NDArray[np.intp], counts: NDArray[np.intp], values: Values
+    ) -> Role | str | None:
         """Return the role of texts that are numbers or dates; None: they are neither."""
-        counts = np.bincount(codes[codes >= 0], minlength=len(texts))
-        labels = LABELS <= len(texts) <= counts.sum() / 2 and all(text.isdigit() for text in texts)
-        if labels and (self.typed or _names_things(name)):
-            self.note(
-                "categories, because their digits are texts or their names say that they identify something", name
-            )
+        digits = FEWEST_LABELS <= len(texts) <= counts.sum() / 2 and all(text.isdigit() for text in texts)
+        if digits and (self.typed or _names_things(name)):
+            why = "because their digits are texts or their names say that they identify something"
+            self.note(f"categories, {why}", name)
             return Category(sorted(texts, key=lambda text: (len(text), text)))
-        written = number_writing(texts, counts)
-        if written is not None:
-            role = Number(written[0])
+        if (written := number_writing(texts, counts)) is not None:
             numbers = np.append(written[1], np.nan)[codes]
             lost = int((np.isnan(numbers) & (codes >= 0)).sum())
-            self.note(
-                "numbers that are written as texts"
-                + (f"; values that are none become gaps ({lost:,})" if lost else ""),
-                name,
-            )
-            as_numbers = Values("number", numbers, type="integer")
-            found = self._of_numbers(name, as_numbers)
-            return role if isinstance(found, Number) else found
-        dated = date_writing(texts, counts)
-        if dated is not None:
+            gaps = f"; values that are none become gaps ({lost:,})" if lost else ""
+            self.note(f"numbers that are written as texts{gaps}", name)
+            found = self._of_numbers(name, Values("number", numbers, type="integer"))
+            return Number(written[0]) if isinstance(found, Number) else found
+        if (dated := date_writing(texts, counts)) is not None:
             day_first, is_open = dated
-            self.note(
-                "dates that are written as texts"
-                + (", the month before the day; convert them before where that is wrong" if is_open else ""),
-                name,
-            )
+            which = ", the month before the day; convert them before where that is wrong" if is_open else ""
+            self.note(f"dates that are written as texts{which}", name)
             return Date(values.dates(day_first), day_first)
         return None
 
 
-def _merged(texts: Sequence[str]) -> tuple[list[str], NDArray[np.intp]]:
-    """Return different texts, and the index of each given one among them."""
-    index: dict[str, int] = {}
-    back = np.array([index.setdefault(text, len(index)) for text in texts], dtype=np.intp)
-    return list(index), back
-
-
-def _words(texts: Sequence[str]) -> float:
+def _mean_words(texts: Sequence[str]) -> float:
     """Return how many words texts have on average; two letters of Chinese and the like count as one."""
     some = texts[:: max(1, len(texts) // 500)]
     return sum(len(text.split()) + len(WIDE_LETTERS.findall(text)) // 2 for text in some) / len(some)
@@ -400,7 +373,7 @@ def _names_things(name: Any) -> bool:
 
 def _are_serials(data: NDArray[np.float64]) -> bool:
     """Tell whether numbers without gaps are whole and all different."""
-    whole = len(data) >= FEW_ROWS and bool(np.all(data == np.floor(data)))
+    whole = len(data) >= FEWEST_DIFFERENT_ROWS and bool(np.all(data == np.floor(data)))
     return whole and len(np.unique(data)) == len(data)
 
 
@@ -448,7 +421,7 @@ def _checked_names(table: Table) -> list[Any]:
     seen: dict[str, Any] = {}
     repeated = []
     for name in table.names:
-        if is_missing(name) and name != "":
+        if is_gap(name) and name != "":
             raise ValueError(f"X has a column without a name ({name}); give it one")
         if str(name) in seen:
             repeated.append(name)
@@ -483,11 +456,11 @@ def _check_readable(name: Any, role: Role, values: Values, part: NDArray[np.floa
     )
 
 
-def _columns(names: Sequence[Any]) -> str:
+def _subject(names: Sequence[Any]) -> str:
     return f"The column {names[0]!r} is" if len(names) == 1 else f"The columns {listing(names)} are"
 
 
-def _missing(missing: Sequence[Any], given: Sequence[Any]) -> str:
+def _lacks(missing: Sequence[Any], given: Sequence[Any]) -> str:
     near = did_you_mean(missing[0], given)
     return (
         f"X lacks {'the column' if len(missing) == 1 else 'the columns'} {listing(missing)} that the model was fitted "

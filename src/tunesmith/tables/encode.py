@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import warnings
 from collections.abc import Sequence
-from contextlib import nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,9 +20,7 @@ MOST_LEVELS = 30  # of a category that becomes columns of 0 and 1
 # Of one that stays a code. With the mean target in its place boosted trees were worse where it acts together with other
 # columns: on pay by state and size of college the error was 28.4 in place of 23.7 points.
 MOST_NATIVE = 250
-FOLDS = 5  # of the target encoding
-BOUND = 3.0  # that scaled numbers tend to
-KINDS = {"regression": "continuous"}  # tasks by the names that scikit-learn's TargetEncoder has for them
+ENCODING_FOLDS = 5
 
 
 def categorical_indices(categories: Sequence[tuple[int, int]], native: bool) -> list[int]:
@@ -38,6 +36,7 @@ def categorical_indices(categories: Sequence[tuple[int, int]], native: bool) -> 
     return sorted(index for index, levels in categories if levels <= MOST_NATIVE) if native else []
 
 
+@dataclass(eq=False, repr=False)
 class Encode(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """Turns the matrix of `TableColumns` into what a family of models takes.
 
@@ -77,21 +76,11 @@ class Encode(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-l
         ```
     """
 
-    def __init__(
-        self,
-        categories: Sequence[tuple[int, int]] = (),
-        native: bool = False,
-        scale: bool = False,
-        fill: bool = False,
-        target_type: str = "auto",
-    ) -> None:
-        self.categories = categories
-        self.native = native
-        self.scale = scale
-        self.fill = fill
-        self.target_type = target_type
-
-    encoder_: TargetEncoder | None
+    categories: Sequence[tuple[int, int]] = ()
+    native: bool = False
+    scale: bool = False
+    fill: bool = False
+    target_type: str = "auto"
 
     def fit(self, X: Any, y: Any = None) -> Encode:
         """Learn levels' mean targets, medians and ranges.
@@ -104,7 +93,7 @@ class Encode(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-l
             self.
 
         Raises:
-            ValueError: y is needed, or an index is none of the matrix.
+            ValueError: y is needed, or an index lies outside of the matrix.
         """
         self._fit(X, y)
         return self
@@ -173,22 +162,20 @@ class Encode(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-l
         self.is_sparse_ = sparse.issparse(X)
         X = X if self.is_sparse_ else np.asarray(X, dtype=np.float64)
         self.n_features_in_ = X.shape[1]
-        self.encoder_ = None
+        self.encoder_: TargetEncoder | None = None
         if self.is_sparse_:
             if len(self.categories):
                 raise ValueError("Encode: a sparse matrix has no columns of codes; give categories=()")
             self.scaler_ = MaxAbsScaler().fit(X) if self.scale else None
             self.n_features_out_ = X.shape[1]
             return None
-        outside = [i for i, _ in self.categories if not 0 <= i < X.shape[1]]
-        if outside:
+        if outside := [i for i, _ in self.categories if not 0 <= i < X.shape[1]]:
             raise ValueError(f"Encode: categories has the index {outside[0]}; X has {X.shape[1]:,} columns")
         self.most_ = MOST_NATIVE if self.native else MOST_LEVELS
         self.large_ = sorted(i for i, levels in self.categories if levels > self.most_)
         few = sorted((i, levels) for i, levels in self.categories if levels <= self.most_)
         self.codes_, self.small_ = (few, []) if self.native else ([], few)
-        is_gone = {i for i, _ in self.small_}
-        self.stays_ = [i for i in range(X.shape[1]) if i not in is_gone]
+        self.stays_ = sorted({*range(X.shape[1])} - {i for i, _ in self.small_})
         encoded = self._fit_target(X, y)
         self._fit_numbers(self._base(X, encoded))
         one_hot = sum(len(_shown_levels(levels)) for _, levels in self.small_)
@@ -203,17 +190,16 @@ class Encode(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-l
             return None
         if y is None:
             raise ValueError(f"Encode: categories of more than {self.most_} levels are encoded by the target; give y")
-        kind = KINDS.get(self.target_type, self.target_type)
-        different, counts = np.unique(y, return_counts=True)
+        counts = np.unique(y, return_counts=True)[1]
+        kind = "continuous" if self.target_type == "regression" else self.target_type
         if kind in ("binary", "multiclass"):  # a part of the rows may lack a class
-            kind = {1: "continuous", 2: "binary"}.get(len(different), "multiclass")
+            kind = {1: "continuous", 2: "binary"}.get(len(counts), "multiclass")
         fewest = len(X) if kind in ("continuous", "auto") else int(counts.min())
         self.encoder_ = _target_encoder(kind, fewest)
-        with warnings.catch_warnings() if fewest < 2 else nullcontext():  # a class of one row is encoded all the same
-            if fewest < 2:
-                warnings.filterwarnings("ignore", "The least populated class", UserWarning)
+        with warnings.catch_warnings():  # a class of one row is encoded all the same
+            warnings.filterwarnings("ignore", "The least populated class", UserWarning)
             found = np.asarray(self.encoder_.fit_transform(X[:, self.large_], y))
-        self.encoder_.cv = FOLDS  # a splitter is not needed any more, and not every file of models takes one
+        self.encoder_.cv = ENCODING_FOLDS  # a splitter is not needed any more, and not every file of models takes one
         self.n_encoded_ = found.shape[1] // len(self.large_)
         return found
 
@@ -278,13 +264,13 @@ class Encode(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-l
         if self.scale:
             with np.errstate(over="ignore"):  # by a range near zero: it is clipped
                 numbers = np.clip((numbers - self.medians_) / self.ranges_, -1e30, 1e30)
-            numbers /= np.hypot(1.0, numbers / BOUND)
+            numbers /= np.hypot(1.0, numbers / 3.0)
         base[:, self.numbers_] = numbers
 
 
 def _target_encoder(kind: str, fewest: int) -> TargetEncoder:
     """Return a target encoder whose folds are drawn the same each time."""
-    folds = max(2, min(FOLDS, fewest))
+    folds = max(2, min(ENCODING_FOLDS, fewest))
     shuffle = inspect.signature(TargetEncoder).parameters.get("shuffle")
     if shuffle is not None and shuffle.default != "deprecated":  # before scikit-learn 1.9 it takes no splitter
         return TargetEncoder(target_type=kind, cv=folds, shuffle=True, random_state=0)

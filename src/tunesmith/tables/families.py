@@ -30,10 +30,9 @@ from tunesmith.tables.rounds import EarlyStopped
 # What is known of each kind.
 
 STRETCHED = 0.6  # part of its rounds with which a model is still worth a fit
-FEW_ROWS = 3000  # up to which a support vector machine takes no longer than the others
-RATES = (0.03, 0.3)  # of learning, where rounds follow from it: lower ones take longer and are hardly better
-RATE = 0.1  # of a first candidate
-RARE = 0.2  # part of an equal share of the rows below which a class is rare, so that weights are worth a try
+FEW_ROWS_FOR_SVM = 3000  # up to which a support vector machine takes no longer than the others
+LEARNING_RATES = (0.03, 0.3)  # of learning, where rounds follow from it: lower ones take longer and are hardly better
+FIRST_LEARNING_RATE = 0.1  # of a first candidate
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +72,7 @@ class Kind:
 
 BOOSTED = 0.8  # power of the time of boosted trees: up to some thousand rows, a round takes as long for any number
 _TREES = frozenset({"n_estimators"})
-KINDS: dict[str, Kind] = {
+MODEL_KINDS: dict[str, Kind] = {
     "linear": Kind(
         "sklearn.linear_model", "LogisticRegression", "Ridge", scaled=True, cost=0.2, arguments={"max_iter": 500}
     ),
@@ -112,6 +111,8 @@ KINDS: dict[str, Kind] = {
     "tree": Kind("sklearn.tree", "DecisionTreeClassifier", "DecisionTreeRegressor"),
 }  # fmt: skip
 
+GIVEN = Kind("", "", "", power=1.2)
+
 
 def usual_kinds(n_rows: int, sparse: bool = False) -> list[str]:
     """Return the kinds to choose from where none are named, the quickest first.
@@ -120,12 +121,12 @@ def usual_kinds(n_rows: int, sparse: bool = False) -> list[str]:
     et al. 2023), those libraries of them that are installed; a support vector machine and neighbours where there are
     few rows.
     """
-    boosted = [name for name in ("lightgbm", "xgboost", "catboost") if _installed(KINDS[name])]
+    boosted = [name for name in ("lightgbm", "xgboost", "catboost") if _installed(MODEL_KINDS[name])]
     if "lightgbm" not in boosted:
         boosted.insert(0, "boosting")
-    few = ["neighbours", "svm"] if n_rows <= FEW_ROWS else []
+    few = ["neighbours", "svm"] if n_rows <= FEW_ROWS_FOR_SVM else []
     names = ["linear", boosted[0], "extra_trees", "forest", *few, *boosted[1:]]
-    return [name for name in names if KINDS[name].sparse or not sparse]
+    return [name for name in names if MODEL_KINDS[name].sparse or not sparse]
 
 
 def _installed(kind: Kind) -> bool:
@@ -144,7 +145,7 @@ class Family:
         estimator: as it is, with its own values.
         auto: its space, and the parts that this is made of.
         params: the space's parameters that are searched, by their own names.
-        kind: what is known of it; None: an estimator of the user's, which is used as it is.
+        kind: what is known of it; `GIVEN`: an estimator of the user's, which is used as it is.
         categories: columns of codes, and their levels.
         target: "regression", "binary" or "multiclass".
         seed: of what is drawn.
@@ -155,33 +156,26 @@ class Family:
     estimator: Estimator
     auto: AutoSpace
     params: Mapping[str, Parameter]
-    kind: Kind | None
+    kind: Kind
     categories: tuple[tuple[int, int], ...] = ()
     target: str = "regression"
     seed: int | None = None
     before: Any = None
 
     @property
-    def power(self) -> float:
-        """Its time grows like rows to this power."""
-        return 1.2 if self.kind is None else self.kind.power
-
-    @property
-    def cost(self) -> float:
-        """How much longer a fit usually takes than one of LightGBM."""
-        return 1.0 if self.kind is None else self.kind.cost
+    def is_given(self) -> bool:
+        """Whether it is an estimator of the user's."""
+        return not self.kind.module
 
     @property
     def least_part(self) -> float:
         """The part of its time with which a fit is still worth it: 1 where it cannot be ended before."""
-        return STRETCHED if self.kind is not None and self.kind.elastic else 1.0
+        return STRETCHED if self.kind.elastic else 1.0
 
     @property
     def rate(self) -> str | None:
         """The name of its learning rate, where its rounds follow from that."""
-        return (
-            "learning_rate" if self.kind is not None and self.kind.rounds and "learning_rate" in self.params else None
-        )
+        return "learning_rate" if self.kind.rounds and "learning_rate" in self.params else None
 
     def first(self) -> list[Params]:
         """Return its own values, and then the configurations that did well on many data sets."""
@@ -189,7 +183,7 @@ class Family:
         own = self.estimator.get_params(deep=True)
         rows = first_rows(self.auto, own) if len(space) else []
         if self.rate is not None and not self.params[self.rate].contains(own.get(self.rate)):
-            own[self.rate] = RATE
+            own[self.rate] = FIRST_LEARNING_RATE
         usual = [
             param.to_internal(own[name]) if param.contains(own.get(name)) else float(param.from_unit([0.5])[0])
             for name, param in space.items()
@@ -198,7 +192,10 @@ class Family:
         more = {name: None for name in self.params if name not in space}  # weights of classes: none at first
         found = [{**point, **more} for point in points]
         if self.rate is not None:
-            found = [{**point, self.rate: float(np.clip(point[self.rate] or RATE, *RATES))} for point in found]
+            found = [
+                {**point, self.rate: float(np.clip(point[self.rate] or FIRST_LEARNING_RATE, *LEARNING_RATES))}
+                for point in found
+            ]
         return list({repr(point): point for point in found}.values())
 
     def build(self, params: Mapping[str, Any], rounds: int | None = None, ends: float | None = None) -> Any:
@@ -209,7 +206,7 @@ class Family:
             ends: time of ``time.monotonic`` after which no round is added.
         """
         model = clone(self.estimator).set_params(**params)
-        if self.kind is None:
+        if self.is_given:
             return model
         native = not self.kind.scaled
         if self.kind.stops:
@@ -247,30 +244,28 @@ def family(
     y: Data,
     categories: tuple[tuple[int, int], ...],
     target: str,
-    rare: bool,
     seed: int | None,
 ) -> Family:
     """Return a family by its name.
 
     Args:
-        name: of `KINDS`.
+        name: of `MODEL_KINDS`.
         X: rows as numbers; what ranges depend on.
         y: codes of classes, or numbers.
         categories: columns of codes, and their levels.
         target: "regression", "binary" or "multiclass".
-        rare: whether a class is rare.
 
     Raises:
         ValueError: there is no such family, or it takes no sparse rows.
         MissingDependencyError: its library is not installed.
     """
     name = name.replace(" ", "_")
-    if name not in KINDS:
+    if name not in MODEL_KINDS:
         raise ValueError(
-            f"tune: there is no kind of model {name!r}{did_you_mean(name, KINDS)} (kinds: {listing(KINDS)}); give "
-            "one of them, or an estimator"
+            f"tune: there is no kind of model {name!r}{did_you_mean(name, MODEL_KINDS)} (kinds: "
+            f"{listing(MODEL_KINDS)}); give one of them, or an estimator"
         )
-    kind = KINDS[name]
+    kind = MODEL_KINDS[name]
     if not _installed(kind):
         raise MissingDependencyError(f"tune: {name!r} needs {kind.module}, which is not installed: pip install {name}")
     if not kind.sparse and hasattr(X, "tocsr"):
@@ -287,9 +282,11 @@ def family(
     auto = joined(estimator, X, y, kind.rounds)
     params: dict[str, Parameter] = dict(auto.space.items())
     if kind.rounds and "learning_rate" in params:
-        params["learning_rate"] = Float(*RATES, log=True)
-    if rare and classifies and kind.weights is not None and kind.weights not in params:
-        params[kind.weights] = Categorical([None, "balanced"])
+        params["learning_rate"] = Float(*LEARNING_RATES, log=True)
+    if classifies and kind.weights is not None and kind.weights not in params:
+        counts = np.bincount(y)
+        if counts.min() < 0.2 * len(y) / len(counts):  # with a rare class, weights are worth a try
+            params[kind.weights] = Categorical([None, "balanced"])
     return Family(name, estimator, auto, params, kind, categories, target, seed)
 
 
@@ -305,7 +302,7 @@ def given_family(name: str, estimator: Estimator, X: Data, y: Data, seed: int | 
         auto = joined(estimator, X, y)
     except SpaceError:  # nobody knows the ranges of its parameters
         auto = AutoSpace(Space({}), ())
-    return Family(name, estimator, auto, dict(auto.space.items()), None, seed=seed)
+    return Family(name, estimator, auto, dict(auto.space.items()), GIVEN, seed=seed)
 
 
 def joint_space(families: list[Family]) -> Space:

@@ -9,7 +9,7 @@ import importlib
 import importlib.util
 import io
 import re
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,11 +21,11 @@ from tunesmith.foundation.system import machine_memory
 from tunesmith.foundation.text import printable, shown
 
 SEPARATORS = (",", ";", "\t", "|")
-LOOKED_AT = 50  # lines that tell the separator
-HEAD = 2**18  # bytes that hold them, and two lines at least
-MOST_HEAD = 2**26  # bytes that these may have
-BLOCK = 2**20
-LARGEST = 0.5  # of the memory, that a table may have as a text: as a frame it is as large, and models need another one
+SAMPLED_LINES = 50  # lines that tell the separator
+HEAD_BYTES = 2**18  # bytes that hold them, and two lines at least
+MOST_HEAD_BYTES = 2**26  # bytes that these may have
+BLOCK_BYTES = 2**20
+LARGEST_MEMORY_SHARE = 0.5  # that a table may take as a text: as a frame it is as large, and models need another one
 COMMA, POINT = (re.compile(rf"\s*[-+]?\d+{sign}\d+(?:[eE][-+]?\d+)?\s*") for sign in (",", r"\."))
 FUNCTIONS = {  # by the ending: of pandas, of polars
     ".csv": ("read_csv", "read_csv"),
@@ -37,10 +37,10 @@ FUNCTIONS = {  # by the ending: of pandas, of polars
     ".feather": ("read_feather", "read_ipc"),
 }
 COLUMNAR = (".parquet", ".feather")
-ENDINGS = ", ".join([f"{ending}[.gz]" for ending in FUNCTIONS if ending not in COLUMNAR] + list(COLUMNAR))
+TABLE_ENDINGS = ", ".join([f"{ending}[.gz]" for ending in FUNCTIONS if ending not in COLUMNAR] + list(COLUMNAR))
 PACKED = ".gz"
 SMALLER = "take a part of its rows, or leave out columns"
-SHORT = {"pandas": "pd", "polars": "pl"}
+MODULE_ALIASES = {"pandas": "pd", "polars": "pl"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Source:
             texts: columns that hold texts, even where they look like numbers.
 
         Raises:
-            SourceError: it is damaged, or no table, or has no rows.
+            SourceError: it is damaged, not a table, or has no rows.
             MissingDependencyError: the library needs another one for it.
         """
         library = importlib.import_module(self.library)
@@ -80,19 +80,19 @@ class Source:
         except OSError:
             raise
         except MemoryError as error:
-            raise SourceError(f"{_name(self.path)} does not fit into the memory; {SMALLER}") from error
+            raise SourceError(f"{_path_text(self.path)} does not fit into the memory; {SMALLER}") from error
         except ImportError as error:
-            raise MissingDependencyError(f"{_name(self.path)} needs another library: {error}") from error
+            raise MissingDependencyError(f"{_path_text(self.path)} needs another library: {error}") from error
         except Exception as error:  # each library has errors of its own
-            raise SourceError(f"{_name(self.path)} cannot be read as a table: {_first_line(error)}") from error
+            raise SourceError(f"{_path_text(self.path)} cannot be read as a table: {_first_line(error)}") from error
         if len(table) == 0:
-            raise SourceError(f"{_name(self.path)} has no rows")
+            raise SourceError(f"{_path_text(self.path)} has no rows")
         return table
 
     def code(self) -> str:
         """Return the call as Python."""
         options = "".join(f", {name}={value!r}" for name, value in self.options.items())
-        return f"{SHORT[self.library]}.{self.function}({self.path!r}{options})"
+        return f"{MODULE_ALIASES[self.library]}.{self.function}({self.path!r}{options})"
 
 
 def find_source(path: str | Path, seen: Callable[[int], None] = lambda size: None) -> Source:
@@ -103,40 +103,38 @@ def find_source(path: str | Path, seen: Callable[[int], None] = lambda size: Non
         seen: called with the number of bytes of a text that were looked at, now and then.
 
     Raises:
-        SourceError: there is no such file, it is no table, or too large for the memory.
+        SourceError: there is no such file, it is not a table, or it is too large for the memory.
         MissingDependencyError: no library that reads it is installed.
     """
     path = Path(path)
     ending = _ending(path)
     if not path.exists():
-        raise SourceError(f"{_name(path)} does not exist")
+        raise SourceError(f"{_path_text(path)} does not exist")
     if path.is_dir():
-        raise SourceError(f"{_name(path)} is a folder; give a file with a table: {ENDINGS}")
+        raise SourceError(f"{_path_text(path)} is a folder; give a file with a table: {TABLE_ENDINGS}")
     if ending not in FUNCTIONS or (ending in COLUMNAR and path.suffix.lower() == PACKED):
         more = "; save it as CSV" if ending in (".xlsx", ".xls", ".ods") else ""
-        raise SourceError(f"{_name(path)} is no file that can be read as a table (these can: {ENDINGS}){more}")
+        raise SourceError(
+            f"{_path_text(path)} is no file that can be read as a table (these can: {TABLE_ENDINGS}){more}"
+        )
     if path.stat().st_size == 0:
-        raise SourceError(f"{_name(path)} is empty")
+        raise SourceError(f"{_path_text(path)} is empty")
     library = _library(path, ending)
     function = FUNCTIONS[ending][library == "polars"]
     if ending in COLUMNAR:
         return Source(str(path), library, function, {})
     encoding, separator, commas = _looks(path, ending, seen)
-    if function == "read_csv":
-        options: dict[str, Any] = {}
-        if separator != ",":
-            options["sep" if library == "pandas" else "separator"] = separator
-        if commas:
-            options |= {"decimal": ","} if library == "pandas" else {"decimal_comma": True}
-        options |= _encoded(encoding, library)
-        options |= {"low_memory": False} if library == "pandas" else {"infer_schema_length": None}
-        return Source(str(path), library, function, options)
-    return Source(str(path), library, function, {"lines": True} if library == "pandas" else {})
-
-
-def _encoded(encoding: str, library: str) -> dict[str, Any]:
-    plain = encoding == "utf-8" or (encoding == "utf-8-sig" and library == "polars")  # it skips the mark
-    return {} if plain else {"encoding": encoding}
+    is_pandas, options = library == "pandas", dict[str, Any]()
+    if function != "read_csv":
+        return Source(str(path), library, function, {"lines": True} if is_pandas else {})
+    if separator != ",":
+        options["sep" if is_pandas else "separator"] = separator
+    if commas:
+        options |= {"decimal": ","} if is_pandas else {"decimal_comma": True}
+    if encoding != "utf-8" and (is_pandas or encoding != "utf-8-sig"):  # polars skips the mark
+        options["encoding"] = encoding
+    options |= {"low_memory": False} if is_pandas else {"infer_schema_length": None}
+    return Source(str(path), library, function, options)
 
 
 def _library(path: Path, ending: str) -> str:
@@ -146,73 +144,75 @@ def _library(path: Path, ending: str) -> str:
     if polars:
         return "polars"
     need = "pyarrow (pip install pyarrow)" if pandas else "pandas: pip install 'tunesmith[tables]'"
-    raise MissingDependencyError(f"to read {_name(path)} needs {need}")
+    raise MissingDependencyError(f"to read {_path_text(path)} needs {need}")
 
 
 def _looks(path: Path, ending: str, seen: Callable[[int], None]) -> tuple[str, str, bool]:
     """Return the encoding of a text, the sign between its cells, and whether its numbers have decimal commas.
 
     Raises:
-        SourceError: it is no text, has no names of columns or two of one name, or is too large.
+        SourceError: it is not a text, has no column names or one name twice, or is too large.
     """
     try:
         with _opened(path) as file:
             head, whole = _head(path, file)
-            encoding = _encoding(path, head, _blocks(path, head, file, seen))
+            blocks = _text_blocks(path, head, file, seen)
+            encoding = _encoding(path, head, blocks)
+            deque(blocks, maxlen=0)  # all of them are counted
     except (gzip.BadGzipFile, EOFError) as error:
-        raise SourceError(f"{_name(path)} is damaged: {error}") from error
+        raise SourceError(f"{_path_text(path)} is damaged: {error}") from error
     if FUNCTIONS[ending][0] != "read_csv":
         return encoding, ",", False
-    lines = _lines(head, encoding)
-    lines = [line for line in (lines if whole else lines[:-1]) if line.strip()][:LOOKED_AT]
-    separator = "\t" if ending == ".tsv" else max(SEPARATORS, key=lambda sign: _fit(lines, sign))
+    lines = _text_lines(head, encoding)
+    lines = [line for line in (lines if whole else lines[:-1]) if line.strip()][:SAMPLED_LINES]
+    separator = "\t" if ending == ".tsv" else max(SEPARATORS, key=lambda sign: _separator_fit(lines, sign))
     try:
         rows = list(csv.reader(lines, delimiter=separator))
     except csv.Error as error:
-        raise SourceError(f"{_name(path)} is no table: {error}") from error
+        raise SourceError(f"{_path_text(path)} is no table: {error}") from error
     if not rows or not any(cell.strip() for cell in rows[0]):
-        raise SourceError(f"{_name(path)} is empty; the first line of a table has the names of its columns")
+        raise SourceError(f"{_path_text(path)} is empty; the first line of a table has the names of its columns")
     names = [name for name in rows[0] if name]
-    twice = [name for name, n in Counter(names).items() if n > 1]
-    if twice:
-        raise SourceError(f"{_name(path)} has two columns called {shown(twice[0])}; rename one of them")
+    if twice := [name for name, n in Counter(names).items() if n > 1]:
+        raise SourceError(f"{_path_text(path)} has two columns called {shown(twice[0])}; rename one of them")
     wide = next((i for i, row in enumerate(rows) if len(row) > len(rows[0])), None)
     if wide is not None:
         raise SourceError(
-            f"{_name(path)} is no table: row {wide + 1} has {len(rows[wide])} cells, and the first one, with the names "
-            f"of columns, has {len(rows[0])}"
+            f"{_path_text(path)} is no table: row {wide + 1} has {len(rows[wide])} cells, and the first one, with the "
+            f"names of columns, has {len(rows[0])}"
         )
     cells = [cell for row in rows[1:] for cell in row]
     commas = separator != "," and any(map(COMMA.fullmatch, cells)) and not any(map(POINT.fullmatch, cells))
     return encoding, separator, commas
 
 
-def _lines(head: bytes, encoding: str) -> list[str]:
+def _text_lines(head: bytes, encoding: str) -> list[str]:
     """Return the lines at the beginning of a file; the last one may be cut off."""
     return list(io.StringIO(codecs.getincrementaldecoder(encoding)().decode(head), newline=""))
 
 
-def _opened(path: Path) -> Any:
+def _opened(path: str | Path) -> Any:
+    path = Path(path)
     return gzip.open(path) if path.suffix.lower() == PACKED else path.open("rb")
 
 
-def _head(path: Path, file: Any) -> tuple[bytes, bool]:
+def _head(path: str | Path, file: Any) -> tuple[bytes, bool]:
     """Return the beginning of a text, with two whole lines at least, and whether that is all of it.
 
     Raises:
         SourceError: its first two lines are too long.
     """
-    head = bytearray(file.read(HEAD))
-    whole, n_lines = len(head) < HEAD, _line_ends(head)
+    head = bytearray(file.read(HEAD_BYTES))
+    whole, n_lines = len(head) < HEAD_BYTES, _line_ends(head)
     while n_lines < 2 and not whole:
-        if len(head) > MOST_HEAD:
+        if len(head) > MOST_HEAD_BYTES:
             raise SourceError(
-                f"{_name(path)} is no table: its first two lines are longer than {in_words(MOST_HEAD)}; a table has "
-                "one line for each row, and the names of its columns in the first"
+                f"{_path_text(path)} is no table: its first two lines are longer than {in_words(MOST_HEAD_BYTES)}; a "
+                "table has one line for each row, and the names of its columns in the first"
             )
-        block = file.read(BLOCK)
+        block = file.read(BLOCK_BYTES)
         head += block
-        whole, n_lines = len(block) < BLOCK, n_lines + _line_ends(block)
+        whole, n_lines = len(block) < BLOCK_BYTES, n_lines + _line_ends(block)
     return bytes(head), whole
 
 
@@ -220,7 +220,7 @@ def _line_ends(text: bytes | bytearray) -> int:
     return text.count(b"\n") or text.count(b"\r")
 
 
-def _blocks(path: Path, head: bytes, file: Any, seen: Callable[[int], None]) -> Iterator[bytes]:
+def _text_blocks(path: Path, head: bytes, file: Any, seen: Callable[[int], None]) -> Iterator[bytes]:
     """Yield a text piece by piece.
 
     Raises:
@@ -230,32 +230,25 @@ def _blocks(path: Path, head: bytes, file: Any, seen: Callable[[int], None]) -> 
     size, block = 0, head
     while block:
         size += len(block)
-        if there is not None and size > LARGEST * there:
+        if there is not None and size > LARGEST_MEMORY_SHARE * there:
             more = f"has {in_words(path.stat().st_size)}"
             if path.suffix.lower() == PACKED:
-                more = f"unpacks to more than {in_words(LARGEST * there)}"
+                more = f"unpacks to more than {in_words(LARGEST_MEMORY_SHARE * there)}"
             raise SourceError(
-                f"{_name(path)} {more}, and this machine has {in_words(there)} of memory, of which a table may take "
-                f"{LARGEST:.0%}; {SMALLER}"
+                f"{_path_text(path)} {more}, and this machine has {in_words(there)} of memory, of which a table may "
+                f"take {LARGEST_MEMORY_SHARE:.0%}; {SMALLER}"
             )
         seen(size)
         yield block
-        block = file.read(BLOCK)
+        block = file.read(BLOCK_BYTES)
 
 
 def _encoding(path: Path, head: bytes, blocks: Iterator[bytes]) -> str:
     """Return the encoding of a text: that of its mark, UTF-8, or what Windows writes in the west."""
-    encoding = _encoding_of(path, head, blocks)
-    for _ in blocks:  # they are counted
-        pass
-    return encoding
-
-
-def _encoding_of(path: Path, head: bytes, blocks: Iterator[bytes]) -> str:
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     if b"\0" in head:
-        raise SourceError(f"{_name(path)} is no text, and so no table: it has NUL bytes")
+        raise SourceError(f"{_path_text(path)} is no text, and so no table: it has NUL bytes")
     decoder = codecs.getincrementaldecoder("utf-8")()
     try:
         for block in blocks:
@@ -270,7 +263,7 @@ def _encoding_of(path: Path, head: bytes, blocks: Iterator[bytes]) -> str:
     return "utf-8-sig" if head.startswith(codecs.BOM_UTF8) else "utf-8"
 
 
-def _fit(lines: list[str], separator: str) -> tuple[int, int]:
+def _separator_fit(lines: list[str], separator: str) -> tuple[int, int]:
     """Return how well a separator explains lines: how many have the width of the first one, and that width."""
     try:
         widths = [len(row) for row in csv.reader(lines, delimiter=separator)]
@@ -284,8 +277,8 @@ def _fit(lines: list[str], separator: str) -> tuple[int, int]:
 def _header(path: str, options: Mapping[str, Any]) -> list[str]:
     """Return the names in the first line of a text."""
     sign, encoding = options.get("sep", options.get("separator", ",")), options.get("encoding", "utf-8-sig")
-    with _opened(Path(path)) as file:
-        lines = _lines(_head(Path(path), file)[0], encoding)
+    with _opened(path) as file:
+        lines = _text_lines(_head(path, file)[0], encoding)
     return next(csv.reader((line for line in lines if line.strip()), delimiter=sign), [])
 
 
@@ -294,7 +287,7 @@ def _ending(path: Path) -> str:
     return path.with_suffix("").suffix.lower() if last == PACKED else last
 
 
-def _name(path: str | Path) -> str:
+def _path_text(path: str | Path) -> str:
     return printable(str(path))
 
 

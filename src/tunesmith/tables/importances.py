@@ -19,8 +19,6 @@ from tunesmith.sklearn.protocols import Data, RandomState, Split
 from tunesmith.tables.responses import Measure
 from tunesmith.tables.values import take_rows
 
-MOST_ROWS = 2000  # of a fold, that columns are shuffled on
-
 
 @dataclass(frozen=True, slots=True)
 class Importance:
@@ -73,7 +71,6 @@ class Importances:
 def column_importances(
     model: Any,
     X: Data,
-    y: NDArray[Any],
     codes: NDArray[Any],
     sample_weight: Any,
     folds: Sequence[Split],
@@ -89,16 +86,15 @@ def column_importances(
 
     Args:
         model: a `TableClassifier` or a `TableRegressor`, fitted, whose columns and settings are used.
-        y: targets as they were given.
-        codes: the same as models take them: codes of classes, or numbers.
+        codes: targets as models take them: codes of classes, or numbers.
         n_repeats: how often each column is shuffled on a fold.
         level: of the intervals.
         random_state: seeds the shuffling.
     """
     found = []
-    rng = np.random.default_rng(0)
+    rng, y = np.random.default_rng(0), measure.labels(codes)
     for train, test in folds:
-        at = test if len(test) <= MOST_ROWS else np.sort(rng.permutation(test)[:MOST_ROWS])
+        at = test if len(test) <= 2000 else np.sort(rng.permutation(test)[:2000])
         fitted = model.refitted(X, codes, train, sample_weight)
         part = take_rows(X, at)
         made = permutation_importance(

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.dummy import DummyClassifier, DummyRegressor
 
-from tunesmith.foundation.numerics.arrays import Floats, Indices
+from tunesmith.foundation.numerics.arrays import Floats
 from tunesmith.selection import HonestScore
 from tunesmith.selection.metric import tested_rows
 from tunesmith.selection.targets import Predictions
@@ -21,10 +21,12 @@ from tunesmith.sklearn.protocols import Data, Split
 from tunesmith.sklearn.results.conclusion import Conclusion, conclude_chosen
 from tunesmith.sklearn.results.evidence import Evidence
 from tunesmith.sklearn.store.fingerprint import describe_params
+from tunesmith.tables.candidates import Candidate, Standings
 from tunesmith.tables.columns import TableColumns
-from tunesmith.tables.engine import Candidate, TableSearch
-from tunesmith.tables.responses import TINY, Measure
+from tunesmith.tables.responses import LEAST_CHANCE, Measure
 from tunesmith.tables.target import Target
+
+MOST_CHOSEN_ON = 20_000  # rows that weights are chosen on
 
 Judged = list[tuple[float, Predictions | None]]  # the score of each split, and what the scorer saw there
 Run = tuple[list[Split], dict[int, Judged]]  # the splits of a run of the folds, and its candidates
@@ -57,47 +59,41 @@ class Tested:
     """The candidates that can be compared: those with answers on the same rows.
 
     Attributes:
+        standings: of the search.
         candidates: at least one.
-        splits: on which all of them were tested.
-        numbers: of these splits, the levels before the folds.
+        numbers: of the splits on which all of them were tested, the levels before the folds.
+        splits: these splits.
         note: what a reader has to know; None: nothing.
     """
 
-    def __init__(self, search: TableSearch, candidates: list[Candidate], numbers: list[int], note: str | None) -> None:
-        self.candidates, self.numbers, self.note = candidates, numbers, note
-        self.split, self.further = search.split, search.further
-        self.splits = [search.split(number) for number in numbers]
-        self._n_levels = len(search.levels)
+    def __init__(
+        self, standings: Standings, candidates: list[Candidate], numbers: Sequence[int], note: str | None
+    ) -> None:
+        self.standings, self.candidates, self.numbers, self.note = standings, candidates, list(numbers), note
+        self.splits = [standings.split(number) for number in numbers]
 
     @classmethod
-    def of(cls, search: TableSearch) -> Tested | None:
+    def of(cls, standings: Standings) -> Tested | None:
         """Return the candidates of a search that came furthest; None: none has a score."""
-        n, used = len(search.levels), search.used
-        done = list(search.complete())
-        note = None
-        if used < len(search.folds):
-            part = "one of the folds" if used == 1 else f"{used} of the {len(search.folds)} folds"
-            note = f"Candidates were tested on {part}: there was no time for all."
-        if not done and (some := [c for c in search.candidates if c.scores]):
-            leader = max(some, key=lambda c: len(c.scores))
-            used = len(leader.scores)
-            order = sorted(leader.scores)
-            done = [c for c in some if set(order) <= set(c.scores)]
-            note = f"Candidates were tested on {used} of the {len(search.folds)} folds: the time was up."
-            return cls(search, done, [n + k for k in order], note)
-        if done:
-            return cls(search, done, list(range(n, n + used)), note)
-        screened = [c for c in search.candidates if c.screens]
-        if not screened:
+        n, used, n_folds = len(standings.levels), standings.used, len(standings.folds)
+        if done := standings.complete():
+            part = "one of the folds" if used == 1 else f"{used} of the {n_folds} folds"
+            note = None if used == n_folds else f"Candidates were tested on {part}: there was no time for all."
+            return cls(standings, done, range(n, n + used), note)
+        if some := [c for c in standings.candidates if c.scores]:
+            folds = sorted(max(some, key=lambda c: len(c.scores)).scores)
+            note = f"Candidates were tested on {len(folds)} of the {n_folds} folds: the time was up."
+            done = [c for c in some if set(folds) <= set(c.scores)]
+            return cls(standings, done, [n + k for k in folds], note)
+        level = max((c.highest for c in standings.candidates), default=-1)
+        if level < 0:
             return None
-        level = max(max(c.screens) for c in screened)
-        rows = len(search.levels[level][0])
-        note = f"Candidates were fitted on {rows:,} rows only: the time was up."
-        return cls(search, [c for c in screened if level in c.screens], [level], note)
+        note = f"Candidates were fitted on {standings.rows(level):,} rows only: the time was up."
+        return cls(standings, [c for c in standings.candidates if level in c.screens], [level], note)
 
     def scores(self, candidate: Candidate) -> list[float]:
         """Return a candidate's scores, by split."""
-        n = self._n_levels
+        n = len(self.standings.levels)
         return [candidate.screens[k] if k < n else candidate.scores[k - n] for k in self.numbers]
 
     def mean(self, candidate: Candidate) -> float:
@@ -120,6 +116,23 @@ class Tested:
         return rows, total / (count if total.ndim == 1 else count[:, None])
 
 
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """An ensemble, and what it and its best member answered for rows that they were not chosen on.
+
+    Attributes:
+        weights: of the candidates, [C]; they sum to 1.
+        known: the ensemble's answers for the tested rows, [m, ...].
+        single: those of single candidates, likewise.
+        gain: by how much the ensemble's score is higher.
+    """
+
+    weights: Floats
+    known: Floats
+    single: Floats
+    gain: float
+
+
 class Judge:
     """Draws conclusions from answers, as the other searches do.
 
@@ -136,32 +149,60 @@ class Judge:
 
     def conclude(self, candidates: Sequence[Candidate]) -> Conclusion:
         """Choose among candidates, and estimate what the chosen one scores on new rows."""
-        runs: list[Run] = []
+        tested, runs = self.tested, list[Run]()
         for place, c in enumerate(candidates):
-            for dealt, numbers in enumerate([self.tested.numbers, *self.tested.further(c)]):
+            for dealt, numbers in enumerate([tested.numbers, *tested.standings.further(c)]):
                 if (c.number, dealt) not in self._judged:
                     self._judged[c.number, dealt] = self._judge([c.known[number] for number in numbers], numbers)
                 if dealt == len(runs):
-                    runs.append(([self.tested.split(number) for number in numbers], {}))
+                    runs.append(([tested.standings.split(number) for number in numbers], {}))
                 runs[dealt][1][place] = self._judged[c.number, dealt]
         return self._conclude([dict(c.trial.params) for c in candidates], runs, None, True)
 
     def ensemble(self, library: list[Candidate], costs: list[float], budget: float, seconds: float) -> Chosen:
-        """Choose an ensemble of candidates.
+        """Choose an ensemble of candidates: a weighted average of their answers.
+
+        Each step adds the candidate, with replacement, that makes the average best (Caruana et al. 2004, "Ensemble
+        Selection from Libraries of Models"). What the average scores on the rows that it was chosen on is too good, as
+        with any choice. So rows are dealt into five parts: the weights for each part are chosen on all other parts, and
+        these answers are what the ensemble is judged by, beside those of the best single candidate, which is chosen in
+        the same way.
 
         Args:
             library: the candidates, the best first.
             costs: seconds that the last fit of each takes.
             budget: seconds that there are for them.
-            seconds: that the choice may take.
+            seconds: that the choice may take: with a slow metric there are fewer steps.
         """
-        table = self.table
+        table, measure = self.table, self.table.measure
         pooled = [self.tested.pooled(c) for c in library]
-        rows, known = pooled[0][0], [one for _, one in pooled]
-        weight = None if table.weight is None else table.weight[rows]
-        groups = None if table.groups is None else np.asarray(table.groups)[rows]
-        y, seed = table.target.y[rows], table.seed
-        return choose_ensemble(known, y, table.measure, weight, groups, costs, budget, seed, seconds)
+        rows, known = pooled[0][0], np.stack([np.asarray(one, np.float64) for _, one in pooled])
+        y, weight = table.target.y[rows], None if table.weight is None else table.weight[rows]
+        rng = np.random.default_rng([table.seed, 4242])
+        groups = np.arange(len(y)) if table.groups is None else np.asarray(table.groups)[rows]
+        unit = np.unique(groups, return_inverse=True)[1].ravel()  # rows of one group are in one part
+        n_units = int(unit.max()) + 1
+        part = rng.permutation(np.arange(n_units) % min(5, n_units))[unit]
+        start = time.perf_counter()
+        measure.score(y, known[0], weight)
+        each = (time.perf_counter() - start) * len(known) * 6
+        steps = 25 if math.isinf(seconds) else min(max(int(seconds / max(each, 1e-9)), 5), 25)
+
+        def chosen_on(own: NDArray[np.intp]) -> tuple[Floats, int]:
+            """Return weights that are chosen on some rows, and the place of the best single candidate there."""
+            if len(own) > MOST_CHOSEN_ON:
+                own = rng.permutation(own)[:MOST_CHOSEN_ON]
+            goal = _goal(measure, y[own], None if weight is None else weight[own])
+            alone = [goal(one) for one in known[:, own]]
+            return _greedy(known[:, own], alone, goal, costs, budget, steps), int(np.argmax(alone))
+
+        made, single = np.empty_like(known[0]), np.empty_like(known[0])
+        for k in np.unique(part):
+            out, there = part == k, np.flatnonzero(part != k)
+            weights, best = chosen_on(there if len(there) else np.flatnonzero(out))
+            made[out], single[out] = np.tensordot(weights, known[:, out], 1), known[best][out]
+        weights, _ = chosen_on(np.arange(len(y)))
+        return Chosen(weights, made, single, measure.score(y, made, weight) - measure.score(y, single, weight))
 
     def average(self, chosen: Chosen) -> Conclusion | None:
         """Return the conclusion on an average of models; None: a single one is credibly better.
@@ -181,7 +222,7 @@ class Judge:
         table, y = self.table, self.table.target.y
         found = []
         for own, number in zip(known, numbers, strict=True):
-            test = self.tested.split(number)[1]
+            test = self.tested.standings.split(number)[1]
             weight = None if table.weight is None else table.weight[test]
             found.append(table.measure.seen(y[test], own, self.labels, weight))
         return found
@@ -237,100 +278,19 @@ def adapted(score: HonestScore, single: HonestScore | None) -> HonestScore:
     return replace(score, value=value, interval=(low, high), optimism=score.optimism + luck)
 
 
-# ----------------------------------------------------------------------------------------------------------------------
-# An ensemble of candidates: a weighted average of their answers, chosen greedily on rows that they were not fitted on.
-#
-# Each step adds the candidate, with replacement, that makes the average best (Caruana et al. 2004, "Ensemble Selection
-# from Libraries of Models"). What the average scores on the rows that it was chosen on is too good, as with any choice.
-# So rows are dealt into parts: the weights for each part are chosen on all other parts, and these answers are what the
-# ensemble is judged by, beside those of the best single candidate, which is chosen in the same way.
-
-STEPS = 25
-FEWEST_STEPS = 5  # however slow a metric is
-LIBRARY = 20  # the best candidates, which an ensemble is chosen from
-PARTS = 5
-MOST_ROWS = 20_000  # rows that weights are chosen on
-SURE = 0.02  # weight of the log loss beside a metric of classes, which many averages have the same value of
-
-
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """An ensemble, and what it and its best member answered for rows that they were not chosen on.
-
-    Attributes:
-        weights: of the candidates, [C]; they sum to 1.
-        known: the ensemble's answers for the tested rows, [m, ...].
-        single: those of single candidates, likewise.
-        gain: by how much the ensemble's score is higher.
-    """
-
-    weights: Floats
-    known: Floats
-    single: Floats
-    gain: float
-
-
-def choose_ensemble(
-    known: Sequence[Floats],
-    y: NDArray[Any],
-    measure: Measure,
-    weight: Floats | None,
-    groups: Indices | None,
-    costs: Sequence[float],
-    budget: float,
-    seed: int,
-    seconds: float,
-) -> Chosen:
-    """Return the ensemble of candidates, and how it does on rows that it was not chosen on.
-
-    Args:
-        known: the answers of each candidate for the tested rows, the best candidate first, [m, ...] each.
-        y: targets of these rows, codes of classes or numbers.
-        weight: of the rows; None: all count alike.
-        groups: rows of one group are in one part; None: each row stands for itself.
-        costs: seconds that the last fit of each candidate takes.
-        budget: seconds that there are for all last fits.
-        seconds: that the choice may take: with a slow metric there are fewer steps.
-    """
-    table = np.stack([np.asarray(one, np.float64) for one in known])
-    rng = np.random.default_rng([seed, 4242])
-    unit = np.arange(len(y)) if groups is None else np.unique(groups, return_inverse=True)[1].ravel()
-    n_units = int(unit.max()) + 1
-    part = rng.permutation(np.arange(n_units) % min(PARTS, n_units))[unit]
-    start = time.perf_counter()
-    measure.score(y, table[0], weight)
-    each = (time.perf_counter() - start) * len(table) * (PARTS + 1)
-    steps = STEPS if math.isinf(seconds) else min(max(int(seconds / max(each, 1e-9)), FEWEST_STEPS), STEPS)
-    made, single = np.empty_like(table[0]), np.empty_like(table[0])
-    for k in np.unique(part):
-        there = np.flatnonzero(part != k)
-        if len(there) > MOST_ROWS:
-            there = rng.permutation(there)[:MOST_ROWS]
-        out = part == k
-        if not len(there):
-            there = np.flatnonzero(out)
-        goal = _goal(measure, y[there], None if weight is None else weight[there])
-        alone = [goal(one) for one in table[:, there]]
-        made[out] = np.tensordot(_greedy(table[:, there], alone, goal, costs, budget, steps), table[:, out], 1)
-        single[out] = table[int(np.argmax(alone))][out]
-    rows = np.arange(len(y)) if len(y) <= MOST_ROWS else rng.permutation(len(y))[:MOST_ROWS]
-    goal = _goal(measure, y[rows], None if weight is None else weight[rows])
-    at = table[:, rows]
-    weights = _greedy(at, [goal(one) for one in at], goal, costs, budget, steps)
-    gain = measure.score(y, made, weight) - measure.score(y, single, weight)
-    return Chosen(weights, made, single, gain)
-
-
 def _goal(measure: Measure, y: NDArray[Any], weight: Floats | None) -> Any:
-    """Return what is to be as high as possible: the metric, and a little of the log loss where targets are classes."""
+    """Return what is to be as high as possible: the metric, and a little of the log loss where targets are classes.
+
+    Many averages have the same value of a metric of classes.
+    """
 
     def of(known: Floats) -> float:
         score = measure.score(y, known, weight)
         if measure.classes is None:
             return score if math.isfinite(score) else -math.inf
-        own = known[np.arange(len(y)), y] / np.maximum(known.sum(axis=1), TINY)
+        own = known[np.arange(len(y)), y] / np.maximum(known.sum(axis=1), LEAST_CHANCE)
         sure = float(np.average(np.log(np.clip(own, 1e-6, 1.0)), weights=weight))
-        return score + SURE * sure if math.isfinite(score) else -math.inf
+        return score + 0.02 * sure if math.isfinite(score) else -math.inf
 
     return of
 

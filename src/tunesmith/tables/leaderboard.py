@@ -15,7 +15,7 @@ from tunesmith.foundation.text import printable, span
 from tunesmith.selection import HonestScore
 from tunesmith.selection.report import AVERAGE, params_from_json, params_to_json
 
-KEY = "leaderboard"  # the attribute of the study
+LEADERBOARD = "leaderboard"  # the attribute of the study
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Place:
         is_average = self.model == AVERAGE
         model = words.translate(self.model) if is_average else printable(self.model)
         return (
-            model, value, interval, span(self.fit_seconds), span(self.predict_seconds), _size(self.size),
+            model, value, interval, span(self.fit_seconds), span(self.predict_seconds), _size_text(self.size),
             "" if is_average else f"{self.tried:,}", printable(words.said(self.why)),
         )  # fmt: skip
 
@@ -76,19 +76,13 @@ class Leaderboard:
         """Return the lines as a frame of pandas; an error is a positive number there, as in the texts."""
         import pandas as pd
 
-        nothing = (math.nan, math.nan, math.nan)
-        figures = [nothing if p.score is None else p.score.figures for p in self.places]
+        figures = [(math.nan,) * 3 if p.score is None else p.score.figures for p in self.places]
+        as_they_are = ("fit_seconds", "predict_seconds", "size", "tried", "why")
         return pd.DataFrame(
             {
                 "model": [p.model for p in self.places],
-                "score": [value for value, _, _ in figures],
-                "low": [low for _, low, _ in figures],
-                "high": [high for _, _, high in figures],
-                "fit_seconds": [p.fit_seconds for p in self.places],
-                "predict_seconds": [p.predict_seconds for p in self.places],
-                "size": [p.size for p in self.places],
-                "tried": [p.tried for p in self.places],
-                "why": [p.why for p in self.places],
+                **{name: [own[i] for own in figures] for i, name in enumerate(("score", "low", "high"))},
+                **{name: [getattr(p, name) for p in self.places] for name in as_they_are},
                 "params": [dict(p.params) for p in self.places],
             }
         )
@@ -120,15 +114,15 @@ class Leaderboard:
                 "score": None
                 if p.score is None
                 else {
-                    "value": _known(p.score.value),
-                    "interval": [_known(end) for end in p.score.interval],
+                    "value": _finite_or_none(p.score.value),
+                    "interval": [_finite_or_none(end) for end in p.score.interval],
                     "level": p.score.level,
                     "metric": p.score.metric,
                     "greater_is_better": p.score.greater_is_better,
                 },
-                "fit_seconds": _known(p.fit_seconds),
-                "predict_seconds": _known(p.predict_seconds),
-                "size": _known(p.size),
+                "fit_seconds": _finite_or_none(p.fit_seconds),
+                "predict_seconds": _finite_or_none(p.predict_seconds),
+                "size": _finite_or_none(p.size),
                 "tried": p.tried,
                 "why": [str(p.why), *([p.why.pattern, *map(str, p.why.values)] if isinstance(p.why, Said) else [])],
                 "params": params_to_json(p.params),
@@ -144,10 +138,10 @@ class Leaderboard:
             data: the lines.
 
         Raises:
-            ValueError: it is no leaderboard.
+            ValueError: it is not a leaderboard.
         """
         try:
-            return cls(tuple(map(_place, data)))
+            return cls(tuple(map(_place_of_line, data)))
         except (TypeError, LookupError, AttributeError, OverflowError) as error:
             raise ValueError(f"this is no leaderboard: {error!r}") from error
 
@@ -169,22 +163,22 @@ class Leaderboard:
 def stored_leaderboard(system: Mapping[str, Any]) -> Leaderboard | None:
     """Return the leaderboard that `tunesmith.tune` stored with a study; None: it has none that can be read."""
     try:
-        return Leaderboard.from_json(system[KEY]) if KEY in system else None
+        return Leaderboard.from_json(system[LEADERBOARD]) if LEADERBOARD in system else None
     except ValueError:
         return None
 
 
-def _place(line: Mapping[str, Any]) -> Place:
+def _place_of_line(line: Mapping[str, Any]) -> Place:
     """Return a line that `Leaderboard.to_json` wrote."""
     honest = None
     if (score := line["score"]) is not None:
-        low, high = map(_number, score["interval"])
+        low, high = map(_number_or_nan, score["interval"])
         honest = HonestScore(
-            _number(score["value"]), (low, high), math.nan, math.nan, "", level=float(score["level"]),
+            _number_or_nan(score["value"]), (low, high), math.nan, math.nan, "", level=float(score["level"]),
             metric=None if score["metric"] is None else str(score["metric"]),
             greater_is_better=bool(score["greater_is_better"]),
         )  # fmt: skip
-    fit, predict, size = (_number(line[name]) for name in ("fit_seconds", "predict_seconds", "size"))
+    fit, predict, size = (_number_or_nan(line[name]) for name in ("fit_seconds", "predict_seconds", "size"))
     params = params_from_json(line["params"]) or {}
     return Place(str(line["model"]), honest, fit, predict, size, int(line["tried"]), _said(*line["why"]), params)
 
@@ -194,15 +188,15 @@ def _said(text: Any, pattern: Any = "", *values: Any) -> str:
     return say(pattern, *map(str, values)) if str(pattern) in table_of("zh") else str(text)
 
 
-def _known(value: float) -> float | None:
+def _finite_or_none(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
 
 
-def _number(value: Any) -> float:
+def _number_or_nan(value: Any) -> float:
     return math.nan if value is None else float(value)
 
 
-def _size(size: float) -> str:
+def _size_text(size: float) -> str:
     if not math.isfinite(size):
         return ""
     return f"{size / 2**20:.3g} MB" if size >= 2**20 else f"{size / 2**10:.3g} kB"

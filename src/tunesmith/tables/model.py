@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,11 +14,12 @@ from sklearn.utils.validation import check_is_fitted
 from tunesmith.foundation.numerics.arrays import Floats
 from tunesmith.sklearn.protocols import Data, Estimator
 from tunesmith.tables.families import read_categories
-from tunesmith.tables.responses import answers, fitted
+from tunesmith.tables.responses import answers, fit_model
 from tunesmith.tables.target import read_target
 from tunesmith.tables.values import take_rows
 
 
+@dataclass(eq=False, repr=False)
 class _TableModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """A transformer of columns, and models with weights behind it.
 
@@ -27,15 +29,9 @@ class _TableModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
         weights: of the models, which sum to 1; None: equal ones.
     """
 
-    def __init__(
-        self,
-        columns: Any = None,
-        models: Sequence[tuple[str, Estimator]] = (),
-        weights: Sequence[float] | None = None,
-    ) -> None:
-        self.columns = columns
-        self.models = models
-        self.weights = weights
+    columns: Any = None
+    models: Sequence[tuple[str, Estimator]] = ()
+    weights: Sequence[float] | None = None
 
     def fit(self, X: Data, y: Data, sample_weight: Data = None) -> Any:
         """Fit the preparation and the models anew, with the same settings.
@@ -61,7 +57,7 @@ class _TableModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
         if columns is not None:
             for model in unfitted:
                 read_categories(model, columns.categories_)
-        return self._take(columns, [fitted(model, rows, target.y, sample_weight) for model in unfitted])
+        return self._take(columns, [fit_model(model, rows, target.y, sample_weight) for model in unfitted])
 
     def refitted(self, X: Data, codes: NDArray[Any], train: NDArray[np.intp], sample_weight: Any = None) -> Any:
         """Return a copy whose models are fitted on other rows, with the columns and classes that are known.
@@ -78,19 +74,24 @@ class _TableModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
         part = take_rows(X, train)
         rows = part if self.columns_ is None else self.columns_.transform(part)
         weight = None if sample_weight is None else sample_weight[train]
-        made = clone(self)._take(
-            self.columns_, [fitted(clone(model), rows, codes[train], weight) for _, model in self.models]
-        )
+        models = [fit_model(clone(model), rows, codes[train], weight) for _, model in self.models]
+        made = clone(self)._take(self.columns_, models)
         if hasattr(self, "classes_"):
             made.classes_ = self.classes_
         return made
 
-    def _take(self, columns: Any, models: list[Any]) -> Any:
-        """Take in what has been fitted already."""
+    def _take(self, columns: Any, models: list[Any], named_by: Any = None) -> Any:
+        """Take in what has been fitted already, and return itself.
+
+        Args:
+            columns: fitted; None: the models take rows as they are.
+            models: fitted.
+            named_by: has the names of columns; None: `columns` has.
+        """
         self.columns_, self.models_ = columns, models
         for name in ("n_features_in_", "feature_names_in_"):
-            if columns is not None and hasattr(columns, name):
-                setattr(self, name, getattr(columns, name))
+            if hasattr(named_by or columns, name):
+                setattr(self, name, getattr(named_by or columns, name))
         return self
 
     def _answers(self, X: Data) -> Floats:

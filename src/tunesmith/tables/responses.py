@@ -9,7 +9,7 @@ import math
 import pickle
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from inspect import signature
 from typing import Any
@@ -31,8 +31,7 @@ from tunesmith.sklearn.protocols import Data, Params, Scorer, Split
 from tunesmith.sklearn.store.outcome import encode_metrics, recorded_scorer
 from tunesmith.tables.families import Family
 
-TINY = 1e-15
-CHECKED = 10  # folds that a metric is tried on
+LEAST_CHANCE = 1e-15
 
 
 def answers(model: Any, X: Data, n_classes: int) -> Floats:
@@ -66,6 +65,7 @@ def _squashed(distances: Floats) -> Floats:
     return np.asarray(softmax(distances, axis=1))
 
 
+@dataclass(eq=False, repr=False)
 class Responding(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """A model of one of several families, whose ``predict`` returns its answers: what workers fit.
 
@@ -73,17 +73,14 @@ class Responding(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         families: those that may be asked for.
         n_classes: how many classes there are; 0: the target is a number.
         config: the family's name, its parameters, and the time at which rounds end.
+
+    Attributes:
+        seconds_: that the last prediction took.
     """
 
-    def __init__(
-        self,
-        families: Sequence[Family],
-        n_classes: int,
-        config: tuple[str, Params, float | None] | None = None,
-    ) -> None:
-        self.families = families
-        self.n_classes = n_classes
-        self.config = config
+    families: Sequence[Family]
+    n_classes: int
+    config: tuple[str, Params, float | None] | None = None
 
     def __sklearn_clone__(self) -> Responding:
         return Responding(self.families, self.n_classes, self.config)  # families are never changed
@@ -101,7 +98,7 @@ class Responding(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
             raise ValueError("Responding: config says what to fit; it was None")
         name, params, ends = self.config
         one = next(family for family in self.families if family.name == name)
-        self.model_ = fitted(one.build(params, ends=ends), X, y, sample_weight)
+        self.model_ = fit_model(one.build(params, ends=ends), X, y, sample_weight)
         return self
 
     def predict(self, X: Data) -> Floats:
@@ -111,8 +108,23 @@ class Responding(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         self.seconds_ = time.perf_counter() - start
         return found
 
+    @property
+    def rounds_(self) -> float:
+        """How many rounds the fitted model came to; NaN: it has none."""
+        return rounds_in(self.model_)
 
-def fitted(model: Any, X: Data, y: Data, sample_weight: Data = None) -> Any:
+    @property
+    def bytes_(self) -> float:
+        """How large the fitted model is, pickled, in bytes; NaN: it cannot be pickled."""
+        counted = _Counter()
+        try:
+            pickle.dump(self.model_, counted, protocol=5)
+        except Exception:  # somebody's estimator
+            return math.nan
+        return float(counted.size)
+
+
+def fit_model(model: Any, X: Data, y: Data, sample_weight: Data = None) -> Any:
     """Fit a model, with weights where it takes them, and return it."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # what has not converged is judged by its score
@@ -128,42 +140,22 @@ def fitted(model: Any, X: Data, y: Data, sample_weight: Data = None) -> Any:
             return model.fit(X, y)
 
 
+@dataclass(frozen=True)
 class Fact:
     """A scorer that tells something of a fitted `Responding`, whatever it predicts.
 
-    Args:
-        of: the function that tells it.
+    Attributes:
+        name: of the attribute that holds it, without the underscore behind it.
     """
 
-    def __init__(self, of: Callable[[Responding], float]) -> None:
-        self.of = of
+    name: str
 
     def __call__(self, estimator: Responding, X: Data, y: Data = None) -> float:
         """Return what is told."""
-        return self.of(estimator)
+        return float(getattr(estimator, f"{self.name}_"))
 
     def _accept_sample_weight(self) -> bool:  # scikit-learn asks
         return False
-
-
-def rounds_of(estimator: Responding) -> float:
-    """Return how many rounds a fitted model came to; NaN: it has none."""
-    return rounds_in(estimator.model_)
-
-
-def seconds_of(estimator: Responding) -> float:
-    """Return how long the last prediction of a fitted model took, in seconds."""
-    return estimator.seconds_
-
-
-def bytes_of(estimator: Responding) -> float:
-    """Return how large a fitted model is, pickled, in bytes."""
-    counted = _Counter()
-    try:
-        pickle.dump(estimator.model_, counted, protocol=5)
-    except Exception:  # somebody's estimator
-        return math.nan
-    return float(counted.size)
 
 
 def rounds_in(model: Any) -> float:
@@ -188,12 +180,25 @@ class _Counter:
 # The metric, as a function of answers.
 
 
+@dataclass(eq=False, repr=False)
+class _FixedNumbers(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+    """A regressor whose answers are known already."""
+
+    known: Floats
+
+    def predict(self, X: Any) -> Any:
+        return self.known
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return True
+
+
+@dataclass(eq=False, repr=False)
 class _FixedClasses(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """A classifier whose answers are known already."""
 
-    def __init__(self, known: Floats, classes: NDArray[Any]) -> None:
-        self.known = known
-        self.classes_ = classes
+    known: Floats
+    classes_: NDArray[Any]
 
     def predict(self, X: Any) -> Any:
         return self.classes_[self.known.argmax(axis=1)]
@@ -205,20 +210,7 @@ class _FixedClasses(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sc
         return True
 
 
-class _FixedNumbers(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
-    """A regressor whose answers are known already."""
-
-    def __init__(self, known: Floats) -> None:
-        self.known = known
-
-    def predict(self, X: Any) -> Any:
-        return self.known
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return True
-
-
-def _name_of(scorer: Scorer) -> str:
+def _scorer_name(scorer: Scorer) -> str:
     """Return the name of a scorer that was given as an object, by scikit-learn's rule: that of an error with "neg_"."""
     parts = scorer_parts(scorer)
     if parts is None or parts[1] > 0:
@@ -226,12 +218,32 @@ def _name_of(scorer: Scorer) -> str:
     return f"neg_{getattr(parts[0], '__name__', 'error')}"
 
 
-def _area(y: NDArray[Any], values: Floats) -> float:
-    """Return the area under the ROC curve of values for classes 0 and 1, by ranks (Mann and Whitney 1947)."""
-    n = int(y.sum())
-    if n in (0, len(y)):
-        return math.nan
-    return float((rankdata(values)[y == 1].sum() - n * (n + 1) / 2) / (n * (len(y) - n)))
+def _quick_score(name: str, y: NDArray[Any], known: Floats) -> float | None:
+    """Return a usual metric without the checks that scikit-learn makes; None: it is another one.
+
+    Args:
+        y: codes of classes, or numbers, [n].
+        known: probabilities [n, n_classes], or numbers [n].
+    """
+    if known.ndim == 1:
+        if name == "neg_root_mean_squared_error":
+            return -math.sqrt(float(((y - known) ** 2).mean()))
+        if name != "r2":
+            return None
+        spread = float(((y - y.mean()) ** 2).sum())
+        return 1.0 - float(((y - known) ** 2).sum()) / spread if spread > 0.0 else math.nan
+    if name == "accuracy":
+        return float((known.argmax(axis=1) == y).mean())
+    if name == "neg_log_loss":
+        own = np.clip(known[np.arange(len(y)), y] / np.maximum(known.sum(axis=1), LEAST_CHANCE), LEAST_CHANCE, 1.0)
+        return float(np.log(own).mean())
+    if name == "roc_auc" and known.shape[1] == 2:  # by ranks (Mann and Whitney 1947)
+        n = int(np.sum(y))
+        if n in (0, len(y)):
+            return math.nan
+        ranks = rankdata(known[:, 1])[np.asarray(y) == 1].sum()
+        return float((ranks - n * (n + 1) / 2) / (n * (len(y) - n)))
+    return None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -264,7 +276,7 @@ class Measure:
             scoring = "r2" if classes is None else "accuracy"
         named = isinstance(scoring, str)
         scorer = get_scorer(scoring)
-        name = scoring if named else _name_of(scorer)
+        name = scoring if named else _scorer_name(scorer)
         return cls(scorer if classes is None else with_labels(scorer, classes), name, classes, named, scorer)
 
     @property
@@ -291,7 +303,7 @@ class Measure:
             ValueError: it cannot.
         """
         rng = np.random.default_rng(0)
-        for _, test in folds[:CHECKED]:
+        for _, test in folds[:10]:
             known = rng.permutation(y[test])
             if self.classes is not None:
                 known = 0.6 * np.eye(len(self.classes))[known] + 0.4 / len(self.classes)
@@ -334,22 +346,9 @@ class Measure:
             known: probabilities [n, n_classes], or numbers [n].
             sample_weight: of the rows [n]; None: all count alike.
         """
-        weight = sample_weight
-        if weight is None and self.named:
-            if self.classes is not None and self.name == "accuracy":
-                return float((known.argmax(axis=1) == y).mean())
-            if self.classes is None and self.name == "r2":
-                spread = float(((y - y.mean()) ** 2).sum())
-                return 1.0 - float(((y - known) ** 2).sum()) / spread if spread > 0.0 else math.nan
-            if self.classes is not None and self.name == "neg_log_loss":
-                own = np.clip(known[np.arange(len(y)), y] / np.maximum(known.sum(axis=1), TINY), TINY, 1.0)
-                return float(np.log(own).mean())
-            if self.classes is not None and len(self.classes) == 2 and self.name == "roc_auc":
-                return _area(np.asarray(y), known[:, 1])
-            if self.classes is None and self.name == "neg_root_mean_squared_error":
-                return -math.sqrt(float(((y - known) ** 2).mean()))
-        more = {} if weight is None else {"sample_weight": weight}
-        return float(self.scorer(self._fixed(known), np.zeros((len(y), 1)), self.labels(y), **more))
+        if sample_weight is None and self.named and (quick := _quick_score(self.name, y, known)) is not None:
+            return quick
+        return self._scored(self.scorer, self._fixed(known), y, sample_weight)
 
     def seen(
         self, y: NDArray[Any], known: Floats, labels: NDArray[Any], weight: Any = None
@@ -361,10 +360,13 @@ class Measure:
             labels: the sorted labels of all targets.
         """
         fixed = self._fixed(known)
-        more = {} if weight is None else {"sample_weight": weight}
         with recorded_scorer(self.scorer, None, False, fixed) as (scorer, heard):
-            score = float(scorer(fixed, np.zeros((len(y), 1)), self.labels(y), **more))
+            score = self._scored(scorer, fixed, y, weight)
         return score, encode_metrics(heard, labels, fixed).get(None)
+
+    def _scored(self, scorer: Scorer, fixed: Any, y: Any, weight: Any) -> float:
+        more = {} if weight is None else {"sample_weight": weight}
+        return float(scorer(fixed, np.zeros((len(y), 1)), self.labels(y), **more))
 
     def labels(self, y: NDArray[Any]) -> NDArray[Any]:
         """Return the targets that codes stand for."""
@@ -374,4 +376,4 @@ class Measure:
         if self.classes is None:
             return _FixedNumbers(known)
         whole = np.asarray(known, np.float64)  # they are kept in single precision
-        return _FixedClasses(whole / np.maximum(whole.sum(axis=1, keepdims=True), TINY), self.classes)
+        return _FixedClasses(whole / np.maximum(whole.sum(axis=1, keepdims=True), LEAST_CHANCE), self.classes)

@@ -8,15 +8,15 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tunesmith.tables.values import DAY, Values
+from tunesmith.tables.values import MICROSECONDS_A_DAY, Values
 from tunesmith.tables.writing import NumberWriting
 
-LARGEST = float(np.finfo(np.float32).max)  # many estimators compute with single precision
+LARGEST_SINGLE = float(np.finfo(np.float32).max)  # many estimators compute with single precision
 TEXT_NUMBERS = 32  # that a text becomes at most
 TEXTS_LEARNED = 10_000  # from which the directions of texts are computed at most
 TEXTS_OF_A_NUMBER = 50  # that there are at least for each of these numbers; more would be noise in small tables
 HASHES = 2**12
-LONG = 60  # characters of texts that are split into words, which are fewer than their letters
+LONG_TEXT_CHARACTERS = 60  # characters of texts that are split into words, which are fewer than their letters
 
 RoleName = Literal["number", "boolean", "category", "ordinal", "date", "text"]
 
@@ -50,7 +50,7 @@ class Number:
     def read(self, values: Values) -> NDArray[np.float64]:
         """Return a column as numbers [n, 1]; what is infinite is missing."""
         found = values.numbers(self.writing)
-        return np.clip(np.where(np.isfinite(found), found, np.nan), -LARGEST, LARGEST)[:, None]
+        return np.clip(np.where(np.isfinite(found), found, np.nan), -LARGEST_SINGLE, LARGEST_SINGLE)[:, None]
 
 
 class Boolean:
@@ -101,7 +101,10 @@ class Date:
     def __init__(self, seen: NDArray[np.datetime64], day_first: bool = False) -> None:
         self.day_first = day_first
         known = seen[~np.isnat(seen)]
-        self.parts = ["days", *(name for name in ("year", "month", "weekday", "hour") if _varies(_part(known, name)))]
+        self.parts = [
+            "days",
+            *(name for name in ("year", "month", "weekday", "hour") if _varies(_date_part(known, name))),
+        ]
 
     @property
     def suffixes(self) -> Sequence[str]:
@@ -111,7 +114,7 @@ class Date:
     def read(self, values: Values) -> NDArray[np.float64]:
         """Return a column as numbers [n, parts]."""
         dates = values.dates(self.day_first)
-        found = np.column_stack([_part(dates, part) for part in self.parts]).astype(np.float64)
+        found = np.column_stack([_date_part(dates, part) for part in self.parts]).astype(np.float64)
         found[np.isnat(dates)] = np.nan
         return found
 
@@ -120,10 +123,10 @@ def _varies(numbers: NDArray[Any]) -> bool:
     return bool(len(numbers)) and bool(numbers.min() != numbers.max())
 
 
-def _part(dates: NDArray[np.datetime64], name: str) -> NDArray[Any]:
+def _date_part(dates: NDArray[np.datetime64], name: str) -> NDArray[Any]:
     """Return a part of dates as numbers; anything where there is no date."""
     if name == "days":
-        return dates.astype(np.int64) / DAY
+        return dates.astype(np.int64) / MICROSECONDS_A_DAY
     if name == "year":
         return dates.astype("datetime64[Y]").astype(np.int64) + 1970
     if name == "month":
@@ -148,7 +151,7 @@ class ShortText:
         from sklearn.decomposition import TruncatedSVD  # only tables with texts need these
         from sklearn.feature_extraction.text import TfidfTransformer
 
-        self.of_words = bool(np.mean([len(text) for text in texts]) > LONG)
+        self.of_words = bool(np.mean([len(text) for text in texts]) > LONG_TEXT_CHARACTERS)
         few = texts[:: -(-len(texts) // TEXTS_LEARNED)]
         hashed = self._hashed(few)
         self.weights = TfidfTransformer(sublinear_tf=True).fit(hashed)

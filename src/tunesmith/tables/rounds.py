@@ -10,7 +10,9 @@ from __future__ import annotations
 import importlib
 import math
 import time
+from dataclasses import dataclass
 from inspect import signature
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -25,18 +27,17 @@ from tunesmith.sklearn.protocols import Data, Estimator
 
 MOST_ROUNDS = 1000
 SET_ASIDE = 0.15  # part of the training rows that tells when to stop
-FEWEST_ASIDE = 25  # rows, with fewer of which it would tell nothing: then there are `FEW_ROUNDS`
-FEW_ROUNDS = 100
-TREES = 100  # of a forest; more are never worse, and rarely better
-STEP = 10  # trees that a forest grows by between two looks at the clock, where there is no time for all at once
-PATIENCE = (20, 100)  # rounds without progress after which to stop: three by the learning rate, between these
 REFIT = 1.1  # all rows bear this many times the rounds that were best without those set aside
 
+Part = tuple[Any, NDArray[Any], NDArray[Any] | None]  # rows, targets and weights
+Limits = tuple[int, int, float]  # rounds, patience, end
 
-def _has(name: str) -> Any:
+
+def _estimator_has(name: str) -> Any:
     return available_if(lambda self: hasattr(getattr(self, "estimator_", self.estimator), name))
 
 
+@dataclass(eq=False, repr=False)
 class EarlyStopped(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """Boosted trees with as many rounds as help on rows that are set aside; or a forest that can be ended.
 
@@ -52,19 +53,11 @@ class EarlyStopped(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]  # 
         n_rounds_: how many rounds it uses.
     """
 
-    def __init__(
-        self,
-        estimator: Estimator,
-        rounds: int | None = None,
-        categories: tuple[int, ...] = (),
-        ends: float | None = None,
-        random_state: int | None = 0,
-    ) -> None:
-        self.estimator = estimator
-        self.rounds = rounds
-        self.categories = categories
-        self.ends = ends
-        self.random_state = random_state
+    estimator: Estimator
+    rounds: int | None = None
+    categories: tuple[int, ...] = ()
+    ends: float | None = None
+    random_state: int | None = 0
 
     def fit(self, X: Data, y: Data, sample_weight: Data = None) -> EarlyStopped:
         """Fit the estimator.
@@ -77,32 +70,35 @@ class EarlyStopped(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]  # 
         Returns:
             self.
         """
-        model = clone(self.estimator)
-        y = np.asarray(y)
+        model, y = clone(self.estimator), np.asarray(y)
+        classes = None
+        if is_classifier(model):  # XGBoost takes no codes of which one in between is missing
+            classes, y = np.unique(y, return_inverse=True)
         library = type(model).__module__.partition(".")[0]
         fit = {"lightgbm": _lightgbm, "xgboost": _xgboost, "catboost": _catboost}.get(library)
         if fit is None:
             fit = _histograms if hasattr(model, "max_iter") else _forest
         weight = None if sample_weight is None else np.asarray(sample_weight)
-        parts = None if fit is _forest or self.rounds is not None else self._parts(X, y, weight)
-        rounds = self.rounds or (MOST_ROUNDS if parts is not None else FEW_ROUNDS)
+        train, aside = (X, y, weight), None
+        if fit is not _forest and self.rounds is None:
+            train, aside = self._parts(X, y, weight)
+        rounds = self.rounds or (MOST_ROUNDS if aside is not None else 100)
         rate = model.get_params().get("learning_rate") or 0.1
-        patience = int(np.clip(3.0 / float(rate), *PATIENCE))
-        train = (X, y, weight) if parts is None else parts[0]
+        patience = int(np.clip(3.0 / float(rate), 20, 100))  # rounds without progress after which to stop
         ends = math.inf if self.ends is None else self.ends
-        self.n_rounds_ = fit(model, self, train, None if parts is None else parts[1], (rounds, patience, ends))
+        self.n_rounds_ = fit(model, self, train, aside, (rounds, patience, ends))
         self.estimator_ = model
-        if hasattr(model, "classes_"):
-            self.classes_ = np.asarray(model.classes_)
+        if classes is not None:
+            own = np.asarray(model.classes_)
+            self.classes_ = own if np.array_equal(own, classes) else classes
         return self
 
-    def _parts(self, X: Data, y: NDArray[Any], weight: NDArray[Any] | None) -> tuple[Any, Any] | None:
-        """Return the rows to fit and those to set aside; None: there are too few."""
-        n = len(y)
+    def _parts(self, X: Data, y: NDArray[Any], weight: NDArray[Any] | None) -> tuple[Part, Part | None]:
+        """Return the rows to fit and those to set aside; None: of so few rows these would tell nothing."""
+        n, strata = len(y), None
         aside = int(SET_ASIDE * n)
-        if aside < FEWEST_ASIDE:
-            return None
-        strata = None
+        if aside < 25:
+            return (X, y, weight), None
         if is_classifier(self.estimator):
             counts = np.unique(y, return_counts=True)[1]
             strata = y if counts.min() >= 2 and len(counts) <= aside else None
@@ -111,18 +107,20 @@ class EarlyStopped(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]  # 
             lacking = np.setdiff1d(y, y[kept])
             moved = out[np.isin(y[out], lacking)]
             kept, out = np.concatenate([kept, moved]), np.setdiff1d(out, moved)
-        return tuple((X[at], y[at], None if weight is None else weight[at]) for at in (kept, out))  # type: ignore[return-value]  # it is a pair
+        first, second = ((X[at], y[at], None if weight is None else weight[at]) for at in (kept, out))
+        return first, second
 
     def predict(self, X: Data) -> Any:
         """Return what is predicted of rows X."""
         check_is_fitted(self, "estimator_")
-        return np.asarray(self.estimator_.predict(_rows(self, X))).ravel()
+        found = np.asarray(self.estimator_.predict(_rows_for(self, X))).ravel()
+        return self.classes_[found.astype(np.intp)] if is_classifier(self.estimator) else found
 
-    @_has("predict_proba")  # type: ignore[untyped-decorator]  # scikit-learn has no types
+    @_estimator_has("predict_proba")  # type: ignore[untyped-decorator]  # scikit-learn has no types
     def predict_proba(self, X: Data) -> Any:
         """Return probabilities of classes [n_samples, n_classes] of rows X."""
         check_is_fitted(self, "estimator_")
-        return self.estimator_.predict_proba(_rows(self, X))
+        return self.estimator_.predict_proba(_rows_for(self, X))
 
     def __sklearn_tags__(self) -> Any:
         return get_tags(self.estimator)
@@ -130,11 +128,8 @@ class EarlyStopped(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]  # 
 
 # -- how each library is fitted ----------------------------------------------------------------------------------------
 
-Part = tuple[Any, NDArray[Any], NDArray[Any] | None]
-Limits = tuple[int, int, float]  # rounds, patience, end
 
-
-def _rows(owner: EarlyStopped, X: Data) -> Any:
+def _rows_for(owner: EarlyStopped, X: Data) -> Any:
     """Return rows in the form that the library takes: CatBoost's categories are whole numbers."""
     model = owner.estimator
     if type(model).__module__.partition(".")[0] != "catboost" or not owner.categories or not isinstance(X, np.ndarray):
@@ -191,34 +186,27 @@ def _xgboost(model: Any, owner: EarlyStopped, train: Part, aside: Part | None, l
     return int(model.get_booster().num_boosted_rounds()) if best is None else int(best) + 1
 
 
-class _Look:
-    """Ends CatBoost's rounds when the time is up."""
-
-    def __init__(self, ends: float) -> None:
-        self.ends = ends
-
-    def after_iteration(self, info: Any) -> bool:
-        return time.monotonic() < self.ends
-
-
 def _catboost(model: Any, owner: EarlyStopped, train: Part, aside: Part | None, limits: Limits) -> int:
     rounds, patience, ends = limits
     model.set_params(iterations=rounds)
-    more: dict[str, Any] = {"callbacks": [_Look(ends)]} if math.isfinite(ends) else {}
+    look = SimpleNamespace(after_iteration=lambda info: time.monotonic() < ends)
+    more: dict[str, Any] = {"callbacks": [look]} if math.isfinite(ends) else {}
     if owner.categories:
         more["cat_features"] = list(owner.categories)
     if aside is not None:
         pool = importlib.import_module("catboost").Pool(
-            _rows(owner, aside[0]), aside[1], weight=aside[2], cat_features=list(owner.categories) or None
+            _rows_for(owner, aside[0]), aside[1], weight=aside[2], cat_features=list(owner.categories) or None
         )
         more |= {"eval_set": pool, "early_stopping_rounds": patience, "use_best_model": True}
-    model.fit(_rows(owner, train[0]), train[1], sample_weight=train[2], **more)
+    model.fit(_rows_for(owner, train[0]), train[1], sample_weight=train[2], **more)
     return int(model.tree_count_)
 
 
 def _histograms(model: Any, owner: EarlyStopped, train: Part, aside: Part | None, limits: Limits) -> int:
     rounds, patience, _ = limits
     model.set_params(max_iter=rounds, early_stopping=False, categorical_features=list(owner.categories) or None)
+    empty = np.isnan(train[0]).all(axis=0)  # scikit-learn 1.9 finds no bins in such a column
+    train = (np.where(empty, 0.0, train[0]), *train[1:]) if empty.any() else train
     if aside is None:
         model.fit(train[0], train[1], sample_weight=train[2])
         return int(model.n_iter_)
@@ -234,13 +222,13 @@ def _histograms(model: Any, owner: EarlyStopped, train: Part, aside: Part | None
 
 
 def _forest(model: Any, owner: EarlyStopped, train: Part, aside: Part | None, limits: Limits) -> int:
-    ends, wanted = limits[2], owner.rounds or TREES
+    ends, wanted = limits[2], owner.rounds or 100  # trees: more are never worse, and rarely better
     if getattr(model, "class_weight", None) == "balanced":  # a forest that grows in steps would warn of the word
         labels, counts = np.unique(train[1], return_counts=True)
         model.set_params(class_weight=dict(zip(labels.tolist(), counts.sum() / (len(counts) * counts), strict=True)))
     trees, start = 0, time.monotonic()
     while trees < wanted:
-        grown = wanted if not math.isfinite(ends) else min(trees + STEP, wanted)
+        grown = min(trees + 10, wanted) if math.isfinite(ends) else wanted  # between two looks at the clock
         if trees and ends - time.monotonic() > 2.0 * (wanted - trees) * (time.monotonic() - start) / trees:
             grown = wanted
         model.set_params(n_estimators=grown, warm_start=trees > 0 or grown < wanted)

@@ -104,7 +104,7 @@ def load_model(path: str | os.PathLike[str], *, trusted: Sequence[str] = ()) -> 
     Raises:
         MissingDependencyError: skops is not installed, or a library of the model's.
         FileNotFoundError: there is no such file.
-        ValueError: it is no model, or holds types that are not trusted.
+        ValueError: it is not a model, or holds types that are not trusted.
     """
     skops = _skops()
     name = printable(os.fspath(path))

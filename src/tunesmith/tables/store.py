@@ -29,12 +29,11 @@ from tunesmith.storage import Storage
 from tunesmith.study import Study
 from tunesmith.trial.record import FrozenTrial
 
-KEY = "tables"  # the attribute of the study that identifies the search
+SEARCH = "tables"  # the attribute of the study that identifies the search
 CALLS = "tables calls"  # that of its calls
 FIT = "tables fit "  # begins those of a trial that hold its fits; the number of the split follows
-RETRIES: dict[FailureKind | str, int] = {"lost": 10}  # a kill counts for all candidates that are open
+SEARCH_RETRIES: dict[FailureKind | str, int] = {"lost": 10}  # a kill counts for all candidates that are open
 MOST_CHARACTERS = 2**16  # of the answers of a fit, beside its trial; larger ones are an artifact
-DATA = ("X", "y", "columns", "classes", "groups", "sample_weight")
 
 
 def known_search(storage: Storage, name: str) -> tuple[int, Mapping[str, Any] | None] | None:
@@ -47,7 +46,7 @@ def known_search(storage: Storage, name: str) -> tuple[int, Mapping[str, Any] | 
         record = storage.load_study(name)
     except StudyNotFoundError:
         return None
-    known = record.system.get(KEY)
+    known = record.system.get(SEARCH)
     if known is None and any(storage.count(record.id).values()):
         raise ResumeError(f"tune: the study {name!r} has trials that are not of tune; give another study_name=")
     if known is not None and "splits" not in known:
@@ -73,10 +72,10 @@ def check_same(name: str, known: Mapping[str, Any], asked: Mapping[str, Any]) ->
     if not (changed := differences(known, asked)):
         return
     names = {text.partition(":")[0].partition(" ")[0] for text in changed}
-    what = "other data" if names & set(DATA) else "another metric, other folds or other models"
-    hint = ""
-    if names == {"splits"}:
-        hint = " (a splitter that shuffles needs a random_state, or its folds are others each time)"
+    data = {"X", "y", "columns", "classes", "groups", "sample_weight"}
+    what = "other data" if names & data else "another metric, other folds or other models"
+    shuffles = " (a splitter that shuffles needs a random_state, or its folds are others each time)"
+    hint = shuffles if names == {"splits"} else ""
     raise ResumeError(
         f"tune: the study {name!r} belongs to {what}; what differs:\n  " + "\n  ".join(changed) + "\nGive another "
         f"study_name= or storage=, or go back to what it was{hint}"

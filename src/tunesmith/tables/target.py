@@ -12,7 +12,7 @@ from scipy import sparse
 
 from tunesmith.foundation.arguments import checked
 from tunesmith.foundation.text import did_you_mean, listing, shown
-from tunesmith.tables.values import Values, check_computed, label_text, narwhals_for, values_of
+from tunesmith.tables.values import Values, check_computed, column_values, label_text, narwhals_for, object_array
 from tunesmith.tables.writing import GAPS, date_writing, number_writing
 
 MOST_CLASSES = 20  # more different whole numbers than that are numbers
@@ -71,46 +71,42 @@ def read_target(y: Any, task: str | None = None, caller: str = "tune", rows: int
         raise ValueError(f"{caller}: y is empty; it must have one value for each row of X")
     if rows is not None and len(column) != rows:
         raise ValueError(f"{caller}: X has {rows:,} rows and y has {len(column):,}; each row needs one target")
-    reading = _Reading(values_of(column), task, caller, _name_of(column))
-    return reading.target()
-
-
-def _name_of(column: Any) -> str:
-    """Return what a target is called in sentences."""
     name = getattr(column, "name", None)
-    return shown(name) if isinstance(name, str) and name else "y"
+    return _Reading(
+        column_values(column), task, caller, shown(name) if isinstance(name, str) and name else "y"
+    ).target()
 
 
 def _one_column(y: Any, caller: str) -> Any:
     """Return y as something of one dimension.
 
     Raises:
-        ValueError: it has several columns, or is no column.
+        ValueError: it has several columns, or is not a column.
     """
     if y is None:
         raise ValueError(f"{caller}: y is None; give the target, one value for each row of X")
     if isinstance(y, str | bytes | dict):
         raise ValueError(f"{caller}: y must be the target's values, one for each row of X; got {shown(y)}")
+    if isinstance(y, set | frozenset):
+        raise ValueError(f"{caller}: y is a set, which has no order; give a list or an array")
+    pandas = sys.modules.get("pandas")
     if sparse.issparse(y):
         y = y.toarray()
-    pandas = sys.modules.get("pandas")
-    if pandas is not None and isinstance(y, pandas.DataFrame | pandas.Series | pandas.Index):
+    elif pandas is not None and isinstance(y, pandas.DataFrame | pandas.Series | pandas.Index):
         if isinstance(y, pandas.DataFrame):
             _check_width(y.shape[1], list(y.columns), caller)
             return y.iloc[:, 0]
         return y
-    if isinstance(y, set | frozenset):
-        raise ValueError(f"{caller}: y is a set, which has no order; give a list or an array")
-    if not isinstance(y, np.ndarray | list | tuple):
+    elif not isinstance(y, np.ndarray | list | tuple):
         check_computed(y, f"{caller}: y")
-        nw = narwhals_for(y)
-        found = y if nw is None else nw.from_native(y, pass_through=True, allow_series=True)
-        if nw is not None and isinstance(found, nw.DataFrame):
-            _check_width(found.shape[1], list(found.columns), caller)
-            return found[:, 0]
-        if nw is not None and isinstance(found, nw.Series):
-            return found
-    array = y if isinstance(y, np.ndarray) else _array(y)
+        if (nw := narwhals_for(y)) is not None:
+            found = nw.from_native(y, pass_through=True, allow_series=True)
+            if isinstance(found, nw.DataFrame):
+                _check_width(found.shape[1], list(found.columns), caller)
+                return found[:, 0]
+            if isinstance(found, nw.Series):
+                return found
+    array = np.asarray(y) if hasattr(y, "__array__") else _objects(y)
     if array.ndim == 2:
         _check_width(array.shape[1], None, caller)
         return array[:, 0]
@@ -119,37 +115,29 @@ def _one_column(y: Any, caller: str) -> Any:
     return array
 
 
-def _array(y: Any) -> NDArray[Any]:
-    """Return y as an array; of objects, so that texts and numbers stay what they are."""
-    if hasattr(y, "__array__"):
-        return np.asarray(y)
+def _objects(y: Any) -> NDArray[Any]:
+    """Return y as an array of objects, so that texts and numbers stay what they are."""
     found = list(y) if hasattr(y, "__iter__") else y
     try:
         return np.array(found, dtype=object)
     except ValueError:  # rows of different lengths
-        array = np.empty(len(found), dtype=object)
-        array[:] = found
-        return array
+        return object_array(found)
 
 
 def _check_width(width: int, names: list[Any] | None, caller: str) -> None:
-    if width == 1:
-        return
-    which = "" if names is None else f" ({listing(names, 5)})"
-    raise ValueError(
-        f"{caller}: y has {width} columns{which}; one target at a time can be learned. Give one column, or, where the "
-        "columns are classes marked by 1, y.argmax(axis=1)"
-    )
+    if width != 1:
+        which = "" if names is None else f" ({listing(names, 5)})"
+        raise ValueError(
+            f"{caller}: y has {width} columns{which}; one target at a time can be learned. Give one column, or, where "
+            "the columns are classes marked by 1, y.argmax(axis=1)"
+        )
 
 
 class _Reading:
     """Reads one column as a target."""
 
     def __init__(self, values: Values, task: str | None, caller: str, name: str) -> None:
-        self.values = values
-        self.name = name
-        self.task = task
-        self.caller = caller
+        self.values, self.task, self.caller, self.name = values, task, caller, name
         self.notes: list[str] = []
         self.kept = ~values.missing
 
@@ -163,7 +151,9 @@ class _Reading:
             raise self.dates()
         n_missing = int((~self.kept).sum())
         if n_missing:
-            self.notes.append(f"{_rows(n_missing)} of {len(self.kept):,} without a target {_are(n_missing)} left out.")
+            self.notes.append(
+                f"{_row_count(n_missing)} of {len(self.kept):,} without a target {_are(n_missing)} left out."
+            )
         if values.type == "duration" and values.kind == "number":
             self.notes.append(f"{self.name} holds times, which are read as days (times of the day as hours).")
         if values.kind == "number":
@@ -192,15 +182,13 @@ class _Reading:
         n_infinite = int(np.isinf(y).sum())
         if n_infinite:
             raise self.error(
-                f"{self.name} is infinite in {_rows(n_infinite)}; give numbers there, or leave these rows out: "
+                f"{self.name} is infinite in {_row_count(n_infinite)}; give numbers there, or leave these rows out: "
                 "rows = numpy.isfinite(y)"
             )
         different, codes, counts = np.unique(y, return_inverse=True, return_counts=True)
         k, n = len(different), len(y)
         is_whole = bool(np.all(different == np.floor(different)))
-        if k == 1:
-            raise self.error(f"every value of {self.name} is {label_text(different[0])}; there is nothing to learn")
-        if self.task == "regression":
+        if k == 1 or self.task == "regression":
             return self.regression(y)
         if self.task is not None:
             self.check_number_of_classes(k, n, "numbers")
@@ -258,7 +246,7 @@ class _Reading:
         return self.of_classes(place[codes], [values.levels[i] for i in order])
 
     def in_texts(self, texts: list[str], counts: NDArray[np.intp]) -> NDArray[np.float64] | None:
-        """Return the numbers that the labels are; None: some are none. Rows such as "?" are left out.
+        """Return the numbers that the labels hold; None if some are not numbers. Rows such as "?" are left out.
 
         Args:
             texts: of the labels.
@@ -274,7 +262,7 @@ class _Reading:
         if lost.any():
             gaps = listing([text for text, none in zip(texts, is_none, strict=True) if none], 3)
             n = int(lost.sum())
-            self.notes.append(f"{_rows(n)} of {self.name} with {gaps} in place of a number {_are(n)} left out.")
+            self.notes.append(f"{_row_count(n)} of {self.name} with {gaps} in place of a number {_are(n)} left out.")
             self.kept = self.kept & ~lost
         return np.asarray(written[1][self.values.data[self.kept]])
 
@@ -294,11 +282,11 @@ class _Reading:
                 f"each of the {len(alone):,} classes of {self.name} has one row only; a class needs two or more rows"
             )
         if len(alone):
-            names = listing([_plain(labels[i]) for i in alone], 5)
-            noun, reason = ("class", "it cannot") if len(alone) == 1 else ("classes", "they cannot")
+            names = listing([_plain_label(labels[i]) for i in alone], 5)
+            what, have, they = ("class", "has", "it") if len(alone) == 1 else ("classes", "have", "they")
             self.notes.append(
-                f"The {noun} {names} of {self.name} {_have(len(alone))} one row only and "
-                f"{_are(len(alone))} left out, since {reason} be both learned and tested."
+                f"The {what} {names} of {self.name} {have} one row only and {_are(len(alone))} left out, since {they} "
+                "cannot be both learned and tested."
             )
             stays = ~np.isin(codes, alone)
             self.kept = self.kept.copy()
@@ -306,7 +294,7 @@ class _Reading:
             codes = codes[stays]
         present = np.flatnonzero(np.bincount(codes, minlength=len(labels)))
         if len(present) < 2:
-            which = shown(_plain(labels[present[0]])) if len(present) else "none"
+            which = shown(_plain_label(labels[present[0]])) if len(present) else "none"
             left = " after a class with one row is left out" if len(alone) else ""
             raise self.error(
                 f"{self.name} has one class only ({which}){left}; a classification needs two or more rows of "
@@ -315,7 +303,7 @@ class _Reading:
         moved = np.full(len(labels), -1, dtype=np.intp)
         moved[present] = np.arange(len(present))
         if self.task == "binary" and len(present) > 2:
-            names = listing([_plain(labels[i]) for i in present], 5)
+            names = listing([_plain_label(labels[i]) for i in present], 5)
             raise self.error(
                 f"task='binary' needs two classes, and {self.name} has {len(present)} ({names}); give task='multiclass'"
             )
@@ -332,9 +320,9 @@ class _Reading:
 def _are_classes(different: NDArray[np.float64], counts: NDArray[np.intp]) -> bool:
     """Tell whether different numbers with their counts of rows are classes: few, whole, and with enough rows."""
     k, n = len(different), int(counts.sum())
-    if not np.all(different == np.floor(different)):
-        return False
-    return (k == 2 and n > 2) or (k <= MOST_CLASSES and n >= ROWS_OF_A_CLASS * k and int(counts.min()) > 1)
+    is_whole = bool(np.all(different == np.floor(different)))
+    enough = k <= MOST_CLASSES and n >= ROWS_OF_A_CLASS * k and int(counts.min()) > 1
+    return is_whole and (enough or (k == 2 and n > 2))
 
 
 def _as_given(numbers: NDArray[np.float64], type_: str) -> list[Any]:
@@ -343,11 +331,8 @@ def _as_given(numbers: NDArray[np.float64], type_: str) -> list[Any]:
 
 def _label_array(labels: list[Any]) -> NDArray[Any]:
     """Return labels as an array: of numbers or truth values, else of objects."""
-    if all(isinstance(label, bool | int | float | np.number | np.bool_) for label in labels):
-        return np.array(labels)
-    found = np.empty(len(labels), dtype=object)
-    found[:] = labels
-    return found
+    plain = all(isinstance(label, bool | int | float | np.number | np.bool_) for label in labels)
+    return np.array(labels) if plain else object_array(labels)
 
 
 def _sort_key(label: Any) -> tuple[bool, float, str]:
@@ -357,18 +342,14 @@ def _sort_key(label: Any) -> tuple[bool, float, str]:
     return True, 0.0, str(label)
 
 
-def _plain(label: Any) -> Any:
+def _plain_label(label: Any) -> Any:
     """Return a label without NumPy's type, which would be shown in messages."""
     return label.item() if isinstance(label, np.generic) else label
 
 
-def _rows(n: int) -> str:
+def _row_count(n: int) -> str:
     return "1 row" if n == 1 else f"{n:,} rows"
 
 
 def _are(n: int) -> str:
     return "is" if n == 1 else "are"
-
-
-def _have(n: int) -> str:
-    return "has" if n == 1 else "have"

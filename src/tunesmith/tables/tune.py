@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-import warnings
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import KW_ONLY, dataclass, replace
 from itertools import chain
 from numbers import Real
 from typing import Any, cast
@@ -17,7 +16,6 @@ from sklearn.base import BaseEstimator, is_classifier
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import check_scoring, make_scorer
-from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
 from sklearn.utils.metaestimators import available_if
 
 from tunesmith.foundation.languages import told, wrapped
@@ -25,7 +23,7 @@ from tunesmith.foundation.numerics.arrays import Floats
 from tunesmith.foundation.text import shown
 from tunesmith.selection import HonestScore
 from tunesmith.selection.choice import USUAL_RISK, caution_of_risk
-from tunesmith.selection.metric import in_time_order, row_indices
+from tunesmith.selection.metric import in_time_order
 from tunesmith.sklearn.checks.scoring import unknown_metric
 from tunesmith.sklearn.evaluate.evaluator import WarnOnce
 from tunesmith.sklearn.evaluate.pool import Pool
@@ -37,25 +35,28 @@ from tunesmith.study import Study, create_study
 from tunesmith.study.engine.loop import run_loop
 from tunesmith.study.study import METRIC_NAMES
 from tunesmith.study.verdict import Verdict
+from tunesmith.tables.budget import Clock
+from tunesmith.tables.candidates import Standings
 from tunesmith.tables.columns import TableColumns
-from tunesmith.tables.engine import Clock, TableSearch, levels_of, times_dealt
-from tunesmith.tables.families import KINDS, RARE, Family, family, given_family, joint_space, usual_kinds
-from tunesmith.tables.final import choose, fit_choice, full_report, leaderboard, results
+from tunesmith.tables.engine import TableSearch
+from tunesmith.tables.families import MODEL_KINDS, Family, family, given_family, joint_space, usual_kinds
+from tunesmith.tables.final import choose_members, fit_choice, full_report, leaderboard, results
+from tunesmith.tables.folds import deal_again, levels_of, make_folds
 from tunesmith.tables.judge import Judge, Table, Tested
-from tunesmith.tables.leaderboard import KEY as LEADERBOARD
-from tunesmith.tables.responses import Fact, Measure, Responding, bytes_of, rounds_of, seconds_of
-from tunesmith.tables.store import KEY, RETRIES, Kept, Recalled, check_same, known_search
+from tunesmith.tables.leaderboard import LEADERBOARD
+from tunesmith.tables.responses import Fact, Measure, Responding
+from tunesmith.tables.store import SEARCH, SEARCH_RETRIES, Kept, Recalled, check_same, known_search
 from tunesmith.tables.target import Target, read_target
-from tunesmith.tables.values import array_of, is_missing, take_rows
+from tunesmith.tables.values import array_of, is_gap, take_rows
 
-WORTH_WORKERS = 5.0  # seconds from which on further processes, which take seconds to start, are worth it
-SQUARES = (1e-140, 1e140)  # the range of targets whose squared errors are numbers
+WORKERS_FROM_SECONDS = 5.0  # of time, that further processes, which take seconds to start, are worth
 
 
 def _has_probabilities(tuner: Any) -> bool:
     return getattr(tuner, "target_", None) is None or tuner.target_.classes is not None
 
 
+@dataclass(eq=False, repr=False)
 class TableTuner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """Chooses a model for a table, tunes it, and says what to expect of it; `tune` makes one and fits it.
 
@@ -92,42 +93,23 @@ class TableTuner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         seconds_: what ``fit`` took.
     """
 
-    def __init__(
-        self,
-        models: Any = "auto",
-        *,
-        task: str | None = None,
-        scoring: Scoring = None,
-        cv: CrossValidation = None,
-        timeout: float | None = 60.0,
-        n_trials: int | None = None,
-        risk: float = USUAL_RISK,
-        level: float = 0.95,
-        fidelity: str | None = "auto",
-        ensemble: bool = True,
-        storage: Any = None,
-        study_name: str | None = None,
-        sampler: Any = "tpe",
-        n_jobs: int | None = None,
-        random_state: RandomState = None,
-        verbose: bool = False,
-    ) -> None:
-        self.models = models
-        self.task = task
-        self.scoring = scoring
-        self.cv = cv
-        self.timeout = timeout
-        self.n_trials = n_trials
-        self.risk = risk
-        self.level = level
-        self.fidelity = fidelity
-        self.ensemble = ensemble
-        self.storage = storage
-        self.study_name = study_name
-        self.sampler = sampler
-        self.n_jobs = n_jobs
-        self.random_state = random_state
-        self.verbose = verbose
+    models: Any = "auto"
+    _: KW_ONLY
+    task: str | None = None
+    scoring: Scoring = None
+    cv: CrossValidation = None
+    timeout: float | None = 60.0
+    n_trials: int | None = None
+    risk: float = USUAL_RISK
+    level: float = 0.95
+    fidelity: str | None = "auto"
+    ensemble: bool = True
+    storage: Any = None
+    study_name: str | None = None
+    sampler: Any = "tpe"
+    n_jobs: int | None = None
+    random_state: RandomState = None
+    verbose: bool = False
 
     # -- fit -------------------------------------------------------------------------------------------------------
 
@@ -148,26 +130,26 @@ class TableTuner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
             ResumeError: the study in the storage belongs to other rows, another metric, other folds or other models.
         """
         self._check()
-        clock = Clock(time.monotonic(), self._seconds())
+        clock = Clock(time.monotonic(), self._seconds)
         storage = None if self.storage is None else open_storage(self.storage)
         before = None if storage is None else known_search(storage, self._name)
         seed = _seed_of(self.random_state) if before is None else before[0]
         target = read_target(y, self.task)
         _check_target(target)
-        X, (groups, weight) = _kept(X, target, groups, sample_weight)
+        X, groups, weight = _rows_with_target(X, target, groups, sample_weight)
         columns = TableColumns().fit(X)
         matrix = columns.transform(X)
-        self.target_, self.notes_ = target, (*target.notes, *columns.notes_)
-        classes = target.classes
-        measure = Measure.of(self.scoring, classes)
-        families, alone = self._families(X, matrix, columns, target, seed)
-        rows = matrix if all(f.kind is not None for f in families) else X
+        classifies, n_rows = target.classes is not None, len(target.y)
+        measure = Measure.of(self.scoring, target.classes)
+        families = self._families(X, matrix, columns, target, seed)
+        rows = matrix if not any(f.is_given for f in families) else X
         if rows is X:  # estimators of the user's get what the user gave
-            families = [f if f.kind is None else replace(f, before=FrozenEstimator(columns)) for f in families]
+            families = [f if f.is_given else replace(f, before=FrozenEstimator(columns)) for f in families]
         table = Table(rows, columns, target, measure, groups, weight, seed)
-        folds = make_folds(self.cv, X, target.y, groups, classes is not None, seed)
+        folds = make_folds(self.cv, target.y, groups, classifies, seed)
         measure.check(target.y, folds, weight)
-        self.notes_ = (*self.notes_, self._told(target, measure, families, folds, alone))
+        self.target_ = target
+        self.notes_ = (*target.notes, *columns.notes_, self._intent(table, families, len(folds)))
         if self.verbose:
             print(wrapped("\n".join(map(told, self.notes_))), flush=True)
         levels = [] if self.fidelity is None else levels_of(*folds[0], ordered=in_time_order(folds), seed=seed)
@@ -175,20 +157,17 @@ class TableTuner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         if before is not None and before[1] is not None:
             check_same(self._name, before[1], same)
         study = self._study(storage, families, seed, measure)
-        if study.system_attrs.get(KEY) is None:
+        if study.system_attrs.get(SEARCH) is None:
             study.set_system_attr(METRIC_NAMES, [measure.label.name])
-            study.set_system_attr(KEY, same)
+            study.set_system_attr(SEARCH, same)
         study.recover()
-        dealt = [] if self.timeout is None and storage is None else deal_again(
-            self.cv, X, target.y, groups, classes is not None, seed, times_dealt(len(target.y))
-        )  # fmt: skip
-        n_jobs = self.n_jobs if self._seconds() >= WORTH_WORKERS else 1
-        with WarnOnce(), Pool(n_jobs, "n_jobs") as pool:
+        may_deal = self.timeout is not None or storage is not None
+        dealt = deal_again(self.cv, target.y, groups, classifies, seed) if may_deal else []
+        standings = Standings(families, levels, folds, dealt, n_rows)
+        with WarnOnce(), Pool(self.n_jobs if self._seconds >= WORKERS_FROM_SECONDS else 1, "n_jobs") as pool:
             kept = Kept(study, storage is not None, self.timeout, self.n_trials, pool.n_workers)
             workers = Recalled(pool, kept)
-            search = TableSearch(
-                study, families, levels, folds, len(target.y), clock, workers, kept, self.cv is None, dealt
-            )
+            search = TableSearch(study, standings, clock, workers, kept, may_cut=self.cv is None)
             pool.prepare(_task(families, table), [*levels, *folds, *chain.from_iterable(dealt)])
             try:
                 run_loop(workers, search)
@@ -197,7 +176,7 @@ class TableTuner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
                 raise
             search.close()
             self.study_ = study
-            self._finish(search, table)
+            self._finish(standings, clock, table)
         self._data = (X, target.y, weight, folds)
         self.seconds_ = time.monotonic() - clock.start
         if self.verbose:  # what was inferred has been said
@@ -205,6 +184,7 @@ class TableTuner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
             print(wrapped(str(replace(self.report_, notes=rest))))
         return self
 
+    @property
     def _seconds(self) -> float:
         return math.inf if self.timeout is None else float(self.timeout)
 
@@ -231,37 +211,32 @@ class TableTuner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         if (wrong := unknown_metric(self.scoring)) is not None:
             raise ValueError(f"tune: scoring {wrong}")
 
-    def _families(
-        self, X: Data, matrix: Any, columns: TableColumns, target: Target, seed: int
-    ) -> tuple[list[Family], list[str]]:
-        """Return the families to choose from, and the names of those that are left out."""
-        categories = tuple(sorted(columns.categories_.items()))
-        rare = target.classes is not None and np.bincount(target.y).min() < RARE * len(target.y) / len(target.classes)
-        given = self.models
-        automatic = isinstance(given, str) and given == "auto"
-        pairs = _pairs(usual_kinds(len(target.y), hasattr(matrix, "tocsr")) if automatic else given)
+    def _families(self, X: Data, matrix: Any, columns: TableColumns, target: Target, seed: int) -> list[Family]:
+        """Return the families to choose from."""
+        categories, classifies = tuple(sorted(columns.categories_.items())), target.classes is not None
+        names = usual_kinds(len(target.y), hasattr(matrix, "tocsr")) if _is_auto(self.models) else self.models
         found = []
-        for name, one in pairs:
+        for name, one in _named_models(names):
             if isinstance(one, str):
-                found.append(replace(family(one, matrix, target.y, categories, target.task, rare, seed), name=name))
+                made = family(one, matrix, target.y, categories, target.task, seed)
+                found.append(replace(made, name=name))
+            elif is_classifier(one) != classifies:
+                raise ValueError(
+                    f"tune: {name} {'predicts numbers' if classifies else 'classifies'}, and the targets are "
+                    f"{'classes' if classifies else 'numbers'}; task= says otherwise"
+                )
             else:
-                if is_classifier(one) != (target.classes is not None):
-                    raise ValueError(
-                        f"tune: {name} {'classifies' if is_classifier(one) else 'predicts numbers'}, and the targets "
-                        f"are {'classes' if target.classes is not None else 'numbers'}; task= says otherwise"
-                    )
                 found.append(given_family(name, one, X, target.y, seed))
-        missing = [n for n in ("lightgbm", "xgboost", "catboost") if automatic and n not in {f.name for f in found}]
-        return found, missing if not hasattr(matrix, "tocsr") else []
+        return found
 
-    def _told(
-        self, target: Target, measure: Measure, families: list[Family], folds: list[Split], missing: list[str]
-    ) -> str:
+    def _intent(self, table: Table, families: list[Family], n_folds: int) -> str:
         """Say what is going to be done."""
-        task = "classification" if target.classes is not None else "regression"
-        names = ", ".join(f.name for f in families)
-        words = f"This is a {task} by {measure.label.name}, on {len(folds)} folds: {names}."
-        return words + (f" pip install {' '.join(missing)} adds more." if missing else "")
+        task = "regression" if table.target.classes is None else "classification"
+        names = [f.name for f in families]
+        missing = [name for name in ("lightgbm", "xgboost", "catboost") if name not in names]
+        words = f"This is a {task} by {table.measure.label.name}, on {n_folds} folds: {', '.join(names)}."
+        more = missing and _is_auto(self.models) and not hasattr(table.rows, "tocsr")
+        return words + (f" pip install {' '.join(missing)} adds more." if more else "")
 
     def _study(self, storage: Storage | None, families: list[Family], seed: int, measure: Measure) -> Study:
         """Return the study, which was begun before or not."""
@@ -273,7 +248,7 @@ class TableTuner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
             sampler=self.sampler,
             space=joint_space(families),
             seed=seed,
-            retries=None if storage is None else RETRIES,
+            retries=None if storage is None else SEARCH_RETRIES,
         )
 
     @property
@@ -282,28 +257,27 @@ class TableTuner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
 
     # -- what is returned ------------------------------------------------------------------------------------------
 
-    def _finish(self, search: TableSearch, table: Table) -> None:
+    def _finish(self, standings: Standings, clock: Clock, table: Table) -> None:
         """Choose, fit on all rows, and report."""
-        tested = Tested.of(search)
+        tested = Tested.of(standings)
         if tested is None:
-            why = "; ".join(f"{name}: {error}" for name, (error, _) in search.failures.items())
+            why = "; ".join(f"{name}: {error}" for name, (error, _) in standings.failures.items())
             within = "" if self.timeout is None else f" within {self.timeout:.3g} seconds"
             raise ValueError(f"tune: no model could be fitted{within}. {why}")
         judge = Judge(table, tested, self.level, self.risk)
-        choice = choose(search, judge, self.ensemble)
-        self.best_estimator_ = fit_choice(search, table, choice)
+        choice = choose_members(judge, clock, self.ensemble)
+        best, n_trials = choice.best, len(self.study_.history)
+        self.best_estimator_ = fit_choice(judge, clock, choice)
         for name in ("classes_", "n_features_in_", "feature_names_in_"):
             if hasattr(self.best_estimator_, name):
                 setattr(self, name, getattr(self.best_estimator_, name))
-        best = choice.best
-        self.report_ = full_report(search, judge, choice, self.notes_)
+        self.report_ = full_report(judge, choice, n_trials, self.notes_)
         self.honest_score_: HonestScore | None = self.report_.score
         self.best_params_, self.best_score_ = dict(best.trial.params), tested.mean(best)
-        self.best_index_ = search.candidates.index(best)
-        self.cv_results_ = results(search)
-        self.leaderboard_ = leaderboard(search, judge, choice.members, self.report_)
-        ended = len(self.study_.history)
-        self.study_.store_verdict(Verdict(self.report_, self.best_params_, best.number, ended, "tune"))
+        self.best_index_ = standings.candidates.index(best)
+        self.cv_results_ = results(standings)
+        self.leaderboard_ = leaderboard(judge, choice.members, self.report_)
+        self.study_.store_verdict(Verdict(self.report_, self.best_params_, best.number, n_trials, "tune"))
         self.study_.set_system_attr(LEADERBOARD, self.leaderboard_.to_json())
 
     # -- after the fit ---------------------------------------------------------------------------------------------
@@ -357,16 +331,7 @@ class TableTuner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
                 raise ValueError(f"explain: {name} is a whole number from 1 on; got {shown(number)}")
         measure = Measure.of(self.scoring, self.target_.classes)
         return column_importances(
-            self._fitted(),
-            X,
-            measure.labels(y),
-            y,
-            weight,
-            folds[:n_folds],
-            measure,
-            n_repeats,
-            self.level,
-            random_state,
+            self._fitted(), X, y, weight, folds[:n_folds], measure, n_repeats, self.level, random_state
         )
 
     def _fitted(self) -> Any:
@@ -414,7 +379,7 @@ def _task(families: list[Family], table: Table) -> Task:
     target, measure, weight = table.target, table.measure, table.weight
     n_classes = 0 if target.classes is None else len(target.classes)
     template = Responding(families, n_classes)
-    facts = {"rounds": Fact(rounds_of), "seconds": Fact(seconds_of), "bytes": Fact(bytes_of)}
+    facts = {fact.name: fact for fact in map(Fact, ("rounds", "seconds", "bytes"))}
     scorer = check_scoring(template, scoring={"score": make_scorer(measure.score), **facts}, raise_exc=False)
     params = {} if weight is None else {"sample_weight": weight}
     return Task(
@@ -440,7 +405,7 @@ def _seed_of(random_state: RandomState) -> int:
     """Return a seed.
 
     Raises:
-        ValueError: it is none, nor draws one.
+        ValueError: it is neither a seed nor a generator.
     """
     if isinstance(random_state, int | np.integer):
         return int(random_state)
@@ -466,15 +431,14 @@ def _check_target(target: Target) -> None:
                 "labels of one kind: [str(label) for label in y]"
             )
         return
-    least, most = SQUARES
-    if not (least < float(np.ptp(target.y)) and float(np.abs(target.y).max()) < most):
+    if not (float(np.ptp(target.y)) > 1e-140 and float(np.abs(target.y).max()) < 1e140):
         raise ValueError(
             f"tune: {target.name} goes from {target.y.min():.4g} to {target.y.max():.4g}, and the squares of such "
             "numbers cannot be held; give it in another unit"
         )
 
 
-def _kept(X: Data, target: Target, groups: Any, weight: Any) -> tuple[Any, tuple[Any, Any]]:
+def _rows_with_target(X: Data, target: Target, groups: Any, weight: Any) -> tuple[Any, Any, Any]:
     """Return the rows that have a target, with their groups and weights.
 
     Raises:
@@ -499,9 +463,9 @@ def _kept(X: Data, target: Target, groups: Any, weight: Any) -> tuple[Any, tuple
     if weight is not None and not (np.isfinite(weight).all() and (weight >= 0).all() and weight.any()):
         raise ValueError("tune: sample_weight holds numbers >= 0, not all of them 0")
     if target.kept is None or target.kept.all():
-        return X, (groups, weight)
+        return X, groups, weight
     at = np.flatnonzero(target.kept)
-    return take_rows(X, at), (None if groups is None else groups[at], None if weight is None else weight[at])
+    return take_rows(X, at), None if groups is None else groups[at], None if weight is None else weight[at]
 
 
 def _codes_of(groups: Any) -> NDArray[Any]:
@@ -510,12 +474,16 @@ def _codes_of(groups: Any) -> NDArray[Any]:
     if array.dtype != object:
         return array
     place: dict[Any, int] = {}
-    return np.array([place.setdefault(None if is_missing(g) else g, len(place)) for g in array.ravel()]).reshape(
+    return np.array([place.setdefault(None if is_gap(g) else g, len(place)) for g in array.ravel()]).reshape(
         array.shape
     )
 
 
-def _pairs(given: Any) -> list[tuple[str, Any]]:
+def _is_auto(models: Any) -> bool:
+    return isinstance(models, str) and models == "auto"
+
+
+def _named_models(given: Any) -> list[tuple[str, Any]]:
     """Return names and estimators, or names of kinds, of what was given.
 
     Raises:
@@ -547,7 +515,9 @@ def _pairs(given: Any) -> list[tuple[str, Any]]:
         if isinstance(one, type):
             raise ValueError(f"tune: {name!r} is the class {one.__name__}; give an estimator, such as {one.__name__}()")
         if not isinstance(one, str) and not hasattr(one, "fit"):
-            raise ValueError(f"tune: {name!r} is {shown(one)}; give an estimator, or the name of a kind: {list(KINDS)}")
+            raise ValueError(
+                f"tune: {name!r} is {shown(one)}; give an estimator, or the name of a kind: {[*MODEL_KINDS]}"
+            )
     return pairs
 
 
@@ -647,76 +617,3 @@ def tune(
         verbose=verbose,
     )
     return tuner.fit(X, y, groups=groups, sample_weight=sample_weight)
-
-
-# ----------------------------------------------------------------------------------------------------------------------
-# The folds that candidates are tested on.
-
-FOLDS = 5
-
-
-def make_folds(cv: CrossValidation, X: Data, y: NDArray[Any], groups: Any, classes: bool, seed: int) -> list[Split]:
-    """Return training and test rows of each fold, as indices.
-
-    Args:
-        cv: the number of folds, a splitter, or an iterable of pairs of rows; None: five.
-        y: codes of classes, or numbers.
-        groups: labels [n] of rows that stay together, or None.
-        classes: whether the targets are classes.
-        seed: of shuffling.
-
-    Raises:
-        ValueError: it is none of these, or there are fewer rows or groups than folds.
-    """
-    n = len(y)
-    given: Any = cv
-    if given is None or (isinstance(given, int | np.integer) and not isinstance(given, bool)):
-        units = (n if classes else max(n // 2, 2)) if groups is None else len(np.unique(groups))
-        k = min(FOLDS, units) if given is None else int(given)  # one row has no R²
-        if k < 2:
-            there = f"{n} rows" if groups is None else "a single group" if units == 1 else f"{units} groups"
-            raise ValueError(f"tune: cross-validation needs two folds at least; got cv={cv!r} and {there}")
-        if groups is not None:
-            splitter: Any = StratifiedGroupKFold(k, shuffle=True, random_state=seed) if classes else GroupKFold(k)
-        elif classes and np.bincount(y).max() >= k:
-            splitter = StratifiedKFold(k, shuffle=True, random_state=seed)
-        else:
-            splitter = KFold(k, shuffle=True, random_state=seed)
-    elif hasattr(given, "split") and not isinstance(given, str):
-        splitter = given
-    elif hasattr(given, "__iter__") and not isinstance(given, str):
-        return _checked([(row_indices(train), row_indices(test)) for train, test in given], n)
-    else:
-        raise ValueError(f"tune: cv is a number of folds, a splitter, or pairs of rows; got {shown(cv)}")
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="The least populated class")  # the report says so
-        splits = list(splitter.split(np.zeros((n, 1)), y, groups))
-    return _checked([(row_indices(train), row_indices(test)) for train, test in splits], n)
-
-
-def deal_again(
-    cv: CrossValidation, X: Data, y: NDArray[Any], groups: Any, classes: bool, seed: int, times: int
-) -> list[list[Split]]:
-    """Return folds of the same rows, dealt anew with other seeds, as often as is asked; none of a splitter or of pairs.
-
-    Args:
-        cv: as for `make_folds`, and the rest likewise.
-        X: rows.
-        y: codes of classes, or numbers.
-        groups: labels [n] of rows that stay together, or None.
-        classes: whether the targets are classes.
-        seed: of the first folds.
-        times: how often.
-    """
-    if not times or not (cv is None or isinstance(cv, int | np.integer)):
-        return []
-    seeds = np.random.SeedSequence([seed, 5]).generate_state(times) >> 1
-    return [make_folds(cv, X, y, groups, classes, int(one)) for one in seeds]
-
-
-def _checked(splits: list[Split], n: int) -> list[Split]:
-    if not splits or any(not len(train) or not len(test) for train, test in splits):
-        raise ValueError("tune: cv gives no fold, or one without rows; each needs rows to train and rows to test")
-    if any(part.max() >= n or part.min() < -n for split in splits for part in split):
-        raise ValueError(f"tune: cv names rows that there are not: X has {n:,} rows, numbered from 0 on")
-    return splits

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -19,9 +20,9 @@ from numpy.typing import NDArray
 
 from tunesmith.errors import MissingDependencyError
 from tunesmith.foundation.text import shown
-from tunesmith.tables.writing import BLANK, FALSE, TRUE, NumberWriting, dates_in, numbers_in
+from tunesmith.tables.writing import FALSE, MISSING_TEXTS, TRUE, NumberWriting, dates_in, numbers_in
 
-DAY = 86_400_000_000  # microseconds
+MICROSECONDS_A_DAY = 86_400_000_000  # microseconds
 Kind = Literal["number", "boolean", "date", "labels", "nothing", "unreadable"]
 
 
@@ -66,14 +67,14 @@ class Values:
         if self.kind != "labels":
             return np.full(len(self.data), np.nan)
         found = numbers_in([label_text(level) for level in self.levels], writing or NumberWriting())
-        return _spread(found, self.data)
+        return _of_codes(found, self.data)
 
     def booleans(self) -> NDArray[np.float64]:
         """Return the column as 0.0 and 1.0, shape [n]; NaN is missing or no truth value."""
         if self.kind == "labels":
             texts = [label_text(level).lower() for level in self.levels]
             read = [1.0 if text in TRUE else 0.0 if text in FALSE else np.nan for text in texts]
-            return _spread(np.array(read), self.data)
+            return _of_codes(np.array(read), self.data)
         found = self.numbers()
         return np.where((found == 0) | (found == 1), found, np.nan)
 
@@ -120,7 +121,7 @@ def label_text(label: Any) -> str:
     return str(label).strip()
 
 
-def _spread(of_levels: NDArray[np.float64], codes: NDArray[np.intp]) -> NDArray[np.float64]:
+def _of_codes(of_levels: NDArray[np.float64], codes: NDArray[np.intp]) -> NDArray[np.float64]:
     """Return the number of each row's level; that of the code -1 is NaN."""
     return np.append(of_levels, np.nan)[codes]
 
@@ -128,7 +129,7 @@ def _spread(of_levels: NDArray[np.float64], codes: NDArray[np.intp]) -> NDArray[
 # ------------------------------------------------------------------------------------------------------- one column
 
 
-def values_of(column: Any) -> Values:
+def column_values(column: Any) -> Values:
     """Return what a column holds.
 
     Args:
@@ -139,14 +140,13 @@ def values_of(column: Any) -> Values:
         return _of_pandas(column if isinstance(column, pandas.Series) else column.to_series(), pandas)
     if type(column).__module__.partition(".")[0] == "narwhals":
         return _of_narwhals(column)
-    return _of_array(column if isinstance(column, np.ndarray) else _objects(column))
+    return _of_array(column if isinstance(column, np.ndarray) else object_array(list(column)))
 
 
-def _objects(items: Iterable[Any]) -> NDArray[Any]:
+def object_array(items: list[Any]) -> NDArray[Any]:
     """Return items as an array of objects of one dimension, whatever they are."""
-    found = list(items)
-    array = np.empty(len(found), dtype=object)
-    array[:] = found
+    array = np.empty(len(items), dtype=object)
+    array[:] = items
     return array
 
 
@@ -156,7 +156,7 @@ def _of_array(array: NDArray[Any]) -> Values:
         numbers = array.astype(np.float64)
         if isinstance(array, np.ma.MaskedArray):
             numbers = np.ma.filled(numbers, np.nan)
-        return _numeric(numbers, kind)
+        return _number_values(numbers, kind)
     if isinstance(array, np.ma.MaskedArray):
         array = np.ma.filled(array.astype(object), None)
     elif kind == "M":
@@ -164,26 +164,23 @@ def _of_array(array: NDArray[Any]) -> Values:
     elif kind == "m":
         return _durations(array)
     elif kind in "cV":
-        return _unreadable(len(array), "complex numbers" if kind == "c" else "records")
+        return _without_values("unreadable", len(array), "complex numbers" if kind == "c" else "records")
     return _of_objects(array.tolist())
 
 
 def _of_pandas(series: Any, pandas: Any) -> Values:
     dtype = series.dtype
-    if isinstance(dtype, pandas.SparseDtype):
-        series = series.sparse.to_dense()
-        dtype = series.dtype
     if isinstance(dtype, pandas.CategoricalDtype):
         codes = series.cat.codes.to_numpy().astype(np.intp)
-        return _labelled(codes, series.cat.categories.tolist(), bool(series.cat.ordered), "category")
+        return _label_values(codes, series.cat.categories.tolist(), bool(series.cat.ordered), "category")
+    if isinstance(dtype, pandas.SparseDtype):
+        return _of_pandas(series.sparse.to_dense(), pandas)
     if isinstance(dtype, pandas.PeriodDtype):
-        series = series.dt.to_timestamp()
-        dtype = series.dtype
+        return _of_pandas(series.dt.to_timestamp(), pandas)
     kind = dtype.kind
     if kind in "iufb":
-        if isinstance(dtype, np.dtype):
-            return _numeric(series.to_numpy(dtype=np.float64), kind)
-        return _numeric(series.to_numpy(dtype=np.float64, na_value=np.nan), kind)
+        gaps = {} if isinstance(dtype, np.dtype) else {"na_value": np.nan}
+        return _number_values(series.to_numpy(dtype=np.float64, **gaps), kind)
     if kind == "M":
         if getattr(dtype, "tz", None) is not None or "tz=" in str(dtype):
             series = series.dt.tz_localize(None)  # what a clock on the wall shows says more than UTC
@@ -191,22 +188,22 @@ def _of_pandas(series: Any, pandas: Any) -> Values:
     if kind == "m":
         return _durations(series.to_numpy(dtype="timedelta64[us]"))
     if kind == "c":
-        return _unreadable(len(series), "complex numbers")
+        return _without_values("unreadable", len(series), "complex numbers")
     try:
         codes, levels = series.factorize()
     except (TypeError, NotImplementedError):  # values that cannot be hashed, or lists of pyarrow
         return _of_objects(series.tolist())
-    return _labelled(codes.astype(np.intp), list(levels), False, "object")
+    return _label_values(codes.astype(np.intp), list(levels), False, "object")
 
 
 def _of_narwhals(series: Any) -> Values:
     nw = importlib.import_module("narwhals")
     dtype = series.dtype
     if dtype == nw.Boolean:
-        return _numeric(series.cast(nw.Int8).cast(nw.Float64).to_numpy().astype(np.float64), "b")
+        return _number_values(series.cast(nw.Int8).cast(nw.Float64).to_numpy().astype(np.float64), "b")
     if dtype.is_numeric():
         numbers = series.cast(nw.Float64).to_numpy().astype(np.float64)
-        return _numeric(numbers, "i" if dtype.is_integer() else "f")
+        return _number_values(numbers, "i" if dtype.is_integer() else "f")
     if dtype == nw.Date:
         return _dates(series.cast(nw.Datetime("us")).to_numpy())
     if dtype == nw.Datetime:
@@ -219,89 +216,89 @@ def _of_narwhals(series: Any) -> Values:
     return _of_objects(series.to_list())
 
 
-def _numeric(numbers: NDArray[np.float64], kind: str) -> Values:
+def _number_values(numbers: NDArray[np.float64], kind: str) -> Values:
     type_ = {"b": "boolean", "f": "float"}.get(kind, "integer")
-    if np.isnan(numbers).all():
-        return Values("nothing", np.full(len(numbers), np.nan), type=type_)
-    return Values("boolean" if kind == "b" else "number", numbers, type=type_)
+    return _unless_empty(Values("boolean" if kind == "b" else "number", numbers, type=type_))
 
 
 def _dates(array: NDArray[Any]) -> Values:
-    found = array.astype("datetime64[us]")
-    if np.isnat(found).all():
-        return Values("nothing", np.full(len(found), np.nan), type="date")
-    return Values("date", found, type="date")
+    return _unless_empty(Values("date", array.astype("datetime64[us]"), type="date"))
 
 
 def _durations(array: NDArray[Any]) -> Values:
     found = array.astype("timedelta64[us]")
-    days = np.where(np.isnat(found), np.nan, found.astype(np.int64) / DAY)
-    return Values("nothing" if np.isnan(days).all() else "number", days, type="duration")
+    days = np.where(np.isnat(found), np.nan, found.astype(np.int64) / MICROSECONDS_A_DAY)
+    return _unless_empty(Values("number", days, type="duration"))
 
 
-def _unreadable(n: int, what: str) -> Values:
-    return Values("unreadable", np.full(n, np.nan), type=what)
+def _unless_empty(values: Values) -> Values:
+    return _without_values("nothing", len(values.data), values.type) if values.missing.all() else values
+
+
+def _without_values(kind: Kind, n: int, type_: str) -> Values:
+    return Values(kind, np.full(n, np.nan), type=type_)
 
 
 def _of_objects(items: list[Any], type_: str = "object") -> Values:
     index: dict[Any, int] = {}
-    try:
-        codes = np.fromiter((index.setdefault(item, len(index)) for item in items), dtype=np.intp, count=len(items))
-    except TypeError:
-        odd = next(item for item in items if not _has_hash(item))
-        return _unreadable(len(items), f"values of the type {type(odd).__name__}")
-    return _labelled(codes, list(index), False, type_)
+    codes = np.empty(len(items), dtype=np.intp)
+    for i, item in enumerate(items):
+        try:
+            codes[i] = index.setdefault(item, len(index))
+        except TypeError:  # it has no hash
+            return _without_values("unreadable", len(items), f"values of the type {type(item).__name__}")
+    return _label_values(codes, list(index), False, type_)
 
 
-def _has_hash(item: Any) -> bool:
-    try:
-        hash(item)
-    except TypeError:
-        return False
-    return True
-
-
-def is_missing(value: Any) -> bool:
+def is_gap(value: Any) -> bool:
     """Tell whether a value stands for one that is not there: None, NaN, NaT, pandas.NA, a blank text."""
     if value is None or type(value).__name__ in ("NAType", "NaTType"):
         return True
     if isinstance(value, str):
-        return value.strip() in BLANK
+        return value.strip() in MISSING_TEXTS
     if isinstance(value, Decimal):
         return value.is_nan()
     return isinstance(value, float | np.floating | np.datetime64 | np.timedelta64) and bool(value != value)
 
 
-def _labelled(codes: NDArray[np.intp], levels: list[Any], ordered: bool, type_: str) -> Values:
+def _label_values(codes: NDArray[np.intp], levels: list[Any], ordered: bool, type_: str) -> Values:
     """Return what codes of levels are: without missing levels and such as do not occur, and by the levels' types."""
     occurs = np.zeros(len(levels) + 1, dtype=bool)
     occurs[codes] = True
-    kept = [i for i, level in enumerate(levels) if occurs[i] and not is_missing(level)]
+    kept = [i for i, level in enumerate(levels) if occurs[i] and not is_gap(level)]
     if not kept:
-        return Values("nothing", np.full(len(codes), np.nan), type=type_)
+        return _without_values("nothing", len(codes), type_)
     if len(kept) < len(levels):
         moved = np.full(len(levels) + 1, -1, dtype=np.intp)
         moved[kept] = np.arange(len(kept))
         codes, levels = moved[codes], [levels[i] for i in kept]
     types = {type(level) for level in levels}
-    if all(issubclass(one, bool | np.bool_) for one in types):
-        return Values("boolean", _spread(np.array(levels, dtype=np.float64), codes), type="boolean")
-    if type_ != "category":
-        if any(issubclass(one, complex | np.complexfloating) for one in types):
-            return _unreadable(len(codes), "complex numbers")
-        if all(issubclass(one, Real | Decimal | np.bool_) for one in types):
-            whole = all(issubclass(one, Integral) for one in types)
-            numbers = np.array([_as_float(level) for level in levels])
-            return Values("number", _spread(numbers, codes), type="integer" if whole else "float")
-        if all(issubclass(one, date | np.datetime64) for one in types):
-            found = np.array([*map(_as_date, levels), np.datetime64("NaT", "us")], dtype="datetime64[us]")
-            return Values("date", found[codes], type="date")
-        if all(issubclass(one, timedelta | np.timedelta64) for one in types):
-            spans = np.array([np.timedelta64(level, "us") for level in levels])
-            return Values("number", _spread(spans.astype(np.int64) / DAY, codes), type="duration")
-        if all(issubclass(one, time) for one in types):
-            hours = [t.hour + t.minute / 60 + (t.second + t.microsecond / 1e6) / 3600 for t in levels]
-            return Values("number", _spread(np.array(hours), codes), type="duration")
+
+    def are(*wanted: Any) -> bool:
+        return all(issubclass(one, wanted) for one in types)
+
+    if are(bool, np.bool_):
+        return Values("boolean", _of_codes(np.array(levels, dtype=np.float64), codes), type="boolean")
+    if type_ == "category":
+        return Values("labels", codes, tuple(levels), type_, ordered)
+    if any(issubclass(one, complex | np.complexfloating) for one in types):
+        return _without_values("unreadable", len(codes), "complex numbers")
+    if are(date, np.datetime64):
+        found = np.array([*map(_as_date, levels), np.datetime64("NaT", "us")], dtype="datetime64[us]")
+        return Values("date", found[codes], type="date")
+    numbers: list[float] = []
+    if are(Real, Decimal, np.bool_):
+        numbers, type_ = [_as_float(level) for level in levels], "integer" if are(Integral) else "float"
+    elif are(timedelta, np.timedelta64):
+        numbers, type_ = (
+            [np.timedelta64(level, "us").astype(np.int64) / MICROSECONDS_A_DAY for level in levels],
+            "duration",
+        )
+    elif are(time):
+        numbers = [t.hour + t.minute / 60 + (t.second + t.microsecond / 1e6) / 3600 for t in levels]
+        type_ = "duration"
+    if numbers:
+        return Values("number", _of_codes(np.array(numbers), codes), type=type_)
     return Values("labels", codes, tuple(levels), type_, ordered)
 
 
@@ -345,7 +342,7 @@ def read_table(X: Any) -> Table:
         X: a frame of pandas, polars, pyarrow or another that narwhals reads, an array, or a list of rows.
 
     Raises:
-        ValueError: it is no table.
+        ValueError: it is not a table.
         MissingDependencyError: only narwhals can read it, and is not installed.
     """
     pandas = sys.modules.get("pandas")
@@ -369,9 +366,7 @@ def read_table(X: Any) -> Table:
             f"X must have two dimensions, rows and columns; it has {array.ndim}"
             + ("; one column is X.reshape(-1, 1), one row X.reshape(1, -1)" if array.ndim == 1 else "")
         )
-    columns = (
-        array.T.copy() if array.dtype.kind in "iufb" else array.T
-    )  # a column that lies in one piece is read faster
+    columns = array.T.copy() if array.dtype.kind in "iufb" else array.T  # one that lies in one piece is read faster
     return Table(None, array.shape[0], array.shape[1], lambda i: _of_array(columns[i]))
 
 
@@ -400,7 +395,7 @@ def _table_of_pandas(X: Any, pandas: Any) -> Table:
     numbers = X.iloc[:, plain].to_numpy(dtype=np.float64).T
 
     def column(i: int) -> Values:
-        return _numeric(numbers[row[i]].copy(), kinds[i]) if i in row else _of_pandas(X.iloc[:, i], pandas)
+        return _number_values(numbers[row[i]].copy(), kinds[i]) if i in row else _of_pandas(X.iloc[:, i], pandas)
 
     return Table(list(X.columns), len(X), X.shape[1], column)
 
@@ -412,26 +407,21 @@ def array_of(X: Any) -> NDArray[Any]:
         X: an array, a list of rows, or what NumPy makes an array of.
 
     Raises:
-        ValueError: rows have different lengths, or it is no table.
+        ValueError: rows have different lengths, or it is not a table.
     """
     if isinstance(X, np.ndarray):
         return np.asanyarray(X) if isinstance(X, np.ma.MaskedArray) else np.asarray(X)
     if isinstance(X, list | tuple):
         if X and isinstance(X[0], dict):
             raise ValueError("X is a list of dicts; make a frame of it: pandas.DataFrame(X)")
-        try:
-            array = np.array(X)
-            if array.dtype.kind in "iuf":
+        with suppress(ValueError, TypeError, OverflowError, Warning):  # what is wrong is told below
+            if (array := np.array(X)).dtype.kind in "iuf":
                 return array
-        except (ValueError, TypeError, OverflowError, Warning):
-            pass  # what is wrong is told below
-        try:
+        with suppress(ValueError):
             array = np.array(X, dtype=object)
-        except ValueError as error:
-            raise ValueError("the rows of X have different lengths; each must have a value for each column") from error
-        if array.ndim == 1 and len({len(row) for row in X if isinstance(row, list | tuple)}) > 1:
-            raise ValueError("the rows of X have different lengths; each must have a value for each column")
-        return array
+            if array.ndim > 1 or len({len(row) for row in X if isinstance(row, list | tuple)}) <= 1:
+                return array
+        raise ValueError("the rows of X have different lengths; each must have a value for each column")
     try:
         array = np.asarray(X)
     except Exception as error:  # whatever a foreign object raises where it is converted

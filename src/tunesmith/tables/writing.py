@@ -11,7 +11,7 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
-BLANK = frozenset({"", "nan", "NaN", "<NA>", "NaT"})  # texts that stand for a missing value in any column
+MISSING_TEXTS = frozenset({"", "nan", "NaN", "<NA>", "NaT"})  # texts that stand for a missing value in any column
 # Texts that stand for a missing value among numbers and dates, where no other texts are expected.
 GAPS = frozenset({"?", "-", "--", ".", "na", "n/a", "#n/a", "none", "null", "missing", "unknown", "nan", "<na>", "nat"})
 TRUE = frozenset({"true", "yes", "y", "t", "1", "on"})
@@ -37,7 +37,7 @@ class NumberWriting:
     times: tuple[tuple[str, float], ...] = (("%", 0.01), ("k", 1e3))
 
 
-PLAIN = re.compile(r"[-+]?(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
+PLAIN_NUMBER = re.compile(r"[-+]?(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 TIME = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d(?:\.\d+)?))?\s?([ap]m)?", re.IGNORECASE)  # as hours
 INFINITE = re.compile(r"[-+]?inf(?:inity)?", re.IGNORECASE)
 DRESSED = re.compile(r"([-+−]?)\s*(?:[$€£¥₹]|USD|EUR)?\s*([-+−]?)([\d.,'\s]*\d)(e[-+]?\d+)?\s*(.*)", re.IGNORECASE)
@@ -51,9 +51,9 @@ NOT_DIGITS = re.compile(r"\D")
 CODE = re.compile(r"0\d+")  # a postal code or the like; as a number it would lose its zeros
 
 
-def _number(text: str, decimal: str) -> tuple[float, str] | None:
-    """Return the number of a text, and its unit; None: it is none."""
-    if decimal == "." and PLAIN.fullmatch(text):
+def _read_number(text: str, decimal: str) -> tuple[float, str] | None:
+    """Return the number that a text holds, and its unit; None if the text is not a number."""
+    if decimal == "." and PLAIN_NUMBER.fullmatch(text):
         return float(text.replace(",", "")), ""
     if INFINITE.fullmatch(text):
         return float(text), ""
@@ -72,13 +72,13 @@ def _number(text: str, decimal: str) -> tuple[float, str] | None:
 
 
 def numbers_in(texts: Sequence[str], writing: NumberWriting) -> NDArray[np.float64]:
-    """Return the number that each text is; NaN: it is none.
+    """Return the number that each text holds, NaN if it is not a number.
 
     Args:
         texts: stripped.
         writing: how they are written.
     """
-    return _scaled([_number(text, writing.decimal) for text in texts], writing)
+    return _in_units([_read_number(text, writing.decimal) for text in texts], writing)
 
 
 def number_writing(texts: Sequence[str], counts: NDArray[np.intp]) -> tuple[NumberWriting, NDArray[np.float64]] | None:
@@ -94,11 +94,11 @@ def number_writing(texts: Sequence[str], counts: NDArray[np.intp]) -> tuple[Numb
     some = expected[:: max(1, len(expected) // 200)]
     best: tuple[int, NumberWriting, NDArray[np.float64]] | None = None
     for decimal in (".", ","):
-        if not some or sum(_number(text, decimal) is not None for text in some) < 0.8 * len(some):
+        if not some or sum(_read_number(text, decimal) is not None for text in some) < 0.8 * len(some):
             continue
-        read = [_number(text, decimal) for text in texts]
+        read = [_read_number(text, decimal) for text in texts]
         writing = _with_units(decimal, read, counts)
-        numbers = _scaled(read, writing)
+        numbers = _in_units(read, writing)
         good = int(counts[~np.isnan(numbers)].sum())
         if good >= NEARLY_ALL * n and (best is None or good > best[0]):
             best = good, writing, numbers
@@ -127,7 +127,7 @@ def _with_units(decimal: str, read: Sequence[tuple[float, str] | None], counts: 
     return replace(plain, unit=max(units, key=units.__getitem__)) if units else plain
 
 
-def _scaled(read: Sequence[tuple[float, str] | None], writing: NumberWriting) -> NDArray[np.float64]:
+def _in_units(read: Sequence[tuple[float, str] | None], writing: NumberWriting) -> NDArray[np.float64]:
     """Return numbers; NaN of none, and of one with another unit."""
     factors = {"": 1.0, writing.unit: 1.0, **dict(writing.times)}
     return np.array([np.nan if number is None else number[0] * factors.get(number[1], np.nan) for number in read])
@@ -145,7 +145,7 @@ MONTHS = ("january", "february", "march", "april", "may", "june", "july", "augus
 
 
 def _month(name: str) -> int:
-    """Return the number of a month by its English name or its beginning; 0: it is none."""
+    """Return the number of a month by its English name or the first letters of it; 0 if there is no such month."""
     return next((i for i, month in enumerate(MONTHS, 1) if month.startswith(name.lower())), 0)
 
 
@@ -173,7 +173,7 @@ def _date(text: str, day_first: bool) -> datetime | None:
 
 
 def dates_in(texts: Sequence[str], day_first: bool) -> NDArray[np.datetime64]:
-    """Return the date that each text is, without its zone; NaT: it is none.
+    """Return the date that each text holds, without its zone; NaT if it is not a date.
 
     Args:
         texts: stripped.
@@ -219,28 +219,30 @@ SCALES: tuple[tuple[tuple[str, ...], ...], ...] = (
     tuple((month, month[:3]) for month in MONTHS),
     tuple((day, day[:3]) for day in ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")),
 )  # fmt: skip
-PLACES = [{word: place for place, words in enumerate(scale) for word in words} for scale in SCALES]
+SCALE_PLACES = [{word: place for place, words in enumerate(scale) for word in words} for scale in SCALES]
 NTH = re.compile(r"(\d+)(?:st|nd|rd|th)(\s[a-z ]+)?", re.IGNORECASE)
 NUMERAL = r"[$€£]?(\d[\d,]*(?:\.\d+)?)\s*([kK%]?)"
 UNIT_AFTER = r"\s*([a-z]{0,10}?)s?"
-BETWEEN = re.compile(rf"{NUMERAL}{UNIT_AFTER}\s*(?:-|–|to)\s*{NUMERAL}{UNIT_AFTER}", re.IGNORECASE)
+TWO_NUMERALS = re.compile(rf"{NUMERAL}{UNIT_AFTER}\s*(?:-|–|to)\s*{NUMERAL}{UNIT_AFTER}", re.IGNORECASE)
 BRACKETS = re.compile(r"[\[(]\s*(-?[\d.]+|-inf)\s*,\s*(-?[\d.]+|inf)\s*[\])]")
-FROM = re.compile(rf"(?:>=?|≥|over |above |more than )\s*{NUMERAL}{UNIT_AFTER}|{NUMERAL}\+{UNIT_AFTER}", re.IGNORECASE)
-BELOW = re.compile(rf"(?:<=?|≤|under |below |less than |up to )\s*{NUMERAL}{UNIT_AFTER}", re.IGNORECASE)
-AT = re.compile(rf"{NUMERAL}{UNIT_AFTER}", re.IGNORECASE)
-MOST_STEPS = 40
+FROM_NUMERAL = re.compile(
+    rf"(?:>=?|≥|over |above |more than )\s*{NUMERAL}{UNIT_AFTER}|{NUMERAL}\+{UNIT_AFTER}", re.IGNORECASE
+)
+UP_TO_NUMERAL = re.compile(rf"(?:<=?|≤|under |below |less than |up to )\s*{NUMERAL}{UNIT_AFTER}", re.IGNORECASE)
+ONE_NUMERAL = re.compile(rf"{NUMERAL}{UNIT_AFTER}", re.IGNORECASE)
+MOST_SCALE_STEPS = 40
 
 
 def scale_of(texts: Sequence[str]) -> list[int] | None:
-    """Return the indices of texts in the order of the scale that they unmistakably are; None: they are none.
+    """Return the indices of texts in the order of a scale; None unless they clearly are one.
 
     Args:
         texts: the different ones of a column, stripped.
     """
-    if not 2 <= len(texts) <= MOST_STEPS:
+    if not 2 <= len(texts) <= MOST_SCALE_STEPS:
         return None
     words = [" ".join(text.lower().replace("_", " ").replace("-", " ").split()) for text in texts]
-    for places in PLACES:
+    for places in SCALE_PLACES:
         if all(word in places for word in words):
             found = [places[word] for word in words]
             # two different ones; of sizes, "S" and "M" alone may be anything
@@ -249,14 +251,14 @@ def scale_of(texts: Sequence[str]) -> list[int] | None:
     numbered = [NTH.fullmatch(text) for text in texts]
     if all(numbered) and len({(one[2] or "").lower() for one in numbered if one}) == 1:
         return sorted(range(len(texts)), key=lambda i: int(numbered[i][1]))  # type: ignore[index]  # all matched
-    return _ranges(texts)
+    return _order_of_ranges(texts)
 
 
-def _ranges(texts: Sequence[str]) -> list[int] | None:
+def _order_of_ranges(texts: Sequence[str]) -> list[int] | None:
     """Return the order of ranges such as "5-10" that follow one another; None: the texts are something else."""
     if len(texts) < 3:
         return None
-    found = [_range(text) for text in texts]
+    found = [_range_ends(text) for text in texts]
     known = [one for one in found if one is not None]
     if len(known) < len(texts) or all(low == high for low, high in known):
         return None
@@ -267,24 +269,24 @@ def _ranges(texts: Sequence[str]) -> list[int] | None:
     return order
 
 
-def _range(text: str) -> tuple[float, float] | None:
-    """Return the two ends of a range; None: the text is none."""
+def _range_ends(text: str) -> tuple[float, float] | None:
+    """Return the two ends of a range; None if the text is not a range."""
     if found := BRACKETS.fullmatch(text):
         try:
             ends = float(found[1]), float(found[2])
         except ValueError:  # several points
             return None
-    elif found := BETWEEN.fullmatch(text):
+    elif found := TWO_NUMERALS.fullmatch(text):
         ends = _numeral(found[1], found[2] or found[5]), _numeral(found[4], found[5])
-    elif found := FROM.fullmatch(text):
+    elif found := FROM_NUMERAL.fullmatch(text):
         ends = _numeral(found[1] or found[4], found[2] or found[5]), np.inf
-    elif found := BELOW.fullmatch(text):
+    elif found := UP_TO_NUMERAL.fullmatch(text):
         ends = -np.inf, _numeral(found[1], found[2])
-    elif found := AT.fullmatch(text):
+    elif found := ONE_NUMERAL.fullmatch(text):
         ends = _numeral(found[1], found[2]), _numeral(found[1], found[2])
     else:
         return None
-    return ends if ends[0] < ends[1] or AT.fullmatch(text) else None
+    return ends if ends[0] < ends[1] or ONE_NUMERAL.fullmatch(text) else None
 
 
 def _numeral(text: str, letter: str | None) -> float:
