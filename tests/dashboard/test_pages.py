@@ -27,8 +27,8 @@ from tunesmith import dashboard
 from tunesmith.dashboard import app
 from tunesmith.dashboard.drawings import DRAWINGS, TABS
 from tunesmith.dashboard.pages.studies import SORTS
+from tunesmith.foundation.formats import NumberFormat
 from tunesmith.foundation.languages.words import table_of
-from tunesmith.selection.wording import NumberFormat
 from tunesmith.sklearn import GridSearchCV
 from tunesmith.study.study import METRIC_NAMES
 from tunesmith.trial.record import TrialRecord

@@ -10,10 +10,11 @@ import numpy as np
 from tunesmith.dashboard.studies import OpenStudy
 from tunesmith.dashboard.views import param
 from tunesmith.errors import TunesmithError
+from tunesmith.foundation.formats import NumberFormat, duration_text
 from tunesmith.foundation.languages import Words
-from tunesmith.foundation.text import printable, span
+from tunesmith.foundation.text import printable
 from tunesmith.report.banner import WEIGH, chosen_by, forms_of, is_of_table
-from tunesmith.selection.wording import NumberFormat, count, level_of
+from tunesmith.selection.wording import count, level_of
 from tunesmith.study.advice import MANY_FAILED, middle, next_step, sureness
 from tunesmith.study.recommend import Recommendation
 from tunesmith.visualization.columns import objective_names
@@ -152,7 +153,7 @@ def _cost(opened: OpenStudy, words: Words) -> str:
     if not n:
         return ""
     trials = words.said(count(n, "trial"))
-    return words("{0}, {1} in all.", trials, span(spent)) if spent > 0 else words("{}.", trials)
+    return words("{0}, {1} in all.", trials, duration_text(spent)) if spent > 0 else words("{}.", trials)
 
 
 def _saved(opened: OpenStudy, words: Words) -> list[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-import re
 import subprocess
 import sys
 from collections import Counter
@@ -15,6 +14,7 @@ from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
+from tunesmith.foundation.formats import bytes_of
 from tunesmith.foundation.system import require
 from tunesmith.foundation.text import listing, shown
 from tunesmith.foundation.warnings import caution
@@ -204,7 +204,7 @@ def checked_memory_limit(size: Any, name: str = "memory_per_trial") -> int | Non
     if size is not None:
         require("memory", name)
     try:
-        return None if size is None else parse_bytes(size)
+        return None if size is None else bytes_of(size)
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from None
 
@@ -249,33 +249,6 @@ def _amount(value: Any) -> float:
 # -- memory -----------------------------------------------------------------------------------------------------------
 
 PROC = Path("/proc")
-
-
-UNITS = {"": 1, "B": 1}
-UNITS |= {f"{u}B": 1000 ** (k + 1) for k, u in enumerate("KMGT")}
-UNITS |= {f"{u}IB": 1024 ** (k + 1) for k, u in enumerate("KMGT")}
-
-
-def parse_bytes(size: float | str) -> int:
-    """Return a size in bytes, given as a number or as text: "500MB", "2 GB", "1.5GiB".
-
-    Raises:
-        ValueError: it is no such size, or not more than 0.
-    """
-    value = 0.0
-    with contextlib.suppress(ValueError, OverflowError, TypeError):
-        if not isinstance(size, str):
-            value = float(size)
-        elif found := re.fullmatch(r"\s*([\d.]+(?:e\+?\d+)?)\s*([a-z]*)\s*", size, re.IGNORECASE):
-            value = float(found[1]) * UNITS.get(found[2].upper(), math.nan)
-    if not 1 <= value < math.inf or isinstance(size, bool):
-        raise ValueError(f'a size is a number of bytes or a text such as "500MB", "2GB" or "1.5GiB"; got {shown(size)}')
-    return int(value)
-
-
-def in_words(size: float) -> str:
-    """Return a number of bytes for a message: "512 MB", "2.5 GB"."""
-    return f"{size / 1e9:.3g} GB" if size >= 1e9 else f"{size / 1e6:.3g} MB"
 
 
 def memory_of(groups: Collection[int], exact: bool = False) -> Counter[int]:

@@ -124,7 +124,7 @@ def study_html(engine: TrialEngine, recommend: Callable[[], Recommendation], fro
         recommend: says what to use.
         front: how many trials are on the Pareto front, of several objectives.
     """
-    from tunesmith.selection.wording import NumberFormat
+    from tunesmith.foundation.formats import NumberFormat
 
     one = len(engine.study.directions) == 1
     rows = [

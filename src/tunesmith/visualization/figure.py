@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunesmith.errors import MissingDependencyError
+from tunesmith.foundation.formats import json_value
 from tunesmith.foundation.languages import Said, Words, joined, words_of
 from tunesmith.foundation.text import did_you_mean, shown
 
@@ -125,11 +126,7 @@ def plain(value: Any) -> Any:
         return [plain(v) for v in value]
     if isinstance(value, Enum):
         return str(value)
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
+    return json_value(value, infinities=False)
 
 
 def short(values: NDArray[Any]) -> list[Any]:

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from tunesmith import __version__
 from tunesmith.executors.resources import checked_jobs, checked_memory_limit, checked_time_limit
 from tunesmith.foundation import registry
-from tunesmith.foundation.text import seconds
+from tunesmith.foundation.formats import seconds_of
 
 T = TypeVar("T")
 
@@ -204,7 +204,7 @@ def _cost(text: str) -> float:
 
 
 def _duration(text: str) -> float:
-    return _checked(seconds, text)
+    return _checked(seconds_of, text)
 
 
 def _limit_of_time(text: str) -> float | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -16,6 +15,7 @@ from tunesmith.dashboard.pages.request import Filter, studies_of, study_of, whol
 from tunesmith.dashboard.pages.studies import compared_ids
 from tunesmith.dashboard.studies import OpenStudy
 from tunesmith.errors import TunesmithError
+from tunesmith.foundation.formats import json_value
 from tunesmith.visualization.figure import FigureData
 from tunesmith.visualization.figures.edf import edf
 from tunesmith.visualization.figures.optimization_history import optimization_history
@@ -26,16 +26,8 @@ def as_json(value: Any) -> Response:
     try:
         text = json.dumps(value, allow_nan=False, separators=(",", ":"))
     except ValueError:  # the span of values may be beyond what a number can be
-        text = json.dumps(_finite(value), separators=(",", ":"))
+        text = json.dumps(json_value(value, infinities=False), separators=(",", ":"))
     return Response(text, media_type="application/json")
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _finite(part) for key, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(part) for part in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def figure(request: Request) -> Response:

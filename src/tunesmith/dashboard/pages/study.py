@@ -25,7 +25,7 @@ from tunesmith.dashboard.pages.studies import start_command
 from tunesmith.dashboard.studies import OpenStudy
 from tunesmith.dashboard.views import KEY
 from tunesmith.errors import TunesmithError
-from tunesmith.foundation.formats import plain
+from tunesmith.foundation.formats import json_value
 from tunesmith.foundation.languages import Words
 from tunesmith.foundation.states import FailureKind, TrialState
 from tunesmith.foundation.text import printable
@@ -253,10 +253,12 @@ def delta(request: Request) -> Response:
     first = min(since, stand.seq)
     rows = range(max(first, stand.seq - MOST_NEW), stand.seq)
     # A study's n-th finish is the n-th row of its history.
-    new = [[int(history.number[i]), int(history.state[i]), plain(float(sign * history.y[i, objective]))] for i in rows]
+    new = [
+        [int(history.number[i]), int(history.state[i]), json_value(float(sign * history.y[i, objective]))] for i in rows
+    ]
     gap = stand.seq - first > MOST_NEW or since > stand.seq
     best = opened.study.find_best() if len(opened.study.directions) == 1 else None
-    value = None if best is None or best.value is None else {"number": best.number, "value": plain(best.value)}
+    value = None if best is None or best.value is None else {"number": best.number, "value": json_value(best.value)}
     return as_json({"seq": stand.seq, "counts": stand.counts, "new": new, "gap": gap, "best": value})
 
 
