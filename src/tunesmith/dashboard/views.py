@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from tunesmith import __version__
-from tunesmith.foundation.formats import ago_text, duration_text
+from tunesmith.foundation.formats import ago_text, cell_text, duration_text
 from tunesmith.foundation.languages import LANGUAGES, Words
 from tunesmith.foundation.text import cut, printable
 
@@ -114,11 +114,9 @@ def theme_of(request: Request) -> str:
 
 def number(value: Any, digits: int = 6) -> str:
     """Return a number as a table shows it; empty: there is none."""
-    if value is None or (isinstance(value, float) and math.isnan(value)):
+    if isinstance(value, float) and math.isnan(value):
         return ""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return text(value)
-    return f"{value:,}" if isinstance(value, int) else f"{value:.{digits}g}"
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else text(cell_text(value, digits))
 
 
 def param(value: Any, digits: int = 6) -> str:

@@ -110,29 +110,30 @@ class Leaderboard:
 
     def to_json(self) -> list[dict[str, Any]]:
         """Return the lines as JSON has them: what is not known is None."""
-        lines = [
-            {
-                "model": p.model,
-                "score": None
-                if p.score is None
-                else {
-                    "value": p.score.value,
-                    "interval": p.score.interval,
-                    "level": p.score.level,
-                    "metric": p.score.metric,
-                    "greater_is_better": p.score.greater_is_better,
+        return [
+            json_value(
+                {
+                    "model": p.model,
+                    "score": None
+                    if p.score is None
+                    else {
+                        "value": p.score.value,
+                        "interval": p.score.interval,
+                        "level": p.score.level,
+                        "metric": p.score.metric,
+                        "greater_is_better": p.score.greater_is_better,
+                    },
+                    "fit_seconds": p.fit_seconds,
+                    "predict_seconds": p.predict_seconds,
+                    "size": float(p.size),
+                    "tried": p.tried,
+                    "why": [str(p.why), *([p.why.pattern, *map(str, p.why.values)] if isinstance(p.why, Said) else [])],
+                    "params": params_to_json(p.params),
                 },
-                "fit_seconds": p.fit_seconds,
-                "predict_seconds": p.predict_seconds,
-                "size": float(p.size),
-                "tried": p.tried,
-                "why": [str(p.why), *([p.why.pattern, *map(str, p.why.values)] if isinstance(p.why, Said) else [])],
-                "params": params_to_json(p.params),
-            }
+                infinities=False,
+            )
             for p in self.places
         ]
-        made: list[dict[str, Any]] = json_value(lines, infinities=False)
-        return made
 
     @classmethod
     def from_json(cls, data: Any) -> Leaderboard:

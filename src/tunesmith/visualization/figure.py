@@ -191,8 +191,3 @@ def in_words(figure: dict[str, Any], words: Words) -> dict[str, Any]:
 def join(sentences: Iterable[str | None]) -> str:
     """Return sentences as one text."""
     return joined((s for s in sentences if s), " ")
-
-
-def number(value: float) -> str:
-    """Return a value as sentences have it: four digits, and those before the point."""
-    return f"{value:,.0f}" if 9999.5 <= abs(value) < 1e9 else f"{value:.4g}"

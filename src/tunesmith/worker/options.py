@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 from tunesmith import __version__
@@ -203,16 +204,8 @@ def _cost(text: str) -> float:
     return cost
 
 
-def _duration(text: str) -> float:
-    return _checked(seconds_of, text)
-
-
 def _limit_of_time(text: str) -> float | None:
     return _checked(checked_time_limit, _duration(text))
-
-
-def _limit_of_memory(text: str) -> int | None:
-    return _checked(checked_memory_limit, text)
 
 
 def _checked(check: Callable[[Any], T], value: Any) -> T:
@@ -220,3 +213,7 @@ def _checked(check: Callable[[Any], T], value: Any) -> T:
         return check(value)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+_duration = partial(_checked, seconds_of)
+_limit_of_memory = partial(_checked, checked_memory_limit)

@@ -253,9 +253,7 @@ def delta(request: Request) -> Response:
     first = min(since, stand.seq)
     rows = range(max(first, stand.seq - MOST_NEW), stand.seq)
     # A study's n-th finish is the n-th row of its history.
-    new = [
-        [int(history.number[i]), int(history.state[i]), json_value(float(sign * history.y[i, objective]))] for i in rows
-    ]
+    new = [json_value([history.number[i], history.state[i], sign * history.y[i, objective]]) for i in rows]
     gap = stand.seq - first > MOST_NEW or since > stand.seq
     best = opened.study.find_best() if len(opened.study.directions) == 1 else None
     value = None if best is None or best.value is None else {"number": best.number, "value": json_value(best.value)}

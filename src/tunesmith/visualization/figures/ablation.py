@@ -12,11 +12,12 @@ import numpy as np
 
 from tunesmith.errors import NothingToDrawError
 from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.formats import cell_text, number_text
 from tunesmith.foundation.languages import say
 from tunesmith.foundation.text import printable
 from tunesmith.importance import Ablation, Importance, importance
 from tunesmith.visualization.columns import Floats, as_study, need_one_objective, read
-from tunesmith.visualization.figure import FigureData, number, short
+from tunesmith.visualization.figure import FigureData, short
 from tunesmith.visualization.plotly_style import BLUE, Dict, axis, figure, scatter, text
 
 if TYPE_CHECKING:
@@ -114,14 +115,17 @@ def of_table(table: Importance, target: str, maximize: bool) -> AblationPath:
     changes = [(row.name, row.change) for row in table.rows if row.change is not None]
     if table.start is None or not changes:
         raise NothingToDrawError("plot_ablation: the best configuration is the default one, or there is no path to it")
-    steps = [say("default"), *(f"{name}: {_value(c.before)} → {_value(c.after)}" for name, c in changes)]
+    shown = partial(cell_text, digits=4, none="inactive")
+    steps = [say("default"), *(f"{name}: {shown(c.before)} → {shown(c.after)}" for name, c in changes)]
     expected = np.array([table.start, *(c.expected for _, c in changes)])
     intervals = [(math.nan, math.nan), *(c.interval for _, c in changes)]
     gains = np.abs(np.diff(expected))
     most = changes[int(np.argmax(gains))][0]
     return AblationPath(
         title="From the default to the best",
-        summary=say(SUMMARY, number(expected[0]), target, number(expected[-1]), len(changes), printable(most)),
+        summary=say(
+            SUMMARY, number_text(expected[0]), target, number_text(expected[-1]), len(changes), printable(most)
+        ),
         notes=(say("by a model of {:,} trials, 95 % intervals", table.n_trials),),
         target=target,
         maximize=maximize,
@@ -130,7 +134,3 @@ def of_table(table: Importance, target: str, maximize: bool) -> AblationPath:
         low=np.array([i[0] for i in intervals]),
         high=np.array([i[1] for i in intervals]),
     )
-
-
-def _value(value: object) -> str:
-    return "inactive" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.formats import number_text
 from tunesmith.foundation.languages import joined, say
 from tunesmith.selection.wording import count
 from tunesmith.visualization.columns import Floats, Target, read_all
-from tunesmith.visualization.figure import FigureData, join, number, short
+from tunesmith.visualization.figure import FigureData, join, short
 from tunesmith.visualization.plotly_style import SERIES, Dict, axis, figure, scatter
 
 if TYPE_CHECKING:
@@ -102,9 +103,9 @@ def plot_edf(
                     "{}: half of {} have at most {}, the middle half {} to {}.",
                     name,
                     count(len(values), "trial"),
-                    number(middle),
-                    number(low),
-                    number(high),
+                    number_text(middle),
+                    number_text(low),
+                    number_text(high),
                 )
             )
     names = list(dict.fromkeys(t.target for t in tables.values()))

@@ -11,11 +11,12 @@ import numpy as np
 
 from tunesmith.errors import NothingToDrawError
 from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.formats import number_text
 from tunesmith.foundation.languages import joined, say
 from tunesmith.foundation.states import TrialState
 from tunesmith.selection.wording import count
 from tunesmith.visualization.columns import Floats, Ints, StudyColumns, as_study, objective_names, read
-from tunesmith.visualization.figure import FigureData, join, number, short
+from tunesmith.visualization.figure import FigureData, join, short
 from tunesmith.visualization.plotly_style import STATES, Dict, axis, figure, scatter, text
 from tunesmith.visualization.thinning import drawn, thin
 
@@ -175,7 +176,9 @@ def _choose(numbers: list[int], keep: set[int], t: StudyColumns) -> list[int]:
 
 def _end_of(best: int, curves: list[LearningCurve]) -> str | None:
     own = next((c for c in curves if c.number == best and len(c.step)), None)
-    return None if own is None else say("Its last report is {}, at step {:,}.", number(own.value[-1]), own.step[-1])
+    return (
+        None if own is None else say("Its last report is {}, at step {:,}.", number_text(own.value[-1]), own.step[-1])
+    )
 
 
 def look(c: LearningCurve, best: int) -> tuple[str, str, bool]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from tunesmith.errors import NothingToDrawError
 from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.formats import number_text
 from tunesmith.foundation.languages import joined, say
 from tunesmith.foundation.numerics.pareto import non_dominated
 from tunesmith.foundation.states import StudyDirection, TrialState
@@ -18,7 +19,7 @@ from tunesmith.foundation.text import printable
 from tunesmith.selection.wording import count
 from tunesmith.trial.record import FrozenTrial
 from tunesmith.visualization.columns import Floats, Ints, Mask, as_study, objective_names
-from tunesmith.visualization.figure import FigureData, number, short
+from tunesmith.visualization.figure import FigureData, short
 from tunesmith.visualization.plotly_style import BLUE, GREY, GRID, PALE, VERMILION, Dict, axis, figure, scatter, text
 from tunesmith.visualization.thinning import drawn, thin
 
@@ -134,7 +135,7 @@ def plot_pareto_front(
     index = shown[thin(values[shown, 0], values[shown, 1], (front | chosen)[shown])]
     k = int(front.sum())
     ends = joined(
-        say("{} from {} to {}", name, number(low), number(high))
+        say("{} from {} to {}", name, number_text(low), number_text(high))
         for name, low, high in zip(names, *_ends(values[front if k else rows]), strict=True)
     )
     goals = joined(

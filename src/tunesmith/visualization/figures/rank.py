@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.formats import number_text
 from tunesmith.foundation.languages import say
 from tunesmith.selection.wording import count
 from tunesmith.visualization.axes import OnAxes, listed, on_axes
 from tunesmith.visualization.columns import Floats, Target, as_study, read
-from tunesmith.visualization.figure import number, short
+from tunesmith.visualization.figure import short
 from tunesmith.visualization.pairs import layout_of, pairs_of, points, show_bar
 from tunesmith.visualization.plotly_style import Dict, bar, figure, text
 
@@ -52,7 +53,7 @@ class Rank(OnAxes):
             marker: Dict = {"color": short(self.rank), "colorscale": scale, "cmin": 0, "cmax": 1, "size": 6}
             marker["line"] = {"color": "white", "width": 0.5}
             traces += points(self, along, marker, own)
-        ticks = [text(say(n + " ({})", number(v))) for n, v in zip(NAMES, self.scale.tolist(), strict=True)]
+        ticks = [text(say(n + " ({})", number_text(v))) for n, v in zip(NAMES, self.scale.tolist(), strict=True)]
         show_bar(traces, bar(say("rank of {}", self.target), tickvals=list(SHARES), ticktext=ticks))
         return figure(self, traces, layout)
 
@@ -98,8 +99,8 @@ def plot_rank(
         listed(pairs.axes),
         t.target,
         count(len(rows), "trial"),
-        number(scale[0]),
-        number(scale[2]),
+        number_text(scale[0]),
+        number_text(scale[2]),
     )
     return Rank(
         title="Rank",

@@ -11,11 +11,12 @@ import numpy as np
 
 from tunesmith.errors import NothingToDrawError
 from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.formats import number_text
 from tunesmith.foundation.languages import say
 from tunesmith.foundation.text import shown
 from tunesmith.scaling import Plan
 from tunesmith.visualization.columns import Floats, Ints
-from tunesmith.visualization.figure import FigureData, number, short
+from tunesmith.visualization.figure import FigureData, short
 from tunesmith.visualization.plotly_style import BLUE, VERMILION, Dict, axis, figure, panels, scatter
 from tunesmith.visualization.scales import log_axis, place
 
@@ -115,10 +116,10 @@ def plot_scaling_plan(plan: Plan, *, backend: str = "plotly") -> Any:
             "{} runs at {} scales, for {} of a run at {}, are expected to lower the excess loss there from {} to {}.",
             len(plan.runs),
             len(counts),
-            number(plan.cost),
+            number_text(plan.cost),
             place(names, target),
-            number(now),
-            number(then),
+            number_text(now),
+            number_text(then),
         ),
         scale=names,
         spent=np.cumsum([0.0, *(purchase.cost for purchase in plan.purchases)]),
