@@ -186,6 +186,7 @@ FOREIGN = {
 }  # fmt: skip
 
 
+@pytest.mark.chinese
 @pytest.mark.parametrize("make", FIGURES.values(), ids=FIGURES)
 def test_no_english_is_left_in_chinese_figures(make: Callable[[], FigureData]) -> None:
     words = Words("zh")
