@@ -11,23 +11,29 @@ from typing import Any
 from tunesmith.language import language
 from tunesmith.languages.filling import filled
 from tunesmith.languages.patterns import Patterns
-from tunesmith.languages.said import Said
+from tunesmith.languages.said import Said, Stored
 from tunesmith.text import shown
 
 LANGUAGES = {"en": "English", "zh": "中文"}
 
 
-@lru_cache(maxsize=2 * len(LANGUAGES))
+@lru_cache(maxsize=3 * len(LANGUAGES))
 def table_of(code: str, part: str = "") -> dict[str, str]:
     """Return a language's patterns by the English ones.
 
     Args:
         code: "en" or "zh".
-        part: "commands": of the help and the messages of the command line; empty: of all else.
+        part: "commands": of the help and the messages of the command line; "stored": of sentences that are stored with
+            studies, in English; empty: of these and of all else.
     """
     if code == "en":
         return {}
-    name = f"{code}.{part}.json" if part else f"{code}.json"
+    if not part:
+        return {**_rows(f"{code}.json"), **table_of(code, "stored")}
+    return _rows(f"{code}.{part}.json")
+
+
+def _rows(name: str) -> dict[str, str]:
     text = (Path(__file__).parent / name).read_text(encoding="utf-8")
     found: dict[str, str] = json.loads(text)
     return found
@@ -40,7 +46,7 @@ def sentences_of(code: str) -> Patterns:
     Args:
         code: "en" or "zh".
     """
-    return Patterns(table_of(code), are_all=False)
+    return Patterns(table_of(code), are_all=False, held=table_of(code, "stored"))
 
 
 class Words:
@@ -72,6 +78,8 @@ class Words:
         """Return what was made by `say` in this language, and any other text as it is."""
         if not isinstance(text, Said):
             return text
+        if isinstance(text, Stored):
+            return self.told(str(text))
         values = [self.said(value) if isinstance(value, str) else value for value in text.values]
         pattern = self.translate(text.pattern)
         return pattern.format(*values) if self.language == "en" else filled(pattern, *values)
