@@ -218,7 +218,7 @@ def _cost(report: Report) -> list[str]:
     fits = report.unit if report.n_fits == 1 else report.unit + "s"
     saved = "; stopping hopeless configurations early saved {:,}" if report.n_fits_saved else ""
     given = (report.n_fits_saved,) if report.n_fits_saved else ()
-    lines = [say("The search took {:,} " + fits + saved + ".", report.n_fits, *given)]
+    lines: list[str] = [say("The search took {:,} " + fits + saved + ".", report.n_fits, *given)]
     if report.n_passed and report.n_candidates is not None:
         n, passed = report.n_candidates, report.n_passed
         others = ("one was",) if passed == 1 else ("{:,} were", passed)
