@@ -154,8 +154,8 @@ def language_of(page: Path) -> str:
 
 def runs(page: str, block: Block) -> bool:
     """Whether a block is run."""
-    if block.language == "python":
-        return not block.is_skipped
+    if block.language == "python":  # a test is run by tests/project/test_pages_that_add.py, in its place
+        return not block.is_skipped and 'title="tests/' not in block.info
     if block.language != "console":
         return False
     code = "\n".join(block.lines)
@@ -203,6 +203,9 @@ def as_script(text: str, page: str = "") -> str:
             shell = f"__import__('subprocess').run(['sh', '-c', {commands(block)!r}], stderr=-2, stdin=-3)"
             script[block.start] = f"__name__ == '__main__' and {shell}"
         future = [k for k, line in enumerate(block.lines) if line.startswith("from __future__")]
+        if begun and future:  # it may stand at the beginning of a script alone
+            script[block.start + future[0]] = ""
+            future = []
         first = block.start + (future[0] if future else -1)  # nothing may stand before such an import
         begin = _mark(BEGIN + str(i) + "\n")
         marks = begin if begun else f"{QUIET}; {begin}"

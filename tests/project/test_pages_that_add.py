@@ -82,7 +82,7 @@ def test_what_a_page_says_passes_all_checks(name: str, tmp_path: Path) -> None:
         ["-m", "ruff", "check", *code],
         ["-m", "ruff", "format", "--check", *code],
         ["-m", "mypy", *(file for file in code if file.startswith("src/"))],
-        *told,
+        *(command + ["--circle", "inner"] * ("tests/integrations" not in " ".join(command)) for command in told),
         ["-m", "pytest", *ALL, "-k", wanted],
     ):
         done = subprocess.run(
