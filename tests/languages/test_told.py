@@ -77,7 +77,10 @@ def test_what_was_said_is_told_with_its_values(monkeypatch: pytest.MonkeyPatch) 
     assert told(sentence) == "在新数据上的期望准确率：0.9"
     assert paragraph(["The search took 7 fits.", "The search took 8 runs."]) == "搜索共训练 7 次。搜索共运行 8 次。"
     assert word("parameter") == "参数"
-    assert Words("zh").known(["The search took 7 fits.", "Nobody knows it."]) == ["搜索共训练 7 次。"]
+    assert Words("zh").known(["The search took 7 fits.", "Nobody knows it."]) == [
+        "搜索共训练 7 次。",
+        "Nobody knows it.",
+    ]
     monkeypatch.setenv("TUNESMITH_LANG", "en")
     assert told(sentence) == str(sentence) == "expected accuracy on new data: 0.9"
     assert paragraph(["One.", "Two."]) == "One. Two."

@@ -95,9 +95,8 @@ class Words:
         return self.said(text) if isinstance(text, Said) else sentences_of(self.language).translate(text)
 
     def known(self, sentences: Iterable[str]) -> list[str]:
-        """Return sentences in this language; those that are there in English alone are left out of others."""
-        told = [(s, self.told(s)) for s in sentences]
-        return [other for s, other in told if self.language == "en" or isinstance(s, Said) or other != s]
+        """Return sentences in this language, and those that are there in English alone in English."""
+        return [self.told(s) for s in sentences]
 
 
 def words_of(lang: Any) -> Words:
