@@ -44,7 +44,7 @@ def described(name: str) -> str:
 
 def estimators() -> str:
     """A row for each function of the spaces, with its classes and the rest of its docstring's first line."""
-    from tunesmith.spaces.known import TABLE
+    from tunesmith.space.estimators.known import TABLE
 
     classes: dict[str, list[str]] = {}
     for name, target in TABLE.items():

@@ -15,8 +15,8 @@ import pytest
 import tunesmith as ts
 from tunesmith import Float, Int, Space
 from tunesmith.cli.main import main
+from tunesmith.foundation.reader import VARIABLES, choose
 from tunesmith.importance import importance
-from tunesmith.language import VARIABLES, choose
 
 pytestmark = pytest.mark.chinese
 ALLOWED = re.compile(r"Float\(.*?\)|Int\(.*?\)|sampler=|\[OPTIONS\].*|tunesmith [\w-]+.*")  # code

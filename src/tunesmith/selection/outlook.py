@@ -22,8 +22,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tunesmith.languages import say
-from tunesmith.numerics.arrays import Floats
+from tunesmith.foundation.languages import say
+from tunesmith.foundation.numerics.arrays import Floats
 from tunesmith.selection.wording import NumberFormat
 
 POWER = 0.8  # how often a gain of the smallest size that can be told is told
