@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from tunesmith.errors import MissingDependencyError
-from tunesmith.foundation.languages import aligned, block, say, told, word
+from tunesmith.foundation.languages import aligned, block, say, stored, told, word
 from tunesmith.foundation.numerics.arrays import Floats, Indices
 from tunesmith.foundation.text import cut, printable, shorten
 from tunesmith.space import Space
@@ -215,19 +215,21 @@ class Importance:
                 for row in rows[:SHOWN]
             ]
             if len(rows) > SHOWN:
-                cells.append((told(f"({len(rows) - SHOWN:,} more {kind})"), "", "", "", ""))
+                cells.append((told(say("({:,} more " + kind + ")", len(rows) - SHOWN)), "", "", "", ""))
         return cells
 
     def __str__(self) -> str:
-        head = f"Importance by {self.evaluator}, {self.n_trials:,} trials; a value is {self.unit}."
+        told_of = (self.evaluator, self.n_trials, stored(self.unit))
+        head = say("Importance by {}, {:,} trials; a value is {}.", *told_of)
         texts = [told(head), *aligned(self._cells(), numbers=True), *map(told, self.sentences())]
         return printable("\n".join(texts), lines=True)
 
     def _repr_html_(self) -> str:
         _, *rest = self._cells()
         rows = [(row[0], say("{} ({}), null line {}, p {}", *row[1:]) if row[1] else "") for row in rest]
-        title = f"Importance by {self.evaluator}, {self.n_trials:,} trials"
-        return block(title, [f"A value is {self.unit}.", *self.sentences()], rows, kind="importance")
+        title = say("Importance by {}, {:,} trials", self.evaluator, self.n_trials)
+        unit = say("A value is {}.", stored(self.unit))
+        return block(title, [unit, *self.sentences()], rows, kind="importance")
 
 
 def _names(rows: list[ImportanceRow]) -> str:
