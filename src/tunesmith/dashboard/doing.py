@@ -22,7 +22,7 @@ from tunesmith.state import TrialState
 from tunesmith.storage import Storage
 from tunesmith.storage.base import StudyRecord
 from tunesmith.study.engine.channel import PAUSE, STOP, asked_of, is_asked_to_stop
-from tunesmith.system import PLAIN
+from tunesmith.system import PLAIN_FILE
 from tunesmith.text import last_written, printable, span
 from tunesmith.trial.record import TrialRecord
 
@@ -209,7 +209,7 @@ def _log(folders: Sequence[Path], trial: TrialRecord) -> tuple[str, str]:
         if not any(own.is_relative_to(folder) for folder in folders):
             return "", printable(str(own.parent))
         name = "output.txt" if trial.attempt == 1 else f"output-{trial.attempt}.txt"
-        handle = os.open(own / name, os.O_RDONLY | PLAIN)
+        handle = os.open(own / name, os.O_RDONLY | PLAIN_FILE)
         with os.fdopen(handle, "rb") as file:
             if not stat.S_ISREG(os.fstat(handle).st_mode):
                 return "", ""

@@ -10,6 +10,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 from tunesmith.beside import DIED, raise_what_died, watch
 from tunesmith.executors import wire
@@ -19,7 +20,11 @@ LOOK_AGAIN = 1.0  # seconds after which a silent worker is checked: its pipe may
 KEPT = 30.0  # seconds that a worker process without a trial is kept for the next one
 CONTINUE = wire.dump_answer([False, 0])  # and it has heard no reports
 
+LAST_GRACE = 2.0  # seconds that a trial has to end by itself once nobody waits for it any more
+ANSWER, CANCEL = "a", "c"  # with the bytes of the answer, and with the seconds after which the trial is killed
+
 Send = Callable[[bytes], None]
+Order = tuple[str, Any]  # a word of the driver, and what belongs to it
 
 
 class Task:
@@ -110,6 +115,40 @@ class Task:
                         self.answer(wire.dump_answer(None, wire.dump_fault(error, "")))
         except (EOFError, OSError):
             return None
+
+
+def run_and_listen(setup: Setup, job: Job, send: Send, next_order: Callable[[], Order | None]) -> bytes:
+    """Run a trial while a thread hands on what the driver says.
+
+    Args:
+        setup: what all jobs have in common.
+        job: the trial.
+        send: carries a message to the driver.
+        next_order: waits a moment for a word of the driver; None: there was none. What it raises means that the driver,
+            or the engine, is gone: then the trial ends.
+
+    Returns:
+        The last message.
+    """
+    task = Task(setup, job, send)
+    over = threading.Event()
+
+    def listen() -> None:
+        while not over.is_set():
+            try:
+                order = next_order()
+            except Exception:  # of many kinds, by engine
+                order = (CANCEL, min(job.grace, LAST_GRACE))
+                over.set()
+            if order is not None:
+                word, value = order
+                (task.answer if word == ANSWER else task.cancel)(value)
+
+    watch(listen, "tunesmith-listens", "the driver is not heard")
+    try:
+        return task.run()
+    finally:
+        over.set()
 
 
 class _KeptWorkers:
