@@ -228,8 +228,8 @@ def test_messages_are_data(tmp_path: Path) -> None:
         evil = pickle.dumps(Evil(touched))
         path = executor._folder.address.up(sent.name)  # type: ignore[attr-defined]  # of the executor above
         append(path, wire.pack(wire.BEGUN, 1))
-        append(path, wire.pack(wire.END, 1, None, parts=[evil, evil, b"", b""]))
-        append(path, wire.pack(wire.PRINTED, "", parts=[wire.pack(wire.END, 1, None, parts=[evil, evil, b"", b""])]))
+        append(path, wire.pack(wire.END, 1, parts=[evil, evil, evil]))
+        append(path, wire.pack(wire.PRINTED, "", parts=[wire.pack(wire.END, 1, parts=[evil, evil, evil])]))
         append(path, wire.pack(wire.UNUSABLE, "x", "y"))
         append(path, wire.pack(wire.REPORT, 1, 0, 0.5, 1.0, False))
         events = executor.poll(10)

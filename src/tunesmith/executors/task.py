@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from tunesmith.beside import DIED, raise_what_died, watch
@@ -152,59 +151,40 @@ def run_and_listen(setup: Setup, job: Job, send: Send, next_order: Callable[[], 
 
 
 class _KeptWorkers:
-    """Worker processes without a trial, by what they run; each is ended when it was not needed for a while."""
+    """Worker processes without a trial; each is ended when it was not needed for a while."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._workers: list[tuple[str, Worker, float]] = []
+        self._timers: dict[Worker, tuple[str, threading.Timer]] = {}  # with the key of the setup
         self._pid = 0
-        self._thread: threading.Thread | None = None
-
-    def take(self, setup: Setup) -> Worker | None:
-        """Return a worker that has the objective of a setup; None if there is none."""
-        with self._lock:
-            self._forget_if_forked()
-            for i, (name, worker, _) in enumerate(self._workers):
-                if name == setup.key:
-                    del self._workers[i]
-                    return worker
-        return None
 
     def keep(self, setup: Setup, worker: Worker) -> None:
         """Keep a worker for the next trial."""
+        timer = threading.Timer(KEPT, self.end, [setup, worker])
+        timer.name, timer.daemon = "tunesmith-workers", True
         with self._lock:
-            self._forget_if_forked()
-            self._workers.append((setup.key, worker, time.monotonic() + KEPT))
-            if self._thread is None or not self._thread.is_alive():
-                self._thread = watch(self._end_old_ones, "tunesmith-workers", "idle worker processes are not ended")
+            if self._pid != os.getpid():  # this process was forked: those that it knows are its parent's
+                self._timers, self._pid = {}, os.getpid()
+            self._timers[worker] = (setup.key, timer)
+        timer.start()
 
-    def end(self, setup: Setup) -> None:
-        """End the workers that were kept for a setup."""
-        with self._lock:
-            self._forget_if_forked()
-            mine = [worker for name, worker, _ in self._workers if name == setup.key]
-            self._workers = [kept for kept in self._workers if kept[0] != setup.key]
-        for worker in mine:
-            worker.remove()
+    def take(self, setup: Setup) -> Worker | None:
+        """Return a worker that has the objective of a setup; None if there is none."""
+        return next(self._take(setup), None)
 
-    def _forget_if_forked(self) -> None:
-        if self._pid != os.getpid():
-            self._workers, self._pid = [], os.getpid()
+    def end(self, setup: Setup, worker: Worker | None = None) -> None:
+        """End a worker that was kept for a setup; None: all of them."""
+        for found in self._take(setup, worker):
+            found.remove()
 
-    def _end_old_ones(self) -> None:
-        while True:
-            with self._lock:
-                now = time.monotonic()
-                old = [w for _, w, end in self._workers if end <= now]
-                self._workers = [kept for kept in self._workers if kept[2] > now]
-                if not self._workers:
-                    self._thread = None
-                soonest = min((end for _, _, end in self._workers), default=None)
-            for worker in old:
-                worker.remove()
-            if soonest is None:
-                return
-            time.sleep(max(0.0, soonest - time.monotonic()))
+    def _take(self, setup: Setup, only: Worker | None = None) -> Iterator[Worker]:
+        for worker, (key, timer) in list(self._timers.items()) if self._pid == os.getpid() else ():
+            if key == setup.key and only in (None, worker):
+                with self._lock:
+                    is_ours = self._timers.pop(worker, None) is not None
+                if is_ours:
+                    timer.cancel()
+                    yield worker
 
 
 _KEPT = _KeptWorkers()

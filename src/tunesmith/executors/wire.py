@@ -45,13 +45,13 @@ NOTE = b"n"  # (run, key, value); not answered
 # POINTERS is
 ASK = b"a"
 POINTERS = b"p"  # (run, what, arguments): of artifacts, see remote_pointers
-END = b"e"  # (run, None), and the parts trial and value, and two empty ones
-FAULT = b"f"  # (run, words of a Fault), and the parts trial and value, and those of the Fault
+END = b"e"  # (run,), and the parts trial, value and None
+FAULT = b"f"  # (run,), and the parts trial, value and Fault
 # From who watches over the worker process:
 DIED = b"d"  # (FailureKind | None, words): the process ended, and with it the trial
 PRINTED = b"o"  # (text,) and the part FAULT or DIED: either of these, with the end of what was printed
 # To the worker process:
-ANSWER = b"w"  # (anything, words of a Fault | None), and the parts of the Fault
+ANSWER = b"w"  # (anything,), and the part Fault | None
 LENGTH = struct.Struct(">Q")  # before the JSON and before each part
 
 
@@ -191,8 +191,7 @@ def dump_end(run: int, trial: Trial, value: Any, fault: Fault | None) -> bytes:
     if left_out and fault is None:
         text = f"trial {trial.number}: {'; '.join(left_out)}; only what can be pickled gets out of a worker process"
         fault = dump_fault(ObjectiveError(text), "")
-    words, pickles = _apart(fault)
-    return pack(END if fault is None else FAULT, run, words, parts=(trial_bytes, value_bytes, *pickles))
+    return pack(END if fault is None else FAULT, run, parts=(trial_bytes, value_bytes, pickle.dumps(fault)))
 
 
 def _name(thing: Any) -> str:
@@ -205,24 +204,6 @@ def _name(thing: Any) -> str:
 Fault = tuple[bytes, bytes, str, str, str]
 
 
-def _apart(fault: Fault | None) -> tuple[tuple[str, str, str] | None, tuple[bytes, bytes]]:
-    """Return the words of an error and its pickled parts."""
-    return (None, (b"", b"")) if fault is None else (fault[2:], fault[:2])
-
-
-def fault_of(words: Sequence[str] | None, pickles: Sequence[bytes]) -> Fault | None:
-    """Put an error together whose words and pickled parts came in a message; None: there was none.
-
-    Args:
-        words: what it says, its class's name, and its traceback.
-        pickles: the error and its class.
-    """
-    if words is None:
-        return None
-    (error, kind), (text, name, trace) = pickles, words
-    return error, kind, text, name, trace
-
-
 def dump_answer(answer: Any, fault: Fault | None = None) -> bytes:
     """Return the message that answers a question.
 
@@ -230,14 +211,13 @@ def dump_answer(answer: Any, fault: Fault | None = None) -> bytes:
         answer: what JSON can hold.
         fault: what went wrong; None: nothing.
     """
-    words, pickles = _apart(fault)
-    return pack(ANSWER, answer, words, parts=pickles)
+    return pack(ANSWER, answer, parts=[pickle.dumps(fault)])
 
 
 def load_answer(message: bytes) -> tuple[Any, Fault | None]:
     """Return the answer to a question, and what went wrong with it."""
-    answer, words, *pickles = unpack(message)
-    return answer, fault_of(words, pickles)
+    answer, fault = unpack(message)
+    return answer, pickle.loads(fault)
 
 
 def dump_fault(error: BaseException, trace: str) -> Fault:

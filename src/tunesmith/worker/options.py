@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import math
+import contextlib
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from tunesmith import __version__, registry
 from tunesmith.executors.resources import checked_jobs, checked_memory_limit, checked_time_limit
 from tunesmith.text import seconds
-
-T = TypeVar("T")
 
 WAIT = 120.0  # seconds: as long as a worker that runs waits for a server
 STORAGE = "TUNESMITH_STORAGE"  # the environment variable in which passwords are out of sight of `ps`
@@ -24,32 +21,7 @@ was given; 130 Ctrl-C and 143 SIGTERM, after which the trials that ran wait to b
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """The options, by the names that ``create_study`` and ``study.optimize`` have for them."""
-
-    objective: str
-    storage: str
-    study: str
-    create: bool
-    directions: list[str] | None
-    seed: int | None
-    space: str | None
-    sampler: str | None
-    pruner: str | None
-    artifact_store: str | None
-    priors: bool
-    n_trials: int | None
-    n_trials_total: int | None
-    timeout: float | None
-    max_cost: float | None
-    n_jobs: int | None
-    executor: str | None
-    timeout_per_trial: float | None
-    memory_per_trial: int | None
-    catch: list[str]
-    wait: float | None
-    quiet: bool
+Options = argparse.Namespace  # what `parser_of` reads, by the names that create_study and study.optimize have for it
 
 
 def parse(arguments: Sequence[str] | None, prog: str) -> Options:
@@ -63,15 +35,14 @@ def parse(arguments: Sequence[str] | None, prog: str) -> Options:
         SystemExit: with 2 if they cannot be understood, after a message; with 0 after ``--help``.
     """
     parser = parser_of(prog)
-    given = vars(parser.parse_args(_with_times(sys.argv[1:] if arguments is None else arguments)))
-    if not given["storage"]:
+    options = parser.parse_args(_with_times(sys.argv[1:] if arguments is None else arguments))
+    if not options.storage:
         parser.error(f"give --storage URL, or set the environment variable {STORAGE}")
-    for name in ("directions", "seed"):
-        if given[name] is not None and not given["create"]:
-            parser.error(f"--{name.removesuffix('s')} is for a new study: give --create as well")
-    if not given["priors"] and not given["create"]:
-        parser.error("--no-priors is for a new study: give --create as well")
-    return Options(**given)
+    of_new_ones = {"direction": options.directions, "seed": options.seed, "no-priors": None if options.priors else True}
+    for name, value in of_new_ones.items():
+        if value is not None and not options.create:
+            parser.error(f"--{name} is for a new study: give --create as well")
+    return options
 
 
 def parser_of(prog: str) -> argparse.ArgumentParser:
@@ -126,7 +97,9 @@ def parser_of(prog: str) -> argparse.ArgumentParser:
     budget = parser.add_argument_group("the budget (without one, until the space is exhausted)")
     budget.add_argument("--n-trials", type=_count, metavar="N", help="how many trials this worker runs")
     budget.add_argument("--n-trials-total", type=_count, metavar="N", help="how many the study has in all")
-    budget.add_argument("--timeout", type=_duration, metavar="TIME", help="begin none after 90, 90s, 15m, 8h or 2d")
+    budget.add_argument(
+        "--timeout", type=_refusing(seconds), metavar="TIME", help="begin none after 90, 90s, 15m, 8h or 2d"
+    )
     budget.add_argument(
         "--max-cost",
         type=_cost,
@@ -137,7 +110,7 @@ def parser_of(prog: str) -> argparse.ArgumentParser:
         "--wait",
         nargs="?",
         const=WAIT,
-        type=_duration,
+        type=_refusing(seconds),
         metavar="TIME",
         help="when nothing is left to begin, wait until the trials of other workers ended, and run those of workers "
         "that die; at the start, wait for a database that is away, for two minutes or for TIME: 90, 90s, 15m, 8h",
@@ -151,12 +124,15 @@ def parser_of(prog: str) -> argparse.ArgumentParser:
     )
     running.add_argument(
         "--timeout-per-trial",
-        type=_limit_of_time,
+        type=_refusing(lambda text: checked_time_limit(seconds(text))),
         metavar="TIME",
         help="end a trial that runs longer: 90s, 15m, 8h, 2d",
     )
     running.add_argument(
-        "--memory-per-trial", type=_limit_of_memory, metavar="SIZE", help="end a trial that uses more: 500MB, 16GB"
+        "--memory-per-trial",
+        type=_refusing(checked_memory_limit),
+        metavar="SIZE",
+        help="end a trial that uses more: 500MB, 16GB",
     )
     running.add_argument(
         "--catch",
@@ -179,43 +155,36 @@ def _with_times(words: Sequence[str]) -> list[str]:
     return found
 
 
+def _refusing(check: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Let what a check raises be told by argparse in the check's own words."""
+
+    def read(text: str) -> Any:
+        try:
+            return check(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return read
+
+
+@_refusing
 def _count(text: str) -> int:
     if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"expected a whole number, 0 or more; got {text!r}")
+        raise ValueError(f"expected a whole number, 0 or more; got {text!r}")
     return int(text)
 
 
+@_refusing
 def _jobs(text: str) -> int:
     try:
         return checked_jobs(int(text))
     except ValueError:
-        raise argparse.ArgumentTypeError(f"expected a whole number, 1 or more, or -1; got {text!r}") from None
+        raise ValueError(f"expected a whole number, 1 or more, or -1; got {text!r}") from None
 
 
+@_refusing
 def _cost(text: str) -> float:
-    try:
-        cost = float(text)
-    except ValueError:
-        cost = math.nan
-    if not cost >= 0:
-        raise argparse.ArgumentTypeError(f"a cost is a number, 0 or more; got {text!r}")
-    return cost
-
-
-def _duration(text: str) -> float:
-    return _checked(seconds, text)
-
-
-def _limit_of_time(text: str) -> float | None:
-    return _checked(checked_time_limit, _duration(text))
-
-
-def _limit_of_memory(text: str) -> int | None:
-    return _checked(checked_memory_limit, text)
-
-
-def _checked(check: Callable[[Any], T], value: Any) -> T:
-    try:
-        return check(value)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
+    with contextlib.suppress(ValueError):
+        if (cost := float(text)) >= 0:
+            return cost
+    raise ValueError(f"a cost is a number, 0 or more; got {text!r}")
