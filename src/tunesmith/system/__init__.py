@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from tunesmith.system.groups import SH, Command, Group, end_own_group, start, was_no_program
-from tunesmith.system.streams import Streams, can_wait_for_pipes, do_not_wait_for
+from tunesmith.system.streams import Streams, can_wait_for_pipes
 
 __all__ = [
     "PLAIN_FILE",
@@ -29,7 +29,6 @@ __all__ = [
     "can_inherit_files",
     "can_wait_for_pipes",
     "command_line",
-    "do_not_wait_for",
     "end_own_group",
     "machine_memory",
     "require",
