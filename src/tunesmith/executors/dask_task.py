@@ -13,10 +13,9 @@ from contextlib import suppress
 from typing import Any
 
 from tunesmith.executors.supervisor import Job, Setup
-from tunesmith.executors.task import Order, run_and_listen
+from tunesmith.executors.task import Task, run_and_listen
 
 EVENT_BYTES = 16_384  # of a last message that is sent as an event; the scheduler keeps the last 1,000 events
-LOOK = 0.5  # seconds between two looks at whether the task is still wanted
 
 
 def run_in_dask(setup: Setup, job: Job, topic: str, name: str) -> bytes | None:
@@ -40,18 +39,13 @@ def run_in_dask(setup: Setup, job: Job, topic: str, name: str) -> bytes | None:
     def send(data: bytes) -> None:
         worker.log_event(topic, (name, queue.name, data))
 
-    def next_order() -> Order | None:
-        with suppress(TimeoutError):
-            order: Order = queue.get(timeout=LOOK)
-            return order
-        if not _is_wanted(worker, key):
-            raise ConnectionError("Dask cancelled the task: its driver did, or is gone")
-        return None
-
+    task = Task(setup, job, send, lambda: _is_wanted(worker, key))
     try:
-        last = run_and_listen(setup, job, send, next_order)
+        last = run_and_listen(task, queue.get)
     finally:
-        queue.close()
+        with suppress(Exception):  # the scheduler is gone, or this worker is
+            queue.put(None)  # so that nobody waits there any more
+            queue.close()
     if len(last) > EVENT_BYTES:
         return last
     send(last)
@@ -59,6 +53,7 @@ def run_in_dask(setup: Setup, job: Job, topic: str, name: str) -> bytes | None:
 
 
 def _is_wanted(worker: Any, key: Any) -> bool:
+    """Tell whether Dask has not cancelled a task: its driver did that, or is gone."""
     if worker.status.name in ("closing", "closed", "failed"):
         return False
     state = worker.state.tasks.get(key)

@@ -234,7 +234,7 @@ def run_in_pool(setup: Setup, job: Job, address: Address, name: str) -> tuple[by
         folder = TasksFolder(address, name)
     except OSError as error:
         return Task(setup, job, _nobody).run(), name_and_message(error)
-    return run_and_listen(setup, job, folder.send, folder.next_order), ""
+    return run_and_listen(Task(setup, job, folder.send), folder.next_order), ""
 
 
 def _nobody(message: bytes) -> None:

@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 from tunesmith.executors.supervisor import Job, Setup
-from tunesmith.executors.task import Order, run_and_listen
+from tunesmith.executors.task import Order, Task, run_and_listen
 
 WAIT = 60.0  # seconds that a task waits in the actor before it asks again
 
@@ -79,7 +79,7 @@ def run_in_ray(setup: Setup, job: Job, mail: Any, name: str) -> bytes:
     devices = os.environ.get("CUDA_VISIBLE_DEVICES", "")
     setup = replace(setup, key=f"{setup.key}-{devices}")
     try:
-        last = run_and_listen(setup, job, send, lambda: ray.get(mail.next_order.remote(name)))
+        last = run_and_listen(Task(setup, job, send), lambda: ray.get(mail.next_order.remote(name)))
     finally:
         mail.order.remote(name, None)
     with contextlib.suppress(ray.exceptions.RayActorError):  # the driver is gone, or about to read the result

@@ -34,10 +34,11 @@ class Task:
         job: the trial.
         send: carries a message to the driver; called by `run`, in its thread. If it raises, the trial goes on without
             the driver, which gets what it missed with the trial's end.
+        is_wanted: tells whether the engine still wants the task; looked at about once a second.
     """
 
-    def __init__(self, setup: Setup, job: Job, send: Send) -> None:
-        self._setup, self._job, self._send = setup, job, send
+    def __init__(self, setup: Setup, job: Job, send: Send, is_wanted: Callable[[], bool] = lambda: True) -> None:
+        self._setup, self._job, self._send, self._is_wanted = setup, job, send, is_wanted
         self._lock = threading.Lock()
         self._worker: Worker | None = None
         self._cancelled: float | None = None
@@ -89,6 +90,10 @@ class Task:
             if self._worker is not None:
                 self._worker.cancel(grace)
 
+    def abandon(self) -> None:
+        """End the trial, for which nobody waits any more; from any thread."""
+        self.cancel(min(self._job.grace, LAST_GRACE))
+
     def _relay(self, worker: Worker) -> bytes | None:
         """Send messages on until the last one, which is returned; None: the process ended without one."""
         died = len(DIED)
@@ -96,6 +101,8 @@ class Task:
             while True:
                 ready = worker.process.connection.poll(LOOK_AGAIN)
                 raise_what_died(died)
+                if self._cancelled is None and not self._is_wanted():
+                    self.abandon()
                 if not ready:
                     if worker.is_dead():
                         return None
@@ -116,20 +123,17 @@ class Task:
             return None
 
 
-def run_and_listen(setup: Setup, job: Job, send: Send, next_order: Callable[[], Order | None]) -> bytes:
+def run_and_listen(task: Task, next_order: Callable[[], Order | None]) -> bytes:
     """Run a trial while a thread hands on what the driver says.
 
     Args:
-        setup: what all jobs have in common.
-        job: the trial.
-        send: carries a message to the driver.
-        next_order: waits a moment for a word of the driver; None: there was none. What it raises means that the driver,
-            or the engine, is gone: then the trial ends.
+        task: the trial.
+        next_order: waits for a word of the driver; None: there was none for a while. What it raises means that the
+            driver, or the engine, is gone: then the trial ends.
 
     Returns:
         The last message.
     """
-    task = Task(setup, job, send)
     over = threading.Event()
 
     def listen() -> None:
@@ -137,8 +141,8 @@ def run_and_listen(setup: Setup, job: Job, send: Send, next_order: Callable[[], 
             try:
                 order = next_order()
             except Exception:  # of many kinds, by engine
-                order = (CANCEL, min(job.grace, LAST_GRACE))
-                over.set()
+                task.abandon()
+                return
             if order is not None:
                 word, value = order
                 (task.answer if word == ANSWER else task.cancel)(value)
