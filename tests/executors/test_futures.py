@@ -181,7 +181,7 @@ def test_a_task_that_runs_again_hears_no_answer_to_its_first_run(made: DriversFo
 def test_a_task_ends_with_its_driver_and_not_with_a_process_elsewhere(
     made: DriversFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(folder, "LOOK", 0.0)
+    monkeypatch.setattr(folder, "DRIVER_LOOK_SECONDS", 0.0)
     made.expect("t")
     host, _, token = made.address.driver.rsplit(":", 2)
     elsewhere = TasksFolder(replace(made.address, driver=f"not-{host}:{2**22 + 1}:{token}"), "t")
@@ -189,7 +189,7 @@ def test_a_task_ends_with_its_driver_and_not_with_a_process_elsewhere(
     assert elsewhere.next_order() is None
     with pytest.raises(ConnectionError, match="the driver is dead"):
         dead.next_order()
-    monkeypatch.setattr(folder, "SILENCE", 0.2)
+    monkeypatch.setattr(folder, "SILENCE_SECONDS", 0.2)
     made.address.beats.touch()
     assert elsewhere.next_order() is None
     time.sleep(0.3)

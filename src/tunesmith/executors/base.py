@@ -35,7 +35,7 @@ from tunesmith.state import FailureKind
 from tunesmith.trial import Channel, Trial
 
 Objective = Callable[[Trial], Any]
-GRACE = 5.0  # seconds between a polite request to end and a kill
+GRACE_SECONDS = 5.0  # seconds between a polite request to end and a kill
 
 
 @dataclass(slots=True)
@@ -153,7 +153,7 @@ class Executor(ABC):
         resources: Mapping[str, float] | None = None,
         time_limit: float | None = None,
         memory_limit: float | str | None = None,
-        grace: float = GRACE,
+        grace: float = GRACE_SECONDS,
     ) -> None:
         self.client = client
         self.jobs = None if jobs is None else checked_jobs(jobs, "jobs")

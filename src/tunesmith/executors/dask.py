@@ -25,9 +25,9 @@ from tunesmith.state import FailureKind
 from tunesmith.text import name_and_message
 from tunesmith.trial import Channel
 
-LARGE = 100_000  # bytes of an objective that is sent once to each worker, and not with each trial
-LAST = (wire.END, wire.FAULT, wire.DIED, wire.PRINTED, wire.UNUSABLE)
-THREADS = "cpus"  # the resource that is counted in threads of workers; others are what they were started with
+LARGE_OBJECTIVE_BYTES = 100_000  # bytes of an objective that is sent once to each worker, and not with each trial
+LAST_WORDS = (wire.END, wire.FAULT, wire.DIED, wire.PRINTED, wire.UNUSABLE)
+IN_THREADS = "cpus"  # the resource that is counted in threads of workers; others are what they were started with
 
 
 class DaskExecutor(EngineExecutor):
@@ -73,12 +73,12 @@ class DaskExecutor(EngineExecutor):
         self._topic = f"tunesmith-{self._client.id}"
         self._inbox: queue.SimpleQueue[tuple[Any, ...]] = queue.SimpleQueue()
         self._setup_future: Any = None  # the future of a large setup
-        self._needs = {key: value for key, value in {THREADS: 1, **self.resources}.items() if value}
+        self._needs = {key: value for key, value in {IN_THREADS: 1, **self.resources}.items() if value}
         self._listen()
         self._check_room()
 
     def _threads(self) -> int:
-        return max(1, int(self.resources.get(THREADS, 1)))
+        return max(1, int(self.resources.get(IN_THREADS, 1)))
 
     @property
     def capacity(self) -> int:
@@ -104,7 +104,7 @@ class DaskExecutor(EngineExecutor):
     # -- tasks ---------------------------------------------------------------------------------------------------
 
     def _hand_over(self, job: Job, sent: Sent) -> Any:
-        needs = {key: value for key, value in self.resources.items() if key != THREADS}
+        needs = {key: value for key, value in self.resources.items() if key != IN_THREADS}
         future = self._client.submit(
             run_in_dask,
             self._setup_to_send(),
@@ -136,7 +136,7 @@ class DaskExecutor(EngineExecutor):
     def _keep(self, event: tuple[float, Any]) -> None:
         """Keep an event of a worker; called in the thread of the client."""
         name, line, data = event[1]
-        if data[:1] in LAST and (sent := self._sent.get(name)):
+        if data[:1] in LAST_WORDS and (sent := self._sent.get(name)):
             sent.told = True
         self._inbox.put((name, line, data))
 
@@ -201,7 +201,7 @@ class DaskExecutor(EngineExecutor):
 
     def _setup_to_send(self) -> Any:
         """Return the setup, or a future of it that lies on the workers; one that Dask can make again if they die."""
-        if len(self.setup.objective) < LARGE:
+        if len(self.setup.objective) < LARGE_OBJECTIVE_BYTES:
             return self.setup
         if self._setup_future is None or self._setup_future.status not in ("pending", "finished"):
             with warnings.catch_warnings():
@@ -214,7 +214,7 @@ class DaskExecutor(EngineExecutor):
     def _workers(self) -> list[dict[str, float]]:
         """Return what the scheduler says that each worker has."""
         workers = self._client.scheduler_info(n_workers=-1)["workers"].values()
-        return [{THREADS: worker["nthreads"], **worker["resources"]} for worker in workers]
+        return [{IN_THREADS: worker["nthreads"], **worker["resources"]} for worker in workers]
 
     def _adaptive(self) -> Any:
         """Return what scales the cluster by itself; None: nothing does."""
@@ -230,10 +230,10 @@ class DaskExecutor(EngineExecutor):
     def _count_slots(self) -> int:
         """Return how many trials should be under way, given what the scheduler says of its workers."""
         workers, adaptive = self._workers(), self._adaptive()
-        slots = sum(places(has, self._needs, has[THREADS]) for has in workers)
+        slots = sum(places(has, self._needs, has[IN_THREADS]) for has in workers)
         if adaptive is None:
             return slots
-        threads = max([int(has[THREADS]) for has in workers], default=1)
+        threads = max([int(has[IN_THREADS]) for has in workers], default=1)
         return int(max(1, slots, min(2 * slots, adaptive.maximum * max(1, threads // self._threads()))))
 
 

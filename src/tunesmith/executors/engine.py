@@ -19,7 +19,7 @@ from tunesmith.executors.task import ANSWER, CANCEL
 from tunesmith.state import FailureKind
 from tunesmith.trial import Channel, Trial
 
-LOOK = 1.0  # seconds between two looks at the size of a cluster, and at whether the engine is still there
+LOOK_SECONDS = 1.0  # seconds between two looks at the size of a cluster, and at whether the engine is still there
 
 
 @dataclass(slots=True)
@@ -56,7 +56,7 @@ class EngineExecutor(RelayExecutor):
         super().open(objective, channel)
         self._sent: dict[str, Sent] = {}  # by name
         self._names: dict[int, str] = {}  # of the trials under way
-        self._slots, self._looked = 0, -LOOK
+        self._slots, self._looked = 0, -LOOK_SECONDS
 
     # -- what an engine does in its own way ----------------------------------------------------------------------
 
@@ -87,7 +87,7 @@ class EngineExecutor(RelayExecutor):
         """The number of jobs; without one, what the engine has room for at the moment."""
         if self.jobs is not None:
             return self.jobs
-        if self.clock() - self._looked >= LOOK:
+        if self.clock() - self._looked >= LOOK_SECONDS:
             self._looked, self._slots = self.clock(), self._count_slots()
         return self._slots
 
@@ -117,7 +117,7 @@ class EngineExecutor(RelayExecutor):
             self._answer(number, answer)
         end = None if timeout is None else self.clock() + timeout
         while not self._events and (self._sent or not self.capacity):
-            left = LOOK if end is None else max(0.0, min(LOOK, end - self.clock()))
+            left = LOOK_SECONDS if end is None else max(0.0, min(LOOK_SECONDS, end - self.clock()))
             if not self._read(left) and end is not None and self.clock() >= end:
                 break
         return self._take_events()

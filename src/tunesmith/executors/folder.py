@@ -27,11 +27,11 @@ from tunesmith.executors.task import ANSWER, Order, Task, run_and_listen
 from tunesmith.text import name_and_message
 from tunesmith.workers import current_worker, is_dead
 
-BEAT = 10.0  # seconds between two touches of the file of the driver
-SILENCE = 120.0  # seconds without one after which a task on another machine takes the driver for dead
-LEFT = 86_400.0  # seconds without one after which the folder is removed by the next driver
-LOOK = 1.0  # seconds between two looks of a task at whether the driver lives
-SOON = 0.001  # seconds until the next look after a message; each look that finds nothing doubles them
+BEAT_SECONDS = 10.0  # seconds between two touches of the file of the driver
+SILENCE_SECONDS = 120.0  # seconds without one after which a task on another machine takes the driver for dead
+LEFT_SECONDS = 86_400.0  # seconds without one after which the folder is removed by the next driver
+DRIVER_LOOK_SECONDS = 1.0  # seconds between two looks of a task at whether the driver lives
+FIRST_PAUSE = 0.001  # seconds until the next look after a message; each look that finds nothing doubles them
 
 
 def append(path: Path, message: bytes) -> None:
@@ -121,7 +121,7 @@ class DriversFolder:
         self._thread = watch(self._beat, "tunesmith-beats", "tasks on other machines take this process for dead")
 
     def _beat(self) -> None:
-        while not self._over.wait(BEAT):
+        while not self._over.wait(BEAT_SECONDS):
             with suppress(OSError):  # the disk is away for a while
                 os.utime(self.address.beats)
 
@@ -153,7 +153,7 @@ def _remove_left(parent: Path) -> None:
     """Remove folders that drivers which were killed have left."""
     for beats in parent.glob("tunesmith-tasks-*/driver"):
         with suppress(OSError):  # another user's, or removed by now
-            if time.time() - beats.stat().st_mtime > LEFT:
+            if time.time() - beats.stat().st_mtime > LEFT_SECONDS:
                 shutil.rmtree(beats.parent, ignore_errors=True)
 
 
@@ -176,9 +176,9 @@ class TasksFolder:
         self._up, self._down = address.up(name), Reader(address.down(name))
         self._up.stat()
         # The answers are for an earlier run of the task, if the pool runs it again.
-        self._orders = [order for order in map(_order, self._down.read()) if order[0] != ANSWER]
+        self._orders = [order for order in map(_order_in, self._down.read()) if order[0] != ANSWER]
         self._sent = threading.Event()
-        self._pause, self._looked = SOON, 0.0
+        self._pause, self._looked = FIRST_PAUSE, 0.0
         self._beat, self._beat_at = 0, 0.0
 
     def send(self, message: bytes) -> None:
@@ -199,26 +199,26 @@ class TasksFolder:
         if not self._orders:
             if self._sent.wait(self._pause):
                 self._sent.clear()
-                self._pause = SOON
-            self._orders = list(map(_order, self._down.read()))
-            self._pause = SOON if self._orders else min(2 * self._pause, self._address.pause)
+                self._pause = FIRST_PAUSE
+            self._orders = list(map(_order_in, self._down.read()))
+            self._pause = FIRST_PAUSE if self._orders else min(2 * self._pause, self._address.pause)
             self._look_for_the_driver()
         return self._orders.pop(0) if self._orders else None
 
     def _look_for_the_driver(self) -> None:
         now = time.monotonic()
-        if now < self._looked + LOOK:
+        if now < self._looked + DRIVER_LOOK_SECONDS:
             return
         self._looked = now
         with open(self._address.beats, "rb") as file:  # opened, so that a network's file system asks its server
             beat = os.fstat(file.fileno()).st_mtime_ns
         if beat != self._beat:
             self._beat, self._beat_at = beat, now
-        if is_dead(self._address.driver) or now > self._beat_at + SILENCE:
+        if is_dead(self._address.driver) or now > self._beat_at + SILENCE_SECONDS:
             raise ConnectionError("the driver is dead")
 
 
-def _order(message: bytes) -> Order:
+def _order_in(message: bytes) -> Order:
     word, value = message[:1].decode(), message[1:]
     return word, value if word == ANSWER else float(value)
 

@@ -19,9 +19,9 @@ from typing import Any, ClassVar
 from tunesmith.arguments import checked
 from tunesmith.caution import caution
 from tunesmith.executors import wire
-from tunesmith.executors.base import GRACE, Objective
+from tunesmith.executors.base import GRACE_SECONDS, Objective
 from tunesmith.executors.engine import EngineExecutor, Sent
-from tunesmith.executors.folder import SOON, DriversFolder, run_in_pool
+from tunesmith.executors.folder import FIRST_PAUSE, DriversFolder, run_in_pool
 from tunesmith.executors.resources import cpu_count
 from tunesmith.executors.supervisor import Job
 from tunesmith.executors.task import CANCEL, end_kept
@@ -33,7 +33,8 @@ PAUSE_HERE, PAUSE_ELSEWHERE = 0.05, 1.0  # seconds between two looks at a folder
 # What the folder brings, all of it data; the last message of a run comes as the result of its task.
 HEARD = (wire.BEGUN, wire.REPORT, wire.NOTE, wire.ASK, wire.POINTERS)
 LOCAL_POOLS = ("concurrent.futures", "loky", "joblib", "submitit.local")  # modules of pools of this machine
-SIZES = ("_max_workers", "num_workers", "max_workers")  # the attribute that says how many tasks a pool runs at once
+# The attribute that says how many tasks a pool runs at once.
+SIZE_ATTRIBUTES = ("_max_workers", "num_workers", "max_workers")
 
 
 class FuturesExecutor(EngineExecutor):
@@ -79,7 +80,7 @@ class FuturesExecutor(EngineExecutor):
         resources: Mapping[str, float] | None = None,
         time_limit: float | None = None,
         memory_limit: float | str | None = None,
-        grace: float = GRACE,
+        grace: float = GRACE_SECONDS,
         folder: str | os.PathLike[str] | None = None,
     ) -> None:
         self.folder = None if folder is None else Path(folder).absolute()
@@ -111,14 +112,14 @@ class FuturesExecutor(EngineExecutor):
             self._own = ThreadPoolExecutor(self._places, thread_name_prefix="tunesmith-trial")
         self._pool = self.client if self._own is None else self._own
         self._folder = self._new_folder()
-        self._pause = SOON
+        self._pause = FIRST_PAUSE
         self._done = threading.Event()  # a task has ended, or nobody can tell
         self._told = False  # whether it was told that tasks cannot reach the folder
 
     def _new_folder(self) -> DriversFolder:
         if _is_local(self._pool):
             return DriversFolder(self.folder or Path(tempfile.gettempdir()), PAUSE_HERE)
-        parent = self.folder or _folder_of(self._pool)
+        parent = self.folder or _folder_of_jobs(self._pool)
         if parent is None:
             state = os.environ.get("XDG_STATE_HOME")
             parent = (Path(state) if state else Path.home() / ".local" / "state") / "tunesmith" / "tasks"
@@ -189,7 +190,7 @@ class FuturesExecutor(EngineExecutor):
                     found = True
                     self._task_ended(sent)
             left = end - self.clock()
-            self._pause = SOON if found else min(2 * self._pause, self._folder.address.pause)
+            self._pause = FIRST_PAUSE if found else min(2 * self._pause, self._folder.address.pause)
             if found or left <= 0:
                 return found
             if self._done.wait(min(left, self._pause)):
@@ -230,7 +231,7 @@ def _size(client: Any) -> int:
     """
     if client is None:
         return cpu_count()
-    for name in SIZES:
+    for name in SIZE_ATTRIBUTES:
         size = getattr(client, name, None)
         if isinstance(size, int) and size > 0:
             return size
@@ -247,7 +248,7 @@ def _is_local(pool: Any) -> bool:
     return any(module.startswith(LOCAL_POOLS) for module in modules)
 
 
-def _folder_of(pool: Any) -> Path | None:
+def _folder_of_jobs(pool: Any) -> Path | None:
     """Return the folder of a pool's jobs, as submitit's have one, which names what differs from job to job by "%"."""
     folder = getattr(pool, "folder", None)
     if not isinstance(folder, str | os.PathLike):

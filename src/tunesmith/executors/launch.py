@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 # What the libraries under an objective read when they are loaded to see how many threads they may use; the last one is
 # for joblib and loky, whose n_jobs=-1 then means this worker's share of the machine.
-THREADS = (
+THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
     "MKL_NUM_THREADS",
@@ -34,13 +34,13 @@ THREADS = (
     "LOKY_MAX_CPU_COUNT",
 )
 
-AT_ONCE = b"!"  # written to a worker's standard input: SIGTERM is not to wait for the next report
-PATIENCE = 5.0  # seconds that an idle worker may take to end by itself, and a killed one to be dead
+END_AT_ONCE = b"!"  # written to a worker's standard input: SIGTERM is not to wait for the next report
+PATIENCE_SECONDS = 5.0  # seconds that an idle worker may take to end by itself, and a killed one to be dead
 
 # The script that called us is not run again, as multiprocessing's "spawn" would do: it needs no guard, and may as well
 # be a notebook or have come from standard input. What it defines is sent by value. The first bytes on the worker's
 # standard input are the caller's sys.path and sys.argv.
-PROGRAM = """\
+WORKER_PROGRAM = """\
 import marshal, sys
 try:
     sys.path[:], sys.argv[:] = marshal.load(sys.stdin.buffer)
@@ -51,13 +51,13 @@ main({handle})
 """
 
 
-def environment(threads: int, more: Mapping[str, str]) -> dict[str, str]:
+def worker_environment(threads: int, more: Mapping[str, str]) -> dict[str, str]:
     """Return the environment of a worker.
 
     Args:
         more: variables that it gets in any case.
     """
-    return {**dict.fromkeys(THREADS, str(max(1, threads))), **os.environ, **more}
+    return {**dict.fromkeys(THREAD_VARIABLES, str(max(1, threads))), **os.environ, **more}
 
 
 class WorkerProcess:
@@ -90,7 +90,7 @@ class WorkerProcess:
         flags: list[str] = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # multiprocessing's way
         handle = there.fileno()
         try:
-            words = [sys.executable, *flags, "-c", PROGRAM.format(handle=handle)]
+            words = [sys.executable, *flags, "-c", WORKER_PROGRAM.format(handle=handle)]
             streams = (None, None) if self.output is None else self.output.streams
             self._group = start(Command(words, env, streams, "pipe", [handle, *handles]))
         except BaseException:
@@ -127,7 +127,7 @@ class WorkerProcess:
     def ask_to_end(self) -> None:
         """Ask the process and all that it started to end, at once."""
         with contextlib.suppress(OSError, ValueError):
-            self._lifeline.write(AT_ONCE)
+            self._lifeline.write(END_AT_ONCE)
             self._lifeline.flush()
         self.give_notice()
 
@@ -141,7 +141,7 @@ class WorkerProcess:
 
     def release(self) -> None:
         """Close the pipes of a process that ended, or is about to."""
-        self.exit_code(PATIENCE)
+        self.exit_code(PATIENCE_SECONDS)
         self._group.release()
         self.connection.close()
         if self.output is not None:

@@ -23,7 +23,7 @@ from tunesmith.trial import Channel
 
 CALLS_THAT_WAIT = 100_000  # at once in the actor, one for each task
 TASKS_LOST_UNBEGUN = 20  # in a row; more, and it is taken for a failure
-NAMES = {"cpus": "CPU", "gpus": "GPU"}  # what Ray calls them; other resources have the names that nodes give them
+NAMES_IN_RAY = {"cpus": "CPU", "gpus": "GPU"}  # other resources have the names that nodes give them
 
 
 class RayExecutor(EngineExecutor):
@@ -68,7 +68,7 @@ class RayExecutor(EngineExecutor):
         needs = {"cpus": 1, **self.resources}
         self._needs = {key: value for key, value in needs.items() if value}
         check_room(self._needs, self._nodes(), "node of the Ray cluster", may_grow=self.jobs is not None)
-        others = {key: value for key, value in self._needs.items() if key not in NAMES}
+        others = {key: value for key, value in self._needs.items() if key not in NAMES_IN_RAY}
         self._task = self._ray.remote(
             max_retries=0, num_cpus=needs["cpus"], num_gpus=needs.get("gpus", 0), resources=others or None
         )(run_in_ray)
@@ -84,7 +84,7 @@ class RayExecutor(EngineExecutor):
 
     def _nodes(self) -> list[dict[str, float]]:
         """Return what each living node has, by our names."""
-        ours = {theirs: name for name, theirs in NAMES.items()}
+        ours = {theirs: name for name, theirs in NAMES_IN_RAY.items()}
         nodes = [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
         return [{ours.get(key, key): value for key, value in has.items()} for has in nodes]
 

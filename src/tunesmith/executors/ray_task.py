@@ -16,7 +16,7 @@ from typing import Any
 from tunesmith.executors.supervisor import Job, Setup
 from tunesmith.executors.task import Order, Task, run_and_listen
 
-WAIT = 60.0  # seconds that a task waits in the actor before it asks again
+WAIT_IN_ACTOR_SECONDS = 60.0  # seconds that a task waits in the actor before it asks again
 
 
 class Mail:
@@ -50,7 +50,7 @@ class Mail:
     async def next_order(self, name: str) -> Order | None:
         """Return the next word for a task; None: there was none for a while, or it has ended."""
         try:
-            order = await asyncio.wait_for(self._orders.setdefault(name, asyncio.Queue()).get(), WAIT)
+            order = await asyncio.wait_for(self._orders.setdefault(name, asyncio.Queue()).get(), WAIT_IN_ACTOR_SECONDS)
         except TimeoutError:
             return None
         if order is None:

@@ -112,7 +112,7 @@ class RelayExecutor(Executor):
         elif word == wire.ASK:
             return run.answer(lambda trial: [_stops(trial, *rest), len(trial.reports or ())])
         elif word == wire.POINTERS:
-            return run.answer(lambda trial: remote_pointers.answer(trial, *rest))
+            return run.answer(lambda trial: remote_pointers.answer_about_artifacts(trial, *rest))
         elif word in (wire.END, wire.FAULT):
             del self._runs[number]
             trial_bytes, value_bytes, fault_bytes = rest

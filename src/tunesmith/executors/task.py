@@ -13,10 +13,16 @@ from typing import Any
 
 from tunesmith.beside import DIED, raise_what_died, watch
 from tunesmith.executors import wire
-from tunesmith.executors.supervisor import MAX_FAILED_STARTS, Job, Setup, Worker, dead_before_it_began
+from tunesmith.executors.supervisor import (
+    MAX_FAILED_STARTS,
+    SILENT_WORKER_SECONDS,
+    Job,
+    Setup,
+    Worker,
+    dead_before_it_began,
+)
 
-LOOK_AGAIN = 1.0  # seconds after which a silent worker is checked: its pipe may outlive it
-KEPT = 30.0  # seconds that a worker process without a trial is kept for the next one
+KEPT_SECONDS = 30.0  # seconds that a worker process without a trial is kept for the next one
 CONTINUE = wire.dump_answer([False, 0])  # and it has heard no reports
 
 LAST_GRACE = 2.0  # seconds that a trial has to end by itself once nobody waits for it any more
@@ -47,7 +53,7 @@ class Task:
         """Run the trial to its end; return the last message, which is for the driver as the others are."""
         failed = 0
         while True:
-            worker = _KEPT.take(self._setup) or Worker(self._setup)
+            worker = _IDLE.take(self._setup) or Worker(self._setup)
             with self._lock:
                 self._worker = worker
                 if self._cancelled is not None:
@@ -55,7 +61,7 @@ class Task:
             try:
                 if worker.take(self._job) and (last := self._relay(worker)) is not None:
                     if worker.job is None:
-                        _KEPT.keep(self._setup, worker)
+                        _IDLE.keep(self._setup, worker)
                     else:
                         worker.remove()
                     return last
@@ -99,7 +105,7 @@ class Task:
         died = len(DIED)
         try:
             while True:
-                ready = worker.process.connection.poll(LOOK_AGAIN)
+                ready = worker.process.connection.poll(SILENT_WORKER_SECONDS)
                 raise_what_died(died)
                 if self._cancelled is None and not self._is_wanted():
                     self.abandon()
@@ -164,7 +170,7 @@ class _KeptWorkers:
 
     def keep(self, setup: Setup, worker: Worker) -> None:
         """Keep a worker for the next trial."""
-        timer = threading.Timer(KEPT, self.end, [setup, worker])
+        timer = threading.Timer(KEPT_SECONDS, self.end, [setup, worker])
         timer.name, timer.daemon = "tunesmith-workers", True
         with self._lock:
             if self._pid != os.getpid():  # this process was forked: those that it knows are its parent's
@@ -191,9 +197,9 @@ class _KeptWorkers:
                     yield worker
 
 
-_KEPT = _KeptWorkers()
+_IDLE = _KeptWorkers()
 
 
 def end_kept(setup: Setup) -> None:
     """End the worker processes that this process keeps for a setup: its ``optimize`` is over."""
-    _KEPT.end(setup)
+    _IDLE.end(setup)

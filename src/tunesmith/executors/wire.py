@@ -92,7 +92,7 @@ def dump(thing: Any, shared: SharedArrays | None = None) -> bytes:
         shared: takes the large arrays in it; None: they are pickled as well.
     """
     out = io.BytesIO()
-    pickler = _pickler()(out, protocol=pickle.HIGHEST_PROTOCOL)
+    pickler = _pickler_by_value()(out, protocol=pickle.HIGHEST_PROTOCOL)
     pickler.shared = shared
     pickler.dump(thing)
     return out.getvalue()
@@ -101,7 +101,7 @@ def dump(thing: Any, shared: SharedArrays | None = None) -> bytes:
 def dump_trial(trial: Trial) -> tuple[bytes, Proposals | None]:
     """Pickle a trial without its proposals; return these beside it."""
     out = io.BytesIO()
-    pickler = _pickler()(out, protocol=pickle.HIGHEST_PROTOCOL)
+    pickler = _pickler_by_value()(out, protocol=pickle.HIGHEST_PROTOCOL)
     pickler.apart = True
     pickler.dump(trial)
     return out.getvalue(), pickler.met
@@ -114,7 +114,7 @@ def load_trial(data: bytes, proposals: Proposals | None) -> Trial:
 
 
 @cache
-def _pickler() -> Any:
+def _pickler_by_value() -> Any:
     import cloudpickle
 
     class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle is untyped
@@ -274,7 +274,7 @@ def _bare(kind: Any, text: str) -> BaseException | None:
 # ----------------------------------------------------------------------------------------------------------------------
 # Finds the variable of an objective that cannot be pickled.
 
-DEEPEST = 6  # levels of references that are searched
+REFERENCES_SEARCHED = 6  # levels of references that are searched
 
 
 def find_unpicklable(thing: Any, pickles: Callable[[Any], bool]) -> str | None:
@@ -288,7 +288,7 @@ def find_unpicklable(thing: Any, pickles: Callable[[Any], bool]) -> str | None:
     """
     path: list[str] = []
     culprit, seen = thing, {id(thing)}
-    while len(path) < DEEPEST:
+    while len(path) < REFERENCES_SEARCHED:
         found = next(
             ((words, part) for words, part in _parts(culprit) if id(part) not in seen and not pickles(part)), None
         )
@@ -356,8 +356,8 @@ def _global_names(code: types.CodeType) -> list[str]:
 # copy in memory however many workers there are, and nothing is left when all are gone, however they ended. Each worker
 # maps the file for itself: an objective that writes to an array changes its own copy of the page, and nobody else's.
 
-SMALLEST = 1 << 20  # bytes of an array that is shared
-ALIGNMENT = 64
+SHARED_ARRAY_BYTES = 1 << 20  # bytes of an array that is shared
+SHARED_ARRAY_ALIGNMENT = 64
 
 
 class SharedArrays:
@@ -373,7 +373,12 @@ class SharedArrays:
 
     def reduce(self, array: np.ndarray[Any, Any]) -> tuple[Any, ...] | None:
         """Write an array to the file; return how a worker finds it there, as ``__reduce__`` does. None: pickle it."""
-        if not can_inherit_files() or array.nbytes < SMALLEST or array.dtype.hasobject or type(array) is not np.ndarray:
+        if (
+            not can_inherit_files()
+            or array.nbytes < SHARED_ARRAY_BYTES
+            or array.dtype.hasobject
+            or type(array) is not np.ndarray
+        ):
             return None
         order: Literal["C", "F"] = "F" if array.flags.f_contiguous and not array.flags.c_contiguous else "C"
         with contextlib.suppress(OSError):  # no room: it is sent to each worker
@@ -381,7 +386,7 @@ class SharedArrays:
                 self._file = tempfile.TemporaryFile(prefix="tunesmith-")  # noqa: SIM115 - open as long as the workers run
             file = self._file
             at = file.seek(0, 2)
-            at += file.write(b"\0" * (-at % ALIGNMENT))
+            at += file.write(b"\0" * (-at % SHARED_ARRAY_ALIGNMENT))
             # ravel copies nothing of a contiguous array
             file.write(array.ravel(order=order).view(np.uint8).data)
             file.flush()

@@ -26,8 +26,8 @@ from tunesmith.trial.epochs import Epochs, random_state
 
 __all__ = ["DistributedTrial"]
 
-GRACE = 2.0  # seconds that a rank that failed waits for the others to end too, before it takes the group from them
-LOOK = 0.1  # seconds between two looks at what the others say
+OTHERS_GRACE_SECONDS = 2.0  # that a rank that failed waits for the others, before it takes the group from them
+RANK_LOOK_SECONDS = 0.1  # seconds between two looks at what the others say
 READ_AND_WRITE = 2  # both ways of a connection, as shutdown(2) calls them
 MAPPED = "0000000000000000FFFF0000"  # what an address of IPv4 begins with in the table of IPv6
 _runs = itertools.count()  # in all ranks the same
@@ -355,7 +355,7 @@ class _Meeting:
                 self._leave(own)
                 return own
         self._said.set(f"ended {self._rank}", b"")
-        if not self._all("ended", GRACE if own is not None else None, or_left=True):
+        if not self._all("ended", OTHERS_GRACE_SECONDS if own is not None else None, or_left=True):
             self._leave(own)
             self._all("ended", None)
         self._said.set(f"agreed {self._rank}", b"")  # after the last word on whether the group was left
@@ -394,7 +394,7 @@ class _Meeting:
             if (most is not None and waited >= most) or (or_left and self._said.check(["left"])):
                 return False
             time.sleep(pause)
-            waited, pause = waited + pause, min(2 * pause, LOOK)
+            waited, pause = waited + pause, min(2 * pause, RANK_LOOK_SECONDS)
         return True
 
     def _leave(self, own: BaseException | None) -> None:
@@ -411,7 +411,7 @@ class _Meeting:
             over: is set when the objective has ended here.
         """
         waited_for = set(range(self._size)) - {self._rank}
-        while not over.wait(LOOK):
+        while not over.wait(RANK_LOOK_SECONDS):
             if not self._said.check(["left"]):
                 continue
             _abort(self._pg)

@@ -13,9 +13,9 @@ from tunesmith import __version__, registry
 from tunesmith.executors.resources import checked_jobs, checked_memory_limit, checked_time_limit
 from tunesmith.text import seconds
 
-WAIT = 120.0  # seconds: as long as a worker that runs waits for a server
-STORAGE = "TUNESMITH_STORAGE"  # the environment variable in which passwords are out of sight of `ps`
-ENDS = """\
+WAIT_SECONDS = 120.0  # seconds: as long as a worker that runs waits for a server
+STORAGE_VARIABLE = "TUNESMITH_STORAGE"  # the environment variable in which passwords are out of sight of `ps`
+EXIT_STATUSES = """\
 exit status: 0 the budget is spent; 1 an error, such as one that the objective raised; 2 the command cannot be run as it
 was given; 130 Ctrl-C and 143 SIGTERM, after which the trials that ran wait to be run again.
 """
@@ -37,7 +37,7 @@ def parse(arguments: Sequence[str] | None, prog: str) -> Options:
     parser = parser_of(prog)
     options = parser.parse_args(_with_times(sys.argv[1:] if arguments is None else arguments))
     if not options.storage:
-        parser.error(f"give --storage URL, or set the environment variable {STORAGE}")
+        parser.error(f"give --storage URL, or set the environment variable {STORAGE_VARIABLE}")
     of_new_ones = {"direction": options.directions, "seed": options.seed, "no-priors": None if options.priors else True}
     for name, value in of_new_ones.items():
         if value is not None and not options.create:
@@ -50,7 +50,7 @@ def parser_of(prog: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=prog,
         description="Run trials of a study that any number of workers share, on any machines.",
-        epilog=ENDS,
+        epilog=EXIT_STATUSES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,  # so that an option that comes later changes no script
     )
@@ -60,9 +60,9 @@ def parser_of(prog: str) -> argparse.ArgumentParser:
     study.add_argument(
         "--storage",
         metavar="URL",
-        default=os.environ.get(STORAGE),
-        help=f"the database or file of the study; by default the value of {STORAGE}, where no list of processes shows "
-        "a password",
+        default=os.environ.get(STORAGE_VARIABLE),
+        help=f"the database or file of the study; by default the value of {STORAGE_VARIABLE}, where no list of "
+        "processes shows a password",
     )
     study.add_argument("--study", metavar="NAME", required=True, help="its name")
     study.add_argument("--create", action="store_true", help="create it if it does not exist")
@@ -74,7 +74,7 @@ def parser_of(prog: str) -> argparse.ArgumentParser:
         action="append",
         help="of a new study, minimize (the default) or maximize; once for each objective",
     )
-    study.add_argument("--seed", type=_count, metavar="N", help="of a new study; by default a random one")
+    study.add_argument("--seed", type=_whole_number, metavar="N", help="of a new study; by default a random one")
     study.add_argument(
         "--space",
         metavar="module:space",
@@ -95,8 +95,8 @@ def parser_of(prog: str) -> argparse.ArgumentParser:
         "from here",
     )
     budget = parser.add_argument_group("the budget (without one, until the space is exhausted)")
-    budget.add_argument("--n-trials", type=_count, metavar="N", help="how many trials this worker runs")
-    budget.add_argument("--n-trials-total", type=_count, metavar="N", help="how many the study has in all")
+    budget.add_argument("--n-trials", type=_whole_number, metavar="N", help="how many trials this worker runs")
+    budget.add_argument("--n-trials-total", type=_whole_number, metavar="N", help="how many the study has in all")
     budget.add_argument(
         "--timeout", type=_refusing(seconds), metavar="TIME", help="begin none after 90, 90s, 15m, 8h or 2d"
     )
@@ -109,7 +109,7 @@ def parser_of(prog: str) -> argparse.ArgumentParser:
     budget.add_argument(
         "--wait",
         nargs="?",
-        const=WAIT,
+        const=WAIT_SECONDS,
         type=_refusing(seconds),
         metavar="TIME",
         help="when nothing is left to begin, wait until the trials of other workers ended, and run those of workers "
@@ -151,7 +151,7 @@ def _with_times(words: Sequence[str]) -> list[str]:
     found = list(words)
     for i, word in enumerate(found):
         if word == "--wait" and (i + 1 == len(found) or ":" in found[i + 1] or found[i + 1].startswith("-")):
-            found[i] = f"--wait={WAIT:g}"
+            found[i] = f"--wait={WAIT_SECONDS:g}"
     return found
 
 
@@ -168,7 +168,7 @@ def _refusing(check: Callable[[str], Any]) -> Callable[[str], Any]:
 
 
 @_refusing
-def _count(text: str) -> int:
+def _whole_number(text: str) -> int:
     if not text.isdecimal():
         raise ValueError(f"expected a whole number, 0 or more; got {text!r}")
     return int(text)
