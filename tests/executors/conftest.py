@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tunesmith import registry
 from tunesmith.executors.base import Executor
+from tunesmith.foundation import registry
 
 
 @pytest.fixture(scope="session")

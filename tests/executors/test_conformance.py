@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 from tests.executors.conftest import ENGINES, cluster_of, on
 
-from tunesmith import registry
 from tunesmith.executors.base import Executor
+from tunesmith.foundation import registry
 from tunesmith.testing import ExecutorConformance
 
 NEED_A_CLUSTER = {name for parameter in ENGINES for name in parameter.values}

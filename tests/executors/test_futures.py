@@ -25,7 +25,7 @@ from tunesmith.executors import folder, wire
 from tunesmith.executors.base import Failed, Finished
 from tunesmith.executors.folder import DriversFolder, TasksFolder, append
 from tunesmith.executors.futures import FuturesExecutor
-from tunesmith.state import FailureKind
+from tunesmith.foundation.states import FailureKind
 from tunesmith.study.optimize import choose_executor
 from tunesmith.testing.executors import Recorder, a_trial, is_alive, opened, run_all, until, wait_for
 from tunesmith.testing.objectives import learn, wait_for_file

@@ -12,11 +12,11 @@ import click
 from tunesmith.cli.options import json_option, open_study, storage_argument, study_option
 from tunesmith.cli.output import cell, echo, param, pass_on, print_json
 from tunesmith.cli.records import trial_dict
+from tunesmith.foundation.system import command_line
+from tunesmith.foundation.text import printable
 from tunesmith.program import template
 from tunesmith.program.files import params_text
 from tunesmith.selection.report import AVERAGE
-from tunesmith.system import command_line
-from tunesmith.text import printable
 
 Params = Mapping[str, Any]
 

@@ -9,11 +9,11 @@ import click
 from tunesmith.cli.options import json_option, open_study, storage_argument, study_option
 from tunesmith.cli.output import cell, echo, param, print_json, print_table
 from tunesmith.cli.records import trial_dict, value_text
-from tunesmith.language import language
-from tunesmith.languages import joined, say
+from tunesmith.foundation.languages import joined, say
+from tunesmith.foundation.reader import language
+from tunesmith.foundation.text import printable
 from tunesmith.study.advice import next_step, sureness
 from tunesmith.study.summary import counts_of
-from tunesmith.text import printable
 
 if TYPE_CHECKING:
     from tunesmith.study import Study

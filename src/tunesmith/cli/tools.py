@@ -17,11 +17,11 @@ from tunesmith.cli.options import existing, open_study
 from tunesmith.cli.records import trial_dict
 from tunesmith.cli.settings import Settings, params_of_json
 from tunesmith.errors import TunesmithError
-from tunesmith.plain import plain
-from tunesmith.state import TrialState
+from tunesmith.foundation.formats import plain
+from tunesmith.foundation.states import TrialState
+from tunesmith.foundation.text import did_you_mean, listing, name_and_message, shorten, shown
 from tunesmith.storage.redact import redact_within, shown_spec
 from tunesmith.study.summary import counts_of, summary_of
-from tunesmith.text import did_you_mean, listing, name_and_message, shorten, shown
 
 if TYPE_CHECKING:
     from tunesmith.study import Study
@@ -292,7 +292,7 @@ class Toolbox:
         seed: int | None = None,
     ) -> Json:
         """Begin a trial."""
-        from tunesmith import registry
+        from tunesmith.foundation import registry
 
         for way, names in (("minimize", minimize), ("maximize", maximize)):
             if not all(isinstance(name, str) for name in names or ()):

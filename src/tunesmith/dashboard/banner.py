@@ -10,12 +10,12 @@ import numpy as np
 from tunesmith.dashboard.studies import OpenStudy
 from tunesmith.dashboard.views import param
 from tunesmith.errors import TunesmithError
-from tunesmith.languages import Words
+from tunesmith.foundation.languages import Words
+from tunesmith.foundation.text import printable, span
 from tunesmith.report.banner import WEIGH, chosen_by, forms_of, is_of_table
 from tunesmith.selection.wording import NumberFormat, count, level_of
 from tunesmith.study.advice import MANY_FAILED, middle, next_step, sureness
 from tunesmith.study.recommend import Recommendation
-from tunesmith.text import printable, span
 from tunesmith.visualization.columns import objective_names
 
 MOST_FRONT = 8  # trials of a Pareto front that are named

@@ -15,15 +15,15 @@ import numpy as np
 
 from tunesmith.dashboard.studies import OpenStudy
 from tunesmith.dashboard.views import ago, number
+from tunesmith.foundation.languages import Words
+from tunesmith.foundation.states import TrialState
+from tunesmith.foundation.system import PLAIN_FILE
+from tunesmith.foundation.text import last_written, printable, span
 from tunesmith.history.curves import Reported
-from tunesmith.languages import Words
 from tunesmith.selection.wording import count
-from tunesmith.state import TrialState
 from tunesmith.storage import Storage
 from tunesmith.storage.base import StudyRecord
 from tunesmith.study.engine.channel import PAUSE, STOP, asked_of, is_asked_to_stop
-from tunesmith.system import PLAIN_FILE
-from tunesmith.text import last_written, printable, span
 from tunesmith.trial.record import TrialRecord
 
 MOST_SHOWN = 12  # running trials

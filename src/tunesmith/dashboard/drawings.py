@@ -12,9 +12,9 @@ import numpy as np
 
 from tunesmith.dashboard.studies import OpenStudy
 from tunesmith.errors import TunesmithError
+from tunesmith.foundation.languages import Words, say
+from tunesmith.foundation.states import TrialState
 from tunesmith.history import History, Ints
-from tunesmith.languages import Words, say
-from tunesmith.state import TrialState
 from tunesmith.study import Study
 from tunesmith.study.query.columns import Mask
 from tunesmith.trial.record import FrozenTrial

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from tunesmith.errors import StudyNotFoundError
+from tunesmith.foundation.states import TrialState
 from tunesmith.history import History
-from tunesmith.state import TrialState
 from tunesmith.storage import Storage
 from tunesmith.storage.base import StudyRecord
 from tunesmith.study import Study, delete_study, load_study

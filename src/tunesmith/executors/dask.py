@@ -21,8 +21,8 @@ from tunesmith.executors.dask_task import run_in_dask
 from tunesmith.executors.engine import EngineExecutor, Sent, refuse_without_tunesmith
 from tunesmith.executors.resources import check_room, places
 from tunesmith.executors.supervisor import Job, Setup
-from tunesmith.state import FailureKind
-from tunesmith.text import name_and_message
+from tunesmith.foundation.states import FailureKind
+from tunesmith.foundation.text import name_and_message
 from tunesmith.trial import Channel
 
 LARGE_OBJECTIVE_BYTES = 100_000  # bytes of an objective that is sent once to each worker, and not with each trial

@@ -16,7 +16,7 @@ from tunesmith.executors.base import Event, Objective
 from tunesmith.executors.relay import RelayExecutor
 from tunesmith.executors.supervisor import Job
 from tunesmith.executors.task import ANSWER, CANCEL
-from tunesmith.state import FailureKind
+from tunesmith.foundation.states import FailureKind
 from tunesmith.trial import Channel, Trial
 
 LOOK_SECONDS = 1.0  # seconds between two looks at the size of a cluster, and at whether the engine is still there

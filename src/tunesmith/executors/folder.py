@@ -21,11 +21,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tunesmith.beside import watch
 from tunesmith.executors.supervisor import Job, Setup
 from tunesmith.executors.task import ANSWER, Order, Task, run_and_listen
-from tunesmith.text import name_and_message
-from tunesmith.workers import current_worker, is_dead
+from tunesmith.foundation.text import name_and_message
+from tunesmith.foundation.threads import watch
+from tunesmith.foundation.worker_names import current_worker, is_dead
 
 BEAT_SECONDS = 10.0  # seconds between two touches of the file of the driver
 SILENCE_SECONDS = 120.0  # seconds without one after which a task on another machine takes the driver for dead

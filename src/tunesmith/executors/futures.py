@@ -16,8 +16,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
-from tunesmith.arguments import checked
-from tunesmith.caution import caution
 from tunesmith.executors import wire
 from tunesmith.executors.base import GRACE_SECONDS, Objective
 from tunesmith.executors.engine import EngineExecutor, Sent
@@ -25,8 +23,10 @@ from tunesmith.executors.folder import FIRST_PAUSE, DriversFolder, run_in_pool
 from tunesmith.executors.resources import cpu_count
 from tunesmith.executors.supervisor import Job
 from tunesmith.executors.task import CANCEL, end_kept
-from tunesmith.state import FailureKind
-from tunesmith.text import name_and_message, shown
+from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.states import FailureKind
+from tunesmith.foundation.text import name_and_message, shown
+from tunesmith.foundation.warnings import caution
 from tunesmith.trial import Channel
 
 PAUSE_HERE, PAUSE_ELSEWHERE = 0.05, 1.0  # seconds between two looks at a folder, at most: on this machine, on a network

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from tunesmith.errors import is_pruned
 from tunesmith.executors.base import Event, Executor, Failed, Finished, Objective, end_fork, refuse_fork
-from tunesmith.preemption import PREEMPTION, Terminated, end_now
+from tunesmith.foundation.preemption import PREEMPTION, Terminated, end_now
 from tunesmith.trial import Channel, Trial
 
 

@@ -17,8 +17,8 @@ from tunesmith.executors.ray_task import Mail, run_in_ray
 from tunesmith.executors.resources import check_room, places
 from tunesmith.executors.supervisor import Job
 from tunesmith.executors.task import CANCEL
-from tunesmith.state import FailureKind
-from tunesmith.text import name_and_message
+from tunesmith.foundation.states import FailureKind
+from tunesmith.foundation.text import name_and_message
 from tunesmith.trial import Channel
 
 CALLS_THAT_WAIT = 100_000  # at once in the actor, one for each task

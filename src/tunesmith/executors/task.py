@@ -11,7 +11,6 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from tunesmith.beside import DIED, raise_what_died, watch
 from tunesmith.executors import wire
 from tunesmith.executors.supervisor import (
     MAX_FAILED_STARTS,
@@ -21,6 +20,7 @@ from tunesmith.executors.supervisor import (
     Worker,
     dead_before_it_began,
 )
+from tunesmith.foundation.threads import DIED, raise_what_died, watch
 
 KEPT_SECONDS = 30.0  # seconds that a worker process without a trial is kept for the next one
 CONTINUE = wire.dump_answer([False, 0])  # and it has heard no reports

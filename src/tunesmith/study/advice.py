@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tunesmith.languages import say
-from tunesmith.state import TrialState
+from tunesmith.foundation.languages import say
+from tunesmith.foundation.states import TrialState
+from tunesmith.foundation.text import printable, shorten
 from tunesmith.study.recommend import NOISY, Recommendation
 from tunesmith.study.study import Study
-from tunesmith.text import printable, shorten
 
 SURE, FAIRLY = 0.5, 1.5  # the interval's width, in leads over the middle trial, up to which a result is called so
 LATE = 0.8  # a best trial after this share of the search came late

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tunesmith.foundation.languages import Said, block, say, told
+from tunesmith.foundation.text import printable
 from tunesmith.history import History
-from tunesmith.languages import Said, block, say, told
 from tunesmith.selection import Report
 from tunesmith.selection.report import Written
 from tunesmith.selection.wording import NumberFormat, params_of, verdict, with_interval
 from tunesmith.study.engine.replica import StudyReplica
 from tunesmith.study.savings import note_on_partial
 from tunesmith.study.verdict import Verdict, stored_verdict
-from tunesmith.text import printable
 from tunesmith.trial.record import FrozenTrial
 
 if TYPE_CHECKING:

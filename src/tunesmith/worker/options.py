@@ -9,9 +9,10 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tunesmith import __version__, registry
+from tunesmith import __version__
 from tunesmith.executors.resources import checked_jobs, checked_memory_limit, checked_time_limit
-from tunesmith.text import seconds
+from tunesmith.foundation import registry
+from tunesmith.foundation.text import seconds
 
 WAIT_SECONDS = 120.0  # seconds: as long as a worker that runs waits for a server
 STORAGE_VARIABLE = "TUNESMITH_STORAGE"  # the environment variable in which passwords are out of sight of `ps`

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from tunesmith.arguments import checked
 from tunesmith.errors import NothingToDrawError
+from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.languages import say
+from tunesmith.foundation.text import printable
 from tunesmith.importance import Ablation, Importance, importance
-from tunesmith.languages import say
-from tunesmith.text import printable
 from tunesmith.visualization.columns import Floats, as_study, need_one_objective, read
 from tunesmith.visualization.figure import FigureData, number, short
 from tunesmith.visualization.plotly_style import BLUE, Dict, axis, figure, scatter, text
