@@ -19,8 +19,8 @@ import pytest
 import tunesmith
 from tunesmith.cli.main import main
 from tunesmith.errors import MissingDependencyError, SourceError
-from tunesmith.integrations.commands import tables
 from tunesmith.tables import TableTuner, files, load_model
+from tunesmith.tables import command as tables
 from tunesmith.tables.files import find_source
 
 pd = pytest.importorskip("pandas")

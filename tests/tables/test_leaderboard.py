@@ -13,10 +13,10 @@ import tunesmith
 from tunesmith.foundation.formats import plain
 from tunesmith.foundation.languages import Words, say
 from tunesmith.report import write_report
+from tunesmith.report.leaderboard import LEADERBOARD, Place, stored_leaderboard
 from tunesmith.selection import HonestScore
 from tunesmith.tables import Importances, Leaderboard
 from tunesmith.tables.importances import Importance
-from tunesmith.tables.leaderboard import LEADERBOARD, Place, stored_leaderboard
 
 SCORE = HonestScore(
     -50.0, (-55.0, -45.5), math.nan, math.nan, "", metric="neg_root_mean_squared_error", greater_is_better=True

@@ -22,6 +22,10 @@ import tunesmith
 from tunesmith import Float, visualization
 from tunesmith.foundation import registry
 from tunesmith.foundation.languages import Words
+from tunesmith.scaling.figures.scaling_bowls import scaling_bowls
+from tunesmith.scaling.figures.scaling_coverage import scaling_coverage
+from tunesmith.scaling.figures.scaling_optimum import scaling_optimum
+from tunesmith.scaling.figures.scaling_plan import scaling_plan
 from tunesmith.visualization import matplotlib as by_matplotlib
 from tunesmith.visualization.figure import FigureData, plain
 from tunesmith.visualization.figures import draw
@@ -38,10 +42,6 @@ from tunesmith.visualization.figures.param_importances import param_importances
 from tunesmith.visualization.figures.pareto_front import pareto_front
 from tunesmith.visualization.figures.racing import racing
 from tunesmith.visualization.figures.rank import rank
-from tunesmith.visualization.figures.scaling_bowls import scaling_bowls
-from tunesmith.visualization.figures.scaling_coverage import scaling_coverage
-from tunesmith.visualization.figures.scaling_optimum import scaling_optimum
-from tunesmith.visualization.figures.scaling_plan import scaling_plan
 from tunesmith.visualization.figures.slice import slices
 from tunesmith.visualization.figures.terminator_improvement import terminator_improvement
 from tunesmith.visualization.figures.timeline import timeline

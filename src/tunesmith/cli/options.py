@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Sequence
+from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -203,3 +204,16 @@ def name_and_value(option: str, text: str) -> tuple[str, str]:
     if not equals or not name:
         raise click.UsageError(f"{option}: expected NAME=VALUE; got {text!r}")
     return name, value
+
+
+def with_options(command: click.Command, callback: Callable[..., Any], *options: click.Option) -> click.Command:
+    """Return a command with more options, for a satellite that knows more of what it does.
+
+    Args:
+        command: it stays as it is.
+        callback: what is called in place of its own, with these options too.
+        options: they come after its own.
+    """
+    made = copy(command)
+    made.callback, made.params = callback, [*map(copy, command.params), *options]
+    return made

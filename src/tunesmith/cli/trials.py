@@ -10,15 +10,13 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 import numpy as np
 
-from tunesmith import interchange
 from tunesmith.cli.options import json_option, open_study, storage_argument, study_option
-from tunesmith.cli.output import echo, json_text, param, pass_on, print_json, print_table, say
+from tunesmith.cli.output import echo, json_text, param, pass_on, print_json, print_table
 from tunesmith.cli.records import reason_text, trial_dict, value_cells, value_names
 from tunesmith.errors import QueryError
 from tunesmith.foundation.formats import csv_chunks
 from tunesmith.foundation.states import TrialState
 from tunesmith.foundation.system.replacing import replacing
-from tunesmith.foundation.text import printable
 from tunesmith.study.frame import to_columns
 from tunesmith.study.query import TrialTable
 from tunesmith.study.query.columns import ABSENT
@@ -109,23 +107,12 @@ def _table(study: Study) -> TrialTable:
     "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="The file; by default, it is printed."
 )
 @click.option("--format", "form", type=click.Choice(FORMATS), help="By default what the file's name ends with, or csv.")
-@click.option(
-    "--to",
-    "program",
-    type=click.Choice(list(interchange.WRITERS)),
-    help="Write for another program, which opens the file; docs/import.md says what it may be.",
-)
 @json_option
-def export(
-    storage: str, name: str | None, output: Path | None, form: str | None, program: str | None, as_json: bool
-) -> None:
+def export(storage: str, name: str | None, output: Path | None, form: str | None, as_json: bool) -> None:
     """Write all trials to a CSV, JSON or Parquet file, or for another program.
 
     --json prints what was written where there is an --output, and else the trials.
     """
-    if program is not None:
-        _to_program(open_study(storage, name), program, output, as_json)
-        return
     if as_json and output is None and form is None:
         form = "json"
     suffix = "" if output is None else output.suffix.removeprefix(".").lower()
@@ -216,14 +203,6 @@ def _keys(study: Study) -> dict[Key, None]:
 def _told(study: Study, output: Path, as_json: bool) -> None:
     if as_json:
         print_json({"study": study.study_name, "file": str(output)})
-
-
-def _to_program(study: Study, program: str, output: Path | None, as_json: bool) -> None:
-    if output is None:
-        raise click.UsageError(f"--to {program} needs a file: -o old.db, or -o old.log for a journal")
-    notes = getattr(interchange, interchange.WRITERS[program])(study, output)
-    told = "\n".join([f"exported {printable(study.study_name)} to {output}", *(f"  {note}" for note in notes)])
-    say(as_json, told, study=study.study_name, file=str(output), notes=notes)
 
 
 def _parquet(study: Any, output: Path) -> None:

@@ -13,11 +13,11 @@ from tunesmith.foundation.system import command_line
 from tunesmith.foundation.text import printable, span
 from tunesmith.program.files import params_text
 from tunesmith.program.template import flags
+from tunesmith.report.leaderboard import stored_leaderboard
 from tunesmith.selection.report import AVERAGE, Written
 from tunesmith.study import Study
 from tunesmith.study.advice import NO_SCORE, USE_IT, Sureness, next_step, sureness
 from tunesmith.study.recommend import Recommendation
-from tunesmith.tables.leaderboard import stored_leaderboard
 
 MOST_SAID = 3  # sentences on how sure it is; the others stand in the section of the result
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from tunesmith import __version__
+from tunesmith.foundation.languages import Words
 from tunesmith.report.banner import Banner
 from tunesmith.visualization.figure import FigureData
 
@@ -70,6 +71,14 @@ class Content:
     lang: str
     banner: Banner | None = None
     interactive: bool = False
+
+
+@runtime_checkable
+class Reportable(Protocol):
+    """What says itself what a report says of it, such as a scaling law: `write_report` takes it."""
+
+    def _report_content_(self, words: Words) -> Content | None:
+        """Return what a report says, in a language; None: there is nothing to say yet."""
 
 
 def stamped(subtitle: str, n: int) -> str:

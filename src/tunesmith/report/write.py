@@ -20,12 +20,10 @@ from tunesmith.foundation.text import printable, shorten, shown
 from tunesmith.importance import importance
 from tunesmith.importance.base import between, rounded
 from tunesmith.report.banner import Banner, banner_of, banner_of_search
-from tunesmith.report.content import Content, Section, Table, drawn, stamped, versions
-from tunesmith.report.of_scaling import ScalingResults, of_scaling
-from tunesmith.scaling import ScalingLaw
+from tunesmith.report.content import Content, Reportable, Section, Table, drawn, stamped, versions
+from tunesmith.report.leaderboard import stored_leaderboard
 from tunesmith.selection.wording import params_of
 from tunesmith.study import Study
-from tunesmith.tables.leaderboard import stored_leaderboard
 from tunesmith.visualization.columns import objective_names
 from tunesmith.visualization.figures.belief import belief
 from tunesmith.visualization.figures.contour import contour
@@ -360,8 +358,6 @@ def _content(source: Any, words: Words) -> Content:
         return of_study(source.study_, words)
     if hasattr(source, "report_") and hasattr(source, "study_"):
         return of_search(source, words)
-    if isinstance(source, ScalingLaw) and hasattr(source, "fitted"):
-        return of_scaling(ScalingResults(source), words)
-    if isinstance(source, ScalingResults):
-        return of_scaling(source, words)
+    if isinstance(source, Reportable) and (content := source._report_content_(words)) is not None:
+        return content
     raise TypeError(f"a report is of a study, a fitted SearchCV or a fitted ScalingLaw; got {shown(source)}")

@@ -29,12 +29,12 @@ from tunesmith.foundation.formats import plain
 from tunesmith.foundation.languages import Words
 from tunesmith.foundation.states import FailureKind, TrialState
 from tunesmith.foundation.text import printable
+from tunesmith.report.leaderboard import stored_leaderboard
 from tunesmith.space import Categorical
 from tunesmith.storage.base import StudyRecord
 from tunesmith.study.engine.channel import wish_of
 from tunesmith.study.study import METRIC_NAMES
 from tunesmith.study.summary import counts_of
-from tunesmith.tables.leaderboard import stored_leaderboard
 from tunesmith.visualization.columns import called
 
 # -- what a search suffers from, in words: failures, lost workers, points tried twice, a bound that is in the ---

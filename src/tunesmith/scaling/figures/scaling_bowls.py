@@ -15,6 +15,7 @@ import numpy as np
 from tunesmith.foundation.arguments import checked
 from tunesmith.foundation.languages import say
 from tunesmith.scaling import ScalingLaw
+from tunesmith.scaling.figures.scales import as_law, log_axis, place
 from tunesmith.visualization.columns import Floats, Indices
 from tunesmith.visualization.figure import FigureData, number, short
 from tunesmith.visualization.plotly_style import (
@@ -29,7 +30,6 @@ from tunesmith.visualization.plotly_style import (
     scatter,
     text,
 )
-from tunesmith.visualization.scales import as_law, log_axis, place
 from tunesmith.visualization.thinning import drawn, thin
 
 MOST_SCALES = 5  # in a row

@@ -13,10 +13,10 @@ from tunesmith.errors import NothingToDrawError
 from tunesmith.foundation.arguments import checked
 from tunesmith.foundation.languages import say
 from tunesmith.scaling import ScalingLaw
+from tunesmith.scaling.figures.scales import as_law
 from tunesmith.visualization.columns import Floats, Ints
 from tunesmith.visualization.figure import FigureData, join, number, short
 from tunesmith.visualization.plotly_style import BLUE, GREY, INK, Dict, axis, figure, scatter
-from tunesmith.visualization.scales import as_law
 
 PROMISED = 0.95
 

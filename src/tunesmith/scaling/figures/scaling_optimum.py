@@ -15,6 +15,7 @@ import numpy as np
 from tunesmith.foundation.arguments import checked
 from tunesmith.foundation.languages import say
 from tunesmith.scaling import Advice, ScalingLaw
+from tunesmith.scaling.figures.scales import as_law, log_axis, place
 from tunesmith.visualization.columns import Floats
 from tunesmith.visualization.figure import FigureData, number, short
 from tunesmith.visualization.plotly_style import (
@@ -28,7 +29,6 @@ from tunesmith.visualization.plotly_style import (
     panels,
     scatter,
 )
-from tunesmith.visualization.scales import as_law, log_axis, place
 
 POINTS = 61  # of a line
 BAND = "rgba(0,114,178,0.18)"

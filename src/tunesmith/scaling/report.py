@@ -13,12 +13,12 @@ from tunesmith.errors import ScalingError
 from tunesmith.foundation.languages import Words
 from tunesmith.report.content import Content, Section, Table, drawn, stamped, versions
 from tunesmith.scaling import Advice, LossLaw, Plan, ScalingLaw
+from tunesmith.scaling.figures.scaling_bowls import scaling_bowls
+from tunesmith.scaling.figures.scaling_coverage import scaling_coverage
+from tunesmith.scaling.figures.scaling_optimum import scaling_optimum
+from tunesmith.scaling.figures.scaling_plan import scaling_plan
+from tunesmith.scaling.figures.scales import amount, place
 from tunesmith.visualization.figure import number
-from tunesmith.visualization.figures.scaling_bowls import scaling_bowls
-from tunesmith.visualization.figures.scaling_coverage import scaling_coverage
-from tunesmith.visualization.figures.scaling_optimum import scaling_optimum
-from tunesmith.visualization.figures.scaling_plan import scaling_plan
-from tunesmith.visualization.scales import amount, place
 
 SHOWN = 40  # rows of a table of scales or runs
 
@@ -38,6 +38,9 @@ class ScalingResults:
     advice: Sequence[Advice] = ()
     plans: Sequence[Plan] = ()
     budgets: Sequence[float] = ()
+
+    def _report_content_(self, words: Words) -> Content:
+        return of_scaling(self, words)
 
 
 def of_scaling(results: ScalingResults, words: Words) -> Content:

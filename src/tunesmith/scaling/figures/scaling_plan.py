@@ -14,10 +14,10 @@ from tunesmith.foundation.arguments import checked
 from tunesmith.foundation.languages import say
 from tunesmith.foundation.text import shown
 from tunesmith.scaling import Plan
+from tunesmith.scaling.figures.scales import log_axis, place
 from tunesmith.visualization.columns import Floats, Ints
 from tunesmith.visualization.figure import FigureData, number, short
 from tunesmith.visualization.plotly_style import BLUE, VERMILION, Dict, axis, figure, panels, scatter
-from tunesmith.visualization.scales import log_axis, place
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
