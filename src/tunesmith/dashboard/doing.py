@@ -13,15 +13,16 @@ from typing import Any
 
 import numpy as np
 
-from tunesmith.dashboard.studies import OpenStudy
 from tunesmith.dashboard.views import ago, number
+from tunesmith.history import History
 from tunesmith.history.curves import Reported
 from tunesmith.languages import Words
 from tunesmith.selection.wording import count
 from tunesmith.state import TrialState
 from tunesmith.storage import Storage
-from tunesmith.storage.base import StudyRecord
+from tunesmith.study import Study
 from tunesmith.study.engine.channel import PAUSE, STOP, asked_of, is_asked_to_stop
+from tunesmith.study.snapshot import Snapshot
 from tunesmith.system import PLAIN
 from tunesmith.text import last_written, printable, span
 from tunesmith.trial.record import TrialRecord
@@ -62,23 +63,22 @@ class Running:
     stopping: bool
 
 
-def doing(opened: OpenStudy, record: StudyRecord, words: Words) -> list[str]:
+def doing(seen: Snapshot, words: Words) -> list[str]:
     """Return what the search is doing, as sentences.
 
     Args:
-        opened: the study, read on.
-        record: its record.
+        seen: the study.
         words: the language.
     """
-    return [*_now(opened, record, words), *_so_far(opened, words)]
+    return [*_now(seen, words), *_so_far(seen.history, words)]
 
 
-def _now(opened: OpenStudy, record: StudyRecord, words: Words) -> Iterator[str]:
-    counts = opened.standing().counts
-    running, waiting, asked = counts.get("running", 0), counts.get("waiting", 0), asked_of(record)
+def _now(seen: Snapshot, words: Words) -> Iterator[str]:
+    counts = seen.named_counts
+    running, waiting, asked = counts.get("running", 0), counts.get("waiting", 0), asked_of(seen.record)
     if running:
         yield words("Running now: {}.", words.said(count(running, "trial")))
-    elif (last := _last(opened)) == last:
+    elif (last := _last(seen)) == last:
         yield words("Nothing is running; the last trial began or ended {}.", ago(words, time.time() - last))
     else:
         yield words("Nothing is running.")
@@ -90,26 +90,24 @@ def _now(opened: OpenStudy, record: StudyRecord, words: Words) -> Iterator[str]:
         yield words("It is paused.")
 
 
-def _last(opened: OpenStudy) -> float:
+def _last(seen: Snapshot) -> float:
     """Return when the newest trial began or ended; NaN: there is none."""
-    total = sum(opened.standing().counts.values())
-    if not total:
+    if not seen.n_trials:
         return float("nan")
-    newest = opened.study.get_trials(numbers=[total - 1])[0]
+    newest = seen.get_trials(numbers=[seen.n_trials - 1])[0]
     return newest.finished if newest.finished == newest.finished else newest.started
 
 
-def _so_far(opened: OpenStudy, words: Words) -> Iterator[str]:
-    history = opened.history
-    n, space = len(history), opened.history.space
-    cost = history.cost[max(0, n - LATEST) : n]
+def _so_far(history: History, words: Words) -> Iterator[str]:
+    n, space = len(history), history.space
+    cost = history.cost[max(0, n - LATEST) :]
     usual = float(np.median(cost[np.isfinite(cost)])) if np.isfinite(cost).any() else 0.0
     if usual >= SHORT:
         yield words("A trial takes about {}.", span(usual))
     if space is None or n < 3 * SOME or not len(space):
         return
     unit = history.unit(space)
-    first, last = _spread(unit[:SOME]), _spread(unit[n - SOME : n])
+    first, last = _spread(unit[:SOME]), _spread(unit[n - SOME :])
     if first > 0:
         if last < NARROW * first:
             told = words(
@@ -130,24 +128,24 @@ def _spread(unit: np.ndarray[Any, Any]) -> float:
     return float((np.quantile(known, 0.95, axis=0) - np.quantile(known, 0.05, axis=0)).mean()) if known.size else 0.0
 
 
-def running(opened: OpenStudy, record: StudyRecord, words: Words, logs: Path | None = None) -> list[Running]:
+def running(seen: Snapshot, study: Study, words: Words, logs: Path | None = None) -> list[Running]:
     """Return the running trials, oldest first.
 
     Args:
-        opened: the study, read on.
-        record: its record.
+        seen: the study.
+        study: the same, to read what its running trials told meanwhile.
         words: the language.
         logs: a folder of which files may be read, besides the one beside the storage.
     """
-    numbers = sorted(opened.history.running)[:MOST_SHOWN]
+    numbers = sorted(seen.history.running)[:MOST_SHOWN]
     if not numbers:
         return []
-    best = opened.study.find_best() if len(record.directions) == 1 else None
+    best = seen.find_best() if len(seen.directions) == 1 else None
     ideal = {} if best is None else _first(best.intermediate_values)
-    beside = _folder_of(opened.study.storage)
+    beside = _folder_of(seen.storage)
     folders = [folder for folder in (beside, None if logs is None else logs.resolve()) if folder is not None]
     found = []
-    for trial in opened.study.get_trials(numbers=numbers):
+    for trial in study.get_trials(numbers=numbers):
         if trial.state is not TrialState.RUNNING:
             continue
         own = _first(trial.intermediate_values)
@@ -157,7 +155,7 @@ def running(opened: OpenStudy, record: StudyRecord, words: Words, logs: Path | N
         params = ", ".join(f"{k}={number(v, 4) if v is not None else v}" for k, v in trial.params.items())
         since = span(time.time() - trial.started)
         log, elsewhere = _log(folders, trial)
-        stopping = is_asked_to_stop(record, trial.number)
+        stopping = is_asked_to_stop(seen.record, trial.number)
         found.append(Running(trial.number, printable(params), since, told, curve, other, log, elsewhere, stopping))
     return found
 

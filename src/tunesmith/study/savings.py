@@ -8,10 +8,10 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from itertools import groupby, pairwise
+from itertools import chain, groupby, pairwise
 from statistics import fmean, median, median_low
 
 import numpy as np
@@ -21,6 +21,7 @@ from tunesmith.history.curves import Curves
 from tunesmith.languages import Said, paragraph, say
 from tunesmith.numerics.arrays import Floats
 from tunesmith.state import TrialState
+from tunesmith.study.snapshot import Snapshot
 from tunesmith.trial.record import TrialRecord
 
 LOOKED_AT = 20  # complete trials, the latest, whose reports are counted
@@ -160,13 +161,9 @@ def _note(partial: int, begun: int) -> str:
     return say(PARTIAL, partial, begun)
 
 
-def savings(history: History, restarted: Iterable[TrialRecord] = ()) -> Savings | None:
-    """Return what pruning saved; None: no trial was stopped or paused, or no run is complete to compare with.
-
-    Args:
-        restarted: the records of its trials that were begun more than once.
-    """
-    curves = history.curves
+def savings(seen: Snapshot) -> Savings | None:
+    """Return what pruning saved; None: no trial was stopped or paused, or no run is complete to compare with."""
+    history, curves = seen.history, seen.history.curves
     if not curves.n_complete:
         return None
     states = {number: curves.state(number) for number in curves.numbers}
@@ -174,7 +171,8 @@ def savings(history: History, restarted: Iterable[TrialRecord] = ()) -> Savings 
     ends = {n: curves.steps(n)[-1] for n, state in states.items() if state is TrialState.COMPLETE}
     counted = [*ends, *partial]
     whole = set(counted)
-    again = {trial.number: _again(trial) for trial in restarted if trial.number in whole}
+    restarted = seen.in_parts([n for n in seen.restarted if n in whole])
+    again = {trial.number: _again(trial) for trial in chain.from_iterable(restarted)}
     restarts = sum(found.restarts for found in again.values())
     if not partial and not restarts:
         return None

@@ -106,15 +106,6 @@ def store_verdict(study: StudyReplica, verdict: Verdict, *, first: bool = False)
     return None if kept is data else read_verdict({KEY: kept}, study.study_name)
 
 
-def stored_verdict(study: StudyReplica) -> Verdict | None:
-    """Return what the search of a study decided; None: no search did.
-
-    Raises:
-        StorageError: it is damaged, or was written by a later version.
-    """
-    return read_verdict(study.system_attrs, study.study_name)
-
-
 def read_verdict(system: Mapping[str, Any], name: str) -> Verdict | None:
     """Return the verdict among the attributes of a study.
 

@@ -114,12 +114,11 @@ class Axis:
         return np.linspace(self.low, self.high, k)
 
 
-def axes_of(study: Any, columns: StudyColumns, names: Sequence[str] | None, most: int, figure: str) -> list[Axis]:
-    """Return the axes of some parameters, over all rows of a snapshot.
+def axes_of(columns: StudyColumns, names: Sequence[str] | None, most: int, figure: str) -> list[Axis]:
+    """Return the axes of some parameters, over all trials.
 
     Args:
-        study: the study.
-        columns: its snapshot.
+        columns: the trials.
         names: parameters, and "user_attrs_NAME"; None: all parameters that some trial has.
         most: how many to return where `names` is None: those that go best with the value.
         figure: what is drawn, for errors.
@@ -143,7 +142,7 @@ def axes_of(study: Any, columns: StudyColumns, names: Sequence[str] | None, most
         if j is not None and space is not None:
             found.append(parameter_axis(columns, space, j))
         elif name.startswith(USER):
-            found.append(_attribute_axis(study, columns, name.removeprefix(USER)))
+            found.append(_attribute_axis(columns, name.removeprefix(USER)))
         else:
             known = listing(labels) or "none"
             raise ValueError(
@@ -228,9 +227,9 @@ def _span(at: Floats) -> tuple[float, float]:
     return (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
 
 
-def _attribute_axis(study: Any, columns: StudyColumns, key: str) -> Axis:
+def _attribute_axis(columns: StudyColumns, key: str) -> Axis:
     """Return a user attribute as an axis: of numbers, or of categories in the order of their names."""
-    values = attribute(study, columns.number, key)
+    values = attribute(columns.seen, key)
     given = [v for v in values if v is not None]
     if not given:
         raise ValueError(f"no trial of {columns.name!r} has the user attribute {key!r}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -57,12 +56,11 @@ class Pairs:
         return [(i, j) for i in range(d) for j in range(i + 1, d)]
 
 
-def pairs_of(study: Any, t: StudyColumns, params: Sequence[str] | None, selected: Sequence[int], figure: str) -> Pairs:
+def pairs_of(t: StudyColumns, params: Sequence[str] | None, selected: Sequence[int], figure: str) -> Pairs:
     """Return what a figure of pairs shows.
 
     Args:
-        study: the study.
-        t: its snapshot.
+        t: the trials.
         params: parameters and user attributes, two or more; None: those that go best with the value.
         selected: numbers of trials that must stay.
         figure: what is drawn, for errors.
@@ -72,7 +70,7 @@ def pairs_of(study: Any, t: StudyColumns, params: Sequence[str] | None, selected
         ValueError: there is no such parameter, fewer than two are named, or very many.
     """
     t.need(figure)
-    axes = axes_of(study, t, params, MOST_AXES, figure)
+    axes = axes_of(t, params, MOST_AXES, figure)
     if len(axes) < 2:
         pattern = "{}: pairs need two parameters; there is one, {}. plot_slice shows one"
         text = say(pattern, figure, repr(axes[0].name))

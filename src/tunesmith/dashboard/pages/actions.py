@@ -100,7 +100,7 @@ async def enqueue(request: Request) -> Response:
     held, study_id, typed = studies_of(request), request.path_params["study"], await _field(request, "params")
 
     def work() -> None:
-        held.open(study_id).study.enqueue_trial(_params(typed))
+        held.open(study_id).enqueue_trial(_params(typed))
 
     try:
         await run_in_threadpool(work)

@@ -19,9 +19,8 @@ PIECE = 1 << 16  # bytes that are read at a time
 
 def artifact(request: Request) -> Response:
     """Return the content of an artifact."""
-    opened = study_of(request)
     number, name = whole(request, "trial", -1, -1, 2**53), request.query_params.get("name", "")
-    artifacts = opened.study.artifacts
+    artifacts = study_of(request).artifacts
     try:
         stream = (artifacts if number < 0 else artifacts.of(number)).open(name)
     except (ArtifactNotFoundError, KeyError, ValueError):

@@ -11,10 +11,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tunesmith.dashboard.drawings import DRAWINGS, SeenStudy, Size, as_page_has_it, drawing, missing, picture, seen
-from tunesmith.dashboard.pages.request import Filter, studies_of, study_of, whole, words_for
+from tunesmith.dashboard.drawings import DRAWINGS, Size, as_page_has_it, drawing, missing, picture
+from tunesmith.dashboard.pages.request import Filter, seen_of, studies_of, whole, words_for
 from tunesmith.dashboard.pages.studies import compared_ids
-from tunesmith.dashboard.studies import OpenStudy
 from tunesmith.errors import TunesmithError
 from tunesmith.visualization.figure import FigureData
 from tunesmith.visualization.figures.edf import edf
@@ -40,17 +39,18 @@ def _finite(value: Any) -> Any:
 
 def figure(request: Request) -> Response:
     """Return one figure of the trials that the address asks for."""
-    opened, name = study_of(request), request.path_params["name"]
+    seen, name, chosen = seen_of(request), request.path_params["name"], Filter.of(request)
     if name not in DRAWINGS:
         raise HTTPException(404, f"There is no figure {name!r}; there are {', '.join(DRAWINGS)}.")
-    stand = opened.standing()
-    shown, count = filtered(opened, Filter.of(request))
-    objective = whole(request, "objective", 0, 0, len(opened.study.directions) - 1)
+    study_id = request.path_params["study"]
+    shown = studies_of(request).filtered(study_id, chosen, chosen.rows) if chosen else seen
+    objective = whole(request, "objective", 0, 0, len(seen.directions) - 1)
     names = picked(request, DRAWINGS[name].takes) or None
     if request.query_params.get("as") == "svg":
         return Response(picture(name, shown, objective, words_for(request), names), media_type="image/svg+xml")
     made = drawing(name, shown, objective, words_for(request), names, size_of(request))
-    return as_json({**made, "seq": stand.seq, "version": stand.version, "shown": count})
+    count = shown.n_trials if chosen else None
+    return as_json({**made, "seq": shown.seq, "version": shown.version, "shown": count})
 
 
 def size_of(request: Request) -> Size:
@@ -64,29 +64,11 @@ def picked(request: Request, most: int) -> list[str]:
     return list(dict.fromkeys(given)) if all(given) else []
 
 
-def filtered(opened: OpenStudy, chosen: Filter) -> tuple[SeenStudy, int | None]:
-    """Return a study with the trials that a filter lets through, and how many these are; None: there is no filter.
-
-    The last one is kept, since the figures of a page ask for the same one after the other.
-    """
-    if not chosen:
-        return seen(opened, None), None
-    table, kept = opened.table(), opened.filtered
-    if kept is None or kept[0] is not table or kept[1] != chosen:
-        rows = chosen.rows(table)
-        kept = opened.filtered = (table, chosen, (seen(opened, rows), int(rows.sum())))
-    found: tuple[SeenStudy, int] = kept[2]
-    return found
-
-
 def compared(request: Request) -> Response:
     """Return a figure of several studies."""
     held = studies_of(request)
-    opened = [held.open(study_id) for study_id in compared_ids(request)]
-    for one in opened:
-        one.standing()
-    objective = whole(request, "objective", 0, 0, min(len(one.study.directions) for one in opened) - 1)
-    several = [SeenStudy(one.study, one.history) for one in opened]
+    several = [held.look(study_id) for study_id in compared_ids(request)]
+    objective = whole(request, "objective", 0, 0, min(len(one.directions) for one in several) - 1)
     name = request.path_params["name"]
     if name not in ("history", "edf"):
         raise HTTPException(404, "There is no such figure.")

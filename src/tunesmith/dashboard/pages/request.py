@@ -11,12 +11,14 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from tunesmith.dashboard.studies import OpenStudy, Studies
+from tunesmith.dashboard.studies import Studies
 from tunesmith.dashboard.views import language_of
 from tunesmith.errors import QueryError, StorageError, StudyNotFoundError, TunesmithError
 from tunesmith.languages import Words
+from tunesmith.study import Study
 from tunesmith.study.query import TrialTable
 from tunesmith.study.query.columns import Mask
+from tunesmith.study.snapshot import Snapshot
 
 
 def studies_of(request: Request) -> Studies:
@@ -25,13 +27,22 @@ def studies_of(request: Request) -> Studies:
     return found
 
 
-def study_of(request: Request) -> OpenStudy:
-    """Return the study that the address names.
+def study_of(request: Request) -> Study:
+    """Return the study that the address names, to change it or to ask for what no snapshot has.
 
     Raises:
         StudyNotFoundError: there is none.
     """
     return studies_of(request).open(request.path_params["study"])
+
+
+def seen_of(request: Request) -> Snapshot:
+    """Return the study that the address names, as it is now.
+
+    Raises:
+        StudyNotFoundError: there is none.
+    """
+    return studies_of(request).look(request.path_params["study"])
 
 
 @dataclass(frozen=True)

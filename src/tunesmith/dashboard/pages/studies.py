@@ -18,7 +18,7 @@ from tunesmith.languages import Words
 from tunesmith.selection.wording import NumberFormat, with_interval
 from tunesmith.storage import Storage
 from tunesmith.storage.base import StudyRecord
-from tunesmith.study.recommend import Recommendation
+from tunesmith.study.recommend import Recommendation, recommend
 from tunesmith.study.study import METRIC_NAMES
 from tunesmith.study.summary import counts_of, summary_of
 from tunesmith.system import command_line
@@ -144,10 +144,8 @@ def expected_of(studies: Studies, ids: Sequence[int], words: Words) -> list[Expe
     """
     found: list[Recommendation | None] = []
     for study_id in ids:
-        opened = studies.open(study_id)
-        opened.standing()
         try:
-            found.append(opened.study.recommend())
+            found.append(studies.look(study_id).once(recommend))
         except ValueError:  # no trial is complete yet
             found.append(None)
     made = []

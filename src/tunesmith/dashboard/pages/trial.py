@@ -30,11 +30,11 @@ def page(request: Request, wrong: Wrong | None = None) -> Response:
     """Show a trial: parameters, values, curve, what it printed, artifacts, attempts."""
     opened, number = study_of(request), request.path_params["number"]
     study = studies_of(request).record(request.path_params["study"])
-    trial = trial_of(opened.study, number)
-    artifacts = opened.study.storage.artifacts_of(opened.study.study_id, number)
+    trial = trial_of(opened, number)
+    artifacts = opened.storage.artifacts_of(opened.study_id, number)
     points, words = curve_of(trial), words_for(request)
     several = len(study.directions) > 1
-    objectives = [words.said(name) for name in objective_names(opened.study)] if several else []
+    objectives = [words.said(name) for name in objective_names(opened)] if several else []
     return render(
         request,
         "trial.html",

@@ -18,17 +18,18 @@ from tunesmith.dashboard.pages.request import (
     Wrong,
     answer,
     render,
+    seen_of,
     studies_of,
-    study_of,
     whole,
     words_for,
 )  # fmt: skip
-from tunesmith.dashboard.studies import OpenStudy
 from tunesmith.errors import QueryError
 from tunesmith.plain import csv_chunks, plain
 from tunesmith.state import StudyDirection
 from tunesmith.study.query import TrialTable
 from tunesmith.study.query.columns import ABSENT, Column, Indices
+from tunesmith.study.snapshot import Snapshot
+from tunesmith.study.summary import failure_reasons
 from tunesmith.text import printable, shorten
 from tunesmith.visualization.columns import objective_names
 
@@ -86,7 +87,7 @@ def cells(columns: list[Column], rows: Indices) -> list[list[Any]]:
 
 def sheet_of(request: Request) -> Sheet:
     """Return the page of the table that an address asks for."""
-    table = study_of(request).table()
+    table = seen_of(request).table
     error, sort = "", request.query_params.get("sort", "number")
     descending = request.query_params.get("desc", "1" if "sort" not in request.query_params else "") == "1"
     try:
@@ -107,7 +108,7 @@ def sheet_of(request: Request) -> Sheet:
 
 def page(request: Request, wrong: Wrong | None = None) -> Response:
     """Show the table; ``part=table`` is the table alone."""
-    sheet, opened = sheet_of(request), study_of(request)
+    sheet, seen = sheet_of(request), seen_of(request)
     part = request.query_params.get("part") == "table"
     context = {
         "study": studies_of(request).record(request.path_params["study"]),
@@ -115,28 +116,28 @@ def page(request: Request, wrong: Wrong | None = None) -> Response:
         "filter": Filter.of(request) if not sheet.error else Filter(request.query_params.get("where", "")),
         "tab": "trials",
         "address": lambda changes: _address(request, changes),
-        "down": _best_first(opened),
-        "heads": {name: words_for(request).said(head) for name, head in _heads(opened).items()},
-        "reasons": [] if part else opened.study.failure_reasons()[:MOST_REASONS],
+        "down": _best_first(seen),
+        "heads": {name: words_for(request).said(head) for name, head in _heads(seen).items()},
+        "reasons": [] if part else failure_reasons(seen)[:MOST_REASONS],
     }
     template = "_table.html" if part else "trials.html"
     return render(request, template, context, 400 if sheet.error and part else 200, wrong)
 
 
-def _best_first(opened: OpenStudy) -> set[str]:
+def _best_first(seen: Snapshot) -> set[str]:
     """Return the columns of which the highest come first at the first click: where more is better, and the newest."""
-    up = [d is StudyDirection.MAXIMIZE for d in opened.study.directions]
+    up = [d is StudyDirection.MAXIMIZE for d in seen.directions]
     values = ["value"] if len(up) == 1 else [f"values[{k}]" for k in range(len(up))]
     return {"number", *(name for name, more in zip(values, up, strict=True) if more)}
 
 
-def _heads(opened: OpenStudy) -> dict[str, str]:
+def _heads(seen: Snapshot) -> dict[str, str]:
     """Return the heads of columns that say more than the name by which a filter knows them."""
-    m = len(opened.study.directions)
-    if m == 1 and not opened.study.metric_names:
+    m = len(seen.directions)
+    if m == 1 and not seen.metric_names:
         return {}
     own = ["value"] if m == 1 else [f"values[{k}]" for k in range(m)]
-    return dict(zip(own, objective_names(opened.study), strict=True))
+    return dict(zip(own, objective_names(seen), strict=True))
 
 
 def _address(request: Request, changes: dict[str, Any]) -> str:
@@ -149,8 +150,8 @@ def _address(request: Request, changes: dict[str, Any]) -> str:
 def jump(request: Request) -> Response:
     """Go to a trial by its number."""
     given, root = request.query_params.get("number", "").strip(), request.scope.get("root_path", "")
-    number, opened = int(given) if given.isascii() and given.isdecimal() and len(given) < 16 else -1, study_of(request)
-    n = sum(opened.standing().counts.values())
+    number = int(given) if given.isascii() and given.isdecimal() and len(given) < 16 else -1
+    n = seen_of(request).n_trials
     if not 0 <= number < n:
         words, there = words_for(request), f"{root}/study/{request.path_params['study']}/trials"
         pattern = "There is no trial {}: they are numbered from 0 to {}."
@@ -161,7 +162,7 @@ def jump(request: Request) -> Response:
 
 def download(request: Request) -> Response:
     """Return all trials that the filter lets through as CSV or JSON lines of a list."""
-    table = study_of(request).table()
+    table = seen_of(request).table
     try:
         rows = np.flatnonzero(Filter.of(request).rows(table))
         ordered = table.order(rows, request.query_params.get("sort", "number"), request.query_params.get("desc") == "1")

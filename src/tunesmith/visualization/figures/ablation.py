@@ -14,8 +14,9 @@ from tunesmith.arguments import checked
 from tunesmith.errors import NothingToDrawError
 from tunesmith.importance import Ablation, Importance, importance
 from tunesmith.languages import say
+from tunesmith.study.snapshot import Snapshot, as_snapshot
 from tunesmith.text import printable
-from tunesmith.visualization.columns import Floats, as_study, need_one_objective, read
+from tunesmith.visualization.columns import Floats, need_one_objective, read
 from tunesmith.visualization.figure import FigureData, number, short
 from tunesmith.visualization.plotly_style import BLUE, Dict, axis, figure, scatter, text
 
@@ -74,7 +75,7 @@ class AblationPath(FigureData):
 
 
 @checked()
-def plot_ablation(study: Study, default: Mapping[str, Any] | None = None, *, backend: str = "plotly") -> Any:
+def plot_ablation(study: Study | Snapshot, default: Mapping[str, Any] | None = None, *, backend: str = "plotly") -> Any:
     """Plot the path from the default configuration to the best one, a parameter at a time, by what is expected.
 
     Args:
@@ -90,11 +91,11 @@ def plot_ablation(study: Study, default: Mapping[str, Any] | None = None, *, bac
         ValueError: there are too few trials, no default, or several objectives.
         MissingDependencyError: the backend is not installed.
     """
-    study = as_study(study)
-    need_one_objective(study, "plot_ablation")
-    t = read(study)
+    seen = as_snapshot(study)
+    need_one_objective(seen, "plot_ablation")
+    t = read(seen)
     t.need("plot_ablation")
-    return of_table(importance(study, evaluator=Ablation(default)), t.target, bool(t.maximize)).drawn(backend)
+    return of_table(importance(seen, evaluator=Ablation(default)), t.target, bool(t.maximize)).drawn(backend)
 
 
 ablation: Callable[..., AblationPath] = partial(plot_ablation, backend="arrays")

@@ -19,10 +19,10 @@ from tunesmith.languages import say
 from tunesmith.samplers.gp.belief import MAX_TRIALS, MIN_TRIALS, Belief
 from tunesmith.space import Int, Space
 from tunesmith.state import TrialState
-from tunesmith.study.study import Study
+from tunesmith.study.snapshot import Snapshot, as_snapshot
 from tunesmith.text import did_you_mean, listing
 from tunesmith.visualization.axes import Axis, chosen, label, left_out, listed, parameter_axis, place_of
-from tunesmith.visualization.columns import Floats, Indices, Ints, Mask, StudyColumns, as_study, read
+from tunesmith.visualization.columns import Floats, Indices, Ints, Mask, StudyColumns, read
 from tunesmith.visualization.figure import FigureData, join, number, short
 from tunesmith.visualization.figures.slice import MOST_AXES
 from tunesmith.visualization.model import chosen_rows, part
@@ -116,7 +116,11 @@ class BeliefFigure(FigureData):
 
 @checked()
 def plot_belief(
-    study: Study, params: Sequence[str] | None = None, *, objective: int | None = None, backend: str = "plotly"
+    study: Study | Snapshot,
+    params: Sequence[str] | None = None,
+    *,
+    objective: int | None = None,
+    backend: str = "plotly",
 ) -> Any:
     """Plot what a model believes along each parameter: what it expects, how sure it is, and where it would look next.
 
@@ -141,8 +145,8 @@ def plot_belief(
         ValueError: there is no such parameter, or there are several objectives and none is chosen.
         MissingDependencyError: the backend is not installed.
     """
-    study = as_study(study)
-    t = read(study, objective)
+    seen = as_snapshot(study)
+    t = read(seen, objective)
     t.need("plot_belief")
     rows = chosen_rows(t.loss, np.flatnonzero(t.complete), MAX_TRIALS)
     space = t.space
@@ -156,12 +160,12 @@ def plot_belief(
     columns = _columns(t, space, params)
     most = max(MOST_POINTS // len(columns), 100)
     known, own = part(space, columns, MOST_PARAMETERS)
-    seen = replace(t, space=own, x=t.x[:, known])
+    cut = replace(t, space=own, x=t.x[:, known])
     failed = np.flatnonzero(t.is_in(TrialState.FAIL))[-MOST_FAILED:]
     both = np.sort(np.concatenate([rows, failed]))
-    history, limited = (_history(study, seen, own, some, objective or 0) for some in (rows, both))
+    history, limited = (_history(seen.history, cut, own, some, objective or 0) for some in (rows, both))
     model = Belief(history, own, limited)
-    panels = tuple(_panel(seen, own, model, known.index(j), most) for j in columns)
+    panels = tuple(_panel(cut, own, model, known.index(j), most) for j in columns)
     ends = _ends(t, panels)
     shown = np.flatnonzero(t.complete)
     return BeliefFigure(
@@ -189,9 +193,9 @@ def plot_belief(
 belief: Callable[..., BeliefFigure] = partial(plot_belief, backend="arrays")
 
 
-def _history(study: Study, t: StudyColumns, space: Space, rows: Indices, objective: int) -> History:
+def _history(whole: History, t: StudyColumns, space: Space, rows: Indices, objective: int) -> History:
     """Return some trials as a history of one objective, with their constraints and noise, and earlier studies."""
-    n, whole = len(rows), study.history
+    n = len(rows)
     failed = t.is_in(TrialState.FAIL)[rows]
     limits = {i: own for i, row in enumerate(rows.tolist()) if (own := whole.constraints_of(row))}
     noise = whole.noise[rows, objective]

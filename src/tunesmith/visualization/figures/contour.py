@@ -12,8 +12,9 @@ import numpy as np
 from tunesmith.arguments import checked
 from tunesmith.languages import say
 from tunesmith.selection.wording import count
+from tunesmith.study.snapshot import Snapshot, as_snapshot
 from tunesmith.visualization.axes import Axis, OnAxes, label, listed, on_axes
-from tunesmith.visualization.columns import Floats, StudyColumns, Target, as_study, read
+from tunesmith.visualization.columns import Floats, StudyColumns, Target, read
 from tunesmith.visualization.figure import short
 from tunesmith.visualization.model import Model
 from tunesmith.visualization.pairs import layout_of, pairs_of, points, show_bar
@@ -84,7 +85,7 @@ class Contour(OnAxes):
 
 @checked("target")
 def plot_contour(
-    study: Study,
+    study: Study | Snapshot,
     params: Sequence[str] | None = None,
     *,
     target: Target = None,
@@ -115,8 +116,8 @@ def plot_contour(
         ValueError: there is no such parameter, or there are several objectives and the target does not say which.
         MissingDependencyError: the backend is not installed.
     """
-    t, study = read(study, target, target_name), as_study(study)
-    pairs = pairs_of(study, t, params, selected, "plot_contour")
+    t = read(as_snapshot(study), target, target_name)
+    pairs = pairs_of(t, params, selected, "plot_contour")
     columns = [_column(t, axis) for axis in pairs.axes]
     model = Model(t, [j for j in columns if j is not None])
     k = GRID.get(len(pairs.panels), GRID_OF_MANY)

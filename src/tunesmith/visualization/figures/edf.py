@@ -17,6 +17,7 @@ from tunesmith.visualization.figure import FigureData, join, number, short
 from tunesmith.visualization.plotly_style import SERIES, Dict, axis, figure, scatter
 
 if TYPE_CHECKING:
+    from tunesmith.study.snapshot import Snapshot
     from tunesmith.study.study import Study
 
 
@@ -68,7 +69,7 @@ class Edf(FigureData):
 
 @checked("target")
 def plot_edf(
-    study: Study | Iterable[Study] | Mapping[str, Study],
+    study: Study | Snapshot | Iterable[Study | Snapshot] | Mapping[str, Study | Snapshot],
     *,
     target: Target = None,
     target_name: str | None = None,

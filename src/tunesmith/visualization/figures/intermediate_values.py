@@ -14,7 +14,8 @@ from tunesmith.errors import NothingToDrawError
 from tunesmith.languages import joined, say
 from tunesmith.selection.wording import count
 from tunesmith.state import TrialState
-from tunesmith.visualization.columns import Floats, Ints, StudyColumns, as_study, objective_names, read
+from tunesmith.study.snapshot import Snapshot, as_snapshot
+from tunesmith.visualization.columns import Floats, Ints, StudyColumns, objective_names, read
 from tunesmith.visualization.figure import FigureData, join, number, short
 from tunesmith.visualization.plotly_style import STATES, Dict, axis, figure, scatter, text
 from tunesmith.visualization.thinning import drawn, thin
@@ -84,7 +85,7 @@ class IntermediateValues(FigureData):
 
 @checked()
 def plot_intermediate_values(
-    study: Study,
+    study: Study | Snapshot,
     *,
     target: int | None = None,
     show_pruned: bool = True,
@@ -111,10 +112,10 @@ def plot_intermediate_values(
         ValueError: the study has several objectives and the target does not say which.
         MissingDependencyError: the backend is not installed.
     """
-    study = as_study(study)
-    t = read(study, target)
+    seen = as_snapshot(study)
+    t = read(seen, target)
     objective = target or 0
-    curves = study.history.curves
+    curves = seen.history.curves
     hidden = {s for s, show in ((TrialState.PRUNED, show_pruned), (TrialState.FAIL, show_failed)) if not show}
     own = set(t.number.tolist()).union(t.running.tolist())  # of a part of a study, the history has all curves
     states = {k: curves.state(k) for k in curves.numbers if k in own and curves.size(k)}
@@ -150,7 +151,7 @@ def plot_intermediate_values(
             ]
         ),
         notes=drawn(len(made), len(numbers), "curves"),
-        target=objective_names(study)[objective],
+        target=objective_names(seen)[objective],
         curves=tuple(made),
         best=best,
         maximize=bool(t.maximize),

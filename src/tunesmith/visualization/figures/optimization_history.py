@@ -27,6 +27,7 @@ from tunesmith.visualization.plotly_style import GREY, ORANGE, SERIES, VERMILION
 from tunesmith.visualization.thinning import MOST, drawn, thin
 
 if TYPE_CHECKING:
+    from tunesmith.study.snapshot import Snapshot
     from tunesmith.study.study import Study
 
 
@@ -118,7 +119,7 @@ class OptimizationHistory(FigureData):
 
 @checked("target")
 def plot_optimization_history(
-    study: Study | Iterable[Study] | Mapping[str, Study],
+    study: Study | Snapshot | Iterable[Study | Snapshot] | Mapping[str, Study | Snapshot],
     *,
     target: Target = None,
     target_name: str | None = None,

@@ -13,6 +13,7 @@ import numpy as np
 from tunesmith.arguments import checked
 from tunesmith.languages import say
 from tunesmith.selection.wording import count
+from tunesmith.study.snapshot import Snapshot, as_snapshot
 from tunesmith.visualization.axes import (
     Axis,
     OnAxes,
@@ -24,7 +25,7 @@ from tunesmith.visualization.axes import (
     shown_rows,
     thin_panels,
 )
-from tunesmith.visualization.columns import Target, as_study, read
+from tunesmith.visualization.columns import Target, read
 from tunesmith.visualization.figure import short
 from tunesmith.visualization.matplotlib_style import drawing
 from tunesmith.visualization.plotly_style import SCALE, TICK, VERMILION, Dict, bar, figure, spread, text
@@ -89,7 +90,7 @@ class ParallelCoordinate(OnAxes):
 
 @checked("target")
 def plot_parallel_coordinate(
-    study: Study,
+    study: Study | Snapshot,
     params: Sequence[str] | None = None,
     *,
     target: Target = None,
@@ -115,9 +116,9 @@ def plot_parallel_coordinate(
         ValueError: there is no such parameter, or there are several objectives and the target does not say which.
         MissingDependencyError: the backend is not installed.
     """
-    t, study = read(study, target, target_name), as_study(study)
+    t = read(as_snapshot(study), target, target_name)
     t.need("plot_parallel_coordinate")
-    axes = axes_of(study, t, params, MOST_AXES, "plot_parallel_coordinate")
+    axes = axes_of(t, params, MOST_AXES, "plot_parallel_coordinate")
     rows, chosen = shown_rows(t), t.rows_of(selected)
     index = thin_panels(t, rows, axes, chosen, min(MOST_LINES, ROOM // (len(axes) + 1)))
     index = index[np.argsort(-t.loss[index], kind="stable")]  # the best are drawn last, over the others

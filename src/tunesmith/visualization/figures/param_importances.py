@@ -13,8 +13,9 @@ from tunesmith.arguments import checked
 from tunesmith.importance import Evaluator, Importance, importance
 from tunesmith.importance.base import rounded
 from tunesmith.languages import say
+from tunesmith.study.snapshot import Snapshot, as_snapshot
 from tunesmith.text import printable
-from tunesmith.visualization.columns import USER, Floats, Mask, Target, as_study, read
+from tunesmith.visualization.columns import USER, Floats, Mask, Target, read
 from tunesmith.visualization.figure import FigureData, join, short
 from tunesmith.visualization.plotly_style import BLUE, GREY, PURPLE, Dict, axis, figure, text
 
@@ -95,7 +96,7 @@ class ParamImportances(FigureData):
 
 @checked("target")
 def plot_param_importances(
-    study: Study,
+    study: Study | Snapshot,
     evaluator: str | Evaluator | None = None,
     params: Sequence[str] | None = None,
     *,
@@ -121,14 +122,14 @@ def plot_param_importances(
         ValueError: as for `tunesmith.importance.importance`, or several objectives and no target.
         MissingDependencyError: the backend is not installed.
     """
-    study = as_study(study)
-    t = read(study, target, target_name)
+    seen = as_snapshot(study)
+    t = read(seen, target, target_name)
     t.need("plot_param_importances")
     table = importance(
-        study,
+        seen,
         evaluator="ped-anova" if evaluator is None else evaluator,
         params=params,
-        target=as_function(study, target),
+        target=as_function(seen, target),
     )
     return of_table(table, t.target).drawn(backend)
 

@@ -15,9 +15,10 @@ from tunesmith.languages import joined, say
 from tunesmith.numerics.pareto import non_dominated
 from tunesmith.selection.wording import count
 from tunesmith.state import StudyDirection, TrialState
+from tunesmith.study.snapshot import Snapshot, as_snapshot
 from tunesmith.text import printable
 from tunesmith.trial.record import FrozenTrial
-from tunesmith.visualization.columns import Floats, Ints, Mask, as_study, objective_names
+from tunesmith.visualization.columns import Floats, Ints, Mask, objective_names
 from tunesmith.visualization.figure import FigureData, number, short
 from tunesmith.visualization.plotly_style import BLUE, GREY, GRID, PALE, VERMILION, Dict, axis, figure, scatter, text
 from tunesmith.visualization.thinning import drawn, thin
@@ -82,7 +83,7 @@ class ParetoFront(FigureData):
 
 @checked()
 def plot_pareto_front(
-    study: Study,
+    study: Study | Snapshot,
     *,
     target_names: Sequence[str] | None = None,
     include_dominated_trials: bool = True,
@@ -110,10 +111,10 @@ def plot_pareto_front(
         ValueError: there are not two or three objectives to show, or not as many names.
         MissingDependencyError: the backend is not installed.
     """
-    study = as_study(study)
-    history = study.history
+    seen = as_snapshot(study)
+    history = seen.history
     n = len(history)
-    values, maximize, names = _values(study, n, targets)
+    values, maximize, names = _values(seen, n, targets)
     m = values.shape[1]
     if target_names is not None:
         if len(target_names) != m:
@@ -123,7 +124,7 @@ def plot_pareto_front(
     rows = np.flatnonzero(np.equal(history.state[:n], TrialState.COMPLETE) & np.isfinite(values).all(axis=1))
     if not len(rows):
         raise NothingToDrawError(
-            say("{}: no trial of {} is complete with finite values yet", "plot_pareto_front", repr(study.study_name))
+            say("{}: no trial of {} is complete with finite values yet", "plot_pareto_front", repr(seen.study_name))
         )
     sign = np.where(maximize, -1.0, 1.0)
     front = np.zeros(n, bool)

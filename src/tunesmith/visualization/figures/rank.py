@@ -12,8 +12,9 @@ import numpy as np
 from tunesmith.arguments import checked
 from tunesmith.languages import say
 from tunesmith.selection.wording import count
+from tunesmith.study.snapshot import Snapshot, as_snapshot
 from tunesmith.visualization.axes import OnAxes, listed, on_axes
-from tunesmith.visualization.columns import Floats, Target, as_study, read
+from tunesmith.visualization.columns import Floats, Target, read
 from tunesmith.visualization.figure import number, short
 from tunesmith.visualization.pairs import layout_of, pairs_of, points, show_bar
 from tunesmith.visualization.plotly_style import Dict, bar, figure, text
@@ -59,7 +60,7 @@ class Rank(OnAxes):
 
 @checked("target")
 def plot_rank(
-    study: Study,
+    study: Study | Snapshot,
     params: Sequence[str] | None = None,
     *,
     target: Target = None,
@@ -86,8 +87,8 @@ def plot_rank(
         ValueError: there is no such parameter, or there are several objectives and the target does not say which.
         MissingDependencyError: the backend is not installed.
     """
-    t, study = read(study, target, target_name), as_study(study)
-    pairs = pairs_of(study, t, params, selected, "plot_rank")
+    t = read(as_snapshot(study), target, target_name)
+    pairs = pairs_of(t, params, selected, "plot_rank")
     loss, rows = t.loss, np.flatnonzero(t.complete)
     ordered = np.sort(loss[rows])
     middle = (np.searchsorted(ordered, loss, "left") + np.searchsorted(ordered, loss, "right") - 1) / 2.0

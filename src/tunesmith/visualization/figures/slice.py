@@ -13,6 +13,7 @@ from tunesmith.arguments import checked
 from tunesmith.languages import say
 from tunesmith.selection.wording import count
 from tunesmith.state import TrialState
+from tunesmith.study.snapshot import Snapshot, as_snapshot
 from tunesmith.visualization.axes import (
     OnAxes,
     axes_of,
@@ -24,7 +25,7 @@ from tunesmith.visualization.axes import (
     shown_rows,
     thin_panels,
 )
-from tunesmith.visualization.columns import Floats, Mask, Target, as_study, read
+from tunesmith.visualization.columns import Floats, Mask, Target, read
 from tunesmith.visualization.figure import short
 from tunesmith.visualization.plotly_style import (
     GREY,
@@ -85,7 +86,7 @@ class Slice(OnAxes):
 
 @checked("target")
 def plot_slice(
-    study: Study,
+    study: Study | Snapshot,
     params: Sequence[str] | None = None,
     *,
     target: Target = None,
@@ -116,9 +117,9 @@ def plot_slice(
         ValueError: there is no such parameter, or there are several objectives and the target does not say which.
         MissingDependencyError: the backend is not installed.
     """
-    t, study = read(study, target, target_name), as_study(study)
+    t = read(as_snapshot(study), target, target_name)
     t.need("plot_slice")
-    axes = axes_of(study, t, params, MOST_AXES, "plot_slice")
+    axes = axes_of(t, params, MOST_AXES, "plot_slice")
     rows = shown_rows(t, show_pruned, show_failed)
     chosen = t.rows_of(selected)
     index = thin_panels(t, rows, axes, chosen, min(MOST, ROOM // len(axes)))

@@ -16,8 +16,9 @@ from tunesmith.errors import NothingToDrawError
 from tunesmith.languages import joined, say
 from tunesmith.selection.wording import count
 from tunesmith.state import TrialState
+from tunesmith.study.snapshot import Snapshot, as_snapshot
 from tunesmith.trial.record import FrozenTrial
-from tunesmith.visualization.columns import Floats, Ints, as_study
+from tunesmith.visualization.columns import Floats, Ints
 from tunesmith.visualization.figure import FigureData, join, short
 from tunesmith.visualization.plotly_style import GREY, STATES, Dict, axis, figure, text
 from tunesmith.visualization.thinning import drawn, thin
@@ -88,7 +89,7 @@ class Timeline(FigureData):
 
 @checked()
 def plot_timeline(
-    study: Study,
+    study: Study | Snapshot,
     n_recent_trials: int | None = None,
     *,
     show_pruned: bool = True,
@@ -116,8 +117,8 @@ def plot_timeline(
     """
     if n_recent_trials is not None and n_recent_trials < 1:
         raise ValueError(f"n_recent_trials must be 1 or more; got {n_recent_trials}")
-    study = as_study(study)
-    history = study.history
+    seen = as_snapshot(study)
+    history = seen.history
     n = len(history)
     numbers, states, cost = history.number[:n], history.state[:n], history.cost[:n]
     shown = np.ones(n, bool)
@@ -134,10 +135,10 @@ def plot_timeline(
         total = n_recent_trials
     keep = np.isin(numbers[rows], list(selected)) | (numbers[rows] == numbers[rows].max(initial=0))
     chosen = rows[thin(numbers[rows].astype(float), np.nan_to_num(cost[rows], nan=0.0), keep, MOST_BARS)]
-    trials = study.get_trials(numbers=[*numbers[chosen].tolist(), *open_ones.tolist()]) if total else []
+    trials = seen.get_trials(numbers=[*numbers[chosen].tolist(), *open_ones.tolist()]) if total else []
     timed = [t for t in trials if t.started == t.started and not (t.state.is_finished() and t.finished != t.finished)]
     if not timed:
-        name, tail = repr(study.study_name), "has a time; trials have one if the study ran them"
+        name, tail = repr(seen.study_name), "has a time; trials have one if the study ran them"
         raise NothingToDrawError(
             say("{}: none of {:,} trials of {} " + tail, "plot_timeline", total, name)
             if total
