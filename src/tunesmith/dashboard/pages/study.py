@@ -223,7 +223,8 @@ def part(request: Request) -> Response:
 
 def _part(request: Request, name: str) -> dict[str, Any]:
     """Return what a part shows."""
-    seen, words = seen_of(request), words_for(request)
+    age = 0.0 if name == "doing" else 0.2  # what a reader asked for, to stop a trial say, is shown at once
+    seen, words = studies_of(request).look(request.path_params["study"], age), words_for(request)
     if name == "health":
         return {"findings": findings(seen, words)}
     if name == "doing":
