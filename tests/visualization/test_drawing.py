@@ -22,7 +22,7 @@ import tunesmith
 from tunesmith import Float, registry, visualization
 from tunesmith.languages import Words
 from tunesmith.visualization import matplotlib as by_matplotlib
-from tunesmith.visualization.figure import FigureData, plain
+from tunesmith.visualization.figure import FigureData, as_json
 from tunesmith.visualization.figures import draw
 from tunesmith.visualization.figures.ablation import AblationPath
 from tunesmith.visualization.figures.belief import belief
@@ -44,7 +44,7 @@ from tunesmith.visualization.figures.scaling_plan import scaling_plan
 from tunesmith.visualization.figures.slice import slices
 from tunesmith.visualization.figures.terminator_improvement import terminator_improvement
 from tunesmith.visualization.figures.timeline import timeline
-from tunesmith.visualization.svg_style import dark, drawing, flat, small, told
+from tunesmith.visualization.svg_style import as_svg, dark, in_panels, said_of_points, small
 
 LARGE = {"params": 1e8, "tokens": 1e10}
 FIGURES: dict[str, Callable[[], FigureData]] = {
@@ -115,7 +115,7 @@ def test_every_figure_is_json_and_both_backends_draw_it(make: Callable[[], Figur
 def test_every_figure_is_drawn_as_svg(make: Callable[[], FigureData], width: int) -> None:
     data = make()
     figure = draw(data)
-    text = drawing(figure, "name", "<A title>", width)
+    text = as_svg(figure, "name", "<A title>", width)
     drawn = ElementTree.fromstring(text)
     assert [part.text for part in drawn[:2]] == ["<A title>", data.summary]
     assert "nan" not in text
@@ -124,7 +124,7 @@ def test_every_figure_is_drawn_as_svg(make: Callable[[], FigureData], width: int
     assert float(drawn.get("viewBox", "").split()[2]) == width
     words = {part.text for part in drawn.findall(".//{*}text")}
     assert "style" not in text  # pages whose headers forbid it show it as well
-    layout = flat(figure)["layout"]
+    layout = in_panels(figure)["layout"]
     axes = [axis for name, axis in layout.items() if name[1:].startswith("axis")]
     titles = {html.unescape(axis["title"]["text"]) for axis in axes} - {""}
     assert titles & words or data.kind in (
@@ -136,8 +136,8 @@ def test_every_figure_is_drawn_as_svg(make: Callable[[], FigureData], width: int
 @pytest.mark.parametrize("make", FIGURES.values(), ids=FIGURES)
 def test_a_drawing_says_where_its_panels_and_series_are(make: Callable[[], FigureData]) -> None:
     figure = draw(make())
-    drawn = ElementTree.fromstring(drawing(figure, "name", "title", 1000, 400))
-    said = json.loads(json.dumps(told(figure), allow_nan=False))
+    drawn = ElementTree.fromstring(as_svg(figure, "name", "title", 1000, 400))
+    said = json.loads(json.dumps(said_of_points(figure), allow_nan=False))
     found = [int(part.get("data-t", "")) for part in drawn.iter() if part.get("data-t")]
     assert sorted(found) == list(range(len(said["traces"])))
     keys = {int(k) for part in drawn.iter() for k in part.get("data-key", "").split()}
@@ -152,7 +152,7 @@ def test_a_drawing_says_where_its_panels_and_series_are(make: Callable[[], Figur
 
 def test_a_page_says_how_high_a_drawing_is_unless_it_needs_more() -> None:
     def height(name: str, asked: int) -> float:
-        drawn = ElementTree.fromstring(drawing(draw(FIGURES[name]()), "name", "title", 1000, asked))
+        drawn = ElementTree.fromstring(as_svg(draw(FIGURES[name]()), "name", "title", 1000, asked))
         return float(drawn.get("height", ""))
 
     for name in ("history", "slice", "parallel", "front of three", "race"):
@@ -171,10 +171,10 @@ def test_small_panels_are_one_a_parameter_or_a_pair() -> None:
 
 def test_svg_has_thousands_of_points_in_some_kilobytes_and_dark_colours_for_all() -> None:
     figure = draw(optimization_history(many(5000, 2)))
-    text = drawing(figure, "name", "title")
+    text = as_svg(figure, "name", "title")
     assert len(text) < 80_000
     for make in (lambda: figure, *(lambda m=m: draw(m()) for m in (FIGURES["slice"], FIGURES["timeline"]))):
-        used = set(re.findall(r"var\((--f-\w+),", drawing(make(), "name", "title")))
+        used = set(re.findall(r"var\((--f-\w+),", as_svg(make(), "name", "title")))
         kept = {"--f-e69f00", "--f-56b4e9", "--f-8a8a8a"}  # which are as good on black
         assert used - kept <= set(re.findall(r"(--f-\w+):", dark()))
 
@@ -217,7 +217,7 @@ def test_no_name_is_read_as_markup_or_as_a_formula() -> None:
         text = json.dumps(draw(data)["data"]) + json.dumps(draw(data)["layout"] | {"meta": None})
         assert "<b>" not in text
         assert "<i>" not in text
-        drawn = drawing(draw(data), "name", data.title)
+        drawn = as_svg(draw(data), "name", data.title)
         assert "<b>" not in drawn
         assert "<i>" not in drawn
         data.drawn("matplotlib").draw_without_rendering()
@@ -237,9 +237,9 @@ def test_figures_for_a_page_are_made_without_plotly() -> None:
 
 
 def test_numbers_have_the_digits_that_a_figure_can_show() -> None:
-    assert plain(np.array([1 / 3, np.nan, np.inf, 1e-9])) == [0.333333, None, None, 1e-9]
-    assert plain(np.array([123456.123456, 123456.123457])) == [123456.123456, 123456.123457]
-    assert plain({"a": (np.int64(3), float("nan"))}) == {"a": [3, None]}
+    assert as_json(np.array([1 / 3, np.nan, np.inf, 1e-9])) == [0.333333, None, None, 1e-9]
+    assert as_json(np.array([123456.123456, 123456.123457])) == [123456.123456, 123456.123457]
+    assert as_json({"a": (np.int64(3), float("nan"))}) == {"a": [3, None]}
 
 
 def test_an_unknown_backend_or_name_gets_an_answer() -> None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tunesmith.study import Study
     from tunesmith.study.snapshot import Snapshot
 
-LONGEST = 80  # characters of a reason in a table
+REASON_CHARACTERS = 80  # characters of a reason in a table
 # The attribute in which a search of scikit-learn estimators keeps a candidate, and what is large in it.
 SEARCH, PREDICTIONS = "sklearn", "predictions"
 
@@ -84,4 +84,4 @@ def reason_text(trial: FrozenTrial) -> str | None:
     lines = (trial.reason or "").strip().splitlines()
     if trial.state is not TrialState.FAIL or not lines:
         return None
-    return cut(lines[-1], LONGEST)
+    return cut(lines[-1], REASON_CHARACTERS)

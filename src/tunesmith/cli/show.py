@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tunesmith.study.snapshot import Snapshot
     from tunesmith.trial.record import FrozenTrial
 
-SHOWN = 5  # kinds of failure
+FAILURES_SHOWN = 5  # kinds of failure
 
 
 @click.command()
@@ -56,7 +56,7 @@ def show(storage: str, name: str | None, number: int | None, as_json: bool) -> N
         echo(str(saved))
     if facts["stop_reason"]:
         echo(f"It stopped by itself: {facts['stop_reason']}")
-    for failure in facts["failures"][:SHOWN]:
+    for failure in facts["failures"][:FAILURES_SHOWN]:
         echo(f"{failure['trials']} failed: {printable(failure['reason'])}")
     if facts["space"]:
         print_table(["parameter", "range"], list(facts["space"].items()))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tunesmith.dashboard.views import param
+from tunesmith.dashboard.views import param_cell
 from tunesmith.errors import TunesmithError
 from tunesmith.languages import Words
 from tunesmith.report.banner import chosen_by, forms_of, is_of_table
@@ -19,7 +19,7 @@ from tunesmith.text import printable, span
 from tunesmith.visualization.columns import objective_names
 
 MOST_FRONT = 8  # trials of a Pareto front that are named
-NOTHING: dict[str, Any] = {
+NO_ANSWER: dict[str, Any] = {
     "head": "", "trial": None, "params": {}, "forms": [], "value": "", "targets": [], "interval": "", "scale": None,
     "sure": "", "level": "note", "why": "", "cost": "", "todo": "", "where": "", "notes": [], "front": [],
 }  # fmt: skip
@@ -31,8 +31,8 @@ def told_answer(seen: Snapshot, words: Words) -> dict[str, Any]:
     try:
         told = seen.once(answer)
     except TunesmithError as error:  # what the search decided cannot be read
-        return {**NOTHING, "head": str(error), "cost": cost}
-    shown = {**NOTHING, "cost": cost, "todo": words.said(told.next)}
+        return {**NO_ANSWER, "head": str(error), "cost": cost}
+    shown = {**NO_ANSWER, "cost": cost, "todo": words.said(told.next)}
     saved = [] if told.saved is None else words.known(told.saved.sentences())
     if len(seen.directions) > 1:
         best = sorted(told.front, key=lambda t: t.values or ())[:MOST_FRONT]
@@ -53,7 +53,7 @@ def told_answer(seen: Snapshot, words: Words) -> dict[str, Any]:
         **shown,
         "head": verdict if found.report is not None or trial is None else words("Use trial {}.", trial),
         "trial": trial,
-        "params": {printable(str(k)): printable(param(v, 10)) for k, v in params.items()},
+        "params": {printable(str(k)): printable(param_cell(v, 10)) for k, v in params.items()},
         "forms": [(name.lower(), name, printable(form, lines=True)) for name, form in forms.items()],
         "value": figures.write(found.value) if math.isfinite(found.value) else "",
         "targets": objective_names(seen),

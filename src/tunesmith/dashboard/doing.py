@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from tunesmith.dashboard.views import ago, number
+from tunesmith.dashboard.views import ago, number_cell
 from tunesmith.history import History
 from tunesmith.history.curves import Reported
 from tunesmith.languages import Words
@@ -28,11 +28,11 @@ from tunesmith.text import last_written, printable, span
 from tunesmith.trial.record import TrialRecord
 
 MOST_SHOWN = 12  # running trials
-TAIL = 4000  # bytes of a log
+LOG_BYTES = 4000  # bytes of a log
 WIDTH, HEIGHT, MOST_POINTS = 240, 56, 120  # of a small curve
-SOME = 20  # points at either end of a search whose spread is compared
-NARROW = 0.75  # of the spread at the beginning: below it a search narrows
-SHORT = 0.01  # seconds: of less, nobody asks how long a trial takes
+ENDS_COMPARED = 20  # points at either end of a search whose spread is compared
+NARROWED = 0.75  # of the spread at the beginning: below it a search narrows
+SECONDS_OF_NOTE = 0.01  # seconds: of less, nobody asks how long a trial takes
 LATEST = 50  # trials by which it is told how long one takes
 
 
@@ -102,22 +102,22 @@ def _so_far(history: History, words: Words) -> Iterator[str]:
     n, space = len(history), history.space
     cost = history.cost[max(0, n - LATEST) :]
     usual = float(np.median(cost[np.isfinite(cost)])) if np.isfinite(cost).any() else 0.0
-    if usual >= SHORT:
+    if usual >= SECONDS_OF_NOTE:
         yield words("A trial takes about {}.", span(usual))
-    if space is None or n < 3 * SOME or not len(space):
+    if space is None or n < 3 * ENDS_COMPARED or not len(space):
         return
     unit = history.unit(space)
-    first, last = _spread(unit[:SOME]), _spread(unit[n - SOME :])
+    first, last = _spread(unit[:ENDS_COMPARED]), _spread(unit[n - ENDS_COMPARED :])
     if first > 0:
-        if last < NARROW * first:
+        if last < NARROWED * first:
             told = words(
                 "The search narrows: its last {0} points cover {1:.0%} of the ranges, its first {0} {2:.0%}.",
-                SOME, last, first,
+                ENDS_COMPARED, last, first,
             )  # fmt: skip
         else:
             told = words(
                 "The search looks everywhere: its last {0} points cover {1:.0%} of the ranges, its first {0} {2:.0%}.",
-                SOME, last, first,
+                ENDS_COMPARED, last, first,
             )  # fmt: skip
         yield told
 
@@ -128,7 +128,7 @@ def _spread(unit: np.ndarray[Any, Any]) -> float:
     return float((np.quantile(known, 0.95, axis=0) - np.quantile(known, 0.05, axis=0)).mean()) if known.size else 0.0
 
 
-def running(seen: Snapshot, study: Study, words: Words, logs: Path | None = None) -> list[Running]:
+def running_trials(seen: Snapshot, study: Study, words: Words, logs: Path | None = None) -> list[Running]:
     """Return the running trials, oldest first.
 
     Args:
@@ -151,8 +151,8 @@ def running(seen: Snapshot, study: Study, words: Words, logs: Path | None = None
         own = _first(trial.intermediate_values)
         step = max(own, default=-1)
         curve, other = _lines(own, ideal)
-        told = words("step {0}: {1}", f"{step:,}", number(own[step], 4)) if own else words("no report yet")
-        params = ", ".join(f"{k}={number(v, 4) if v is not None else v}" for k, v in trial.params.items())
+        told = words("step {0}: {1}", f"{step:,}", number_cell(own[step], 4)) if own else words("no report yet")
+        params = ", ".join(f"{k}={number_cell(v, 4) if v is not None else v}" for k, v in trial.params.items())
         since = span(time.time() - trial.started)
         log, elsewhere = _log(folders, trial)
         stopping = is_asked_to_stop(seen.record, trial.number)
@@ -211,7 +211,7 @@ def _log(folders: Sequence[Path], trial: TrialRecord) -> tuple[str, str]:
         with os.fdopen(handle, "rb") as file:
             if not stat.S_ISREG(os.fstat(handle).st_mode):
                 return "", ""
-            file.seek(max(0, os.fstat(handle).st_size - TAIL))
-            return printable(last_written(file.read(TAIL).decode(errors="replace")), lines=True), ""
+            file.seek(max(0, os.fstat(handle).st_size - LOG_BYTES))
+            return printable(last_written(file.read(LOG_BYTES).decode(errors="replace")), lines=True), ""
     except (OSError, ValueError):
         return "", ""

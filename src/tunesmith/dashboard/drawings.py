@@ -14,8 +14,8 @@ from tunesmith.errors import TunesmithError
 from tunesmith.languages import Words, say
 from tunesmith.study.snapshot import Snapshot
 from tunesmith.visualization.axes import Axis, strongest
-from tunesmith.visualization.columns import Indices, read
-from tunesmith.visualization.figure import FigureData, plain
+from tunesmith.visualization.columns import Indices, read_columns
+from tunesmith.visualization.figure import FigureData, as_json
 from tunesmith.visualization.figures import draw
 from tunesmith.visualization.figures.belief import belief
 from tunesmith.visualization.figures.contour import contour
@@ -31,8 +31,8 @@ from tunesmith.visualization.figures.slice import Slice, slices
 from tunesmith.visualization.figures.terminator_improvement import terminator_improvement
 from tunesmith.visualization.figures.timeline import timeline
 from tunesmith.visualization.plotly_style import name_of
-from tunesmith.visualization.svg_style import drawing as svg_drawing
-from tunesmith.visualization.svg_style import small, told
+from tunesmith.visualization.svg_style import as_svg as svg_drawing
+from tunesmith.visualization.svg_style import said_of_points, small
 
 # -- makes figures of very many trials lighter than a file's or a notebook's, since a page fetches many of them -----
 
@@ -150,7 +150,7 @@ def parameters_of(study: Snapshot, objective: int | None) -> list[str]:
         study: the study.
         objective: whose value; None: there is one.
     """
-    return strongest(read(study, objective))
+    return strongest(read_columns(study, objective))
 
 
 def two_of(objective: int, objectives: int) -> list[int]:
@@ -200,7 +200,7 @@ class Size:
 LEAST_AXIS = 76  # pixels beside an axis of parallel coordinates
 
 
-def drawing(
+def page_figure(
     name: str, study: Snapshot, objective: int, words: Words, names: Names = None, size: Size | None = None
 ) -> dict[str, Any]:
     """Return a figure as JSON: its SVG, what the script says of its points, its sentence and its notes.
@@ -219,11 +219,11 @@ def drawing(
     try:
         data = _made(name, study, objective, names)
     except (TunesmithError, ValueError) as error:
-        return missing(error, words)
+        return missing_figure(error, words)
     m, data = len(study.directions), data.in_language(words)
     figure = draw(data, words)
     if not isinstance(data, Slice | Rank) or names:
-        found = _shown(data, figure, columns_of(data, objective, m), size)
+        found = _shown(data, figure, brushed_columns(data, objective, m), size)
         return found | (_handles(data, figure, objective, m, words) if isinstance(data, ParallelCoordinate) else {})
     drawn = small(figure)
     pairs = data.panels if isinstance(data, Rank) else [(k,) for k in range(len(data.axes))]
@@ -244,7 +244,7 @@ def picture(name: str, study: Snapshot, objective: int, words: Words, names: Nam
     try:
         data = _made(name, study, objective, names).in_language(words)
     except (TunesmithError, ValueError) as error:
-        sentence = html.escape(missing(error, words)["missing"])
+        sentence = html.escape(missing_figure(error, words)["missing"])
         return f'<svg xmlns="http://www.w3.org/2000/svg" width="1000" height="30"><text y="20">{sentence}</text></svg>'
     return _svg(data, draw(data, words), Size())
 
@@ -253,7 +253,7 @@ def _made(name: str, study: Snapshot, objective: int, names: Names) -> FigureDat
     return lighter(DRAWINGS[name].make(study, objective if len(study.directions) > 1 else None, names))
 
 
-def missing(error: Exception, words: Words) -> dict[str, Any]:
+def missing_figure(error: Exception, words: Words) -> dict[str, Any]:
     """Return what a page gets in the place of a figure: why there is none."""
     why = error.args[0] if error.args else ""
     told = words.said(why) if isinstance(why, str) else str(error)
@@ -279,7 +279,7 @@ def _shown(
     data: FigureData, figure: dict[str, Any], columns: Mapping[str, str], size: Size | None = None
 ) -> dict[str, Any]:
     about = {"summary": data.summary, "notes": list(data.notes), "columns": dict(columns)}
-    return {"svg": _svg(data, figure, size or Size()), "data": told(figure), **about}
+    return {"svg": _svg(data, figure, size or Size()), "data": said_of_points(figure), **about}
 
 
 def _svg(data: FigureData, figure: dict[str, Any], size: Size) -> str:
@@ -295,10 +295,10 @@ def _table(data: Slice | Rank | ParallelCoordinate, words: Words) -> dict[str, A
     def cells(axis: Axis) -> list[Any]:
         absent = words(axis.strip_name)
         if axis.categories:
-            return [absent if at is None else axis.categories[int(at)] for at in plain(axis.at)]
-        return [absent if at is None else at for at in plain(axis.at)]
+            return [absent if at is None else axis.categories[int(at)] for at in as_json(axis.at)]
+        return [absent if at is None else at for at in as_json(axis.at)]
 
-    columns = [data.number.tolist(), plain(data.value), *map(cells, data.axes)]
+    columns = [data.number.tolist(), as_json(data.value), *map(cells, data.axes)]
     heads = [words("trial"), words.translate(data.target), *(axis.name for axis in data.axes)]
     return {"heads": heads, "columns": [column[::-1] for column in columns]}
 
@@ -320,7 +320,7 @@ def _handles(
     return {"handles": axes, "table": table}
 
 
-def columns_of(data: Any, objective: int, objectives: int) -> dict[str, str]:
+def brushed_columns(data: Any, objective: int, objectives: int) -> dict[str, str]:
     """Return which column of the trials is along each axis of a figure, such as {"x": "number"}.
 
     Args:

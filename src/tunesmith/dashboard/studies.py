@@ -17,7 +17,7 @@ from tunesmith.study.query import TrialTable
 from tunesmith.study.query.columns import Mask
 from tunesmith.study.recommend import recommend
 from tunesmith.study.snapshot import Snapshot
-from tunesmith.study.verdict import KEY as VERDICT
+from tunesmith.study.verdict import VERDICT
 
 UNDO = 20.0  # seconds for which a deletion can be taken back
 

@@ -151,7 +151,7 @@ def _targets(seen: Snapshot, target: Any, numbers: Any) -> Floats:
 # Symbols: r effects, b draws, s shuffles.
 
 
-def rows_of(effects: Effects, names: tuple[str, ...], pairs: bool) -> tuple[ImportanceRow, ...]:
+def importance_rows(effects: Effects, names: tuple[str, ...], pairs: bool) -> tuple[ImportanceRow, ...]:
     """Return the rows of the main effects, or of the pairs, the largest first (those of a path in its order).
 
     The values of noise are positive by construction. Their mean over shuffles is subtracted. In 95 %
@@ -252,8 +252,8 @@ def importance(
     effects = chosen.evaluate(data, rng)
     names = tuple(data.space.names)
     table = Importance(
-        rows=rows_of(effects, names, pairs=False),
-        pairs=rows_of(effects, names, pairs=True),
+        rows=importance_rows(effects, names, pairs=False),
+        pairs=importance_rows(effects, names, pairs=True),
         evaluator=chosen.name,
         unit=effects.unit,
         notes=(*notes, *effects.notes),

@@ -17,7 +17,7 @@ from tunesmith.importance import importance
 from tunesmith.importance.base import between, rounded
 from tunesmith.languages import Words, words_of
 from tunesmith.report.banner import Banner, banner_of, banner_of_search
-from tunesmith.report.content import Content, Section, Table, drawn, stamped, versions
+from tunesmith.report.content import Content, Section, Table, drawn_if_any, stamped, versions
 from tunesmith.report.of_scaling import ScalingResults, of_scaling
 from tunesmith.scaling import ScalingLaw
 from tunesmith.selection.wording import params_of
@@ -34,7 +34,7 @@ from tunesmith.visualization.figures.contour import contour
 from tunesmith.visualization.figures.honest_score import honest_score
 from tunesmith.visualization.figures.intermediate_values import IntermediateValues, intermediate_values
 from tunesmith.visualization.figures.optimization_history import optimization_history
-from tunesmith.visualization.figures.param_importances import of_table
+from tunesmith.visualization.figures.param_importances import importances_of_table
 from tunesmith.visualization.figures.pareto_front import pareto_front
 from tunesmith.visualization.figures.racing import racing
 from tunesmith.visualization.figures.slice import slices
@@ -42,7 +42,7 @@ from tunesmith.visualization.figures.timeline import timeline
 
 # -- what a report says of a study ----------------------------------------------------------------------------------
 
-SHOWN = 10  # rows of a table of trials or candidates, kinds of failure
+TABLE_ROWS = 10  # rows of a table of trials or candidates, kinds of failure
 MOST_PARAMS = 12  # in a figure with one panel for each
 
 
@@ -98,12 +98,12 @@ def _front(seen: Snapshot, words: Words) -> Section:
     if not front:
         return section
     names = list(map(words.said, objective_names(seen)))
-    rows = [[f.number, *(f.values or ()), params_of(f.params)] for f in front[:SHOWN]]
+    rows = [[f.number, *(f.values or ()), params_of(f.params)] for f in front[:TABLE_ROWS]]
     section.tables.append(Table([t("trial"), *names, t("parameters")], rows))
-    if len(front) > SHOWN:
-        section.sentences.append(t("The table shows the first {n}.").format(n=SHOWN))
+    if len(front) > TABLE_ROWS:
+        section.sentences.append(t("The table shows the first {n}.").format(n=TABLE_ROWS))
     if len(seen.directions) == 2:
-        section.figures += drawn(lambda: pareto_front(seen))
+        section.figures += drawn_if_any(lambda: pareto_front(seen))
     return section
 
 
@@ -156,12 +156,12 @@ def mattered(seen: Snapshot, words: Words) -> Section:
     section.tables.append(Table(columns, rows[:MOST_PARAMS]))
     if len(rows) > MOST_PARAMS:
         section.sentences.append(t("The table shows the first {n}.").format(n=MOST_PARAMS))
-    section.figures += drawn(lambda: of_table(table, objective_names(seen)[0]))
+    section.figures += drawn_if_any(lambda: importances_of_table(table, objective_names(seen)[0]))
     names = [str(row[0]) for row in rows]
-    section.figures += drawn(lambda: slices(seen, names[:MOST_PARAMS]))
-    section.figures += drawn(lambda: belief(seen, names[:MOST_PARAMS]))
+    section.figures += drawn_if_any(lambda: slices(seen, names[:MOST_PARAMS]))
+    section.figures += drawn_if_any(lambda: belief(seen, names[:MOST_PARAMS]))
     if len(names) > 1:
-        section.figures += drawn(lambda: contour(seen, names[:2]))
+        section.figures += drawn_if_any(lambda: contour(seen, names[:2]))
     return section
 
 
@@ -178,10 +178,10 @@ def course(seen: Snapshot, words: Words) -> Section:
     """
     section = Section(words.translate("How the search went"))
     if len(seen.directions) == 1:
-        section.figures += drawn(lambda: optimization_history(seen, show_pruned=True, show_failed=True))
+        section.figures += drawn_if_any(lambda: optimization_history(seen, show_pruned=True, show_failed=True))
     for k in range(len(seen.directions)):
-        section.figures += drawn(partial(_curves, seen, k))
-    section.figures += drawn(lambda: timeline(seen))
+        section.figures += drawn_if_any(partial(_curves, seen, k))
+    section.figures += drawn_if_any(lambda: timeline(seen))
     return section
 
 
@@ -208,7 +208,7 @@ def _failures(seen: Snapshot, words: Words) -> Section:
         return section
     failed, n = sum(r.trials for r in reasons), len(seen.history)
     section.sentences.append(t("{n} of {all} trials failed.").format(n=failed, all=n))
-    rows = [[r.trials, shorten(r.text, 200) or t("no reason is known"), r.first] for r in reasons[:SHOWN]]
+    rows = [[r.trials, shorten(r.text, 200) or t("no reason is known"), r.first] for r in reasons[:TABLE_ROWS]]
     section.tables.append(Table([t("trials"), t("reason"), t("the first")], rows))
     return section
 
@@ -256,7 +256,7 @@ def _search_result(search: Any, banner: Banner, words: Words) -> Section:
     section = Section(t("Result"), list(banner.more))
     if banner.params:
         section.tables.append(Table([t("parameter"), t("value")], [[k, v] for k, v in banner.params.items()]))
-    section.figures += drawn(lambda: honest_score(search))
+    section.figures += drawn_if_any(lambda: honest_score(search))
     return section
 
 
@@ -268,7 +268,7 @@ def _candidates(search: Any, words: Words) -> Section:
     if name is None:
         return section
     metric = name.removeprefix("mean_test_")
-    order = np.argsort(results[f"rank_test_{metric}"], kind="stable")[:SHOWN]
+    order = np.argsort(results[f"rank_test_{metric}"], kind="stable")[:TABLE_ROWS]
     rows = [
         [
             int(results[f"rank_test_{metric}"][i]),
@@ -279,7 +279,7 @@ def _candidates(search: Any, words: Words) -> Section:
         for i in order
     ]
     section.tables.append(Table([t("rank"), t("mean score"), t("deviation"), t("parameters")], rows))
-    section.figures += drawn(lambda: racing(search))
+    section.figures += drawn_if_any(lambda: racing(search))
     return section
 
 

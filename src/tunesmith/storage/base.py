@@ -507,6 +507,9 @@ class Storage(ABC):
             study: its id or its name; None: it is the only one.
             cursor: as for ``read_since``.
 
+        Returns:
+            the study as it is.
+
         Raises:
             StudyNotFoundError: there is no such study.
         """

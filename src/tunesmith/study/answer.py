@@ -38,7 +38,7 @@ NO_SKILL = (
 ENDED = "Use it: the search ended because little was left to gain."
 LEADS = "Its lead over the middle trial is {} times as large as its interval."
 LEADS_BY_FAR = "Its lead over the middle trial is more than 100 times as large as its interval."
-WEIGH = "Choose one of them by what matters more to you; none is better in all objectives."
+NEITHER_BETTER = "Choose one of them by what matters more to you; none is better in all objectives."
 MEND = "First mend what fails: {} of {} trials did, most often for this reason: {}"
 
 
@@ -103,7 +103,7 @@ def answer(seen: Snapshot) -> Answer:
         front,
         None if found is None else sureness(seen, found),
         savings(seen),
-        say(WEIGH) if front else next_step(seen, found),
+        say(NEITHER_BETTER) if front else next_step(seen, found),
         seen.stored_stop_reason,
         failure_reasons(seen),
         _share_failed(seen) > MANY_FAILED,

@@ -24,11 +24,11 @@ from tunesmith.state import TrialState
 from tunesmith.study.snapshot import Snapshot
 from tunesmith.trial.record import TrialRecord
 
-LOOKED_AT = 20  # complete trials, the latest, whose reports are counted
+TRIALS_LOOKED_AT = 20  # complete trials, the latest, whose reports are counted
 FEWEST = 5  # complete trials from which on a parameter is believed to order their lengths
 FEWEST_ENDS = 3  # complete trials from which on the ends of others are estimated
 MOST_ALIKE = 5  # complete trials, at most, whose ends a partial one is taken to have
-VISIBLE = 0.005  # a share of the cost from which on it is no 0 % where it is shown
+VISIBLE_SHARE = 0.005  # a share of the cost from which on it is no 0 % where it is shown
 MOST_ENDS = 500  # complete trials, the latest, that partial ones are held against
 
 
@@ -100,13 +100,13 @@ class Savings:
     def _restarts(self) -> list[Said]:
         """Return what restarts took, where that is worth a sentence."""
         share = self.restart_cost / self.cost if self.cost else math.nan
-        if not self.restarts or not share >= VISIBLE:
+        if not self.restarts or not share >= VISIBLE_SHARE:
             return []
         return [say("Restarts after pauses ({}) took {} of the cost.", f"{self.restarts:,}", f"{share:.0%}")]
 
     def _full_runs(self) -> list[Said]:
         """Return what full runs would have reached."""
-        if self.full_cost <= (1.0 - VISIBLE) * self.cost:
+        if self.full_cost <= (1.0 - VISIBLE_SHARE) * self.cost:
             less = f"{1 - self.full_cost / self.cost:.0%}"
             return [say("It did not pay: all of them as full runs would have reached as much with {} less cost.", less)]
         k = say("1 full run") if self.full_runs == 1 else say("{} full runs", f"{self.full_runs:,}")
@@ -452,8 +452,8 @@ def _reports_left(curves: Curves, ends: dict[int, int], at: dict[int, int], left
         at: the last steps of the partial ones.
         left: how many steps these have left.
     """
-    looked_at = [(end, curves.steps(n)) for n, end in list(ends.items())[-LOOKED_AT:]]
-    gap = median(_gap(curves, n) for n in list(ends)[-LOOKED_AT:])
+    looked_at = [(end, curves.steps(n)) for n, end in list(ends.items())[-TRIALS_LOOKED_AT:]]
+    gap = median(_gap(curves, n) for n in list(ends)[-TRIALS_LOOKED_AT:])
 
     @cache
     def made(begin: int, end: float) -> int:

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from tunesmith.arguments import checked
 from tunesmith.errors import StorageError
 from tunesmith.history import History, Ints
 from tunesmith.numerics.pareto import non_dominated
@@ -80,6 +81,11 @@ class Snapshot:
     The records of trials are read when they are asked for first, and kept; those of trials that ran at that moment may
     say more than was known then.
 
+    Args:
+        replica: what this process knows of the study; its history is copied.
+        record: what the storage has of it.
+        waiting: the trials that have not begun.
+
     Attributes:
         record: the study's name, id, directions, seed and attributes, as they are stored.
         history: the trials as columns.
@@ -99,6 +105,7 @@ class Snapshot:
         ```
     """
 
+    @checked()
     def __init__(self, replica: StudyReplica, record: StudyRecord, waiting: Sequence[TrialRecord]) -> None:
         self.record = record
         self.history: History = replica.history.frozen()
@@ -111,6 +118,7 @@ class Snapshot:
         self._lock = threading.RLock()
         self._made: dict[Callable[[Snapshot], Any], Any] = {}
 
+    @checked()
     def only(self, numbers: Ints) -> Snapshot:
         """Return the same with some of the trials alone.
 
@@ -218,6 +226,7 @@ class Snapshot:
         """The records of the trials by number; not to be changed."""
         return self.get_trials()
 
+    @checked()
     def get_trials(
         self, *, states: Iterable[TrialState] | None = None, numbers: Iterable[int] | None = None
     ) -> list[FrozenTrial]:
@@ -226,6 +235,9 @@ class Snapshot:
         Args:
             states: only of trials that were in these states; None: in any.
             numbers: only of these trials; None: of all.
+
+        Returns:
+            The records.
 
         Raises:
             KeyError: there is no trial of such a number.
@@ -238,6 +250,7 @@ class Snapshot:
         """How many trials there are."""
         return len(self.history) + self.history.n_pending + len(self._waiting)
 
+    @checked()
     def numbers_in(self, states: Iterable[TrialState] | None = None) -> list[int]:
         """Return the numbers of the trials that were in some states, rising; None: in any."""
         table = self.table
@@ -312,6 +325,7 @@ class Snapshot:
 
     # -- what is made of it --------------------------------------------------------------------------------------------
 
+    @checked()
     def once(self, work: Callable[[Snapshot], T]) -> T:
         """Return what a function makes of this snapshot: made when it is asked for first, and kept."""
         with self._lock:  # who comes meanwhile waits for the same answer
@@ -320,12 +334,19 @@ class Snapshot:
             made: T = self._made[work]
             return made
 
+    @checked()
     def has_made(self, work: Callable[[Snapshot], Any]) -> bool:
         """Tell whether `once` has what a function makes of this snapshot."""
         return work in self._made
 
+    @checked()
     def keep_from(self, before: Snapshot, work: Callable[[Snapshot], Any]) -> None:
-        """Let `once` keep what a function made of an earlier snapshot, since it still holds."""
+        """Let `once` keep what a function made of an earlier snapshot, since it still holds.
+
+        Args:
+            before: the earlier one.
+            work: the function.
+        """
         if work in before._made:
             self._made[work] = before._made[work]
 

@@ -19,7 +19,7 @@ from tunesmith.state import StudyDirection, TrialState
 from tunesmith.study.snapshot import Snapshot, as_snapshot
 from tunesmith.text import printable, shown
 from tunesmith.trial.record import FrozenTrial
-from tunesmith.visualization.figure import number as written
+from tunesmith.visualization.figure import four_digits as written
 
 if TYPE_CHECKING:
     from tunesmith.study.study import Study
@@ -115,7 +115,7 @@ class StudyColumns:
         return say("it has {}", joined(say("{:,} " + word, k) for k, word in count if k) or say("no trials"))
 
 
-def read(seen: Snapshot, target: Target = None, target_name: str | None = None) -> StudyColumns:
+def read_columns(seen: Snapshot, target: Target = None, target_name: str | None = None) -> StudyColumns:
     """Return the columns of a study.
 
     Args:
@@ -177,7 +177,7 @@ def as_studies(studies: Any) -> dict[str, Snapshot]:
 
 
 def read_all(studies: Any, target: Target, target_name: str | None, figure: str) -> dict[str, StudyColumns]:
-    """Return the trials of one study, of a list of them or a dict of them, by the studies' names; see `read`.
+    """Return the trials of one study, of a list of them or a dict of them, by the studies' names; see `read_columns`.
 
     Args:
         studies: as for `as_studies`.
@@ -191,7 +191,7 @@ def read_all(studies: Any, target: Target, target_name: str | None, figure: str)
     Raises:
         NothingToDrawError: no study has a complete trial with a finite value.
     """
-    tables = {name: read(s, target, target_name) for name, s in as_studies(studies).items()}
+    tables = {name: read_columns(s, target, target_name) for name, s in as_studies(studies).items()}
     if not any(t.complete.any() for t in tables.values()):
         next(iter(tables.values())).need(figure)
     return tables

@@ -27,7 +27,7 @@ def studies_of(request: Request) -> Studies:
     return found
 
 
-def study_of(request: Request) -> Study:
+def live_study(request: Request) -> Study:
     """Return the study that the address names, to change it or to ask for what no snapshot has.
 
     Raises:
@@ -148,7 +148,7 @@ def _range(given: str) -> Range:
     return Range(column, min(ends), max(ends))
 
 
-def whole(request: Request, name: str, default: int, low: int, high: int) -> int:
+def whole_number(request: Request, name: str, default: int, low: int, high: int) -> int:
     """Return a whole number of a query.
 
     Args:
@@ -172,7 +172,7 @@ def whole(request: Request, name: str, default: int, low: int, high: int) -> int
 # -- what is shown when something is not there or does not work: a sentence, never a traceback ----------------------
 
 
-def answer(request: Request, status: int, sentence: str) -> Response:
+def answer_with(request: Request, status: int, sentence: str) -> Response:
     """Return a sentence as the page or the JSON that was asked for."""
     if "application/json" in request.headers.get("accept", ""):
         return JSONResponse({"error": sentence}, status)
@@ -181,13 +181,13 @@ def answer(request: Request, status: int, sentence: str) -> Response:
 
 def _known(request: Request, error: Exception) -> Response:
     status = 404 if isinstance(error, StudyNotFoundError) else 503 if isinstance(error, StorageError) else 400
-    return answer(request, status, str(error))
+    return answer_with(request, status, str(error))
 
 
 def _http(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     detail = error.detail if isinstance(error, HTTPException) else ""
-    return answer(request, status, "There is nothing at this address." if detail == "Not Found" else detail)
+    return answer_with(request, status, "There is nothing at this address." if detail == "Not Found" else detail)
 
 
 HANDLERS: Mapping[Any, Callable[[Request, Exception], Any]] = {TunesmithError: _known, HTTPException: _http}

@@ -80,7 +80,7 @@ def index(request: Request, wrong: Wrong | None = None) -> Response:
     )
 
 
-def compare(request: Request) -> Response:
+def compare_page(request: Request) -> Response:
     """Show several studies side by side, with how they differ where that can be told."""
     studies, words = studies_of(request), words_for(request)
     try:
@@ -190,4 +190,4 @@ def counts(request: Request) -> Response:
     return JSONResponse([{"id": r.id, "counts": counts_of(studies.storage, r.id)} for r in studies.records()])
 
 
-ROUTES = [Route("/", index), Route("/compare", compare), Route("/studies.json", counts)]
+ROUTES = [Route("/", index), Route("/compare", compare_page), Route("/studies.json", counts)]

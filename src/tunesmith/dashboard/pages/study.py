@@ -17,13 +17,22 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from tunesmith.dashboard.answer import told_answer
-from tunesmith.dashboard.doing import doing, running
+from tunesmith.dashboard.doing import doing, running_trials
 from tunesmith.dashboard.drawings import DRAWINGS, TABS, parameters_of
-from tunesmith.dashboard.pages.figures import as_json, picked
-from tunesmith.dashboard.pages.request import Filter, Wrong, render, seen_of, studies_of, study_of, whole, words_for
+from tunesmith.dashboard.pages.figures import as_json, picked_params
+from tunesmith.dashboard.pages.request import (
+    Filter,
+    Wrong,
+    live_study,
+    render,
+    seen_of,
+    studies_of,
+    whole_number,
+    words_for,
+)
 from tunesmith.dashboard.pages.studies import start_command
 from tunesmith.dashboard.studies import Studies
-from tunesmith.dashboard.views import KEY
+from tunesmith.dashboard.views import NOTE
 from tunesmith.errors import TunesmithError
 from tunesmith.languages import Words
 from tunesmith.plain import plain
@@ -39,9 +48,9 @@ from tunesmith.visualization.columns import called
 
 # -- what a search suffers from, in words: failures, lost workers, points tried twice, a bound that is in the ---
 
-LOOKED_AT = 200  # failed trials whose reasons are read
-NEAR = 0.02  # of an axis's length: what counts as lying on its end
-BEST_SHARE, LEAST = 0.1, 10  # of the trials are looked at for bounds, and how many at least
+FAILURES_READ = 200  # failed trials whose reasons are read
+NEAR_AN_END = 0.02  # of an axis's length: what counts as lying on its end
+BEST_SHARE, TRIALS_AT_LEAST = 0.1, 10  # of the trials are looked at for bounds, and how many at least
 STUCK = 0.5  # of them lie on one end
 BOUNDS = {
     end: f"{{0:.0%}} of the best {{1}} trials lie at the {end} bound of {{2}}: a wider range may hold better points."
@@ -94,7 +103,7 @@ def _failures(seen: Snapshot, words: Words) -> Iterator[Finding]:
     sentence = words("{0} of {1} finished trials failed ({2:.1%}): {3}.", f"{len(failed):,}", f"{n:,}", share, named)
     reasons = Counter(
         (t.reason or "").strip().split("\n")[0][:160]
-        for t in seen.get_trials(numbers=history.number[failed[-LOOKED_AT:]].tolist())
+        for t in seen.get_trials(numbers=history.number[failed[-FAILURES_READ:]].tolist())
     )
     reason, times = reasons.most_common(1)[0]
     if reason:
@@ -132,27 +141,30 @@ def _bounds(seen: Snapshot, words: Words) -> Iterator[Finding]:
     if space is None or history.n_objectives > 1:
         return
     good = np.flatnonzero(history.complete & history.feasible & np.isfinite(history.y[:, 0]))
-    k = max(LEAST, int(BEST_SHARE * len(good)))
-    if len(good) < 2 * LEAST:
+    k = max(TRIALS_AT_LEAST, int(BEST_SHARE * len(good)))
+    if len(good) < 2 * TRIALS_AT_LEAST:
         return
     best = good[np.argsort(history.y[good, 0], kind="stable")[:k]]
     unit = history.unit(space)[best]
     active = ~np.isnan(history.points(space)[best])
     for i, (name, parameter) in enumerate(space.params.items()):
-        if isinstance(parameter, Categorical) or parameter.n_values < 20 or active[:, i].sum() < LEAST:
+        if isinstance(parameter, Categorical) or parameter.n_values < 20 or active[:, i].sum() < TRIALS_AT_LEAST:
             continue
         at = unit[active[:, i], i]
-        for word, share in (("lower", float((at < NEAR).mean())), ("upper", float((at > 1 - NEAR).mean()))):
+        for word, share in (
+            ("lower", float((at < NEAR_AN_END).mean())),
+            ("upper", float((at > 1 - NEAR_AN_END).mean())),
+        ):
             if share >= STUCK:
                 sentence = words(BOUNDS[word], share, len(at), printable(name))
                 yield Finding("bad", sentence)
 
 
 MOST_NEW = 2000  # trials of one delta
-PARTS = ("verdict", "doing", "health")  # of the overview that are fetched by it
+PARTS_OF_OVERVIEW = ("verdict", "doing", "health")  # of the overview that are fetched by it
 
 
-def page(request: Request, wrong: Wrong | None = None) -> Response:
+def study_page(request: Request, wrong: Wrong | None = None) -> Response:
     """Show a tab of a study. For the overview the trials are not read: what needs them is fetched by the page.
 
     They are read in the meantime, so that they are there when the page asks for them. With ``now`` in the address, or
@@ -164,7 +176,7 @@ def page(request: Request, wrong: Wrong | None = None) -> Response:
         raise HTTPException(404, "Not Found")
     record = held.record(request.path_params["study"])
     one = len(record.directions) == 1
-    objective = whole(request, "objective", 0, 0, len(record.directions) - 1)
+    objective = whole_number(request, "objective", 0, 0, len(record.directions) - 1)
     drawings = [d for d in DRAWINGS.values() if d.tab == tab and d.is_for(len(record.directions))]
     names = called(record.system.get(METRIC_NAMES), len(record.directions))
     shown = next((d for d in drawings if d.name == request.query_params.get("figure")), drawings[0])
@@ -185,19 +197,19 @@ def page(request: Request, wrong: Wrong | None = None) -> Response:
     }
     if shown.takes:
         context["names"] = parameters_of(held.look(record.id), None if one else objective)
-        context["picked"] = picked(request, shown.takes)
+        context["picked"] = picked_params(request, shown.takes)
     asked = [(key, value) for key, value in request.query_params.multi_items() if key in ("param", "where", "brush")]
     context["picture"] = urlencode([("as", "svg"), ("objective", objective), *asked])
     if tab == "overview":
         context |= {
             "leaderboard": _leaderboard(record.system, words),
-            "note": str(record.user.get(KEY, "")),
-            "attributes": {k: v for k, v in record.user.items() if k != KEY},
+            "note": str(record.user.get(NOTE, "")),
+            "attributes": {k: v for k, v in record.user.items() if k != NOTE},
         }
         last = held.last(record.id)
         if "now" in request.query_params or (last is not None and last.has_made(recommend)):
             context["known"] = True
-            for name in PARTS:
+            for name in PARTS_OF_OVERVIEW:
                 context |= _part(request, name)
     made = render(request, "study.html", context, wrong=wrong)
     made.background = BackgroundTask(_prepare, held, record.id, decide=one and tab == "overview")
@@ -212,10 +224,10 @@ def _prepare(held: Studies, study_id: int, decide: bool) -> None:
             seen.once(recommend)
 
 
-def part(request: Request) -> Response:
+def answer_part(request: Request) -> Response:
     """Return one part of the overview as markup."""
     name = request.path_params["part"]
-    if name not in PARTS:
+    if name not in PARTS_OF_OVERVIEW:
         raise HTTPException(404, "Not Found")
     record = studies_of(request).record(request.path_params["study"])
     return render(request, f"_{name}.html", {"study": record, **_part(request, name)})
@@ -229,7 +241,7 @@ def _part(request: Request, name: str) -> dict[str, Any]:
         return {"findings": findings(seen, words)}
     if name == "doing":
         logs = studies_of(request).logs
-        return {"sentences": doing(seen, words), "running": running(seen, study_of(request), words, logs)}
+        return {"sentences": doing(seen, words), "running": running_trials(seen, live_study(request), words, logs)}
     return {"answer": told_answer(seen, words)}
 
 
@@ -242,8 +254,8 @@ def _leaderboard(system: dict[str, Any], words: Words) -> tuple[list[str], list[
 def delta(request: Request) -> Response:
     """Return what finished after a place: what a page that is open adds to what it shows."""
     seen = seen_of(request)
-    since = whole(request, "since", 0, 0, 2**53)
-    objective = whole(request, "objective", 0, 0, len(seen.directions) - 1)
+    since = whole_number(request, "since", 0, 0, 2**53)
+    objective = whole_number(request, "objective", 0, 0, len(seen.directions) - 1)
     history, sign = seen.history, seen.signs[objective]
     first = min(since, seen.seq)
     rows = range(max(first, seen.seq - MOST_NEW), seen.seq)
@@ -256,8 +268,8 @@ def delta(request: Request) -> Response:
 
 
 ROUTES = [
-    Route("/study/{study:int}", page),
+    Route("/study/{study:int}", study_page),
     Route("/study/{study:int}/delta", delta),
-    Route("/study/{study:int}/part/{part}", part),
-    Route("/study/{study:int}/{tab}", page),
+    Route("/study/{study:int}/part/{part}", answer_part),
+    Route("/study/{study:int}/{tab}", study_page),
 ]

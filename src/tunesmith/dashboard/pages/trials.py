@@ -16,11 +16,11 @@ from starlette.routing import Route
 from tunesmith.dashboard.pages.request import (
     Filter,
     Wrong,
-    answer,
+    answer_with,
     render,
     seen_of,
     studies_of,
-    whole,
+    whole_number,
     words_for,
 )  # fmt: skip
 from tunesmith.errors import QueryError
@@ -35,7 +35,7 @@ from tunesmith.visualization.columns import objective_names
 
 SIZE, MOST_SIZE = 50, 500  # rows of a page
 MOST_REASONS = 20  # of failures
-CHUNK = 2000  # rows of a file that are made at a time
+CSV_ROWS = 2000  # rows of a file that are made at a time
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Sheet:
     at: int
 
 
-def columns_of(table: TrialTable) -> list[tuple[str, str]]:
+def sheet_columns(table: TrialTable) -> list[tuple[str, str]]:
     """Return the columns: number, state, values, seconds, parameters."""
     m = table.values.shape[1]
     values = [("value", "value")] if m == 1 else [(f"values[{k}]", f"values[{k}]") for k in range(m)]
@@ -95,18 +95,18 @@ def sheet_of(request: Request) -> Sheet:
         ordered = table.order(rows, sort, descending)
     except QueryError as wrong:
         ordered, error = np.empty(0, np.intp), str(wrong)
-    size = whole(request, "size", SIZE, 1, MOST_SIZE)
+    size = whole_number(request, "size", SIZE, 1, MOST_SIZE)
     pages = max(1, -(-len(ordered) // size))
-    page, at = whole(request, "page", 1, 1, pages), whole(request, "trial", -1, -1, 2**53)
+    page, at = whole_number(request, "page", 1, 1, pages), whole_number(request, "trial", -1, -1, 2**53)
     if at >= 0 and len(place := np.flatnonzero(table.number[ordered] == at)):
         page = int(place[0]) // size + 1
-    columns = columns_of(table)
+    columns = sheet_columns(table)
     rows = ordered[(page - 1) * size : page * size]
     shown = cells([table.column(name) for name, _ in columns], rows)
     return Sheet(columns, shown, len(ordered), len(table), page, pages, size, sort, descending, error, at)
 
 
-def page(request: Request, wrong: Wrong | None = None) -> Response:
+def trials_page(request: Request, wrong: Wrong | None = None) -> Response:
     """Show the table; ``part=table`` is the table alone."""
     sheet, seen = sheet_of(request), seen_of(request)
     part = request.query_params.get("part") == "table"
@@ -156,7 +156,7 @@ def jump(request: Request) -> Response:
         words, there = words_for(request), f"{root}/study/{request.path_params['study']}/trials"
         pattern = "There is no trial {}: they are numbered from 0 to {}."
         said = words(pattern, printable(shorten(given, 40)), n - 1) if n else words("The study has no trial yet.")
-        return page(request, Wrong("number", given, said, there))
+        return trials_page(request, Wrong("number", given, said, there))
     return RedirectResponse(f"{root}/study/{request.path_params['study']}/trial/{number}", 303)
 
 
@@ -167,7 +167,7 @@ def download(request: Request) -> Response:
         rows = np.flatnonzero(Filter.of(request).rows(table))
         ordered = table.order(rows, request.query_params.get("sort", "number"), request.query_params.get("desc") == "1")
     except QueryError as wrong:
-        return answer(request, 400, str(wrong))
+        return answer_with(request, 400, str(wrong))
     kind = request.path_params["kind"]
     made = (_csv if kind == "csv" else _json)(table, ordered)
     headers = {"content-disposition": f'attachment; filename="trials.{kind}"'}
@@ -175,18 +175,18 @@ def download(request: Request) -> Response:
 
 
 def _chunks(rows: Indices) -> Iterator[Indices]:
-    for start in range(0, len(rows), CHUNK):
-        yield rows[start : start + CHUNK]
+    for start in range(0, len(rows), CSV_ROWS):
+        yield rows[start : start + CSV_ROWS]
 
 
 def _csv(table: TrialTable, rows: Indices) -> Iterator[str]:
-    head = [name.replace("params.", "params_", 1) for name, _ in columns_of(table)]
-    columns = [table.column(name) for name, _ in columns_of(table)]
+    head = [name.replace("params.", "params_", 1) for name, _ in sheet_columns(table)]
+    columns = [table.column(name) for name, _ in sheet_columns(table)]
     return csv_chunks(head, (cells(columns, some) for some in _chunks(rows)))
 
 
 def _json(table: TrialTable, rows: Indices) -> Iterator[str]:
-    names = [name for name, _ in columns_of(table)]
+    names = [name for name, _ in sheet_columns(table)]
     columns = [table.column(name) for name in names]
     yield "["
     first = True
@@ -202,7 +202,7 @@ def _json(table: TrialTable, rows: Indices) -> Iterator[str]:
 
 
 ROUTES = [
-    Route("/study/{study:int}/trials", page),
+    Route("/study/{study:int}/trials", trials_page),
     Route("/study/{study:int}/jump", jump),
     Route("/study/{study:int}/trials.{kind}", download),
 ]

@@ -17,8 +17,8 @@ from tunesmith.selection.wording import count
 from tunesmith.state import StudyDirection
 from tunesmith.study.snapshot import Snapshot, as_snapshot
 from tunesmith.visualization.columns import Floats, Ints, objective_names
-from tunesmith.visualization.figure import FigureData, number, short
-from tunesmith.visualization.plotly_style import BLUE, Dict, axis, figure, scatter
+from tunesmith.visualization.figure import FigureData, four_digits, short
+from tunesmith.visualization.plotly_style import BLUE, Dict, axis, framed, scatter
 
 if TYPE_CHECKING:
     from tunesmith.study.study import Study
@@ -50,7 +50,7 @@ class HypervolumeHistory(FigureData):
         mode = "lines+markers" if len(self.number) < 60 else "lines"
         trace = scatter(self.number.tolist(), short(self.hypervolume), "hypervolume", mode=mode, line=line)
         layout = {"xaxis": axis("trial"), "yaxis": axis("hypervolume", rangemode="tozero"), "showlegend": False}
-        return figure(self, [trace], layout)
+        return framed(self, [trace], layout)
 
 
 @checked()
@@ -110,10 +110,10 @@ def plot_hypervolume_history(
             "The hypervolume of {} grew to {} over {}; nine tenths of it were reached by trial {}. Reference point: "
             "{}, which {} beat in all objectives.",
             joined(names),
-            number(volume[-1]),
+            four_digits(volume[-1]),
             count(len(rows), "trial"),
             half,
-            ", ".join(number(v) for v in reference * sign),
+            ", ".join(four_digits(v) for v in reference * sign),
             count(counts, "trial"),
         ),
         notes=() if len(ends) == len(rows) else (say("computed after {:,} of {:,} trials", len(ends), len(rows)),),

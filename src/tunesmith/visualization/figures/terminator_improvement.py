@@ -15,10 +15,10 @@ from tunesmith.languages import say
 from tunesmith.space import Space
 from tunesmith.study.snapshot import Snapshot, as_snapshot
 from tunesmith.study.stopping import look
-from tunesmith.visualization.columns import Floats, Indices, Ints, StudyColumns, need_one_objective, read
-from tunesmith.visualization.figure import FigureData, number, short
+from tunesmith.visualization.columns import Floats, Indices, Ints, StudyColumns, need_one_objective, read_columns
+from tunesmith.visualization.figure import FigureData, four_digits, short
 from tunesmith.visualization.model import as_history, chosen_rows
-from tunesmith.visualization.plotly_style import BLUE, VERMILION, Dict, axis, figure, scatter
+from tunesmith.visualization.plotly_style import BLUE, VERMILION, Dict, axis, framed, scatter
 
 if TYPE_CHECKING:
     from tunesmith.study.study import Study
@@ -59,7 +59,7 @@ class TerminatorImprovement(FigureData):
             "yaxis": axis(say("gain of {}", self.target), rangemode="tozero"),
             "showlegend": True,
         }
-        return figure(self, traces, layout)
+        return framed(self, traces, layout)
 
 
 @checked()
@@ -86,7 +86,7 @@ def plot_terminator_improvement(
     """
     seen = as_snapshot(study)
     need_one_objective(seen, "plot_terminator_improvement")
-    t = read(seen)
+    t = read_columns(seen)
     rows = np.flatnonzero(t.complete & t.feasible)
     rows = rows[np.argsort(t.number[rows], kind="stable")]
     space = t.space
@@ -114,12 +114,12 @@ def plot_terminator_improvement(
             "After {:,} trials a longer search is expected to gain at most {} of {}, {} the noise of one result, {}; "
             "after {:,} it was {}.",
             int(made[-1, 0]),
-            number(gap[-1]),
+            four_digits(gap[-1]),
             t.target,
             last,
-            number(noise[-1]),
+            four_digits(noise[-1]),
             int(made[0, 0]),
-            number(gap[0]),
+            four_digits(gap[0]),
         ),
         target=t.target,
         number=made[:, 0].astype(np.int64),

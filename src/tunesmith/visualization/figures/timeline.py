@@ -20,8 +20,8 @@ from tunesmith.study.snapshot import Snapshot, as_snapshot
 from tunesmith.trial.record import FrozenTrial
 from tunesmith.visualization.columns import Floats, Ints
 from tunesmith.visualization.figure import FigureData, join, short
-from tunesmith.visualization.plotly_style import GREY, STATES, Dict, axis, figure, text
-from tunesmith.visualization.thinning import drawn, thin
+from tunesmith.visualization.plotly_style import GREY, STATES, Dict, axis, framed, markup_free
+from tunesmith.visualization.thinning import drawn_note, thin_points
 
 if TYPE_CHECKING:
     from tunesmith.study.study import Study
@@ -73,7 +73,7 @@ class Timeline(FigureData):
                         "marker": {"color": colour, "line": {"width": 0}},
                         "customdata": self.number[rows].tolist(),
                         "width": 0.85 if len(self.number) < 200 else 1.0,
-                        "text": [text(r, 80) for r, own in zip(self.reason, rows, strict=True) if own],
+                        "text": [markup_free(r, 80) for r, own in zip(self.reason, rows, strict=True) if own],
                         "textposition": "none",
                         "hovertemplate": f"trial %{{y}} ({word})<br>%{{x:.4g}} {self.unit}<br>%{{text}}<extra></extra>",
                     }
@@ -84,7 +84,7 @@ class Timeline(FigureData):
             "yaxis": axis("trial", autorange="reversed"),
             "showlegend": True,
         }
-        return figure(self, traces, layout)
+        return framed(self, traces, layout)
 
 
 @checked()
@@ -134,7 +134,7 @@ def plot_timeline(
         rows, open_ones = rows[numbers[rows] >= least], open_ones[open_ones >= least]
         total = n_recent_trials
     keep = np.isin(numbers[rows], list(selected)) | (numbers[rows] == numbers[rows].max(initial=0))
-    chosen = rows[thin(numbers[rows].astype(float), np.nan_to_num(cost[rows], nan=0.0), keep, MOST_BARS)]
+    chosen = rows[thin_points(numbers[rows].astype(float), np.nan_to_num(cost[rows], nan=0.0), keep, MOST_BARS)]
     trials = seen.get_trials(numbers=[*numbers[chosen].tolist(), *open_ones.tolist()]) if total else []
     timed = [t for t in trials if t.started == t.started and not (t.state.is_finished() and t.finished != t.finished)]
     if not timed:
@@ -183,7 +183,7 @@ def _arrays(trials: list[FrozenTrial], n_read: int, total: int, now: float) -> T
                 ),
             ]
         ),
-        notes=(*drawn(n_read, total), *((say("{} without a time", count(untimed, "trial")),) if untimed else ())),
+        notes=(*drawn_note(n_read, total), *((say("{} without a time", count(untimed, "trial")),) if untimed else ())),
         number=np.array([t.number for t in trials], np.int64),
         state=states,
         begin=(started - first) / length,
