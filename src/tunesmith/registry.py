@@ -62,8 +62,8 @@ EVALUATORS: dict[str, str] = {  # of importance
     "ablation": "tunesmith.importance.ablation:Ablation",
 }
 REPORTS: dict[str, str] = {  # formats of reports
-    "html": "tunesmith.report.page:write_page",
-    "md": "tunesmith.report.markdown:write_markdown",
+    "html": "tunesmith.report.page:write",
+    "md": "tunesmith.report.markdown:write",
 }
 GUIDES: dict[str, str] = {  # functions of upper layers that lower ones call: names, arguments, files of other programs
     "name": "tunesmith.compat.guide:where_is",

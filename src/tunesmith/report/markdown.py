@@ -13,7 +13,7 @@ MARKUP = re.compile(r"([\\`*_{}\[\]<>#|~])")
 
 
 @checked()
-def write_markdown(content: Content, words: Words) -> str:
+def write(content: Content, words: Words) -> str:
     """Make the text.
 
     Args:

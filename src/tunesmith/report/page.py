@@ -79,7 +79,7 @@ ANSWERS = """
 
 
 @checked()
-def write_page(content: Content, words: Words) -> str:
+def write(content: Content, words: Words) -> str:
     """Make the page.
 
     Args:
