@@ -17,7 +17,7 @@ import numpy as np
 
 from tunesmith.arguments import checked
 from tunesmith.errors import StorageError
-from tunesmith.history import History, Ints
+from tunesmith.history import History
 from tunesmith.numerics.pareto import non_dominated
 from tunesmith.space import Space
 from tunesmith.space.meaning import explain
@@ -119,18 +119,17 @@ class Snapshot:
         self._made: dict[Callable[[Snapshot], Any], Any] = {}
 
     @checked()
-    def only(self, numbers: Ints) -> Snapshot:
-        """Return the same with some of the trials alone.
+    def only(self, numbers: Iterable[int]) -> Snapshot:
+        """Return the same with some of the trials alone; numbers of no trial of it change nothing.
 
         Its curves are those of all trials.
 
         Args:
-            numbers: of these trials, int64[k].
+            numbers: of these trials.
         """
-        part = copy(self)
+        part, wanted = copy(self), frozenset(map(int, numbers))
         part.is_part = True
-        part.history = self.history.part(numbers)
-        wanted = frozenset(numbers.tolist())
+        part.history = self.history.part(np.array(sorted(wanted), np.int64))
         part._waiting = tuple(t for t in self._waiting if t.number in wanted)
         part._restarted = self._restarted & wanted
         part._lock, part._made = threading.RLock(), {}
@@ -265,6 +264,7 @@ class Snapshot:
                 self._records |= {t.number: t for t in read}
             return [self._records[n] for n in numbers]
 
+    @checked()
     def in_parts(self, numbers: Sequence[int]) -> Iterator[list[FrozenTrial]]:
         """Yield records as they are stored, of trials that must be there; some at a time, and kept if they are few.
 
