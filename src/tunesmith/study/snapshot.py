@@ -265,7 +265,7 @@ class Snapshot:
             return [self._records[n] for n in numbers]
 
     @checked()
-    def in_parts(self, numbers: Sequence[int]) -> Iterator[list[FrozenTrial]]:
+    def in_parts(self, numbers: Iterable[int]) -> Iterator[list[FrozenTrial]]:
         """Yield records as they are stored, of trials that must be there; some at a time, and kept if they are few.
 
         Args:
@@ -277,9 +277,10 @@ class Snapshot:
         Raises:
             StorageError: a trial is not there.
         """
-        many = len(numbers) > PART
-        for start in range(0, len(numbers), PART):
-            some = list(numbers[start : start + PART])
+        wanted = list(numbers)
+        many = len(wanted) > PART
+        for start in range(0, len(wanted), PART):
+            some = wanted[start : start + PART]
             try:
                 yield self._storage.trials(self.study_id, some) if many else self._read(some)
             except KeyError as error:
