@@ -115,7 +115,8 @@ class Snapshot:
         self._waiting = tuple(waiting)
         self._restarted = frozenset(replica.restarted)
         self._records: dict[int, FrozenTrial] = {}
-        self._lock = threading.RLock()
+        self._lock = threading.Lock()
+        self._making: dict[Callable[[Snapshot], Any], threading.RLock] = {}
         self._made: dict[Callable[[Snapshot], Any], Any] = {}
 
     @checked()
@@ -132,7 +133,7 @@ class Snapshot:
         part.history = self.history.part(np.array(sorted(wanted), np.int64))
         part._waiting = tuple(t for t in self._waiting if t.number in wanted)
         part._restarted = self._restarted & wanted
-        part._lock, part._made = threading.RLock(), {}
+        part._making, part._made = {}, {}
         return part
 
     # -- the study -----------------------------------------------------------------------------------------------------
@@ -329,7 +330,9 @@ class Snapshot:
     @checked()
     def once(self, work: Callable[[Snapshot], T]) -> T:
         """Return what a function makes of this snapshot: made when it is asked for first, and kept."""
-        with self._lock:  # who comes meanwhile waits for the same answer
+        with self._lock:
+            own = self._making.setdefault(work, threading.RLock())
+        with own:  # who comes meanwhile waits for the same answer
             if work not in self._made:
                 self._made[work] = work(self)
             made: T = self._made[work]
