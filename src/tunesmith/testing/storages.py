@@ -879,7 +879,7 @@ class ReadingLaws:
             assert rows_of(found.increment) == rows_of(storage.read_since(study.id, 0))
             assert [t.number for t in found.increment.running] == [1]
             assert [(t.number, t.state, t.fixed) for t in found.waiting] == [(2, WAITING, {"lr": 0.5})]
-        later = storage.moment(study.id, found.increment.cursor)
+        later = storage.moment(study.id, 1)
         assert rows_of(later.increment) == []
         assert [t.number for t in later.increment.running] == [1]
         storage.delete_study(study.id)
