@@ -7,7 +7,7 @@ from typing import Any
 
 from pages import LANGUAGES
 
-from tunesmith.languages import words_of
+from tunesmith.foundation.languages import words_of
 from tunesmith.visualization.figures import draw
 from tunesmith.visualization.svg_style import as_svg
 

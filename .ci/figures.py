@@ -162,7 +162,7 @@ def law() -> Any:
 def make() -> None:
     """Write all pictures."""
     from tunesmith import visualization as v
-    from tunesmith.languages import words_of
+    from tunesmith.foundation.languages import words_of
     from tunesmith.visualization.matplotlib_style import chinese_fonts, fonts
 
     study, random, two, fitted = classifier(), classifier("random", "nop"), trade_off(), search()
@@ -236,7 +236,7 @@ def _label(found: re.Match[str]) -> str:
 
 def on_pre_build(config: Any) -> None:
     """Called by mkdocs before it reads the pages."""
-    words = [*(ROOT / "src/tunesmith/visualization").rglob("*.py"), ROOT / "src/tunesmith/languages/zh.json"]
+    words = [*(ROOT / "src/tunesmith/visualization").rglob("*.py"), ROOT / "src/tunesmith/foundation/languages/zh.json"]
     code = [Path(__file__), CHAPTER, CHINESE / CHAPTER.name, *words]
     made = [p.stat().st_mtime for p in OUT.glob("*.png")]
     if not made or min(made) < max(p.stat().st_mtime for p in code):

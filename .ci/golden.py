@@ -25,7 +25,8 @@ from typing import Any
 import numpy as np
 
 import tunesmith as ts
-from tunesmith import Categorical, Float, Int, Ordinal, Space, TrialState, registry
+from tunesmith import Categorical, Float, Int, Ordinal, Space, TrialState
+from tunesmith.foundation import registry
 
 Record = dict[str, Any]
 

@@ -14,7 +14,7 @@ from marked_table import ROOT, write_or_check
 
 def table() -> str:
     """The table as Markdown: a row for each function, with its classes and the rest of its docstring's first line."""
-    from tunesmith.spaces.known import TABLE
+    from tunesmith.space.estimators.known import TABLE
 
     classes: dict[str, list[str]] = {}
     for name, target in TABLE.items():

@@ -93,7 +93,7 @@ def theirs(n: int, m: int) -> Any:
 
 
 def draw_ours(study: Any, name: str) -> str:
-    from tunesmith import registry
+    from tunesmith.foundation import registry
     from tunesmith.visualization.figures import draw
 
     module, arguments = FIGURES[name]

@@ -30,8 +30,8 @@ from typing import Any
 import _tasks
 import numpy as np
 
+from tunesmith.space.estimators.first import PORTFOLIO
 from tunesmith.space.meaning import TABLE
-from tunesmith.spaces.first import PORTFOLIO
 
 N_RANDOM, N_BEST = 2000, 10  # points of a data set, and how many of them count as good
 UNSURE = 2.0  # a spread that was seen on n data sets is taken to be wider by this share of n

@@ -30,8 +30,8 @@ from sklearn.model_selection import cross_val_score
 
 from tunesmith.sklearn.search.default import restore_objects
 from tunesmith.space import Categorical, Space
-from tunesmith.spaces.first import MOST, PORTFOLIO
-from tunesmith.spaces.joined import joined
+from tunesmith.space.estimators.first import MOST, PORTFOLIO
+from tunesmith.space.estimators.joined import joined
 
 ROWS = 300
 SIZE = MOST  # configurations of a portfolio, the default not counted

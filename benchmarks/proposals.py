@@ -49,7 +49,7 @@ def has(*modules: str) -> bool:
 
 
 def registered(name: str) -> bool:
-    from tunesmith import registry
+    from tunesmith.foundation import registry
 
     there = name in registry.names("samplers")
     if not there:

@@ -125,7 +125,7 @@ def usable_tasks(path: Path | None, patterns: list[str]) -> list[str]:
 
 def chosen_samplers(text: str | None) -> list[str]:
     """Return the optimisers of --samplers that there are, by default the default and random search."""
-    from tunesmith import registry
+    from tunesmith.foundation import registry
 
     known = registry.names("samplers")
     asked = text.split(",") if text else [next(n for n in ("auto", "gp", "qmc") if n in known), "random"]

@@ -24,9 +24,9 @@ STUDY = "benchmark"
 
 def tunesmith_sqlite(path: str, n: int | None) -> None:
     from tunesmith import Float, Space
+    from tunesmith.foundation.worker_names import current_worker
     from tunesmith.storage import open_storage
     from tunesmith.trial import FrozenTrial, TrialState
-    from tunesmith.workers import current_worker
 
     storage = open_storage(path + ".db")
     if n is None:

@@ -350,7 +350,7 @@ def show(searches: list[Search], scores: list[float], n_held: int) -> None:
     from rich.table import Table
     from spoken import said
 
-    from tunesmith.languages import told
+    from tunesmith.foundation.languages import told
 
     table = Table(box=box.SIMPLE_HEAD)
     table.add_column(said("search"))

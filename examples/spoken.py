@@ -10,9 +10,9 @@ from pathlib import Path
 def translate():
     """What makes a line Chinese, sentences of the library too; where the reader's language is English, nothing does."""
     try:
-        from tunesmith.language import language
-        from tunesmith.languages.patterns import Patterns
-        from tunesmith.languages.words import sentences_of
+        from tunesmith.foundation.languages.patterns import Patterns
+        from tunesmith.foundation.languages.words import sentences_of
+        from tunesmith.foundation.reader import language
     except ImportError:  # the first example takes NumPy alone
         return str
     if language() == "en":

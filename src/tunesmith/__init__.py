@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tunesmith._version import __version__
-from tunesmith.lazy import lazy
+from tunesmith.foundation.lazy import lazy
 
 if TYPE_CHECKING:
     from tunesmith import artifacts, errors, importance, pruners, samplers, storage, study
@@ -27,9 +27,8 @@ if TYPE_CHECKING:
         TunesmithError,
         WorkerDiedError,
     )
-    from tunesmith.shortcut import maximize, minimize
+    from tunesmith.foundation.states import FailureKind, TrialState
     from tunesmith.space import Categorical, Choice, Distribution, Float, Int, Ordinal, Space
-    from tunesmith.state import FailureKind, TrialState
     from tunesmith.study import (
         Study,
         StudyDirection,
@@ -40,6 +39,7 @@ if TYPE_CHECKING:
         load_study,
         rename_study,
     )
+    from tunesmith.study.shortcut import maximize, minimize
     from tunesmith.tables.tune import tune
     from tunesmith.trial import FrozenTrial, Trial, create_trial
 
@@ -59,9 +59,9 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "TunesmithError",
         "WorkerDiedError",
     ),
-    "tunesmith.shortcut": ("maximize", "minimize"),
+    "tunesmith.study.shortcut": ("maximize", "minimize"),
     "tunesmith.space": ("Categorical", "Choice", "Distribution", "Float", "Int", "Ordinal", "Space"),
-    "tunesmith.state": ("FailureKind", "TrialState"),
+    "tunesmith.foundation.states": ("FailureKind", "TrialState"),
     "tunesmith.study": (
         "Study",
         "StudyDirection",

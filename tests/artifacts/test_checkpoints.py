@@ -21,10 +21,10 @@ from tunesmith.artifacts.folders import copy
 from tunesmith.artifacts.record import Artifact
 from tunesmith.artifacts.scratch import sweep, temporary_folder
 from tunesmith.errors import ArtifactError
+from tunesmith.foundation.worker_names import as_file_name, current_worker
 from tunesmith.history import History
 from tunesmith.history.curves import Curves
 from tunesmith.pruners import Decision, Pruner
-from tunesmith.workers import as_file_name, current_worker
 
 MB = 10**6
 EPOCHS = 5

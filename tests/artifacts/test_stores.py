@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
-from tunesmith import registry
 from tunesmith.artifacts import open_store
 from tunesmith.artifacts.base import BlobStore
 from tunesmith.artifacts.local import LocalStore
 from tunesmith.errors import ArtifactError, MissingDependencyError
+from tunesmith.foundation import registry
 from tunesmith.testing import BlobStoreConformance
 from tunesmith.testing.blob_stores import SPACE, content, keys_of
 

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 import tunesmith as ts
-from tunesmith import workers
 from tunesmith.cli.main import main
+from tunesmith.foundation import worker_names as workers
 from tunesmith.study.engine.channel import ask_to_stop
 
 FIRST = ["ask", "-p", "lr=log(1e-5, 1e-1)", "-p", "opt=sgd | adam", "--minimize", "loss", "--seed", "1"]

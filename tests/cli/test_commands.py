@@ -17,7 +17,7 @@ import pytest
 import tunesmith as ts
 from tunesmith.cli.main import main
 from tunesmith.space import Float, Int, Space
-from tunesmith.spaces import FloatOr, IntOr
+from tunesmith.space.estimators import FloatOr, IntOr
 from tunesmith.study.study import METRIC_NAMES
 
 

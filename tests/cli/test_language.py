@@ -21,9 +21,9 @@ import tunesmith as ts
 from tunesmith import cli as package
 from tunesmith.cli.main import _HOME, COMMANDS, cli, main
 from tunesmith.cli.speech import message, wide, wrapped
-from tunesmith.language import VARIABLES, choose, language
-from tunesmith.languages.patterns import is_english
-from tunesmith.languages.words import table_of
+from tunesmith.foundation.languages.patterns import is_english
+from tunesmith.foundation.languages.words import table_of
+from tunesmith.foundation.reader import VARIABLES, choose, language
 
 CHINESE = table_of("zh", "commands")
 HAN = re.compile(r"[\u4e00-\u9fff]")
@@ -220,4 +220,4 @@ def test_english_loads_no_catalogue() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PATH": ""})
     assert "tunesmith.cli.speech" not in done.stderr
-    assert "tunesmith.languages" not in done.stderr
+    assert "tunesmith.foundation.languages" not in done.stderr

@@ -53,7 +53,7 @@ def test_help_imports_no_command_and_nothing_heavy() -> None:
     code = (
         "import sys; from tunesmith.cli.main import main; status = main(['--help'])\n"
         "heavy = {'numpy', 'sqlalchemy', 'rich', 'scipy', 'sklearn'} & set(sys.modules)\n"
-        "known = ('tunesmith.cli.main', 'tunesmith.language')\n"
+        "known = ('tunesmith.cli.main', 'tunesmith.foundation.reader')\n"
         "commands = [m for m in sys.modules if m.startswith('tunesmith.cli.') and m not in known]\n"
         "print(status, sorted(heavy), commands, file=sys.stderr)"
     )

@@ -18,7 +18,7 @@ import tunesmith as ts
 from tunesmith.cli.main import main
 from tunesmith.cli.settings import study_name
 from tunesmith.cli.tuning import _folder_name
-from tunesmith.state import TrialState
+from tunesmith.foundation.states import TrialState
 
 SH = ["sh", "-c", 'echo "loss: {x}"']
 X = ["-p", "x=float(0, 1)"]

@@ -27,7 +27,7 @@ from tunesmith import dashboard
 from tunesmith.dashboard import app
 from tunesmith.dashboard.drawings import DRAWINGS, TABS
 from tunesmith.dashboard.pages.studies import SORTS
-from tunesmith.languages.words import table_of
+from tunesmith.foundation.languages.words import table_of
 from tunesmith.selection.wording import NumberFormat
 from tunesmith.sklearn import GridSearchCV
 from tunesmith.study.study import METRIC_NAMES

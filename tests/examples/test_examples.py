@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import side_by_side
 
-from tunesmith.languages.patterns import is_english
+from tunesmith.foundation.languages.patterns import is_english
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples"

@@ -13,7 +13,7 @@ import pytest
 from tests.examples.test_examples import EXAMPLES, ROOT
 
 import tunesmith as ts
-from tunesmith.state import TrialState
+from tunesmith.foundation.states import TrialState
 
 PORTS = EXAMPLES / "ports"
 TRIALS, KILLS = 3, 3

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import tunesmith as ts
-from tunesmith.state import TrialState
+from tunesmith.foundation.states import TrialState
 from tunesmith.testing.executors import LIMIT, is_alive, until
 
 SLOTS = 4  # trials that a cluster runs at once, at most: so many are taken from what is left with each kill

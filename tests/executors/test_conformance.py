@@ -7,8 +7,8 @@ from functools import partial
 
 import pytest
 
-from tunesmith import registry
 from tunesmith.executors.base import Executor
+from tunesmith.foundation import registry
 from tunesmith.testing import ExecutorConformance
 
 # Executors that need an engine's object, and the fixture of conftest.py that gives it.

@@ -16,7 +16,7 @@ from tests.executors.killed_driver import kill_drivers
 import tunesmith as ts
 from tunesmith.executors.base import Failed, Finished
 from tunesmith.executors.dask import LARGE, DaskExecutor
-from tunesmith.state import TrialState
+from tunesmith.foundation.states import TrialState
 from tunesmith.testing.executors import Recorder, a_trial, is_alive, opened, run_all, until, wait_for
 
 distributed = pytest.importorskip("distributed", reason="needs Dask: pip install distributed")

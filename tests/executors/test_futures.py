@@ -20,7 +20,7 @@ import tunesmith
 from tunesmith import Trial, WorkerDiedError
 from tunesmith.executors.base import Failed, Finished
 from tunesmith.executors.futures import FuturesExecutor
-from tunesmith.state import FailureKind
+from tunesmith.foundation.states import FailureKind
 from tunesmith.study.optimize import choose_executor
 from tunesmith.testing.executors import Recorder, a_trial, is_alive, opened, run_all, until, wait_for
 from tunesmith.testing.objectives import learn, wait_for_file

@@ -13,7 +13,7 @@ from tunesmith.testing.executors import is_alive, until
 # A process with a group to be ended; what ends it kills its children first, as Ray does with those of a task.
 SUPERVISOR = """
 import os, signal, subprocess, sys
-from tunesmith.system.guardian import GUARDIAN
+from tunesmith.foundation.system.guardian import GUARDIAN
 
 stubborn = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(1000)"
 leader = (

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import tunesmith
-from tunesmith.state import TrialState
+from tunesmith.foundation.states import TrialState
 from tunesmith.testing.executors import LIMIT, is_alive, until
 
 KILLS = int(os.environ.get("TUNESMITH_DRIVER_KILLS", "4"))

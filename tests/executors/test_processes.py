@@ -22,7 +22,7 @@ from tunesmith import Float, ObjectiveError, Space, Trial, TrialPruned, WorkerDi
 from tunesmith.executors import launch, relay, wire
 from tunesmith.executors.base import End, Event, Failed, Finished, Notice
 from tunesmith.executors.processes import ProcessExecutor
-from tunesmith.state import FailureKind, TrialState
+from tunesmith.foundation.states import FailureKind, TrialState
 from tunesmith.testing.executors import (
     LIMIT,
     Recorder,

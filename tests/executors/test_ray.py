@@ -17,7 +17,7 @@ from tests.executors.killed_driver import kill_drivers
 import tunesmith as ts
 from tunesmith.executors.base import Began, Failed, Finished
 from tunesmith.executors.ray import RayExecutor
-from tunesmith.state import FailureKind, TrialState
+from tunesmith.foundation.states import FailureKind, TrialState
 from tunesmith.testing.executors import Recorder, a_trial, is_alive, opened, run_all, until, wait_for
 
 pytest.importorskip("ray", reason="needs Ray: pip install ray")

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 import tunesmith as ts
+from tunesmith.foundation.states import TrialState
 from tunesmith.space import Categorical, Float, Int
-from tunesmith.state import TrialState
 
 tune = pytest.importorskip("ray.tune", reason="needs Ray Tune: pip install 'ray[tune]'", exc_type=ImportError)
 

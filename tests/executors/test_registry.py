@@ -9,12 +9,13 @@ from typing import Any, ClassVar
 import pytest
 
 import tunesmith
-from tunesmith import executors, registry
+from tunesmith import executors
 from tunesmith.executors.base import Executor
 from tunesmith.executors.inline import InlineExecutor
 from tunesmith.executors.processes import ProcessExecutor
 from tunesmith.executors.resources import cpu_count
-from tunesmith.state import FailureKind
+from tunesmith.foundation import registry
+from tunesmith.foundation.states import FailureKind
 from tunesmith.study.optimize import checked_catch, choose_executor
 
 

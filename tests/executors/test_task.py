@@ -17,7 +17,7 @@ from tunesmith.executors import task, wire
 from tunesmith.executors.base import Began, Event, Failed, Finished, Objective, Report
 from tunesmith.executors.relay import RelayExecutor
 from tunesmith.executors.task import Task
-from tunesmith.state import TrialState
+from tunesmith.foundation.states import TrialState
 from tunesmith.testing.executors import Recorder, a_trial, opened, run_all, suggest
 from tunesmith.trial import Channel
 

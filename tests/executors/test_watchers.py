@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 import tunesmith as ts
-from tunesmith import beside
 from tunesmith.executors.limits import WATCHDOG, Watchdog
-from tunesmith.state import FailureKind
+from tunesmith.foundation import threads as beside
+from tunesmith.foundation.states import FailureKind
 from tunesmith.storage.memory import MemoryStorage
 from tunesmith.study.engine.recovery import keep_beating
 

@@ -20,7 +20,7 @@ from tunesmith.executors.base import Failed, Finished
 from tunesmith.executors.launch import Output
 from tunesmith.executors.processes import ProcessExecutor
 from tunesmith.executors.resources import GpuLeases
-from tunesmith.state import FailureKind
+from tunesmith.foundation.states import FailureKind
 from tunesmith.testing.executors import Recorder, a_trial, opened, run_all, until
 
 posix = pytest.mark.skipif(os.name == "nt", reason="Windows has neither the pipes nor the maps for this")

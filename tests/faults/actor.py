@@ -14,8 +14,8 @@ from typing import Any
 from tests.faults.recorded import OK, REFUSED, UNKNOWN, Recorder
 
 from tunesmith.errors import StorageUnavailableError
+from tunesmith.foundation.states import FailureKind, TrialState
 from tunesmith.space import Float, Space
-from tunesmith.state import FailureKind, TrialState
 from tunesmith.storage.base import Claim, Storage
 from tunesmith.trial.record import Fence, TrialRecord
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from tests.faults.history import At, History, at_of
 from tests.faults.recorded import OK, REFUSED, UNKNOWN, Operation, Stored
 
-from tunesmith.state import FailureKind
+from tunesmith.foundation.states import FailureKind
 
 CRASHES = (FailureKind.LOST, FailureKind.LEASE)
 

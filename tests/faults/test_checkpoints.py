@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 import tunesmith as ts
-from tunesmith.state import TrialState
+from tunesmith.foundation.states import TrialState
 
 KILLS = 100 if os.environ.get("TUNESMITH_FAULTS") == "full" else 5
 LAST, TRIALS = 12, 8

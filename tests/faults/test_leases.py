@@ -19,12 +19,12 @@ from typing import IO, Any
 import pytest
 
 import tunesmith as ts
-from tunesmith.state import FailureKind
+from tunesmith.foundation.states import FailureKind
+from tunesmith.foundation.worker_names import current_worker
 from tunesmith.storage.base import Lease
 from tunesmith.storage.sql import SQLStorage
 from tunesmith.testing.storages import begin
 from tunesmith.trial.record import Fence, TrialRecord
-from tunesmith.workers import current_worker
 
 FULL = os.environ.get("TUNESMITH_FAULTS") == "full"
 LEASE = Lease(beat=0.1, ttl=0.5)
@@ -41,7 +41,7 @@ far, shift = sys.argv[2] == "far", float(sys.argv[3])
 clock = time.time
 time.time = lambda: clock() + shift
 import tunesmith as ts
-from tunesmith import workers
+from tunesmith.foundation import worker_names as workers
 if far:
     workers._machine = lambda: "elsewhere"
 from tunesmith.storage.base import Lease

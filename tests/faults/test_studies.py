@@ -17,7 +17,7 @@ from tests.servers.proxy import Proxy
 from tests.servers.server import Server
 
 import tunesmith as ts
-from tunesmith.state import TrialState
+from tunesmith.foundation.states import TrialState
 from tunesmith.storage.sql import SQLStorage
 from tunesmith.storage.sql import storage as sql_storage
 from tunesmith.storage.sql.faults import Retry

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tunesmith.foundation.states import TrialState
 from tunesmith.history.costs import CostClass, class_of_starts, class_of_trials
-from tunesmith.state import TrialState
 
 INSTANT, CHEAP, MEDIUM, DEAR = CostClass
 seconds = st.floats(1e-6, 1e4)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tunesmith.foundation.states import TrialState
 from tunesmith.history import History
 from tunesmith.space import Categorical, Float, Int, Space
-from tunesmith.state import TrialState
 
 ONE = Space(a=Float(0, 1), c=Categorical(["p", "q"]))
 TWO = Space(c=Categorical(["q", "r"]), b=Int(1, 9))

@@ -11,8 +11,8 @@ import pytest
 from tests.importance.studies import box, random_study
 
 import tunesmith as ts
+from tunesmith.foundation.registry import EVALUATORS
 from tunesmith.importance import Effects, Evaluator, ImportanceData, get_param_importances, importance
-from tunesmith.registry import EVALUATORS
 
 
 def slope(p: dict[str, Any], r: np.random.Generator) -> float:

@@ -12,7 +12,7 @@ from sklearn.model_selection import train_test_split
 from tests.integrations.orders import PauseAt, StopAfter
 
 import tunesmith as ts
-from tunesmith.state import TrialState
+from tunesmith.foundation.states import TrialState
 
 X_TRAIN, X_VALID, Y_TRAIN, Y_VALID = train_test_split(
     *load_breast_cancer(return_X_y=True), test_size=0.3, random_state=0, stratify=load_breast_cancer().target

@@ -10,7 +10,7 @@ import pytest
 from tests.integrations.pausing import EachStep, StopsAt
 
 import tunesmith as ts
-from tunesmith.state import TrialState
+from tunesmith.foundation.states import TrialState
 
 pytest.importorskip("torch", reason="needs PyTorch: pip install torch", exc_type=ImportError)
 keras = pytest.importorskip("keras", reason="needs Keras 3: pip install keras", exc_type=ImportError)

@@ -12,7 +12,7 @@ import pytest
 from tests.integrations.pausing import EachStep, StopsAt
 
 import tunesmith as ts
-from tunesmith.state import TrialState
+from tunesmith.foundation.states import TrialState
 
 torch = pytest.importorskip("torch", reason="needs PyTorch: pip install torch", exc_type=ImportError)
 

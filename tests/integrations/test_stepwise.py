@@ -24,8 +24,8 @@ from sklearn.svm import SVC
 from tests.integrations.orders import PauseAt, StopAfter
 
 import tunesmith as ts
+from tunesmith.foundation.states import TrialState
 from tunesmith.integrations.stepwise import FittedInSteps, fit_in_steps
-from tunesmith.state import TrialState
 
 CANCER = train_test_split(*load_breast_cancer(return_X_y=True), test_size=0.3, random_state=0)
 DIABETES = train_test_split(*load_diabetes(return_X_y=True), test_size=0.3, random_state=0)

@@ -274,7 +274,7 @@ from tunesmith.program.process import Log
 from tunesmith.program.metrics import Metrics, what_it_printed
 from tunesmith.program.template import environment
 from tunesmith.storage.redact import redact_within
-from tunesmith.text import last_written
+from tunesmith.foundation.text import last_written
 
 N = 10**6
 PARTS = [" ", "a", "1", "1_", "[", "(default ", "[; ", "x:", "{", "loss ", "loss=", "step ", "step:1 ", "val ", "val.",

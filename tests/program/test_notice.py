@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import tunesmith as ts
-from tunesmith.state import TrialState
+from tunesmith.foundation.states import TrialState
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals")
 LAST, LONG = 40, 60.0

@@ -18,9 +18,9 @@ import pytest
 
 import tunesmith as ts
 from tunesmith.errors import ObjectiveError, ProgramError
+from tunesmith.foundation.states import TrialState
 from tunesmith.program import Program, load_program, store_program
 from tunesmith.pruners import ThresholdPruner
-from tunesmith.state import TrialState
 
 
 def study_of(program: Program, tmp_path: Path, **more: Any) -> ts.Study:

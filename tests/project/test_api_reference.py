@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 import tunesmith
-from tunesmith import errors, registry
+from tunesmith import errors
+from tunesmith.foundation import registry
 
 ROOT = Path(__file__).resolve().parents[2]
 SRC = ROOT / "src" / "tunesmith"
@@ -26,7 +27,7 @@ PUBLIC = dict(
 )
 ROOMS = sorted(module for module, what in PUBLIC.items() if what.startswith("`__all__`") and module != "tunesmith")
 # Rooms that say in `__all__` what other rooms may take of them, and no user.
-INSIDE = {"tunesmith.history", "tunesmith.interchange", "tunesmith.progress", "tunesmith.system"}
+INSIDE = {"tunesmith.history", "tunesmith.interchange", "tunesmith.study.progress", "tunesmith.foundation.system"}
 
 
 def resolve(identifier: str) -> Any:

@@ -29,11 +29,11 @@ from sklearn.linear_model import LinearRegression
 
 import tunesmith as ts
 from tunesmith import errors
-from tunesmith.arguments import kinds_of
 from tunesmith.artifacts import Artifacts, BlobStore
 from tunesmith.executors.base import Executor
+from tunesmith.foundation.arguments import kinds_of
+from tunesmith.foundation.languages import Words
 from tunesmith.importance import Evaluator
-from tunesmith.languages import Words
 from tunesmith.program import Program
 from tunesmith.pruners import Pruner
 from tunesmith.report.content import Content
@@ -41,7 +41,7 @@ from tunesmith.samplers import Sampler
 from tunesmith.scaling import ScalingLaw
 from tunesmith.selection import Estimate, Rule
 from tunesmith.space import Constraint, Parameter
-from tunesmith.spaces import About, FloatOr, IntOr
+from tunesmith.space.estimators import About, FloatOr, IntOr
 from tunesmith.storage import Storage
 from tunesmith.study.artifacts import StudyArtifacts
 from tunesmith.study.snapshot import Snapshot

@@ -17,8 +17,8 @@ from tunesmith import Float, Int, Space
 from tunesmith.cli.assistant import answered
 from tunesmith.cli.main import main
 from tunesmith.cli.tools import Toolbox
+from tunesmith.foundation.reader import VARIABLES, choose
 from tunesmith.importance import importance
-from tunesmith.language import VARIABLES, choose
 
 ALLOWED = re.compile(r"Float\(.*?\)|Int\(.*?\)|sampler=|\[OPTIONS\].*|tunesmith [\w-]+.*")  # code
 

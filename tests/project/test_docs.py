@@ -10,7 +10,7 @@ import outputs
 import pytest
 from pages import ROOT, blocks, code_lines
 
-from tunesmith import registry
+from tunesmith.foundation import registry
 
 PAGES = [ROOT / "README.md", ROOT / "README.zh.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 # Other names for Python, which would pass by this check unseen.

@@ -92,7 +92,7 @@ def test_csv_is_written_in_one_place() -> None:
     """There alone, texts that a spreadsheet would take for formulas are made harmless."""
     writes = re.compile(r"csv\.(?:writer|DictWriter)|\.(?:to|write)_csv\(|savetxt\(")
     found = [relative(path) for path in MODULES if writes.search(path.read_text(encoding="utf-8"))]
-    assert found == ["src/tunesmith/plain.py"]
+    assert found == ["src/tunesmith/foundation/formats.py"]
 
 
 def test_no_double_star_named_kwargs() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import tunesmith
-from tunesmith import registry
+from tunesmith.foundation import registry
 
 SRC = Path(tunesmith.__file__).parent
 MODULES = {path.relative_to(SRC).as_posix(): ast.parse(path.read_text()) for path in sorted(SRC.rglob("*.py"))}

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 import tunesmith as ts
-from tunesmith import registry
-from tunesmith.state import TrialState
+from tunesmith.foundation import registry
+from tunesmith.foundation.states import TrialState
 
 PRUNED, COMPLETE = TrialState.PRUNED, TrialState.COMPLETE
 

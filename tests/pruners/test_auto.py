@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 import tunesmith as ts
+from tunesmith.foundation.states import TrialState
 from tunesmith.history.curves import Curves
 from tunesmith.pruners.auto import AutoPruner, is_rung
 from tunesmith.pruners.base import Decision
-from tunesmith.state import TrialState
 
 CONTINUE, PAUSE, STOP = Decision.CONTINUE, Decision.PAUSE, Decision.STOP
 LENGTH = 27

@@ -14,13 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tunesmith as ts
+from tunesmith.foundation.states import TrialState
 from tunesmith.history import History
 from tunesmith.history.curves import Curves, Rung
 from tunesmith.pruners import Decision, HyperbandPruner, Pruner, SuccessiveHalvingPruner
 from tunesmith.pruners.halving import Halving, steps_before, steps_of
 from tunesmith.pruners.hyperband import Bracket, bracket_of
 from tunesmith.space import Float, Space
-from tunesmith.state import TrialState
 from tunesmith.testing.histories import Course, courses, curves_of
 
 CONTINUE, PAUSE, STOP = Decision.CONTINUE, Decision.PAUSE, Decision.STOP

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tunesmith.foundation.numerics.extrapolation import Extrapolation, shapes
+from tunesmith.foundation.states import TrialState
 from tunesmith.history.curves import Curves
-from tunesmith.numerics.extrapolation import Extrapolation, shapes
 from tunesmith.pruners import Decision, LearningCurvePruner
-from tunesmith.state import TrialState
 from tunesmith.testing.pruning import usual
 
 

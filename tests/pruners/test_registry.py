@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from tunesmith import registry
+from tunesmith.foundation import registry
 from tunesmith.pruners.base import Pruner
 from tunesmith.pruners.hyperband import HyperbandPruner
 from tunesmith.pruners.interval import IntervalPruner

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tunesmith as ts
+from tunesmith.foundation.states import TrialState
 from tunesmith.history.curves import Curves
 from tunesmith.pruners import (
     Decision,
@@ -24,7 +25,6 @@ from tunesmith.pruners import (
     ThresholdPruner,
     WilcoxonPruner,
 )
-from tunesmith.state import TrialState
 from tunesmith.testing.histories import Course, courses, curves_of
 
 STOP, CONTINUE = Decision.STOP, Decision.CONTINUE

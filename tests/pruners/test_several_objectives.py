@@ -12,8 +12,9 @@ import pytest
 
 import tunesmith as ts
 from tunesmith.cli.main import main
+from tunesmith.foundation.numerics.pareto import non_dominated
+from tunesmith.foundation.states import TrialState
 from tunesmith.history.curves import Curves
-from tunesmith.numerics.pareto import non_dominated
 from tunesmith.pruners import (
     Decision,
     HyperbandPruner,
@@ -25,7 +26,6 @@ from tunesmith.pruners import (
     WilcoxonPruner,
 )
 from tunesmith.samplers import RandomSampler
-from tunesmith.state import TrialState
 from tunesmith.visualization import plot_intermediate_values
 
 NAN = math.nan

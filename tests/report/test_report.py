@@ -17,9 +17,9 @@ from tests.visualization.studies import scaling_law
 
 import tunesmith as ts
 from tunesmith.cli.main import main
+from tunesmith.foundation.languages import words_of
 from tunesmith.importance import importance
 from tunesmith.importance.base import between, rounded
-from tunesmith.languages import words_of
 from tunesmith.report import ScalingResults, write_report
 from tunesmith.report.page import MOST_BYTES
 from tunesmith.report.write import mattered

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
+from tunesmith.foundation.states import TrialState
 from tunesmith.history import History
 from tunesmith.samplers.base import Sampler
 from tunesmith.space import Space
-from tunesmith.state import TrialState
 
 FAILED = None  # what an objective returns for a trial that fails
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 import tunesmith as ts
+from tunesmith.foundation.states import TrialState
 from tunesmith.history import History
 from tunesmith.samplers.auto import MAX_LOCAL, MODEL_ALWAYS, AutoSampler
 from tunesmith.samplers.gp.sampler import GPSampler
 from tunesmith.space import Categorical, Float, Int, Space
-from tunesmith.state import TrialState
 
 NUMERIC = Space(a=Float(0, 1), b=Int(1, 9))
 MIXED = Space(a=Float(0, 1), c=Categorical(["p", "q"]))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import tunesmith as ts
-from tunesmith.numerics.gp import Posterior
+from tunesmith.foundation.numerics.gp import Posterior
 from tunesmith.samplers.gp import hyperparameters, proposers
 from tunesmith.samplers.gp.acquisition import PriorWeight
 from tunesmith.samplers.gp.sampler import GPSampler

@@ -10,13 +10,13 @@ from tests.samplers.searching import FAILED, best, cube, search
 
 import tunesmith as ts
 from tunesmith import SpaceError
+from tunesmith.foundation.states import TrialState
 from tunesmith.history import History
 from tunesmith.samplers.base import decode_states
 from tunesmith.samplers.evolutionary.cmaes import SEED_BITS, CmaEsSampler
 from tunesmith.samplers.finished import ConstrainedRanking
 from tunesmith.samplers.random import RandomSampler
 from tunesmith.space import Categorical, Float, Int, Ordinal, Space
-from tunesmith.state import TrialState
 
 
 def rng(*seed: int) -> np.random.Generator:

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from tests.samplers.searching import FAILED, best, cube, search
 
+from tunesmith.foundation.states import TrialState
 from tunesmith.history import History
 from tunesmith.samplers.base import encode_state
 from tunesmith.samplers.evolutionary.evolution import FACTORS, EvolutionSampler, Population
 from tunesmith.samplers.random import RandomSampler
 from tunesmith.space import Categorical, Float, Int, Ordinal, Space
-from tunesmith.state import TrialState
 
 MIXED = Space(
     {f"x{i}": Float(0, 1) for i in range(3)}

@@ -11,6 +11,7 @@ from moocore import hypervolume
 from tests.samplers.searching import assert_lower
 
 import tunesmith as ts
+from tunesmith.foundation.states import TrialState
 from tunesmith.history import History
 from tunesmith.samplers.finished import infer_conditions
 from tunesmith.samplers.gp.hyperparameters import REFIT_ALWAYS, fitted_rows
@@ -18,7 +19,6 @@ from tunesmith.samplers.gp.sampler import GPSampler
 from tunesmith.samplers.gp.training_data import TrainingData
 from tunesmith.samplers.gp.trust_region import MAX_GLOBAL_ROWS, local_rows
 from tunesmith.space import Categorical, Float, Int, Ordinal, Space
-from tunesmith.state import TrialState
 
 
 def bowl(p: dict[str, Any]) -> float:

@@ -10,8 +10,8 @@ import pytest
 
 import tunesmith as ts
 from tunesmith import Categorical, Float, Int, Space
-from tunesmith.numerics.gp import Posterior
-from tunesmith.numerics.warp import Warp
+from tunesmith.foundation.numerics.gp import Posterior
+from tunesmith.foundation.numerics.warp import Warp
 from tunesmith.samplers.gp.hyperparameters import PRIOR, HyperparameterCache
 from tunesmith.samplers.gp.training_data import repeats_differ, rows_looked_at, with_repeats
 from tunesmith.space.feature_map import FeatureMap

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 import tunesmith as ts
+from tunesmith.foundation.states import TrialState
 from tunesmith.history import History
 from tunesmith.samplers.gp.initial_design import N_CENTRAL, SHRINKAGE, InitialDesign
 from tunesmith.samplers.gp.sampler import GPSampler
 from tunesmith.space import Categorical, Float, Int, Ordinal, Space
-from tunesmith.state import TrialState
 
 FLAT = Space(x=Float(-1, 1), y=Float(1e-4, 1, log=True), n=Int(1, 9), size=Ordinal([8, 16, 32]))
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tunesmith.foundation.states import TrialState
 from tunesmith.history import History
 from tunesmith.samplers import EvolutionSampler, Sampler, TPESampler
 from tunesmith.space import Categorical, Float, Space
-from tunesmith.state import TrialState
 
 SPACE = Space(x=Float(0, 1), y=Float(0, 1), c=Categorical(["a", "b"]))
 

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from tests.samplers.searching import best, cube, search
 
-from tunesmith import registry
+from tunesmith.foundation import registry
+from tunesmith.foundation.states import TrialState
 from tunesmith.history import History
 from tunesmith.samplers import AutoSampler, EvolutionSampler, GPSampler, Sampler
 from tunesmith.samplers.gp.crowd import MANY, rows_modelled
 from tunesmith.space import Categorical, Float, Int, Space
-from tunesmith.state import TrialState
 
 MIXED = Space(x=Float(0, 1), n=Int(1, 20), k=["a", "b"], y=Float(1e-3, 1, log=True).when(k="b"))
 

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from tests.samplers.searching import cube
 
+from tunesmith.foundation.numerics.cache import Cache
+from tunesmith.foundation.states import TrialState
 from tunesmith.history import History
-from tunesmith.numerics.cache import Cache
 from tunesmith.samplers.finished import point_keys
 from tunesmith.samplers.gp.context import SearchContext
 from tunesmith.samplers.gp.neighbourhood import N_ROWS, Neighbourhood, rows_near
 from tunesmith.space import Categorical, Float, Int, Space
-from tunesmith.state import TrialState
 
 MIXED = Space(x=Float(0, 1), n=Int(1, 20), k=Categorical(["a", "b"]), y=Float(1e-3, 1, log=True).when(k="b"))
 

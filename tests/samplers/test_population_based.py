@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 import tunesmith as ts
+from tunesmith.foundation.states import TrialState
 from tunesmith.pruners import IntervalPruner
 from tunesmith.samplers import PopulationBasedTraining
-from tunesmith.state import TrialState
 from tunesmith.study.schedule import schedule_of
 
 LAST, INTERVAL, P = 12, 3, 4

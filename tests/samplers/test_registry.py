@@ -13,8 +13,9 @@ import pytest
 from scipy import stats
 
 import tunesmith
-from tunesmith import registry
 from tunesmith.errors import SpaceError
+from tunesmith.foundation import registry
+from tunesmith.foundation.states import TrialState
 from tunesmith.history import History
 from tunesmith.samplers.base import Sampler
 from tunesmith.samplers.evolutionary.cmaes import CmaEsSampler
@@ -23,7 +24,6 @@ from tunesmith.samplers.evolutionary.nsga2 import NSGA2Sampler
 from tunesmith.samplers.grid import GridSampler
 from tunesmith.samplers.qmc import QMCSampler
 from tunesmith.space import Float, Int, Space
-from tunesmith.state import TrialState
 from tunesmith.testing import SamplerConformance
 
 # Arguments other than the default ones that are worth a run of their own.

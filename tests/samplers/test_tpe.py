@@ -11,11 +11,11 @@ import pytest
 from scipy import stats
 
 import tunesmith as ts
+from tunesmith.foundation.states import TrialState
 from tunesmith.history import History
 from tunesmith.samplers import TPESampler
 from tunesmith.samplers.tpe import state as module
 from tunesmith.space import Categorical, Float, Int, Ordinal, Space
-from tunesmith.state import TrialState
 
 COMPLETE, FAIL, PRUNED = TrialState.COMPLETE, TrialState.FAIL, TrialState.PRUNED
 

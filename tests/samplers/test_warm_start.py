@@ -14,15 +14,15 @@ from scipy import stats
 
 import tunesmith as ts
 from tunesmith.errors import StorageError
+from tunesmith.foundation.numerics.gp import Posterior, Prior, fit
+from tunesmith.foundation.numerics.transfer import PosteriorMean, normal_quantiles, thin, weights
+from tunesmith.foundation.states import TrialState
 from tunesmith.history import History, SourceStudy
-from tunesmith.numerics.gp import Posterior, Prior, fit
-from tunesmith.numerics.transfer import PosteriorMean, normal_quantiles, thin, weights
 from tunesmith.samplers.gp.acquisition import BETA, PriorWeight
 from tunesmith.samplers.gp.sampler import GPSampler
 from tunesmith.samplers.gp.transfer import AlignedSource, SourceModels, best_points
 from tunesmith.space import Categorical, Float, Int, Ordinal, Parameter, Space
 from tunesmith.space.feature_map import FeatureMap
-from tunesmith.state import TrialState
 from tunesmith.study.warm_start import KEY, MOST_IN_ALL, decode_warm_start, encode_warm_start
 
 Params = dict[str, Any]

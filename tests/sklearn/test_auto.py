@@ -12,11 +12,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from tunesmith import Float, spaces
+from tunesmith import Float
 from tunesmith.errors import SpaceError
 from tunesmith.sklearn import SearchCV
 from tunesmith.sklearn.search.sequential import DEFAULT_NOTE, PORTFOLIO_NOTE
-from tunesmith.spaces.first import portfolio_of
+from tunesmith.space import estimators as spaces
+from tunesmith.space.estimators.first import portfolio_of
 
 X, Y = load_wine(return_X_y=True)
 

@@ -13,7 +13,8 @@ from sklearn.datasets import make_classification
 from sklearn.tree import DecisionTreeClassifier
 from tests.sklearn.bare import bare
 
-from tunesmith import Categorical, Float, Int, Space, registry
+from tunesmith import Categorical, Float, Int, Space
+from tunesmith.foundation import registry
 from tunesmith.samplers import GridSampler, RandomSampler
 from tunesmith.sklearn import SearchCV
 

@@ -27,9 +27,9 @@ from tests.sklearn.bare import bare
 
 import tunesmith
 from tunesmith.errors import ResumeError
+from tunesmith.foundation.states import FailureKind
 from tunesmith.sklearn import GridSearchCV, RandomizedSearchCV, SearchCV
 from tunesmith.sklearn.store.fingerprint import describe, describe_data, describe_estimator
-from tunesmith.state import FailureKind
 
 ROOT = Path(__file__).resolve().parents[2]
 X, Y = make_classification(60, 5, random_state=0)

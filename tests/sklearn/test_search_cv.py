@@ -25,8 +25,9 @@ from sklearn.svm import SVC
 from tests.sklearn.bare import bare
 from tests.sklearn.versions import with_callbacks
 
-from tunesmith import Categorical, Float, Int, Space, TrialState, registry
+from tunesmith import Categorical, Float, Int, Space, TrialState
 from tunesmith.errors import SpaceError
+from tunesmith.foundation import registry
 from tunesmith.history import History
 from tunesmith.samplers import RandomSampler
 from tunesmith.sklearn import SearchCV

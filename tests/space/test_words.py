@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from tunesmith import Categorical, Float, Int, Space, create_study
 from tunesmith.errors import SpaceError
 from tunesmith.space import merge
+from tunesmith.space.estimators import FloatOr, IntOr
 from tunesmith.space.words import with_range, without_words, words_of
-from tunesmith.spaces import FloatOr, IntOr
 
 WORDS = st.one_of(st.none(), st.sampled_from(["scale", "auto", "sqrt"]))
 

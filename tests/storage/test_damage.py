@@ -21,7 +21,7 @@ import pytest
 
 import tunesmith as ts
 from tunesmith.errors import StorageError, StorageLostError, StudyNotFoundError
-from tunesmith.numerics.packed import pack_bytes
+from tunesmith.foundation.numerics.packed import pack_bytes
 from tunesmith.storage import check, open_storage
 from tunesmith.storage.base import Storage
 from tunesmith.storage.sql import SQLStorage

@@ -19,7 +19,7 @@ from sqlalchemy import make_url
 
 from tunesmith.cli.options import existing
 from tunesmith.errors import MissingDependencyError, StorageError, StudyNotFoundError
-from tunesmith.state import TrialState
+from tunesmith.foundation.states import TrialState
 from tunesmith.storage import open_storage
 from tunesmith.storage.base import StudyRecord
 from tunesmith.storage.memory import MemoryStorage

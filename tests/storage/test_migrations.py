@@ -15,8 +15,8 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from tunesmith.errors import StorageError
+from tunesmith.foundation.states import FailureKind
 from tunesmith.space import Categorical, Float, Int, Ordinal, Space
-from tunesmith.state import FailureKind
 from tunesmith.storage import open_storage
 from tunesmith.storage.base import Storage
 from tunesmith.storage.sql import SQLStorage, migrate, schema

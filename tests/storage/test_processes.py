@@ -21,12 +21,12 @@ import pytest
 
 import tunesmith
 from tunesmith.errors import StorageError
-from tunesmith.state import TrialState
+from tunesmith.foundation.states import TrialState
+from tunesmith.foundation.worker_names import current_worker, is_dead
 from tunesmith.storage import open_storage
 from tunesmith.storage.sql import SQLStorage
 from tunesmith.testing.storages import SPACE, begin, ended, run, running
 from tunesmith.trial.record import Fence
-from tunesmith.workers import current_worker, is_dead
 
 posix = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and kill -9")
 

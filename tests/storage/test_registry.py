@@ -11,8 +11,8 @@ import pytest
 from tests.servers.postgres import PgBouncer
 
 import tunesmith
-from tunesmith import registry
 from tunesmith.errors import StorageError
+from tunesmith.foundation import registry
 from tunesmith.storage import open_storage
 from tunesmith.storage.base import Storage
 from tunesmith.storage.sql import SQLStorage

@@ -13,10 +13,10 @@ from sqlalchemy import URL, make_url
 
 import tunesmith as ts
 from tunesmith.errors import StorageError
-from tunesmith.progress import Progress
 from tunesmith.storage import open_storage
 from tunesmith.storage.redact import Secrets, redact, redact_within, shown_spec
 from tunesmith.storage.sql.location import read_spec
+from tunesmith.study.progress import Progress
 
 SECRET = "hunter2"  # none of these texts holds it elsewhere
 CLOSED = "127.0.0.1:1"  # no server is there, which is known at once

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tunesmith.foundation.states import TrialState
 from tunesmith.space import Categorical, Float, Space
-from tunesmith.state import TrialState
 from tunesmith.storage import open_storage
 from tunesmith.storage.sql import SQLStorage
 from tunesmith.storage.sql.values import attr_from_json, attr_to_json, floats_from_bytes, floats_to_bytes

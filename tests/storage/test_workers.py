@@ -9,10 +9,12 @@ import time
 
 import pytest
 
-from tunesmith import workers
-from tunesmith.workers import current_worker, is_dead
+from tunesmith.foundation import worker_names as workers
+from tunesmith.foundation.worker_names import current_worker, is_dead
 
-SCRIPT = "import sys; from tunesmith.workers import *; print(current_worker(), flush=True); sys.stdin.read()"
+SCRIPT = (
+    "import sys; from tunesmith.foundation.worker_names import *; print(current_worker(), flush=True); sys.stdin.read()"
+)
 knows_processes = pytest.mark.skipif(
     not current_worker().rsplit(":", 1)[1].strip("@"), reason="the system does not tell processes apart"
 )

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import tunesmith as ts
-from tunesmith.languages import Words, say
+from tunesmith.foundation.languages import Words, say
 from tunesmith.report.banner import banner_of, forms_of
 from tunesmith.selection.report import AVERAGE, Written
 from tunesmith.study.answer import middle, next_step, sureness

@@ -16,7 +16,7 @@ from tests.integrations.pausing import EachStep
 import tunesmith as ts
 from tunesmith import TrialState
 from tunesmith.errors import TrialInterrupted
-from tunesmith.state import FailureKind
+from tunesmith.foundation.states import FailureKind
 from tunesmith.testing.simulated import SimulatedCluster
 from tunesmith.trial.record import curve
 

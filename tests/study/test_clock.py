@@ -19,11 +19,12 @@ from typing import Any
 import pytest
 
 import tunesmith as ts
-from tunesmith import Float, registry
+from tunesmith import Float
+from tunesmith.foundation import registry
+from tunesmith.foundation.states import TrialState
 from tunesmith.history.costs import CostClass
 from tunesmith.history.curves import Curves
 from tunesmith.pruners import Decision, Pruner
-from tunesmith.state import TrialState
 
 LENGTH, RUNS = 10, 8
 STARTS = (0.0, 0.9, 5.0)  # seconds of a start, where an epoch takes one

@@ -20,10 +20,10 @@ import pytest
 import tunesmith as ts
 from tunesmith.artifacts.local import LocalStore
 from tunesmith.errors import ArtifactError
+from tunesmith.foundation.states import TrialState
 from tunesmith.history import History
 from tunesmith.history.curves import Curves
 from tunesmith.pruners import Decision, Pruner
-from tunesmith.state import TrialState
 
 LAST = 6
 

@@ -13,8 +13,8 @@ import pytest
 
 import tunesmith as ts
 from tunesmith import TrialState
+from tunesmith.foundation.preemption import Terminated
 from tunesmith.history import History
-from tunesmith.preemption import Terminated
 from tunesmith.storage.memory import MemoryStorage
 from tunesmith.storage.sql import SQLStorage
 from tunesmith.study.engine.loop import OPEN, SHIELDED, reraise_lost_interrupts, sigterm_raises

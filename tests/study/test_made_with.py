@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 import tunesmith as ts
-from tunesmith import Float, registry
+from tunesmith import Float
+from tunesmith.foundation import registry
 from tunesmith.pruners import HyperbandPruner, MedianPruner, NopPruner, PatientPruner, ThresholdPruner
 from tunesmith.samplers import (
     CmaEsSampler,

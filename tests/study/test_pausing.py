@@ -16,10 +16,10 @@ import pytest
 import tunesmith as ts
 from tunesmith.artifacts.local import LocalStore
 from tunesmith.errors import ArtifactError
+from tunesmith.foundation.states import FailureKind, TrialState
 from tunesmith.history import History
 from tunesmith.history.curves import Curves
 from tunesmith.pruners import Decision, Pruner
-from tunesmith.state import FailureKind, TrialState
 
 PAUSED, COMPLETE, PRUNED = TrialState.PAUSED, TrialState.COMPLETE, TrialState.PRUNED
 LAST = 9

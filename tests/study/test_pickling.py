@@ -14,8 +14,9 @@ import joblib
 import pytest
 
 import tunesmith as ts
-from tunesmith import Float, registry
+from tunesmith import Float
 from tunesmith.executors.processes import ProcessExecutor
+from tunesmith.foundation import registry
 
 
 @pytest.fixture(params=["memory", "sqlite"])

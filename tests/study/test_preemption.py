@@ -16,8 +16,8 @@ from typing import IO
 import pytest
 
 import tunesmith as ts
-from tunesmith.preemption import notice_seconds
-from tunesmith.state import FailureKind, TrialState
+from tunesmith.foundation.preemption import notice_seconds
+from tunesmith.foundation.states import FailureKind, TrialState
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals")
 LAST = 12

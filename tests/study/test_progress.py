@@ -15,9 +15,9 @@ import pytest
 
 import tunesmith as ts
 from tunesmith import TrialState
-from tunesmith.progress import Progress, ProgressLine, Table
-from tunesmith.progress.line import duration, rate
-from tunesmith.progress.table import described, sparkline
+from tunesmith.study.progress import Progress, ProgressLine, Table
+from tunesmith.study.progress.line import duration, rate
+from tunesmith.study.progress.table import described, sparkline
 from tunesmith.trial import FrozenTrial
 
 

@@ -21,11 +21,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tunesmith as ts
-import tunesmith.storable
+import tunesmith.foundation.storable
 from tunesmith import TrialState
 from tunesmith.executors.base import Finished
 from tunesmith.executors.inline import InlineExecutor
-from tunesmith.storable import storable
+from tunesmith.foundation.storable import storable
 from tunesmith.storage.memory import MemoryStorage
 
 Point = namedtuple("Point", "x y")
@@ -139,7 +139,7 @@ REFUSED: list[tuple[Any, str]] = [
 def test_what_cannot_be_kept_is_refused_where_it_is_set(
     store: Path | None, value: Any, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tunesmith.storable, "MOST_ITEMS", 1000)
+    monkeypatch.setattr(tunesmith.foundation.storable, "MOST_ITEMS", 1000)
     trained: list[int] = []
 
     def objective(trial: ts.Trial) -> float:

@@ -11,9 +11,9 @@ import pytest
 
 import tunesmith as ts
 from tunesmith.cli.main import main
+from tunesmith.foundation.states import TrialState
 from tunesmith.importance import importance
 from tunesmith.report import write_report
-from tunesmith.state import TrialState
 from tunesmith.study.recommend import recommend
 from tunesmith.study.snapshot import Snapshot, read_snapshot
 from tunesmith.visualization import plot_slice

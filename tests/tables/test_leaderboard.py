@@ -10,8 +10,8 @@ import pytest
 from sklearn.datasets import load_diabetes
 
 import tunesmith
-from tunesmith.languages import Words, say
-from tunesmith.plain import plain
+from tunesmith.foundation.formats import plain
+from tunesmith.foundation.languages import Words, say
 from tunesmith.report import write_report
 from tunesmith.selection import HonestScore
 from tunesmith.tables import Importances, Leaderboard

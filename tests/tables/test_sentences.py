@@ -13,16 +13,16 @@ from sklearn.metrics import make_scorer, mean_absolute_error
 from sklearn.tree import DecisionTreeRegressor
 
 import tunesmith
-from tunesmith.languages import Words
+from tunesmith.foundation.languages import Words
+from tunesmith.foundation.states import TrialState
+from tunesmith.foundation.text import span
 from tunesmith.report import write_report
 from tunesmith.selection import Report
-from tunesmith.state import TrialState
 from tunesmith.study.answer import next_step, sureness
 from tunesmith.tables import responses
 from tunesmith.tables.engine import TableSearch
 from tunesmith.tables.responses import Measure
 from tunesmith.tables.target import read_target
-from tunesmith.text import span
 
 pd = pytest.importorskip("pandas")
 
@@ -195,7 +195,7 @@ def test_xgboost_whose_time_is_up_at_once_has_not_failed() -> None:
 def test_sentences_end_between_words_in_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     import sys
 
-    from tunesmith.languages import wrapped
+    from tunesmith.foundation.languages import wrapped
 
     text = "Chosen from 3 configurations: neg_mean_absolute_error and more-of-it\n  indented_and_long_without_a_blank"
     assert wrapped(text) == text

@@ -20,8 +20,9 @@ import pytest
 from tests.visualization.studies import FakeSearch, conditional, many, ran, scaling_law, trade_off
 
 import tunesmith
-from tunesmith import Float, registry, visualization
-from tunesmith.languages import Words
+from tunesmith import Float, visualization
+from tunesmith.foundation import registry
+from tunesmith.foundation.languages import Words
 from tunesmith.visualization import matplotlib as by_matplotlib
 from tunesmith.visualization.figure import FigureData, as_json
 from tunesmith.visualization.figures import draw

@@ -12,7 +12,7 @@ import tunesmith
 from tunesmith import Float
 from tunesmith.errors import NothingToDrawError
 from tunesmith.importance import Change, Importance, ImportanceRow
-from tunesmith.spaces import FloatOr, IntOr
+from tunesmith.space.estimators import FloatOr, IntOr
 from tunesmith.visualization.axes import beyond, ends_of, round_logs, round_values
 from tunesmith.visualization.figures import ablation as path
 from tunesmith.visualization.figures.belief import belief

@@ -16,7 +16,7 @@ import pytest
 from tests.servers.postgres import PostgresServer
 
 import tunesmith as ts
-from tunesmith.state import FailureKind, TrialState
+from tunesmith.foundation.states import FailureKind, TrialState
 from tunesmith.worker.command import FIRST_WORKER, main
 from tunesmith.worker.options import WAIT, parse
 

@@ -10,11 +10,11 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
-from tunesmith import registry
 from tunesmith.artifacts.base import BlobStore
 from tunesmith.artifacts.record import Artifact
-from tunesmith.lazy import lazy
-from tunesmith.text import shown
+from tunesmith.foundation import registry
+from tunesmith.foundation.lazy import lazy
+from tunesmith.foundation.text import shown
 
 if TYPE_CHECKING:
     from tunesmith.artifacts.collection import Artifacts

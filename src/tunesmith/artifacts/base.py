@@ -4,7 +4,7 @@ A blob is a content that never changes. It is put under a key that no other blob
 has to be locked: a blob that nobody has published yet is known to its writer alone, and one that no pointer names can
 never be named again. `put` comes first; the pointer is published after it; `delete` follows when no pointer is left.
 
-A new store is one subclass of `BlobStore`, one line in `registry.py` (or an entry point), and a test class derived from
+A new store is one subclass of `BlobStore`, one line in `foundation/registry.py` (or an entry point), and a test class derived from
 `tunesmith.testing.BlobStoreConformance` that supplies the fixture `store`. Its name in the registry is the
 scheme of its URLs.
 """

@@ -22,9 +22,9 @@ from tunesmith.artifacts.collection import Artifacts
 from tunesmith.artifacts.folders import copy, link, members_of, replace_links
 from tunesmith.artifacts.record import Artifact
 from tunesmith.artifacts.scratch import temporary_folder
-from tunesmith.caution import caution
 from tunesmith.errors import ArtifactError, ArtifactNotFoundError
-from tunesmith.preemption import PREEMPTION, end_now
+from tunesmith.foundation.preemption import PREEMPTION, end_now
+from tunesmith.foundation.warnings import caution
 
 PREFIX = "checkpoint/"
 COPIES = 5  # so often a folder is copied that another program writes to, until no file has gone meanwhile

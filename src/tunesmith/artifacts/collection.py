@@ -14,7 +14,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from tunesmith.arguments import checked
 from tunesmith.artifacts.base import BlobStore, Digest, Pointers, chunks_of
 from tunesmith.artifacts.content import Savable, content_of
 from tunesmith.artifacts.folders import archive, copy, unpack
@@ -25,7 +24,8 @@ from tunesmith.errors import (
     AttemptReplacedError,
     DamagedArtifactError,
 )
-from tunesmith.text import did_you_mean, listing, name_and_message, shown
+from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.text import did_you_mean, listing, name_and_message, shown
 
 IN_MEMORY = 8 << 20  # bytes up to which a verified content stays in memory before it goes to a temporary file
 TRIES = 5  # to read an artifact that is being replaced

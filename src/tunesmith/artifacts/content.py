@@ -16,7 +16,7 @@ from typing import IO, Any, BinaryIO
 from tunesmith.artifacts.base import CHUNK, Chunks, chunks_of
 from tunesmith.artifacts.folders import archive, members_of
 from tunesmith.errors import ArtifactError
-from tunesmith.text import message_of, shown
+from tunesmith.foundation.text import message_of, shown
 
 Savable = str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes]
 

@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from tunesmith.artifacts.base import CHUNK
 from tunesmith.errors import ArtifactError, DamagedArtifactError
-from tunesmith.text import shown
+from tunesmith.foundation.text import shown
 
 _BLOCK = 512
 

@@ -27,8 +27,8 @@ from tunesmith.artifacts.base import (
 )
 from tunesmith.artifacts.folders import archive, members_of
 from tunesmith.errors import ArtifactError, DamagedArtifactError
-from tunesmith.text import printable, shown
-from tunesmith.workers import as_file_name, current_worker, is_dead, of_file_name
+from tunesmith.foundation.text import printable, shown
+from tunesmith.foundation.worker_names import as_file_name, current_worker, is_dead, of_file_name
 
 WORK = "work"  # the folder of a space with the folders of processes, which are named by these
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
-from tunesmith.text import shown
+from tunesmith.foundation.text import shown
 
 FOLDER = "inode/directory"  # the media type of a folder, which is kept as one archive
 ANY = "application/octet-stream"

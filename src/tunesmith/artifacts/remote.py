@@ -11,10 +11,10 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any, BinaryIO, ClassVar, cast
 
-from tunesmith.arguments import checked
 from tunesmith.artifacts.base import Blob, BlobStore, Chunks, Digest, checked_key, is_key, new_key
 from tunesmith.errors import ArtifactError, DamagedArtifactError, MissingDependencyError
-from tunesmith.text import message_of, printable
+from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.text import message_of, printable
 
 HIDDEN = "***"
 PART = 8 << 20  # bytes that are sent at a time; services take a content in at most 10,000 parts

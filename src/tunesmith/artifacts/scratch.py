@@ -12,7 +12,7 @@ from pathlib import Path
 from tunesmith.artifacts.base import BlobStore
 from tunesmith.artifacts.local import LocalStore
 from tunesmith.artifacts.record import Artifact, PointerTable
-from tunesmith.workers import as_file_name, current_worker, is_dead, of_file_name
+from tunesmith.foundation.worker_names import as_file_name, current_worker, is_dead, of_file_name
 
 PREFIX = "tunesmith-artifacts-"
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import click
 
-from tunesmith import registry
 from tunesmith.cli.asking import ENDS, LEASE, in_order, lend, report, study_to_ask, study_to_tell, trial_facts
 from tunesmith.cli.asking import ask as begin
 from tunesmith.cli.asking import tell as end
@@ -19,7 +18,8 @@ from tunesmith.cli.run import TYPES, Time, settings_from
 from tunesmith.cli.settings import params_of_json
 from tunesmith.compat import commands
 from tunesmith.errors import SpaceExhaustedError, TrialsSpentError
-from tunesmith.text import close_matches, did_you_mean, listing, shown
+from tunesmith.foundation import registry
+from tunesmith.foundation.text import close_matches, did_you_mean, listing, shown
 
 NOTHING_LEFT = 3  # the exit status of an ask that gets no trial, so that a loop ends
 STORAGE_HELP = "A file or a database's URL (tune.db)."

@@ -17,9 +17,9 @@ import click
 from tunesmith.cli.options import OPTIONS, STANDARD_STORAGE, declare, existing, metrics_of, study_record
 from tunesmith.cli.settings import Settings, space_of, study_name
 from tunesmith.errors import TrialFinishedError
-from tunesmith.state import TrialState
-from tunesmith.text import did_you_mean, listing, printable, real, shown
-from tunesmith.workers import outside_worker
+from tunesmith.foundation.states import TrialState
+from tunesmith.foundation.text import did_you_mean, listing, printable, real, shown
+from tunesmith.foundation.worker_names import outside_worker
 
 if TYPE_CHECKING:
     from tunesmith.study import Study
@@ -178,7 +178,7 @@ def ask(study: Study, below: int | None, lease: float = LEASE, pid: int | None =
 
 
 def lend(study: Study, until: float, pid: int | None) -> None:
-    """Let the trials that a study object begins belong to a program outside; see `tunesmith.workers.outside_worker`."""
+    """Let the trials that a study object begins belong to a program outside; see `tunesmith.foundation.worker_names.outside_worker`."""
     try:
         study.worker = outside_worker(until, pid)
     except ProcessLookupError as error:

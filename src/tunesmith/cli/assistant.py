@@ -14,8 +14,8 @@ from tunesmith.cli.options import STANDARD_STORAGE, STORAGE
 from tunesmith.cli.output import echo, json_text
 from tunesmith.cli.run import Time
 from tunesmith.errors import MissingDependencyError
-from tunesmith.language import in_english
-from tunesmith.text import name_and_message
+from tunesmith.foundation.reader import in_english
+from tunesmith.foundation.text import name_and_message
 
 if TYPE_CHECKING:
     from tunesmith.cli.tools import Toolbox

@@ -12,14 +12,14 @@ import click
 from tunesmith.cli.options import json_option, look_at, storage_argument, study_option
 from tunesmith.cli.output import cell, echo, param, pass_on, print_json
 from tunesmith.cli.records import trial_dict
+from tunesmith.foundation.system import command_line
+from tunesmith.foundation.text import printable
 from tunesmith.program import template
 from tunesmith.program.files import params_text
 from tunesmith.selection.report import AVERAGE
 from tunesmith.study.engine.replica import none_complete
 from tunesmith.study.recommend import recommend
 from tunesmith.study.verdict import read_verdict
-from tunesmith.system import command_line
-from tunesmith.text import printable
 
 Params = Mapping[str, Any]
 

@@ -14,7 +14,7 @@ from tunesmith.cli.options import (
     study_record,
 )
 from tunesmith.cli.output import say
-from tunesmith.text import printable
+from tunesmith.foundation.text import printable
 
 
 @click.command()

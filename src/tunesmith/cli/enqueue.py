@@ -9,8 +9,8 @@ import click
 
 from tunesmith.cli.options import json_option, open_study, storage_argument, study_option
 from tunesmith.cli.output import say
+from tunesmith.foundation.text import did_you_mean, listing, printable
 from tunesmith.space.words import words_of
-from tunesmith.text import did_you_mean, listing, printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,8 +6,8 @@ import click
 
 from tunesmith.cli.options import json_option, look_at, storage_argument, study_option
 from tunesmith.cli.output import echo, print_json
-from tunesmith.language import in_english
-from tunesmith.text import printable
+from tunesmith.foundation.reader import in_english
+from tunesmith.foundation.text import printable
 
 
 @click.command()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from tunesmith import registry
 from tunesmith.cli.options import json_option, look_at, storage_argument, study_option, target_of, target_option
 from tunesmith.cli.output import echo, print_json
+from tunesmith.foundation import registry
 
 
 @click.command()

@@ -8,7 +8,7 @@ import click
 
 from tunesmith.cli.options import STANDARD_STORAGE, STORAGE, json_option
 from tunesmith.cli.output import echo, print_json
-from tunesmith.text import printable, shorten
+from tunesmith.foundation.text import printable, shorten
 
 if TYPE_CHECKING:
     from tunesmith.compat import ImportedStudy

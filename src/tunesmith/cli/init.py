@@ -31,9 +31,9 @@ from tunesmith.cli.scaffold import (
 )
 from tunesmith.cli.settings import study_name
 from tunesmith.executors.launch import how_it_ended
-from tunesmith.system import Command, command_line, start, was_no_program
-from tunesmith.system.replacing import write_text
-from tunesmith.text import is_unicode, listing, printable
+from tunesmith.foundation.system import Command, command_line, start, was_no_program
+from tunesmith.foundation.system.replacing import write_text
+from tunesmith.foundation.text import is_unicode, listing, printable
 
 WAIT = 5.0  # seconds that a program may take to say what its options are
 LOOK = 0.1  # seconds between two looks at how much it has printed

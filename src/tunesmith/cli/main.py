@@ -13,8 +13,8 @@ import click
 
 from tunesmith import __version__
 from tunesmith.errors import TunesmithError
-from tunesmith.language import LANGUAGES, choose, language
-from tunesmith.text import did_you_mean, printable
+from tunesmith.foundation.reader import LANGUAGES, choose, language
+from tunesmith.foundation.text import did_you_mean, printable
 
 ERROR, USAGE, INTERRUPTED = 1, 2, 130
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)  # why what is printed cannot be written

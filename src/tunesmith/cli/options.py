@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from tunesmith.text import did_you_mean, listing, printable
+from tunesmith.foundation.text import did_you_mean, listing, printable
 
 if TYPE_CHECKING:
     from tunesmith.space import Space

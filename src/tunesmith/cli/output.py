@@ -13,11 +13,11 @@ from typing import Any
 
 import click
 
-from tunesmith.language import language
-from tunesmith.languages import wrapped
-from tunesmith.languages.columns import wide
-from tunesmith.plain import plain
-from tunesmith.text import printable
+from tunesmith.foundation.formats import plain
+from tunesmith.foundation.languages import wrapped
+from tunesmith.foundation.languages.columns import wide
+from tunesmith.foundation.reader import language
+from tunesmith.foundation.text import printable
 
 LEAST, GAP = 12, 3  # signs that a column of a table has at least, and between two columns
 _ODD = re.compile(r"[^\n -~]")  # what may not be printable

@@ -10,9 +10,9 @@ import click
 
 from tunesmith.cli.options import json_option, look_at, storage_argument, target_of, target_option
 from tunesmith.cli.output import say
-from tunesmith.language import language
-from tunesmith.system.replacing import replacing, write_text
-from tunesmith.text import did_you_mean, listing
+from tunesmith.foundation.reader import language
+from tunesmith.foundation.system.replacing import replacing, write_text
+from tunesmith.foundation.text import did_you_mean, listing
 
 PAGES = (".html",)
 NOT_OF_STUDIES = {  # figures of scikit-learn searches, and of scaling laws
@@ -84,7 +84,7 @@ def _has(module: str) -> bool:
 
 def _maker(figure: str) -> Any:
     """Return the function that makes a figure of this name."""
-    from tunesmith import registry
+    from tunesmith.foundation import registry
 
     known = registry.names("figures").keys() - NOT_OF_STUDIES
     short = {"history": "optimization_history", "importances": "param_importances"}.get(figure, figure)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tunesmith.cli.output import cell
-from tunesmith.state import TrialState
-from tunesmith.text import cut
+from tunesmith.foundation.states import TrialState
+from tunesmith.foundation.text import cut
 from tunesmith.trial.record import FrozenTrial
 
 if TYPE_CHECKING:

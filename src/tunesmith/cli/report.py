@@ -8,7 +8,7 @@ import click
 
 from tunesmith.cli.options import json_option, look_at, storage_argument, study_option
 from tunesmith.cli.output import echo, say
-from tunesmith.language import LANGUAGES
+from tunesmith.foundation.reader import LANGUAGES
 
 
 @click.command()

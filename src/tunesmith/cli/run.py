@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tunesmith import registry
 from tunesmith.cli.settings import Settings, parameter, read_file
-from tunesmith.text import seconds
+from tunesmith.foundation import registry
+from tunesmith.foundation.text import seconds
 
 STANDARD_FILE = "tune.toml"
 

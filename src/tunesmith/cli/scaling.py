@@ -12,8 +12,8 @@ import click
 from tunesmith.cli.options import json_option
 from tunesmith.cli.output import echo, print_json, print_table
 from tunesmith.errors import ScalingError
-from tunesmith.language import LANGUAGES
-from tunesmith.text import listing, printable, shown
+from tunesmith.foundation.reader import LANGUAGES
+from tunesmith.foundation.text import listing, printable, shown
 
 if TYPE_CHECKING:
     from tunesmith.scaling import Advice, Plan, ScalingLaw

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tunesmith.text import did_you_mean, listing, printable
+from tunesmith.foundation.text import did_you_mean, listing, printable
 
 if TYPE_CHECKING:
     from tunesmith.space import Space

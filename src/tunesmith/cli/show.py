@@ -9,10 +9,10 @@ import click
 from tunesmith.cli.options import json_option, look_at, storage_argument, study_option
 from tunesmith.cli.output import cell, echo, param, print_json, print_table
 from tunesmith.cli.records import trial_dict, value_text
-from tunesmith.language import language
-from tunesmith.languages import joined, say
+from tunesmith.foundation.languages import joined, say
+from tunesmith.foundation.reader import language
+from tunesmith.foundation.text import printable
 from tunesmith.study.answer import answer
-from tunesmith.text import printable
 
 if TYPE_CHECKING:
     from tunesmith.study.snapshot import Snapshot

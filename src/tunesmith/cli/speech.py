@@ -1,6 +1,6 @@
 """Help and messages of the command line in another language than English.
 
-The catalogue (``languages/zh.commands.json``) has help texts as they stand in the code, and messages as patterns with
+The catalogue (``foundation/languages/zh.commands.json``) has help texts as they stand in the code, and messages as patterns with
 places in braces: a message is known by the pattern that it was made from, and what stood in its places is put into the
 other pattern. What the catalogue lacks stays English.
 """
@@ -15,11 +15,11 @@ from functools import lru_cache
 
 import click
 
-from tunesmith.language import language
-from tunesmith.languages import Said, words_of
-from tunesmith.languages.columns import wide
-from tunesmith.languages.patterns import Patterns, is_english
-from tunesmith.languages.words import sentences_of, table_of
+from tunesmith.foundation.languages import Said, words_of
+from tunesmith.foundation.languages.columns import wide
+from tunesmith.foundation.languages.patterns import Patterns, is_english
+from tunesmith.foundation.languages.words import sentences_of, table_of
+from tunesmith.foundation.reader import language
 
 LEVELS = ("Error", "error", "warning")
 SPACED = re.compile(r"[^\s\u2e80-\uffef]+|\s+|[\u2e80-\uffef]")  # what a line may end after
@@ -33,7 +33,7 @@ def table() -> dict[str, str]:
 
 
 def said(text: str) -> str:
-    """Return a help text, or a text made by `tunesmith.languages.say`, in the language of the command line."""
+    """Return a help text, or a text made by `tunesmith.foundation.languages.say`, in the language of the command line."""
     if isinstance(text, Said):
         return words_of(language()).said(text)
     return table().get(inspect.cleandoc(text), text)

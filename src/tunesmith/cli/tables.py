@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tunesmith.beside import beside
 from tunesmith.cli.options import STORAGE, json_option
 from tunesmith.cli.output import echo, print_json, print_table
 from tunesmith.cli.run import POSITIVE, Time
 from tunesmith.errors import MissingDependencyError, ResumeError, SourceError
-from tunesmith.language import LANGUAGES
-from tunesmith.languages import say, told, words_of
-from tunesmith.system.replacing import write_text
-from tunesmith.text import did_you_mean, listing, printable
+from tunesmith.foundation.languages import say, told, words_of
+from tunesmith.foundation.reader import LANGUAGES
+from tunesmith.foundation.system.replacing import write_text
+from tunesmith.foundation.text import did_you_mean, listing, printable
+from tunesmith.foundation.threads import beside
 
 if TYPE_CHECKING:
     from tunesmith.tables import TableTuner
@@ -302,7 +302,7 @@ def predict(model: Path, table: Path, out: Path | None, proba: bool, force: bool
 def _write_csv(columns: dict[str, Any], out: Path | None) -> None:
     """Write columns as CSV, to a file or to the standard output."""
     from tunesmith.cli.output import pass_on
-    from tunesmith.plain import csv_chunks
+    from tunesmith.foundation.formats import csv_chunks
 
     rows = zip(*(list(values) for values in columns.values()), strict=True)
     text = "".join(csv_chunks(list(columns), [rows], line_end="\n"))
@@ -358,7 +358,7 @@ def _read(table: Path, texts: Sequence[str] = ()) -> tuple[Source, Any]:
 def _reading(table: Path) -> Iterator[Callable[[int], None]]:
     """Show in a terminal that a large table is being read; what is yielded takes how many bytes of it were."""
     from tunesmith.executors.resources import in_words
-    from tunesmith.progress import ProgressLine
+    from tunesmith.study.progress import ProgressLine
 
     bytes_seen = 0
 

@@ -17,13 +17,13 @@ from tunesmith.cli.options import existing, look_at, open_study
 from tunesmith.cli.records import trial_dict
 from tunesmith.cli.settings import Settings, params_of_json
 from tunesmith.errors import TunesmithError
-from tunesmith.plain import plain
-from tunesmith.state import TrialState
+from tunesmith.foundation.formats import plain
+from tunesmith.foundation.states import TrialState
+from tunesmith.foundation.text import did_you_mean, listing, name_and_message, shorten, shown
 from tunesmith.storage.redact import redact_within, shown_spec
 from tunesmith.study.recommend import recommend
 from tunesmith.study.summary import failure_reasons, summary_of
 from tunesmith.study.verdict import read_verdict
-from tunesmith.text import did_you_mean, listing, name_and_message, shorten, shown
 
 if TYPE_CHECKING:
     from tunesmith.study import Study
@@ -291,7 +291,7 @@ class Toolbox:
         seed: int | None = None,
     ) -> Json:
         """Begin a trial."""
-        from tunesmith import registry
+        from tunesmith.foundation import registry
 
         for way, names in (("minimize", minimize), ("maximize", maximize)):
             if not all(isinstance(name, str) for name in names or ()):

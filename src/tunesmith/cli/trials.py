@@ -15,12 +15,12 @@ from tunesmith.cli.options import json_option, look_at, open_study, storage_argu
 from tunesmith.cli.output import echo, json_text, param, pass_on, print_json, print_table, say
 from tunesmith.cli.records import reason_text, trial_dict, value_cells, value_names
 from tunesmith.errors import QueryError
-from tunesmith.plain import csv_chunks
-from tunesmith.state import TrialState
+from tunesmith.foundation.formats import csv_chunks
+from tunesmith.foundation.states import TrialState
+from tunesmith.foundation.system.replacing import replacing
+from tunesmith.foundation.text import printable
 from tunesmith.study.frame import to_columns
 from tunesmith.study.query.columns import ABSENT
-from tunesmith.system.replacing import replacing
-from tunesmith.text import printable
 
 if TYPE_CHECKING:
     from tunesmith.study import Study

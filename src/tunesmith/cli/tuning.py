@@ -20,18 +20,18 @@ from tunesmith.cli.output import cell, echo, print_json
 from tunesmith.cli.settings import Settings, space_of, study_name
 from tunesmith.errors import MissingMetricError, ProgramError, StudyNotFoundError, WorkerDiedError
 from tunesmith.executors.processes import ProcessExecutor
+from tunesmith.foundation.states import FailureKind, TrialState
+from tunesmith.foundation.system import command_line
+from tunesmith.foundation.text import close_matches, printable, shorten
 from tunesmith.program import Program, load_program, store_program
 from tunesmith.program.program import LAST_LINE
 from tunesmith.program.stored import KEY, description
 from tunesmith.program.template import PREFIX, places, variable
-from tunesmith.progress import Table
 from tunesmith.space import Space
-from tunesmith.state import FailureKind, TrialState
 from tunesmith.storage.redact import shown_spec
 from tunesmith.study import Study, create_study, load_study
+from tunesmith.study.progress import Table
 from tunesmith.study.summary import counts_of
-from tunesmith.system import command_line
-from tunesmith.text import close_matches, printable, shorten
 from tunesmith.trial.record import FrozenTrial
 from tunesmith.trial.running import seed_of_trial
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from tunesmith.cli.output import echo
-from tunesmith.language import language
+from tunesmith.foundation.reader import language
 from tunesmith.worker.command import main
 
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tunesmith.plain import plain
-from tunesmith.text import did_you_mean, printable
+from tunesmith.foundation.formats import plain
+from tunesmith.foundation.text import did_you_mean, printable
 
 if TYPE_CHECKING:
     from tunesmith.compat.optuna.storages import BaseStorage

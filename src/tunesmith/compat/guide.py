@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tunesmith.caution import caution
+from tunesmith.foundation.warnings import caution
 
 SEARCHES = ("GridSearchCV", "RandomizedSearchCV", "HalvingGridSearchCV", "HalvingRandomSearchCV", "SearchCV")
 # name in Optuna, Hyperopt or scikit-learn -> where it is here

@@ -9,13 +9,13 @@ import numpy as np
 
 from tunesmith.dashboard.views import param_cell
 from tunesmith.errors import TunesmithError
-from tunesmith.languages import Words
+from tunesmith.foundation.languages import Words
+from tunesmith.foundation.text import printable, span
 from tunesmith.report.banner import chosen_by, forms_of, is_of_table
 from tunesmith.selection.wording import NumberFormat, count, level_of
 from tunesmith.study.answer import answer, middle
 from tunesmith.study.recommend import Recommendation
 from tunesmith.study.snapshot import Snapshot
-from tunesmith.text import printable, span
 from tunesmith.visualization.columns import objective_names
 
 MOST_FRONT = 8  # trials of a Pareto front that are named

@@ -18,13 +18,13 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from tunesmith.arguments import checked
 from tunesmith.dashboard.pages import actions, artifacts, design, events, figures, studies, study, trial, trials
 from tunesmith.dashboard.pages.events import Live
 from tunesmith.dashboard.pages.request import HANDLERS
 from tunesmith.dashboard.security import Access, Guard
 from tunesmith.dashboard.studies import Studies
 from tunesmith.dashboard.views import Views
+from tunesmith.foundation.arguments import checked
 from tunesmith.storage import Storage, open_storage
 from tunesmith.visualization import static
 

@@ -14,17 +14,17 @@ from typing import Any
 import numpy as np
 
 from tunesmith.dashboard.views import ago, number_cell
+from tunesmith.foundation.languages import Words
+from tunesmith.foundation.states import TrialState
+from tunesmith.foundation.system import PLAIN
+from tunesmith.foundation.text import last_written, printable, span
 from tunesmith.history import History
 from tunesmith.history.curves import Reported
-from tunesmith.languages import Words
 from tunesmith.selection.wording import count
-from tunesmith.state import TrialState
 from tunesmith.storage import Storage
 from tunesmith.study import Study
 from tunesmith.study.engine.channel import PAUSE, STOP, asked_of, is_asked_to_stop
 from tunesmith.study.snapshot import Snapshot
-from tunesmith.system import PLAIN
-from tunesmith.text import last_written, printable, span
 from tunesmith.trial.record import TrialRecord
 
 MOST_SHOWN = 12  # running trials

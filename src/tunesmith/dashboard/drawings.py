@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tunesmith.errors import TunesmithError
-from tunesmith.languages import Words, say
+from tunesmith.foundation.languages import Words, say
 from tunesmith.study.snapshot import Snapshot
 from tunesmith.visualization.axes import Axis, strongest
 from tunesmith.visualization.columns import Indices, read_columns

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import uvicorn
 
-from tunesmith.arguments import checked
 from tunesmith.dashboard.app import app
 from tunesmith.dashboard.security import is_loopback
+from tunesmith.foundation.arguments import checked
 from tunesmith.storage import Storage
 
 TOKEN = "TUNESMITH_DASHBOARD_TOKEN"  # the environment variable that keeps the token from one start to the next

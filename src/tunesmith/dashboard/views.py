@@ -18,8 +18,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from tunesmith import __version__
-from tunesmith.languages import LANGUAGES, Words
-from tunesmith.text import cut, printable, span
+from tunesmith.foundation.languages import LANGUAGES, Words
+from tunesmith.foundation.text import cut, printable, span
 
 # -- which language a reader gets, and times as words ---------------------------------------------------------------
 

@@ -2,15 +2,15 @@
 
 ``base.py`` is the contract; ``inline.py`` runs trials in the driver's own thread, ``processes.py`` in processes of this
 machine; ``relay.py``, ``supervisor.py`` and ``task.py`` are what every engine uses. A new executor is one file and one
-line in ``registry.py``.
+line in ``foundation/registry.py``.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tunesmith import registry
-from tunesmith.lazy import lazy
+from tunesmith.foundation import registry
+from tunesmith.foundation.lazy import lazy
 
 if TYPE_CHECKING:  # for type checkers; tests/executors/test_registry.py compares these names with the registry
     from tunesmith.executors.base import Executor as Executor

@@ -22,7 +22,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
-from tunesmith.arguments import checked
 from tunesmith.executors.resources import (
     checked_grace,
     checked_jobs,
@@ -30,8 +29,9 @@ from tunesmith.executors.resources import (
     checked_resources,
     checked_time_limit,
 )
+from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.states import FailureKind
 from tunesmith.history.curves import Reported
-from tunesmith.state import FailureKind
 from tunesmith.trial import Channel, Trial
 
 if TYPE_CHECKING:

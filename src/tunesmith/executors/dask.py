@@ -23,8 +23,8 @@ from tunesmith.executors.dask_task import ANSWER, CANCEL, run_task
 from tunesmith.executors.relay import RelayExecutor
 from tunesmith.executors.resources import check_room, places
 from tunesmith.executors.supervisor import Setup
-from tunesmith.state import FailureKind
-from tunesmith.text import name_and_message
+from tunesmith.foundation.states import FailureKind
+from tunesmith.foundation.text import name_and_message
 from tunesmith.trial import Channel, Trial
 
 LARGE = 100_000  # bytes of an objective that is sent once to each worker, and not with each trial

@@ -15,9 +15,9 @@ import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from tunesmith.beside import watch
 from tunesmith.executors.supervisor import Job, Setup
 from tunesmith.executors.task import Task
+from tunesmith.foundation.threads import watch
 
 LARGEST_EVENT = 16_384  # bytes of a last message that is sent as an event; the scheduler keeps the last 1,000 events
 LOOK = 0.5  # seconds between two looks at which tasks are still wanted

@@ -15,8 +15,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
-from tunesmith.arguments import checked
-from tunesmith.caution import caution
 from tunesmith.executors import wire
 from tunesmith.executors.base import GRACE, Event, Objective
 from tunesmith.executors.mailbox import ANSWER, CANCEL, LOCAL, Mailbox, own_addresses, run_connected
@@ -24,8 +22,10 @@ from tunesmith.executors.relay import RelayExecutor
 from tunesmith.executors.resources import cpu_count
 from tunesmith.executors.sealed import key_folder as key_folder_at_home
 from tunesmith.executors.task import end_kept
-from tunesmith.state import FailureKind
-from tunesmith.text import name_and_message, shown
+from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.states import FailureKind
+from tunesmith.foundation.text import name_and_message, shown
+from tunesmith.foundation.warnings import caution
 from tunesmith.trial import Channel, Trial
 
 LOOK = 0.5  # seconds between two looks at futures that cannot call back

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from tunesmith.errors import is_pruned
 from tunesmith.executors.base import Event, Executor, Failed, Finished, Objective, OwnChannel, end_fork
-from tunesmith.preemption import PREEMPTION, Terminated, end_now
+from tunesmith.foundation.preemption import PREEMPTION, Terminated, end_now
 from tunesmith.trial import Channel, Trial
 
 

@@ -13,9 +13,9 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import IO, TYPE_CHECKING, Any
 
-from tunesmith.beside import watch
-from tunesmith.system import Command, can_wait_for_pipes, do_not_wait_for, start
-from tunesmith.text import last_written
+from tunesmith.foundation.system import Command, can_wait_for_pipes, do_not_wait_for, start
+from tunesmith.foundation.text import last_written
+from tunesmith.foundation.threads import watch
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -64,7 +64,7 @@ class WorkerProcess:
     """One worker process and the pipe to it.
 
     It has a group of its own: Ctrl-C reaches the driver alone, and what the objective started in it can be
-    ended with it. All of it also ends when this process does, see `tunesmith.system`.
+    ended with it. All of it also ends when this process does, see `tunesmith.foundation.system`.
 
     Args:
         env: its environment.

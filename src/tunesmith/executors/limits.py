@@ -12,9 +12,9 @@ import time
 from dataclasses import dataclass
 from typing import Protocol
 
-from tunesmith.beside import watch
 from tunesmith.executors.resources import in_words, memory_of
-from tunesmith.state import FailureKind
+from tunesmith.foundation.states import FailureKind
+from tunesmith.foundation.threads import watch
 
 NEVER = float("inf")
 MEMORY_INTERVAL = 0.1  # seconds between two looks at the memory

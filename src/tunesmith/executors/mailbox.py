@@ -22,13 +22,13 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from tunesmith.beside import raise_what_died, watch
 from tunesmith.executors import sealed
 from tunesmith.executors.sealed import KeyFile, read_key
 from tunesmith.executors.supervisor import Job, Setup
 from tunesmith.executors.task import Task
-from tunesmith.text import name_and_message
-from tunesmith.workers import exists
+from tunesmith.foundation.text import name_and_message
+from tunesmith.foundation.threads import raise_what_died, watch
+from tunesmith.foundation.worker_names import exists
 
 LOCAL = "127.0.0.1"
 READY, ANSWER, CANCEL = b"r", b"a", b"c"  # what a message to a task begins with; after CANCEL comes the grace

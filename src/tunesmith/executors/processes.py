@@ -19,9 +19,9 @@ from tunesmith.executors.relay import RelayExecutor
 from tunesmith.executors.resources import GpuLeases, cpu_count, places
 from tunesmith.executors.supervisor import MAX_FAILED_STARTS, Job, Worker, dead_before_it_began
 from tunesmith.executors.wire import SharedArrays
-from tunesmith.preemption import Terminated, notice_seconds
-from tunesmith.state import FailureKind
-from tunesmith.text import listing
+from tunesmith.foundation.preemption import Terminated, notice_seconds
+from tunesmith.foundation.states import FailureKind
+from tunesmith.foundation.text import listing
 from tunesmith.trial import Channel, Trial
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from tunesmith.executors.base import Event, Objective
 from tunesmith.executors.ray_task import ANSWER, CANCEL, Mail, run_task
 from tunesmith.executors.relay import RelayExecutor
 from tunesmith.executors.resources import check_room, places
-from tunesmith.state import FailureKind
-from tunesmith.text import name_and_message
+from tunesmith.foundation.states import FailureKind
+from tunesmith.foundation.text import name_and_message
 from tunesmith.trial import Channel, Trial
 
 LOOK = 1.0  # seconds between two looks at the size of the cluster

@@ -14,9 +14,9 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from tunesmith.beside import watch
 from tunesmith.executors.supervisor import Job, Setup
 from tunesmith.executors.task import Task
+from tunesmith.foundation.threads import watch
 
 ANSWER, CANCEL, OVER = "answer", "cancel", "over"
 WAIT = 60.0  # seconds that a task waits in the actor before it asks again

@@ -17,8 +17,8 @@ from tunesmith.executors.base import Began, End, Event, Executor, Failed, Finish
 from tunesmith.executors.resources import cpu_count
 from tunesmith.executors.supervisor import Job, Setup
 from tunesmith.executors.wire import SharedArrays, find_unpicklable
-from tunesmith.state import FailureKind
-from tunesmith.text import name_and_message
+from tunesmith.foundation.states import FailureKind
+from tunesmith.foundation.text import name_and_message
 from tunesmith.trial import Channel, Proposals, Trial
 
 

@@ -18,9 +18,9 @@ from tunesmith.executors import wire
 from tunesmith.executors.base import Objective, end_fork, flush, refuse_fork
 from tunesmith.executors.launch import AT_ONCE
 from tunesmith.executors.remote_pointers import RemotePointers
+from tunesmith.foundation.preemption import PREEMPTION, SIGNALS, Terminated
+from tunesmith.foundation.system import end_own_group
 from tunesmith.history.curves import Reported
-from tunesmith.preemption import PREEMPTION, SIGNALS, Terminated
-from tunesmith.system import end_own_group
 from tunesmith.trial import Proposals, Trial
 from tunesmith.trial.record import Fence
 

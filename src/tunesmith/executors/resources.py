@@ -15,9 +15,9 @@ from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
-from tunesmith.caution import caution
-from tunesmith.system import require
-from tunesmith.text import listing, shown
+from tunesmith.foundation.system import require
+from tunesmith.foundation.text import listing, shown
+from tunesmith.foundation.warnings import caution
 
 # -- cores ------------------------------------------------------------------------------------------------------------
 

@@ -25,7 +25,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from tunesmith.errors import KeyFileError
-from tunesmith.system import PLAIN, lock
+from tunesmith.foundation.system import PLAIN, lock
 
 KEY = 32  # bytes of a key, of random bytes, and of a tag
 MAGIC = b"tunesmith-2\n"  # what a connection begins with

@@ -18,7 +18,7 @@ from tunesmith.executors.launch import PATIENCE, WorkerProcess, environment, how
 from tunesmith.executors.limits import WATCHDOG, Verdict
 from tunesmith.executors.remote import TERMINATED
 from tunesmith.executors.resources import oom_kills
-from tunesmith.state import FailureKind
+from tunesmith.foundation.states import FailureKind
 
 MAX_FAILED_STARTS = 3
 

@@ -11,9 +11,9 @@ import threading
 import time
 from collections.abc import Callable
 
-from tunesmith.beside import DIED, raise_what_died, watch
 from tunesmith.executors import wire
 from tunesmith.executors.supervisor import MAX_FAILED_STARTS, Job, Setup, Worker, dead_before_it_began
+from tunesmith.foundation.threads import DIED, raise_what_died, watch
 
 LOOK_AGAIN = 1.0  # seconds after which a silent worker is checked: its pipe may outlive it
 KEPT = 30.0  # seconds that a worker process without a trial is kept for the next one

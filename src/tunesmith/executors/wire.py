@@ -29,8 +29,8 @@ import numpy as np
 from numpy import ndarray
 
 from tunesmith.errors import ObjectiveError
-from tunesmith.system import can_inherit_files
-from tunesmith.text import message_of, name_and_message, real, shown
+from tunesmith.foundation.system import can_inherit_files
+from tunesmith.foundation.text import message_of, name_and_message, real, shown
 from tunesmith.trial import Proposals, Trial
 
 # A message is a word of one byte and what belongs to it. From the worker process, up to its first trial:

@@ -16,10 +16,10 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from tunesmith.foundation.states import TrialState
 from tunesmith.history.costs import CostClass
 from tunesmith.history.curves import Curves
 from tunesmith.space import Categorical, Ordinal, Parameter, Space, merge
-from tunesmith.state import TrialState
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -161,7 +161,7 @@ class History:
 
     @property
     def state(self) -> NDArray[np.int8]:
-        """States int8[n], see `tunesmith.state.TrialState`."""
+        """States int8[n], see `tunesmith.foundation.states.TrialState`."""
         return _view(self._state[: self._n])
 
     @property

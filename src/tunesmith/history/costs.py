@@ -15,7 +15,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from tunesmith.state import TrialState
+from tunesmith.foundation.states import TrialState
 
 # What is known of a study's costs, by name: two classes, and whether costs are given.
 TRIAL, START, GIVEN = "trial", "start", "given"

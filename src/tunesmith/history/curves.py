@@ -12,9 +12,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tunesmith.numerics.arrays import Floats
-from tunesmith.numerics.pareto import ranks_and_crowding
-from tunesmith.state import TrialState
+from tunesmith.foundation.numerics.arrays import Floats
+from tunesmith.foundation.numerics.pareto import ranks_and_crowding
+from tunesmith.foundation.states import TrialState
 
 MOST_RUNGS = 128  # that are kept; those that a pruner asks for change where the longest run becomes longer
 

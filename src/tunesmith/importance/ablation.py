@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from tunesmith.foundation.languages import say
+from tunesmith.foundation.numerics.arrays import Floats
+from tunesmith.foundation.numerics.blas_threads import one_thread
 from tunesmith.importance.base import LEVEL, Change, Effects, ImportanceData
 from tunesmith.importance.model import FromDefault, Model, default_point, fitted, mixed, shuffled_models, wider_draws
-from tunesmith.languages import say
-from tunesmith.numerics.arrays import Floats
-from tunesmith.numerics.threads import one_thread
 from tunesmith.space.feature_map import FeatureMap
 from tunesmith.space.words import words_of
 

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from tunesmith.errors import MissingDependencyError
-from tunesmith.languages import aligned, block, say, told, word
-from tunesmith.numerics.arrays import Floats, Indices
+from tunesmith.foundation.languages import aligned, block, say, told, word
+from tunesmith.foundation.numerics.arrays import Floats, Indices
+from tunesmith.foundation.text import cut, printable, shorten
 from tunesmith.space import Space
-from tunesmith.text import cut, printable, shorten
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tunesmith.numerics.arrays import Floats
+from tunesmith.foundation.numerics.arrays import Floats
 from tunesmith.space.base import Parameter
 
 # ----------------------------------------------------------------------------------------------------------------------

@@ -8,18 +8,18 @@ from zlib import crc32
 
 import numpy as np
 
-from tunesmith.arguments import checked
+from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.languages import say
+from tunesmith.foundation.numerics.arrays import Floats, Indices
+from tunesmith.foundation.registry import load
+from tunesmith.foundation.states import StudyDirection, TrialState
+from tunesmith.foundation.text import did_you_mean, listing, name_and_message, shown
 from tunesmith.history import ROWS_AT_ONCE, History
 from tunesmith.importance.base import LEVEL, Effects, Evaluator, Importance, ImportanceData, ImportanceRow
-from tunesmith.languages import say
-from tunesmith.numerics.arrays import Floats, Indices
-from tunesmith.registry import load
 from tunesmith.samplers.finished import infer_conditions
 from tunesmith.space import Space
-from tunesmith.state import StudyDirection, TrialState
 from tunesmith.study import Study
 from tunesmith.study.snapshot import Snapshot, as_snapshot
-from tunesmith.text import did_you_mean, listing, name_and_message, shown
 from tunesmith.trial.record import FrozenTrial
 
 # ----------------------------------------------------------------------------------------------------------------------

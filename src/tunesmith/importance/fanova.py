@@ -15,12 +15,12 @@ from itertools import combinations
 
 import numpy as np
 
+from tunesmith.foundation.languages import say
+from tunesmith.foundation.numerics.arrays import Floats, Indices
+from tunesmith.foundation.numerics.blas_threads import one_thread
 from tunesmith.importance.base import Effects, Evaluator, ImportanceData
 from tunesmith.importance.cells import Cells, explained, main_variances
 from tunesmith.importance.model import check_enough, fitted, shuffled_models, spread_points
-from tunesmith.languages import say
-from tunesmith.numerics.arrays import Floats, Indices
-from tunesmith.numerics.threads import one_thread
 from tunesmith.space.feature_map import FeatureMap
 
 POINTS = 8_192

@@ -24,13 +24,13 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from tunesmith.arguments import checked
+from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.languages import say
+from tunesmith.foundation.numerics.arrays import Floats, Indices, Ints, Mask, Singles
+from tunesmith.foundation.numerics.blas_threads import one_thread
 from tunesmith.importance.base import Effects, Evaluator, ImportanceData
 from tunesmith.importance.cells import Cells, main_variances
 from tunesmith.importance.model import N_BEST, Model, fitted, is_enough, shuffled_models, spread_points, wider_draws
-from tunesmith.languages import say
-from tunesmith.numerics.arrays import Floats, Indices, Ints, Mask, Singles
-from tunesmith.numerics.threads import one_thread
 from tunesmith.space.feature_map import FeatureMap
 
 # ----------------------------------------------------------------------------------------------------------------------

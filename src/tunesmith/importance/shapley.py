@@ -16,6 +16,9 @@ from functools import cached_property
 
 import numpy as np
 
+from tunesmith.foundation.languages import say
+from tunesmith.foundation.numerics.arrays import Floats, Indices, Mask
+from tunesmith.foundation.numerics.blas_threads import one_thread
 from tunesmith.importance.base import Effects, ImportanceData
 from tunesmith.importance.model import (
     FromDefault,
@@ -27,9 +30,6 @@ from tunesmith.importance.model import (
     spread_points,
     wider_draws,
 )
-from tunesmith.languages import say
-from tunesmith.numerics.arrays import Floats, Indices, Mask
-from tunesmith.numerics.threads import one_thread
 from tunesmith.space.feature_map import FeatureMap
 
 # ----------------------------------------------------------------------------------------------------------------------

@@ -5,8 +5,8 @@ from __future__ import annotations
 import tempfile
 from typing import Any
 
-from tunesmith.arguments import checked
 from tunesmith.errors import TrialPruned
+from tunesmith.foundation.arguments import checked
 from tunesmith.integrations.rounds import RoundsCallback
 
 SNAPSHOT = "snapshot.cbsnapshot"

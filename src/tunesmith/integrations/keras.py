@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from tunesmith.errors import TrialPruned
-from tunesmith.text import did_you_mean, listing
+from tunesmith.foundation.text import did_you_mean, listing
 from tunesmith.trial import Trial
 from tunesmith.trial.epochs import checked_every, random_state, restore_random
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import lightgbm
 
-from tunesmith.arguments import checked
 from tunesmith.errors import TrialPruned
+from tunesmith.foundation.arguments import checked
 from tunesmith.integrations.rounds import RoundsCallback, Scores
 
 MODEL = "model.txt"

@@ -10,9 +10,9 @@ from typing import Any
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.tracking import MlflowClient
 
-from tunesmith.arguments import checked
+from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.states import TrialState
 from tunesmith.integrations.trackers import Tracker, plain
-from tunesmith.state import TrialState
 from tunesmith.study import Study
 from tunesmith.trial.record import FrozenTrial
 

@@ -13,16 +13,16 @@ from ray.tune.search import Searcher, sample
 from ray.tune.search.variant_generator import parse_spec_vars
 from ray.tune.utils.util import flatten_dict, unflatten_dict
 
-from tunesmith.arguments import checked
-from tunesmith.caution import caution
 from tunesmith.errors import AttemptReplacedError, SpaceExhaustedError, TrialFinishedError
+from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.states import TrialState
+from tunesmith.foundation.text import real
+from tunesmith.foundation.warnings import caution
+from tunesmith.foundation.worker_names import APART, current_worker
 from tunesmith.space import Categorical, Float, Int, Parameter, Space
-from tunesmith.state import TrialState
 from tunesmith.study import Study, create_study
-from tunesmith.text import real
 from tunesmith.trial import Trial
 from tunesmith.trial.record import FrozenTrial
-from tunesmith.workers import APART, current_worker
 
 # -- converts a search space of Ray Tune to one of ours -------------------------------------------------------------
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from tunesmith.arguments import checked
-from tunesmith.text import real, shown
+from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.text import real, shown
 from tunesmith.trial import Trial
 from tunesmith.trial.record import curve
 from tunesmith.trial.running import checked_cost

@@ -14,10 +14,10 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import check_scoring
 from sklearn.pipeline import Pipeline
 
-from tunesmith.arguments import checked
 from tunesmith.errors import TrialPruned
+from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.text import shown
 from tunesmith.integrations.rounds import whole
-from tunesmith.text import shown
 from tunesmith.trial import Trial
 
 WAYS = ("partial_fit", "n_estimators", "max_iter")

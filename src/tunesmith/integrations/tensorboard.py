@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from tunesmith.arguments import checked
+from tunesmith.foundation.arguments import checked
 from tunesmith.integrations.trackers import Tracker, plain
 from tunesmith.study import Study
 from tunesmith.trial.record import FrozenTrial

@@ -17,8 +17,8 @@ from typing import Any, Self
 
 import torch.distributed as dist
 
-from tunesmith.beside import beside
-from tunesmith.preemption import PREEMPTION
+from tunesmith.foundation.preemption import PREEMPTION
+from tunesmith.foundation.threads import beside
 from tunesmith.space import Parameter
 from tunesmith.trial import Trial
 from tunesmith.trial.epochs import Epochs, random_state

@@ -6,9 +6,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
-from tunesmith.caution import caution
+from tunesmith.foundation.text import shown
+from tunesmith.foundation.warnings import caution
 from tunesmith.study import Study
-from tunesmith.text import shown
 from tunesmith.trial.record import FrozenTrial
 
 REPORTED = "reported"  # what the curve of a trial is called

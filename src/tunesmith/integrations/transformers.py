@@ -9,10 +9,10 @@ from typing import Any
 
 from transformers import TrainerCallback
 
-from tunesmith.arguments import checked
 from tunesmith.errors import TrialPruned
+from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.text import did_you_mean, listing
 from tunesmith.integrations.torch_distributed import DistributedTrial
-from tunesmith.text import did_you_mean, listing
 from tunesmith.trial import Trial
 from tunesmith.trial.epochs import checked_every
 

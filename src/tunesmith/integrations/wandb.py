@@ -6,8 +6,8 @@ from typing import Any
 
 import wandb
 
+from tunesmith.foundation.states import TrialState
 from tunesmith.integrations.trackers import Tracker, plain
-from tunesmith.state import TrialState
 from tunesmith.study import Study
 from tunesmith.trial.record import FrozenTrial
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import xgboost
 
-from tunesmith.arguments import checked
 from tunesmith.errors import TrialPruned
+from tunesmith.foundation.arguments import checked
 from tunesmith.integrations.rounds import RoundsCallback, Scores
 
 MODEL = "model.ubj"

@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from tunesmith.errors import SourceError
+from tunesmith.foundation.storable import storable
+from tunesmith.foundation.text import name_and_message
 from tunesmith.interchange.limits import Limits, cell_number, is_missing, plain
 from tunesmith.interchange.runs import Run, RunTable, Wishes, study_of
 from tunesmith.interchange.study import ImportedStudy
 from tunesmith.space import Categorical
 from tunesmith.space.convert import as_parameter
-from tunesmith.storable import storable
-from tunesmith.text import name_and_message
 
 _STATES = {0: "new", 1: "running", 2: "done", 3: "error", 4: "cancelled"}
 _STUBS = ("hyperopt.", "bson.", "pymongo.")

@@ -17,8 +17,8 @@ from typing import Any, NoReturn
 import numpy as np
 
 from tunesmith.errors import SourceError
+from tunesmith.foundation.text import listing, shown
 from tunesmith.storage.redact import shown_spec
-from tunesmith.text import listing, shown
 
 MAX_BYTES = 2**30
 MAX_ROWS = 10_000_000

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from tunesmith.errors import SourceError
+from tunesmith.foundation.text import shown
 from tunesmith.interchange.limits import Limits, cell_number, flat, parsed
 from tunesmith.interchange.runs import Run, RunTable
 from tunesmith.interchange.tables import NOTES
 from tunesmith.storage.redact import shown_spec
-from tunesmith.text import shown
 
 STATE, RESULTS, PARAMS = "experiment_state-*.json", "result.json", "params.json"
 _STEP = "training_iteration"

@@ -10,15 +10,15 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from tunesmith.arguments import checked
 from tunesmith.errors import SourceError, TunesmithError
+from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.text import did_you_mean, listing, message_of, name_and_message, shorten, shown
 from tunesmith.interchange.limits import MAX_BYTES, MAX_ROWS, Limits
 from tunesmith.interchange.runs import RunTable, Wishes, study_of
 from tunesmith.interchange.study import ImportedStudy
 from tunesmith.interchange.tables import ENDINGS, check_width, of_object, read_file, table_of, without_groups
 from tunesmith.storage.redact import shown_spec
 from tunesmith.storage.sql.location import is_no_database
-from tunesmith.text import did_you_mean, listing, message_of, name_and_message, shorten, shown
 
 LONGEST = 1000  # characters of an error
 SMALLEST = 512  # bytes of an SQLite database

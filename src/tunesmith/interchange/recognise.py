@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection
 
-from tunesmith.system import command_line
+from tunesmith.foundation.system import command_line
 
 # What `tunesmith import` needs to be told besides, by program.
 _OPTIONS = {"Hyperopt": " --unsafe-pickle", "MLflow": " --minimize METRIC"}

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tunesmith.errors import SourceError, SpaceError
+from tunesmith.foundation.states import FailureKind, TrialState
+from tunesmith.foundation.text import did_you_mean, listing, shown
 from tunesmith.interchange.limits import cell_number, is_missing, is_not_a_number, typed_column
 from tunesmith.interchange.study import STALE, Conclusions, Facts, ImportedStudy
 from tunesmith.space import Categorical, Float, Int, Parameter, Space
 from tunesmith.space.convert import as_parameter
 from tunesmith.space.labels import label_key
 from tunesmith.space.parameters import MAX_INT
-from tunesmith.state import FailureKind, TrialState
-from tunesmith.text import did_you_mean, listing, shown
 from tunesmith.trial.record import NOISE, OUTSIDE, TrialRecord
 
 # -- ranges of parameters that nobody gave, from the values that were used ------------------------------------------

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tunesmith.arguments import checked
 from tunesmith.errors import DuplicatedStudyError, StudyNotFoundError
-from tunesmith.state import FailureKind, TrialState
-from tunesmith.storable import storable
+from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.states import FailureKind, TrialState
+from tunesmith.foundation.storable import storable
+from tunesmith.foundation.text import plain_text, shorten, shown
 from tunesmith.storage import Storage, open_storage
 from tunesmith.study import Study, create_study, load_study
 from tunesmith.study.study import METRIC_NAMES
-from tunesmith.text import plain_text, shorten, shown
 from tunesmith.trial.record import TrialRecord
 
 Facts = dict[str, Any]  # what a source says of a trial, by field

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tunesmith.errors import MissingDependencyError, SourceError
+from tunesmith.foundation.text import did_you_mean, listing, shown
 from tunesmith.interchange.limits import (
     MOST_COLUMNS,
     Limits,
@@ -25,7 +26,6 @@ from tunesmith.interchange.limits import (
 )
 from tunesmith.interchange.runs import Run, RunTable, Wishes
 from tunesmith.storage.redact import shown_spec
-from tunesmith.text import did_you_mean, listing, shown
 
 ENDINGS = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet")
 _SEPARATORS = (",", ";", "\t")

@@ -6,12 +6,12 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tunesmith.arguments import checked
+from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.text import shown
 from tunesmith.interchange.limits import plain, typed
 from tunesmith.interchange.optuna.trials import AsOptuna, facts_of
 from tunesmith.interchange.study import Facts, ImportedStudy, key_of
 from tunesmith.study import Study
-from tunesmith.text import shown
 from tunesmith.trial.record import TrialRecord
 
 ABSENT = object()

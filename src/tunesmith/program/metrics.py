@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tunesmith.text import close_matches, listing, shorten
+from tunesmith.foundation.text import close_matches, listing, shorten
 
 # -- tables: a line of names, and rows of numbers below it ------------------------------------------------------------
 

@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
-from tunesmith.system import Command, Streams, start
-from tunesmith.text import last_written
+from tunesmith.foundation.system import Command, Streams, start
+from tunesmith.foundation.text import last_written
 
 LOOK = 0.2  # seconds between two looks whether a program that prints nothing has ended
 DRAIN = 1.0  # seconds for what lies in the pipes of a program that ended

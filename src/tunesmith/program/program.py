@@ -12,14 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tunesmith.arguments import checked
-from tunesmith.beside import DIED, raise_what_died
-from tunesmith.caution import caution
 from tunesmith.errors import MissingMetricError, ObjectiveError, ProgramError, TrialInterrupted, TrialPruned
 from tunesmith.executors.launch import how_it_ended
 from tunesmith.executors.limits import WATCHDOG
 from tunesmith.executors.resources import parse_bytes
-from tunesmith.preemption import PREEMPTION
+from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.preemption import PREEMPTION
+from tunesmith.foundation.system import SH, command_line, require, was_no_program
+from tunesmith.foundation.text import checked_text, listing, printable, shown
+from tunesmith.foundation.threads import DIED, raise_what_died
+from tunesmith.foundation.warnings import caution
 from tunesmith.program import template
 from tunesmith.program.files import FORMATS, params_text, read_results, read_written
 from tunesmith.program.metrics import (
@@ -34,8 +36,6 @@ from tunesmith.program.metrics import (
     what_it_printed,
 )
 from tunesmith.program.process import Log, Process
-from tunesmith.system import SH, command_line, require, was_no_program
-from tunesmith.text import checked_text, listing, printable, shown
 from tunesmith.trial import Trial
 from tunesmith.trial.record import MOST_STEPS
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from tunesmith.arguments import checked
 from tunesmith.errors import StorageError
+from tunesmith.foundation.arguments import checked
 from tunesmith.program.program import Program
 from tunesmith.study import Study
 from tunesmith.study.study import METRIC_NAMES

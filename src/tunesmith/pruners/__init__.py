@@ -1,15 +1,15 @@
 """Pruners: which running trials to stop.
 
 ``base.py`` is the contract, and each other file is one pruner. They are found by class name, and imported when they are
-first used. A new pruner is one file and one line in ``registry.py``.
+first used. A new pruner is one file and one line in ``foundation/registry.py``.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tunesmith import registry
-from tunesmith.lazy import lazy
+from tunesmith.foundation import registry
+from tunesmith.foundation.lazy import lazy
 
 if TYPE_CHECKING:
     from tunesmith.pruners.auto import AutoPruner

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tunesmith.arguments import is_whole
-from tunesmith.text import real, shown
+from tunesmith.foundation.arguments import is_whole
+from tunesmith.foundation.text import real, shown
 
 
 def whole(least: int, pruner: str, name: str, value: Any) -> int:

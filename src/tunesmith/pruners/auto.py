@@ -2,7 +2,7 @@
 
 With checkpoints, each run is looked at at rungs that grow by the factor three. It pauses where a model of learning
 curves gives it next to no chance of becoming the best, if a start costs little beside what is left of it; a paused run
-whose chance has grown goes on before a new one begins (`tunesmith.fidelity.decision`). Without checkpoints, a run that
+whose chance has grown goes on before a new one begins (`tunesmith.history.fidelity.decision`). Without checkpoints, a run that
 goes on would repeat its steps, so this is asynchronous successive halving in the form that stops (Li et al., "A System
 for Massively Parallel Hyperparameter Tuning", MLSys 2020), with two safeguards: a rung stops nothing while the order of
 runs there was not seen to be that of their ends, and every tenth run goes to its end. With several objectives it stops
@@ -17,14 +17,14 @@ from typing import ClassVar
 
 import numpy as np
 
-from tunesmith.caution import caution
-from tunesmith.fidelity.decision import outlook
-from tunesmith.fidelity.ladder import FIRST, GROWTH, LAST_GAP
+from tunesmith.foundation.numerics.arrays import Floats
+from tunesmith.foundation.numerics.cache import Cache
+from tunesmith.foundation.numerics.rank_tests import tau_error
+from tunesmith.foundation.warnings import caution
 from tunesmith.history import History
 from tunesmith.history.curves import Curves, FrontRung, Rung
-from tunesmith.numerics.arrays import Floats
-from tunesmith.numerics.cache import Cache
-from tunesmith.numerics.rank_tests import tau_error
+from tunesmith.history.fidelity.decision import outlook
+from tunesmith.history.fidelity.ladder import FIRST, GROWTH, LAST_GAP
 from tunesmith.pruners.base import Decision, Pruner
 from tunesmith.space import Space
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from tunesmith import registry
+from tunesmith.foundation import registry
 from tunesmith.history import Curves, History
 
 

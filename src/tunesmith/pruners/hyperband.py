@@ -13,7 +13,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from tunesmith.arguments import checked
+from tunesmith.foundation.arguments import checked
 from tunesmith.history import Curves, History
 from tunesmith.pruners.arguments import whole, whole_or_auto
 from tunesmith.pruners.base import Decision, Pruner

@@ -1,4 +1,4 @@
-"""Stopping what will not become the best; the method and its source are in `tunesmith.numerics.extrapolation`.
+"""Stopping what will not become the best; the method and its source are in `tunesmith.foundation.numerics.extrapolation`.
 
 Symbols: m complete trials, k points. Values are z = arcsinh((y - target) / scale), so that 0 is what is to be beaten, a
 run that diverged is not far away from the others, and which of two values is better stays as it was.
@@ -11,9 +11,9 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from tunesmith.arguments import checked
+from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.numerics.extrapolation import Extrapolation
 from tunesmith.history import Curves
-from tunesmith.numerics.extrapolation import Extrapolation
 from tunesmith.pruners.arguments import in_range, whole
 from tunesmith.pruners.base import Decision, Pruner
 from tunesmith.pruners.percentile import Schedule

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from tunesmith.arguments import checked
+from tunesmith.foundation.arguments import checked
 from tunesmith.pruners.percentile import PercentilePruner
 
 

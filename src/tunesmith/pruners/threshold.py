@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from tunesmith.arguments import checked
+from tunesmith.foundation.arguments import checked
 from tunesmith.history import Curves
 from tunesmith.pruners.arguments import in_range, whole
 from tunesmith.pruners.base import Decision, Pruner

@@ -9,9 +9,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from tunesmith.arguments import checked
+from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.numerics.rank_tests import signed_rank_p
 from tunesmith.history import Curves
-from tunesmith.numerics.rank_tests import signed_rank_p
 from tunesmith.pruners.arguments import in_range, whole
 from tunesmith.pruners.base import Decision, Pruner
 

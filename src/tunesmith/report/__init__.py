@@ -1,7 +1,7 @@
 """Reports of studies, searches and laws: one page that opens from the disk, or Markdown for a pull request.
 
 What a report says is collected once (`write`, `of_scaling`), and written in one of the
-formats of the registry (`page`, `markdown`), in one of the languages of `tunesmith.languages`.
+formats of the registry (`page`, `markdown`), in one of the languages of `tunesmith.foundation.languages`.
 """
 
 from __future__ import annotations

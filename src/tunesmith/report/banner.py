@@ -8,16 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from tunesmith.languages import Said, Words, joined
+from tunesmith.foundation.languages import Said, Words, joined
+from tunesmith.foundation.system import command_line
+from tunesmith.foundation.text import printable, span
 from tunesmith.program.files import params_text
 from tunesmith.program.template import flags
 from tunesmith.selection.report import AVERAGE, Written
 from tunesmith.study.answer import NO_SCORE, USE_IT, Sureness, answer
 from tunesmith.study.recommend import Recommendation
 from tunesmith.study.snapshot import Snapshot
-from tunesmith.system import command_line
 from tunesmith.tables.leaderboard import stored_leaderboard
-from tunesmith.text import printable, span
 
 MOST_SAID = 3  # sentences on how sure it is; the others stand in the section of the result
 

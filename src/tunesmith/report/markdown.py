@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from tunesmith.arguments import checked
-from tunesmith.languages import Words
+from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.languages import Words
+from tunesmith.foundation.text import printable
 from tunesmith.report.content import Content, Table
-from tunesmith.text import printable
 
 MARKUP = re.compile(r"([\\`*_{}\[\]<>#|~])")
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tunesmith.errors import ScalingError
-from tunesmith.languages import Words
+from tunesmith.foundation.languages import Words
 from tunesmith.report.content import Content, Section, Table, drawn_if_any, stamped, versions
 from tunesmith.scaling import Advice, LossLaw, Plan, ScalingLaw
 from tunesmith.visualization.figure import four_digits

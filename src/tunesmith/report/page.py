@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from html import escape
 
-from tunesmith.arguments import checked
-from tunesmith.languages import Words
+from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.languages import Words
+from tunesmith.foundation.text import printable
 from tunesmith.report.banner import Banner
 from tunesmith.report.content import Content, Section, Table
-from tunesmith.text import printable
 from tunesmith.visualization import static
 from tunesmith.visualization.figure import FigureData
 from tunesmith.visualization.figures import draw

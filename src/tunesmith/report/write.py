@@ -10,24 +10,24 @@ from typing import Any
 
 import numpy as np
 
-from tunesmith import registry
-from tunesmith.arguments import checked
 from tunesmith.errors import NothingToDrawError
+from tunesmith.foundation import registry
+from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.languages import Words, words_of
+from tunesmith.foundation.states import TrialState
+from tunesmith.foundation.system.replacing import write_text
+from tunesmith.foundation.text import printable, shorten, shown
 from tunesmith.importance import importance
 from tunesmith.importance.base import between, rounded
-from tunesmith.languages import Words, words_of
 from tunesmith.report.banner import Banner, banner_of, banner_of_search
 from tunesmith.report.content import Content, Section, Table, drawn_if_any, stamped, versions
 from tunesmith.report.of_scaling import ScalingResults, of_scaling
 from tunesmith.scaling import ScalingLaw
 from tunesmith.selection.wording import params_of
-from tunesmith.state import TrialState
 from tunesmith.study import Study
 from tunesmith.study.answer import answer
 from tunesmith.study.snapshot import Snapshot, as_snapshot
-from tunesmith.system.replacing import write_text
 from tunesmith.tables.leaderboard import stored_leaderboard
-from tunesmith.text import printable, shorten, shown
 from tunesmith.visualization.columns import objective_names
 from tunesmith.visualization.figures.belief import belief
 from tunesmith.visualization.figures.contour import contour

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tunesmith import registry
-from tunesmith.lazy import lazy
+from tunesmith.foundation import registry
+from tunesmith.foundation.lazy import lazy
 
 if TYPE_CHECKING:  # for type checkers; tests/samplers/test_registry.py compares these names with the registry
     from tunesmith.samplers.auto import AutoSampler as AutoSampler

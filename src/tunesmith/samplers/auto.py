@@ -11,11 +11,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from tunesmith import registry
-from tunesmith.arguments import checked
+from tunesmith.foundation import registry
+from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.numerics.cache import Cache
 from tunesmith.history import History
 from tunesmith.history.costs import TRIAL, CostClass, class_of_trials
-from tunesmith.numerics.cache import Cache
 from tunesmith.samplers.base import Points, Sampler, SamplerStates
 from tunesmith.samplers.finished import infer_conditions
 from tunesmith.space import Space

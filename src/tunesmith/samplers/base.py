@@ -13,9 +13,9 @@ from zlib import crc32
 
 import numpy as np
 
-from tunesmith import registry
+from tunesmith.foundation import registry
+from tunesmith.foundation.numerics.arrays import Floats, Ints
 from tunesmith.history import History
-from tunesmith.numerics.arrays import Floats, Ints
 from tunesmith.space import Space
 
 PAYLOAD_BITS = 48

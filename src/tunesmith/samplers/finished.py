@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tunesmith.foundation.numerics import pareto
+from tunesmith.foundation.numerics.arrays import Floats, Indices, Ints, Mask
+from tunesmith.foundation.states import TrialState
 from tunesmith.history import ROWS_AT_ONCE, History
-from tunesmith.numerics import pareto
-from tunesmith.numerics.arrays import Floats, Indices, Ints, Mask
 from tunesmith.space import Categorical, Space
-from tunesmith.state import TrialState
 
 # -- the order of finished trials, for samplers that need nothing else of the results ---------------------------------
 #

@@ -17,10 +17,10 @@ from zlib import crc32
 
 import numpy as np
 
-from tunesmith.arguments import checked
 from tunesmith.errors import SpaceError
+from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.numerics.arrays import Ints
 from tunesmith.history import History
-from tunesmith.numerics.arrays import Ints
 from tunesmith.samplers.base import PAYLOAD_MASK, Points, SamplerStates, StatefulSampler, decode_states, encode_state
 from tunesmith.space import Space
 

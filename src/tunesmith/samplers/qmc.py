@@ -15,11 +15,11 @@ from zlib import crc32
 
 import numpy as np
 
-from tunesmith.arguments import checked
 from tunesmith.errors import SpaceError
+from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.numerics.arrays import Ints
+from tunesmith.foundation.numerics.cache import Cache
 from tunesmith.history import History
-from tunesmith.numerics.arrays import Ints
-from tunesmith.numerics.cache import Cache
 from tunesmith.samplers.base import (
     Points,
     Sampler,

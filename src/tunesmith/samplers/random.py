@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from tunesmith.arguments import checked
+from tunesmith.foundation.arguments import checked
 from tunesmith.history import History
 from tunesmith.samplers.base import Points, Sampler, SamplerStates
 from tunesmith.space import Space

@@ -6,8 +6,8 @@ from typing import ClassVar
 
 import numpy as np
 
+from tunesmith.foundation.numerics.arrays import Floats
 from tunesmith.history import History
-from tunesmith.numerics.arrays import Floats
 from tunesmith.samplers.base import Points, Sampler, SamplerStates, StatefulSampler
 from tunesmith.samplers.finished import MAX_LISTED, DuplicateFilter
 from tunesmith.space import Space

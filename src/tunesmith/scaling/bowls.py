@@ -22,7 +22,7 @@ import numpy as np
 from scipy.optimize import nnls
 from scipy.stats import qmc
 
-from tunesmith.numerics.arrays import Floats, Indices, Mask
+from tunesmith.foundation.numerics.arrays import Floats, Indices, Mask
 from tunesmith.scaling.runs import Runs
 
 Means = Callable[[Floats], Floats]

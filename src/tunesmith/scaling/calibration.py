@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import chi2
 
-from tunesmith.numerics.arrays import Floats, Mask
+from tunesmith.foundation.numerics.arrays import Floats, Mask
 from tunesmith.scaling.bowls import Bowls
 from tunesmith.scaling.runs import Runs
 from tunesmith.scaling.trend import Priors, fit_trend

@@ -10,12 +10,12 @@ from scipy.optimize import minimize
 from scipy.stats import norm, qmc
 
 from tunesmith.errors import ScalingError
-from tunesmith.numerics.arrays import Floats
+from tunesmith.foundation.numerics.arrays import Floats
+from tunesmith.foundation.text import did_you_mean, printable, shown
 from tunesmith.scaling.bowls import Bowls, fit_bowls
 from tunesmith.scaling.calibration import Calibration, calibrate
 from tunesmith.scaling.runs import Runs
 from tunesmith.scaling.trend import Priors, Trend, fit_trend, priors_of
-from tunesmith.text import did_you_mean, printable, shown
 
 DRAWS = 512  # of the optimum at the target; a power of two
 

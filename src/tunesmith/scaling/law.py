@@ -9,11 +9,12 @@ from typing import Any, Self
 import numpy as np
 from scipy.stats import chi2, norm
 
-from tunesmith.arguments import checked
 from tunesmith.errors import ScalingError
-from tunesmith.languages import say, told
-from tunesmith.numerics.arrays import Floats
-from tunesmith.numerics.threads import one_thread
+from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.languages import say, told
+from tunesmith.foundation.numerics.arrays import Floats
+from tunesmith.foundation.numerics.blas_threads import one_thread
+from tunesmith.foundation.text import did_you_mean, printable, shown
 from tunesmith.scaling.bowls import at_edge
 from tunesmith.scaling.fitted import Belief, Fitted, normal_draws
 from tunesmith.scaling.loss import LossLaw, fit_loss
@@ -23,7 +24,6 @@ from tunesmith.scaling.transfer import Transfer, test_transfer
 from tunesmith.space import Float, Space
 from tunesmith.study import Study
 from tunesmith.study.create import WarmStart
-from tunesmith.text import did_you_mean, printable, shown
 
 NARROW = 4.0  # times: of scales that span less, slopes are mostly those of the priors
 USELESS = 1000.0  # times from end to end, in which an interval says nothing; of a linear form, twice what was tried

@@ -14,10 +14,10 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import norm
 
-from tunesmith.arguments import checked
 from tunesmith.errors import ScalingError
-from tunesmith.numerics.arrays import Floats
-from tunesmith.text import printable
+from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.numerics.arrays import Floats
+from tunesmith.foundation.text import printable
 
 DRAWS = 512
 EXPONENT = (0.35, 0.15)  # prior of α: mean and standard deviation (published ones: 0.28 to 0.5)

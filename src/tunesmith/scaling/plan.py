@@ -20,9 +20,9 @@ from typing import Any
 import numpy as np
 
 from tunesmith.errors import ScalingError
-from tunesmith.languages import told
-from tunesmith.numerics.arrays import Floats
-from tunesmith.numerics.threads import one_thread
+from tunesmith.foundation.languages import told
+from tunesmith.foundation.numerics.arrays import Floats
+from tunesmith.foundation.numerics.blas_threads import one_thread
 from tunesmith.scaling.fitted import Fitted, normal_draws
 from tunesmith.scaling.runs import written
 

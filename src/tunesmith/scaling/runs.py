@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from tunesmith.errors import ScalingError
-from tunesmith.languages import say
-from tunesmith.numerics.arrays import Floats, Indices, Mask
-from tunesmith.text import did_you_mean, printable, shown
+from tunesmith.foundation.languages import say
+from tunesmith.foundation.numerics.arrays import Floats, Indices, Mask
+from tunesmith.foundation.text import did_you_mean, printable, shown
 
 FORMS = ("log", "linear")
 DIVERGED = 2.0  # times the median of its scale's sound runs: a run that ended there has learnt nothing

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import norm
 
-from tunesmith.languages import told
+from tunesmith.foundation.languages import told
+from tunesmith.foundation.text import printable
 from tunesmith.scaling.fitted import Fitted
-from tunesmith.text import printable
 
 CLEAR = 3.0  # a Bayes factor above it, or below its inverse, says something (Jeffreys)
 

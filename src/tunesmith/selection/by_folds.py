@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tunesmith.arguments import checked
 from tunesmith.errors import SelectionError
-from tunesmith.numerics.arrays import Floats, Mask
+from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.numerics.arrays import Floats, Mask
 from tunesmith.selection.choice import Rule, compare_with_default, simplest_within
 from tunesmith.selection.intervals import (
     UNBOUNDED,

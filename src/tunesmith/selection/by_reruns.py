@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tunesmith.arguments import checked
-from tunesmith.numerics.arrays import Floats
+from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.numerics.arrays import Floats
 from tunesmith.selection.choice import replaces_default
 from tunesmith.selection.score import Estimate, SelectionResult
 

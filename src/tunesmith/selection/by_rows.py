@@ -46,8 +46,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tunesmith.arguments import checked
-from tunesmith.numerics.arrays import Floats
+from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.numerics.arrays import Floats
 from tunesmith.selection.choice import Choice, Rule, choose
 from tunesmith.selection.intervals import (
     EffectiveSample,

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tunesmith.errors import SelectionError
-from tunesmith.numerics.arrays import Floats, Indices, Mask
+from tunesmith.foundation.numerics.arrays import Floats, Indices, Mask
 from tunesmith.selection.losses import BootstrapChoices, PairedGains, bootstrap
 
 # ----------------------------------------------------------------------------------------------------------------------

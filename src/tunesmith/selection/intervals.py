@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tunesmith.errors import SelectionError
-from tunesmith.numerics.arrays import Floats, Indices, Mask
+from tunesmith.foundation.numerics.arrays import Floats, Indices, Mask
 
 # ----------------------------------------------------------------------------------------------------------------------
 # The variance of a mean over splits whose training sets overlap (Nadeau and Bengio, Machine Learning 52, 2003).

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tunesmith.arguments import checked
 from tunesmith.errors import SelectionError
-from tunesmith.numerics.arrays import Floats, Indices, Mask, Singles
+from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.numerics.arrays import Floats, Indices, Mask, Singles
+from tunesmith.foundation.text import shown
 from tunesmith.selection.intervals import check_least
-from tunesmith.text import shown
 
 # ----------------------------------------------------------------------------------------------------------------------
 # Paired gains over one candidate, unit by unit, from checked losses of the units that were tested.

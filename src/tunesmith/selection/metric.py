@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tunesmith.numerics.arrays import Floats, Indices
+from tunesmith.foundation.numerics.arrays import Floats, Indices
 
 # ----------------------------------------------------------------------------------------------------------------------
 # Losses row by row, for the metrics that are means over rows.

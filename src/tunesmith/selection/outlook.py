@@ -22,7 +22,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tunesmith.numerics.arrays import Floats
+from tunesmith.foundation.numerics.arrays import Floats
 from tunesmith.selection.wording import NumberFormat, count
 
 POWER = 0.8  # how often a gain of the smallest size that can be told is told

@@ -8,12 +8,12 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from tunesmith.errors import SpaceError
-from tunesmith.languages import block, say, told
+from tunesmith.foundation.languages import block, say, told
+from tunesmith.foundation.text import printable
 from tunesmith.selection.outlook import Outlook
 from tunesmith.selection.score import Estimate, HonestScore
 from tunesmith.selection.wording import NumberFormat, count, params_of, verdict
 from tunesmith.space.serialize import label_from_json, label_to_json
-from tunesmith.text import printable
 
 # ----------------------------------------------------------------------------------------------------------------------
 # The report of a search in plain sentences: what was chosen, how good it is, and what the search cost.

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from tunesmith.arguments import checked
-from tunesmith.languages import Said, block, say, told
-from tunesmith.numerics.arrays import Floats
+from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.languages import Said, block, say, told
+from tunesmith.foundation.numerics.arrays import Floats
 from tunesmith.selection.metric import Metric
 from tunesmith.selection.wording import MetricLabel, NumberFormat, count, p_of, with_interval
 

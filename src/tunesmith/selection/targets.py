@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tunesmith.numerics.arrays import Floats, Indices
+from tunesmith.foundation.numerics.arrays import Floats, Indices
 from tunesmith.selection.intervals import (
     Confusion,
     EffectiveSample,

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tunesmith.numerics.arrays import Floats, Mask
-from tunesmith.numerics.rank_tests import signed_rank_p
+from tunesmith.foundation.numerics.arrays import Floats, Mask
+from tunesmith.foundation.numerics.rank_tests import signed_rank_p
 from tunesmith.selection.intervals import corrected_variance
 
 # ----------------------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tunesmith.languages import Said, say
+from tunesmith.foundation.languages import Said, say
 
 WHOLE = 1e15  # from which on a float has no decimals, and its last digits are made up
 INTERVAL_DIGITS = 3  # digits of an interval's half-width that are written

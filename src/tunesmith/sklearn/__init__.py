@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tunesmith.lazy import lazy
+from tunesmith.foundation.lazy import lazy
 
 if TYPE_CHECKING:
     from tunesmith.sklearn.one_of import OneOf

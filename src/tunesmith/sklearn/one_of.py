@@ -10,8 +10,8 @@ from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from tunesmith.foundation.text import did_you_mean, listing
 from tunesmith.sklearn.protocols import Data, Estimator
-from tunesmith.text import did_you_mean, listing
 
 
 def _handed_on(name: str) -> Any:

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tunesmith.errors import SpaceError
+from tunesmith.foundation.text import shown
 from tunesmith.space.base import Parameter
 from tunesmith.space.conditions import Condition
 from tunesmith.space.labels import PLAIN
-from tunesmith.text import shown
 
 
 class Choice:

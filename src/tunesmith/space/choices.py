@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Self, TypeGuard
 import numpy as np
 
 from tunesmith.errors import SpaceError
+from tunesmith.foundation.text import did_you_mean, listing, shown
 from tunesmith.space.base import Parameter
 from tunesmith.space.choice import Choice, holds_parameter
 from tunesmith.space.encoding import LatticeScale
 from tunesmith.space.labels import label_key, object_name, plain, same_object
 from tunesmith.space.priors import DEFAULT_WIDTH, NormalPrior, read_width, weighted
-from tunesmith.text import did_you_mean, listing, shown
 
 if TYPE_CHECKING:
     from collections.abc import Hashable

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tunesmith.errors import SpaceError
+from tunesmith.foundation.text import did_you_mean, listing, shown
 from tunesmith.space.base import Parameter
 from tunesmith.space.choices import Categorical
 from tunesmith.space.conditions import Condition
@@ -22,7 +23,6 @@ from tunesmith.space.convert import BRANCH
 from tunesmith.space.encoding import Layout
 from tunesmith.space.parameters import Float, Int
 from tunesmith.space.shape import Shape
-from tunesmith.text import did_you_mean, listing, shown
 
 if TYPE_CHECKING:
     from tunesmith.space.encoding import BoolArray, FloatArray

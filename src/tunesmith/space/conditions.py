@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from tunesmith.arguments import checked
 from tunesmith.errors import SpaceError
+from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.text import listing, shown
 from tunesmith.space.labels import label_key
-from tunesmith.text import listing, shown
 
 
 class Condition:

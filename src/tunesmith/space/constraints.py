@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from tunesmith.arguments import checked
 from tunesmith.errors import SpaceError
-from tunesmith.text import did_you_mean, listing, shown
+from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.text import did_you_mean, listing, shown
 
 
 class _Inactive(KeyError):

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tunesmith.errors import SpaceError
+from tunesmith.foundation.text import shown
 from tunesmith.space.base import Parameter
 from tunesmith.space.encoding import Scale
 from tunesmith.space.labels import label_key
 from tunesmith.space.parameters import Float, Int, as_number
-from tunesmith.text import shown
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

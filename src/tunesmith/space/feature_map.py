@@ -14,7 +14,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from tunesmith.numerics.arrays import Floats, Indices
+from tunesmith.foundation.numerics.arrays import Floats, Indices
 from tunesmith.space.space import Space
 
 MAX_CATEGORICAL_FEATURES = 64  # features of a categorical

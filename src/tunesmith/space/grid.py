@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tunesmith.arguments import is_whole
 from tunesmith.errors import SpaceError
+from tunesmith.foundation.arguments import is_whole
+from tunesmith.foundation.text import did_you_mean, listing, shown
 from tunesmith.space.parameters import Float
-from tunesmith.text import did_you_mean, listing, shown
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -25,13 +25,13 @@ from typing import Any
 
 import numpy as np
 
-from tunesmith.languages import joined, say, told
+from tunesmith.foundation.languages import joined, say, told
+from tunesmith.foundation.text import shown
 from tunesmith.space.base import Parameter
 from tunesmith.space.choices import Categorical
 from tunesmith.space.parameters import Float, Int
 from tunesmith.space.priors import NormalPrior
 from tunesmith.space.space import Space
-from tunesmith.text import shown
 
 TABLE = Path(__file__).with_suffix(".json")
 NEAR = "nothing: good values of the {} of a {} are numbers near {}"

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tunesmith.errors import SpaceError
+from tunesmith.foundation.text import shown
 from tunesmith.space.base import Parameter
 from tunesmith.space.choice import Choice, holds_parameter
 from tunesmith.space.choices import Categorical
@@ -13,7 +14,6 @@ from tunesmith.space.conditions import Condition
 from tunesmith.space.convert import read_value
 from tunesmith.space.labels import label_key, plain
 from tunesmith.space.shape import Constant, Group, Leaf, Node, Shape, Switch
-from tunesmith.text import shown
 
 Scopes = tuple[Mapping[str, str], ...]  # columns by the names of a dict and of those around it, innermost first
 DOT = "."

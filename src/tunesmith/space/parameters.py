@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from tunesmith.errors import SpaceError
+from tunesmith.foundation.text import shown
 from tunesmith.space.base import Parameter
 from tunesmith.space.encoding import FloatScale, LatticeScale, LogIntScale, WideIntScale
 from tunesmith.space.priors import DEFAULT_WIDTH, NormalPrior, read_width
-from tunesmith.text import shown
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -24,11 +24,11 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from tunesmith.errors import SpaceError
+from tunesmith.foundation.text import did_you_mean, listing
 from tunesmith.space.base import Parameter
 from tunesmith.space.choices import Categorical, Ordinal
 from tunesmith.space.conditions import Condition
 from tunesmith.space.parameters import Float, Int
-from tunesmith.text import did_you_mean, listing
 
 _TOKEN = re.compile(
     r"""\s*(?:(?P<word>[\w.+\-/@:%*]+)|(?P<text>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")|(?P<sign>==|!=|[()\[\],|<=]))"""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 import numpy as np
 
 from tunesmith.errors import SpaceError
-from tunesmith.text import shown
+from tunesmith.foundation.text import shown
 
 if TYPE_CHECKING:
     from tunesmith.space.encoding import FloatArray

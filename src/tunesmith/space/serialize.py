@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tunesmith.errors import SpaceError
+from tunesmith.foundation.text import shown
 from tunesmith.space.base import Parameter
 from tunesmith.space.choices import Categorical, Ordinal
 from tunesmith.space.conditions import Condition
@@ -20,7 +21,6 @@ from tunesmith.space.labels import plain
 from tunesmith.space.parameters import Float, Int
 from tunesmith.space.shape import Constant, Group, Leaf, Node, Shape, Switch
 from tunesmith.space.words import FloatOr, IntOr
-from tunesmith.text import shown
 
 VERSION = 1
 

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tunesmith.errors import SpaceError
+from tunesmith.foundation.text import did_you_mean, listing, shown
 from tunesmith.space.base import Parameter
 from tunesmith.space.labels import label_key, plain
-from tunesmith.text import did_you_mean, listing, shown
 
 _MISSING: Any = object()  # nothing stands there: the parameter is not active
 Params = Mapping[str, Parameter]

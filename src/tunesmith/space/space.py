@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tunesmith.arguments import checked
-from tunesmith.caution import caution
 from tunesmith.errors import ArgumentError, SpaceError
-from tunesmith.languages import block, say
+from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.languages import block, say
+from tunesmith.foundation.warnings import caution
 from tunesmith.space.base import Parameter
 from tunesmith.space.columns import Columns
 from tunesmith.space.constraints import Constraint
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from tunesmith.space.encoding import FloatArray
     from tunesmith.space.shape import Shape
 
+from tunesmith.foundation.text import shown
 from tunesmith.space.choices import Categorical
 from tunesmith.space.columns import bind
 from tunesmith.space.parameters import Float, Int
 from tunesmith.space.shape import Shape, joined
 from tunesmith.space.words import with_range
-from tunesmith.text import shown
 
 MOST_ROWS = 100  # of a table in a notebook
 _MAX_DRAWS = 20_000  # random points for each feasible one, before sampling under constraints gives up

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tunesmith.arguments import checked
 from tunesmith.errors import SpaceError
+from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.text import shown
 from tunesmith.space.base import Parameter
 from tunesmith.space.parameters import Float, Int
 from tunesmith.space.priors import read_width
-from tunesmith.text import shown
 
 _set = object.__setattr__
 Words = tuple[tuple[Any, float], ...]
@@ -85,7 +85,7 @@ class FloatOr(_WithWords, Float):
     Example:
         ```python
         from tunesmith import Space
-        from tunesmith.spaces import FloatOr
+        from tunesmith.space.estimators import FloatOr
 
         space = Space(gamma=FloatOr(1e-4, 10, log=True, words={"scale": 0.05}))
         print(space.decode(space.encode([{"gamma": "scale"}])))
@@ -129,7 +129,7 @@ class IntOr(_WithWords, Int):
     Example:
         ```python
         from tunesmith import Space
-        from tunesmith.spaces import IntOr
+        from tunesmith.space.estimators import IntOr
 
         space = Space(max_depth=IntOr(1, 32, words={None: 32}))
         print(space.decode(space.encode([{"max_depth": 3}, {"max_depth": None}])))

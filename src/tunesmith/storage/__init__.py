@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tunesmith import registry
-from tunesmith.arguments import checked
+from tunesmith.foundation import registry
+from tunesmith.foundation.arguments import checked
 from tunesmith.storage.base import Storage
 
 __all__ = ["Storage", "check", "open_storage"]

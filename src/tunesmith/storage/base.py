@@ -12,7 +12,7 @@ claim. Once the trial was released, a later attempt may run, and the writes of t
 signs of life by `beat`; `expired` tells whose trials may be released. That a worker is expired refuses nothing by
 itself: one that was only slow goes on, unless its trial was released meanwhile.
 
-A new storage is one subclass of `Storage`, one line in `registry.py` (or an entry point), and a test class derived from
+A new storage is one subclass of `Storage`, one line in `foundation/registry.py` (or an entry point), and a test class derived from
 `tunesmith.testing.storages.StorageConformance` that supplies the fixture `storage`.
 """
 
@@ -27,12 +27,12 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tunesmith.arguments import checked
 from tunesmith.artifacts.record import Artifact
 from tunesmith.errors import StorageError, StudyNotFoundError
+from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.states import FailureKind, TrialState
 from tunesmith.history.curves import Reported
 from tunesmith.space import Space
-from tunesmith.state import FailureKind, TrialState
 from tunesmith.trial.record import Fence, TrialRecord
 
 
@@ -466,7 +466,7 @@ class Storage(ABC):
         Time is the storage's own. Where it has no clock, a worker is dead when its beats stood still for the `ttl` by
         the monotonic clock of the process that looks. A process of this machine that is gone is dead at once. For one
         `ttl` after the storage was away nobody is. A program that asks by commands gives no signs of life: its name has
-        the time from which on it counts as dead, see `tunesmith.workers.outside_worker`.
+        the time from which on it counts as dead, see `tunesmith.foundation.worker_names.outside_worker`.
 
         Args:
             study_id: the study.
@@ -596,7 +596,7 @@ class Storage(ABC):
             study_id: the study.
             number: the trial; None: the study itself.
             key: the attribute's name.
-            value: its value, as `tunesmith.storable.storable` returns it.
+            value: its value, as `tunesmith.foundation.storable.storable` returns it.
             system: whether it is one of tunesmith's own.
             fence: the attempt that sets it; None: the present attempt of the trial, whoever runs it.
 
@@ -612,7 +612,7 @@ class Storage(ABC):
         Args:
             study_id: the study.
             key: the attribute's name.
-            change: is given the value, None if there is none, and returns the new one, as `tunesmith.storable.storable`
+            change: is given the value, None if there is none, and returns the new one, as `tunesmith.foundation.storable.storable`
                 does; the same object: nothing is written. It may be called several times.
 
         Returns:

@@ -13,8 +13,8 @@ from tunesmith.errors import (
     TrialFinishedError,
     TrialsSpentError,
 )
-from tunesmith.state import FailureKind, TrialState
-from tunesmith.text import checked_text, did_you_mean
+from tunesmith.foundation.states import FailureKind, TrialState
+from tunesmith.foundation.text import checked_text, did_you_mean
 from tunesmith.trial.record import MOST_STEPS, Fence, TrialRecord
 
 DIRECTIONS = ("minimize", "maximize")

@@ -17,12 +17,12 @@ from typing import Any
 import numpy as np
 
 from tunesmith.artifacts.record import Artifact, PointerTable
-from tunesmith.caution import caution
 from tunesmith.errors import AttemptReplacedError, DuplicatedStudyError
+from tunesmith.foundation.states import FailureKind, TrialState
+from tunesmith.foundation.storable import storable_items
+from tunesmith.foundation.warnings import caution
 from tunesmith.history.curves import Reported
 from tunesmith.space import Space
-from tunesmith.state import FailureKind, TrialState
-from tunesmith.storable import storable_items
 from tunesmith.storage.base import Block, Claim, Increment, Storage, StudyRecord
 from tunesmith.storage.checks import (
     GIVEN_UP,

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote, quote_plus, unquote, unquote_plus
 
-from tunesmith.text import close_matches, printable
+from tunesmith.foundation.text import close_matches, printable
 
 HIDDEN = "***"
 

@@ -3,7 +3,7 @@
 `Study` is in ``study.py``. The work is done in `tunesmith.study.engine` and in a module for each method.
 """
 
-from tunesmith.state import StudyDirection
+from tunesmith.foundation.states import StudyDirection
 from tunesmith.study.create import (
     copy_study,
     create_study,

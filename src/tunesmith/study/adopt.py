@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from tunesmith.caution import caution
 from tunesmith.errors import SpaceError
+from tunesmith.foundation.states import TrialState
+from tunesmith.foundation.text import shown
+from tunesmith.foundation.warnings import caution
 from tunesmith.space import Space
-from tunesmith.state import TrialState
 from tunesmith.study.engine.replica import StudyReplica
-from tunesmith.text import shown
 from tunesmith.trial.record import NOISE, TrialRecord
 
 

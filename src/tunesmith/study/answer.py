@@ -11,13 +11,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tunesmith.languages import say
-from tunesmith.state import TrialState
+from tunesmith.foundation.languages import say
+from tunesmith.foundation.states import TrialState
+from tunesmith.foundation.text import printable, shorten
 from tunesmith.study.recommend import NOISY, Recommendation, recommend
 from tunesmith.study.savings import Savings, savings
 from tunesmith.study.snapshot import Snapshot
 from tunesmith.study.summary import FailureReason, failure_reasons
-from tunesmith.text import printable, shorten
 from tunesmith.trial.record import FrozenTrial
 
 SURE, FAIRLY = 0.5, 1.5  # the interval's width, in leads over the middle trial, up to which a result is called so

@@ -9,16 +9,16 @@ from numbers import Real
 from operator import index
 from typing import Any
 
-from tunesmith.arguments import checked
 from tunesmith.artifacts.base import chunks_of
 from tunesmith.artifacts.collection import Artifacts
 from tunesmith.artifacts.content import guarded
 from tunesmith.artifacts.record import Artifact
-from tunesmith.caution import caution
 from tunesmith.errors import ArtifactError, DamagedArtifactError, TunesmithError
+from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.text import shown
+from tunesmith.foundation.warnings import caution
 from tunesmith.storage.base import Storage, StudyRecord
 from tunesmith.study.engine.artifacts import STORE, ArtifactHome, StudyPointers
-from tunesmith.text import shown
 
 DAY = 86400.0  # seconds
 

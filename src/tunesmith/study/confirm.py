@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 from tunesmith.artifacts.scratch import Scratch
 from tunesmith.errors import ObjectiveError, is_pruned
 from tunesmith.executors.base import End, Executor, Failed
+from tunesmith.foundation.states import FailureKind, TrialState
+from tunesmith.foundation.text import name_and_message
 from tunesmith.history.curves import Reported
 from tunesmith.selection import Report
 from tunesmith.selection.intervals import check_level
 from tunesmith.space import Space
-from tunesmith.state import FailureKind, TrialState
 from tunesmith.study.adopt import row_of
 from tunesmith.study.engine.loop import Policy, run_loop
 from tunesmith.study.engine.replica import StudyReplica
@@ -27,12 +28,11 @@ from tunesmith.study.engine.tell import as_fault, outcome_of
 from tunesmith.study.optimize import Catch, ParamsObjective, check_objective, checked_catch, choose_executor
 from tunesmith.study.recommend import Candidates, candidates, rows_of
 from tunesmith.study.savings import note_on_partial
-from tunesmith.text import name_and_message
 from tunesmith.trial import Proposals, Trial
 from tunesmith.trial.record import Fence
 
 if TYPE_CHECKING:
-    from tunesmith.progress import ProgressLine
+    from tunesmith.study.progress import ProgressLine
 
 
 Floats = NDArray[np.float64]
@@ -316,7 +316,7 @@ def run_again(
     try:
         executor.open(objective, RerunChannel())
         if show_progress:
-            from tunesmith.progress import ProgressLine
+            from tunesmith.study.progress import ProgressLine
 
             line = ProgressLine(len(todo), "run")
         run_loop(executor, RerunPolicy(study, todo, found, catch, line))

@@ -11,15 +11,16 @@ from numbers import Integral
 from pathlib import Path
 from typing import Any
 
-from tunesmith import registry
-from tunesmith.arguments import checked
 from tunesmith.artifacts import BlobStore, open_store
 from tunesmith.errors import DuplicatedStudyError
-from tunesmith.numerics.arrays import Floats
+from tunesmith.foundation import registry
+from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.numerics.arrays import Floats
+from tunesmith.foundation.states import FailureKind, StudyDirection, TrialState
+from tunesmith.foundation.text import shown
 from tunesmith.pruners.base import Pruner
 from tunesmith.samplers.base import InheritingSampler, Sampler
 from tunesmith.space import Space
-from tunesmith.state import FailureKind, StudyDirection, TrialState
 from tunesmith.storage import open_storage
 from tunesmith.storage.base import Storage, StudyRecord
 from tunesmith.study.engine.artifacts import STORE, ArtifactHome
@@ -32,7 +33,6 @@ from tunesmith.study.made_with import made_with, taken_up
 from tunesmith.study.study import Study
 from tunesmith.study.verdict import read_verdict, store_verdict
 from tunesmith.study.warm_start import KEY, encode_points, encode_warm_start
-from tunesmith.text import shown
 from tunesmith.trial.record import FrozenTrial
 
 StorageLike = str | Path | Storage | None

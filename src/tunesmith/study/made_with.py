@@ -6,11 +6,11 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from tunesmith import registry
+from tunesmith.foundation import registry
+from tunesmith.foundation.storable import storable
+from tunesmith.foundation.text import name_and_message, shown
 from tunesmith.pruners.base import Pruner
 from tunesmith.samplers.base import Sampler
-from tunesmith.storable import storable
-from tunesmith.text import name_and_message, shown
 
 KEY = "made_with"  # the system attribute of the study: by kind, what `described` returns
 DEFAULT = {"name": "auto", "args": {}}

@@ -16,8 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tunesmith import registry
-from tunesmith.caution import caution
 from tunesmith.errors import (
     AttemptReplacedError,
     ObjectiveError,
@@ -31,9 +29,13 @@ from tunesmith.errors import (
 from tunesmith.executors.base import Began, End, Executor, Failed, Notice
 from tunesmith.executors.inline import InlineExecutor
 from tunesmith.executors.resources import checked_jobs, checked_memory_limit, checked_time_limit
+from tunesmith.foundation import registry
+from tunesmith.foundation.states import FailureKind, TrialState
+from tunesmith.foundation.text import close_matches, did_you_mean
+from tunesmith.foundation.warnings import caution
+from tunesmith.foundation.worker_names import APART, current_worker
 from tunesmith.history import History
 from tunesmith.space import Space
-from tunesmith.state import FailureKind, TrialState
 from tunesmith.study.engine.artifacts import CheckpointDisk
 from tunesmith.study.engine.away import retry_while_unavailable
 from tunesmith.study.engine.channel import GO, LOOK, PAUSE, STOP
@@ -41,10 +43,8 @@ from tunesmith.study.engine.engine import TrialEngine
 from tunesmith.study.engine.loop import Policy, run_loop, terminable
 from tunesmith.study.engine.tell import Outcome, as_fault, outcome_of, outcome_of_error
 from tunesmith.study.stopping import stopping
-from tunesmith.text import close_matches, did_you_mean
 from tunesmith.trial import Trial
 from tunesmith.trial.record import TrialRecord
-from tunesmith.workers import APART, current_worker
 
 _log = logging.getLogger("tunesmith")
 AfterTrial = Callable[[TrialRecord], None]
@@ -619,4 +619,4 @@ def _style(fn: Callable[..., Any], space: Space) -> tuple[bool, bool]:
 
 
 if TYPE_CHECKING:
-    from tunesmith.progress import Progress
+    from tunesmith.study.progress import Progress

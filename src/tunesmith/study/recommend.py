@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tunesmith.foundation.languages import Said, block, say, told
+from tunesmith.foundation.text import printable
 from tunesmith.history import History
-from tunesmith.languages import Said, block, say, told
 from tunesmith.selection import Report
 from tunesmith.selection.report import Written
 from tunesmith.selection.wording import NumberFormat, params_of, verdict, with_interval
@@ -19,7 +20,6 @@ from tunesmith.study.engine.replica import none_complete
 from tunesmith.study.savings import note_on_partial
 from tunesmith.study.snapshot import Snapshot
 from tunesmith.study.verdict import Verdict, read_verdict
-from tunesmith.text import printable
 from tunesmith.trial.record import FrozenTrial
 
 if TYPE_CHECKING:

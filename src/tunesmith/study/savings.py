@@ -16,11 +16,11 @@ from statistics import fmean, median, median_low
 
 import numpy as np
 
+from tunesmith.foundation.languages import Said, paragraph, say
+from tunesmith.foundation.numerics.arrays import Floats
+from tunesmith.foundation.states import TrialState
 from tunesmith.history import History
 from tunesmith.history.curves import Curves
-from tunesmith.languages import Said, paragraph, say
-from tunesmith.numerics.arrays import Floats
-from tunesmith.state import TrialState
 from tunesmith.study.snapshot import Snapshot
 from tunesmith.trial.record import TrialRecord
 

@@ -15,17 +15,17 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from tunesmith.arguments import checked
 from tunesmith.errors import StorageError
+from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.numerics.pareto import non_dominated
+from tunesmith.foundation.states import StudyDirection, TrialState
+from tunesmith.foundation.text import shown
 from tunesmith.history import History
-from tunesmith.numerics.pareto import non_dominated
 from tunesmith.space import Space
 from tunesmith.space.meaning import explain
-from tunesmith.state import StudyDirection, TrialState
 from tunesmith.storage.base import Storage, StudyRecord
 from tunesmith.study.engine.replica import PART, STOPPED, StudyReplica, as_shown, tally_of
 from tunesmith.study.query import TrialTable
-from tunesmith.text import shown
 from tunesmith.trial.record import FrozenTrial, TrialRecord
 
 METRIC_NAMES = "metric_names"  # a system attribute of a study: the names of its objectives

@@ -12,16 +12,17 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from tunesmith import registry
-from tunesmith.arguments import checked
 from tunesmith.artifacts.base import BlobStore
+from tunesmith.foundation import registry
+from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.languages import told
+from tunesmith.foundation.states import FailureKind, StudyDirection, TrialState
+from tunesmith.foundation.storable import storable_items
+from tunesmith.foundation.text import did_you_mean, name_and_message, shown
 from tunesmith.history import History
-from tunesmith.languages import told
 from tunesmith.pruners.base import Pruner
 from tunesmith.samplers.base import Sampler
 from tunesmith.space import Parameter, Space
-from tunesmith.state import FailureKind, StudyDirection, TrialState
-from tunesmith.storable import storable_items
 from tunesmith.storage.base import Storage, StudyRecord
 from tunesmith.study.adopt import adopted, checked_trials
 from tunesmith.study.engine.ask import check_distributions, check_enqueued
@@ -31,7 +32,6 @@ from tunesmith.study.engine.tell import outcome_as_told
 from tunesmith.study.snapshot import METRIC_NAMES as METRIC_NAMES
 from tunesmith.study.snapshot import Snapshot, metric_names_of, snapshot_of
 from tunesmith.study.summary import BestTrial, study_html
-from tunesmith.text import did_you_mean, name_and_message, shown
 from tunesmith.trial import Trial
 from tunesmith.trial.record import FrozenTrial
 
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 
 COLUMNS = ("number", "value", "datetime_start", "datetime_complete", "duration", "params", "user_attrs", "state")
 Callback = Callable[["Study", FrozenTrial], None]
-OpenProgress = Callable[..., Any]  # which returns a `tunesmith.progress.Progress`
+OpenProgress = Callable[..., Any]  # which returns a `tunesmith.study.progress.Progress`
 
 
 class Study:
@@ -500,7 +500,7 @@ class Study:
                 error; else its own error ends the search.
             gc_after_trial: collect garbage after each trial.
             show_progress_bar: show trial n/N, the best so far, the rate and the time left; or what makes another
-                display, such as `tunesmith.progress.Table`.
+                display, such as `tunesmith.study.progress.Table`.
             space: what to search, in any form that `Space` takes.
             stop: "converged": end as well when what can still be gained is less than the noise of a result;
                 ``study.stop_reason`` then says so. For one objective.
@@ -538,7 +538,7 @@ class Study:
         self.engine.takes_params = space is not None
         open_progress = None
         if show_progress_bar:
-            from tunesmith.progress import Progress
+            from tunesmith.study.progress import Progress
 
             make = show_progress_bar if callable(show_progress_bar) else Progress
             open_progress = partial(make, self, timeout=timeout)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
 import numpy as np
 
 from tunesmith.errors import StorageError
-from tunesmith.languages import block, joined, say, told
-from tunesmith.state import TrialState
+from tunesmith.foundation.languages import block, joined, say, told
+from tunesmith.foundation.states import TrialState
 from tunesmith.storage.base import Storage, StudyRecord
 from tunesmith.study.snapshot import Snapshot
 from tunesmith.trial.record import TrialRecord

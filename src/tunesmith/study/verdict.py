@@ -12,12 +12,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tunesmith.errors import StorageError
+from tunesmith.foundation.storable import storable
+from tunesmith.foundation.text import shown
 from tunesmith.selection import Report
 from tunesmith.selection.report import params_from_json, params_to_json, report_from_json, report_to_json
 from tunesmith.selection.wording import count
-from tunesmith.storable import storable
 from tunesmith.study.engine.replica import StudyReplica
-from tunesmith.text import shown
 
 VERDICT = "verdict"  # the attribute of the study
 FORMAT = 1

@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from tunesmith.caution import caution
 from tunesmith.errors import StorageError
+from tunesmith.foundation.numerics.arrays import Floats, Indices
+from tunesmith.foundation.states import TrialState
+from tunesmith.foundation.warnings import caution
 from tunesmith.history import History, SourceCurves, SourceStudy
-from tunesmith.numerics.arrays import Floats, Indices
 from tunesmith.space import Space
-from tunesmith.state import TrialState
 
 KEY = "warm_start"
 VERSION = 1
@@ -36,7 +36,7 @@ def encode_warm_start(studies: Sequence[tuple[str, History]]) -> dict[str, Any]:
     Args:
         studies: name and history of each.
     """
-    from tunesmith.numerics.transfer import normal_quantiles, thin
+    from tunesmith.foundation.numerics.transfer import normal_quantiles, thin
 
     limit = max(2, min(MOST_ROWS, MOST_IN_ALL // max(1, len(studies))))
     kept = []
@@ -64,8 +64,8 @@ def encode_points(name: str, space: Space, points: Floats, y: Floats) -> dict[st
 def _encode_rows(
     name: str, space: Space, points: Floats, y: Floats, rows: Indices, curves: dict[str, Any] | None
 ) -> dict[str, Any]:
-    from tunesmith.numerics.packed import pack_bytes
-    from tunesmith.numerics.transfer import normal_quantiles
+    from tunesmith.foundation.numerics.packed import pack_bytes
+    from tunesmith.foundation.numerics.transfer import normal_quantiles
 
     table = np.column_stack([points[rows], normal_quantiles(y)[rows]]).astype("<f8")
     return {
@@ -79,10 +79,10 @@ def _encode_rows(
 
 def _encode_curves(history: History, space: Space) -> dict[str, Any] | None:
     """Return what is kept of a study's learning curves, as JSON; None: there are none, or no complete one."""
-    from tunesmith.fidelity.ladder import Ladder, RungTable
-    from tunesmith.fidelity.runs import Runs
-    from tunesmith.numerics.packed import pack_bytes
-    from tunesmith.numerics.warp import Warp
+    from tunesmith.foundation.numerics.packed import pack_bytes
+    from tunesmith.foundation.numerics.warp import Warp
+    from tunesmith.history.fidelity.ladder import Ladder, RungTable
+    from tunesmith.history.fidelity.runs import Runs
 
     curves = history.curves
     if curves.objectives > 1 or not curves.n_complete:
@@ -153,6 +153,6 @@ def _decode_curves(kept: dict[str, Any]) -> SourceCurves:
 
 
 def _unpacked(data: str, shape: tuple[int, int]) -> Floats:
-    from tunesmith.numerics.packed import unpack_bytes
+    from tunesmith.foundation.numerics.packed import unpack_bytes
 
     return np.frombuffer(unpack_bytes(data, 8 * shape[0] * shape[1]), "<f8").astype(np.float64).reshape(shape)

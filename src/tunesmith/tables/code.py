@@ -13,10 +13,10 @@ import numpy as np
 from sklearn.base import clone
 
 from tunesmith import __version__
-from tunesmith.arguments import checked
+from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.text import printable
 from tunesmith.tables.files import SHORT, Source
 from tunesmith.tables.rounds import EarlyStopped
-from tunesmith.text import printable
 
 WIDTH = 100
 STEP = "    "

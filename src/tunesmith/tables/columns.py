@@ -14,10 +14,10 @@ from scipy import sparse
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from tunesmith.foundation.text import did_you_mean, listing
 from tunesmith.tables.roles import Boolean, Category, Date, Number, Role, ShortText
 from tunesmith.tables.values import Table, Values, is_missing, read_table
 from tunesmith.tables.writing import NEARLY_ALL, TRUTH_PAIRS, date_writing, number_writing, scale_of
-from tunesmith.text import did_you_mean, listing
 
 FEW_ROWS = 10  # among fewer, different numbers may be anything
 FEW_TEXTS = 30  # up to which texts of several words are categories, unless most are different

@@ -30,19 +30,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunesmith.errors import SpaceExhaustedError
-from tunesmith.languages import say
-from tunesmith.numerics.arrays import Floats
+from tunesmith.foundation.languages import say
+from tunesmith.foundation.numerics.arrays import Floats
+from tunesmith.foundation.states import TrialState
+from tunesmith.foundation.text import span
 from tunesmith.selection.when_to_stop import Race
 from tunesmith.sklearn.evaluate.pool import Batch
 from tunesmith.sklearn.evaluate.task import Unit
 from tunesmith.sklearn.protocols import Params, Split
 from tunesmith.sklearn.store.outcome import Outcome
-from tunesmith.state import TrialState
 from tunesmith.study import Study
 from tunesmith.study.engine.loop import Policy
 from tunesmith.tables.families import Family, of_params, to_params
 from tunesmith.tables.store import Call, Kept, Reading, Recalled
-from tunesmith.text import span
 from tunesmith.trial import Trial
 from tunesmith.trial.record import FrozenTrial
 

@@ -16,15 +16,15 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from tunesmith.errors import MissingDependencyError, SpaceError
+from tunesmith.foundation.text import did_you_mean, listing
 from tunesmith.sklearn.protocols import Data, Estimator, Params
 from tunesmith.space import Categorical, Float, Space
 from tunesmith.space.base import Parameter
 from tunesmith.space.conditions import Condition
-from tunesmith.spaces.first import first_rows
-from tunesmith.spaces.joined import AutoSpace, joined
+from tunesmith.space.estimators.first import first_rows
+from tunesmith.space.estimators.joined import AutoSpace, joined
 from tunesmith.tables.encode import Encode, categorical_indices
 from tunesmith.tables.rounds import EarlyStopped
-from tunesmith.text import did_you_mean, listing
 
 # ----------------------------------------------------------------------------------------------------------------------
 # What is known of each kind.

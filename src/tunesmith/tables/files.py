@@ -17,8 +17,8 @@ from typing import Any
 
 from tunesmith.errors import MissingDependencyError, SourceError
 from tunesmith.executors.resources import in_words
-from tunesmith.system import machine_memory
-from tunesmith.text import printable, shown
+from tunesmith.foundation.system import machine_memory
+from tunesmith.foundation.text import printable, shown
 
 SEPARATORS = (",", ";", "\t", "|")
 LOOKED_AT = 50  # lines that tell the separator

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tunesmith.languages import say
-from tunesmith.numerics.arrays import Floats
+from tunesmith.foundation.languages import say
+from tunesmith.foundation.numerics.arrays import Floats
+from tunesmith.foundation.text import span
 from tunesmith.selection import HonestScore, Report
 from tunesmith.selection.report import AVERAGE
 from tunesmith.tables.engine import CHOOSING, SAFETY, Candidate, Clock, TableSearch
@@ -24,7 +25,6 @@ from tunesmith.tables.model import TableClassifier, TableRegressor
 from tunesmith.tables.responses import answers, fitted, rounds_in
 from tunesmith.tables.rounds import REFIT
 from tunesmith.tables.values import take_rows
-from tunesmith.text import span
 
 FEWEST_ROWS = 50  # that a last fit has, where there is no time for all
 OVER = (0.07, 0.5)  # of the timeout, and seconds, that a last fit may take where nothing is left of it

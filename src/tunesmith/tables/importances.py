@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from scipy.special import stdtrit
 from sklearn.inspection import permutation_importance
 
-from tunesmith.languages import block, say, told
+from tunesmith.foundation.languages import block, say, told
+from tunesmith.foundation.text import printable
 from tunesmith.selection.intervals import variance_inflation
 from tunesmith.sklearn.protocols import Data, RandomState, Split
 from tunesmith.tables.responses import Measure
 from tunesmith.tables.values import take_rows
-from tunesmith.text import printable
 
 MOST_ROWS = 2000  # of a fold, that columns are shuffled on
 

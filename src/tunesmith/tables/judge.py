@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.dummy import DummyClassifier, DummyRegressor
 
-from tunesmith.numerics.arrays import Floats, Indices
+from tunesmith.foundation.numerics.arrays import Floats, Indices
 from tunesmith.selection import HonestScore
 from tunesmith.selection.metric import tested_rows
 from tunesmith.selection.targets import Predictions

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tunesmith.arguments import checked
-from tunesmith.languages import Said, Words, aligned, say, words_of
-from tunesmith.languages.words import table_of
+from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.languages import Said, Words, aligned, say, words_of
+from tunesmith.foundation.languages.words import table_of
+from tunesmith.foundation.text import printable, span
 from tunesmith.selection import HonestScore
 from tunesmith.selection.report import AVERAGE, params_from_json, params_to_json
-from tunesmith.text import printable, span
 
 KEY = "leaderboard"  # the attribute of the study
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
-from tunesmith.numerics.arrays import Floats
+from tunesmith.foundation.numerics.arrays import Floats
 from tunesmith.sklearn.protocols import Data, Estimator
 from tunesmith.tables.families import read_categories
 from tunesmith.tables.responses import answers, fitted

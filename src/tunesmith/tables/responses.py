@@ -22,14 +22,14 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import get_scorer
 
-from tunesmith.numerics.arrays import Floats
+from tunesmith.foundation.numerics.arrays import Floats
+from tunesmith.foundation.text import listing, shown
 from tunesmith.selection.targets import Predictions
 from tunesmith.selection.wording import MetricLabel
 from tunesmith.sklearn._compat import metric_function, scorer_parts, with_labels
 from tunesmith.sklearn.protocols import Data, Params, Scorer, Split
 from tunesmith.sklearn.store.outcome import encode_metrics, recorded_scorer
 from tunesmith.tables.families import Family
-from tunesmith.text import listing, shown
 
 TINY = 1e-15
 CHECKED = 10  # folds that a metric is tried on

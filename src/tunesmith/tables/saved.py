@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tunesmith.arguments import checked
 from tunesmith.errors import MissingDependencyError
-from tunesmith.system.replacing import replacing
-from tunesmith.text import listing, printable
+from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.system.replacing import replacing
+from tunesmith.foundation.text import listing, printable
 
 # What models of `tunesmith.tune` are made of, beside what skops trusts by itself.
 TRUSTED_TYPES: tuple[str, ...] = (

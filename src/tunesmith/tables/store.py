@@ -18,13 +18,13 @@ import numpy as np
 
 from tunesmith.errors import ArtifactError, ResumeError, StudyNotFoundError
 from tunesmith.executors.base import Notice
-from tunesmith.numerics.arrays import Floats
+from tunesmith.foundation.numerics.arrays import Floats
+from tunesmith.foundation.states import FailureKind, TrialState
 from tunesmith.selection.targets import Predictions
 from tunesmith.sklearn.evaluate.pool import Batch, Pool
 from tunesmith.sklearn.store.candidates import from_record, to_record
 from tunesmith.sklearn.store.fingerprint import differences
 from tunesmith.sklearn.store.outcome import Outcome, pack
-from tunesmith.state import FailureKind, TrialState
 from tunesmith.storage import Storage
 from tunesmith.study import Study
 from tunesmith.trial.record import FrozenTrial

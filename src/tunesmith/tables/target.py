@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from tunesmith.arguments import checked
+from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.text import did_you_mean, listing, shown
 from tunesmith.tables.values import Values, check_computed, label_text, narwhals_for, values_of
 from tunesmith.tables.writing import GAPS, date_writing, number_writing
-from tunesmith.text import did_you_mean, listing, shown
 
 MOST_CLASSES = 20  # more different whole numbers than that are numbers
 ROWS_OF_A_CLASS = 5  # that whole numbers have on average at least, where they are classes

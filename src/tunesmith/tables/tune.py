@@ -20,8 +20,9 @@ from sklearn.metrics import check_scoring, make_scorer
 from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
 from sklearn.utils.metaestimators import available_if
 
-from tunesmith.languages import told, wrapped
-from tunesmith.numerics.arrays import Floats
+from tunesmith.foundation.languages import told, wrapped
+from tunesmith.foundation.numerics.arrays import Floats
+from tunesmith.foundation.text import shown
 from tunesmith.selection import HonestScore
 from tunesmith.selection.choice import USUAL_RISK, caution
 from tunesmith.selection.metric import in_time_order, row_indices
@@ -46,7 +47,6 @@ from tunesmith.tables.responses import Fact, Measure, Responding, bytes_of, roun
 from tunesmith.tables.store import KEY, RETRIES, Kept, Recalled, check_same, known_search
 from tunesmith.tables.target import Target, read_target
 from tunesmith.tables.values import array_of, is_missing, take_rows
-from tunesmith.text import shown
 
 WORTH_WORKERS = 5.0  # seconds from which on further processes, which take seconds to start, are worth it
 SQUARES = (1e-140, 1e140)  # the range of targets whose squared errors are numbers

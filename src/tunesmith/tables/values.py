@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunesmith.errors import MissingDependencyError
+from tunesmith.foundation.text import shown
 from tunesmith.tables.writing import BLANK, FALSE, TRUE, NumberWriting, dates_in, numbers_in
-from tunesmith.text import shown
 
 DAY = 86_400_000_000  # microseconds
 Kind = Literal["number", "boolean", "date", "labels", "nothing", "unreadable"]

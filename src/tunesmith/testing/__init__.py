@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tunesmith.lazy import lazy
+from tunesmith.foundation.lazy import lazy
 
 if TYPE_CHECKING:
     from tunesmith.testing.blob_stores import BlobStoreConformance

@@ -15,9 +15,9 @@ import pytest
 from tunesmith.artifacts.scratch import Scratch
 from tunesmith.errors import TrialPruned, WorkerDiedError
 from tunesmith.executors.base import Began, End, Event, Executor, Failed, Finished, Notice, Report
+from tunesmith.foundation.states import FailureKind
 from tunesmith.history.curves import Reported
 from tunesmith.space import Categorical, Float, Space
-from tunesmith.state import FailureKind
 from tunesmith.testing.objectives import (
     LIMIT,
     be_terminated,

@@ -11,11 +11,11 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from tunesmith.foundation.states import TrialState
 from tunesmith.history import History
 from tunesmith.history.curves import Curves, Reported
 from tunesmith.samplers.base import Sampler
 from tunesmith.space import Categorical, Float, Int, Ordinal, Parameter, Space, merge
-from tunesmith.state import TrialState
 
 # -- hypothesis strategies for spaces and their points, for the conformance suites and for tests of third part ---
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from tunesmith.errors import ArtifactNotFoundError, TrialPruned
-from tunesmith.system import signal_self
+from tunesmith.foundation.system import signal_self
 from tunesmith.trial import Trial
 
 LIMIT = 120.0  # seconds after which an executor is taken to hang, also on a busy machine

@@ -13,12 +13,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tunesmith.foundation.states import TrialState
 from tunesmith.history import History
 from tunesmith.history.costs import START, CostClass
 from tunesmith.history.curves import Curves
 from tunesmith.pruners.base import Decision, Pruner
 from tunesmith.space import Float, Space
-from tunesmith.state import TrialState
 from tunesmith.study import create_study
 from tunesmith.testing.histories import Course, courses, curves_of
 

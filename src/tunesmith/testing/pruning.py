@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tunesmith.foundation.states import TrialState
 from tunesmith.history import History
 from tunesmith.pruners.base import Decision, Pruner
 from tunesmith.pruners.nop import NopPruner
 from tunesmith.space import Float, Space
-from tunesmith.state import TrialState
 
 Family = Callable[[np.random.Generator], NDArray[np.float64]]
 SPACE = Space(x=Float(0, 1))

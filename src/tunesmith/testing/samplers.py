@@ -14,11 +14,11 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from tunesmith.foundation.states import TrialState
 from tunesmith.history import History
 from tunesmith.history.costs import TRIAL, CostClass
 from tunesmith.samplers.base import Points, Sampler, SamplerStates
 from tunesmith.space import Categorical, Float, Int, Ordinal, Space
-from tunesmith.state import TrialState
 from tunesmith.storage.base import Storage
 from tunesmith.study import Study, create_study, load_study
 from tunesmith.testing.histories import Script, histories, spaces, tell

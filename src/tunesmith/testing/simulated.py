@@ -21,13 +21,13 @@ from typing import Any, ClassVar, NamedTuple, cast
 
 import numpy as np
 
-from tunesmith.arguments import checked
 from tunesmith.executors import wire
 from tunesmith.executors.base import Event, Objective, end_fork
 from tunesmith.executors.relay import RelayExecutor
 from tunesmith.executors.remote import RemoteChannel
 from tunesmith.executors.supervisor import Job
-from tunesmith.state import FailureKind
+from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.states import FailureKind
 from tunesmith.trial import Channel, Proposals, Trial
 
 # ----------------------------------------------------------------------------------------------------------------------

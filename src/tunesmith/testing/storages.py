@@ -24,12 +24,12 @@ from tunesmith.errors import (
     TrialFinishedError,
     TrialsSpentError,
 )
+from tunesmith.foundation.states import FailureKind, TrialState
+from tunesmith.foundation.worker_names import outside_worker
 from tunesmith.space import Categorical, Float, FloatOr, IntOr, Ordinal, Space
-from tunesmith.state import FailureKind, TrialState
 from tunesmith.storage.base import Claim, Storage, StudyRecord
 from tunesmith.storage.checks import late_note
 from tunesmith.trial.record import LATE, NAN, NOISE, Attempt, Fence, TrialRecord
-from tunesmith.workers import outside_worker
 
 # -- parts of the laws of storages: short forms of trials, a simple model of a study, a reader of increments --------
 

@@ -1,6 +1,6 @@
 """The running trial that an objective gets, its record, its epochs, and a record run again in its place."""
 
-from tunesmith.state import TrialState
+from tunesmith.foundation.states import TrialState
 from tunesmith.trial.answers import Proposals
 from tunesmith.trial.record import FrozenTrial, create_trial
 from tunesmith.trial.running import Channel, Trial

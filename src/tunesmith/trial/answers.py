@@ -11,12 +11,12 @@ from zlib import crc32
 
 import numpy as np
 
-from tunesmith.caution import caution
 from tunesmith.errors import SpaceError
+from tunesmith.foundation.text import did_you_mean, listing, shown
+from tunesmith.foundation.warnings import caution
 from tunesmith.space import Categorical, Choice, Float, Int, Parameter, Space, merge
 from tunesmith.space.nested import read_columns
 from tunesmith.space.shape import Shape, joined
-from tunesmith.text import did_you_mean, listing, shown
 from tunesmith.trial.record import NAN
 
 

@@ -21,9 +21,9 @@ from typing import Any
 
 import numpy as np
 
-from tunesmith.arguments import is_whole
-from tunesmith.caution import caution
-from tunesmith.text import seconds, shown
+from tunesmith.foundation.arguments import is_whole
+from tunesmith.foundation.text import seconds, shown
+from tunesmith.foundation.warnings import caution
 from tunesmith.trial.objects import Objects
 
 FILE = "epochs"  # its suffix says what wrote it

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from tunesmith.text import name_and_message
+from tunesmith.foundation.text import name_and_message
 
 ATOMS = frozenset({int, float, bool, complex, str, bytes, type(None)})
 HOW = (

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from tunesmith.arguments import checked
+from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.languages import block, say
+from tunesmith.foundation.states import FailureKind, TrialState
+from tunesmith.foundation.storable import storable_items
+from tunesmith.foundation.text import real, shorten, shown
 from tunesmith.history.curves import Reported
-from tunesmith.languages import block, say
 from tunesmith.space import Choice, Parameter, Space, merge
 from tunesmith.space.convert import as_parameter, check_names
-from tunesmith.state import FailureKind, TrialState
-from tunesmith.storable import storable_items
-from tunesmith.text import real, shorten, shown
 
 if TYPE_CHECKING:
     from tunesmith.artifacts.collection import Artifacts
@@ -562,7 +562,7 @@ def create_trial(
         SpaceError: a name or a range is none.
         TypeError: the noise is no number, and no sequence of numbers.
         ValueError: parameters and distributions do not match, a value lies outside, both value and values are given, an
-            attribute cannot be kept (see `tunesmith.storable.storable`), or the noise does not fit the values.
+            attribute cannot be kept (see `tunesmith.foundation.storable.storable`), or the noise does not fit the values.
 
     Example:
         ```python

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from tunesmith.caution import caution
 from tunesmith.errors import ArtifactError, TrialPruned
+from tunesmith.foundation.preemption import PREEMPTION
+from tunesmith.foundation.storable import checked_key, storable
+from tunesmith.foundation.text import real, shown
+from tunesmith.foundation.warnings import caution
 from tunesmith.history.curves import Reported
-from tunesmith.preemption import PREEMPTION
 from tunesmith.space import Categorical, Choice, Float, Int, Parameter
-from tunesmith.storable import checked_key, storable
-from tunesmith.text import real, shown
 from tunesmith.trial.answers import Answers, Proposals, reached
 from tunesmith.trial.record import EMPTY, MOST_STEPS, NAN, Attempt, Fence, FrozenTrial, checked_noise
 
@@ -518,7 +518,7 @@ class Trial:
             value: what to keep.
 
         Raises:
-            ValueError: the value cannot be kept (see `tunesmith.storable.storable`), or the key is no text.
+            ValueError: the value cannot be kept (see `tunesmith.foundation.storable.storable`), or the key is no text.
             AttemptReplacedError: the trial was given up meanwhile, and another worker runs it.
         """
         self.link.note(key, storable(key, value))
@@ -757,7 +757,7 @@ class Link:
         """Keep a user attribute, and send it to the study.
 
         Args:
-            value: its value, as `tunesmith.storable.storable` returns it.
+            value: its value, as `tunesmith.foundation.storable.storable` returns it.
         """
         if self.user is None:
             self.user = {}

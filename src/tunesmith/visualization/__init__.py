@@ -1,14 +1,14 @@
 """Figures of studies: by Plotly, with ``backend="matplotlib"`` by Matplotlib, and in pages as SVG of our own.
 
-Each figure is one file in ``figures/`` and one line in ``registry.py``. It is imported where it is first used.
+Each figure is one file in ``figures/`` and one line in ``foundation/registry.py``. It is imported where it is first used.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tunesmith import registry
-from tunesmith.lazy import lazy
+from tunesmith.foundation import registry
+from tunesmith.foundation.lazy import lazy
 
 if TYPE_CHECKING:  # for type checkers; tests/visualization compares these names with the registry
     from tunesmith.visualization.figures.ablation import plot_ablation as plot_ablation

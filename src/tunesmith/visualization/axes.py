@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 
 from tunesmith.errors import NothingToDrawError
-from tunesmith.languages import joined, say
+from tunesmith.foundation.languages import joined, say
+from tunesmith.foundation.states import TrialState
+from tunesmith.foundation.text import cut, did_you_mean, listing, printable
 from tunesmith.space import Categorical, Float, Int, Ordinal, Parameter, Space
 from tunesmith.space.words import words_of
-from tunesmith.state import TrialState
-from tunesmith.text import cut, did_you_mean, listing, printable
 from tunesmith.visualization.columns import USER, Floats, Indices, Ints, Mask, StudyColumns, as_floats, attribute
 from tunesmith.visualization.figure import FigureData, join
 from tunesmith.visualization.thinning import thin_points

@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunesmith.errors import NothingToDrawError
-from tunesmith.languages import joined, say
+from tunesmith.foundation.languages import joined, say
+from tunesmith.foundation.states import StudyDirection, TrialState
+from tunesmith.foundation.text import printable, shown
 from tunesmith.space import Space
-from tunesmith.state import StudyDirection, TrialState
 from tunesmith.study.snapshot import Snapshot, as_snapshot
-from tunesmith.text import printable, shown
 from tunesmith.trial.record import FrozenTrial
 from tunesmith.visualization.figure import four_digits as written
 

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunesmith.errors import MissingDependencyError
-from tunesmith.languages import Said, Words, joined, words_of
-from tunesmith.text import did_you_mean, shown
+from tunesmith.foundation.languages import Said, Words, joined, words_of
+from tunesmith.foundation.text import did_you_mean, shown
 
 BACKENDS = ("plotly", "matplotlib")
 DIGITS = 6  # significant ones, of a column that begins near 0; more where it does not

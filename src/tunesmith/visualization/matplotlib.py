@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from tunesmith import visualization
-from tunesmith.lazy import missing
+from tunesmith.foundation.lazy import missing
 
 
 def __getattr__(name: str) -> Any:

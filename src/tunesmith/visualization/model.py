@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from tunesmith.foundation.states import TrialState
 from tunesmith.history import History
 from tunesmith.samplers.gp.surrogate import Surrogate, has_enough_trials
 from tunesmith.space import Space
-from tunesmith.state import TrialState
 from tunesmith.visualization.columns import Floats, Indices, StudyColumns
 
 MOST_TRIALS = 300  # that the model is fitted to

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tunesmith.errors import NothingToDrawError
-from tunesmith.languages import say
+from tunesmith.foundation.languages import say
 from tunesmith.visualization.axes import Axis, OnAxes, axes_of, left_out, shown_rows, thin_panels
 from tunesmith.visualization.columns import Indices, Mask, StudyColumns
 from tunesmith.visualization.figure import short

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from tunesmith.languages import Said, say
-from tunesmith.text import printable
+from tunesmith.foundation.languages import Said, say
+from tunesmith.foundation.text import printable
 from tunesmith.visualization.axes import Axis
 from tunesmith.visualization.columns import Floats
 from tunesmith.visualization.figure import FigureData, Own

@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from tunesmith.foundation.text import printable, shown
 from tunesmith.scaling import ScalingLaw
-from tunesmith.text import printable, shown
 
 TICKS_OF_SCALES = 7
 _SUFFIXES = ((1e12, "T"), (1e9, "B"), (1e6, "M"))

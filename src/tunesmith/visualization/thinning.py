@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from tunesmith.languages import say
+from tunesmith.foundation.languages import say
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]

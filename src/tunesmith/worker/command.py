@@ -17,18 +17,18 @@ from typing import Any
 from tunesmith import __version__, errors
 from tunesmith.errors import StorageUnavailableError, StudyNotFoundError, TunesmithError
 from tunesmith.executors.base import Executor
-from tunesmith.preemption import Terminated
-from tunesmith.state import FailureKind, TrialState
+from tunesmith.foundation.preemption import Terminated
+from tunesmith.foundation.states import FailureKind, TrialState
+from tunesmith.foundation.text import did_you_mean, listing, printable
+from tunesmith.foundation.worker_names import current_worker
 from tunesmith.storage.redact import redact_within, shown_spec
 from tunesmith.study import Study, create_study, load_study
 from tunesmith.study.engine.away import retry_while_unavailable
 from tunesmith.study.engine.loop import sigterm_raises
 from tunesmith.study.optimize import choose_executor
-from tunesmith.text import did_you_mean, listing, printable
 from tunesmith.trial.record import FrozenTrial
 from tunesmith.worker import target
 from tunesmith.worker.options import Options, parse
-from tunesmith.workers import current_worker
 
 SPENT, ERROR, USAGE, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
 LOOK = 2.0  # seconds between two looks at the trials of others, give or take half, so that workers do not come at once

@@ -10,9 +10,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from tunesmith import __version__, registry
+from tunesmith import __version__
 from tunesmith.executors.resources import checked_jobs, checked_memory_limit, checked_time_limit
-from tunesmith.text import seconds
+from tunesmith.foundation import registry
+from tunesmith.foundation.text import seconds
 
 T = TypeVar("T")
 

@@ -9,7 +9,7 @@ import re
 import sys
 from typing import Any
 
-from tunesmith.text import did_you_mean, printable
+from tunesmith.foundation.text import did_you_mean, printable
 
 
 class UsageError(Exception):

@@ -16,7 +16,7 @@ from tunesmith.compat.optuna.distributions import (
     json_to_distribution,
 )
 from tunesmith.compat.optuna.trial import FixedTrial, TrialState, create_trial
-from tunesmith.state import FailureKind
+from tunesmith.foundation.states import FailureKind
 
 
 @pytest.fixture(autouse=True)

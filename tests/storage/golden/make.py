@@ -9,9 +9,10 @@ import math
 import sqlite3
 import sys
 
+from tunesmith.state import FailureKind
+
 from tunesmith.artifacts.record import Artifact
 from tunesmith.space import Categorical, Float, Int, Ordinal, Space
-from tunesmith.state import FailureKind
 from tunesmith.storage import open_storage
 from tunesmith.trial import FrozenTrial, TrialState
 from tunesmith.trial.record import Fence

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tunesmith.caution import caution
 from tunesmith.compat.guide import caution_once
 from tunesmith.compat.hyperopt import tpe
 from tunesmith.compat.hyperopt.names import refuser
 from tunesmith.compat.hyperopt.search import Proposer, suggested
+from tunesmith.foundation.warnings import caution
 
 
 def proposer(avg_best_idx: float = 2.0, shrink_coef: float = 0.1) -> Proposer:

@@ -36,7 +36,7 @@ from tunesmith.compat.hyperopt.exceptions import InvalidAnnotatedParameter
 from tunesmith.compat.hyperopt.names import check_ours, refuser
 from tunesmith.compat.hyperopt.pyll.base import Apply, as_apply, dfs, rec_eval
 from tunesmith.compat.hyperopt.search import drawn_seed
-from tunesmith.system.replacing import replacing
+from tunesmith.foundation.system.replacing import replacing
 
 # -- hyperopt's loop: an algorithm proposes, the objective is called, and documents say how it went -----------------
 

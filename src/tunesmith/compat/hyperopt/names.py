@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable
 from types import ModuleType
 from typing import Any
 
-from tunesmith.lazy import name_error
-from tunesmith.text import did_you_mean
+from tunesmith.foundation.lazy import name_error
+from tunesmith.foundation.text import did_you_mean
 
 ROOM = "tunesmith.compat.hyperopt"
 _GRAPH = "spaces are compiled by dimensions.py of this package, and no expression is rewritten for many trials at once"
@@ -36,7 +36,7 @@ MODULES: dict[str, str] = {
     "sklearn": "tunesmith.sklearn.SearchCV searches any scikit-learn estimator",
     "main": "the command line is `tunesmith`; see `tunesmith --help`",
     "atpe_models": "the sampler 'auto' has no learned models",
-    "std_out_err_redirect_tqdm": "progress is shown by tunesmith.progress, which needs no tqdm",
+    "std_out_err_redirect_tqdm": "progress is shown by tunesmith.study.progress, which needs no tqdm",
 }
 # Single names, or all that are missing in a module ("tpe.*") -> why, and what to use instead.
 NAMES: dict[str, str] = {

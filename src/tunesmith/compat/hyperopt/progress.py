@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from tunesmith.progress import ProgressLine
+from tunesmith.study.progress import ProgressLine
 
 
 class _Shown:

@@ -23,9 +23,9 @@ from tunesmith.compat.hyperopt.base import (
 )
 from tunesmith.compat.hyperopt.dimensions import active_values
 from tunesmith.errors import SpaceExhaustedError
+from tunesmith.foundation.states import TrialState
 from tunesmith.samplers.base import Sampler
 from tunesmith.space import Parameter, Space
-from tunesmith.state import TrialState
 from tunesmith.study import create_study
 from tunesmith.trial import Trial
 from tunesmith.trial.record import FrozenTrial, create_trial

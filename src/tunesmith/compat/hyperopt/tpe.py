@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tunesmith.caution import caution
 from tunesmith.compat.hyperopt.names import refuser
 from tunesmith.compat.hyperopt.search import Proposer, suggested
+from tunesmith.foundation.warnings import caution
 from tunesmith.samplers import TPESampler
 
 _default_prior_weight, _default_gamma = 1.0, 0.25  # Hyperopt's, which programs read

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from inspect import signature
 from typing import Any, ParamSpec, TypeVar, cast
 
-from tunesmith.caution import caution
+from tunesmith.foundation.warnings import caution
 
 P = ParamSpec("P")
 R = TypeVar("R")

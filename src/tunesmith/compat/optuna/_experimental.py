@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tunesmith.caution import caution
 from tunesmith.compat.optuna._deprecated import C, P, R, warning_class, warning_func
 from tunesmith.compat.optuna.exceptions import ExperimentalWarning
+from tunesmith.foundation.warnings import caution
 
 
 def warn_experimental_argument(option_name: str) -> None:

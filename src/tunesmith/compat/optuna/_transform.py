@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tunesmith.compat.optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
-from tunesmith.numerics.arrays import Floats, Ints
+from tunesmith.foundation.numerics.arrays import Floats, Ints
 
 
 class _SearchSpaceTransform:

@@ -11,9 +11,9 @@ from functools import lru_cache
 from numbers import Real
 from typing import Any
 
-from tunesmith.arguments import checked
-from tunesmith.caution import caution
 from tunesmith.compat.optuna.names import refuser
+from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.warnings import caution
 from tunesmith.space import Categorical, Float, Int, Parameter
 
 __all__ = [

@@ -8,8 +8,6 @@ from collections.abc import Container, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from tunesmith.arguments import checked
-from tunesmith.caution import caution
 from tunesmith.compat.optuna.distributions import (
     BaseDistribution,
     CategoricalDistribution,
@@ -22,8 +20,10 @@ from tunesmith.compat.optuna.distributions import (
     parameter_of,
 )
 from tunesmith.compat.optuna.states import StudyDirection, TrialState, native_state, state_of
+from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.storable import storable, storable_items
+from tunesmith.foundation.warnings import caution
 from tunesmith.history.curves import Reported
-from tunesmith.storable import storable, storable_items
 from tunesmith.study import Study as NativeStudy
 from tunesmith.study.study import METRIC_NAMES
 from tunesmith.trial import Trial as NativeTrial

@@ -13,19 +13,19 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 
 import tunesmith.importance
-from tunesmith.arguments import checked
-from tunesmith.caution import caution
 from tunesmith.compat.optuna._experimental import warn_experimental_argument
 from tunesmith.compat.optuna._transform import _SearchSpaceTransform
 from tunesmith.compat.optuna.distributions import BaseDistribution, parameter_of
 from tunesmith.compat.optuna.names import lead_here
 from tunesmith.compat.optuna.states import StudyDirection
+from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.numerics.arrays import Floats
+from tunesmith.foundation.numerics.pareto import ranks
+from tunesmith.foundation.states import TrialState
+from tunesmith.foundation.text import listing, shown
+from tunesmith.foundation.warnings import caution
 from tunesmith.importance import Evaluator, Fanova, PedAnova
-from tunesmith.numerics.arrays import Floats
-from tunesmith.numerics.pareto import ranks
 from tunesmith.samplers.gp.surrogate import MIN_TRIALS
-from tunesmith.state import TrialState
-from tunesmith.text import listing, shown
 from tunesmith.trial.record import TrialRecord
 
 # -- functions of a trial, such as ``target=``, as this library calls them: on its own records ----------------------

@@ -14,9 +14,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from tunesmith.caution import caution
 from tunesmith.compat.optuna.names import REFUSED, ROOM
 from tunesmith.compat.optuna.version import __version__
+from tunesmith.foundation.warnings import caution
 
 if TYPE_CHECKING:
     from importlib.metadata import Distribution

@@ -10,8 +10,8 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from tunesmith.lazy import name_error
-from tunesmith.text import did_you_mean
+from tunesmith.foundation.lazy import name_error
+from tunesmith.foundation.text import did_you_mean
 
 # Where Optuna keeps a name below one of its public modules, the path leads to that module: ``from optuna.study.study
 # import Study`` and ``from optuna.trial._state import TrialState`` find what they name, though the files are others.

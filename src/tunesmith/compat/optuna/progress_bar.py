@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from tunesmith.caution import caution
 from tunesmith.compat.optuna.names import refuser
-from tunesmith.progress import Progress, ProgressLine
+from tunesmith.foundation.warnings import caution
+from tunesmith.study.progress import Progress, ProgressLine
 
 __all__: list[str] = []
 

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from tunesmith.caution import caution
 from tunesmith.compat.optuna.distributions import (
     BaseDistribution,
     CategoricalDistribution,
@@ -32,6 +31,7 @@ from tunesmith.compat.optuna.pruners import BasePruner
 from tunesmith.compat.optuna.samplers import BaseSampler
 from tunesmith.compat.optuna.storages.kinds import BaseStorage
 from tunesmith.errors import SpaceError
+from tunesmith.foundation.warnings import caution
 from tunesmith.trial import Trial as NativeTrial
 
 

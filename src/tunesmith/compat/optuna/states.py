@@ -7,7 +7,7 @@ from enum import IntEnum
 from numbers import Integral
 from typing import Any
 
-from tunesmith.state import TrialState as NativeState
+from tunesmith.foundation.states import TrialState as NativeState
 
 
 class TrialState(IntEnum):

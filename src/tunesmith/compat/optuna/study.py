@@ -16,8 +16,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 import tunesmith
-from tunesmith.arguments import checked
-from tunesmith.caution import caution
 from tunesmith.compat.optuna import logging
 from tunesmith.compat.optuna._experimental import experimental_func
 from tunesmith.compat.optuna.distributions import (
@@ -53,15 +51,17 @@ from tunesmith.compat.optuna.storages.kinds import FrozenStudy as _FrozenStudy
 from tunesmith.compat.optuna.threads import ThreadExecutor
 from tunesmith.errors import MissingDependencyError, ObjectiveError, StudyNotFoundError, is_pruned
 from tunesmith.executors.resources import cpu_count
+from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.states import TrialState as NativeState
+from tunesmith.foundation.text import printable
+from tunesmith.foundation.warnings import caution
 from tunesmith.history import History
 from tunesmith.pruners.base import Pruner
 from tunesmith.pruners.nop import NopPruner
 from tunesmith.samplers.base import Points, Sampler, SamplerStates
 from tunesmith.space import Space
-from tunesmith.state import TrialState as NativeState
 from tunesmith.study import Study as NativeStudy
 from tunesmith.study.engine.ask import check_enqueued
-from tunesmith.text import printable
 from tunesmith.trial import Trial as NativeTrial
 from tunesmith.trial.record import TrialRecord
 

@@ -14,23 +14,23 @@ from typing import Any
 import numpy as np
 
 import tunesmith
-from tunesmith.arguments import checked
-from tunesmith.caution import caution
 from tunesmith.compat.optuna import logging
 from tunesmith.compat.optuna._deprecated import warn_deprecated
 from tunesmith.compat.optuna._experimental import experimental_class
 from tunesmith.compat.optuna.frozen import record_of
 from tunesmith.compat.optuna.names import refuser
 from tunesmith.compat.optuna.states import StudyDirection, TrialState
+from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.numerics.arrays import Floats
+from tunesmith.foundation.numerics.gp import Posterior, Prior, fit
+from tunesmith.foundation.text import shown
+from tunesmith.foundation.warnings import caution
 from tunesmith.history import History
-from tunesmith.numerics.arrays import Floats
-from tunesmith.numerics.gp import Posterior, Prior, fit
 from tunesmith.samplers.finished import infer_conditions
 from tunesmith.samplers.gp.surrogate import PRIOR
 from tunesmith.selection.when_to_stop import bound_width
 from tunesmith.space import Space
 from tunesmith.space.feature_map import FeatureMap
-from tunesmith.text import shown
 
 __all__ = [
     "BaseErrorEvaluator",

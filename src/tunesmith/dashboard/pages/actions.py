@@ -17,9 +17,9 @@ from tunesmith.dashboard.pages.study import study_page as study_page
 from tunesmith.dashboard.pages.trial import trial_page as trial_page
 from tunesmith.dashboard.views import NOTE, NOTE_CHARACTERS
 from tunesmith.errors import DuplicatedStudyError, StudyNotFoundError, TunesmithError
-from tunesmith.languages import Said, say
+from tunesmith.foundation.languages import Said, say
+from tunesmith.foundation.text import printable, shorten
 from tunesmith.study.engine.channel import ask_programs, ask_to_stop
-from tunesmith.text import printable, shorten
 
 MOST_BODY = 1_000_000  # bytes of a form
 NO_OBJECT = "This is no JSON object: {}. It takes names and values, such as {}."

@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from tunesmith.dashboard.studies import Studies
 from tunesmith.dashboard.views import language_of
 from tunesmith.errors import QueryError, StorageError, StudyNotFoundError, TunesmithError
-from tunesmith.languages import Words
+from tunesmith.foundation.languages import Words
 from tunesmith.study import Study
 from tunesmith.study.query import TrialTable
 from tunesmith.study.query.columns import Mask

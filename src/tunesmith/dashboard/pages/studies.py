@@ -14,15 +14,15 @@ from starlette.routing import Route
 
 from tunesmith.dashboard.pages.request import Wrong, render, studies_of, words_for
 from tunesmith.dashboard.studies import Studies
-from tunesmith.languages import Words
+from tunesmith.foundation.languages import Words
+from tunesmith.foundation.system import command_line
+from tunesmith.foundation.text import printable
 from tunesmith.selection.wording import NumberFormat, with_interval
 from tunesmith.storage import Storage
 from tunesmith.storage.base import StudyRecord
 from tunesmith.study.recommend import Recommendation, recommend
 from tunesmith.study.study import METRIC_NAMES
 from tunesmith.study.summary import counts_of, summary_of
-from tunesmith.system import command_line
-from tunesmith.text import printable
 
 MOST_COMPARED = 10
 

@@ -34,16 +34,16 @@ from tunesmith.dashboard.pages.studies import start_command
 from tunesmith.dashboard.studies import Studies
 from tunesmith.dashboard.views import NOTE
 from tunesmith.errors import TunesmithError
-from tunesmith.languages import Words
-from tunesmith.plain import plain
+from tunesmith.foundation.formats import plain
+from tunesmith.foundation.languages import Words
+from tunesmith.foundation.states import FailureKind, TrialState
+from tunesmith.foundation.text import printable
 from tunesmith.space import Categorical
-from tunesmith.state import FailureKind, TrialState
 from tunesmith.study.engine.channel import asked_of
 from tunesmith.study.recommend import recommend
 from tunesmith.study.snapshot import METRIC_NAMES, Snapshot
 from tunesmith.study.summary import counts_of
 from tunesmith.tables.leaderboard import stored_leaderboard
-from tunesmith.text import printable
 from tunesmith.visualization.columns import called
 
 # -- what a search suffers from, in words: failures, lost workers, points tried twice, a bound that is in the ---

@@ -12,9 +12,9 @@ from starlette.routing import Route
 
 from tunesmith.dashboard.pages.request import Wrong, live_study, render, studies_of, words_for
 from tunesmith.dashboard.views import NOTE
+from tunesmith.foundation.formats import plain
+from tunesmith.foundation.languages import Words
 from tunesmith.history.curves import Reported
-from tunesmith.languages import Words
-from tunesmith.plain import plain
 from tunesmith.study import Study
 from tunesmith.study.engine.channel import is_asked_to_stop
 from tunesmith.trial.record import TrialRecord

@@ -24,13 +24,13 @@ from tunesmith.dashboard.pages.request import (
     words_for,
 )  # fmt: skip
 from tunesmith.errors import QueryError
-from tunesmith.plain import csv_chunks, plain
-from tunesmith.state import StudyDirection
+from tunesmith.foundation.formats import csv_chunks, plain
+from tunesmith.foundation.states import StudyDirection
+from tunesmith.foundation.text import printable, shorten
 from tunesmith.study.query import TrialTable
 from tunesmith.study.query.columns import ABSENT, Column, Indices
 from tunesmith.study.snapshot import Snapshot
 from tunesmith.study.summary import failure_reasons
-from tunesmith.text import printable, shorten
 from tunesmith.visualization.columns import objective_names
 
 SIZE, MOST_SIZE = 50, 500  # rows of a page

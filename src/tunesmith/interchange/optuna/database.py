@@ -16,12 +16,12 @@ from typing import Any
 import sqlalchemy as sa  # noqa: TID253 - imported only when a database is read
 
 from tunesmith.errors import SourceError
+from tunesmith.foundation.states import TrialState
+from tunesmith.foundation.text import shown
 from tunesmith.interchange.databases import table_names
 from tunesmith.interchange.limits import DAMAGE, Limits, number, parsed, whole
 from tunesmith.interchange.optuna.trials import RawStudy, RawTrial, imported
 from tunesmith.interchange.study import MOST_OBJECTIVES, ImportedStudy
-from tunesmith.state import TrialState
-from tunesmith.text import shown
 
 TABLES = {"studies", "trials", "trial_params"}
 # What every Optuna since 0.9 has besides. Where one is not there, or is a view, trials would lose what it should hold.

@@ -10,18 +10,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tunesmith.arguments import checked
 from tunesmith.errors import MissingDependencyError, SourceError
+from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.states import StudyDirection, TrialState
+from tunesmith.foundation.system.replacing import replacing
 from tunesmith.interchange.databases import reading, table_names
 from tunesmith.interchange.optuna.database import TABLES
 from tunesmith.interchange.optuna.trials import FIXED, NAMES, OTHERS, REASON, RawStudy, RawTrial, write_distribution
 from tunesmith.space import Categorical, Float, Int, Parameter
 from tunesmith.space.words import words_of
-from tunesmith.state import StudyDirection, TrialState
 from tunesmith.storage.redact import FILES, shown_spec
 from tunesmith.study import Study
 from tunesmith.study.verdict import read_verdict
-from tunesmith.system.replacing import replacing
 from tunesmith.trial.record import NOISE, TrialRecord
 
 # -- a study of ours as Optuna stores one: what becomes of each trial, and what Optuna has no place for -------------

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tunesmith.errors import SourceError
+from tunesmith.foundation.states import TrialState
+from tunesmith.foundation.text import shown
 from tunesmith.interchange.limits import DAMAGE, Limits, number, parsed, texts, whole
 from tunesmith.interchange.optuna.trials import RawStudy, RawTrial, imported
 from tunesmith.interchange.study import MOST_OBJECTIVES, ImportedStudy
-from tunesmith.state import TrialState
 from tunesmith.storage.redact import shown_spec
-from tunesmith.text import shown
 
 # The operations, by their number in a line.
 (

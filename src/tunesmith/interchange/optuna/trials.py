@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tunesmith.errors import SourceError, SpaceError
+from tunesmith.foundation.states import FailureKind, TrialState
+from tunesmith.foundation.text import shown
 from tunesmith.history.curves import Reported
 from tunesmith.interchange.limits import DAMAGE, texts
 from tunesmith.interchange.study import KEY, STALE, Conclusions, Facts, ImportedStudy
 from tunesmith.space import Categorical, Float, Int, Ordinal, Parameter, Space
 from tunesmith.space.labels import label_key
-from tunesmith.state import FailureKind, TrialState
-from tunesmith.text import shown
 from tunesmith.trial.record import NOISE, OUTSIDE, TrialRecord, checked_noise, noise_of_each
 
 # -- optuna's distributions as parameters of ours, and back ---------------------------------------------------------

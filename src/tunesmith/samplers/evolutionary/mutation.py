@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tunesmith.numerics.arrays import Floats, Ints
+from tunesmith.foundation.numerics.arrays import Floats, Ints
 from tunesmith.space import Space
 
 FEW_VALUES = 50  # values up to which a lattice moves by cells and not by distances

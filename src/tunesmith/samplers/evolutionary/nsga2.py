@@ -17,9 +17,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from tunesmith.arguments import checked
+from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.numerics.arrays import Floats, Ints
 from tunesmith.history import History
-from tunesmith.numerics.arrays import Floats, Ints
 from tunesmith.samplers.base import (
     PAYLOAD_MASK,
     Points,

@@ -16,9 +16,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from tunesmith.arguments import checked
+from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.numerics.arrays import Floats
+from tunesmith.foundation.states import TrialState
 from tunesmith.history import History
-from tunesmith.numerics.arrays import Floats
 from tunesmith.samplers.base import (
     PAYLOAD_BITS,
     PAYLOAD_MASK,
@@ -29,7 +30,6 @@ from tunesmith.samplers.base import (
     sampler_code,
 )
 from tunesmith.space import Space
-from tunesmith.state import TrialState
 
 MEMBER_BITS = 12
 FACTORS = (0.8, 1.2)  # by which a number is multiplied

@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from tunesmith.numerics.acquisition import log_ei, log_ei_gradient, log_probability_below
-from tunesmith.numerics.arrays import Floats
-from tunesmith.numerics.ehvi import log_ehvi_over
-from tunesmith.numerics.gp import Posterior
-from tunesmith.numerics.pareto import non_dominated
+from tunesmith.foundation.numerics.acquisition import log_ei, log_ei_gradient, log_probability_below
+from tunesmith.foundation.numerics.arrays import Floats
+from tunesmith.foundation.numerics.ehvi import log_ehvi_over
+from tunesmith.foundation.numerics.gp import Posterior
+from tunesmith.foundation.numerics.pareto import non_dominated
 from tunesmith.samplers.gp.transfer import TransferPosterior
 from tunesmith.space import Space
 from tunesmith.space.base import priors_of
@@ -145,7 +145,7 @@ class LowestMean:
 
 
 class LogEHVI:
-    """The acquisition function log EHVI(z) + Σ log P(c_k(z) <= bound_k); see `tunesmith.numerics.ehvi`.
+    """The acquisition function log EHVI(z) + Σ log P(c_k(z) <= bound_k); see `tunesmith.foundation.numerics.ehvi`.
 
     Values are those after each objective's transform, so no objective counts more for its scale.
 

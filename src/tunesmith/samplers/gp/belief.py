@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tunesmith.foundation.numerics.acquisition import log_ei, log_probability_below
+from tunesmith.foundation.numerics.arrays import Floats
+from tunesmith.foundation.numerics.blas_threads import one_thread
+from tunesmith.foundation.numerics.cache import Cache
 from tunesmith.history import History
-from tunesmith.numerics.acquisition import log_ei, log_probability_below
-from tunesmith.numerics.arrays import Floats
-from tunesmith.numerics.cache import Cache
-from tunesmith.numerics.threads import one_thread
 from tunesmith.samplers.gp.context import SearchContext
 from tunesmith.samplers.gp.hyperparameters import MIN_ROWS, HyperparameterCache, constraint_models
 from tunesmith.samplers.gp.proposers import SingleObjectiveProposer

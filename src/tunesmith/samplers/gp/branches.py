@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from tunesmith.numerics.arrays import Floats, Indices, Mask
+from tunesmith.foundation.numerics.arrays import Floats, Indices, Mask
+from tunesmith.foundation.text import shown
 from tunesmith.space import Space
-from tunesmith.text import shown
 
 MAX_BRANCHES = 20  # values of a parent that are taken for branches
 

@@ -8,9 +8,9 @@ from zlib import crc32
 
 import numpy as np
 
+from tunesmith.foundation.numerics.arrays import Floats, Mask
+from tunesmith.foundation.numerics.cache import Cache
 from tunesmith.history import History
-from tunesmith.numerics.arrays import Floats, Mask
-from tunesmith.numerics.cache import Cache
 from tunesmith.samplers.finished import infer_conditions, lie_beyond
 from tunesmith.samplers.gp.acquisition import PriorWeight
 from tunesmith.samplers.gp.hyperparameters import PRIOR

@@ -25,11 +25,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from tunesmith.foundation.numerics.acquisition import log_probability_below
+from tunesmith.foundation.numerics.arrays import Floats, Indices
+from tunesmith.foundation.numerics.cache import Cache
+from tunesmith.foundation.numerics.gp import Posterior, fit
 from tunesmith.history import History
-from tunesmith.numerics.acquisition import log_probability_below
-from tunesmith.numerics.arrays import Floats, Indices
-from tunesmith.numerics.cache import Cache
-from tunesmith.numerics.gp import Posterior, fit
 from tunesmith.samplers.finished import N_BEST, DuplicateFilter, lie_beyond, near_the_best, point_keys
 from tunesmith.samplers.gp.acquisition import Model
 from tunesmith.samplers.gp.context import SearchContext

@@ -10,10 +10,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from tunesmith.numerics.arrays import Floats, Indices, Mask
-from tunesmith.numerics.cache import FitCache
-from tunesmith.numerics.gp import Posterior, Prior, fit, fixed_starts
-from tunesmith.numerics.warp import Warp, standardise
+from tunesmith.foundation.numerics.arrays import Floats, Indices, Mask
+from tunesmith.foundation.numerics.cache import FitCache
+from tunesmith.foundation.numerics.gp import Posterior, Prior, fit, fixed_starts
+from tunesmith.foundation.numerics.warp import Warp, standardise
 from tunesmith.samplers.gp.training_data import (
     FROM,
     TrainingData,
@@ -52,7 +52,7 @@ def _schedule(n: int) -> tuple[int, int]:
 class HyperparameterCache(FitCache):
     """Hyperparameters by the data they were fitted to, so that each row count of the schedule is fitted once.
 
-    Up to `REFIT_ALWAYS` rows a fit starts from the fixed starts of `tunesmith.numerics.gp.fit`, so that a poor optimum
+    Up to `REFIT_ALWAYS` rows a fit starts from the fixed starts of `tunesmith.foundation.numerics.gp.fit`, so that a poor optimum
     is left again. Then it starts from the one before it, every second time from one of the fixed starts as well
     (measured: 20 evaluations instead of 48, and as good an optimum). The first fit beyond a power of two starts anew,
     so that a short chain of fits leads to any of them from the history alone.
@@ -78,7 +78,7 @@ class HyperparameterCache(FitCache):
             expected: which values are expected ones [n], whose errors are no noise; None: none of them.
 
         Returns:
-            θ, see `tunesmith.numerics.gp`.
+            θ, see `tunesmith.foundation.numerics.gp`.
         """
         count = _schedule(len(y))[0]
         y, u, noise = y[:count], u[:count], None if noise is None else noise[:count]
@@ -166,7 +166,7 @@ class HyperparameterCache(FitCache):
         return self.get((z.shape, z.tobytes(), t.tobytes(), group.tobytes()), lambda: fit(z, group, t, PRIOR))
 
     def normalised(self, y: Floats) -> Floats:
-        """Return the values y[n] transformed by `tunesmith.numerics.warp.Warp`."""
+        """Return the values y[n] transformed by `tunesmith.foundation.numerics.warp.Warp`."""
         return self.warp(y).values
 
     def warp(self, y: Floats) -> Warp:

@@ -22,9 +22,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from tunesmith.foundation.numerics.arrays import Floats
+from tunesmith.foundation.numerics.cache import Cache
 from tunesmith.history import History
-from tunesmith.numerics.arrays import Floats
-from tunesmith.numerics.cache import Cache
 from tunesmith.samplers.base import Points, SamplerStates
 from tunesmith.samplers.finished import DuplicateFilter, infer_conditions
 from tunesmith.samplers.gp.branches import branching_parameters

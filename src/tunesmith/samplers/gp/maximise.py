@@ -13,7 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
-from tunesmith.numerics.arrays import Floats, Mask
+from tunesmith.foundation.numerics.arrays import Floats, Mask
 from tunesmith.samplers.gp.branches import Branch
 from tunesmith.samplers.qmc import MAX_SOBOL
 from tunesmith.space import Space

@@ -22,11 +22,11 @@ from collections.abc import Container, Sequence
 
 import numpy as np
 
+from tunesmith.foundation.numerics.acquisition import log_probability_below
+from tunesmith.foundation.numerics.arrays import Floats, Indices
+from tunesmith.foundation.numerics.gp import Posterior, fit, square_distances
+from tunesmith.foundation.numerics.warp import Warp
 from tunesmith.history import History
-from tunesmith.numerics.acquisition import log_probability_below
-from tunesmith.numerics.arrays import Floats, Indices
-from tunesmith.numerics.gp import Posterior, fit, square_distances
-from tunesmith.numerics.warp import Warp
 from tunesmith.samplers.finished import N_BEST, lie_beyond, near_the_best, point_keys
 from tunesmith.samplers.gp.acquisition import Constraint
 from tunesmith.samplers.gp.context import SearchContext

@@ -12,10 +12,10 @@ from functools import cached_property
 
 import numpy as np
 
-from tunesmith.numerics.acquisition import log_ei
-from tunesmith.numerics.arrays import Floats
-from tunesmith.numerics.gp import Posterior
-from tunesmith.numerics.pareto import non_dominated
+from tunesmith.foundation.numerics.acquisition import log_ei
+from tunesmith.foundation.numerics.arrays import Floats
+from tunesmith.foundation.numerics.gp import Posterior
+from tunesmith.foundation.numerics.pareto import non_dominated
 from tunesmith.samplers.finished import near_the_best
 from tunesmith.samplers.gp.acquisition import LEARNT, LogEHVI, LogEI, LowestMean
 from tunesmith.samplers.gp.branches import Branch, branching_parameters, promising_branch

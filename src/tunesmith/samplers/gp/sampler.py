@@ -15,12 +15,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from tunesmith.arguments import checked
-from tunesmith.fidelity.decision import with_expected_ends
+from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.numerics.arrays import Floats
+from tunesmith.foundation.numerics.blas_threads import one_thread
+from tunesmith.foundation.numerics.cache import Cache
 from tunesmith.history import History
-from tunesmith.numerics.arrays import Floats
-from tunesmith.numerics.cache import Cache
-from tunesmith.numerics.threads import one_thread
+from tunesmith.history.fidelity.decision import with_expected_ends
 from tunesmith.samplers.base import Points, Sampler, SamplerStates, accepts_foreign_arguments, encode_state
 from tunesmith.samplers.finished import point_keys
 from tunesmith.samplers.gp.branches import MAX_BRANCHES

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tunesmith.foundation.numerics.arrays import Floats, Indices
+from tunesmith.foundation.numerics.blas_threads import one_thread
+from tunesmith.foundation.numerics.gp import Posterior, Prior, fit
+from tunesmith.foundation.numerics.warp import Warp
 from tunesmith.history import History
-from tunesmith.numerics.arrays import Floats, Indices
-from tunesmith.numerics.gp import Posterior, Prior, fit
-from tunesmith.numerics.threads import one_thread
-from tunesmith.numerics.warp import Warp
 from tunesmith.samplers.finished import infer_conditions
 from tunesmith.samplers.gp.hyperparameters import HyperparameterCache, constraint_models
 from tunesmith.samplers.gp.maximise import candidate_pool, maximise

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from tunesmith.foundation.numerics.arrays import Floats, Indices, Mask
+from tunesmith.foundation.numerics.gp import Prior, objective
+from tunesmith.foundation.states import TrialState
 from tunesmith.history import History
-from tunesmith.numerics.arrays import Floats, Indices, Mask
-from tunesmith.numerics.gp import Prior, objective
 from tunesmith.samplers.finished import Boundaries, point_keys
 from tunesmith.space import Space
-from tunesmith.state import TrialState
 
 
 @dataclass(slots=True)

@@ -2,7 +2,7 @@
 
 Each earlier study becomes a Gaussian process over the parameters that both studies know, fitted to the normal quantiles
 of its values. The new study's values are a weighted sum of these processes' means plus a process of its own; see
-`tunesmith.numerics.transfer` for the weights, which vanish where an earlier study misleads.
+`tunesmith.foundation.numerics.transfer` for the weights, which vanish where an earlier study misleads.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tunesmith.foundation.numerics.arrays import Floats, Indices, Mask
+from tunesmith.foundation.numerics.gp import Posterior, Prior, fit
+from tunesmith.foundation.numerics.transfer import PosteriorMean, thin, weights
 from tunesmith.history import SourceStudy
-from tunesmith.numerics.arrays import Floats, Indices, Mask
-from tunesmith.numerics.gp import Posterior, Prior, fit
-from tunesmith.numerics.transfer import PosteriorMean, thin, weights
 from tunesmith.space import Categorical, Parameter, Space
 from tunesmith.space.feature_map import FeatureMap
 

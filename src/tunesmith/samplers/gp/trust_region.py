@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from tunesmith.foundation.numerics.arrays import Floats, Indices
 from tunesmith.history import ROWS_AT_ONCE
-from tunesmith.numerics.arrays import Floats, Indices
 from tunesmith.space.feature_map import FeatureMap
 
 MAX_GLOBAL_ROWS = 500  # up to so many rows one model of everything

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tunesmith.numerics.arrays import Floats, Indices, Mask
+from tunesmith.foundation.numerics.arrays import Floats, Indices, Mask
 from tunesmith.samplers.finished import point_keys
 from tunesmith.space import Categorical, Space
 

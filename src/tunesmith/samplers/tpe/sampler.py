@@ -16,9 +16,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from tunesmith.arguments import checked
+from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.numerics.arrays import Floats
 from tunesmith.history import History
-from tunesmith.numerics.arrays import Floats
 from tunesmith.samplers.base import Points, SamplerStates, StatefulSampler, accepts_foreign_arguments
 from tunesmith.samplers.finished import point_keys
 from tunesmith.samplers.tpe.state import TpeState

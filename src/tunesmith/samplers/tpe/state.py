@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from tunesmith.foundation.numerics.arrays import Floats, Indices, Mask
+from tunesmith.foundation.numerics.parzen import MAX_TABLE, Columns, Mixture, Rows, bandwidths
 from tunesmith.history import History
-from tunesmith.numerics.arrays import Floats, Indices, Mask
-from tunesmith.numerics.parzen import MAX_TABLE, Columns, Mixture, Rows, bandwidths
 from tunesmith.samplers.finished import FAILED, N_BEST, Boundaries, ConstrainedRanking, near_the_best, point_keys
 from tunesmith.samplers.tpe.branches import Branch, Branches
 from tunesmith.space import Space

@@ -20,8 +20,9 @@ from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils import get_tags
 
-from tunesmith.caution import caution
-from tunesmith.numerics.arrays import Indices
+from tunesmith.foundation.numerics.arrays import Indices
+from tunesmith.foundation.text import printable, shorten
+from tunesmith.foundation.warnings import caution
 from tunesmith.selection.metric import Splits, in_time_order, row_indices
 from tunesmith.sklearn import _compat
 from tunesmith.sklearn.checks.scoring import (
@@ -38,7 +39,6 @@ from tunesmith.sklearn.checks.scoring import (
 from tunesmith.sklearn.evaluate.folds import as_array
 from tunesmith.sklearn.evaluate.task import Task
 from tunesmith.sklearn.protocols import Data, Params, Split, Splitter
-from tunesmith.text import printable, shorten
 
 # ----------------------------------------------------------------------------------------------------------------------
 # Looks, before the first fit, for rows that tell the folds about one another: copies, groups, and the order of time.

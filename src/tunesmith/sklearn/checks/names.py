@@ -20,12 +20,12 @@ from sklearn import get_config
 from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import FitFailedWarning
 
-from tunesmith.caution import caution
 from tunesmith.errors import SpaceError
+from tunesmith.foundation.text import close_matches
+from tunesmith.foundation.warnings import caution
 from tunesmith.sklearn._compat import BaseComposition, InvalidParameterError, validate_parameter_constraints
 from tunesmith.sklearn.protocols import ErrorScore, Estimator, Params
 from tunesmith.space import Float
-from tunesmith.text import close_matches
 
 # ----------------------------------------------------------------------------------------------------------------------
 # Suggests the name under which an estimator may have a parameter that it does not have under the name given.

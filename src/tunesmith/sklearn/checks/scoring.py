@@ -15,13 +15,13 @@ from sklearn.metrics import get_scorer_names
 from sklearn.pipeline import Pipeline
 from sklearn.utils import resample
 
-from tunesmith.caution import caution
+from tunesmith.foundation.text import close_matches
+from tunesmith.foundation.warnings import caution
 from tunesmith.sklearn import _compat
 from tunesmith.sklearn._compat import is_passthrough_scorer, metric_function
 from tunesmith.sklearn.evaluate.shared_steps import configure
 from tunesmith.sklearn.protocols import Data, Estimator, Params, Scorer
 from tunesmith.sklearn.store.outcome import Outcome
-from tunesmith.text import close_matches
 
 # ----------------------------------------------------------------------------------------------------------------------
 # Suggests scikit-learn's name for a metric that it does not have under the name given.

@@ -17,6 +17,7 @@ from typing import Any
 from joblib.logger import short_format_time
 from sklearn.exceptions import ConvergenceWarning
 
+from tunesmith.foundation.text import plain_text, printable, shorten
 from tunesmith.sklearn._compat import check_method_params, is_multimetric, is_own_scorer, metric_scorers, score
 from tunesmith.sklearn.evaluate.folds import Folds
 from tunesmith.sklearn.evaluate.shared_steps import Prefixes, configure, copy_unfitted, has_plain_set_params
@@ -24,7 +25,6 @@ from tunesmith.sklearn.evaluate.task import Task, Unit, is_hopeless
 from tunesmith.sklearn.evaluate.threads import keep_to, share_of
 from tunesmith.sklearn.protocols import CallbackContext, Data, Params, Scores, Split
 from tunesmith.sklearn.store.outcome import CaughtWarning, Outcome, encode_metrics, labels_of, recorded_scorer
-from tunesmith.text import plain_text, printable, shorten
 
 # ----------------------------------------------------------------------------------------------------------------------
 # Each warning of a search is shown once, however many of its fits give it.

@@ -38,6 +38,7 @@ import joblib
 import numpy as np
 from sklearn import config_context, get_config
 
+from tunesmith.foundation.worker_names import current_worker, is_dead
 from tunesmith.sklearn._compat import (
     BatchedCalls,
     LokyBackend,
@@ -54,7 +55,6 @@ from tunesmith.sklearn.evaluate.evaluator import Evaluator, show
 from tunesmith.sklearn.evaluate.task import Task, Unit
 from tunesmith.sklearn.protocols import Split
 from tunesmith.sklearn.store.outcome import Outcome
-from tunesmith.workers import current_worker, is_dead
 
 # ----------------------------------------------------------------------------------------------------------------------
 # Objects sent to workers once instead of with every task.

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sklearn.base import is_classifier
 
 from tunesmith.errors import SelectionError
-from tunesmith.numerics.arrays import Indices, Singles
+from tunesmith.foundation.numerics.arrays import Indices, Singles
 from tunesmith.selection import HonestScore, LossTable, Rule, SelectionResult, select_by_rows
 from tunesmith.selection.by_rows import full_fit_gain
 from tunesmith.selection.choice import caution, caution_costs_more

@@ -20,8 +20,9 @@ import numpy as np
 from sklearn import metrics
 from sklearn.base import is_classifier, is_regressor
 
-from tunesmith.beside import beside
 from tunesmith.errors import StorageError
+from tunesmith.foundation.threads import beside
+from tunesmith.foundation.worker_names import current_worker, is_dead
 from tunesmith.selection import HonestScore, Report, select_by_folds
 from tunesmith.selection.by_folds import Expected, select_by_model
 from tunesmith.selection.choice import USUAL_RISK, relative_caution, simplest_within
@@ -46,7 +47,6 @@ from tunesmith.sklearn.store.fingerprint import describe, digest
 from tunesmith.study import Study
 from tunesmith.study.recommend import Candidates, candidates, notes_on, rows_of
 from tunesmith.study.verdict import Verdict, read_verdict
-from tunesmith.workers import current_worker, is_dead
 
 if TYPE_CHECKING:
     from tunesmith.study import Study

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 from sklearn import get_config
 
+from tunesmith.foundation.system import machine_memory
 from tunesmith.sklearn._compat import INCONSISTENT_SPLITS, fill_error_scores, is_multimetric, report_fit_failures
 from tunesmith.sklearn.checks.data import InputChecker
 from tunesmith.sklearn.checks.names import ParameterChecker
@@ -33,7 +34,6 @@ from tunesmith.sklearn.results.afterwards import RetainedData
 from tunesmith.sklearn.store.candidates import NOT_A_TRIAL, CandidateStore, ProgressDisplay, Row, fingerprint
 from tunesmith.sklearn.store.outcome import Outcome
 from tunesmith.study.engine.loop import Policy, run_loop
-from tunesmith.system import machine_memory
 
 # ----------------------------------------------------------------------------------------------------------------------
 # The task tree for scikit-learn's callbacks, the same as that of scikit-learn's own searches.

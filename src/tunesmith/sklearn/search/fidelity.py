@@ -15,25 +15,25 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
-from tunesmith.caution import caution
-from tunesmith.fidelity.decision import Outlook
-from tunesmith.fidelity.ladder import FIRST, GROWTH
-from tunesmith.fidelity.runs import Runs, RunState
-from tunesmith.numerics.arrays import Floats
-from tunesmith.numerics.cache import FitCache
-from tunesmith.numerics.rank_tests import tau_error
+from tunesmith.foundation.numerics.arrays import Floats
+from tunesmith.foundation.numerics.cache import FitCache
+from tunesmith.foundation.numerics.rank_tests import tau_error
+from tunesmith.foundation.text import did_you_mean, shown
+from tunesmith.foundation.warnings import caution
+from tunesmith.history.fidelity.decision import Outlook
+from tunesmith.history.fidelity.ladder import FIRST, GROWTH
+from tunesmith.history.fidelity.runs import Runs, RunState
 from tunesmith.selection.metric import row_indices
 from tunesmith.sklearn.evaluate.task import Unit
 from tunesmith.sklearn.protocols import Data, Estimator, Params, Split
 from tunesmith.sklearn.search.default import default_row
 from tunesmith.sklearn.store.outcome import Outcome
 from tunesmith.space import Space
-from tunesmith.text import did_you_mean, shown
 
 # ----------------------------------------------------------------------------------------------------------------------
 # Whether a candidate goes on after a short fit: the decision that the default pruner makes of training runs.
 #
-# To the decision (`tunesmith.fidelity`), a candidate is a run, a level is a rung of it, and the full fidelity is its
+# To the decision (`tunesmith.history.fidelity`), a candidate is a run, a level is a rung of it, and the full fidelity is its
 # end. A fit that is longer begins anew, so a candidate that is unlikely to become the best is given up for good. What
 # fits cost plays no part: seconds that were measured would make two searches with one seed differ.
 #

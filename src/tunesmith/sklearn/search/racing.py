@@ -6,15 +6,15 @@ import math
 from collections import deque
 from dataclasses import dataclass, field
 
-from tunesmith.caution import caution
 from tunesmith.errors import AttemptReplacedError
+from tunesmith.foundation.states import TrialState
+from tunesmith.foundation.warnings import caution
 from tunesmith.selection.when_to_stop import Race
 from tunesmith.sklearn.evaluate.task import Unit, is_hopeless
 from tunesmith.sklearn.search.candidate import Candidate, CandidateTable
 from tunesmith.sklearn.search.fidelity import Screening, Screens
 from tunesmith.sklearn.store.candidates import CandidateStore
 from tunesmith.sklearn.store.outcome import Outcome
-from tunesmith.state import TrialState
 from tunesmith.study.stopping import Stopping
 from tunesmith.trial import Trial
 from tunesmith.trial.record import TrialRecord

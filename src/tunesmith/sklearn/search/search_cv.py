@@ -12,8 +12,8 @@ import numpy as np
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import check_random_state
 
-from tunesmith import registry
-from tunesmith.caution import caution
+from tunesmith.foundation import registry
+from tunesmith.foundation.warnings import caution
 from tunesmith.samplers import GridSampler, Sampler
 from tunesmith.samplers.without_duplicates import WithoutDuplicates
 from tunesmith.selection.choice import USUAL_RISK, check_risk, check_simplest, complexities
@@ -34,8 +34,8 @@ from tunesmith.sklearn.search.fidelity import check_fidelity
 from tunesmith.sklearn.search.sequential import Plan, SequentialSearch
 from tunesmith.sklearn.store.candidates import CandidateStore
 from tunesmith.space import Space
-from tunesmith.spaces.first import first_rows
-from tunesmith.spaces.joined import resolve
+from tunesmith.space.estimators.first import first_rows
+from tunesmith.space.estimators.joined import resolve
 from tunesmith.study import Study
 from tunesmith.study.create import WarmStart
 
@@ -113,7 +113,7 @@ class SearchCV(BaseSearchCV):
     Args:
         estimator: what to tune.
         space: where to search. "auto": what people tune of this estimator and of all that is inside of it, see
-            `tunesmith.spaces.of`; the estimator's own values are inside, and after them come configurations that did
+            `tunesmith.space.of`; the estimator's own values are inside, and after them come configurations that did
             well on many data sets. Else parameter names to lists of choices, distributions, `Float`,
             `Int`, ... or text such as ``"log(1e-5, 1e-1)"``; a list of such dicts; or a
             `Space`, with conditions and constraints. Choices may be estimators: ``clf__C`` then

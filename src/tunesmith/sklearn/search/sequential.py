@@ -24,6 +24,8 @@ from typing import Any
 from sklearn.base import is_classifier
 
 from tunesmith.errors import SpaceExhaustedError, StorageError, TrialsSpentError
+from tunesmith.foundation.states import TrialState
+from tunesmith.foundation.worker_names import current_worker
 from tunesmith.sklearn._compat import count_rows
 from tunesmith.sklearn.checks.scoring import check_default_scored
 from tunesmith.sklearn.evaluate.folds import further_splits
@@ -40,11 +42,9 @@ from tunesmith.sklearn.search.racing import MOST_PER_WORKER, RacingScheduler, Re
 from tunesmith.sklearn.store.candidates import NOT_A_TRIAL, CandidateStore, from_record, to_record
 from tunesmith.sklearn.store.outcome import Outcome
 from tunesmith.space import Space
-from tunesmith.state import TrialState
 from tunesmith.study.engine.loop import Policy, run_loop
 from tunesmith.study.stopping import Stopping
 from tunesmith.trial import Trial
-from tunesmith.workers import current_worker
 
 # -- where the candidates of `SearchCV` come from: the estimator's own configuration, a portfolio, then the sa ---
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tunesmith.errors import ResumeError, SpaceError
+from tunesmith.foundation.states import TrialState
 from tunesmith.sklearn.protocols import Data, Estimator, Params, Search, Split
 from tunesmith.sklearn.store.fingerprint import (
     describe,
@@ -29,16 +30,15 @@ from tunesmith.sklearn.store.fingerprint import (
 )
 from tunesmith.sklearn.store.outcome import Outcome, pack, unpack
 from tunesmith.space import Space
-from tunesmith.state import TrialState
 from tunesmith.study import Study
 from tunesmith.trial import Trial
 from tunesmith.trial.record import TrialRecord
 
 if TYPE_CHECKING:
-    from tunesmith.progress import Progress
+    from tunesmith.study.progress import Progress
 
 # ----------------------------------------------------------------------------------------------------------------------
-# The live display of a search, by `tunesmith.progress`.
+# The live display of a search, by `tunesmith.study.progress`.
 
 
 class ProgressDisplay:
@@ -68,7 +68,7 @@ class ProgressDisplay:
             done: how many of them are kept from before.
             timeout: seconds after which no candidate is started any more.
         """
-        from tunesmith.progress import Progress
+        from tunesmith.study.progress import Progress
 
         self.close(None)
         if self.heading:

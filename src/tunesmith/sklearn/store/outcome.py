@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
-from tunesmith.numerics.packed import pack_bytes, unpack_bytes
+from tunesmith.foundation.numerics.packed import pack_bytes, unpack_bytes
 from tunesmith.selection.targets import Predictions
 from tunesmith.sklearn._compat import is_passthrough_scorer, listen_to_scorer
 from tunesmith.sklearn.protocols import Data, Estimator, Scorer, Scores

@@ -11,13 +11,13 @@ import sqlalchemy as sa  # noqa: TID253 - imported only when a database is named
 from tunesmith.artifacts.base import is_key
 from tunesmith.artifacts.record import Artifact
 from tunesmith.errors import StorageError
+from tunesmith.foundation.text import printable
 from tunesmith.storage.base import StudyRecord
 from tunesmith.storage.sql.connections import Session
 from tunesmith.storage.sql.engine import Database
 from tunesmith.storage.sql.location import may_exist
 from tunesmith.storage.sql.schema import reports, studies, trials
 from tunesmith.storage.sql.storage import SQLStorage
-from tunesmith.text import printable
 
 MOST = 100  # problems that are listed
 

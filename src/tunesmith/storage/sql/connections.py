@@ -22,7 +22,7 @@ from typing import Any
 
 from sqlalchemy.sql.base import Executable  # noqa: TID253 - imported only when a database is named
 
-from tunesmith.beside import watch
+from tunesmith.foundation.threads import watch
 
 Row = tuple[Any, ...]
 Values = float | int | str | bytes | None

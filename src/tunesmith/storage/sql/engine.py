@@ -22,11 +22,11 @@ from sqlalchemy.engine import Connection as SQLAlchemyConnection  # noqa: TID253
 from sqlalchemy.pool import NullPool  # noqa: TID253 - as above
 
 from tunesmith.errors import StorageError, StorageLostError
+from tunesmith.foundation.text import printable
 from tunesmith.storage.sql.backends import backend_of
 from tunesmith.storage.sql.connections import KEPT, MOST, Connection, Dialect, Pool, ServerSession, Session
 from tunesmith.storage.sql.faults import Fault, Retry, broke_off, explain
 from tunesmith.storage.sql.location import secrets_of
-from tunesmith.text import printable
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")

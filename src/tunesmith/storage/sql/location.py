@@ -11,8 +11,9 @@ from pathlib import Path
 from sqlalchemy import URL, make_url  # noqa: TID253 - imported only when a database is named
 from sqlalchemy.exc import ArgumentError  # noqa: TID253 - as above
 
-from tunesmith import registry
 from tunesmith.errors import StorageError
+from tunesmith.foundation import registry
+from tunesmith.foundation.text import did_you_mean, printable
 from tunesmith.storage.redact import (
     FILES,
     HIDDEN,
@@ -24,7 +25,6 @@ from tunesmith.storage.redact import (
     shown_spec,
     shown_user,
 )
-from tunesmith.text import did_you_mean, printable
 
 # The drivers that the extras "postgres" and "mysql" install; SQLAlchemy's own choice differs between its versions.
 _DRIVERS = {

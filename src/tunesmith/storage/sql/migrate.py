@@ -9,13 +9,13 @@ from typing import Any
 
 import sqlalchemy as sa  # noqa: TID253 - imported only when a database is named
 
-from tunesmith import registry
 from tunesmith.errors import StorageError
+from tunesmith.foundation import registry
+from tunesmith.foundation.text import printable
 from tunesmith.storage.sql.connections import Session
 from tunesmith.storage.sql.engine import Database
 from tunesmith.storage.sql.location import may_exist
 from tunesmith.storage.sql.schema import HEAD, metadata, version
-from tunesmith.text import printable
 
 
 def _foreign_tables(database: Database) -> tuple[str | None, str | None, list[str]]:

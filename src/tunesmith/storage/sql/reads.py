@@ -9,9 +9,9 @@ import numpy as np
 import sqlalchemy as sa  # noqa: TID253 - see schema.py
 from numpy.typing import NDArray
 
+from tunesmith.foundation.states import FailureKind, TrialState
 from tunesmith.history.curves import Reported
 from tunesmith.space import Space
-from tunesmith.state import FailureKind, TrialState
 from tunesmith.storage.base import Activity, Block, Increment, Moment, StudyRecord
 from tunesmith.storage.checks import study_gone
 from tunesmith.storage.sql.connections import Row, Session, Values

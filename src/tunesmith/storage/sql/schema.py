@@ -5,7 +5,7 @@ SQLite file, where only one transaction writes at a time, each write changes the
 for which all workers wait: there a trial ends without it, and `order_ends` in writes.py gives the ends their `seq` in
 batches. No foreign keys have to be checked.
 
-The encoding is part of the schema: states as in `tunesmith.state.TrialState`, points and values as float64,
+The encoding is part of the schema: states as in `tunesmith.foundation.states.TrialState`, points and values as float64,
 little-endian, joined; everything else that has a structure as JSON.
 """
 
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa  # noqa: TID253 - nobody imports this package before a database is named
 
-from tunesmith.state import TrialState
+from tunesmith.foundation.states import TrialState
 
 HEAD = 4  # the schema that this version writes; migrations/versions has one file for each
 
@@ -77,7 +77,7 @@ trials = sa.Table(
     sa.Column("fixed", sa.Text),  # JSON object, labels as in tunesmith.space.serialize
     sa.Column("crashes", sa.Integer, nullable=False, server_default="0"),  # attempts whose process died
     sa.Column("token", sa.BigInteger, nullable=False, server_default="0"),  # of the claim by which it runs
-    sa.Column("failure", sa.SmallInteger),  # as in tunesmith.state.FailureKind
+    sa.Column("failure", sa.SmallInteger),  # as in tunesmith.foundation.states.FailureKind
     sqlite_with_rowid=False,  # one B-tree, in the order in which trials are read
 )
 
@@ -111,7 +111,7 @@ attrs = sa.Table(
 workers = sa.Table(
     "tunesmith_workers",
     metadata,
-    sa.Column("name", _Key, primary_key=True),  # as in tunesmith.workers
+    sa.Column("name", _Key, primary_key=True),  # as in tunesmith.foundation.worker_names
     sa.Column("beat", sa.BigInteger, nullable=False),  # one more with every sign of life
     sa.Column("expires", sa.Double),  # unix time by the server's clock; NULL: a file has no clock
     sa.Column("seen", sa.Double, nullable=False),  # unix time of the last sign of life, to delete old rows by

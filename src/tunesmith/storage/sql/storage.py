@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 from sqlalchemy import URL  # noqa: TID253 - imported only when a database is named
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError  # noqa: TID253 - as above
 
-from tunesmith.arguments import checked
 from tunesmith.artifacts.record import Artifact
 from tunesmith.errors import (
     AttemptReplacedError,
@@ -21,9 +20,11 @@ from tunesmith.errors import (
     StorageError,
     StudyNotFoundError,
 )
+from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.states import FailureKind, TrialState
+from tunesmith.foundation.worker_names import APART, current_worker, is_alive, is_dead, is_outside, is_overdue
 from tunesmith.history.curves import Reported
 from tunesmith.space import Space
-from tunesmith.state import FailureKind, TrialState
 from tunesmith.storage.base import Activity, Claim, Increment, Lease, Moment, Storage, StudyRecord
 from tunesmith.storage.checks import (
     attempt_replaced,
@@ -51,7 +52,6 @@ from tunesmith.storage.sql.schema import SYSTEM, USER
 from tunesmith.storage.sql.values import SpaceCache, attr_to_json, damaged, space_to_text
 from tunesmith.storage.sql.writes import MOST_NUMBERS
 from tunesmith.trial.record import LATE, NAN, Fence, TrialRecord
-from tunesmith.workers import APART, current_worker, is_alive, is_dead, is_outside, is_overdue
 
 T = TypeVar("T")
 

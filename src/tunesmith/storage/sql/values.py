@@ -21,15 +21,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunesmith.errors import SpaceError, StorageError
+from tunesmith.foundation.states import TrialState
+from tunesmith.foundation.storable import storable
+from tunesmith.foundation.text import plain_text
 from tunesmith.history.curves import Reported
 from tunesmith.space import Categorical, Constraint, Float, Int, Parameter, Space
 from tunesmith.space.serialize import label_from_json, label_to_json, load_space
 from tunesmith.space.words import words_of
-from tunesmith.state import TrialState
-from tunesmith.storable import storable
 from tunesmith.storage.checks import DIRECTIONS
 from tunesmith.storage.sql.connections import Row, Values
-from tunesmith.text import plain_text
 from tunesmith.trial.record import NAN, TrialRecord
 
 

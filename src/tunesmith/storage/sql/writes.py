@@ -21,9 +21,9 @@ from typing import Any
 import sqlalchemy as sa  # noqa: TID253 - see schema.py
 
 from tunesmith.errors import AttemptReplacedError
+from tunesmith.foundation.states import FailureKind, TrialState
 from tunesmith.history.curves import Reported
 from tunesmith.space import Space
-from tunesmith.state import FailureKind, TrialState
 from tunesmith.storage.base import Lease
 from tunesmith.storage.checks import GIVEN_UP, refuse_replaced, study_gone
 from tunesmith.storage.sql.connections import Row, Session, Values

@@ -19,10 +19,10 @@ from tunesmith.artifacts.base import BlobStore
 from tunesmith.artifacts.checkpoints import step_of
 from tunesmith.artifacts.collection import Artifacts
 from tunesmith.artifacts.record import Artifact
-from tunesmith.caution import caution
 from tunesmith.errors import ArtifactError, ArtifactNotFoundError, StorageError
 from tunesmith.executors.resources import in_words, parse_bytes
-from tunesmith.state import TrialState
+from tunesmith.foundation.states import TrialState
+from tunesmith.foundation.warnings import caution
 from tunesmith.storage.base import Storage, StudyRecord
 from tunesmith.study.engine.replica import StudyReplica
 from tunesmith.trial.record import Fence

@@ -13,21 +13,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunesmith.errors import SpaceExhaustedError, StorageError
+from tunesmith.foundation.states import TrialState
+from tunesmith.foundation.text import shown
+from tunesmith.foundation.worker_names import APART, current_worker, is_outside
 from tunesmith.history import History
 from tunesmith.history.costs import TRIAL
 from tunesmith.samplers.base import InheritingSampler, Sampler
 from tunesmith.space import Choice as NestedChoice
 from tunesmith.space import Parameter, Space, merge
-from tunesmith.state import TrialState
 from tunesmith.storage.base import Claim
 from tunesmith.study.engine.costs import know_trials
 from tunesmith.study.engine.recovery import keep_beating
 from tunesmith.study.engine.replica import STALE, RunningTrial, StudyReplica
-from tunesmith.text import shown
 from tunesmith.trial import Proposals, Trial
 from tunesmith.trial.answers import drawn
 from tunesmith.trial.record import Fence, TrialRecord
-from tunesmith.workers import APART, current_worker, is_outside
 
 PARENT = "parent"  # the system attribute that says whose checkpoint a trial began from
 Choice = Callable[[History], int | None]

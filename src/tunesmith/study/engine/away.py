@@ -19,10 +19,10 @@ from typing import TypeVar
 import numpy as np
 
 from tunesmith.errors import StorageLostError, StorageUnavailableError
-from tunesmith.state import FailureKind, TrialState
+from tunesmith.foundation.states import FailureKind, TrialState
+from tunesmith.foundation.text import printable
 from tunesmith.storage import open_storage
 from tunesmith.study.engine.replica import StudyReplica
-from tunesmith.text import printable
 from tunesmith.trial.record import NOISE, Fence, TrialRecord
 
 T = TypeVar("T")

@@ -8,16 +8,16 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tunesmith.artifacts.base import Pointers
-from tunesmith.caution import caution
 from tunesmith.errors import StorageError, StudyNotFoundError
+from tunesmith.foundation.states import TrialState
+from tunesmith.foundation.text import did_you_mean
+from tunesmith.foundation.warnings import caution
 from tunesmith.history.curves import Reported
 from tunesmith.pruners.base import Decision, Pruner
-from tunesmith.state import TrialState
 from tunesmith.storage.base import Storage, StudyRecord
 from tunesmith.study.engine.artifacts import ArtifactHome, StudyPointers
 from tunesmith.study.engine.costs import know_starts
 from tunesmith.study.engine.replica import RunningTrial, StudyReplica
-from tunesmith.text import did_you_mean
 from tunesmith.trial.record import Fence, curve, with_costs
 
 AWAY = 10.0  # seconds without another try after the storage failed to take a report or an attribute

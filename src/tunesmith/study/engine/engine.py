@@ -10,7 +10,6 @@ import numpy as np
 
 from tunesmith.artifacts.base import BlobStore
 from tunesmith.artifacts.collection import Artifacts
-from tunesmith.caution import caution
 from tunesmith.errors import (
     ArtifactError,
     AttemptReplacedError,
@@ -19,13 +18,14 @@ from tunesmith.errors import (
     StorageLostError,
     TrialsSpentError,
 )
+from tunesmith.foundation.numerics.arrays import Floats
+from tunesmith.foundation.numerics.pareto import non_dominated
+from tunesmith.foundation.states import FailureKind, TrialState
+from tunesmith.foundation.warnings import caution
 from tunesmith.history import History
-from tunesmith.numerics.arrays import Floats
-from tunesmith.numerics.pareto import non_dominated
 from tunesmith.pruners.base import Pruner
 from tunesmith.samplers.base import Sampler
 from tunesmith.space import Parameter, Space
-from tunesmith.state import FailureKind, TrialState
 from tunesmith.storage.base import Storage, StudyRecord
 from tunesmith.study.engine.artifacts import ArtifactHome, StudyPointers
 from tunesmith.study.engine.ask import PARENT, Asker, new_token, proposal_rng

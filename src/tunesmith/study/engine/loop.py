@@ -28,14 +28,14 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
-from tunesmith.beside import DIED, raise_what_died
 from tunesmith.executors.base import Notice
-from tunesmith.preemption import PREEMPTION, SIGNALS, Terminated
+from tunesmith.foundation.preemption import PREEMPTION, SIGNALS, Terminated
+from tunesmith.foundation.system import signal_self
+from tunesmith.foundation.threads import DIED, raise_what_died
 from tunesmith.study.engine.ask import Asker
 from tunesmith.study.engine.channel import TrialChannel
 from tunesmith.study.engine.replica import StudyReplica
 from tunesmith.study.engine.tell import Teller
-from tunesmith.system import signal_self
 
 Piece = TypeVar("Piece")
 PieceIn = TypeVar("PieceIn", contravariant=True)
@@ -248,7 +248,7 @@ def reraise_lost_interrupts(
     An interrupt that comes while garbage is collected is raised in whatever callback runs next, in SQLAlchemy's
     bookkeeping for instance, where Python can only print and drop it. It comes again a moment later.
 
-    SIGTERM also waits while a trial comes to its next report, see `tunesmith.preemption`.
+    SIGTERM also waits while a trial comes to its next report, see `tunesmith.foundation.preemption`.
 
     Args:
         shielded: functions that must not be cut short.

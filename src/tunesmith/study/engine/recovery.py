@@ -14,14 +14,14 @@ from numbers import Integral
 from typing import Any
 
 from tunesmith.artifacts.checkpoints import newest
-from tunesmith.beside import watch
 from tunesmith.errors import AttemptReplacedError, StorageError, TrialFinishedError
-from tunesmith.state import FailureKind, TrialState
+from tunesmith.foundation.states import FailureKind, TrialState
+from tunesmith.foundation.text import did_you_mean, shown
+from tunesmith.foundation.threads import watch
+from tunesmith.foundation.worker_names import runs_apart
 from tunesmith.storage.base import Storage
 from tunesmith.study.engine.replica import STALE, StudyReplica
-from tunesmith.text import did_you_mean, shown
 from tunesmith.trial.record import Fence, TrialRecord
-from tunesmith.workers import runs_apart
 
 _LOOK = 1.0  # seconds between two looks for dead workers
 _REST = 50.0  # times what a look took: with many workers, or a slow server, each looks less often

@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 
 from tunesmith.errors import StorageError
+from tunesmith.foundation.states import StudyDirection, TrialState
+from tunesmith.foundation.storable import storable
 from tunesmith.history import History
 from tunesmith.history.costs import GIVEN, START, TRIAL, CostClass
 from tunesmith.space import Space
-from tunesmith.state import StudyDirection, TrialState
-from tunesmith.storable import storable
 from tunesmith.storage.base import Increment, Others, Storage, StudyRecord
 from tunesmith.study.warm_start import KEY, decode_warm_start
 from tunesmith.trial import Trial

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
-from tunesmith.caution import caution
 from tunesmith.errors import (
     AttemptReplacedError,
     ObjectiveError,
@@ -20,11 +19,12 @@ from tunesmith.errors import (
     TrialFinishedError,
     is_pruned,
 )
-from tunesmith.state import FailureKind, TrialState
+from tunesmith.foundation.states import FailureKind, TrialState
+from tunesmith.foundation.text import MOST, message_of, name_and_message, plain_text, real, shorten, shown
+from tunesmith.foundation.warnings import caution
 from tunesmith.storage.checks import finished_otherwise
 from tunesmith.study.engine.away import Unsaved, rescued, retry_while_unavailable
 from tunesmith.study.engine.replica import STALE, RunningTrial, StudyReplica
-from tunesmith.text import MOST, message_of, name_and_message, plain_text, real, shorten, shown
 from tunesmith.trial import Proposals, Trial
 from tunesmith.trial.record import NOISE, OUTPUT, OUTSIDE, TrialRecord, checked_noise, noise_of_each
 

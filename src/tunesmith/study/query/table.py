@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunesmith.errors import QueryError
+from tunesmith.foundation.states import TrialState
+from tunesmith.foundation.text import did_you_mean
 from tunesmith.history import History
 from tunesmith.space import Categorical, Int, Space
 from tunesmith.space.words import words_of
-from tunesmith.state import TrialState
 from tunesmith.study.query.columns import ABSENT, Absent, Column, Floats, Indices, Mask, holds
-from tunesmith.text import did_you_mean
 from tunesmith.trial.record import TrialRecord
 
 PARAMS, USER = ("params.", "params_"), ("user_attrs.", "user_attrs_", "user.", "attrs.")

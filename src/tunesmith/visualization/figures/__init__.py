@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tunesmith.arguments import checked
-from tunesmith.languages import Words
+from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.languages import Words
 from tunesmith.visualization.figure import FigureData, translated
 
 

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from tunesmith.arguments import checked
 from tunesmith.errors import NothingToDrawError
+from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.languages import say
+from tunesmith.foundation.text import printable
 from tunesmith.importance import Ablation, Importance, importance
-from tunesmith.languages import say
 from tunesmith.study.snapshot import Snapshot, as_snapshot
-from tunesmith.text import printable
 from tunesmith.visualization.columns import Floats, need_one_objective, read_columns
 from tunesmith.visualization.figure import FigureData, four_digits, short
 from tunesmith.visualization.plotly_style import BLUE, Dict, axis, framed, markup_free, scatter

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from tunesmith.arguments import checked
 from tunesmith.errors import NothingToDrawError
+from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.languages import say
+from tunesmith.foundation.states import TrialState
+from tunesmith.foundation.text import did_you_mean, listing
 from tunesmith.history import History
-from tunesmith.languages import say
 from tunesmith.samplers.gp.belief import MAX_TRIALS, MIN_TRIALS, Belief
 from tunesmith.space import Int, Space
-from tunesmith.state import TrialState
 from tunesmith.study.snapshot import Snapshot, as_snapshot
-from tunesmith.text import did_you_mean, listing
 from tunesmith.visualization.axes import Axis, chosen_columns, label, left_out, listed, parameter_axis, place_of
 from tunesmith.visualization.columns import Floats, Indices, Ints, Mask, StudyColumns, read_columns
 from tunesmith.visualization.figure import FigureData, four_digits, join, short

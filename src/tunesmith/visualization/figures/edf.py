@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from tunesmith.arguments import checked
-from tunesmith.languages import joined, say
+from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.languages import joined, say
 from tunesmith.selection.wording import count
 from tunesmith.visualization.columns import Floats, Target, read_all
 from tunesmith.visualization.figure import FigureData, four_digits, join, short

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from tunesmith.arguments import checked
 from tunesmith.errors import NothingToDrawError
-from tunesmith.languages import say
+from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.languages import say
+from tunesmith.foundation.text import printable, shown
 from tunesmith.selection import Report
 from tunesmith.selection.wording import NumberFormat
-from tunesmith.text import printable, shown
 from tunesmith.visualization.figure import FigureData
 from tunesmith.visualization.plotly_style import BLUE, GREY, VERMILION, Dict, axis, framed, markup_free, scatter
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from tunesmith.arguments import checked
 from tunesmith.errors import NothingToDrawError
-from tunesmith.languages import joined, say
-from tunesmith.numerics.pareto import hypervolume, non_dominated
+from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.languages import joined, say
+from tunesmith.foundation.numerics.pareto import hypervolume, non_dominated
+from tunesmith.foundation.states import StudyDirection
 from tunesmith.selection.wording import count
-from tunesmith.state import StudyDirection
 from tunesmith.study.snapshot import Snapshot, as_snapshot
 from tunesmith.visualization.columns import Floats, Ints, objective_names
 from tunesmith.visualization.figure import FigureData, four_digits, short

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from tunesmith.arguments import checked
 from tunesmith.errors import NothingToDrawError
-from tunesmith.languages import joined, say
+from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.languages import joined, say
+from tunesmith.foundation.states import TrialState
 from tunesmith.selection.wording import count
-from tunesmith.state import TrialState
 from tunesmith.study.snapshot import Snapshot, as_snapshot
 from tunesmith.visualization.columns import Floats, Ints, StudyColumns, objective_names, read_columns
 from tunesmith.visualization.figure import FigureData, four_digits, join, short

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from tunesmith.arguments import checked
-from tunesmith.languages import joined, say
+from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.languages import joined, say
+from tunesmith.foundation.states import TrialState
 from tunesmith.selection.wording import count
-from tunesmith.state import TrialState
 from tunesmith.visualization.axes import beyond, ends_of
 from tunesmith.visualization.columns import (
     Floats,

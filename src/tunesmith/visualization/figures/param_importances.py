@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from tunesmith.arguments import checked
+from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.languages import say
+from tunesmith.foundation.text import printable
 from tunesmith.importance import Evaluator, Importance, importance
 from tunesmith.importance.base import rounded
-from tunesmith.languages import say
 from tunesmith.study.snapshot import Snapshot, as_snapshot
-from tunesmith.text import printable
 from tunesmith.visualization.columns import USER, Floats, Mask, Target, read_columns
 from tunesmith.visualization.figure import FigureData, join, short
 from tunesmith.visualization.plotly_style import BLUE, GREY, PURPLE, Dict, axis, framed, markup_free

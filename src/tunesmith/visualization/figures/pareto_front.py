@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from tunesmith.arguments import checked
 from tunesmith.errors import NothingToDrawError
-from tunesmith.languages import joined, say
-from tunesmith.numerics.pareto import non_dominated
+from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.languages import joined, say
+from tunesmith.foundation.numerics.pareto import non_dominated
+from tunesmith.foundation.states import StudyDirection, TrialState
+from tunesmith.foundation.text import printable
 from tunesmith.selection.wording import count
-from tunesmith.state import StudyDirection, TrialState
 from tunesmith.study.snapshot import Snapshot, as_snapshot
-from tunesmith.text import printable
 from tunesmith.trial.record import FrozenTrial
 from tunesmith.visualization.columns import Floats, Ints, Mask, objective_names
 from tunesmith.visualization.figure import FigureData, four_digits, short

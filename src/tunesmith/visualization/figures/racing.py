@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from tunesmith.arguments import checked
 from tunesmith.errors import NothingToDrawError
-from tunesmith.languages import say
-from tunesmith.text import printable, shown
+from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.languages import say
+from tunesmith.foundation.text import printable, shown
 from tunesmith.visualization.columns import Floats, Ints, Mask
 from tunesmith.visualization.figure import FigureData, four_digits, join, short
 from tunesmith.visualization.plotly_style import BLUE, GREY, SCALE, VERMILION, Dict, axis, bar, framed, scatter

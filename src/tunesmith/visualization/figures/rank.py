@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from tunesmith.arguments import checked
-from tunesmith.languages import say
+from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.languages import say
 from tunesmith.selection.wording import count
 from tunesmith.study.snapshot import Snapshot, as_snapshot
 from tunesmith.visualization.axes import OnAxes, listed, on_axes

@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from tunesmith.arguments import checked
 from tunesmith.errors import NothingToDrawError
-from tunesmith.languages import say
+from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.languages import say
 from tunesmith.scaling import ScalingLaw
 from tunesmith.visualization.columns import Floats, Ints
 from tunesmith.visualization.figure import FigureData, four_digits, join, short

@@ -12,8 +12,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from tunesmith.arguments import checked
-from tunesmith.languages import say
+from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.languages import say
 from tunesmith.scaling import Advice, ScalingLaw
 from tunesmith.visualization.columns import Floats
 from tunesmith.visualization.figure import FigureData, four_digits, short

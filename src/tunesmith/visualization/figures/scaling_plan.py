@@ -9,11 +9,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from tunesmith.arguments import checked
 from tunesmith.errors import NothingToDrawError
-from tunesmith.languages import say
+from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.languages import say
+from tunesmith.foundation.text import shown
 from tunesmith.scaling import Plan
-from tunesmith.text import shown
 from tunesmith.visualization.columns import Floats, Ints
 from tunesmith.visualization.figure import FigureData, four_digits, short
 from tunesmith.visualization.plotly_style import BLUE, VERMILION, Dict, axis, framed, panels, scatter

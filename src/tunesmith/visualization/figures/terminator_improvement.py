@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from tunesmith.arguments import checked
 from tunesmith.errors import NothingToDrawError
-from tunesmith.languages import say
+from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.languages import say
 from tunesmith.space import Space
 from tunesmith.study.snapshot import Snapshot, as_snapshot
 from tunesmith.study.stopping import look

@@ -15,7 +15,7 @@ import numpy as np
 
 from tunesmith.compat.hyperopt.exceptions import BadSearchSpace, PyllImportError
 from tunesmith.compat.hyperopt.names import check_ours, refuser
-from tunesmith.text import did_you_mean
+from tunesmith.foundation.text import did_you_mean
 
 _OWN = "tunesmith."  # functions of these modules are in the scope of every process
 

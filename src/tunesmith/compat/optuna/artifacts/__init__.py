@@ -17,8 +17,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, TypeVar
 
-from tunesmith.arguments import checked
-from tunesmith.caution import caution
 from tunesmith.compat.optuna._deprecated import formerly_positional
 from tunesmith.compat.optuna.artifacts.exceptions import ArtifactNotFound
 from tunesmith.compat.optuna.frozen import FrozenTrial
@@ -27,7 +25,9 @@ from tunesmith.compat.optuna.running import Trial
 from tunesmith.compat.optuna.storages.kinds import BaseStorage
 from tunesmith.compat.optuna.study import Study
 from tunesmith.errors import MissingDependencyError
-from tunesmith.text import name_and_message, shown
+from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.text import name_and_message, shown
+from tunesmith.foundation.warnings import caution
 
 # -- where artifacts are kept: a folder, a bucket of S3, a bucket of Google Cloud Storage ---------------------------
 

@@ -16,7 +16,7 @@ from tunesmith.compat.optuna.logging import kept
 from tunesmith.compat.optuna.names import ROOM, refusal
 from tunesmith.compat.optuna.version import __version__
 from tunesmith.errors import MissingDependencyError
-from tunesmith.lazy import name_error
+from tunesmith.foundation.lazy import name_error
 
 _OWN = {"DaskStorage": "dask", "ShapleyImportanceEvaluator": "shap"}
 _PEERS = {

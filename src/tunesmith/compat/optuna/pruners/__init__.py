@@ -10,14 +10,14 @@ from typing import Literal
 import numpy as np
 
 from tunesmith import pruners as native_pruners
-from tunesmith.arguments import checked
-from tunesmith.caution import caution
 from tunesmith.compat.optuna._experimental import experimental_class
 from tunesmith.compat.optuna.frozen import FrozenTrial, StudyLike
 from tunesmith.compat.optuna.names import refuser
 from tunesmith.compat.optuna.states import StudyDirection
+from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.numerics.rank_tests import signed_rank_p
+from tunesmith.foundation.warnings import caution
 from tunesmith.history import Curves
-from tunesmith.numerics.rank_tests import signed_rank_p
 from tunesmith.pruners.base import Decision, Pruner
 
 # -- the contract of a pruner as Optuna has it, and what all share that are this library's own ----------------------

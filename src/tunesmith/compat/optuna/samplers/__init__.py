@@ -19,8 +19,6 @@ from weakref import WeakSet
 import numpy as np
 
 from tunesmith import samplers as native_samplers
-from tunesmith.arguments import checked
-from tunesmith.caution import caution
 from tunesmith.compat.guide import ARGUMENTS, Argument, caution_once
 from tunesmith.compat.optuna._deprecated import formerly_positional, warn_deprecated
 from tunesmith.compat.optuna._experimental import experimental_class, warn_experimental_argument
@@ -31,11 +29,13 @@ from tunesmith.compat.optuna.samplers.nsgaii import PolynomialMutation, SBXCross
 from tunesmith.compat.optuna.search_space import IntersectionSearchSpace
 from tunesmith.compat.optuna.states import TrialState, state_of
 from tunesmith.errors import SpaceExhaustedError
+from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.states import TrialState as NativeState
+from tunesmith.foundation.warnings import caution
 from tunesmith.history import History
 from tunesmith.samplers.base import Points, Sampler, SamplerStates
 from tunesmith.samplers.evolutionary.nsga2 import NSGA2Sampler
 from tunesmith.space import Parameter, Space
-from tunesmith.state import TrialState as NativeState
 from tunesmith.study import Study as NativeStudy
 from tunesmith.trial.record import TrialRecord
 

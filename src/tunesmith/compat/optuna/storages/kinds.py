@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import tunesmith
-from tunesmith.arguments import checked
-from tunesmith.caution import caution
 from tunesmith.compat.guide import caution_once
 from tunesmith.compat.optuna._deprecated import deprecated_class, warn_deprecated
 from tunesmith.compat.optuna._experimental import experimental_class, experimental_func, warn_experimental_argument
@@ -34,8 +32,10 @@ from tunesmith.compat.optuna.frozen import (
 )
 from tunesmith.compat.optuna.states import StudyDirection, TrialState, native_state, only_direction, state_of
 from tunesmith.errors import StudyNotFoundError
-from tunesmith.state import FailureKind
-from tunesmith.storable import storable
+from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.states import FailureKind
+from tunesmith.foundation.storable import storable
+from tunesmith.foundation.warnings import caution
 from tunesmith.storage import Storage, open_storage
 from tunesmith.storage.base import StudyRecord
 from tunesmith.study.study import METRIC_NAMES

@@ -13,8 +13,6 @@ from typing import Any
 import numpy as np
 
 from tunesmith import visualization
-from tunesmith.arguments import checked
-from tunesmith.caution import caution
 from tunesmith.compat.optuna._deprecated import warn_deprecated
 from tunesmith.compat.optuna._experimental import experimental_func
 from tunesmith.compat.optuna.importance import BaseImportanceEvaluator, get_param_importances, of_records
@@ -27,7 +25,9 @@ from tunesmith.compat.optuna.terminator import (
     default_error,
 )
 from tunesmith.errors import NothingToDrawError
-from tunesmith.text import shown
+from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.text import shown
+from tunesmith.foundation.warnings import caution
 from tunesmith.visualization.figures.contour import Contour, Panel, contour
 from tunesmith.visualization.figures.rank import Rank, rank
 from tunesmith.visualization.figures.terminator_improvement import MOST_LOOKS, TerminatorImprovement

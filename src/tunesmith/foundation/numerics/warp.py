@@ -1,0 +1,202 @@
+"""Monotone transforms of observed values that make them look normal.
+
+Yeo-Johnson with the parameter λ by maximum likelihood (Yeo & Johnson, 2000, eq. 3.1), of the values or of their
+logarithms; values that the transform would squash are left as they are.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from tunesmith.foundation.numerics.arrays import Floats
+
+RANGE = (-5.0, 7.0)  # of λ
+PARTS = 64  # of a distribution whose mean is wanted
+MAX_VARIANCE = 1e6  # of an error after the transform: such a value says nothing
+LARGEST = math.log(np.finfo(np.float64).max)
+HUGE = 1e300  # which no value that a model tells exceeds: means of such still are numbers
+GRIDS = (13, 9, 9)  # λ on each grid, which spans the neighbours of the best one before: 1/16 apart at last
+
+
+def standardise(y: Floats) -> Floats:
+    """Return y with mean 0 and standard deviation 1; zeros if it is constant. Values up to 1e300 do not overflow."""
+    size = float(np.max(np.abs(y), initial=0.0))
+    if not size > 0.0:
+        return np.zeros_like(y)
+    y = y / size
+    y = y - y.mean()
+    sd = float(y.std())
+    return y / sd if sd > 1e-14 else np.zeros_like(y)
+
+
+def yeo_johnson(y: Floats, lmbda: float) -> Floats:
+    """Return the Yeo-Johnson transform of y (eq. 2.1 of the paper)."""
+    out = np.empty_like(y)
+    up = y >= 0
+    plus, minus = np.log1p(y[up]), np.log1p(-y[~up])
+    out[up] = plus if abs(lmbda) < 1e-8 else np.expm1(lmbda * plus) / lmbda
+    other = 2.0 - lmbda
+    out[~up] = -minus if abs(other) < 1e-8 else -np.expm1(other * minus) / other
+    return out
+
+
+def best_lambda(y: Floats) -> float:
+    """Return the λ of the Yeo-Johnson transform of standardised y[n] by maximum likelihood, in [-5, 7].
+
+    Searched on ever finer grids: all λ of a grid at once take less time than a line search, one λ after another.
+    """
+    size = np.log1p(np.abs(y))
+    jacobian = float((np.sign(y) * size).sum())
+    up, down = size[y >= 0], size[y < 0]
+    lmbda = np.linspace(*RANGE, GRIDS[0])
+    score = _scores(lmbda, up, down, jacobian)
+    for count in GRIDS[1:]:
+        at = int(score.argmin())
+        lmbda = np.linspace(lmbda[max(at - 1, 0)], lmbda[min(at + 1, len(lmbda) - 1)], count)
+        score = _scores(lmbda, up, down, jacobian)
+    at = int(score.argmin())
+    if not 0 < at < len(lmbda) - 1:
+        return float(lmbda[at])
+    left, middle, right = score[at - 1 : at + 2]  # the top of the parabola through the best one and its neighbours
+    bend = left - 2.0 * middle + right
+    shift = 0.5 * (left - right) / bend if bend > 0.0 else 0.0
+    return float(lmbda[at] + shift * (lmbda[1] - lmbda[0]))
+
+
+def _scores(lmbda: Floats, up: Floats, down: Floats, jacobian: float) -> Floats:
+    """Minus the profile log likelihood of each λ[l], per the papers; the transform of y is taken as normal.
+
+    Args:
+        lmbda: the λ.
+        up: log(1 + y) of the values y >= 0.
+        down: log(1 - y) of the others.
+        jacobian: the sum of sign(y) log(1 + |y|).
+    """
+    a = np.where(np.abs(lmbda) < 1e-8, 1e-8, lmbda)[:, None]
+    b = np.where(np.abs(2.0 - lmbda) < 1e-8, 1e-8, 2.0 - lmbda)[:, None]
+    n = len(up) + len(down)
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        t = np.concatenate([np.expm1(a * up) / a, -np.expm1(b * down) / b], axis=1)
+        score = 0.5 * n * np.log(t.var(axis=1)) - (lmbda - 1.0) * jacobian
+    return np.where(np.isfinite(score), score, 1e300)
+
+
+def inverse_yeo_johnson(t: Floats, lmbda: float) -> Floats:
+    """Return the values whose Yeo-Johnson transform is t; infinite where t lies beyond what the transform reaches."""
+    out = np.empty_like(t)
+    up = t >= 0
+    other = 2.0 - lmbda
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        plus, minus = np.maximum(lmbda * t[up], -1.0), np.maximum(-other * t[~up], -1.0)
+        out[up] = np.expm1(t[up] if abs(lmbda) < 1e-8 else np.log1p(plus) / lmbda)
+        out[~up] = -np.expm1(-t[~up] if abs(other) < 1e-8 else np.log1p(minus) / other)
+    return out
+
+
+class Warp:
+    """A transform that makes values look normal (Yeo-Johnson after standardising), with its inverse.
+
+    Args:
+        y: the finite values [n] that it is fitted to.
+        log: whether their logarithms are transformed; all are positive then.
+
+    Attributes:
+        values: what they become [n], standardised again; order is kept, ties stay ties.
+    """
+
+    def __init__(self, y: Floats, log: bool = False) -> None:
+        self._log, self._given = log, y
+        if log:
+            y = np.log(y)
+        self._y = y
+        self._lambda: float | None = None
+        self._after = (0.0, 1.0)
+        self.values = z = standardise(y)
+        if len(y) < 3 or not z.any():
+            return
+        lmbda = best_lambda(z)
+        t = yeo_johnson(z, lmbda)
+        if np.all(np.isfinite(t)) and t.std() > 1e-6:
+            self._lambda, self._after = lmbda, (float(t.mean()), float(t.std()))
+            self.values = standardise(t)
+
+    def _units(self) -> tuple[float, float, float]:
+        """Return the largest size of the values, and mean and standard deviation of the values divided by it."""
+        size = float(np.max(np.abs(self._y)))
+        scaled = self._y / size
+        return size, float(scaled.mean()), float(scaled.std())
+
+    def forward(self, y: Floats) -> Floats:
+        """Return what values y [...] become, those that it was not fitted to among them."""
+        if not self.values.any():
+            return np.zeros_like(y)
+        if self._log:
+            y = np.log(np.maximum(y, np.finfo(np.float64).tiny))
+        size, mean, sd = self._units()
+        z = (y / size - mean) / sd
+        if self._lambda is not None:
+            z = yeo_johnson(z, self._lambda)
+        t: Floats = (z - self._after[0]) / self._after[1]
+        return t
+
+    def variances(self, sd: Floats) -> Floats:
+        """Return the variances [n] that errors with these standard deviations [n] have after the transform.
+
+        The transform is steeper where values are low, so the same error weighs more there: half of what a value changes
+        by from one standard deviation below to one above is the new one.
+        """
+        with np.errstate(over="ignore", invalid="ignore"):
+            half = (self.forward(self._given + sd) - self.forward(self._given - sd)) / 2.0
+            return np.fmin(np.square(half), MAX_VARIANCE)
+
+    def inverse(self, t: Floats) -> Floats:
+        """Return the values [...] that t [...] stands for, at most their own range beyond those it was fitted to."""
+        low, high = float(self._y.min()), float(self._y.max())
+        if not self.values.any():
+            return np.full_like(t, math.exp(low) if self._log else low)
+        z = t * self._after[1] + self._after[0]
+        if self._lambda is not None:
+            z = inverse_yeo_johnson(z, self._lambda)
+        size, mean, sd = self._units()
+        with np.errstate(over="ignore"):
+            y: Floats = (z * sd + mean) * size
+        y = np.clip(y, max(low - (high - low), -HUGE), min(high + (high - low), HUGE))
+        return np.exp(np.minimum(y, LARGEST)) if self._log else y
+
+    def expected(self, mean: Floats, sd: float) -> Floats:
+        """Return the expectation [n] of the value that a normal variable of these means [n] and this sd stands for.
+
+        Gauss-Hermite quadrature with 15 nodes: the inverse of a mean is not the mean of the inverse.
+        """
+        nodes, weights = np.polynomial.hermite_e.hermegauss(15)
+        values: Floats = self.inverse(mean[:, None] + sd * nodes[None, :]) @ (weights / weights.sum())
+        return values
+
+    def average(self, mean: Floats, sd: Floats) -> Floats:
+        """Return the same for sds [n], as the mean over parts of the same probability: smooth where `inverse` bends."""
+        return self._below(mean, sd, np.ones(len(mean)))
+
+    def improvement(self, mean: Floats, sd: Floats, best: float) -> Floats:
+        """Return how far below `best` such a variable is expected to be, where it is below, in the values' units [n].
+
+        Args:
+            mean: means [n] of what values become.
+            sd: standard deviations [n].
+            best: what the best value becomes.
+        """
+        from scipy.special import ndtr
+
+        share = ndtr((best - mean) / sd)
+        gain = self.inverse(np.array([best])) - self._below(mean, sd, share)
+        found: Floats = share * np.maximum(gain, 0.0)
+        return found
+
+    def _below(self, mean: Floats, sd: Floats, share: Floats) -> Floats:
+        """Return the mean [n] of the values that the lowest share[n] of normal variables stands for."""
+        from scipy.special import ndtri
+
+        parts = (np.arange(PARTS) + 0.5) / PARTS
+        found: Floats = self.inverse(mean[:, None] + sd[:, None] * ndtri(share[:, None] * parts)).mean(axis=1)
+        return found

@@ -1,0 +1,162 @@
+"""Which samplers, pruners, storages, executors, stores of artifacts, evaluators, reports and figures there are.
+
+Each table is name to ``"module:Class"``.
+
+A new one is one line here, or an entry point of the group ``tunesmith.<kind>`` in a package of its own. The
+conformance suites, the documentation check and the command line all read this table. Nothing of ours is imported
+until a name is loaded.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any, Self
+
+from tunesmith.foundation.text import did_you_mean
+
+SAMPLERS: dict[str, str] = {
+    "auto": "tunesmith.samplers.auto:AutoSampler",
+    "random": "tunesmith.samplers.random:RandomSampler",
+    "grid": "tunesmith.samplers.grid:GridSampler",
+    "qmc": "tunesmith.samplers.qmc:QMCSampler",
+    "cmaes": "tunesmith.samplers.evolutionary.cmaes:CmaEsSampler",
+    "evolution": "tunesmith.samplers.evolutionary.evolution:EvolutionSampler",
+    "nsga2": "tunesmith.samplers.evolutionary.nsga2:NSGA2Sampler",
+    "gp": "tunesmith.samplers.gp:GPSampler",
+    "tpe": "tunesmith.samplers.tpe:TPESampler",
+    "pbt": "tunesmith.samplers.evolutionary.population_based:PopulationBasedTraining",
+}
+PRUNERS: dict[str, str] = {
+    "auto": "tunesmith.pruners.auto:AutoPruner",
+    "interval": "tunesmith.pruners.interval:IntervalPruner",
+    "nop": "tunesmith.pruners.nop:NopPruner",
+    "median": "tunesmith.pruners.median:MedianPruner",
+    "percentile": "tunesmith.pruners.percentile:PercentilePruner",
+    "patient": "tunesmith.pruners.patient:PatientPruner",
+    "threshold": "tunesmith.pruners.threshold:ThresholdPruner",
+    "halving": "tunesmith.pruners.successive_halving:SuccessiveHalvingPruner",
+    "hyperband": "tunesmith.pruners.hyperband:HyperbandPruner",
+    "wilcoxon": "tunesmith.pruners.wilcoxon:WilcoxonPruner",
+    "learning-curve": "tunesmith.pruners.learning_curve:LearningCurvePruner",
+}
+STORAGES: dict[str, str] = {
+    "memory": "tunesmith.storage.memory:MemoryStorage",
+    "sql": "tunesmith.storage.sql:SQLStorage",
+}
+EXECUTORS: dict[str, str] = {
+    "inline": "tunesmith.executors.inline:InlineExecutor",
+    "processes": "tunesmith.executors.processes:ProcessExecutor",
+    "dask": "tunesmith.executors.dask:DaskExecutor",
+    "ray": "tunesmith.executors.ray:RayExecutor",
+    "futures": "tunesmith.executors.futures:FuturesExecutor",
+    "simulated": "tunesmith.testing.simulated:SimulatedExecutor",
+}
+ARTIFACTS: dict[str, str] = {  # by the scheme of their URLs; "fsspec" has all others
+    "file": "tunesmith.artifacts.local:LocalStore",
+    "fsspec": "tunesmith.artifacts.remote:FsspecStore",
+}
+EVALUATORS: dict[str, str] = {  # of importance
+    "ped-anova": "tunesmith.importance.ped_anova:PedAnova",
+    "fanova": "tunesmith.importance.fanova:Fanova",
+    "shapley": "tunesmith.importance.shapley:Shapley",
+    "ablation": "tunesmith.importance.ablation:Ablation",
+}
+REPORTS: dict[str, str] = {  # formats of reports
+    "html": "tunesmith.report.page:write",
+    "md": "tunesmith.report.markdown:write",
+}
+GUIDES: dict[str, str] = {  # functions of upper layers that lower ones call: names, arguments, files of other programs
+    "name": "tunesmith.compat.guide:where_is",
+    "argument": "tunesmith.compat.guide:accepts_argument",
+    "file": "tunesmith.interchange.recognise:file_of",
+    "tables": "tunesmith.interchange.recognise:tables_of",
+    "import": "tunesmith.interchange.recognise:how_to_import",
+    "report": "tunesmith.report:write_report",
+}
+FIGURES: dict[str, str] = {
+    "ablation": "tunesmith.visualization.figures.ablation:plot_ablation",
+    "belief": "tunesmith.visualization.figures.belief:plot_belief",
+    "contour": "tunesmith.visualization.figures.contour:plot_contour",
+    "edf": "tunesmith.visualization.figures.edf:plot_edf",
+    "honest_score": "tunesmith.visualization.figures.honest_score:plot_honest_score",
+    "hypervolume_history": "tunesmith.visualization.figures.hypervolume_history:plot_hypervolume_history",
+    "intermediate_values": "tunesmith.visualization.figures.intermediate_values:plot_intermediate_values",
+    "optimization_history": "tunesmith.visualization.figures.optimization_history:plot_optimization_history",
+    "parallel_coordinate": "tunesmith.visualization.figures.parallel_coordinate:plot_parallel_coordinate",
+    "param_importances": "tunesmith.visualization.figures.param_importances:plot_param_importances",
+    "pareto_front": "tunesmith.visualization.figures.pareto_front:plot_pareto_front",
+    "racing": "tunesmith.visualization.figures.racing:plot_racing",
+    "rank": "tunesmith.visualization.figures.rank:plot_rank",
+    "scaling_bowls": "tunesmith.visualization.figures.scaling_bowls:plot_scaling_bowls",
+    "scaling_coverage": "tunesmith.visualization.figures.scaling_coverage:plot_scaling_coverage",
+    "scaling_optimum": "tunesmith.visualization.figures.scaling_optimum:plot_scaling_optimum",
+    "scaling_plan": "tunesmith.visualization.figures.scaling_plan:plot_scaling_plan",
+    "slice": "tunesmith.visualization.figures.slice:plot_slice",
+    "terminator_improvement": "tunesmith.visualization.figures.terminator_improvement:plot_terminator_improvement",
+    "timeline": "tunesmith.visualization.figures.timeline:plot_timeline",
+}
+KINDS: dict[str, dict[str, str]] = {
+    "samplers": SAMPLERS,
+    "pruners": PRUNERS,
+    "storages": STORAGES,
+    "executors": EXECUTORS,
+    "artifacts": ARTIFACTS,
+    "evaluators": EVALUATORS,
+    "reports": REPORTS,
+    "figures": FIGURES,
+}
+
+
+class Made:
+    """Base class of what keeps what it was made with.
+
+    Attributes:
+        made_with: the arguments of its constructor, by place and by name; None: that is not known.
+    """
+
+    made_with: tuple[tuple[Any, ...], dict[str, Any]] | None = None
+
+    def __new__(cls, *args: Any, **options: Any) -> Self:
+        """Make an object; one that is unpickled gets what it had."""
+        made = super().__new__(cls)
+        made.made_with = (args, options)
+        return made
+
+
+def names(kind: str) -> dict[str, str]:
+    """Return name to ``"module:Class"`` of everything of a kind, entry points included.
+
+    Args:
+        kind: "samplers", "pruners", "storages", "executors", "artifacts", "evaluators", "reports" or "figures".
+    """
+    from importlib.metadata import entry_points
+
+    found = {e.name: e.value for e in entry_points(group=f"tunesmith.{kind}")}
+    return {**found, **KINDS[kind]}
+
+
+def load(kind: str, name: str) -> Any:
+    """Import and return the class registered under a name.
+
+    Raises:
+        ValueError: nothing is registered under the name.
+    """
+    target = KINDS[kind].get(name)
+    if target is None:
+        known = names(kind)
+        if name not in known:
+            raise ValueError(
+                f"there is no {kind[:-1]} {name!r}{did_you_mean(name, known)} (known: {', '.join(sorted(known))})"
+            )
+        target = known[name]
+    return _imported(target)
+
+
+def guide(name: str) -> Any:
+    """Import and return a function of `GUIDES`, which upper layers have for those below."""
+    return _imported(GUIDES[name])
+
+
+def _imported(target: str) -> Any:
+    module, _, attribute = target.partition(":")
+    return getattr(importlib.import_module(module), attribute)

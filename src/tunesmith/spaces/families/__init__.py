@@ -1,4 +1,0 @@
-"""The spaces themselves, one function for each kind of estimator, with where their ranges come from.
-
-`tunesmith.spaces.known` says which class has which. A function gets an `About` and returns parameters by name.
-"""

@@ -1,0 +1,121 @@
+"""The trials that run, with their curves, above the progress line of a terminal."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TextIO
+
+from tunesmith.foundation.languages import say, told, word
+from tunesmith.foundation.text import printable
+from tunesmith.study.progress.line import duration
+from tunesmith.study.progress.trials import Progress, ShownStudy
+from tunesmith.trial.record import FrozenTrial
+
+BARS = "▁▂▃▄▅▆▇█"
+WIDTH = 16  # characters of a curve
+MOST = 12  # running trials that are shown
+LOOK = 5.0  # seconds between two looks at what pruning saved
+MOST_SAVINGS = 5_000  # trials; of more, what was saved is told at the end alone
+
+
+class Table(Progress):
+    """A table of the running trials, above the line that `Progress` shows; elsewhere than in a terminal, the line.
+
+    Args:
+        n_trials: how many trials this call will run; None: no limit.
+        timeout: seconds after which no trial is started; None: no limit.
+        go_on: what a user does to go on after an interruption.
+
+    Example:
+        ```python
+        import tunesmith
+        from tunesmith.study.progress import Table
+
+        study = tunesmith.create_study(seed=0)
+        study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=5, show_progress_bar=Table)
+        ```
+    """
+
+    def __init__(
+        self,
+        study: ShownStudy,
+        n_trials: int | None,
+        timeout: float | None,
+        *,
+        stream: TextIO | None = None,
+        go_on: str | None = None,
+    ) -> None:
+        self._looked = 0.0
+        super().__init__(study, n_trials, timeout, stream=stream, go_on=go_on, above=self._rows)
+
+    def count(self, trial: FrozenTrial, advance: bool = True) -> None:
+        """Note a trial that finished, or was paused; and now and then, what pruning saved.
+
+        Args:
+            trial: its record.
+            advance: whether it is one more.
+        """
+        now = time.monotonic()
+        if now > self._looked + LOOK and len(self._study.known_history) <= MOST_SAVINGS:
+            self._looked = now
+            saved = self._study.savings
+            if saved is not None and saved.cost > 0 and saved.full_cost > 0:
+                share = saved.cost / saved.full_cost - 1
+                self._line.saved = told(say("{} lost" if share > 0 else "{} saved", f"{abs(share):.0%}"))
+        super().count(trial, advance)
+
+    def _rows(self) -> Any:
+        """Return the table as rich draws it; None: nothing runs."""
+        from rich.table import Table as Grid
+        from rich.text import Text
+
+        running = sorted(self._study.running.items())
+        if not running:
+            return None
+        grid = Grid(box=None, expand=True, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+        grid.add_column(word("trial"), justify="right", width=6)
+        grid.add_column(word("parameters"), ratio=1, no_wrap=True, overflow="ellipsis")
+        grid.add_column(word("curve"), width=WIDTH, no_wrap=True)
+        grid.add_column(word("step"), justify="right", width=7)
+        grid.add_column(word("value"), justify="right", min_width=10)
+        grid.add_column(word("time"), justify="right", width=8)
+        for number, one in running[:MOST]:
+            reports = sorted(self._study.known_history.curves.reported(number).items())
+            rows = [value if isinstance(value, tuple) else (value,) for _, value in reports]
+            curve = [row[0] for row in rows]  # of several objectives, the first
+            took = "" if one.began is None else duration(time.monotonic() - one.began)
+            last = (str(reports[-1][0]), " ".join(f"{v:.5g}" for v in rows[-1])) if rows else ("", "")
+            cells = (str(number), described(one.trial.params), sparkline(curve), *last, took)
+            grid.add_row(*[Text(cell) for cell in cells])
+        if len(running) > MOST:
+            grid.add_row("", Text(told(say("and {} more", len(running) - MOST)), style="dim"))
+        return grid
+
+
+def described(params: Mapping[str, Any]) -> str:
+    """Return parameters in one line: ``lr=0.00316 opt=adam``."""
+    texts = [f"{name}={value:.3g}" if isinstance(value, float) else f"{name}={value}" for name, value in params.items()]
+    return printable(" ".join(texts))
+
+
+def sparkline(values: Iterable[float], width: int = WIDTH) -> str:
+    """Return a curve as a row of bars.
+
+    Args:
+        values: in order; those that are not finite are no bar, but ``?``.
+        width: how many bars there are at most; of more values, each bar is the last of its share.
+    """
+    shown = _last_of_each(list(values), width)
+    finite = [v for v in shown if math.isfinite(v)]
+    if not finite:
+        return "?" * len(shown)
+    low, high = min(finite) / 2, max(finite) / 2  # half of them: their difference may be too large for a number
+    size = high - low or 1.0
+    return "".join(BARS[round((v / 2 - low) / size * (len(BARS) - 1))] if math.isfinite(v) else "?" for v in shown)
+
+
+def _last_of_each(values: Sequence[float], width: int) -> list[float]:
+    n = len(values)
+    return list(values) if n <= width else [values[(i + 1) * n // width - 1] for i in range(width)]

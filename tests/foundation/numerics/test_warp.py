@@ -1,0 +1,90 @@
+"""Transforms of values: monotone, standardised, and no worse than SciPy's at their job."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy import stats
+
+from tunesmith.foundation.numerics.warp import Warp, best_lambda, standardise, yeo_johnson
+
+
+@pytest.mark.parametrize("lmbda", [-2.0, 0.0, 0.5, 1.0, 2.0, 3.5])
+def test_yeo_johnson_is_that_of_scipy(lmbda: float) -> None:
+    y = np.linspace(-3, 4, 101)
+    np.testing.assert_allclose(yeo_johnson(y, lmbda), stats.yeojohnson(y, lmbda), rtol=1e-10, atol=1e-12)
+
+
+def test_lambda_is_that_of_scipy() -> None:
+    y = standardise(np.random.default_rng(0).lognormal(size=200))
+    assert best_lambda(y) == pytest.approx(stats.yeojohnson(y)[1], abs=0.01)
+
+
+def test_skewed_values_look_normal_afterwards() -> None:
+    y = np.random.default_rng(0).lognormal(sigma=2, size=500)
+    assert abs(stats.skew(Warp(y).values)) < 1.0 < stats.skew(y)
+
+
+@given(arrays(float, st.integers(1, 30), elements=st.floats(-1e300, 1e300)))
+def test_never_fails_and_keeps_the_order(y: np.ndarray) -> None:
+    t = Warp(y).values
+    assert np.all(np.isfinite(t))
+    assert np.all(np.abs(t) < 1e3)
+    order = np.argsort(y, kind="stable")
+    assert np.all(np.diff(t[order]) >= -1e-12)
+
+
+@pytest.mark.parametrize("kind", ["normal", "skewed", "left", "tiny", "huge"])
+def test_the_inverse_leads_back(kind: str) -> None:
+    rng = np.random.default_rng(0)
+    y = {
+        "normal": rng.normal(size=40),
+        "skewed": np.exp(2 * rng.normal(size=40)),
+        "left": -np.exp(2 * rng.normal(size=40)),
+        "tiny": 1e-9 * rng.normal(size=40) + 1,
+        "huge": 1e300 * rng.random(40),
+    }[kind]
+    warp = Warp(y)
+    assert np.allclose(warp.inverse(warp.values), y, rtol=1e-9, atol=0)
+    far = warp.inverse(np.array([-50.0, 50.0]))
+    assert np.all(np.isfinite(far))
+    assert far[0] <= y.min() < y.max() <= far[1]
+
+
+def test_an_expectation_is_the_mean_of_what_the_inverse_gives() -> None:
+    y = np.exp(np.random.default_rng(0).normal(size=60))
+    warp = Warp(y)
+    drawn = warp.inverse(0.2 + 0.3 * np.random.default_rng(1).standard_normal(200_000)).mean()
+    assert warp.expected(np.array([0.2]), 0.3)[0] == pytest.approx(drawn, rel=0.01)
+
+
+def test_the_inverse_of_logarithms_leads_back() -> None:
+    y = np.exp(8 * np.random.default_rng(0).normal(size=40))
+    warp = Warp(y, log=True)
+    assert np.allclose(warp.inverse(warp.values), y)
+    assert np.allclose(warp.forward(y), warp.values)
+    assert np.all(warp.variances(0.1 * y) < 0.01)
+    far = Warp(1e300 ** np.linspace(0, 1, 9), log=True).inverse(np.array([-50.0, 50.0]))
+    assert np.all(np.isfinite(far))
+
+
+def test_a_constant_stays_one() -> None:
+    assert Warp(np.full(5, 3.0), log=True).expected(np.array([-1.0, 2.0]), 0.5) == pytest.approx([3.0, 3.0])
+    assert Warp(np.full(5, 3.0)).expected(np.array([-1.0, 2.0]), 0.5) == pytest.approx([3.0, 3.0])
+
+
+def test_the_expected_improvement_is_in_the_units_of_the_values() -> None:
+    rng = np.random.default_rng(0)
+    y = np.exp(rng.normal(0, 1.5, 60))
+    warp = Warp(y)
+    best = float(warp.values.min())
+    mean, sd = np.array([best + 0.5, best - 0.3, best + 2.0]), np.array([0.6, 0.2, 1.0])
+    drawn = warp.inverse(mean[:, None] + sd[:, None] * rng.normal(size=(3, 400_000)))
+    gain = np.maximum(warp.inverse(np.array([best])) - drawn, 0.0).mean(axis=1)
+    assert warp.improvement(mean, sd, best) == pytest.approx(gain, rel=0.05)
+    assert warp.average(mean, sd) == pytest.approx(drawn.mean(axis=1), rel=0.05)
+    assert Warp(1000.0 * y).improvement(mean, sd, best) == pytest.approx(1000.0 * gain, rel=0.05)
+    assert warp.improvement(np.array([best + 90.0]), np.array([1.0]), best).tolist() == [0.0]
