@@ -135,7 +135,7 @@ def test_a_brush_of_two_axes_counts_as_numpy_does_whatever_came_before(tmp_path:
             curves = get_json(client, f"/study/1/figure/curves?brush=number:10:200&brush=value:{low}:{high}")
             assert f"Reports of {len(kept)} trials" in curves["summary"]
             study.optimize(objective, n_trials=20)
-            client.app.state.studies.open(1)._read = -1  # type: ignore[attr-defined]  # as if time had passed
+            client.app.state.studies.look(1, max_age=-1)  # type: ignore[attr-defined]  # as if time had passed
 
 
 @pytest.mark.parametrize(
@@ -450,7 +450,7 @@ def test_a_page_that_is_open_gets_what_is_new_and_nothing_twice(tmp_path: Path) 
         first = get_json(client, "/study/1/figure/history")
         assert first["seq"] == 3
         study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=2)
-        client.app.state.studies.open(1)._read = -1  # type: ignore[attr-defined]  # as if time had passed
+        client.app.state.studies.look(1, max_age=-1)  # type: ignore[attr-defined]  # as if time had passed
         new = get_json(client, "/study/1/delta?since=3")
         assert [n for n, _, _ in new["new"]] == [3, 4]
         assert new["counts"] == {"complete": 5}

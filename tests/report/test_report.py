@@ -26,7 +26,7 @@ from tunesmith.report.write import mattered
 from tunesmith.scaling import ScalingLaw
 from tunesmith.sklearn import SearchCV
 from tunesmith.space import Categorical, Float, Int, Space
-from tunesmith.visualization.figures.param_importances import of_table
+from tunesmith.visualization.figures.param_importances import importances_of_table
 
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(1)>"
 
@@ -300,7 +300,7 @@ def test_importances_are_the_same_in_the_table_the_report_and_the_figure() -> No
         table = importance(study, evaluator=evaluator)
         told = [line.split()[:2] for line in str(table).splitlines()[2:7]]
         assert sorted(name for name, _ in told) == sorted(space.params)
-        figure = of_table(table, "value")
+        figure = importances_of_table(table, "value")
         assert [name for name in figure.names if " × " not in name] == [name for name, _ in told]
         assert ", ".join(map(" ".join, told)) in figure.summary
     table = importance(study)

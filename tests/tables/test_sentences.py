@@ -18,7 +18,7 @@ from tunesmith.foundation.states import TrialState
 from tunesmith.foundation.text import span
 from tunesmith.report import write_report
 from tunesmith.selection import Report
-from tunesmith.study.advice import next_step, sureness
+from tunesmith.study.answer import next_step, sureness
 from tunesmith.tables import responses
 from tunesmith.tables.budget import Budget
 from tunesmith.tables.responses import Measure
@@ -104,7 +104,7 @@ def test_what_there_is_no_time_for_has_not_failed(monkeypatch: pytest.MonkeyPatc
     assert f"{trials} trials; report of" in page
     assert sum(place.tried for place in search.leaderboard_.places if place.model != "ensemble") == evaluated
     assert "failed" not in page
-    assert "First mend" not in next_step(study, study.recommend())
+    assert "First mend" not in next_step(study.snapshot(), study.recommend())
 
 
 def test_a_family_that_is_too_slow_to_try_has_not_failed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,13 +164,15 @@ def test_noise_is_not_to_be_relied_on() -> None:
     noise = tunesmith.tune(["linear", "tree"], rng.normal(size=(80, 3)), rng.normal(size=80), n_trials=4, **QUICK)
     found = noise.study_.recommend()
     assert noise.honest_score_.has_skill is False
-    assert sureness(noise.study_, found).why == "It may be no better than a guess that sees no feature."
-    assert next_step(noise.study_, found).startswith("Do not rely on it yet")
+    assert sureness(noise.study_.snapshot(), found).why == "It may be no better than a guess that sees no feature."
+    assert next_step(noise.study_.snapshot(), found).startswith("Do not rely on it yet")
     few = tunesmith.tune(["linear"], X[:16], X[:16, 2], n_trials=2, **QUICK)
-    assert sureness(few.study_, few.study_.recommend()).name == "Not sure", "whatever the interval of so few rows"
+    assert sureness(few.study_.snapshot(), few.study_.recommend()).name == "Not sure", (
+        "whatever the interval of so few rows"
+    )
     good = tunesmith.tune(["linear"], X, Y, n_trials=2, **QUICK)
-    assert sureness(good.study_, good.study_.recommend()).name == "Sure"
-    assert next_step(good.study_, good.study_.recommend()).startswith("Use it")
+    assert sureness(good.study_.snapshot(), good.study_.recommend()).name == "Sure"
+    assert next_step(good.study_.snapshot(), good.study_.recommend()).startswith("Use it")
 
 
 @pytest.mark.parametrize(

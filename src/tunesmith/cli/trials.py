@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 import numpy as np
 
-from tunesmith.cli.options import json_option, open_study, storage_argument, study_option
+from tunesmith.cli.options import json_option, look_at, open_study, storage_argument, study_option
 from tunesmith.cli.output import echo, json_text, param, pass_on, print_json, print_table
 from tunesmith.cli.records import reason_text, trial_dict, value_cells, value_names
 from tunesmith.errors import QueryError
@@ -18,7 +18,6 @@ from tunesmith.foundation.formats import csv_chunks
 from tunesmith.foundation.states import TrialState
 from tunesmith.foundation.system.replacing import replacing
 from tunesmith.study.frame import to_columns
-from tunesmith.study.query import TrialTable
 from tunesmith.study.query.columns import ABSENT
 
 if TYPE_CHECKING:
@@ -55,8 +54,8 @@ def trials(
     Columns are number, state, value, duration, feasible, parameters (x, or params.x) and user attributes (user.x).
     Of failed trials the reason is shown, in short; ``tunesmith show --trial N`` has all of it.
     """
-    study = open_study(storage, name)
-    table = _table(study)
+    seen = look_at(storage, name)
+    table = seen.table
     try:
         wanted = table.where(where)
         if states:
@@ -65,17 +64,17 @@ def trials(
     except QueryError as error:
         raise click.UsageError(str(error)) from error
     numbers = table.number[rows[:limit]].tolist()
-    by_number = {t.number: t for t in study.get_trials(numbers=sorted(numbers))}
+    by_number = {t.number: t for t in seen.get_trials(numbers=numbers)}
     shown = [by_number[number] for number in numbers]
     if as_json:
         print_json([trial_dict(t) for t in shown])
         return
     if not shown:
-        echo("No trial is like that." if where or states else f"{study.study_name!r} has no trials yet.")
+        echo("No trial is like that." if where or states else f"{seen.study_name!r} has no trials yet.")
         return
     every = list(dict.fromkeys(key for t in shown for key in t.flat_params))
     params = every[:MOST_PARAMETERS]
-    names = value_names(study)
+    names = value_names(seen)
     heads = ["trial", "state", *names]
     cells = [[t.number, t.state.name.lower(), *value_cells(t, len(names))] for t in shown]
     reasons = [reason_text(t) for t in shown]
@@ -92,12 +91,6 @@ def trials(
 
 def _params(found: Mapping[str, Any], names: Sequence[str]) -> list[Any]:
     return [param(found[name]) if name in found else None for name in names]
-
-
-def _table(study: Study) -> TrialTable:
-    """Return the trials of a study as columns; records are read only of those that wait, and for attributes."""
-    waiting = study.get_trials(states=[TrialState.WAITING])
-    return TrialTable.of(study.history, study.signs, waiting, lambda: study.storage.user_attrs(study.study_id))
 
 
 @click.command()

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 # -- the table of importances: values, intervals, null lines, and how they are shown --------------------------------
 
 LEVEL = 0.95  # of the intervals; the null lines are passed by noise in 1 - LEVEL of the studies
-SHOWN = 30  # rows of each kind that are printed; the rest is counted
-LONGEST = 40  # characters of a name that are printed
+ROWS_PRINTED = 30  # rows of each kind that are printed; the rest is counted
+NAME_CHARACTERS = 40  # characters of a name that are printed
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,10 +212,10 @@ class Importance:
                     rounded(row.null),
                     "-" if math.isnan(row.p) else f"{row.p:.3f}",
                 )
-                for row in rows[:SHOWN]
+                for row in rows[:ROWS_PRINTED]
             ]
-            if len(rows) > SHOWN:
-                cells.append((told(say("({:,} more " + kind + ")", len(rows) - SHOWN)), "", "", "", ""))
+            if len(rows) > ROWS_PRINTED:
+                cells.append((told(say("({:,} more " + kind + ")", len(rows) - ROWS_PRINTED)), "", "", "", ""))
         return cells
 
     def __str__(self) -> str:
@@ -238,7 +238,7 @@ def _names(rows: list[ImportanceRow]) -> str:
 
 
 def _short(name: str) -> str:
-    return printable(cut(name, LONGEST))
+    return printable(cut(name, NAME_CHARACTERS))
 
 
 def rounded(value: float) -> str:

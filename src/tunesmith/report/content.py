@@ -12,7 +12,7 @@ from tunesmith.foundation.languages import Words
 from tunesmith.report.banner import Banner
 from tunesmith.visualization.figure import FigureData
 
-NAMES = {"numpy": "NumPy", "scipy": "SciPy"}
+PACKAGE_NAMES = {"numpy": "NumPy", "scipy": "SciPy"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +99,10 @@ def versions(*packages: str) -> str:
     """Return the versions of tunesmith and of other packages, with commas."""
     from importlib.metadata import version
 
-    return ", ".join([f"tunesmith {__version__}", *(f"{NAMES.get(p, p)} {version(p)}" for p in packages)])
+    return ", ".join([f"tunesmith {__version__}", *(f"{PACKAGE_NAMES.get(p, p)} {version(p)}" for p in packages)])
 
 
-def drawn(make: Callable[[], FigureData]) -> list[FigureData]:
+def drawn_if_any(make: Callable[[], FigureData]) -> list[FigureData]:
     """Return a figure, or nothing if the study does not have what it shows."""
     try:
         return [make()]

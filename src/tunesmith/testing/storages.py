@@ -867,6 +867,27 @@ class ReadingLaws(Conformance):
 
     # -- waiting trials ----------------------------------------------------------------------------------------
 
+    def test_a_moment_is_what_is_read_one_after_the_other(self, storage: Storage, study: StudyRecord) -> None:
+        """By id and by name; and of a cursor, what was recorded since."""
+        storage.set_attr(study.id, None, "who", "me")
+        begin(storage, study)
+        storage.finish(study.id, ended(running(0)))
+        begin(storage, study)
+        storage.add(study.id, [TrialRecord(-1, WAITING, fixed={"lr": 0.5})])
+        for asked in (study.id, study.name):
+            found = storage.moment(asked)
+            assert found.record == storage.load_study(study.name)
+            assert rows_of(found.increment) == rows_of(storage.read_since(study.id, 0))
+            assert [t.number for t in found.increment.running] == [1]
+            assert [(t.number, t.state, t.fixed) for t in found.waiting] == [(2, WAITING, {"lr": 0.5})]
+        later = storage.moment(study.id, 1)
+        assert rows_of(later.increment) == []
+        assert [t.number for t in later.increment.running] == [1]
+        storage.delete_study(study.id)
+        for gone in (study.id, study.name):
+            with pytest.raises(StudyNotFoundError):
+                storage.moment(gone)
+
     def test_waiting_trials_come_first_by_number(self, storage: Storage, study: StudyRecord) -> None:
         """Each is claimed once, with the values that were enqueued."""
         begin(storage, study)
