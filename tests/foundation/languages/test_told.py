@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tunesmith.cli.assistant import answered
-from tunesmith.cli.tools import Toolbox
 
 import tunesmith as ts
 from tunesmith.cli.main import main
@@ -17,6 +15,8 @@ from tunesmith.foundation.languages.filling import filled
 from tunesmith.foundation.languages.patterns import Patterns
 from tunesmith.foundation.languages.words import table_of
 from tunesmith.foundation.reader import VARIABLES, choose
+from tunesmith.integrations.mcp.server import answered
+from tunesmith.integrations.mcp.tools import Toolbox
 
 HAN = re.compile(r"[\u4e00-\u9fff]")
 TABLES = {part: table_of("zh", part) for part in ("", "commands")}
