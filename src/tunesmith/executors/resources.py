@@ -9,7 +9,6 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from contextlib import suppress
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
@@ -43,7 +42,7 @@ def cpu_count() -> int:
 def _cgroup_quota() -> float:
     """Return the cores' worth of time that a container may use; infinity where there is no such limit."""
     for files in (["cpu.max"], ["cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us"]):  # version 2, version 1
-        with suppress(OSError, ValueError):  # not there, or "max"
+        with contextlib.suppress(OSError, ValueError):  # not there, or "max"
             quota, period = map(int, " ".join((CGROUP / name).read_text() for name in files).split())
             if quota > 0 and period > 0:
                 return quota / period
@@ -53,25 +52,25 @@ def _cgroup_quota() -> float:
 # -- GPUs -------------------------------------------------------------------------------------------------------------
 
 # What says which devices a process may see, by maker; the first one that is set says which there are.
-VISIBLE = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES")
+GPU_VARIABLES = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES")
 NVIDIA = Path("/proc/driver/nvidia/gpus")
 AMD = Path("/sys/class/kfd/kfd/topology/nodes")
 
 
 def visible_gpus() -> tuple[str, list[str]]:
     """Return the variable that says which GPUs a process sees, and the GPUs that this one sees, as that names them."""
-    for variable in VISIBLE:
+    for variable in GPU_VARIABLES:
         if (given := os.environ.get(variable)) is not None:
             names = [name.strip() for name in given.split(",")]
             # As CUDA reads it: what stands behind an invalid entry does not count.
             ends = next((i for i, name in enumerate(names) if name in ("", "-1", "NoDevFiles")), len(names))
             return variable, names[:ends]
     if NVIDIA.is_dir():
-        return VISIBLE[0], [str(k) for k in range(len(list(NVIDIA.iterdir())))]
+        return GPU_VARIABLES[0], [str(k) for k in range(len(list(NVIDIA.iterdir())))]
     if AMD.is_dir():  # processors are nodes, too; they have no SIMD units
         nodes = [p for p in AMD.iterdir() if "simd_count 0\n" not in (p / "properties").read_text()]
-        return VISIBLE[1], [str(k) for k in range(len(nodes))]
-    return VISIBLE[0], []
+        return GPU_VARIABLES[1], [str(k) for k in range(len(nodes))]
+    return GPU_VARIABLES[0], []
 
 
 class GpuLeases:
@@ -125,7 +124,7 @@ class GpuLeases:
 # -- how many trials a machine has room for ---------------------------------------------------------------------------
 
 Resources = Mapping[str, float]
-ROUNDING = 1e-9  # 0.3 / 0.1 is 2.9999999999999996
+PLACE_ROUNDING = 1e-9  # 0.3 / 0.1 is 2.9999999999999996
 
 
 def places(has: Resources, needs: Resources, cores: float) -> int:
@@ -136,7 +135,7 @@ def places(has: Resources, needs: Resources, cores: float) -> int:
         needs: those of a trial; one of which it needs 0 does not count.
         cores: how many fit if a trial needs nothing.
     """
-    counts = [int(has.get(name, 0) / need + ROUNDING) for name, need in needs.items() if need > 0]
+    counts = [int(has.get(name, 0) / need + PLACE_ROUNDING) for name, need in needs.items() if need > 0]
     return min(counts, default=max(1, int(cores)))
 
 
@@ -158,7 +157,7 @@ def check_room(needs: Resources, machines: Iterable[Resources], where: str, may_
     missing = []
     for name, need in needs.items():
         most = max((has.get(name, 0) for has in known), default=0)
-        if most + ROUNDING < need:
+        if most + PLACE_ROUNDING < need:
             missing.append(f"{name}: {need:g} (the most that one has is {most:g})")
     lacks = ", ".join(missing) or f"{', '.join(f'{name}: {need:g}' for name, need in needs.items())} in one place"
     words = f"resources: no {where} has what a trial needs: {lacks}"
@@ -291,12 +290,12 @@ def _held(process: Path, exact: bool) -> int:
     """Return the bytes that a process holds."""
     if exact:
         with contextlib.suppress(OSError):  # of another user, or an old kernel
-            if found := _fields(process / "smaps_rollup", (b"Pss_Anon:", b"Pss_Shmem:")):
+            if found := _sum_of_fields(process / "smaps_rollup", (b"Pss_Anon:", b"Pss_Shmem:")):
                 return found
-    return _fields(process / "status", (b"RssAnon:", b"RssShmem:"))
+    return _sum_of_fields(process / "status", (b"RssAnon:", b"RssShmem:"))
 
 
-def _fields(path: Path, names: tuple[bytes, ...]) -> int:
+def _sum_of_fields(path: Path, names: tuple[bytes, ...]) -> int:
     return 1024 * sum(int(line.split()[1]) for line in path.read_bytes().splitlines() if line.startswith(names))
 
 

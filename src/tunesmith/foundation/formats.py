@@ -78,7 +78,7 @@ class NumberFormat:
     def write(self, value: float) -> str:
         """Return a figure as text; "unknown" for NaN."""
         if not math.isfinite(value):
-            return "unknown" if math.isnan(value) else "infinite" if value > 0 else "minus infinite"
+            return say("unknown") if math.isnan(value) else say("infinite" if value > 0 else "minus infinite")
         if self.exponent or abs(value) >= NO_DECIMALS_FROM:
             return f"{round(value, self.decimals) + 0.0:.{VALUE_DIGITS}g}"
         text = f"{value:,.{self.decimals}f}"
@@ -157,14 +157,16 @@ def ago_text(seconds: float, words: Callable[..., str]) -> str:
 def rate_text(n: int, seconds: float, unit: str) -> str:
     """Return how fast n pieces in so many seconds are, as "12 trials/s" or "3.4 s/trial"."""
     if seconds <= 0:
-        return f"{n} {unit}s"
+        return say("{:,} " + unit + "s", n)
     per_second = n / seconds
     if per_second >= 1:
-        return f"{per_second:,.0f} {unit}s/s" if per_second >= 100 else f"{per_second:.2g} {unit}s/s"
+        return say("{} " + unit + "s/s", f"{per_second:,.0f}" if per_second >= 100 else f"{per_second:.2g}")
     each = seconds / n
     if each < 100:
-        return f"{each:.2g} s/{unit}"
-    return f"{each / 60:.2g} min/{unit}" if each < 6000 else f"{each / 3600:.2g} h/{unit}"
+        return say("{} s/" + unit, f"{each:.2g}")
+    if each < 6000:
+        return say("{} min/" + unit, f"{each / 60:.2g}")
+    return say("{} h/" + unit, f"{each / 3600:.2g}")
 
 
 # -- sizes ------------------------------------------------------------------------------------------------------------

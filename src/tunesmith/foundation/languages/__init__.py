@@ -6,7 +6,7 @@ language; `Words` translates, and `told` does for who reads at a terminal or in 
 
 from tunesmith.foundation.languages.columns import aligned, wrapped
 from tunesmith.foundation.languages.notebook import block
-from tunesmith.foundation.languages.said import Said, joined, say
+from tunesmith.foundation.languages.said import Said, joined, say, stored
 from tunesmith.foundation.languages.words import LANGUAGES, Words, paragraph, told, word, words_of
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "joined",
     "paragraph",
     "say",
+    "stored",
     "told",
     "word",
     "words_of",

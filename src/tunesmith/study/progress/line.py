@@ -111,7 +111,7 @@ class ProgressLine:
             parts.append(told(say("{} left", clock_text(left))))
         else:
             parts.append(clock_text(elapsed))
-        noted = ", ".join(told(f"{n} {what}") for what, n in self.notes.items() if n)
+        noted = ", ".join(told(say("{:,} " + what, n)) for what, n in self.notes.items() if n)
         return " · ".join([*parts, *filter(None, (noted, self.saved))])
 
     def _left(self, now: float) -> float | None:

@@ -12,15 +12,15 @@ import numpy as np
 from tunesmith.errors import ScalingError
 from tunesmith.foundation.formats import amount_text, number_text
 from tunesmith.foundation.languages import Words
-from tunesmith.report.content import Content, Section, Table, drawn, stamped, versions
+from tunesmith.report.content import Content, Section, Table, drawn_if_any, stamped, versions
 from tunesmith.scaling import Advice, LossLaw, Plan, ScalingLaw
-from tunesmith.visualization.figures.scaling_bowls import scaling_bowls
-from tunesmith.visualization.figures.scaling_coverage import scaling_coverage
-from tunesmith.visualization.figures.scaling_optimum import scaling_optimum
-from tunesmith.visualization.figures.scaling_plan import scaling_plan
-from tunesmith.visualization.scales import place
+from tunesmith.scaling.figures.scales import place
+from tunesmith.scaling.figures.scaling_bowls import scaling_bowls
+from tunesmith.scaling.figures.scaling_coverage import scaling_coverage
+from tunesmith.scaling.figures.scaling_optimum import scaling_optimum
+from tunesmith.scaling.figures.scaling_plan import scaling_plan
 
-SHOWN = 40  # rows of a table of scales or runs
+SCALES_SHOWN = 40  # rows of a table of scales or runs
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +38,9 @@ class ScalingResults:
     advice: Sequence[Advice] = ()
     plans: Sequence[Plan] = ()
     budgets: Sequence[float] = ()
+
+    def _report_content_(self, words: Words) -> Content:
+        return of_scaling(self, words)
 
 
 def of_scaling(results: ScalingResults, words: Words) -> Content:
@@ -97,7 +100,7 @@ def _setting(law: ScalingLaw, advice: Advice, words: Words) -> Section:
     for name, growth in advice.growth.items():
         say_it(words("For each further factor of 2 in {}, the widest interval grows by {}.", name, f"{growth - 1:.0%}"))
     section.sentences += words.known(note for note in advice.notes if note not in law.notes)
-    section.figures += drawn(partial(scaling_optimum, law, advice.target, group=advice.group or None))
+    section.figures += drawn_if_any(partial(scaling_optimum, law, advice.target, group=advice.group or None))
     return section
 
 
@@ -137,7 +140,7 @@ def _checked(law: ScalingLaw, words: Words) -> Section:
         section.sentences.append(
             words("Best runs lay farther off: the intervals are wider by a factor of {}.", farther)
         )
-    section.figures += drawn(partial(scaling_coverage, law))
+    section.figures += drawn_if_any(partial(scaling_coverage, law))
     return section
 
 
@@ -165,10 +168,10 @@ def _optima(law: ScalingLaw, words: Words) -> Section:
         for s in range(len(runs.scales))
     ]
     heads = [t("scale"), t("runs"), t("lowest loss"), *(words("optimum of {}", name) for name in runs.names)]
-    section.tables.append(Table(heads, rows[-SHOWN:]))
-    if len(rows) > SHOWN:
-        section.sentences.append(words("The table shows the largest {} scales.", SHOWN))
-    section.figures += drawn(partial(scaling_bowls, law))
+    section.tables.append(Table(heads, rows[-SCALES_SHOWN:]))
+    if len(rows) > SCALES_SHOWN:
+        section.sentences.append(words("The table shows the largest {} scales.", SCALES_SHOWN))
+    section.figures += drawn_if_any(partial(scaling_bowls, law))
     return section
 
 
@@ -258,10 +261,10 @@ def _plan(plan: Plan, words: Words) -> Section:
         section.sentences.append(t("No run is within the budget."))
         return section
     rows = [[number_text(value) for value in run.values()] for run in plan.runs]
-    section.tables.append(Table(list(plan.runs[0]), rows[:SHOWN]))
-    if len(rows) > SHOWN:
-        section.sentences.append(t("The table shows the first {n}.").format(n=SHOWN))
-    section.figures += drawn(partial(scaling_plan, plan))
+    section.tables.append(Table(list(plan.runs[0]), rows[:SCALES_SHOWN]))
+    if len(rows) > SCALES_SHOWN:
+        section.sentences.append(t("The table shows the first {n}.").format(n=SCALES_SHOWN))
+    section.figures += drawn_if_any(partial(scaling_plan, plan))
     return section
 
 

@@ -16,6 +16,7 @@ from tunesmith.foundation.arguments import checked
 from tunesmith.foundation.formats import number_text
 from tunesmith.foundation.languages import say
 from tunesmith.scaling import Advice, ScalingLaw
+from tunesmith.scaling.figures.scales import as_law, log_axis, place
 from tunesmith.visualization.columns import Floats
 from tunesmith.visualization.figure import FigureData, short
 from tunesmith.visualization.plotly_style import (
@@ -24,14 +25,13 @@ from tunesmith.visualization.plotly_style import (
     VERMILION,
     Dict,
     axis,
-    figure,
+    framed,
     name_of,
     panels,
     scatter,
 )
-from tunesmith.visualization.scales import as_law, log_axis, place
 
-POINTS = 61  # of a line
+LAW_POINTS = 61  # of a line
 BAND = "rgba(0,114,178,0.18)"
 
 
@@ -102,7 +102,7 @@ class ScalingOptimum(FigureData):
             layout[f"xaxis{name_of(k)}"] = axis(self.scale[column], domain=across, anchor=y, **along)
             layout[f"yaxis{name_of(k)}"] = axis(self.hyperparameters[row], domain=up, anchor=x, **own)
             traces += [{**t, "xaxis": x, "yaxis": y, "showlegend": k == 0} for t in self._traces(row, column)]
-        return figure(self, traces, layout)
+        return framed(self, traces, layout)
 
     def _traces(self, row: int, column: int) -> list[Dict]:
         p = self.panels[row][column]
@@ -203,7 +203,7 @@ def _panels(law: ScalingLaw, point: Floats, label: str, i: int) -> list[OptimumP
     fitted = law.fitted
     runs, bowls = fitted.runs, fitted.bowls
     at = runs.scales[:, i]
-    line_at = np.geomspace(min(at.min(), point[i]) / 1.2, max(at.max(), point[i]) * 1.2, POINTS)
+    line_at = np.geomspace(min(at.min(), point[i]) / 1.2, max(at.max(), point[i]) * 1.2, LAW_POINTS)
 
     def asked(values: Floats) -> tuple[Floats, Floats]:
         points = np.tile(point, (len(values), 1))

@@ -14,10 +14,10 @@ from tunesmith.foundation.arguments import checked
 from tunesmith.foundation.formats import number_text
 from tunesmith.foundation.languages import say
 from tunesmith.scaling import ScalingLaw
+from tunesmith.scaling.figures.scales import as_law
 from tunesmith.visualization.columns import Floats, Ints
 from tunesmith.visualization.figure import FigureData, join, short
-from tunesmith.visualization.plotly_style import BLUE, GREY, INK, Dict, axis, figure, scatter
-from tunesmith.visualization.scales import as_law
+from tunesmith.visualization.plotly_style import BLUE, GREY, INK, Dict, axis, framed, scatter
 
 PROMISED = 0.95
 
@@ -63,7 +63,7 @@ class ScalingCoverage(FigureData):
         }
         layout["yaxis"]["ticktext"] = [f"{part:.0%}" for part in layout["yaxis"]["tickvals"]]
         layout["xaxis"]["ticktext"] = [f"{factor:.3g}" for factor in self.factor.tolist()]
-        return figure(self, traces, layout)
+        return framed(self, traces, layout)
 
 
 @checked()

@@ -15,10 +15,10 @@ from tunesmith.foundation.formats import number_text
 from tunesmith.foundation.languages import say
 from tunesmith.foundation.text import shown
 from tunesmith.scaling import Plan
+from tunesmith.scaling.figures.scales import log_axis, place
 from tunesmith.visualization.columns import Floats, Ints
 from tunesmith.visualization.figure import FigureData, short
-from tunesmith.visualization.plotly_style import BLUE, VERMILION, Dict, axis, figure, panels, scatter
-from tunesmith.visualization.scales import log_axis, place
+from tunesmith.visualization.plotly_style import BLUE, VERMILION, Dict, axis, framed, panels, scatter
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -80,7 +80,7 @@ class ScalingPlan(FigureData):
             "margin": {"l": 70, "r": 30, "t": 90, "b": 110},
             "height": 460,
         }
-        return figure(self, traces, layout)
+        return framed(self, traces, layout)
 
 
 @checked("plan")
