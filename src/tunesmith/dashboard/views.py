@@ -114,11 +114,9 @@ def theme_of(request: Request) -> str:
 
 def number_cell(value: Any, digits: int = 6) -> str:
     """Return a number as a table shows it; empty: there is none."""
-    if isinstance(value, float) and math.isnan(value):
-        return ""
-    return (
-        f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else one_line(cell_text(value, digits))
-    )
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    return "" if isinstance(value, float) and math.isnan(value) else one_line(cell_text(value, digits))
 
 
 def param_cell(value: Any, digits: int = 6) -> str:

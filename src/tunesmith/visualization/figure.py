@@ -8,7 +8,6 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from enum import Enum
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -124,8 +123,6 @@ def as_json(value: Any) -> Any:
         return {str(k): as_json(v) for k, v in value.items()}
     if isinstance(value, (tuple, list)):
         return [as_json(v) for v in value]
-    if isinstance(value, Enum):
-        return str(value)
     return json_value(value, infinities=False)
 
 
