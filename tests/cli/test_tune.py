@@ -329,7 +329,7 @@ def test_a_terminal_shows_that_a_table_is_read(train: Any, monkeypatch: pytest.M
     assert main(["tune", "train.csv", "--target", "nothing", "--timeout", "1"]) == 2
     assert "reading train.csv" in screen.getvalue()
     size = Path("train.csv").stat().st_size
-    assert f"{size / 1e6:.3g} MB" in screen.getvalue()
+    assert f"{size / 1e3:.3g} kB" in screen.getvalue()
 
 
 def test_predictions_are_no_formulas(

@@ -25,7 +25,7 @@ from tests.dashboard.conftest import SAME
 import tunesmith as ts
 from tunesmith.dashboard import app
 from tunesmith.dashboard.drawings import DRAWINGS, TABS
-from tunesmith.selection.wording import NumberFormat
+from tunesmith.foundation.formats import NumberFormat
 from tunesmith.sklearn import GridSearchCV
 from tunesmith.study.study import METRIC_NAMES
 from tunesmith.trial.record import TrialRecord

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy.stats import t as student
 
+from tunesmith.foundation.formats import NumberFormat
 from tunesmith.selection.outlook import Outlook, outlook_of_folds, outlook_of_rows
-from tunesmith.selection.wording import NumberFormat
 
 UNITS, SEARCHES = 150, 1500
 FIGURES = NumberFormat(4)

@@ -16,7 +16,6 @@ import pytest
 import tunesmith as ts
 from tunesmith import TrialState
 from tunesmith.study.progress import Progress, ProgressLine, Table
-from tunesmith.study.progress.line import duration, rate
 from tunesmith.study.progress.table import described_params, sparkline
 from tunesmith.trial import FrozenTrial
 
@@ -38,29 +37,6 @@ def finished(number: int, value: float | None, state: TrialState = TrialState.CO
 
 
 # ------------------------------------------------------------------------------------------------------------ words
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0, "0:00"), (7.4, "0:07"), (61, "1:01"), (3723, "1:02:03"), (183845, "2 d 3:04:05")],
-)
-def test_durations(seconds: float, text: str) -> None:
-    assert duration(seconds) == text
-
-
-@pytest.mark.parametrize(
-    ("n", "seconds", "text"),
-    [
-        (3, 0.0, "3 trials"),
-        (5000, 2.0, "2,500 trials/s"),
-        (10, 4.0, "2.5 trials/s"),
-        (2, 7.0, "3.5 s/trial"),
-        (1, 240.0, "4 min/trial"),
-        (1, 9000.0, "2.5 h/trial"),
-    ],
-)
-def test_rates(n: int, seconds: float, text: str) -> None:
-    assert rate(n, seconds, "trial") == text
 
 
 def test_the_line_says_count_best_rate_and_time_left() -> None:

@@ -10,7 +10,7 @@ import pytest
 from sklearn.datasets import load_diabetes
 
 import tunesmith
-from tunesmith.foundation.formats import plain
+from tunesmith.foundation.formats import json_value
 from tunesmith.foundation.languages import Words, say
 from tunesmith.report import write_report
 from tunesmith.report.leaderboard import LEADERBOARD, Place, stored_leaderboard
@@ -32,12 +32,12 @@ BOARD = Leaderboard.of(
 
 
 def test_it_is_stored_as_json_and_says_the_same() -> None:
-    stored = json.loads(json.dumps(plain(BOARD.to_json()), allow_nan=False))
+    stored = json.loads(json.dumps(json_value(BOARD.to_json()), allow_nan=False))
     again = Leaderboard.from_json(stored)
     assert str(again) == str(BOARD)
     assert again.table(Words("zh")) == BOARD.table(Words("zh"))
     heads, rows = again.table(Words("zh"))
-    assert rows[0][:6] == (EVIL, "50.00", "45.50 – 55.00", "2 s", "1 ms", "2.86 MB")
+    assert rows[0][:6] == (EVIL, "50.00", "45.50 – 55.00", "2 s", "1 ms", "3 MB")
     assert rows[0][6] == "1,200"
     assert rows[1][-1] == Words("zh")("the time was up")
     assert heads[1].endswith("RMSE")

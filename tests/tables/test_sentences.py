@@ -15,7 +15,6 @@ from sklearn.tree import DecisionTreeRegressor
 import tunesmith
 from tunesmith.foundation.languages import Words
 from tunesmith.foundation.states import TrialState
-from tunesmith.foundation.text import span
 from tunesmith.report import write_report
 from tunesmith.selection import Report
 from tunesmith.study.answer import next_step, sureness
@@ -173,17 +172,6 @@ def test_noise_is_not_to_be_relied_on() -> None:
     good = tunesmith.tune(["linear"], X, Y, n_trials=2, **QUICK)
     assert sureness(good.study_.snapshot(), good.study_.recommend()).name == "Sure"
     assert next_step(good.study_.snapshot(), good.study_.recommend()).startswith("Use it")
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (0.000196, "0.196 ms"), (0.3096, "310 ms"), (0.99996, "1 s"), (57.31, "57.3 s"), (59.97, "1.0 min"),
-        (0.0, "0 s"), (7200, "2.0 h"), (float("nan"), ""),
-    ],
-)  # fmt: skip
-def test_a_time_is_written_with_its_unit_and_without_an_exponent(seconds: float, text: str) -> None:
-    assert span(seconds) == text
 
 
 def test_xgboost_whose_time_is_up_at_once_has_not_failed() -> None:

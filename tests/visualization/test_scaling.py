@@ -10,8 +10,9 @@ import pytest
 from tests.visualization.studies import many, scaling_law
 
 from tunesmith.errors import NothingToDrawError, ScalingError
+from tunesmith.foundation.formats import amount_text
 from tunesmith.scaling import ScalingLaw
-from tunesmith.scaling.figures.scales import amount, log_axis, place
+from tunesmith.scaling.figures.scales import log_axis, place
 from tunesmith.scaling.figures.scaling_bowls import scaling_bowls
 from tunesmith.scaling.figures.scaling_coverage import scaling_coverage
 from tunesmith.scaling.figures.scaling_optimum import scaling_optimum
@@ -88,7 +89,7 @@ def test_what_cannot_be_drawn_is_told(law: ScalingLaw) -> None:
 
 
 def test_scales_are_written_as_people_write_them() -> None:
-    assert [amount(v) for v in (5, 1024, 59968512, 1.4e9, 3e13)] == ["5", "1024", "60M", "1.4B", "30T"]
+    assert [amount_text(v) for v in (5, 1024, 59968512, 1.4e9, 3e13)] == ["5", "1024", "60M", "1.4B", "30T"]
     assert log_axis(2e9, 6e10)["ticktext"] == ["2B", "5B", "10B", "20B", "50B"]
     assert log_axis(1e-5, 1e-1)["ticktext"] == ["1e-05", "0.0001", "0.001", "0.01", "0.1"]
     assert log_axis(5, 5)["ticktext"] == ["5"]

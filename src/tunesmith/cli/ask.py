@@ -20,7 +20,7 @@ from tunesmith.cli.asking import (
 )
 from tunesmith.cli.options import STORAGE_VARIABLE, json_object, name_and_value
 from tunesmith.cli.output import RECORD_FORMATS, echo, flatten_option, json_text, print_record
-from tunesmith.cli.run import TYPE_OF, Time, settings_from
+from tunesmith.cli.run import TIME, TYPE_OF, settings_from
 from tunesmith.cli.settings import params_of_json
 from tunesmith.errors import SpaceExhaustedError, TrialsSpentError
 from tunesmith.foundation import registry
@@ -74,7 +74,7 @@ file_option = click.option(
 )
 @click.option(
     "--lease",
-    type=Time(),
+    type=TIME,
     default=LEASE_SECONDS,
     help="After this time the trial may be given to another one (1d); not while the process of --pid lives.",
 )

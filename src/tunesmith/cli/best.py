@@ -10,8 +10,9 @@ from typing import Any
 import click
 
 from tunesmith.cli.options import json_option, look_at, storage_argument, study_option
-from tunesmith.cli.output import cell, echo, param, pass_on, print_json
+from tunesmith.cli.output import echo, param, pass_on, print_json
 from tunesmith.cli.records import trial_dict
+from tunesmith.foundation.formats import cell_text
 from tunesmith.foundation.system import command_line
 from tunesmith.foundation.text import printable
 from tunesmith.program import template
@@ -86,6 +87,6 @@ def best(storage: str, name: str | None, form: str | None, honest: bool, as_json
         if trial is not None:
             if found is not None and found.report is not None and AVERAGE in (found.report.chosen or {}):
                 echo("the best single model:")
-            echo(f"trial {trial.number}, value {cell(trial.value)}")
+            echo(f"trial {trial.number}, value {cell_text(trial.value)}")
         for key, value in params.items():
-            echo(f"  {printable(key)} = {cell(param(value))}")
+            echo(f"  {printable(key)} = {cell_text(param(value))}")

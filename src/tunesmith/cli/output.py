@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from tunesmith.foundation.formats import plain
+from tunesmith.foundation.formats import cell_text, json_value
 from tunesmith.foundation.languages import wrapped
 from tunesmith.foundation.languages.columns import wide
 from tunesmith.foundation.reader import language
@@ -58,7 +58,7 @@ def json_text(value: Any, indent: int | None) -> str:
         value: the value; numbers that JSON does not have become null (NaN) or text (infinities).
         indent: blanks for each level; None: all on one line.
     """
-    text = json.dumps(plain(value), indent=indent, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(json_value(value), indent=indent, ensure_ascii=False, allow_nan=False)
     return _ODD.sub(lambda odd: odd.group() if odd.group().isprintable() else _escaped(odd.group()), text)
 
 
@@ -121,7 +121,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, are_na
     console = Console(width=None if sys.stdout.isatty() else 10_000, highlight=False, markup=False, emoji=False)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     numeric = [all(isinstance(row[i], (int, float)) for row in rows) for i in range(len(columns))]
-    cells = [[cell(value) for value in row] for row in rows]
+    cells = [[cell_text(value) for value in row] for row in rows]
     whole = _whole_columns(
         [[printable(name), *(row[i] for row in cells)] for i, name in enumerate(columns)], console.width
     )
@@ -163,15 +163,6 @@ def param(value: Any) -> Any:
     return "None" if value is None else value
 
 
-def cell(value: Any) -> str:
-    """Return a value as the text of a cell."""
-    if value is None:
-        return ""
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    return printable(str(value))
-
-
 def print_record(record: dict[str, Any], form: str, flatten: bool) -> None:
     """Print one record.
 
@@ -186,7 +177,7 @@ def print_record(record: dict[str, Any], form: str, flatten: bool) -> None:
         else:
             columns[key] = value.strftime("%Y-%m-%d %H:%M:%S") if isinstance(value, datetime) else value
     safe = {
-        key: plain(value if value is None or isinstance(value, bool | int | float | str | dict | list) else str(value))
+        key: json_value(value if isinstance(value, bool | int | float | str | dict | list | None) else str(value))
         for key, value in columns.items()
     }
     cells = {printable(key): "" if value is None else printable(str(value)) for key, value in safe.items()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tunesmith.cli.output import cell
+from tunesmith.foundation.formats import cell_text
 from tunesmith.foundation.states import TrialState
 from tunesmith.foundation.text import cut
 from tunesmith.trial.record import FrozenTrial
@@ -54,7 +54,7 @@ def trial_dict(trial: FrozenTrial, *, whole: bool = False) -> dict[str, Any]:
 def value_text(trial: FrozenTrial) -> Any:
     """Return the value of a trial as a cell: a number, or several with commas, each with its noise where it is told."""
     cells = value_cells(trial, len(trial.values or ()))
-    return None if not cells else cells[0] if len(cells) == 1 else ", ".join(map(cell, cells))
+    return None if not cells else cells[0] if len(cells) == 1 else ", ".join(map(cell_text, cells))
 
 
 def value_cells(trial: FrozenTrial, m: int) -> list[Any]:

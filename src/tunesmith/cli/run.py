@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,52 +10,45 @@ import click
 
 from tunesmith.cli.settings import Settings, parameter, read_settings
 from tunesmith.foundation import registry
-from tunesmith.foundation.text import seconds
+from tunesmith.foundation.formats import bytes_of, seconds_of
 
 STANDARD_FILE = "tune.toml"
 
 
-class Time(click.ParamType):  # type: ignore[type-arg]  # earlier versions of click have no brackets there
-    """A time: 90, 90s, 15m, 8h or 2d."""
+class Amount(click.ParamType):  # type: ignore[type-arg]  # earlier versions of click have no brackets there
+    """A text that says how much.
 
-    name = "TIME"
+    Args:
+        name: what the help calls it.
+        read: returns its number; raises ValueError where it is none.
+    """
+
+    def __init__(self, name: str, read: Callable[[str], float]) -> None:
+        self.name, self._read = name, read
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Return the seconds."""
+        """Return the number."""
         try:
-            return seconds(str(value))
+            return self._read(str(value))
         except ValueError as error:
             self.fail(str(error), param, ctx)
 
 
-class Size(click.ParamType):  # type: ignore[type-arg]  # as above
-    """A size: 500MB, 4GB or 1.5GiB."""
-
-    name = "SIZE"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Return the bytes."""
-        from tunesmith.executors.resources import parse_bytes
-
-        try:
-            return parse_bytes(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-
-
+TIME = Amount("TIME", seconds_of)  # 90, 90s, 15m, 8h or 2d
+SIZE = Amount("SIZE", bytes_of)  # 500MB, 4GB or 1.5GiB
 POSITIVE = click.IntRange(min=1)
 TYPE_OF: dict[str, click.ParamType[Any]] = {
     "trials": click.IntRange(min=0),
-    "timeout": Time(),
+    "timeout": TIME,
     "jobs": POSITIVE,
     "seed": click.IntRange(min=0),
     "sampler": click.Choice(sorted(registry.names("samplers"))),
     "pruner": click.Choice(sorted(registry.names("pruners"))),
     "take": click.Choice(("last", "min", "max")),
-    "timeout_per_trial": Time(),
-    "memory_limit": Size(),
+    "timeout_per_trial": TIME,
+    "memory_limit": SIZE,
     "max_failures": POSITIVE,
-    "grace": Time(),
+    "grace": TIME,
     "gpus": click.FloatRange(min=0),
     "cpus": click.FloatRange(min=0, min_open=True),
 }

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tunesmith.cli.options import json_option, look_at, storage_argument, study_option
-from tunesmith.cli.output import cell, echo, param, print_json, print_table
+from tunesmith.cli.output import echo, param, print_json, print_table
 from tunesmith.cli.records import trial_dict, value_text
+from tunesmith.foundation.formats import cell_text
 from tunesmith.foundation.languages import joined, say
 from tunesmith.foundation.reader import language
 from tunesmith.foundation.text import printable
@@ -89,14 +90,14 @@ def _show_trial(trial: FrozenTrial, as_json: bool) -> None:
         print_json(trial_dict(trial, whole=True))
         return
     value = value_text(trial)
-    shown = "" if value is None else f", value {cell(value)}"
+    shown = "" if value is None else f", value {cell_text(value)}"
     echo(f"trial {trial.number}: {trial.state.name}{shown}")
     if trial.reason:
         echo(printable(trial.reason, lines=True))
     params = ((key, param(value)) for key, value in trial.flat_params.items())
     rows = [*params, *((f"{key} (attribute)", value) for key, value in trial.user_attrs.items())]
     if rows:
-        print_table(["name", "value"], [[key, cell(value)] for key, value in rows])
+        print_table(["name", "value"], [[key, cell_text(value)] for key, value in rows])
     if curve := trial.learning_curve():
         print_table(["step", "value", "cost"], [[step, value, cost] for step, (value, cost) in curve.items()])
     if trial.output:

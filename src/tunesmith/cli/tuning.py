@@ -16,10 +16,11 @@ from typing import Any
 import click
 
 from tunesmith.cli.options import STANDARD_STORAGE, declare, metrics_of
-from tunesmith.cli.output import cell, echo, print_json
+from tunesmith.cli.output import echo, print_json
 from tunesmith.cli.settings import Settings, space_of, study_name
 from tunesmith.errors import MissingMetricError, ProgramError, StudyNotFoundError, WorkerDiedError
 from tunesmith.executors.processes import ProcessExecutor
+from tunesmith.foundation.formats import cell_text
 from tunesmith.foundation.states import FailureKind, TrialState
 from tunesmith.foundation.system import command_line
 from tunesmith.foundation.text import close_matches, printable, shorten
@@ -477,7 +478,7 @@ def _conclude(study: Study, program: Program, storage: str, as_json: bool) -> in
         most = f". Most often: {shorten(why, 300)}" if why else ""
         raise click.ClickException(printable(f"no trial has a result; the study has {study.tally}{most}", lines=True))
     for trial in best[:10]:
-        values = ", ".join(f"{m} {cell(v)}" for m, v in zip(program.metrics, trial.values or (), strict=False))
+        values = ", ".join(f"{m} {cell_text(v)}" for m, v in zip(program.metrics, trial.values or (), strict=False))
         echo(f"best: trial {trial.number}, {values}" if len(best) == 1 else f"trial {trial.number}: {values}")
         for name, value in trial.params.items():
             echo(f"  {name} = {value!r}" if isinstance(value, str) else f"  {name} = {value}")

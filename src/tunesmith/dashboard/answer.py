@@ -9,10 +9,11 @@ import numpy as np
 
 from tunesmith.dashboard.views import param_cell
 from tunesmith.errors import TunesmithError
+from tunesmith.foundation.formats import NumberFormat, duration_text
 from tunesmith.foundation.languages import Words
-from tunesmith.foundation.text import printable, span
+from tunesmith.foundation.text import printable
 from tunesmith.report.banner import chosen_by, forms_of, is_of_table
-from tunesmith.selection.wording import NumberFormat, count, level_of
+from tunesmith.selection.wording import count, level_of
 from tunesmith.study.answer import answer, middle
 from tunesmith.study.recommend import Recommendation
 from tunesmith.study.snapshot import Snapshot
@@ -82,4 +83,4 @@ def _cost(seen: Snapshot, words: Words) -> str:
     if not n:
         return ""
     trials = words.said(count(n, "trial"))
-    return words("{0}, {1} in all.", trials, span(spent)) if spent > 0 else words("{}.", trials)
+    return words("{0}, {1} in all.", trials, duration_text(spent)) if spent > 0 else words("{}.", trials)

@@ -13,11 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from tunesmith.dashboard.views import ago, number_cell
+from tunesmith.dashboard.views import number_cell
+from tunesmith.foundation.formats import ago_text, duration_text
 from tunesmith.foundation.languages import Words
 from tunesmith.foundation.states import TrialState
 from tunesmith.foundation.system import PLAIN_FILE
-from tunesmith.foundation.text import last_written, printable, span
+from tunesmith.foundation.text import last_written, printable
 from tunesmith.history import History
 from tunesmith.history.curves import Reported
 from tunesmith.selection.wording import count
@@ -79,7 +80,7 @@ def _now(seen: Snapshot, words: Words) -> Iterator[str]:
     if running:
         yield words("Running now: {}.", words.said(count(running, "trial")))
     elif (last := _last(seen)) == last:
-        yield words("Nothing is running; the last trial began or ended {}.", ago(words, time.time() - last))
+        yield words("Nothing is running; the last trial began or ended {}.", ago_text(time.time() - last, words))
     else:
         yield words("Nothing is running.")
     if waiting:
@@ -103,7 +104,7 @@ def _so_far(history: History, words: Words) -> Iterator[str]:
     cost = history.cost[max(0, n - LATEST) :]
     usual = float(np.median(cost[np.isfinite(cost)])) if np.isfinite(cost).any() else 0.0
     if usual >= SECONDS_OF_NOTE:
-        yield words("A trial takes about {}.", span(usual))
+        yield words("A trial takes about {}.", duration_text(usual))
     if space is None or n < 3 * ENDS_COMPARED or not len(space):
         return
     unit = history.unit(space)
@@ -153,7 +154,7 @@ def running_trials(seen: Snapshot, study: Study, words: Words, logs: Path | None
         curve, other = _lines(own, ideal)
         told = words("step {0}: {1}", f"{step:,}", number_cell(own[step], 4)) if own else words("no report yet")
         params = ", ".join(f"{k}={number_cell(v, 4) if v is not None else v}" for k, v in trial.params.items())
-        since = span(time.time() - trial.started)
+        since = duration_text(time.time() - trial.started)
         log, elsewhere = _log(folders, trial)
         stopping = is_asked_to_stop(seen.record, trial.number)
         found.append(Running(trial.number, printable(params), since, told, curve, other, log, elsewhere, stopping))

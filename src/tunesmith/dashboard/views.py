@@ -18,27 +18,13 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from tunesmith import __version__
+from tunesmith.foundation.formats import ago_text, cell_text, duration_text
 from tunesmith.foundation.languages import LANGUAGES, Words
-from tunesmith.foundation.text import cut, printable, span
+from tunesmith.foundation.text import cut, printable
 
 # -- which language a reader gets, and times as words ---------------------------------------------------------------
 
 COOKIE = "tunesmith-language"
-
-
-def ago(words: Words, seconds: float) -> str:
-    """Return how long ago something was; empty: it is not known.
-
-    Args:
-        words: the language.
-        seconds: since then.
-    """
-    if seconds != seconds:
-        return ""
-    for size, unit in ((86400.0, "{} d ago"), (3600.0, "{} h ago"), (60.0, "{} min ago")):
-        if seconds >= size:
-            return words(unit, int(seconds // size))
-    return words("just now") if seconds < 5 else words("{} s ago", int(seconds))
 
 
 def language_of(request: Request) -> str:
@@ -93,7 +79,7 @@ class Views:
             lstrip_blocks=True,
         )  # fmt: skip
         self._environment.filters |= {
-            "number": number_cell, "param": param_cell, "clock": clock, "span": span, "text": one_line,
+            "number": number_cell, "param": param_cell, "clock": clock, "span": duration_text, "text": one_line,
             "path": lambda v: quote(str(v), safe=""), "query": urlencode,
         }  # fmt: skip
 
@@ -112,7 +98,7 @@ class Views:
             "_": words, "words": words, "languages": LANGUAGES, "root": request.scope.get("root_path", ""),
             "here": request.url.path, "version": __version__, "read_only": access.read_only,
             "theme": theme_of(request), "query": dict(request.query_params), "markdown": to_html,
-            "ago": lambda moment: ago(words, time.time() - moment),
+            "ago": lambda moment: ago_text(time.time() - moment, words),
         }  # fmt: skip
         made = self._environment.get_template(template).render({**shared, **context})
         return HTMLResponse(
@@ -128,11 +114,9 @@ def theme_of(request: Request) -> str:
 
 def number_cell(value: Any, digits: int = 6) -> str:
     """Return a number as a table shows it; empty: there is none."""
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return ""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return one_line(value)
-    return f"{value:,}" if isinstance(value, int) else f"{value:.{digits}g}"
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    return "" if isinstance(value, float) and math.isnan(value) else one_line(cell_text(value, digits))
 
 
 def param_cell(value: Any, digits: int = 6) -> str:

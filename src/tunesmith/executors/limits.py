@@ -12,7 +12,8 @@ import time
 from dataclasses import dataclass
 from typing import Protocol
 
-from tunesmith.executors.resources import in_words, memory_of
+from tunesmith.executors.resources import memory_of
+from tunesmith.foundation.formats import size_text
 from tunesmith.foundation.states import FailureKind
 from tunesmith.foundation.threads import watch
 
@@ -132,7 +133,7 @@ class Watchdog:
             used = memory_of({w.process.pid for w in over}, exact=True)
             for watched in over:
                 if watched.memory is not None and (held := used[watched.process.pid]) > watched.memory:
-                    words = f"the trial used {in_words(held)} of memory, and its limit is {in_words(watched.memory)}"
+                    words = f"the trial used {size_text(held)} of memory, and its limit is {size_text(watched.memory)}"
                     watched.verdict = (FailureKind.OOM, words)
                     watched.process.kill()  # at once: it may take all there is
 

@@ -5,16 +5,15 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-import re
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from contextlib import suppress
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
+from tunesmith.foundation.formats import bytes_of
 from tunesmith.foundation.system import require
 from tunesmith.foundation.text import listing, shown
 from tunesmith.foundation.warnings import caution
@@ -43,7 +42,7 @@ def cpu_count() -> int:
 def _cgroup_quota() -> float:
     """Return the cores' worth of time that a container may use; infinity where there is no such limit."""
     for files in (["cpu.max"], ["cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us"]):  # version 2, version 1
-        with suppress(OSError, ValueError):  # not there, or "max"
+        with contextlib.suppress(OSError, ValueError):  # not there, or "max"
             quota, period = map(int, " ".join((CGROUP / name).read_text() for name in files).split())
             if quota > 0 and period > 0:
                 return quota / period
@@ -204,7 +203,7 @@ def checked_memory_limit(size: Any, name: str = "memory_per_trial") -> int | Non
     if size is not None:
         require("memory", name)
     try:
-        return None if size is None else parse_bytes(size)
+        return None if size is None else bytes_of(size)
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from None
 
@@ -249,33 +248,6 @@ def _amount(value: Any) -> float:
 # -- memory -----------------------------------------------------------------------------------------------------------
 
 PROC = Path("/proc")
-
-
-BYTE_UNITS = {"": 1, "B": 1}
-BYTE_UNITS |= {f"{u}B": 1000 ** (k + 1) for k, u in enumerate("KMGT")}
-BYTE_UNITS |= {f"{u}IB": 1024 ** (k + 1) for k, u in enumerate("KMGT")}
-
-
-def parse_bytes(size: float | str) -> int:
-    """Return a size in bytes, given as a number or as text: "500MB", "2 GB", "1.5GiB".
-
-    Raises:
-        ValueError: it is no such size, or not more than 0.
-    """
-    value = 0.0
-    with contextlib.suppress(ValueError, OverflowError, TypeError):
-        if not isinstance(size, str):
-            value = float(size)
-        elif found := re.fullmatch(r"\s*([\d.]+(?:e\+?\d+)?)\s*([a-z]*)\s*", size, re.IGNORECASE):
-            value = float(found[1]) * BYTE_UNITS.get(found[2].upper(), math.nan)
-    if not 1 <= value < math.inf or isinstance(size, bool):
-        raise ValueError(f'a size is a number of bytes or a text such as "500MB", "2GB" or "1.5GiB"; got {shown(size)}')
-    return int(value)
-
-
-def in_words(size: float) -> str:
-    """Return a number of bytes for a message: "512 MB", "2.5 GB"."""
-    return f"{size / 1e9:.3g} GB" if size >= 1e9 else f"{size / 1e6:.3g} MB"
 
 
 def memory_of(groups: Collection[int], exact: bool = False) -> Counter[int]:

@@ -14,8 +14,9 @@ import time
 import weakref
 from typing import Protocol
 
+from tunesmith.foundation.formats import seconds_of
 from tunesmith.foundation.system import signal_self
-from tunesmith.foundation.text import seconds, shown
+from tunesmith.foundation.text import shown
 from tunesmith.foundation.warnings import caution
 
 NOTICE = "TUNESMITH_NOTICE"
@@ -97,7 +98,7 @@ def notice_seconds() -> float:
     if not given:
         return DEFAULT
     try:
-        return seconds(given)
+        return seconds_of(given)
     except ValueError:
         caution(f"{NOTICE} takes seconds, or a time such as 90s or 2m; got {shown(given)}; it is taken as {DEFAULT:g}")
         return DEFAULT

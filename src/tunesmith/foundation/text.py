@@ -1,13 +1,11 @@
-"""Makes foreign texts (names, exceptions, paths) safe to store and to show; suggests near names; reads numbers."""
+"""Makes foreign texts (names, exceptions, paths) safe to store and to show; suggests near names."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from typing import Any
 
 MOST = 8000  # characters that are kept of a reason
-SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def close_matches(word: str, options: Iterable[object], cutoff: float = 0.65) -> list[str]:
@@ -35,34 +33,6 @@ def did_you_mean(word: object, options: Iterable[object]) -> str:
     """
     close = close_matches(word, options) if isinstance(word, str) else []
     return f"; did you mean {close[0]!r}?" if close else ""
-
-
-def seconds(text: str) -> float:
-    """Return a time as seconds: 90, 90s, 15m, 8h or 2d; "10 min" is 10m.
-
-    Raises:
-        ValueError: it is none.
-    """
-    short = text.removesuffix("in") if text.endswith("min") else text
-    unit = SECONDS.get(short[-1:])
-    try:
-        found = float(short[:-1] if unit else short) * (unit or 1)
-    except ValueError:
-        found = math.nan
-    if not 0 <= found < math.inf:
-        raise ValueError(f"expected seconds, or a time such as 90s, 15m, 8h or 2d; got {text!r}")
-    return found
-
-
-def span(seconds: float) -> str:
-    """Return a number of seconds as text: "1.4 ms", "57.3 s", "2.5 h"; empty: it is not known."""
-    if not math.isfinite(seconds):
-        return ""
-    for size, unit in ((86400.0, "d"), (3600.0, "h"), (60.0, "min")):
-        if round(seconds, 1) >= size:
-            return f"{seconds / size:.1f} {unit}"
-    written = f"{1000.0 * seconds:.3g}"
-    return f"{seconds:.3g} s" if seconds == 0.0 or float(written) >= 1000.0 else f"{written} ms"
 
 
 def checked_text(what: str, text: Any) -> str:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from tunesmith.errors import MissingDependencyError
+from tunesmith.foundation.formats import cell_text
 from tunesmith.foundation.languages import aligned, block, say, stored, told, word
 from tunesmith.foundation.numerics.arrays import Floats, Indices
 from tunesmith.foundation.text import cut, printable, shorten
@@ -255,9 +256,7 @@ def between(interval: tuple[float, float]) -> str:
 
 def _step(change: Change) -> str:
     def shown(value: Any) -> str:
-        if isinstance(value, float):
-            return f"{value:.4g}"
-        return "not active" if value is None else printable(shorten(str(value), 30))
+        return cell_text(value if isinstance(value, float | None) else shorten(str(value), 30), 4, none="not active")
 
     return f": {shown(change.before)} → {shown(change.after)}"
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tunesmith.errors import SourceError, SpaceError
+from tunesmith.foundation.formats import cell_text
 from tunesmith.foundation.states import FailureKind, TrialState
 from tunesmith.foundation.text import did_you_mean, listing, shown
 from tunesmith.interchange.limits import cell_number, is_empty, is_not_a_number, typed_column
@@ -74,7 +75,7 @@ def as_param(parameter: Parameter) -> str:
     if isinstance(parameter, Int | Float):
         kind = "int" if isinstance(parameter, Int) else "float"
         kind = ("log int" if kind == "int" else "log") if parameter.log else kind
-        low, high = (f"{x:g}" if isinstance(x, float) else str(x) for x in (parameter.low, parameter.high))
+        low, high = map(cell_text, (parameter.low, parameter.high))
         return f"{kind}({low}, {high})"
     return repr(parameter)
 

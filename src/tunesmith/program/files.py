@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tunesmith.executors.resources import in_words
+from tunesmith.foundation.formats import size_text
 
 PARAMETER_FORMATS = ("json", "yaml", "yml", "toml")
 RESULTS_BYTES = 64_000_000  # of a results file, at most
@@ -80,7 +80,7 @@ def read_results(path: Path) -> list[Mapping[str, Any]]:
         data = read_written(path, RESULTS_BYTES + 1)
         if len(data) > RESULTS_BYTES:
             raise ValueError(
-                f"the results file {path} is larger than {in_words(RESULTS_BYTES)}; write what is to be read alone"
+                f"the results file {path} is larger than {size_text(RESULTS_BYTES)}; write what is to be read alone"
             )
         text = data.decode("utf-8-sig")
     except FileNotFoundError:

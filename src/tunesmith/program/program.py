@@ -15,8 +15,8 @@ from typing import Any
 from tunesmith.errors import MissingMetricError, ObjectiveError, ProgramError, TrialInterrupted, TrialPruned
 from tunesmith.executors.launch import how_it_ended
 from tunesmith.executors.limits import WATCHDOG
-from tunesmith.executors.resources import parse_bytes
 from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.formats import bytes_of
 from tunesmith.foundation.preemption import PREEMPTION
 from tunesmith.foundation.system import SH, command_line, require, was_no_program
 from tunesmith.foundation.text import checked_text, listing, printable, shown
@@ -135,7 +135,7 @@ class Program:
             require("terminal", "pty")
         if self.memory_limit is not None:
             require("memory", "memory_limit")
-            object.__setattr__(self, "memory_limit", parse_bytes(self.memory_limit))
+            object.__setattr__(self, "memory_limit", bytes_of(self.memory_limit))
 
     # -- what a trial gets -----------------------------------------------------------------------------------------
 
@@ -311,7 +311,7 @@ class _Run:
             process = Process(words, env, program.pty, program.grace, self.log.add)
         except OSError as error:
             raise ObjectiveError(f"the program {words[0]!r} cannot be started: {error}") from error
-        memory = None if program.memory_limit is None else parse_bytes(program.memory_limit)
+        memory = None if program.memory_limit is None else bytes_of(program.memory_limit)
         asked, died = False, len(DIED)
         try:
             with process:

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from tunesmith.foundation.formats import duration_text
 from tunesmith.foundation.languages import Said, Words, joined
 from tunesmith.foundation.system import command_line
-from tunesmith.foundation.text import printable, span
+from tunesmith.foundation.text import printable
 from tunesmith.program.files import params_text
 from tunesmith.program.template import flags
 from tunesmith.report.leaderboard import stored_leaderboard
@@ -144,7 +145,7 @@ def _cost(seen: Snapshot, words: Words) -> list[tuple[str, list[str]]]:
     if not len(costs):
         return []
     if is_of_table(seen):
-        return [(words(COST), [words("All trials together took {}.", span(float(costs.sum())))])]
+        return [(words(COST), [words("All trials together took {}.", duration_text(float(costs.sum())))])]
     pattern = "All trials together cost {total}, the median one {median} (seconds, or the unit that was reported)."
     said = words.translate(pattern).format(total=f"{costs.sum():,.4g}", median=f"{float(np.median(costs)):.4g}")
     return [(words(COST), [said])]

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.formats import duration_text, json_value, size_text
 from tunesmith.foundation.languages import Said, Words, aligned, say, words_of
 from tunesmith.foundation.languages.words import table_of
-from tunesmith.foundation.text import printable, span
+from tunesmith.foundation.text import printable
 from tunesmith.selection import HonestScore
 from tunesmith.selection.report import AVERAGE, params_from_json, params_to_json
 
@@ -51,7 +52,8 @@ class Place:
         is_average = self.model == AVERAGE
         model = words.translate(self.model) if is_average else printable(self.model)
         return (
-            model, value, interval, span(self.fit_seconds), span(self.predict_seconds), _size_text(self.size),
+            model, value, interval,
+            duration_text(self.fit_seconds), duration_text(self.predict_seconds), size_text(self.size),
             "" if is_average else f"{self.tried:,}", printable(words.said(self.why)),
         )  # fmt: skip
 
@@ -109,24 +111,27 @@ class Leaderboard:
     def to_json(self) -> list[dict[str, Any]]:
         """Return the lines as JSON has them: what is not known is None."""
         return [
-            {
-                "model": p.model,
-                "score": None
-                if p.score is None
-                else {
-                    "value": _finite_or_none(p.score.value),
-                    "interval": [_finite_or_none(end) for end in p.score.interval],
-                    "level": p.score.level,
-                    "metric": p.score.metric,
-                    "greater_is_better": p.score.greater_is_better,
+            json_value(
+                {
+                    "model": p.model,
+                    "score": None
+                    if p.score is None
+                    else {
+                        "value": p.score.value,
+                        "interval": p.score.interval,
+                        "level": p.score.level,
+                        "metric": p.score.metric,
+                        "greater_is_better": p.score.greater_is_better,
+                    },
+                    "fit_seconds": p.fit_seconds,
+                    "predict_seconds": p.predict_seconds,
+                    "size": float(p.size),
+                    "tried": p.tried,
+                    "why": [str(p.why), *([p.why.pattern, *map(str, p.why.values)] if isinstance(p.why, Said) else [])],
+                    "params": params_to_json(p.params),
                 },
-                "fit_seconds": _finite_or_none(p.fit_seconds),
-                "predict_seconds": _finite_or_none(p.predict_seconds),
-                "size": _finite_or_none(p.size),
-                "tried": p.tried,
-                "why": [str(p.why), *([p.why.pattern, *map(str, p.why.values)] if isinstance(p.why, Said) else [])],
-                "params": params_to_json(p.params),
-            }
+                infinities=False,
+            )
             for p in self.places
         ]
 
@@ -188,15 +193,5 @@ def _said(text: Any, pattern: Any = "", *values: Any) -> str:
     return say(pattern, *map(str, values)) if str(pattern) in table_of("zh") else str(text)
 
 
-def _finite_or_none(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None
-
-
 def _number_or_nan(value: Any) -> float:
     return math.nan if value is None else float(value)
-
-
-def _size_text(size: float) -> str:
-    if not math.isfinite(size):
-        return ""
-    return f"{size / 2**20:.3g} MB" if size >= 2**20 else f"{size / 2**10:.3g} kB"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.formats import cell_text
 from tunesmith.foundation.languages import Words
 from tunesmith.foundation.text import printable
 from tunesmith.report.content import Content, Table
@@ -50,7 +51,7 @@ def _code(code: str) -> list[str]:
 
 
 def _table(table: Table) -> list[str]:
-    rows = [[f"{v:.6g}" if isinstance(v, float) else _text(v) for v in row] for row in table.rows]
+    rows = [[_text(cell_text(v)) for v in row] for row in table.rows]
     return [
         f"| {' | '.join(map(_text, table.columns))} |",
         f"|{'---|' * len(table.columns)}",

@@ -6,6 +6,7 @@ import json
 from html import escape
 
 from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.formats import cell_text
 from tunesmith.foundation.languages import Words
 from tunesmith.foundation.text import printable
 from tunesmith.report.banner import Banner
@@ -185,7 +186,7 @@ def _table(table: Table) -> str:
     rows = []
     for row in table.rows:
         cells = "".join(
-            f'<td class="n">{_text(f"{v:.6g}")}</td>' if isinstance(v, float) else f"<td>{_text(v)}</td>" for v in row
+            f'<td class="n">{cell_text(v)}</td>' if isinstance(v, float) else f"<td>{_text(v)}</td>" for v in row
         )
         rows.append(f"<tr>{cells}</tr>")
     return (

@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 
 from tunesmith.errors import ScalingError
+from tunesmith.foundation.formats import amount_text, number_text
 from tunesmith.foundation.languages import Words
 from tunesmith.report.content import Content, Section, Table, drawn_if_any, stamped, versions
 from tunesmith.scaling import Advice, LossLaw, Plan, ScalingLaw
-from tunesmith.scaling.figures.scales import amount, place
+from tunesmith.scaling.figures.scales import place
 from tunesmith.scaling.figures.scaling_bowls import scaling_bowls
 from tunesmith.scaling.figures.scaling_coverage import scaling_coverage
 from tunesmith.scaling.figures.scaling_optimum import scaling_optimum
 from tunesmith.scaling.figures.scaling_plan import scaling_plan
-from tunesmith.visualization.figure import four_digits
 
 SCALES_SHOWN = 40  # rows of a table of scales or runs
 
@@ -70,7 +70,7 @@ def of_scaling(results: ScalingResults, words: Words) -> Content:
 
 
 def _between(ends: Sequence[float]) -> str:
-    return f"{four_digits(ends[0])} – {four_digits(ends[1])}"
+    return f"{number_text(ends[0])} – {number_text(ends[1])}"
 
 
 def _setting(law: ScalingLaw, advice: Advice, words: Words) -> Section:
@@ -78,15 +78,15 @@ def _setting(law: ScalingLaw, advice: Advice, words: Words) -> Section:
     section = Section(
         words("What to set at {}", place(tuple(advice.target), list(advice.target.values()), advice.group))
     )
-    rows = [[name, four_digits(s.value), _between(s.interval), _between(s.tried)] for name, s in advice.items()]
+    rows = [[name, number_text(s.value), _between(s.interval), _between(s.tried)] for name, s in advice.items()]
     section.tables.append(Table([t("hyperparameter"), t("set it to"), t("95 % interval"), t("tried")], rows))
     say_it = section.sentences.append
-    setting = ", ".join(f"{name} = {four_digits(s.value)} ({_between(s.interval)})" for name, s in advice.items())
+    setting = ", ".join(f"{name} = {number_text(s.value)} ({_between(s.interval)})" for name, s in advice.items())
     say_it(words("Set {}. With 95 %, the best run of a sweep there would have its values in these intervals.", setting))
     if advice.loss is not None:
         mean, ends = advice.loss
         say_it(
-            words("The run is expected to reach a loss of {} (95 % interval {}).", four_digits(mean), _between(ends))
+            words("The run is expected to reach a loss of {} (95 % interval {}).", number_text(mean), _between(ends))
         )
     mean, most = advice.excess_loss
     say_it(
@@ -96,7 +96,7 @@ def _setting(law: ScalingLaw, advice: Advice, words: Words) -> Section:
             f"{most:.2g}",
         )
     )
-    say_it(words("The target is {} times the largest scale that was run.", four_digits(advice.factor)))
+    say_it(words("The target is {} times the largest scale that was run.", number_text(advice.factor)))
     for name, growth in advice.growth.items():
         say_it(words("For each further factor of 2 in {}, the widest interval grows by {}.", name, f"{growth - 1:.0%}"))
     section.sentences += words.known(note for note in advice.notes if note not in law.notes)
@@ -162,8 +162,8 @@ def _optima(law: ScalingLaw, words: Words) -> Section:
         [
             place(runs.scale, runs.scales[s].tolist(), runs.groups[s]),
             int(n_runs[s]),
-            four_digits(bowls.level[s]),
-            *(f"{four_digits(middle[s, j])} ({_between((low[s, j], high[s, j]))})" for j in range(len(runs.names))),
+            number_text(bowls.level[s]),
+            *(f"{number_text(middle[s, j])} ({_between((low[s, j], high[s, j]))})" for j in range(len(runs.names))),
         ]
         for s in range(len(runs.scales))
     ]
@@ -219,7 +219,7 @@ def _loss(law: ScalingLaw, words: Words) -> Section:
     section.sentences.append(
         t("The lowest loss of a scale is E plus, for each scale variable, A times its power of minus alpha.")
     )
-    rows = [[name, four_digits(middle), _between(ends)] for name, (middle, ends) in law.loss_law.coefficients.items()]
+    rows = [[name, number_text(middle), _between(ends)] for name, (middle, ends) in law.loss_law.coefficients.items()]
     section.tables.append(Table([t("coefficient"), t("median"), t("95 % interval")], rows))
     return section
 
@@ -250,8 +250,8 @@ def _split(law: LossLaw, flop: float) -> list[list[str]]:
         split = law.compute_optimal(flop)
     except ScalingError:  # a scale variable spans too little
         return []
-    cells = [f"{amount(middle)} ({amount(low)} – {amount(high)})" for middle, (low, high) in split.values()]
-    return [[four_digits(flop), *cells]]
+    amounts = (map(amount_text, (middle, *ends)) for middle, ends in split.values())
+    return [[number_text(flop), *("{} ({} – {})".format(*of_one) for of_one in amounts)]]
 
 
 def _plan(plan: Plan, words: Words) -> Section:
@@ -260,7 +260,7 @@ def _plan(plan: Plan, words: Words) -> Section:
     if not plan.purchases:
         section.sentences.append(t("No run is within the budget."))
         return section
-    rows = [[four_digits(value) for value in run.values()] for run in plan.runs]
+    rows = [[number_text(value) for value in run.values()] for run in plan.runs]
     section.tables.append(Table(list(plan.runs[0]), rows[:SCALES_SHOWN]))
     if len(rows) > SCALES_SHOWN:
         section.sentences.append(t("The table shows the first {n}.").format(n=SCALES_SHOWN))

@@ -22,9 +22,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tunesmith.foundation.formats import NumberFormat
 from tunesmith.foundation.languages import say
 from tunesmith.foundation.numerics.arrays import Floats
-from tunesmith.selection.wording import NumberFormat
 
 GAIN_TOLD_SHARE = 0.8  # how often a gain of the smallest size that can be told is told
 UNITS_DOF = 4.0  # degrees of freedom that the runs of single units count for where B is estimated

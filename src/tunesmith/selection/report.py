@@ -8,11 +8,12 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from tunesmith.errors import SpaceError
+from tunesmith.foundation.formats import NumberFormat
 from tunesmith.foundation.languages import block, say, stored, told
 from tunesmith.foundation.text import printable
 from tunesmith.selection.outlook import Outlook
 from tunesmith.selection.score import Estimate, HonestScore, basis
-from tunesmith.selection.wording import NumberFormat, count, params_of, verdict
+from tunesmith.selection.wording import count, params_of, verdict
 from tunesmith.space.serialize import label_from_json, label_to_json
 
 # ----------------------------------------------------------------------------------------------------------------------

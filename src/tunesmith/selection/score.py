@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.formats import NumberFormat
 from tunesmith.foundation.languages import Said, block, say, stored, told
 from tunesmith.foundation.numerics.arrays import Floats
 from tunesmith.selection.metric import Metric
-from tunesmith.selection.wording import MetricLabel, NumberFormat, p_of, with_interval
+from tunesmith.selection.wording import MetricLabel, p_of, with_interval
 
 # ----------------------------------------------------------------------------------------------------------------------
 # The honest score: a figure with its interval, what it is compared with, and how it is written.

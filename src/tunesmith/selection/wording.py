@@ -9,12 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from tunesmith.foundation.formats import NumberFormat
 from tunesmith.foundation.languages import Said, say
 
-NO_DECIMALS_FROM = 1e15  # from which on a float has no decimals, and its last digits are made up
-INTERVAL_DIGITS = 3  # digits of an interval's half-width that are written
-VALUE_DIGITS = 4  # digits of a figure without an interval
-EXPONENT_BELOW, EXPONENT_FROM = 1e-4, 1e9  # figures that are all smaller, or of this size, have an exponent
 LONGEST_VALUE = 80  # characters of a parameter's value
 
 AVERAGE_WORDS = {"macro": "macro {}", "micro": "micro {}", "samples": "{} by samples", "weighted": "weighted {}"}
@@ -74,48 +71,6 @@ class MetricLabel:
         loss = name.startswith("neg_") and greater_is_better
         plain = name.removeprefix("neg_").replace("_", " ") if loss else name
         return cls(SPOKEN_METRICS.get(name, plain), -1 if loss else 1, greater_is_better and not loss)
-
-
-@dataclass(frozen=True)
-class NumberFormat:
-    """How numbers of one kind are written: with the same number of decimals.
-
-    Attributes:
-        decimals: how many.
-        exponent: whether they are written with an exponent, since they are very small or very large.
-    """
-
-    decimals: int
-    exponent: bool = False
-
-    @classmethod
-    def of(cls, value: float, interval: tuple[float, float] = (math.nan, math.nan)) -> NumberFormat:
-        """Return the decimals by which an interval's half-width has three digits; without one the value has four."""
-        half = abs(interval[1] - interval[0]) / 2.0
-        size, digits = (half, INTERVAL_DIGITS) if math.isfinite(half) and half > 0.0 else (abs(value), VALUE_DIGITS)
-        if not (math.isfinite(size) and size > 0.0):
-            return cls(VALUE_DIGITS)
-        decimals = digits - 1 - math.floor(math.log10(size) + 1e-9)
-        largest = max(size, abs(value) if math.isfinite(value) else 0.0)
-        return cls(max(decimals, 0), not EXPONENT_BELOW <= largest < EXPONENT_FROM)
-
-    def write(self, value: float) -> str:
-        """Return a figure as text; "unknown" for NaN."""
-        if not math.isfinite(value):
-            return say("unknown") if math.isnan(value) else say("infinite" if value > 0 else "minus infinite")
-        if self.exponent or abs(value) >= NO_DECIMALS_FROM:
-            return f"{round(value, self.decimals) + 0.0:.{VALUE_DIGITS}g}"
-        text = f"{value:,.{self.decimals}f}"
-        return text.removeprefix("-") if float(text.replace(",", "")) == 0.0 else text
-
-    def same(self, a: float, b: float) -> bool:
-        """Whether two figures look the same."""
-        return self.write(a) == self.write(b)
-
-    def between(self, interval: tuple[float, float]) -> str:
-        """Return an interval as text, the lower end first."""
-        low, high = sorted(interval)
-        return say("{} to {}", self.write(low), self.write(high))
 
 
 def level_of(level: float) -> str:

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tunesmith.foundation.formats import NumberFormat
 from tunesmith.foundation.languages import Said, block, say, told
 from tunesmith.foundation.text import printable
 from tunesmith.history import History
 from tunesmith.selection import Report
 from tunesmith.selection.report import Written
-from tunesmith.selection.wording import NumberFormat, params_of, verdict, with_interval
+from tunesmith.selection.wording import params_of, verdict, with_interval
 from tunesmith.study.engine.replica import none_complete
 from tunesmith.study.savings import note_on_partial
 from tunesmith.study.snapshot import Snapshot

@@ -118,7 +118,7 @@ def study_html(seen: Snapshot, sampler: str, recommend: Callable[[], Recommendat
         sampler: its name.
         recommend: says what to use.
     """
-    from tunesmith.selection.wording import NumberFormat
+    from tunesmith.foundation.formats import NumberFormat
 
     one = len(seen.directions) == 1
     counted = [say(f"{{:,}} {state.name}", n) for state, n in sorted(seen.counts.items())]

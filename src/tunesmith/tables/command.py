@@ -18,7 +18,7 @@ import click
 
 from tunesmith.cli.options import STORAGE_VARIABLE, json_option
 from tunesmith.cli.output import echo, pass_on, print_json, print_table
-from tunesmith.cli.run import POSITIVE, Time
+from tunesmith.cli.run import POSITIVE, TIME
 from tunesmith.errors import MissingDependencyError, ResumeError, SourceError
 from tunesmith.foundation.formats import csv_chunks
 from tunesmith.foundation.languages import say, told, words_of
@@ -46,7 +46,7 @@ LOADING_CODE = "from tunesmith.tables import load_model; model = load_model({!r}
 )
 @click.argument("table", type=click.Path(path_type=Path))
 @click.option("--target", required=True, metavar="COLUMN", help="The column to predict.")
-@click.option("--timeout", type=Time(), help="Time for all: 90s, 15m, 8h (60s; with --trials alone there is no limit).")
+@click.option("--timeout", type=TIME, help="Time for all: 90s, 15m, 8h (60s; with --trials alone there is no limit).")
 @click.option("--trials", metavar="N", type=POSITIVE, help="How many candidates to try in all.")
 @click.option(
     "--task", type=click.Choice(["classification", "regression"]), help="By default as the target looks; it is told."
@@ -342,7 +342,7 @@ def _read_table(table: Path, texts: Sequence[str] = ()) -> tuple[Source, Any]:
 @contextmanager
 def _reading(table: Path) -> Iterator[Callable[[int], None]]:
     """Show in a terminal that a large table is being read; what is yielded takes how many bytes of it were."""
-    from tunesmith.executors.resources import in_words
+    from tunesmith.foundation.formats import size_text
     from tunesmith.study.progress import ProgressLine
 
     bytes_seen = 0
@@ -354,7 +354,7 @@ def _reading(table: Path) -> Iterator[Callable[[int], None]]:
             return told(say("reading {}", printable(table.name)))
 
         def tail(self, now: float, ended: bool = False) -> str:
-            size = [in_words(bytes_seen)] if bytes_seen else []
+            size = [size_text(bytes_seen)] if bytes_seen else []
             return " · ".join([*size, super().tail(now, ended)])
 
     def seen(size: int) -> None:

@@ -22,10 +22,10 @@ from typing import Any
 import numpy as np
 
 from tunesmith.errors import SpaceExhaustedError
+from tunesmith.foundation.formats import duration_text
 from tunesmith.foundation.languages import say
 from tunesmith.foundation.numerics.arrays import Floats
 from tunesmith.foundation.states import TrialState
-from tunesmith.foundation.text import span
 from tunesmith.sklearn.evaluate.pool import Batch
 from tunesmith.sklearn.evaluate.task import Unit
 from tunesmith.sklearn.protocols import Params
@@ -232,7 +232,7 @@ class TableSearch(Policy[Batch, "list[Outcome]"]):
         if self._first:
             family, values = self._first[0]
             if (seconds := self.budget.usual_seconds(family)) > 0.3 * self.clock.seconds:
-                self.standings.spared[family.name] = say(TOO_DEAR, span(seconds))
+                self.standings.spared[family.name] = say(TOO_DEAR, duration_text(seconds))
                 self._later.append(self._first.pop(0))
                 self._go_on_together()
             elif self._open_as(family, values, first=True):
@@ -418,7 +418,7 @@ class TableSearch(Policy[Batch, "list[Outcome]"]):
         for candidate in [c for c in waiting if self.budget.too_slow(c)]:
             waiting.remove(candidate)
             seconds = standings.predicted(candidate.family, standings.n_rows)
-            self._postpone(candidate, say(TOO_DEAR, span(seconds)))
+            self._postpone(candidate, say(TOO_DEAR, duration_text(seconds)))
         if not waiting:
             return
         stage = waiting[0].stage

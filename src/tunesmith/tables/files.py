@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tunesmith.errors import MissingDependencyError, SourceError
-from tunesmith.executors.resources import in_words
+from tunesmith.foundation.formats import size_text
 from tunesmith.foundation.system import machine_memory
 from tunesmith.foundation.text import printable, shown
 
@@ -207,7 +207,7 @@ def _head(path: str | Path, file: Any) -> tuple[bytes, bool]:
     while n_lines < 2 and not whole:
         if len(head) > MOST_HEAD_BYTES:
             raise SourceError(
-                f"{_path_text(path)} is no table: its first two lines are longer than {in_words(MOST_HEAD_BYTES)}; a "
+                f"{_path_text(path)} is no table: its first two lines are longer than {size_text(MOST_HEAD_BYTES)}; a "
                 "table has one line for each row, and the names of its columns in the first"
             )
         block = file.read(BLOCK_BYTES)
@@ -231,11 +231,11 @@ def _text_blocks(path: Path, head: bytes, file: Any, seen: Callable[[int], None]
     while block:
         size += len(block)
         if there is not None and size > LARGEST_MEMORY_SHARE * there:
-            more = f"has {in_words(path.stat().st_size)}"
+            more = f"has {size_text(path.stat().st_size)}"
             if path.suffix.lower() == PACKED:
-                more = f"unpacks to more than {in_words(LARGEST_MEMORY_SHARE * there)}"
+                more = f"unpacks to more than {size_text(LARGEST_MEMORY_SHARE * there)}"
             raise SourceError(
-                f"{_path_text(path)} {more}, and this machine has {in_words(there)} of memory, of which a table may "
+                f"{_path_text(path)} {more}, and this machine has {size_text(there)} of memory, of which a table may "
                 f"take {LARGEST_MEMORY_SHARE:.0%}; {SMALLER}"
             )
         seen(size)

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tunesmith.foundation.formats import duration_text
 from tunesmith.foundation.languages import say
 from tunesmith.foundation.numerics.arrays import Floats
-from tunesmith.foundation.text import span
 from tunesmith.report.leaderboard import Leaderboard, Place
 from tunesmith.selection import HonestScore, Report
 from tunesmith.selection.report import AVERAGE
@@ -194,7 +194,7 @@ def full_report(judge: Judge, choice: Choice, n_trials: int, inferred: Sequence[
     standings, members = judge.tested.standings, choice.members
     notes = list(choice.notes)
     if math.isfinite(per_row := sum(c.answering for c, _ in members)):
-        notes.append(f"A prediction takes about {span(per_row)} for 1,000 rows.")
+        notes.append(f"A prediction takes about {duration_text(per_row)} for 1,000 rows.")
     if judge.tested.note:
         notes.append(judge.tested.note)
     tried = Counter(c.family.name for c in standings.candidates if c.evaluated)

@@ -22,7 +22,8 @@ from typing import Any
 import numpy as np
 
 from tunesmith.foundation.arguments import is_whole
-from tunesmith.foundation.text import seconds, shown
+from tunesmith.foundation.formats import seconds_of
+from tunesmith.foundation.text import shown
 from tunesmith.foundation.warnings import caution
 from tunesmith.trial.objects import Objects
 
@@ -76,7 +77,7 @@ def checked_every(every: Any) -> tuple[int, float]:
         raise TypeError(f"checkpoint_every takes {ways}; got {shown(every)}")
     if isinstance(every, str):
         with contextlib.suppress(ValueError):
-            if not every.strip().replace(".", "").isdigit() and (found := seconds(every.strip())) > 0:
+            if not every.strip().replace(".", "").isdigit() and (found := seconds_of(every.strip())) > 0:
                 return 0, found
     elif int(every) >= 1:
         return int(every), 0.0

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from tunesmith.errors import NothingToDrawError
+from tunesmith.foundation.formats import tick_text
 from tunesmith.foundation.languages import joined, say
 from tunesmith.foundation.states import TrialState
 from tunesmith.foundation.text import cut, did_you_mean, listing, printable
@@ -103,7 +104,7 @@ class Axis:
             where = float(self.scaled(np.array(place)))
             at = [v for v in at if abs(float(self.scaled(np.array(v))) - where) > 0.3 / most]
         named = dict(self.words)
-        return [*at, *named.values()], [*map(tick, at), *named]
+        return [*at, *named.values()], [*map(tick_text, at), *named]
 
     def grid(self, k: int) -> Floats:
         """Return k positions from end to end, even to the eye; of categories each one."""
@@ -296,14 +297,6 @@ def round_logs(low: float, high: float, most: int) -> list[float]:
     fine = [float(f"{m}e{k}") for k in range(first - 1, last + 1) for m in (1, 2, 5)]
     inside = [v for v in fine if low * (1 - 1e-9) <= v <= high * (1 + 1e-9)]
     return inside if len(inside) > 1 else [low, high]
-
-
-def tick(value: float) -> str:
-    """Return a number as it stands at an axis: 0.01, 20000, 1e-5."""
-    if value == 0 or 1e-3 <= abs(value) < 1e5:
-        return f"{value:.10g}"
-    mantissa, _, exponent = f"{value:.4e}".partition("e")
-    return f"{float(mantissa):g}e{int(exponent)}"
 
 
 def _short(value: Any) -> str:

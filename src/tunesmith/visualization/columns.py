@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunesmith.errors import NothingToDrawError
+from tunesmith.foundation.formats import number_text
 from tunesmith.foundation.languages import joined, say
 from tunesmith.foundation.states import StudyDirection, TrialState
 from tunesmith.foundation.text import printable, shown
 from tunesmith.space import Space
 from tunesmith.study.snapshot import Snapshot, as_snapshot
 from tunesmith.trial.record import FrozenTrial
-from tunesmith.visualization.figure import four_digits as written
 
 if TYPE_CHECKING:
     from tunesmith.study.study import Study
@@ -105,7 +105,7 @@ class StudyColumns:
         row = self.best
         if row is None:
             return None
-        return say("The best {} is {}, of trial {}.", self.target, written(self.value[row]), self.number[row])
+        return say("The best {} is {}, of trial {}.", self.target, number_text(self.value[row]), self.number[row])
 
     def tally(self) -> str:
         """Say how many trials there are in which state."""

@@ -8,13 +8,13 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from enum import Enum
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tunesmith.errors import MissingDependencyError
+from tunesmith.foundation.formats import json_value
 from tunesmith.foundation.languages import Said, Words, joined, words_of
 from tunesmith.foundation.text import did_you_mean, shown
 
@@ -123,13 +123,7 @@ def as_json(value: Any) -> Any:
         return {str(k): as_json(v) for k, v in value.items()}
     if isinstance(value, (tuple, list)):
         return [as_json(v) for v in value]
-    if isinstance(value, Enum):
-        return str(value)
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
+    return json_value(value, infinities=False)
 
 
 def short(values: NDArray[Any]) -> list[Any]:
@@ -194,8 +188,3 @@ def translated(figure: dict[str, Any], words: Words) -> dict[str, Any]:
 def join(sentences: Iterable[str | None]) -> str:
     """Return sentences as one text."""
     return joined((s for s in sentences if s), " ")
-
-
-def four_digits(value: float) -> str:
-    """Return a value as sentences have it: four digits, and those before the point."""
-    return f"{value:,.0f}" if 9999.5 <= abs(value) < 1e9 else f"{value:.4g}"

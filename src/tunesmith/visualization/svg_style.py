@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tunesmith.visualization.axes import round_logs, round_values, tick
+from tunesmith.foundation.formats import tick_text
+from tunesmith.visualization.axes import round_logs, round_values
 from tunesmith.visualization.plotly_style import SCALE
 
 Dict = dict[str, Any]
@@ -332,7 +333,7 @@ def _bar(of: Dict, scale: Dict, low: float, high: float, x: float, y: float, hei
         for k, shade in enumerate(_ramp(of))
     ]
     at = scale.get("tickvals") or round_values(low, high, 4)
-    names = scale.get("ticktext") or [tick(v) for v in at]
+    names = scale.get("ticktext") or [tick_text(v) for v in at]
     for value, name in zip(at, names, strict=True):
         share = (value - low) / ((high - low) or 1.0)
         word = _cut(name, room - SCALE_ROOM, SMALL)
@@ -385,10 +386,10 @@ class _Axis:
             at, names = list(self.of["tickvals"]), [str(n) for n in self.of["ticktext"]]
         elif self.log:
             at = round_logs(10.0**low, 10.0**high, most)
-            names = [tick(v) for v in at]
+            names = [tick_text(v) for v in at]
         else:
             at = round_values(low, high, most)
-            names = [tick(v) for v in at]
+            names = [tick_text(v) for v in at]
         keep = [k for k, v in enumerate(self.placed(_floats(at))) if -1e-9 <= v <= 1 + 1e-9]
         if all(_is_number(names[k]) for k in keep):  # of categories each one is named, of numbers as many as fit
             keep = keep[:: max(1, math.ceil(len(keep) / most))]

@@ -12,7 +12,7 @@ from typing import Any
 from tunesmith import __version__
 from tunesmith.executors.resources import checked_jobs, checked_memory_limit, checked_time_limit
 from tunesmith.foundation import registry
-from tunesmith.foundation.text import seconds
+from tunesmith.foundation.formats import seconds_of
 
 WAIT_SECONDS = 120.0  # seconds: as long as a worker that runs waits for a server
 STORAGE_VARIABLE = "TUNESMITH_STORAGE"  # the environment variable in which passwords are out of sight of `ps`
@@ -99,7 +99,7 @@ def parser_of(prog: str) -> argparse.ArgumentParser:
     budget.add_argument("--n-trials", type=_whole_number, metavar="N", help="how many trials this worker runs")
     budget.add_argument("--n-trials-total", type=_whole_number, metavar="N", help="how many the study has in all")
     budget.add_argument(
-        "--timeout", type=_refusing(seconds), metavar="TIME", help="begin none after 90, 90s, 15m, 8h or 2d"
+        "--timeout", type=_refusing(seconds_of), metavar="TIME", help="begin none after 90, 90s, 15m, 8h or 2d"
     )
     budget.add_argument(
         "--max-cost",
@@ -111,7 +111,7 @@ def parser_of(prog: str) -> argparse.ArgumentParser:
         "--wait",
         nargs="?",
         const=WAIT_SECONDS,
-        type=_refusing(seconds),
+        type=_refusing(seconds_of),
         metavar="TIME",
         help="when nothing is left to begin, wait until the trials of other workers ended, and run those of workers "
         "that die; at the start, wait for a database that is away, for two minutes or for TIME: 90, 90s, 15m, 8h",
@@ -125,7 +125,7 @@ def parser_of(prog: str) -> argparse.ArgumentParser:
     )
     running.add_argument(
         "--timeout-per-trial",
-        type=_refusing(lambda text: checked_time_limit(seconds(text))),
+        type=_refusing(lambda text: checked_time_limit(seconds_of(text))),
         metavar="TIME",
         help="end a trial that runs longer: 90s, 15m, 8h, 2d",
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -15,6 +14,7 @@ from tunesmith.dashboard.drawings import DRAWINGS, Size, as_page_has_it, missing
 from tunesmith.dashboard.pages.request import Filter, seen_of, studies_of, whole_number, words_for
 from tunesmith.dashboard.pages.studies import compared_ids
 from tunesmith.errors import TunesmithError
+from tunesmith.foundation.formats import json_value
 from tunesmith.visualization.figure import FigureData
 from tunesmith.visualization.figures.edf import edf
 from tunesmith.visualization.figures.optimization_history import optimization_history
@@ -25,16 +25,8 @@ def as_json(value: Any) -> Response:
     try:
         text = json.dumps(value, allow_nan=False, separators=(",", ":"))
     except ValueError:  # the span of values may be beyond what a number can be
-        text = json.dumps(_finite(value), separators=(",", ":"))
+        text = json.dumps(json_value(value, infinities=False), separators=(",", ":"))
     return Response(text, media_type="application/json")
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _finite(part) for key, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(part) for part in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def figure_json(request: Request) -> Response:

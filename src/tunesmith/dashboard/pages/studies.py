@@ -14,10 +14,11 @@ from starlette.routing import Route
 
 from tunesmith.dashboard.pages.request import Wrong, render, studies_of, words_for
 from tunesmith.dashboard.studies import Studies
+from tunesmith.foundation.formats import NumberFormat
 from tunesmith.foundation.languages import Words
 from tunesmith.foundation.system import command_line
 from tunesmith.foundation.text import printable
-from tunesmith.selection.wording import NumberFormat, with_interval
+from tunesmith.selection.wording import with_interval
 from tunesmith.storage import Storage
 from tunesmith.storage.base import StudyRecord
 from tunesmith.study.recommend import Recommendation, recommend

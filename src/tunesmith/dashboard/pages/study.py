@@ -34,7 +34,7 @@ from tunesmith.dashboard.pages.studies import start_command
 from tunesmith.dashboard.studies import Studies
 from tunesmith.dashboard.views import NOTE
 from tunesmith.errors import TunesmithError
-from tunesmith.foundation.formats import plain
+from tunesmith.foundation.formats import json_value
 from tunesmith.foundation.languages import Words
 from tunesmith.foundation.states import FailureKind, TrialState
 from tunesmith.foundation.text import printable
@@ -260,10 +260,10 @@ def delta(request: Request) -> Response:
     first = min(since, seen.seq)
     rows = range(max(first, seen.seq - MOST_NEW), seen.seq)
     # A study's n-th finish is the n-th row of its history.
-    new = [[int(history.number[i]), int(history.state[i]), plain(float(sign * history.y[i, objective]))] for i in rows]
+    new = [json_value([history.number[i], history.state[i], sign * history.y[i, objective]]) for i in rows]
     gap = seen.seq - first > MOST_NEW or since > seen.seq
     best = seen.find_best() if len(seen.directions) == 1 else None
-    value = None if best is None or best.value is None else {"number": best.number, "value": plain(best.value)}
+    value = None if best is None or best.value is None else {"number": best.number, "value": json_value(best.value)}
     return as_json({"seq": seen.seq, "counts": seen.named_counts, "new": new, "gap": gap, "best": value})
 
 

@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from tunesmith.dashboard.pages.request import Wrong, live_study, render, studies_of, words_for
 from tunesmith.dashboard.views import NOTE
-from tunesmith.foundation.formats import plain
+from tunesmith.foundation.formats import json_value
 from tunesmith.foundation.languages import Words
 from tunesmith.history.curves import Reported
 from tunesmith.study import Study
@@ -49,7 +49,7 @@ def trial_page(request: Request, wrong: Wrong | None = None) -> Response:
             "artifacts": artifacts,
             "note": str(trial.user_attrs.get(NOTE, "")),
             "attributes": {k: v for k, v in trial.user_attrs.items() if k != NOTE},
-            "like": json.dumps({k: plain(v) for k, v in trial.params.items()}, ensure_ascii=False),
+            "like": json.dumps({k: json_value(v) for k, v in trial.params.items()}, ensure_ascii=False),
             "tab": "trial",
         },
         wrong=wrong,
@@ -75,7 +75,7 @@ def trial_of(study: Study, number: int) -> TrialRecord:
 
 def curve_of(trial: TrialRecord) -> list[list[Any]]:
     """Return the steps and values of a curve for JSON, in each row a step; of very many, evenly chosen ones."""
-    points = [plain(report_row(step, value)) for step, value in trial.intermediate_values.items()]
+    points = [json_value(report_row(step, value)) for step, value in trial.intermediate_values.items()]
     return points[:: max(1, -(-len(points) // STEPS_SHOWN))]
 
 

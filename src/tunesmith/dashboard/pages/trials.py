@@ -24,7 +24,7 @@ from tunesmith.dashboard.pages.request import (
     words_for,
 )  # fmt: skip
 from tunesmith.errors import QueryError
-from tunesmith.foundation.formats import csv_chunks, plain
+from tunesmith.foundation.formats import csv_chunks, json_value
 from tunesmith.foundation.states import StudyDirection
 from tunesmith.foundation.text import printable, shorten
 from tunesmith.study.query import TrialTable
@@ -193,7 +193,7 @@ def _json(table: TrialTable, rows: Indices) -> Iterator[str]:
     for some in _chunks(rows):
         values = zip(*(column.values(some) for column in columns), strict=True)
         text = ",\n".join(
-            json.dumps({k: plain(v) for k, v in zip(names, row, strict=True) if v is not ABSENT}, allow_nan=False)
+            json.dumps({k: json_value(v) for k, v in zip(names, row, strict=True) if v is not ABSENT}, allow_nan=False)
             for row in values
         )
         yield text if first else ",\n" + text

@@ -12,7 +12,7 @@ from tunesmith import __version__
 from tunesmith.cli.asking import LEASE_SECONDS
 from tunesmith.cli.options import STANDARD_STORAGE, STORAGE_VARIABLE
 from tunesmith.cli.output import echo, json_text
-from tunesmith.cli.run import Time
+from tunesmith.cli.run import TIME
 from tunesmith.errors import MissingDependencyError
 from tunesmith.foundation.reader import in_english
 from tunesmith.foundation.text import name_and_message
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @click.option("--write", is_flag=True, help="Allow ask, tell and enqueue; else nothing can be changed.")
 @click.option(
     "--lease",
-    type=Time(),
+    type=TIME,
     default=LEASE_SECONDS,
     help="For how long a trial is left to the assistant that asked for it (1d).",
 )

@@ -17,7 +17,7 @@ from tunesmith.cli.options import existing, look_at, open_study
 from tunesmith.cli.records import trial_dict
 from tunesmith.cli.settings import Settings, params_of_json
 from tunesmith.errors import TunesmithError
-from tunesmith.foundation.formats import plain
+from tunesmith.foundation.formats import json_value
 from tunesmith.foundation.states import TrialState
 from tunesmith.foundation.text import did_you_mean, listing, name_and_message, shorten, shown
 from tunesmith.storage.redact import redact_within, shown_spec
@@ -172,7 +172,7 @@ class Toolbox:
         given = {key: value for key, value in (arguments or {}).items() if value is not None}
         tool.check(given)
         try:
-            answer: Json = plain(tool.call(**given))
+            answer: Json = json_value(tool.call(**given))
         except click.ClickException as error:
             raise ToolError(_for_assistants(error.message)) from error
         except (TunesmithError, ValueError, TypeError, KeyError, OSError) as error:
@@ -277,7 +277,7 @@ class Toolbox:
         return {
             "study": found.study_name,
             "objectives": self._objectives(found),
-            "trials": [_with_short_texts(plain(trial_dict(trial))) for trial in listed[::-1]],
+            "trials": [_with_short_texts(json_value(trial_dict(trial))) for trial in listed[::-1]],
             "failures": failures[:TRIALS_LISTED],
             "sentence": f"The study has {found.tally}.",
         }

@@ -19,7 +19,7 @@ import click
 from tunesmith.cli.output import echo
 from tunesmith.cli.settings import study_name
 from tunesmith.executors.launch import how_it_ended
-from tunesmith.executors.resources import in_words
+from tunesmith.foundation.formats import size_text
 from tunesmith.foundation.system import Command, command_line, start, was_no_program
 from tunesmith.foundation.system.replacing import write_text
 from tunesmith.foundation.text import is_unicode, listing, printable
@@ -166,8 +166,8 @@ def help_of_program(words: Sequence[str], wait: float = HELP_SECONDS) -> str:
         echo(f"warning: while `{called}` ran, these files were written: {listing(wrote, LINES_SHOWN)}", err=True)
     if endless:
         echo(
-            f"warning: `{called}` printed more than {in_words(ENDLESS_BYTES)}. It was ended, with all that it started, "
-            "and nothing of what it printed is used",
+            f"warning: `{called}` printed more than {size_text(ENDLESS_BYTES)}. It was ended, with all that it "
+            "started, and nothing of what it printed is used",
             err=True,
         )
         return ""

@@ -13,11 +13,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.formats import number_text
 from tunesmith.foundation.languages import say
 from tunesmith.scaling import ScalingLaw
 from tunesmith.scaling.figures.scales import as_law, log_axis, place
 from tunesmith.visualization.columns import Floats, Indices
-from tunesmith.visualization.figure import FigureData, four_digits, short
+from tunesmith.visualization.figure import FigureData, short
 from tunesmith.visualization.plotly_style import (
     BLUE,
     INK,
@@ -169,7 +170,7 @@ def plot_scaling_bowls(law: ScalingLaw, *, backend: str = "plotly") -> Any:
     most = max(int((runs.cell == s).sum()) for s in some)
     first, last = (runs.natural(fitted.bowls.optimum[s]) for s in (some[0], some[-1]))
     moved = ", ".join(
-        f"{name} {four_digits(a)} → {four_digits(b)}"
+        f"{name} {number_text(a)} → {number_text(b)}"
         for name, a, b in zip(runs.names, first.tolist(), last.tolist(), strict=True)
     )
     return ScalingBowls(

@@ -11,11 +11,12 @@ import numpy as np
 
 from tunesmith.errors import NothingToDrawError
 from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.formats import number_text
 from tunesmith.foundation.languages import say
 from tunesmith.scaling import ScalingLaw
 from tunesmith.scaling.figures.scales import as_law
 from tunesmith.visualization.columns import Floats, Ints
-from tunesmith.visualization.figure import FigureData, four_digits, join, short
+from tunesmith.visualization.figure import FigureData, join, short
 from tunesmith.visualization.plotly_style import BLUE, GREY, INK, Dict, axis, framed, scatter
 
 PROMISED = 0.95
@@ -96,8 +97,8 @@ def plot_scaling_coverage(law: ScalingLaw, *, backend: str = "plotly") -> Any:
                     "The largest scales were left out {} times and predicted over factors of {} to {}; the 95 % "
                     "regions held {} of them.",
                     len(folds),
-                    four_digits(folds[0].factor),
-                    four_digits(folds[-1].factor),
+                    number_text(folds[0].factor),
+                    number_text(folds[-1].factor),
                     f"{held:.0%}",
                 ),
                 say("For that, standard deviations were multiplied by {}.", f"{calibration.inflation:.3g}")

@@ -13,11 +13,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.formats import number_text
 from tunesmith.foundation.languages import say
 from tunesmith.scaling import Advice, ScalingLaw
 from tunesmith.scaling.figures.scales import as_law, log_axis, place
 from tunesmith.visualization.columns import Floats
-from tunesmith.visualization.figure import FigureData, four_digits, short
+from tunesmith.visualization.figure import FigureData, short
 from tunesmith.visualization.plotly_style import (
     BLUE,
     INK,
@@ -174,7 +175,7 @@ def plot_scaling_optimum(
                 "The law of the optimum predicts at {}: {}.",
                 where,
                 ", ".join(
-                    f"{name} {four_digits(s.value)} ({four_digits(s.interval[0])} – {four_digits(s.interval[1])})"
+                    f"{name} {number_text(s.value)} ({number_text(s.interval[0])} – {number_text(s.interval[1])})"
                     for name, s in advice.items()
                 ),
             )

@@ -11,12 +11,13 @@ import numpy as np
 
 from tunesmith.errors import NothingToDrawError
 from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.formats import number_text
 from tunesmith.foundation.languages import say
 from tunesmith.foundation.text import shown
 from tunesmith.scaling import Plan
 from tunesmith.scaling.figures.scales import log_axis, place
 from tunesmith.visualization.columns import Floats, Ints
-from tunesmith.visualization.figure import FigureData, four_digits, short
+from tunesmith.visualization.figure import FigureData, short
 from tunesmith.visualization.plotly_style import BLUE, VERMILION, Dict, axis, framed, panels, scatter
 
 
@@ -115,10 +116,10 @@ def plot_scaling_plan(plan: Plan, *, backend: str = "plotly") -> Any:
             "{} runs at {} scales, for {} of a run at {}, are expected to lower the excess loss there from {} to {}.",
             len(plan.runs),
             len(counts),
-            four_digits(plan.cost),
+            number_text(plan.cost),
             place(names, target),
-            four_digits(now),
-            four_digits(then),
+            number_text(now),
+            number_text(then),
         ),
         scale=names,
         spent=np.cumsum([0.0, *(purchase.cost for purchase in plan.purchases)]),

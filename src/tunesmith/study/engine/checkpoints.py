@@ -14,7 +14,7 @@ from tunesmith.artifacts.checkpoints import step_of
 from tunesmith.artifacts.collection import Artifacts
 from tunesmith.artifacts.record import Artifact
 from tunesmith.errors import ArtifactError, ArtifactNotFoundError, StorageError
-from tunesmith.executors.resources import in_words, parse_bytes
+from tunesmith.foundation.formats import bytes_of, size_text
 from tunesmith.foundation.states import TrialState
 from tunesmith.foundation.warnings import caution
 from tunesmith.study.artifacts import ArtifactHome, StudyPointers
@@ -49,7 +49,7 @@ class CheckpointDisk:
         self._parents = parents
         self._keep = keep
         try:
-            self._budget = None if budget is None else parse_bytes(budget)
+            self._budget = None if budget is None else bytes_of(budget)
         except ValueError as error:
             raise ValueError(f"checkpoint_budget: {error}") from None
         self._told = False
@@ -79,8 +79,8 @@ class CheckpointDisk:
             if used > self._budget and not self._told:
                 self._told = True
                 caution(
-                    f"the checkpoints of the study take {in_words(used)}, more than checkpoint_budget allows "
-                    f"({in_words(self._budget)}): {len(paused)} paused trials and those that run need them to go on. "
+                    f"the checkpoints of the study take {size_text(used)}, more than checkpoint_budget allows "
+                    f"({size_text(self._budget)}): {len(paused)} paused trials and those that run need them to go on. "
                     "Give it more room, or let the trials that were paused first begin anew: keep_checkpoints=False"
                 )
 
@@ -97,7 +97,7 @@ class CheckpointDisk:
             counts = study.count()
             open_trials = counts.get(TrialState.RUNNING, 0) + counts.get(TrialState.WAITING, 0)
             over = n_trials_total is not None and sum(counts.values()) >= n_trials_total and not open_trials
-            what = f"the checkpoints of {len(theirs)} paused trials ({in_words(_bytes_of(theirs))})"
+            what = f"the checkpoints of {len(theirs)} paused trials ({size_text(_bytes_of(theirs))})"
             if self._keep or (self._keep is None and not over):
                 _log.info("%s are kept, so that a later call goes on with them; keep_checkpoints=False removes", what)
                 return

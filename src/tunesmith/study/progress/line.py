@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, TextIO
 
+from tunesmith.foundation.formats import clock_text, rate_text
 from tunesmith.foundation.languages import say, told, word
 
 
@@ -102,14 +103,14 @@ class ProgressLine:
         elapsed = now - self._began
         parts = [told(self.best)] if self.best else []
         if self.done:
-            parts.append(told(rate(self.done, self._last_end - self._began, self._unit)))
+            parts.append(told(rate_text(self.done, self._last_end - self._began, self._unit)))
         left = self._left(now)
         if ended:
-            parts.append(told(say("in {}", duration(elapsed))))
+            parts.append(told(say("in {}", clock_text(elapsed))))
         elif left is not None:
-            parts.append(told(say("{} left", duration(left))))
+            parts.append(told(say("{} left", clock_text(left))))
         else:
-            parts.append(duration(elapsed))
+            parts.append(clock_text(elapsed))
         noted = ", ".join(told(say("{:,} " + what, n)) for what, n in self.notes.items() if n)
         return " · ".join([*parts, *filter(None, (noted, self.saved))])
 
@@ -122,30 +123,6 @@ class ProgressLine:
             each = (self._last_end - self._began) / self.done
             limits.append((self._total - self.done) * each - (now - self._last_end))
         return max(0.0, min(limits)) if limits else None
-
-
-def duration(seconds: float) -> str:
-    """Write a time as 0:07, 1:02:03 or "2 d 3:04:05"."""
-    minutes, s = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    days, hours = divmod(hours, 24)
-    clock = f"{hours}:{minutes:02}:{s:02}" if hours or days else f"{minutes}:{s:02}"
-    return f"{days} d {clock}" if days else clock
-
-
-def rate(n: int, seconds: float, unit: str) -> str:
-    """Write how fast n pieces in so many seconds are, as "12 trials/s" or "3.4 s/trial"."""
-    if seconds <= 0:
-        return say("{:,} " + unit + "s", n)
-    per_second = n / seconds
-    if per_second >= 1:
-        return say("{} " + unit + "s/s", f"{per_second:,.0f}" if per_second >= 100 else f"{per_second:.2g}")
-    each = seconds / n
-    if each < 100:
-        return say("{} s/" + unit, f"{each:.2g}")
-    if each < 6000:
-        return say("{} min/" + unit, f"{each / 60:.2g}")
-    return say("{} h/" + unit, f"{each / 3600:.2g}")
 
 
 def _could_write(write: Callable[[], None]) -> bool:

@@ -7,9 +7,9 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TextIO
 
+from tunesmith.foundation.formats import cell_text, clock_text
 from tunesmith.foundation.languages import say, told, word
 from tunesmith.foundation.text import printable
-from tunesmith.study.progress.line import duration
 from tunesmith.study.progress.trials import Progress
 from tunesmith.trial.record import FrozenTrial
 
@@ -85,7 +85,7 @@ class Table(Progress):
             reports = sorted(self._study.known_history.curves.reported(number).items())
             rows = [value if isinstance(value, tuple) else (value,) for _, value in reports]
             curve = [row[0] for row in rows]  # of several objectives, the first
-            took = "" if one.began is None else duration(time.monotonic() - one.began)
+            took = "" if one.began is None else clock_text(time.monotonic() - one.began)
             last = (str(reports[-1][0]), " ".join(f"{v:.5g}" for v in rows[-1])) if rows else ("", "")
             cells = (str(number), described_params(one.trial.params), sparkline(curve), *last, took)
             grid.add_row(*[Text(cell) for cell in cells])
@@ -96,8 +96,7 @@ class Table(Progress):
 
 def described_params(params: Mapping[str, Any]) -> str:
     """Return parameters in one line: ``lr=0.00316 opt=adam``."""
-    texts = [f"{name}={value:.3g}" if isinstance(value, float) else f"{name}={value}" for name, value in params.items()]
-    return printable(" ".join(texts))
+    return " ".join(f"{printable(name)}={cell_text(value, 3, none='None')}" for name, value in params.items())
 
 
 def sparkline(values: Iterable[float], width: int = CURVE_WIDTH) -> str:

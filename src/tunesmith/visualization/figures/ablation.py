@@ -12,12 +12,13 @@ import numpy as np
 
 from tunesmith.errors import NothingToDrawError
 from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.formats import cell_text, number_text
 from tunesmith.foundation.languages import say
 from tunesmith.foundation.text import printable
 from tunesmith.importance import Ablation, Importance, importance
 from tunesmith.study.snapshot import Snapshot, as_snapshot
 from tunesmith.visualization.columns import Floats, need_one_objective, read_columns
-from tunesmith.visualization.figure import FigureData, four_digits, short
+from tunesmith.visualization.figure import FigureData, short
 from tunesmith.visualization.plotly_style import BLUE, Dict, axis, framed, markup_free, scatter
 
 if TYPE_CHECKING:
@@ -116,7 +117,8 @@ def ablation_of_table(table: Importance, target: str, maximize: bool) -> Ablatio
     changes = [(row.name, row.change) for row in table.rows if row.change is not None]
     if table.start is None or not changes:
         raise NothingToDrawError("plot_ablation: the best configuration is the default one, or there is no path to it")
-    steps = [say("default"), *(f"{name}: {_value(c.before)} → {_value(c.after)}" for name, c in changes)]
+    shown = partial(cell_text, digits=4, none="inactive")
+    steps = [say("default"), *(f"{name}: {shown(c.before)} → {shown(c.after)}" for name, c in changes)]
     expected = np.array([table.start, *(c.expected for _, c in changes)])
     intervals = [(math.nan, math.nan), *(c.interval for _, c in changes)]
     gains = np.abs(np.diff(expected))
@@ -124,7 +126,7 @@ def ablation_of_table(table: Importance, target: str, maximize: bool) -> Ablatio
     return AblationPath(
         title="From the default to the best",
         summary=say(
-            SUMMARY, four_digits(expected[0]), target, four_digits(expected[-1]), len(changes), printable(most)
+            SUMMARY, number_text(expected[0]), target, number_text(expected[-1]), len(changes), printable(most)
         ),
         notes=(say("by a model of {:,} trials, 95 % intervals", table.n_trials),),
         target=target,
@@ -134,7 +136,3 @@ def ablation_of_table(table: Importance, target: str, maximize: bool) -> Ablatio
         low=np.array([i[0] for i in intervals]),
         high=np.array([i[1] for i in intervals]),
     )
-
-
-def _value(value: object) -> str:
-    return "inactive" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)

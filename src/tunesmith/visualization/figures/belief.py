@@ -14,6 +14,7 @@ import numpy as np
 
 from tunesmith.errors import NothingToDrawError
 from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.formats import number_text
 from tunesmith.foundation.languages import say
 from tunesmith.foundation.states import TrialState
 from tunesmith.foundation.text import did_you_mean, listing
@@ -23,7 +24,7 @@ from tunesmith.space import Int, Space
 from tunesmith.study.snapshot import Snapshot, as_snapshot
 from tunesmith.visualization.axes import Axis, chosen_columns, label, left_out, listed, parameter_axis, place_of
 from tunesmith.visualization.columns import Floats, Indices, Ints, Mask, StudyColumns, read_columns
-from tunesmith.visualization.figure import FigureData, four_digits, join, short
+from tunesmith.visualization.figure import FigureData, join, short
 from tunesmith.visualization.figures.slice import SLICES_SHOWN
 from tunesmith.visualization.model import chosen_rows, part_of_space
 from tunesmith.visualization.plotly_style import (
@@ -324,9 +325,9 @@ def _listed(panels: Sequence[BeliefPanel]) -> str:
 def _most_promising(panels: Sequence[BeliefPanel]) -> str:
     """Say where a trial is expected to improve most, of all that is drawn."""
     best = max(panels, key=lambda p: float(p.improvement[p.next]))
-    where = best.axis.categories[best.next] if best.axis.kind == "category" else four_digits(best.at[best.next])
+    where = best.axis.categories[best.next] if best.axis.kind == "category" else number_text(best.at[best.next])
     pattern = "Along these lines it expects most at {} = {}: an improvement of {} on average."
-    return say(pattern, best.axis.name, where, four_digits(float(best.improvement[best.next])))
+    return say(pattern, best.axis.name, where, number_text(float(best.improvement[best.next])))
 
 
 def _panel_traces(data: BeliefFigure, panel: BeliefPanel, first: bool) -> list[Dict]:

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.formats import number_text
 from tunesmith.foundation.languages import joined, say
 from tunesmith.selection.wording import count
 from tunesmith.visualization.columns import Floats, Target, read_all
-from tunesmith.visualization.figure import FigureData, four_digits, join, short
+from tunesmith.visualization.figure import FigureData, join, short
 from tunesmith.visualization.plotly_style import SERIES, Dict, axis, framed, scatter
 
 if TYPE_CHECKING:
@@ -103,9 +104,9 @@ def plot_edf(
                     "{}: half of {} have at most {}, the middle half {} to {}.",
                     name,
                     count(len(values), "trial"),
-                    four_digits(middle),
-                    four_digits(low),
-                    four_digits(high),
+                    number_text(middle),
+                    number_text(low),
+                    number_text(high),
                 )
             )
     names = list(dict.fromkeys(t.target for t in tables.values()))

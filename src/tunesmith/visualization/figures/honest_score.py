@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from tunesmith.errors import NothingToDrawError
 from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.formats import NumberFormat
 from tunesmith.foundation.languages import say
 from tunesmith.foundation.text import printable, shown
 from tunesmith.selection import Report
-from tunesmith.selection.wording import NumberFormat
 from tunesmith.visualization.figure import FigureData
 from tunesmith.visualization.plotly_style import BLUE, GREY, VERMILION, Dict, axis, framed, markup_free, scatter
 

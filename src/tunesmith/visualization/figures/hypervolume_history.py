@@ -11,13 +11,14 @@ import numpy as np
 
 from tunesmith.errors import NothingToDrawError
 from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.formats import number_text
 from tunesmith.foundation.languages import joined, say
 from tunesmith.foundation.numerics.pareto import hypervolume, non_dominated
 from tunesmith.foundation.states import StudyDirection
 from tunesmith.selection.wording import count
 from tunesmith.study.snapshot import Snapshot, as_snapshot
 from tunesmith.visualization.columns import Floats, Ints, objective_names
-from tunesmith.visualization.figure import FigureData, four_digits, short
+from tunesmith.visualization.figure import FigureData, short
 from tunesmith.visualization.plotly_style import BLUE, Dict, axis, framed, scatter
 
 if TYPE_CHECKING:
@@ -110,10 +111,10 @@ def plot_hypervolume_history(
             "The hypervolume of {} grew to {} over {}; nine tenths of it were reached by trial {}. Reference point: "
             "{}, which {} beat in all objectives.",
             joined(names),
-            four_digits(volume[-1]),
+            number_text(volume[-1]),
             count(len(rows), "trial"),
             half,
-            ", ".join(four_digits(v) for v in reference * sign),
+            ", ".join(number_text(v) for v in reference * sign),
             count(counts, "trial"),
         ),
         notes=() if len(ends) == len(rows) else (say("computed after {:,} of {:,} trials", len(ends), len(rows)),),

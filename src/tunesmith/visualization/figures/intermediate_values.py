@@ -11,12 +11,13 @@ import numpy as np
 
 from tunesmith.errors import NothingToDrawError
 from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.formats import number_text
 from tunesmith.foundation.languages import joined, say
 from tunesmith.foundation.states import TrialState
 from tunesmith.selection.wording import count
 from tunesmith.study.snapshot import Snapshot, as_snapshot
 from tunesmith.visualization.columns import Floats, Ints, StudyColumns, objective_names, read_columns
-from tunesmith.visualization.figure import FigureData, four_digits, join, short
+from tunesmith.visualization.figure import FigureData, join, short
 from tunesmith.visualization.plotly_style import STATES, Dict, axis, framed, markup_free, scatter
 from tunesmith.visualization.thinning import drawn_note, thin_points
 
@@ -177,7 +178,7 @@ def _choose(numbers: list[int], keep: set[int], t: StudyColumns) -> list[int]:
 def _end_of(best: int, curves: list[LearningCurve]) -> str | None:
     own = next((c for c in curves if c.number == best and len(c.step)), None)
     return (
-        None if own is None else say("Its last report is {}, at step {:,}.", four_digits(own.value[-1]), own.step[-1])
+        None if own is None else say("Its last report is {}, at step {:,}.", number_text(own.value[-1]), own.step[-1])
     )
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.formats import number_text
 from tunesmith.foundation.languages import joined, say
 from tunesmith.foundation.states import TrialState
 from tunesmith.selection.wording import count
@@ -22,7 +23,7 @@ from tunesmith.visualization.columns import (
     Target,
     read_all,
 )
-from tunesmith.visualization.figure import FigureData, four_digits, join, short
+from tunesmith.visualization.figure import FigureData, join, short
 from tunesmith.visualization.plotly_style import (
     GREY,
     ORANGE,
@@ -262,11 +263,11 @@ def _sentence(name: str, t: StudyColumns, several: bool) -> str:
         return say("{}Over {} {}.", head, trials, goal)
     first, best = int(np.flatnonzero(t.complete & t.feasible)[0]), t.best
     if first == best:
-        value, trial = four_digits(t.value[best]), t.number[best]
+        value, trial = number_text(t.value[best]), t.number[best]
         return say("{}Over {} {}: the first is the best, {}, in trial {}.", head, trials, goal, value, trial)
     return say(
         "{}Over {} {}: from {} in trial {} to the best, {}, in trial {}.",
-        head, trials, goal, four_digits(t.value[first]), t.number[first], four_digits(t.value[best]), t.number[best],
+        head, trials, goal, number_text(t.value[first]), t.number[first], number_text(t.value[best]), t.number[best],
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from tunesmith.errors import NothingToDrawError
 from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.formats import number_text
 from tunesmith.foundation.languages import joined, say
 from tunesmith.foundation.numerics.pareto import non_dominated
 from tunesmith.foundation.states import StudyDirection, TrialState
@@ -19,7 +20,7 @@ from tunesmith.selection.wording import count
 from tunesmith.study.snapshot import Snapshot, as_snapshot
 from tunesmith.trial.record import FrozenTrial
 from tunesmith.visualization.columns import Floats, Ints, Mask, objective_names
-from tunesmith.visualization.figure import FigureData, four_digits, short
+from tunesmith.visualization.figure import FigureData, short
 from tunesmith.visualization.plotly_style import (
     BLUE,
     GREY,
@@ -149,7 +150,7 @@ def plot_pareto_front(
     index = shown[thin_points(values[shown, 0], values[shown, 1], (front | chosen)[shown])]
     k = int(front.sum())
     ends = joined(
-        say("{} from {} to {}", name, four_digits(low), four_digits(high))
+        say("{} from {} to {}", name, number_text(low), number_text(high))
         for name, low, high in zip(names, *_ends(values[front if k else rows]), strict=True)
     )
     goals = joined(

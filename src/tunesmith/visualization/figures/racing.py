@@ -11,10 +11,11 @@ import numpy as np
 
 from tunesmith.errors import NothingToDrawError
 from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.formats import number_text
 from tunesmith.foundation.languages import say
 from tunesmith.foundation.text import printable, shown
 from tunesmith.visualization.columns import Floats, Ints, Mask
-from tunesmith.visualization.figure import FigureData, four_digits, join, short
+from tunesmith.visualization.figure import FigureData, join, short
 from tunesmith.visualization.plotly_style import BLUE, GREY, SCALE, VERMILION, Dict, axis, bar, framed, scatter
 from tunesmith.visualization.thinning import drawn_note, thin_points
 
@@ -120,7 +121,7 @@ def plot_racing(search: Any, *, backend: str = "plotly") -> Any:
     name = "score" if metric == "score" else metric
     sentences = [say(COUNTED, n, folds, int(fits[-1]), total, saved, saved / total, int(dropped.sum()))]
     if best is not None and len(found):
-        sentences.append(say(RETURNED, best, say("score") if name == "score" else name, four_digits(float(mean[best]))))
+        sentences.append(say(RETURNED, best, say("score") if name == "score" else name, number_text(float(mean[best]))))
     return Racing(
         title="Racing",
         summary=join(sentences),

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.formats import number_text
 from tunesmith.foundation.languages import say
 from tunesmith.selection.wording import count
 from tunesmith.study.snapshot import Snapshot, as_snapshot
 from tunesmith.visualization.axes import OnAxes, listed, on_axes
 from tunesmith.visualization.columns import Floats, Target, read_columns
-from tunesmith.visualization.figure import four_digits, short
+from tunesmith.visualization.figure import short
 from tunesmith.visualization.pairs import layout_of, pair_points, pairs_of, show_bar
 from tunesmith.visualization.plotly_style import Dict, bar, framed, markup_free
 
@@ -54,7 +55,7 @@ class Rank(OnAxes):
             marker["line"] = {"color": "white", "width": 0.5}
             traces += pair_points(self, along, marker, own)
         ticks = [
-            markup_free(say(n + " ({})", four_digits(v))) for n, v in zip(RANK_NAMES, self.scale.tolist(), strict=True)
+            markup_free(say(n + " ({})", number_text(v))) for n, v in zip(RANK_NAMES, self.scale.tolist(), strict=True)
         ]
         show_bar(traces, bar(say("rank of {}", self.target), tickvals=list(RANK_SHARES), ticktext=ticks))
         return framed(self, traces, layout)
@@ -101,8 +102,8 @@ def plot_rank(
         listed(pairs.axes),
         t.target,
         count(len(rows), "trial"),
-        four_digits(scale[0]),
-        four_digits(scale[2]),
+        number_text(scale[0]),
+        number_text(scale[2]),
     )
     return Rank(
         title="Rank",

@@ -11,12 +11,13 @@ import numpy as np
 
 from tunesmith.errors import NothingToDrawError
 from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.formats import number_text
 from tunesmith.foundation.languages import say
 from tunesmith.space import Space
 from tunesmith.study.snapshot import Snapshot, as_snapshot
 from tunesmith.study.stopping import look_for_convergence
 from tunesmith.visualization.columns import Floats, Indices, Ints, StudyColumns, need_one_objective, read_columns
-from tunesmith.visualization.figure import FigureData, four_digits, short
+from tunesmith.visualization.figure import FigureData, short
 from tunesmith.visualization.model import as_history, chosen_rows
 from tunesmith.visualization.plotly_style import BLUE, VERMILION, Dict, axis, framed, scatter
 
@@ -114,12 +115,12 @@ def plot_terminator_improvement(
             "After {:,} trials a longer search is expected to gain at most {} of {}, {} the noise of one result, {}; "
             "after {:,} it was {}.",
             int(made[-1, 0]),
-            four_digits(gap[-1]),
+            number_text(gap[-1]),
             t.target,
             last,
-            four_digits(noise[-1]),
+            number_text(noise[-1]),
             int(made[0, 0]),
-            four_digits(gap[0]),
+            number_text(gap[0]),
         ),
         target=t.target,
         number=made[:, 0].astype(np.int64),
