@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 from spoken import print, said
 
-from tunesmith.report import ScalingResults, write_report
-from tunesmith.scaling import ScalingLaw
+from tunesmith.report import write_report
+from tunesmith.scaling import ScalingLaw, ScalingResults
 
 TABLE = Path(__file__).parent / "scaling" / "step_law_runs.csv"
 SCALE, TUNED = ("params", "tokens"), ("lr", "batch_sequences")

@@ -19,8 +19,8 @@ from torch import nn
 
 import tunesmith
 from tunesmith import Float
-from tunesmith.report import ScalingResults, write_report
-from tunesmith.scaling import ScalingLaw
+from tunesmith.report import write_report
+from tunesmith.scaling import ScalingLaw, ScalingResults
 
 torch.set_num_threads(1)  # matrices of this size are faster without company
 WIDTHS, STEPS, RUNS = (16, 32, 64, 128), (75, 150, 300), 8

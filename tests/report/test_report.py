@@ -20,10 +20,10 @@ from tunesmith.cli.main import main
 from tunesmith.foundation.languages import words_of
 from tunesmith.importance import importance
 from tunesmith.importance.base import between, rounded
-from tunesmith.report import ScalingResults, write_report
+from tunesmith.report import write_report
 from tunesmith.report.page import MOST_BYTES
 from tunesmith.report.write import mattered
-from tunesmith.scaling import ScalingLaw
+from tunesmith.scaling import ScalingLaw, ScalingResults
 from tunesmith.sklearn import SearchCV
 from tunesmith.space import Categorical, Float, Int, Space
 from tunesmith.visualization.figures.param_importances import importances_of_table

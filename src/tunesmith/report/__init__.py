@@ -9,6 +9,6 @@ from __future__ import annotations
 from tunesmith.foundation.lazy import lazy
 from tunesmith.report.write import write_report
 
-__all__ = ["ScalingResults", "write_report"]
+__all__ = ["write_report"]
 
-__getattr__, __dir__ = lazy(__name__, {"ScalingResults": "tunesmith.scaling.report"})
+__getattr__, __dir__ = lazy(__name__, {"ScalingResults": "tunesmith.scaling.report"})  # its home in 1.0

@@ -84,8 +84,8 @@ def scaling(
         raise click.UsageError("--plan is for a large run: give its scale with --predict")
     if page is not None and page.exists() and not force:
         raise click.UsageError(f"{printable(str(page))} is there already; give --force to replace it, or another file")
-    from tunesmith.report import ScalingResults, write_report
-    from tunesmith.scaling import ScalingLaw
+    from tunesmith.report import write_report
+    from tunesmith.scaling import ScalingLaw, ScalingResults
 
     columns = _runs_table(runs)
     scales = _column_names(scale, "--scale")
