@@ -22,10 +22,10 @@ from tunesmith import cli as package
 from tunesmith.cli.main import _HOME, COMMANDS, cli, main
 from tunesmith.cli.speech import message, wide, wrapped_chinese
 from tunesmith.foundation.languages.patterns import is_english
-from tunesmith.foundation.languages.words import table_of
-from tunesmith.foundation.reader import VARIABLES, choose, language
+from tunesmith.foundation.languages.words import translation_table
+from tunesmith.foundation.reader import LANGUAGE_VARIABLES, choose, language
 
-CHINESE = table_of("zh", "commands")
+CHINESE = translation_table("zh", "commands")
 HAN = re.compile(r"[\u4e00-\u9fff]")
 HOME = Path(package.__file__).parents[1]
 FOLDERS = [HOME / "cli", *(HOME / "integrations" / name for name in ("commands", "mcp", "scaffold"))]
@@ -34,7 +34,7 @@ SAY = {"UsageError", "ClickException", "BadParameter", "echo", "say", "_say_erro
 
 @pytest.fixture(autouse=True)
 def english(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    for name in VARIABLES:
+    for name in LANGUAGE_VARIABLES:
         monkeypatch.delenv(name, raising=False)
     yield
     choose([])
@@ -81,7 +81,7 @@ def test_every_message_is_there_in_chinese() -> None:
     kept = {  # a command, and a pattern whose place has two forms, each of which is there
         "  tunesmith run{}", "{} {}; give the file of a study, such as tune.db, or a URL",
     }  # fmt: skip
-    assert english - CHINESE.keys() - table_of("zh").keys() - kept == set()
+    assert english - CHINESE.keys() - translation_table("zh").keys() - kept == set()
 
 
 @pytest.mark.parametrize("sentence", [s for s in CHINESE if "{}" in s])

@@ -27,7 +27,7 @@ from tunesmith import dashboard
 from tunesmith.dashboard import app
 from tunesmith.dashboard.drawings import DRAWINGS, TABS
 from tunesmith.dashboard.pages.studies import SORTS
-from tunesmith.foundation.languages.words import table_of
+from tunesmith.foundation.languages.words import translation_table
 from tunesmith.selection.wording import NumberFormat
 from tunesmith.sklearn import GridSearchCV
 from tunesmith.study.study import METRIC_NAMES
@@ -539,7 +539,7 @@ def test_every_sentence_of_the_pages_is_there_in_chinese() -> None:
     for module in folder.parent.rglob("*.py"):
         flat = re.sub(r'"\s*\n\s*"', "", module.read_text())
         english |= set(re.findall(r'\b(?:words|say|t)\(\s*"([^"]+)"\s*[,)]', flat))
-    chinese = table_of("zh")
+    chinese = translation_table("zh")
     missing = {text for text in english - chinese.keys() if re.search(r"[A-Za-z]{2}", re.sub(r"\{[^}]*\}", "", text))}
     assert missing == set()
     for sentence, translated in chinese.items():

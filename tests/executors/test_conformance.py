@@ -18,7 +18,7 @@ CLIENTS: dict[str, str] = {"dask": "dask_client", "ray": "ray_module"}
 class TestEveryExecutor(ExecutorConformance):
     @pytest.fixture(params=sorted(registry.names("executors")))
     def make_executor(self, request: pytest.FixtureRequest) -> Callable[..., Executor]:
-        kind: type[Executor] = registry.load("executors", request.param)
+        kind: type[Executor] = registry.load_registered("executors", request.param)
         if request.param in CLIENTS:
             return partial(kind, request.getfixturevalue(CLIENTS[request.param]))
         return kind

@@ -17,7 +17,7 @@ import tunesmith as ts
 from tunesmith.executors.base import Failed, Finished
 from tunesmith.executors.dask import LARGE, DaskExecutor
 from tunesmith.foundation.states import TrialState
-from tunesmith.testing.executors import Recorder, a_trial, is_alive, opened, run_all, until, wait_for
+from tunesmith.testing.executors import Recorder, a_trial, opened, process_runs, run_all, until, wait_for
 
 distributed = pytest.importorskip("distributed", reason="needs Dask: pip install distributed")
 pytestmark = [pytest.mark.dask, pytest.mark.xdist_group("dask")]
@@ -192,7 +192,7 @@ def test_a_worker_that_is_killed_ends_what_it_ran_and_the_trial_runs_elsewhere(o
             executor.poll(0.05)
         (worker,) = {w for w, keys in own_client.processing().items() if keys}
         os.kill(own_client.run(os.getpid, workers=[worker])[worker], signal.SIGKILL)
-        until(lambda: not is_alive(int(path.read_text())))
+        until(lambda: not process_runs(int(path.read_text())))
         events = []
         while not any(isinstance(e, Finished | Failed) for e in events):
             events += executor.poll(1.0)
@@ -211,7 +211,7 @@ def test_a_restart_of_the_cluster_loses_what_ran_and_the_search_goes_on(own_clie
     assert isinstance(first, Failed)
     assert first.kind is None, "it is nobody's fault, and the trial is run again"
     assert isinstance(second, Finished)
-    assert not is_alive(int(path.read_text()))
+    assert not process_runs(int(path.read_text()))
 
 
 @pytest.mark.slow

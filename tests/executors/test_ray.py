@@ -18,7 +18,7 @@ import tunesmith as ts
 from tunesmith.executors.base import Began, Failed, Finished
 from tunesmith.executors.ray import RayExecutor
 from tunesmith.foundation.states import FailureKind, TrialState
-from tunesmith.testing.executors import Recorder, a_trial, is_alive, opened, run_all, until, wait_for
+from tunesmith.testing.executors import Recorder, a_trial, opened, process_runs, run_all, until, wait_for
 
 pytest.importorskip("ray", reason="needs Ray: pip install ray")
 pytestmark = [pytest.mark.ray, pytest.mark.xdist_group("ray")]
@@ -93,7 +93,7 @@ def test_a_process_of_ray_that_is_killed_is_a_loss_and_ends_what_it_ran(ray_modu
         own, task = map(int, path.read_text().split())
         os.kill(task, signal.SIGKILL)
         (first,) = wait_for(executor, 1)
-        until(lambda: not is_alive(own))
+        until(lambda: not process_runs(own))
         (second,) = run_all(executor, [a_trial(1, path=str(path))])
     assert isinstance(first, Failed)
     assert first.kind is FailureKind.LOST

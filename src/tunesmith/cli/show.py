@@ -9,7 +9,7 @@ import click
 from tunesmith.cli.options import json_option, open_study, storage_argument, study_option
 from tunesmith.cli.output import cell, echo, param, print_json, print_table
 from tunesmith.cli.records import trial_dict, value_text
-from tunesmith.foundation.languages import joined, say
+from tunesmith.foundation.languages import joined_texts, say
 from tunesmith.foundation.reader import language
 from tunesmith.foundation.text import printable
 from tunesmith.study.advice import next_step, sureness
@@ -43,14 +43,14 @@ def show(storage: str, name: str | None, number: int | None, as_json: bool) -> N
     if as_json:
         print_json(facts)
         return
-    directions = joined(say(direction) for direction in facts["directions"])
+    directions = joined_texts(say(direction) for direction in facts["directions"])
     counted = [say("{:,} " + state, n) for state, n in facts["trials"].items()]
-    tally = study.tally if language() == "en" else joined(counted) or say("no trials")
+    tally = study.tally if language() == "en" else joined_texts(counted) or say("no trials")
     echo(say("{}: {}; {}", printable(study.study_name), directions, tally))  # no name is read as a message
     for line in facts["recommendation"]:
         echo(line, wrap=True)
     if facts["sure"]:
-        echo(joined((facts["sure"], facts["why"]), ": "), wrap=True)
+        echo(joined_texts((facts["sure"], facts["why"]), ": "), wrap=True)
     if facts["next"]:
         echo(facts["next"], wrap=True)
     if facts["front"]:

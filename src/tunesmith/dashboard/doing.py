@@ -17,7 +17,7 @@ from tunesmith.dashboard.studies import OpenStudy
 from tunesmith.dashboard.views import ago, number
 from tunesmith.foundation.languages import Words
 from tunesmith.foundation.states import TrialState
-from tunesmith.foundation.system import PLAIN
+from tunesmith.foundation.system import PLAIN_OPEN_FLAGS
 from tunesmith.foundation.text import last_written, printable, span
 from tunesmith.history.curves import Reported
 from tunesmith.selection.wording import count
@@ -209,7 +209,7 @@ def _log(folders: Sequence[Path], trial: TrialRecord) -> tuple[str, str]:
         if not any(own.is_relative_to(folder) for folder in folders):
             return "", printable(str(own.parent))
         name = "output.txt" if trial.attempt == 1 else f"output-{trial.attempt}.txt"
-        handle = os.open(own / name, os.O_RDONLY | PLAIN)
+        handle = os.open(own / name, os.O_RDONLY | PLAIN_OPEN_FLAGS)
         with os.fdopen(handle, "rb") as file:
             if not stat.S_ISREG(os.fstat(handle).st_mode):
                 return "", ""

@@ -25,7 +25,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from tunesmith.errors import KeyFileError
-from tunesmith.foundation.system import PLAIN, lock
+from tunesmith.foundation.system import PLAIN_OPEN_FLAGS, lock
 
 KEY = 32  # bytes of a key, of random bytes, and of a tag
 MAGIC = b"tunesmith-2\n"  # what a connection begins with
@@ -263,7 +263,7 @@ def _remove_left(folder: Path, beginning: str) -> None:
         with suppress(OSError):  # another user's, or removed by now
             if time.time() - path.stat().st_mtime < NEW:
                 continue  # it may not be locked yet
-            file = os.open(path, os.O_RDWR | PLAIN)
+            file = os.open(path, os.O_RDWR | PLAIN_OPEN_FLAGS)
             try:
                 is_left = lock(file)
             finally:
@@ -283,7 +283,7 @@ def read_key(path: Path) -> bytes:
     """
     try:
         # No links, which somebody else may have made; and no waiting for what is no file.
-        file = os.open(path, os.O_RDONLY | PLAIN)
+        file = os.open(path, os.O_RDONLY | PLAIN_OPEN_FLAGS)
     except OSError as error:
         raise KeyFileError(f"the key file {path} cannot be read: {error.strerror}") from error
     try:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from tunesmith.executors import wire
 from tunesmith.executors.supervisor import MAX_FAILED_STARTS, Job, Setup, Worker, dead_before_it_began
-from tunesmith.foundation.threads import DIED, raise_what_died, watch
+from tunesmith.foundation.threads import ERRORS_OF_THREADS, raise_what_died, watch
 
 LOOK_AGAIN = 1.0  # seconds after which a silent worker is checked: its pipe may outlive it
 KEPT = 30.0  # seconds that a worker process without a trial is kept for the next one
@@ -87,7 +87,7 @@ class Task:
 
     def _relay(self, worker: Worker) -> bytes | None:
         """Send messages on until the last one, which is returned; None: the process ended without one."""
-        died = len(DIED)
+        died = len(ERRORS_OF_THREADS)
         try:
             while True:
                 ready = worker.process.connection.poll(LOOK_AGAIN)

@@ -20,7 +20,7 @@ from tunesmith.foundation.arguments import checked
 from tunesmith.foundation.preemption import PREEMPTION
 from tunesmith.foundation.system import SH, command_line, require, was_no_program
 from tunesmith.foundation.text import checked_text, listing, printable, shown
-from tunesmith.foundation.threads import DIED, raise_what_died
+from tunesmith.foundation.threads import ERRORS_OF_THREADS, raise_what_died
 from tunesmith.foundation.warnings import caution
 from tunesmith.program import template
 from tunesmith.program.files import PARAMETER_FORMATS, params_text, read_results, read_written
@@ -312,7 +312,7 @@ class _Run:
         except OSError as error:
             raise ObjectiveError(f"the program {words[0]!r} cannot be started: {error}") from error
         memory = None if program.memory_limit is None else parse_bytes(program.memory_limit)
-        asked, died = False, len(DIED)
+        asked, died = False, len(ERRORS_OF_THREADS)
         try:
             with process:
                 WATCHDOG.watch(process, limit=None, left=None, memory=memory, grace=program.grace)

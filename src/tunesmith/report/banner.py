@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tunesmith.foundation.languages import Said, Words, joined
+from tunesmith.foundation.languages import Said, Words, joined_texts
 from tunesmith.foundation.system import command_line
 from tunesmith.foundation.text import printable, span
 from tunesmith.program.files import params_text
@@ -142,7 +142,7 @@ def _answer(
     sure = words.known(rest if cautions is None else [text for text in rest if text in cautions])[:MOST_SAID]
     made.more = [text for text in words.known(rest) if text not in sure]
     if how_sure is not None:
-        sure = [words.said(joined((how_sure.name, how_sure.why), ": ")), *sure]
+        sure = [words.said(joined_texts((how_sure.name, how_sure.why), ": ")), *sure]
     if sure:
         made.lines.append((words(SURE), sure))
 

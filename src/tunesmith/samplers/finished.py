@@ -91,11 +91,13 @@ class ConstrainedRanking:
 #
 # Symbols: u[n, d] unit coordinates, NaN where inactive; an array [2, d] has a row for low bounds and one for high ones.
 
-MARGIN = 1e-3  # of a range
-NEAR = MARGIN * (1.0 + 1e-6)  # a point this close lies at the margin or beyond: unit coordinates are rounded
-BEYOND = 0.5 * MARGIN  # a point this close lies beyond the margin, however its coordinates are rounded
-N_BEST = 3  # so many of the best trials have to lie at the margin
-AT = 1e-9  # a point this close lies at the bound
+BOUND_MARGIN = 1e-3  # of a range
+NEAR_MARGIN = BOUND_MARGIN * (
+    1.0 + 1e-6
+)  # a point this close lies at the margin or beyond: unit coordinates are rounded
+BEYOND_MARGIN = 0.5 * BOUND_MARGIN  # a point this close lies beyond the margin, however its coordinates are rounded
+N_BEST_AT_MARGIN = 3  # so many of the best trials have to lie at the margin
+AT_BOUND = 1e-9  # a point this close lies at the bound
 
 
 class Boundaries:
@@ -110,16 +112,20 @@ class Boundaries:
         """Add finished trials u[n, d], and which of them failed [n]."""
         for start in range(0, len(u), ROWS_AT_ONCE):
             part, bad = u[start : start + ROWS_AT_ONCE], failed[start : start + ROWS_AT_ONCE]
-            if part.size and np.minimum.reduce(part, None) > AT and 1.0 - np.maximum.reduce(part, None) > AT:
+            if (
+                part.size
+                and np.minimum.reduce(part, None) > AT_BOUND
+                and 1.0 - np.maximum.reduce(part, None) > AT_BOUND
+            ):
                 continue  # the most frequent case; where a coordinate is absent, NaN, the comparison is false
-            at = np.array([part <= AT, 1.0 - part <= AT])
+            at = np.array([part <= AT_BOUND, 1.0 - part <= AT_BOUND])
             self._valued |= at[:, ~bad].any(axis=1)
             self._failed |= at[:, bad].any(axis=1)
 
     def explain_failure(self, u: Floats) -> Mask:
         """Tell which failed trials u[n, d] lie at a bound that has failures only: what lies inside may be good."""
         low, high = self._continuous & self._failed & ~self._valued
-        return np.asarray(((low & (u <= AT)) | (high & (1.0 - u <= AT))).any(axis=1))
+        return np.asarray(((low & (u <= AT_BOUND)) | (high & (1.0 - u <= AT_BOUND))).any(axis=1))
 
     def limits(self, running: Floats, is_likely: Mask | bool = True) -> tuple[Floats, Floats]:
         """Return the lowest and the highest unit coordinates [d] to propose.
@@ -130,8 +136,8 @@ class Boundaries:
         """
         is_open = ~self._failed & is_likely
         if len(running):
-            is_open &= self._valued | (_count(running, AT) == 0)
-        margin = MARGIN * (self._continuous & ~is_open)
+            is_open &= self._valued | (_count_near_bounds(running, AT_BOUND) == 0)
+        margin = BOUND_MARGIN * (self._continuous & ~is_open)
         return margin[0], 1.0 - margin[1]
 
 
@@ -139,9 +145,9 @@ def near_the_best(good: Floats) -> Mask:
     """Tell at which bounds [2, d] the optimum is likely to lie, by the best trials alone.
 
     Args:
-        good: the best trials, unit coordinates [k, d]: `N_BEST` of them, or all those of a front.
+        good: the best trials, unit coordinates [k, d]: `N_BEST_AT_MARGIN` of them, or all those of a front.
     """
-    return np.asarray(_count(good, NEAR) >= N_BEST)
+    return np.asarray(_count_near_bounds(good, NEAR_MARGIN) >= N_BEST_AT_MARGIN)
 
 
 def lie_beyond(u: Floats, limits: tuple[Floats, Floats]) -> Mask:
@@ -151,18 +157,18 @@ def lie_beyond(u: Floats, limits: tuple[Floats, Floats]) -> Mask:
     """
     low, high = limits
     with np.errstate(invalid="ignore"):  # NaN: inactive, at no bound
-        return np.asarray(((u < low - BEYOND) | (u > high + BEYOND)).any(axis=1))
+        return np.asarray(((u < low - BEYOND_MARGIN) | (u > high + BEYOND_MARGIN)).any(axis=1))
 
 
-def _count(u: Floats, distance: float) -> Indices:
+def _count_near_bounds(u: Floats, distance: float) -> Indices:
     """Return how many rows of u[n, d] are this close to a bound, [2, d]."""
     return np.asarray(np.add.reduce(np.array([u <= distance, 1.0 - u <= distance]), axis=1, dtype=np.intp))
 
 
 # -- which points of a finite space were tried, so that none is tried twice as long as others are left ----------------
 
-FEW = 16  # running trials up to which those of an infinite space are taken to differ by themselves
-MAX_LISTED = 4096  # cells of a space up to which all of them are listed to find an untried one
+FEW_RUNNING = 16  # running trials up to which those of an infinite space are taken to differ by themselves
+MAX_CELLS_LISTED = 4096  # cells of a space up to which all of them are listed to find an untried one
 
 
 class DuplicateFilter:
@@ -180,7 +186,7 @@ class DuplicateFilter:
     def add(self, u: Floats) -> None:
         """Add unit points of finished trials, [n, d]."""
         if self._finite:
-            self._tried.update(_keys(u))
+            self._tried.update(_row_keys(u))
 
     def add_rows(self, history: History, first: int, last: int) -> None:
         """Add the finished rows first … last - 1."""
@@ -192,7 +198,7 @@ class DuplicateFilter:
         Args:
             n: how many points are to be proposed.
         """
-        if not self._finite and history.n_pending + n - 1 <= FEW:
+        if not self._finite and history.n_pending + n - 1 <= FEW_RUNNING:
             return None
         return set(self.keys_of(history.pending_points(self.space))) if history.n_pending else set()
 
@@ -208,15 +214,15 @@ class DuplicateFilter:
 
     def keys_of(self, x: Floats) -> list[bytes]:
         """Return the keys of points x[n, d]."""
-        return _keys(self.space.to_unit(x)) if self._finite else point_keys(x)
+        return _row_keys(self.space.to_unit(x)) if self._finite else point_keys(x)
 
     def random_untried(self, rng: np.random.Generator, running: set[bytes] | None) -> Floats | None:
         """Return a random untried point x[1, d] of a small space; None: there is none, or the space is large."""
-        if running is None or not self._finite or self.space.n_cells > MAX_LISTED:
+        if running is None or not self._finite or self.space.n_cells > MAX_CELLS_LISTED:
             return None
         grid = self.space.grid()
         if self._cells is None:
-            self._cells = _keys(self.space.to_unit(grid.rows(np.arange(len(grid)))))
+            self._cells = _row_keys(self.space.to_unit(grid.rows(np.arange(len(grid)))))
         left = [i for i, key in enumerate(self._cells) if key not in self._tried and key not in running]
         if not left:
             return None
@@ -225,7 +231,7 @@ class DuplicateFilter:
         return np.array(grid.rows(np.array([i])))
 
 
-def _keys(u: Floats) -> list[bytes]:
+def _row_keys(u: Floats) -> list[bytes]:
     return _rows_as_bytes(np.rint(np.nan_to_num(u, nan=-1.0) * 2.0**36))
 
 

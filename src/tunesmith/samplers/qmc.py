@@ -33,9 +33,9 @@ from tunesmith.space import Space
 # A payload of 48 bits: a fingerprint of the sequence, the index, the seed. The largest payload of a sequence is then
 # that of the largest index, which is all that has to be known to go on.
 INDEX_BITS, SEED_BITS = 24, 16
-MAX_SOBOL = 21_201  # dimensions for which direction numbers are known (Joe & Kuo, 2008)
-BLOCK = 128  # points made at a time; a power of two, as the balance of a Sobol' sequence wants
-MAX_SKIPPED = 20_000
+MAX_SOBOL_DIMENSIONS = 21_201  # dimensions for which direction numbers are known (Joe & Kuo, 2008)
+SOBOL_BLOCK_POINTS = 128  # points made at a time; a power of two, as the balance of a Sobol' sequence wants
+MAX_SKIPPED_POINTS = 20_000
 
 
 @accepts_foreign_arguments
@@ -87,9 +87,9 @@ class QMCSampler(Sampler):
         d = len(space)
         if d == 0:
             return np.empty((n, 0)), np.zeros(n, np.int64)
-        if self.qmc_type == "sobol" and d > MAX_SOBOL:
+        if self.qmc_type == "sobol" and d > MAX_SOBOL_DIMENSIONS:
             raise SpaceError(
-                f"QMCSampler: a Sobol' sequence has at most {MAX_SOBOL} dimensions, the space has {d}; use "
+                f"QMCSampler: a Sobol' sequence has at most {MAX_SOBOL_DIMENSIONS} dimensions, the space has {d}; use "
                 "QMCSampler('halton') or RandomSampler"
             )
         seed, index = self._next(history, space, rng)
@@ -107,7 +107,7 @@ class QMCSampler(Sampler):
                     states.append(encode_state(self.name, ((fingerprint << INDEX_BITS) | index) << SEED_BITS | seed))
                 skipped = 0 if ok else skipped + 1
                 index += 1
-            if skipped >= MAX_SKIPPED:
+            if skipped >= MAX_SKIPPED_POINTS:
                 raise SpaceError(
                     f"QMCSampler: none of {skipped} points in a row meets the constraints "
                     f"({', '.join(map(repr, space.constraints))}); loosen them, or choose ranges in which they hold "
@@ -135,7 +135,7 @@ class QMCSampler(Sampler):
             sampler_state: what the sampler wrote with a trial.
 
         Returns:
-            the points [BLOCK, d] in the unit cube.
+            the points [SOBOL_BLOCK_POINTS, d] in the unit cube.
         """
         seed = sampler_state & ((1 << SEED_BITS) - 1)
         return self._first.get((d, seed), lambda: self._points(d, seed, 0))
@@ -160,8 +160,8 @@ class QMCSampler(Sampler):
         return last & ((1 << SEED_BITS) - 1), ((last >> SEED_BITS) & ((1 << INDEX_BITS) - 1)) + 1
 
     def _points(self, d: int, seed: int, index: int) -> Points:
-        """Return the points of the sequence from an index to the end of its block, shape [1 to BLOCK, d]."""
-        block = index // BLOCK
+        """Return the points of the sequence from an index to the end of its block, [1 to SOBOL_BLOCK_POINTS, d]."""
+        block = index // SOBOL_BLOCK_POINTS
 
         def points() -> Points:
             from scipy.stats import qmc
@@ -169,7 +169,7 @@ class QMCSampler(Sampler):
             make = qmc.Sobol if self.qmc_type == "sobol" else qmc.Halton
             engine = make(d, scramble=self.scramble, seed=np.random.default_rng(seed))
             if block:
-                engine.fast_forward(block * BLOCK)
-            return np.asarray(engine.random(BLOCK))
+                engine.fast_forward(block * SOBOL_BLOCK_POINTS)
+            return np.asarray(engine.random(SOBOL_BLOCK_POINTS))
 
-        return self._block.get((d, seed, block), points)[index % BLOCK :]
+        return self._block.get((d, seed, block), points)[index % SOBOL_BLOCK_POINTS :]

@@ -81,7 +81,7 @@ def check_names(params: Any) -> dict[str, Any]:
     return dict(params)
 
 
-def union(branches: Sequence[Any]) -> tuple[dict[str, Parameter], dict[str, str]]:
+def columns_of_branches(branches: Sequence[Any]) -> tuple[dict[str, Parameter], dict[str, str]]:
     """Return the columns of a list of dicts, and the name that users know for those that have another one.
 
     The parameters of one dict are active only while `__branch__` has its index. A name that several dicts use with the

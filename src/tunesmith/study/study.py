@@ -25,7 +25,7 @@ from tunesmith.history import History
 from tunesmith.pruners.base import Pruner
 from tunesmith.samplers.base import Sampler
 from tunesmith.space import Parameter, Space
-from tunesmith.space.meaning import explain
+from tunesmith.space.meaning import explain_meanings
 from tunesmith.storage.base import Storage, StudyRecord
 from tunesmith.study.adopt import adopted, checked_trials
 from tunesmith.study.artifacts import StudyArtifacts
@@ -384,7 +384,7 @@ class Study:
         history = self.history
         if history.space is None:
             return {}
-        return explain(history.space, history.why_no_meanings)
+        return explain_meanings(history.space, history.why_no_meanings)
 
     @checked()
     def trials_dataframe(self, attrs: Sequence[str] = FRAME_COLUMNS, multi_index: bool = False) -> pd.DataFrame:

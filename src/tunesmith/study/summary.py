@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
 import numpy as np
 
 from tunesmith.errors import StorageError
-from tunesmith.foundation.languages import block, joined, say, told
+from tunesmith.foundation.languages import block, joined_texts, say, told
 from tunesmith.foundation.states import TrialState
 from tunesmith.storage.base import Storage, StudyRecord
 from tunesmith.study.engine.engine import TrialEngine
@@ -129,7 +129,7 @@ def study_html(engine: TrialEngine, recommend: Callable[[], Recommendation], fro
     one = len(engine.study.directions) == 1
     rows = [
         (say("study"), engine.study.study_name),
-        (say("direction" if one else "directions"), joined(say(d.value) for d in engine.study.directions)),
+        (say("direction" if one else "directions"), joined_texts(say(d.value) for d in engine.study.directions)),
         (say("sampler"), engine.asker.sampler.name),
         (say("trials"), _tally(engine.study)),
     ]
@@ -147,7 +147,7 @@ def study_html(engine: TrialEngine, recommend: Callable[[], Recommendation], fro
 def _tally(study: StudyReplica) -> str:
     """Return how many trials there are in each state, in words that can be said in another language."""
     found = [say(f"{{:,}} {state.name}", n) for state, n in sorted(study.count().items()) if n]
-    return joined(found) if found else say("no trials")
+    return joined_texts(found) if found else say("no trials")
 
 
 def _answer(recommend: Callable[[], Recommendation]) -> list[str]:

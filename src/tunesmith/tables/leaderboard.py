@@ -10,7 +10,7 @@ from typing import Any
 
 from tunesmith.foundation.arguments import checked
 from tunesmith.foundation.languages import Said, Words, aligned, say, words_of
-from tunesmith.foundation.languages.words import table_of
+from tunesmith.foundation.languages.words import translation_table
 from tunesmith.foundation.text import printable, span
 from tunesmith.selection import HonestScore
 from tunesmith.selection.report import AVERAGE, params_from_json, params_to_json
@@ -185,7 +185,7 @@ def _place_of_line(line: Mapping[str, Any]) -> Place:
 
 def _said(text: Any, pattern: Any = "", *values: Any) -> str:
     """Return a text with its pattern, if that is one of ours: a file of somebody else's may hold any."""
-    return say(pattern, *map(str, values)) if str(pattern) in table_of("zh") else str(text)
+    return say(pattern, *map(str, values)) if str(pattern) in translation_table("zh") else str(text)
 
 
 def _finite_or_none(value: float) -> float | None:

@@ -19,17 +19,17 @@ from tunesmith.foundation.states import FailureKind
 from tunesmith.history.curves import Reported
 from tunesmith.space import Categorical, Float, Space
 from tunesmith.testing.objectives import (
-    LIMIT,
+    HANG_SECONDS,
     be_terminated,
     compute_in_c,
     die,
-    echo,
     fail,
     fork,
     keep,
     learn,
     learn_two,
     report_nan,
+    return_odd_results,
     suggest,
     take_memory,
     wait_for_file,
@@ -206,7 +206,7 @@ class ExecutorConformance:
 
     def test_any_result_of_an_objective_is_returned(self, make_executor: MakeExecutor) -> None:
         """None, texts and others are returned unchanged."""
-        with opened(make_executor(jobs=2), echo, Recorder()) as executor:
+        with opened(make_executor(jobs=2), return_odd_results, Recorder()) as executor:
             events = run_all(executor, [a_trial(k) for k in range(6)])
         by_number = {e.trial.number: e.value for e in events if isinstance(e, Finished)}
         assert math.isnan(by_number.pop(2))
@@ -296,7 +296,7 @@ class ExecutorConformance:
             (first,) = run_all(executor, [a_trial(0, path=str(pids))])
             assert isinstance(first, Failed)
             assert first.kind is FailureKind.TIMEOUT
-            until(lambda: not any(is_alive(int(pid)) for pid in pids.read_text().split()))
+            until(lambda: not any(process_runs(int(pid)) for pid in pids.read_text().split()))
             (second,) = run_all(executor, [a_trial(1)])  # its place is free again
         assert isinstance(second, Finished)
 
@@ -313,7 +313,7 @@ class ExecutorConformance:
             (first,) = wait_for(executor, 1)
             assert isinstance(first, Failed)
             assert first.kind is FailureKind.KILLED
-            until(lambda: not any(is_alive(int(pid)) for pid in pids.read_text().split()))
+            until(lambda: not any(process_runs(int(pid)) for pid in pids.read_text().split()))
             (second,) = run_all(executor, [a_trial(1)])
         assert isinstance(second, Finished)
 
@@ -355,24 +355,24 @@ def run_all(executor: Executor, trials: list[Trial]) -> list[End]:
 def wait_for(executor: Executor, n: int) -> list[End]:
     """Poll until at least n trials have ended; fail after LIMIT seconds."""
     ends: list[End] = []
-    end = time.monotonic() + LIMIT
+    end = time.monotonic() + HANG_SECONDS
     while len(ends) < n:
         ends += [e for e in executor.poll(1.0) if isinstance(e, Finished | Failed)]
         if time.monotonic() > end:
-            pytest.fail(f"only {len(ends)} of {n} trials ended within {LIMIT:.0f} s")
+            pytest.fail(f"only {len(ends)} of {n} trials ended within {HANG_SECONDS:.0f} s")
     return ends
 
 
 def until(condition: Callable[[], Any]) -> None:
     """Wait until a condition holds; fail after LIMIT seconds."""
-    end = time.monotonic() + LIMIT
+    end = time.monotonic() + HANG_SECONDS
     while not condition():
         if time.monotonic() > end:
             pytest.fail("it did not happen")
         time.sleep(0.02)
 
 
-def is_alive(pid: int) -> bool:
+def process_runs(pid: int) -> bool:
     """Tell whether a process runs; one that ended and that nobody has waited for yet does not."""
     try:
         os.kill(pid, 0)

@@ -21,12 +21,12 @@ from tunesmith.samplers.base import Points, Sampler, SamplerStates
 from tunesmith.space import Categorical, Float, Int, Ordinal, Space
 from tunesmith.storage.base import Storage
 from tunesmith.study import Study, create_study, load_study
-from tunesmith.testing.histories import Script, histories, spaces, tell
+from tunesmith.testing.histories import Script, histories, spaces, tell_history
 from tunesmith.trial import Trial
 
 # -- small studies of every kind, which the suite of samplers runs, stops and resumes -------------------------------
 
-NAME = "course"
+COURSE_STUDY = "course"
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Course:
         return create_study(
             storage=storage,
             sampler=sampler,
-            study_name=NAME,
+            study_name=COURSE_STUDY,
             directions=list(self.directions),
             seed=seed,
             space=self.space,
@@ -60,7 +60,7 @@ class Course:
 
     def load(self, sampler: Sampler, storage: Storage) -> Study:
         """Load the study from a storage that holds it, into new objects."""
-        study = load_study(study_name=NAME, storage=storage, sampler=sampler)
+        study = load_study(study_name=COURSE_STUDY, storage=storage, sampler=sampler)
         if self.space is not None:
             study.declare(self.space)
         return study
@@ -85,7 +85,7 @@ def _by_run(trial: Trial) -> float:
     return float("nan") if x < -0.9 else x**2 + 1 / depth
 
 
-def _declared(params: dict[str, Any]) -> float:
+def _declared_loss(params: dict[str, Any]) -> float:
     return float(params["x"] ** 2 + params.get("rate", 0.3))
 
 
@@ -112,7 +112,7 @@ _FLAT = Space({name: p.with_condition(None) for name, p in _MODELS.params.items(
 _ORDERED = Space(low=Int(0, 9), high=Int(0, 9), kind=Categorical(["a", "b"]), constraints=lambda low, high: low < high)
 COURSES = (
     Course("define-by-run", _by_run, _FLAT),
-    Course("conditional", _declared, _MODELS, space=_MODELS),
+    Course("conditional", _declared_loss, _MODELS, space=_MODELS),
     Course("constrained", _low_below_high, _ORDERED, space=_ORDERED, directions=("maximize",)),
     Course("two-objectives", _two, Space(x=Float(0, 1), k=Int(1, 9)), directions=("minimize", "maximize")),
 )
@@ -193,7 +193,7 @@ class SamplerConformance:
         assume(self.supports(sampler, script.space))
         story = script.play(sampler, seed)
         x, states = sampler.ask(story.history(), script.space, _rng(seed), n)
-        _check(sampler, script.space, x, states, n)
+        _check_proposals(sampler, script.space, x, states, n)
 
     @pytest.mark.parametrize("name", UNUSUAL)
     @pytest.mark.parametrize("n", [1, 3])
@@ -206,7 +206,7 @@ class SamplerConformance:
         number = 0
         for _ in range(6):
             x, states = sampler.ask(history, space, _rng(number), n)
-            _check(sampler, space, x, states, n)
+            _check_proposals(sampler, space, x, states, n)
             for row, state in zip(x.tolist(), states.tolist(), strict=True):
                 history.append(number, TrialState.COMPLETE, space, row, [float(number % 3)], sampler_state=state)
                 number += 1
@@ -220,16 +220,16 @@ class SamplerConformance:
         sampler = make_sampler()
         assume(self.supports(sampler, script.space))
         history = script.play(sampler, seed).history()
-        before, shared = _digest(history), _global_state()
-        first = _ask(sampler, history, script.space, seed, n)
-        assert _ask(sampler, history, script.space, seed, n) == first
+        before, shared = _history_digest(history), _global_state()
+        first = _answer_bytes(sampler, history, script.space, seed, n)
+        assert _answer_bytes(sampler, history, script.space, seed, n) == first
         np.random.seed(seed)  # the point is that the old global generator makes no difference
         try:
-            assert _ask(sampler, history, script.space, seed, n) == first
+            assert _answer_bytes(sampler, history, script.space, seed, n) == first
         finally:
             np.random.set_state(shared)
-        assert _ask(make_sampler(), history, script.space, seed, n) == first
-        assert _digest(history) == before
+        assert _answer_bytes(make_sampler(), history, script.space, seed, n) == first
+        assert _history_digest(history) == before
         assert _global_state()[1].tobytes() == shared[1].tobytes()
 
     @laws
@@ -239,12 +239,12 @@ class SamplerConformance:
         sampler = make_sampler()
         assume(self.supports(sampler, script.space))
         history = script.play(sampler, seed).history()
-        before = _digest(history)
-        first = _ask(sampler, history, script.space, seed, 2)
+        before = _history_digest(history)
+        first = _answer_bytes(sampler, history, script.space, seed, 2)
         x, states = sampler.ask(history, script.space, _rng(seed), 2)
         x[...], states[...] = 0.5, 1
-        assert _ask(sampler, history, script.space, seed, 2) == first
-        assert _digest(history) == before
+        assert _answer_bytes(sampler, history, script.space, seed, 2) == first
+        assert _history_digest(history) == before
 
     @pytest.mark.parametrize("dear", list(CostClass))
     def test_measured_seconds_make_no_difference(self, make_sampler: Maker, dear: CostClass) -> None:
@@ -258,7 +258,7 @@ class SamplerConformance:
             history.classes = {TRIAL: dear}
             for number, row in enumerate(ENDLESS.sample(_rng(0), 120).tolist()):
                 history.append(number, TrialState.COMPLETE, ENDLESS, row, [float(number % 50)], cost=cost)
-            answers.add(_ask(make_sampler(), history, ENDLESS, 0, 1))
+            answers.add(_answer_bytes(make_sampler(), history, ENDLESS, 0, 1))
         assert len(answers) == 1
 
     @pytest.mark.parametrize("space", [ENDLESS, FINITE], ids=["endless", "finite"])
@@ -273,8 +273,8 @@ class SamplerConformance:
         tried = {row.tobytes() for row in history.x}
         for size in (130, 7, 1, 1):
             x, states = sampler.ask(history, space, _rng(size), size)
-            assert (x.tobytes(), states.tobytes()) == _ask(make_sampler(), history, space, size, size)
-            _check(sampler, space, x, states, size)
+            assert (x.tobytes(), states.tobytes()) == _answer_bytes(make_sampler(), history, space, size, size)
+            _check_proposals(sampler, space, x, states, size)
             for row, state in zip(x, states.tolist(), strict=True):
                 history.begin(len(history) + len(history.running), space, row.tolist(), state)
                 tried.add(row.tobytes())
@@ -292,10 +292,10 @@ class SamplerConformance:
         story = script.play(make_sampler(), seed)
         history = History(script.space, script.n_objectives)
         for k, (ended, row) in enumerate(story.events):
-            tell(history, ended, row)
-            answer = _ask(used, history, script.space, seed + k, n)
-            assert _ask(make_sampler(), history, script.space, seed + k, n) == answer
-            assert _ask(pickle.loads(pickle.dumps(used)), history, script.space, seed + k, n) == answer
+            tell_history(history, ended, row)
+            answer = _answer_bytes(used, history, script.space, seed + k, n)
+            assert _answer_bytes(make_sampler(), history, script.space, seed + k, n) == answer
+            assert _answer_bytes(pickle.loads(pickle.dumps(used)), history, script.space, seed + k, n) == answer
 
     @laws
     @given(script=scripts(), seed=st.integers(0, 2**32 - 1))
@@ -306,8 +306,8 @@ class SamplerConformance:
         long = script.play(make_sampler(), seed).history()
         short = History(script.space, script.n_objectives)
         for k, history in enumerate((long, short, long, short)):
-            expected = _ask(make_sampler(), history, script.space, seed + k, 1)
-            assert _ask(used, history, script.space, seed + k, 1) == expected
+            expected = _answer_bytes(make_sampler(), history, script.space, seed + k, 1)
+            assert _answer_bytes(used, history, script.space, seed + k, 1) == expected
 
     @laws
     @given(script=scripts(), seed=st.integers(0, 2**32 - 1))
@@ -316,10 +316,10 @@ class SamplerConformance:
         sampler = make_sampler()
         assume(self.supports(sampler, script.space))
         story = script.play(make_sampler(), seed)
-        answer = _ask(sampler, story.history(), script.space, seed, 2)
+        answer = _answer_bytes(sampler, story.history(), script.space, seed, 2)
         for size in (None, 1, 3):
-            assert _ask(sampler, story.history_in_chunks(size), script.space, seed, 2) == answer
-            assert _ask(make_sampler(), story.history_in_chunks(size), script.space, seed, 2) == answer
+            assert _answer_bytes(sampler, story.history_in_chunks(size), script.space, seed, 2) == answer
+            assert _answer_bytes(make_sampler(), story.history_in_chunks(size), script.space, seed, 2) == answer
 
     # -- in a study ------------------------------------------------------------------------------------------------
 
@@ -363,13 +363,13 @@ def _rng(seed: int) -> np.random.Generator:
     return np.random.default_rng([seed, 1])
 
 
-def _ask(sampler: Sampler, history: History, space: Space, seed: int, n: int) -> tuple[bytes, bytes]:
+def _answer_bytes(sampler: Sampler, history: History, space: Space, seed: int, n: int) -> tuple[bytes, bytes]:
     """The answer of a sampler as bytes, which compare exactly, NaN included."""
     x, states = sampler.ask(history, space, _rng(seed), n)
     return x.tobytes(), states.tobytes()
 
 
-def _check(sampler: Sampler, space: Space, x: Points, states: SamplerStates, n: int) -> None:
+def _check_proposals(sampler: Sampler, space: Space, x: Points, states: SamplerStates, n: int) -> None:
     assert x.dtype == np.float64
     assert x.ndim == 2
     assert x.shape[1] == len(space)
@@ -382,7 +382,7 @@ def _check(sampler: Sampler, space: Space, x: Points, states: SamplerStates, n: 
     assert space.contains_rows(x).all(), f"{space.decode(x)} are not all points of {space!r}"
 
 
-def _digest(history: History) -> str:
+def _history_digest(history: History) -> str:
     """A fingerprint of everything that a history holds."""
     pending = history.pending
     sha = hashlib.sha256(repr((history.names, history.space)).encode())

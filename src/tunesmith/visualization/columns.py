@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunesmith.errors import NothingToDrawError
-from tunesmith.foundation.languages import joined, say
+from tunesmith.foundation.languages import joined_texts, say
 from tunesmith.foundation.states import StudyDirection, TrialState
 from tunesmith.foundation.text import printable, shown
 from tunesmith.space import Space
@@ -109,7 +109,7 @@ class StudyColumns:
         ends = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
         count = [(int(self.is_in(s).sum()), "failed" if s == TrialState.FAIL else str(s).lower()) for s in ends]
         count.append((len(self.running), "running or paused"))
-        return say("it has {}", joined(say("{:,} " + word, k) for k, word in count if k) or say("no trials"))
+        return say("it has {}", joined_texts(say("{:,} " + word, k) for k, word in count if k) or say("no trials"))
 
 
 def read(study: Study, target: Target = None, target_name: str | None = None) -> StudyColumns:

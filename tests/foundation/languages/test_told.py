@@ -11,13 +11,13 @@ import pytest
 from tunesmith.foundation.languages import Words, aligned, block, paragraph, say, told, word, words_of
 from tunesmith.foundation.languages.filling import filled
 from tunesmith.foundation.languages.patterns import Patterns
-from tunesmith.foundation.languages.words import table_of
-from tunesmith.foundation.reader import VARIABLES, choose
+from tunesmith.foundation.languages.words import translation_table
+from tunesmith.foundation.reader import LANGUAGE_VARIABLES, choose
 
 
 @pytest.fixture(autouse=True)
 def chinese(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    for name in VARIABLES:
+    for name in LANGUAGE_VARIABLES:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TUNESMITH_LANG", "zh")
     yield
@@ -102,5 +102,5 @@ def test_each_pattern_has_the_places_of_the_english_one(part: str) -> None:
         found = [place for _, place, _, _ in Formatter().parse(text) if place is not None]
         return sorted(place or str(k) for k, place in enumerate(found))
 
-    table = {e: c for e, c in table_of("zh", part).items() if not re.search(r"\{[^}\d:]*\"", e)}
+    table = {e: c for e, c in translation_table("zh", part).items() if not re.search(r"\{[^}\d:]*\"", e)}
     assert {e: c for e, c in table.items() if set(places(e)) != set(places(c))} == {}

@@ -18,7 +18,7 @@ from tunesmith.cli.main import main
 from tunesmith.executors import sealed
 from tunesmith.foundation import system
 from tunesmith.foundation.system import groups, streams
-from tunesmith.testing.executors import is_alive, until
+from tunesmith.testing.executors import process_runs, until
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="process groups of POSIX")
 
@@ -72,7 +72,7 @@ def test_what_a_process_started_is_ended_with_it() -> None:
     assert group.wait(60) < 0
     group.kill()
     group.release()
-    until(lambda: not is_alive(child))
+    until(lambda: not process_runs(child))
 
 
 def test_a_file_is_locked_for_others_and_can_be_read(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from tunesmith.compat.hyperopt.exceptions import (
     InvalidResultStatus,
     InvalidTrial,
 )
-from tunesmith.compat.hyperopt.names import ROOM, refuser
+from tunesmith.compat.hyperopt.names import HYPEROPT_ROOM, refuser
 from tunesmith.compat.hyperopt.pyll.base import Apply, GarbageCollected, Literal, as_apply, dfs, rec_eval
 
 # -- what a trial's document holds, and the words for the states of trials ------------------------------------------
@@ -44,27 +44,27 @@ TRIAL_KEYS = ["tid", "spec", "result", "misc", "state", "owner", "book_time", "r
 TRIAL_MISC_KEYS = ["tid", "cmd", "idxs", "vals"]
 
 Document = dict[str, Any]
-_PLAIN = frozenset({str, int, float, bool, type(None), bytes})
+_PLAIN_TYPES = frozenset({str, int, float, bool, type(None), bytes})
 
 
 def SONify(arg: Any) -> Any:
     """Return a value with NumPy's numbers and arrays as numbers and lists, at any depth."""
     kind = type(arg)
-    if kind in _PLAIN:
+    if kind in _PLAIN_TYPES:
         return arg
     if isinstance(arg, dict):  # a call for each text, number and list of one would be half of the time of a document
         return {
             (key if type(key) is str else SONify(key)): (
                 value
-                if (own := type(value)) in _PLAIN
+                if (own := type(value)) in _PLAIN_TYPES
                 else [value[0]]
-                if own is list and len(value) == 1 and type(value[0]) in _PLAIN
+                if own is list and len(value) == 1 and type(value[0]) in _PLAIN_TYPES
                 else SONify(value)
             )
             for key, value in arg.items()
         }
     if kind is list or kind is tuple:
-        return kind([item if type(item) in _PLAIN else SONify(item) for item in arg])
+        return kind([item if type(item) in _PLAIN_TYPES else SONify(item) for item in arg])
     if isinstance(arg, np.generic):
         return arg.item()
     return SONify(arg.tolist()) if isinstance(arg, np.ndarray) else arg
@@ -814,5 +814,5 @@ __all__ = [
     "validate_timeout",
 ]
 
-sys.modules[f"{ROOM}.trials"] = sys.modules[__name__]  # where pickles of earlier versions look for `Trials`
+sys.modules[f"{HYPEROPT_ROOM}.trials"] = sys.modules[__name__]  # where pickles of earlier versions look for `Trials`
 __getattr__ = refuser(__name__, __all__)

@@ -102,7 +102,7 @@ class FloatDistribution(_Range):
         _check_range(low, high, log and low <= 0, "low > 0", step)
         self.step = None if step is None else float(step)
         self.low = float(low)
-        self.high = float(high if step is None else _reached(low, high, step))
+        self.high = float(high if step is None else _highest_on_steps(low, high, step))
         self.log = log
 
     def single(self) -> bool:
@@ -137,7 +137,7 @@ class IntDistribution(_Range):
         self.log = log
         self.step = int(step)
         self.low: int = int(low)
-        self.high: int = int(_reached(self.low, int(high), self.step))
+        self.high: int = int(_highest_on_steps(self.low, int(high), self.step))
 
     def to_external_repr(self, param_value_in_internal_repr: float) -> int:
         """Return the integer."""
@@ -178,7 +178,7 @@ class CategoricalDistribution(BaseDistribution):
     def to_internal_repr(self, param_value_in_external_repr: Any) -> float:
         """Return the index of a choice."""
         for index, choice in enumerate(self.choices):
-            if _is_same(choice, param_value_in_external_repr):
+            if _equal_choices(choice, param_value_in_external_repr):
                 return index
         raise ValueError(f"{param_value_in_external_repr!r} is none of {self.choices}")
 
@@ -194,7 +194,7 @@ class CategoricalDistribution(BaseDistribution):
             return NotImplemented
         if not isinstance(other, CategoricalDistribution) or len(self.choices) != len(other.choices):
             return False
-        return all(map(_is_same, self.choices, other.choices))
+        return all(map(_equal_choices, self.choices, other.choices))
 
     __hash__ = BaseDistribution.__hash__
 
@@ -259,7 +259,7 @@ class IntLogUniformDistribution(IntDistribution):
         return {"low": self.low, "high": self.high, "step": self.step}
 
 
-CLASSES: dict[str, type[BaseDistribution]] = {
+DISTRIBUTION_CLASSES: dict[str, type[BaseDistribution]] = {
     kind.__name__: kind
     for kind in (
         FloatDistribution,
@@ -294,12 +294,12 @@ def json_to_distribution(json_str: str) -> BaseDistribution:
         "float": FloatDistribution,
         "int": IntDistribution,
     }
-    if "name" in told and told["name"] in CLASSES:
-        return CLASSES[told["name"]](**told["attributes"])
+    if "name" in told and told["name"] in DISTRIBUTION_CLASSES:
+        return DISTRIBUTION_CLASSES[told["name"]](**told["attributes"])
     if told.get("type") in short:
         return short[told["type"]](**{key: value for key, value in told.items() if key != "type" and value is not None})
     raise ValueError(
-        f"no distribution is called {told.get('name', told.get('type'))!r}; known are {', '.join(CLASSES)}"
+        f"no distribution is called {told.get('name', told.get('type'))!r}; known are {', '.join(DISTRIBUTION_CLASSES)}"
     )
 
 
@@ -329,12 +329,12 @@ def as_distribution(distribution: Any) -> BaseDistribution:
         TypeError: it is none.
     """
     kind = type(distribution).__name__
-    if kind not in CLASSES:
+    if kind not in DISTRIBUTION_CLASSES:
         raise TypeError(f"a distribution such as FloatDistribution(low, high) is expected; got {distribution!r}")
     if kind == "CategoricalDistribution":
         own = type(distribution) is CategoricalDistribution
         return distribution if own else CategoricalDistribution(distribution.choices)
-    present = FloatDistribution if issubclass(CLASSES[kind], FloatDistribution) else IntDistribution
+    present = FloatDistribution if issubclass(DISTRIBUTION_CLASSES[kind], FloatDistribution) else IntDistribution
     if type(distribution) is present:
         return distribution
     d = distribution
@@ -351,7 +351,7 @@ _convert_old_distribution_to_new_distribution = as_distribution  # by which name
 # -- helpers -----------------------------------------------------------------------------------------------------
 
 
-def _is_same(a: Any, b: Any) -> bool:
+def _equal_choices(a: Any, b: Any) -> bool:
     """Tell whether two choices are equal; NaN is equal to NaN."""
     return a is b or bool(a == b) or (isinstance(a, Real) and isinstance(b, Real) and a != a and b != b)
 
@@ -369,7 +369,7 @@ def _decimal(value: float) -> Decimal:
     return Decimal(str(value))
 
 
-def _reached(low: float, high: float, step: float) -> float:
+def _highest_on_steps(low: float, high: float, step: float) -> float:
     """Return the highest value that steps from `low` reach, with a warning where that is not `high`."""
     if not all(map(math.isfinite, (low, high, step))):
         raise ValueError(f"low, high and step must be finite where there is a step; got {low}, {high}, {step}")
@@ -392,7 +392,7 @@ __getattr__ = refuser(__name__, __all__)
 Kind = tuple[type[BaseDistribution], bool]  # of a distribution, and whether its scale is logarithmic
 
 
-def kind_of(distribution: BaseDistribution) -> Kind:
+def kind_of_distribution(distribution: BaseDistribution) -> Kind:
     """Return what all trials of a study have in common of a parameter; its range and its choices may change."""
     return type(distribution), getattr(distribution, "log", False)
 

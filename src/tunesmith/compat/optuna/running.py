@@ -16,7 +16,7 @@ from tunesmith.compat.optuna.distributions import (
     check_distribution_compatibility,
     distribution_of,
     each_once,
-    kind_of,
+    kind_of_distribution,
     parameter_of,
 )
 from tunesmith.compat.optuna.frozen import (
@@ -144,7 +144,7 @@ class Trial(BaseTrial):
         native = self.native
         if name in native.params:
             return self._again(name, distribution)
-        with self._of_kind(name, kind_of(distribution)):
+        with self._of_kind(name, kind_of_distribution(distribution)):
             return self._proposed(name, distribution)
 
     def _proposed(self, name: str, distribution: BaseDistribution) -> Any:
@@ -171,8 +171,8 @@ class Trial(BaseTrial):
         known = kinds.get(name, kind)
         if known != kind:
             raise ValueError(
-                f"{name!r} is asked for as {_words(kind)}, and another trial of this study had it as {_words(known)}; "
-                "give it another name, or begin another study"
+                f"{name!r} is asked for as {_kind_in_words(kind)}, and another trial of this study had it as "
+                f"{_kind_in_words(known)}; give it another name, or begin another study"
             )
         yield
         kinds[name] = kind
@@ -323,5 +323,5 @@ class Trial(BaseTrial):
         return dict(self.native.constraints or {})
 
 
-def _words(kind: Kind) -> str:
+def _kind_in_words(kind: Kind) -> str:
     return f"{kind[0].__name__}{' with log=True' if kind[1] else ''}"

@@ -32,7 +32,7 @@ def say(pattern: str, *values: object) -> Said:
     return made
 
 
-def joined(parts: Iterable[str], between: str = ", ") -> Said:
+def joined_texts(parts: Iterable[str], between: str = ", ") -> Said:
     """Return several texts as one.
 
     Args:

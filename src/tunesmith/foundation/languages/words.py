@@ -18,7 +18,7 @@ LANGUAGES = {"en": "English", "zh": "中文"}
 
 
 @lru_cache(maxsize=2 * len(LANGUAGES))
-def table_of(code: str, part: str = "") -> dict[str, str]:
+def translation_table(code: str, part: str = "") -> dict[str, str]:
     """Return a language's patterns by the English ones.
 
     Args:
@@ -40,7 +40,7 @@ def sentences_of(code: str) -> Patterns:
     Args:
         code: "en" or "zh".
     """
-    return Patterns(table_of(code), are_all=False)
+    return Patterns(translation_table(code), are_all=False)
 
 
 class Words:
@@ -57,7 +57,7 @@ class Words:
         if not isinstance(language, str) or language not in LANGUAGES:  # type: ignore[redundant-expr]  # as in calls
             raise ValueError(f"language must be one of {', '.join(LANGUAGES)}; got {language!r}")
         self.language = language
-        self._table = table_of(language)
+        self._table = translation_table(language)
 
     def translate(self, pattern: str) -> str:
         """Return a pattern in this language."""

@@ -21,7 +21,7 @@ from tunesmith.foundation.system.groups import SH, Command, Group, end_own_group
 from tunesmith.foundation.system.streams import Streams, can_wait_for_pipes, do_not_wait_for
 
 __all__ = [
-    "PLAIN",
+    "PLAIN_OPEN_FLAGS",
     "SH",
     "Command",
     "Group",
@@ -39,10 +39,10 @@ __all__ = [
     "was_no_program",
 ]
 
-AT = 1 << 30  # where a file is locked on Windows, which lets nobody read what is locked
+LOCKED_BYTE = 1 << 30  # where a file is locked on Windows, which lets nobody read what is locked
 
 # Flags of `os.open` for what should be a plain file: no link, no waiting for what is no file, and each byte as it is.
-PLAIN = sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY", "O_CLOEXEC"))
+PLAIN_OPEN_FLAGS = sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY", "O_CLOEXEC"))
 
 Feature = Literal["shell", "terminal", "memory"]
 
@@ -128,7 +128,7 @@ def lock(file: int) -> bool:
 
             at = os.lseek(file, 0, os.SEEK_CUR)
             try:
-                os.lseek(file, AT, os.SEEK_SET)
+                os.lseek(file, LOCKED_BYTE, os.SEEK_SET)
                 msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
             finally:
                 os.lseek(file, at, os.SEEK_SET)

@@ -18,7 +18,7 @@ import threading
 # The guardian's standard input tells it of groups: "+123" and "-123". It ends with the process that it stands beside,
 # or when that closes the pipe, which a process that was forked may hold open. An engine that ends a process may kill
 # its children first (Ray does). So where the system tells of the end of any process, the guardian is nobody's child.
-PROGRAM = """\
+GUARDIAN_PROGRAM = """\
 import os, select, signal, sys
 for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
     signal.signal(number, signal.SIG_IGN)
@@ -109,7 +109,7 @@ class Guardian:
     def _start(self) -> None:
         self.dismiss()
         self._process = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", PROGRAM, str(os.getpid())],
+            [sys.executable, "-I", "-S", "-c", GUARDIAN_PROGRAM, str(os.getpid())],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

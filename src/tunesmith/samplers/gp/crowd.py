@@ -30,37 +30,37 @@ from tunesmith.foundation.numerics.arrays import Floats, Indices
 from tunesmith.foundation.numerics.cache import Cache
 from tunesmith.foundation.numerics.gp import Posterior, fit
 from tunesmith.history import History
-from tunesmith.samplers.finished import N_BEST, DuplicateFilter, lie_beyond, near_the_best, point_keys
+from tunesmith.samplers.finished import N_BEST_AT_MARGIN, DuplicateFilter, lie_beyond, near_the_best, point_keys
 from tunesmith.samplers.gp.acquisition import Model
 from tunesmith.samplers.gp.context import SearchContext
-from tunesmith.samplers.gp.hyperparameters import MIN_ROWS, PRIOR, HyperparameterCache, constraint_models
+from tunesmith.samplers.gp.hyperparameters import MIN_MODEL_ROWS, MODEL_PRIOR, HyperparameterCache, constraint_models
 from tunesmith.samplers.gp.maximise import candidate_pool, on_region
 from tunesmith.samplers.gp.neighbourhood import Neighbourhood, rows_near
 from tunesmith.samplers.gp.training_data import TrainingData
 from tunesmith.space import Space
 from tunesmith.space.feature_map import FeatureMap, perturbed
 
-MANY = 100  # running trials from which on the next one is proposed in this way
-GROWTH = 1.25  # of the number of trials from one model to the next
+CROWD_RUNNING_TRIALS = 100  # running trials from which on the next one is proposed in this way
+CROWD_MODEL_GROWTH = 1.25  # of the number of trials from one model to the next
 MAX_ROWS, MAX_BEST, MAX_NEAREST = (
     200,
     80,
     60,
 )  # of a model: in all, the best, and those nearest to the best; some others
 NEAR_SHARE = 0.5  # of the proposals of one objective: those near a good trial
-KAPPA = 0.3  # mean of κ
-STEPS = (0.1, 0.03, 0.01)  # sizes of perturbations in the unit cube, one of them for each proposal
+MEAN_KAPPA = 0.3  # mean of κ
+CROWD_STEPS = (0.1, 0.03, 0.01)  # sizes of perturbations in the unit cube, one of them for each proposal
 N_LEADERS, N_PERTURBED = 4, 8  # points that are perturbed, and how often each
-N_NEAR = 32  # running trials that are taken into account
-N_INCUMBENTS = 10
-N_SPARE = 64  # random points that are looked at where every candidate was tried
+N_NEAR_RUNNING = 32  # running trials that are taken into account
+N_CROWD_INCUMBENTS = 10
+N_SPARE_POINTS = 64  # random points that are looked at where every candidate was tried
 
 
 def rows_modelled(history: History) -> int:
     """Return how many rows of a history its models are made of; a function of the rows with finite values alone."""
     finite = np.flatnonzero(np.isfinite(history.y).all(axis=1))
-    count = MIN_ROWS
-    while (following := max(count + 1, int(count * GROWTH))) <= len(finite):
+    count = MIN_MODEL_ROWS
+    while (following := max(count + 1, int(count * CROWD_MODEL_GROWTH))) <= len(finite):
         count = following
     return int(finite[count - 1]) + 1
 
@@ -84,7 +84,7 @@ class Crowd:
         self.theta, self.own = [], []
         for y, t, noise in zip(np.ascontiguousarray(data.y[rows].T), self.t, data.noise[rows].T, strict=True):
             known = cache.known(y, noise)
-            self.theta.append(fit(self.z, features.group, t, PRIOR, known=known))
+            self.theta.append(fit(self.z, features.group, t, MODEL_PRIOR, known=known))
             self.own.append(Posterior(self.z, features.group, t, self.theta[-1], known))
         self.constraints = constraint_models(cache, data, rows, self.z, features)
         self.hopeful = bool(good.any())
@@ -94,9 +94,9 @@ class Crowd:
         self.low, span = usable.min(axis=0), np.ptp(usable, axis=0)
         self.span = np.where(span > 0, span, 1.0)
         share = ((fitted - self.low) / self.span).max(axis=1)  # of one objective: the order of its values
-        self.order = np.argsort(np.where(good, share, np.inf), kind="stable")[:N_INCUMBENTS]
+        self.order = np.argsort(np.where(good, share, np.inf), kind="stable")[:N_CROWD_INCUMBENTS]
         near = np.vstack([self.u[self.order], context.sources.good])
-        self.is_likely = near_the_best(self.u[self.order[:N_BEST]])
+        self.is_likely = near_the_best(self.u[self.order[:N_BEST_AT_MARGIN]])
         limits = data.boundaries.limits(self.u[:0], self.is_likely)
         self.pool = candidate_pool(context.space, features, near, rng, limits)
         for model in [*self.own, *(model for model, _ in self.constraints)]:
@@ -133,7 +133,7 @@ class Crowd:
         """
         context = self.context
         space, features = context.space, context.features
-        kappa, weights = rng.exponential(KAPPA), rng.dirichlet(np.ones(len(self.own)))
+        kappa, weights = rng.exponential(MEAN_KAPPA), rng.dirichlet(np.ones(len(self.own)))
         at_once = space.to_unit(space.mask(pending))
         if self._near is not None and rng.random() < NEAR_SHARE:
             found = self._near.propose(at_once, self._tried, running, rng)
@@ -143,7 +143,7 @@ class Crowd:
         value = self._value(self.models, self.pool.z, kappa, weights)
         best = np.argsort(value, kind="stable")[:N_LEADERS]
         leaders = np.nan_to_num(self.pool.u[best], nan=0.5)
-        step = STEPS[int(rng.integers(len(STEPS)))]
+        step = CROWD_STEPS[int(rng.integers(len(CROWD_STEPS)))]
         moved = perturbed(np.repeat(leaders, N_PERTURBED, axis=0), step, features, rng, low, high)
         points = on_region(space, features, np.concatenate([leaders, moved]))
         close = _nearest(features(at_once), self.pool.z[best[:1]], self.own[0].scale)
@@ -181,7 +181,7 @@ class Crowd:
     def _spare(self, pending: Floats, running: set[bytes], rng: np.random.Generator) -> Floats:
         """Return a random point that was not tried; if none is found, one that was."""
         space = self.context.space
-        x = space.sample(rng, N_SPARE)
+        x = space.sample(rng, N_SPARE_POINTS)
         for row, key in zip(x, point_keys(x), strict=True):
             if key not in self._tried and key not in running:
                 return np.array(row)
@@ -203,4 +203,4 @@ def _rows(y: Floats, u: Floats, features: FeatureMap, rng: np.random.Generator) 
 def _nearest(z: Floats, centre: Floats, scale: Floats) -> Indices:
     """Return which rows of z[p, F] are closest to the centre [1, F], distances scaled by [F]."""
     distance = (((z - centre) * scale) ** 2).sum(axis=1)
-    return np.sort(np.argsort(distance, kind="stable")[:N_NEAR])
+    return np.sort(np.argsort(distance, kind="stable")[:N_NEAR_RUNNING])

@@ -15,7 +15,7 @@ import numpy as np
 
 from tunesmith.foundation.numerics.arrays import Floats, Mask
 from tunesmith.samplers.gp.branches import Branch
-from tunesmith.samplers.qmc import MAX_SOBOL
+from tunesmith.samplers.qmc import MAX_SOBOL_DIMENSIONS
 from tunesmith.space import Space
 from tunesmith.space.feature_map import FeatureMap, perturbed
 
@@ -26,8 +26,8 @@ from tunesmith.space.feature_map import FeatureMap, perturbed
 
 Box = tuple[Floats, Floats]
 Region = Space | Branch  # where the maximum is searched
-N_SPREAD = 512  # quasi-random candidates
-N_NEAR = 40  # perturbations of each incumbent
+N_QUASI_RANDOM = 512  # quasi-random candidates
+N_PERTURBATIONS = 40  # perturbations of each incumbent
 N_SHORTLIST = 256  # points of a pool that a quick search begins with
 
 
@@ -55,8 +55,11 @@ def candidate_pool(
     """
     low, high = box
     filled = np.nan_to_num(incumbents, nan=0.5)
-    near = [perturbed(np.repeat(filled, N_NEAR // 2, axis=0), step, features, rng, low, high) for step in (0.2, 0.05)]
-    return on_region(region, features, np.concatenate([low + _spread(len(region), rng) * (high - low), *near]))
+    near = [
+        perturbed(np.repeat(filled, N_PERTURBATIONS // 2, axis=0), step, features, rng, low, high)
+        for step in (0.2, 0.05)
+    ]
+    return on_region(region, features, np.concatenate([low + _quasi_random(len(region), rng) * (high - low), *near]))
 
 
 def best_candidates(pool: CandidatePool, value: Floats) -> CandidatePool:
@@ -74,8 +77,8 @@ def on_region(region: Region, features: FeatureMap, u: Floats) -> CandidatePool:
     return CandidatePool(x, u, features(u))
 
 
-def _spread(d: int, rng: np.random.Generator) -> Floats:
-    """Return quasi-random points [N_SPREAD, d]: a fixed Sobol' sequence under a random shift (Cranley & Patterson)."""
+def _quasi_random(d: int, rng: np.random.Generator) -> Floats:
+    """Return quasi-random points [N_QUASI_RANDOM, d]: a fixed Sobol' sequence, shifted (Cranley & Patterson)."""
     points: Floats = (_sobol(d) + rng.random(d)) % 1.0
     return points
 
@@ -84,9 +87,9 @@ def _spread(d: int, rng: np.random.Generator) -> Floats:
 def _sobol(d: int) -> Floats:
     from scipy.stats import qmc
 
-    if d > MAX_SOBOL:
-        return np.random.default_rng(0).random((N_SPREAD, d))
-    return np.asarray(qmc.Sobol(d, scramble=True, seed=np.random.default_rng(0)).random(N_SPREAD))
+    if d > MAX_SOBOL_DIMENSIONS:
+        return np.random.default_rng(0).random((N_QUASI_RANDOM, d))
+    return np.asarray(qmc.Sobol(d, scramble=True, seed=np.random.default_rng(0)).random(N_QUASI_RANDOM))
 
 
 # -- rounds of perturbations, and gradient ascent ---------------------------------------------------------------------
@@ -96,7 +99,8 @@ FINE_STEPS = (0.01, 0.003)  # the same, where no gradient leads to the maximum
 N_LEADERS, N_PERTURBED = 8, 25  # candidates that are perturbed, and how often each
 N_STARTS, N_ITERATIONS = 4, 8  # of the gradient ascent
 TOLERANCE, FIRST_STEP = 1e-3, 0.01  # a gain of the acquisition that is none; the length of the first step uphill
-DECIMALS = 6  # of the acquisition and of steps uphill: the last bits of another processor lead to no other point
+# Of the acquisition and of steps uphill: the last bits of another processor lead to no other point.
+ACQUISITION_DECIMALS = 6
 # The same for a quick search, after the first proposal of a batch:
 QUICK_STEPS = (0.05,)
 QUICK_PERTURBED, QUICK_STARTS, QUICK_ITERATIONS = 12, 3, 5
@@ -166,7 +170,7 @@ class _Search:
         value = self.acquisition.value(points.z) if len(points.z) else np.empty(0)
         self.x, self.u = np.concatenate([self.x, points.x]), np.concatenate([self.u, points.u])
         told = np.where(np.isnan(value), -np.inf, value)
-        self.value = np.concatenate([self.value, np.round(told, DECIMALS)])
+        self.value = np.concatenate([self.value, np.round(told, ACQUISITION_DECIMALS)])
 
     def perturb_leaders(self, step: float, times: int) -> None:
         """Consider perturbations of the leaders."""
@@ -222,7 +226,7 @@ def ascended(acquisition: Acquisition, features: FeatureMap, u: Floats, box: Box
     slope = np.where(free, slope, 0.0)
     length = FIRST_STEP / np.maximum(np.sqrt(_dot(slope, slope)), 1e-300)
     for _ in range(iterations):
-        there = np.clip(np.round(x + length[:, None] * slope, DECIMALS), low, high)
+        there = np.clip(np.round(x + length[:, None] * slope, ACQUISITION_DECIMALS), low, high)
         z[:, :width] = there
         new_value, new_slope = acquisition.gradient(z) or found
         new_slope = np.where(free, new_slope[:, :width], 0.0)

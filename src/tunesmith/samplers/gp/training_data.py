@@ -125,9 +125,9 @@ class TrainingData:
 # with noise of 0.3 of the spread (seeds 0 to 11 of `benchmarks/noise.py`), and so that of 35 tasks without noise (YAHPO
 # Gym, HPOBench, BBOB) one in ten at most is taken for noisy.
 FIRST, GROWTH = 8, 1.4  # rows at which noise is looked for first, and by what they grow up to the next time
-GAIN = 2.0  # log likelihood, by which a process with noise has to be better
-FROM = -3.0  # ln s², where the search for noise starts
-LEAST = -4.0  # ln s² from which on noise matters: a standard deviation of 0.14 of that of all values
+LEAST_NOISE_GAIN = 2.0  # log likelihood, by which a process with noise has to be better
+NOISE_SEARCH_START = -3.0  # ln s², where the search for noise starts
+LEAST_LOG_NOISE = -4.0  # ln s² from which on noise matters: a standard deviation of 0.14 of that of all values
 
 
 def rows_looked_at(n: int) -> int:
@@ -142,7 +142,7 @@ def rows_looked_at(n: int) -> int:
 
 def any_noise(prior: Prior) -> Prior:
     """Return the prior with which noise is looked for: as before, but with any noise."""
-    return replace(prior, noise_mean=FROM, noise_var=9.0)
+    return replace(prior, noise_mean=NOISE_SEARCH_START, noise_var=9.0)
 
 
 def noisy(prior: Prior) -> Prior:
@@ -160,13 +160,13 @@ def is_better_with_noise(z: Floats, group: Indices, t: Floats, usual: Floats, fo
         usual: θ with the usual prior.
         found: θ with the prior that lets noise be large.
     """
-    if usual[-1] > LEAST:
+    if usual[-1] > LEAST_LOG_NOISE:
         return True
-    if found[-1] <= LEAST:
+    if found[-1] <= LEAST_LOG_NOISE:
         return False
     flat = np.full(len(usual), math.inf)
     less, more = (objective(theta, z, group, t, theta, flat)[0] for theta in (usual, found))
-    return bool(less - more > GAIN)
+    return bool(less - more > LEAST_NOISE_GAIN)
 
 
 def repeats_differ(u: Floats, y: Floats) -> bool | None:

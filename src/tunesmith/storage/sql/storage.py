@@ -23,7 +23,14 @@ from tunesmith.errors import (
 )
 from tunesmith.foundation.arguments import checked
 from tunesmith.foundation.states import FailureKind, TrialState
-from tunesmith.foundation.worker_names import APART, current_worker, is_alive, is_dead, is_outside, is_overdue
+from tunesmith.foundation.worker_names import (
+    SEPARATE_PROCESSES,
+    current_worker,
+    is_alive,
+    is_dead,
+    is_outside,
+    is_overdue,
+)
 from tunesmith.history.curves import Reported
 from tunesmith.space import Space
 from tunesmith.storage import checks
@@ -522,7 +529,7 @@ class SQLStorage(Storage):
 
 def _process_of(worker: str) -> str:
     """Return the name of the process that runs a worker's trials, or hands them out."""
-    return worker.removesuffix(APART)
+    return worker.removesuffix(SEPARATE_PROCESSES)
 
 
 def _open_database(url: URL, where: str, timeout: float) -> Database:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from tunesmith.foundation.arguments import checked
-from tunesmith.foundation.languages import joined, say
+from tunesmith.foundation.languages import joined_texts, say
 from tunesmith.selection.wording import count
 from tunesmith.visualization.columns import Floats, Target, read_all
 from tunesmith.visualization.figure import FigureData, join, number, short
@@ -111,9 +111,9 @@ def plot_edf(
     missing = [name for name, t in tables.items() if not t.complete.any()]
     return Edf(
         title="Empirical distribution function",
-        summary=join([say("Distribution of {}.", joined(names, " / ")), *sentences]),
+        summary=join([say("Distribution of {}.", joined_texts(names, " / ")), *sentences]),
         notes=tuple(say("{} has no complete trial", name) for name in missing),
-        target=joined(names, " / "),
+        target=joined_texts(names, " / "),
         curves=tuple(curves),
     ).drawn(backend)
 

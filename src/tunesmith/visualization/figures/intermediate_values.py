@@ -11,7 +11,7 @@ import numpy as np
 
 from tunesmith.errors import NothingToDrawError
 from tunesmith.foundation.arguments import checked
-from tunesmith.foundation.languages import joined, say
+from tunesmith.foundation.languages import joined_texts, say
 from tunesmith.foundation.states import TrialState
 from tunesmith.selection.wording import count
 from tunesmith.visualization.columns import Floats, Ints, StudyColumns, as_study, objective_names, read
@@ -144,7 +144,7 @@ def plot_intermediate_values(
         title="Intermediate values",
         summary=join(
             [
-                say("Reports of {} ({}), up to step {:,}.", count(len(numbers), "trial"), joined(words), longest),
+                say("Reports of {} ({}), up to step {:,}.", count(len(numbers), "trial"), joined_texts(words), longest),
                 t.about_best(),
                 _end_of(best, made),
             ]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from tunesmith.foundation.arguments import checked
-from tunesmith.foundation.languages import joined, say
+from tunesmith.foundation.languages import joined_texts, say
 from tunesmith.foundation.states import TrialState
 from tunesmith.selection.wording import count
 from tunesmith.visualization.axes import beyond, ends_of
@@ -160,7 +160,7 @@ def plot_optimization_history(
         title="Optimization history",
         summary=join(_sentence(name, t, len(tables) > 1) for name, t in tables.items()),
         notes=() if error_bar else (*drawn(shown, n), *beyond(values, ends)),
-        target=joined(names, " / "),
+        target=joined_texts(names, " / "),
         series=series,
         ends=ends,
         means=_means(list(tables.values())) if error_bar else None,

@@ -11,7 +11,7 @@ import numpy as np
 
 from tunesmith.errors import NothingToDrawError
 from tunesmith.foundation.arguments import checked
-from tunesmith.foundation.languages import joined, say
+from tunesmith.foundation.languages import joined_texts, say
 from tunesmith.foundation.numerics.pareto import non_dominated
 from tunesmith.foundation.states import StudyDirection, TrialState
 from tunesmith.foundation.text import printable
@@ -133,11 +133,11 @@ def plot_pareto_front(
     shown = rows if include_dominated_trials else rows[front[rows] | chosen[rows]]
     index = shown[thin(values[shown, 0], values[shown, 1], (front | chosen)[shown])]
     k = int(front.sum())
-    ends = joined(
+    ends = joined_texts(
         say("{} from {} to {}", name, number(low), number(high))
         for name, low, high in zip(names, *_ends(values[front if k else rows]), strict=True)
     )
-    goals = joined(
+    goals = joined_texts(
         say("{} maximized" if up else "{} minimized", name) for name, up in zip(names, maximize, strict=True)
     )
     return ParetoFront(
