@@ -11,7 +11,7 @@ import pytest
 import tunesmith as ts
 from tunesmith.foundation.states import TrialState
 from tunesmith.history import History
-from tunesmith.samplers.auto import MAX_LOCAL, MODEL_ALWAYS_TRIALS, AutoSampler
+from tunesmith.samplers.auto import MAX_LOCAL_TRIALS, MODEL_ALWAYS_TRIALS, AutoSampler
 from tunesmith.samplers.gp.sampler import GPSampler
 from tunesmith.space import Categorical, Float, Int, Space
 
@@ -35,8 +35,8 @@ def history_of(space: Space, n: int, cost: float, n_objectives: int = 1) -> Hist
         (NUMERIC, MODEL_ALWAYS_TRIALS - 1, 1e-6, "gp"),
         (NUMERIC, MODEL_ALWAYS_TRIALS, 1e-6, "cmaes"),
         (NUMERIC, MODEL_ALWAYS_TRIALS, 1.0, "gp"),
-        (NUMERIC, MAX_LOCAL - 1, 60.0, "gp"),
-        (NUMERIC, MAX_LOCAL, 60.0, "cmaes"),
+        (NUMERIC, MAX_LOCAL_TRIALS - 1, 60.0, "gp"),
+        (NUMERIC, MAX_LOCAL_TRIALS, 60.0, "cmaes"),
         (MIXED, MODEL_ALWAYS_TRIALS, 1e-6, "evolution"),
         (TREE, MODEL_ALWAYS_TRIALS, 1e-6, "evolution"),
     ],

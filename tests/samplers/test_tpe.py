@@ -212,8 +212,8 @@ def test_the_number_of_kernels_is_bounded() -> None:
         assert good == order[: module.MAX_GOOD_TRIALS].tolist()
         bad = {row_at[v] for v in g.rows.v[0].tolist()}
         assert len(bad) == len(g.rows)
-        assert set(order[25 : 25 + module.NEXT].tolist()) <= bad
-        assert set(range(n - module.LATEST, n)) - set(good) <= bad
+        assert set(order[25 : 25 + module.NEXT_BAD_KERNELS].tolist()) <= bad
+        assert set(range(n - module.LATEST_BAD_KERNELS, n)) - set(good) <= bad
 
 
 @pytest.mark.parametrize("running", [0, 2])

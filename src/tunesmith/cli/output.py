@@ -16,7 +16,7 @@ import click
 
 from tunesmith.foundation.formats import plain
 from tunesmith.foundation.languages import wrapped_for_terminal
-from tunesmith.foundation.languages.columns import wide
+from tunesmith.foundation.languages.terminal import wide
 from tunesmith.foundation.reader import language
 from tunesmith.foundation.text import printable
 

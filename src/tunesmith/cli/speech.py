@@ -16,8 +16,8 @@ from functools import lru_cache
 import click
 
 from tunesmith.foundation.languages import Said, words_of
-from tunesmith.foundation.languages.columns import wide
 from tunesmith.foundation.languages.patterns import Patterns, is_english
+from tunesmith.foundation.languages.terminal import wide
 from tunesmith.foundation.languages.words import sentences_of, translation_table
 from tunesmith.foundation.reader import language
 

@@ -60,8 +60,8 @@ class Kind:
 def checked(*but: str) -> Callable[[C], C]:
     """Return a decorator: the function checks what it is given against its annotations; of a class, the constructor.
 
-    A truth value is no number, a text is no list of texts, and what can be read only once becomes a list. Ranges are
-    checked by the function itself.
+    A truth value is not taken for a number, nor a text for a list of texts, and what can be read only once becomes a
+    list. Ranges are checked by the function itself.
 
     Args:
         but: arguments that the function checks itself, and says more about them than the door can.

@@ -1,7 +1,7 @@
 """The language of who reads: that of ``tunesmith --lang``, else that of the environment.
 
-The command line knows it before a command is read, since ``--help`` ends the program at once. Nothing is imported for
-English.
+The command line knows it before a command is read, since ``--help`` ends the program at once. So this module imports
+nothing of `tunesmith.foundation.languages`, which loads the texts, and English needs no more than this.
 """
 
 from __future__ import annotations

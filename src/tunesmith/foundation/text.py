@@ -73,7 +73,7 @@ def checked_text(what: str, text: Any) -> str:
         text: the text.
 
     Raises:
-        ValueError: it is no text, is empty, or holds what not every database can keep.
+        ValueError: it is not a text, is empty, or holds what not every database can keep.
     """
     if not isinstance(text, str) or not text:
         raise ValueError(f"{what} must be a text of at least one character; got {shown(text)}")

@@ -71,7 +71,7 @@ def is_dead(worker: str) -> bool:
 
     Returns:
         True only if it is certain. False for a process that lives, for another machine, boot or container, for a text
-        that is no worker's name, and where the system does not tell.
+        that is not a worker's name, and where the system does not tell.
     """
     found = _of_this_machine(worker)
     if found is None:
@@ -186,7 +186,7 @@ else:
             return _run("sysctl", "-n", "kern.bootsessionuuid" if sys.platform == "darwin" else "kern.boottime")
 
     def exists(pid: int) -> bool:
-        """Tell whether there is such a process. One that was killed and whose parent has not looked yet is none."""
+        """Tell whether there is such a process; one that was killed does not count before its parent has looked."""
         if sys.platform == "linux" and _stat(pid)[:1] in (["Z"], ["X"]):
             return False
         try:

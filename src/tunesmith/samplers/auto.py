@@ -22,7 +22,8 @@ from tunesmith.space import Space
 
 MODEL_ALWAYS_TRIALS = 100  # trials that are worth a model whatever they cost: a second or two in all
 MODEL_COST_RATIO = 10.0  # the model may take so many times as long as a trial
-MAX_GLOBAL, MAX_LOCAL = 500, 2000  # trials up to which one model holds all, and up to which a local one is used
+MAX_GLOBAL_TRIALS = 500  # trials up to which one model holds all of them
+MAX_LOCAL_TRIALS = 2000  # trials up to which a local model is used
 TRIAL_SECONDS = {
     CostClass.INSTANT: 0.0005,
     CostClass.CHEAP: 0.006,
@@ -114,7 +115,7 @@ class AutoSampler(Sampler):
         if m > 1:
             if self.cheap:
                 return "nsga2", f"{m} objectives, and little time for proposals"
-            is_modelled = n < MODEL_ALWAYS_TRIALS or (n < MAX_GLOBAL and _affordable(history, n))
+            is_modelled = n < MODEL_ALWAYS_TRIALS or (n < MAX_GLOBAL_TRIALS and _affordable(history, n))
             return "gp" if is_modelled else "nsga2", f"{m} objectives, {n} trials"
         if running > MANY_RUNNING_TRIALS:
             is_modelled = (
@@ -124,7 +125,7 @@ class AutoSampler(Sampler):
             return turn, f"{n} trials, {running} running" + (", in turn with another sampler" if is_modelled else "")
         if n < MODEL_ALWAYS_TRIALS:
             return "gp", f"the first {MODEL_ALWAYS_TRIALS} trials"
-        if n < MAX_LOCAL and not self.cheap and _affordable(history, n):
+        if n < MAX_LOCAL_TRIALS and not self.cheap and _affordable(history, n):
             return "gp", f"{n} trials, and a trial costs enough for a model"
         epoch = n // 100  # undeclared conditions are looked for now and then
         kind = self._kind.get(
@@ -153,7 +154,7 @@ def _affordable(history: History, n: int) -> bool:
     """
     known = history.classes.get(TRIAL) or class_of_trials(history.cost, history.state)
     running = history.n_pending
-    proposal = 0.01 * max(1.0, n / 100) if n <= MAX_GLOBAL else 0.1  # seconds, as measured on one core
+    proposal = 0.01 * max(1.0, n / 100) if n <= MAX_GLOBAL_TRIALS else 0.1  # seconds, as measured on one core
     if running > MANY_RUNNING_TRIALS:
         proposal = CROWD_PROPOSAL_SECONDS
     least = proposal / MODEL_COST_RATIO if running <= FEW_RUNNING_TRIALS else proposal * running

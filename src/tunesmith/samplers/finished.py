@@ -20,9 +20,9 @@ from tunesmith.space import Categorical, Space
 # Feasible complete trials come first, by value; then pruned ones, by their last report; then those that violate
 # constraints, by how much (Deb, Comput. Methods Appl. Mech. Eng. 186, 2000); then the failed ones.
 
-COMPLETE, PRUNED, INFEASIBLE, FAILED = range(4)
-_LEVEL_OF = np.full(max(TrialState) + 1, FAILED)  # by the state; compared one by one it takes four times as long
-_LEVEL_OF[[TrialState.COMPLETE, TrialState.PRUNED]] = COMPLETE, PRUNED
+COMPLETE_LEVEL, PRUNED_LEVEL, INFEASIBLE_LEVEL, FAILED_LEVEL = range(4)
+_LEVEL_OF = np.full(max(TrialState) + 1, FAILED_LEVEL)  # by the state; compared one by one it takes four times as long
+_LEVEL_OF[[TrialState.COMPLETE, TrialState.PRUNED]] = COMPLETE_LEVEL, PRUNED_LEVEL
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +30,9 @@ class ConstrainedRanking:
     """How k trials compare.
 
     Attributes:
-        level: int64[k], COMPLETE is best.
-        value: float64[k, m], minimised, never NaN. On the level INFEASIBLE each column is the sum of the violations, on
-            FAILED it is 0.
+        level: int64[k], COMPLETE_LEVEL is best.
+        value: float64[k, m], minimised, never NaN. On INFEASIBLE_LEVEL each column is the sum of the violations, on
+            FAILED_LEVEL it is 0.
     """
 
     level: Ints
@@ -43,15 +43,15 @@ class ConstrainedRanking:
         """Return how these rows of a history compare."""
         value = history.y[rows].copy()
         level = _LEVEL_OF[history.state[rows]]
-        level[np.logical_or.reduce(np.isnan(value), axis=1)] = FAILED
+        level[np.logical_or.reduce(np.isnan(value), axis=1)] = FAILED_LEVEL
         c = history.c[rows]
         if c.shape[1]:
             with np.errstate(over="ignore"):
                 violation = np.where(c > 0, c, 0.0).sum(axis=1)  # NaN, an unknown constraint, counts as met
-            broken = (violation > 0) & (level != FAILED)
-            level[broken] = INFEASIBLE
+            broken = (violation > 0) & (level != FAILED_LEVEL)
+            level[broken] = INFEASIBLE_LEVEL
             value[broken] = violation[broken, None]
-        value[level == FAILED] = 0.0
+        value[level == FAILED_LEVEL] = 0.0
         return cls(level, value)
 
     def take(self, at: Ints) -> ConstrainedRanking:

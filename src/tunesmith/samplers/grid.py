@@ -97,9 +97,9 @@ class GridSampler(StatefulSampler[GridCells]):
         space: the space of `search_space`, or None.
 
     Raises:
-        SpaceError: `search_space` is no dict of lists. In ``ask``: a parameter has no finite number of values and no
+        SpaceError: `search_space` is not a dict of lists. In ``ask``: a parameter has no finite number of values and no
             resolution, or there are more than 2**40 cells.
-        ValueError: the order is none of the two.
+        ValueError: the order is neither of the two.
 
     Example:
         ```python

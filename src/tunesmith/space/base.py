@@ -128,7 +128,7 @@ class Parameter:
         A parent that is inactive itself makes its children inactive. If called twice, both conditions must hold.
 
         Args:
-            parents: values by name, for names that are no Python identifiers: `.when({"model.kind": "svm"})`.
+            parents: values by name, for names that are not Python identifiers: `.when({"model.kind": "svm"})`.
             **by_name: values by name.
 
         Returns:

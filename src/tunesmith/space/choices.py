@@ -12,9 +12,9 @@ import numpy as np
 from tunesmith.errors import SpaceError
 from tunesmith.foundation.text import did_you_mean, listing, shown
 from tunesmith.space.base import Parameter
-from tunesmith.space.choice import Choice, holds_parameter
 from tunesmith.space.encoding import LatticeScale
 from tunesmith.space.labels import label_key, object_name, python_scalar, same_object
+from tunesmith.space.nested_choice import Choice, holds_parameter
 from tunesmith.space.priors import DEFAULT_PRIOR_WIDTH, NormalPrior, read_width, weighted
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ import numpy as np
 from tunesmith.errors import SpaceError
 from tunesmith.foundation.text import shown
 from tunesmith.space.base import Parameter
-from tunesmith.space.choice import Choice, holds_parameter
 from tunesmith.space.choices import Categorical
 from tunesmith.space.conditions import Condition
+from tunesmith.space.nested_choice import Choice, holds_parameter
 
 BRANCH = "__branch__"
 """Name of the hidden parameter that says which dict of a list of dicts a point comes from."""

@@ -63,7 +63,7 @@ class Distribution(Parameter):
         high: the upper end.
 
     Raises:
-        SpaceError: it is no frozen distribution, or its arguments are not valid.
+        SpaceError: it is not a frozen distribution, or its arguments are not valid.
 
     Example:
         ```python

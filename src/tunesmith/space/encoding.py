@@ -76,9 +76,9 @@ class FloatScale(StackableScale):
     """Continuous: u = (t - t_low) / (t_high - t_low) with t = x or log x. A constant (low = high) sits at u = 1/2.
 
     From the unit interval come decimal numbers of about `DECIMAL_DIGITS` digits more than the range's own size has:
-    0.4716141 and not 0.47161414062813573. No result resolves more, flags and reports are read by people, and the last bits of
-    matrix products, which differ from one processor to the next, end here instead of growing from trial to trial.
-    Where a float64 has no such decimals (a range of 1e-12 at 1, say), numbers are as they come.
+    0.4716141 and not 0.47161414062813573. No result resolves more, flags and reports are read by people, and the last
+    bits of matrix products, which differ from one processor to the next, end here instead of growing from trial to
+    trial. Where a float64 has no such decimals (a range of 1e-12 at 1, say), numbers are as they come.
     """
 
     __slots__ = ("bias", "decade", "divisor", "exact", "high", "log", "low", "mask", "offset", "power", "width")

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tunesmith.space.base import Parameter
-    from tunesmith.space.columns import Columns
     from tunesmith.space.encoding import FloatArray
+    from tunesmith.space.points import Columns
 
 _MAX_WALK = 2**62
 _MAX_FILTER = 5_000_000

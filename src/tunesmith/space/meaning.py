@@ -38,13 +38,13 @@ NUMBERS_NEAR = "nothing: good values of the {} of a {} are numbers near {}"
 LEAST_BELIEF_SD = 0.1  # of a range: a belief from other data is never sharper
 OUT_OF_RANGE_WIDTHS = 2.0  # widths between a range and the centre, from which on something else is meant
 LEAST_NAMES_KNOWN = 2  # names that a kind of model must know
-TREES, NETWORK, MOMENTUM = "boosted tree", "neural network", "momentum"
+BOOSTED_TREE, NEURAL_NETWORK, MOMENTUM = "boosted tree", "neural network", "momentum"
 LEARNING_RATE = "learning rate"
 LEARNING_RATE_WITH_MOMENTUM = "learning rate with momentum"
 # Kinds of models, and the names of each meaning without signs and in small letters; "": names that tell the kind alone.
 _RATES = "learningrate lr eta initlr learningrateinit initiallr baselr maxlr peaklr stepsize shrinkage"
 _ALIASES_BY_MODEL = {
-    TREES: {
+    BOOSTED_TREE: {
         LEARNING_RATE: _RATES,
         "rounds": "nestimators nrounds nround numboostround numrounds numround numiterations iterations niter maxiter"
         " ntrees numtrees",
@@ -73,7 +73,7 @@ _ALIASES_BY_MODEL = {
         "": "maxsamples samplefraction maxfeatures mtry minsamplesleaf minnodesize nestimators ntrees numtrees maxdepth"
         " minsamplessplit bootstrap criterion",
     },
-    NETWORK: {
+    NEURAL_NETWORK: {
         LEARNING_RATE: _RATES,
         "batch size": "batchsize batch minibatchsize bs",
         "dropout": "dropout maxdropout dropoutrate dropoutp pdrop hiddendropout",
@@ -185,7 +185,7 @@ def _recognised(space: Space) -> tuple[dict[str, str | None], dict[str, tuple[st
         if kind is None:
             continue
         of = {name: _MEANINGS[kind].get(alias, "") for name, alias in aliases.items()}
-        has_momentum = kind == NETWORK and MOMENTUM in of.values()
+        has_momentum = kind == NEURAL_NETWORK and MOMENTUM in of.values()
         for name, meaning in of.items():
             exact = LEARNING_RATE_WITH_MOMENTUM if has_momentum and meaning == LEARNING_RATE else meaning
             if exact in table.get(kind, {}):

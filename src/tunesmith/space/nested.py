@@ -8,11 +8,11 @@ from typing import Any
 from tunesmith.errors import SpaceError
 from tunesmith.foundation.text import shown
 from tunesmith.space.base import Parameter
-from tunesmith.space.choice import Choice, holds_parameter
 from tunesmith.space.choices import Categorical
 from tunesmith.space.conditions import Condition
 from tunesmith.space.convert import read_value
 from tunesmith.space.labels import label_key, python_scalar
+from tunesmith.space.nested_choice import Choice, holds_parameter
 from tunesmith.space.shape import Constant, Group, Leaf, Node, Shape, Switch
 
 Scopes = tuple[Mapping[str, str], ...]  # columns by the names of a dict and of those around it, innermost first

@@ -359,7 +359,7 @@ def as_number(value: Any, param: Parameter) -> float:
 
 
 def refuse_range(kind: str, low: float, high: float) -> None:
-    """Raise the error that says why low and high are no bounds."""
+    """Raise the error that says why low and high are not bounds."""
     if low > high:
         raise SpaceError(
             f"{kind}({low!r}, {high!r}): low={low!r} is greater than high={high!r}; "

@@ -51,8 +51,8 @@ def parse_parameter(text: str) -> Parameter:
     """Return the parameter that a text describes, for example `"log(1e-5, 1e-1)"` or `"relu | tanh if layers == 2"`.
 
     Raises:
-        SpaceError: it is none. A text of one value is none either, since it is a mistyped range as a rule (`0..1`,
-            `(0, 1)`, `sgd/adam`); `fixed(3)` is a parameter with one value.
+        SpaceError: it does not describe one. A text of one value does not either, since it is mostly a mistyped range
+            (`0..1`, `(0, 1)`, `sgd/adam`); `fixed(3)` is a parameter with one value.
     """
     parser = _Parser(text)
     try:

@@ -13,11 +13,11 @@ from tunesmith.foundation.arguments import checked
 from tunesmith.foundation.languages import block, say
 from tunesmith.foundation.warnings import caution
 from tunesmith.space.base import Parameter
-from tunesmith.space.columns import Columns
 from tunesmith.space.constraints import Constraint
 from tunesmith.space.convert import check_names, columns_of_branches
 from tunesmith.space.grid import Grid, count_cells
 from tunesmith.space.nested import read_columns
+from tunesmith.space.points import Columns
 
 if TYPE_CHECKING:
     from tunesmith.space.encoding import FloatArray
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 from tunesmith.foundation.text import shown
 from tunesmith.space.choices import Categorical
-from tunesmith.space.columns import bind
 from tunesmith.space.parameters import Float, Int
+from tunesmith.space.points import bind
 from tunesmith.space.shape import Shape, joined_shapes
 from tunesmith.space.words import with_range
 
@@ -283,7 +283,7 @@ class Space(Columns):
             the space.
 
         Raises:
-            SpaceError: the text is no space.
+            SpaceError: the text is not a space.
         """
         from tunesmith.space.serialize import load_space
 

@@ -184,7 +184,7 @@ def with_range(param: Float | Int, low: float, high: float, words: Mapping[Any, 
 
 
 def _number_of_word(words: Words, value: Any) -> float | None:
-    """Return the number that a word stands for; None: it is no word."""
+    """Return the number that a word stands for; None: it is not a word."""
     if value is not None and not isinstance(value, str | int | float):
         return None
     for word, place in words:

@@ -154,7 +154,7 @@ class ExecutorConformance:
         assert channel.threads == {threading.get_ident()}
 
     def test_reports_of_several_objectives_arrive_whole(self, make_executor: MakeExecutor) -> None:
-        """Each as a tuple, NaN included; what is no such report is an error in the objective."""
+        """Each as a tuple, NaN included; anything else reported is an error in the objective."""
         channel = Recorder()
         with opened(make_executor(jobs=1), learn_two, channel) as executor:
             first, second = run_all(executor, [a_trial(0, objectives=2), a_trial(1, objectives=3)])
@@ -252,7 +252,7 @@ class ExecutorConformance:
 
     @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
     def test_a_process_that_the_objective_forks_never_speaks_for_it(self, make_executor: MakeExecutor) -> None:
-        """A child that returns from the objective, raises in it or reports is no second worker, nor a second driver."""
+        """A child that returns from the objective, raises in it or reports is not taken for a worker or a driver."""
         recorder = Recorder()
         with opened(make_executor(jobs=1), fork, recorder) as executor:
             for end in run_all(executor, [a_trial(0), a_trial(1)]):

@@ -73,12 +73,12 @@ def fail(trial: Trial) -> float:
 
 
 def raise_exit(trial: Trial) -> float:
-    """Raise an exception that is no `Exception`."""
+    """Raise an exception that is not an `Exception`."""
     raise SystemExit(trial.number)
 
 
 def return_odd_results(trial: Trial) -> Any:
-    """Return results that are no values, by number; the study checks them."""
+    """Return results that are not values, by number; the study checks them."""
     return [None, "text", math.nan, (1.0, 2.0), {"loss": 1.0}, True][trial.number]
 
 

@@ -242,4 +242,4 @@ def test_files_are_flushed_as_windows_can(tmp_path: Path) -> None:
 
 def test_bytes_of_plain_files_stay_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "O_BINARY", 0x8000, raising=False)
-    assert runpy.run_path(str(Path(system.__file__)))["PLAIN"] & 0x8000
+    assert runpy.run_path(str(Path(system.__file__)))["PLAIN_OPEN_FLAGS"] & 0x8000

@@ -309,7 +309,7 @@ class Trials:
     # -- insert ----------------------------------------------------------------------------------------------------
 
     def assert_valid_trial(self, trial: Any) -> Any:
-        """Return a document; InvalidTrial if it is none of this object's."""
+        """Return a document; InvalidTrial if it is not of this object."""
         if not isinstance(trial, Mapping):
             raise InvalidTrial("trial should be dict-like", trial)
         for key in TRIAL_KEYS:
@@ -416,7 +416,7 @@ class Trials:
             how many.
 
         Raises:
-            TypeError: it is no state.
+            TypeError: it is not a state.
         """
         if isinstance(arg, int) and arg in JOB_STATES:
             states = {arg}
@@ -591,7 +591,7 @@ def trials_from_docs(docs: Iterable[Any], validate: bool = True, exp_key: Any = 
         exp_key: as for `Trials`.
 
     Raises:
-        InvalidTrial: one is no document.
+        InvalidTrial: one is not a document.
     """
     trials = Trials(exp_key=exp_key)
     if validate:
@@ -723,8 +723,8 @@ class Domain:
             the result: a dict with "status", and "loss" if that is "ok".
 
         Raises:
-            InvalidResultStatus: the status is none of STATUS_STRINGS.
-            InvalidLoss: the loss is no number.
+            InvalidResultStatus: the status is not one of STATUS_STRINGS.
+            InvalidLoss: the loss is not a number.
         """
         memo = self.memo_from_config(config)
         memo.update(dict.fromkeys(self._controls, ctrl))

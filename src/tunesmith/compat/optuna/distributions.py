@@ -40,7 +40,7 @@ class BaseDistribution(ABC):
 
     @abstractmethod
     def to_internal_repr(self, param_value_in_external_repr: Any) -> float:
-        """Return a value as a number: of a choice, its index; ValueError if it is none of this distribution's kind."""
+        """Return a value as a number: of a choice, its index; ValueError if it is not of this distribution's kind."""
 
     @abstractmethod
     def single(self) -> bool:
@@ -203,7 +203,7 @@ class UniformDistribution(FloatDistribution):
     """The name of ``FloatDistribution(low, high)`` before Optuna 3."""
 
     def __init__(self, low: float, high: float) -> None:
-        _old(type(self), "FloatDistribution(low, high)")
+        warn_of_old_name(type(self).__name__, "FloatDistribution(low, high)")
         super().__init__(low, high)
 
     def _asdict(self) -> dict[str, Any]:
@@ -214,7 +214,7 @@ class LogUniformDistribution(FloatDistribution):
     """The name of ``FloatDistribution(low, high, log=True)`` before Optuna 3."""
 
     def __init__(self, low: float, high: float) -> None:
-        _old(type(self), "FloatDistribution(low, high, log=True)")
+        warn_of_old_name(type(self).__name__, "FloatDistribution(low, high, log=True)")
         super().__init__(low, high, log=True)
 
     def _asdict(self) -> dict[str, Any]:
@@ -225,7 +225,7 @@ class DiscreteUniformDistribution(FloatDistribution):
     """The name of ``FloatDistribution(low, high, step=q)`` before Optuna 3."""
 
     def __init__(self, low: float, high: float, q: float) -> None:
-        _old(type(self), "FloatDistribution(low, high, step=q)")
+        warn_of_old_name(type(self).__name__, "FloatDistribution(low, high, step=q)")
         super().__init__(low, high, step=q)
 
     @property
@@ -241,7 +241,7 @@ class IntUniformDistribution(IntDistribution):
     """The name of ``IntDistribution(low, high, step=step)`` before Optuna 3."""
 
     def __init__(self, low: int, high: int, step: int = 1) -> None:
-        _old(type(self), "IntDistribution(low, high, step=step)")
+        warn_of_old_name(type(self).__name__, "IntDistribution(low, high, step=step)")
         super().__init__(low, high, step=step)
 
     def _asdict(self) -> dict[str, Any]:
@@ -252,7 +252,7 @@ class IntLogUniformDistribution(IntDistribution):
     """The name of ``IntDistribution(low, high, log=True)`` before Optuna 3."""
 
     def __init__(self, low: int, high: int, step: int = 1) -> None:
-        _old(type(self), "IntDistribution(low, high, log=True)")
+        warn_of_old_name(type(self).__name__, "IntDistribution(low, high, log=True)")
         super().__init__(low, high, log=True, step=step)
 
     def _asdict(self) -> dict[str, Any]:
@@ -326,7 +326,7 @@ def as_distribution(distribution: Any) -> BaseDistribution:
     An old kind becomes its present one, with a warning.
 
     Raises:
-        TypeError: it is none.
+        TypeError: it is not a distribution.
     """
     kind = type(distribution).__name__
     if kind not in DISTRIBUTION_CLASSES:
@@ -380,8 +380,9 @@ def _highest_on_steps(low: float, high: float, step: float) -> float:
     return reached
 
 
-def _old(kind: type, instead: str) -> None:
-    caution(f"{kind.__name__} is an old name: use {instead}", FutureWarning)
+def warn_of_old_name(name: str, instead: str) -> None:
+    """Warn of a name of Optuna before version 3."""
+    caution(f"{name} is an old name: use {instead}", FutureWarning)
 
 
 __getattr__ = refuser(__name__, __all__)
@@ -401,7 +402,7 @@ def parameter_of(distribution: Any) -> Parameter:
     """Return a distribution, of this package or of the real Optuna, as a parameter of a space.
 
     Raises:
-        TypeError: it is no distribution.
+        TypeError: it is not a distribution.
     """
     ours = as_distribution(distribution)
     if isinstance(ours, CategoricalDistribution):

@@ -18,6 +18,7 @@ from tunesmith.compat.optuna.distributions import (
     check_distribution_compatibility,
     distribution_of,
     parameter_of,
+    warn_of_old_name,
 )
 from tunesmith.compat.optuna.states import StudyDirection, TrialState, native_state, state_of
 from tunesmith.foundation.arguments import checked
@@ -93,7 +94,7 @@ class BaseTrial(ABC):
         Returns:
             The value, the same each time that this trial asks for this name.
         """
-        _old("suggest_uniform", "suggest_float(name, low, high)")
+        warn_of_old_name("suggest_uniform", "suggest_float(name, low, high)")
         return self.suggest_float(name, low, high)
 
     def suggest_loguniform(self, name: str, low: float, high: float) -> float:
@@ -107,7 +108,7 @@ class BaseTrial(ABC):
         Returns:
             The value, the same each time that this trial asks for this name.
         """
-        _old("suggest_loguniform", "suggest_float(name, low, high, log=True)")
+        warn_of_old_name("suggest_loguniform", "suggest_float(name, low, high, log=True)")
         return self.suggest_float(name, low, high, log=True)
 
     def suggest_discrete_uniform(self, name: str, low: float, high: float, q: float) -> float:
@@ -122,7 +123,7 @@ class BaseTrial(ABC):
         Returns:
             The value, the same each time that this trial asks for this name.
         """
-        _old("suggest_discrete_uniform", "suggest_float(name, low, high, step=q)")
+        warn_of_old_name("suggest_discrete_uniform", "suggest_float(name, low, high, step=q)")
         return self.suggest_float(name, low, high, step=q)
 
     @abstractmethod
@@ -155,10 +156,6 @@ class BaseTrial(ABC):
             key: the constraint's name.
             value: its value.
         """
-
-
-def _old(name: str, instead: str) -> None:
-    caution(f"{name} is an old name: use {instead}", FutureWarning)
 
 
 class KeptTrial(BaseTrial):
@@ -256,7 +253,7 @@ def checked_constraint(key: str, value: Any) -> float:
     """Return the value of a constraint as a number.
 
     Raises:
-        TypeError: it is no number.
+        TypeError: it is not a number.
         ValueError: it is NaN.
     """
     try:

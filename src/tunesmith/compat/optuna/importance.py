@@ -54,7 +54,7 @@ __all__ = [
 ]
 
 Target = Callable[[Any], float]
-TREES, DEPTH = 64, 64  # Optuna's defaults
+FOREST_TREES, FOREST_DEPTH = 64, 64  # Optuna's defaults
 
 
 class BaseImportanceEvaluator(ABC):
@@ -135,8 +135,8 @@ class WithoutForest(BaseImportanceEvaluator):
     kind: ClassVar[type[Evaluator]]  # this library's evaluator
 
     @checked()
-    def __init__(self, *, n_trees: int = TREES, max_depth: int = DEPTH, seed: int | None = None) -> None:
-        if (n_trees, max_depth) != (TREES, DEPTH):
+    def __init__(self, *, n_trees: int = FOREST_TREES, max_depth: int = FOREST_DEPTH, seed: int | None = None) -> None:
+        if (n_trees, max_depth) != (FOREST_TREES, FOREST_DEPTH):
             caution(f"{type(self).__name__}: n_trees= and max_depth= change nothing, there is no forest")
         self._trees, self._depth, self._seed = n_trees, max_depth, seed
         self.ours = self.kind()
@@ -182,7 +182,7 @@ class MeanDecreaseImpurityImportanceEvaluator(BaseImportanceEvaluator):
         seed: of the forest.
     """
 
-    def __init__(self, *, n_trees: int = TREES, max_depth: int = DEPTH, seed: int | None = None) -> None:
+    def __init__(self, *, n_trees: int = FOREST_TREES, max_depth: int = FOREST_DEPTH, seed: int | None = None) -> None:
         self._trees, self._depth, self._seed = n_trees, max_depth, seed
 
     def evaluate(
@@ -237,7 +237,7 @@ def get_param_importances(
         Values by name; all the same where no parameter matters.
 
     Raises:
-        TypeError: it is no evaluator, or the parameters are no list of names.
+        TypeError: it is not an evaluator, or the parameters are not a list of names.
         ValueError: a parameter is unknown, or there are several objectives and the evaluator needs a target.
     """
     evaluator = PedAnovaImportanceEvaluator() if evaluator is None else evaluator
@@ -294,7 +294,7 @@ def _asked_params(study: Any, params: Any, there: Callable[[Any], bool]) -> list
         there: any or all: of the complete trials, that have a parameter.
 
     Raises:
-        TypeError: they are no list of names.
+        TypeError: they are not a list of names.
         ValueError: no complete trial has one of them.
     """
     trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))

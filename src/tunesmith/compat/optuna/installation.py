@@ -102,7 +102,7 @@ class _Finder(MetaPathFinder, Loader):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Return how a module of Optuna is loaded; None: it is no module of Optuna's, or is not here.
+        """Return how a module of Optuna is loaded; None: it is not a module of Optuna's, or is not here.
 
         Raises:
             ModuleNotFoundError: it is one that cannot be had here; the message says what to use instead.

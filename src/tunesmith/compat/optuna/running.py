@@ -161,7 +161,7 @@ class Trial(BaseTrial):
                 return native.answers.use(name, parameter, values[name])
         value = self._sampler.sample_independent(self.study, self.frozen(), name, distribution)
         if not isinstance(distribution, CategoricalDistribution):
-            value = distribution.to_external_repr(distribution.to_internal_repr(value))  # an error if it is no number
+            value = distribution.to_external_repr(distribution.to_internal_repr(value))  # an error if it is not one
         return native.answers.use(name, parameter, value)
 
     @contextmanager
@@ -228,7 +228,7 @@ class Trial(BaseTrial):
 
         Raises:
             NotImplementedError: the study has several objectives.
-            TypeError: the value is no number, or the step no integer.
+            TypeError: the value is not a number, or the step not an integer.
             ValueError: the step is negative.
         """
         self._check_single("report")

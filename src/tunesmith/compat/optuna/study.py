@@ -133,7 +133,7 @@ def native_pruner(pruner: Any, objectives: int) -> Pruner:
     """Return what decides in the study of this library; of several objectives Optuna has no reports, and nothing does.
 
     Raises:
-        TypeError: it is no pruner.
+        TypeError: it is not a pruner.
     """
     if isinstance(pruner, NativePruner):
         return pruner.native if objectives == 1 else NopPruner()
@@ -148,7 +148,7 @@ ObjectiveFunc = Callable[[Trial], Any]
 
 
 class NotAValueError(ObjectiveError):
-    """The objective returned something that is no value; the trial fails, and the search goes on."""
+    """The objective returned something that is not a value; the trial fails, and the search goes on."""
 
 
 class Objective:
@@ -187,7 +187,7 @@ class Objective:
         return values
 
     def _tell_sampler(self, number: int, state: TrialState, values: Sequence[float] | None) -> None:
-        """Tell the sampler how a trial ended; its error is no failure of the objective, so the trial stays as it is."""
+        """Tell the sampler how a trial ended; its error does not let the trial fail, which stays as it is."""
         try:
             self._study.ended(number, state, values)
         except Exception as error:
@@ -625,7 +625,7 @@ class Study:
         Args:
             trial: what ``ask`` returned, its record, or its number.
             values: the objective's value, or values.
-            state: COMPLETE, PRUNED or FAIL; None: COMPLETE, or FAIL where the values are none.
+            state: COMPLETE, PRUNED or FAIL; None: COMPLETE, or FAIL where the values are not valid.
             skip_if_finished: do nothing if the trial is finished.
 
         Returns:
@@ -643,7 +643,7 @@ class Study:
             if self.watches_ends and running is not None:
                 expected, listed = ending(values, len(self.native.directions))
                 self.ended(number, expected if state is None else state, listed)
-        finally:  # an error of the sampler's after_trial is no reason to lose a result
+        finally:  # an error of the sampler's after_trial must not lose a result
             record = self.native.tell(native, values, None if state is None else native_state(state), skip_if_finished)
         if state is None and record.state is NativeState.FAIL and running is not None:
             caution(f"trial {number} failed: {record.reason}")
@@ -669,7 +669,7 @@ class Study:
             skip_if_exists: do nothing if a trial with these parameters exists already.
 
         Raises:
-            TypeError: the parameters are no dict, or a name is no text.
+            TypeError: the parameters are not a dict, or a name is not a text.
         """
         fixed = check_enqueued(params)
         if not (skip_if_exists and is_there(fixed, self.get_trials())):

@@ -67,7 +67,7 @@ class Patterns:
 
 
 def is_english(text: str) -> bool:
-    """Return whether there is a phrase of English in a text, as names, numbers and code are none.
+    """Return whether there is a phrase of English in a text; names, numbers and code do not count.
 
     Args:
         text: in any language.

@@ -35,7 +35,7 @@ from tunesmith.samplers.base import (
     space_fingerprint,
 )
 from tunesmith.samplers.evolutionary.mutation import mirrored
-from tunesmith.samplers.finished import COMPLETE, ConstrainedRanking
+from tunesmith.samplers.finished import COMPLETE_LEVEL, ConstrainedRanking
 from tunesmith.space import Parameter, Space
 from tunesmith.space.encoding import LatticeScale
 
@@ -100,8 +100,8 @@ def _initial(parameter: Parameter) -> Floats:
 # evaluated: the raw point folded into the cube, lattice coordinates at cell centres. Samples beyond a narrow strip
 # round the cube are drawn again.
 
-SEED_BITS, GENERATION_BITS = 24, 16  # of a payload of 48 bits; the rest is a fingerprint of the space
-SEED_MASK, GENERATION_MASK = (1 << SEED_BITS) - 1, (1 << GENERATION_BITS) - 1
+CMA_SEED_BITS, GENERATION_BITS = 24, 16  # of a payload of 48 bits; the rest is a fingerprint of the space
+CMA_SEED_MASK, GENERATION_MASK = (1 << CMA_SEED_BITS) - 1, (1 << GENERATION_BITS) - 1
 # Searched parameters above which the covariance is diagonal: a full one would take milliseconds.
 SEPARABLE_ABOVE_PARAMS = 150
 MARGIN_CELLS = 1 << 20  # a lattice with more cells is as good as continuous
@@ -111,7 +111,7 @@ MAX_POPSIZE = 4096
 # if all of space is folded, the optimiser sees one valley many times: on a turned ellipsoid in ten dimensions the
 # regret after 1,000 trials was five times as large (chosen on BBOB f2, f5, f10, f15 in ten dimensions, and on four
 # functions with optima at bounds).
-CATEGORY_STRIP = 0.05
+FOLDED_STRIP = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,7 @@ class CmaEsState:
         self.space = space
         self._options = options
         self._code = sampler_code(name)
-        self._fingerprint = space_fingerprint(space, PAYLOAD_BITS - SEED_BITS - GENERATION_BITS)
+        self._fingerprint = space_fingerprint(space, PAYLOAD_BITS - CMA_SEED_BITS - GENERATION_BITS)
         params = list(space.params.values())
         self._at = np.array([j for j, p in enumerate(params) if p.is_ordered and p.n_values > 1], np.intp)
         self._k = len(self._at)
@@ -182,7 +182,7 @@ class CmaEsState:
     def payload(self, seed: int) -> int:
         """Return the payload of the sampler state of a sample."""
         generation = self._generation & GENERATION_MASK
-        return ((self._fingerprint << GENERATION_BITS) | generation) << SEED_BITS | seed
+        return ((self._fingerprint << GENERATION_BITS) | generation) << CMA_SEED_BITS | seed
 
     def _draw(self, optimiser: Any, seed: int) -> tuple[Floats, Floats]:
         """The unit and the raw form of the sample that a seed stands for."""
@@ -199,14 +199,16 @@ class CmaEsState:
         """Add the finished rows first … last - 1."""
         states = history.sampler_state[first:last]
         payload = np.bitwise_and(states, PAYLOAD_MASK)
-        own = (states >> PAYLOAD_BITS == self._code) & (payload >> (SEED_BITS + GENERATION_BITS) == self._fingerprint)
+        own = (states >> PAYLOAD_BITS == self._code) & (
+            payload >> (CMA_SEED_BITS + GENERATION_BITS) == self._fingerprint
+        )
         for i in np.flatnonzero(own).tolist():
             if not self._started:
                 # What the first members were drawn from: other samplers' trials up to here.
                 if self._k:
                     self._optimiser = self._start(history, first + i)
                 self._started = True
-            age = (self._generation - (int(payload[i]) >> SEED_BITS)) & GENERATION_MASK
+            age = (self._generation - (int(payload[i]) >> CMA_SEED_BITS)) & GENERATION_MASK
             if age <= min(MAX_GENERATIONS_LATE, self._generation - self._first):
                 self._members.append(first + i)
                 if len(self._members) >= self._popsize:
@@ -249,9 +251,9 @@ class CmaEsState:
             return raw
         drawn = np.where(np.isnan(unit), 0.5, unit)
         for i, payload in enumerate(np.bitwise_and(history.sampler_state[rows], PAYLOAD_MASK).tolist()):
-            age = (self._generation - (payload >> SEED_BITS)) & GENERATION_MASK
+            age = (self._generation - (payload >> CMA_SEED_BITS)) & GENERATION_MASK
             optimiser = self._past[age - 1] if age else self._optimiser
-            drawn[i, self._at], raw[i] = self._draw(optimiser, payload & SEED_MASK)
+            drawn[i, self._at], raw[i] = self._draw(optimiser, payload & CMA_SEED_MASK)
         snapped = self.space.to_unit(self.space.from_unit(drawn))
         moved = np.abs(snapped - unit)[:, self._at] > 1e-6  # False where one of them is NaN
         raw[moved.any(axis=1)] = np.nan
@@ -269,7 +271,7 @@ class CmaEsState:
         if ranking.value.shape[1] == 1 and (level, float(y.min())) < self._best:
             self._best, self._improved = (level, float(y.min())), self._generation
         y = y[np.isfinite(y)]
-        if ranking.value.shape[1] > 1 or level != COMPLETE or not len(y):
+        if ranking.value.shape[1] > 1 or level != COMPLETE_LEVEL or not len(y):
             return False
         low, high = float(y.min()), float(y.max())
         if math.isnan(self._spread):
@@ -287,7 +289,7 @@ class CmaEsState:
 
     def _restart(self, states: Ints) -> None:
         """Restart at a random point, which follows from the last generation's seeds."""
-        rng = np.random.default_rng((states & SEED_MASK).tolist())
+        rng = np.random.default_rng((states & CMA_SEED_MASK).tolist())
         self._popsize = min(MAX_POPSIZE, math.ceil(self._popsize * self._options.inc_popsize))
         self._optimiser = self._make(rng.random(self._k), self._options.sigma0)
         self._categories = CategoricalDistribution(self.space)
@@ -310,7 +312,7 @@ class CmaEsState:
             return self._make(mean, sigma)
         ranking = ConstrainedRanking.of(history, slice(0, rows))
         seen = history.unit(self.space)[:rows, self._at]
-        good = np.flatnonzero((ranking.level == COMPLETE) & ~np.isnan(seen).all(axis=1))
+        good = np.flatnonzero((ranking.level == COMPLETE_LEVEL) & ~np.isnan(seen).all(axis=1))
         if not len(good):
             return self._make(mean, sigma)
         best = seen[good[ranking.take(good).order()[0]]]
@@ -319,9 +321,7 @@ class CmaEsState:
     def _make(self, mean: Floats, sigma: float) -> Any:
         import cmaes
 
-        edge = np.where(
-            self._lattice, self._step / 2, -CATEGORY_STRIP
-        )  # a lattice ends at the centres of its last cells
+        edge = np.where(self._lattice, self._step / 2, -FOLDED_STRIP)  # a lattice ends at the centres of its last cells
         bounds = np.column_stack([edge, 1.0 - edge])
         mean = np.clip(mean, bounds[:, 0], bounds[:, 1])
         if self._k > SEPARABLE_ABOVE_PARAMS:
@@ -419,7 +419,7 @@ class CmaEsSampler(StatefulSampler[CmaEsState]):
         with self._state_after(history, space) as state:
             for i in range(n):
                 for _ in range(SAMPLE_ATTEMPTS):
-                    seed = int(rng.integers(1 << SEED_BITS))
+                    seed = int(rng.integers(1 << CMA_SEED_BITS))
                     row = space.from_unit(state.sample(history, seed, rng)[None])
                     if not space.constraints or space.feasible(row)[0]:
                         x[i], states[i] = row[0], encode_state(self.name, state.payload(seed))

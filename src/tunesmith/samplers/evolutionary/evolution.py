@@ -29,7 +29,7 @@ from tunesmith.samplers.base import (
     space_fingerprint,
 )
 from tunesmith.samplers.evolutionary.mutation import MutationOperators, mirrored
-from tunesmith.samplers.finished import FAILED, ConstrainedRanking, DuplicateFilter
+from tunesmith.samplers.finished import FAILED_LEVEL, ConstrainedRanking, DuplicateFilter
 from tunesmith.space import Space
 
 # -- the population, as finished trials make it -----------------------------------------------------------------------
@@ -71,7 +71,7 @@ class Population:
         d = len(self.space)
         self.u = np.full((n, d), 0.5)
         self.filled = np.zeros(n, bool)
-        self.level = np.full(n, FAILED, np.int64)
+        self.level = np.full(n, FAILED_LEVEL, np.int64)
         self.value = np.zeros((n, self._m))
         self.f = np.full(MEMORY_ENTRIES, 0.5)
         self.cr = np.full(MEMORY_ENTRIES, 0.5)

@@ -43,7 +43,7 @@ class _Part:
     Attributes:
         number: of the trial.
         x: its internal values [d].
-        value: its last value, minimised; infinite where it is no number.
+        value: its last value, minimised; infinite if it was not a number.
     """
 
     number: int
@@ -77,7 +77,7 @@ class PopulationBasedTraining(InheritingSampler):
     parameters led to the best result, and when they changed.
 
     Without a pruner of your own, the study stops each trial after the interval. Declare the space: in a define-by-run
-    study the first trial only finds out what there is to search, and is no member.
+    study the first trial only finds out what there is to search, and is not a member.
 
     Args:
         population_size: P, how many members there are; as many workers keep busy.

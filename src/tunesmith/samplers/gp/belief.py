@@ -21,7 +21,8 @@ from tunesmith.samplers.gp.training_data import TrainingData
 from tunesmith.samplers.gp.trust_region import MAX_GLOBAL_ROWS
 from tunesmith.space import Space
 
-MIN_TRIALS, MAX_TRIALS = MIN_MODEL_ROWS, MAX_GLOBAL_ROWS  # that it is made of: the search takes no more for one model
+# That it is made of: the search takes no more for one model.
+MIN_BELIEF_TRIALS, MAX_BELIEF_TRIALS = MIN_MODEL_ROWS, MAX_GLOBAL_ROWS
 SD_OF_95_PERCENT = 1.959963984540054  # standard deviations on either side that hold 95 %
 
 
@@ -49,7 +50,8 @@ class Belief:
     """The model by which the Gaussian-process sampler would propose the next trial of one objective.
 
     Args:
-        history: complete trials with finite values that differ: `MIN_TRIALS` at least, and not many above `MAX_TRIALS`.
+        history: complete trials with finite values that differ: `MIN_BELIEF_TRIALS` at least, and not many above
+            `MAX_BELIEF_TRIALS`.
         limited: the same, and trials that failed, which tell where trials fail; the model of the objective has none.
     """
 

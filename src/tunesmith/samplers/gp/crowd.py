@@ -42,7 +42,7 @@ from tunesmith.space.feature_map import FeatureMap, perturbed
 
 CROWD_RUNNING_TRIALS = 100  # running trials from which on the next one is proposed in this way
 CROWD_MODEL_GROWTH = 1.25  # of the number of trials from one model to the next
-MAX_ROWS, MAX_BEST, MAX_NEAREST = (
+CROWD_ROWS, CROWD_BEST_ROWS, CROWD_NEAREST_ROWS = (
     200,
     80,
     60,
@@ -50,7 +50,7 @@ MAX_ROWS, MAX_BEST, MAX_NEAREST = (
 NEAR_SHARE = 0.5  # of the proposals of one objective: those near a good trial
 MEAN_KAPPA = 0.3  # mean of κ
 CROWD_STEPS = (0.1, 0.03, 0.01)  # sizes of perturbations in the unit cube, one of them for each proposal
-N_LEADERS, N_PERTURBED = 4, 8  # points that are perturbed, and how often each
+CROWD_LEADERS, CROWD_PERTURBATIONS = 4, 8  # points that are perturbed, and how often each
 N_NEAR_RUNNING = 32  # running trials that are taken into account
 N_CROWD_INCUMBENTS = 10
 N_SPARE_POINTS = 64  # random points that are looked at where every candidate was tried
@@ -116,7 +116,7 @@ class Crowd:
         self._filter.add(self.context.space.to_unit(x))
         self._seen = len(history)
         rows, turn = rows_near(history)
-        is_known = len(self.context.sources.good) == 0 or len(self.z) >= MAX_ROWS  # better than from earlier studies
+        is_known = len(self.context.sources.good) == 0 or len(self.z) >= CROWD_ROWS  # better than from earlier studies
         if len(self.own) == 1 and is_known:
             self._near = self._neighbourhood.get((rows,), lambda: self._around(history, rows, turn))
 
@@ -141,10 +141,10 @@ class Crowd:
                 return found
         limits = low, high = context.data.boundaries.limits(at_once, self.is_likely)
         value = self._value(self.models, self.pool.z, kappa, weights)
-        best = np.argsort(value, kind="stable")[:N_LEADERS]
+        best = np.argsort(value, kind="stable")[:CROWD_LEADERS]
         leaders = np.nan_to_num(self.pool.u[best], nan=0.5)
         step = CROWD_STEPS[int(rng.integers(len(CROWD_STEPS)))]
-        moved = perturbed(np.repeat(leaders, N_PERTURBED, axis=0), step, features, rng, low, high)
+        moved = perturbed(np.repeat(leaders, CROWD_PERTURBATIONS, axis=0), step, features, rng, low, high)
         points = on_region(space, features, np.concatenate([leaders, moved]))
         close = _nearest(features(at_once), self.pool.z[best[:1]], self.own[0].scale)
         value = self._value(self._given(at_once[close]), points.z, kappa, weights)
@@ -192,12 +192,12 @@ class Crowd:
 def _rows(y: Floats, u: Floats, features: FeatureMap, rng: np.random.Generator) -> Indices:
     """Return the rows that the models use: all, or the best ones, the nearest to the best one and some random ones."""
     n = len(y)
-    if n <= MAX_ROWS:
+    if n <= CROWD_ROWS:
         return np.arange(n)
     order, z = np.argsort(y, kind="stable"), features(u)
-    nearest = np.argsort(((z - z[order[0]]) ** 2).sum(axis=1), kind="stable")[:MAX_NEAREST]
-    others = rng.choice(n, MAX_ROWS - MAX_BEST - MAX_NEAREST, replace=False)
-    return np.unique(np.concatenate([order[:MAX_BEST], nearest, others]))
+    nearest = np.argsort(((z - z[order[0]]) ** 2).sum(axis=1), kind="stable")[:CROWD_NEAREST_ROWS]
+    others = rng.choice(n, CROWD_ROWS - CROWD_BEST_ROWS - CROWD_NEAREST_ROWS, replace=False)
+    return np.unique(np.concatenate([order[:CROWD_BEST_ROWS], nearest, others]))
 
 
 def _nearest(z: Floats, centre: Floats, scale: Floats) -> Indices:

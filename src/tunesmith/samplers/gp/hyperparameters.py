@@ -53,10 +53,10 @@ def _schedule(n: int) -> tuple[int, int]:
 class HyperparameterCache(FitCache):
     """Hyperparameters by the data they were fitted to, so that each row count of the schedule is fitted once.
 
-    Up to `REFIT_ALWAYS_TRIALS` rows a fit starts from the fixed starts of `tunesmith.foundation.numerics.gp.fit`, so that
-    a poor optimum is left again. Then it starts from the one before it, every second time from one of the fixed starts as
-    well (measured: 20 evaluations instead of 48, and as good an optimum). The first fit beyond a power of two starts
-    anew, so that a short chain of fits leads to any of them from the history alone.
+    Up to `REFIT_ALWAYS_TRIALS` rows a fit starts from the fixed starts of `foundation.numerics.gp.fit`, so that a poor
+    optimum is left again. Then it starts from the one before it, every second time from one of the fixed starts as well
+    (measured: 20 evaluations instead of 48, as good an optimum). The first fit beyond a power of two starts anew, so
+    that a short chain of fits leads to any of them from the history alone.
     """
 
     size: ClassVar[int] = 256  # fits and transforms: more than a chain of fits and looks for noise has
@@ -76,7 +76,7 @@ class HyperparameterCache(FitCache):
             y: finite values.
             noise: standard deviations of the errors of the values [n], 0 where they are not known; None: nowhere.
             chained: start from the fit of fewer rows, and look for noise; False where y differs each time.
-            expected: which values are expected ones [n], whose errors are no noise; None: none of them.
+            expected: which values are expected ones [n], whose errors are not noise; None: none of them.
 
         Returns:
             θ, see `tunesmith.foundation.numerics.gp`.

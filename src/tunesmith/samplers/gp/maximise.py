@@ -96,9 +96,10 @@ def _sobol(d: int) -> Floats:
 
 COARSE_STEPS = (0.1, 0.03)  # sizes of perturbations in the unit cube
 FINE_STEPS = (0.01, 0.003)  # the same, where no gradient leads to the maximum
-N_LEADERS, N_PERTURBED = 8, 25  # candidates that are perturbed, and how often each
-N_STARTS, N_ITERATIONS = 4, 8  # of the gradient ascent
-TOLERANCE, FIRST_STEP = 1e-3, 0.01  # a gain of the acquisition that is none; the length of the first step uphill
+SEARCH_LEADERS, SEARCH_PERTURBATIONS = 8, 25  # candidates that are perturbed, and how often each
+ASCENT_STARTS, ASCENT_ITERATIONS = 4, 8  # of the gradient ascent
+LEAST_ASCENT_GAIN = 1e-3  # of the acquisition: a smaller gain ends the ascent
+FIRST_ASCENT_STEP = 0.01  # of the unit cube: the length of the first step uphill
 # Of the acquisition and of steps uphill: the last bits of another processor lead to no other point.
 ACQUISITION_DECIMALS = 6
 # The same for a quick search, after the first proposal of a batch:
@@ -137,10 +138,10 @@ def maximise(
     search = _Search(acquisition, region, features, rng, box)
     search.consider(pool)
     smooth = not features.cell_width.any() and len(pool.z) > 0 and acquisition.gradient(pool.z[:1]) is not None
-    n_perturbed = QUICK_PERTURBED if quick else N_PERTURBED
+    n_perturbed = QUICK_PERTURBED if quick else SEARCH_PERTURBATIONS
     for step in COARSE_STEPS if not quick else () if smooth else QUICK_STEPS:
         search.perturb_leaders(step, n_perturbed)
-    ascended = search.ascended(*((QUICK_STARTS, QUICK_ITERATIONS) if quick else (N_STARTS, N_ITERATIONS)))
+    ascended = search.ascended(*((QUICK_STARTS, QUICK_ITERATIONS) if quick else (ASCENT_STARTS, ASCENT_ITERATIONS)))
     if ascended is not None:
         search.consider(on_region(region, features, ascended))
     for step in () if smooth or quick else FINE_STEPS if ascended is None else FINE_STEPS[:1]:
@@ -174,7 +175,7 @@ class _Search:
 
     def perturb_leaders(self, step: float, times: int) -> None:
         """Consider perturbations of the leaders."""
-        u = np.repeat(self.best(N_LEADERS), times, axis=0)
+        u = np.repeat(self.best(SEARCH_LEADERS), times, axis=0)
         u = perturbed(u, step, self.features, self.rng, self.low, self.high)
         self.consider(on_region(self.region, self.features, u))
 
@@ -224,7 +225,7 @@ def ascended(acquisition: Acquisition, features: FeatureMap, u: Floats, box: Box
     u = np.nan_to_num(u, nan=0.5)
     x, low, high = u[:, columns], box[0][columns], box[1][columns]
     slope = np.where(free, slope, 0.0)
-    length = FIRST_STEP / np.maximum(np.sqrt(_dot(slope, slope)), 1e-300)
+    length = FIRST_ASCENT_STEP / np.maximum(np.sqrt(_dot(slope, slope)), 1e-300)
     for _ in range(iterations):
         there = np.clip(np.round(x + length[:, None] * slope, ACQUISITION_DECIMALS), low, high)
         z[:, :width] = there
@@ -239,7 +240,7 @@ def ascended(acquisition: Acquisition, features: FeatureMap, u: Floats, box: Box
         length = np.where(up, np.minimum(spectral, 1e6 * length), 0.25 * length)
         x = np.where(up[:, None], there, x)
         value, slope = np.where(up, new_value, value), np.where(up[:, None], new_slope, slope)
-        if np.all(np.abs(gain) < TOLERANCE):
+        if np.all(np.abs(gain) < LEAST_ASCENT_GAIN):
             break
     u[:, columns] = x
     return u

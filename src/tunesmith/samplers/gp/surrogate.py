@@ -28,9 +28,10 @@ from tunesmith.space.feature_map import FeatureMap
 
 MIN_SURROGATE_TRIALS = 5  # complete trials; more where there are many parameters
 SURROGATE_PRIOR = Prior(scale_mean=0.0, noise_mean=-4.0, noise_var=6.0, noise_bounds=(1e-6, 2.0))
-FIRST, FAR = 10, 1e5  # trials that show the usual values, and how many times these is far worse
+N_USUAL_TRIALS, FAR_WORSE_FACTOR = 10, 1e5  # trials that show the usual values, and how many times these is far worse
 N_LOW_FOR_NOISE = 8  # points, at least, that show how large the noise is where values are low
-MAX_RAISES, RAISE = 12, 0.35  # how often the noise variance is raised at most, and by how much its logarithm each time
+MAX_NOISE_RAISES = 12  # how often the noise variance is raised at most
+NOISE_RAISE = 0.35  # by how much its logarithm is raised each time
 MIN_FEASIBLE_PROBABILITY = 0.5  # a point that is less likely to have a feasible value does not count
 
 
@@ -151,8 +152,8 @@ def _diverges(y: Floats, number: Indices) -> bool:
     Beside these no other transform tells good values apart. The first trials, which are spread over the space, say what
     is usual: later ones may come as near to 0 as the search gets.
     """
-    usual = float(np.median(y[np.argsort(number, kind="stable")[:FIRST]]))
-    return bool(y.min() > 0.0 and y.max() > FAR * usual)
+    usual = float(np.median(y[np.argsort(number, kind="stable")[:N_USUAL_TRIALS]]))
+    return bool(y.min() > 0.0 and y.max() > FAR_WORSE_FACTOR * usual)
 
 
 def _fitted(z: Floats, group: Indices, t: Floats, known: Floats | float, is_steady: bool) -> Posterior:
@@ -175,12 +176,12 @@ def _fitted(z: Floats, group: Indices, t: Floats, known: Floats | float, is_stea
     n = max(N_LOW_FOR_NOISE, len(t) // 3)
     if len(t) < 2 * N_LOW_FOR_NOISE:
         return model
-    for _ in range(MAX_RAISES):
+    for _ in range(MAX_NOISE_RAISES):
         mean, variance = model.leave_one_out(t)
         low = np.argsort(mean, kind="stable")[:n]
         if float(np.mean((t[low] - mean[low]) ** 2 / variance[low])) <= 1.0:
             break
-        theta[-1] += RAISE
+        theta[-1] += NOISE_RAISE
         model = Posterior(z, group, t, theta, known)
     return model
 

@@ -25,8 +25,10 @@ MIN_EARLIER_ROWS = 4  # of an earlier study, before it has a model
 WEIGHT_MEAN, WEIGHT_SD = 0.7, 0.5  # prior of the weights, before any row of the new study
 FADE_ROWS = 5.0  # rows of the new study at which earlier ones count half; later they did harm (measured)
 MIN_EARLIER_SHARE = 0.05  # below it they are left out
-N_GOOD, MAX_GOOD = 3, 6  # points of each earlier study, and of all, that the search for the next point starts from
-N_TRIED, MAX_TRIED = 3, 6  # points of earlier studies that are tried at the start: at least, and of many studies
+# Points of each earlier study, and of all, that the search for the next point starts from.
+GOOD_OF_EACH_STUDY, MAX_GOOD_OF_STUDIES = 3, 6
+# Points of earlier studies that are tried at the start: at least, and of many studies.
+MIN_TRIED_OF_STUDIES, MAX_TRIED_OF_STUDIES = 3, 6
 GOOD_EARLIER_SHARE = 0.1  # of an earlier study's rows
 
 
@@ -96,9 +98,9 @@ class SourceModels:
             group = np.unique(features.group[columns], return_inverse=True)[1].astype(np.intp)
             model = Posterior(z, group, t, fit(z, group, t, prior))
             self.means.append((PosteriorMean(model.a, model.alpha, model.scale), columns))
-            good.append(u[np.argsort(t, kind="stable")[:N_GOOD]])
-        turns = [own[i] for i in range(N_GOOD) for own in good]
-        self.good: Floats = np.array(turns[:MAX_GOOD]).reshape(-1, len(space))
+            good.append(u[np.argsort(t, kind="stable")[:GOOD_OF_EACH_STUDY]])
+        turns = [own[i] for i in range(GOOD_OF_EACH_STUDY) for own in good]
+        self.good: Floats = np.array(turns[:MAX_GOOD_OF_STUDIES]).reshape(-1, len(space))
 
     def combine(self, model: Posterior, z: Floats, t: Floats) -> Posterior | TransferPosterior:
         """Return the model of the new study combined with those of the earlier ones.
@@ -187,15 +189,15 @@ def best_points(earlier: Sequence[SourceStudy], space: Space) -> Floats:
     found: list[list[Floats]] = []
     for one in earlier:
         rows = AlignedSource(one, space)
-        top = np.argsort(rows.q, kind="stable")[: max(N_TRIED, int(GOOD_EARLIER_SHARE * len(rows.q)))]
+        top = np.argsort(rows.q, kind="stable")[: max(MIN_TRIED_OF_STUDIES, int(GOOD_EARLIER_SHARE * len(rows.q)))]
         z = features(space.to_unit(rows.x[top]))
         chosen = [0] if len(top) else []
-        while 0 < len(chosen) < min(N_TRIED, len(top)):
+        while 0 < len(chosen) < min(MIN_TRIED_OF_STUDIES, len(top)):
             distance = ((z[:, None, :] - z[chosen]) ** 2).sum(axis=-1).min(axis=1)
             chosen.append(int(distance.argmax()))
         found.append([_snapped(space, rows.x[top[i]]) for i in chosen])
-    turns = [own[i] for i in range(N_TRIED) for own in found if i < len(own)]
-    return np.array(turns[: max(N_TRIED, min(len(found), MAX_TRIED))]).reshape(-1, len(space))
+    turns = [own[i] for i in range(MIN_TRIED_OF_STUDIES) for own in found if i < len(own)]
+    return np.array(turns[: max(MIN_TRIED_OF_STUDIES, min(len(found), MAX_TRIED_OF_STUDIES))]).reshape(-1, len(space))
 
 
 def _snapped(space: Space, row: Floats) -> Floats:

@@ -1,8 +1,9 @@
 """What the finished trials are for the tree-structured Parzen estimator: kernels, ordered by merit.
 
 A trial is added in time that does not depend on how many there are. A model has at most
-2 MAX_GOOD_TRIALS + MAX_BAD_KERNELS kernels. Most of the time of a proposal is that of a new model. So from the 800th trial on there is none for each trial, but one
-for 0.25 % more trials. Which trials it knows follows from their number alone, whoever asks and when.
+2 MAX_GOOD_TRIALS + MAX_BAD_KERNELS kernels. Most of the time of a proposal is that of a new model. So from
+the 800th trial on a new one is not made for each trial, but for 0.25 % more trials. Which trials it knows follows from
+their number alone, whoever asks and when.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from tunesmith.foundation.numerics.arrays import Floats, Indices, Mask
 from tunesmith.foundation.numerics.parzen import MAX_TABLE_CELLS, Columns, Mixture, Rows, bandwidths
 from tunesmith.history import History
 from tunesmith.samplers.finished import (
-    FAILED,
+    FAILED_LEVEL,
     N_BEST_AT_MARGIN,
     Boundaries,
     ConstrainedRanking,
@@ -33,7 +34,7 @@ GOOD_TRIALS_SHARE = 0.15
 MAX_GOOD_TRIALS = 25
 # Kernels of g beyond the running trials: the next ones by rank, the latest, and a thinned-out rest.
 MAX_BAD_KERNELS = 500
-NEXT, LATEST = 200, 200
+NEXT_BAD_KERNELS, LATEST_BAD_KERNELS = 200, 200
 CATEGORY_SMOOTHING = 0.2  # of categories: the share of a kernel that is spread over all of them
 # The bandwidths of l go on shrinking as if so many of all trials were good, though MAX_GOOD_TRIALS are.
 BANDWIDTH_EVIDENCE_SHARE = 0.1
@@ -120,9 +121,9 @@ class TpeState:
         many: list[tuple[int, float, int]] = []
         for row, level, value in zip(range(first, last), ranking.level.tolist(), ranking.value.tolist(), strict=True):
             if max(value) == math.inf:
-                level = FAILED
-            failed.append(level == FAILED)
-            self.n_valued += level != FAILED
+                level = FAILED_LEVEL
+            failed.append(level == FAILED_LEVEL)
+            self.n_valued += level != FAILED_LEVEL
             if self._m == 1 and last - first > ROWS_SORTED_TOGETHER:
                 many.append((level, value[0], row))
             elif self._m == 1:
@@ -215,10 +216,10 @@ class TpeState:
         """Return which of the rows that are not good get a kernel, in the order of their rank or of their age."""
         if len(rest) <= MAX_BAD_KERNELS:
             return rest
-        following, others = rest[:NEXT], rest[NEXT:]
-        late = others >= self.n - LATEST
+        following, others = rest[:NEXT_BAD_KERNELS], rest[NEXT_BAD_KERNELS:]
+        late = others >= self.n - LATEST_BAD_KERNELS
         thin = others[~late]
-        step = -(-len(thin) // (MAX_BAD_KERNELS - NEXT - LATEST))
+        step = -(-len(thin) // (MAX_BAD_KERNELS - NEXT_BAD_KERNELS - LATEST_BAD_KERNELS))
         return np.concatenate([following, others[late], thin[::step]])
 
     def unseen(self, taken: set[bytes], rng: np.random.Generator, otherwise: Floats | None = None) -> Floats:

@@ -235,7 +235,7 @@ T = TypeVar("T")
 
 
 class Backoff:
-    """Tries again what fails in another store, after longer and longer waits. A missing artifact is no failure.
+    """Tries again what fails in another store, after longer and longer waits. A missing artifact is not a failure.
 
     Args:
         backend: the other store.

@@ -887,7 +887,7 @@ class NSGAIISampler(NativeSampler):
 
     Raises:
         ValueError: the population is below 2 or than the parents of the crossover, a probability is not in [0, 1], or
-            the crossover is none.
+            the crossover is not one.
     """
 
     @checked()
@@ -937,7 +937,7 @@ class NSGAIISampler(NativeSampler):
 
 
 def _check_population(population_size: int, crossover: Any, swapping_prob: float) -> None:
-    """Check what a population needs; ValueError if it is too small, or the crossover is none."""
+    """Check what a population needs; ValueError if it is too small, or it is not a crossover."""
     if population_size < 2:
         raise ValueError(f"population_size must be 2 or more; got {population_size}")
     checked_probability("swapping_prob", swapping_prob)

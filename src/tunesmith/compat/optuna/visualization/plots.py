@@ -37,7 +37,7 @@ from tunesmith.visualization.figures.terminator_improvement import MOST_LOOKS, T
 
 OPTUNAS_NAME = "Objective Value"  # what Optuna calls the objective
 Bars = Mapping[str, Mapping[str, float]]  # of each target: values by parameter, the largest first
-TITLE, LABEL = "Hyperparameter Importances", "Hyperparameter Importance"
+IMPORTANCE_TITLE, IMPORTANCE_LABEL = "Hyperparameter Importances", "Hyperparameter Importance"
 
 
 class ByPlotly:
@@ -72,7 +72,9 @@ class ByPlotly:
             for name, values in bars.items()
             if values
         ]
-        return Figure(series, Layout(title=TITLE, xaxis={"title": LABEL}, yaxis={"title": "Hyperparameter"}))
+        return Figure(
+            series, Layout(title=IMPORTANCE_TITLE, xaxis={"title": IMPORTANCE_LABEL}, yaxis={"title": "Hyperparameter"})
+        )
 
 
 class ByMatplotlib:
@@ -114,7 +116,7 @@ class ByMatplotlib:
             ax.bar_label(drawn, [_importance_label(values.get(name, 0.0)) for name in names], padding=2)
         ax.set_yticks(range(len(names)), names)
         ax.margins(x=0.12)
-        ax.set(title=TITLE, xlabel=LABEL, ylabel="Hyperparameter")
+        ax.set(title=IMPORTANCE_TITLE, xlabel=IMPORTANCE_LABEL, ylabel="Hyperparameter")
         if bars:
             ax.legend(loc="lower right")
         return figure.axes[0]
@@ -468,7 +470,7 @@ def _native(study: Any) -> Any:
     """Return a study, or several, as those of this library.
 
     Raises:
-        TypeError: it is none.
+        TypeError: it is not a study.
     """
     if isinstance(study, list | tuple):
         return [_native(one) for one in study]

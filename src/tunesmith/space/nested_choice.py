@@ -28,7 +28,7 @@ class Choice:
         prior: the name of the option that you believe to be good, or weights by name; see `Categorical`.
 
     Raises:
-        SpaceError: there are no options, or a name is no text.
+        SpaceError: there are no options, or a name is not a text.
 
     Example:
         ```python
