@@ -92,9 +92,7 @@ class ConstrainedRanking:
 # Symbols: u[n, d] unit coordinates, NaN where inactive; an array [2, d] has a row for low bounds and one for high ones.
 
 BOUND_MARGIN = 1e-3  # of a range
-NEAR_MARGIN = BOUND_MARGIN * (
-    1.0 + 1e-6
-)  # a point this close lies at the margin or beyond: unit coordinates are rounded
+NEAR_MARGIN = (1.0 + 1e-6) * BOUND_MARGIN  # a point this close lies at the margin or beyond: coordinates are rounded
 BEYOND_MARGIN = 0.5 * BOUND_MARGIN  # a point this close lies beyond the margin, however its coordinates are rounded
 N_BEST_AT_MARGIN = 3  # so many of the best trials have to lie at the margin
 AT_BOUND = 1e-9  # a point this close lies at the bound
@@ -167,8 +165,8 @@ def _count_near_bounds(u: Floats, distance: float) -> Indices:
 
 # -- which points of a finite space were tried, so that none is tried twice as long as others are left ----------------
 
-FEW_RUNNING = 16  # running trials up to which those of an infinite space are taken to differ by themselves
-MAX_CELLS_LISTED = 4096  # cells of a space up to which all of them are listed to find an untried one
+MAX_RUNNING_UNFILTERED = 16  # running trials up to which those of an infinite space are taken to differ by themselves
+MAX_FILTER_CELLS_LISTED = 4096  # cells of a space up to which all of them are listed to find an untried one
 
 
 class DuplicateFilter:
@@ -198,7 +196,7 @@ class DuplicateFilter:
         Args:
             n: how many points are to be proposed.
         """
-        if not self._finite and history.n_pending + n - 1 <= FEW_RUNNING:
+        if not self._finite and history.n_pending + n - 1 <= MAX_RUNNING_UNFILTERED:
             return None
         return set(self.keys_of(history.pending_points(self.space))) if history.n_pending else set()
 
@@ -218,7 +216,7 @@ class DuplicateFilter:
 
     def random_untried(self, rng: np.random.Generator, running: set[bytes] | None) -> Floats | None:
         """Return a random untried point x[1, d] of a small space; None: there is none, or the space is large."""
-        if running is None or not self._finite or self.space.n_cells > MAX_CELLS_LISTED:
+        if running is None or not self._finite or self.space.n_cells > MAX_FILTER_CELLS_LISTED:
             return None
         grid = self.space.grid()
         if self._cells is None:

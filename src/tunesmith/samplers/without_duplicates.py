@@ -9,7 +9,7 @@ import numpy as np
 from tunesmith.foundation.numerics.arrays import Floats
 from tunesmith.history import History
 from tunesmith.samplers.base import Points, Sampler, SamplerStates, StatefulSampler
-from tunesmith.samplers.finished import MAX_CELLS_LISTED, DuplicateFilter
+from tunesmith.samplers.finished import MAX_FILTER_CELLS_LISTED, DuplicateFilter
 from tunesmith.space import Space
 
 DUPLICATE_ATTEMPTS = 64  # proposals asked for in place of each duplicate, and random points tried
@@ -79,7 +79,7 @@ class WithoutDuplicates(StatefulSampler[DuplicateFilter]):
 def _untried(tried: DuplicateFilter, running: set[bytes] | None, rng: np.random.Generator) -> Floats | None:
     """Return an untried point x[1, d], and add it to `running`; None: there is none."""
     space = tried.space
-    if space.n_cells <= MAX_CELLS_LISTED:
+    if space.n_cells <= MAX_FILTER_CELLS_LISTED:
         return tried.random_untried(rng, running)
     for x in space.sample(rng, DUPLICATE_ATTEMPTS):
         if tried.is_new(x[None], running):

@@ -11,24 +11,21 @@ import numpy as np
 from tunesmith.errors import ArgumentError, SpaceError
 from tunesmith.foundation.arguments import checked
 from tunesmith.foundation.languages import block, say
+from tunesmith.foundation.text import shown
 from tunesmith.foundation.warnings import caution
 from tunesmith.space.base import Parameter
+from tunesmith.space.choices import Categorical
 from tunesmith.space.constraints import Constraint
 from tunesmith.space.convert import check_names, columns_of_branches
 from tunesmith.space.grid import Grid, count_cells
 from tunesmith.space.nested import read_columns
-from tunesmith.space.points import Columns
+from tunesmith.space.parameters import Float, Int
+from tunesmith.space.points import Columns, bind
+from tunesmith.space.shape import Shape, joined_shapes
+from tunesmith.space.words import with_range
 
 if TYPE_CHECKING:
     from tunesmith.space.encoding import FloatArray
-    from tunesmith.space.shape import Shape
-
-from tunesmith.foundation.text import shown
-from tunesmith.space.choices import Categorical
-from tunesmith.space.parameters import Float, Int
-from tunesmith.space.points import bind
-from tunesmith.space.shape import Shape, joined_shapes
-from tunesmith.space.words import with_range
 
 MOST_NOTEBOOK_ROWS = 100  # of a table in a notebook
 _MAX_DRAWS = 20_000  # random points for each feasible one, before sampling under constraints gives up

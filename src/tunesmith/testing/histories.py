@@ -17,7 +17,7 @@ from tunesmith.history.curves import Curves, Reported
 from tunesmith.samplers.base import Sampler
 from tunesmith.space import Categorical, Float, Int, Ordinal, Parameter, Space, merge
 
-# -- hypothesis strategies for spaces and their points, for the conformance suites and for tests of third part ---
+# -- hypothesis strategies for spaces and their points, for the conformance suites and others' tests ----------
 
 ODD_LABELS: tuple[Any, ...] = (
     None,

@@ -69,7 +69,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-# -- where the real Optuna is imported too, as by optuna-integration: its ``isinstance`` takes objects of this ---
+# -- where the real Optuna is imported too, as by optuna-integration: its ``isinstance`` takes these objects -----------
 
 _known: set[int] = set()  # the modules of Optuna that know of this package
 

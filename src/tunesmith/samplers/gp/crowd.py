@@ -7,8 +7,7 @@ With very many workers it does not pay to take every running trial into account,
 - each proposal minimises μ - κ σ with a κ of its own, exponentially distributed, so that some workers try what looks
   best and others what is least known (Hernández-Lobato et al., ICML 2017, and De Palma et al., 2019, on drawing the
   acquisition function for each worker anew); several objectives are weighted at random for each proposal, too;
-- the search for it stays near a few points, and only the running trials closest to the best of them shrink σ.
-
+- the search for it stays near a few points, and only the running trials closest to the best of them shrink σ;
 - with one objective, half of the proposals are those of a `Neighbourhood`: a local process around a good trial, made
   anew for each few dozen results, since a valley or a second basin is not to be seen in 200 rows of the whole space.
 
@@ -42,11 +41,7 @@ from tunesmith.space.feature_map import FeatureMap, perturbed
 
 CROWD_RUNNING_TRIALS = 100  # running trials from which on the next one is proposed in this way
 CROWD_MODEL_GROWTH = 1.25  # of the number of trials from one model to the next
-CROWD_ROWS, CROWD_BEST_ROWS, CROWD_NEAREST_ROWS = (
-    200,
-    80,
-    60,
-)  # of a model: in all, the best, and those nearest to the best; some others
+CROWD_ROWS, CROWD_BEST_ROWS, CROWD_NEAREST_ROWS = 200, 80, 60  # of a model: in all, the best, the nearest to the best
 NEAR_SHARE = 0.5  # of the proposals of one objective: those near a good trial
 MEAN_KAPPA = 0.3  # mean of κ
 CROWD_STEPS = (0.1, 0.03, 0.01)  # sizes of perturbations in the unit cube, one of them for each proposal

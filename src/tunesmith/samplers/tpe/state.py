@@ -42,7 +42,7 @@ LEARN_AT_ONCE_DIVISOR = 400  # the model learns from a 400th of the trials at on
 # Trials that are ranked anew at each ask with several objectives; when full, half of them are kept.
 MAX_RANKED_TRIALS = 256
 ROWS_SORTED_TOGETHER = 256  # rows that are sorted together, not put in one by one: that takes quadratic time
-MAX_LISTED_CELLS = 100_000  # cells of a finite space that are listed to find an untried one
+MAX_TPE_CELLS_LISTED = 100_000  # cells of a finite space that are listed to find an untried one
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +236,7 @@ class TpeState:
                     return np.array(row)
             if count:
                 x = self.space.sample(rng, count)
-        if self.space.n_cells <= MAX_LISTED_CELLS:
+        if self.space.n_cells <= MAX_TPE_CELLS_LISTED:
             if self._left is None:
                 grid = self.space.grid()
                 cells = grid.rows(np.arange(len(grid)))

@@ -308,7 +308,7 @@ class Backoff:
         return what()
 
 
-# -- artifacts of trials and studies: what is uploaded is kept in a store under an id, and the study knows wha ---
+# -- artifacts of trials and studies: what is uploaded is kept in a store under an id that the study knows -----------
 
 ARTIFACTS_PREFIX = "artifacts:"  # of the system attributes
 UNKNOWN_MIMETYPE = "application/octet-stream"
