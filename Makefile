@@ -1,6 +1,6 @@
 # tunesmith: run `make` to see what there is. Needs Python >= 3.11, git and make; everything else goes into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check test-all outer kernels lint types systems layers oldest versions format bench docs outputs pins changelog release clean
+.PHONY: help demo test check test-all outer kernels lint types systems layers oldest versions format bench docs outputs chinese pins changelog release clean
 # Every target may make .venv: two at once would be in each other's way.
 .NOTPARALLEL:
 
@@ -8,7 +8,7 @@ SETUP := sh .ci/setup
 BIN := .venv/bin
 # Processes of the test run, for two cores; each runs its numeric libraries on one thread (below). In the inner circle they
 # are three: many of its tests wait for processes that they start. In the outer one it is memory that is short.
-test check kernels: WORKERS ?= 3
+test check kernels chinese: WORKERS ?= 3
 outer: WORKERS ?= 2
 PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --durations 15
 
@@ -26,10 +26,10 @@ demo:  ## tune a pipeline on real data, beside grid and random search; Ctrl-C an
 
 # Two test processes with as many BLAS threads as cores each would wait for one another.
 # The tests start hundreds of Python processes, which would each compile the source anew.
-test check outer kernels oldest versions: export PYTHONDONTWRITEBYTECODE =
-test check outer kernels lint types systems layers oldest versions: export OMP_NUM_THREADS = 1
-test check outer kernels lint types systems layers oldest versions: export OPENBLAS_NUM_THREADS = 1
-test check outer kernels lint types systems layers oldest versions: export MKL_NUM_THREADS = 1
+test check outer chinese kernels oldest versions: export PYTHONDONTWRITEBYTECODE =
+test check outer chinese kernels lint types systems layers oldest versions: export OMP_NUM_THREADS = 1
+test check outer chinese kernels lint types systems layers oldest versions: export OPENBLAS_NUM_THREADS = 1
+test check outer chinese kernels lint types systems layers oldest versions: export MKL_NUM_THREADS = 1
 
 test:  ## the inner circle of the tests, on any machine: core, scikit-learn, SQLite, figures, dashboard, docs
 	@$(SETUP) test
@@ -101,7 +101,13 @@ docs:  ## build the documentation into site/, and its Chinese edition into site/
 outputs:  ## write what the code of the documentation prints under each block, in both languages
 	@$(SETUP) test-all
 	$(BIN)/python .ci/outputs.py write
-	$(BIN)/python .ci/editions.py sync
+	$(BIN)/python .ci/editions.py
+
+# All of it is tried before it ends: the list of what lacks, then the tests of what is shown.
+chinese:  ## list what has no Chinese yet: texts, pages, captions; until a release they are shown in English
+	@$(SETUP) test
+	@code=0; $(BIN)/python .ci/chinese.py || code=1; \
+	$(BIN)/python -m pytest -n $(WORKERS) -q -m chinese $$(grep -rl mark.chinese tests --include='*.py') || code=1; exit $$code
 
 pins:  ## resolve constraints.txt anew, from scratch, with the oldest Python that we support
 	@sh .ci/pins
@@ -110,7 +116,7 @@ changelog:  ## make the files of changes/ the section of a release in CHANGELOG.
 	@$(SETUP) demo
 	$(BIN)/python .ci/changelog.py
 
-release:  ## build dist/ twice to the same bytes and try it with each Python that is here; RELEASE_TESTS=smoke is quicker
+release: chinese  ## build dist/ twice to the same bytes and try it with each Python that is here; RELEASE_TESTS=smoke is quicker
 	@$(SETUP) demo
 	$(BIN)/python .ci/release.py
 

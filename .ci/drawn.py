@@ -9,7 +9,7 @@ from pages import LANGUAGES
 
 from tunesmith.foundation.languages import words_of
 from tunesmith.visualization.figures import draw
-from tunesmith.visualization.svg_style import drawing
+from tunesmith.visualization.svg_style import as_svg
 
 WIDTH = 720
 WIDE = {"scaling_bowls": 980}  # figures with many panels beside each other
@@ -19,7 +19,7 @@ def svg(data: Any, name: str, language: str) -> str:
     """Return the arrays of a figure as a file of SVG, on white, in a language."""
     words = words_of(language)
     told = data.in_language(words)
-    picture = drawing(draw(told, words), name, told.title, WIDE.get(data.kind, WIDTH))
+    picture = as_svg(draw(told, words), name, told.title, WIDE.get(data.kind, WIDTH))
     head, rest = picture.split(">", 1)
     return f'{head}><rect width="100%" height="100%" fill="white"/>{rest}\n'
 

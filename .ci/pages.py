@@ -11,6 +11,7 @@ ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 CHINESE = DOCS / "zh"
 LANGUAGES = {"": "en", "-zh": "zh"}  # by what stands behind the name of a picture's file
+HAN = re.compile(r"[\u4e00-\u9fff]")
 
 FENCE = re.compile(r"^(?P<indent> *)(?P<ticks>```+)(?P<info>.*)$")
 HEADING = re.compile(r"^(#+) +(.*?)(?: *\{ *#([\w-]+) *\})? *$", re.MULTILINE)

@@ -115,10 +115,6 @@ class WorkerDiedError(TunesmithError, RuntimeError):
     """The process that ran a trial ended before the trial did."""
 
 
-class KeyFileError(TunesmithError, OSError):
-    """The file with the key of an executor's tasks cannot be written or read, or others can read it."""
-
-
 class AttemptReplacedError(TunesmithError, RuntimeError):
     """A trial was given up and started again elsewhere; writes of its earlier attempt are refused."""
 

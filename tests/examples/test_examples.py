@@ -112,6 +112,7 @@ def test_what_an_example_writes_is_in_the_working_folder(tmp_path: Path, monkeyp
     assert side_by_side.options("06_pytorch_mlp", budget=1).picture == Path("06_pytorch_mlp.png")
 
 
+@pytest.mark.chinese
 @pytest.mark.parametrize("name", ["01_gradient_descent", "02_grid_search", "03_random_search", "11_scaling_law"])
 def test_an_example_speaks_chinese_to_who_reads_it(name: str, tmp_path: Path) -> None:
     output = run(f"{name}.py", cwd=tmp_path, lang="zh")

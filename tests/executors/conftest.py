@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytest
+
+from tunesmith.executors.base import Executor
+from tunesmith.foundation import registry
 
 
 @pytest.fixture(scope="session")
@@ -37,3 +42,54 @@ def ray_module() -> Iterator[Any]:
     )
     yield ray
     ray.shutdown()
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A cluster that runs, and what tests need to know of it.
+
+    Attributes:
+        name: of its executor.
+        client: what ``optimize`` takes.
+        address: of the cluster, for another driver.
+        connect: the lines by which a driver's script gets a ``client`` of the cluster at ``address``.
+        machine: what messages call one of its machines.
+        slots: how many trials with one core it has room for.
+    """
+
+    name: str
+    client: Any
+    address: str
+    connect: str
+    machine: str
+    slots: int
+
+    @property
+    def executor(self) -> Callable[..., Executor]:
+        """Makes an executor on this cluster."""
+        return partial(registry.load_registered("executors", self.name), self.client)
+
+
+def on(name: str) -> Any:
+    """A parameter for tests of an engine, which run one after another."""
+    return pytest.param(name, marks=[getattr(pytest.mark, name), pytest.mark.xdist_group(name)])
+
+
+ENGINES = [on("dask"), on("ray")]
+
+
+def cluster_of(request: pytest.FixtureRequest, name: str) -> Engine:
+    """Return an engine, with its cluster started."""
+    if name == "dask":
+        client = request.getfixturevalue("dask_client")
+        connect = "from distributed import Client\nclient = Client(address)"
+        return Engine("dask", client, client.scheduler.address, connect, "worker of the Dask cluster", 4)
+    ray = request.getfixturevalue("ray_module")
+    connect = "import ray as client\nclient.init(address=address, log_to_driver=False, logging_level='ERROR')"
+    return Engine("ray", ray, ray.get_runtime_context().gcs_address, connect, "node of the Ray cluster", 2)
+
+
+@pytest.fixture(params=ENGINES)
+def engine(request: pytest.FixtureRequest) -> Engine:
+    """Each engine with a cluster."""
+    return cluster_of(request, request.param)

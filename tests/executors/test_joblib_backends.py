@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from contextlib import nullcontext
 
 import pytest
 from joblib import parallel_config
 from sklearn.datasets import load_iris
 from sklearn.svm import SVC
+from tests.executors.conftest import Engine
 
 from tunesmith import Float
 from tunesmith.sklearn import GridSearchCV, SearchCV
@@ -24,21 +25,12 @@ def scores(n_jobs: int | None) -> list[list[float]]:
 
 
 @pytest.mark.slow
-@pytest.mark.dask
-@pytest.mark.xdist_group("dask")
-def test_dask(dask_client: Any) -> None:
-    with dask_client.as_current(), parallel_config("dask", n_jobs=2):
-        there = scores(None)
-    assert there == scores(1)
+def test_the_backend_of_an_engine(engine: Engine) -> None:
+    if engine.name == "ray":
+        from ray.util.joblib import register_ray
 
-
-@pytest.mark.slow
-@pytest.mark.ray
-@pytest.mark.xdist_group("ray")
-def test_ray(ray_module: Any) -> None:
-    from ray.util.joblib import register_ray
-
-    register_ray()
-    with parallel_config("ray", n_jobs=2):
+        register_ray()
+    here = engine.client.as_current() if engine.name == "dask" else nullcontext()
+    with here, parallel_config(engine.name, n_jobs=2):
         there = scores(None)
     assert there == scores(1)

@@ -112,8 +112,8 @@ def test_numeric_libraries_get_their_share_of_the_cores(monkeypatch: pytest.Monk
         executor = ProcessExecutor(jobs=jobs)
         executor.open(abs, None)
         assert executor.setup.threads == threads
-    assert launch.environment(4, {})["OMP_NUM_THREADS"] == "4"
-    assert launch.environment(4, {})["MKL_NUM_THREADS"] == "3"  # the user has decided
+    assert launch.worker_environment(4, {})["OMP_NUM_THREADS"] == "4"
+    assert launch.worker_environment(4, {})["MKL_NUM_THREADS"] == "3"  # the user has decided
 
     def what_it_sees(trial: Trial) -> str:
         from joblib import cpu_count

@@ -80,7 +80,7 @@ class Threads(RelayExecutor):
 
 @pytest.fixture(autouse=True)
 def _short_lives(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(task, "KEPT", 0.5)
+    monkeypatch.setattr(task, "KEPT_SECONDS", 0.5)
     before = set(threading.enumerate())  # one of an earlier test may keep a worker for long
     yield
     for thread in set(threading.enumerate()) - before:

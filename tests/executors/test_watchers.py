@@ -63,13 +63,9 @@ def test_what_trials_print_is_not_read_any_more(monkeypatch: pytest.MonkeyPatch)
     ends_with("tunesmith-output' died, so what trials print is not read", timeout_per_trial=100)
 
 
-@pytest.mark.filterwarnings("ignore:a task could not connect")  # which it says before
-def test_a_pool_whose_trials_are_not_heard_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    from concurrent.futures import ThreadPoolExecutor
-
-    monkeypatch.setattr("tunesmith.executors.mailbox.Mailbox._serve", Boom())
-    with ThreadPoolExecutor(1) as pool, pytest.raises(RuntimeError, match="'tunesmith-mailbox' died"):
-        ts.create_study(seed=0, sampler="random").optimize(lambda trial: 1.0, n_trials=2, executor=pool)
+def test_a_pool_whose_tasks_do_not_hear_the_driver(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tunesmith.executors.folder.DriversFolder._beat", Boom())
+    ends_with("tunesmith-beats' died, so tasks on other machines take this process for dead", executor="futures")
 
 
 def test_no_signs_of_life_any_more(monkeypatch: pytest.MonkeyPatch) -> None:

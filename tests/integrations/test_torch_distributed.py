@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import socket
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -153,9 +152,8 @@ def waits(trial: DistributedTrial) -> float:
 def search(rank: int, folder: str, port: int) -> None:
     """One of the three processes of a search that goes on after errors, and of others."""
     place = Path(folder)
-    torch.distributed.init_process_group(
-        "gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=3, timeout=timedelta(minutes=30)
-    )
+    store = torch.distributed.TCPStore("127.0.0.1", port)
+    torch.distributed.init_process_group("gloo", store=store, rank=rank, world_size=3, timeout=timedelta(minutes=30))
     stored = {"storage": place / "tune.db", "load_if_exists": True, "sampler": "random", "pruner": "nop", "seed": 0}
     study = ts.create_study(study_name="s", **stored) if rank == 0 else None  # type: ignore[arg-type]
     DistributedTrial.optimize(study, waits, 5, catch=KeyError)
@@ -169,9 +167,8 @@ def search(rank: int, folder: str, port: int) -> None:
 @pytest.mark.slow
 def test_an_error_in_any_rank_fails_the_trial_in_all_and_catch_decides(tmp_path: Path) -> None:
     """Rank 1 fails while the others wait for it, which they would do for half an hour."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    started = torch.multiprocessing.spawn(search, (str(tmp_path), port), nprocs=3, join=False)
+    store = torch.distributed.TCPStore("127.0.0.1", 0, 1, is_master=True)  # at a port that is free
+    started = torch.multiprocessing.spawn(search, (str(tmp_path), store.port), nprocs=3, join=False)
     try:
         for _ in range(3):  # each time until one of them ends
             started.join(timeout=60)

@@ -44,6 +44,7 @@ from tunesmith.space import Constraint, Parameter
 from tunesmith.space.estimators import About, FloatOr, IntOr
 from tunesmith.storage import Storage
 from tunesmith.study.artifacts import StudyArtifacts
+from tunesmith.study.snapshot import Snapshot
 from tunesmith.trial.record import TrialRecord
 from tunesmith.visualization import plot_slice
 
@@ -144,6 +145,10 @@ def with_artifact(artifacts: Any) -> Any:
 GOOD: dict[str, Callable[[], Any]] = {
     "study": study,
     "objective": lambda: objective,
+    "Snapshot.replica": lambda: study().engine.study,
+    "Snapshot.record": lambda: study().snapshot().record,
+    "Snapshot.waiting": list,
+    "before": lambda: study().snapshot(),
     "fn": lambda: objective,
     "optimize.n_trials": lambda: 2,
     "confirm.top_k": lambda: 1,
@@ -161,6 +166,7 @@ GOOD: dict[str, Callable[[], Any]] = {
 # How an object is made whose methods are called; other classes are called with what is right.
 MADE: dict[type, Callable[[], Any]] = {
     ts.Study: study,
+    Snapshot: lambda: study().snapshot(),
     ts.Trial: lambda: study(1).ask(),
     TrialRecord: lambda: study(1).trials[0],
     ts.Space: lambda: ts.Space(x=ts.Float(0, 1)),

@@ -17,9 +17,8 @@ from tunesmith import Float, Int, Space
 from tunesmith.cli.main import main
 from tunesmith.foundation.reader import LANGUAGE_VARIABLES, choose
 from tunesmith.importance import importance
-from tunesmith.integrations.mcp.server import answered
-from tunesmith.integrations.mcp.tools import Toolbox
 
+pytestmark = pytest.mark.chinese
 ALLOWED = re.compile(r"Float\(.*?\)|Int\(.*?\)|sampler=|\[OPTIONS\].*|tunesmith [\w-]+.*")  # code
 
 
@@ -129,18 +128,3 @@ def test_the_main_commands(study: ts.Study, capfd: pytest.CaptureFixture[str]) -
         main(words)
         out, err = capfd.readouterr()
         assert (words, english(out + err)) == (words, [])
-
-
-def test_what_is_stored_and_what_programs_read_is_english(capsys: pytest.CaptureFixture[str]) -> None:
-    space = Space(rate=Float(0.0, 1.0))
-    study = ts.create_study(storage="tune.db", space=space, sampler="gp", seed=0)
-    study.optimize(lambda trial: trial.params["rate"] ** 2, n_trials=60, stop="converged")
-    assert editions.HAN.search(study.stop_reason or "")  # for who reads
-    report = study.confirm(lambda trial: trial.params["rate"] ** 2, top_k=2, repeats=2)
-    assert report.stopped is not None
-    assert not editions.HAN.search(" ".join([report.stopped, *report.sentences(), *study.recommend().sentences()]))
-    for words in ["show", "--json"], ["explain", "--json"]:
-        assert main(words) == 0
-        assert not editions.HAN.search(capsys.readouterr().out)
-    said, failed = answered(Toolbox("tune.db", write=False, lease=60), "explain", {})
-    assert (failed, editions.HAN.search(str(said))) == (False, None)

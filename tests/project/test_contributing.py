@@ -24,27 +24,9 @@ def test_what_a_newcomer_reads_is_there(kind: str) -> None:
     assert not missing, f"to add {kind}, CONTRIBUTING.md sends to files that are not there: {missing}"
 
 
-@pytest.mark.parametrize("name", ["figure", "command", "callback"])
-def test_who_adds_one_reads_at_most_400_lines(name: str) -> None:
-    page = (ROOT / "docs" / f"add-{name}.md").read_text()
-    (first,) = re.findall(r"Read(?: first:)? (`[^.]*\.py`[^.]*(?:\.py`[^.]*)*)", page)
-    paths = [ROOT / "src" / "tunesmith" / file for file in re.findall(r"`([^`]+\.py)`", first)]
-    assert paths, "the page says which files to read first"
-    lines = {path.name: len(path.read_text().splitlines()) for path in paths}
-    assert sum(lines.values()) + len(page.splitlines()) <= 400, f"the page and {lines}"
-
-
-def test_the_table_of_automatic_spaces_is_that_of_the_code() -> None:
-    done = subprocess.run(
-        [sys.executable, ROOT / ".ci" / "spaces.py", "check"], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-
-
-def test_the_table_of_layers_is_that_of_the_code() -> None:
-    done = subprocess.run(
-        [sys.executable, ROOT / ".ci" / "layers.py", "check"], capture_output=True, text=True, check=False
-    )
+def test_tables_are_those_of_the_code() -> None:
+    command = [sys.executable, ROOT / ".ci" / "layers.py", "check"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
 

@@ -6,6 +6,7 @@ import importlib.util
 import re
 from pathlib import Path
 
+import editions
 import outputs
 import pytest
 from pages import ROOT, blocks, code_lines
@@ -75,6 +76,9 @@ def test_examples_run_and_print_what_the_page_says(page: Path) -> None:
     if needed is not None and importlib.util.find_spec(needed) is None:
         pytest.skip(f"{needed} is not installed")
     text = page.read_text()
+    english = (ROOT / twin(page)).read_text() if (ROOT / twin(page)).exists() else ""
+    if twin(page) != page_id(page) and editions.behind(english, text):
+        pytest.skip("this page lags behind its English page: `make chinese`")
     done = outputs.run(page, text)
     assert done.code == 0, f"the code of {page_id(page)} does not run (line numbers are the page's):\n{done.errors}"
     if outputs.is_pinned():  # with other versions a search may go another way
@@ -110,22 +114,6 @@ def test_every_registry_entry_is_documented(kind: str) -> None:
         if not re.search(rf"\b{re.escape(target.partition(':')[2])}\b", text)
     ]
     assert not missing, f"README.md and docs/ do not mention these {kind}, by the name of their class: {missing}"
-
-
-def test_blocks_are_found_and_taken_out_of_their_indentation() -> None:
-    page = "\n".join(
-        ["text", "```python", "a = 1", "```", "- item", "", "    ```python", "    if a:", "        b = 2", "    ```"]
-    )
-    assert [(b.language, b.start, b.lines) for b in blocks(page)] == [
-        ("python", 2, ("a = 1",)),
-        ("python", 7, ("if a:", "    b = 2")),
-    ]
-    assert outputs.as_script(page).splitlines()[7:9] == ["if a:", "    b = 2"]
-
-
-def test_a_block_may_say_why_it_is_not_run_and_others_are_left_alone() -> None:
-    page = "```python\n# not run: needs a cluster\nboom()\n```\n```console\n$ git boom\n```\n````\n```python\n````\n"
-    assert outputs.as_script(page).strip() == ""
 
 
 SHELL = """```sh
@@ -183,19 +171,6 @@ def test_a_block_that_ends_in_a_figure_has_it_behind_it(tmp_path: Path, monkeypa
     assert outputs.faults(page, new, done) == ["line 1: img/blocks/none-slice.svg is not what the block draws"]
 
 
-# Pages of tutorials and how-tos that are about files and messages.
-NOTHING_TO_SEE = {"artifacts.md", "troubleshooting.md"}
-
-
-def test_tutorials_and_how_tos_have_a_picture() -> None:
-    nav = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
-    doors = nav[nav.index("  - Tutorials:") : nav.index("  - Understanding:")]
-    names = re.findall(r": ([\w/-]+\.md)$", doors, re.MULTILINE)
-    assert len(names) > 30
-    bare = [n for n in names if not re.search(r"!\[|<!-- picture", (ROOT / "docs" / n).read_text(encoding="utf-8"))]
-    assert set(bare) == NOTHING_TO_SEE
-
-
 def test_figures_belong_to_a_block() -> None:
     shown = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
     there = {file.stem for file in outputs.FIGURES.glob("*.svg")}
@@ -210,16 +185,6 @@ def test_commands_run_with_the_files_of_the_page_and_print_into_blocks_of_their_
         "what is printed belongs into a block of its own",
         "the block prints something, and the page does not show it",
     ]
-
-
-def test_only_what_is_typed_has_to_be_narrow() -> None:
-    page = "```console\n$ a \\\n    b\nprinted\n$ c\n```\n```text\nprinted\n```\n```sh\nd\n```\n"
-    assert [line for block in blocks(page) for _, line in code_lines(block)] == ["$ a \\", "    b", "$ c", "d"]
-
-
-def test_a_block_without_end_is_an_error() -> None:
-    with pytest.raises(ValueError, match="line 1 has no end"):
-        blocks("```python\na = 1\n")
 
 
 PAGE = """```python
@@ -278,11 +243,6 @@ def test_what_a_page_prints_is_written_into_it_and_compared(tmp_path: Path) -> N
 )
 def test_outputs_are_compared_as_far_as_they_can_be_the_same(old: str, new: str, is_same: bool) -> None:
     assert outputs.same([old], [new]) is is_same
-
-
-def test_long_outputs_say_how_much_is_left_out() -> None:
-    assert outputs.shown("a\n" * 100)[-1] == "[70 more lines are left out here.]"
-    assert len(outputs.shown("a\n" * 31)) == 31
 
 
 def test_what_is_declared_as_another_in_each_run_or_as_not_run_is_there() -> None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
 import re
 import subprocess
-import tokenize
 import tomllib
 from pathlib import Path
 
@@ -65,116 +63,11 @@ def test_the_engine_of_a_study_is_used_by_studies_alone() -> None:
     assert not found
 
 
-def test_no_files_import_one_another_in_a_circle() -> None:
-    """Imports inside functions and for type checking count: who reads one file of a circle has to read them all."""
-    spec = importlib.util.spec_from_file_location("imports", ROOT / ".ci" / "imports.py")
-    assert spec is not None
-    assert spec.loader is not None
-    imports = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(imports)
-    assert imports.circles({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == [["b", "c"]]
-    found = imports.circles(imports.graph())
-    assert not found, f"these files import one another: {found}"
-
-
-def test_no_module_is_a_drawer_for_odds_and_ends() -> None:
-    drawers = {"utils", "util", "helpers", "misc", "common"}
-    found = [relative(p) for p in MODULES if drawers & {p.stem.strip("_"), p.parent.name.strip("_")}]
-    assert not found, f"name these for what they hold: {found}"
-
-
-def test_every_folder_with_modules_is_a_package() -> None:
-    missing = sorted({relative(p.parent) for p in MODULES if not (p.parent / "__init__.py").exists()})
-    assert not missing, f"no __init__.py in {missing}"
-
-
 def test_csv_is_written_in_one_place() -> None:
     """There alone, texts that a spreadsheet would take for formulas are made harmless."""
     writes = re.compile(r"csv\.(?:writer|DictWriter)|\.(?:to|write)_csv\(|savetxt\(")
     found = [relative(path) for path in MODULES if writes.search(path.read_text(encoding="utf-8"))]
     assert found == ["src/tunesmith/foundation/formats.py"]
-
-
-def test_no_double_star_named_kwargs() -> None:
-    """`**kwargs` hides what a function takes; where a mapping is really meant, its name says of what."""
-    found = [
-        f"{relative(path)}:{node.lineno} {node.name}"
-        for path in MODULES
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.FunctionDef) and node.args.kwarg is not None and node.args.kwarg.arg == "kwargs"
-    ]
-    assert not found, f"spell out what these take: {found}"
-
-
-# ------------------------------------------------------------------------------------------- reasons beside ignores
-
-IGNORE = re.compile(
-    r"#\s*(?:noqa(?P<noqa>: *[A-Z]+[0-9]+(?:[, ]+[A-Z]+[0-9]+)*)?"
-    r"|type: *ignore(?P<mypy>\[[a-z0-9, -]+\])?"
-    r"|pragma: no cover)(?P<rest>.*)$"
-)
-
-
-def comments(path: Path) -> list[tuple[int, str, bool]]:
-    """Line, text and "stands alone on its line" of every comment."""
-    with tokenize.open(path) as file:
-        tokens = list(tokenize.generate_tokens(file.readline))
-    return [(t.start[0], t.string, not t.line[: t.start[1]].strip()) for t in tokens if t.type == tokenize.COMMENT]
-
-
-def unexplained_ignores(path: Path) -> list[str]:
-    """ "line: what is missing" of every comment that switches a check off without saying which and why."""
-    found = []
-    alone = {line for line, _, is_alone in comments(path) if is_alone}
-    for line, text, _ in comments(path):
-        match = IGNORE.search(text)
-        if match is None:
-            continue
-        if "noqa" in match[0] and match["noqa"] is None:
-            found.append(f"{line}: name the rule (# noqa: CODE)")
-        elif "type:" in match[0] and match["mypy"] is None:
-            found.append(f"{line}: name the error (# type: ignore[code])")
-        elif not (match["rest"].strip(" #-:") or text[: match.start()].strip(" #") or line - 1 in alone):
-            found.append(f"{line}: say why, after {text!r} or in a comment on the line above")
-    return found
-
-
-def test_every_ignore_names_its_rule_and_its_reason() -> None:
-    # mypy does not look at the tests, so that a `type: ignore` in them is a note to the reader's editor and no more.
-    paths = [p for p in files_of_the_project() if p.suffix == ".py" and p.relative_to(ROOT).parts[0] != "tests"]
-    found = [f"{relative(path)}:{entry}" for path in paths for entry in unexplained_ignores(path)]
-    assert not found, "\n".join(found)
-
-
-@pytest.mark.parametrize(
-    ("code", "words"),
-    [
-        ("import os  # noqa\n", "name the rule"),
-        ("x = 1  # type: ignore  # the stub is wrong\n", "name the error"),
-        ("import os  # noqa: F401\n", "say why"),
-        ("import os  # noqa: F401, E402\n", "say why"),
-        ("x = f()  # type: ignore[no-any-return]\n", "say why"),
-    ],
-)
-def test_an_unexplained_ignore_is_found(code: str, words: str, tmp_path: Path) -> None:
-    (tmp_path / "module.py").write_text(code)
-    (found,) = unexplained_ignores(tmp_path / "module.py")
-    assert words in found
-
-
-@pytest.mark.parametrize(
-    "code",
-    [
-        "import os  # noqa: F401  re-exported\n",
-        "import os  # noqa: F401 - re-exported\n",
-        "x = f()  # type: ignore[no-any-return]  # f is untyped\n",
-        "# f is untyped\nx = f()  # type: ignore[no-any-return]\n",
-        'x = "# noqa"\n',
-    ],
-)
-def test_an_explained_ignore_passes(code: str, tmp_path: Path) -> None:
-    (tmp_path / "module.py").write_text(code)
-    assert unexplained_ignores(tmp_path / "module.py") == []
 
 
 # --------------------------------------------------------------------------------------- nothing of one machine only
@@ -199,13 +92,6 @@ def test_no_file_names(what: str, pattern: re.Pattern[str]) -> None:
         if pattern.search(line)
     ]
     assert not found, f"these name {what}:\n" + "\n".join(found)
-
-
-def test_the_patterns_find_what_they_are_for() -> None:
-    assert HOSTS.search("from https://files.python" + "hosted.org/x")
-    assert PATHS.search("open('/home/" + "someone/data.csv')")
-    assert not PATHS.search("docs/home/index.html")
-    assert INDEX.search("pip install --index" + "-url x")
 
 
 # ------------------------------------------------------------------------------------------------------ dependencies

@@ -87,10 +87,6 @@ def test_a_section_may_be_written_by_hand(checkout: Path) -> None:
     assert [path.name for path in (checkout / "changes").iterdir()] == ["README.md"]
 
 
-def test_the_change_log_has_the_place_for_the_next_release() -> None:
-    assert (ROOT / "CHANGELOG.md").read_text().count("<!-- releases -->\n") == 1
-
-
 # ------------------------------------------------------------------------------------------ files of the repository
 
 
@@ -173,33 +169,3 @@ def test_a_large_wheel_is_no_release(tmp_path: Path) -> None:
     assert made.small_enough(tmp_path / "x.whl", 5) == 5
     with pytest.raises(made.ReleaseError, match=r"x\.whl has 5 bytes; at most 4"):
         made.small_enough(tmp_path / "x.whl", 4)
-
-
-def test_many_packages_are_no_release() -> None:
-    made = release()
-    with pytest.raises(made.ReleaseError, match=r"brings .* packages, at most 2: .*numpy"):
-        made.few_enough(Path(sys.executable), 2)
-
-
-def test_which_tests_run_is_one_of_two(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = release()
-    monkeypatch.delenv("RELEASE_TESTS", raising=False)
-    assert not made.is_smoke()
-    monkeypatch.setenv("RELEASE_TESTS", "some")
-    with pytest.raises(made.ReleaseError, match="give full or smoke"):
-        made.is_smoke()
-
-
-def test_which_pythons_are_tried_can_be_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = release()
-    monkeypatch.delenv("RELEASE_PYTHONS", raising=False)
-    assert made.chosen() == made.PYTHONS
-    monkeypatch.setenv("RELEASE_PYTHONS", "3.12 3.13")
-    assert made.chosen() == ("3.12", "3.13")
-    monkeypatch.setenv("RELEASE_PYTHONS", "3.12 3.10")
-    with pytest.raises(made.ReleaseError, match=r"names 3\.10; there are 3\.11, 3\.12"):
-        made.chosen()
-
-
-def test_the_smoke_part_is_there() -> None:
-    assert [name for name in release().SMOKE if not (ROOT / name).exists()] == []

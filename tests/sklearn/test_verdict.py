@@ -28,7 +28,7 @@ from tunesmith.errors import StorageError
 from tunesmith.report import write_report
 from tunesmith.sklearn import GridSearchCV, HalvingGridSearchCV, RandomizedSearchCV, SearchCV
 from tunesmith.sklearn.results.conclusion import SearchesHere
-from tunesmith.study.verdict import KEY
+from tunesmith.study.verdict import VERDICT
 
 X, Y = make_classification(80, 5, flip_y=0.3, random_state=0)
 NUMBERS = {"C": "log(0.1, 10)", "gamma": "log(0.01, 1)"}  # without the default's "scale"
@@ -141,7 +141,7 @@ def test_a_verdict_that_cannot_be_read_is_an_error_that_says_what_to_do(tmp_path
     path = str(tmp_path / "tune.db")
     search = SearchCV(SVC(), n_trials=3, cv=3, storage=path, study_name="s", random_state=0)
     search.fit(X, Y)
-    search.study_.set_system_attr(KEY, {"format": 99})
+    search.study_.set_system_attr(VERDICT, {"format": 99})
     with pytest.raises(
         StorageError, match=r"the study 's' decided cannot be read .*update tunesmith.*fit the search again"
     ):

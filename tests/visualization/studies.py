@@ -93,6 +93,13 @@ def many(n: int = 20_000, d: int = 3, m: int = 1, seed: int = 0) -> Study:
     return study
 
 
+def ran(n: int = 8) -> Study:
+    """Trials that ran here, so that it is known when each began and ended."""
+    study = tunesmith.create_study(sampler="random", seed=0)
+    study.optimize(lambda trial: trial.suggest_float("x", 0, 1) + trial.suggest_float("y", 0, 1), n_trials=n)
+    return study
+
+
 def trade_off() -> Study:
     """A cost that is minimised and a gain that is maximised; the fourth trial is infeasible."""
     study = tunesmith.create_study(directions=["minimize", "maximize"], study_name="trade-off", seed=0)

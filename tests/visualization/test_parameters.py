@@ -18,7 +18,7 @@ from tunesmith.visualization.figures import ablation as path
 from tunesmith.visualization.figures.belief import belief
 from tunesmith.visualization.figures.contour import contour
 from tunesmith.visualization.figures.parallel_coordinate import parallel_coordinate
-from tunesmith.visualization.figures.param_importances import of_table, param_importances
+from tunesmith.visualization.figures.param_importances import importances_of_table, param_importances
 from tunesmith.visualization.figures.rank import rank
 from tunesmith.visualization.figures.slice import slices
 
@@ -280,7 +280,7 @@ def table(**more: object) -> Importance:
 
 
 def test_importances_with_intervals_and_null_lines() -> None:
-    data = of_table(table(), "loss")
+    data = importances_of_table(table(), "loss")
     assert data.names == ("y", "x", "x × y")
     assert data.value.tolist() == [0.5, 0.2, 0.1]
     assert data.low.tolist() == [0.4, 0.1, 0.0]
@@ -300,13 +300,13 @@ def test_the_ablation_path() -> None:
         ImportanceRow(("lr",), 0.3, (0.2, 0.4), 0.1, 0.01, 0.0, 50, Change(0.1, 0.001, 0.4, (0.3, 0.5))),
         ImportanceRow(("depth",), 0.1, (0.0, 0.2), 0.1, 0.2, 0.0, 50, Change(3, None, 0.3, (0.2, 0.4))),
     )
-    data = path.of_table(Importance(steps, (), "ablation", "a gain", (), 50, start=0.7), "loss", False)
+    data = path.ablation_of_table(Importance(steps, (), "ablation", "a gain", (), 50, start=0.7), "loss", False)
     assert data.steps == ("default", "lr: 0.1 → 0.001", "depth: 3 → inactive")
     assert data.expected.tolist() == [0.7, 0.4, 0.3]
     assert data.low[1:].tolist() == [0.3, 0.2]
     assert "that of lr changes most" in data.summary
     with pytest.raises(NothingToDrawError, match="no path"):
-        path.of_table(table(), "loss", False)
+        path.ablation_of_table(table(), "loss", False)
 
 
 def test_words_of_a_range_stand_on_the_axis_and_are_what_a_trial_has() -> None:

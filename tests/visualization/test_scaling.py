@@ -11,12 +11,12 @@ from tests.visualization.studies import many, scaling_law
 
 from tunesmith.errors import NothingToDrawError, ScalingError
 from tunesmith.scaling import ScalingLaw
+from tunesmith.scaling.figures.scales import amount, log_axis, place
+from tunesmith.scaling.figures.scaling_bowls import scaling_bowls
+from tunesmith.scaling.figures.scaling_coverage import scaling_coverage
+from tunesmith.scaling.figures.scaling_optimum import scaling_optimum
+from tunesmith.scaling.figures.scaling_plan import scaling_plan
 from tunesmith.visualization import plot_scaling_bowls, plot_scaling_coverage, plot_scaling_plan
-from tunesmith.visualization.figures.scaling_bowls import scaling_bowls
-from tunesmith.visualization.figures.scaling_coverage import scaling_coverage
-from tunesmith.visualization.figures.scaling_optimum import scaling_optimum
-from tunesmith.visualization.figures.scaling_plan import scaling_plan
-from tunesmith.visualization.scales import amount, log_axis, place
 
 LARGE = {"params": 1e8, "tokens": 1e10}
 

@@ -18,7 +18,7 @@ from tests.servers.postgres import PostgresServer
 import tunesmith as ts
 from tunesmith.foundation.states import FailureKind, TrialState
 from tunesmith.worker.command import FIRST_WORKER, main
-from tunesmith.worker.options import WAIT, parse
+from tunesmith.worker.options import WAIT_SECONDS, parse
 
 LIMIT = 120.0  # seconds after which a worker is taken to hang, also on a busy machine
 posix = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
@@ -215,7 +215,13 @@ def test_a_worker_waits_for_a_database_that_comes_later(
 
 @pytest.mark.parametrize(
     ("words", "waits"),
-    [([], None), (["--wait"], WAIT), (["--wait", "15m"], 900.0), (["--wait=3"], 3.0), (["--wait", "--quiet"], WAIT)],
+    [
+        ([], None),
+        (["--wait"], WAIT_SECONDS),
+        (["--wait", "15m"], 900.0),
+        (["--wait=3"], 3.0),
+        (["--wait", "--quiet"], WAIT_SECONDS),
+    ],
 )
 def test_the_time_of_a_wait_may_be_left_out(words: list[str], waits: float | None) -> None:
     for arguments in ([*words, "train:objective"], ["train:objective", *words]):

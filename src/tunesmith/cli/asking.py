@@ -23,6 +23,7 @@ from tunesmith.foundation.worker_names import outside_worker
 
 if TYPE_CHECKING:
     from tunesmith.study import Study
+    from tunesmith.study.snapshot import Snapshot
     from tunesmith.trial import Trial
 
 LEASE_SECONDS = 24 * 3600.0  # seconds for which a trial is left to a program of which nothing more is known
@@ -118,13 +119,13 @@ def _agree_on_metrics(study: Study, settings: Settings) -> None:
         )
 
 
-def names_of(study: Study) -> list[str]:
+def names_of(study: Study | Snapshot) -> list[str]:
     """Return the names of the objectives: those that are known, else ``value``, or ``value0`` and so on."""
     n = len(study.directions)
     return _known_names(study) or (["value"] if n == 1 else [f"value{i}" for i in range(n)])
 
 
-def _known_names(study: Study) -> list[str]:
+def _known_names(study: Study | Snapshot) -> list[str]:
     known = study.metric_names or list(metrics_of(study))
     return known if len(known) == len(study.directions) else []
 

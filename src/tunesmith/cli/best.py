@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from tunesmith.cli.options import json_option, open_study, storage_argument, study_option
+from tunesmith.cli.options import json_option, look_at, storage_argument, study_option
 from tunesmith.cli.output import cell, echo, param, pass_on, print_json
 from tunesmith.cli.records import trial_dict
 from tunesmith.foundation.system import command_line
@@ -17,6 +17,9 @@ from tunesmith.foundation.text import printable
 from tunesmith.program import template
 from tunesmith.program.files import params_text
 from tunesmith.selection.report import AVERAGE
+from tunesmith.study.engine.replica import none_complete
+from tunesmith.study.recommend import recommend
+from tunesmith.study.verdict import read_verdict
 
 Params = Mapping[str, Any]
 
@@ -53,18 +56,20 @@ def best(storage: str, name: str | None, form: str | None, honest: bool, as_json
     value seen. Of other studies that value is mostly luck where results are noisy: --honest, and `tunesmith show`, say
     what to expect.
     """
-    study = open_study(storage, name)
-    if len(study.directions) > 1:
+    seen = look_at(storage, name)
+    if len(seen.directions) > 1:
         raise click.UsageError(
-            f"the study {study.study_name!r} has {len(study.directions)} objectives and so no single best trial; "
+            f"the study {seen.study_name!r} has {len(seen.directions)} objectives and so no single best trial; "
             "`tunesmith show` lists those that no other dominates"
         )
-    decided = study.verdict is not None
+    decided = read_verdict(seen.system_attrs, seen.study_name) is not None
     try:
-        found = study.recommend() if honest or decided else None
-        trial = study.best_trial if found is None else found.trial
+        found = recommend(seen) if honest or decided else None
     except ValueError as error:
         raise click.ClickException(str(error)) from error
+    trial = seen.find_best() if found is None else found.trial
+    if found is None and trial is None:
+        raise click.ClickException(str(none_complete(seen.study_name, seen.tally)))
     params: Params = found.params if found is not None else {} if trial is None else trial.params
     if form is not None:
         if form in ("flags", "env") and sys.stdout.isatty():  # the other ones write signs that are not printable so

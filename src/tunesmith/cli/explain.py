@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from tunesmith.cli.options import json_option, open_study, storage_argument, study_option
+from tunesmith.cli.options import json_option, look_at, storage_argument, study_option
 from tunesmith.cli.output import echo, print_json
 from tunesmith.foundation.reader import in_english
 from tunesmith.foundation.text import printable
@@ -16,13 +16,13 @@ from tunesmith.foundation.text import printable
 @json_option
 def explain(storage: str, name: str | None, as_json: bool) -> None:
     """Tell which values of each parameter the search begins with, and why."""
-    study = open_study(storage, name)
+    seen = look_at(storage, name)
     if as_json:
         with in_english():
-            print_json(study.explain())
+            print_json(seen.explain())
         return
-    told = study.explain()
+    told = seen.explain()
     if not told:
-        echo(f"no parameter of {printable(study.study_name)} is known yet")
+        echo(f"no parameter of {printable(seen.study_name)} is known yet")
     for param, sentence in told.items():
         echo(f"{printable(param)}: {printable(sentence)}")

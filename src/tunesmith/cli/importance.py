@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from tunesmith.cli.options import json_option, open_study, storage_argument, study_option, target_of, target_option
+from tunesmith.cli.options import json_option, look_at, storage_argument, study_option, target_of, target_option
 from tunesmith.cli.output import echo, print_json
 from tunesmith.foundation import registry
 
@@ -29,10 +29,10 @@ def importance(
     from tunesmith.importance import importance as evaluate
     from tunesmith.visualization.figures.param_importances import as_function
 
-    study = open_study(storage, name)
-    about = as_function(study, target_of(study, target))
+    seen = look_at(storage, name)
+    about = as_function(seen, target_of(seen, target))
     try:
-        table = evaluate(study, evaluator=evaluator, params=list(params) or None, target=about)
+        table = evaluate(seen, evaluator=evaluator, params=list(params) or None, target=about)
     except (ValueError, RuntimeError) as error:
         raise click.ClickException(str(error)) from error
     if as_json:

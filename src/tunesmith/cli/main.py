@@ -24,11 +24,11 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     "Tune": {
         "run": ("run:run", "Tune a program in any language: find the parameters of a command with the best metric."),
         "tune": (
-            "integrations.commands.tables:tune",
+            "tables.command:tune",
             "Tune a model for a table: choose it, fit it, and say what to expect of it.",
         ),
         "predict": (
-            "integrations.commands.tables:predict",
+            "tables.command:predict",
             "Predict the rows of a table by a model that `tune` wrote, as CSV.",
         ),
         "init": (
@@ -39,24 +39,24 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "Look": {
         "studies": ("studies:studies", "List the studies of a storage."),
-        "dashboard": ("integrations.commands.dashboard:dashboard", "Show studies in a browser, live."),
+        "dashboard": ("dashboard.command:dashboard", "Show studies in a browser, live."),
         "show": ("show:show", "Show a study: its best trial, counts, and what failed."),
         "best": ("best:best", "Print the best parameters, also as flags, YAML, TOML, environment or Python."),
         "trials": ("trials:trials", "List trials, filtered and sorted."),
-        "export": ("trials:export", "Write all trials to a CSV, JSON or Parquet file."),
+        "export": ("interchange.command:export", "Write all trials to a CSV, JSON or Parquet file."),
         "report": ("report:report", "Write a report of a study: one page that opens from the disk, or Markdown."),
         "importance": ("importance:importance", "Tell which parameters mattered."),
         "explain": ("explain:explain", "Tell which values of each parameter the search begins with, and why."),
         "plot": ("plot:plot", "Draw a figure of a study."),
         "scaling": (
-            "integrations.commands.scaling:scaling",
+            "scaling.command:scaling",
             "Tell what to set in a large run, from a table of small ones.",
         ),
     },
     "Change": {
         "enqueue": ("enqueue:enqueue", "Add a trial with given parameters to those that wait."),
         "confirm": ("confirm:confirm", "Run the best points again with fresh seeds."),
-        "import": ("integrations.commands.imports:import_", "Bring along the results of another program, as studies."),
+        "import": ("interchange.command:import_", "Bring along the results of another program, as studies."),
         "copy": ("change:copy", "Copy a study, to another storage too."),
         "rename": ("change:rename", "Give a study another name."),
         "delete": ("change:delete", "Delete a study."),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Sequence
+from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from tunesmith.space import Space
     from tunesmith.storage.base import Storage, StudyRecord
     from tunesmith.study import Study
+    from tunesmith.study.snapshot import Snapshot
 
 STORAGE_VARIABLE = "TUNESMITH_STORAGE"  # the environment variable in which passwords are out of sight of `ps`
 STANDARD_STORAGE = "tune.db"  # where `run` writes to if it is told nothing else
@@ -73,7 +75,7 @@ def storage_and(last: str | None, first: str | None, name: str) -> tuple[str, st
     return storage_of(context, None, os.environ.get(STORAGE_VARIABLE)), first
 
 
-def target_of(study: Study, given: str | None) -> int | str | None:
+def target_of(study: Study | Snapshot, given: str | None) -> int | str | None:
     """Return what ``--target`` names.
 
     Args:
@@ -147,6 +149,18 @@ def study_record(storage: Storage, spec: str, name: str | None) -> StudyRecord:
     return there[name]
 
 
+def look_at(spec: str, name: str | None) -> Snapshot:
+    """Return a snapshot of the study that is named, or of the only one of a storage."""
+    from tunesmith.errors import StudyNotFoundError
+    from tunesmith.study.snapshot import read_snapshot
+
+    storage = existing(spec)
+    try:
+        return read_snapshot(storage, name)
+    except StudyNotFoundError:
+        return read_snapshot(storage, study_record(storage, spec, name).name)  # which says what is there
+
+
 def open_study(spec: str, name: str | None) -> Study:
     """Load the study that is named, or the only one of a storage."""
     from tunesmith.study import load_study
@@ -178,7 +192,7 @@ def _other_parameters(study: Study, there: Space, space: Space, storage: str) ->
     )
 
 
-def metrics_of(study: Study) -> Sequence[str]:
+def metrics_of(study: Study | Snapshot) -> Sequence[str]:
     """Return the names of the metrics of the program that a study tunes; none: it has no program."""
     from tunesmith.program.stored import PROGRAM_KEY
 
@@ -203,3 +217,16 @@ def name_and_value(option: str, text: str) -> tuple[str, str]:
     if not equals or not name:
         raise click.UsageError(f"{option}: expected NAME=VALUE; got {text!r}")
     return name, value
+
+
+def with_options(command: click.Command, callback: Callable[..., Any], *options: click.Option) -> click.Command:
+    """Return a command with more options, for a satellite that knows more of what it does.
+
+    Args:
+        command: it stays as it is.
+        callback: what is called in place of its own, with these options too.
+        options: they come after its own.
+    """
+    made = copy(command)
+    made.callback, made.params = callback, [*map(copy, command.params), *options]
+    return made

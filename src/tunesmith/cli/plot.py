@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from tunesmith.cli.options import existing, json_option, storage_argument, study_record, target_of, target_option
+from tunesmith.cli.options import json_option, look_at, storage_argument, target_of, target_option
 from tunesmith.cli.output import say
 from tunesmith.foundation.reader import language
 from tunesmith.foundation.system.replacing import replacing, write_text
@@ -47,12 +47,8 @@ def plot(
 
     A page (.html) is made by Plotly, a picture (.png, .svg, .pdf) by Matplotlib.
     """
-    from tunesmith.study import load_study
-
     make = _maker(figure)
-    opened = existing(storage)
-    chosen = names or (study_record(opened, storage, None).name,)
-    studies = [load_study(study_name=study_record(opened, storage, name).name, storage=opened) for name in chosen]
+    studies = [look_at(storage, name) for name in names or (None,)]
     file = output or Path(f"{figure}.html" if _has("plotly") else f"{figure}.png")
     page = file.suffix.lower() in PAGES
     settings: dict[str, Any] = {"backend": "arrays"}

@@ -11,8 +11,9 @@ from tunesmith.trial.record import FrozenTrial
 
 if TYPE_CHECKING:
     from tunesmith.study import Study
+    from tunesmith.study.snapshot import Snapshot
 
-LONGEST = 80  # characters of a reason in a table
+REASON_CHARACTERS = 80  # characters of a reason in a table
 # The attribute in which a search of scikit-learn estimators keeps a candidate, and what is large in it.
 SEARCH, PREDICTIONS = "sklearn", "predictions"
 
@@ -69,7 +70,7 @@ def value_cells(trial: FrozenTrial, m: int) -> list[Any]:
     return list(values) if noise is None else [f"{v:.6g} ± {sd:.2g}" for v, sd in zip(values, noise, strict=True)]
 
 
-def value_names(study: Study) -> list[str]:
+def value_names(study: Study | Snapshot) -> list[str]:
     """Return the heads of the columns of values: the names of the metrics; "value", or "objective 0" and so on."""
     if study.metric_names is None and len(study.directions) == 1:
         return ["value"]
@@ -83,4 +84,4 @@ def reason_text(trial: FrozenTrial) -> str | None:
     lines = (trial.reason or "").strip().splitlines()
     if trial.state is not TrialState.FAIL or not lines:
         return None
-    return cut(lines[-1], LONGEST)
+    return cut(lines[-1], REASON_CHARACTERS)

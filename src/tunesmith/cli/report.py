@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from tunesmith.cli.options import json_option, open_study, storage_argument, study_option
+from tunesmith.cli.options import json_option, look_at, storage_argument, study_option
 from tunesmith.cli.output import echo, say
 from tunesmith.foundation.reader import LANGUAGE_CODES
 
@@ -39,12 +39,14 @@ def report(
 
     The page loads nothing and prints; with --format md it is text for a pull request.
     """
-    study = open_study(storage, name)
+    from tunesmith.report import write_report
+
+    seen = look_at(storage, name)
     if output is None and form == "md":
-        echo(study.report(format=form, lang=lang), nl=False)
+        echo(write_report(seen, format=form, lang=lang), nl=False)
         return
     file = output or Path("report.html")
     if file.exists() and not force:
         raise click.UsageError(f"{file} is there already; give --force to replace it, or -o for another file")
-    study.report(file, format=form, lang=lang, interactive=interactive, overwrite=force)
+    write_report(seen, file, format=form, lang=lang, interactive=interactive, overwrite=force)
     say(as_json, str(file), file=str(file))

@@ -6,21 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tunesmith.cli.options import json_option, open_study, storage_argument, study_option
+from tunesmith.cli.options import json_option, look_at, storage_argument, study_option
 from tunesmith.cli.output import cell, echo, param, print_json, print_table
 from tunesmith.cli.records import trial_dict, value_text
 from tunesmith.foundation.languages import joined_texts, say
 from tunesmith.foundation.reader import language
 from tunesmith.foundation.text import printable
-from tunesmith.study.advice import next_step, sureness
-from tunesmith.study.summary import counts_of
+from tunesmith.study.answer import answer
 
 if TYPE_CHECKING:
-    from tunesmith.study import Study
-    from tunesmith.study.savings import Savings
+    from tunesmith.study.snapshot import Snapshot
     from tunesmith.trial.record import FrozenTrial
 
-SHOWN = 5  # kinds of failure
+FAILURES_SHOWN = 5  # kinds of failure
 
 
 @click.command()
@@ -30,23 +28,22 @@ SHOWN = 5  # kinds of failure
 @json_option
 def show(storage: str, name: str | None, number: int | None, as_json: bool) -> None:
     """Show a study: its best trial, counts, and what failed; or one of its trials."""
-    study = open_study(storage, name)
+    seen = look_at(storage, name)
     if number is not None:
         try:
-            (found,) = study.get_trials(numbers=[number])
+            (found,) = seen.get_trials(numbers=[number])
         except KeyError:
-            raise click.UsageError(f"the study {study.study_name!r} has no trial {number}") from None
+            raise click.UsageError(f"the study {seen.study_name!r} has no trial {number}") from None
         _show_trial(found, as_json)
         return
-    saved = study.savings
-    facts = _facts(study, saved)
+    facts, saved = _facts(seen), seen.once(answer).saved
     if as_json:
         print_json(facts)
         return
     directions = joined_texts(say(direction) for direction in facts["directions"])
     counted = [say("{:,} " + state, n) for state, n in facts["trials"].items()]
-    tally = study.tally if language() == "en" else joined_texts(counted) or say("no trials")
-    echo(say("{}: {}; {}", printable(study.study_name), directions, tally))  # no name is read as a message
+    tally = seen.tally if language() == "en" else joined_texts(counted) or say("no trials")
+    echo(say("{}: {}; {}", printable(seen.study_name), directions, tally))  # no name is read as a message
     for line in facts["recommendation"]:
         echo(line, wrap=True)
     if facts["sure"]:
@@ -59,37 +56,31 @@ def show(storage: str, name: str | None, number: int | None, as_json: bool) -> N
         echo(str(saved))
     if facts["stop_reason"]:
         echo(f"It stopped by itself: {facts['stop_reason']}")
-    for failure in facts["failures"][:SHOWN]:
+    for failure in facts["failures"][:FAILURES_SHOWN]:
         echo(f"{failure['trials']} failed: {printable(failure['reason'])}")
     if facts["space"]:
         print_table(["parameter", "range"], list(facts["space"].items()))
 
 
-def _facts(study: Study, saved: Savings | None) -> dict[str, Any]:
-    several, found = len(study.directions) > 1, None
-    try:
-        found = None if several else study.recommend()
-        words = [] if found is None else found.sentences()
-    except ValueError as error:  # no trial is complete yet
-        words = [f"Nothing can be recommended: {error}."]
-    sure = None if found is None else sureness(study, found)
-    failures = study.failure_reasons()
-    space = study.history.space
+def _facts(seen: Snapshot) -> dict[str, Any]:
+    told, several = seen.once(answer), len(seen.directions) > 1
+    words = [] if told.missing is None else [f"Nothing can be recommended: {told.missing}."]
+    sure, saved = told.sure, told.saved
     return {
-        "name": study.study_name,
-        "directions": [d.value for d in study.directions],
-        "seed": study.seed,
-        "trials": counts_of(study.storage, study.study_id),
-        "recommendation": words,
+        "name": seen.study_name,
+        "directions": [d.value for d in seen.directions],
+        "seed": seen.seed,
+        "trials": seen.named_counts,
+        "recommendation": words if told.found is None else told.found.sentences(),
         "sure": None if sure is None else sure.name,
         "why": None if sure is None else sure.why,
-        "next": next_step(study, found) if len(study.history) and not several else None,
-        "front": [t.number for t in study.best_trials] if several else [],
+        "next": told.next if len(seen.history) and not several else None,
+        "front": [t.number for t in told.front],
         "saved": None if saved is None else " ".join(saved.sentences()),
-        "stop_reason": study.stored_stop_reason,
-        "failures": [{"trials": r.trials, "reason": r.text or "no reason is known"} for r in failures],
-        "space": {} if space is None else {name: str(p) for name, p in space.params.items()},
-        "user_attrs": dict(study.user_attrs),
+        "stop_reason": told.stopped,
+        "failures": [{"trials": r.trials, "reason": r.text or "no reason is known"} for r in told.failures],
+        "space": {} if seen.space is None else {name: str(p) for name, p in seen.space.params.items()},
+        "user_attrs": dict(seen.user_attrs),
     }
 
 

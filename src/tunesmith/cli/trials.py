@@ -10,17 +10,14 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 import numpy as np
 
-from tunesmith import interchange
-from tunesmith.cli.options import json_option, open_study, storage_argument, study_option
-from tunesmith.cli.output import echo, json_text, param, pass_on, print_json, print_table, say
+from tunesmith.cli.options import json_option, look_at, open_study, storage_argument, study_option
+from tunesmith.cli.output import echo, json_text, param, pass_on, print_json, print_table
 from tunesmith.cli.records import reason_text, trial_dict, value_cells, value_names
 from tunesmith.errors import QueryError
 from tunesmith.foundation.formats import csv_chunks
 from tunesmith.foundation.states import TrialState
 from tunesmith.foundation.system.replacing import replacing
-from tunesmith.foundation.text import printable
 from tunesmith.study.frame import to_columns
-from tunesmith.study.query import TrialTable
 from tunesmith.study.query.columns import ABSENT
 
 if TYPE_CHECKING:
@@ -57,8 +54,8 @@ def trials(
     Columns are number, state, value, duration, feasible, parameters (x, or params.x) and user attributes (user.x).
     Of failed trials the reason is shown, in short; ``tunesmith show --trial N`` has all of it.
     """
-    study = open_study(storage, name)
-    table = _table(study)
+    seen = look_at(storage, name)
+    table = seen.table
     try:
         wanted = table.where(where)
         if states:
@@ -67,17 +64,17 @@ def trials(
     except QueryError as error:
         raise click.UsageError(str(error)) from error
     numbers = table.number[rows[:limit]].tolist()
-    by_number = {t.number: t for t in study.get_trials(numbers=sorted(numbers))}
+    by_number = {t.number: t for t in seen.get_trials(numbers=numbers)}
     shown = [by_number[number] for number in numbers]
     if as_json:
         print_json([trial_dict(t) for t in shown])
         return
     if not shown:
-        echo("No trial is like that." if where or states else f"{study.study_name!r} has no trials yet.")
+        echo("No trial is like that." if where or states else f"{seen.study_name!r} has no trials yet.")
         return
     every = list(dict.fromkeys(key for t in shown for key in t.flat_params))
     params = every[:MOST_PARAMETERS]
-    names = value_names(study)
+    names = value_names(seen)
     heads = ["trial", "state", *names]
     cells = [[t.number, t.state.name.lower(), *value_cells(t, len(names))] for t in shown]
     reasons = [reason_text(t) for t in shown]
@@ -96,12 +93,6 @@ def _params(found: Mapping[str, Any], names: Sequence[str]) -> list[Any]:
     return [param(found[name]) if name in found else None for name in names]
 
 
-def _table(study: Study) -> TrialTable:
-    """Return the trials of a study as columns; records are read only of those that wait, and for attributes."""
-    waiting = study.get_trials(states=[TrialState.WAITING])
-    return TrialTable.of(study.history, study.signs, waiting, lambda: study.storage.user_attrs(study.study_id))
-
-
 @click.command()
 @storage_argument
 @study_option
@@ -109,23 +100,12 @@ def _table(study: Study) -> TrialTable:
     "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="The file; by default, it is printed."
 )
 @click.option("--format", "form", type=click.Choice(FORMATS), help="By default what the file's name ends with, or csv.")
-@click.option(
-    "--to",
-    "program",
-    type=click.Choice(list(interchange.WRITERS)),
-    help="Write for another program, which opens the file; docs/import.md says what it may be.",
-)
 @json_option
-def export(
-    storage: str, name: str | None, output: Path | None, form: str | None, program: str | None, as_json: bool
-) -> None:
+def export(storage: str, name: str | None, output: Path | None, form: str | None, as_json: bool) -> None:
     """Write all trials to a CSV, JSON or Parquet file, or for another program.
 
     --json prints what was written where there is an --output, and else the trials.
     """
-    if program is not None:
-        _to_program(open_study(storage, name), program, output, as_json)
-        return
     if as_json and output is None and form is None:
         form = "json"
     suffix = "" if output is None else output.suffix.removeprefix(".").lower()
@@ -216,14 +196,6 @@ def _keys(study: Study) -> dict[Key, None]:
 def _told(study: Study, output: Path, as_json: bool) -> None:
     if as_json:
         print_json({"study": study.study_name, "file": str(output)})
-
-
-def _to_program(study: Study, program: str, output: Path | None, as_json: bool) -> None:
-    if output is None:
-        raise click.UsageError(f"--to {program} needs a file: -o old.db, or -o old.log for a journal")
-    notes = getattr(interchange, interchange.WRITERS[program])(study, output)
-    told = "\n".join([f"exported {printable(study.study_name)} to {output}", *(f"  {note}" for note in notes)])
-    say(as_json, told, study=study.study_name, file=str(output), notes=notes)
 
 
 def _parquet(study: Any, output: Path) -> None:

@@ -9,7 +9,6 @@ import json
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,7 @@ import click
 
 from tunesmith.cli import ask as native
 from tunesmith.cli.asking import TRIAL_ENDS, lend, trial_facts
-from tunesmith.cli.options import json_object, study_name_option
+from tunesmith.cli.options import json_object, study_name_option, with_options
 from tunesmith.cli.output import RECORD_FORMATS, echo, flatten_option, print_record
 from tunesmith.foundation.text import did_you_mean, printable
 
@@ -118,12 +117,11 @@ ask_in_our_words: Any = native.ask.callback
 tell_in_our_words: Any = native.tell.callback
 
 
-def _with_options(
+def _with_optunas(
     command: click.Command, callback: Callable[..., Any], helps: Mapping[str, str], *options: click.Option
 ) -> click.Command:
-    """Return a command of ours with more options, and with other help of some that it has."""
-    made = copy(command)
-    made.callback, made.params = callback, [*map(copy, command.params), *options]
+    """Return a command of ours with Optuna's options too, and with other help of some that it has."""
+    made = with_options(command, callback, *options)
     for option in made.params:
         if isinstance(option, click.Option):
             option.help = helps.get(str(option.name), option.help)
@@ -164,7 +162,7 @@ def _tell(storage_class: str | None, **given: Any) -> Any:
 
 
 class_param = click.Option(["--storage-class"], metavar="CLASS", help=CLASS_HELP)
-ask = _with_options(
+ask = _with_optunas(
     native.ask,
     _ask_trial,
     {
@@ -175,7 +173,7 @@ ask = _with_options(
     click.Option(["--sampler-kwargs"], metavar="JSON", help='Arguments of Optuna\'s class, such as {"seed": 1}.'),
     class_param,
 )
-tell = _with_options(
+tell = _with_optunas(
     native.tell,
     _tell,
     {},

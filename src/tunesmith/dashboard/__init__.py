@@ -1,7 +1,7 @@
 """The dashboard: studies in a browser, live. ``tunesmith dashboard tune.db``, or `serve` and `app` from Python.
 
 Pages are made here, in the server, from `templates/`; one ES module in `static/` draws figures and keeps pages up to
-date. `security.py` says who may come in; `studies.py` holds the histories; `pages/` answers the addresses.
+date. `security.py` says who may come in; `studies.py` holds the snapshots; `pages/` answers the addresses.
 """
 
 from __future__ import annotations

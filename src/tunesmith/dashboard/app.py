@@ -29,7 +29,10 @@ from tunesmith.storage import Storage, open_storage
 from tunesmith.visualization import static
 
 STATIC = Path(__file__).parent / "static"
-MODEL = ("tunesmith.samplers.gp.surrogate", "scipy.optimize")  # verdicts are made by it, and it is fitted by this
+MODEL_IMPORTS = (
+    "tunesmith.samplers.gp.surrogate",
+    "scipy.optimize",
+)  # verdicts are made by it, and it is fitted by this
 
 KEPT = "private, max-age=31536000, immutable"  # by a browser: the address carries the version
 
@@ -43,12 +46,12 @@ class _Static(StaticFiles):
         return response
 
 
-async def script(_: Request) -> Response:
+async def script_file(_: Request) -> Response:
     """Return the script of drawings, which reports have too."""
     return Response(static.script(), headers={"cache-control": KEPT}, media_type="text/javascript")
 
 
-async def style(_: Request) -> Response:
+async def style_file(_: Request) -> Response:
     """Return the style of drawings, for the colours that a reader chose as well."""
     media, chosen = "screen and (prefers-color-scheme:dark)", ":root[data-theme=dark]"
     rules = static.style(media, ":root:not([data-theme=light])", chosen)
@@ -100,8 +103,8 @@ def app(
 
     routes: list[BaseRoute] = [
         *studies.ROUTES, *figures.ROUTES, *trials.ROUTES, *trial.ROUTES, *artifacts.ROUTES, *actions.ROUTES,
-        *events.ROUTES, *study.ROUTES, *design.ROUTES, Route("/static/figures.js", script),
-        Route("/static/figures.css", style), Mount("/static", _Static(directory=STATIC)),
+        *events.ROUTES, *study.ROUTES, *design.ROUTES, Route("/static/figures.js", script_file),
+        Route("/static/figures.css", style_file), Mount("/static", _Static(directory=STATIC)),
         Route("/favicon.ico", _no_icon),
     ]  # fmt: skip
     made = Starlette(
@@ -124,5 +127,5 @@ async def _no_icon(_: Request) -> Response:
 
 def _import_model() -> None:
     """Import what the first verdict would wait for."""
-    for name in MODEL:
+    for name in MODEL_IMPORTS:
         import_module(name)

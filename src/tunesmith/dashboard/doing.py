@@ -13,25 +13,26 @@ from typing import Any
 
 import numpy as np
 
-from tunesmith.dashboard.studies import OpenStudy
-from tunesmith.dashboard.views import ago, number
+from tunesmith.dashboard.views import ago, number_cell
 from tunesmith.foundation.languages import Words
 from tunesmith.foundation.states import TrialState
-from tunesmith.foundation.system import PLAIN_OPEN_FLAGS
+from tunesmith.foundation.system import PLAIN_FILE
 from tunesmith.foundation.text import last_written, printable, span
+from tunesmith.history import History
 from tunesmith.history.curves import Reported
 from tunesmith.selection.wording import count
 from tunesmith.storage import Storage
-from tunesmith.storage.base import StudyRecord
+from tunesmith.study import Study
 from tunesmith.study.engine.channel import PAUSE, STOP, is_asked_to_stop, wish_of
+from tunesmith.study.snapshot import Snapshot
 from tunesmith.trial.record import TrialRecord
 
 MOST_SHOWN = 12  # running trials
-TAIL = 4000  # bytes of a log
+LOG_BYTES = 4000  # bytes of a log
 WIDTH, HEIGHT, MOST_POINTS = 240, 56, 120  # of a small curve
-SOME = 20  # points at either end of a search whose spread is compared
-NARROW = 0.75  # of the spread at the beginning: below it a search narrows
-SHORT = 0.01  # seconds: of less, nobody asks how long a trial takes
+ENDS_COMPARED = 20  # points at either end of a search whose spread is compared
+NARROWED = 0.75  # of the spread at the beginning: below it a search narrows
+SECONDS_OF_NOTE = 0.01  # seconds: of less, nobody asks how long a trial takes
 LATEST = 50  # trials by which it is told how long one takes
 
 
@@ -62,23 +63,22 @@ class Running:
     stopping: bool
 
 
-def doing(opened: OpenStudy, record: StudyRecord, words: Words) -> list[str]:
+def doing(seen: Snapshot, words: Words) -> list[str]:
     """Return what the search is doing, as sentences.
 
     Args:
-        opened: the study, read on.
-        record: its record.
+        seen: the study.
         words: the language.
     """
-    return [*_now(opened, record, words), *_so_far(opened, words)]
+    return [*_now(seen, words), *_so_far(seen.history, words)]
 
 
-def _now(opened: OpenStudy, record: StudyRecord, words: Words) -> Iterator[str]:
-    counts = opened.standing().counts
-    running, waiting, asked = counts.get("running", 0), counts.get("waiting", 0), wish_of(record)
+def _now(seen: Snapshot, words: Words) -> Iterator[str]:
+    counts = seen.named_counts
+    running, waiting, asked = counts.get("running", 0), counts.get("waiting", 0), wish_of(seen.record)
     if running:
         yield words("Running now: {}.", words.said(count(running, "trial")))
-    elif (last := _last(opened)) == last:
+    elif (last := _last(seen)) == last:
         yield words("Nothing is running; the last trial began or ended {}.", ago(words, time.time() - last))
     else:
         yield words("Nothing is running.")
@@ -90,36 +90,34 @@ def _now(opened: OpenStudy, record: StudyRecord, words: Words) -> Iterator[str]:
         yield words("It is paused.")
 
 
-def _last(opened: OpenStudy) -> float:
+def _last(seen: Snapshot) -> float:
     """Return when the newest trial began or ended; NaN: there is none."""
-    total = sum(opened.standing().counts.values())
-    if not total:
+    if not seen.n_trials:
         return float("nan")
-    newest = opened.study.get_trials(numbers=[total - 1])[0]
+    newest = seen.get_trials(numbers=[seen.n_trials - 1])[0]
     return newest.finished if newest.finished == newest.finished else newest.started
 
 
-def _so_far(opened: OpenStudy, words: Words) -> Iterator[str]:
-    history = opened.history
-    n, space = len(history), opened.history.space
-    cost = history.cost[max(0, n - LATEST) : n]
+def _so_far(history: History, words: Words) -> Iterator[str]:
+    n, space = len(history), history.space
+    cost = history.cost[max(0, n - LATEST) :]
     usual = float(np.median(cost[np.isfinite(cost)])) if np.isfinite(cost).any() else 0.0
-    if usual >= SHORT:
+    if usual >= SECONDS_OF_NOTE:
         yield words("A trial takes about {}.", span(usual))
-    if space is None or n < 3 * SOME or not len(space):
+    if space is None or n < 3 * ENDS_COMPARED or not len(space):
         return
     unit = history.unit(space)
-    first, last = _spread(unit[:SOME]), _spread(unit[n - SOME : n])
+    first, last = _spread(unit[:ENDS_COMPARED]), _spread(unit[n - ENDS_COMPARED :])
     if first > 0:
-        if last < NARROW * first:
+        if last < NARROWED * first:
             told = words(
                 "The search narrows: its last {0} points cover {1:.0%} of the ranges, its first {0} {2:.0%}.",
-                SOME, last, first,
+                ENDS_COMPARED, last, first,
             )  # fmt: skip
         else:
             told = words(
                 "The search looks everywhere: its last {0} points cover {1:.0%} of the ranges, its first {0} {2:.0%}.",
-                SOME, last, first,
+                ENDS_COMPARED, last, first,
             )  # fmt: skip
         yield told
 
@@ -130,34 +128,34 @@ def _spread(unit: np.ndarray[Any, Any]) -> float:
     return float((np.quantile(known, 0.95, axis=0) - np.quantile(known, 0.05, axis=0)).mean()) if known.size else 0.0
 
 
-def running(opened: OpenStudy, record: StudyRecord, words: Words, logs: Path | None = None) -> list[Running]:
+def running_trials(seen: Snapshot, study: Study, words: Words, logs: Path | None = None) -> list[Running]:
     """Return the running trials, oldest first.
 
     Args:
-        opened: the study, read on.
-        record: its record.
+        seen: the study.
+        study: the same, to read what its running trials told meanwhile.
         words: the language.
         logs: a folder of which files may be read, besides the one beside the storage.
     """
-    numbers = sorted(opened.history.running)[:MOST_SHOWN]
+    numbers = sorted(seen.history.running)[:MOST_SHOWN]
     if not numbers:
         return []
-    best = opened.study.find_best() if len(record.directions) == 1 else None
+    best = seen.find_best() if len(seen.directions) == 1 else None
     ideal = {} if best is None else _first(best.intermediate_values)
-    beside = _folder_of(opened.study.storage)
+    beside = _folder_of(seen.storage)
     folders = [folder for folder in (beside, None if logs is None else logs.resolve()) if folder is not None]
     found = []
-    for trial in opened.study.get_trials(numbers=numbers):
+    for trial in study.get_trials(numbers=numbers):
         if trial.state is not TrialState.RUNNING:
             continue
         own = _first(trial.intermediate_values)
         step = max(own, default=-1)
         curve, other = _lines(own, ideal)
-        told = words("step {0}: {1}", f"{step:,}", number(own[step], 4)) if own else words("no report yet")
-        params = ", ".join(f"{k}={number(v, 4) if v is not None else v}" for k, v in trial.params.items())
+        told = words("step {0}: {1}", f"{step:,}", number_cell(own[step], 4)) if own else words("no report yet")
+        params = ", ".join(f"{k}={number_cell(v, 4) if v is not None else v}" for k, v in trial.params.items())
         since = span(time.time() - trial.started)
         log, elsewhere = _log(folders, trial)
-        stopping = is_asked_to_stop(record, trial.number)
+        stopping = is_asked_to_stop(seen.record, trial.number)
         found.append(Running(trial.number, printable(params), since, told, curve, other, log, elsewhere, stopping))
     return found
 
@@ -209,11 +207,11 @@ def _log(folders: Sequence[Path], trial: TrialRecord) -> tuple[str, str]:
         if not any(own.is_relative_to(folder) for folder in folders):
             return "", printable(str(own.parent))
         name = "output.txt" if trial.attempt == 1 else f"output-{trial.attempt}.txt"
-        handle = os.open(own / name, os.O_RDONLY | PLAIN_OPEN_FLAGS)
+        handle = os.open(own / name, os.O_RDONLY | PLAIN_FILE)
         with os.fdopen(handle, "rb") as file:
             if not stat.S_ISREG(os.fstat(handle).st_mode):
                 return "", ""
-            file.seek(max(0, os.fstat(handle).st_size - TAIL))
-            return printable(last_written(file.read(TAIL).decode(errors="replace")), lines=True), ""
+            file.seek(max(0, os.fstat(handle).st_size - LOG_BYTES))
+            return printable(last_written(file.read(LOG_BYTES).decode(errors="replace")), lines=True), ""
     except (OSError, ValueError):
         return "", ""

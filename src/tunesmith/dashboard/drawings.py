@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from tunesmith.dashboard.studies import OpenStudy
 from tunesmith.errors import TunesmithError
 from tunesmith.foundation.languages import Words, say
-from tunesmith.foundation.states import TrialState
-from tunesmith.history import History, Ints
-from tunesmith.study import Study
-from tunesmith.study.query.columns import Mask
-from tunesmith.trial.record import FrozenTrial
+from tunesmith.study.snapshot import Snapshot
 from tunesmith.visualization.axes import Axis, strongest
-from tunesmith.visualization.columns import Indices, read
-from tunesmith.visualization.figure import FigureData, plain
+from tunesmith.visualization.columns import Indices, read_columns
+from tunesmith.visualization.figure import FigureData, as_json
 from tunesmith.visualization.figures import draw
 from tunesmith.visualization.figures.belief import belief
 from tunesmith.visualization.figures.contour import contour
@@ -36,106 +31,10 @@ from tunesmith.visualization.figures.slice import Slice, slices
 from tunesmith.visualization.figures.terminator_improvement import terminator_improvement
 from tunesmith.visualization.figures.timeline import timeline
 from tunesmith.visualization.plotly_style import name_of
-from tunesmith.visualization.svg_style import drawing as svg_drawing
-from tunesmith.visualization.svg_style import small, told
+from tunesmith.visualization.svg_style import as_svg as svg_drawing
+from tunesmith.visualization.svg_style import said_of_points, small
 
-# -- `SeenStudy`: a study of which only some trials are seen, so that every figure can be drawn of them -------------
-
-
-class SeenStudy(Study):
-    """A study as figures read it: with a history that is not read on, and that may hold a part of the trials.
-
-    Args:
-        study: the study.
-        history: the trials that are seen.
-        numbers: their numbers, int64[k]; None: all.
-    """
-
-    def __init__(self, study: Study, history: History, numbers: Ints | None = None) -> None:
-        self.__dict__.update(study.__dict__)
-        self._seen = history
-        self._numbers = numbers
-
-    @property
-    def history(self) -> History:
-        """The trials that are seen, as columns; nothing is read for it."""
-        return self._seen
-
-    @property
-    def trials(self) -> list[FrozenTrial]:
-        """Records of the trials that are seen."""
-        return self.get_trials()
-
-    def get_trials(
-        self,
-        deepcopy: bool = True,
-        states: Iterable[TrialState | str] | TrialState | str | None = None,
-        *,
-        numbers: Iterable[int] | None = None,
-    ) -> list[FrozenTrial]:
-        """Return records of the trials that are seen.
-
-        Args:
-            deepcopy: accepted for porting.
-            states: only trials in these states; None: all.
-            numbers: only trials of these numbers, seen or not; None: all that are seen.
-        """
-        found = super().get_trials(deepcopy, states, numbers=numbers)
-        if self._numbers is None or numbers is not None:
-            return found
-        wanted = frozenset(self._numbers.tolist())
-        return [t for t in found if t.number in wanted]
-
-
-def seen(opened: OpenStudy, rows: Mask | None) -> SeenStudy:
-    """Return a study with some of its trials.
-
-    Args:
-        opened: the study.
-        rows: which rows of its table are seen, bool[n]; None: all.
-    """
-    if rows is None:
-        return SeenStudy(opened.study, opened.history)
-    numbers = opened.table().number[rows]
-    with opened.lock:
-        return SeenStudy(opened.study, part_of(opened.history, numbers), numbers)
-
-
-def part_of(history: History, numbers: Ints) -> History:
-    """Return a history with some of the trials of another one.
-
-    Its curves are those of all trials, since to copy them takes seconds: who reads them asks for those of its trials.
-
-    Args:
-        history: all trials.
-        numbers: of those that are wanted, int64[k].
-    """
-    space = history.space
-    made = History(space, history.n_objectives)
-    rows = np.flatnonzero(np.isin(history.number, numbers))
-    limits = {}
-    if history.c.shape[1]:
-        limits = {i: {str(k): float(v) for k, v in enumerate(c) if v == v} for i, c in enumerate(history.c[rows])}
-    made.extend(
-        history.number[rows],
-        history.state[rows],
-        history.y[rows],
-        [] if space is None or not len(rows) else [(space, np.arange(len(rows)), history.points(space)[rows])],
-        sampler_state=history.sampler_state[rows],
-        cost=history.cost[rows],
-        failure=history.failure[rows],
-        constraints=limits,
-        noise={i: sd for i, sd in enumerate(history.noise[rows].tolist()) if sd[0] == sd[0]},
-    )
-    pending = history.pending
-    points = None if space is None else history.pending_points(space)
-    for i in np.flatnonzero(np.isin(pending.number, numbers)).tolist():
-        made.begin(int(pending.number[i]), space, None if points is None else points[i].tolist())
-    made.curves = history.curves
-    return made
-
-
-# -- makes figures of very many trials lighter than a file's or a notebook's, since a page fetches many of the -----
+# -- makes figures of very many trials lighter than a file's or a notebook's, since a page fetches many of them -----
 
 POINTS, LINES, PANELS = 1000, 1200, 8000  # of a history, of parallel coordinates, and of all panels together
 
@@ -188,7 +87,7 @@ def _notes(data: FigureData, shown: int) -> tuple[str, ...]:
 
 MOST_WEIGHED = 50_000  # trials by which the importance of parameters is told
 Names = list[str] | None  # of parameters; None: those that the figure chooses
-Make = Callable[[Study, int | None, Names], FigureData]  # of the objective that is shown; None: there is one
+Make = Callable[[Snapshot, int | None, Names], FigureData]  # of the objective that is shown; None: there is one
 TABS = {"overview": "Overview", "curves": "Curves", "parameters": "Parameters", "timeline": "Timeline"}
 TABS |= {"model": "Model's view"}  # the tabs with figures; the one of trials has the table
 
@@ -218,40 +117,40 @@ class Drawing:
         return {"only": objectives > 1, "too": True, "no": objectives == 1}[self.several]
 
 
-def front_of(study: Study, objective: int | None) -> FigureData:
+def front_of(study: Snapshot, objective: int | None) -> FigureData:
     """Return the Pareto front over two or three objectives; of more over a chosen one and the next one."""
     m = len(study.directions)
     return pareto_front(study, targets=None if m <= 3 else two_of(objective or 0, m))
 
 
-def importances_of(study: Study, objective: int | None) -> FigureData:
+def importances_of(study: Snapshot, objective: int | None) -> FigureData:
     """Return the importance of the parameters; of very many trials, by some of them, evenly over the search."""
     n = len(study.history)
     if n <= MOST_WEIGHED:
         return param_importances(study, target=objective)
     numbers = study.history.number[np.linspace(0, n - 1, MOST_WEIGHED).astype(np.intp)]
-    data = param_importances(SeenStudy(study, part_of(study.history, numbers), numbers), target=objective)
+    data = param_importances(study.only(numbers), target=objective)
     return replace(data, notes=(say("from {:,} of {:,} trials", MOST_WEIGHED, n), *data.notes))
 
 
-def slices_of(study: Study, objective: int | None, names: Names) -> FigureData:
+def slices_of(study: Snapshot, objective: int | None, names: Names) -> FigureData:
     """Return the value against some parameters; against all of them, those that matter most first, if none is named."""
     return slices(study, names or parameters_of(study, objective) or None, target=objective)
 
 
-def contour_of(study: Study, objective: int | None, names: Names) -> FigureData:
+def contour_of(study: Snapshot, objective: int | None, names: Names) -> FigureData:
     """Return contours over two parameters; over the two that matter most, if none are named."""
     return contour(study, names or parameters_of(study, objective)[:2] or None, target=objective)
 
 
-def parameters_of(study: Study, objective: int | None) -> list[str]:
+def parameters_of(study: Snapshot, objective: int | None) -> list[str]:
     """Return the names of all parameters, those first whose order goes best with the value's.
 
     Args:
         study: the study.
         objective: whose value; None: there is one.
     """
-    return strongest(read(study, objective))
+    return strongest(read_columns(study, objective))
 
 
 def two_of(objective: int, objectives: int) -> list[int]:
@@ -301,8 +200,8 @@ class Size:
 LEAST_AXIS = 76  # pixels beside an axis of parallel coordinates
 
 
-def drawing(
-    name: str, study: Study, objective: int, words: Words, names: Names = None, size: Size | None = None
+def page_figure(
+    name: str, study: Snapshot, objective: int, words: Words, names: Names = None, size: Size | None = None
 ) -> dict[str, Any]:
     """Return a figure as JSON: its SVG, what the script says of its points, its sentence and its notes.
 
@@ -320,11 +219,11 @@ def drawing(
     try:
         data = _made(name, study, objective, names)
     except (TunesmithError, ValueError) as error:
-        return missing(error, words)
+        return missing_figure(error, words)
     m, data = len(study.directions), data.in_language(words)
     figure = draw(data, words)
     if not isinstance(data, Slice | Rank) or names:
-        found = _shown(data, figure, columns_of(data, objective, m), size)
+        found = _shown(data, figure, brushed_columns(data, objective, m), size)
         return found | (_handles(data, figure, objective, m, words) if isinstance(data, ParallelCoordinate) else {})
     drawn = small(figure)
     pairs = data.panels if isinstance(data, Rank) else [(k,) for k in range(len(data.axes))]
@@ -332,7 +231,7 @@ def drawing(
     return {"panels": panels, "table": _table(data, words), "summary": data.summary, "notes": list(data.notes)}
 
 
-def picture(name: str, study: Study, objective: int, words: Words, names: Names = None) -> str:
+def picture(name: str, study: Snapshot, objective: int, words: Words, names: Names = None) -> str:
     """Return a figure as an SVG file, for pages without a script; a sentence where there is nothing to draw.
 
     Args:
@@ -345,16 +244,16 @@ def picture(name: str, study: Study, objective: int, words: Words, names: Names 
     try:
         data = _made(name, study, objective, names).in_language(words)
     except (TunesmithError, ValueError) as error:
-        sentence = html.escape(missing(error, words)["missing"])
+        sentence = html.escape(missing_figure(error, words)["missing"])
         return f'<svg xmlns="http://www.w3.org/2000/svg" width="1000" height="30"><text y="20">{sentence}</text></svg>'
     return _svg(data, draw(data, words), Size())
 
 
-def _made(name: str, study: Study, objective: int, names: Names) -> FigureData:
+def _made(name: str, study: Snapshot, objective: int, names: Names) -> FigureData:
     return lighter(DRAWINGS[name].make(study, objective if len(study.directions) > 1 else None, names))
 
 
-def missing(error: Exception, words: Words) -> dict[str, Any]:
+def missing_figure(error: Exception, words: Words) -> dict[str, Any]:
     """Return what a page gets in the place of a figure: why there is none."""
     why = error.args[0] if error.args else ""
     told = words.said(why) if isinstance(why, str) else str(error)
@@ -380,7 +279,7 @@ def _shown(
     data: FigureData, figure: dict[str, Any], columns: Mapping[str, str], size: Size | None = None
 ) -> dict[str, Any]:
     about = {"summary": data.summary, "notes": list(data.notes), "columns": dict(columns)}
-    return {"svg": _svg(data, figure, size or Size()), "data": told(figure), **about}
+    return {"svg": _svg(data, figure, size or Size()), "data": said_of_points(figure), **about}
 
 
 def _svg(data: FigureData, figure: dict[str, Any], size: Size) -> str:
@@ -396,10 +295,10 @@ def _table(data: Slice | Rank | ParallelCoordinate, words: Words) -> dict[str, A
     def cells(axis: Axis) -> list[Any]:
         absent = words(axis.strip_name)
         if axis.categories:
-            return [absent if at is None else axis.categories[int(at)] for at in plain(axis.at)]
-        return [absent if at is None else at for at in plain(axis.at)]
+            return [absent if at is None else axis.categories[int(at)] for at in as_json(axis.at)]
+        return [absent if at is None else at for at in as_json(axis.at)]
 
-    columns = [data.number.tolist(), plain(data.value), *map(cells, data.axes)]
+    columns = [data.number.tolist(), as_json(data.value), *map(cells, data.axes)]
     heads = [words("trial"), words.translate(data.target), *(axis.name for axis in data.axes)]
     return {"heads": heads, "columns": [column[::-1] for column in columns]}
 
@@ -421,7 +320,7 @@ def _handles(
     return {"handles": axes, "table": table}
 
 
-def columns_of(data: Any, objective: int, objectives: int) -> dict[str, str]:
+def brushed_columns(data: Any, objective: int, objectives: int) -> dict[str, str]:
     """Return which column of the trials is along each axis of a figure, such as {"x": "number"}.
 
     Args:

@@ -1,135 +1,36 @@
-"""`Studies`: the studies of a storage, each with a history that is kept and read on, shared by all requests."""
+"""`Studies`: the studies of a storage, and a snapshot of each that is kept up to date, shared by all requests."""
 
 from __future__ import annotations
 
+import math
 import threading
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from tunesmith.errors import StudyNotFoundError
-from tunesmith.foundation.states import TrialState
-from tunesmith.history import History
 from tunesmith.storage import Storage
 from tunesmith.storage.base import StudyRecord
 from tunesmith.study import Study, delete_study, load_study
 from tunesmith.study.query import TrialTable
-from tunesmith.study.recommend import Recommendation
-from tunesmith.study.verdict import KEY as VERDICT
-from tunesmith.trial.record import TrialRecord
+from tunesmith.study.query.columns import Mask
+from tunesmith.study.recommend import recommend
+from tunesmith.study.snapshot import Snapshot
+from tunesmith.study.verdict import VERDICT
 
 UNDO = 20.0  # seconds for which a deletion can be taken back
 
 
-@dataclass(frozen=True)
-class Standing:
-    """Where a study stands.
-
-    Attributes:
-        seq: the place of the last finished trial; with `version` it changes whenever trials begin or end.
-        version: the study's change counter.
-        counts: trials by the name of their state, without those of which there are none.
-    """
-
-    seq: int
-    version: int
-    counts: dict[str, int]
-
-
-class OpenStudy:
-    """One study with its history, its trials as a table, and their user attributes.
-
-    Args:
-        study: the study.
-
-    Attributes:
-        study: the study.
-        lock: held while the history is read on.
-        filtered: the table, the filter that was used last on it, and what it lets through.
-    """
+class _Held:
+    """A study that is open, the last snapshot of it, when it was read, and what a filter let through the last time."""
 
     def __init__(self, study: Study) -> None:
         self.study = study
         self.lock = threading.Lock()
-        self._deciding = threading.Lock()
-        self.filtered: tuple[TrialTable, Any, Any] | None = None
-        self._waiting: list[TrialRecord] = []
-        self._read = -1.0
-        self._stand: Standing | None = None
-        self._table: tuple[Standing, TrialTable] | None = None
-        self._attributes: tuple[Standing, dict[int, dict[str, Any]]] | None = None
-        self._recommended: tuple[tuple[int, Any], Recommendation] | None = None
-
-    @property
-    def history(self) -> History:
-        """The history as it was last read."""
-        return self.study.known_history
-
-    def standing(self, max_age: float = 0.2) -> Standing:
-        """Read on, unless that was done less than `max_age` seconds ago, and return where the study stands.
-
-        Raises:
-            StudyNotFoundError: the study was deleted.
-        """
-        with self.lock:
-            if self._stand is None or time.monotonic() - self._read > max_age:
-                seq, version = self.study.read_on()
-                self._read = time.monotonic()
-                if self._stand is None or self._stand.version != version or self._waiting:
-                    self._waiting = self.study.get_trials(states=[TrialState.WAITING])
-                if (now := self._counted(seq, version)) != self._stand:
-                    self._stand = now
-            return self._stand
-
-    def _counted(self, seq: int, version: int) -> Standing:
-        history = self.history
-        per_state = np.bincount(history.state, minlength=len(TrialState))
-        per_state[TrialState.RUNNING] += len(history.running)
-        per_state[TrialState.PAUSED] += len(history.paused)
-        per_state[TrialState.WAITING] += len(self._waiting)
-        counts = {str(s).lower(): int(per_state[s]) for s in TrialState if per_state[s]}
-        return Standing(seq, version, counts)
-
-    def table(self) -> TrialTable:
-        """Return all trials as columns, up to date."""
-        stand = self.standing()
-        if self._table is None or self._table[0] is not stand:
-            with self.lock:
-                made = TrialTable.of(self.history, self.study.signs, self._waiting, self.attributes)
-            self._table = (stand, made)
-        return self._table[1]
-
-    @property
-    def is_recommended(self) -> bool:
-        """Whether `recommended` knew what to use when the study was last read."""
-        kept, stand = self._recommended, self._stand
-        return kept is not None and stand is not None and kept[0][0] == stand.seq
-
-    def recommended(self) -> Recommendation:
-        """Return what to use; kept until another trial has ended, or the search decided anew.
-
-        Raises:
-            ValueError: no trial is complete.
-        """
-        with self._deciding:  # who comes meanwhile waits for the same answer
-            place = (self.standing().seq, self.study.system_attrs.get(VERDICT))
-            if self._recommended is None or self._recommended[0] != place:
-                self._recommended = (place, self.study.recommend())
-            return self._recommended[1]
-
-    def attributes(self) -> Mapping[int, Mapping[str, Any]]:
-        """Return the user attributes of all trials that have any; read when they are asked for."""
-        stand = self._stand
-        if stand is None or self._attributes is None or self._attributes[0] is not stand:
-            found = self.study.storage.user_attrs(self.study.study_id)
-            if stand is None:
-                return found
-            self._attributes = (stand, found)
-        return self._attributes[1]
+        self.read = -math.inf
+        self.seen: Snapshot | None = None
+        self.filtered: tuple[Snapshot, Hashable, Snapshot] | None = None
 
 
 class Studies:
@@ -146,7 +47,7 @@ class Studies:
 
     def __init__(self, storage: Storage, logs: Path | None = None) -> None:
         self.storage, self.logs = storage, logs
-        self._open: dict[int, OpenStudy] = {}
+        self._open: dict[int, _Held] = {}
         self._lock = threading.Lock()
         self._deleted: dict[int, tuple[str, threading.Timer]] = {}
 
@@ -165,22 +66,59 @@ class Studies:
                 return record
         raise StudyNotFoundError("There is no such study (any more).")
 
-    def known(self, study_id: int) -> OpenStudy | None:
-        """Return a study that is open; None: it is not."""
-        return self._open.get(study_id)
+    def last(self, study_id: int) -> Snapshot | None:
+        """Return the last snapshot of a study; None: it was not looked at yet."""
+        held = self._open.get(study_id)
+        return None if held is None else held.seen
 
-    def open(self, study_id: int) -> OpenStudy:
+    def open(self, study_id: int) -> Study:
         """Return a study by its id, opened when that is asked first. Nothing that it holds is unpickled.
 
         Raises:
             StudyNotFoundError: there is none of this id.
         """
+        return self._held(study_id).study
+
+    def look(self, study_id: int, max_age: float = 0.2) -> Snapshot:
+        """Return a study as it is, or was at most `max_age` seconds ago; as long as it stays the same, the same object.
+
+        Raises:
+            StudyNotFoundError: there is none of this id, or it was deleted.
+        """
+        held = self._held(study_id)
+        with held.lock:
+            before = held.seen
+            if before is not None and time.monotonic() - held.read <= max_age:
+                return before
+            held.seen = seen = held.study.snapshot(before)
+            held.read = time.monotonic()
+            if before is not None and _ended(before) == _ended(seen):
+                seen.keep_from(before, recommend)  # which takes a second, and rests on the trials that ended
+            return seen
+
+    def filtered(self, study_id: int, chosen: Hashable, rows: Callable[[TrialTable], Mask]) -> Snapshot:
+        """Return a study with the trials that a filter lets through.
+
+        The last one is kept, since the figures of a page ask for the same one after the other.
+
+        Args:
+            study_id: the study.
+            chosen: the filter.
+            rows: which rows of a table it lets through.
+        """
+        seen, held = self.look(study_id), self._held(study_id)
+        kept = held.filtered
+        if kept is None or kept[0] is not seen or kept[1] != chosen:
+            kept = held.filtered = (seen, chosen, seen.only(seen.table.number[rows(seen.table)]))
+        return kept[2]
+
+    def _held(self, study_id: int) -> _Held:
         if study_id in self._deleted:
             raise StudyNotFoundError("This study is being deleted.")
         with self._lock:
             found = self._open.get(study_id)
         if found is None:
-            made = OpenStudy(load_study(study_name=self.record(study_id).name, storage=self.storage))
+            made = _Held(load_study(study_name=self.record(study_id).name, storage=self.storage))
             with self._lock:
                 found = self._open.setdefault(study_id, made)
         return found
@@ -225,3 +163,7 @@ class Studies:
         for _, timer in list(self._deleted.values()):
             timer.cancel()
         self._deleted.clear()
+
+
+def _ended(seen: Snapshot) -> tuple[int, Any]:
+    return seen.seq, seen.system_attrs.get(VERDICT)

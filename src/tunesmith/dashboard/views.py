@@ -58,8 +58,8 @@ def language_of(request: Request) -> str:
 
 # -- notes in Markdown, as markup that cannot do anything -----------------------------------------------------------
 
-KEY = "note"  # the user attribute that holds the note of a study or of a trial
-MOST = 50_000  # characters
+NOTE = "note"  # the user attribute that holds the note of a study or of a trial
+NOTE_CHARACTERS = 50_000  # characters
 TAGS = {
     "a", "blockquote", "br", "code", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p", "pre", "s",
     "strong", "table", "tbody", "td", "th", "thead", "tr", "ul",
@@ -73,7 +73,7 @@ def _parser() -> MarkdownIt:
 
 def to_html(text: str) -> Markup:
     """Return a note as markup. Raw HTML is shown as text, pictures are left out, and only a few tags may be there."""
-    made = _parser().render(text[:MOST])
+    made = _parser().render(text[:NOTE_CHARACTERS])
     clean = nh3.clean(
         made, tags=TAGS, attributes={"a": {"href", "title"}}, url_schemes={"http", "https", "mailto"},
         link_rel="noopener noreferrer nofollow",
@@ -93,7 +93,7 @@ class Views:
             lstrip_blocks=True,
         )  # fmt: skip
         self._environment.filters |= {
-            "number": number, "param": param, "clock": clock, "span": span, "text": text,
+            "number": number_cell, "param": param_cell, "clock": clock, "span": span, "text": one_line,
             "path": lambda v: quote(str(v), safe=""), "query": urlencode,
         }  # fmt: skip
 
@@ -126,21 +126,21 @@ def theme_of(request: Request) -> str:
     return chosen if chosen in ("light", "dark") else ""
 
 
-def number(value: Any, digits: int = 6) -> str:
+def number_cell(value: Any, digits: int = 6) -> str:
     """Return a number as a table shows it; empty: there is none."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return text(value)
+        return one_line(value)
     return f"{value:,}" if isinstance(value, int) else f"{value:.{digits}g}"
 
 
-def param(value: Any, digits: int = 6) -> str:
+def param_cell(value: Any, digits: int = 6) -> str:
     """Return a parameter's value as a table shows it: None is one, too."""
-    return "None" if value is None else number(value, digits)
+    return "None" if value is None else number_cell(value, digits)
 
 
-def text(value: Any, most: int = 200) -> str:
+def one_line(value: Any, most: int = 200) -> str:
     """Return any value as one line that can be shown; of a long one the beginning."""
     return cut(printable(str(value)), most)
 

@@ -1,8 +1,8 @@
 """Where objectives run: executors by class name; each is imported when it is first used.
 
 ``base.py`` is the contract; ``inline.py`` runs trials in the driver's own thread, ``processes.py`` in processes of this
-machine; ``relay.py``, ``supervisor.py`` and ``task.py`` are what every engine uses. A new executor is one file and one
-line in ``foundation/registry.py``.
+machine; ``relay.py``, ``supervisor.py``, ``engine.py`` and ``task.py`` are what every engine uses. A new executor is
+one file and one line in ``foundation/registry.py``.
 """
 
 from __future__ import annotations

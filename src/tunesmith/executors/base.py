@@ -20,7 +20,7 @@ import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 from tunesmith.executors.resources import (
     checked_grace,
@@ -34,13 +34,8 @@ from tunesmith.foundation.states import FailureKind
 from tunesmith.history.curves import Reported
 from tunesmith.trial import Channel, Trial
 
-if TYPE_CHECKING:
-    from tunesmith.artifacts.base import Pointers
-    from tunesmith.trial.record import Fence
-
-
 Objective = Callable[[Trial], Any]
-GRACE = 5.0  # seconds between a polite request to end and a kill
+GRACE_SECONDS = 5.0  # seconds between a polite request to end and a kill
 
 
 @dataclass(slots=True)
@@ -158,7 +153,7 @@ class Executor(ABC):
         resources: Mapping[str, float] | None = None,
         time_limit: float | None = None,
         memory_limit: float | str | None = None,
-        grace: float = GRACE,
+        grace: float = GRACE_SECONDS,
     ) -> None:
         self.client = client
         self.jobs = None if jobs is None else checked_jobs(jobs, "jobs")
@@ -279,31 +274,3 @@ def refuse_fork(pid: int) -> None:
             f"the trial runs in process {pid}, and this is process {os.getpid()}, which its objective forked: only the "
             "process that runs the objective may report, note, ask or save; send it what it needs to know"
         )
-
-
-class OwnChannel:
-    """The channel of trials that this process runs itself, closed to the processes that it forks."""
-
-    def __init__(self, channel: Channel) -> None:
-        self._channel = channel
-        self._pid = os.getpid()
-
-    def report(self, number: int, fence: Fence, step: int, value: Reported, cost: float, given: bool) -> bool:
-        """Send a report."""
-        refuse_fork(self._pid)
-        return self._channel.report(number, fence, step, value, cost, given)
-
-    def note(self, number: int, fence: Fence, key: str, value: Any) -> bool:
-        """Send a user attribute."""
-        refuse_fork(self._pid)
-        return self._channel.note(number, fence, key, value)
-
-    def should_prune(self, number: int, step: int) -> bool:
-        """Ask whether the trial should stop."""
-        refuse_fork(self._pid)
-        return self._channel.should_prune(number, step)
-
-    def pointers(self, number: int, fence: Fence) -> Pointers:
-        """Return what publishes the trial's artifacts."""
-        refuse_fork(self._pid)
-        return self._channel.pointers(number, fence)

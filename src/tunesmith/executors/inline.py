@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import traceback
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from tunesmith.errors import is_pruned
-from tunesmith.executors.base import Event, Executor, Failed, Finished, Objective, OwnChannel, end_fork
+from tunesmith.executors.base import Event, Executor, Failed, Finished, Objective, end_fork, refuse_fork
 from tunesmith.foundation.preemption import PREEMPTION, Terminated, end_now
 from tunesmith.trial import Channel, Trial
 
@@ -23,7 +23,8 @@ class InlineExecutor(Executor):
 
     def open(self, objective: Objective, channel: Channel | None) -> None:
         """Keep both for the trials to come."""
-        self._objective, self._channel = objective, None if channel is None else OwnChannel(channel)
+        self._objective = objective
+        self._channel: Any = None if channel is None else _OwnChannel(channel)
 
     def submit(self, trial: Trial, deadline: float | None = None) -> None:
         """Keep the trial for the next ``poll``."""
@@ -73,3 +74,15 @@ def _from_signal_handler(error: BaseException) -> bool:
             return True
         trace = trace.tb_next
     return False
+
+
+class _OwnChannel:
+    """The channel of trials that this process runs itself, closed to the processes that it forks."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._pid = os.getpid()
+
+    def __getattr__(self, name: str) -> Any:
+        refuse_fork(self._pid)
+        return getattr(self._channel, name)

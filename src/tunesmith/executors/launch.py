@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import marshal
 import os
-import selectors
 import signal
 import subprocess
 import sys
@@ -13,7 +12,8 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import IO, TYPE_CHECKING, Any
 
-from tunesmith.foundation.system import Command, can_wait_for_pipes, do_not_wait_for, start
+from tunesmith.foundation.system import Command, can_wait_for_pipes, start
+from tunesmith.foundation.system.streams import WaitingReader
 from tunesmith.foundation.text import last_written
 from tunesmith.foundation.threads import watch
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 # What the libraries under an objective read when they are loaded to see how many threads they may use; the last one is
 # for joblib and loky, whose n_jobs=-1 then means this worker's share of the machine.
-THREADS = (
+THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
     "MKL_NUM_THREADS",
@@ -34,13 +34,13 @@ THREADS = (
     "LOKY_MAX_CPU_COUNT",
 )
 
-AT_ONCE = b"!"  # written to a worker's standard input: SIGTERM is not to wait for the next report
-PATIENCE = 5.0  # seconds that an idle worker may take to end by itself, and a killed one to be dead
+END_AT_ONCE = b"!"  # written to a worker's standard input: SIGTERM is not to wait for the next report
+PATIENCE_SECONDS = 5.0  # seconds that an idle worker may take to end by itself, and a killed one to be dead
 
 # The script that called us is not run again, as multiprocessing's "spawn" would do: it needs no guard, and may as well
 # be a notebook or have come from standard input. What it defines is sent by value. The first bytes on the worker's
 # standard input are the caller's sys.path and sys.argv.
-PROGRAM = """\
+WORKER_PROGRAM = """\
 import marshal, sys
 try:
     sys.path[:], sys.argv[:] = marshal.load(sys.stdin.buffer)
@@ -51,13 +51,13 @@ main({handle})
 """
 
 
-def environment(threads: int, more: Mapping[str, str]) -> dict[str, str]:
+def worker_environment(threads: int, more: Mapping[str, str]) -> dict[str, str]:
     """Return the environment of a worker.
 
     Args:
         more: variables that it gets in any case.
     """
-    return {**dict.fromkeys(THREADS, str(max(1, threads))), **os.environ, **more}
+    return {**dict.fromkeys(THREAD_VARIABLES, str(max(1, threads))), **os.environ, **more}
 
 
 class WorkerProcess:
@@ -90,7 +90,7 @@ class WorkerProcess:
         flags: list[str] = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # multiprocessing's way
         handle = there.fileno()
         try:
-            words = [sys.executable, *flags, "-c", PROGRAM.format(handle=handle)]
+            words = [sys.executable, *flags, "-c", WORKER_PROGRAM.format(handle=handle)]
             streams = (None, None) if self.output is None else self.output.streams
             self._group = start(Command(words, env, streams, "pipe", [handle, *handles]))
         except BaseException:
@@ -127,7 +127,7 @@ class WorkerProcess:
     def ask_to_end(self) -> None:
         """Ask the process and all that it started to end, at once."""
         with contextlib.suppress(OSError, ValueError):
-            self._lifeline.write(AT_ONCE)
+            self._lifeline.write(END_AT_ONCE)
             self._lifeline.flush()
         self.give_notice()
 
@@ -141,7 +141,7 @@ class WorkerProcess:
 
     def release(self) -> None:
         """Close the pipes of a process that ended, or is about to."""
-        self.exit_code(PATIENCE)
+        self.exit_code(PATIENCE_SECONDS)
         self._group.release()
         self.connection.close()
         if self.output is not None:
@@ -169,8 +169,7 @@ def how_it_ended(code: int | None) -> str:
 # A thread reads the worker's standard output and standard error, so that the worker does not wait while the driver is
 # busy. What C code and programs that the objective starts print is read as well, and what a crash prints.
 
-MOST = 16 * 1024  # bytes that are kept of a trial
-CHUNK = 64 * 1024
+OUTPUT_BYTES_KEPT = 16 * 1024  # of a trial
 
 
 class Output:
@@ -183,16 +182,15 @@ class Output:
     def __init__(self) -> None:
         out, their_out = os.pipe()
         error, their_error = os.pipe()
+        self._woken, self._wake = os.pipe()
         self.streams = (their_out, their_error)
         self._theirs = [their_out, their_error]
         self._passed_on = {out: 1, error: 2}  # what is read, and where it goes
-        self._wake, self._woken = os.pipe()
-        self._open = [out, error, self._wake, self._woken]
-        for end in self._passed_on:
-            do_not_wait_for(end)
+        self._reader = WaitingReader((out, error, self._woken))
         self._kept = bytearray()
         self._last = out  # the pipe that the end of it came from
         self._lock = threading.Lock()
+        self._closed = False
         self._thread: threading.Thread | None = None
 
     def started(self) -> None:
@@ -212,50 +210,42 @@ class Output:
             self._read()
             data = bytes(self._kept)
         text = last_written(data.decode(errors="replace"))
-        return f"[...]{text[-MOST:]}" if len(data) > MOST else text
+        return f"[...]{text[-OUTPUT_BYTES_KEPT:]}" if len(data) > OUTPUT_BYTES_KEPT else text
 
     def close(self) -> None:
         """Pass on what is there, and give everything back."""
-        if self._thread is not None and self._thread.is_alive():
-            os.write(self._woken, b"x")
+        if self._thread is not None:
+            os.write(self._wake, b"x")
             self._thread.join()
         with self._lock:
             self._read()
-            while self._open:
-                os.close(self._open.pop())
-            self._close_theirs()
-            self._passed_on = {}
+            self._reader.close()
+        os.close(self._wake)
+        self._close_theirs()
 
     def _close_theirs(self) -> None:
         while self._theirs:
             os.close(self._theirs.pop())
 
     def _follow(self) -> None:
-        with selectors.DefaultSelector() as selector:
-            for end in (*self._passed_on, self._wake):
-                selector.register(end, selectors.EVENT_READ)
-            while self._passed_on:
-                ready = [key.fd for key, _ in selector.select()]
-                if self._wake in ready:
-                    return
-                with self._lock:
-                    self._read()
-                    for end in ready:
-                        if end not in self._passed_on:
-                            selector.unregister(end)
+        while not self._closed:
+            self._reader.wait(None)
+            with self._lock:
+                self._read()
 
     def _read(self) -> None:
         """Read what there is without waiting, pass it on, and keep the end of it."""
-        for end, to in list(self._passed_on.items()):
-            with contextlib.suppress(BlockingIOError):
-                while data := os.read(end, CHUNK):
-                    # A bar on one stream goes back to the start of its line, and not over what the other stream holds.
-                    if end != self._last and self._kept and self._kept[-1:] not in b"\r\n":
-                        self._kept += b"\n"
-                    self._last = end
-                    self._kept += data
-                    del self._kept[: -2 * MOST]
-                    with contextlib.suppress(OSError):  # nobody reads it, or there is no such stream
-                        while data:
-                            data = data[os.write(to, data) :]
-                del self._passed_on[end]  # it has ended
+        for end, data, _ in self._reader.take():
+            if end == self._woken:
+                self._closed = True
+            if end == self._woken or not data:
+                continue
+            # A bar on one stream goes back to the start of its line, and not over what the other stream holds.
+            if end != self._last and self._kept and self._kept[-1:] not in b"\r\n":
+                self._kept += b"\n"
+            self._last = end
+            self._kept += data
+            del self._kept[: -2 * OUTPUT_BYTES_KEPT]
+            with contextlib.suppress(OSError):  # nobody reads it, or there is no such stream
+                while data:
+                    data = data[os.write(self._passed_on[end], data) :]

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from tunesmith.errors import WorkerDiedError
 from tunesmith.executors import wire
 from tunesmith.executors.base import Event, Objective
-from tunesmith.executors.launch import PATIENCE
+from tunesmith.executors.launch import PATIENCE_SECONDS
 from tunesmith.executors.relay import RelayExecutor
 from tunesmith.executors.resources import GpuLeases, cpu_count, places
-from tunesmith.executors.supervisor import MAX_FAILED_STARTS, Job, Worker, dead_before_it_began
+from tunesmith.executors.supervisor import MAX_FAILED_STARTS, SILENT_WORKER_SECONDS, Job, Worker, dead_before_it_began
 from tunesmith.executors.wire import SharedArrays
 from tunesmith.foundation.preemption import Terminated, notice_seconds
 from tunesmith.foundation.states import FailureKind
@@ -27,8 +27,7 @@ from tunesmith.trial import Channel, Trial
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-DRAIN = 1.0  # seconds for reading what lies in the pipes when the driver is interrupted
-LOOK_AGAIN = 1.0  # seconds after which silent workers are checked: a pipe may outlive its process
+DRAIN_SECONDS = 1.0  # seconds for reading what lies in the pipes when the driver is interrupted
 
 
 class ProcessExecutor(RelayExecutor):
@@ -112,8 +111,8 @@ class ProcessExecutor(RelayExecutor):
         """
         end = None if timeout is None else self.clock() + timeout
         while not self._events and any(w.job is not None for w in self._workers):
-            left = LOOK_AGAIN if end is None else max(0.0, min(LOOK_AGAIN, end - self.clock()))
-            if not self._listen(self._workers, left) or self.clock() >= self._looked + LOOK_AGAIN:
+            left = SILENT_WORKER_SECONDS if end is None else max(0.0, min(SILENT_WORKER_SECONDS, end - self.clock()))
+            if not self._listen(self._workers, left) or self.clock() >= self._looked + SILENT_WORKER_SECONDS:
                 self._find_dead()
             if end is not None and self.clock() >= end:
                 break
@@ -122,7 +121,7 @@ class ProcessExecutor(RelayExecutor):
     def drain(self) -> list[Event]:
         """Ask what runs to end, and listen while it does: objectives save what they have; then return what happened."""
         self._draining = True
-        end = self.clock() + DRAIN
+        end = self.clock() + DRAIN_SECONDS
         while self._listen([w for w in self._workers if w.loaded], 0.0) and self.clock() < end:
             pass
         asked = [w for w in self._workers if w.begun and not w.cut_off]
@@ -150,7 +149,7 @@ class ProcessExecutor(RelayExecutor):
                     worker.process.kill()
                 else:
                     worker.process.connection.close()
-            end = self.clock() + PATIENCE
+            end = self.clock() + PATIENCE_SECONDS
             for worker in workers:
                 worker.process.exit_code(max(0.001, end - self.clock()))
         finally:  # also when a second Ctrl-C comes while we wait

@@ -11,16 +11,12 @@ import asyncio
 import contextlib
 import os
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 from tunesmith.executors.supervisor import Job, Setup
-from tunesmith.executors.task import Task
-from tunesmith.foundation.threads import watch
+from tunesmith.executors.task import Order, Task, run_and_listen
 
-ANSWER, CANCEL, OVER = "answer", "cancel", "over"
-WAIT = 60.0  # seconds that a task waits in the actor before it asks again
-LAST_GRACE = 2.0  # seconds that a trial has to end by itself once nobody waits for it any more
+WAIT_IN_ACTOR_SECONDS = 60.0  # seconds that a task waits in the actor before it asks again
 
 
 class Mail:
@@ -29,7 +25,7 @@ class Mail:
     def __init__(self) -> None:
         self._box: list[tuple[str, bytes]] = []
         self._news = asyncio.Event()
-        self._orders: dict[str, asyncio.Queue[tuple[str, Any]]] = {}
+        self._orders: dict[str, asyncio.Queue[Order | None]] = {}
 
     async def put(self, name: str, data: bytes) -> None:
         """Keep a message for the driver."""
@@ -47,25 +43,27 @@ class Mail:
         """Let `take` return."""
         self._news.set()
 
-    async def order(self, name: str, word: str, value: Any = None) -> None:
-        """Keep a word for a task."""
-        self._orders.setdefault(name, asyncio.Queue()).put_nowait((word, value))
+    async def order(self, name: str, order: Order | None) -> None:
+        """Keep a word for a task; None: the task has ended."""
+        self._orders.setdefault(name, asyncio.Queue()).put_nowait(order)
 
-    async def next_order(self, name: str) -> tuple[str, Any] | None:
-        """Return the next word for a task; None: there was none for a while."""
+    async def next_order(self, name: str) -> Order | None:
+        """Return the next word for a task; None: there was none for a while, or it has ended."""
         try:
-            word, value = await asyncio.wait_for(self._orders.setdefault(name, asyncio.Queue()).get(), WAIT)
+            order = await asyncio.wait_for(self._orders.setdefault(name, asyncio.Queue()).get(), WAIT_IN_ACTOR_SECONDS)
         except TimeoutError:
             return None
-        if word == OVER:
+        if order is None:
             del self._orders[name]
-        return word, value
+        return order
 
 
-def run_task(setup: Setup, job: Job, mail: Any, name: str) -> bytes:
+def run_in_ray(setup: Setup, job: Job, mail: Any, name: str) -> bytes:
     """Run one trial; this is the task.
 
     Args:
+        setup: what all trials have in common.
+        job: the trial.
         mail: the actor.
         name: what the driver calls this task.
 
@@ -79,34 +77,11 @@ def run_task(setup: Setup, job: Job, mail: Any, name: str) -> bytes:
 
     # A process that is kept for the next trial has the GPUs that it was started with.
     devices = os.environ.get("CUDA_VISIBLE_DEVICES", "")
-    task = Task(replace(setup, key=f"{setup.key}-{devices}"), job, send)
-    grace = min(job.grace, LAST_GRACE)
-    watch(partial(_listen, mail, name, task, grace), "tunesmith-ray", "the driver is not heard")
+    setup = replace(setup, key=f"{setup.key}-{devices}")
     try:
-        last = task.run()
+        last = run_and_listen(Task(setup, job, send), lambda: ray.get(mail.next_order.remote(name)))
     finally:
-        mail.order.remote(name, OVER)
+        mail.order.remote(name, None)
     with contextlib.suppress(ray.exceptions.RayActorError):  # the driver is gone, or about to read the result
         send(last)
     return last
-
-
-def _listen(mail: Any, name: str, task: Task, grace: float) -> None:
-    """Hand on what the driver says; end the task when the actor is gone, and so the driver."""
-    import ray
-
-    while True:
-        try:
-            order = ray.get(mail.next_order.remote(name))
-        except Exception:  # of several kinds: the actor died, this process is asked to end
-            task.cancel(grace)
-            return
-        if order is None:
-            continue
-        word, value = order
-        if word == OVER:
-            return
-        if word == ANSWER:
-            task.answer(value)
-        elif word == CANCEL:
-            task.cancel(value)

@@ -112,11 +112,11 @@ class RelayExecutor(Executor):
         elif word == wire.ASK:
             return run.answer(lambda trial: [_stops(trial, *rest), len(trial.reports or ())])
         elif word == wire.POINTERS:
-            return run.answer(lambda trial: remote_pointers.answer(trial, *rest))
+            return run.answer(lambda trial: remote_pointers.answer_about_artifacts(trial, *rest))
         elif word in (wire.END, wire.FAULT):
             del self._runs[number]
-            words, trial_bytes, value_bytes, *pickles = rest
-            self._events.append(run.end(trial_bytes, value_bytes, wire.fault_of(words, pickles), printed))
+            trial_bytes, value_bytes, fault_bytes = rest
+            self._events.append(run.end(trial_bytes, value_bytes, fault_bytes, printed))
         return None
 
     def _receive_last(self, number: int, message: bytes) -> None:
@@ -210,7 +210,7 @@ class _Run:
             self._fault, fault = None, wire.dump_fault(error, "")
         return wire.dump_answer(answer, fault)
 
-    def end(self, trial_bytes: bytes, value_bytes: bytes, fault: wire.Fault | None, printed: str) -> End:
+    def end(self, trial_bytes: bytes, value_bytes: bytes, fault_bytes: bytes, printed: str) -> End:
         """Take the trial back."""
         own = self.trial
         try:
@@ -223,6 +223,7 @@ class _Run:
             own.answers.take_whole()
             words = f"trial {own.number}: what came back from the worker cannot be loaded here: {error!r}"
             return Failed(own, ObjectiveError(words))
+        fault: wire.Fault | None = pickle.loads(fault_bytes)
         if fault is not None:
             return Failed(trial, wire.load_fault(fault), traceback=fault[-1], output=printed)
         if self._fault is not None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from tunesmith.errors import TrialInterrupted, is_pruned
 from tunesmith.executors import wire
 from tunesmith.executors.base import Objective, end_fork, flush, refuse_fork
-from tunesmith.executors.launch import AT_ONCE
+from tunesmith.executors.launch import END_AT_ONCE
 from tunesmith.executors.remote_pointers import RemotePointers
 from tunesmith.foundation.preemption import NOTICE_SIGNALS, PREEMPTION, Terminated
 from tunesmith.foundation.system import end_own_group
@@ -262,7 +262,7 @@ def _live_as_long_as_the_driver() -> None:
     os.close(nothing)
 
     def follow() -> None:
-        while os.read(lifeline, 1) == AT_ONCE:
+        while os.read(lifeline, 1) == END_AT_ONCE:
             PREEMPTION.end_at_once()
         end_own_group()
         os._exit(1)

@@ -57,7 +57,7 @@ class RemotePointers:
         return loose
 
 
-def answer(trial: Trial, what: str, arguments: list[Any]) -> Any:
+def answer_about_artifacts(trial: Trial, what: str, arguments: list[Any]) -> Any:
     """Answer a worker's question in the driver.
 
     Returns:

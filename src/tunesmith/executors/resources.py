@@ -53,25 +53,25 @@ def _cgroup_quota() -> float:
 # -- GPUs -------------------------------------------------------------------------------------------------------------
 
 # What says which devices a process may see, by maker; the first one that is set says which there are.
-VISIBLE = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES")
+GPU_VARIABLES = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES")
 NVIDIA = Path("/proc/driver/nvidia/gpus")
 AMD = Path("/sys/class/kfd/kfd/topology/nodes")
 
 
 def visible_gpus() -> tuple[str, list[str]]:
     """Return the variable that says which GPUs a process sees, and the GPUs that this one sees, as that names them."""
-    for variable in VISIBLE:
+    for variable in GPU_VARIABLES:
         if (given := os.environ.get(variable)) is not None:
             names = [name.strip() for name in given.split(",")]
             # As CUDA reads it: what stands behind an invalid entry does not count.
             ends = next((i for i, name in enumerate(names) if name in ("", "-1", "NoDevFiles")), len(names))
             return variable, names[:ends]
     if NVIDIA.is_dir():
-        return VISIBLE[0], [str(k) for k in range(len(list(NVIDIA.iterdir())))]
+        return GPU_VARIABLES[0], [str(k) for k in range(len(list(NVIDIA.iterdir())))]
     if AMD.is_dir():  # processors are nodes, too; they have no SIMD units
         nodes = [p for p in AMD.iterdir() if "simd_count 0\n" not in (p / "properties").read_text()]
-        return VISIBLE[1], [str(k) for k in range(len(nodes))]
-    return VISIBLE[0], []
+        return GPU_VARIABLES[1], [str(k) for k in range(len(nodes))]
+    return GPU_VARIABLES[0], []
 
 
 class GpuLeases:
@@ -125,7 +125,7 @@ class GpuLeases:
 # -- how many trials a machine has room for ---------------------------------------------------------------------------
 
 Resources = Mapping[str, float]
-ROUNDING = 1e-9  # 0.3 / 0.1 is 2.9999999999999996
+PLACE_ROUNDING = 1e-9  # 0.3 / 0.1 is 2.9999999999999996
 
 
 def places(has: Resources, needs: Resources, cores: float) -> int:
@@ -136,7 +136,7 @@ def places(has: Resources, needs: Resources, cores: float) -> int:
         needs: those of a trial; one of which it needs 0 does not count.
         cores: how many fit if a trial needs nothing.
     """
-    counts = [int(has.get(name, 0) / need + ROUNDING) for name, need in needs.items() if need > 0]
+    counts = [int(has.get(name, 0) / need + PLACE_ROUNDING) for name, need in needs.items() if need > 0]
     return min(counts, default=max(1, int(cores)))
 
 
@@ -158,7 +158,7 @@ def check_room(needs: Resources, machines: Iterable[Resources], where: str, may_
     missing = []
     for name, need in needs.items():
         most = max((has.get(name, 0) for has in known), default=0)
-        if most + ROUNDING < need:
+        if most + PLACE_ROUNDING < need:
             missing.append(f"{name}: {need:g} (the most that one has is {most:g})")
     lacks = ", ".join(missing) or f"{', '.join(f'{name}: {need:g}' for name, need in needs.items())} in one place"
     words = f"resources: no {where} has what a trial needs: {lacks}"
@@ -251,9 +251,9 @@ def _amount(value: Any) -> float:
 PROC = Path("/proc")
 
 
-UNITS = {"": 1, "B": 1}
-UNITS |= {f"{u}B": 1000 ** (k + 1) for k, u in enumerate("KMGT")}
-UNITS |= {f"{u}IB": 1024 ** (k + 1) for k, u in enumerate("KMGT")}
+BYTE_UNITS = {"": 1, "B": 1}
+BYTE_UNITS |= {f"{u}B": 1000 ** (k + 1) for k, u in enumerate("KMGT")}
+BYTE_UNITS |= {f"{u}IB": 1024 ** (k + 1) for k, u in enumerate("KMGT")}
 
 
 def parse_bytes(size: float | str) -> int:
@@ -267,7 +267,7 @@ def parse_bytes(size: float | str) -> int:
         if not isinstance(size, str):
             value = float(size)
         elif found := re.fullmatch(r"\s*([\d.]+(?:e\+?\d+)?)\s*([a-z]*)\s*", size, re.IGNORECASE):
-            value = float(found[1]) * UNITS.get(found[2].upper(), math.nan)
+            value = float(found[1]) * BYTE_UNITS.get(found[2].upper(), math.nan)
     if not 1 <= value < math.inf or isinstance(size, bool):
         raise ValueError(f'a size is a number of bytes or a text such as "500MB", "2GB" or "1.5GiB"; got {shown(size)}')
     return int(value)
@@ -318,12 +318,12 @@ def _held(process: Path, exact: bool) -> int:
     """Return the bytes that a process holds."""
     if exact:
         with contextlib.suppress(OSError):  # of another user, or an old kernel
-            if found := _fields(process / "smaps_rollup", (b"Pss_Anon:", b"Pss_Shmem:")):
+            if found := _sum_of_fields(process / "smaps_rollup", (b"Pss_Anon:", b"Pss_Shmem:")):
                 return found
-    return _fields(process / "status", (b"RssAnon:", b"RssShmem:"))
+    return _sum_of_fields(process / "status", (b"RssAnon:", b"RssShmem:"))
 
 
-def _fields(path: Path, names: tuple[bytes, ...]) -> int:
+def _sum_of_fields(path: Path, names: tuple[bytes, ...]) -> int:
     return 1024 * sum(int(line.split()[1]) for line in path.read_bytes().splitlines() if line.startswith(names))
 
 

@@ -14,13 +14,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tunesmith.executors import wire
-from tunesmith.executors.launch import PATIENCE, WorkerProcess, environment, how_it_ended
+from tunesmith.executors.launch import PATIENCE_SECONDS, WorkerProcess, how_it_ended, worker_environment
 from tunesmith.executors.limits import WATCHDOG, Verdict
 from tunesmith.executors.remote import TERMINATED
 from tunesmith.executors.resources import oom_kills
 from tunesmith.foundation.states import FailureKind
 
 MAX_FAILED_STARTS = 3
+SILENT_WORKER_SECONDS = 1.0  # after which one that says nothing is checked: its pipe may outlive its process
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ class Worker:
     def __init__(self, setup: Setup, env: Mapping[str, str] | None = None, handles: Sequence[int] = ()) -> None:
         here = list(map(str, sys.path))
         paths = [*here, *(p for p in setup.paths if p not in here)]
-        self.process = WorkerProcess(environment(setup.threads, env or {}), paths, setup.arguments, handles)
+        self.process = WorkerProcess(worker_environment(setup.threads, env or {}), paths, setup.arguments, handles)
         self.job: Job | None = None
         self.begun = self.loaded = self.cut_off = False
         self.run: int | None = None
@@ -164,7 +165,7 @@ class Worker:
 
     def how_it_ended(self) -> tuple[FailureKind | None, str]:
         """Say why a process that ended did so; None: somebody asked it to end by SIGTERM."""
-        code = self.process.exit_code(PATIENCE)
+        code = self.process.exit_code(PATIENCE_SECONDS)
         verdict = self._verdict = self._verdict or WATCHDOG.forget(self.process)
         if verdict is not None:
             return verdict

@@ -8,18 +8,28 @@ from __future__ import annotations
 
 import os
 import threading
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from tunesmith.executors import wire
-from tunesmith.executors.supervisor import MAX_FAILED_STARTS, Job, Setup, Worker, dead_before_it_began
+from tunesmith.executors.supervisor import (
+    MAX_FAILED_STARTS,
+    SILENT_WORKER_SECONDS,
+    Job,
+    Setup,
+    Worker,
+    dead_before_it_began,
+)
 from tunesmith.foundation.threads import ERRORS_OF_THREADS, raise_what_died, watch
 
-LOOK_AGAIN = 1.0  # seconds after which a silent worker is checked: its pipe may outlive it
-KEPT = 30.0  # seconds that a worker process without a trial is kept for the next one
+KEPT_SECONDS = 30.0  # seconds that a worker process without a trial is kept for the next one
 CONTINUE = wire.dump_answer([False, 0])  # and it has heard no reports
 
+LAST_GRACE = 2.0  # seconds that a trial has to end by itself once nobody waits for it any more
+ANSWER, CANCEL = "a", "c"  # with the bytes of the answer, and with the seconds after which the trial is killed
+
 Send = Callable[[bytes], None]
+Order = tuple[str, Any]  # a word of the driver, and what belongs to it
 
 
 class Task:
@@ -30,10 +40,11 @@ class Task:
         job: the trial.
         send: carries a message to the driver; called by `run`, in its thread. If it raises, the trial goes on without
             the driver, which gets what it missed with the trial's end.
+        is_wanted: tells whether the engine still wants the task; looked at about once a second.
     """
 
-    def __init__(self, setup: Setup, job: Job, send: Send) -> None:
-        self._setup, self._job, self._send = setup, job, send
+    def __init__(self, setup: Setup, job: Job, send: Send, is_wanted: Callable[[], bool] = lambda: True) -> None:
+        self._setup, self._job, self._send, self._is_wanted = setup, job, send, is_wanted
         self._lock = threading.Lock()
         self._worker: Worker | None = None
         self._cancelled: float | None = None
@@ -42,7 +53,7 @@ class Task:
         """Run the trial to its end; return the last message, which is for the driver as the others are."""
         failed = 0
         while True:
-            worker = _KEPT.take(self._setup) or Worker(self._setup)
+            worker = _IDLE.take(self._setup) or Worker(self._setup)
             with self._lock:
                 self._worker = worker
                 if self._cancelled is not None:
@@ -50,7 +61,7 @@ class Task:
             try:
                 if worker.take(self._job) and (last := self._relay(worker)) is not None:
                     if worker.job is None:
-                        _KEPT.keep(self._setup, worker)
+                        _IDLE.keep(self._setup, worker)
                     else:
                         worker.remove()
                     return last
@@ -85,13 +96,19 @@ class Task:
             if self._worker is not None:
                 self._worker.cancel(grace)
 
+    def abandon(self) -> None:
+        """End the trial, for which nobody waits any more; from any thread."""
+        self.cancel(min(self._job.grace, LAST_GRACE))
+
     def _relay(self, worker: Worker) -> bytes | None:
         """Send messages on until the last one, which is returned; None: the process ended without one."""
         died = len(ERRORS_OF_THREADS)
         try:
             while True:
-                ready = worker.process.connection.poll(LOOK_AGAIN)
+                ready = worker.process.connection.poll(SILENT_WORKER_SECONDS)
                 raise_what_died(died)
+                if self._cancelled is None and not self._is_wanted():
+                    self.abandon()
                 if not ready:
                     if worker.is_dead():
                         return None
@@ -112,65 +129,77 @@ class Task:
             return None
 
 
+def run_and_listen(task: Task, next_order: Callable[[], Order | None]) -> bytes:
+    """Run a trial while a thread hands on what the driver says.
+
+    Args:
+        task: the trial.
+        next_order: waits for a word of the driver; None: there was none for a while. What it raises means that the
+            driver, or the engine, is gone: then the trial ends.
+
+    Returns:
+        The last message.
+    """
+    over = threading.Event()
+
+    def listen() -> None:
+        while not over.is_set():
+            try:
+                order = next_order()
+            except Exception:  # of many kinds, by engine
+                task.abandon()
+                return
+            if order is not None:
+                word, value = order
+                (task.answer if word == ANSWER else task.cancel)(value)
+
+    watch(listen, "tunesmith-listens", "the driver is not heard")
+    try:
+        return task.run()
+    finally:
+        over.set()
+
+
 class _KeptWorkers:
-    """Worker processes without a trial, by what they run; each is ended when it was not needed for a while."""
+    """Worker processes without a trial; each is ended when it was not needed for a while."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._workers: list[tuple[str, Worker, float]] = []
+        self._timers: dict[Worker, tuple[str, threading.Timer]] = {}  # with the key of the setup
         self._pid = 0
-        self._thread: threading.Thread | None = None
-
-    def take(self, setup: Setup) -> Worker | None:
-        """Return a worker that has the objective of a setup; None if there is none."""
-        with self._lock:
-            self._forget_if_forked()
-            for i, (name, worker, _) in enumerate(self._workers):
-                if name == setup.key:
-                    del self._workers[i]
-                    return worker
-        return None
 
     def keep(self, setup: Setup, worker: Worker) -> None:
         """Keep a worker for the next trial."""
+        timer = threading.Timer(KEPT_SECONDS, self.end, [setup, worker])
+        timer.name, timer.daemon = "tunesmith-workers", True
         with self._lock:
-            self._forget_if_forked()
-            self._workers.append((setup.key, worker, time.monotonic() + KEPT))
-            if self._thread is None or not self._thread.is_alive():
-                self._thread = watch(self._end_old_ones, "tunesmith-workers", "idle worker processes are not ended")
+            if self._pid != os.getpid():  # this process was forked: those that it knows are its parent's
+                self._timers, self._pid = {}, os.getpid()
+            self._timers[worker] = (setup.key, timer)
+        timer.start()
 
-    def end(self, setup: Setup) -> None:
-        """End the workers that were kept for a setup."""
-        with self._lock:
-            self._forget_if_forked()
-            mine = [worker for name, worker, _ in self._workers if name == setup.key]
-            self._workers = [kept for kept in self._workers if kept[0] != setup.key]
-        for worker in mine:
-            worker.remove()
+    def take(self, setup: Setup) -> Worker | None:
+        """Return a worker that has the objective of a setup; None if there is none."""
+        return next(self._take(setup), None)
 
-    def _forget_if_forked(self) -> None:
-        if self._pid != os.getpid():
-            self._workers, self._pid = [], os.getpid()
+    def end(self, setup: Setup, worker: Worker | None = None) -> None:
+        """End a worker that was kept for a setup; None: all of them."""
+        for found in self._take(setup, worker):
+            found.remove()
 
-    def _end_old_ones(self) -> None:
-        while True:
-            with self._lock:
-                now = time.monotonic()
-                old = [w for _, w, end in self._workers if end <= now]
-                self._workers = [kept for kept in self._workers if kept[2] > now]
-                if not self._workers:
-                    self._thread = None
-                soonest = min((end for _, _, end in self._workers), default=None)
-            for worker in old:
-                worker.remove()
-            if soonest is None:
-                return
-            time.sleep(max(0.0, soonest - time.monotonic()))
+    def _take(self, setup: Setup, only: Worker | None = None) -> Iterator[Worker]:
+        for worker, (key, timer) in list(self._timers.items()) if self._pid == os.getpid() else ():
+            if key == setup.key and only in (None, worker):
+                with self._lock:
+                    is_ours = self._timers.pop(worker, None) is not None
+                if is_ours:
+                    timer.cancel()
+                    yield worker
 
 
-_KEPT = _KeptWorkers()
+_IDLE = _KeptWorkers()
 
 
 def end_kept(setup: Setup) -> None:
     """End the worker processes that this process keeps for a setup: its ``optimize`` is over."""
-    _KEPT.end(setup)
+    _IDLE.end(setup)

@@ -45,13 +45,13 @@ NOTE = b"n"  # (run, key, value); not answered
 # POINTERS is
 ASK = b"a"
 POINTERS = b"p"  # (run, what, arguments): of artifacts, see remote_pointers
-END = b"e"  # (run, None), and the parts trial and value, and two empty ones
-FAULT = b"f"  # (run, words of a Fault), and the parts trial and value, and those of the Fault
+END = b"e"  # (run,), and the parts trial, value and None
+FAULT = b"f"  # (run,), and the parts trial, value and Fault
 # From who watches over the worker process:
 DIED = b"d"  # (FailureKind | None, words): the process ended, and with it the trial
 PRINTED = b"o"  # (text,) and the part FAULT or DIED: either of these, with the end of what was printed
 # To the worker process:
-ANSWER = b"w"  # (anything, words of a Fault | None), and the parts of the Fault
+ANSWER = b"w"  # (anything,), and the part Fault | None
 LENGTH = struct.Struct(">Q")  # before the JSON and before each part
 
 
@@ -92,7 +92,7 @@ def dump(thing: Any, shared: SharedArrays | None = None) -> bytes:
         shared: takes the large arrays in it; None: they are pickled as well.
     """
     out = io.BytesIO()
-    pickler = _pickler()(out, protocol=pickle.HIGHEST_PROTOCOL)
+    pickler = _pickler_by_value()(out, protocol=pickle.HIGHEST_PROTOCOL)
     pickler.shared = shared
     pickler.dump(thing)
     return out.getvalue()
@@ -101,7 +101,7 @@ def dump(thing: Any, shared: SharedArrays | None = None) -> bytes:
 def dump_trial(trial: Trial) -> tuple[bytes, Proposals | None]:
     """Pickle a trial without its proposals; return these beside it."""
     out = io.BytesIO()
-    pickler = _pickler()(out, protocol=pickle.HIGHEST_PROTOCOL)
+    pickler = _pickler_by_value()(out, protocol=pickle.HIGHEST_PROTOCOL)
     pickler.apart = True
     pickler.dump(trial)
     return out.getvalue(), pickler.met
@@ -114,7 +114,7 @@ def load_trial(data: bytes, proposals: Proposals | None) -> Trial:
 
 
 @cache
-def _pickler() -> Any:
+def _pickler_by_value() -> Any:
     import cloudpickle
 
     class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle is untyped
@@ -191,8 +191,7 @@ def dump_end(run: int, trial: Trial, value: Any, fault: Fault | None) -> bytes:
     if left_out and fault is None:
         text = f"trial {trial.number}: {'; '.join(left_out)}; only what can be pickled gets out of a worker process"
         fault = dump_fault(ObjectiveError(text), "")
-    words, pickles = _apart(fault)
-    return pack(END if fault is None else FAULT, run, words, parts=(trial_bytes, value_bytes, *pickles))
+    return pack(END if fault is None else FAULT, run, parts=(trial_bytes, value_bytes, pickle.dumps(fault)))
 
 
 def _name(thing: Any) -> str:
@@ -205,24 +204,6 @@ def _name(thing: Any) -> str:
 Fault = tuple[bytes, bytes, str, str, str]
 
 
-def _apart(fault: Fault | None) -> tuple[tuple[str, str, str] | None, tuple[bytes, bytes]]:
-    """Return the words of an error and its pickled parts."""
-    return (None, (b"", b"")) if fault is None else (fault[2:], fault[:2])
-
-
-def fault_of(words: Sequence[str] | None, pickles: Sequence[bytes]) -> Fault | None:
-    """Put an error together whose words and pickled parts came in a message; None: there was none.
-
-    Args:
-        words: what it says, its class's name, and its traceback.
-        pickles: the error and its class.
-    """
-    if words is None:
-        return None
-    (error, kind), (text, name, trace) = pickles, words
-    return error, kind, text, name, trace
-
-
 def dump_answer(answer: Any, fault: Fault | None = None) -> bytes:
     """Return the message that answers a question.
 
@@ -230,14 +211,13 @@ def dump_answer(answer: Any, fault: Fault | None = None) -> bytes:
         answer: what JSON can hold.
         fault: what went wrong; None: nothing.
     """
-    words, pickles = _apart(fault)
-    return pack(ANSWER, answer, words, parts=pickles)
+    return pack(ANSWER, answer, parts=[pickle.dumps(fault)])
 
 
 def load_answer(message: bytes) -> tuple[Any, Fault | None]:
     """Return the answer to a question, and what went wrong with it."""
-    answer, words, *pickles = unpack(message)
-    return answer, fault_of(words, pickles)
+    answer, fault = unpack(message)
+    return answer, pickle.loads(fault)
 
 
 def dump_fault(error: BaseException, trace: str) -> Fault:
@@ -294,7 +274,7 @@ def _bare(kind: Any, text: str) -> BaseException | None:
 # ----------------------------------------------------------------------------------------------------------------------
 # Finds the variable of an objective that cannot be pickled.
 
-DEEPEST = 6  # levels of references that are searched
+REFERENCES_SEARCHED = 6  # levels of references that are searched
 
 
 def find_unpicklable(thing: Any, pickles: Callable[[Any], bool]) -> str | None:
@@ -308,7 +288,7 @@ def find_unpicklable(thing: Any, pickles: Callable[[Any], bool]) -> str | None:
     """
     path: list[str] = []
     culprit, seen = thing, {id(thing)}
-    while len(path) < DEEPEST:
+    while len(path) < REFERENCES_SEARCHED:
         found = next(
             ((words, part) for words, part in _parts(culprit) if id(part) not in seen and not pickles(part)), None
         )
@@ -376,8 +356,8 @@ def _global_names(code: types.CodeType) -> list[str]:
 # copy in memory however many workers there are, and nothing is left when all are gone, however they ended. Each worker
 # maps the file for itself: an objective that writes to an array changes its own copy of the page, and nobody else's.
 
-SMALLEST = 1 << 20  # bytes of an array that is shared
-ALIGNMENT = 64
+SHARED_ARRAY_BYTES = 1 << 20  # bytes of an array that is shared
+SHARED_ARRAY_ALIGNMENT = 64
 
 
 class SharedArrays:
@@ -393,7 +373,12 @@ class SharedArrays:
 
     def reduce(self, array: np.ndarray[Any, Any]) -> tuple[Any, ...] | None:
         """Write an array to the file; return how a worker finds it there, as ``__reduce__`` does. None: pickle it."""
-        if not can_inherit_files() or array.nbytes < SMALLEST or array.dtype.hasobject or type(array) is not np.ndarray:
+        if (
+            not can_inherit_files()
+            or array.nbytes < SHARED_ARRAY_BYTES
+            or array.dtype.hasobject
+            or type(array) is not np.ndarray
+        ):
             return None
         order: Literal["C", "F"] = "F" if array.flags.f_contiguous and not array.flags.c_contiguous else "C"
         with contextlib.suppress(OSError):  # no room: it is sent to each worker
@@ -401,7 +386,7 @@ class SharedArrays:
                 self._file = tempfile.TemporaryFile(prefix="tunesmith-")  # noqa: SIM115 - open as long as the workers run
             file = self._file
             at = file.seek(0, 2)
-            at += file.write(b"\0" * (-at % ALIGNMENT))
+            at += file.write(b"\0" * (-at % SHARED_ARRAY_ALIGNMENT))
             # ravel copies nothing of a contiguous array
             file.write(array.ravel(order=order).view(np.uint8).data)
             file.flush()

@@ -246,7 +246,7 @@ def _either(kinds: list[Kind | None]) -> Kind | None:
 
 def _list(inner: Kind | None) -> Kind:
     def fits(value: Any) -> bool:
-        if isinstance(value, str | bytes | type):
+        if isinstance(value, str | bytes | type | dict):
             return False
         try:
             iter(value)

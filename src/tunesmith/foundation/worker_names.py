@@ -14,7 +14,7 @@ living worker would be taken for dead, and its trial would run twice; the start 
 from __future__ import annotations
 
 import os
-import socket
+import platform
 import sys
 import time
 from functools import lru_cache
@@ -126,7 +126,7 @@ def runs_apart(worker: str) -> bool:
 
 @lru_cache(maxsize=1)
 def _host() -> str:
-    return socket.gethostname() or "localhost"
+    return platform.node() or "localhost"
 
 
 if sys.platform == "win32":

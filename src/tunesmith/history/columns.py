@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -233,6 +234,49 @@ class History:
             curves.signs,
         )
         return new
+
+    def frozen(self) -> History:
+        """Return the history as it is now, for readers: what is added to this one later is not in it.
+
+        Finished rows are shared, since they never change; to be called by who may write to this one.
+        """
+        new = copy(self)
+        for name in _ROWS:
+            rows = getattr(self, name)
+            setattr(new, name, None if rows is None else _view(rows[: self._n]))
+        new._columns, new._constraints = self._columns.copy(), dict(self._constraints)
+        new._units, new._paused = dict(self._units), set(self._paused)
+        new._pending, new.curves = self._pending.copy(), self.curves.frozen(self._pending.numbers)
+        return new
+
+    def part(self, numbers: Ints) -> History:
+        """Return a history with some of the trials of this one.
+
+        Its curves are those of all trials, since to copy them takes seconds; who reads them asks for its own trials.
+
+        Args:
+            numbers: of those that are wanted, int64[k].
+        """
+        space, made = self.space, History(self.space, self._m)
+        rows = np.flatnonzero(np.isin(self.number, numbers))
+        made.extend(
+            self.number[rows],
+            self.state[rows],
+            self.y[rows],
+            [] if space is None or not len(rows) else [(space, np.arange(len(rows)), self.points(space)[rows])],
+            sampler_state=self.sampler_state[rows],
+            cost=self.cost[rows],
+            failure=self.failure[rows],
+            constraints={
+                i: self.constraints_of(row) for i, row in enumerate(rows.tolist() if self._constraints else ())
+            },
+            noise={i: sd for i, sd in enumerate(self.noise[rows].tolist()) if sd[0] == sd[0]},
+        )
+        pending, points = self.pending, None if space is None else self.pending_points(space)
+        for i in np.flatnonzero(np.isin(pending.number, numbers)).tolist():
+            made.begin(int(pending.number[i]), space, None if points is None else points[i].tolist())
+        made.curves = self.curves
+        return made
 
     def expecting(self, ends: Mapping[int, float], errors: Mapping[int, float]) -> History:
         """Return a history with one objective in which trials that did not come to their ends have expected values.
@@ -465,10 +509,12 @@ class History:
             self._noise[first + at] = sd
 
     def _grow(self, need: int) -> None:
-        for name in ("_number", "_state", "_sampler_state", "_cost", "_failure", "_y", "_x", "_c"):
-            setattr(self, name, _grown_array(getattr(self, name), need))
-        if self._noise is not None:
-            self._noise = _grown_array(self._noise, need)
+        for name in _ROWS:
+            rows = getattr(self, name)
+            setattr(self, name, None if rows is None else _grown_array(rows, need))
+
+
+_ROWS = ("_number", "_state", "_sampler_state", "_cost", "_failure", "_y", "_x", "_c", "_noise")
 
 
 def _grown_array(a: NDArray[T], need: int) -> NDArray[T]:
@@ -536,6 +582,12 @@ class ParameterColumns:
         self.known: dict[int, SpaceColumns] = {}
         if space is not None:
             self.of(space)
+
+    def copy(self) -> ParameterColumns:
+        """Return columns of their own, as they are now."""
+        made = copy(self)
+        made.names, made._current, made.known = list(self.names), dict(self._current), dict(self.known)
+        return made
 
     def of(self, space: Space) -> SpaceColumns:
         """Return the columns of a space's parameters; those that are new get one, and the merged space grows."""
@@ -619,6 +671,14 @@ class RunningRows:
         self._trials: dict[int, tuple[Space | None, Sequence[float] | None, int]] = {}
         self._columns: tuple[int, Space | None] = (0, None)  # their number, and the space that points were read in
         self._clear()
+
+    def copy(self) -> RunningRows:
+        """Return running trials of their own, as they are now."""
+        made = RunningRows()
+        with self._lock:
+            made._trials = dict(self._trials)
+        made._clear()
+        return made
 
     def _clear(self) -> None:
         """Empty the table, to be made anew."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, insort
 from collections.abc import Hashable, Iterable, Mapping, Sequence
+from copy import copy
 from operator import mul
 from types import MappingProxyType
 from typing import Any, Protocol
@@ -52,6 +53,23 @@ class Curves:
         self.costs_given = False
         self.longest_complete = 0
         self.signs: tuple[float, ...] = (1.0,) * objectives
+
+    def frozen(self, unfinished: Iterable[int]) -> Curves:
+        """Return the curves as they are now, for readers: what is reported later is not in them.
+
+        Args:
+            unfinished: the trials that may report more; the reports of others are shared.
+        """
+        new = copy(self)
+        new._reports, new._costs = dict(self._reports), dict(self._costs)
+        for number in unfinished:
+            for of in (new._reports, new._costs):
+                if number in of:
+                    of[number] = dict(of[number])
+        new._state, new._arrays, new._rungs = dict(self._state), dict(self._arrays), {}
+        new._complete_at = {step: list(values) for step, values in self._complete_at.items()}
+        new._ends = self._ends.copy()
+        return new
 
     def append(self, number: int, step: int, value: Any, cost: float = math.nan) -> None:
         """Add one report; a step that the trial reported before is ignored.
@@ -368,6 +386,13 @@ class Ends:
         self._new: dict[int, Mapping[int, Any]] = {}  # looked at when it is asked for, once for many reports
         self._means: list[tuple[float, int]] = []
         self._mean_of: dict[int, float] = {}
+
+    def copy(self) -> Ends:
+        """Return the same as it is now."""
+        made = copy(self)
+        made.numbers, made._new = list(self.numbers), dict(self._new)
+        made._means, made._mean_of = list(self._means), dict(self._mean_of)
+        return made
 
     def update(self, number: int, reports: Mapping[int, Any]) -> None:
         """Take in a trial that completed, or whose last reports were read after its end."""

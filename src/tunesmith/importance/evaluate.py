@@ -14,11 +14,12 @@ from tunesmith.foundation.numerics.arrays import Floats, Indices
 from tunesmith.foundation.registry import load_registered
 from tunesmith.foundation.states import StudyDirection, TrialState
 from tunesmith.foundation.text import did_you_mean, listing, name_and_message, shown
-from tunesmith.history import ROWS_AT_ONCE
+from tunesmith.history import ROWS_AT_ONCE, History
 from tunesmith.importance.base import LEVEL, Effects, Evaluator, Importance, ImportanceData, ImportanceRow
 from tunesmith.samplers.finished import infer_conditions
 from tunesmith.space import Space
 from tunesmith.study import Study
+from tunesmith.study.snapshot import Snapshot, as_snapshot
 from tunesmith.trial.record import FrozenTrial
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -27,7 +28,7 @@ from tunesmith.trial.record import FrozenTrial
 Target = Callable[[FrozenTrial], float]
 
 
-def data_of(study: Study, params: Sequence[str] | None, target: Target | None) -> tuple[ImportanceData, list[str]]:
+def data_of(seen: Snapshot, params: Sequence[str] | None, target: Target | None) -> tuple[ImportanceData, list[str]]:
     """Return the trials to use, and notes on those that were left out.
 
     Args:
@@ -38,23 +39,21 @@ def data_of(study: Study, params: Sequence[str] | None, target: Target | None) -
         TypeError: an argument is of the wrong kind.
         ValueError: a parameter is not known, or there are too few trials to say anything.
     """
-    if not isinstance(study, Study):
-        raise TypeError(f"study must be a tunesmith study (create_study, load_study); got {shown(study)}")
-    if target is None and len(study.directions) > 1:
+    if target is None and len(seen.directions) > 1:
         raise ValueError(
-            f"the study has {len(study.directions)} objectives, and importance is about one value: say which by "
+            f"the study has {len(seen.directions)} objectives, and importance is about one value: say which by "
             "target=, for example target=lambda trial: trial.values[0]; less is taken as better"
         )
-    history = study.history
+    history = seen.history
     space = history.space
     complete = np.flatnonzero(history.complete)
     if not len(complete):
-        raise ValueError(_none(study))
+        raise ValueError(_none(seen.history))
     if space is None or not len(space):
         raise ValueError("the trials of this study have no parameters, so there is nothing whose importance to tell")
     wanted = _wanted(space, params)
     rows = complete[np.argsort(history.number[complete], kind="stable")]
-    y = np.array(history.y[rows, 0]) if target is None else _targets(study, target, history.number[rows])
+    y = np.array(history.y[rows, 0]) if target is None else _targets(seen, target, history.number[rows])
     finite = np.isfinite(y)
     notes: list[str] = (
         [] if finite.all() else [say("{:,} trials with a value that is not finite are left out.", int((~finite).sum()))]
@@ -72,7 +71,7 @@ def data_of(study: Study, params: Sequence[str] | None, target: Target | None) -
         )
     points = history.points(space)
     tree = infer_conditions(space, points)
-    maximised = target is None and study.directions[0] == StudyDirection.MAXIMIZE
+    maximised = target is None and seen.directions[0] == StudyDirection.MAXIMIZE
     pruned = np.flatnonzero((history.state == TrialState.PRUNED) & (target is None))
     pruned = pruned[np.argsort(history.number[pruned], kind="stable")]
     data = ImportanceData(
@@ -97,9 +96,8 @@ def _units(space: Space, points: Floats, rows: Indices) -> Floats:
     return u
 
 
-def _none(study: Study) -> str:
+def _none(history: History) -> str:
     """Return why there is nothing to compute importances from."""
-    history = study.history
     ends = {state: int((history.state == state).sum()) for state in (TrialState.FAIL, TrialState.PRUNED)}
     words = [
         f"{count:,} {word}"
@@ -131,13 +129,13 @@ def _wanted(space: Space, params: Any) -> tuple[int, ...]:
     return tuple(sorted({space.names.index(name) for name in params}))
 
 
-def _targets(study: Study, target: Any, numbers: Any) -> Floats:
+def _targets(seen: Snapshot, target: Any, numbers: Any) -> Floats:
     """Return the target's values of trials, by their numbers."""
     if not callable(target):
         raise TypeError(
             f"target must be a function of a trial, for example lambda trial: trial.values[0]; got {shown(target)}"
         )
-    trials = {trial.number: trial for trial in study.get_trials(states=(TrialState.COMPLETE,))}
+    trials = {trial.number: trial for trial in seen.get_trials(states=(TrialState.COMPLETE,))}
     values = []
     for number in numbers.tolist():
         try:
@@ -153,7 +151,7 @@ def _targets(study: Study, target: Any, numbers: Any) -> Floats:
 # Symbols: r effects, b draws, s shuffles.
 
 
-def rows_of(effects: Effects, names: tuple[str, ...], pairs: bool) -> tuple[ImportanceRow, ...]:
+def importance_rows(effects: Effects, names: tuple[str, ...], pairs: bool) -> tuple[ImportanceRow, ...]:
     """Return the rows of the main effects, or of the pairs, the largest first (those of a path in its order).
 
     The values of noise are positive by construction. Their mean over shuffles is subtracted. In 95 %
@@ -216,7 +214,7 @@ def null_lines(value: Floats, shuffled: Floats, scale: Floats) -> tuple[Floats, 
 
 @checked("study", "params", "evaluator", "target")
 def importance(
-    study: Study,
+    study: Study | Snapshot,
     *,
     evaluator: str | Evaluator = "ped-anova",
     params: Sequence[str] | None = None,
@@ -230,7 +228,7 @@ def importance(
     choice to activate it made of a trial belongs to its parent.
 
     Args:
-        study: the study.
+        study: the study, or a snapshot of it.
         evaluator: its name, or an object of one of the evaluators' classes, or one of your own.
         params: names of parameters to report on; None: all. The others are still part of the model.
         target: what to explain, as a function of a complete trial; less is better. None: the objective, of which a
@@ -245,15 +243,17 @@ def importance(
         ValueError: there is no such evaluator or parameter, too few trials are complete, all values are the same, or
             the study has several objectives and no target is given.
     """
-    chosen = _evaluator(evaluator)
-    data, notes = data_of(study, params, target)
+    if not isinstance(study, Study | Snapshot):
+        raise TypeError(f"study must be a tunesmith study (create_study, load_study); got {shown(study)}")
+    chosen, seen = _evaluator(evaluator), as_snapshot(study)
+    data, notes = data_of(seen, params, target)
     chosen.check(data)
-    rng = np.random.default_rng([study.seed, crc32(chosen.name.encode())])
+    rng = np.random.default_rng([seen.seed, crc32(chosen.name.encode())])
     effects = chosen.evaluate(data, rng)
     names = tuple(data.space.names)
     table = Importance(
-        rows=rows_of(effects, names, pairs=False),
-        pairs=rows_of(effects, names, pairs=True),
+        rows=importance_rows(effects, names, pairs=False),
+        pairs=importance_rows(effects, names, pairs=True),
         evaluator=chosen.name,
         unit=effects.unit,
         notes=(*notes, *effects.notes),
@@ -265,7 +265,7 @@ def importance(
 
 @checked("study", "params", "evaluator", "target")
 def get_param_importances(
-    study: Study,
+    study: Study | Snapshot,
     *,
     evaluator: str | Evaluator = "ped-anova",
     params: Sequence[str] | None = None,

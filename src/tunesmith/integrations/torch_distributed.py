@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import itertools
+import json
 import os
 import pickle
-import socket
 import threading
 import time
 import traceback
@@ -25,8 +26,10 @@ from tunesmith.trial.epochs import Epochs, random_state
 
 __all__ = ["DistributedTrial"]
 
-GRACE = 2.0  # seconds that a rank that failed waits for the others to end too, before it takes the group from them
-LOOK = 0.1  # seconds between two looks at what the others say
+OTHERS_GRACE_SECONDS = 2.0  # that a rank that failed waits for the others, before it takes the group from them
+RANK_LOOK_SECONDS = 0.1  # seconds between two looks at what the others say
+READ_AND_WRITE = 2  # both ways of a connection, as shutdown(2) calls them
+MAPPED = "0000000000000000FFFF0000"  # what an address of IPv4 begins with in the table of IPv6
 _runs = itertools.count()  # in all ranks the same
 
 
@@ -352,7 +355,7 @@ class _Meeting:
                 self._leave(own)
                 return own
         self._said.set(f"ended {self._rank}", b"")
-        if not self._all("ended", GRACE if own is not None else None, or_left=True):
+        if not self._all("ended", OTHERS_GRACE_SECONDS if own is not None else None, or_left=True):
             self._leave(own)
             self._all("ended", None)
         self._said.set(f"agreed {self._rank}", b"")  # after the last word on whether the group was left
@@ -391,12 +394,12 @@ class _Meeting:
             if (most is not None and waited >= most) or (or_left and self._said.check(["left"])):
                 return False
             time.sleep(pause)
-            waited, pause = waited + pause, min(2 * pause, LOOK)
+            waited, pause = waited + pause, min(2 * pause, RANK_LOOK_SECONDS)
         return True
 
     def _leave(self, own: BaseException | None) -> None:
         """End the process group, here and where somebody waits for this rank."""
-        self._said.set(f"left {self._rank}", pickle.dumps([connection.getsockname() for connection in _connections()]))
+        self._said.set(f"left {self._rank}", json.dumps([here for _, here, _ in _connections()]))
         self._said.set("left", b"")
         _forget(own)
         _abort(self._pg)
@@ -408,15 +411,15 @@ class _Meeting:
             over: is set when the objective has ended here.
         """
         waited_for = set(range(self._size)) - {self._rank}
-        while not over.wait(LOOK):
+        while not over.wait(RANK_LOOK_SECONDS):
             if not self._said.check(["left"]):
                 continue
             _abort(self._pg)
             for rank in [rank for rank in waited_for if self._said.check([f"left {rank}"])]:
                 waited_for.remove(rank)
-                self._cut(set(pickle.loads(self._said.get(f"left {rank}"))))
+                self._cut(json.loads(self._said.get(f"left {rank}")))
 
-    def _cut(self, ends: set[Any]) -> None:
+    def _cut(self, ends: list[str]) -> None:
         """End the connections to a rank, but for those of the store: gloo, which cannot abort, waits for them.
 
         Args:
@@ -425,22 +428,31 @@ class _Meeting:
         store = self._store
         while isinstance(store, dist.PrefixStore):
             store = store.underlying_store
-        port = getattr(store, "port", None)  # of a file, there is none
-        for connection in _connections():
-            with suppress(OSError):
-                here, there = connection.getsockname(), connection.getpeername()
-                if there in ends and port not in (here[1], there[1]):
-                    connection.shutdown(socket.SHUT_RDWR)
+        port = f":{getattr(store, 'port', 0):04X}"  # of a file, there is none
+        for connection, here, there in _connections():
+            if there in ends and not here.endswith(port) and not there.endswith(port):
+                ctypes.CDLL(None).shutdown(connection, READ_AND_WRITE)
 
 
-def _connections() -> Iterator[socket.socket]:
-    """Yield this process's TCP connections, where the system lists them; each is a copy, which is closed after it."""
-    with suppress(OSError):
-        for name in os.listdir("/proc/self/fd"):
-            with suppress(OSError), socket.socket(fileno=os.dup(int(name))) as connection:
-                if connection.type == socket.SOCK_STREAM and connection.family in (socket.AF_INET, socket.AF_INET6):
-                    connection.getpeername()  # else it only listens
-                    yield connection
+def _connections() -> Iterator[tuple[int, str, str]]:
+    """Yield this process's TCP connections, where Linux lists them: a copy of its descriptor, and both its addresses.
+
+    The copy is closed afterwards. An address is hexadecimal, with its port, as in /proc.
+    """
+    addresses = {}
+    for table in ("tcp", "tcp6"):
+        with suppress(OSError), open(f"/proc/self/net/{table}", encoding="ascii") as lines:
+            for fields in map(str.split, lines):
+                here, there = (address.removeprefix(MAPPED) for address in fields[1:3])
+                addresses[f"socket:[{fields[9]}]"] = here, there
+    for name in os.listdir("/proc/self/fd") if addresses else ():
+        with suppress(OSError):
+            copy = os.dup(int(name))
+            try:
+                if found := addresses.get(os.readlink(f"/proc/self/fd/{copy}")):
+                    yield copy, *found
+            finally:
+                os.close(copy)
 
 
 def _abort(group: Any) -> None:

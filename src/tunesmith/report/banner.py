@@ -1,4 +1,4 @@
-"""The answer of a study in five lines: what to use, what to expect, how sure that is, what it cost, what to do next."""
+"""`Banner`: an answer in five lines: what to use, what to expect, how sure that is, what it cost, what to do next."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from tunesmith.foundation.system import command_line
 from tunesmith.foundation.text import printable, span
 from tunesmith.program.files import params_text
 from tunesmith.program.template import flags
+from tunesmith.report.leaderboard import stored_leaderboard
 from tunesmith.selection.report import AVERAGE, Written
-from tunesmith.study import Study
-from tunesmith.study.advice import NO_SCORE, USE_IT, Sureness, next_step, sureness
+from tunesmith.study.answer import NO_SCORE, USE_IT, Sureness, answer
 from tunesmith.study.recommend import Recommendation
-from tunesmith.tables.leaderboard import stored_leaderboard
+from tunesmith.study.snapshot import Snapshot
 
 MOST_SAID = 3  # sentences on how sure it is; the others stand in the section of the result
 
@@ -39,31 +39,24 @@ class Banner:
     forms: dict[str, str] = field(default_factory=dict)
 
 
-def banner_of(study: Study, words: Words) -> Banner:
-    """Return the answer of a study.
-
-    Args:
-        study: with any number of trials.
-        words: the language.
-    """
-    made = Banner()
-    if len(study.directions) > 1:
-        _front(made, study, words)
+def banner_of(seen: Snapshot, words: Words) -> Banner:
+    """Return the answer of a study, with any number of trials, in a language."""
+    made, told = Banner(), seen.once(answer)
+    nothing = [words("No trial is complete yet, so there is no result.")]
+    if told.front:
+        said = words.translate("{n} of {all} complete trials are not dominated by any other.")
+        n = int(seen.history.complete.sum())
+        made.lines.append((words(USE), [said.format(n=len(told.front), all=n)]))
+    elif told.found is None:
+        made.lines.append((words(USE), nothing))
     else:
-        try:
-            found = study.recommend()
-        except ValueError:
-            found = None
-        if found is None:
-            made.lines.append((words(USE), [words("No trial is complete yet, so there is no result.")]))
-        else:
-            made.params = chosen_by(found)
-            made.forms = forms_of(made.params, is_program=not is_of_table(study))
-            score = None if found.report is None else found.report.score
-            cautions = score.notes if score is not None and is_of_table(study) else None
-            _answer(made, found.sentences(), words, sureness(study, found), cautions)
-        made.lines += _cost(study, words)
-        made.lines.append((words(NEXT), [words.said(next_step(study, found))]))
+        made.params = chosen_by(told.found)
+        made.forms = forms_of(made.params, is_program=not is_of_table(seen))
+        score = None if told.found.report is None else told.found.report.score
+        cautions = score.notes if score is not None and is_of_table(seen) else None
+        _answer(made, told.found.sentences(), words, told.sure, cautions)
+    made.lines += _cost(seen, words)
+    made.lines.append((words(NEXT), [words.said(told.next)]))
     return made
 
 
@@ -91,12 +84,11 @@ def banner_of_search(search: Any, words: Words) -> Banner:
 
 USE, EXPECT, SURE = "What to use", "What to expect", "How sure that is"
 COST, NEXT = "What it cost", "What to do next"
-WEIGH = "Choose one of them by what matters more to you; none is better in all objectives."
 
 
-def is_of_table(study: Study) -> bool:
+def is_of_table(seen: Snapshot) -> bool:
     """Tell whether `tunesmith.tune` made a study: no program takes its parameters, and its costs are seconds."""
-    return stored_leaderboard(study.system_attrs) is not None
+    return stored_leaderboard(seen.system_attrs) is not None
 
 
 def chosen_by(found: Recommendation) -> Mapping[str, Any]:
@@ -147,23 +139,11 @@ def _answer(
         made.lines.append((words(SURE), sure))
 
 
-def _front(made: Banner, study: Study, words: Words) -> None:
-    front = study.best_trials
-    n = int(study.history.complete.sum())
-    if front:
-        said = words.translate("{n} of {all} complete trials are not dominated by any other.")
-        made.lines.append((words(USE), [said.format(n=len(front), all=n)]))
-    else:
-        made.lines.append((words(USE), [words("No trial is complete yet, so there is no result.")]))
-    made.lines += _cost(study, words)
-    made.lines.append((words(NEXT), [words(WEIGH) if front else words.said(next_step(study, None))]))
-
-
-def _cost(study: Study, words: Words) -> list[tuple[str, list[str]]]:
-    costs = study.history.cost[np.isfinite(study.history.cost)]
+def _cost(seen: Snapshot, words: Words) -> list[tuple[str, list[str]]]:
+    costs = seen.history.cost[np.isfinite(seen.history.cost)]
     if not len(costs):
         return []
-    if is_of_table(study):
+    if is_of_table(seen):
         return [(words(COST), [words("All trials together took {}.", span(float(costs.sum())))])]
     pattern = "All trials together cost {total}, the median one {median} (seconds, or the unit that was reported)."
     said = words.translate(pattern).format(total=f"{costs.sum():,.4g}", median=f"{float(np.median(costs)):.4g}")

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from tunesmith import __version__
+from tunesmith.foundation.languages import Words
 from tunesmith.report.banner import Banner
 from tunesmith.visualization.figure import FigureData
 
-NAMES = {"numpy": "NumPy", "scipy": "SciPy"}
+PACKAGE_NAMES = {"numpy": "NumPy", "scipy": "SciPy"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,14 @@ class Content:
     interactive: bool = False
 
 
+@runtime_checkable
+class Reportable(Protocol):
+    """What says itself what a report says of it, such as a scaling law: `write_report` takes it."""
+
+    def _report_content_(self, words: Words) -> Content | None:
+        """Return what a report says, in a language; None: there is nothing to say yet."""
+
+
 def stamped(subtitle: str, n: int) -> str:
     """Return the line below a report's title.
 
@@ -90,10 +99,10 @@ def versions(*packages: str) -> str:
     """Return the versions of tunesmith and of other packages, with commas."""
     from importlib.metadata import version
 
-    return ", ".join([f"tunesmith {__version__}", *(f"{NAMES.get(p, p)} {version(p)}" for p in packages)])
+    return ", ".join([f"tunesmith {__version__}", *(f"{PACKAGE_NAMES.get(p, p)} {version(p)}" for p in packages)])
 
 
-def drawn(make: Callable[[], FigureData]) -> list[FigureData]:
+def drawn_if_any(make: Callable[[], FigureData]) -> list[FigureData]:
     """Return a figure, or nothing if the study does not have what it shows."""
     try:
         return [make()]

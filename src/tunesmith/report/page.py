@@ -13,12 +13,12 @@ from tunesmith.report.content import Content, Section, Table
 from tunesmith.visualization import static
 from tunesmith.visualization.figure import FigureData
 from tunesmith.visualization.figures import draw
-from tunesmith.visualization.svg_style import drawing, told
+from tunesmith.visualization.svg_style import as_svg, said_of_points
 
 MOST_BYTES = 1_000_000  # of the figures of a page that answers, with the values of their points
 MOST_STATIC = 360_000  # of drawings alone
 TOO_LARGE = "This figure is left out: with it, the page would be too large."
-SAID = {  # what the script says
+WORDS_OF_SCRIPT = {  # what the script says
     "trial": "trial", "series": "series", "point": "{0} of {1}", "whole": "Show all", "save": "Save this figure",
     "keys": "Arrow keys go from point to point; + and - zoom; 0 shows all.",
 }  # fmt: skip
@@ -109,7 +109,7 @@ def write(content: Content, words: Words) -> str:
             "</main>",
         ]
     )
-    said = {key: words(sentence) for key, sentence in SAID.items()}
+    said = {key: words(sentence) for key, sentence in WORDS_OF_SCRIPT.items()}
     scripts = f"{_json(said, 'words')}\n<script>{static.script()}</script>\n<script>{SCRIPT}</script>\n"
     scripts = scripts if content.interactive else ""
     return f"{head}{body}\n{scripts}</body>\n</html>\n"
@@ -160,11 +160,11 @@ class _Page:
         self._figures += 1
         drawn = draw(figure, self._words)
         text = "".join(
-            f'<div class="drawn {kind}">{drawing(drawn, f"{name}-{kind}", figure.title, width)}</div>'
+            f'<div class="drawn {kind}">{as_svg(drawn, f"{name}-{kind}", figure.title, width)}</div>'
             for width, kind in ((WIDE, "desk"), (NARROW, "phone"))
         )
         if self._interactive:
-            text += f'{_json(told(drawn))}<p class="notes told" role="status"></p>'
+            text += f'{_json(said_of_points(drawn))}<p class="notes told" role="status"></p>'
         if len(text) > self._room:
             self.parts.append(f"<p><b>{title}</b>: {_text(self._words(TOO_LARGE))}</p>")
             return

@@ -20,19 +20,19 @@ from tunesmith.foundation.text import printable, shorten, shown
 from tunesmith.importance import importance
 from tunesmith.importance.base import between, rounded
 from tunesmith.report.banner import Banner, banner_of, banner_of_search
-from tunesmith.report.content import Content, Section, Table, drawn, stamped, versions
-from tunesmith.report.of_scaling import ScalingResults, of_scaling
-from tunesmith.scaling import ScalingLaw
+from tunesmith.report.content import Content, Reportable, Section, Table, drawn_if_any, stamped, versions
+from tunesmith.report.leaderboard import stored_leaderboard
 from tunesmith.selection.wording import params_of
 from tunesmith.study import Study
-from tunesmith.tables.leaderboard import stored_leaderboard
+from tunesmith.study.answer import answer
+from tunesmith.study.snapshot import Snapshot, as_snapshot
 from tunesmith.visualization.columns import objective_names
 from tunesmith.visualization.figures.belief import belief
 from tunesmith.visualization.figures.contour import contour
 from tunesmith.visualization.figures.honest_score import honest_score
 from tunesmith.visualization.figures.intermediate_values import IntermediateValues, intermediate_values
 from tunesmith.visualization.figures.optimization_history import optimization_history
-from tunesmith.visualization.figures.param_importances import of_table
+from tunesmith.visualization.figures.param_importances import importances_of_table
 from tunesmith.visualization.figures.pareto_front import pareto_front
 from tunesmith.visualization.figures.racing import racing
 from tunesmith.visualization.figures.slice import slices
@@ -40,89 +40,89 @@ from tunesmith.visualization.figures.timeline import timeline
 
 # -- what a report says of a study ----------------------------------------------------------------------------------
 
-SHOWN = 10  # rows of a table of trials or candidates, kinds of failure
+TABLE_ROWS = 10  # rows of a table of trials or candidates, kinds of failure
 MOST_PARAMS = 12  # in a figure with one panel for each
 
 
-def of_study(study: Study, words: Words) -> Content:
+def of_study(seen: Snapshot, words: Words) -> Content:
     """Return what a report says of a study.
 
     Args:
-        study: with any number of trials.
+        seen: with any number of trials.
         words: the language.
     """
-    history = study.history
-    several, banner = len(study.directions) > 1, banner_of(study, words)
+    history = seen.history
+    several, banner = len(seen.directions) > 1, banner_of(seen, words)
     sections = [
-        _front(study, words) if several else _result(study, banner, words),
-        _leaderboard(study, words),
-        _searched(study, words),
-        mattered(study, words),
-        course(study, words),
-        _savings(study, words),
-        _failures(study, words),
-        _again(study, words),
+        _front(seen, words) if several else _result(seen, banner, words),
+        _leaderboard(seen, words),
+        _searched(seen, words),
+        mattered(seen, words),
+        course(seen, words),
+        _savings(seen, words),
+        _failures(seen, words),
+        _again(seen, words),
     ]
     t = words.translate
     n = len(history) + history.n_pending
     subtitle = stamped(t("{n} trials; report of {when} by tunesmith {version}"), n)
-    title = printable(study.study_name)
+    title = printable(seen.study_name)
     return Content(title, subtitle, [s for s in sections if not s.empty], words.language, banner)
 
 
-def _result(study: Study, banner: Banner, words: Words) -> Section:
+def _result(seen: Snapshot, banner: Banner, words: Words) -> Section:
     t = words.translate
     section = Section(t("Result"))
     section.sentences += banner.more
-    if (stopped := study.stored_stop_reason) is not None:
+    if (stopped := seen.stored_stop_reason) is not None:
         reason = words.told(stopped)
         section.sentences.append(t("The search stopped by itself: {reason}").format(reason=reason))
     return section
 
 
-def _leaderboard(study: Study, words: Words) -> Section:
+def _leaderboard(seen: Snapshot, words: Words) -> Section:
     """Return the best of each kind of model, where `tunesmith.tune` made the study; else it is empty."""
     section = Section(words.translate("The best of each kind of model"))
-    found = stored_leaderboard(study.system_attrs)
+    found = stored_leaderboard(seen.system_attrs)
     if found is not None and found.places:
         section.tables.append(Table(*found.table(words)))
     return section
 
 
-def _front(study: Study, words: Words) -> Section:
+def _front(seen: Snapshot, words: Words) -> Section:
     t = words.translate
     section = Section(t("Result"))
-    front = study.best_trials
+    front = seen.once(answer).front
     if not front:
         return section
-    names = list(map(words.said, objective_names(study)))
-    rows = [[f.number, *(f.values or ()), params_of(f.params)] for f in front[:SHOWN]]
+    names = list(map(words.said, objective_names(seen)))
+    rows = [[f.number, *(f.values or ()), params_of(f.params)] for f in front[:TABLE_ROWS]]
     section.tables.append(Table([t("trial"), *names, t("parameters")], rows))
-    if len(front) > SHOWN:
-        section.sentences.append(t("The table shows the first {n}.").format(n=SHOWN))
-    if len(study.directions) == 2:
-        section.figures += drawn(lambda: pareto_front(study))
+    if len(front) > TABLE_ROWS:
+        section.sentences.append(t("The table shows the first {n}.").format(n=TABLE_ROWS))
+    if len(seen.directions) == 2:
+        section.figures += drawn_if_any(lambda: pareto_front(seen))
     return section
 
 
-def _searched(study: Study, words: Words) -> Section:
+def _searched(seen: Snapshot, words: Words) -> Section:
     t = words.translate
-    history = study.history
+    history = seen.history
     section = Section(t("What was searched"))
     ways = {"minimize": t("minimised"), "maximize": t("maximised")}
     section.sentences.append(
-        t("The objective, {name}, is {way}.").format(name=t(study.metric_names[0]), way=ways[study.directions[0].value])
-        if len(study.directions) == 1 and study.metric_names
-        else t("The objective is {way}.").format(way=ways[study.directions[0].value])
-        if len(study.directions) == 1
+        t("The objective, {name}, is {way}.").format(name=t(seen.metric_names[0]), way=ways[seen.directions[0].value])
+        if len(seen.directions) == 1 and seen.metric_names
+        else t("The objective is {way}.").format(way=ways[seen.directions[0].value])
+        if len(seen.directions) == 1
         else t("There are {n} objectives: {ways}.").format(
-            n=len(study.directions), ways=", ".join(ways[d.value] for d in study.directions)
+            n=len(seen.directions), ways=", ".join(ways[d.value] for d in seen.directions)
         )
     )
     if history.space is not None and len(history.space):
         rows = [[name, str(p)] for name, p in history.space.params.items()]
         section.tables.append(Table([t("parameter"), t("range")], rows))
-    counts = {state: n for state, n in sorted(study.counts.items()) if n}
+    counts = {state: n for state, n in sorted(seen.counts.items()) if n}
     section.tables.append(Table([t("state"), t("trials")], [[_state(state, words), n] for state, n in counts.items()]))
     return section
 
@@ -131,17 +131,17 @@ def _state(state: TrialState, words: Words) -> str:
     return state.name if words.language == "en" else words.translate(str(state).lower())
 
 
-def mattered(study: Study, words: Words) -> Section:
+def mattered(seen: Snapshot, words: Words) -> Section:
     """Return the section on what mattered; it is empty if that cannot be told.
 
     Args:
-        study: a study.
+        seen: the study.
         words: the language.
     """
     t = words.translate
     section = Section(t("What mattered"))
     try:
-        table = importance(study)
+        table = importance(seen)
     except ValueError:  # too few trials, one value, or several objectives
         return section
     section.sentences += words.known(table.sentences())
@@ -154,12 +154,12 @@ def mattered(study: Study, words: Words) -> Section:
     section.tables.append(Table(columns, rows[:MOST_PARAMS]))
     if len(rows) > MOST_PARAMS:
         section.sentences.append(t("The table shows the first {n}.").format(n=MOST_PARAMS))
-    section.figures += drawn(lambda: of_table(table, objective_names(study)[0]))
+    section.figures += drawn_if_any(lambda: importances_of_table(table, objective_names(seen)[0]))
     names = [str(row[0]) for row in rows]
-    section.figures += drawn(lambda: slices(study, names[:MOST_PARAMS]))
-    section.figures += drawn(lambda: belief(study, names[:MOST_PARAMS]))
+    section.figures += drawn_if_any(lambda: slices(seen, names[:MOST_PARAMS]))
+    section.figures += drawn_if_any(lambda: belief(seen, names[:MOST_PARAMS]))
     if len(names) > 1:
-        section.figures += drawn(lambda: contour(study, names[:2]))
+        section.figures += drawn_if_any(lambda: contour(seen, names[:2]))
     return section
 
 
@@ -167,58 +167,57 @@ def _as_read(value: float) -> float:
     return value if np.isnan(value) else float(rounded(value))
 
 
-def course(study: Study, words: Words) -> Section:
+def course(seen: Snapshot, words: Words) -> Section:
     """Return the section that shows how the search went.
 
     Args:
-        study: a study.
+        seen: the study.
         words: the language.
     """
     section = Section(words.translate("How the search went"))
-    if len(study.directions) == 1:
-        section.figures += drawn(lambda: optimization_history(study, show_pruned=True, show_failed=True))
-    for k in range(len(study.directions)):
-        section.figures += drawn(partial(_curves, study, k))
-    section.figures += drawn(lambda: timeline(study))
+    if len(seen.directions) == 1:
+        section.figures += drawn_if_any(lambda: optimization_history(seen, show_pruned=True, show_failed=True))
+    for k in range(len(seen.directions)):
+        section.figures += drawn_if_any(partial(_curves, seen, k))
+    section.figures += drawn_if_any(lambda: timeline(seen))
     return section
 
 
-def _curves(study: Study, target: int) -> IntermediateValues:
+def _curves(seen: Snapshot, target: int) -> IntermediateValues:
     """Return the learning curves of a study; NothingToDrawError if none has two points."""
-    made = intermediate_values(study, target=target)
+    made = intermediate_values(seen, target=target)
     if max(len(curve.step) for curve in made.curves) < 2:
         raise NothingToDrawError("no trial reported more than one value, and a curve has two or more")
     return made
 
 
-def _savings(study: Study, words: Words) -> Section:
+def _savings(seen: Snapshot, words: Words) -> Section:
     section = Section(words.translate("What stopping early brought"))
-    saved = study.savings
-    if saved is not None:
+    if (saved := seen.once(answer).saved) is not None:
         section.sentences += words.known(saved.sentences())
     return section
 
 
-def _failures(study: Study, words: Words) -> Section:
+def _failures(seen: Snapshot, words: Words) -> Section:
     t = words.translate
     section = Section(t("Failures"))
-    reasons = study.failure_reasons()
+    reasons = seen.once(answer).failures
     if not reasons:
         return section
-    failed, n = sum(r.trials for r in reasons), len(study.history)
+    failed, n = sum(r.trials for r in reasons), len(seen.history)
     section.sentences.append(t("{n} of {all} trials failed.").format(n=failed, all=n))
-    rows = [[r.trials, shorten(r.text, 200) or t("no reason is known"), r.first] for r in reasons[:SHOWN]]
+    rows = [[r.trials, shorten(r.text, 200) or t("no reason is known"), r.first] for r in reasons[:TABLE_ROWS]]
     section.tables.append(Table([t("trials"), t("reason"), t("the first")], rows))
     return section
 
 
-def _again(study: Study, words: Words) -> Section:
+def _again(seen: Snapshot, words: Words) -> Section:
     t = words.translate
     section = Section(t("How to reproduce it"))
     section.sentences.append(
         t(
             "The study's seed is {seed}. With the same seed, sampler and versions, a new study proposes the same."
-        ).format(seed=study.seed)
+        ).format(seed=seen.seed)
     )
     section.sentences.append(t("Versions: {versions}.").format(versions=versions("numpy", "scipy")))
     return section
@@ -235,13 +234,13 @@ def of_search(search: Any, words: Words) -> Content:
         words: the language.
     """
     t = words.translate
-    study = search.study_
+    seen = as_snapshot(search)
     banner = banner_of_search(search, words)
     sections = [
         _search_result(search, banner, words),
         _candidates(search, words),
-        mattered(study, words),
-        course(study, words),
+        mattered(seen, words),
+        course(seen, words),
         _search_again(search, words),
     ]
     n = len(search.cv_results_["params"])
@@ -255,7 +254,7 @@ def _search_result(search: Any, banner: Banner, words: Words) -> Section:
     section = Section(t("Result"), list(banner.more))
     if banner.params:
         section.tables.append(Table([t("parameter"), t("value")], [[k, v] for k, v in banner.params.items()]))
-    section.figures += drawn(lambda: honest_score(search))
+    section.figures += drawn_if_any(lambda: honest_score(search))
     return section
 
 
@@ -267,7 +266,7 @@ def _candidates(search: Any, words: Words) -> Section:
     if name is None:
         return section
     metric = name.removeprefix("mean_test_")
-    order = np.argsort(results[f"rank_test_{metric}"], kind="stable")[:SHOWN]
+    order = np.argsort(results[f"rank_test_{metric}"], kind="stable")[:TABLE_ROWS]
     rows = [
         [
             int(results[f"rank_test_{metric}"][i]),
@@ -278,7 +277,7 @@ def _candidates(search: Any, words: Words) -> Section:
         for i in order
     ]
     section.tables.append(Table([t("rank"), t("mean score"), t("deviation"), t("parameters")], rows))
-    section.figures += drawn(lambda: racing(search))
+    section.figures += drawn_if_any(lambda: racing(search))
     return section
 
 
@@ -313,8 +312,8 @@ def write_report(
     Markdown has the same sentences and tables, and says of each figure what it shows.
 
     Args:
-        source: a study, what `tunesmith.tune` returned, a fitted `tunesmith.sklearn.SearchCV`, or a fitted
-            `tunesmith.scaling.ScalingLaw`; with `ScalingResults`, what a law advises and plans too.
+        source: a study or a snapshot of it, what `tunesmith.tune` returned, a fitted `tunesmith.sklearn.SearchCV`, or
+            a fitted `tunesmith.scaling.ScalingLaw`; with `ScalingResults`, what a law advises and plans too.
         path: the file; None: none is written.
         format: "html" or "md"; None: what the file's name ends with, else "html".
         lang: "en" or "zh"; None: what the environment says, such as ``TUNESMITH_LANG=zh``.
@@ -354,14 +353,10 @@ def write_report(
 
 
 def _content(source: Any, words: Words) -> Content:
-    if isinstance(source, Study):
-        return of_study(source, words)
-    if hasattr(source, "leaderboard_") and hasattr(source, "study_"):
-        return of_study(source.study_, words)
+    if isinstance(source, Study | Snapshot) or (hasattr(source, "leaderboard_") and hasattr(source, "study_")):
+        return of_study(as_snapshot(source), words)
     if hasattr(source, "report_") and hasattr(source, "study_"):
         return of_search(source, words)
-    if isinstance(source, ScalingLaw) and hasattr(source, "fitted"):
-        return of_scaling(ScalingResults(source), words)
-    if isinstance(source, ScalingResults):
-        return of_scaling(source, words)
+    if isinstance(source, Reportable) and (content := source._report_content_(words)) is not None:
+        return content
     raise TypeError(f"a report is of a study, a fitted SearchCV or a fitted ScalingLaw; got {shown(source)}")

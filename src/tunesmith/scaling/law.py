@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from scipy.stats import chi2, norm
@@ -24,6 +24,10 @@ from tunesmith.scaling.transfer import Transfer, test_transfer
 from tunesmith.space import Float, Space
 from tunesmith.study import Study
 from tunesmith.study.create import WarmStart
+
+if TYPE_CHECKING:
+    from tunesmith.foundation.languages import Words
+    from tunesmith.report.content import Content
 
 NARROW_SPAN = 4.0  # times: of scales that span less, slopes are mostly those of the priors
 USELESS = 1000.0  # times from end to end, in which an interval says nothing; of a linear form, twice what was tried
@@ -311,6 +315,11 @@ class ScalingLaw:
         if not rows:
             raise ScalingError(f"the studies have no ended trial with {', '.join(law.hyperparameters)}")
         return law.fit(rows)
+
+    def _report_content_(self, words: Words) -> Content | None:
+        from tunesmith.scaling.report import ScalingResults
+
+        return ScalingResults(self)._report_content_(words) if hasattr(self, "fitted") else None
 
     @one_thread()
     @checked("target")

@@ -22,8 +22,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tunesmith.foundation.languages import say
 from tunesmith.foundation.numerics.arrays import Floats
-from tunesmith.selection.wording import NumberFormat, count
+from tunesmith.selection.wording import NumberFormat
 
 GAIN_TOLD_SHARE = 0.8  # how often a gain of the smallest size that can be told is told
 UNITS_DOF = 4.0  # degrees of freedom that the runs of single units count for where B is estimated
@@ -108,30 +109,35 @@ class Outlook:
         """
         if not math.isfinite(self.variance) or self.variance == 0.0:  # all paired losses are the same
             return []
-        least, rows = figures.write(self.smallest_gain), count(self.n_rows, "row")
+        least, n = figures.write(self.smallest_gain), self.n_rows
+        rows = "that {:,} row can tell" if n == 1 else "that {:,} rows can tell"
         if not self.lead > 0.0:
-            return [f"The smallest {gain} that {rows} can tell from luck here, in four of five searches, is {least}."]
-        told = f"It leads by {figures.write(self.lead)} on the same rows; the smallest {gain} that {rows} can tell"
-        lines = [f"{told} from luck, in four of five searches, is {least}."]
+            return [
+                say("The smallest {} " + rows + " from luck here, in four of five searches, is {}.", gain, n, least)
+            ]
+        told = (
+            "It leads by {} on the same rows; the smallest {} " + rows + " from luck, in four of five searches, is {}."
+        )
+        lines: list[str] = [say(told, figures.write(self.lead), gain, n, least)]
         if self.decided:
-            lines.append("A part of the lead is luck, since it was picked for its score; the rest is too little.")
-        needed, more_rows = self.repeats_needed, self.rows_needed
-        enough = None if more_rows is None else f"about {count(more_rows, 'row')} in all"
+            lines.append(say("A part of the lead is luck, since it was picked for its score; the rest is too little."))
+        needed, enough = self.repeats_needed, self.rows_needed
+        all_rows = "about {:,} row in all" if enough == 1 else "about {:,} rows in all"
         if needed is not None:
             fits = f"search.decide(more_fits={needed * self.fits_per_repeat})"
-            lines.append(
-                f"If the lead is real, about {count(needed, 'more repeat')} of the folds would decide ({fits})"
-                f"{'' if enough is None else f', or {enough}'}."
-            )
+            told = "If the lead is real, about {:,} more " + ("repeat" if needed == 1 else "repeats")
+            told += " of the folds would decide ({})"
+            told += "." if enough is None else f", or {all_rows}."
+            lines.append(say(told, needed, fits, *(() if enough is None else (enough,))))
         elif enough is not None:
-            what = f"If the lead is real, {enough} would decide"
+            told = "If the lead is real, " + all_rows + " would decide"
             if not self.fits_per_repeat:
-                lines.append(f"{what}.")
+                lines.append(say(told + ".", enough))
             elif self.repeats_part is None:
                 fits = f"search.decide(more_fits={2 * self.fits_per_repeat})"
-                lines.append(f"{what}; {fits} shows whether more repeats of the folds would.")
+                lines.append(say(told + "; {} shows whether more repeats of the folds would.", enough, fits))
             else:
-                lines.append(f"{what}, and no number of repeats of the folds.")
+                lines.append(say(told + ", and no number of repeats of the folds.", enough))
         return lines
 
 

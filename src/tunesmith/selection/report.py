@@ -8,10 +8,10 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from tunesmith.errors import SpaceError
-from tunesmith.foundation.languages import block, say, told
+from tunesmith.foundation.languages import block, say, stored, told
 from tunesmith.foundation.text import printable
 from tunesmith.selection.outlook import Outlook
-from tunesmith.selection.score import Estimate, HonestScore
+from tunesmith.selection.score import Estimate, HonestScore, basis
 from tunesmith.selection.wording import NumberFormat, count, params_of, verdict
 from tunesmith.space.serialize import label_from_json, label_to_json
 
@@ -86,17 +86,17 @@ class Report:
     def sentences(self) -> list[str]:
         """Return the report as a list of sentences, the verdict first."""
         score, notes = self.score, self.notes
-        lines = [_compared(self), self.rule]
+        lines = [_compared(self), None if self.rule is None else stored(self.rule)]
         if score is not None:
             lines += [_gain_said(self, score), *_outlook(self)]
             notes = (*score.notes, *notes)
-        lines += dict.fromkeys(notes)
+        lines += map(stored, dict.fromkeys(notes))
         if score is not None:
-            lines += [f"Estimated {score.basis()}.", _optimism(self, score)]
+            lines += [basis(score, "Estimated ", "."), _optimism(self, score)]
             if self.adaptive and (self.n_candidates is None or self.n_candidates > 2):
                 lines.append(ADAPTED_TO_ROWS)
         lines += [*_cost_said(self), _stopping(self)]
-        return [self.verdict(), *(printable(" ".join(line.split())) for line in lines if line)]
+        return [self.verdict(), *(_on_one_line(line) for line in lines if line)]
 
     def _repr_html_(self) -> str:
         head, *rest = self.sentences()
@@ -119,6 +119,12 @@ def _choice(report: Report) -> str:
     return say("Chosen from {}: {}", count(n, "configuration"), chosen) if n else say("Chosen: {}", chosen)
 
 
+def _on_one_line(line: str) -> str:
+    """Return a sentence without what names and notes of others may have in them; else as it was said."""
+    text = printable(" ".join(line.split()))
+    return line if text == line else text
+
+
 def _compared(report: Report) -> str | None:
     """Say how the alternatives to a kept default did; None: it was not kept, or there is none."""
     n = report.n_candidates
@@ -126,12 +132,15 @@ def _compared(report: Report) -> str | None:
         return None
     closest = None if report.runner_up is None else _closest(report)
     if n == 2:
-        how = "" if closest is None or _fell_short(report) else "convincingly "
-        return f"The one alternative{'' if closest is None else f', {closest},'} was not {how}better."
-    others = "No alternative" if n is None else f"None of the {n - 1:,} alternatives"
-    if closest is None:
-        return f"{others} was better."
-    return f"{others} was convincingly better; the closest was {closest}."
+        if closest is None:
+            return say("The one alternative was not better.")
+        how = "" if _fell_short(report) else "convincingly "
+        return say("The one alternative, {}, was not " + how + "better.", closest)
+    end = "was better." if closest is None else "was convincingly better; the closest was {}."
+    given = () if closest is None else (closest,)
+    if n is None:
+        return say("No alternative " + end, *given)
+    return say("None of the {:,} alternatives " + end, n - 1, *given)
 
 
 def _outlook(report: Report) -> list[str]:
@@ -139,7 +148,7 @@ def _outlook(report: Report) -> list[str]:
     score = report.score
     if report.outlook is None or score is None or score.beats_default is not False:
         return []
-    told = report.outlook.sentences(score.format, "gain" if score.label.greater_is_better else "reduction")
+    told = report.outlook.sentences(score.format, say("gain" if score.label.greater_is_better else "reduction"))
     return told if report.kept_default else told[1:]
 
 
@@ -159,8 +168,8 @@ def _closest(report: Report) -> str:
         return name
     what = _naive_name(report)
     if score.format.same(own, theirs):
-        return f"{name} (same {what}, {score.write(own)})"
-    return f"{name} ({what} {score.write(theirs)}; the default has {score.write(own)})"
+        return say("{} (same " + what + ", {})", name, score.write(own))
+    return say("{} (" + what + " {}; the default has {})", name, score.write(theirs), score.write(own))
 
 
 def _gain_said(report: Report, score: HonestScore) -> str | None:
@@ -168,13 +177,18 @@ def _gain_said(report: Report, score: HonestScore) -> str | None:
     gain = score.gain_over_default
     if report.kept_default or gain is None or score.beats_default is None:
         return None
-    known = [] if report.default is None else [params_of(report.default)]
-    if report.default_score is not None and math.isfinite(report.default_score):
-        known.append(f"{_naive_name(report)} {score.write(report.default_score)}")
-    default = f"the default ({'; '.join(known)})" if known else "the default"
+    own = report.default_score
+    what = None if own is None or not math.isfinite(own) else (_naive_name(report) + " {}", score.write(own))
+    params = None if report.default is None else params_of(report.default)
+    if what is None:
+        default = say("the default") if params is None else say("the default ({})", params)
+    elif params is None:
+        default = say("the default ({})", say(*what))
+    else:
+        default = say("the default ({}; " + what[0] + ")", params, what[1])
+    kind = say("gain" if score.label.greater_is_better else "reduction")
     verb = "It beats" if score.beats_default else "It may not beat"
-    kind = "gain" if score.label.greater_is_better else "reduction"
-    return f"{verb} {default}: estimated {kind} {score.gain_text(gain)}."
+    return say(verb + " {}: estimated {} {}.", default, kind, score.gain_text(gain))
 
 
 def _optimism(report: Report, score: HonestScore) -> str | None:
@@ -182,14 +196,14 @@ def _optimism(report: Report, score: HonestScore) -> str | None:
     if not (math.isfinite(score.optimism) and math.isfinite(score.naive)):
         return None
     naive = score.write(score.naive)
-    what = f"{'The' if report.unit == 'run' else 'Its'} {_naive_name(report)}"
+    what = ("The " if report.unit == "run" else "Its ") + _naive_name(report)
     if score.together:
-        return f"{what}, the mean over folds, is {naive}."
+        return say(what + ", the mean over folds, is {}.", naive)
     picked = not report.kept_default and report.n_candidates != 1  # else its score was not selected
     if picked and score.optimism > 0 and not score.format.same(score.optimism, 0.0):
         size = score.format.write(score.optimism)
-        return f"{what}, {naive}, is optimistic by {size} because the winner was picked on it."
-    return f"{what} is {naive}{' as well' if score.format.same(score.naive, score.value) else ''}."
+        return say(what + ", {}, is optimistic by {} because the winner was picked on it.", naive, size)
+    return say(what + (" is {} as well." if score.format.same(score.naive, score.value) else " is {}."), naive)
 
 
 def _naive_name(report: Report) -> str:
@@ -202,33 +216,39 @@ def _naive_name(report: Report) -> str:
 def _cost_said(report: Report) -> list[str]:
     if report.n_fits is None:
         return []
-    lines = [f"The search took {count(report.n_fits, report.unit)}."]
+    fits = report.unit if report.n_fits == 1 else report.unit + "s"
+    saved = "; stopping hopeless configurations early saved {:,}" if report.n_fits_saved else ""
+    given = (report.n_fits_saved,) if report.n_fits_saved else ()
+    lines: list[str] = [say("The search took {:,} " + fits + saved + ".", report.n_fits, *given)]
     if report.n_passed and report.n_candidates is not None:
-        n, passed, fits = report.n_candidates, report.n_passed, count(report.n_fits, report.unit)
-        others, them = ("one was", "it") if passed == 1 else (f"{passed:,} were", "them")
-        lines = [
-            f"Of {n + passed:,} trials, {n:,} {'was' if n == 1 else 'were'} evaluated, by {fits} in all; the other "
-            f"{others} nearly the same as an earlier one, or there was no time for {them}."
-        ]
-    if report.n_fits_saved:
-        lines[0] = f"{lines[0][:-1]}; stopping hopeless configurations early saved {report.n_fits_saved:,}."
+        n, passed = report.n_candidates, report.n_passed
+        others = ("one was",) if passed == 1 else ("{:,} were", passed)
+        pattern = "Of {:,} trials, {:,} " + ("was" if n == 1 else "were") + " evaluated, by {} in all; the other "
+        pattern += others[0] + " nearly the same as an earlier one, or there was no time for "
+        pattern += ("it" if passed == 1 else "them") + saved + "."
+        lines = [say(pattern, n + passed, n, count(report.n_fits, report.unit), *others[1:], *given)]
     if report.n_confirmed and report.n_repeats:
-        again = f"{count(report.n_confirmed, 'configuration')} {'was' if report.n_confirmed == 1 else 'were'}"
+        n, times = report.n_confirmed, report.n_repeats
+        again = "{:,} configuration was" if n == 1 else "{:,} configurations were"
         if report.unit == "run":
-            lines.append(f"{again} run again with {count(report.n_repeats, 'new seed')} each.")
+            seeds = "{:,} new seed each." if times == 1 else "{:,} new seeds each."
+            lines.append(say(again + " run again with " + seeds, n, times))
+        elif times == 1:
+            lines.append(say(again + " re-tested on new splits of the rows.", n))
         else:
-            often = "" if report.n_repeats == 1 else f", up to {report.n_repeats} times each"
-            lines.append(f"{again} re-tested on new splits of the rows{often}.")
+            lines.append(say(again + " re-tested on new splits of the rows, up to {:,} times each.", n, times))
     return lines
 
 
 def _stopping(report: Report) -> str | None:
     if report.stopped is None:
         return None
-    left, told = report.regret_bound, f"The search stopped by itself: {report.stopped.rstrip('.')}."
+    left, reason = report.regret_bound, stored(report.stopped.rstrip("."))
+    told = "The search stopped by itself: {}."
     if left is None:
-        return told
-    return f"{told} A longer search is expected to gain at most about {NumberFormat.of(left).write(left)}."
+        return say(told, reason)
+    more = " A longer search is expected to gain at most about {}."
+    return say(told + more, reason, NumberFormat.of(left).write(left))
 
 
 # ----------------------------------------------------------------------------------------------------------------------

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from tunesmith.foundation.arguments import checked
-from tunesmith.foundation.languages import Said, block, say, told
+from tunesmith.foundation.languages import Said, block, say, stored, told
 from tunesmith.foundation.numerics.arrays import Floats
 from tunesmith.selection.metric import Metric
-from tunesmith.selection.wording import MetricLabel, NumberFormat, count, p_of, with_interval
+from tunesmith.selection.wording import MetricLabel, NumberFormat, p_of, with_interval
 
 # ----------------------------------------------------------------------------------------------------------------------
 # The honest score: a figure with its interval, what it is compared with, and how it is written.
@@ -136,7 +136,8 @@ class HonestScore:
     @checked()
     def expected(self, where: str = "on new data") -> str:
         """Return the sentence that says what score to expect."""
-        return f"Expected {self.label.name} {where}: {self._text(self.label.sign)}."
+        pattern = "Expected {} " + where.replace("{", "{{").replace("}", "}}") + ": {}."
+        return say(pattern, self.label.said, self._text(self.label.sign))
 
     @checked()
     def clause(self, of_a_run: bool = False) -> Said:
@@ -151,16 +152,13 @@ class HonestScore:
     @checked()
     def gain_text(self, gain: Estimate) -> str:
         """Return a gain with its interval and p-value as text."""
-        known, p = NumberFormat.of(gain.value, gain.interval), p_of(self.p_value)
-        interval = "no interval" if math.isnan(gain.interval[0]) else known.between(gain.interval)
-        return f"{known.write(gain.value)} ({interval}{p})"
+        known = NumberFormat.of(gain.value, gain.interval)
+        interval = say("no interval") if math.isnan(gain.interval[0]) else known.between(gain.interval)
+        return say("{} ({}{})", known.write(gain.value), interval, p_of(self.p_value))
 
     def basis(self) -> str:
         """Return from what and how the score was estimated, as text."""
-        if self.n_rows is None:
-            return f"by {self.method}"
-        groups = "" if self.n_groups is None else f" in {count(self.n_groups, 'group')}, which count as one each,"
-        return f"from {count(self.n_rows, 'row')}{groups} by {self.method}"
+        return basis(self)
 
     def _text(self, sign: int) -> Said:
         low, high = self.interval
@@ -171,11 +169,29 @@ class HonestScore:
         if math.isfinite(self.optimism):
             rows.append((say("its optimism"), self.format.write(self.optimism)))
         if self.gain_over_default is not None:
-            rows.append((say("gain over the default"), told(self.gain_text(self.gain_over_default))))
+            rows.append((say("gain over the default"), self.gain_text(self.gain_over_default)))
         if self.beats_default is not None:
             rows.append((say("beats the default"), say("yes") if self.beats_default else say("not certain")))
-        rows.append((say("estimated"), told(self.basis())))
-        return block(self.expected(), self.notes, rows, kind="honest-score")
+        rows.append((say("estimated"), self.basis()))
+        return block(self.expected(), map(stored, self.notes), rows, kind="honest-score")
+
+
+def basis(score: HonestScore, begin: str = "", end: str = "") -> Said:
+    """Return from what and how a score was estimated.
+
+    Args:
+        score: the score.
+        begin: what stands before it in the sentence, as a pattern has it.
+        end: what stands behind it.
+    """
+    method = stored(score.method)
+    if score.n_rows is None:
+        return say(begin + "by {}" + end, method)
+    rows = "from {:,} row " if score.n_rows == 1 else "from {:,} rows "
+    if score.n_groups is None:
+        return say(begin + rows + "by {}" + end, score.n_rows, method)
+    groups = "in {:,} group, " if score.n_groups == 1 else "in {:,} groups, "
+    return say(begin + rows + groups + "which count as one each, by {}" + end, score.n_rows, score.n_groups, method)
 
 
 # ----------------------------------------------------------------------------------------------------------------------

@@ -102,7 +102,7 @@ class NumberFormat:
     def write(self, value: float) -> str:
         """Return a figure as text; "unknown" for NaN."""
         if not math.isfinite(value):
-            return "unknown" if math.isnan(value) else "infinite" if value > 0 else "minus infinite"
+            return say("unknown") if math.isnan(value) else say("infinite" if value > 0 else "minus infinite")
         if self.exponent or abs(value) >= NO_DECIMALS_FROM:
             return f"{round(value, self.decimals) + 0.0:.{VALUE_DIGITS}g}"
         text = f"{value:,.{self.decimals}f}"
@@ -127,13 +127,13 @@ def p_of(p_value: float | None) -> str:
     """Return ", one-sided p = 0.16"; nothing if it is not known."""
     if p_value is None or math.isnan(p_value):
         return ""
-    return ", one-sided p < 0.001" if p_value < 0.001 else f", one-sided p = {p_value:.2g}"
+    return say(", one-sided p < 0.001") if p_value < 0.001 else say(", one-sided p = {:.2g}", p_value)
 
 
 def params_of(params: Mapping[str, Any] | None) -> str:
     """Return parameters as "C=2.9, kernel='rbf'"."""
     if not params:
-        return "its own settings" if params is not None else "unknown"
+        return say("its own settings") if params is not None else say("unknown")
     return ", ".join(f"{name}={_value_text(value)}" for name, value in params.items())
 
 

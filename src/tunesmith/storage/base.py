@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunesmith.artifacts.record import Artifact
-from tunesmith.errors import StorageError
+from tunesmith.errors import StorageError, StudyNotFoundError
 from tunesmith.foundation.arguments import checked
 from tunesmith.foundation.states import FailureKind, TrialState
 from tunesmith.history.curves import Reported
@@ -175,6 +175,17 @@ class Increment:
             noise={int(places[i]): sd for i, sd in self.noise.items() if keep[i]},
             left_out=tuple(self.number[~keep].tolist()),
         )
+
+
+class Moment(NamedTuple):
+    """A study at one moment, for who only looks: its record, what was recorded since a cursor, the waiting trials.
+
+    The records of waiting trials may lack their attributes.
+    """
+
+    record: StudyRecord
+    increment: Increment
+    waiting: list[TrialRecord]
 
 
 class Storage(ABC):
@@ -482,6 +493,30 @@ class Storage(ABC):
         Returns:
             what was recorded since.
         """
+
+    def moment(self, study: int | str | None, cursor: int = 0) -> Moment:
+        """Return a study with what was recorded since a cursor: all that who looks at it needs, but records.
+
+        Overridden where one transaction reads it.
+
+        Args:
+            study: its id or its name; None: it is the only one.
+            cursor: as for ``read_since``.
+
+        Returns:
+            the study as it is.
+
+        Raises:
+            StudyNotFoundError: there is no such study.
+        """
+        if isinstance(study, int):
+            record = next((record for record in self.list_studies() if record.id == study), None)
+            if record is None:
+                raise StudyNotFoundError(f"there is no study of id {study} any more; it was deleted while in use")
+        else:
+            record = self.load_study(study)
+        waiting = self.trials(record.id, states=[TrialState.WAITING])
+        return Moment(record, self.read_since(record.id, cursor), waiting)
 
     def activity(self, study_id: int, own: Collection[int]) -> Activity | None:
         """Return what tells, at a low cost, whether others changed anything in a study since it was read.

@@ -16,9 +16,10 @@ from tunesmith.history import History
 from tunesmith.selection import Report
 from tunesmith.selection.report import Written
 from tunesmith.selection.wording import NumberFormat, params_of, verdict, with_interval
-from tunesmith.study.engine.replica import StudyReplica
+from tunesmith.study.engine.replica import none_complete
 from tunesmith.study.savings import note_on_partial
-from tunesmith.study.verdict import Verdict, stored_verdict
+from tunesmith.study.snapshot import Snapshot
+from tunesmith.study.verdict import Verdict, read_verdict
 from tunesmith.trial.record import FrozenTrial
 
 if TYPE_CHECKING:
@@ -122,7 +123,10 @@ def _printable(note: str) -> str:
 
 
 def recommend(
-    study: StudyReplica, simplest: str | None, complexity: Complexity | None, level: float | None
+    seen: Snapshot,
+    simplest: str | None = None,
+    complexity: Complexity | None = None,
+    level: float | None = None,
 ) -> Recommendation:
     """Return the answer of ``study.recommend``; the arguments are explained there."""
     from tunesmith.selection.choice import check_simplest
@@ -131,32 +135,32 @@ def recommend(
     if simplest not in (None, "one-se"):
         raise ValueError(f'simplest= takes "one-se" or None; got {simplest!r}')
     check_simplest(simplest, complexity)
-    decided = stored_verdict(study)
+    decided = read_verdict(seen.system_attrs, seen.study_name)
     if decided is not None and complexity is None and level in (None, _level(decided)):
-        return _decided(study, decided)
+        return _decided(seen, decided)
     level = 0.95 if level is None else level
     check_level(level)
-    history = study.current_history()
+    history, sign = seen.history, seen.signs[0]
     found = candidates(history, level)
     if found is None:
-        raise study.none_complete()
+        raise none_complete(seen.study_name, seen.tally)
     at, notes = 0, notes_on(found)
     if decided is not None:
         notes = (say(ASKED, decided.report.verdict()), *notes)
-    if (note := note_on_partial(study.current_history())) is not None:
+    if (note := note_on_partial(history)) is not None:
         notes = (*notes, note)
     if complexity is not None:
-        at, note = _simplest(study, found, complexity)
+        at, note = _simplest(seen, found, complexity)
         notes = (*notes, note)
-    trial = study.trials([int(found.numbers[at])])[0]
+    trial = seen.get_trials(numbers=[int(found.numbers[at])])[0]
     naive = float(history.y[history.complete & history.feasible, 0].min())
-    ends = sorted((study.sign * float(found.low[at]), study.sign * float(found.high[at])))
+    ends = sorted((sign * float(found.low[at]), sign * float(found.high[at])))
     return Recommendation(
         trial=trial,
         params=trial.params,
-        value=study.sign * float(found.loss[at]),
+        value=sign * float(found.loss[at]),
         interval=(ends[0], ends[1]),
-        naive=study.sign * naive,
+        naive=sign * naive,
         optimism=float(found.loss[at]) - naive,
         method="posterior" if found.model is not None else "observed",
         notes=notes,
@@ -168,14 +172,14 @@ def _level(decided: Verdict) -> float | None:
     return None if decided.report.score is None else decided.report.score.level
 
 
-def _decided(study: StudyReplica, decided: Verdict) -> Recommendation:
+def _decided(seen: Snapshot, decided: Verdict) -> Recommendation:
     """Return what the search of the study decided."""
     report, score = decided.report, decided.report.score
-    later = decided.later(len(study.current_history()))
-    trial = None if decided.trial is None else study.trials([decided.trial])[0]
+    later = decided.later(len(seen.history))
+    trial = None if decided.trial is None else seen.get_trials(numbers=[decided.trial])[0]
     own = math.nan if trial is None or trial.values is None else trial.values[0]
     known = {} if trial is None else trial.params
-    if score is not None and score.greater_is_better != (study.sign < 0):  # an error, which scorers have negated
+    if score is not None and score.greater_is_better != (seen.signs[0] < 0):  # an error, which scorers have negated
         low, high = score.interval
         score = replace(score, value=-score.value, interval=(-high, -low), naive=-score.naive)
     return Recommendation(
@@ -250,15 +254,15 @@ def notes_on(found: Candidates) -> tuple[str, ...]:
     return (say(SEEN),)
 
 
-def _simplest(study: StudyReplica, found: Candidates, complexity: Complexity) -> tuple[int, str]:
+def _simplest(seen: Snapshot, found: Candidates, complexity: Complexity) -> tuple[int, str]:
     from tunesmith.selection.choice import complexities, simplest_within
 
-    records = {t.number: t for t in study.trials(sorted(found.numbers.tolist()))}
+    records = {t.number: t for t in seen.get_trials(numbers=found.numbers.tolist())}
     params = [records[int(n)].params for n in found.numbers]
     at = simplest_within(found.loss, found.sd, complexities(params, complexity))
     if at == 0:
         return 0, "It has the best expected value, and is the simplest one within one standard error of it."
     return at, (
         f"It is the simplest one within one standard error ({found.sd[0]:.3g}) of the best, which is trial "
-        f"{found.numbers[0]} with {study.sign * float(found.loss[0]):.4g}."
+        f"{found.numbers[0]} with {seen.signs[0] * float(found.loss[0]):.4g}."
     )

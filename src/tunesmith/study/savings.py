@@ -8,10 +8,10 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from itertools import groupby, pairwise
+from itertools import chain, groupby, pairwise
 from statistics import fmean, median
 
 import numpy as np
@@ -22,13 +22,14 @@ from tunesmith.foundation.states import TrialState
 from tunesmith.history import History
 from tunesmith.history.costs import step_cost
 from tunesmith.history.curves import Curves
+from tunesmith.study.snapshot import Snapshot
 from tunesmith.trial.record import TrialRecord
 
-LOOKED_AT = 20  # complete trials, the latest, whose reports are counted
+TRIALS_LOOKED_AT = 20  # complete trials, the latest, whose reports are counted
 FEWEST = 5  # complete trials from which on a parameter is believed to order their lengths
 FEWEST_ENDS = 3  # complete trials from which on the ends of others are estimated
 MOST_ALIKE = 5  # complete trials, at most, whose ends a partial one is taken to have
-VISIBLE = 0.005  # a share of the cost from which on it is no 0 % where it is shown
+VISIBLE_SHARE = 0.005  # a share of the cost from which on it is no 0 % where it is shown
 MOST_ENDS = 500  # complete trials, the latest, that partial ones are held against
 
 
@@ -100,13 +101,13 @@ class Savings:
     def _restarts(self) -> list[Said]:
         """Return what restarts took, where that is worth a sentence."""
         share = self.restart_cost / self.cost if self.cost else math.nan
-        if not self.restarts or not share >= VISIBLE:
+        if not self.restarts or not share >= VISIBLE_SHARE:
             return []
         return [say("Restarts after pauses ({}) took {} of the cost.", f"{self.restarts:,}", f"{share:.0%}")]
 
     def _full_runs(self) -> list[Said]:
         """Return what full runs would have reached."""
-        if self.full_cost <= (1.0 - VISIBLE) * self.cost:
+        if self.full_cost <= (1.0 - VISIBLE_SHARE) * self.cost:
             less = f"{1 - self.full_cost / self.cost:.0%}"
             return [say("It did not pay: all of them as full runs would have reached as much with {} less cost.", less)]
         k = say("1 full run") if self.full_runs == 1 else say("{} full runs", f"{self.full_runs:,}")
@@ -161,13 +162,9 @@ def _note(partial: int, begun: int) -> str:
     return say(PARTIAL, partial, begun)
 
 
-def savings(history: History, restarted: Iterable[TrialRecord] = ()) -> Savings | None:
-    """Return what pruning saved; None: no trial was stopped or paused, or no run is complete to compare with.
-
-    Args:
-        restarted: the records of its trials that were begun more than once.
-    """
-    curves = history.curves
+def savings(seen: Snapshot) -> Savings | None:
+    """Return what pruning saved; None: no trial was stopped or paused, or no run is complete to compare with."""
+    history, curves = seen.history, seen.history.curves
     if not curves.n_complete:
         return None
     states = {number: curves.state(number) for number in curves.numbers}
@@ -175,7 +172,8 @@ def savings(history: History, restarted: Iterable[TrialRecord] = ()) -> Savings 
     ends = {n: curves.steps(n)[-1] for n, state in states.items() if state is TrialState.COMPLETE}
     counted = [*ends, *partial]
     whole = set(counted)
-    again = {trial.number: _again(trial) for trial in restarted if trial.number in whole}
+    restarted = seen.in_parts([n for n in seen.restarted if n in whole])
+    again = {trial.number: _again(trial) for trial in chain.from_iterable(restarted)}
     restarts = sum(found.restarts for found in again.values())
     if not partial and not restarts:
         return None
@@ -443,8 +441,8 @@ def _reports_left(curves: Curves, ends: dict[int, int], at: dict[int, int], left
         at: the last steps of the partial ones.
         left: how many steps these have left.
     """
-    looked_at = [(end, curves.steps(n)) for n, end in list(ends.items())[-LOOKED_AT:]]
-    gap = median(_gap(curves, n) for n in list(ends)[-LOOKED_AT:])
+    looked_at = [(end, curves.steps(n)) for n, end in list(ends.items())[-TRIALS_LOOKED_AT:]]
+    gap = median(_gap(curves, n) for n in list(ends)[-TRIALS_LOOKED_AT:])
 
     @cache
     def made(begin: int, end: float) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from itertools import chain
 from numbers import Integral
 from operator import index
 from types import MappingProxyType
@@ -17,7 +16,6 @@ from tunesmith.artifacts.base import BlobStore
 from tunesmith.foundation import registry
 from tunesmith.foundation.arguments import checked
 from tunesmith.foundation.languages import told
-from tunesmith.foundation.numerics.pareto import non_dominated
 from tunesmith.foundation.states import FailureKind, StudyDirection, TrialState
 from tunesmith.foundation.storable import storable_items
 from tunesmith.foundation.text import did_you_mean, name_and_message, shown
@@ -25,7 +23,6 @@ from tunesmith.history import History
 from tunesmith.pruners.base import Pruner
 from tunesmith.samplers.base import Sampler
 from tunesmith.space import Parameter, Space
-from tunesmith.space.meaning import explain_meanings
 from tunesmith.storage.base import Storage, StudyRecord
 from tunesmith.study.adopt import adopted, checked_trials
 from tunesmith.study.artifacts import StudyArtifacts
@@ -34,6 +31,8 @@ from tunesmith.study.engine.engine import TrialEngine
 from tunesmith.study.engine.recovery import recover
 from tunesmith.study.engine.replica import RunningTrial, as_shown
 from tunesmith.study.engine.tell import outcome_as_told
+from tunesmith.study.snapshot import METRIC_NAMES as METRIC_NAMES
+from tunesmith.study.snapshot import Snapshot, metric_names_of, snapshot_of
 from tunesmith.study.summary import BestTrial, study_html
 from tunesmith.trial import Trial
 from tunesmith.trial.record import FrozenTrial
@@ -50,7 +49,6 @@ if TYPE_CHECKING:
     from tunesmith.study.summary import FailureReason
     from tunesmith.study.verdict import Verdict
 
-METRIC_NAMES = "metric_names"  # a system attribute of a study: the names of its objectives
 FRAME_COLUMNS = ("number", "value", "datetime_start", "datetime_complete", "duration", "params", "user_attrs", "state")
 GONE = {  # names that studies had up to 1.0
     "end_search": "study.stop(), where study.is_optimizing",
@@ -183,8 +181,7 @@ class Study:
     @property
     def metric_names(self) -> list[str] | None:
         """The names of the objectives, as an import or ``set_metric_names`` under Optuna's names gave them, or None."""
-        names = self.system_attrs.get(METRIC_NAMES)
-        return names if isinstance(names, list) and len(names) == len(self.directions) else None
+        return metric_names_of(self.system_attrs, len(self.directions))
 
     @property
     def retries(self) -> Mapping[FailureKind, int]:
@@ -235,6 +232,18 @@ class Study:
         with self.engine.study.lock:
             self.engine.study.sync()
             return self.engine.study.cursor, self.engine.study.version
+
+    @checked()
+    def snapshot(self, before: Snapshot | None = None) -> Snapshot:
+        """Return the study as it is now, read once: for who looks at much of it, while others may add trials.
+
+        Args:
+            before: an earlier snapshot of it, which is returned if nothing has changed since.
+
+        Returns:
+            What figures, reports and importances take in the place of the study.
+        """
+        return snapshot_of(self.engine.study, before)
 
     @property
     def trials(self) -> list[FrozenTrial]:
@@ -323,10 +332,7 @@ class Study:
     @property
     def best_trials(self) -> list[FrozenTrial]:
         """The feasible complete trials that no other one dominates (the Pareto front), by number."""
-        history = self.history
-        rows = np.flatnonzero(history.complete & history.feasible)
-        front = rows[non_dominated(history.y[rows])]
-        return self.engine.study.trials(sorted(history.number[front].tolist())) if len(front) else []
+        return self.snapshot().best_trials
 
     @checked()
     def recommend(
@@ -359,7 +365,7 @@ class Study:
         from tunesmith.study.recommend import recommend
 
         self.engine.study.check_single_objective("recommend()", "best_trials")
-        return recommend(self.engine.study, simplest, complexity, level)
+        return recommend(self.snapshot(), simplest, complexity, level)
 
     def explain(self) -> dict[str, str]:
         """Return in words what is believed of each parameter before there are results, and why; or why nothing is.
@@ -381,10 +387,7 @@ class Study:
             print(study.explain()["eta"])
             ```
         """
-        history = self.history
-        if history.space is None:
-            return {}
-        return explain_meanings(history.space, history.why_no_meanings)
+        return self.snapshot().explain()
 
     @checked()
     def trials_dataframe(self, attrs: Sequence[str] = FRAME_COLUMNS, multi_index: bool = False) -> pd.DataFrame:
@@ -454,9 +457,7 @@ class Study:
         """What pruning saved so far, or lost; None: nothing was stopped or paused, or no trial is complete yet."""
         from tunesmith.study.savings import savings
 
-        history = self.history
-        again = sorted(self.engine.study.restarted)
-        return savings(history, chain.from_iterable(self.engine.study.in_parts(again)) if again else ())
+        return savings(self.snapshot())
 
     @property
     def artifacts(self) -> StudyArtifacts:
@@ -929,9 +930,9 @@ class Study:
         Raises:
             StorageError: it is damaged, or was written by a later version.
         """
-        from tunesmith.study.verdict import stored_verdict
+        from tunesmith.study.verdict import read_verdict
 
-        return stored_verdict(self.engine.study)
+        return read_verdict(self.system_attrs, self.study_name)
 
     @checked()
     def store_verdict(self, verdict: Verdict, *, first: bool = False) -> Verdict | None:
@@ -952,7 +953,7 @@ class Study:
         """Return why trials failed, the most frequent reason first."""
         from tunesmith.study.summary import failure_reasons
 
-        return failure_reasons(self.engine.study)
+        return failure_reasons(self.snapshot())
 
     @property
     def stop_reason(self) -> str | None:
@@ -1006,7 +1007,7 @@ class Study:
         self.engine.study.set_system_attr(key, value, number)
 
     def _repr_html_(self) -> str:
-        return study_html(self.engine, self.recommend, 0 if len(self.directions) == 1 else len(self.best_trials))
+        return study_html(self.snapshot(), self.sampler.name, self.recommend)
 
     def __repr__(self) -> str:
         directions = ", ".join(d.value for d in self.directions)

@@ -14,11 +14,10 @@ from tunesmith.errors import StorageError
 from tunesmith.foundation.languages import block, joined_texts, say, told
 from tunesmith.foundation.states import TrialState
 from tunesmith.storage.base import Storage, StudyRecord
-from tunesmith.study.engine.engine import TrialEngine
+from tunesmith.study.snapshot import Snapshot
 from tunesmith.trial.record import TrialRecord
 
 if TYPE_CHECKING:
-    from tunesmith.study.engine.replica import StudyReplica
     from tunesmith.study.recommend import Recommendation
 
 
@@ -97,16 +96,11 @@ class FailureReason(NamedTuple):
     first: int
 
 
-def failure_reasons(data: StudyReplica) -> list[FailureReason]:
-    """Return why trials of a study failed, the most frequent reason first; its last line says what it was.
-
-    Args:
-        data: the study; its records are read some at a time.
-    """
-    history = data.current_history()
-    failed = np.sort(history.number[history.state == TrialState.FAIL]).tolist()
+def failure_reasons(seen: Snapshot) -> list[FailureReason]:
+    """Return why trials of a study failed, the most frequent reason first; its last line says what it was."""
+    failed = np.sort(seen.history.number[seen.history.state == TrialState.FAIL]).tolist()
     found: dict[str, FailureReason] = {}
-    for trial in chain.from_iterable(data.in_parts(failed)):
+    for trial in chain.from_iterable(seen.in_parts(failed)):
         lines = (trial.reason or "").strip().splitlines()
         text = lines[-1] if lines else ""
         before = found.get(text, FailureReason(text, 0, trial.number))
@@ -117,37 +111,36 @@ def failure_reasons(data: StudyReplica) -> list[FailureReason]:
 # -- HTML, for notebooks ----------------------------------------------------------------------------------------------
 
 
-def study_html(engine: TrialEngine, recommend: Callable[[], Recommendation], front: int) -> str:
+def study_html(seen: Snapshot, sampler: str, recommend: Callable[[], Recommendation]) -> str:
     """Return what a notebook shows of a study: the answer first, then directions, sampler, tally and best trial.
 
     Args:
+        sampler: its name.
         recommend: says what to use.
-        front: how many trials are on the Pareto front, of several objectives.
     """
     from tunesmith.selection.wording import NumberFormat
 
-    one = len(engine.study.directions) == 1
+    one = len(seen.directions) == 1
+    counted = [say(f"{{:,}} {state.name}", n) for state, n in sorted(seen.counts.items())]
     rows = [
-        (say("study"), engine.study.study_name),
-        (say("direction" if one else "directions"), joined_texts(say(d.value) for d in engine.study.directions)),
-        (say("sampler"), engine.asker.sampler.name),
-        (say("trials"), _tally(engine.study)),
+        (say("study"), seen.study_name),
+        (say("direction" if one else "directions"), joined_texts(say(d.value) for d in seen.directions)),
+        (say("sampler"), sampler),
+        (say("trials"), joined_texts(counted) if counted else say("no trials")),
     ]
-    best = engine.study.best() if one else None
+    best = seen.find_best() if one else None
     if best is not None and best.values is not None:
         value = NumberFormat.of(best.values[0]).write(best.values[0])
         rows.append((say("best value seen"), say("{} (trial {})", value, best.number)))
-    if engine.study.stopped is not None:
-        rows.append((say("stopped"), told(engine.study.stopped["reason"])))
-    several = say("{:,} trial is on the Pareto front" if front == 1 else "{:,} trials are on the Pareto front", front)
-    head, *notes = _answer(recommend) if one else [several]
+    if seen.stored_stop_reason is not None:
+        rows.append((say("stopped"), told(seen.stored_stop_reason)))
+    if one:
+        head, *notes = _answer(recommend)
+    else:
+        front = len(seen.front)
+        trials = "{:,} trial is on the Pareto front" if front == 1 else "{:,} trials are on the Pareto front"
+        head, notes = say(trials, front), []
     return block(head, notes, rows, kind="study")
-
-
-def _tally(study: StudyReplica) -> str:
-    """Return how many trials there are in each state, in words that can be said in another language."""
-    found = [say(f"{{:,}} {state.name}", n) for state, n in sorted(study.count().items()) if n]
-    return joined_texts(found) if found else say("no trials")
 
 
 def _answer(recommend: Callable[[], Recommendation]) -> list[str]:

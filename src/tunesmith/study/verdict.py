@@ -19,7 +19,7 @@ from tunesmith.selection.report import params_from_json, params_to_json, report_
 from tunesmith.selection.wording import count
 from tunesmith.study.engine.replica import StudyReplica
 
-KEY = "verdict"  # the attribute of the study
+VERDICT = "verdict"  # the attribute of the study
 FORMAT = 1
 
 
@@ -79,7 +79,7 @@ def store_verdict(study: StudyReplica, verdict: Verdict, *, first: bool = False)
     if not isinstance(verdict, Verdict):
         raise TypeError(f"store_verdict: verdict must be a Verdict; got {shown(verdict)}")
     data = storable(
-        KEY,
+        VERDICT,
         {
             "format": FORMAT,
             "report": report_to_json(verdict.report),
@@ -92,27 +92,18 @@ def store_verdict(study: StudyReplica, verdict: Verdict, *, first: bool = False)
         },
     )
     if not first:
-        study.set_system_attr(KEY, data)
+        study.set_system_attr(VERDICT, data)
         return None
 
     def unless_there(present: Any) -> Any:
         with suppress(StorageError):  # what cannot be read is stored anew
-            there = read_verdict({KEY: present}, study.study_name)
+            there = read_verdict({VERDICT: present}, study.study_name)
             if there is not None and (there.asked, there.ended) == (verdict.asked, verdict.ended):
                 return present
         return data
 
-    kept = study.change_system_attr(KEY, unless_there)
-    return None if kept is data else read_verdict({KEY: kept}, study.study_name)
-
-
-def stored_verdict(study: StudyReplica) -> Verdict | None:
-    """Return what the search of a study decided; None: no search did.
-
-    Raises:
-        StorageError: it is damaged, or was written by a later version.
-    """
-    return read_verdict(study.system_attrs, study.study_name)
+    kept = study.change_system_attr(VERDICT, unless_there)
+    return None if kept is data else read_verdict({VERDICT: kept}, study.study_name)
 
 
 def read_verdict(system: Mapping[str, Any], name: str) -> Verdict | None:
@@ -121,7 +112,7 @@ def read_verdict(system: Mapping[str, Any], name: str) -> Verdict | None:
     Raises:
         StorageError: it is damaged, or was written by a later version.
     """
-    data = system.get(KEY)
+    data = system.get(VERDICT)
     if data is None:
         return None
     try:

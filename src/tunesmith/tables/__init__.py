@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from tunesmith.foundation.lazy import lazy
 
 if TYPE_CHECKING:
+    from tunesmith.report.leaderboard import Leaderboard
     from tunesmith.tables.code import model_code
     from tunesmith.tables.columns import TableColumns
     from tunesmith.tables.encode import Encode
     from tunesmith.tables.importances import Importances
-    from tunesmith.tables.leaderboard import Leaderboard
     from tunesmith.tables.model import TableClassifier, TableRegressor
     from tunesmith.tables.rounds import EarlyStopped
     from tunesmith.tables.saved import TRUSTED_TYPES, load_model, save_model
@@ -40,7 +40,7 @@ _HOMES = {
     "EarlyStopped": "tunesmith.tables.rounds",
     "Encode": "tunesmith.tables.encode",
     "Importances": "tunesmith.tables.importances",
-    "Leaderboard": "tunesmith.tables.leaderboard",
+    "Leaderboard": "tunesmith.report.leaderboard",
     "TableClassifier": "tunesmith.tables.model",
     "TableColumns": "tunesmith.tables.columns",
     "TableRegressor": "tunesmith.tables.model",

@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from tunesmith.foundation.languages import say
 from tunesmith.foundation.numerics.arrays import Floats
 from tunesmith.foundation.text import span
+from tunesmith.report.leaderboard import Leaderboard, Place
 from tunesmith.selection import HonestScore, Report
 from tunesmith.selection.report import AVERAGE
 from tunesmith.tables.budget import CHOOSING_SHARE, SAFETY, Clock
 from tunesmith.tables.candidates import Candidate, Standings
 from tunesmith.tables.families import STRETCHED
 from tunesmith.tables.judge import Judge, adapted
-from tunesmith.tables.leaderboard import Leaderboard, Place
 from tunesmith.tables.model import TableClassifier, TableRegressor
 from tunesmith.tables.responses import answers, fit_model, rounds_in
 from tunesmith.tables.rounds import REFIT

@@ -21,6 +21,7 @@ from sklearn.utils.metaestimators import available_if
 from tunesmith.foundation.languages import told, wrapped_for_terminal
 from tunesmith.foundation.numerics.arrays import Floats
 from tunesmith.foundation.text import shown
+from tunesmith.report.leaderboard import LEADERBOARD
 from tunesmith.selection import HonestScore
 from tunesmith.selection.choice import USUAL_RISK, caution_of_risk
 from tunesmith.selection.metric import in_time_order
@@ -43,7 +44,6 @@ from tunesmith.tables.families import MODEL_KINDS, Family, family, given_family,
 from tunesmith.tables.final import choose_members, fit_choice, full_report, leaderboard, results
 from tunesmith.tables.folds import deal_again, levels_of, make_folds
 from tunesmith.tables.judge import Judge, Table, Tested
-from tunesmith.tables.leaderboard import LEADERBOARD
 from tunesmith.tables.responses import Fact, Measure, Responding
 from tunesmith.tables.store import SEARCH, SEARCH_RETRIES, Kept, Recalled, check_same, known_search
 from tunesmith.tables.target import Target, read_target

@@ -10,6 +10,7 @@ import pytest
 
 from tunesmith.artifacts.base import CHUNK_BYTES, Blob, BlobStore, is_key
 from tunesmith.errors import ArtifactError, DamagedArtifactError
+from tunesmith.testing.conformance import Conformance
 
 BLOB_SPACE = "0123456789abcdef"
 
@@ -24,7 +25,7 @@ def keys_of(store: BlobStore, space: str = BLOB_SPACE) -> set[str]:
     return {key for key, _ in store.blobs(space) if "/tmp/" not in key}
 
 
-class BlobStoreConformance:
+class BlobStoreConformance(Conformance):
     """Derive from it and give the fixture `store`; each test is one law.
 
     The store has to be empty at first.

@@ -18,6 +18,7 @@ from tunesmith.executors.base import Began, End, Event, Executor, Failed, Finish
 from tunesmith.foundation.states import FailureKind
 from tunesmith.history.curves import Reported
 from tunesmith.space import Categorical, Float, Space
+from tunesmith.testing.conformance import Conformance
 from tunesmith.testing.objectives import (
     HANG_SECONDS,
     be_terminated,
@@ -84,7 +85,7 @@ class Recorder:
         return self.artifacts
 
 
-class ExecutorConformance:
+class ExecutorConformance(Conformance):
     """Derive from it and give the fixture `make_executor`; each test is one law.
 
     Example::

@@ -20,6 +20,7 @@ from tunesmith.history.curves import Curves
 from tunesmith.pruners.base import Decision, Pruner
 from tunesmith.space import Float, Space
 from tunesmith.study import create_study
+from tunesmith.testing.conformance import Conformance
 from tunesmith.testing.histories import Course, courses, curves_of
 
 
@@ -42,7 +43,7 @@ laws = settings(
 )
 
 
-class PrunerConformance:
+class PrunerConformance(Conformance):
     """Derive from it and give the fixture `make_pruner`; each test is one law.
 
     Example::
@@ -68,12 +69,13 @@ class PrunerConformance:
         pruner = make_pruner()
         for row, step in [(0, 0), (3, 17)]:
             for objectives in _objectives(pruner):
-                assert pruner.decide(Curves(objectives), row, step) is Decision.CONTINUE
+                decision = pruner.decide(Curves(objectives), row, step)
+                assert decision is Decision.CONTINUE, f"without any curve it says {decision}"
 
     def test_it_says_for_how_many_objectives_it_is(self, make_pruner: Callable[[], Pruner]) -> None:
         """A study takes it or refuses it, before any trial."""
         able = _objectives(make_pruner())
-        assert able
+        assert able, "`check_objectives` refuses one objective and two"
         for m in (1, 2):
             if m in able:
                 create_study(directions=["minimize"] * m, pruner=make_pruner())
@@ -96,7 +98,8 @@ class PrunerConformance:
                 there[step] for n, course in found.items() if n != row and step in (there := _reported_values(course))
             ]
             if not any(all(map(le, other, own)) and other != own for other in others):
-                assert make_pruner().decide(curves, row, step) is not Decision.STOP
+                decision = make_pruner().decide(curves, row, step)
+                assert decision is not Decision.STOP, f"trial {row} was stopped, and no other one dominates it"
 
     @laws
     @given(data=st.data())
@@ -108,11 +111,11 @@ class PrunerConformance:
         pruner = make_pruner()
         for row, step in _last_reports(found):
             decision = pruner.decide(curves, row, step)
-            assert isinstance(decision, Decision)
-            assert pruner.decide(curves, row, step) is decision
-            assert make_pruner().decide(curves, row, step) is decision
-            assert pickle.loads(pickle.dumps(pruner)).decide(curves, row, step) is decision
-        assert _curves_digest(curves) == before
+            assert isinstance(decision, Decision), f"a decision is a Decision; got {decision!r}"
+            for asked in (pruner, make_pruner(), pickle.loads(pickle.dumps(pruner))):
+                again = asked.decide(curves, row, step)
+                assert again is decision, f"trial {row} at step {step}: {decision}, and then {again}"
+        assert _curves_digest(curves) == before, "it changed the curves"
 
     @laws
     @given(data=st.data())
@@ -124,7 +127,8 @@ class PrunerConformance:
         order = data.draw(st.permutations(sorted(found)))
         for row, step in _last_reports(found):
             decision = make_pruner().decide(curves_of(found), row, step)
-            assert make_pruner().decide(curves_of(found, order), row, step) is decision
+            again = make_pruner().decide(curves_of(found, order), row, step)
+            assert again is decision, f"trial {row}: {decision}, and {again} where trials are read in another order"
 
     @laws
     @given(data=st.data(), steps=st.integers(0, 9), seed=st.integers(0, 2**32))
@@ -150,9 +154,10 @@ class PrunerConformance:
         before = _curves_digest(history.curves)
         for may_begin in (True, False):
             chosen = make_pruner().resume(history, np.random.default_rng(seed), may_begin)
-            assert chosen is None or chosen in history.paused
-            assert make_pruner().resume(history, np.random.default_rng(seed), may_begin) == chosen
-        assert _curves_digest(history.curves) == before
+            assert chosen is None or chosen in history.paused, f"trial {chosen} is to go on, and is not paused"
+            again = make_pruner().resume(history, np.random.default_rng(seed), may_begin)
+            assert again == chosen, f"with one history it lets trial {chosen} go on, and then trial {again}"
+        assert _curves_digest(history.curves) == before, "it changed the curves"
 
     @laws
     @given(data=st.data(), start=st.sampled_from([None, *CostClass]), seconds=st.floats(0.0, 1e6))
@@ -184,7 +189,7 @@ class PrunerConformance:
                 decision = pruner.decide(history.curves, number, step)
                 goes_on = decision is Decision.PAUSE and number in history.running and pruner.goes_on(history, number)
                 decisions[-1] += [decision, goes_on]
-        assert decisions[0] == decisions[1]
+        assert decisions[0] == decisions[1], "decisions differ with the measured seconds of steps"
 
 
 def _objectives(pruner: Pruner) -> list[int]:

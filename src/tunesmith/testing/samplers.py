@@ -21,6 +21,7 @@ from tunesmith.samplers.base import Points, Sampler, SamplerStates
 from tunesmith.space import Categorical, Float, Int, Ordinal, Space
 from tunesmith.storage.base import Storage
 from tunesmith.study import Study, create_study, load_study
+from tunesmith.testing.conformance import Conformance
 from tunesmith.testing.histories import Script, histories, spaces, tell_history
 from tunesmith.trial import Trial
 
@@ -155,7 +156,7 @@ def scripts(draw: st.DrawFn) -> Script:
     return draw(histories(space))
 
 
-class SamplerConformance:
+class SamplerConformance(Conformance):
     """Derive from it and give the fixture `make_sampler`; each test is one law.
 
     Example::
@@ -222,20 +223,23 @@ class SamplerConformance:
         history = script.play(sampler, seed).history()
         before, shared = _history_digest(history), _global_state()
         first = _answer_bytes(sampler, history, script.space, seed, n)
-        assert _answer_bytes(sampler, history, script.space, seed, n) == first
+        assert _answer_bytes(sampler, history, script.space, seed, n) == first, "asked twice, it answers differently"
         np.random.seed(seed)  # the point is that the old global generator makes no difference
         try:
-            assert _answer_bytes(sampler, history, script.space, seed, n) == first
+            again = _answer_bytes(sampler, history, script.space, seed, n)
+            assert again == first, "it draws from NumPy's global generator; draw from `rng`"
         finally:
             np.random.set_state(shared)
-        assert _answer_bytes(make_sampler(), history, script.space, seed, n) == first
-        assert _history_digest(history) == before
-        assert _global_state()[1].tobytes() == shared[1].tobytes()
+        assert _answer_bytes(make_sampler(), history, script.space, seed, n) == first, (
+            "a new object answers differently"
+        )
+        assert _history_digest(history) == before, "it changed the history"
+        assert _global_state()[1].tobytes() == shared[1].tobytes(), "it changed NumPy's global generator"
 
     @laws
     @given(script=scripts(), seed=st.integers(0, 2**32 - 1))
     def test_what_it_returns_is_the_callers(self, make_sampler: Maker, script: Script, seed: int) -> None:
-        """Writing into an answer changes no later one: it is not a view of a cache."""
+        """Writing into an answer changes no later one: it is no view of a cache."""
         sampler = make_sampler()
         assume(self.supports(sampler, script.space))
         history = script.play(sampler, seed).history()
@@ -243,8 +247,9 @@ class SamplerConformance:
         first = _answer_bytes(sampler, history, script.space, seed, 2)
         x, states = sampler.ask(history, script.space, _rng(seed), 2)
         x[...], states[...] = 0.5, 1
-        assert _answer_bytes(sampler, history, script.space, seed, 2) == first
-        assert _history_digest(history) == before
+        kept = _answer_bytes(sampler, history, script.space, seed, 2)
+        assert kept == first, "the arrays that it returned are still in use; return copies"
+        assert _history_digest(history) == before, "the arrays that it returned are those of the history; return copies"
 
     @pytest.mark.parametrize("dear", list(CostClass))
     def test_measured_seconds_make_no_difference(self, make_sampler: Maker, dear: CostClass) -> None:
@@ -259,7 +264,7 @@ class SamplerConformance:
             for number, row in enumerate(ENDLESS.sample(_rng(0), 120).tolist()):
                 history.append(number, TrialState.COMPLETE, ENDLESS, row, [float(number % 50)], cost=cost)
             answers.add(_answer_bytes(make_sampler(), history, ENDLESS, 0, 1))
-        assert len(answers) == 1
+        assert len(answers) == 1, "proposals differ with the measured seconds of trials"
 
     @pytest.mark.parametrize("space", [ENDLESS, FINITE], ids=["endless", "finite"])
     def test_a_batch_among_hundreds_of_running_trials(self, make_sampler: Maker, space: Space) -> None:
@@ -273,13 +278,18 @@ class SamplerConformance:
         tried = {row.tobytes() for row in history.x}
         for size in (130, 7, 1, 1):
             x, states = sampler.ask(history, space, _rng(size), size)
-            assert (x.tobytes(), states.tobytes()) == _answer_bytes(make_sampler(), history, space, size, size)
+            again = _answer_bytes(make_sampler(), history, space, size, size)
+            assert (x.tobytes(), states.tobytes()) == again, "a new object proposes another batch"
             _check_proposals(sampler, space, x, states, size)
             for row, state in zip(x, states.tolist(), strict=True):
                 history.begin(len(history) + len(history.running), space, row.tolist(), state)
                 tried.add(row.tobytes())
         if space is ENDLESS:
-            assert len(tried) > 12 + len(history.running) // 2
+            apart = len(tried) - 12
+            assert apart > len(history.running) // 2, (
+                f"only {apart} of {len(history.running)} points differ from all others; points of one batch, and those "
+                "that run (`history.pending`), are not to be proposed again"
+            )
 
     # -- state is only a cache -----------------------------------------------------------------------------------
 
@@ -294,8 +304,13 @@ class SamplerConformance:
         for k, (ended, row) in enumerate(story.events):
             tell_history(history, ended, row)
             answer = _answer_bytes(used, history, script.space, seed + k, n)
-            assert _answer_bytes(make_sampler(), history, script.space, seed + k, n) == answer
-            assert _answer_bytes(pickle.loads(pickle.dumps(used)), history, script.space, seed + k, n) == answer
+            new, copy = make_sampler(), pickle.loads(pickle.dumps(used))
+            assert _answer_bytes(new, history, script.space, seed + k, n) == answer, (
+                "what it keeps is more than a cache"
+            )
+            assert _answer_bytes(copy, history, script.space, seed + k, n) == answer, (
+                "a pickled copy proposes something else"
+            )
 
     @laws
     @given(script=scripts(), seed=st.integers(0, 2**32 - 1))
@@ -307,7 +322,7 @@ class SamplerConformance:
         short = History(script.space, script.n_objectives)
         for k, history in enumerate((long, short, long, short)):
             expected = _answer_bytes(make_sampler(), history, script.space, seed + k, 1)
-            assert _answer_bytes(used, history, script.space, seed + k, 1) == expected
+            assert _answer_bytes(used, history, script.space, seed + k, 1) == expected, "it remembers another study"
 
     @laws
     @given(script=scripts(), seed=st.integers(0, 2**32 - 1))
@@ -318,8 +333,9 @@ class SamplerConformance:
         story = script.play(make_sampler(), seed)
         answer = _answer_bytes(sampler, story.history(), script.space, seed, 2)
         for size in (None, 1, 3):
-            assert _answer_bytes(sampler, story.history_in_chunks(size), script.space, seed, 2) == answer
-            assert _answer_bytes(make_sampler(), story.history_in_chunks(size), script.space, seed, 2) == answer
+            for asked in (sampler, make_sampler()):
+                again = _answer_bytes(asked, story.history_in_chunks(size), script.space, seed, 2)
+                assert again == answer, f"rows that come in chunks of {size or 'any size'} give other proposals"
 
     # -- in a study ------------------------------------------------------------------------------------------------
 
@@ -330,7 +346,7 @@ class SamplerConformance:
         first, second = (course.start(make_sampler(), None, seed=3) for _ in range(2))
         course.run(first, 12)
         course.run(second, 12)
-        assert course.points(first) == course.points(second)
+        assert course.points(first) == course.points(second), "two studies with one seed tried different points"
 
     @pytest.mark.parametrize("store", ["memory", "sqlite"])
     @pytest.mark.parametrize("course", COURSES, ids=lambda c: c.name)
@@ -352,7 +368,7 @@ class SamplerConformance:
             broken.release([broken.ask().number])
         resumed = course.load(make_sampler(), storage)
         course.run(resumed, 8)
-        assert course.points(resumed) == course.points(whole)
+        assert course.points(resumed) == course.points(whole), "the resumed study went another way"
 
     def _skip_unless_supported(self, sampler: Sampler, course: Course) -> None:
         if not self.supports(sampler, course.searched):
@@ -370,16 +386,17 @@ def _answer_bytes(sampler: Sampler, history: History, space: Space, seed: int, n
 
 
 def _check_proposals(sampler: Sampler, space: Space, x: Points, states: SamplerStates, n: int) -> None:
-    assert x.dtype == np.float64
-    assert x.ndim == 2
-    assert x.shape[1] == len(space)
-    assert states.dtype == np.int64
-    assert states.shape == (len(x),)
-    assert (states >= 0).all()
-    assert len(x) <= n
+    assert x.dtype == np.float64, f"points are float64; got {x.dtype}"
+    assert x.ndim == 2, f"points are an array [m, {len(space)}]; got the shape {x.shape}"
+    assert x.shape[1] == len(space), f"points are an array [m, {len(space)}]; got the shape {x.shape}"
+    assert states.dtype == np.int64, f"sampler states are int64; got {states.dtype}"
+    assert states.shape == (len(x),), f"there is one sampler state a point, {len(x)}; got the shape {states.shape}"
+    assert (states >= 0).all(), "sampler states are 0 or more: `encode_state` makes them"
+    assert len(x) <= n, f"{n} points were asked for, and {len(x)} came"
     if not sampler.exclusive:
         assert len(x) == n, "only an exclusive sampler, which counts its points, can run out of them"
-    assert space.contains_rows(x).all(), f"{space.decode(x)} are not all points of {space!r}"
+    outside = x[~space.contains_rows(x)]
+    assert not len(outside), f"{outside.tolist()} (internal values) lie outside of {space!r}"
 
 
 def _history_digest(history: History) -> str:

@@ -29,6 +29,7 @@ from tunesmith.foundation.worker_names import outside_worker
 from tunesmith.space import Categorical, Float, FloatOr, IntOr, Ordinal, Space
 from tunesmith.storage.base import Claim, Storage, StudyRecord
 from tunesmith.storage.checks import late_note
+from tunesmith.testing.conformance import Conformance
 from tunesmith.trial.record import LATE_RESULT, NAN, NOISE, Attempt, Fence, TrialRecord
 
 # -- parts of the laws of storages: short forms of trials, a simple model of a study, a reader of increments --------
@@ -414,7 +415,7 @@ def best_number(storage: Storage, study: StudyRecord, direction: str) -> int | N
 # -- the laws of studies and attributes that every storage keeps; part of `tunesmith.testing.storages` --------------
 
 
-class StudyLaws:
+class StudyLaws(Conformance):
     """Studies are created, loaded, declared and deleted; they are independent; attributes are kept."""
 
     @pytest.fixture
@@ -577,7 +578,7 @@ class StudyLaws:
 # -- the laws of trials that are started more than once; part of `tunesmith.testing.storages` -----------------------
 
 
-class AttemptLaws:
+class AttemptLaws(Conformance):
     """A released trial is run again as it was proposed, with the reports and attributes of its earlier attempts."""
 
     def test_a_released_trial_is_run_again_as_it_was_proposed(self, storage: Storage, study: StudyRecord) -> None:
@@ -834,7 +835,7 @@ class AttemptLaws:
 laws = settings(max_examples=max(10, settings().max_examples // 4), suppress_health_check=[*HealthCheck])
 
 
-class ReadingLaws:
+class ReadingLaws(Conformance):
     """Waiting trials come first; increments, records, the best trial and the counts agree with a model."""
 
     # -- what others do ----------------------------------------------------------------------------------------
@@ -867,6 +868,27 @@ class ReadingLaws:
             storage.activity(study.id + 1000, [])
 
     # -- waiting trials ----------------------------------------------------------------------------------------
+
+    def test_a_moment_is_what_is_read_one_after_the_other(self, storage: Storage, study: StudyRecord) -> None:
+        """By id and by name; and of a cursor, what was recorded since."""
+        storage.set_attr(study.id, None, "who", "me")
+        begin(storage, study)
+        storage.finish(study.id, ended(running_record(0)))
+        begin(storage, study)
+        storage.add(study.id, [TrialRecord(-1, WAITING, fixed={"lr": 0.5})])
+        for asked in (study.id, study.name):
+            found = storage.moment(asked)
+            assert found.record == storage.load_study(study.name)
+            assert increment_rows(found.increment) == increment_rows(storage.read_since(study.id, 0))
+            assert [t.number for t in found.increment.running] == [1]
+            assert [(t.number, t.state, t.fixed) for t in found.waiting] == [(2, WAITING, {"lr": 0.5})]
+        later = storage.moment(study.id, 1)
+        assert increment_rows(later.increment) == []
+        assert [t.number for t in later.increment.running] == [1]
+        storage.delete_study(study.id)
+        for gone in (study.id, study.name):
+            with pytest.raises(StudyNotFoundError):
+                storage.moment(gone)
 
     def test_waiting_trials_come_first_by_number(self, storage: Storage, study: StudyRecord) -> None:
         """Each is claimed once, with the values that were enqueued."""
@@ -1070,7 +1092,7 @@ def pointer(name: str, content: str, number: int | None = None, copy: int = 0) -
     return Artifact(name, digest, len(content), "text/x ∂", number, 0, 1.5 + copy, key)
 
 
-class ArtifactLaws:
+class ArtifactLaws(Conformance):
     """A pointer leads to a blob from its publication on, and a blob that none leads to is never led to again."""
 
     def test_a_pointer_comes_back_as_it_was_published(self, storage: Storage, study: StudyRecord) -> None:

@@ -27,10 +27,6 @@ if TYPE_CHECKING:  # for type checkers; tests/visualization compares these names
     from tunesmith.visualization.figures.pareto_front import plot_pareto_front as plot_pareto_front
     from tunesmith.visualization.figures.racing import plot_racing as plot_racing
     from tunesmith.visualization.figures.rank import plot_rank as plot_rank
-    from tunesmith.visualization.figures.scaling_bowls import plot_scaling_bowls as plot_scaling_bowls
-    from tunesmith.visualization.figures.scaling_coverage import plot_scaling_coverage as plot_scaling_coverage
-    from tunesmith.visualization.figures.scaling_optimum import plot_scaling_optimum as plot_scaling_optimum
-    from tunesmith.visualization.figures.scaling_plan import plot_scaling_plan as plot_scaling_plan
     from tunesmith.visualization.figures.slice import plot_slice as plot_slice
     from tunesmith.visualization.figures.terminator_improvement import (
         plot_terminator_improvement as plot_terminator_improvement,

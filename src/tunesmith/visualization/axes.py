@@ -20,11 +20,11 @@ from tunesmith.space import Categorical, Float, Int, Ordinal, Parameter, Space
 from tunesmith.space.words import words_of_parameter
 from tunesmith.visualization.columns import USER, Floats, Indices, Ints, Mask, StudyColumns, as_floats, attribute
 from tunesmith.visualization.figure import FigureData, join
-from tunesmith.visualization.thinning import thin
+from tunesmith.visualization.thinning import thin_points
 
 STRIP = 0.12  # where the strip of inactive trials lies, in lengths of the axis below its low end
-LABEL = 60  # characters of a category, at most
-MOST_TICKS = 12
+CATEGORY_CHARACTERS = 60  # characters of a category, at most
+TICKS_OF_CATEGORIES = 12
 MOST_CATEGORIES = 40  # of a user attribute, by how often they occur
 
 
@@ -96,7 +96,7 @@ class Axis:
             most: how many, of numbers about.
         """
         if self.kind == "category":
-            every = max(1, math.ceil(len(self.categories) / MOST_TICKS))
+            every = max(1, math.ceil(len(self.categories) / TICKS_OF_CATEGORIES))
             return [float(i) for i in range(0, len(self.categories), every)], list(self.categories[::every])
         at = round_logs(self.low, self.high, most) if self.kind == "log" else round_values(self.low, self.high, most)
         for _, place in self.words:  # a number close to a word would be written over it
@@ -114,12 +114,11 @@ class Axis:
         return np.linspace(self.low, self.high, k)
 
 
-def axes_of(study: Any, columns: StudyColumns, names: Sequence[str] | None, most: int, figure: str) -> list[Axis]:
-    """Return the axes of some parameters, over all rows of a snapshot.
+def axes_of(columns: StudyColumns, names: Sequence[str] | None, most: int, figure: str) -> list[Axis]:
+    """Return the axes of some parameters, over all trials.
 
     Args:
-        study: the study.
-        columns: its snapshot.
+        columns: the trials.
         names: parameters, and "user_attrs_NAME"; None: all parameters that some trial has.
         most: how many to return where `names` is None: those that go best with the value.
         figure: what is drawn, for errors.
@@ -132,7 +131,7 @@ def axes_of(study: Any, columns: StudyColumns, names: Sequence[str] | None, most
     if names is None:
         if space is None or not len(space):
             raise NothingToDrawError(say("{}: the trials of {} have no parameters", figure, repr(columns.name)))
-        return [parameter_axis(columns, space, j) for j in chosen(columns, space, most)]
+        return [parameter_axis(columns, space, j) for j in chosen_columns(columns, space, most)]
     if isinstance(names, str):
         names = [names]
     labels = {} if space is None else {label(space, j): j for j in reversed(range(len(space)))}
@@ -143,7 +142,7 @@ def axes_of(study: Any, columns: StudyColumns, names: Sequence[str] | None, most
         if j is not None and space is not None:
             found.append(parameter_axis(columns, space, j))
         elif name.startswith(USER):
-            found.append(_attribute_axis(study, columns, name.removeprefix(USER)))
+            found.append(_attribute_axis(columns, name.removeprefix(USER)))
         else:
             known = listing(labels) or "none"
             raise ValueError(
@@ -162,7 +161,7 @@ def label(space: Space, j: int) -> str:
     return name if outer and sum(o == outer for o in space.external.values()) > 1 else outer
 
 
-def chosen(columns: StudyColumns, space: Space, most: int) -> list[int]:
+def chosen_columns(columns: StudyColumns, space: Space, most: int) -> list[int]:
     """Return the columns to show: those that vary, in order; of too many those whose order goes best with the value's.
 
     Without any that varies, all.
@@ -185,7 +184,7 @@ def strongest(columns: StudyColumns) -> list[str]:
     space = columns.space
     if space is None or not len(space):
         return []
-    found = chosen(columns, space, len(space))
+    found = chosen_columns(columns, space, len(space))
     return [label(space, j) for j in sorted(found, key=lambda j: -_strength(columns, j))]
 
 
@@ -228,9 +227,9 @@ def _span(at: Floats) -> tuple[float, float]:
     return (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
 
 
-def _attribute_axis(study: Any, columns: StudyColumns, key: str) -> Axis:
+def _attribute_axis(columns: StudyColumns, key: str) -> Axis:
     """Return a user attribute as an axis: of numbers, or of categories in the order of their names."""
-    values = attribute(study, columns.number, key)
+    values = attribute(columns.seen, key)
     given = [v for v in values if v is not None]
     if not given:
         raise ValueError(f"no trial of {columns.name!r} has the user attribute {key!r}")
@@ -274,13 +273,13 @@ def _with_strip(
     return Axis(name, kind, at, low, high, categories, strip if np.isnan(at).any() else math.nan, strip_name)
 
 
-LEAST = 1e-300  # between two round numbers: parts of less have no digits left
+LEAST_STEP = 1e-300  # between two round numbers: parts of less have no digits left
 
 
 def round_values(low: float, high: float, most: int) -> list[float]:
     """Return round numbers from low to high, about so many; where these are hardly apart the low one, if it is any."""
     part = high / most - low / most  # of a span that no number may hold
-    if not LEAST < part < math.inf:
+    if not LEAST_STEP < part < math.inf:
         return [low] if math.isfinite(low) else []
     size = 10.0 ** math.floor(math.log10(part))
     step = next(size * k for k in (1, 2, 5, 10) if high / (size * k) - low / (size * k) <= most)
@@ -308,11 +307,11 @@ def tick(value: float) -> str:
 
 
 def _short(value: Any) -> str:
-    return cut(printable(str(value)), LABEL)
+    return cut(printable(str(value)), CATEGORY_CHARACTERS)
 
 
 COMMON = 0.9  # the share of values that an axis shows in any case
-FAR = 5.0  # beyond so many times their span on the bad side, values are drawn at the edge
+FAR_SPANS = 5.0  # beyond so many times their span on the bad side, values are drawn at the edge
 
 
 def ends_of(value: Floats, maximize: bool | None) -> tuple[float, float]:
@@ -332,7 +331,7 @@ def ends_of(value: Floats, maximize: bool | None) -> tuple[float, float]:
     loss = -finite if maximize else finite
     best, common, worst = float(loss.min()), float(np.quantile(loss, COMMON)), float(loss.max())
     span = common - best
-    if maximize is not None and span > 0 and worst > common + FAR * span:
+    if maximize is not None and span > 0 and worst > common + FAR_SPANS * span:
         worst = common + 0.5 * span
     return (-worst, -best) if maximize else (best, worst)
 
@@ -376,9 +375,9 @@ def thin_panels(t: StudyColumns, rows: Indices, axes: Sequence[Axis], selected: 
     share = max(most // (2 * len(axes)), 4)
     stay = keep[rows]
     for axis in axes:
-        stay[thin(axis.unit[rows], value, None, share)] = True
+        stay[thin_points(axis.unit[rows], value, None, share)] = True
     order = np.arange(len(rows), dtype=np.float64)
-    return rows[thin(order, np.nan_to_num(value, nan=float(np.nanmin(value))), stay, most)]
+    return rows[thin_points(order, np.nan_to_num(value, nan=float(np.nanmin(value))), stay, most)]
 
 
 def place_of(index: Indices, row: int | None) -> int:

@@ -1,4 +1,4 @@
-"""The trials of a study as the columns that figures are made of: one snapshot, whoever adds trials meanwhile.
+"""The trials of a study as the columns that figures are made of.
 
 Symbols: n finished trials, d parameters.
 """
@@ -17,8 +17,9 @@ from tunesmith.foundation.languages import joined_texts, say
 from tunesmith.foundation.states import StudyDirection, TrialState
 from tunesmith.foundation.text import printable, shown
 from tunesmith.space import Space
+from tunesmith.study.snapshot import Snapshot, as_snapshot
 from tunesmith.trial.record import FrozenTrial
-from tunesmith.visualization.figure import number as written
+from tunesmith.visualization.figure import four_digits as written
 
 if TYPE_CHECKING:
     from tunesmith.study.study import Study
@@ -37,7 +38,8 @@ class StudyColumns:
     """What figures read of a study.
 
     Attributes:
-        name: the study's name.
+        seen: the study.
+        name: its name.
         number: trial numbers int64[n].
         state: as `TrialState`, int8[n].
         feasible: which trials violate no constraint [n].
@@ -49,6 +51,7 @@ class StudyColumns:
         running: numbers of the trials that run or are paused.
     """
 
+    seen: Snapshot
     name: str
     number: Ints
     state: NDArray[np.int8]
@@ -112,58 +115,44 @@ class StudyColumns:
         return say("it has {}", joined_texts(say("{:,} " + word, k) for k, word in count if k) or say("no trials"))
 
 
-def read(study: Study, target: Target = None, target_name: str | None = None) -> StudyColumns:
-    """Return a snapshot of a study.
+def read_columns(seen: Snapshot, target: Target = None, target_name: str | None = None) -> StudyColumns:
+    """Return the columns of a study.
 
     Args:
-        study: the study, or a fitted search with one as ``study_``.
+        seen: the study.
         target: what to compare: None, the one objective; a number, that objective; "user_attrs_NAME", a user attribute;
             or a function of a `FrozenTrial` that returns a number.
         target_name: what to call it; None: as the study does.
 
     Raises:
-        TypeError: it is no study, or the target is none of these.
+        TypeError: the target is none of these.
         ValueError: the study has several objectives and the target does not say which.
     """
-    study = as_study(study)
-    history = study.history
-    n, space = len(history), history.space
-    directions, names = study.directions, objective_names(study)
+    history, space, names = seen.history, seen.space, objective_names(seen)
     maximize: bool | None = None
     if target is None or (isinstance(target, int) and not isinstance(target, bool)):
-        k = _objective(target, len(directions), study.study_name, names)
-        maximize = directions[k] == StudyDirection.MAXIMIZE
-        value = history.y[:n, k] * (-1.0 if maximize else 1.0) + 0.0  # and not -0
+        k = _objective(target, len(names), seen.study_name, names)
+        maximize = seen.directions[k] == StudyDirection.MAXIMIZE
+        value = history.y[:, k] * seen.signs[k] + 0.0  # and not -0
         name = names[k]
     else:
-        value, name = _of_records(study, history.number[:n], target), _target_name(target)
+        value, name = _of_records(seen, target), _target_name(target)
     return StudyColumns(
-        printable(study.study_name),
-        history.number[:n],
-        history.state[:n],
-        history.feasible[:n],
+        seen,
+        printable(seen.study_name),
+        history.number,
+        history.state,
+        history.feasible,
         value,
         printable(name if target_name is None else target_name),
         maximize,
         space,
-        np.empty((n, 0)) if space is None else history.points(space)[:n],
+        np.empty((len(history), 0)) if space is None else history.points(space),
         history.pending.number,
     )
 
 
-def as_study(study: Any) -> Study:
-    """Return a study, or the one of a fitted search.
-
-    Raises:
-        TypeError: it is neither.
-    """
-    found: Study = getattr(study, "study_", study)
-    if not hasattr(found, "history"):
-        raise TypeError(f"expected a study, or a fitted search with a study_; got {shown(study)}")
-    return found
-
-
-def as_studies(studies: Any) -> dict[str, Study]:
+def as_studies(studies: Any) -> dict[str, Snapshot]:
     """Return one study, a list of them or a dict of them by name; names that are there twice get a number.
 
     Raises:
@@ -171,14 +160,14 @@ def as_studies(studies: Any) -> dict[str, Study]:
         ValueError: there is no study in it.
     """
     if isinstance(studies, Mapping):
-        named = [(str(name), as_study(s)) for name, s in studies.items()]
+        named = [(str(name), as_snapshot(s)) for name, s in studies.items()]
     elif isinstance(studies, Iterable) and not hasattr(studies, "history"):
-        named = [((s := as_study(given)).study_name, s) for given in studies]
+        named = [((s := as_snapshot(given)).study_name, s) for given in studies]
     else:
-        named = [((s := as_study(studies)).study_name, s)]
+        named = [((s := as_snapshot(studies)).study_name, s)]
     if not named:
         raise ValueError("expected at least one study; got none")
-    found: dict[str, Study] = {}
+    found: dict[str, Snapshot] = {}
     for name, s in named:
         k, own = 2, name
         while own in found:
@@ -188,7 +177,7 @@ def as_studies(studies: Any) -> dict[str, Study]:
 
 
 def read_all(studies: Any, target: Target, target_name: str | None, figure: str) -> dict[str, StudyColumns]:
-    """Return the trials of one study, of a list of them or a dict of them, by the studies' names; see `read`.
+    """Return the trials of one study, of a list of them or a dict of them, by the studies' names; see `read_columns`.
 
     Args:
         studies: as for `as_studies`.
@@ -202,13 +191,13 @@ def read_all(studies: Any, target: Target, target_name: str | None, figure: str)
     Raises:
         NothingToDrawError: no study has a complete trial with a finite value.
     """
-    tables = {name: read(s, target, target_name) for name, s in as_studies(studies).items()}
+    tables = {name: read_columns(s, target, target_name) for name, s in as_studies(studies).items()}
     if not any(t.complete.any() for t in tables.values()):
         next(iter(tables.values())).need(figure)
     return tables
 
 
-def need_one_objective(study: Study, figure: str) -> None:
+def need_one_objective(study: Snapshot, figure: str) -> None:
     """Check that a study has one objective, for a figure that takes no target.
 
     Args:
@@ -222,7 +211,7 @@ def need_one_objective(study: Study, figure: str) -> None:
         raise ValueError(f"{figure} is for one objective; {study.study_name!r} has {m}: plot_pareto_front shows them")
 
 
-def objective_names(study: Study) -> list[str]:
+def objective_names(study: Study | Snapshot) -> list[str]:
     """Return what the objectives of a study are called where people see them; see `called`."""
     return called(study.metric_names, len(study.directions))
 
@@ -255,32 +244,26 @@ def _target_name(target: Any) -> str:
     return target.removeprefix(USER) if isinstance(target, str) else "target"
 
 
-def _of_records(study: Study, number: Ints, target: Any) -> Floats:
+def _of_records(seen: Snapshot, target: Any) -> Floats:
     """Return a function, or a user attribute, of each trial [n]; NaN where it gives no number."""
     if isinstance(target, str):
         if not target.startswith(USER):
             raise ValueError(f"target={target!r}: as text it names a user attribute, such as {USER + 'accuracy'!r}")
-        key = target.removeprefix(USER)
-        return as_floats(attribute(study, number, key))
+        return as_floats(attribute(seen, target.removeprefix(USER)))
     if not callable(target):
         raise TypeError(f"target takes a number, {USER + 'NAME'!r} or a function of a trial; got {shown(target)}")
-    at = _place(number)
-    value = np.full(len(number), np.nan)
-    for trial in study.get_trials(states=[TrialState.COMPLETE, TrialState.PRUNED]):
-        row = at.get(trial.number)
-        if row is not None and (trial.state is TrialState.COMPLETE or trial.values is not None):
-            value[row] = _number(target(trial))
+    at = {number: row for row, number in enumerate(seen.history.number.tolist())}
+    value = np.full(len(at), np.nan)
+    for trial in seen.get_trials(states=[TrialState.COMPLETE, TrialState.PRUNED]):
+        if trial.state is TrialState.COMPLETE or trial.values is not None:
+            value[at[trial.number]] = _number(target(trial))
     return value
 
 
-def attribute(study: Study, number: Ints, key: str) -> list[Any]:
-    """Return a user attribute of each trial [n]; None where it is not set."""
-    at = _place(number)
-    found: list[Any] = [None] * len(number)
-    for trial in study.trials:
-        if trial.user and trial.number in at:
-            found[at[trial.number]] = trial.user.get(key)
-    return found
+def attribute(seen: Snapshot, key: str) -> list[Any]:
+    """Return a user attribute of each finished trial [n]; None where it is not set."""
+    of = seen.attributes()
+    return [of[number].get(key) if number in of else None for number in seen.history.number.tolist()]
 
 
 def as_floats(values: list[Any]) -> Floats:
@@ -292,7 +275,3 @@ def _number(value: Any) -> float:
     if isinstance(value, (int, float, np.number)) and not isinstance(value, bool):
         return float(value)
     return np.nan
-
-
-def _place(number: Ints) -> dict[int, int]:
-    return {k: i for i, k in enumerate(number.tolist())}

@@ -48,9 +48,9 @@ class FigureData(ABC):
         Args:
             figure: what `by_plotly` returned, in whichever language.
         """
-        from tunesmith.visualization.matplotlib_style import drawing
+        from tunesmith.visualization.matplotlib_style import by_matplotlib
 
-        return drawing(figure)
+        return by_matplotlib(figure)
 
     def drawn(self, backend: str, words: Words | None = None) -> Any:
         """Return the figure as an object of a backend.
@@ -92,7 +92,7 @@ class FigureData(ABC):
         return figure
 
     def _described(self, words: Words) -> dict[str, Any]:
-        return self.by_plotly() if words.language == "en" else in_words(self.in_language(words).by_plotly(), words)
+        return self.by_plotly() if words.language == "en" else translated(self.in_language(words).by_plotly(), words)
 
     def in_language(self, words: Words) -> Self:
         """Return the same with heading, notes, and all else that was made by `say`, in another language."""
@@ -110,19 +110,19 @@ class FigureData(ABC):
 
 
 def _fields(data: Any) -> dict[str, Any]:
-    return {f.name: plain(getattr(data, f.name)) for f in dataclasses.fields(data)}
+    return {f.name: as_json(getattr(data, f.name)) for f in dataclasses.fields(data)}
 
 
-def plain(value: Any) -> Any:
+def as_json(value: Any) -> Any:
     """Return a value as JSON has it; of arrays, as many digits as a figure can show."""
     if isinstance(value, np.ndarray):
-        return [plain(row) for row in value] if value.ndim > 1 else short(value)
+        return [as_json(row) for row in value] if value.ndim > 1 else short(value)
     if dataclasses.is_dataclass(value):
         return _fields(value)
     if isinstance(value, Mapping):
-        return {str(k): plain(v) for k, v in value.items()}
+        return {str(k): as_json(v) for k, v in value.items()}
     if isinstance(value, (tuple, list)):
-        return [plain(v) for v in value]
+        return [as_json(v) for v in value]
     if isinstance(value, Enum):
         return str(value)
     if isinstance(value, np.generic):
@@ -158,7 +158,7 @@ OF_HOVER = re.compile(  # the words of ours in what a point says of itself
 )
 
 
-def in_words(figure: dict[str, Any], words: Words) -> dict[str, Any]:
+def translated(figure: dict[str, Any], words: Words) -> dict[str, Any]:
     """Return a figure for plotly.js with its axes, legends and scales of colours in another language.
 
     Args:
@@ -196,6 +196,6 @@ def join(sentences: Iterable[str | None]) -> str:
     return joined_texts((s for s in sentences if s), " ")
 
 
-def number(value: float) -> str:
+def four_digits(value: float) -> str:
     """Return a value as sentences have it: four digits, and those before the point."""
     return f"{value:,.0f}" if 9999.5 <= abs(value) < 1e9 else f"{value:.4g}"

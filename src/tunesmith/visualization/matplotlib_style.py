@@ -1,6 +1,6 @@
 """Draws figures by Matplotlib from what plotly.js gets: the same traces, axes, colours and strips.
 
-A figure says once what it shows, in `FigureData.by_plotly`; `drawing` draws of it what figures here use of Plotly.
+A figure says once what it shows, in `FigureData.by_plotly`; `by_matplotlib` draws what figures here use of Plotly.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def chinese_fonts() -> list[str]:
     return [name for name in CHINESE if name in there]
 
 
-def drawing(figure: Dict, bold: Sequence[tuple[Any, str]] = ()) -> Any:
+def by_matplotlib(figure: Dict, bold: Sequence[tuple[Any, str]] = ()) -> Any:
     """Return a figure of plotly.js as one of Matplotlib.
 
     Args:

@@ -35,7 +35,7 @@ class Model:
         self.usable = False
         if t.space is None or not len(self.rows) or t.loss[self.rows].max() == t.loss[self.rows].min():
             return
-        self._columns, self._space = part(t.space, columns, MOST_PARAMETERS)
+        self._columns, self._space = part_of_space(t.space, columns, MOST_PARAMETERS)
         x = t.x[self.rows][:, self._columns]
         history = as_history(self._space, x, t.loss[self.rows])
         self.usable = has_enough_trials(history, self._space)
@@ -82,7 +82,7 @@ def as_history(space: Space, x: Floats, loss: Floats) -> History:
     return history
 
 
-def part(space: Space, columns: list[int], most: int) -> tuple[list[int], Space]:
+def part_of_space(space: Space, columns: list[int], most: int) -> tuple[list[int], Space]:
     """Return the columns that a model knows of, and their space: all, or some without conditions and constraints.
 
     Args:

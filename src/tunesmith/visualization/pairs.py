@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -17,19 +16,19 @@ from tunesmith.visualization.plotly_style import (
     GREY,
     VERMILION,
     Dict,
+    markup_free,
     name_of,
     panels,
-    parameter_axis,
+    parameter_layout,
     scatter,
     spread,
     strip,
-    text,
 )
-from tunesmith.visualization.thinning import drawn
+from tunesmith.visualization.thinning import drawn_note
 
-MOST_AXES = 5  # parameters that are shown if none are named: ten panels
+PAIRED_AXES = 5  # parameters that are shown if none are named: ten panels
 MOST_NAMED = 12  # parameters, at most
-MOST_POINTS, ROOM = 2000, 12_000  # points of a panel, and of all panels together
+MOST_POINTS, POINTS_IN_ALL = 2000, 12_000  # points of a panel, and of all panels together
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,12 +56,11 @@ class Pairs:
         return [(i, j) for i in range(d) for j in range(i + 1, d)]
 
 
-def pairs_of(study: Any, t: StudyColumns, params: Sequence[str] | None, selected: Sequence[int], figure: str) -> Pairs:
+def pairs_of(t: StudyColumns, params: Sequence[str] | None, selected: Sequence[int], figure: str) -> Pairs:
     """Return what a figure of pairs shows.
 
     Args:
-        study: the study.
-        t: its snapshot.
+        t: the trials.
         params: parameters and user attributes, two or more; None: those that go best with the value.
         selected: numbers of trials that must stay.
         figure: what is drawn, for errors.
@@ -72,7 +70,7 @@ def pairs_of(study: Any, t: StudyColumns, params: Sequence[str] | None, selected
         ValueError: there is no such parameter, fewer than two are named, or very many.
     """
     t.need(figure)
-    axes = axes_of(study, t, params, MOST_AXES, figure)
+    axes = axes_of(t, params, PAIRED_AXES, figure)
     if len(axes) < 2:
         pattern = "{}: pairs need two parameters; there is one, {}. plot_slice shows one"
         text = say(pattern, figure, repr(axes[0].name))
@@ -81,8 +79,8 @@ def pairs_of(study: Any, t: StudyColumns, params: Sequence[str] | None, selected
         raise ValueError(f"{figure}: {len(axes)} parameters make too many panels; name at most {MOST_NAMED}")
     rows, chosen = shown_rows(t), t.rows_of(selected)
     panels = len(axes) * (len(axes) - 1) // 2
-    index = thin_panels(t, rows, axes, chosen, min(MOST_POINTS, ROOM // panels))
-    return Pairs(axes, index, chosen, (*drawn(len(index), len(rows)), *left_out(t, params, axes)), len(rows))
+    index = thin_panels(t, rows, axes, chosen, min(MOST_POINTS, POINTS_IN_ALL // panels))
+    return Pairs(axes, index, chosen, (*drawn_note(len(index), len(rows)), *left_out(t, params, axes)), len(rows))
 
 
 SIDE = 210  # pixels of a panel of several
@@ -106,10 +104,10 @@ def layout_of(axes: tuple[Axis, ...], along: Iterable[tuple[int, int]]) -> tuple
         x, y = f"x{name_of(k)}", f"y{name_of(k)}"
         domain = domains[(j if whole else j - 1) * side + i]
         bottom, left = j == (d - 2 if i == d - 1 else d - 1), i == (1 if j == 0 else 0)
-        layout[f"xaxis{name_of(k)}"] = parameter_axis(
+        layout[f"xaxis{name_of(k)}"] = parameter_layout(
             axes[i], bottom, domain=domain[0], anchor=y, showticklabels=bottom
         )
-        layout[f"yaxis{name_of(k)}"] = parameter_axis(axes[j], left, domain=domain[1], anchor=x, showticklabels=left)
+        layout[f"yaxis{name_of(k)}"] = parameter_layout(axes[j], left, domain=domain[1], anchor=x, showticklabels=left)
         for shapes, names in (strip(axes[i], x, y), strip(axes[j], x, y, "y")):
             layout["shapes"] += shapes
             layout["annotations"] += names if side == 1 else []
@@ -117,7 +115,7 @@ def layout_of(axes: tuple[Axis, ...], along: Iterable[tuple[int, int]]) -> tuple
     return layout, where
 
 
-def points(data: OnAxes, along: tuple[int, int], marker: Dict, where: Dict) -> list[Dict]:
+def pair_points(data: OnAxes, along: tuple[int, int], marker: Dict, where: Dict) -> list[Dict]:
     """Return the points of a panel: feasible ones with their colours, crosses, and rings round some.
 
     Args:
@@ -130,7 +128,7 @@ def points(data: OnAxes, along: tuple[int, int], marker: Dict, where: Dict) -> l
     x, y = spread(axes[0]), spread(axes[1], "y")
     hover = "trial %{customdata[0]}"
     for k, name in enumerate((axes[0].name, axes[1].name, data.target), 1):
-        hover += f"<br>{text(name)} %{{customdata[{k}]}}"
+        hover += f"<br>{markup_free(name)} %{{customdata[{k}]}}"
     is_best = np.arange(len(feasible)) == data.best
     clear = {"color": "rgba(0,0,0,0)", "size": 13}
     kinds: list[tuple[str, Mask, Dict]] = [
@@ -146,7 +144,12 @@ def points(data: OnAxes, along: tuple[int, int], marker: Dict, where: Dict) -> l
             colour = look["color"]
             own = {**look, "color": [colour[i] for i in places]} if isinstance(colour, list) else look
             about = [
-                [int(data.number[i]), text(axes[0].text(i), 40), text(axes[1].text(i), 40), f"{data.value[i]:.6g}"]
+                [
+                    int(data.number[i]),
+                    markup_free(axes[0].text(i), 40),
+                    markup_free(axes[1].text(i), 40),
+                    f"{data.value[i]:.6g}",
+                ]
                 for i in places.tolist()
             ]
             trace = scatter(short(x[rows]), short(y[rows]), word, marker=own, customdata=about, **where)

@@ -30,7 +30,7 @@ LABEL, TICK = 28, 16  # characters of an axis's name, and of a category at a tic
 COLUMNS = 4  # panels of parameters in a row, at most
 
 
-def figure(data: FigureData, traces: Iterable[Dict], layout: Dict) -> Dict:
+def framed(data: FigureData, traces: Iterable[Dict], layout: Dict) -> Dict:
     """Return a figure with its heading, its notes and what all figures share.
 
     Args:
@@ -38,8 +38,8 @@ def figure(data: FigureData, traces: Iterable[Dict], layout: Dict) -> Dict:
         traces: the traces.
         layout: the layout besides.
     """
-    notes = " · ".join(text(n, 200) for n in data.notes)
-    title: Dict = {"text": text(data.title, 120), "x": 0.02, "xanchor": "left", "font": {"size": 17}}
+    notes = " · ".join(markup_free(n, 200) for n in data.notes)
+    title: Dict = {"text": markup_free(data.title, 120), "x": 0.02, "xanchor": "left", "font": {"size": 17}}
     if notes:
         title["subtitle"] = {"text": notes, "font": {"size": 12, "color": "#666666"}}
     base: Dict = {
@@ -57,14 +57,15 @@ def figure(data: FigureData, traces: Iterable[Dict], layout: Dict) -> Dict:
     return {"data": list(traces), "layout": {**base, **layout}}
 
 
-def text(value: object, most: int = LABEL) -> str:
+def markup_free(value: object, most: int = LABEL) -> str:
     """Return any text so that plotly.js shows it as it is, and does not read it as markup.
 
     Of a long one the beginning and the end stay, which tell names apart.
     """
     if isinstance(value, Said):  # its own words stay known, so that they can be said in another language
         return say(
-            html.escape(value.pattern, quote=False), *(text(v, most) if isinstance(v, str) else v for v in value.values)
+            html.escape(value.pattern, quote=False),
+            *(markup_free(v, most) if isinstance(v, str) else v for v in value.values),
         )
     shown = printable(str(value))
     if len(shown) > most:
@@ -89,12 +90,12 @@ def axis(title: str = "", most: int = 60, **more: Any) -> Dict:
         "ticks": "outside",
         "tickcolor": "#b0b0b0",
         "automargin": True,
-        "title": {"text": text(title, most), "standoff": 8},
+        "title": {"text": markup_free(title, most), "standoff": 8},
     }
     return {**made, **more}
 
 
-def parameter_axis(of: Axis, title: bool = True, **more: Any) -> Dict:
+def parameter_layout(of: Axis, title: bool = True, **more: Any) -> Dict:
     """Return the axis of a parameter: logarithmic, or with its categories, and with room for its strip.
 
     Args:
@@ -103,7 +104,7 @@ def parameter_axis(of: Axis, title: bool = True, **more: Any) -> Dict:
         **more: further settings of plotly.js.
     """
     at, names = of.ticks()
-    made = axis(of.name if title else "", LABEL, tickvals=at, ticktext=[text(n, TICK) for n in names], **more)
+    made = axis(of.name if title else "", LABEL, tickvals=at, ticktext=[markup_free(n, TICK) for n in names], **more)
     made["title"]["text"] = Own(made["title"]["text"])
     low, high = of.low, of.high
     if of.kind == "category":
@@ -206,7 +207,7 @@ def parameter_panels(axes: Sequence[Axis], target: str, ends: Sequence[float]) -
         x, y, left = f"x{name_of(k)}", f"y{name_of(k)}", k % columns == 0
         more: Dict = {} if k == 0 else {"matches": "y"}
         vertical = axis(target if left else "", domain=up, anchor=x, showticklabels=left, **more)
-        layout[f"xaxis{name_of(k)}"] = parameter_axis(of, domain=across, anchor=y)
+        layout[f"xaxis{name_of(k)}"] = parameter_layout(of, domain=across, anchor=y)
         layout[f"yaxis{name_of(k)}"] = {**vertical, "range": list(ends)}
         places.append({"xaxis": x, "yaxis": y})
     return layout, places
@@ -226,7 +227,7 @@ def scatter(x: Sequence[Any], y: Sequence[Any], name: str, **more: Any) -> Dict:
         name: of the trace, in the legend.
         **more: further settings of plotly.js.
     """
-    return {"type": "scatter", "mode": "markers", "x": x, "y": y, "name": text(name, 60), **more}
+    return {"type": "scatter", "mode": "markers", "x": x, "y": y, "name": markup_free(name, 60), **more}
 
 
 def bar(title: str, **more: Any) -> Dict:
@@ -236,4 +237,4 @@ def bar(title: str, **more: Any) -> Dict:
         title: what it shows.
         **more: further settings of plotly.js.
     """
-    return {"title": {"text": text(title), "side": "right"}, "thickness": 12, "outlinewidth": 0, **more}
+    return {"title": {"text": markup_free(title), "side": "right"}, "thickness": 12, "outlinewidth": 0, **more}

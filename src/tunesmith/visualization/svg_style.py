@@ -1,10 +1,10 @@
 """Draws figures as SVG from what plotly.js gets: for pages, which need no library for them.
 
-A figure says once what it shows, in `FigureData.by_plotly`; `drawing` draws of it what figures here use of Plotly.
+A figure says once what it shows, in `FigureData.by_plotly`; `as_svg` draws of it what figures here use of Plotly.
 Colours are variables of CSS, so that a page can be dark: `dark` sets them. Many points of one colour are one path,
 which keeps a figure of thousands of trials in some kilobytes. Where a page has the script of `static`, a drawing can be
 zoomed and asked for its values: it says where its panels, series and keys are (``data-panel``, ``data-t``,
-``data-key``), and `told` returns what the script says of its points.
+``data-key``), and `said_of_points` returns what the script says of its points.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ Floats = NDArray[np.float64]
 
 FONT, SMALL = 12, 11  # pixels of letters: names, and numbers at axes
 LETTER = 0.56  # of that size: how wide a letter is on average; a Chinese one is as wide as high
-LEAST = 180  # pixels of a panel: with less room, panels go below each other
+PANEL_PIXELS = 180  # pixels of a panel: with less room, panels go below each other
 GAP, ROW = 16, 18  # pixels between panels, and of a row of the legend
 SCALE_ROOM = 44  # pixels beside the panels, for the scale of colours without its numbers
 SHADES = 16  # steps of a scale of colours
 TALL = {"param_importances", "ablation"}  # figures with a row for each name, which say their height
 LAYERS = 4  # paths of which points that let others shine through are made: where they lie on each other, it is darker
-FAR = 100.0  # lengths of an axis: what lies further away is drawn there, out of sight
-LARGEST = 4e307  # of an axis: its length is a number then
+FAR_LENGTHS = 100.0  # lengths of an axis: what lies further away is drawn there, out of sight
+LARGEST_END = 4e307  # of an axis: its length is a number then
 CLEAR = "rgba(0,0,0,0)"
 DASHES = {"dash": "6 4", "dot": "2 3"}
 # What a colour is where the page is dark: as light on it as this one is dark on white.
@@ -52,7 +52,7 @@ def dark() -> str:
     return ";".join(f"{_variable(light)}:{to}" for light, to in [*ON_DARK.items(), *shades])
 
 
-def drawing(figure: Dict, name: str, title: str, width: int = 760, height: int | None = None) -> str:
+def as_svg(figure: Dict, name: str, title: str, width: int = 760, height: int | None = None) -> str:
     """Return a figure of plotly.js as an SVG element, without its heading.
 
     Args:
@@ -63,7 +63,7 @@ def drawing(figure: Dict, name: str, title: str, width: int = 760, height: int |
         height: in pixels, of a figure that can have any; None: as fits the width. One with many panels or rows is as
             high as it must be.
     """
-    figure = flat(figure)
+    figure = in_panels(figure)
     layout, traces = figure["layout"], figure["data"]
     if traces and traces[0]["type"] == "parcoords":
         parts, tall = _parallel(figure, width, height or 420)
@@ -126,26 +126,26 @@ def small(figure: Dict, width: int = 260, height: int = 150) -> list[str]:
 
 
 # What the script says of points, and makes tables of.
-SAID = (
+KEPT_OF_TRACES = (
     "type", "name", "legendgroup", "x", "y", "z", "base", "orientation", "customdata", "meta", "hovertemplate", "text",
     "xaxis", "yaxis",
 )  # fmt: skip
 
 
-def told(figure: Dict) -> Dict:
+def said_of_points(figure: Dict) -> Dict:
     """Return what a page says of a drawing: its series with their values, and its axes.
 
     Args:
-        figure: what `drawing` draws.
+        figure: what `as_svg` draws.
     """
-    figure = flat(figure)
+    figure = in_panels(figure)
     layout = figure["layout"]
     traces = []
     for t in figure["data"]:
         if t["type"] == "parcoords":
             return {"traces": [], "axes": {}}
         silent = t.get("hoverinfo") == "skip"
-        kept = {name: t[name] for name in SAID if name in t and not (silent and name in ("z", "customdata"))}
+        kept = {name: t[name] for name in KEPT_OF_TRACES if name in t and not (silent and name in ("z", "customdata"))}
         traces.append(kept | ({"silent": True} if silent else {}))
     axes: Dict = {}
     for name, of in layout.items():
@@ -155,7 +155,7 @@ def told(figure: Dict) -> Dict:
     return {"traces": traces, "axes": axes}
 
 
-def flat(figure: Dict) -> Dict:
+def in_panels(figure: Dict) -> Dict:
     """Return a figure over three axes as panels, one for each two of them; others as they are."""
     layout = figure["layout"]
     if "scene" not in layout:
@@ -357,7 +357,7 @@ class _Axis:
         self.of = of
         self.log = of.get("type") == "log"
         low, high = self._ends(values)
-        self.low, self.high = max(-LARGEST, min(LARGEST, low)), max(-LARGEST, min(LARGEST, high))
+        self.low, self.high = max(-LARGEST_END, min(LARGEST_END, low)), max(-LARGEST_END, min(LARGEST_END, high))
         self.at, self.names = np.empty(0), list[str]()
         self.title = str(of.get("title", {}).get("text", ""))
 
@@ -404,7 +404,7 @@ class _Axis:
         with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
             scaled = np.log10(values) if self.log else values
             share = (scaled - self.low) / ((self.high - self.low) or 1.0)
-        return np.asarray(np.clip(share, -FAR, FAR))
+        return np.asarray(np.clip(share, -FAR_LENGTHS, FAR_LENGTHS))
 
 
 class _Panel:
@@ -448,7 +448,7 @@ class _Panel:
             ]
             found.append(panel)
         found.sort(key=lambda p: (p.row, p.column))
-        columns = max(1, min(len(spans[0]), width // LEAST))
+        columns = max(1, min(len(spans[0]), width // PANEL_PIXELS))
         if columns < len(spans[0]):
             title = next((p.y.title for p in found if p.y.title), "")
             for k, panel in enumerate(found):
@@ -799,7 +799,7 @@ def _symbol(symbol: str, r: float) -> tuple[tuple[float, float], str]:
 # -- parallel coordinates -------------------------------------------------------------------------------------------
 
 HEAD, FOOT, MARGIN = 30, 14, 42  # pixels above, below and beside the axes
-MANY = 400  # lines: with more, each lets others shine through
+LINES_SHINING_THROUGH = 400  # lines: with more, each lets others shine through
 
 
 def _parallel(figure: Dict, width: float, height: float) -> tuple[list[str], float]:
@@ -824,7 +824,7 @@ def _parallel(figure: Dict, width: float, height: float) -> tuple[list[str], flo
         np.intp
     )  # lines come from the worst to the best
     numbers, parts = trace["customdata"], [f'<g data-lines="{" ".join(map(_n, (HEAD, height - FOOT, *x)))}">']
-    look = f'fill="none" stroke-width="1" stroke-opacity="{0.45 if n > MANY else 0.8}"'
+    look = f'fill="none" stroke-width="1" stroke-opacity="{0.45 if n > LINES_SHINING_THROUGH else 0.8}"'
     for shade in range(SHADES):
         own = [k for k in np.flatnonzero(which == shade).tolist() if k != best]
         of = f'data-of="{" ".join(str(numbers[k]) for k in own)}"'

@@ -14,11 +14,11 @@ Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]
 Mask = NDArray[np.bool_]
 
-MOST = 5000  # points that a figure draws
+POINTS_DRAWN = 5000  # points that a figure draws
 PIXELS = 1000  # how many columns of pixels a figure is taken to have
 
 
-def thin(x: Floats, y: Floats, keep: Mask | None = None, most: int = MOST) -> Indices:
+def thin_points(x: Floats, y: Floats, keep: Mask | None = None, most: int = POINTS_DRAWN) -> Indices:
     """Return the points to draw, in order: all, or in each column of pixels the lowest and the highest one, and others.
 
     The outline of the cloud stays as it is, since its extremes stay; what room is left is filled evenly over the order
@@ -72,6 +72,6 @@ def pixel(x: Floats, columns: int) -> Indices:
     return np.minimum((x / 2.0 - low) / (high - low) * columns, columns - 1).astype(np.intp)
 
 
-def drawn(shown: int, n: int, what: str = "trials") -> tuple[str, ...]:
+def drawn_note(shown: int, n: int, what: str = "trials") -> tuple[str, ...]:
     """Return the note that says how many are drawn; none if all are."""
     return () if shown >= n else (say("{:,} of {:,} " + what + " drawn", shown, n),)

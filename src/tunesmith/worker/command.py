@@ -31,7 +31,7 @@ from tunesmith.worker import target
 from tunesmith.worker.options import Options, parse
 
 SPENT, ERROR, USAGE, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
-LOOK = 2.0  # seconds between two looks at the trials of others, give or take half, so that workers do not come at once
+LOOK_AT_OTHERS_SECONDS = 2.0  # give or take half, so that workers do not come at once
 
 
 def main(arguments: Sequence[str] | None = None, prog: str = "python -m tunesmith.worker") -> int:
@@ -50,19 +50,19 @@ def main(arguments: Sequence[str] | None = None, prog: str = "python -m tunesmit
         with sigterm_raises():
             _run(options)
     except Terminated:
-        _say("SIGTERM: the trials that ran here are released, and wait to be run again")
+        _log("SIGTERM: the trials that ran here are released, and wait to be run again")
         return TERMINATED
     except KeyboardInterrupt:
-        _say("Ctrl-C: the trials that ran here are released, and wait to be run again")
+        _log("Ctrl-C: the trials that ran here are released, and wait to be run again")
         return INTERRUPTED
     except target.UsageError as error:
-        _say(f"error: {error}")
+        _log(f"error: {error}")
         return USAGE
     except TunesmithError as error:
-        _say("\n".join([f"error: {type(error).__name__}: {error}", *getattr(error, "__notes__", ())]))
+        _log("\n".join([f"error: {type(error).__name__}: {error}", *getattr(error, "__notes__", ())]))
         return ERROR
     except Exception as error:  # of the objective, or of a module that it imports
-        _say("error:\n" + "".join(traceback.format_exception(error)).rstrip())
+        _log("error:\n" + "".join(traceback.format_exception(error)).rstrip())
         return ERROR
     return SPENT
 
@@ -77,9 +77,9 @@ def _run(options: Options) -> None:
     executor = _executor(options)
     place = shown_spec(options.storage)
     study = _reached(options, place)
-    _say(f"worker of the study {options.study!r} in {place}: runs {options.objective}")
+    _log(f"worker of the study {options.study!r} in {place}: runs {options.objective}")
     for text in differences(study, options.objective):
-        _say(f"warning: {text}")
+        _log(f"warning: {text}")
     end = math.inf if options.timeout is None else time.monotonic() + options.timeout
     done = 0
 
@@ -103,7 +103,7 @@ def _run(options: Options) -> None:
         spent = options.n_trials is not None and done >= options.n_trials
         if options.wait is None or spent or not _wait_for_others(study, options.n_trials_total, end):
             break
-    _say(f"the budget is spent: {done} trials ended here; the study has {study.tally}")
+    _log(f"the budget is spent: {done} trials ended here; the study has {study.tally}")
 
 
 def _reached(options: Options, place: str) -> Study:
@@ -114,7 +114,7 @@ def _reached(options: Options, place: str) -> Study:
         if options.wait is None:
             error.add_note("--wait waits for a storage that is away")
             raise
-        _say(f"waits for {place}, up to {options.wait:g} s: {error}")
+        _log(f"waits for {place}, up to {options.wait:g} s: {error}")
         return retry_while_unavailable(lambda: _study(options), error, options.wait)
 
 
@@ -161,7 +161,7 @@ def _wait_for_others(study: Study, total: int | None, end: float) -> bool:
             return True
         if not states:
             return False
-        time.sleep(min(LOOK * random.uniform(0.5, 1.5), max(0.0, end - time.monotonic())))
+        time.sleep(min(LOOK_AT_OTHERS_SECONDS * random.uniform(0.5, 1.5), max(0.0, end - time.monotonic())))
     return False
 
 
@@ -198,7 +198,7 @@ def _failure(name: str) -> Any:
     return found
 
 
-def _say(text: str) -> None:
+def _log(text: str) -> None:
     """Print a line of the log to standard error, without passwords; a closed one is no reason to stop."""
     now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     with contextlib.suppress(OSError, ValueError):
@@ -212,7 +212,7 @@ def _say(text: str) -> None:
 # refused: a changed comment is one, too.
 
 FIRST_WORKER = "first_worker"  # the system attribute of the study
-DIGITS = 12  # of a digest; enough to tell versions of one file apart
+DIGEST_DIGITS = 12  # of a digest; enough to tell versions of one file apart
 INSTALLED = {"site-packages", "dist-packages"}
 
 
@@ -277,7 +277,7 @@ def _digests(module_name: str) -> dict[str, str]:
         beside = root is not None and source.is_relative_to(root) and not INSTALLED & set(source.parts)
         if name.partition(".")[0] == top or beside:
             text = source.read_bytes().replace(b"\r\n", b"\n")
-            found[name] = hashlib.sha256(text).hexdigest()[:DIGITS]
+            found[name] = hashlib.sha256(text).hexdigest()[:DIGEST_DIGITS]
     return found
 
 

@@ -3,54 +3,26 @@
 from __future__ import annotations
 
 import argparse
-import math
+import contextlib
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from tunesmith import __version__
 from tunesmith.executors.resources import checked_jobs, checked_memory_limit, checked_time_limit
 from tunesmith.foundation import registry
 from tunesmith.foundation.text import seconds
 
-T = TypeVar("T")
-
-WAIT = 120.0  # seconds: as long as a worker that runs waits for a server
-STORAGE = "TUNESMITH_STORAGE"  # the environment variable in which passwords are out of sight of `ps`
-ENDS = """\
+WAIT_SECONDS = 120.0  # seconds: as long as a worker that runs waits for a server
+STORAGE_VARIABLE = "TUNESMITH_STORAGE"  # the environment variable in which passwords are out of sight of `ps`
+EXIT_STATUSES = """\
 exit status: 0 the budget is spent; 1 an error, such as one that the objective raised; 2 the command cannot be run as it
 was given; 130 Ctrl-C and 143 SIGTERM, after which the trials that ran wait to be run again.
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """The options, by the names that ``create_study`` and ``study.optimize`` have for them."""
-
-    objective: str
-    storage: str
-    study: str
-    create: bool
-    directions: list[str] | None
-    seed: int | None
-    space: str | None
-    sampler: str | None
-    pruner: str | None
-    artifact_store: str | None
-    priors: bool
-    n_trials: int | None
-    n_trials_total: int | None
-    timeout: float | None
-    max_cost: float | None
-    n_jobs: int | None
-    executor: str | None
-    timeout_per_trial: float | None
-    memory_per_trial: int | None
-    catch: list[str]
-    wait: float | None
-    quiet: bool
+Options = argparse.Namespace  # what `parser_of` reads, by the names that create_study and study.optimize have for it
 
 
 def parse(arguments: Sequence[str] | None, prog: str) -> Options:
@@ -64,15 +36,14 @@ def parse(arguments: Sequence[str] | None, prog: str) -> Options:
         SystemExit: with 2 if they cannot be understood, after a message; with 0 after ``--help``.
     """
     parser = parser_of(prog)
-    given = vars(parser.parse_args(_with_times(sys.argv[1:] if arguments is None else arguments)))
-    if not given["storage"]:
-        parser.error(f"give --storage URL, or set the environment variable {STORAGE}")
-    for name in ("directions", "seed"):
-        if given[name] is not None and not given["create"]:
-            parser.error(f"--{name.removesuffix('s')} is for a new study: give --create as well")
-    if not given["priors"] and not given["create"]:
-        parser.error("--no-priors is for a new study: give --create as well")
-    return Options(**given)
+    options = parser.parse_args(_with_times(sys.argv[1:] if arguments is None else arguments))
+    if not options.storage:
+        parser.error(f"give --storage URL, or set the environment variable {STORAGE_VARIABLE}")
+    of_new_ones = {"direction": options.directions, "seed": options.seed, "no-priors": None if options.priors else True}
+    for name, value in of_new_ones.items():
+        if value is not None and not options.create:
+            parser.error(f"--{name} is for a new study: give --create as well")
+    return options
 
 
 def parser_of(prog: str) -> argparse.ArgumentParser:
@@ -80,7 +51,7 @@ def parser_of(prog: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=prog,
         description="Run trials of a study that any number of workers share, on any machines.",
-        epilog=ENDS,
+        epilog=EXIT_STATUSES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,  # so that an option that comes later changes no script
     )
@@ -90,9 +61,9 @@ def parser_of(prog: str) -> argparse.ArgumentParser:
     study.add_argument(
         "--storage",
         metavar="URL",
-        default=os.environ.get(STORAGE),
-        help=f"the database or file of the study; by default the value of {STORAGE}, where no list of processes shows "
-        "a password",
+        default=os.environ.get(STORAGE_VARIABLE),
+        help=f"the database or file of the study; by default the value of {STORAGE_VARIABLE}, where no list of "
+        "processes shows a password",
     )
     study.add_argument("--study", metavar="NAME", required=True, help="its name")
     study.add_argument("--create", action="store_true", help="create it if it does not exist")
@@ -104,7 +75,7 @@ def parser_of(prog: str) -> argparse.ArgumentParser:
         action="append",
         help="of a new study, minimize (the default) or maximize; once for each objective",
     )
-    study.add_argument("--seed", type=_count, metavar="N", help="of a new study; by default a random one")
+    study.add_argument("--seed", type=_whole_number, metavar="N", help="of a new study; by default a random one")
     study.add_argument(
         "--space",
         metavar="module:space",
@@ -125,9 +96,11 @@ def parser_of(prog: str) -> argparse.ArgumentParser:
         "from here",
     )
     budget = parser.add_argument_group("the budget (without one, until the space is exhausted)")
-    budget.add_argument("--n-trials", type=_count, metavar="N", help="how many trials this worker runs")
-    budget.add_argument("--n-trials-total", type=_count, metavar="N", help="how many the study has in all")
-    budget.add_argument("--timeout", type=_duration, metavar="TIME", help="begin none after 90, 90s, 15m, 8h or 2d")
+    budget.add_argument("--n-trials", type=_whole_number, metavar="N", help="how many trials this worker runs")
+    budget.add_argument("--n-trials-total", type=_whole_number, metavar="N", help="how many the study has in all")
+    budget.add_argument(
+        "--timeout", type=_refusing(seconds), metavar="TIME", help="begin none after 90, 90s, 15m, 8h or 2d"
+    )
     budget.add_argument(
         "--max-cost",
         type=_cost,
@@ -137,8 +110,8 @@ def parser_of(prog: str) -> argparse.ArgumentParser:
     budget.add_argument(
         "--wait",
         nargs="?",
-        const=WAIT,
-        type=_duration,
+        const=WAIT_SECONDS,
+        type=_refusing(seconds),
         metavar="TIME",
         help="when nothing is left to begin, wait until the trials of other workers ended, and run those of workers "
         "that die; at the start, wait for a database that is away, for two minutes or for TIME: 90, 90s, 15m, 8h",
@@ -152,12 +125,15 @@ def parser_of(prog: str) -> argparse.ArgumentParser:
     )
     running.add_argument(
         "--timeout-per-trial",
-        type=_limit_of_time,
+        type=_refusing(lambda text: checked_time_limit(seconds(text))),
         metavar="TIME",
         help="end a trial that runs longer: 90s, 15m, 8h, 2d",
     )
     running.add_argument(
-        "--memory-per-trial", type=_limit_of_memory, metavar="SIZE", help="end a trial that uses more: 500MB, 16GB"
+        "--memory-per-trial",
+        type=_refusing(checked_memory_limit),
+        metavar="SIZE",
+        help="end a trial that uses more: 500MB, 16GB",
     )
     running.add_argument(
         "--catch",
@@ -176,47 +152,40 @@ def _with_times(words: Sequence[str]) -> list[str]:
     found = list(words)
     for i, word in enumerate(found):
         if word == "--wait" and (i + 1 == len(found) or ":" in found[i + 1] or found[i + 1].startswith("-")):
-            found[i] = f"--wait={WAIT:g}"
+            found[i] = f"--wait={WAIT_SECONDS:g}"
     return found
 
 
-def _count(text: str) -> int:
+def _refusing(check: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Let what a check raises be told by argparse in the check's own words."""
+
+    def read(text: str) -> Any:
+        try:
+            return check(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return read
+
+
+@_refusing
+def _whole_number(text: str) -> int:
     if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"expected a whole number, 0 or more; got {text!r}")
+        raise ValueError(f"expected a whole number, 0 or more; got {text!r}")
     return int(text)
 
 
+@_refusing
 def _jobs(text: str) -> int:
     try:
         return checked_jobs(int(text))
     except ValueError:
-        raise argparse.ArgumentTypeError(f"expected a whole number, 1 or more, or -1; got {text!r}") from None
+        raise ValueError(f"expected a whole number, 1 or more, or -1; got {text!r}") from None
 
 
+@_refusing
 def _cost(text: str) -> float:
-    try:
-        cost = float(text)
-    except ValueError:
-        cost = math.nan
-    if not cost >= 0:
-        raise argparse.ArgumentTypeError(f"a cost is a number, 0 or more; got {text!r}")
-    return cost
-
-
-def _duration(text: str) -> float:
-    return _checked(seconds, text)
-
-
-def _limit_of_time(text: str) -> float | None:
-    return _checked(checked_time_limit, _duration(text))
-
-
-def _limit_of_memory(text: str) -> int | None:
-    return _checked(checked_memory_limit, text)
-
-
-def _checked(check: Callable[[Any], T], value: Any) -> T:
-    try:
-        return check(value)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
+    with contextlib.suppress(ValueError):
+        if (cost := float(text)) >= 0:
+            return cost
+    raise ValueError(f"a cost is a number, 0 or more; got {text!r}")

@@ -1,4 +1,4 @@
-"""Groups of processes, streams and locks, where the system is as it is."""
+"""Groups of processes and streams, where the system is as it is."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ import pytest
 
 from tunesmith.artifacts import local
 from tunesmith.cli.main import main
-from tunesmith.executors import sealed
 from tunesmith.foundation import system
 from tunesmith.foundation.system import groups, streams
 from tunesmith.testing.executors import process_runs, until
@@ -73,24 +72,6 @@ def test_what_a_process_started_is_ended_with_it() -> None:
     group.kill()
     group.release()
     until(lambda: not process_runs(child))
-
-
-def test_a_file_is_locked_for_others_and_can_be_read(tmp_path: Path) -> None:
-    path = tmp_path / "file"
-    path.write_text("text")
-    with path.open("r+") as first, path.open("r+") as second:
-        assert system.lock(first.fileno())
-        assert not system.lock(second.fileno())
-        assert second.read() == "text"
-    with path.open("r+") as third:
-        assert system.lock(third.fileno())
-
-
-def test_without_locks_a_file_is_not_known_to_be_locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("fcntl", "msvcrt"):
-        monkeypatch.setitem(sys.modules, name, None)
-    with (tmp_path / "file").open("w") as file:
-        assert not system.lock(file.fileno())
 
 
 class Library:
@@ -216,22 +197,6 @@ def open_files(monkeypatch: pytest.MonkeyPatch) -> OpenFile:
 
 
 @pytest.mark.usefixtures("open_files")
-def test_key_files_are_closed_before_they_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = sealed.KeyFile(tmp_path)
-    assert sealed.read_key(first.path) == first.key
-    left = first.path.with_name(first.path.name.replace(first.path.stem[-4:], "left"))
-    left.write_bytes(first.key)
-    os.utime(left, (0, 0))
-    os.utime(first.path, (0, 0))
-    second = sealed.KeyFile(tmp_path)
-    assert not left.exists()
-    assert first.path.exists(), "its process lives"
-    for key in (first, second):
-        key.remove()
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.usefixtures("open_files")
 def test_files_are_flushed_as_windows_can(tmp_path: Path) -> None:
     path = tmp_path / "state.bin"
     path.write_bytes(b"state")
@@ -242,4 +207,4 @@ def test_files_are_flushed_as_windows_can(tmp_path: Path) -> None:
 
 def test_bytes_of_plain_files_stay_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "O_BINARY", 0x8000, raising=False)
-    assert runpy.run_path(str(Path(system.__file__)))["PLAIN_OPEN_FLAGS"] & 0x8000
+    assert runpy.run_path(str(Path(system.__file__)))["PLAIN_FILE"] & 0x8000

@@ -13,9 +13,9 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from tunesmith.dashboard.pages.request import Wrong, studies_of, words_for
-from tunesmith.dashboard.pages.study import page as study_page
-from tunesmith.dashboard.pages.trial import page as trial_page
-from tunesmith.dashboard.views import KEY, MOST
+from tunesmith.dashboard.pages.study import study_page as study_page
+from tunesmith.dashboard.pages.trial import trial_page as trial_page
+from tunesmith.dashboard.views import NOTE, NOTE_CHARACTERS
 from tunesmith.errors import DuplicatedStudyError, StudyNotFoundError, TunesmithError
 from tunesmith.foundation.languages import Said, say
 from tunesmith.foundation.text import printable, shorten
@@ -47,7 +47,7 @@ def _back(request: Request, path: str) -> Response:
     return RedirectResponse(f"{request.scope.get('root_path', '')}{path}", 303)
 
 
-async def rename(request: Request) -> Response:
+async def post_rename(request: Request) -> Response:
     """Give a study another name."""
     study_id, name = request.path_params["study"], (await _field(request, "name")).strip()
     held = studies_of(request)
@@ -64,7 +64,7 @@ async def rename(request: Request) -> Response:
     return _back(request, f"/study/{study_id}")
 
 
-async def delete(request: Request) -> Response:
+async def post_delete(request: Request) -> Response:
     """Delete a study, unless that is taken back in time."""
     await run_in_threadpool(studies_of(request).delete, request.path_params["study"])
     return _back(request, "/")
@@ -81,12 +81,12 @@ async def note(request: Request) -> Response:
     """Set the note of a study, or of a trial."""
     held, study_id, number = studies_of(request), request.path_params["study"], request.path_params.get("number")
     given = (await _field(request, "note")).replace("\r\n", "\n")
-    if len(given) > MOST:
-        raise HTTPException(400, f"A note has at most {MOST:,} characters; this one has {len(given):,}.")
+    if len(given) > NOTE_CHARACTERS:
+        raise HTTPException(400, f"A note has at most {NOTE_CHARACTERS:,} characters; this one has {len(given):,}.")
 
     def work() -> None:
         held.record(study_id)
-        held.storage.set_attr(study_id, number, KEY, given)
+        held.storage.set_attr(study_id, number, NOTE, given)
 
     try:
         await run_in_threadpool(work)
@@ -95,12 +95,12 @@ async def note(request: Request) -> Response:
     return _back(request, f"/study/{study_id}" + ("" if number is None else f"/trial/{number}"))
 
 
-async def enqueue(request: Request) -> Response:
+async def post_enqueue(request: Request) -> Response:
     """Enqueue a point, which is run before any new proposal."""
     held, study_id, typed = studies_of(request), request.path_params["study"], await _field(request, "params")
 
     def work() -> None:
-        held.open(study_id).study.enqueue_trial(_params(typed))
+        held.open(study_id).enqueue_trial(_params(typed))
 
     try:
         await run_in_threadpool(work)
@@ -112,7 +112,7 @@ async def enqueue(request: Request) -> Response:
     return _back(request, f"/study/{study_id}/trials?where=state%20%3D%3D%20waiting")
 
 
-async def ask(request: Request) -> Response:
+async def post_ask(request: Request) -> Response:
     """Ask the programs that run trials of a study to pause, to go on or to stop."""
     held, study_id, word = studies_of(request), request.path_params["study"], await _field(request, "word")
 
@@ -170,13 +170,13 @@ async def _beside(request: Request, field: str, typed: str, sentence: str) -> Re
 
 _STUDY, _TRIAL = "/study/{study:int}", "/study/{study:int}/trial/{number:int}"
 ROUTES = [
-    Route(f"{_STUDY}/rename", rename, methods=["POST"]),
-    Route(f"{_STUDY}/delete", delete, methods=["POST"]),
+    Route(f"{_STUDY}/rename", post_rename, methods=["POST"]),
+    Route(f"{_STUDY}/delete", post_delete, methods=["POST"]),
     Route(f"{_STUDY}/restore", restore, methods=["POST"]),
     Route(f"{_STUDY}/note", note, methods=["POST"]),
-    Route(f"{_STUDY}/enqueue", enqueue, methods=["POST"]),
-    Route(f"{_STUDY}/ask", ask, methods=["POST"]),
-    Route(f"{_TRIAL}/enqueue", enqueue, methods=["POST"]),
+    Route(f"{_STUDY}/enqueue", post_enqueue, methods=["POST"]),
+    Route(f"{_STUDY}/ask", post_ask, methods=["POST"]),
+    Route(f"{_TRIAL}/enqueue", post_enqueue, methods=["POST"]),
     Route(f"{_TRIAL}/stop", stop, methods=["POST"]),
     Route(f"{_TRIAL}/note", note, methods=["POST"]),
 ]

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from tunesmith.dashboard.pages.request import study_of, whole
+from tunesmith.dashboard.pages.request import live_study, whole_number
 from tunesmith.errors import ArtifactNotFoundError
 
 PIECE = 1 << 16  # bytes that are read at a time
@@ -19,9 +19,8 @@ PIECE = 1 << 16  # bytes that are read at a time
 
 def artifact(request: Request) -> Response:
     """Return the content of an artifact."""
-    opened = study_of(request)
-    number, name = whole(request, "trial", -1, -1, 2**53), request.query_params.get("name", "")
-    artifacts = opened.study.artifacts
+    number, name = whole_number(request, "trial", -1, -1, 2**53), request.query_params.get("name", "")
+    artifacts = live_study(request).artifacts
     try:
         stream = (artifacts if number < 0 else artifacts.of(number)).open(name)
     except (ArtifactNotFoundError, KeyError, ValueError):

@@ -11,9 +11,9 @@ from tunesmith.dashboard.pages.request import render
 STATES = ("complete", "pruned", "fail", "running")  # each has one of the four colours
 
 
-def page(request: Request) -> Response:
+def design_page(request: Request) -> Response:
     """Show sizes of text, distances, colours, and the parts that pages are made of."""
     return render(request, "design.html", {"states": STATES})
 
 
-ROUTES = [Route("/design", page)]
+ROUTES = [Route("/design", design_page)]

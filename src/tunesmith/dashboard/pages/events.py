@@ -13,15 +13,16 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from tunesmith.dashboard.pages.studies import compared_ids
-from tunesmith.dashboard.studies import Standing, Studies
+from tunesmith.dashboard.studies import Studies
 from tunesmith.errors import StudyNotFoundError, TunesmithError
+from tunesmith.study.snapshot import Snapshot
 
 # -- `Live`: looks whether studies that somebody watches have changed, and tells all who watch them -----------------
 
 PERIOD = 0.5  # seconds between two looks
 QUIET = 25.0  # seconds after which a silent connection gets a comment, so that nothing between closes it
 
-Event = tuple[int, Standing | None]  # a study's id, and where it stands; None: it is gone
+Event = tuple[int, Snapshot | None]  # a study's id, and how it is; None: it is gone
 
 
 class Live:
@@ -34,11 +35,11 @@ class Live:
     def __init__(self, studies: Studies) -> None:
         self._studies = studies
         self._watchers: dict[asyncio.Queue[Event], frozenset[int]] = {}
-        self._known: dict[int, Standing | None] = {}
+        self._known: dict[int, Snapshot | None] = {}
         self._task: asyncio.Task[None] | None = None
 
     async def watch(self, ids: Iterable[int]) -> AsyncIterator[Event | None]:
-        """Yield where studies stand: at once, and whenever that changes; None when nothing did for a while."""
+        """Yield studies as they are: at once, and whenever one changes; None when nothing did for a while."""
         queue: asyncio.Queue[Event] = asyncio.Queue()
         watched = frozenset(ids)
         self._watchers[queue] = watched
@@ -63,19 +64,19 @@ class Live:
                 del self._known[gone]
             for study_id in wanted:
                 try:
-                    stand = await run_in_threadpool(self._look, study_id)
+                    seen = await run_in_threadpool(self._look, study_id)
                 except (TunesmithError, ValueError, KeyError, OSError):  # the next look may find it; others go on
                     continue
-                if study_id not in self._known or self._known[study_id] != stand:
-                    self._known[study_id] = stand
+                if study_id not in self._known or _place(self._known[study_id]) != _place(seen):
+                    self._known[study_id] = seen
                     for queue, ids in self._watchers.items():
                         if study_id in ids:
-                            queue.put_nowait((study_id, stand))
+                            queue.put_nowait((study_id, seen))
             await asyncio.sleep(PERIOD)
 
-    def _look(self, study_id: int) -> Standing | None:
+    def _look(self, study_id: int) -> Snapshot | None:
         try:
-            return self._studies.open(study_id).standing(PERIOD / 2)
+            return self._studies.look(study_id, PERIOD / 2)
         except StudyNotFoundError:
             self._studies.forget(study_id)
             return None
@@ -104,19 +105,24 @@ async def events(request: Request) -> Response:
             if event is None:
                 yield ": still here\n\n"
                 continue
-            study, stand = event
-            if stand is None:
+            study, now = event
+            if now is None:
                 yield f"event: gone\ndata: {json.dumps({'study': study})}\n\n"
                 continue
-            place = (stand.seq, stand.version)
+            place = (now.seq, now.version)
             if seen.get(study) == place:
                 continue
             seen[study] = place
-            data = {"study": study, "seq": stand.seq, "version": stand.version, "counts": stand.counts}
+            data = {"study": study, "seq": now.seq, "version": now.version, "counts": now.named_counts}
             mark = ",".join(f"{k}:{seq}:{version}" for k, (seq, version) in seen.items())
             yield f"id: {mark}\ndata: {json.dumps(data)}\n\n"
 
     return StreamingResponse(stream(), media_type="text/event-stream", headers={"x-accel-buffering": "no"})
+
+
+def _place(seen: Snapshot | None) -> tuple[int, int, int] | None:
+    """Return what changes whenever trials begin or end, or wait."""
+    return None if seen is None else (seen.seq, seen.version, seen.n_trials)
 
 
 def _places(mark: str) -> dict[int, tuple[int, int]]:

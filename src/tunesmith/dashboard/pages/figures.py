@@ -11,10 +11,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tunesmith.dashboard.drawings import DRAWINGS, SeenStudy, Size, as_page_has_it, drawing, missing, picture, seen
-from tunesmith.dashboard.pages.request import Filter, studies_of, study_of, whole, words_for
+from tunesmith.dashboard.drawings import DRAWINGS, Size, as_page_has_it, missing_figure, page_figure, picture
+from tunesmith.dashboard.pages.request import Filter, seen_of, studies_of, whole_number, words_for
 from tunesmith.dashboard.pages.studies import compared_ids
-from tunesmith.dashboard.studies import OpenStudy
 from tunesmith.errors import TunesmithError
 from tunesmith.visualization.figure import FigureData
 from tunesmith.visualization.figures.edf import edf
@@ -38,55 +37,40 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def figure(request: Request) -> Response:
+def figure_json(request: Request) -> Response:
     """Return one figure of the trials that the address asks for."""
-    opened, name = study_of(request), request.path_params["name"]
+    seen, name, chosen = seen_of(request), request.path_params["name"], Filter.of(request)
     if name not in DRAWINGS:
         raise HTTPException(404, f"There is no figure {name!r}; there are {', '.join(DRAWINGS)}.")
-    stand = opened.standing()
-    shown, count = filtered(opened, Filter.of(request))
-    objective = whole(request, "objective", 0, 0, len(opened.study.directions) - 1)
-    names = picked(request, DRAWINGS[name].takes) or None
+    study_id = request.path_params["study"]
+    shown = studies_of(request).filtered(study_id, chosen, chosen.rows) if chosen else seen
+    objective = whole_number(request, "objective", 0, 0, len(seen.directions) - 1)
+    names = picked_params(request, DRAWINGS[name].takes) or None
     if request.query_params.get("as") == "svg":
         return Response(picture(name, shown, objective, words_for(request), names), media_type="image/svg+xml")
-    made = drawing(name, shown, objective, words_for(request), names, size_of(request))
-    return as_json({**made, "seq": stand.seq, "version": stand.version, "shown": count})
+    made = page_figure(name, shown, objective, words_for(request), names, size_of(request))
+    count = shown.n_trials if chosen else None
+    return as_json({**made, "seq": shown.seq, "version": shown.version, "shown": count})
 
 
 def size_of(request: Request) -> Size:
     """Return how large a figure is asked for."""
-    return Size(whole(request, "width", Size.width, 280, 3000), whole(request, "height", Size.height, 200, 1500))
+    return Size(
+        whole_number(request, "width", Size.width, 280, 3000), whole_number(request, "height", Size.height, 200, 1500)
+    )
 
 
-def picked(request: Request, most: int) -> list[str]:
+def picked_params(request: Request, most: int) -> list[str]:
     """Return the parameters that a reader picked for a figure, at most so many; "" stands for all of them."""
     given = request.query_params.getlist("param")[:most]
     return list(dict.fromkeys(given)) if all(given) else []
 
 
-def filtered(opened: OpenStudy, chosen: Filter) -> tuple[SeenStudy, int | None]:
-    """Return a study with the trials that a filter lets through, and how many these are; None: there is no filter.
-
-    The last one is kept, since the figures of a page ask for the same one after the other.
-    """
-    if not chosen:
-        return seen(opened, None), None
-    table, kept = opened.table(), opened.filtered
-    if kept is None or kept[0] is not table or kept[1] != chosen:
-        rows = chosen.rows(table)
-        kept = opened.filtered = (table, chosen, (seen(opened, rows), int(rows.sum())))
-    found: tuple[SeenStudy, int] = kept[2]
-    return found
-
-
 def compared(request: Request) -> Response:
     """Return a figure of several studies."""
     held = studies_of(request)
-    opened = [held.open(study_id) for study_id in compared_ids(request)]
-    for one in opened:
-        one.standing()
-    objective = whole(request, "objective", 0, 0, min(len(one.study.directions) for one in opened) - 1)
-    several = [SeenStudy(one.study, one.history) for one in opened]
+    several = [held.look(study_id) for study_id in compared_ids(request)]
+    objective = whole_number(request, "objective", 0, 0, min(len(one.directions) for one in several) - 1)
     name = request.path_params["name"]
     if name not in ("history", "edf"):
         raise HTTPException(404, "There is no such figure.")
@@ -94,7 +78,7 @@ def compared(request: Request) -> Response:
     try:
         data = optimization_history(several, target=objective) if name == "history" else edf(several, target=objective)
     except (TunesmithError, ValueError) as error:
-        return as_json(missing(error, words_for(request)))
+        return as_json(missing_figure(error, words_for(request)))
     made = as_page_has_it(data, words_for(request), {}, size_of(request))
     if request.query_params.get("as") == "svg":
         return Response(made["svg"], media_type="image/svg+xml")
@@ -102,6 +86,6 @@ def compared(request: Request) -> Response:
 
 
 ROUTES = [
-    Route("/study/{study:int}/figure/{name}", figure),
+    Route("/study/{study:int}/figure/{name}", figure_json),
     Route("/compare/figure/{name}", compared),
 ]

@@ -11,12 +11,14 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from tunesmith.dashboard.studies import OpenStudy, Studies
+from tunesmith.dashboard.studies import Studies
 from tunesmith.dashboard.views import language_of
 from tunesmith.errors import QueryError, StorageError, StudyNotFoundError, TunesmithError
 from tunesmith.foundation.languages import Words
+from tunesmith.study import Study
 from tunesmith.study.query import TrialTable
 from tunesmith.study.query.columns import Mask
+from tunesmith.study.snapshot import Snapshot
 
 
 def studies_of(request: Request) -> Studies:
@@ -25,13 +27,22 @@ def studies_of(request: Request) -> Studies:
     return found
 
 
-def study_of(request: Request) -> OpenStudy:
-    """Return the study that the address names.
+def live_study(request: Request) -> Study:
+    """Return the study that the address names, to change it or to ask for what no snapshot has.
 
     Raises:
         StudyNotFoundError: there is none.
     """
     return studies_of(request).open(request.path_params["study"])
+
+
+def seen_of(request: Request) -> Snapshot:
+    """Return the study that the address names, as it is now.
+
+    Raises:
+        StudyNotFoundError: there is none.
+    """
+    return studies_of(request).look(request.path_params["study"])
 
 
 @dataclass(frozen=True)
@@ -137,7 +148,7 @@ def _range(given: str) -> Range:
     return Range(column, min(ends), max(ends))
 
 
-def whole(request: Request, name: str, default: int, low: int, high: int) -> int:
+def whole_number(request: Request, name: str, default: int, low: int, high: int) -> int:
     """Return a whole number of a query.
 
     Args:
@@ -161,7 +172,7 @@ def whole(request: Request, name: str, default: int, low: int, high: int) -> int
 # -- what is shown when something is not there or does not work: a sentence, never a traceback ----------------------
 
 
-def answer(request: Request, status: int, sentence: str) -> Response:
+def answer_with(request: Request, status: int, sentence: str) -> Response:
     """Return a sentence as the page or the JSON that was asked for."""
     if "application/json" in request.headers.get("accept", ""):
         return JSONResponse({"error": sentence}, status)
@@ -170,13 +181,13 @@ def answer(request: Request, status: int, sentence: str) -> Response:
 
 def _known(request: Request, error: Exception) -> Response:
     status = 404 if isinstance(error, StudyNotFoundError) else 503 if isinstance(error, StorageError) else 400
-    return answer(request, status, str(error))
+    return answer_with(request, status, str(error))
 
 
 def _http(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     detail = error.detail if isinstance(error, HTTPException) else ""
-    return answer(request, status, "There is nothing at this address." if detail == "Not Found" else detail)
+    return answer_with(request, status, "There is nothing at this address." if detail == "Not Found" else detail)
 
 
 HANDLERS: Mapping[Any, Callable[[Request, Exception], Any]] = {TunesmithError: _known, HTTPException: _http}

@@ -20,7 +20,7 @@ from tunesmith.foundation.text import printable
 from tunesmith.selection.wording import NumberFormat, with_interval
 from tunesmith.storage import Storage
 from tunesmith.storage.base import StudyRecord
-from tunesmith.study.recommend import Recommendation
+from tunesmith.study.recommend import Recommendation, recommend
 from tunesmith.study.study import METRIC_NAMES
 from tunesmith.study.summary import counts_of, summary_of
 
@@ -80,7 +80,7 @@ def index(request: Request, wrong: Wrong | None = None) -> Response:
     )
 
 
-def compare(request: Request) -> Response:
+def compare_page(request: Request) -> Response:
     """Show several studies side by side, with how they differ where that can be told."""
     studies, words = studies_of(request), words_for(request)
     try:
@@ -144,10 +144,8 @@ def expected_of(studies: Studies, ids: Sequence[int], words: Words) -> list[Expe
     """
     found: list[Recommendation | None] = []
     for study_id in ids:
-        opened = studies.open(study_id)
-        opened.standing()
         try:
-            found.append(opened.study.recommend())
+            found.append(studies.look(study_id).once(recommend))
         except ValueError:  # no trial is complete yet
             found.append(None)
     made = []
@@ -192,4 +190,4 @@ def counts(request: Request) -> Response:
     return JSONResponse([{"id": r.id, "counts": counts_of(studies.storage, r.id)} for r in studies.records()])
 
 
-ROUTES = [Route("/", index), Route("/compare", compare), Route("/studies.json", counts)]
+ROUTES = [Route("/", index), Route("/compare", compare_page), Route("/studies.json", counts)]

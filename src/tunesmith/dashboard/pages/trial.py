@@ -10,8 +10,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tunesmith.dashboard.pages.request import Wrong, render, studies_of, study_of, words_for
-from tunesmith.dashboard.views import KEY
+from tunesmith.dashboard.pages.request import Wrong, live_study, render, studies_of, words_for
+from tunesmith.dashboard.views import NOTE
 from tunesmith.foundation.formats import plain
 from tunesmith.foundation.languages import Words
 from tunesmith.history.curves import Reported
@@ -20,21 +20,21 @@ from tunesmith.study.engine.channel import is_asked_to_stop
 from tunesmith.trial.record import TrialRecord
 from tunesmith.visualization.columns import objective_names
 from tunesmith.visualization.plotly_style import BLUE, Dict, axis, name_of, scatter
-from tunesmith.visualization.svg_style import drawing, told
+from tunesmith.visualization.svg_style import as_svg, said_of_points
 
-MOST_STEPS = 2000  # of a curve that are shown
-WIDTHS = {"desk": 1180, "phone": 320}  # pixels
+STEPS_SHOWN = 2000  # of a curve that are shown
+CURVE_WIDTHS = {"desk": 1180, "phone": 320}  # pixels
 
 
-def page(request: Request, wrong: Wrong | None = None) -> Response:
+def trial_page(request: Request, wrong: Wrong | None = None) -> Response:
     """Show a trial: parameters, values, curve, what it printed, artifacts, attempts."""
-    opened, number = study_of(request), request.path_params["number"]
+    opened, number = live_study(request), request.path_params["number"]
     study = studies_of(request).record(request.path_params["study"])
-    trial = trial_of(opened.study, number)
-    artifacts = opened.study.storage.artifacts_of(opened.study.study_id, number)
+    trial = trial_of(opened, number)
+    artifacts = opened.storage.artifacts_of(opened.study_id, number)
     points, words = curve_of(trial), words_for(request)
     several = len(study.directions) > 1
-    objectives = [words.said(name) for name in objective_names(opened.study)] if several else []
+    objectives = [words.said(name) for name in objective_names(opened)] if several else []
     return render(
         request,
         "trial.html",
@@ -44,11 +44,11 @@ def page(request: Request, wrong: Wrong | None = None) -> Response:
             "state": str(trial.state).lower(),
             "stopping": is_asked_to_stop(study, number),
             "curve": drawn_curve(points, objectives, words) if points else None,
-            "steps": [row_of(*report) for report in list(trial.intermediate_values.items())[-200:]],
+            "steps": [report_row(*report) for report in list(trial.intermediate_values.items())[-200:]],
             "objectives": objectives,
             "artifacts": artifacts,
-            "note": str(trial.user_attrs.get(KEY, "")),
-            "attributes": {k: v for k, v in trial.user_attrs.items() if k != KEY},
+            "note": str(trial.user_attrs.get(NOTE, "")),
+            "attributes": {k: v for k, v in trial.user_attrs.items() if k != NOTE},
             "like": json.dumps({k: plain(v) for k, v in trial.params.items()}, ensure_ascii=False),
             "tab": "trial",
         },
@@ -75,8 +75,8 @@ def trial_of(study: Study, number: int) -> TrialRecord:
 
 def curve_of(trial: TrialRecord) -> list[list[Any]]:
     """Return the steps and values of a curve for JSON, in each row a step; of very many, evenly chosen ones."""
-    points = [plain(row_of(step, value)) for step, value in trial.intermediate_values.items()]
-    return points[:: max(1, -(-len(points) // MOST_STEPS))]
+    points = [plain(report_row(step, value)) for step, value in trial.intermediate_values.items()]
+    return points[:: max(1, -(-len(points) // STEPS_SHOWN))]
 
 
 def drawn_curve(points: list[list[Any]], objectives: list[str], words: Words) -> Dict:
@@ -97,13 +97,13 @@ def drawn_curve(points: list[list[Any]], objectives: list[str], words: Words) ->
         look = {"mode": "lines+markers", "line": {"color": BLUE}, "yaxis": f"y{name_of(k)}"}
         traces.append(scatter([p[0] for p in points], [p[k + 1] for p in points], name, xaxis="x", **look))
     figure = {"data": traces, "layout": layout}
-    drawn = {kind: drawing(figure, kind, words("Curve"), width) for kind, width in WIDTHS.items()}
-    return {"told": told(figure), "drawn": drawn}
+    drawn = {kind: as_svg(figure, kind, words("Curve"), width) for kind, width in CURVE_WIDTHS.items()}
+    return {"told": said_of_points(figure), "drawn": drawn}
 
 
-def row_of(step: int, value: Reported) -> list[float]:
+def report_row(step: int, value: Reported) -> list[float]:
     """Return a step and what was reported there, of each objective."""
     return [step, *(value if isinstance(value, tuple) else (value,))]
 
 
-ROUTES = [Route("/study/{study:int}/trial/{number:int}", page)]
+ROUTES = [Route("/study/{study:int}/trial/{number:int}", trial_page)]

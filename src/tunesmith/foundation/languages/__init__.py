@@ -5,7 +5,7 @@ language; `Words` translates, and `told` does for who reads at a terminal or in 
 """
 
 from tunesmith.foundation.languages.notebook import block
-from tunesmith.foundation.languages.said import Said, joined_texts, say
+from tunesmith.foundation.languages.said import Said, joined_texts, say, stored
 from tunesmith.foundation.languages.terminal import aligned, wrapped_for_terminal
 from tunesmith.foundation.languages.words import LANGUAGES, Words, paragraph, told, word, words_of
 
@@ -18,6 +18,7 @@ __all__ = [
     "joined_texts",
     "paragraph",
     "say",
+    "stored",
     "told",
     "word",
     "words_of",

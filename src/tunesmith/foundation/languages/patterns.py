@@ -1,7 +1,8 @@
 """`Patterns`: English sentences in another language, each known by the pattern that it was made from.
 
-A sentence that was stored, or made without `say`, has lost its pattern: it is held against those of the table, and what
-stood in the places of the one that fits is put into the other pattern.
+A sentence that was stored with a study (``zh.stored.json``), or an error that the command line shows, has lost its
+pattern: it is held against those of the table, and what stood in the places of the one that fits is put into the other
+pattern. What is shown where it is made is made by `say`, and needs none of this.
 """
 
 from __future__ import annotations
@@ -33,14 +34,21 @@ class Patterns:
         are_all: whether all of its patterns are sentences, and none a word or a short phrase; such a sentence stays as
             it is where one of its places holds a phrase that the table lacks, so that none is in two languages.
         others: know what this table lacks.
+        held: the rows of the table that a sentence is held against; None: all of them. The others are found where they
+            are the sentence itself.
     """
 
-    def __init__(self, table: Mapping[str, str], are_all: bool = True, others: Patterns | None = None) -> None:
+    def __init__(
+        self,
+        table: Mapping[str, str],
+        are_all: bool = True,
+        others: Patterns | None = None,
+        held: Mapping[str, str] | None = None,
+    ) -> None:
         self._table, self._others, self._is_whole = table, others, are_all
-        self._patterns = sorted(
-            (one for english in table if (one := _literals_of(english)) is not None and (are_all or _is_sentence(one))),
-            key=lambda one: -sum(map(len, one[1])),
-        )
+        parted = filter(None, map(_literals_of, table if held is None else held))
+        kept = (one for one in parted if are_all or _is_sentence(one))
+        self._patterns = sorted(kept, key=lambda one: -sum(map(len, one[1])))
         self.translate = lru_cache(1000)(self._translate)
 
     def _translate(self, text: str) -> str:
@@ -67,7 +75,7 @@ class Patterns:
 
 
 def is_english(text: str) -> bool:
-    """Return whether there is a phrase of English in a text; names, numbers and code do not count.
+    """Return whether there is a phrase of English in a text, as names, numbers and code are none.
 
     Args:
         text: in any language.

@@ -32,6 +32,23 @@ def say(pattern: str, *values: object) -> Said:
     return made
 
 
+class Stored(Said):
+    """An English sentence of ours that was read from a study: its pattern is found again where it is shown."""
+
+
+def stored(text: str) -> Said:
+    """Return a sentence that was stored in English, such that it can be said in another language.
+
+    Args:
+        text: the sentence; one that `say` made stays as it is.
+    """
+    if isinstance(text, Said):
+        return text
+    made = Stored(text)
+    made.pattern, made.values = "{}", (text,)
+    return made
+
+
 def joined_texts(parts: Iterable[str], between: str = ", ") -> Said:
     """Return several texts as one.
 

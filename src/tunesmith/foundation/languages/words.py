@@ -10,24 +10,30 @@ from typing import Any
 
 from tunesmith.foundation.languages.filling import filled
 from tunesmith.foundation.languages.patterns import Patterns
-from tunesmith.foundation.languages.said import Said
+from tunesmith.foundation.languages.said import Said, Stored
 from tunesmith.foundation.reader import language
 from tunesmith.foundation.text import shown
 
 LANGUAGES = {"en": "English", "zh": "中文"}
 
 
-@lru_cache(maxsize=2 * len(LANGUAGES))
+@lru_cache(maxsize=3 * len(LANGUAGES))
 def translation_table(code: str, part: str = "") -> dict[str, str]:
     """Return a language's patterns by the English ones.
 
     Args:
         code: "en" or "zh".
-        part: "commands": of the help and the messages of the command line; empty: of all else.
+        part: "commands": of the help and the messages of the command line; "stored": of sentences that are stored with
+            studies, in English; empty: of these and of all else.
     """
     if code == "en":
         return {}
-    name = f"{code}.{part}.json" if part else f"{code}.json"
+    if not part:
+        return {**_rows(f"{code}.json"), **translation_table(code, "stored")}
+    return _rows(f"{code}.{part}.json")
+
+
+def _rows(name: str) -> dict[str, str]:
     text = (Path(__file__).parent / name).read_text(encoding="utf-8")
     found: dict[str, str] = json.loads(text)
     return found
@@ -40,7 +46,7 @@ def sentences_of(code: str) -> Patterns:
     Args:
         code: "en" or "zh".
     """
-    return Patterns(translation_table(code), are_all=False)
+    return Patterns(translation_table(code), are_all=False, held=translation_table(code, "stored"))
 
 
 class Words:
@@ -72,6 +78,8 @@ class Words:
         """Return what was made by `say` in this language, and any other text as it is."""
         if not isinstance(text, Said):
             return text
+        if isinstance(text, Stored):
+            return self.told(str(text))
         values = [self.said(value) if isinstance(value, str) else value for value in text.values]
         pattern = self.translate(text.pattern)
         return pattern.format(*values) if self.language == "en" else filled(pattern, *values)
@@ -87,9 +95,8 @@ class Words:
         return self.said(text) if isinstance(text, Said) else sentences_of(self.language).translate(text)
 
     def known(self, sentences: Iterable[str]) -> list[str]:
-        """Return sentences in this language; those that are there in English alone are left out of others."""
-        told = [(s, self.told(s)) for s in sentences]
-        return [other for s, other in told if self.language == "en" or isinstance(s, Said) or other != s]
+        """Return sentences in this language, and those that are there in English alone in English."""
+        return [self.told(s) for s in sentences]
 
 
 def words_of(lang: Any) -> Words:

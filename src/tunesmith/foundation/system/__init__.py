@@ -1,4 +1,4 @@
-"""What operating systems do differently: groups of processes, pipes, locks of files, command lines, signals to oneself.
+"""What operating systems do differently: groups of processes, pipes, command lines, signals to oneself.
 
 Linux and macOS have process groups and signals, Windows has jobs and the console's Break key. Everything else asks here
 and knows no system. What one of them does not have is refused by `require`, at once and with what to do instead.
@@ -18,10 +18,10 @@ from collections.abc import Sequence
 from typing import Literal
 
 from tunesmith.foundation.system.groups import SH, Command, Group, end_own_group, start, was_no_program
-from tunesmith.foundation.system.streams import Streams, can_wait_for_pipes, do_not_wait_for
+from tunesmith.foundation.system.streams import Streams, can_wait_for_pipes
 
 __all__ = [
-    "PLAIN_OPEN_FLAGS",
+    "PLAIN_FILE",
     "SH",
     "Command",
     "Group",
@@ -29,9 +29,7 @@ __all__ = [
     "can_inherit_files",
     "can_wait_for_pipes",
     "command_line",
-    "do_not_wait_for",
     "end_own_group",
-    "lock",
     "machine_memory",
     "require",
     "signal_self",
@@ -39,10 +37,8 @@ __all__ = [
     "was_no_program",
 ]
 
-LOCKED_BYTE = 1 << 30  # where a file is locked on Windows, which lets nobody read what is locked
-
-# Flags of `os.open` for what should be a plain file: links are refused, pipes not waited for, bytes kept as they are.
-PLAIN_OPEN_FLAGS = sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY", "O_CLOEXEC"))
+# Flags of `os.open` for what should be a plain file: no link, no waiting for what is no file, and each byte as it is.
+PLAIN_FILE = sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY", "O_CLOEXEC"))
 
 Feature = Literal["shell", "terminal", "memory"]
 
@@ -111,33 +107,6 @@ def _for_windows(word: str) -> str:
 def can_inherit_files() -> bool:
     """Tell whether a process finds a file open under the same number that the one that started it has open."""
     return sys.platform != "win32"
-
-
-def lock(file: int) -> bool:
-    """Lock a file for as long as it is open; others can read it.
-
-    Args:
-        file: its descriptor.
-
-    Returns:
-        whether that is known to be done: not if another process has locked it, nor where there are no locks.
-    """
-    with contextlib.suppress(ImportError, OSError):  # no such system; a file system without locks, or others' lock
-        if sys.platform == "win32":
-            import msvcrt
-
-            at = os.lseek(file, 0, os.SEEK_CUR)
-            try:
-                os.lseek(file, LOCKED_BYTE, os.SEEK_SET)
-                msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
-            finally:
-                os.lseek(file, at, os.SEEK_SET)
-        else:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return True
-    return False
 
 
 def signal_self(number: int) -> None:

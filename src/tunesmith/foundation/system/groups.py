@@ -13,7 +13,7 @@ import subprocess
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import IO, Literal, NamedTuple, Protocol
+from typing import IO, Any, Literal, NamedTuple
 
 from tunesmith.foundation.system.guardian import GUARDIAN
 
@@ -96,39 +96,7 @@ class Group(ABC):
         """Give back what the system keeps for a group whose processes have ended."""
 
 
-class Kernel(Protocol):
-    """What `JobGroup` needs of Windows."""
-
-    def start(
-        self,
-        words: Sequence[str],
-        env: Mapping[str, str],
-        streams: tuple[int | None, int | None],
-        stdin: Stdin,
-        handles: Sequence[int],
-    ) -> subprocess.Popen[bytes]:
-        """Start a process that does nothing yet."""
-
-    def job(self) -> int:
-        """Return a new job, whose processes are ended when it is closed."""
-
-    def assign(self, job: int, process: subprocess.Popen[bytes]) -> None:
-        """Put a process into a job; what it starts is in it too."""
-
-    def resume(self, process: subprocess.Popen[bytes]) -> None:
-        """Let a process begin."""
-
-    def interrupt(self, process: subprocess.Popen[bytes]) -> None:
-        """Send the Break key to a process and those that share its console group."""
-
-    def end(self, job: int) -> None:
-        """End all processes of a job."""
-
-    def close(self, job: int) -> None:
-        """Close a job."""
-
-
-KERNEL: Kernel | None = None
+KERNEL: Any = None  # on Windows its `WindowsKernel`
 if sys.platform == "win32":
     from tunesmith.foundation.system.windows import WindowsKernel
 
@@ -206,7 +174,7 @@ class PosixGroup(Group):
 class JobGroup(Group):
     """A job of Windows."""
 
-    def __init__(self, kernel: Kernel, command: Command) -> None:
+    def __init__(self, kernel: Any, command: Command) -> None:
         self._kernel = kernel
         self._job: int | None = kernel.job()
         try:

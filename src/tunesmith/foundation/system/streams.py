@@ -19,12 +19,6 @@ SHORT_PAUSE_SECONDS, LONG_PAUSE_SECONDS = 1e-4, 0.01
 FEW_READ_BYTES, MANY_READ_BYTES = 1000, 4000
 
 
-def do_not_wait_for(end: int) -> None:
-    """Let reads of a pipe return at once, where one can wait for pipes."""
-    if sys.platform != "win32":
-        os.set_blocking(end, False)
-
-
 Read = tuple[int, bytes, bool]  # which stream, what was read, and whether that was its end
 
 
@@ -34,8 +28,8 @@ def can_wait_for_pipes() -> bool:
 
 
 class _Reader(Protocol):
-    def wait(self, timeout: float) -> None:
-        """Wait at most so many seconds until something can be read."""
+    def wait(self, timeout: float | None) -> None:
+        """Wait at most so many seconds, None: as long as it takes, until something can be read."""
 
     def take(self) -> list[Read]:
         """Return what can be read now."""
@@ -56,7 +50,7 @@ class Streams:
 
     def __init__(self, ends: tuple[int, ...]) -> None:
         self.open = set(ends)
-        self._reader: _Reader = _Waiting(ends) if can_wait_for_pipes() else _Threads(ends)
+        self._reader: _Reader = WaitingReader(ends) if can_wait_for_pipes() else _Threads(ends)
         self._pause, self._read = 0.0, 0.0  # seconds between two reads, and when the last one was
 
     def read(self, timeout: float) -> list[tuple[int, bytes]]:
@@ -82,14 +76,17 @@ class Streams:
         self.open.clear()
 
 
-class _Waiting(_Reader):
+class WaitingReader(_Reader):
+    """Waits for all ends at once, and closes those that have ended."""
+
     def __init__(self, ends: tuple[int, ...]) -> None:
         self._selector = selectors.DefaultSelector()
         for end in ends:
-            do_not_wait_for(end)
+            if sys.platform != "win32":  # where there are threads instead
+                os.set_blocking(end, False)
             self._selector.register(end, selectors.EVENT_READ)
 
-    def wait(self, timeout: float) -> None:
+    def wait(self, timeout: float | None) -> None:
         self._selector.select(timeout)
 
     def take(self) -> list[Read]:
@@ -153,7 +150,7 @@ class _Threads(_Reader):
                     continue
         os.close(end)
 
-    def wait(self, timeout: float) -> None:
+    def wait(self, timeout: float | None) -> None:
         if not self._taken:
             with contextlib.suppress(queue.Empty):
                 self._taken.append(self._found.get(timeout=timeout))

@@ -13,7 +13,7 @@ import click
 
 from tunesmith.cli import asking
 from tunesmith.cli.enqueue import params_of
-from tunesmith.cli.options import existing, open_study
+from tunesmith.cli.options import existing, look_at, open_study
 from tunesmith.cli.records import trial_dict
 from tunesmith.cli.settings import Settings, params_of_json
 from tunesmith.errors import TunesmithError
@@ -21,11 +21,13 @@ from tunesmith.foundation.formats import plain
 from tunesmith.foundation.states import TrialState
 from tunesmith.foundation.text import did_you_mean, listing, name_and_message, shorten, shown
 from tunesmith.storage.redact import redact_within, shown_spec
-from tunesmith.study.summary import counts_of, summary_of
+from tunesmith.study.recommend import recommend
+from tunesmith.study.summary import failure_reasons, summary_of
+from tunesmith.study.verdict import read_verdict
 
 if TYPE_CHECKING:
     from tunesmith.study import Study
-    from tunesmith.trial.record import FrozenTrial
+    from tunesmith.study.snapshot import Snapshot
 
 Json = dict[str, Any]
 TRIALS_IN_ANSWER = 100  # trials in one answer
@@ -203,11 +205,11 @@ class Toolbox:
 
     def best(self, study: str | None = None, level: float | None = None) -> Json:
         """Say which parameters to use, and what to expect of them."""
-        found = self._open(study)
+        found = look_at(self._spec, study)
         facts: Json = {
             "study": found.study_name,
             "objectives": self._objectives(found),
-            "trials": counts_of(found.storage, found.study_id),
+            "trials": found.named_counts,
         }
         if len(found.directions) > 1:
             front = found.best_trials
@@ -222,12 +224,12 @@ class Toolbox:
                 else "No trial is complete yet."
             )
             return {**facts, "front": told, "sentence": sentence}
-        if found.verdict is None and found.find_best() is None:
+        if read_verdict(found.system_attrs, found.study_name) is None and found.find_best() is None:
             return {
                 **facts,
                 "sentence": f"Nothing can be recommended: no trial is complete and feasible yet ({found.tally}).",
             }
-        got = found.recommend(level=level)
+        got = recommend(found, level=level)
         interval = list(got.interval)
         first, *notes = got.sentences()
         return {
@@ -246,8 +248,8 @@ class Toolbox:
 
     def explain(self, study: str | None = None) -> Json:
         """Say what is searched, and where the search begins."""
-        found = self._open(study)
-        space = found.history.space
+        found = look_at(self._spec, study)
+        space = found.space
         told = found.explain()
         params = (
             {}
@@ -265,20 +267,17 @@ class Toolbox:
         """List the last trials."""
         if not 1 <= limit <= TRIALS_IN_ANSWER:
             raise ToolError(f"trials: limit must be 1 to {TRIALS_IN_ANSWER}; got {limit}")
-        found = self._open(study)
-        if state is None:
-            n = sum(found.counts.values())
-            listed = found.get_trials(numbers=range(max(0, n - limit), n))
-        else:
-            listed = _last_in(found, TrialState[state.upper()], limit)
+        found = look_at(self._spec, study)
+        numbers = found.numbers_in(None if state is None else [TrialState[state.upper()]])
+        listed = found.get_trials(numbers=numbers[-limit:])
         failures = [
             {"trials": r.trials, "reason": shorten(r.text, TEXT_CHARACTERS) or "no reason is known"}
-            for r in found.failure_reasons()
+            for r in failure_reasons(found)
         ]
         return {
             "study": found.study_name,
             "objectives": self._objectives(found),
-            "trials": [_with_short_texts(plain(trial_dict(trial))) for trial in listed[-limit:][::-1]],
+            "trials": [_with_short_texts(plain(trial_dict(trial))) for trial in listed[::-1]],
             "failures": failures[:TRIALS_LISTED],
             "sentence": f"The study has {found.tally}.",
         }
@@ -368,16 +367,8 @@ class Toolbox:
         return open_study(self._spec, study)
 
     @staticmethod
-    def _objectives(study: Study) -> Json:
+    def _objectives(study: Study | Snapshot) -> Json:
         return dict(zip(asking.names_of(study), map(str, study.directions), strict=True))
-
-
-def _last_in(study: Study, state: TrialState, limit: int) -> list[FrozenTrial]:
-    """Return the last trials of a state; of finished ones, no more records are read than these."""
-    if not state.is_finished():
-        return study.get_trials(states=[state])
-    known = study.history
-    return study.get_trials(numbers=sorted(known.number[known.state == state].tolist())[-limit:])
 
 
 def _for_assistants(text: str) -> str:

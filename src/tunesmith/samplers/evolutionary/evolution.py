@@ -38,7 +38,7 @@ from tunesmith.space import Space
 # does not have, the slot keeps the coordinate it had before; f, cr: the factors F and CR of differential evolution.
 
 SLOT_BITS, FACTOR_BITS = 10, 7  # of a payload: fingerprint of the space 8, slot 10, F 7, CR 7
-FACTOR_UNITS = (1 << FACTOR_BITS) - 1  # F and CR are stored in units of 1 / FACTORS
+FACTOR_UNITS = (1 << FACTOR_BITS) - 1  # F and CR are stored in units of 1 / FACTOR_UNITS
 MEMORY_ENTRIES = 5  # entries of the memory of F and CR
 MAX_SLOTS = 1 << SLOT_BITS
 SAME_COORDINATE_DISTANCE = 1e-9  # of each range: what two points differ by that are the same

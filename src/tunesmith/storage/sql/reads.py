@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tunesmith.foundation.states import FailureKind, TrialState
 from tunesmith.history.curves import Reported
 from tunesmith.space import Space
-from tunesmith.storage.base import Activity, Block, Increment, StudyRecord
+from tunesmith.storage.base import Activity, Block, Increment, Moment, StudyRecord
 from tunesmith.storage.checks import study_gone
 from tunesmith.storage.sql import schema
 from tunesmith.storage.sql import values as stored
@@ -70,6 +70,7 @@ WHOLE_TRIAL = sa.select(
     _t.constraints, _t.reason, _t.started, _t.finished, _t.worker, _t.fixed, _t.crashes, _t.token, _t.failure,
 )  # fmt: skip
 FULL_PENDING = WHOLE_TRIAL.where(_TRIALS_OF_STUDY, schema.NO_SEQ, _IS_PENDING).order_by(_t.number)
+FULL_OPEN = WHOLE_TRIAL.where(_TRIALS_OF_STUDY, schema.NO_SEQ).order_by(_t.number)
 _ATTRS = sa.select(_a.number, _a.attempt, _a.kind, _a.key, _a.value)
 ALL_ATTRS = _ATTRS.where(_a.study_id == STUDY_ID, _a.number != _OF_STUDY_ITSELF)
 USER_ATTRS = ALL_ATTRS.where(_a.kind == sa.literal_column(str(schema.USER))).order_by(_a.number, _a.attempt)
@@ -91,6 +92,7 @@ COUNT_OPEN = sa.select(_t.state, sa.func.count()).where(_TRIALS_OF_STUDY, schema
 STUDY_FIELDS = sa.select(_s.id, _s.name, _s.directions, _s.seed, _s.space_id, _s.created)
 ALL_STUDIES = STUDY_FIELDS.order_by(_s.id)
 STUDY_BY_NAME = STUDY_FIELDS.where(_s.name == sa.bindparam("name"))
+STUDY_BY_ID = STUDY_FIELDS.where(_s.id == STUDY_ID)
 STUDY_NAMES = sa.select(_s.name)
 STUDY_ATTRS = sa.select(_a.kind, _a.key, _a.value).where(_a.study_id == STUDY_ID, _a.number == _OF_STUDY_ITSELF)
 
@@ -335,9 +337,9 @@ class IncrementColumns:
 ROWS_AT_ONCE = 4096  # rows in memory as Python objects at a time
 
 
-def _of_shown_trials(found: list[Row], finished: NDArray[np.int64], pending: list[Row]) -> list[Row]:
+def _of_shown_trials(found: list[Row], finished: NDArray[np.int64], pending: list[TrialRecord]) -> list[Row]:
     """Leave out the reports of waiting trials: they belong to attempts that ended."""
-    shown = {*finished.tolist(), *(row[0] for row in pending)}
+    shown = {*finished.tolist(), *(t.number for t in pending)}
     return found if all(row[0] in shown for row in found) else [row for row in found if row[0] in shown]
 
 
@@ -415,6 +417,17 @@ class Reader:
 
     def increment(self, session: Session, study_id: int, cursor: int) -> Increment:
         """Return what was recorded since a cursor; called inside a snapshot of the database."""
+        return self._since(session, study_id, cursor, FULL_PENDING)[0]
+
+    def moment(self, session: Session, row: Row, cursor: int) -> Moment:
+        """Return a row of `STUDY_FIELDS` as a study, with what was recorded since a cursor; called likewise."""
+        record = self.study(session, row)
+        return Moment(record, *self._since(session, record.id, cursor, FULL_OPEN))
+
+    def _since(
+        self, session: Session, study_id: int, cursor: int, open_trials: sa.Select[Any]
+    ) -> tuple[Increment, list[TrialRecord]]:
+        """Return what was recorded since a cursor, and the waiting trials, if the query of open ones has these."""
         version, last, m = self._read_counters(session, self._need(session, study_id))
         columns = IncrementColumns(m, cursor, session.dialect.loose)
         if last > cursor:
@@ -431,16 +444,18 @@ class Reader:
             if last > cursor:
                 new = self._rows(session, "reports", REPORTS_OF_FINISHED, study=study_id, cursor=cursor)
                 found = new + found
-        pending = self._rows(session, "running and paused trials", FULL_PENDING, study=study_id)
+        unfinished = self._rows(session, "trials that have not ended", open_trials, study=study_id)
         with decoding(self._where, f"finished trials of study {study_id}"):
             points = columns.points_by_space()
-            known = self._spaces_of(session, study_id, [*points, *(row[4] for row in pending)])
+            known = self._spaces_of(session, study_id, [*points, *(row[4] for row in unfinished)])
             for i, (_, x) in points.items():
                 self._check_points(known[i], x)
+        open_ones = self._read_records(unfinished, known, m, session.dialect.loose)
+        waiting = [t for t in open_ones if t.state is TrialState.WAITING]
+        pending = [t for t in open_ones if t.state is not TrialState.WAITING]
         with decoding(self._where, "reports"):
             reports = join_curves(found if cursor > 0 else _of_shown_trials(found, columns.join(0), pending), m)
-        open_ones = self._read_records(pending, known, m, session.dialect.loose)
-        return Increment(
+        increment = Increment(
             cursor=max(last, cursor),
             version=version,
             number=columns.join(0),
@@ -454,9 +469,10 @@ class Reader:
             constraints=columns.constraints,
             noise=columns.noise,
             reports=reports,
-            running=[t for t in open_ones if t.state is TrialState.RUNNING],
-            paused=[t for t in open_ones if t.state is TrialState.PAUSED],
+            running=[t for t in pending if t.state is TrialState.RUNNING],
+            paused=[t for t in pending if t.state is TrialState.PAUSED],
         )
+        return increment, waiting
 
     def _read_counters(self, session: Session, row: Row) -> tuple[int, int, int]:
         """Return a study's version, its last seq and its number of objectives."""

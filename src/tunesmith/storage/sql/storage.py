@@ -34,7 +34,7 @@ from tunesmith.foundation.worker_names import (
 from tunesmith.history.curves import Reported
 from tunesmith.space import Space
 from tunesmith.storage import checks
-from tunesmith.storage.base import Activity, Claim, Increment, Lease, Storage, StudyRecord
+from tunesmith.storage.base import Activity, Claim, Increment, Lease, Moment, Storage, StudyRecord
 from tunesmith.storage.sql import artifacts, reads, studies, writes
 from tunesmith.storage.sql.connections import Row, Session
 from tunesmith.storage.sql.engine import SERVER_PATIENCE, Database
@@ -141,22 +141,41 @@ class SQLStorage(Storage):
         return record
 
     def load_study(self, name: str | None) -> StudyRecord:
-        def work(session: Session) -> StudyRecord | list[str]:
-            rows = session.rows(reads.ALL_STUDIES) if name is None else session.rows(reads.STUDY_BY_NAME, name=name)
+        return self._found(name, self._record)
+
+    def moment(self, study: int | str | None, cursor: int = 0) -> Moment:
+        if not self.prompt:
+            study = study if isinstance(study, int) else self.load_study(study).id
+            self._order_ends(study)
+        elif isinstance(study, int):
+            self._need(study)
+        return self._found(study, lambda session, row: self._reader.moment(session, row, cursor))
+
+    def _found(self, study: int | str | None, work: Callable[[Session, Row], T]) -> T:
+        """Return what is made of the row of a study, by its id or its name; None: of the only one."""
+
+        def read(session: Session) -> tuple[T] | list[str]:
+            if isinstance(study, int):
+                rows = session.rows(reads.STUDY_BY_ID, study=study)
+            else:
+                by_name, every = reads.STUDY_BY_NAME, reads.ALL_STUDIES
+                rows = session.rows(every) if study is None else session.rows(by_name, name=study)
             if len(rows) == 1:
-                return self._record(session, rows[0])
+                return (work(session, rows[0]),)
             return [row[0] for row in session.rows(reads.STUDY_NAMES)]
 
         if not self._open() and not may_exist(self.database.url):
             raise StudyNotFoundError(
-                f"{self._where} does not exist, so there is no study {name!r} in it; is the path right? "
+                f"{self._where} does not exist, so there is no study {study!r} in it; is the path right? "
                 "(create_study makes the file)"
             )
-        found = self.database.read(work, snapshot=True) if self._ready else []
-        if isinstance(found, list):
-            error = checks.study_not_found(name, found, self._where)
-            raise StudyNotFoundError(f"{error}.{told}") if (told := foreign_hint(self.database)) else error
-        return found
+        found = self.database.read(read, snapshot=True) if self._ready else []
+        if not isinstance(found, list):
+            return found[0]
+        if isinstance(study, int):
+            raise checks.study_gone(study, self._where)
+        error = checks.study_not_found(study, found, self._where)
+        raise StudyNotFoundError(f"{error}.{told}") if (told := foreign_hint(self.database)) else error
 
     def list_studies(self) -> list[StudyRecord]:
         if not self._open():

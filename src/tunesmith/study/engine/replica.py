@@ -119,6 +119,13 @@ class StudyReplica:
         self.take_in(self.storage.read_since(self.study_id, self.cursor))
         self._read = time.monotonic()
 
+    def read_moment(self) -> tuple[StudyRecord, list[TrialRecord]]:
+        """Read what other workers recorded; return what the storage has of the study, and the waiting trials."""
+        found = self.storage.moment(self.study_id, self.cursor)
+        self.take_in(found.increment)
+        self._read = time.monotonic()
+        return found.record, found.waiting
+
     def catch_up(self) -> None:
         """Do what `sync` does, unless all that happened since the last time is what this object has itself done."""
         activity = self.storage.activity(self.study_id, self.running)
@@ -324,11 +331,11 @@ class StudyReplica:
 
     def tally(self) -> str:
         """Return how many trials there are in each state, in words."""
-        return ", ".join(f"{n} {s.name}" for s, n in sorted(self.count().items()) if n) or "no trials"
+        return tally_of(self.count())
 
     def none_complete(self) -> ValueError:
         """Return the error that says that no trial is complete and feasible yet."""
-        return ValueError(f"the study {self.study_name!r} has no complete feasible trial yet: {self.tally()}")
+        return none_complete(self.study_name, self.tally())
 
     def check_single_objective(self, name: str, instead: str) -> None:
         """Raise RuntimeError if there are several objectives, for `name` is not for them and `instead` is."""
@@ -373,6 +380,16 @@ class StudyReplica:
         """Store what a look whether the search has converged left, for the next one."""
         self.checked = checked
         self.set_system_attr(CHECKED_ATTR, checked)
+
+
+def none_complete(name: str, tally: str) -> ValueError:
+    """Return the error that says that no trial of a study is complete and feasible yet."""
+    return ValueError(f"the study {name!r} has no complete feasible trial yet: {tally}")
+
+
+def tally_of(counts: Mapping[TrialState, int]) -> str:
+    """Return how many trials there are in each state, in words."""
+    return ", ".join(f"{n} {s.name}" for s, n in sorted(counts.items()) if n) or "no trials"
 
 
 def as_shown(trials: list[TrialRecord]) -> list[TrialRecord]:

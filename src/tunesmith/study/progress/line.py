@@ -110,7 +110,7 @@ class ProgressLine:
             parts.append(told(say("{} left", duration(left))))
         else:
             parts.append(duration(elapsed))
-        noted = ", ".join(told(f"{n} {what}") for what, n in self.notes.items() if n)
+        noted = ", ".join(told(say("{:,} " + what, n)) for what, n in self.notes.items() if n)
         return " · ".join([*parts, *filter(None, (noted, self.saved))])
 
     def _left(self, now: float) -> float | None:
@@ -136,14 +136,16 @@ def duration(seconds: float) -> str:
 def rate(n: int, seconds: float, unit: str) -> str:
     """Write how fast n pieces in so many seconds are, as "12 trials/s" or "3.4 s/trial"."""
     if seconds <= 0:
-        return f"{n} {unit}s"
+        return say("{:,} " + unit + "s", n)
     per_second = n / seconds
     if per_second >= 1:
-        return f"{per_second:,.0f} {unit}s/s" if per_second >= 100 else f"{per_second:.2g} {unit}s/s"
+        return say("{} " + unit + "s/s", f"{per_second:,.0f}" if per_second >= 100 else f"{per_second:.2g}")
     each = seconds / n
     if each < 100:
-        return f"{each:.2g} s/{unit}"
-    return f"{each / 60:.2g} min/{unit}" if each < 6000 else f"{each / 3600:.2g} h/{unit}"
+        return say("{} s/" + unit, f"{each:.2g}")
+    if each < 6000:
+        return say("{} min/" + unit, f"{each / 60:.2g}")
+    return say("{} h/" + unit, f"{each / 3600:.2g}")
 
 
 def _could_write(write: Callable[[], None]) -> bool:

@@ -89,9 +89,9 @@ class Column:
         if self.is_numeric and _is_number(value) and type(value) is not int and sign != "~":
             found: Mask = _OPERATORS[sign](self.numbers, float(value))
             for word, place in self.words:
-                found[self.numbers == place] = compare(sign, word, value)
+                found[self.numbers == place] = holds(sign, word, value)
             return found & ~self.missing
-        return self.where(lambda cell: compare(sign, cell, value))
+        return self.where(lambda cell: holds(sign, cell, value))
 
     def keys(self, rows: Indices) -> Floats:
         """Return numbers [k] that sort some rows as their values do; texts come after numbers; NaN: missing."""
@@ -105,7 +105,7 @@ class Column:
         return np.where([c is ABSENT for c in cells], np.nan, _ranks(cells))
 
 
-def compare(sign: str, a: Any, b: Any) -> bool:
+def holds(sign: str, a: Any, b: Any) -> bool:
     """Tell whether ``a sign b`` holds; values of different kinds are unequal, and in no order.
 
     Args:

@@ -16,7 +16,7 @@ from tunesmith.foundation.text import did_you_mean
 from tunesmith.history import History
 from tunesmith.space import Categorical, Int, Space
 from tunesmith.space.words import words_of_parameter
-from tunesmith.study.query.columns import ABSENT, Absent, Column, Floats, Indices, Mask, compare
+from tunesmith.study.query.columns import ABSENT, Absent, Column, Floats, Indices, Mask, holds
 from tunesmith.trial.record import TrialRecord
 
 PARAMS, USER = ("params.", "params_"), ("user_attrs.", "user_attrs_", "user.", "attrs.")
@@ -211,7 +211,7 @@ class TrialTable:
                 raise QueryError("~ takes a column on its left: opt ~ 'adam'")
             left, right, sign = right, left, turned
         if isinstance(left, Constant):
-            return np.full(len(self), isinstance(right, Constant) and compare(sign, left.value, right.value))
+            return np.full(len(self), isinstance(right, Constant) and holds(sign, left.value, right.value))
         if isinstance(right, Name) and left.text == "state" and right.text.lower() in STATES:
             right = Constant(right.text)
         if isinstance(right, Constant):
@@ -222,7 +222,7 @@ class TrialTable:
         a, b = self.column(left.text), self.column(right.text)
         every = np.arange(len(self))
         pairs = zip(a.values(every), b.values(every), strict=True)
-        return np.array([x is not ABSENT and y is not ABSENT and compare(sign, x, y) for x, y in pairs], bool)
+        return np.array([x is not ABSENT and y is not ABSENT and holds(sign, x, y) for x, y in pairs], bool)
 
     def _state(self, word: str) -> str:
         if word.lower() not in STATES:
@@ -262,8 +262,8 @@ def _point(record: TrialRecord, space: Space) -> list[float]:
 # A name is a column: letters, digits, "_" and dots, with a number in brackets behind it for one of several values; or
 # anything between backquotes. ``a < b <= c`` holds if both halves do.
 
-MOST = 2000  # characters
-DEEPEST = 50  # brackets in brackets
+EXPRESSION_CHARACTERS = 2000  # characters
+NESTED_BRACKETS = 50  # brackets in brackets
 COMPARISONS = ("<=", ">=", "==", "!=", "<", ">", "=", "~")
 
 _TOKEN = re.compile(
@@ -342,8 +342,8 @@ def parse(text: str) -> Node:
     Raises:
         QueryError: it is none; the message says where and what was expected.
     """
-    if len(text) > MOST:
-        raise QueryError(f"the expression has {len(text):,} characters; at most {MOST:,} are read")
+    if len(text) > EXPRESSION_CHARACTERS:
+        raise QueryError(f"the expression has {len(text):,} characters; at most {EXPRESSION_CHARACTERS:,} are read")
     parser = _Parser(text, _tokens(text))
     tree = parser.expression(0)
     parser.expect_end()
@@ -405,8 +405,8 @@ class _Parser:
         return self._joined("and", depth) if word == "or" else self._negation(depth)
 
     def _negation(self, depth: int) -> Node:
-        if depth > DEEPEST:
-            raise QueryError(f"{self._text!r}: more than {DEEPEST} brackets in one another")
+        if depth > NESTED_BRACKETS:
+            raise QueryError(f"{self._text!r}: more than {NESTED_BRACKETS} brackets in one another")
         if self._take("word", "not"):
             return Not(self._negation(depth + 1))
         if self._take("sign", "("):

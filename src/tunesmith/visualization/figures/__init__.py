@@ -6,7 +6,7 @@ from typing import Any
 
 from tunesmith.foundation.arguments import checked
 from tunesmith.foundation.languages import Words
-from tunesmith.visualization.figure import FigureData, in_words
+from tunesmith.visualization.figure import FigureData, translated
 
 
 @checked()
@@ -23,4 +23,4 @@ def draw(data: FigureData, words: Words | None = None) -> dict[str, Any]:
         ``{"data": [...], "layout": {...}}``, which is JSON: a page can be sent it as it is, without Plotly.
     """
     figure = data.by_plotly()
-    return figure if words is None else in_words(figure, words)
+    return figure if words is None else translated(figure, words)

@@ -15,9 +15,10 @@ from tunesmith.foundation.arguments import checked
 from tunesmith.foundation.languages import say
 from tunesmith.foundation.text import printable
 from tunesmith.importance import Ablation, Importance, importance
-from tunesmith.visualization.columns import Floats, as_study, need_one_objective, read
-from tunesmith.visualization.figure import FigureData, number, short
-from tunesmith.visualization.plotly_style import BLUE, Dict, axis, figure, scatter, text
+from tunesmith.study.snapshot import Snapshot, as_snapshot
+from tunesmith.visualization.columns import Floats, need_one_objective, read_columns
+from tunesmith.visualization.figure import FigureData, four_digits, short
+from tunesmith.visualization.plotly_style import BLUE, Dict, axis, framed, markup_free, scatter
 
 if TYPE_CHECKING:
     from tunesmith.study.study import Study
@@ -58,23 +59,24 @@ class AblationPath(FigureData):
         trace = scatter(
             short(self.expected), rows, "expected", mode="lines+markers", marker={"color": BLUE, "size": 10},
             line={"color": BLUE, "width": 1.5, "shape": "hv"}, error_x={**error, "color": "#666666", "thickness": 1.2},
-            customdata=[text(s, 120) for s in self.steps], hovertemplate="%{customdata}<br>%{x:.5g}<extra></extra>",
+            customdata=[markup_free(s, 120) for s in self.steps],
+            hovertemplate="%{customdata}<br>%{x:.5g}<extra></extra>",
         )  # fmt: skip
         layout: Dict = {
             "xaxis": axis(""),
-            "yaxis": axis("", tickvals=rows, ticktext=[text(s, 44) for s in self.steps]),
+            "yaxis": axis("", tickvals=rows, ticktext=[markup_free(s, 44) for s in self.steps]),
             "showlegend": False,
             "height": 180 + max(34 * n, 120),
         }
-        layout["xaxis"]["title"]["text"] = text(
+        layout["xaxis"]["title"]["text"] = markup_free(
             say("expected {} (higher is better)" if self.maximize else "expected {} (lower is better)", self.target), 60
         )
         layout["yaxis"] |= {"range": [-0.6, n - 0.4]}
-        return figure(self, [trace], layout)
+        return framed(self, [trace], layout)
 
 
 @checked()
-def plot_ablation(study: Study, default: Mapping[str, Any] | None = None, *, backend: str = "plotly") -> Any:
+def plot_ablation(study: Study | Snapshot, default: Mapping[str, Any] | None = None, *, backend: str = "plotly") -> Any:
     """Plot the path from the default configuration to the best one, a parameter at a time, by what is expected.
 
     Args:
@@ -90,17 +92,17 @@ def plot_ablation(study: Study, default: Mapping[str, Any] | None = None, *, bac
         ValueError: there are too few trials, no default, or several objectives.
         MissingDependencyError: the backend is not installed.
     """
-    study = as_study(study)
-    need_one_objective(study, "plot_ablation")
-    t = read(study)
+    seen = as_snapshot(study)
+    need_one_objective(seen, "plot_ablation")
+    t = read_columns(seen)
     t.need("plot_ablation")
-    return of_table(importance(study, evaluator=Ablation(default)), t.target, bool(t.maximize)).drawn(backend)
+    return ablation_of_table(importance(seen, evaluator=Ablation(default)), t.target, bool(t.maximize)).drawn(backend)
 
 
 ablation: Callable[..., AblationPath] = partial(plot_ablation, backend="arrays")
 
 
-def of_table(table: Importance, target: str, maximize: bool) -> AblationPath:
+def ablation_of_table(table: Importance, target: str, maximize: bool) -> AblationPath:
     """Return the arrays of a table that is there already.
 
     Args:
@@ -121,7 +123,9 @@ def of_table(table: Importance, target: str, maximize: bool) -> AblationPath:
     most = changes[int(np.argmax(gains))][0]
     return AblationPath(
         title="From the default to the best",
-        summary=say(SUMMARY, number(expected[0]), target, number(expected[-1]), len(changes), printable(most)),
+        summary=say(
+            SUMMARY, four_digits(expected[0]), target, four_digits(expected[-1]), len(changes), printable(most)
+        ),
         notes=(say("by a model of {:,} trials, 95 % intervals", table.n_trials),),
         target=target,
         maximize=maximize,

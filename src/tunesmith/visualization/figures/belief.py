@@ -20,12 +20,12 @@ from tunesmith.foundation.text import did_you_mean, listing
 from tunesmith.history import History
 from tunesmith.samplers.gp.belief import MAX_BELIEF_TRIALS, MIN_BELIEF_TRIALS, Belief
 from tunesmith.space import Int, Space
-from tunesmith.study.study import Study
-from tunesmith.visualization.axes import Axis, chosen, label, left_out, listed, parameter_axis, place_of
-from tunesmith.visualization.columns import Floats, Indices, Ints, Mask, StudyColumns, as_study, read
-from tunesmith.visualization.figure import FigureData, join, number, short
-from tunesmith.visualization.figures.slice import MOST_AXES
-from tunesmith.visualization.model import chosen_rows, part
+from tunesmith.study.snapshot import Snapshot, as_snapshot
+from tunesmith.visualization.axes import Axis, chosen_columns, label, left_out, listed, parameter_axis, place_of
+from tunesmith.visualization.columns import Floats, Indices, Ints, Mask, StudyColumns, read_columns
+from tunesmith.visualization.figure import FigureData, four_digits, join, short
+from tunesmith.visualization.figures.slice import SLICES_SHOWN
+from tunesmith.visualization.model import chosen_rows, part_of_space
 from tunesmith.visualization.plotly_style import (
     BLUE,
     GREEN,
@@ -33,24 +33,24 @@ from tunesmith.visualization.plotly_style import (
     INK,
     VERMILION,
     Dict,
-    figure,
+    framed,
+    markup_free,
     parameter_panels,
     scatter,
     spread,
-    text,
 )
-from tunesmith.visualization.thinning import drawn, thin
+from tunesmith.visualization.thinning import drawn_note, thin_points
 
 if TYPE_CHECKING:
     from tunesmith.study.study import Study
 
 
-POINTS = 81  # along a parameter that is a number
+LINE_POINTS = 81  # along a parameter that is a number
 MOST_PARAMETERS = 50  # that the model knows of
 MOST_FAILED = 200  # trials by which the model tells where trials fail
 MOST_POINTS = 20_000  # trials that are drawn, over all panels
 BAND = "rgba(0,114,178,0.18)"
-HALF = 0.32  # of a category: half the width of its bar
+HALF_A_BAR = 0.32  # of a category: half the width of its bar
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,12 +111,16 @@ class BeliefFigure(FigureData):
         traces: list[Dict] = []
         for k, (panel, place) in enumerate(zip(self.panels, places, strict=True)):
             traces += [{**place, **t} for t in _panel_traces(self, panel, first=k == 0)]
-        return figure(self, traces, layout)
+        return framed(self, traces, layout)
 
 
 @checked()
 def plot_belief(
-    study: Study, params: Sequence[str] | None = None, *, objective: int | None = None, backend: str = "plotly"
+    study: Study | Snapshot,
+    params: Sequence[str] | None = None,
+    *,
+    objective: int | None = None,
+    backend: str = "plotly",
 ) -> Any:
     """Plot what a model believes along each parameter: what it expects, how sure it is, and where it would look next.
 
@@ -141,8 +145,8 @@ def plot_belief(
         ValueError: there is no such parameter, or there are several objectives and none is chosen.
         MissingDependencyError: the backend is not installed.
     """
-    study = as_study(study)
-    t = read(study, objective)
+    seen = as_snapshot(study)
+    t = read_columns(seen, objective)
     t.need("plot_belief")
     rows = chosen_rows(t.loss, np.flatnonzero(t.complete), MAX_BELIEF_TRIALS)
     space = t.space
@@ -155,13 +159,13 @@ def plot_belief(
         raise NothingToDrawError(say("{}: all values of {} are equal", "plot_belief", repr(t.name)))
     columns = _columns(t, space, params)
     most = max(MOST_POINTS // len(columns), 100)
-    known, own = part(space, columns, MOST_PARAMETERS)
-    seen = replace(t, space=own, x=t.x[:, known])
+    known, own = part_of_space(space, columns, MOST_PARAMETERS)
+    cut = replace(t, space=own, x=t.x[:, known])
     failed = np.flatnonzero(t.is_in(TrialState.FAIL))[-MOST_FAILED:]
     both = np.sort(np.concatenate([rows, failed]))
-    history, limited = (_history(study, seen, own, some, objective or 0) for some in (rows, both))
+    history, limited = (_history(seen.history, cut, own, some, objective or 0) for some in (rows, both))
     model = Belief(history, own, limited)
-    panels = tuple(_panel(seen, own, model, known.index(j), most) for j in columns)
+    panels = tuple(_panel(cut, own, model, known.index(j), most) for j in columns)
     ends = _ends(t, panels)
     shown = np.flatnonzero(t.complete)
     return BeliefFigure(
@@ -175,7 +179,7 @@ def plot_belief(
         ),
         notes=(
             say("others as in the best trial; band: 95 % of what the value may be without noise"),
-            *drawn(max(len(p.number) for p in panels), len(shown)),
+            *drawn_note(max(len(p.number) for p in panels), len(shown)),
             *left_out(t, params, [p.axis for p in panels]),
             *_at_the_edge(t, ends),
         ),
@@ -189,9 +193,9 @@ def plot_belief(
 belief: Callable[..., BeliefFigure] = partial(plot_belief, backend="arrays")
 
 
-def _history(study: Study, t: StudyColumns, space: Space, rows: Indices, objective: int) -> History:
+def _history(whole: History, t: StudyColumns, space: Space, rows: Indices, objective: int) -> History:
     """Return some trials as a history of one objective, with their constraints and noise, and earlier studies."""
-    n, whole = len(rows), study.history
+    n = len(rows)
     failed = t.is_in(TrialState.FAIL)[rows]
     limits = {i: own for i, row in enumerate(rows.tolist()) if (own := whole.constraints_of(row))}
     noise = whole.noise[rows, objective]
@@ -213,7 +217,7 @@ def _history(study: Study, t: StudyColumns, space: Space, rows: Indices, objecti
 def _columns(t: StudyColumns, space: Space, params: Sequence[str] | None) -> list[int]:
     """Return the columns of the parameters to show."""
     if params is None:
-        return chosen(t, space, MOST_AXES)
+        return chosen_columns(t, space, SLICES_SHOWN)
     labels = {space.names[j]: j for j in range(len(space))} | {label(space, j): j for j in reversed(range(len(space)))}
     found = []
     for name in [params] if isinstance(params, str) else params:
@@ -233,7 +237,7 @@ def _panel(t: StudyColumns, space: Space, model: Belief, j: int, most: int) -> B
     whole = parameter_axis(t, space, j)
     rows = np.flatnonzero(t.complete & ~np.isnan(t.x[:, j]))
     if len(rows) > most:
-        rows = rows[thin(whole.unit[rows], t.value[rows], rows == (-1 if t.best is None else t.best), most)]
+        rows = rows[thin_points(whole.unit[rows], t.value[rows], rows == (-1 if t.best is None else t.best), most)]
     at = _along(space, whole, j)
     found = model.at(_points(t, model.space, j, at))
     sign = -1.0 if t.maximize else 1.0
@@ -255,7 +259,7 @@ def _panel(t: StudyColumns, space: Space, model: Belief, j: int, most: int) -> B
 
 def _along(space: Space, axis: Axis, j: int) -> Floats:
     """Return where the model is asked along an axis, each time at a value that the parameter can have."""
-    p, at = space.params[space.names[j]], axis.grid(POINTS)
+    p, at = space.params[space.names[j]], axis.grid(LINE_POINTS)
     if axis.kind != "category":
         at = np.unique(np.clip(np.asarray(p.from_unit(p.to_unit(at))), axis.low, axis.high))
     return np.round(at) if isinstance(p, Int) else at
@@ -320,17 +324,17 @@ def _listed(panels: Sequence[BeliefPanel]) -> str:
 def _most_promising(panels: Sequence[BeliefPanel]) -> str:
     """Say where a trial is expected to improve most, of all that is drawn."""
     best = max(panels, key=lambda p: float(p.improvement[p.next]))
-    where = best.axis.categories[best.next] if best.axis.kind == "category" else number(best.at[best.next])
+    where = best.axis.categories[best.next] if best.axis.kind == "category" else four_digits(best.at[best.next])
     pattern = "Along these lines it expects most at {} = {}: an improvement of {} on average."
-    return say(pattern, best.axis.name, where, number(float(best.improvement[best.next])))
+    return say(pattern, best.axis.name, where, four_digits(float(best.improvement[best.next])))
 
 
 def _panel_traces(data: BeliefFigure, panel: BeliefPanel, first: bool) -> list[Dict]:
     """Return the traces of one parameter; those of the first one are in the legend."""
-    name, target = text(panel.axis.name), text(data.target)
+    name, target = markup_free(panel.axis.name), markup_free(data.target)
     words = panel.axis.categories or [f"{v:.6g}" for v in panel.at.tolist()]
     about = [
-        [text(word, 40), f"{low:.5g}", f"{high:.5g}", f"{gain:.4g}"]
+        [markup_free(word, 40), f"{low:.5g}", f"{high:.5g}", f"{gain:.4g}"]
         for word, low, high, gain in zip(words, panel.low, panel.high, panel.improvement, strict=True)
     ]
     hover = (
@@ -380,7 +384,7 @@ def _panel_traces(data: BeliefFigure, panel: BeliefPanel, first: bool) -> list[D
             "most expected improvement",
             mode="lines",
             line={"color": GREEN, "width": 1.8, "dash": "dot"},
-            hovertemplate=f"{name} {text(words[panel.next], 40)}<br>{gain}",
+            hovertemplate=f"{name} {markup_free(words[panel.next], 40)}<br>{gain}",
         )
     )
     return [{**trace, "legendgroup": trace["name"], "showlegend": first} for trace in made]
@@ -389,7 +393,7 @@ def _panel_traces(data: BeliefFigure, panel: BeliefPanel, first: bool) -> list[D
 def dashes(at: Floats, mean: Floats) -> tuple[Floats, Floats]:
     """Return a line that is broken between categories: a dash at the mean of each."""
     gap = np.full(len(at), np.nan)
-    x, y = np.column_stack([at - HALF, at + HALF, gap]), np.column_stack([mean, mean, gap])
+    x, y = np.column_stack([at - HALF_A_BAR, at + HALF_A_BAR, gap]), np.column_stack([mean, mean, gap])
     return x.ravel(), y.ravel()
 
 
@@ -409,7 +413,7 @@ def _box(at: Floats, low: Floats, high: Floats) -> Dict:
         "x": short(at),
         "y": short(high - low),
         "base": short(low),
-        "width": 2 * HALF,
+        "width": 2 * HALF_A_BAR,
         "marker": {"color": BAND},
         "hoverinfo": "skip",
         "name": "95 % band",

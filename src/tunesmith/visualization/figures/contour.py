@@ -12,19 +12,20 @@ import numpy as np
 from tunesmith.foundation.arguments import checked
 from tunesmith.foundation.languages import say
 from tunesmith.selection.wording import count
+from tunesmith.study.snapshot import Snapshot, as_snapshot
 from tunesmith.visualization.axes import Axis, OnAxes, label, listed, on_axes
-from tunesmith.visualization.columns import Floats, StudyColumns, Target, as_study, read
+from tunesmith.visualization.columns import Floats, StudyColumns, Target, read_columns
 from tunesmith.visualization.figure import short
 from tunesmith.visualization.model import Model
-from tunesmith.visualization.pairs import layout_of, pairs_of, points, show_bar
-from tunesmith.visualization.plotly_style import SCALE, Dict, bar, figure
+from tunesmith.visualization.pairs import layout_of, pair_points, pairs_of, show_bar
+from tunesmith.visualization.plotly_style import SCALE, Dict, bar, framed
 
 if TYPE_CHECKING:
     from tunesmith.study.study import Study
 
 
-GRID = {1: 50, 2: 40, 3: 40}  # points a side, by how many panels there are
-GRID_OF_MANY = 25
+GRID_POINTS = {1: 50, 2: 40, 3: 40}  # points a side, by how many panels there are
+GRID_POINTS_OF_MANY = 25
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +61,7 @@ class Contour(OnAxes):
     def by_plotly(self) -> Dict:
         """Return the figure; dark is good, the best trial has a ring."""
         layout, where = layout_of(self.axes, [p.along for p in self.panels])
-        low, high = limits(self)
+        low, high = colour_ends(self)
         colours = {"colorscale": SCALE, "reversescale": self.maximize}
         traces: list[Dict] = []
         colour = np.clip(self.value, low, high)
@@ -77,14 +78,14 @@ class Contour(OnAxes):
                 )  # fmt: skip
             marker: Dict = {**colours, "color": short(colour), "cmin": low, "cmax": high, "size": 7}
             marker["line"] = {"color": "white", "width": 1}
-            traces += points(self, panel.along, marker, own)
+            traces += pair_points(self, panel.along, marker, own)
         show_bar(traces, bar(self.target))
-        return figure(self, traces, layout)
+        return framed(self, traces, layout)
 
 
 @checked("target")
 def plot_contour(
-    study: Study,
+    study: Study | Snapshot,
     params: Sequence[str] | None = None,
     *,
     target: Target = None,
@@ -115,11 +116,11 @@ def plot_contour(
         ValueError: there is no such parameter, or there are several objectives and the target does not say which.
         MissingDependencyError: the backend is not installed.
     """
-    t, study = read(study, target, target_name), as_study(study)
-    pairs = pairs_of(study, t, params, selected, "plot_contour")
+    t = read_columns(as_snapshot(study), target, target_name)
+    pairs = pairs_of(t, params, selected, "plot_contour")
     columns = [_column(t, axis) for axis in pairs.axes]
     model = Model(t, [j for j in columns if j is not None])
-    k = GRID.get(len(pairs.panels), GRID_OF_MANY)
+    k = GRID_POINTS.get(len(pairs.panels), GRID_POINTS_OF_MANY)
     panels = tuple(_panel(t, model, pairs.axes, columns, along, k) for along in pairs.panels)
     about = say("Values of {} in {} over pairs of {}.", t.target, count(pairs.n, "trial"), listed(pairs.axes))
     if model.usable:
@@ -176,7 +177,7 @@ def _range(panels: tuple[Panel, ...]) -> str | None:
     return say("The model expects from {:.4g} to {:.4g}.", low, high)
 
 
-def limits(data: Contour) -> tuple[float, float]:
+def colour_ends(data: Contour) -> tuple[float, float]:
     """Return the ends of the scale of colours: from the best that is expected or seen to a bad but common value.
 
     What is worse than 85 % of the trials has the colour of the bad end, so that a few bad trials leave colours to the

@@ -13,14 +13,15 @@ from tunesmith.foundation.arguments import checked
 from tunesmith.foundation.languages import joined_texts, say
 from tunesmith.selection.wording import count
 from tunesmith.visualization.columns import Floats, Target, read_all
-from tunesmith.visualization.figure import FigureData, join, number, short
-from tunesmith.visualization.plotly_style import SERIES, Dict, axis, figure, scatter
+from tunesmith.visualization.figure import FigureData, four_digits, join, short
+from tunesmith.visualization.plotly_style import SERIES, Dict, axis, framed, scatter
 
 if TYPE_CHECKING:
+    from tunesmith.study.snapshot import Snapshot
     from tunesmith.study.study import Study
 
 
-POINTS = 1000  # of a curve, at most
+CURVE_POINTS = 1000  # of a curve, at most
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,12 +64,12 @@ class Edf(FigureData):
             "yaxis": axis("share of trials with at most this", range=[0, 1.02]),
             "showlegend": len(traces) > 1,
         }
-        return figure(self, traces, layout)
+        return framed(self, traces, layout)
 
 
 @checked("target")
 def plot_edf(
-    study: Study | Iterable[Study] | Mapping[str, Study],
+    study: Study | Snapshot | Iterable[Study | Snapshot] | Mapping[str, Study | Snapshot],
     *,
     target: Target = None,
     target_name: str | None = None,
@@ -102,9 +103,9 @@ def plot_edf(
                     "{}: half of {} have at most {}, the middle half {} to {}.",
                     name,
                     count(len(values), "trial"),
-                    number(middle),
-                    number(low),
-                    number(high),
+                    four_digits(middle),
+                    four_digits(low),
+                    four_digits(high),
                 )
             )
     names = list(dict.fromkeys(t.target for t in tables.values()))
@@ -125,7 +126,7 @@ def distribution(values: Floats) -> tuple[Floats, Floats]:
     """Return distinct values and the share of all [n] that are at most each; of many, some of them."""
     distinct, count = np.unique(values, return_counts=True)
     share = np.cumsum(count) / len(values)
-    if len(distinct) > POINTS:
-        index = np.unique(np.linspace(0, len(distinct) - 1, POINTS).astype(np.intp))
+    if len(distinct) > CURVE_POINTS:
+        index = np.unique(np.linspace(0, len(distinct) - 1, CURVE_POINTS).astype(np.intp))
         distinct, share = distinct[index], share[index]
     return distinct, share

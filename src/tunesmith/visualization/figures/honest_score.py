@@ -15,7 +15,7 @@ from tunesmith.foundation.text import printable, shown
 from tunesmith.selection import Report
 from tunesmith.selection.wording import NumberFormat
 from tunesmith.visualization.figure import FigureData
-from tunesmith.visualization.plotly_style import BLUE, GREY, VERMILION, Dict, axis, figure, scatter, text
+from tunesmith.visualization.plotly_style import BLUE, GREY, VERMILION, Dict, axis, framed, markup_free, scatter
 
 if TYPE_CHECKING:
     pass
@@ -73,18 +73,18 @@ class HonestScoreFigure(FigureData):
                 trace["error_x"] = {**more, "color": colour, "thickness": 3, "width": 8}
                 trace["text"] = [f"{form.write(mark.value)} ({form.between((low, high))})"]
             traces.append(trace)
-        ends = limits(self)
+        ends = value_ends(self)
         layout: Dict = {
             "xaxis": axis("", range=ends),
-            "yaxis": axis("", tickvals=rows, ticktext=[text(say(m.name), 60) for m in self.marks]),
+            "yaxis": axis("", tickvals=rows, ticktext=[markup_free(say(m.name), 60) for m in self.marks]),
             "showlegend": False,
             "height": 170 + 80 * len(self.marks),
         }
-        layout["xaxis"]["title"]["text"] = text(
+        layout["xaxis"]["title"]["text"] = markup_free(
             say("{} (higher is better)" if self.greater_is_better else "{} (lower is better)", self.metric), 60
         )
         layout["yaxis"] |= {"range": [-0.6, len(rows) - 0.4], "showgrid": False}
-        return figure(self, traces, layout)
+        return framed(self, traces, layout)
 
 
 @checked()
@@ -145,7 +145,7 @@ def colour_of(name: str) -> str:
     return COLOURS[name.split()[0]]
 
 
-def limits(data: HonestScoreFigure) -> list[float]:
+def value_ends(data: HonestScoreFigure) -> list[float]:
     """Return the ends of the axis."""
     ends = [v for m in data.marks for v in (m.value, *m.interval) if math.isfinite(v)]
     low, high = min(ends), max(ends)

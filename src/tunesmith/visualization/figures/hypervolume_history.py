@@ -15,9 +15,10 @@ from tunesmith.foundation.languages import joined_texts, say
 from tunesmith.foundation.numerics.pareto import hypervolume, non_dominated
 from tunesmith.foundation.states import StudyDirection
 from tunesmith.selection.wording import count
-from tunesmith.visualization.columns import Floats, Ints, as_study, objective_names
-from tunesmith.visualization.figure import FigureData, number, short
-from tunesmith.visualization.plotly_style import BLUE, Dict, axis, figure, scatter
+from tunesmith.study.snapshot import Snapshot, as_snapshot
+from tunesmith.visualization.columns import Floats, Ints, objective_names
+from tunesmith.visualization.figure import FigureData, four_digits, short
+from tunesmith.visualization.plotly_style import BLUE, Dict, axis, framed, scatter
 
 if TYPE_CHECKING:
     from tunesmith.study.study import Study
@@ -49,12 +50,12 @@ class HypervolumeHistory(FigureData):
         mode = "lines+markers" if len(self.number) < 60 else "lines"
         trace = scatter(self.number.tolist(), short(self.hypervolume), "hypervolume", mode=mode, line=line)
         layout = {"xaxis": axis("trial"), "yaxis": axis("hypervolume", rangemode="tozero"), "showlegend": False}
-        return figure(self, [trace], layout)
+        return framed(self, [trace], layout)
 
 
 @checked()
 def plot_hypervolume_history(
-    study: Study, reference_point: Sequence[float] | None = None, *, backend: str = "plotly"
+    study: Study | Snapshot, reference_point: Sequence[float] | None = None, *, backend: str = "plotly"
 ) -> Any:
     """Plot the hypervolume that feasible trials dominate, as it grew.
 
@@ -72,15 +73,15 @@ def plot_hypervolume_history(
         ValueError: the study has one objective, or the point has not one finite value for each.
         MissingDependencyError: the backend is not installed.
     """
-    study = as_study(study)
-    history, names = study.history, objective_names(study)
-    m, n = len(names), len(study.history)
+    seen = as_snapshot(study)
+    history, names = seen.history, objective_names(seen)
+    m, n = len(names), len(seen.history)
     if m < 2:
         raise ValueError(
-            f"plot_hypervolume_history needs two objectives or more; {study.study_name!r} has one: "
+            f"plot_hypervolume_history needs two objectives or more; {seen.study_name!r} has one: "
             "plot_optimization_history shows it"
         )
-    sign = np.array([-1.0 if d == StudyDirection.MAXIMIZE else 1.0 for d in study.directions])
+    sign = np.array([-1.0 if d == StudyDirection.MAXIMIZE else 1.0 for d in seen.directions])
     y, numbers = history.y[:n], history.number[:n]
     rows = np.flatnonzero(history.complete[:n] & history.feasible[:n] & np.isfinite(y).all(axis=1))
     if not len(rows):
@@ -88,7 +89,7 @@ def plot_hypervolume_history(
             say(
                 "{}: no feasible trial of {} is complete with finite values yet",
                 "plot_hypervolume_history",
-                repr(study.study_name),
+                repr(seen.study_name),
             )
         )
     rows = rows[np.argsort(numbers[rows], kind="stable")]
@@ -109,10 +110,10 @@ def plot_hypervolume_history(
             "The hypervolume of {} grew to {} over {}; nine tenths of it were reached by trial {}. Reference point: "
             "{}, which {} beat in all objectives.",
             joined_texts(names),
-            number(volume[-1]),
+            four_digits(volume[-1]),
             count(len(rows), "trial"),
             half,
-            ", ".join(number(v) for v in reference * sign),
+            ", ".join(four_digits(v) for v in reference * sign),
             count(counts, "trial"),
         ),
         notes=() if len(ends) == len(rows) else (say("computed after {:,} of {:,} trials", len(ends), len(rows)),),

@@ -14,10 +14,11 @@ from tunesmith.foundation.arguments import checked
 from tunesmith.foundation.languages import joined_texts, say
 from tunesmith.foundation.states import TrialState
 from tunesmith.selection.wording import count
-from tunesmith.visualization.columns import Floats, Ints, StudyColumns, as_study, objective_names, read
-from tunesmith.visualization.figure import FigureData, join, number, short
-from tunesmith.visualization.plotly_style import STATES, Dict, axis, figure, scatter, text
-from tunesmith.visualization.thinning import drawn, thin
+from tunesmith.study.snapshot import Snapshot, as_snapshot
+from tunesmith.visualization.columns import Floats, Ints, StudyColumns, objective_names, read_columns
+from tunesmith.visualization.figure import FigureData, four_digits, join, short
+from tunesmith.visualization.plotly_style import STATES, Dict, axis, framed, markup_free, scatter
+from tunesmith.visualization.thinning import drawn_note, thin_points
 
 if TYPE_CHECKING:
     from tunesmith.study.study import Study
@@ -58,10 +59,10 @@ class IntermediateValues(FigureData):
     def by_plotly(self) -> Dict:
         """Return one curve a trial, in the colour of its state; the best and the selected ones are thick."""
         seen: set[str] = set()
-        target = text(self.target)
+        target = markup_free(self.target)
         traces = []
         for c in sorted(self.curves, key=lambda c: (c.selected or c.number == self.best, c.number)):
-            word, colour, thick = look(c, self.best)
+            word, colour, thick = look_of(c, self.best)
             traces.append(
                 scatter(
                     c.step.tolist(),
@@ -79,12 +80,12 @@ class IntermediateValues(FigureData):
             )
             seen.add(word)
         layout = {"xaxis": axis("step"), "yaxis": axis(self.target), "showlegend": len(seen) > 1}
-        return figure(self, traces, layout)
+        return framed(self, traces, layout)
 
 
 @checked()
 def plot_intermediate_values(
-    study: Study,
+    study: Study | Snapshot,
     *,
     target: int | None = None,
     show_pruned: bool = True,
@@ -111,10 +112,10 @@ def plot_intermediate_values(
         ValueError: the study has several objectives and the target does not say which.
         MissingDependencyError: the backend is not installed.
     """
-    study = as_study(study)
-    t = read(study, target)
+    seen = as_snapshot(study)
+    t = read_columns(seen, target)
     objective = target or 0
-    curves = study.history.curves
+    curves = seen.history.curves
     hidden = {s for s, show in ((TrialState.PRUNED, show_pruned), (TrialState.FAIL, show_failed)) if not show}
     own = set(t.number.tolist()).union(t.running.tolist())  # of a part of a study, the history has all curves
     states = {k: curves.state(k) for k in curves.numbers if k in own and curves.size(k)}
@@ -135,7 +136,7 @@ def plot_intermediate_values(
     for k in chosen:
         step, value = curves.of(k)
         value = value.reshape(len(step), -1)[:, objective] * curves.signs[objective]
-        at = thin(step.astype(np.float64), value, most=room)
+        at = thin_points(step.astype(np.float64), value, most=room)
         made.append(LearningCurve(k, states[k], step[at], value[at], k in selected))
     tally = {s: sum(states[k] is s for k in numbers) for s in TrialState}
     words = [say("{:,} " + str(s).lower(), c) for s, c in tally.items() if c]
@@ -149,8 +150,8 @@ def plot_intermediate_values(
                 _end_of(best, made),
             ]
         ),
-        notes=drawn(len(made), len(numbers), "curves"),
-        target=objective_names(study)[objective],
+        notes=drawn_note(len(made), len(numbers), "curves"),
+        target=objective_names(seen)[objective],
         curves=tuple(made),
         best=best,
         maximize=bool(t.maximize),
@@ -175,10 +176,12 @@ def _choose(numbers: list[int], keep: set[int], t: StudyColumns) -> list[int]:
 
 def _end_of(best: int, curves: list[LearningCurve]) -> str | None:
     own = next((c for c in curves if c.number == best and len(c.step)), None)
-    return None if own is None else say("Its last report is {}, at step {:,}.", number(own.value[-1]), own.step[-1])
+    return (
+        None if own is None else say("Its last report is {}, at step {:,}.", four_digits(own.value[-1]), own.step[-1])
+    )
 
 
-def look(c: LearningCurve, best: int) -> tuple[str, str, bool]:
+def look_of(c: LearningCurve, best: int) -> tuple[str, str, bool]:
     """Return how a curve is shown: the word for it, its colour, and whether it is thick."""
     if c.number == best:
         return "best", "#08306b", True

@@ -22,11 +22,22 @@ from tunesmith.visualization.columns import (
     Target,
     read_all,
 )
-from tunesmith.visualization.figure import FigureData, join, number, short
-from tunesmith.visualization.plotly_style import GREY, ORANGE, SERIES, VERMILION, Dict, axis, figure, scatter, text
-from tunesmith.visualization.thinning import MOST, drawn, thin
+from tunesmith.visualization.figure import FigureData, four_digits, join, short
+from tunesmith.visualization.plotly_style import (
+    GREY,
+    ORANGE,
+    SERIES,
+    VERMILION,
+    Dict,
+    axis,
+    framed,
+    markup_free,
+    scatter,
+)
+from tunesmith.visualization.thinning import POINTS_DRAWN, drawn_note, thin_points
 
 if TYPE_CHECKING:
+    from tunesmith.study.snapshot import Snapshot
     from tunesmith.study.study import Study
 
 
@@ -113,12 +124,12 @@ class OptimizationHistory(FigureData):
                     customdata=s.failed.tolist(),
                 )
             )
-        return figure(self, traces, layout)
+        return framed(self, traces, layout)
 
 
 @checked("target")
 def plot_optimization_history(
-    study: Study | Iterable[Study] | Mapping[str, Study],
+    study: Study | Snapshot | Iterable[Study | Snapshot] | Mapping[str, Study | Snapshot],
     *,
     target: Target = None,
     target_name: str | None = None,
@@ -150,7 +161,7 @@ def plot_optimization_history(
         MissingDependencyError: the backend is not installed.
     """
     tables = read_all(study, target, target_name, "plot_optimization_history")
-    most = max(MOST // len(tables), 100)
+    most = max(POINTS_DRAWN // len(tables), 100)
     series = tuple(_series(n, t, show_pruned, show_failed, selected, most) for n, t in tables.items())
     shown, n = sum(len(s.number) for s in series), sum(int(_shown(t, show_pruned).sum()) for t in tables.values())
     names = list(dict.fromkeys(t.target for t in tables.values()))
@@ -159,7 +170,7 @@ def plot_optimization_history(
     return OptimizationHistory(
         title="Optimization history",
         summary=join(_sentence(name, t, len(tables) > 1) for name, t in tables.items()),
-        notes=() if error_bar else (*drawn(shown, n), *beyond(values, ends)),
+        notes=() if error_bar else (*drawn_note(shown, n), *beyond(values, ends)),
         target=joined_texts(names, " / "),
         series=series,
         ends=ends,
@@ -186,7 +197,7 @@ def _series(
     keep[at[-most // 2 :]] = True
     if t.best is not None:
         keep[t.best] = True
-    index = rows[thin(t.number[rows].astype(float), t.value[rows], keep[rows], most)]
+    index = rows[thin_points(t.number[rows].astype(float), t.value[rows], keep[rows], most)]
     return HistorySeries(
         name,
         t.number[index],
@@ -229,7 +240,7 @@ def _means(tables: list[StudyColumns]) -> MeanOverStudies:
     known = np.flatnonzero((~np.isnan(value)).any(axis=0))
     mean, sd = mean_sd(value[:, known])
     best_mean, best_sd = mean_sd(best[:, known])
-    index = thin(known.astype(float), mean)
+    index = thin_points(known.astype(float), mean)
     return MeanOverStudies(known[index], mean[index], sd[index], best_mean[index], best_sd[index])
 
 
@@ -251,11 +262,11 @@ def _sentence(name: str, t: StudyColumns, several: bool) -> str:
         return say("{}Over {} {}.", head, trials, goal)
     first, best = int(np.flatnonzero(t.complete & t.feasible)[0]), t.best
     if first == best:
-        value, trial = number(t.value[best]), t.number[best]
+        value, trial = four_digits(t.value[best]), t.number[best]
         return say("{}Over {} {}: the first is the best, {}, in trial {}.", head, trials, goal, value, trial)
     return say(
         "{}Over {} {}: from {} in trial {} to the best, {}, in trial {}.",
-        head, trials, goal, number(t.value[first]), t.number[first], number(t.value[best]), t.number[best],
+        head, trials, goal, four_digits(t.value[first]), t.number[first], four_digits(t.value[best]), t.number[best],
     )  # fmt: skip
 
 
@@ -280,9 +291,9 @@ def _series_traces(s: HistorySeries, colour: str | None, data: OptimizationHisto
                     short(np.clip(s.value[rows], *data.ends)),
                     s.name if several and word == "trials" else said_of(word),
                     marker=marker,
-                    legendgroup=text(s.name, 60) if several else word,
+                    legendgroup=markup_free(s.name, 60) if several else word,
                     customdata=[[k, f"{v:.6g}"] for k, v in zip(numbers, values, strict=True)],
-                    hovertemplate=f"trial %{{x}}<br>{text(data.target)} %{{customdata[1]}}<extra></extra>",
+                    hovertemplate=f"trial %{{x}}<br>{markup_free(data.target)} %{{customdata[1]}}<extra></extra>",
                 )
             )
     if len(s.step_number):
@@ -294,7 +305,7 @@ def _series_traces(s: HistorySeries, colour: str | None, data: OptimizationHisto
                 said_of("best so far"),
                 mode="lines",
                 line=line,
-                legendgroup=text(s.name, 60) if several else "best",
+                legendgroup=markup_free(s.name, 60) if several else "best",
                 showlegend=not several,
             )
         )

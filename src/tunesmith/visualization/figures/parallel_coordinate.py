@@ -13,6 +13,7 @@ import numpy as np
 from tunesmith.foundation.arguments import checked
 from tunesmith.foundation.languages import say
 from tunesmith.selection.wording import count
+from tunesmith.study.snapshot import Snapshot, as_snapshot
 from tunesmith.visualization.axes import (
     Axis,
     OnAxes,
@@ -24,19 +25,19 @@ from tunesmith.visualization.axes import (
     shown_rows,
     thin_panels,
 )
-from tunesmith.visualization.columns import Target, as_study, read
+from tunesmith.visualization.columns import Target, read_columns
 from tunesmith.visualization.figure import short
-from tunesmith.visualization.matplotlib_style import drawing
-from tunesmith.visualization.plotly_style import SCALE, TICK, VERMILION, Dict, bar, figure, spread, text
-from tunesmith.visualization.thinning import drawn
+from tunesmith.visualization.matplotlib_style import by_matplotlib
+from tunesmith.visualization.plotly_style import SCALE, TICK, VERMILION, Dict, bar, framed, markup_free, spread
+from tunesmith.visualization.thinning import drawn_note
 
 if TYPE_CHECKING:
     from tunesmith.study.study import Study
 
 
-MOST_AXES = 20  # parameters that are shown if none are named
-MOST_LINES, ROOM = 3000, 40_000  # lines, and points of all lines together
-NAME = 18  # characters of an axis's name, at most
+LINES_AXES = 20  # parameters that are shown if none are named
+MOST_LINES, POINTS_IN_ALL = 3000, 40_000  # lines, and points of all lines together
+AXIS_CHARACTERS = 18  # characters of an axis's name, at most
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -57,7 +58,11 @@ class ParallelCoordinate(OnAxes):
         if not high > low:
             low, high = low - 0.5, high + 0.5
         ticks = round_values(low, high, 6)
-        first: Dict = {"label": text(self.target, NAME), "values": short(self.value), "range": [low, high]}
+        first: Dict = {
+            "label": markup_free(self.target, AXIS_CHARACTERS),
+            "values": short(self.value),
+            "range": [low, high],
+        }
         first |= {"tickvals": ticks, "ticktext": [f"{v:.6g}" for v in ticks]}
         line = {
             "color": short(self.value),
@@ -77,19 +82,19 @@ class ParallelCoordinate(OnAxes):
             "unselected": {"line": {"opacity": 0.06}},
         }
         layout = {"margin": {"l": 80, "r": 60, "t": 150 if len(self.axes) > 4 else 120, "b": 40}, "height": 560}
-        made = figure(self, [trace], layout)
+        made = framed(self, [trace], layout)
         made["layout"]["meta"]["best"] = self.best
         return made
 
     def by_matplotlib(self, figure: Dict) -> Any:
         """Return the figure; selected trials are black."""
         best = [self.best] if self.best >= 0 else []
-        return drawing(figure, [(np.flatnonzero(self.selected), "black"), (best, VERMILION)])
+        return by_matplotlib(figure, [(np.flatnonzero(self.selected), "black"), (best, VERMILION)])
 
 
 @checked("target")
 def plot_parallel_coordinate(
-    study: Study,
+    study: Study | Snapshot,
     params: Sequence[str] | None = None,
     *,
     target: Target = None,
@@ -115,16 +120,16 @@ def plot_parallel_coordinate(
         ValueError: there is no such parameter, or there are several objectives and the target does not say which.
         MissingDependencyError: the backend is not installed.
     """
-    t, study = read(study, target, target_name), as_study(study)
+    t = read_columns(as_snapshot(study), target, target_name)
     t.need("plot_parallel_coordinate")
-    axes = axes_of(study, t, params, MOST_AXES, "plot_parallel_coordinate")
+    axes = axes_of(t, params, LINES_AXES, "plot_parallel_coordinate")
     rows, chosen = shown_rows(t), t.rows_of(selected)
-    index = thin_panels(t, rows, axes, chosen, min(MOST_LINES, ROOM // (len(axes) + 1)))
+    index = thin_panels(t, rows, axes, chosen, min(MOST_LINES, POINTS_IN_ALL // (len(axes) + 1)))
     index = index[np.argsort(-t.loss[index], kind="stable")]  # the best are drawn last, over the others
     about = say("{} as lines over {} and {}.", count(len(rows), "trial"), t.target, listed(axes))
     return ParallelCoordinate(
         title="Parallel coordinates",
-        notes=(*drawn(len(index), len(rows)), *left_out(t, params, axes)),
+        notes=(*drawn_note(len(index), len(rows)), *left_out(t, params, axes)),
         maximize=bool(t.maximize),
         **on_axes(t, axes, index, chosen, about),
     ).drawn(backend)
@@ -144,5 +149,5 @@ def _dimension(of: Axis) -> Dict:
         ends = [(of.strip if of.has_strip else of.low), of.high]
     if of.kind == "log":
         values, at, ends = np.log10(values), [math.log10(v) for v in at], [math.log10(v) for v in ends]
-    made: dict[str, Any] = {"label": text(of.name, NAME), "values": short(values), "range": ends}
-    return {**made, "tickvals": at, "ticktext": [text(n, TICK) for n in names]}
+    made: dict[str, Any] = {"label": markup_free(of.name, AXIS_CHARACTERS), "values": short(values), "range": ends}
+    return {**made, "tickvals": at, "ticktext": [markup_free(n, TICK) for n in names]}

@@ -14,9 +14,10 @@ from tunesmith.foundation.languages import say
 from tunesmith.foundation.text import printable
 from tunesmith.importance import Evaluator, Importance, importance
 from tunesmith.importance.base import rounded
-from tunesmith.visualization.columns import USER, Floats, Mask, Target, as_study, read
+from tunesmith.study.snapshot import Snapshot, as_snapshot
+from tunesmith.visualization.columns import USER, Floats, Mask, Target, read_columns
 from tunesmith.visualization.figure import FigureData, join, short
-from tunesmith.visualization.plotly_style import BLUE, GREY, PURPLE, Dict, axis, figure, text
+from tunesmith.visualization.plotly_style import BLUE, GREY, PURPLE, Dict, axis, framed, markup_free
 
 if TYPE_CHECKING:
     from tunesmith.importance import Evaluator
@@ -65,7 +66,7 @@ class ParamImportances(FigureData):
                     {
                         "type": "bar", "orientation": "h", "name": word, "y": rows[own].tolist(), "x": short(value),
                         "width": 0.62, "marker": {"color": colour, "opacity": 0.85}, "error_x": error,
-                        "customdata": [text(n, 80) for n, k in zip(self.names, own, strict=True) if k],
+                        "customdata": [markup_free(n, 80) for n, k in zip(self.names, own, strict=True) if k],
                         "hovertemplate": "%{customdata}: %{x:.4g}<extra></extra>",
                     }
                 )  # fmt: skip
@@ -78,24 +79,24 @@ class ParamImportances(FigureData):
             traces.append({**lines, "x": gaps, "y": short(y), "line": {"color": GREY, "width": 2.5}})
         layout: Dict = {
             "xaxis": axis("", zeroline=True, zerolinecolor="#b0b0b0"),
-            "yaxis": axis("", tickvals=rows.tolist(), ticktext=[text(name) for name in self.names]),
+            "yaxis": axis("", tickvals=rows.tolist(), ticktext=[markup_free(name) for name in self.names]),
             "height": 180 + max(26 * n, 120),
             "barmode": "overlay",
             "showlegend": True,
             "legend": {"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 1.0, "xanchor": "right"},
         }
-        layout["xaxis"]["title"]["text"] = text(self.unit, 110)
+        layout["xaxis"]["title"]["text"] = markup_free(self.unit, 110)
         ends = np.concatenate([self.low, self.high, self.null, self.value, [0.0]])
         low, high = float(np.nanmin(ends)), float(np.nanmax(ends))
         pad = 0.04 * (high - low) or 1.0
         layout["xaxis"]["range"] = [low - pad, high + pad]
         layout["yaxis"] |= {"range": [-0.7, n - 0.3], "showgrid": False}
-        return figure(self, traces, layout)
+        return framed(self, traces, layout)
 
 
 @checked("target")
 def plot_param_importances(
-    study: Study,
+    study: Study | Snapshot,
     evaluator: str | Evaluator | None = None,
     params: Sequence[str] | None = None,
     *,
@@ -121,22 +122,22 @@ def plot_param_importances(
         ValueError: as for `tunesmith.importance.importance`, or several objectives and no target.
         MissingDependencyError: the backend is not installed.
     """
-    study = as_study(study)
-    t = read(study, target, target_name)
+    seen = as_snapshot(study)
+    t = read_columns(seen, target, target_name)
     t.need("plot_param_importances")
     table = importance(
-        study,
+        seen,
         evaluator="ped-anova" if evaluator is None else evaluator,
         params=params,
-        target=as_function(study, target),
+        target=as_function(seen, target),
     )
-    return of_table(table, t.target).drawn(backend)
+    return importances_of_table(table, t.target).drawn(backend)
 
 
 param_importances: Callable[..., ParamImportances] = partial(plot_param_importances, backend="arrays")
 
 
-def of_table(table: Importance, target: str) -> ParamImportances:
+def importances_of_table(table: Importance, target: str) -> ParamImportances:
     """Return the arrays of a table that is there already.
 
     Args:

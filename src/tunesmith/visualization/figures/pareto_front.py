@@ -16,11 +16,23 @@ from tunesmith.foundation.numerics.pareto import non_dominated
 from tunesmith.foundation.states import StudyDirection, TrialState
 from tunesmith.foundation.text import printable
 from tunesmith.selection.wording import count
+from tunesmith.study.snapshot import Snapshot, as_snapshot
 from tunesmith.trial.record import FrozenTrial
-from tunesmith.visualization.columns import Floats, Ints, Mask, as_study, objective_names
-from tunesmith.visualization.figure import FigureData, number, short
-from tunesmith.visualization.plotly_style import BLUE, GREY, GRID, PALE, VERMILION, Dict, axis, figure, scatter, text
-from tunesmith.visualization.thinning import drawn, thin
+from tunesmith.visualization.columns import Floats, Ints, Mask, objective_names
+from tunesmith.visualization.figure import FigureData, four_digits, short
+from tunesmith.visualization.plotly_style import (
+    BLUE,
+    GREY,
+    GRID,
+    PALE,
+    VERMILION,
+    Dict,
+    axis,
+    framed,
+    markup_free,
+    scatter,
+)
+from tunesmith.visualization.thinning import drawn_note, thin_points
 
 if TYPE_CHECKING:
     from tunesmith.study.study import Study
@@ -67,22 +79,25 @@ class ParetoFront(FigureData):
         for word, rows, marker in kinds:
             if rows.any():
                 traces.append(_points(self, word, rows, marker))
-        names = [text(say("{} (higher is better)" if up else "{} (lower is better)", n), 60) for n, up in shown(self)]
+        names = [
+            markup_free(say("{} (higher is better)" if up else "{} (lower is better)", n), 60)
+            for n, up in shown_objectives(self)
+        ]
         if flat:
             layout: Dict = {"xaxis": axis(), "yaxis": axis()}
             for key, name in zip(("xaxis", "yaxis"), names, strict=True):
                 layout[key]["title"]["text"] = name
-            return figure(self, traces, layout)
+            return framed(self, traces, layout)
         look = {"backgroundcolor": "white", "gridcolor": GRID, "zerolinecolor": GRID, "showbackground": True}
         scene: Dict = {f"{key}axis": {"title": {"text": n}, **look} for key, n in zip("xyz", names, strict=True)}
         scene["camera"] = {"eye": {"x": 1.5, "y": 1.5, "z": 0.9}}
         layout = {"scene": scene, "height": 650, "margin": {"l": 10, "r": 10, "t": 80, "b": 10}}
-        return figure(self, traces, {**layout, "legend": {"itemsizing": "constant"}})
+        return framed(self, traces, {**layout, "legend": {"itemsizing": "constant"}})
 
 
 @checked()
 def plot_pareto_front(
-    study: Study,
+    study: Study | Snapshot,
     *,
     target_names: Sequence[str] | None = None,
     include_dominated_trials: bool = True,
@@ -110,10 +125,10 @@ def plot_pareto_front(
         ValueError: there are not two or three objectives to show, or not as many names.
         MissingDependencyError: the backend is not installed.
     """
-    study = as_study(study)
-    history = study.history
+    seen = as_snapshot(study)
+    history = seen.history
     n = len(history)
-    values, maximize, names = _values(study, n, targets)
+    values, maximize, names = _values(seen, n, targets)
     m = values.shape[1]
     if target_names is not None:
         if len(target_names) != m:
@@ -123,7 +138,7 @@ def plot_pareto_front(
     rows = np.flatnonzero(np.equal(history.state[:n], TrialState.COMPLETE) & np.isfinite(values).all(axis=1))
     if not len(rows):
         raise NothingToDrawError(
-            say("{}: no trial of {} is complete with finite values yet", "plot_pareto_front", repr(study.study_name))
+            say("{}: no trial of {} is complete with finite values yet", "plot_pareto_front", repr(seen.study_name))
         )
     sign = np.where(maximize, -1.0, 1.0)
     front = np.zeros(n, bool)
@@ -131,10 +146,10 @@ def plot_pareto_front(
     front[able[non_dominated(values[able] * sign)]] = True
     chosen = np.isin(numbers, list(selected))
     shown = rows if include_dominated_trials else rows[front[rows] | chosen[rows]]
-    index = shown[thin(values[shown, 0], values[shown, 1], (front | chosen)[shown])]
+    index = shown[thin_points(values[shown, 0], values[shown, 1], (front | chosen)[shown])]
     k = int(front.sum())
     ends = joined_texts(
-        say("{} from {} to {}", name, number(low), number(high))
+        say("{} from {} to {}", name, four_digits(low), four_digits(high))
         for name, low, high in zip(names, *_ends(values[front if k else rows]), strict=True)
     )
     goals = joined_texts(
@@ -145,7 +160,7 @@ def plot_pareto_front(
         summary=say("{} by {}. {:,} on the front, with {}.", count(len(rows), "trial"), goals, k, ends)
         if k
         else say("{} by {}. None is feasible; {}.", count(len(rows), "trial"), goals, ends),
-        notes=drawn(len(index), len(shown)),
+        notes=drawn_note(len(index), len(shown)),
         targets=tuple(names),
         maximize=tuple(maximize),
         number=numbers[index],
@@ -199,7 +214,7 @@ def _called(study: Any, n: int, targets: Callable[[FrozenTrial], Sequence[float]
     return np.array([made.get(k, [np.nan] * m) for k in study.history.number[:n].tolist()]).reshape(n, m)
 
 
-def shown(data: ParetoFront) -> list[tuple[str, bool]]:
+def shown_objectives(data: ParetoFront) -> list[tuple[str, bool]]:
     """Return the objectives' names, and whether high is good."""
     return list(zip(data.targets, data.maximize, strict=True))
 
@@ -224,7 +239,7 @@ def _edge(data: ParetoFront) -> Dict:
 def _points(data: ParetoFront, word: str, rows: Mask, marker: Dict) -> Dict:
     columns = [short(c) for c in data.values[rows].T]
     trace = scatter(columns[0], columns[1], word, marker=marker, customdata=data.number[rows].tolist())
-    names = [text(n) for n in data.targets]
+    names = [markup_free(n) for n in data.targets]
     hover = "trial %{customdata}" + "".join(f"<br>{n} %{{{key}}}" for n, key in zip(names, "xyz", strict=False))
     trace["hovertemplate"] = hover + "<extra></extra>"
     if len(columns) == 3:

@@ -14,9 +14,9 @@ from tunesmith.foundation.arguments import checked
 from tunesmith.foundation.languages import say
 from tunesmith.foundation.text import printable, shown
 from tunesmith.visualization.columns import Floats, Ints, Mask
-from tunesmith.visualization.figure import FigureData, join, number, short
-from tunesmith.visualization.plotly_style import BLUE, GREY, SCALE, VERMILION, Dict, axis, bar, figure, scatter
-from tunesmith.visualization.thinning import drawn, thin
+from tunesmith.visualization.figure import FigureData, four_digits, join, short
+from tunesmith.visualization.plotly_style import BLUE, GREY, SCALE, VERMILION, Dict, axis, bar, framed, scatter
+from tunesmith.visualization.thinning import drawn_note, thin_points
 
 if TYPE_CHECKING:
     pass
@@ -80,7 +80,7 @@ class Racing(FigureData):
             ring = {"color": VERMILION, "symbol": "triangle-down", "size": 11}
             traces.append(scatter([x[self.best]], [folds + 0.72], "returned", marker=ring, cliponaxis=False))
         layout["yaxis"]["range"] = [0.5, folds + 0.95]
-        return figure(self, traces, layout)
+        return framed(self, traces, layout)
 
 
 @checked()
@@ -114,17 +114,17 @@ def plot_racing(search: Any, *, backend: str = "plotly") -> Any:
     dropped = ran < folds
     place = np.arange(n)
     mean = np.nanmean(np.where(np.isnan(scores), np.nan, scores), axis=0) if n else np.empty(0)
-    index = thin(place.astype(float), np.nan_to_num(mean, nan=0.0), place == best, MOST_CANDIDATES)
+    index = thin_points(place.astype(float), np.nan_to_num(mean, nan=0.0), place == best, MOST_CANDIDATES)
     saved, total = int(without[-1] - fits[-1]), int(without[-1])
     found = np.flatnonzero(index == best)
     name = "score" if metric == "score" else metric
     sentences = [say(COUNTED, n, folds, int(fits[-1]), total, saved, saved / total, int(dropped.sum()))]
     if best is not None and len(found):
-        sentences.append(say(RETURNED, best, say("score") if name == "score" else name, number(float(mean[best]))))
+        sentences.append(say(RETURNED, best, say("score") if name == "score" else name, four_digits(float(mean[best]))))
     return Racing(
         title="Racing",
         summary=join(sentences),
-        notes=(say("{:,} of {:,} fits saved; white: not run", saved, total), *drawn(len(index), n, "candidates")),
+        notes=(say("{:,} of {:,} fits saved; white: not run", saved, total), *drawn_note(len(index), n, "candidates")),
         metric=name,
         candidate=index.astype(np.int64),
         scores=scores[:, index],

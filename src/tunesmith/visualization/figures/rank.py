@@ -12,20 +12,21 @@ import numpy as np
 from tunesmith.foundation.arguments import checked
 from tunesmith.foundation.languages import say
 from tunesmith.selection.wording import count
+from tunesmith.study.snapshot import Snapshot, as_snapshot
 from tunesmith.visualization.axes import OnAxes, listed, on_axes
-from tunesmith.visualization.columns import Floats, Target, as_study, read
-from tunesmith.visualization.figure import number, short
-from tunesmith.visualization.pairs import layout_of, pairs_of, points, show_bar
-from tunesmith.visualization.plotly_style import Dict, bar, figure, text
+from tunesmith.visualization.columns import Floats, Target, read_columns
+from tunesmith.visualization.figure import four_digits, short
+from tunesmith.visualization.pairs import layout_of, pair_points, pairs_of, show_bar
+from tunesmith.visualization.plotly_style import Dict, bar, framed, markup_free
 
 if TYPE_CHECKING:
     from tunesmith.study.study import Study
 
 
-SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # whose values the scale of colours shows
+RANK_SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # whose values the scale of colours shows
 # From the best to the worst: both ends stand out, and what is between does not.
-NAMES = ("best", "25 %", "50 %", "75 %", "worst")
-COLOURS = ("#08306b", "#4292c6", "#cfcfcf", "#fc8d59", "#b30000")
+RANK_NAMES = ("best", "25 %", "50 %", "75 %", "worst")
+RANK_COLOURS = ("#08306b", "#4292c6", "#cfcfcf", "#fc8d59", "#b30000")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -47,19 +48,21 @@ class Rank(OnAxes):
         """Return the figure; blue is good, red is bad, the best trial has a ring."""
         layout, where = layout_of(self.axes, self.panels)
         traces: list[Dict] = []
-        scale = [[at, colour] for at, colour in zip(SHARES, COLOURS, strict=True)]
+        scale = [[at, colour] for at, colour in zip(RANK_SHARES, RANK_COLOURS, strict=True)]
         for along, own in zip(self.panels, where, strict=True):
             marker: Dict = {"color": short(self.rank), "colorscale": scale, "cmin": 0, "cmax": 1, "size": 6}
             marker["line"] = {"color": "white", "width": 0.5}
-            traces += points(self, along, marker, own)
-        ticks = [text(say(n + " ({})", number(v))) for n, v in zip(NAMES, self.scale.tolist(), strict=True)]
-        show_bar(traces, bar(say("rank of {}", self.target), tickvals=list(SHARES), ticktext=ticks))
-        return figure(self, traces, layout)
+            traces += pair_points(self, along, marker, own)
+        ticks = [
+            markup_free(say(n + " ({})", four_digits(v))) for n, v in zip(RANK_NAMES, self.scale.tolist(), strict=True)
+        ]
+        show_bar(traces, bar(say("rank of {}", self.target), tickvals=list(RANK_SHARES), ticktext=ticks))
+        return framed(self, traces, layout)
 
 
 @checked("target")
 def plot_rank(
-    study: Study,
+    study: Study | Snapshot,
     params: Sequence[str] | None = None,
     *,
     target: Target = None,
@@ -86,20 +89,20 @@ def plot_rank(
         ValueError: there is no such parameter, or there are several objectives and the target does not say which.
         MissingDependencyError: the backend is not installed.
     """
-    t, study = read(study, target, target_name), as_study(study)
-    pairs = pairs_of(study, t, params, selected, "plot_rank")
+    t = read_columns(as_snapshot(study), target, target_name)
+    pairs = pairs_of(t, params, selected, "plot_rank")
     loss, rows = t.loss, np.flatnonzero(t.complete)
     ordered = np.sort(loss[rows])
     middle = (np.searchsorted(ordered, loss, "left") + np.searchsorted(ordered, loss, "right") - 1) / 2.0
     share = middle / max(len(ordered) - 1, 1)
-    scale = np.quantile(ordered, SHARES) * (-1.0 if t.maximize else 1.0)
+    scale = np.quantile(ordered, RANK_SHARES) * (-1.0 if t.maximize else 1.0)
     about = say(
         "Pairs of {}, coloured by the rank of {} in {}; half have a value from {} (best) to {}.",
         listed(pairs.axes),
         t.target,
         count(len(rows), "trial"),
-        number(scale[0]),
-        number(scale[2]),
+        four_digits(scale[0]),
+        four_digits(scale[2]),
     )
     return Rank(
         title="Rank",

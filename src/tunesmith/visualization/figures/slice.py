@@ -13,6 +13,7 @@ from tunesmith.foundation.arguments import checked
 from tunesmith.foundation.languages import say
 from tunesmith.foundation.states import TrialState
 from tunesmith.selection.wording import count
+from tunesmith.study.snapshot import Snapshot, as_snapshot
 from tunesmith.visualization.axes import (
     OnAxes,
     axes_of,
@@ -24,7 +25,7 @@ from tunesmith.visualization.axes import (
     shown_rows,
     thin_panels,
 )
-from tunesmith.visualization.columns import Floats, Mask, Target, as_study, read
+from tunesmith.visualization.columns import Floats, Mask, Target, read_columns
 from tunesmith.visualization.figure import short
 from tunesmith.visualization.plotly_style import (
     GREY,
@@ -33,21 +34,21 @@ from tunesmith.visualization.plotly_style import (
     VERMILION,
     Dict,
     bar,
-    figure,
+    framed,
+    markup_free,
     parameter_panels,
     scatter,
     spread,
     strip,
-    text,
 )
-from tunesmith.visualization.thinning import MOST, drawn
+from tunesmith.visualization.thinning import POINTS_DRAWN, drawn_note
 
 if TYPE_CHECKING:
     from tunesmith.study.study import Study
 
 
-MOST_AXES = 12  # parameters that are shown if none are named
-ROOM = 20_000  # points of all panels together
+SLICES_SHOWN = 12  # parameters that are shown if none are named
+POINTS_IN_ALL = 20_000  # points of all panels together
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -80,12 +81,12 @@ class Slice(OnAxes):
         first = next((t for t in traces if "colorscale" in t["marker"]), None)
         if first is not None:
             first["marker"] |= {"showscale": True, "colorbar": bar("trial")}
-        return figure(self, traces, layout)
+        return framed(self, traces, layout)
 
 
 @checked("target")
 def plot_slice(
-    study: Study,
+    study: Study | Snapshot,
     params: Sequence[str] | None = None,
     *,
     target: Target = None,
@@ -116,17 +117,17 @@ def plot_slice(
         ValueError: there is no such parameter, or there are several objectives and the target does not say which.
         MissingDependencyError: the backend is not installed.
     """
-    t, study = read(study, target, target_name), as_study(study)
+    t = read_columns(as_snapshot(study), target, target_name)
     t.need("plot_slice")
-    axes = axes_of(study, t, params, MOST_AXES, "plot_slice")
+    axes = axes_of(t, params, SLICES_SHOWN, "plot_slice")
     rows = shown_rows(t, show_pruned, show_failed)
     chosen = t.rows_of(selected)
-    index = thin_panels(t, rows, axes, chosen, min(MOST, ROOM // len(axes)))
+    index = thin_panels(t, rows, axes, chosen, min(POINTS_DRAWN, POINTS_IN_ALL // len(axes)))
     ends = ends_of(t.value[rows], t.maximize)
     about = say("Values of {} in {} against {}.", t.target, count(len(rows), "trial"), listed(axes))
     return Slice(
         title="Slices",
-        notes=(*drawn(len(index), len(rows)), *left_out(t, params, axes), *beyond(t.value[rows], ends)),
+        notes=(*drawn_note(len(index), len(rows)), *left_out(t, params, axes), *beyond(t.value[rows], ends)),
         pruned=t.is_in(TrialState.PRUNED)[index],
         failed=t.is_in(TrialState.FAIL)[index],
         ends=ends,
@@ -148,9 +149,10 @@ def heights(data: Slice) -> tuple[Floats, float, float]:
 
 def _panel(data: Slice, k: int, value: Floats, where: Dict) -> list[Dict]:
     at, number = spread(data.axes[k]), data.number
-    hover = f"trial %{{customdata[0]}}<br>{text(data.axes[k].name)} %{{customdata[1]}}<br>{text(data.target)} "
+    name, target = markup_free(data.axes[k].name), markup_free(data.target)
+    hover = f"trial %{{customdata[0]}}<br>{name} %{{customdata[1]}}<br>{target} "
     about = [
-        [number, text(data.axes[k].text(i), 40), "failed" if data.failed[i] else f"{data.value[i]:.6g}"]
+        [number, markup_free(data.axes[k].text(i), 40), "failed" if data.failed[i] else f"{data.value[i]:.6g}"]
         for i, number in enumerate(data.number.tolist())
     ]
     plain = ~data.pruned & ~data.failed & data.feasible

@@ -13,11 +13,12 @@ from tunesmith.errors import NothingToDrawError
 from tunesmith.foundation.arguments import checked
 from tunesmith.foundation.languages import say
 from tunesmith.space import Space
+from tunesmith.study.snapshot import Snapshot, as_snapshot
 from tunesmith.study.stopping import look_for_convergence
-from tunesmith.visualization.columns import Floats, Indices, Ints, StudyColumns, as_study, need_one_objective, read
-from tunesmith.visualization.figure import FigureData, number, short
+from tunesmith.visualization.columns import Floats, Indices, Ints, StudyColumns, need_one_objective, read_columns
+from tunesmith.visualization.figure import FigureData, four_digits, short
 from tunesmith.visualization.model import as_history, chosen_rows
-from tunesmith.visualization.plotly_style import BLUE, VERMILION, Dict, axis, figure, scatter
+from tunesmith.visualization.plotly_style import BLUE, VERMILION, Dict, axis, framed, scatter
 
 if TYPE_CHECKING:
     from tunesmith.study.study import Study
@@ -58,12 +59,12 @@ class TerminatorImprovement(FigureData):
             "yaxis": axis(say("gain of {}", self.target), rangemode="tozero"),
             "showlegend": True,
         }
-        return figure(self, traces, layout)
+        return framed(self, traces, layout)
 
 
 @checked()
 def plot_terminator_improvement(
-    study: Study, plot_error: bool = True, min_n_trials: int = 20, *, backend: str = "plotly"
+    study: Study | Snapshot, plot_error: bool = True, min_n_trials: int = 20, *, backend: str = "plotly"
 ) -> Any:
     """Plot what a longer search could be expected to gain, as the search went on.
 
@@ -83,9 +84,9 @@ def plot_terminator_improvement(
         ValueError: the study has several objectives.
         MissingDependencyError: the backend is not installed.
     """
-    study = as_study(study)
-    need_one_objective(study, "plot_terminator_improvement")
-    t = read(study)
+    seen = as_snapshot(study)
+    need_one_objective(seen, "plot_terminator_improvement")
+    t = read_columns(seen)
     rows = np.flatnonzero(t.complete & t.feasible)
     rows = rows[np.argsort(t.number[rows], kind="stable")]
     space = t.space
@@ -113,12 +114,12 @@ def plot_terminator_improvement(
             "After {:,} trials a longer search is expected to gain at most {} of {}, {} the noise of one result, {}; "
             "after {:,} it was {}.",
             int(made[-1, 0]),
-            number(gap[-1]),
+            four_digits(gap[-1]),
             t.target,
             last,
-            number(noise[-1]),
+            four_digits(noise[-1]),
             int(made[0, 0]),
-            number(gap[0]),
+            four_digits(gap[0]),
         ),
         target=t.target,
         number=made[:, 0].astype(np.int64),

@@ -16,11 +16,12 @@ from tunesmith.foundation.arguments import checked
 from tunesmith.foundation.languages import joined_texts, say
 from tunesmith.foundation.states import TrialState
 from tunesmith.selection.wording import count
+from tunesmith.study.snapshot import Snapshot, as_snapshot
 from tunesmith.trial.record import FrozenTrial
-from tunesmith.visualization.columns import Floats, Ints, as_study
+from tunesmith.visualization.columns import Floats, Ints
 from tunesmith.visualization.figure import FigureData, join, short
-from tunesmith.visualization.plotly_style import GREY, STATES, Dict, axis, figure, text
-from tunesmith.visualization.thinning import drawn, thin
+from tunesmith.visualization.plotly_style import GREY, STATES, Dict, axis, framed, markup_free
+from tunesmith.visualization.thinning import drawn_note, thin_points
 
 if TYPE_CHECKING:
     from tunesmith.study.study import Study
@@ -72,7 +73,7 @@ class Timeline(FigureData):
                         "marker": {"color": colour, "line": {"width": 0}},
                         "customdata": self.number[rows].tolist(),
                         "width": 0.85 if len(self.number) < 200 else 1.0,
-                        "text": [text(r, 80) for r, own in zip(self.reason, rows, strict=True) if own],
+                        "text": [markup_free(r, 80) for r, own in zip(self.reason, rows, strict=True) if own],
                         "textposition": "none",
                         "hovertemplate": f"trial %{{y}} ({word})<br>%{{x:.4g}} {self.unit}<br>%{{text}}<extra></extra>",
                     }
@@ -83,12 +84,12 @@ class Timeline(FigureData):
             "yaxis": axis("trial", autorange="reversed"),
             "showlegend": True,
         }
-        return figure(self, traces, layout)
+        return framed(self, traces, layout)
 
 
 @checked()
 def plot_timeline(
-    study: Study,
+    study: Study | Snapshot,
     n_recent_trials: int | None = None,
     *,
     show_pruned: bool = True,
@@ -116,8 +117,8 @@ def plot_timeline(
     """
     if n_recent_trials is not None and n_recent_trials < 1:
         raise ValueError(f"n_recent_trials must be 1 or more; got {n_recent_trials}")
-    study = as_study(study)
-    history = study.history
+    seen = as_snapshot(study)
+    history = seen.history
     n = len(history)
     numbers, states, cost = history.number[:n], history.state[:n], history.cost[:n]
     shown = np.ones(n, bool)
@@ -133,11 +134,11 @@ def plot_timeline(
         rows, open_ones = rows[numbers[rows] >= least], open_ones[open_ones >= least]
         total = n_recent_trials
     keep = np.isin(numbers[rows], list(selected)) | (numbers[rows] == numbers[rows].max(initial=0))
-    chosen = rows[thin(numbers[rows].astype(float), np.nan_to_num(cost[rows], nan=0.0), keep, MOST_BARS)]
-    trials = study.get_trials(numbers=[*numbers[chosen].tolist(), *open_ones.tolist()]) if total else []
+    chosen = rows[thin_points(numbers[rows].astype(float), np.nan_to_num(cost[rows], nan=0.0), keep, MOST_BARS)]
+    trials = seen.get_trials(numbers=[*numbers[chosen].tolist(), *open_ones.tolist()]) if total else []
     timed = [t for t in trials if t.started == t.started and not (t.state.is_finished() and t.finished != t.finished)]
     if not timed:
-        name, tail = repr(study.study_name), "has a time; trials have one if the study ran them"
+        name, tail = repr(seen.study_name), "has a time; trials have one if the study ran them"
         raise NothingToDrawError(
             say("{}: none of {:,} trials of {} " + tail, "plot_timeline", total, name)
             if total
@@ -182,7 +183,7 @@ def _arrays(trials: list[FrozenTrial], n_read: int, total: int, now: float) -> T
                 ),
             ]
         ),
-        notes=(*drawn(n_read, total), *((say("{} without a time", count(untimed, "trial")),) if untimed else ())),
+        notes=(*drawn_note(n_read, total), *((say("{} without a time", count(untimed, "trial")),) if untimed else ())),
         number=np.array([t.number for t in trials], np.int64),
         state=states,
         begin=(started - first) / length,

@@ -13,10 +13,10 @@ from tunesmith.errors import NothingToDrawError
 from tunesmith.foundation.arguments import checked
 from tunesmith.foundation.languages import say
 from tunesmith.scaling import ScalingLaw
+from tunesmith.scaling.figures.scales import as_law
 from tunesmith.visualization.columns import Floats, Ints
-from tunesmith.visualization.figure import FigureData, join, number, short
-from tunesmith.visualization.plotly_style import BLUE, GREY, INK, Dict, axis, figure, scatter
-from tunesmith.visualization.scales import as_law
+from tunesmith.visualization.figure import FigureData, four_digits, join, short
+from tunesmith.visualization.plotly_style import BLUE, GREY, INK, Dict, axis, framed, scatter
 
 PROMISED = 0.95
 
@@ -62,7 +62,7 @@ class ScalingCoverage(FigureData):
         }
         layout["yaxis"]["ticktext"] = [f"{part:.0%}" for part in layout["yaxis"]["tickvals"]]
         layout["xaxis"]["ticktext"] = [f"{factor:.3g}" for factor in self.factor.tolist()]
-        return figure(self, traces, layout)
+        return framed(self, traces, layout)
 
 
 @checked()
@@ -96,8 +96,8 @@ def plot_scaling_coverage(law: ScalingLaw, *, backend: str = "plotly") -> Any:
                     "The largest scales were left out {} times and predicted over factors of {} to {}; the 95 % "
                     "regions held {} of them.",
                     len(folds),
-                    number(folds[0].factor),
-                    number(folds[-1].factor),
+                    four_digits(folds[0].factor),
+                    four_digits(folds[-1].factor),
                     f"{held:.0%}",
                 ),
                 say("For that, standard deviations were multiplied by {}.", f"{calibration.inflation:.3g}")

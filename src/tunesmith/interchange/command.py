@@ -1,13 +1,16 @@
-"""``tunesmith import``: results of other tuners, as studies of ours."""
+"""``tunesmith import``: results of other tuners, as studies of ours; and ``export``, for other tuners too."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from tunesmith.cli.options import STANDARD_STORAGE, STORAGE_VARIABLE, json_option
-from tunesmith.cli.output import echo, print_json
+from tunesmith import interchange
+from tunesmith.cli import trials
+from tunesmith.cli.options import STANDARD_STORAGE, STORAGE_VARIABLE, json_option, open_study, with_options
+from tunesmith.cli.output import echo, print_json, say
 from tunesmith.foundation.text import printable, shorten
 
 if TYPE_CHECKING:
@@ -165,3 +168,33 @@ def _as_line(text: str) -> str:
 def _name_and_rest(text: str) -> tuple[str, str, str]:
     name, equals, what = text.partition("=")
     return name.strip(), equals, what.strip()
+
+
+# -- export ------------------------------------------------------------------------------------------------------------
+
+export_to_file: Any = trials.export.callback
+
+
+def _export(
+    program: str | None, storage: str, name: str | None, output: Path | None, form: str | None, as_json: bool
+) -> None:
+    if program is None:
+        export_to_file(storage=storage, name=name, output=output, form=form, as_json=as_json)
+        return
+    study = open_study(storage, name)
+    if output is None:
+        raise click.UsageError(f"--to {program} needs a file: -o old.db, or -o old.log for a journal")
+    notes = getattr(interchange, interchange.WRITERS[program])(study, output)
+    told = "\n".join([f"exported {printable(study.study_name)} to {output}", *(f"  {note}" for note in notes)])
+    say(as_json, told, study=study.study_name, file=str(output), notes=notes)
+
+
+export = with_options(
+    trials.export,
+    _export,
+    click.Option(
+        ["--to", "program"],
+        type=click.Choice(list(interchange.WRITERS)),
+        help="Write for another program, which opens the file; docs/import.md says what it may be.",
+    ),
+)

@@ -15,27 +15,27 @@ import numpy as np
 from tunesmith.foundation.arguments import checked
 from tunesmith.foundation.languages import say
 from tunesmith.scaling import ScalingLaw
+from tunesmith.scaling.figures.scales import as_law, log_axis, place
 from tunesmith.visualization.columns import Floats, Indices
-from tunesmith.visualization.figure import FigureData, number, short
+from tunesmith.visualization.figure import FigureData, four_digits, short
 from tunesmith.visualization.plotly_style import (
     BLUE,
     INK,
     VERMILION,
     Dict,
     axis,
-    figure,
+    framed,
+    markup_free,
     name_of,
     panels,
     scatter,
-    text,
 )
-from tunesmith.visualization.scales import as_law, log_axis, place
-from tunesmith.visualization.thinning import drawn, thin
+from tunesmith.visualization.thinning import drawn_note, thin_points
 
 MOST_SCALES = 5  # in a row
 MOST_RUNS = 2_000  # of a panel
-POINTS = 81  # of a curve
-SHOWN = 0.85  # part of the runs of a scale that its axis of losses has to hold
+CURVE_POINTS = 81  # of a curve
+SHARE_ON_AXIS = 0.85  # part of the runs of a scale that its axis of losses has to hold
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +104,7 @@ class ScalingBowls(FigureData):
             if row == 0:
                 layout["annotations"].append(
                     {
-                        "text": text(self.scales[column], 40),
+                        "text": markup_free(self.scales[column], 40),
                         "showarrow": False,
                         "xref": f"{x} domain",
                         "yref": f"{y} domain",
@@ -119,7 +119,7 @@ class ScalingBowls(FigureData):
                 {**trace, "xaxis": x, "yaxis": y, "showlegend": k == 0 and trace["showlegend"]}
                 for trace in self._traces(row, column)
             ]
-        return figure(self, traces, layout)
+        return framed(self, traces, layout)
 
     def _traces(self, row: int, column: int) -> list[Dict]:
         bowl, (bottom, top) = self.bowls[row][column], self.ends[column]
@@ -169,7 +169,7 @@ def plot_scaling_bowls(law: ScalingLaw, *, backend: str = "plotly") -> Any:
     most = max(int((runs.cell == s).sum()) for s in some)
     first, last = (runs.natural(fitted.bowls.optimum[s]) for s in (some[0], some[-1]))
     moved = ", ".join(
-        f"{name} {number(a)} → {number(b)}"
+        f"{name} {four_digits(a)} → {four_digits(b)}"
         for name, a, b in zip(runs.names, first.tolist(), last.tolist(), strict=True)
     )
     return ScalingBowls(
@@ -178,7 +178,7 @@ def plot_scaling_bowls(law: ScalingLaw, *, backend: str = "plotly") -> Any:
         notes=(
             *([say("{} of {} scales", len(some), n)] if len(some) < n else []),
             *([say("runs: their loss less what the other hyperparameters cost, by the fit")] if several else []),
-            *drawn(min(most, MOST_RUNS), most, "runs"),
+            *drawn_note(min(most, MOST_RUNS), most, "runs"),
         ),
         scales=tuple(names),
         hyperparameters=runs.names,
@@ -202,12 +202,12 @@ def _bowl(law: ScalingLaw, s: int, j: int) -> Bowl:
     alone[:, j] = d[:, j]
     loss = runs.loss[rows] - bowls.excess(d, steepness) + bowls.excess(alone, steepness)
     if len(rows) > MOST_RUNS:
-        keep = thin(runs.z[rows, j], loss, runs.loss[rows] == runs.loss[rows].min(), MOST_RUNS)
+        keep = thin_points(runs.z[rows, j], loss, runs.loss[rows] == runs.loss[rows].min(), MOST_RUNS)
         rows, loss = rows[keep], loss[keep]
     best, sd = float(bowls.optimum[s, j]), float(np.sqrt(bowls.covariance[s, j, j]))
     tried = runs.z[here, j]
-    line = np.linspace(min(tried.min(), best), max(tried.max(), best), POINTS)
-    off = np.zeros((POINTS, len(runs.names)))
+    line = np.linspace(min(tried.min(), best), max(tried.max(), best), CURVE_POINTS)
+    off = np.zeros((CURVE_POINTS, len(runs.names)))
     off[:, j] = line - best
     log = runs.forms[j] == "log"
 
@@ -229,7 +229,7 @@ def _bowl(law: ScalingLaw, s: int, j: int) -> Bowl:
 def _ends(level: float, losses: list[Floats]) -> tuple[float, float]:
     """Return the ends of a column's axis of losses: most of its runs, and room below for the optimum."""
     seen = np.concatenate(losses)
-    low, high = min(float(level), float(seen.min())), float(np.quantile(seen, SHOWN))
+    low, high = min(float(level), float(seen.min())), float(np.quantile(seen, SHARE_ON_AXIS))
     high = max(high, low + 1e-9 * max(1.0, abs(low)))
     return low - 0.15 * (high - low), high + 0.1 * (high - low)
 

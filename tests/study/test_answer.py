@@ -12,24 +12,24 @@ import tunesmith as ts
 from tunesmith.foundation.languages import Words, say
 from tunesmith.report.banner import banner_of, forms_of
 from tunesmith.selection.report import AVERAGE, Written
-from tunesmith.study import advice
-from tunesmith.study.advice import next_step, sureness
-from tunesmith.study.recommend import NOISY, Recommendation
+from tunesmith.study.answer import middle, next_step, sureness
+from tunesmith.study.recommend import NOISY, Recommendation, recommend
+from tunesmith.study.snapshot import Snapshot
 
 NOTE = say(NOISY, 0.1)
 
 
 @pytest.fixture(scope="module")
-def study() -> ts.Study:
+def study() -> Snapshot:
     made = ts.create_study(sampler="random", seed=0)
     made.optimize(lambda t: t.suggest_float("x", -1, 1) ** 2, n_trials=20)
-    return made
+    return made.snapshot()
 
 
-def found(study: ts.Study, width: float, *, noisy: bool) -> Recommendation:
+def found(study: Snapshot, width: float, *, noisy: bool) -> Recommendation:
     """What is recommended, if its interval were so many leads over the middle trial wide."""
-    known = study.recommend()
-    half = 0.5 * width * abs(advice.middle(study) - known.value)
+    known = recommend(study)
+    half = 0.5 * width * abs(middle(study) - known.value)
     notes: tuple[Any, ...] = (NOTE,) if noisy else ()
     return replace(known, interval=(known.value - half, known.value + half), notes=notes, method="posterior")
 
@@ -46,22 +46,22 @@ def found(study: ts.Study, width: float, *, noisy: bool) -> Recommendation:
     ],
 )
 def test_what_is_sure_is_not_to_be_confirmed_and_what_is_not_is_not_simply_used(
-    study: ts.Study, width: float, noisy: bool, sure: str, todo: str
+    study: Snapshot, width: float, noisy: bool, sure: str, todo: str
 ) -> None:
     known = found(study, width, noisy=noisy)
     assert sureness(study, known).name == sure
     assert next_step(study, known).startswith(tuple(todo.split("|")))
 
 
-def test_a_lead_beyond_measure_is_said_in_words(study: ts.Study) -> None:
+def test_a_lead_beyond_measure_is_said_in_words(study: Snapshot) -> None:
     assert "is more than 100 times" in sureness(study, found(study, 1e-4, noisy=False)).why
     assert "is 10 times" in sureness(study, found(study, 0.1, noisy=False)).why
     assert sureness(study, found(study, 0.0, noisy=False)).name == "Sure"
 
 
-def test_the_report_says_both(study: ts.Study) -> None:
+def test_the_report_says_both(study: Snapshot) -> None:
     lines = dict(banner_of(study, Words("en")).lines)
-    known = study.recommend()
+    known = recommend(study)
     assert lines["How sure that is"][0] == f"{sureness(study, known).name}: {sureness(study, known).why}"
     assert lines["What to do next"] == [next_step(study, known)]
 

@@ -11,16 +11,16 @@ import numpy as np
 
 from tunesmith.errors import ScalingError
 from tunesmith.foundation.languages import Words
-from tunesmith.report.content import Content, Section, Table, drawn, stamped, versions
+from tunesmith.report.content import Content, Section, Table, drawn_if_any, stamped, versions
 from tunesmith.scaling import Advice, LossLaw, Plan, ScalingLaw
-from tunesmith.visualization.figure import number
-from tunesmith.visualization.figures.scaling_bowls import scaling_bowls
-from tunesmith.visualization.figures.scaling_coverage import scaling_coverage
-from tunesmith.visualization.figures.scaling_optimum import scaling_optimum
-from tunesmith.visualization.figures.scaling_plan import scaling_plan
-from tunesmith.visualization.scales import amount, place
+from tunesmith.scaling.figures.scales import amount, place
+from tunesmith.scaling.figures.scaling_bowls import scaling_bowls
+from tunesmith.scaling.figures.scaling_coverage import scaling_coverage
+from tunesmith.scaling.figures.scaling_optimum import scaling_optimum
+from tunesmith.scaling.figures.scaling_plan import scaling_plan
+from tunesmith.visualization.figure import four_digits
 
-SHOWN = 40  # rows of a table of scales or runs
+SCALES_SHOWN = 40  # rows of a table of scales or runs
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +38,9 @@ class ScalingResults:
     advice: Sequence[Advice] = ()
     plans: Sequence[Plan] = ()
     budgets: Sequence[float] = ()
+
+    def _report_content_(self, words: Words) -> Content:
+        return of_scaling(self, words)
 
 
 def of_scaling(results: ScalingResults, words: Words) -> Content:
@@ -67,7 +70,7 @@ def of_scaling(results: ScalingResults, words: Words) -> Content:
 
 
 def _between(ends: Sequence[float]) -> str:
-    return f"{number(ends[0])} – {number(ends[1])}"
+    return f"{four_digits(ends[0])} – {four_digits(ends[1])}"
 
 
 def _setting(law: ScalingLaw, advice: Advice, words: Words) -> Section:
@@ -75,14 +78,16 @@ def _setting(law: ScalingLaw, advice: Advice, words: Words) -> Section:
     section = Section(
         words("What to set at {}", place(tuple(advice.target), list(advice.target.values()), advice.group))
     )
-    rows = [[name, number(s.value), _between(s.interval), _between(s.tried)] for name, s in advice.items()]
+    rows = [[name, four_digits(s.value), _between(s.interval), _between(s.tried)] for name, s in advice.items()]
     section.tables.append(Table([t("hyperparameter"), t("set it to"), t("95 % interval"), t("tried")], rows))
     say_it = section.sentences.append
-    setting = ", ".join(f"{name} = {number(s.value)} ({_between(s.interval)})" for name, s in advice.items())
+    setting = ", ".join(f"{name} = {four_digits(s.value)} ({_between(s.interval)})" for name, s in advice.items())
     say_it(words("Set {}. With 95 %, the best run of a sweep there would have its values in these intervals.", setting))
     if advice.loss is not None:
         mean, ends = advice.loss
-        say_it(words("The run is expected to reach a loss of {} (95 % interval {}).", number(mean), _between(ends)))
+        say_it(
+            words("The run is expected to reach a loss of {} (95 % interval {}).", four_digits(mean), _between(ends))
+        )
     mean, most = advice.excess_loss
     say_it(
         words(
@@ -91,11 +96,11 @@ def _setting(law: ScalingLaw, advice: Advice, words: Words) -> Section:
             f"{most:.2g}",
         )
     )
-    say_it(words("The target is {} times the largest scale that was run.", number(advice.factor)))
+    say_it(words("The target is {} times the largest scale that was run.", four_digits(advice.factor)))
     for name, growth in advice.growth.items():
         say_it(words("For each further factor of 2 in {}, the widest interval grows by {}.", name, f"{growth - 1:.0%}"))
     section.sentences += words.known(note for note in advice.notes if note not in law.notes)
-    section.figures += drawn(partial(scaling_optimum, law, advice.target, group=advice.group or None))
+    section.figures += drawn_if_any(partial(scaling_optimum, law, advice.target, group=advice.group or None))
     return section
 
 
@@ -135,7 +140,7 @@ def _checked(law: ScalingLaw, words: Words) -> Section:
         section.sentences.append(
             words("Best runs lay farther off: the intervals are wider by a factor of {}.", farther)
         )
-    section.figures += drawn(partial(scaling_coverage, law))
+    section.figures += drawn_if_any(partial(scaling_coverage, law))
     return section
 
 
@@ -157,16 +162,16 @@ def _optima(law: ScalingLaw, words: Words) -> Section:
         [
             place(runs.scale, runs.scales[s].tolist(), runs.groups[s]),
             int(n_runs[s]),
-            number(bowls.level[s]),
-            *(f"{number(middle[s, j])} ({_between((low[s, j], high[s, j]))})" for j in range(len(runs.names))),
+            four_digits(bowls.level[s]),
+            *(f"{four_digits(middle[s, j])} ({_between((low[s, j], high[s, j]))})" for j in range(len(runs.names))),
         ]
         for s in range(len(runs.scales))
     ]
     heads = [t("scale"), t("runs"), t("lowest loss"), *(words("optimum of {}", name) for name in runs.names)]
-    section.tables.append(Table(heads, rows[-SHOWN:]))
-    if len(rows) > SHOWN:
-        section.sentences.append(words("The table shows the largest {} scales.", SHOWN))
-    section.figures += drawn(partial(scaling_bowls, law))
+    section.tables.append(Table(heads, rows[-SCALES_SHOWN:]))
+    if len(rows) > SCALES_SHOWN:
+        section.sentences.append(words("The table shows the largest {} scales.", SCALES_SHOWN))
+    section.figures += drawn_if_any(partial(scaling_bowls, law))
     return section
 
 
@@ -214,7 +219,7 @@ def _loss(law: ScalingLaw, words: Words) -> Section:
     section.sentences.append(
         t("The lowest loss of a scale is E plus, for each scale variable, A times its power of minus alpha.")
     )
-    rows = [[name, number(middle), _between(ends)] for name, (middle, ends) in law.loss_law.coefficients.items()]
+    rows = [[name, four_digits(middle), _between(ends)] for name, (middle, ends) in law.loss_law.coefficients.items()]
     section.tables.append(Table([t("coefficient"), t("median"), t("95 % interval")], rows))
     return section
 
@@ -246,7 +251,7 @@ def _split(law: LossLaw, flop: float) -> list[list[str]]:
     except ScalingError:  # a scale variable spans too little
         return []
     cells = [f"{amount(middle)} ({amount(low)} – {amount(high)})" for middle, (low, high) in split.values()]
-    return [[number(flop), *cells]]
+    return [[four_digits(flop), *cells]]
 
 
 def _plan(plan: Plan, words: Words) -> Section:
@@ -255,11 +260,11 @@ def _plan(plan: Plan, words: Words) -> Section:
     if not plan.purchases:
         section.sentences.append(t("No run is within the budget."))
         return section
-    rows = [[number(value) for value in run.values()] for run in plan.runs]
-    section.tables.append(Table(list(plan.runs[0]), rows[:SHOWN]))
-    if len(rows) > SHOWN:
-        section.sentences.append(t("The table shows the first {n}.").format(n=SHOWN))
-    section.figures += drawn(partial(scaling_plan, plan))
+    rows = [[four_digits(value) for value in run.values()] for run in plan.runs]
+    section.tables.append(Table(list(plan.runs[0]), rows[:SCALES_SHOWN]))
+    if len(rows) > SCALES_SHOWN:
+        section.sentences.append(t("The table shows the first {n}.").format(n=SCALES_SHOWN))
+    section.figures += drawn_if_any(partial(scaling_plan, plan))
     return section
 
 

@@ -14,10 +14,10 @@ from tunesmith.foundation.arguments import checked
 from tunesmith.foundation.languages import say
 from tunesmith.foundation.text import shown
 from tunesmith.scaling import Plan
+from tunesmith.scaling.figures.scales import log_axis, place
 from tunesmith.visualization.columns import Floats, Ints
-from tunesmith.visualization.figure import FigureData, number, short
-from tunesmith.visualization.plotly_style import BLUE, VERMILION, Dict, axis, figure, panels, scatter
-from tunesmith.visualization.scales import log_axis, place
+from tunesmith.visualization.figure import FigureData, four_digits, short
+from tunesmith.visualization.plotly_style import BLUE, VERMILION, Dict, axis, framed, panels, scatter
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -79,7 +79,7 @@ class ScalingPlan(FigureData):
             "margin": {"l": 70, "r": 30, "t": 90, "b": 110},
             "height": 460,
         }
-        return figure(self, traces, layout)
+        return framed(self, traces, layout)
 
 
 @checked("plan")
@@ -115,10 +115,10 @@ def plot_scaling_plan(plan: Plan, *, backend: str = "plotly") -> Any:
             "{} runs at {} scales, for {} of a run at {}, are expected to lower the excess loss there from {} to {}.",
             len(plan.runs),
             len(counts),
-            number(plan.cost),
+            four_digits(plan.cost),
             place(names, target),
-            number(now),
-            number(then),
+            four_digits(now),
+            four_digits(then),
         ),
         scale=names,
         spent=np.cumsum([0.0, *(purchase.cost for purchase in plan.purchases)]),

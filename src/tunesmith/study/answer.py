@@ -1,6 +1,7 @@
-"""How sure the answer of a study is, and what to do next: one rule for the command line, reports and pages.
+"""`answer`: what can be said of a study: what to use, how sure that is, what it took, and what to do next.
 
-The two go together: what is sure is not to be confirmed, and what is not sure is not simply to be used.
+It is decided here alone; the command line, reports and pages show it. How sure it is and what to do next go together:
+what is sure is not to be confirmed, and what is not sure is not simply to be used.
 """
 
 from __future__ import annotations
@@ -13,13 +14,15 @@ import numpy as np
 from tunesmith.foundation.languages import say
 from tunesmith.foundation.states import TrialState
 from tunesmith.foundation.text import printable, shorten
-from tunesmith.study.recommend import NOISY, Recommendation
-from tunesmith.study.study import Study
+from tunesmith.study.recommend import NOISY, Recommendation, recommend
+from tunesmith.study.savings import Savings, savings
+from tunesmith.study.snapshot import Snapshot
+from tunesmith.study.summary import FailureReason, failure_reasons
+from tunesmith.trial.record import FrozenTrial
 
 SURE, FAIRLY = 0.5, 1.5  # the interval's width, in leads over the middle trial, up to which a result is called so
 LATE = 0.8  # a best trial after this share of the search came late
 MANY_FAILED = 0.5  # a share of failed trials that is to be mended before anything else
-FEWEST = 5  # complete trials by which a model can be had, and one more than parameters
 
 USE_IT = "Use it. A longer search, or more folds or runs of each candidate, would narrow the interval."
 NO_SCORE = "No figure is known for new data: fit it again with an honest score to get one."
@@ -35,6 +38,7 @@ NO_SKILL = (
 ENDED = "Use it: the search ended because little was left to gain."
 LEADS = "Its lead over the middle trial is {} times as large as its interval."
 LEADS_BY_FAR = "Its lead over the middle trial is more than 100 times as large as its interval."
+NEITHER_BETTER = "Choose one of them by what matters more to you; none is better in all objectives."
 MEND = "First mend what fails: {} of {} trials did, most often for this reason: {}"
 
 
@@ -53,13 +57,66 @@ class Sureness:
     why: str
 
 
-def sureness(study: Study, found: Recommendation) -> Sureness:
-    """Return how sure the expected value of a study with one objective is.
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What can be said of a study, in the order in which it is asked.
 
-    Args:
-        study: the study.
-        found: what to use.
+    Attributes:
+        found: what to use, and what to expect of it; None: there are several objectives, or nothing to recommend.
+        missing: why there is nothing to recommend; None: there is something, or there are several objectives.
+        front: of several objectives, the trials that no other one dominates.
+        sure: how sure the expected value is; None where `found` is.
+        saved: what pruning saved or lost; None: nothing was stopped early.
+        next: what to do next.
+        stopped: why the search ended by itself, in English; None: it did not.
+        failures: why trials failed, the most frequent reason first.
+        many_failed: whether so many did that they are to be looked at first.
     """
+
+    found: Recommendation | None
+    missing: str | None
+    front: list[FrozenTrial]
+    sure: Sureness | None
+    saved: Savings | None
+    next: str
+    stopped: str | None
+    failures: list[FailureReason]
+    many_failed: bool
+
+
+def answer(seen: Snapshot) -> Answer:
+    """Return what can be said of a study; ``seen.once(answer)`` works it out once.
+
+    Raises:
+        StorageError: what the search decided cannot be read.
+    """
+    found, missing = None, None
+    front = seen.best_trials if len(seen.directions) > 1 else []
+    if len(seen.directions) == 1:
+        try:
+            found = seen.once(recommend)
+        except ValueError as error:  # no trial is complete yet
+            missing = str(error)
+    return Answer(
+        found,
+        missing,
+        front,
+        None if found is None else sureness(seen, found),
+        savings(seen),
+        say(NEITHER_BETTER) if front else next_step(seen, found),
+        seen.stored_stop_reason,
+        failure_reasons(seen),
+        _share_failed(seen) > MANY_FAILED,
+    )
+
+
+def _share_failed(seen: Snapshot) -> float:
+    state = seen.history.state
+    return float((state == TrialState.FAIL).mean()) if len(state) else 0.0
+
+
+def sureness(seen: Snapshot, found: Recommendation) -> Sureness:
+    """Return how sure the expected value of a study with one objective is."""
     width = abs(found.interval[1] - found.interval[0])
     if not math.isfinite(width):
         return Sureness(say("Not known"), "note", say("There are too few trials for a model."))
@@ -72,7 +129,7 @@ def sureness(study: Study, found: Recommendation) -> Sureness:
         return Sureness(say("Not sure"), "note", say("It may not beat the default."))
     if score is not None and score.has_skill:
         return Sureness(say("Sure"), "good", say("It is better than a guess that sees no feature."))
-    lead = abs(middle(study) - found.value)
+    lead = abs(middle(seen) - found.value)
     share = width / lead if lead > 0 else math.inf
     why = say("It is no better than the middle trial.")
     if math.isfinite(share):
@@ -82,38 +139,32 @@ def sureness(study: Study, found: Recommendation) -> Sureness:
     return Sureness(say("Fairly sure"), "note", why) if share <= FAIRLY else Sureness(say("Not sure"), "bad", why)
 
 
-def middle(study: Study) -> float:
+def middle(seen: Snapshot) -> float:
     """Return the middle value of complete trials, in the study's own direction; NaN: there is none."""
-    values = study.history.y[study.history.complete, 0]
-    return float(np.median(values)) * study.signs[0] if len(values) else math.nan
+    values = seen.history.y[seen.history.complete, 0]
+    return float(np.median(values)) * seen.signs[0] if len(values) else math.nan
 
 
-def next_step(study: Study, found: Recommendation | None) -> str:
-    """Return what to do next, as a sentence.
-
-    Args:
-        study: the study.
-        found: what to use; None: there is nothing, or there are several objectives.
-    """
-    history = study.history
-    n = len(history)
-    failed = int((history.state[:n] == TrialState.FAIL).sum())
-    if n and failed > MANY_FAILED * n:
-        reasons = study.failure_reasons()
+def next_step(seen: Snapshot, found: Recommendation | None) -> str:
+    """Return what to do next, as a sentence; without a recommendation, how to come to one."""
+    history, n = seen.history, len(seen.history)
+    if _share_failed(seen) > MANY_FAILED:
+        reasons = failure_reasons(seen)
         why = shorten(printable(reasons[0].text), 200) if reasons else ""
+        failed = sum(reason.trials for reason in reasons)
         return say(MEND, f"{failed:,}", f"{n:,}", why or say("no reason is known"))
     if found is not None and found.report is not None:
         score = found.report.score
         return say(NO_SCORE if score is None else NO_SKILL if score.has_skill is False else USE_IT)
     if found is None or found.trial is None or found.method != "posterior":
         d = 0 if history.space is None else len(history.space)
-        return say(MORE, max(FEWEST, d + 1))
-    level = sureness(study, found).level
+        return say(MORE, max(5, d + 1))  # as `tunesmith.samplers.gp.surrogate.has_enough_trials` has it
+    level = sureness(seen, found).level
     if level != "good" and any(getattr(note, "pattern", "") == NOISY for note in found.notes):
         return say(CONFIRM)
-    if study.stop_reason is not None:
+    if seen.stored_stop_reason is not None:
         return say(ENDED)
     if level == "bad":
         return say(WIDE)
-    at = int(np.flatnonzero(history.number[:n] == found.trial.number)[0]) + 1
+    at = int(np.flatnonzero(history.number == found.trial.number)[0]) + 1
     return say(SEARCH_ON if at > LATE * n else ENOUGH, f"{at:,}", f"{n:,}")

@@ -15,22 +15,22 @@ import numpy as np
 from tunesmith.foundation.arguments import checked
 from tunesmith.foundation.languages import say
 from tunesmith.scaling import Advice, ScalingLaw
+from tunesmith.scaling.figures.scales import as_law, log_axis, place
 from tunesmith.visualization.columns import Floats
-from tunesmith.visualization.figure import FigureData, number, short
+from tunesmith.visualization.figure import FigureData, four_digits, short
 from tunesmith.visualization.plotly_style import (
     BLUE,
     INK,
     VERMILION,
     Dict,
     axis,
-    figure,
+    framed,
     name_of,
     panels,
     scatter,
 )
-from tunesmith.visualization.scales import as_law, log_axis, place
 
-POINTS = 61  # of a line
+LAW_POINTS = 61  # of a line
 BAND = "rgba(0,114,178,0.18)"
 
 
@@ -101,7 +101,7 @@ class ScalingOptimum(FigureData):
             layout[f"xaxis{name_of(k)}"] = axis(self.scale[column], domain=across, anchor=y, **along)
             layout[f"yaxis{name_of(k)}"] = axis(self.hyperparameters[row], domain=up, anchor=x, **own)
             traces += [{**t, "xaxis": x, "yaxis": y, "showlegend": k == 0} for t in self._traces(row, column)]
-        return figure(self, traces, layout)
+        return framed(self, traces, layout)
 
     def _traces(self, row: int, column: int) -> list[Dict]:
         p = self.panels[row][column]
@@ -174,7 +174,7 @@ def plot_scaling_optimum(
                 "The law of the optimum predicts at {}: {}.",
                 where,
                 ", ".join(
-                    f"{name} {number(s.value)} ({number(s.interval[0])} – {number(s.interval[1])})"
+                    f"{name} {four_digits(s.value)} ({four_digits(s.interval[0])} – {four_digits(s.interval[1])})"
                     for name, s in advice.items()
                 ),
             )
@@ -202,7 +202,7 @@ def _panels(law: ScalingLaw, point: Floats, label: str, i: int) -> list[OptimumP
     fitted = law.fitted
     runs, bowls = fitted.runs, fitted.bowls
     at = runs.scales[:, i]
-    line_at = np.geomspace(min(at.min(), point[i]) / 1.2, max(at.max(), point[i]) * 1.2, POINTS)
+    line_at = np.geomspace(min(at.min(), point[i]) / 1.2, max(at.max(), point[i]) * 1.2, LAW_POINTS)
 
     def asked(values: Floats) -> tuple[Floats, Floats]:
         points = np.tile(point, (len(values), 1))

@@ -9,7 +9,7 @@ from typing import Any
 from tunesmith.foundation.text import printable, shown
 from tunesmith.scaling import ScalingLaw
 
-MOST_TICKS = 7
+TICKS_OF_SCALES = 7
 _SUFFIXES = ((1e12, "T"), (1e9, "B"), (1e6, "M"))
 
 
@@ -48,7 +48,7 @@ def log_axis(low: float, high: float) -> dict[str, Any]:
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     factors: tuple[float, ...] = (1.0, 2.0, 5.0) if high < 300 * low else (1.0,)
     at = [value for decade in decades for factor in factors if low <= (value := factor * 10.0**decade) <= high]
-    at = at[:: -(-len(at) // MOST_TICKS)] if at else []
+    at = at[:: -(-len(at) // TICKS_OF_SCALES)] if at else []
     ends = [math.log10(low), math.log10(high)]
     return {"type": "log", "tickvals": at, "ticktext": [amount(value) for value in at], "range": ends}
 
