@@ -13,7 +13,7 @@ from tunesmith import SpaceError
 from tunesmith.foundation.states import TrialState
 from tunesmith.history import History
 from tunesmith.samplers.base import decode_states
-from tunesmith.samplers.evolutionary.cmaes import CMA_SEED_BITS, CmaEsSampler
+from tunesmith.samplers.evolutionary.cmaes import SEED_BITS, CmaEsSampler
 from tunesmith.samplers.finished import ConstrainedRanking
 from tunesmith.samplers.random import RandomSampler
 from tunesmith.space import Categorical, Float, Int, Ordinal, Space
@@ -38,7 +38,7 @@ def rosenbrock(u: np.ndarray) -> float:
 
 
 def generations(history: History) -> np.ndarray:
-    return decode_states(history.sampler_state, "cmaes") >> CMA_SEED_BITS & 0xFFFF
+    return decode_states(history.sampler_state, "cmaes") >> SEED_BITS & 0xFFFF
 
 
 # -- what it reaches -------------------------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ from tunesmith.storage import check, open_storage
 from tunesmith.storage.base import Storage
 from tunesmith.storage.sql import SQLStorage
 from tunesmith.storage.sql.engine import MOMENT, Database
-from tunesmith.testing.storages import STORED_SPACE, begin, ended, run_trial, running_record
+from tunesmith.testing.storages import LAW_SPACE, begin, ended, run_trial, running_record
 from tunesmith.trial.record import TrialRecord
 
 GOLDEN = sorted((Path(__file__).parent / "golden").glob("schema*.db"))[-1]
@@ -91,7 +91,7 @@ def test_flipped_bytes(tmp_path: Path) -> None:
 def path(tmp_path: Path) -> Path:
     path = tmp_path / "tune.db"
     storage = open_storage(path)
-    study = storage.create_study("a", ["minimize"], 0, STORED_SPACE)
+    study = storage.create_study("a", ["minimize"], 0, LAW_SPACE)
     for i in range(3):
         notes: dict[str, Any] = {"user": {"note": [1]}, "system": {"noise": [0.5]}}
         run_trial(storage, study, values=(float(i),), reports={0: 0.5}, constraints={"c": -1.0}, **notes)

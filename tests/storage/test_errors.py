@@ -24,7 +24,7 @@ from tunesmith.storage import open_storage
 from tunesmith.storage.base import StudyRecord
 from tunesmith.storage.memory import MemoryStorage
 from tunesmith.storage.sql import SQLStorage
-from tunesmith.testing.storages import STORED_SPACE, begin, ended, run_trial, running_record
+from tunesmith.testing.storages import LAW_SPACE, begin, ended, run_trial, running_record
 from tunesmith.trial import FrozenTrial
 
 COMPLETE = TrialState.COMPLETE
@@ -38,7 +38,7 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def filled(path: Path) -> Iterator[tuple[SQLStorage, StudyRecord]]:
     storage = SQLStorage(path, timeout=0.2)
-    study = storage.create_study("resnet", ["minimize"], 0, STORED_SPACE)
+    study = storage.create_study("resnet", ["minimize"], 0, LAW_SPACE)
     run_trial(storage, study)
     yield storage, study
     storage.close()

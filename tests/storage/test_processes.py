@@ -25,7 +25,7 @@ from tunesmith.foundation.states import TrialState
 from tunesmith.foundation.worker_names import current_worker, is_dead
 from tunesmith.storage import open_storage
 from tunesmith.storage.sql import SQLStorage
-from tunesmith.testing.storages import STORED_SPACE, begin, ended, run_trial, running_record
+from tunesmith.testing.storages import LAW_SPACE, begin, ended, run_trial, running_record
 from tunesmith.trial.record import Fence
 
 posix = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and kill -9")
@@ -60,7 +60,7 @@ def work(url: str, name: str, n_trials: int, barrier: Any, results: Any) -> None
 
 def run_together(url: str, n_processes: int, n_trials: int) -> None:
     storage = open_storage(url)
-    study = storage.create_study("shared", ["minimize"], 0, STORED_SPACE)
+    study = storage.create_study("shared", ["minimize"], 0, LAW_SPACE)
     context = processes()
     barrier, results = context.Barrier(n_processes), context.Queue()
     workers = [
@@ -143,7 +143,7 @@ def work_until_killed(path: str, log: str) -> None:
 @posix
 def test_kill_dash_nine_at_any_moment(tmp_path: Path) -> None:
     path = str(tmp_path / "tune.db")
-    study = open_storage(path).create_study("killed", ["minimize"], 0, STORED_SPACE)
+    study = open_storage(path).create_study("killed", ["minimize"], 0, LAW_SPACE)
     context = processes()
     rng = random.Random(0)
     finished: set[int] = set()

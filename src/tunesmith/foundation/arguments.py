@@ -24,17 +24,8 @@ from tunesmith.foundation.text import did_you_mean, real, shown
 
 C = TypeVar("C", bound=Callable[..., Any])
 # Arguments whose values may hold a password, and are not shown.
-SECRET_ARGUMENTS = {
-    "storage",
-    "from_storage",
-    "to_storage",
-    "spec",
-    "url",
-    "options",
-    "tracking_uri",
-    "source",
-    "artifact_store",
-}
+SECRET_ARGUMENTS = {"storage", "from_storage", "to_storage", "spec", "url", "options", "tracking_uri"}
+SECRET_ARGUMENTS |= {"source", "artifact_store"}
 LIST_TYPES = {list, tuple, set, frozenset, Sequence, Collection, Container, Set, Iterable}
 
 

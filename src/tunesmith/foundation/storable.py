@@ -17,7 +17,7 @@ from tunesmith.foundation.text import checked_text, name_and_message, shown
 
 # Of an integer: 616 digits. Python reads and writes at most 640 digits under its tightest setting.
 MOST_INTEGER_BITS = 2048
-SMALL_INTEGER = 2**62  # a smaller integer is kept without a check
+SMALL_INT = 2**62  # a smaller integer is kept without a check
 STORABLE_LEVELS = 100  # levels of lists and dicts, since JSON's reader and writer are recursive
 MOST_STORED_ITEMS = 1_000_000  # in all; lists that share lists can have more items than memory holds
 
@@ -56,7 +56,7 @@ def storable(key: Any, value: Any) -> Any:
         or kind is str
         or kind is bool
         or value is None
-        or (kind is int and -SMALL_INTEGER < value < SMALL_INTEGER)
+        or (kind is int and -SMALL_INT < value < SMALL_INT)
     ):
         return value
     try:
@@ -104,7 +104,7 @@ class _Copy:
     def of(self, value: Any, depth: int) -> Any:
         """Return the copy of a value."""
         kind = type(value)
-        if kind is bool or value is None or (kind is int and -SMALL_INTEGER < value < SMALL_INTEGER):
+        if kind is bool or value is None or (kind is int and -SMALL_INT < value < SMALL_INT):
             return value
         if isinstance(value, str):
             return str.__str__(value)  # of a subclass: the text itself

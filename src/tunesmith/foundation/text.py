@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-MOST_REASON_CHARACTERS = 8000  # characters that are kept of a reason
+REASON_KEPT = 8000  # characters that are kept of a reason
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -108,7 +108,7 @@ def last_written(text: str) -> str:
     return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
 
 
-def shorten(text: str, most: int = MOST_REASON_CHARACTERS) -> str:
+def shorten(text: str, most: int = REASON_KEPT) -> str:
     """Return a text of at most about `most` characters: the beginning, how many were left out, and the end."""
     if len(text) <= most:
         return text
@@ -127,7 +127,7 @@ def message_of(error: BaseException) -> str:
         text = str(error)
     except Exception as wrong:
         return f"(its message cannot be read: {type(wrong).__name__})"
-    return plain_text(shorten(text, MOST_REASON_CHARACTERS // 2))
+    return plain_text(shorten(text, REASON_KEPT // 2))
 
 
 def name_and_message(error: BaseException) -> str:

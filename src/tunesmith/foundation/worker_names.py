@@ -20,7 +20,7 @@ import time
 from functools import lru_cache
 
 _UNKNOWN = ""
-SEPARATE_PROCESSES = "+"  # the last character of the name of a process whose trials run in other processes
+DRIVER_MARK = "+"  # the last character of the name of a process whose trials run in other processes
 _OUTSIDE = "outside:"  # what the name of a program begins with that asks and tells by commands
 
 
@@ -102,7 +102,7 @@ def _of_this_machine(worker: str) -> tuple[int, str] | None:
     """Return the pid of a worker and the moment it started; None if it is not certain that it ran on this machine."""
     if is_outside(worker):
         worker = worker.removeprefix(_OUTSIDE).partition(":")[2]
-    host, *rest = worker.removesuffix(SEPARATE_PROCESSES).rsplit(":", 2)
+    host, *rest = worker.removesuffix(DRIVER_MARK).rsplit(":", 2)
     if len(rest) != 2 or not rest[0].isdecimal() or host != _host():
         return None
     machine, _, started = rest[1].partition("@")
@@ -121,7 +121,7 @@ def of_file_name(name: str) -> str:
 
 def runs_apart(worker: str) -> bool:
     """Tell whether a worker's trials run in other processes, so that its death says nothing about them."""
-    return worker.endswith(SEPARATE_PROCESSES)
+    return worker.endswith(DRIVER_MARK)
 
 
 @lru_cache(maxsize=1)

@@ -32,7 +32,7 @@ TRIAL_SECONDS = {
 }  # of a trial
 FEW_RUNNING_TRIALS = 16  # running trials up to which they make no difference
 MANY_RUNNING_TRIALS = 100  # running trials from which on proposals must be cheap, and two samplers take turns
-MAX_CROWD_TRIALS = 10_000  # trials up to which they do
+MAX_CROWD = 10_000  # trials up to which they do
 CROWD_PROPOSAL_SECONDS = 0.002  # seconds of a proposal of the process among so many
 
 
@@ -118,9 +118,7 @@ class AutoSampler(Sampler):
             is_modelled = n < MODEL_ALWAYS_TRIALS or (n < MAX_GLOBAL_TRIALS and _affordable(history, n))
             return "gp" if is_modelled else "nsga2", f"{m} objectives, {n} trials"
         if running > MANY_RUNNING_TRIALS:
-            is_modelled = (
-                n < MAX_CROWD_TRIALS and not self.cheap and (n < MODEL_ALWAYS_TRIALS or _affordable(history, n))
-            )
+            is_modelled = n < MAX_CROWD and not self.cheap and (n < MODEL_ALWAYS_TRIALS or _affordable(history, n))
             turn = "gp" if is_modelled and (n + running) % 2 else "evolution"
             return turn, f"{n} trials, {running} running" + (", in turn with another sampler" if is_modelled else "")
         if n < MODEL_ALWAYS_TRIALS:
@@ -128,9 +126,7 @@ class AutoSampler(Sampler):
         if n < MAX_LOCAL_TRIALS and not self.cheap and _affordable(history, n):
             return "gp", f"{n} trials, and a trial costs enough for a model"
         epoch = n // 100  # undeclared conditions are looked for now and then
-        kind = self._kind.get(
-            (history, epoch, space), lambda: _kind_of_space(space, history.points(space)[: epoch * 100])
-        )
+        kind = self._kind.get((history, epoch, space), lambda: _space_kind(space, history.points(space)[: epoch * 100]))
         chosen = "cmaes" if kind == "numeric" else "evolution"
         return chosen, f"{n} trials that cost little, or are many; a {kind} space of {len(space)} parameters"
 
@@ -140,7 +136,7 @@ class AutoSampler(Sampler):
         return self._samplers[name]
 
 
-def _kind_of_space(space: Space, x: Points) -> str:
+def _space_kind(space: Space, x: Points) -> str:
     """Return "conditional", "numeric" or "mixed", given the points x[n, d] of trials."""
     if space.is_conditional or infer_conditions(space, x).is_conditional:
         return "conditional"

@@ -95,7 +95,7 @@ BOUND_MARGIN = 1e-3  # of a range
 NEAR_MARGIN = (1.0 + 1e-6) * BOUND_MARGIN  # a point this close lies at the margin or beyond: coordinates are rounded
 BEYOND_MARGIN = 0.5 * BOUND_MARGIN  # a point this close lies beyond the margin, however its coordinates are rounded
 N_BEST_AT_MARGIN = 3  # so many of the best trials have to lie at the margin
-AT_BOUND = 1e-9  # a point this close lies at the bound
+EDGE = 1e-9  # a point this close lies at the bound
 
 
 class Boundaries:
@@ -110,20 +110,16 @@ class Boundaries:
         """Add finished trials u[n, d], and which of them failed [n]."""
         for start in range(0, len(u), ROWS_AT_ONCE):
             part, bad = u[start : start + ROWS_AT_ONCE], failed[start : start + ROWS_AT_ONCE]
-            if (
-                part.size
-                and np.minimum.reduce(part, None) > AT_BOUND
-                and 1.0 - np.maximum.reduce(part, None) > AT_BOUND
-            ):
+            if part.size and np.minimum.reduce(part, None) > EDGE and 1.0 - np.maximum.reduce(part, None) > EDGE:
                 continue  # the most frequent case; where a coordinate is absent, NaN, the comparison is false
-            at = np.array([part <= AT_BOUND, 1.0 - part <= AT_BOUND])
+            at = np.array([part <= EDGE, 1.0 - part <= EDGE])
             self._valued |= at[:, ~bad].any(axis=1)
             self._failed |= at[:, bad].any(axis=1)
 
     def explain_failure(self, u: Floats) -> Mask:
         """Tell which failed trials u[n, d] lie at a bound that has failures only: what lies inside may be good."""
         low, high = self._continuous & self._failed & ~self._valued
-        return np.asarray(((low & (u <= AT_BOUND)) | (high & (1.0 - u <= AT_BOUND))).any(axis=1))
+        return np.asarray(((low & (u <= EDGE)) | (high & (1.0 - u <= EDGE))).any(axis=1))
 
     def limits(self, running: Floats, is_likely: Mask | bool = True) -> tuple[Floats, Floats]:
         """Return the lowest and the highest unit coordinates [d] to propose.
@@ -134,7 +130,7 @@ class Boundaries:
         """
         is_open = ~self._failed & is_likely
         if len(running):
-            is_open &= self._valued | (_count_near_bounds(running, AT_BOUND) == 0)
+            is_open &= self._valued | (_count_near_bounds(running, EDGE) == 0)
         margin = BOUND_MARGIN * (self._continuous & ~is_open)
         return margin[0], 1.0 - margin[1]
 

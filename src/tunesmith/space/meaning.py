@@ -126,11 +126,7 @@ def meanings_of(space: Space) -> dict[int, Meaning]:
 
     Parameters with a prior of their own have none, nor have choices without an order.
     """
-    return {
-        space.names.index(name): belief
-        for name, belief in _meaning_or_reason(space).items()
-        if isinstance(belief, Meaning)
-    }
+    return {space.names.index(name): belief for name, belief in _believed(space).items() if isinstance(belief, Meaning)}
 
 
 def explain_meanings(space: Space, unused: str | None = None) -> dict[str, str]:
@@ -144,11 +140,11 @@ def explain_meanings(space: Space, unused: str | None = None) -> dict[str, str]:
     """
     return {
         name: told(f"nothing: {unused}" if unused is not None and space[name].prior is None else str(belief))
-        for name, belief in _meaning_or_reason(space).items()
+        for name, belief in _believed(space).items()
     }
 
 
-def _meaning_or_reason(space: Space) -> dict[str, Meaning | str]:
+def _believed(space: Space) -> dict[str, Meaning | str]:
     """Return the meaning of each parameter, or why nothing is believed of it."""
     kinds, meanings = _recognised(space)
     found: dict[str, Meaning | str] = {}

@@ -65,7 +65,7 @@ def _node(path: str, value: Any, condition: Condition | None, scopes: Scopes, co
         if isinstance(read, Choice):
             return _switch(path, read, condition, scopes, columns)
         param = read
-    _add_column(columns, path, param.with_condition(_both_conditions(condition, _resolved(param.condition, scopes))))
+    _add_column(columns, path, param.with_condition(_conjoined(condition, _resolved(param.condition, scopes))))
     return Leaf(path)
 
 
@@ -87,9 +87,7 @@ def _switch(
         selector = Categorical([label for label, _ in labelled], prior=choice.prior)
     except SpaceError as error:
         raise SpaceError(f"{path!r}: {error}") from None
-    _add_column(
-        columns, path, selector.with_condition(_both_conditions(condition, _resolved(choice.condition, scopes)))
-    )
+    _add_column(columns, path, selector.with_condition(_conjoined(condition, _resolved(choice.condition, scopes))))
     options: list[tuple[Any, Node]] = []
     for label, option in labelled:
         inside = Condition([(path, [label])])
@@ -151,7 +149,7 @@ def _resolved(condition: Condition | None, scopes: Scopes) -> Condition | None:
     )
 
 
-def _both_conditions(first: Condition | None, second: Condition | None) -> Condition | None:
+def _conjoined(first: Condition | None, second: Condition | None) -> Condition | None:
     if first is None or second is None:
         return first or second
     return first & second

@@ -220,7 +220,7 @@ class Int(_Range):
             raise SpaceError(
                 f"Int({low}, {high}, step={step}): bounds beyond 2**53 lose digits, and take no step; use smaller ones"
             )
-        if (high - low) // step >= MAX_LATTICE_CELLS and step > 1:
+        if (high - low) // step >= MAX_STEPS and step > 1:
             raise SpaceError(f"Int({low}, {high}, step={step}): more than 2**50 values; use a wider step, or none")
         if (high - low) % step:
             fits = high - (high - low) % step
@@ -246,11 +246,7 @@ class Int(_Range):
     def _is_wide(self) -> bool:
         """Tell whether the range is too wide to count its values in float64."""
         low, high = self.low, self.high
-        return (
-            (high - low) // self.step >= MAX_LATTICE_CELLS
-            or max(-low, high) > MAX_INT
-            or (self.log and high > MAX_LOG_INT)
-        )
+        return (high - low) // self.step >= MAX_STEPS or max(-low, high) > MAX_INT or (self.log and high > MAX_LOG_INT)
 
     def _check_wide(self) -> None:
         if max(-self.low, self.high) > MAX_WIDE_INT:
@@ -314,7 +310,7 @@ class Int(_Range):
 # Checks of the numbers that users give: bounds, steps and values.
 
 # The maps to and from the unit interval are exact up to this size (float64 has 53 bits).
-MAX_LATTICE_CELLS = 2**50
+MAX_STEPS = 2**50
 
 
 def _is_scalar(value: Any) -> bool:
@@ -376,7 +372,7 @@ def lattice(low: float, high: float, step: float) -> tuple[int, float]:
     if not 0 < step < math.inf:
         raise SpaceError(f"Float({low!r}, {high!r}, step={step!r}): step must be a finite number > 0")
     count = (high - low) / step
-    if count >= MAX_LATTICE_CELLS:
+    if count >= MAX_STEPS:
         raise SpaceError(f"Float({low!r}, {high!r}, step={step!r}): more than 2**50 values; drop the step")
     whole = round(count)
     if abs(count - whole) > 1e-9 * max(1.0, count):

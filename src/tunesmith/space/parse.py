@@ -37,7 +37,7 @@ _NUMBER = re.compile(r"[+-]?(?:[0-9][0-9_]*(?:\.[0-9_]*)?|\.[0-9][0-9_]*)(?:[eE]
 _CONSTANTS = {"true": True, "false": False, "none": None, "null": None}
 _RANGES = ("float", "int", "log")
 FIXED_WORD = "fixed"
-_STRING_ESCAPES = {"n": "\n", "t": "\t"}
+_UNESCAPED = {"n": "\n", "t": "\t"}
 _MAX_DEPTH = 20  # of nested tuples
 
 
@@ -331,9 +331,7 @@ def _number_from_word(word: str) -> int | float | None:
 
 
 def _unquote(text: str) -> str:
-    return re.sub(
-        r"\\(.)", lambda match: _STRING_ESCAPES.get(match.group(1), match.group(1)), text[1:-1], flags=re.DOTALL
-    )
+    return re.sub(r"\\(.)", lambda match: _UNESCAPED.get(match.group(1), match.group(1)), text[1:-1], flags=re.DOTALL)
 
 
 # ----------------------------------------------------------------------------------------------------------------------

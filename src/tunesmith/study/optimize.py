@@ -32,7 +32,7 @@ from tunesmith.foundation import registry
 from tunesmith.foundation.states import FailureKind, TrialState
 from tunesmith.foundation.text import close_matches, did_you_mean
 from tunesmith.foundation.warnings import caution
-from tunesmith.foundation.worker_names import SEPARATE_PROCESSES, current_worker
+from tunesmith.foundation.worker_names import DRIVER_MARK, current_worker
 from tunesmith.history import History
 from tunesmith.space import Space
 from tunesmith.study.engine.away import retry_while_unavailable
@@ -140,7 +140,7 @@ def optimize(
         engine.sweep()
         if budget.n_trials and budget.n_trials_total is None and not engine.came_to_its_end:
             _tell_what_counts(engine, budget.n_trials)
-        engine.asker.worker = current_worker() + ("" if isinstance(workers, InlineExecutor) else SEPARATE_PROCESSES)
+        engine.asker.worker = current_worker() + ("" if isinstance(workers, InlineExecutor) else DRIVER_MARK)
         engine.study.set_stopped(None)
         if ending is not None:
             look = ending

@@ -93,10 +93,8 @@ class PrunerConformance(Conformance):
             return
         curves = curves_of(found)
         for row, step in _last_reports(found):
-            own = _reported_values(found[row])[step]
-            others = [
-                there[step] for n, course in found.items() if n != row and step in (there := _reported_values(course))
-            ]
+            own = _reports_of(found[row])[step]
+            others = [there[step] for n, course in found.items() if n != row and step in (there := _reports_of(course))]
             if not any(all(map(le, other, own)) and other != own for other in others):
                 decision = make_pruner().decide(curves, row, step)
                 assert decision is not Decision.STOP, f"trial {row} was stopped, and no other one dominates it"
@@ -206,7 +204,7 @@ def _drawn_courses(data: st.DataObject, pruner: Pruner) -> dict[int, Course]:
     return data.draw(st.sampled_from(_objectives(pruner)).flatmap(lambda m: courses(objectives=m)))
 
 
-def _reported_values(course: Course) -> dict[int, Any]:
+def _reports_of(course: Course) -> dict[int, Any]:
     return dict(course.reports)
 
 

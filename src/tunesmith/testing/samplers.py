@@ -222,17 +222,15 @@ class SamplerConformance(Conformance):
         assume(self.supports(sampler, script.space))
         history = script.play(sampler, seed).history()
         before, shared = _history_digest(history), _global_state()
-        first = _answer_bytes(sampler, history, script.space, seed, n)
-        assert _answer_bytes(sampler, history, script.space, seed, n) == first, "asked twice, it answers differently"
+        first = _asked_bytes(sampler, history, script.space, seed, n)
+        assert _asked_bytes(sampler, history, script.space, seed, n) == first, "asked twice, it answers differently"
         np.random.seed(seed)  # the point is that the old global generator makes no difference
         try:
-            again = _answer_bytes(sampler, history, script.space, seed, n)
+            again = _asked_bytes(sampler, history, script.space, seed, n)
             assert again == first, "it draws from NumPy's global generator; draw from `rng`"
         finally:
             np.random.set_state(shared)
-        assert _answer_bytes(make_sampler(), history, script.space, seed, n) == first, (
-            "a new object answers differently"
-        )
+        assert _asked_bytes(make_sampler(), history, script.space, seed, n) == first, "a new object answers differently"
         assert _history_digest(history) == before, "it changed the history"
         assert _global_state()[1].tobytes() == shared[1].tobytes(), "it changed NumPy's global generator"
 
@@ -244,10 +242,10 @@ class SamplerConformance(Conformance):
         assume(self.supports(sampler, script.space))
         history = script.play(sampler, seed).history()
         before = _history_digest(history)
-        first = _answer_bytes(sampler, history, script.space, seed, 2)
+        first = _asked_bytes(sampler, history, script.space, seed, 2)
         x, states = sampler.ask(history, script.space, _rng(seed), 2)
         x[...], states[...] = 0.5, 1
-        kept = _answer_bytes(sampler, history, script.space, seed, 2)
+        kept = _asked_bytes(sampler, history, script.space, seed, 2)
         assert kept == first, "the arrays that it returned are still in use; return copies"
         assert _history_digest(history) == before, "the arrays that it returned are those of the history; return copies"
 
@@ -263,7 +261,7 @@ class SamplerConformance(Conformance):
             history.classes = {TRIAL: dear}
             for number, row in enumerate(ENDLESS.sample(_rng(0), 120).tolist()):
                 history.append(number, TrialState.COMPLETE, ENDLESS, row, [float(number % 50)], cost=cost)
-            answers.add(_answer_bytes(make_sampler(), history, ENDLESS, 0, 1))
+            answers.add(_asked_bytes(make_sampler(), history, ENDLESS, 0, 1))
         assert len(answers) == 1, "proposals differ with the measured seconds of trials"
 
     @pytest.mark.parametrize("space", [ENDLESS, FINITE], ids=["endless", "finite"])
@@ -278,7 +276,7 @@ class SamplerConformance(Conformance):
         tried = {row.tobytes() for row in history.x}
         for size in (130, 7, 1, 1):
             x, states = sampler.ask(history, space, _rng(size), size)
-            again = _answer_bytes(make_sampler(), history, space, size, size)
+            again = _asked_bytes(make_sampler(), history, space, size, size)
             assert (x.tobytes(), states.tobytes()) == again, "a new object proposes another batch"
             _check_proposals(sampler, space, x, states, size)
             for row, state in zip(x, states.tolist(), strict=True):
@@ -303,12 +301,10 @@ class SamplerConformance(Conformance):
         history = History(script.space, script.n_objectives)
         for k, (ended, row) in enumerate(story.events):
             tell_history(history, ended, row)
-            answer = _answer_bytes(used, history, script.space, seed + k, n)
+            answer = _asked_bytes(used, history, script.space, seed + k, n)
             new, copy = make_sampler(), pickle.loads(pickle.dumps(used))
-            assert _answer_bytes(new, history, script.space, seed + k, n) == answer, (
-                "what it keeps is more than a cache"
-            )
-            assert _answer_bytes(copy, history, script.space, seed + k, n) == answer, (
+            assert _asked_bytes(new, history, script.space, seed + k, n) == answer, "what it keeps is more than a cache"
+            assert _asked_bytes(copy, history, script.space, seed + k, n) == answer, (
                 "a pickled copy proposes something else"
             )
 
@@ -321,8 +317,8 @@ class SamplerConformance(Conformance):
         long = script.play(make_sampler(), seed).history()
         short = History(script.space, script.n_objectives)
         for k, history in enumerate((long, short, long, short)):
-            expected = _answer_bytes(make_sampler(), history, script.space, seed + k, 1)
-            assert _answer_bytes(used, history, script.space, seed + k, 1) == expected, "it remembers another study"
+            expected = _asked_bytes(make_sampler(), history, script.space, seed + k, 1)
+            assert _asked_bytes(used, history, script.space, seed + k, 1) == expected, "it remembers another study"
 
     @laws
     @given(script=scripts(), seed=st.integers(0, 2**32 - 1))
@@ -331,10 +327,10 @@ class SamplerConformance(Conformance):
         sampler = make_sampler()
         assume(self.supports(sampler, script.space))
         story = script.play(make_sampler(), seed)
-        answer = _answer_bytes(sampler, story.history(), script.space, seed, 2)
+        answer = _asked_bytes(sampler, story.history(), script.space, seed, 2)
         for size in (None, 1, 3):
             for asked in (sampler, make_sampler()):
-                again = _answer_bytes(asked, story.history_in_chunks(size), script.space, seed, 2)
+                again = _asked_bytes(asked, story.history_in_chunks(size), script.space, seed, 2)
                 assert again == answer, f"rows that come in chunks of {size or 'any size'} give other proposals"
 
     # -- in a study ------------------------------------------------------------------------------------------------
@@ -379,7 +375,7 @@ def _rng(seed: int) -> np.random.Generator:
     return np.random.default_rng([seed, 1])
 
 
-def _answer_bytes(sampler: Sampler, history: History, space: Space, seed: int, n: int) -> tuple[bytes, bytes]:
+def _asked_bytes(sampler: Sampler, history: History, space: Space, seed: int, n: int) -> tuple[bytes, bytes]:
     """The answer of a sampler as bytes, which compare exactly, NaN included."""
     x, states = sampler.ask(history, space, _rng(seed), n)
     return x.tobytes(), states.tobytes()

@@ -34,13 +34,13 @@ from tunesmith.trial.record import LATE_RESULT, NAN, NOISE, Attempt, Fence, Tria
 
 # -- parts of the laws of storages: short forms of trials, a simple model of a study, a reader of increments --------
 
-STORED_SPACE = Space(
+LAW_SPACE = Space(
     lr=FloatOr(1e-5, 1.0, log=True, words={0.0: 1e-5, "auto": 1e-3}),
     layers=IntOr(1, 5, words={None: 3}),
     act=Categorical(["relu", None, True, 1, 1.5, ("a", 2)]),
     size=Ordinal(["s", "m", "l"]),
 )
-STORED_POINT = [1e-3, 3.0, 2.0, NAN]
+LAW_POINT = [1e-3, 3.0, 2.0, NAN]
 COMPLETE, PRUNED, FAIL = TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL
 RUNNING, WAITING, PAUSED = TrialState.RUNNING, TrialState.WAITING, TrialState.PAUSED
 
@@ -371,9 +371,9 @@ def assert_ended(storage: Storage, found: tuple[int, int], seq: int, version: in
 
 
 def running_record(number: int, worker: str = "w", **fields: Any) -> TrialRecord:
-    """A running trial at `STORED_POINT`."""
+    """A running trial at `LAW_POINT`."""
     return TrialRecord(
-        number, RUNNING, **{"space": STORED_SPACE, "x": STORED_POINT, "worker": worker, "started": 1.0, **fields}
+        number, RUNNING, **{"space": LAW_SPACE, "x": LAW_POINT, "worker": worker, "started": 1.0, **fields}
     )
 
 
@@ -425,13 +425,13 @@ class StudyLaws(Conformance):
 
     @pytest.fixture
     def study(self, storage: Storage) -> StudyRecord:
-        """Return a study with one objective and the space `STORED_SPACE`."""
-        return storage.create_study(None, ["minimize"], 7, STORED_SPACE)
+        """Return a study with one objective and the space `LAW_SPACE`."""
+        return storage.create_study(None, ["minimize"], 7, LAW_SPACE)
 
     @pytest.mark.parametrize("name", ["plain", "größer ∂ 🦊 \n 'quoted\" %s ? :x \\", "x" * 200])
     def test_a_study_comes_back_as_it_was_created(self, storage: Storage, name: str) -> None:
         """Name, directions, seed and space are kept to the letter."""
-        made = storage.create_study(name, ["minimize", "maximize"], 2**63 - 1, STORED_SPACE)
+        made = storage.create_study(name, ["minimize", "maximize"], 2**63 - 1, LAW_SPACE)
         assert (made.name, made.directions, made.seed) == (name, ("minimize", "maximize"), 2**63 - 1)
         for found in (storage.load_study(name), storage.load_study(None), storage.list_studies()[0]):
             assert found == made
@@ -487,8 +487,8 @@ class StudyLaws(Conformance):
         """set_space replaces the space of the study."""
         study = storage.create_study("a", ["minimize"], 0)
         assert storage.load_study("a").space is None
-        storage.set_space(study.id, STORED_SPACE)
-        assert storage.load_study("a").space == STORED_SPACE
+        storage.set_space(study.id, LAW_SPACE)
+        assert storage.load_study("a").space == LAW_SPACE
         storage.set_space(study.id, Space(x=Float(0, 1)))
         assert storage.load_study("a").space == Space(x=Float(0, 1))
 
@@ -533,7 +533,7 @@ class StudyLaws(Conformance):
             lambda: storage.best(study.id, "minimize"),
             lambda: storage.count(study.id),
             lambda: storage.set_attr(study.id, None, "a", 1),
-            lambda: storage.set_space(study.id, STORED_SPACE),
+            lambda: storage.set_space(study.id, LAW_SPACE),
             lambda: storage.delete_study(study.id),
             lambda: storage.rename_study(study.id, "new"),
         ]
@@ -599,9 +599,9 @@ class AttemptLaws(Conformance):
         assert again is not None
         assert (claim.number, again.attempt, again.sampler_state) == (0, 2, 5)
         assert (again.worker, again.user) == ("v", {"kept": True})
-        assert again.space == STORED_SPACE
+        assert again.space == LAW_SPACE
         assert again.x is not None
-        assert np.array_equal(again.x, STORED_POINT, equal_nan=True)
+        assert np.array_equal(again.x, LAW_POINT, equal_nan=True)
         with pytest.raises(AttemptReplacedError):
             storage.finish(study.id, ended(running_record(0)))
         assert storage.start(study.id, claim, running_record(0, attempt=2, worker="v")) is not None
@@ -714,7 +714,7 @@ class AttemptLaws(Conformance):
         assert claim.trial is not None
         assert second is None
         assert claim.trial.x is not None
-        assert np.array_equal(claim.trial.x, STORED_POINT, equal_nan=True)
+        assert np.array_equal(claim.trial.x, LAW_POINT, equal_nan=True)
         assert (claim.trial.user, claim.trial.cost) == ({"at": "pause"}, 6.0)
         assert claim.trial.previous_attempts[0].costs == {0: 2.5, 1: 3.5}
         again = running_record(0, attempt=2, worker="v", token=8)
@@ -817,7 +817,7 @@ class AttemptLaws(Conformance):
         assert storage.read_since(study.id, 0).version > version
         (found,) = storage.trials(study.id)
         assert (found.state, found.fence, found.worker, found.crashes) == (RUNNING, Fence(2, 9), "w", 1)
-        assert np.array_equal(found.x or (), STORED_POINT, equal_nan=True)
+        assert np.array_equal(found.x or (), LAW_POINT, equal_nan=True)
         assert (found.previous_attempts[0].reports, found.reports) == ({0: 1.0}, None)
         with pytest.raises(AttemptReplacedError):
             storage.renew(study.id, 0, Fence(1, 8), 10)
@@ -958,10 +958,10 @@ class ReadingLaws(Conformance):
         other = Space(x=Float(0, 1))
         nothing = Space()
         specs = [
-            (STORED_SPACE, STORED_POINT),
+            (LAW_SPACE, LAW_POINT),
             (other, [0.25]),
             (None, None),
-            (STORED_SPACE, [1e-4, NAN, NAN, 1.0]),
+            (LAW_SPACE, [1e-4, NAN, NAN, 1.0]),
             (nothing, []),
         ]
         for number, (space, x) in enumerate(specs):
@@ -986,10 +986,10 @@ class ReadingLaws(Conformance):
         assert np.array_equal(new.values[:, 0], [4.0, NAN, 0.0, 1.0, 3.0], equal_nan=True)
         assert new.constraints == {3: {"c": 0.5}}
         assert new.noise == {4: [0.25, 0.0]}
-        points = {(tuple(b.at), b.x.shape) for b in new.blocks if b.space in (STORED_SPACE, other)}
+        points = {(tuple(b.at), b.x.shape) for b in new.blocks if b.space in (LAW_SPACE, other)}
         assert points == {((2, 4), (2, 4)), ((3,), (1, 1))}
-        (block,) = (b for b in new.blocks if b.space == STORED_SPACE)
-        assert np.array_equal(block.x, [STORED_POINT, [1e-4, NAN, NAN, 1.0]], equal_nan=True)
+        (block,) = (b for b in new.blocks if b.space == LAW_SPACE)
+        assert np.array_equal(block.x, [LAW_POINT, [1e-4, NAN, NAN, 1.0]], equal_nan=True)
         (alive,) = new.running
         assert (alive.number, alive.sampler_state, alive.x, alive.worker, alive.space) == (5, 9, [0.75], "w", other)
 
@@ -997,7 +997,7 @@ class ReadingLaws(Conformance):
     @given(story=st.lists(actions(), max_size=40))
     def test_any_sequence_of_actions_ends_as_in_the_model(self, storage: Storage, story: list[Action]) -> None:
         """Numbers, seqs, versions, states and reports are those of a simple model; increments miss nothing."""
-        study = storage.create_study(None, ["minimize"], 0, STORED_SPACE)
+        study = storage.create_study(None, ["minimize"], 0, LAW_SPACE)
         model = Model(storage, study)
         reader = Reader(storage, study)
         for action in story:
@@ -1279,8 +1279,8 @@ class StorageConformance(ArtifactLaws, StudyLaws, AttemptLaws, ReadingLaws):
         begun = TrialRecord(
             0,
             RUNNING,
-            space=STORED_SPACE,
-            x=STORED_POINT,
+            space=LAW_SPACE,
+            x=LAW_POINT,
             sampler_state=-(2**62),
             started=1.5,
             worker="wörker:1",
@@ -1291,8 +1291,8 @@ class StorageConformance(ArtifactLaws, StudyLaws, AttemptLaws, ReadingLaws):
         done = TrialRecord(
             0,
             FAIL,
-            space=STORED_SPACE,
-            x=STORED_POINT,
+            space=LAW_SPACE,
+            x=LAW_POINT,
             values=(-math.inf,),
             sampler_state=2**62,
             cost=math.inf,

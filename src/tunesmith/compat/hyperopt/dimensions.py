@@ -15,7 +15,7 @@ from tunesmith.compat.hyperopt.pyll.stochastic import quantised
 from tunesmith.compat.hyperopt.pyll_utils import expr_to_config, is_active, option_label
 from tunesmith.errors import SpaceError
 from tunesmith.space import Categorical, Condition, Float, Int, Parameter
-from tunesmith.space.parameters import MAX_LATTICE_CELLS, MAX_LOG_INT
+from tunesmith.space.parameters import MAX_LOG_INT, MAX_STEPS
 
 Clauses = dict[str, set[int]]
 
@@ -187,7 +187,7 @@ def _multiples(low: float, high: float, q: float, log: bool) -> tuple[Parameter,
     """Return the parameter of multiples of q, and whether k is searched in place of k * q."""
     first, last = round(low / q), round(high / q)
     if (
-        last - first < MAX_LATTICE_CELLS
+        last - first < MAX_STEPS
         and max(abs(first), abs(last)) <= 2**53
         and (not log or 1 <= first <= last <= MAX_LOG_INT)
     ):

@@ -212,7 +212,7 @@ def expr_to_config(expr: Any, conditions: tuple[Any, ...] | None, hps: dict[str,
     above = conditions or ()
     _collect(as_apply(expr), above, hps, set())
     for entry in hps.values():
-        entry["conditions"] = _merged_conditions(entry["conditions"], above, hps)
+        entry["conditions"] = _merged_paths(entry["conditions"], above, hps)
 
 
 def option_label(node: Apply) -> str | None:
@@ -242,9 +242,7 @@ def _collect(node: Apply, conditions: tuple[Any, ...], hps: dict[str, Any], seen
             _collect(one, conditions, hps, seen)
 
 
-def _merged_conditions(
-    found: set[tuple[Any, ...]], above: tuple[Any, ...], hps: Mapping[str, Any]
-) -> set[tuple[Any, ...]]:
+def _merged_paths(found: set[tuple[Any, ...]], above: tuple[Any, ...], hps: Mapping[str, Any]) -> set[tuple[Any, ...]]:
     """Return the conditions without dependence on a choice all of whose options need the parameter."""
     if len(found) > 1 and all(len(one) == len(above) + 1 for one in found):
         last = {one[-1] for one in found}

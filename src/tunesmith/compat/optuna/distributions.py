@@ -393,7 +393,7 @@ __getattr__ = refuser(__name__, __all__)
 Kind = tuple[type[BaseDistribution], bool]  # of a distribution, and whether its scale is logarithmic
 
 
-def kind_of_distribution(distribution: BaseDistribution) -> Kind:
+def suggested_kind(distribution: BaseDistribution) -> Kind:
     """Return what all trials of a study have in common of a parameter; its range and its choices may change."""
     return type(distribution), getattr(distribution, "log", False)
 

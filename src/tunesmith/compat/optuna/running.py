@@ -16,8 +16,8 @@ from tunesmith.compat.optuna.distributions import (
     check_distribution_compatibility,
     distribution_of,
     each_once,
-    kind_of_distribution,
     parameter_of,
+    suggested_kind,
 )
 from tunesmith.compat.optuna.frozen import (
     BaseTrial,
@@ -144,7 +144,7 @@ class Trial(BaseTrial):
         native = self.native
         if name in native.params:
             return self._again(name, distribution)
-        with self._of_kind(name, kind_of_distribution(distribution)):
+        with self._of_kind(name, suggested_kind(distribution)):
             return self._proposed(name, distribution)
 
     def _proposed(self, name: str, distribution: BaseDistribution) -> Any:

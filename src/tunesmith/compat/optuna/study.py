@@ -26,11 +26,11 @@ from tunesmith.compat.optuna.distributions import (
     Kind,
     as_distribution,
     distribution_of,
-    kind_of_distribution,
     parameter_of,
+    suggested_kind,
 )
 from tunesmith.compat.optuna.frozen import (
-    FIXED_PARAMS_ATTRIBUTE,
+    FIXED_PARAMS,
     OPTUNAS_METRIC_NAMES,
     BaseTrial,
     FrozenTrial,
@@ -673,9 +673,7 @@ class Study:
         """
         fixed = check_enqueued(params)
         if not (skip_if_exists and is_there(fixed, self.get_trials())):
-            waiting = create_trial(
-                state=TrialState.WAITING, user_attrs=user_attrs, system_attrs={FIXED_PARAMS_ATTRIBUTE: fixed}
-            )
+            waiting = create_trial(state=TrialState.WAITING, user_attrs=user_attrs, system_attrs={FIXED_PARAMS: fixed})
             self._add([waiting])
 
     def add_trial(self, trial: FrozenTrial) -> None:
@@ -711,7 +709,7 @@ class Study:
         waiting = create_trial(
             state=TrialState.WAITING,
             user_attrs=record.user_attrs,
-            system_attrs={**record.system_attrs, FIXED_PARAMS_ATTRIBUTE: record.params},
+            system_attrs={**record.system_attrs, FIXED_PARAMS: record.params},
         )
         (number,) = self._add([waiting])
         others: list[int] = []
@@ -741,9 +739,7 @@ class Study:
         if self._kinds is None:
             space = self.native.history.space
             kinds = (
-                {}
-                if space is None
-                else {name: kind_of_distribution(distribution_of(p)) for name, p in space.params.items()}
+                {} if space is None else {name: suggested_kind(distribution_of(p)) for name, p in space.params.items()}
             )
             # A grid is stored as choices where a trial failed before the objective asked for it.
             self._kinds = {name: kind for name, kind in kinds.items() if kind[0] is not CategoricalDistribution}
@@ -825,12 +821,10 @@ def is_there(params: Mapping[str, Any], trials: Iterable[FrozenTrial]) -> bool:
     Args:
         params: values by name.
     """
-    return any(
-        _are_same_params(params, trial.system_attrs.get(FIXED_PARAMS_ATTRIBUTE, trial.params)) for trial in trials
-    )
+    return any(_agree(params, trial.system_attrs.get(FIXED_PARAMS, trial.params)) for trial in trials)
 
 
-def _are_same_params(params: Mapping[str, Any], others: Mapping[str, Any]) -> bool:
+def _agree(params: Mapping[str, Any], others: Mapping[str, Any]) -> bool:
     if params.keys() != others.keys():
         return False
     return all(_is_close(value, others[name]) for name, value in params.items())

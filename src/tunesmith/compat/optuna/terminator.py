@@ -180,9 +180,7 @@ def history_of(trials: list[Any], direction: StudyDirection) -> tuple[History, S
 
 
 N_BOUND_POINTS = 2048  # of the space, at which the upper bound is looked for
-NOISELESS_PRIOR = Prior(
-    noise_mean=math.log(1e-6), noise_var=1e-3, noise_bounds=(1e-7, 1e-5)
-)  # of results without noise
+NOISELESS = Prior(noise_mean=math.log(1e-6), noise_var=1e-3, noise_bounds=(1e-7, 1e-5))  # of results without noise
 
 
 def regret(
@@ -201,7 +199,7 @@ def regret(
     features = FeatureMap(tree)
     z = features(tree.to_unit(tree.mask(x)))
     y = -(loss - loss.mean()) / (loss.std() or 1.0)
-    theta = fit(z, features.group, y, NOISELESS_PRIOR if deterministic else SURROGATE_PRIOR)
+    theta = fit(z, features.group, y, NOISELESS if deterministic else SURROGATE_PRIOR)
     # Of the same hyperparameters, since the divergence compares two posteriors of one prior (section 4.4).
     after, before = Posterior(z, features.group, y, theta), Posterior(z[:-1], features.group, y[:-1], theta)
     best, best_before = int(np.argmax(y)), int(np.argmax(y[:-1]))

@@ -100,12 +100,12 @@ def _initial(parameter: Parameter) -> Floats:
 # evaluated: the raw point folded into the cube, lattice coordinates at cell centres. Samples beyond a narrow strip
 # round the cube are drawn again.
 
-CMA_SEED_BITS, GENERATION_BITS = 24, 16  # of a payload of 48 bits; the rest is a fingerprint of the space
-CMA_SEED_MASK, GENERATION_MASK = (1 << CMA_SEED_BITS) - 1, (1 << GENERATION_BITS) - 1
+SEED_BITS, GENERATION_BITS = 24, 16  # of a payload of 48 bits; the rest is a fingerprint of the space
+SEED_MASK, GENERATION_MASK = (1 << SEED_BITS) - 1, (1 << GENERATION_BITS) - 1
 # Searched parameters above which the covariance is diagonal: a full one would take milliseconds.
 SEPARABLE_ABOVE_PARAMS = 150
 MARGIN_CELLS = 1 << 20  # a lattice with more cells is as good as continuous
-MAX_GENERATIONS_LATE = 2  # generations by which a result may be late and still count
+MAX_LATE = 2  # generations by which a result may be late and still count
 MAX_POPSIZE = 4096
 # The strip round the cube that is folded into it. Without one, joint corners are approached a hundred times as slowly;
 # if all of space is folded, the optimiser sees one valley many times: on a turned ellipsoid in ten dimensions the
@@ -132,7 +132,7 @@ class CmaEsState:
         self.space = space
         self._options = options
         self._code = sampler_code(name)
-        self._fingerprint = space_fingerprint(space, PAYLOAD_BITS - CMA_SEED_BITS - GENERATION_BITS)
+        self._fingerprint = space_fingerprint(space, PAYLOAD_BITS - SEED_BITS - GENERATION_BITS)
         params = list(space.params.values())
         self._at = np.array([j for j, p in enumerate(params) if p.is_ordered and p.n_values > 1], np.intp)
         self._k = len(self._at)
@@ -148,9 +148,7 @@ class CmaEsState:
         self._categories = CategoricalDistribution(space)
         self._popsize = options.popsize or 4 + int(3 * math.log(max(1, self._k + len(self._categories))))
         self._optimiser: Any = None
-        self._past: deque[Any] = deque(
-            maxlen=MAX_GENERATIONS_LATE
-        )  # the optimisers of the generations before, the last one first
+        self._past: deque[Any] = deque(maxlen=MAX_LATE)  # the optimisers of the generations before, the last one first
         self._guess_rows = -1
         self._started = False
         self._generation = 0
@@ -182,7 +180,7 @@ class CmaEsState:
     def payload(self, seed: int) -> int:
         """Return the payload of the sampler state of a sample."""
         generation = self._generation & GENERATION_MASK
-        return ((self._fingerprint << GENERATION_BITS) | generation) << CMA_SEED_BITS | seed
+        return ((self._fingerprint << GENERATION_BITS) | generation) << SEED_BITS | seed
 
     def _draw(self, optimiser: Any, seed: int) -> tuple[Floats, Floats]:
         """The unit and the raw form of the sample that a seed stands for."""
@@ -199,17 +197,15 @@ class CmaEsState:
         """Add the finished rows first … last - 1."""
         states = history.sampler_state[first:last]
         payload = np.bitwise_and(states, PAYLOAD_MASK)
-        own = (states >> PAYLOAD_BITS == self._code) & (
-            payload >> (CMA_SEED_BITS + GENERATION_BITS) == self._fingerprint
-        )
+        own = (states >> PAYLOAD_BITS == self._code) & (payload >> (SEED_BITS + GENERATION_BITS) == self._fingerprint)
         for i in np.flatnonzero(own).tolist():
             if not self._started:
                 # What the first members were drawn from: other samplers' trials up to here.
                 if self._k:
                     self._optimiser = self._start(history, first + i)
                 self._started = True
-            age = (self._generation - (int(payload[i]) >> CMA_SEED_BITS)) & GENERATION_MASK
-            if age <= min(MAX_GENERATIONS_LATE, self._generation - self._first):
+            age = (self._generation - (int(payload[i]) >> SEED_BITS)) & GENERATION_MASK
+            if age <= min(MAX_LATE, self._generation - self._first):
                 self._members.append(first + i)
                 if len(self._members) >= self._popsize:
                     self._close(history)
@@ -251,9 +247,9 @@ class CmaEsState:
             return raw
         drawn = np.where(np.isnan(unit), 0.5, unit)
         for i, payload in enumerate(np.bitwise_and(history.sampler_state[rows], PAYLOAD_MASK).tolist()):
-            age = (self._generation - (payload >> CMA_SEED_BITS)) & GENERATION_MASK
+            age = (self._generation - (payload >> SEED_BITS)) & GENERATION_MASK
             optimiser = self._past[age - 1] if age else self._optimiser
-            drawn[i, self._at], raw[i] = self._draw(optimiser, payload & CMA_SEED_MASK)
+            drawn[i, self._at], raw[i] = self._draw(optimiser, payload & SEED_MASK)
         snapped = self.space.to_unit(self.space.from_unit(drawn))
         moved = np.abs(snapped - unit)[:, self._at] > 1e-6  # False where one of them is NaN
         raw[moved.any(axis=1)] = np.nan
@@ -289,7 +285,7 @@ class CmaEsState:
 
     def _restart(self, states: Ints) -> None:
         """Restart at a random point, which follows from the last generation's seeds."""
-        rng = np.random.default_rng((states & CMA_SEED_MASK).tolist())
+        rng = np.random.default_rng((states & SEED_MASK).tolist())
         self._popsize = min(MAX_POPSIZE, math.ceil(self._popsize * self._options.inc_popsize))
         self._optimiser = self._make(rng.random(self._k), self._options.sigma0)
         self._categories = CategoricalDistribution(self.space)
@@ -419,7 +415,7 @@ class CmaEsSampler(StatefulSampler[CmaEsState]):
         with self._state_after(history, space) as state:
             for i in range(n):
                 for _ in range(SAMPLE_ATTEMPTS):
-                    seed = int(rng.integers(1 << CMA_SEED_BITS))
+                    seed = int(rng.integers(1 << SEED_BITS))
                     row = space.from_unit(state.sample(history, seed, rng)[None])
                     if not space.constraints or space.feasible(row)[0]:
                         x[i], states[i] = row[0], encode_state(self.name, state.payload(seed))

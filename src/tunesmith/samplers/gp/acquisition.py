@@ -113,7 +113,7 @@ class LogEI:
         total = np.zeros(len(z))
         if self.best is not None:
             total += log_ei(*self.model.predict(z), self.best)
-        return _with_probabilities(total, z, self._constraints, self._prior_weight)
+        return _weighed(total, z, self._constraints, self._prior_weight)
 
     def gradient(self, z: Floats) -> tuple[Floats, Floats] | None:
         """Return values and gradients; None where constraint models would need theirs."""
@@ -133,7 +133,7 @@ class LowestMean:
 
     def value(self, z: Floats) -> Floats:
         """Return the values [q]."""
-        return _with_probabilities(-self._model.predict(z)[0], z, self._constraints, self._prior_weight)
+        return _weighed(-self._model.predict(z)[0], z, self._constraints, self._prior_weight)
 
     def gradient(self, z: Floats) -> tuple[Floats, Floats] | None:
         """Return values and gradients; None where constraint models would need theirs."""
@@ -174,16 +174,14 @@ class LogEHVI:
         predicted = [model.predict(z) for model in self._models]
         mean = np.column_stack([m for m, _ in predicted])
         std = np.sqrt(np.column_stack([v for _, v in predicted]))
-        return _with_probabilities(self._log_ehvi(mean, std), z, self._constraints, self._prior_weight)
+        return _weighed(self._log_ehvi(mean, std), z, self._constraints, self._prior_weight)
 
     def gradient(self, z: Floats) -> tuple[Floats, Floats] | None:
         """Return None: it is searched by perturbations alone."""
         return None
 
 
-def _with_probabilities(
-    total: Floats, z: Floats, constraints: Sequence[Constraint], prior_weight: PriorWeight | None
-) -> Floats:
+def _weighed(total: Floats, z: Floats, constraints: Sequence[Constraint], prior_weight: PriorWeight | None) -> Floats:
     """Return the values total[q] at z[q, F] with the logarithms of probabilities and of the prior density added."""
     for model, bound in constraints:
         total = total + log_probability_below(*model.predict(z), bound)

@@ -15,7 +15,7 @@ from tunesmith.foundation.numerics.cache import FitCache
 from tunesmith.foundation.numerics.gp import Posterior, Prior, fit, fixed_starts
 from tunesmith.foundation.numerics.warp import Warp, standardise
 from tunesmith.samplers.gp.training_data import (
-    NOISE_SEARCH_START,
+    NOISE_START,
     TrainingData,
     any_noise,
     is_better_with_noise,
@@ -146,9 +146,7 @@ class HyperparameterCache(FitCache):
         usual = self._theta(y, u, features, None, True, MODEL_PRIOR, None)
 
         def tested() -> bool:
-            other = fit(
-                z, features.group, t, any_noise(MODEL_PRIOR), starts=[np.append(usual[:-1], NOISE_SEARCH_START)]
-            )
+            other = fit(z, features.group, t, any_noise(MODEL_PRIOR), starts=[np.append(usual[:-1], NOISE_START)])
             return is_better_with_noise(z, features.group, t, usual, other)
 
         return self.get(("noisy", usual.tobytes(), z.tobytes(), t.tobytes()), tested)

@@ -27,7 +27,7 @@ from tunesmith.space.feature_map import FeatureMap, perturbed
 Box = tuple[Floats, Floats]
 Region = Space | Branch  # where the maximum is searched
 N_QUASI_RANDOM = 512  # quasi-random candidates
-N_PERTURBATIONS = 40  # perturbations of each incumbent
+N_NEARBY = 40  # perturbations of each incumbent
 N_SHORTLIST = 256  # points of a pool that a quick search begins with
 
 
@@ -55,10 +55,7 @@ def candidate_pool(
     """
     low, high = box
     filled = np.nan_to_num(incumbents, nan=0.5)
-    near = [
-        perturbed(np.repeat(filled, N_PERTURBATIONS // 2, axis=0), step, features, rng, low, high)
-        for step in (0.2, 0.05)
-    ]
+    near = [perturbed(np.repeat(filled, N_NEARBY // 2, axis=0), step, features, rng, low, high) for step in (0.2, 0.05)]
     return on_region(region, features, np.concatenate([low + _quasi_random(len(region), rng) * (high - low), *near]))
 
 

@@ -42,7 +42,7 @@ RENEWAL, MAX_RENEWAL, LATE_RENEWAL = 8, 48, 64
 N_CENTRES = 4
 # Centres are among the best fifth of the rows, and among so many.
 CENTRES_BEST_DIVISOR, CENTRES_ROWS_LOOKED_AT = 5, 200
-NEIGHBOURHOOD_LEADERS = 8
+LOCAL_LEADERS = 8
 LEADER_DOUBT = 0.3  # mean of what is added to the factor 1 of the standard deviation
 
 
@@ -77,9 +77,7 @@ class Neighbourhood:
         t, known = warp.values, warp.variances(noise) if noise.any() else 0.0
         theta = fit(z[rows], features.group, t, MODEL_PRIOR, starts=[theta], known=known)
         own = Posterior(z[rows], features.group, t, theta, known)
-        top = rows[
-            np.argsort(np.where(np.isfinite(y[rows]), own.fitted, np.inf), kind="stable")[:NEIGHBOURHOOD_LEADERS]
-        ]
+        top = rows[np.argsort(np.where(np.isfinite(y[rows]), own.fitted, np.inf), kind="stable")[:LOCAL_LEADERS]]
         self._boundaries, self._is_likely = data.boundaries, near_the_best(data.u[top[:N_BEST_AT_MARGIN]])
         box = self._box(u[rows], u[centre])
         pool = self._pool = local_candidates(context.space, features, own, u[rows], u[top], box, rng)

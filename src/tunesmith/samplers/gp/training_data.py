@@ -127,7 +127,7 @@ class TrainingData:
 FIRST_NOISE_ROWS = 8  # rows at which noise is looked for first
 NOISE_ROWS_GROWTH = 1.4  # by what the rows grow up to the next time
 LEAST_NOISE_GAIN = 2.0  # log likelihood, by which a process with noise has to be better
-NOISE_SEARCH_START = -3.0  # ln s², where the search for noise starts
+NOISE_START = -3.0  # ln s², where the search for noise starts
 LEAST_LOG_NOISE = -4.0  # ln s² from which on noise matters: a standard deviation of 0.14 of that of all values
 
 
@@ -143,7 +143,7 @@ def rows_looked_at(n: int) -> int:
 
 def any_noise(prior: Prior) -> Prior:
     """Return the prior with which noise is looked for: as before, but with any noise."""
-    return replace(prior, noise_mean=NOISE_SEARCH_START, noise_var=9.0)
+    return replace(prior, noise_mean=NOISE_START, noise_var=9.0)
 
 
 def noisy(prior: Prior) -> Prior:

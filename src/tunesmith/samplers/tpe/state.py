@@ -37,7 +37,7 @@ MAX_BAD_KERNELS = 500
 NEXT_BAD_KERNELS, LATEST_BAD_KERNELS = 200, 200
 CATEGORY_SMOOTHING = 0.2  # of categories: the share of a kernel that is spread over all of them
 # The bandwidths of l go on shrinking as if so many of all trials were good, though MAX_GOOD_TRIALS are.
-BANDWIDTH_EVIDENCE_SHARE = 0.1
+GOOD_EVIDENCE = 0.1
 LEARN_AT_ONCE_DIVISOR = 400  # the model learns from a 400th of the trials at once; from a 50th, regret was higher
 # Trials that are ranked anew at each ask with several objectives; when full, half of them are kept.
 MAX_RANKED_TRIALS = 256
@@ -198,9 +198,7 @@ class TpeState:
             is_good = promoted | (np.arange(self.n) < k)
             best = np.concatenate([ranking[is_good & own], ranking[is_good & ~own]])
             rest = ranking[~is_good]
-        good = self._mixture(
-            self._rows.take(best), _weights(len(best)), BANDWIDTH_EVIDENCE_SHARE * self.n, self._partial
-        )
+        good = self._mixture(self._rows.take(best), _weights(len(best)), GOOD_EVIDENCE * self.n, self._partial)
         bad = self._mixture_of_bad(self._rows.take(self._bad(rest)), self._partial) if len(rest) else None
         is_likely = near_the_best(u[best[:N_BEST_AT_MARGIN]])
         return Model(good, bad, is_likely, self.boundaries.limits(u[:0], is_likely))

@@ -295,10 +295,10 @@ def rec_eval(
     Raises:
         BadSearchSpace: a parameter is needed that is not active.
     """
-    return _node_value(as_apply(expr), dict(memo or {}))
+    return _value_at(as_apply(expr), dict(memo or {}))
 
 
-def _node_value(node: Apply, memo: dict[Apply, Any]) -> Any:
+def _value_at(node: Apply, memo: dict[Apply, Any]) -> Any:
     value = memo.get(node, MissingArgument)
     if value is GarbageCollected:
         raise BadSearchSpace(f"the value of a parameter is needed that is not active:\n{node}")
@@ -307,20 +307,20 @@ def _node_value(node: Apply, memo: dict[Apply, Any]) -> Any:
     if isinstance(node, Literal):
         return node.obj
     if node.name == "switch":
-        index = int(_node_value(node.pos_args[0], memo))
+        index = int(_value_at(node.pos_args[0], memo))
         if index < 0:
             raise ValueError(f"a switch takes the index of an option, 0 or more; got {index}")
-        value = _node_value(node.pos_args[1 + index], memo)
+        value = _value_at(node.pos_args[1 + index], memo)
     else:
         args = (
-            [_node_value(node.pos_args[0], memo)]
+            [_value_at(node.pos_args[0], memo)]
             if len(node.pos_args) == 1
-            else [_node_value(a, memo) for a in node.pos_args]
+            else [_value_at(a, memo) for a in node.pos_args]
         )
-        named = {key: _node_value(one, memo) for key, one in node.named_args} if node.named_args else {}
+        named = {key: _value_at(one, memo) for key, one in node.named_args} if node.named_args else {}
         value = scope.function(node.name)(*args, **named)
         if isinstance(value, Apply):
-            value = _node_value(value, memo)
+            value = _value_at(value, memo)
     memo[node] = value
     return value
 

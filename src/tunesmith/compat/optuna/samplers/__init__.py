@@ -809,9 +809,7 @@ class BruteForceSampler(BaseSampler):
                 continue
             here = native.running.get(other.number)
             cells = (
-                _cells_of_record(other)
-                if here is None
-                else _parameter_cells(here.trial.params, here.trial.distributions)
+                _cells_of_record(other) if here is None else _cells_here(here.trial.params, here.trial.distributions)
             )
             if own.items() <= cells.items():
                 (finished if other.state.is_finished() else running).append(cells)
@@ -835,10 +833,10 @@ def values_of(distribution: BaseDistribution) -> list[Any]:
 
 
 def _trial_cells(trial: FrozenTrial) -> Cells:
-    return _parameter_cells(trial.params, {name: parameter_of(d) for name, d in trial.distributions.items()})
+    return _cells_here(trial.params, {name: parameter_of(d) for name, d in trial.distributions.items()})
 
 
-def _parameter_cells(params: Mapping[str, Any], parameters: Mapping[str, Parameter]) -> Cells:
+def _cells_here(params: Mapping[str, Any], parameters: Mapping[str, Parameter]) -> Cells:
     cells = {}
     for name, value in params.items():
         parameter = parameters[name]

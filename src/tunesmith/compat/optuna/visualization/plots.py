@@ -313,7 +313,7 @@ class Plots:
         return self._drawn(
             visualization.plot_pareto_front,
             study,
-            target_names=target_names or _first_study(study).metric_names,
+            target_names=target_names or _alone(study).metric_names,
             include_dominated_trials=include_dominated_trials,
             targets=targets,
         )
@@ -415,9 +415,7 @@ class Plots:
             return self._nothing(NothingToDrawError("params is empty"))
         if "target_name" in options:
             options["target_name"] = _target_label(study, options["target"], options["target_name"])
-        options |= {
-            name: of_records(_first_study(study), options[name]) for name in ("target", "targets") if name in options
-        }
+        options |= {name: of_records(_alone(study), options[name]) for name in ("target", "targets") if name in options}
         try:
             figure = plot(native, *positional, backend=self._by.backend, **options)
         except NothingToDrawError as error:
@@ -458,11 +456,11 @@ def _target_label(study: Any, target: Target | None, target_name: str) -> str:
     """Return what to call the target; the study's own name for its objective comes first, as in Optuna."""
     if target is not None and target_name == OPTUNAS_NAME:
         caution(f"target= is given without target_name=: the figure calls it {OPTUNAS_NAME!r}")
-    names = _first_study(study).metric_names if target is None else None
+    names = _alone(study).metric_names if target is None else None
     return str(names[0]) if names else target_name
 
 
-def _first_study(study: Any) -> Any:
+def _alone(study: Any) -> Any:
     return study[0] if isinstance(study, list | tuple) else study
 
 
