@@ -957,13 +957,8 @@ class ReadingLaws(Conformance):
         study = storage.create_study(None, ["minimize", "maximize"], 0)
         other = Space(x=Float(0, 1))
         nothing = Space()
-        specs = [
-            (LAW_SPACE, LAW_POINT),
-            (other, [0.25]),
-            (None, None),
-            (LAW_SPACE, [1e-4, NAN, NAN, 1.0]),
-            (nothing, []),
-        ]
+        gaps = [1e-4, NAN, NAN, 1.0]
+        specs = [(LAW_SPACE, LAW_POINT), (other, [0.25]), (None, None), (LAW_SPACE, gaps), (nothing, [])]
         for number, (space, x) in enumerate(specs):
             begin(storage, study, space=space, x=x, sampler_state=number)
         for place, number in enumerate((4, 2, 0, 1, 3)):
@@ -1277,15 +1272,9 @@ class StorageConformance(ArtifactLaws, StudyLaws, AttemptLaws, ReadingLaws):
         user = {"note ∂": "größer 🦊 \0", "deep": {"list": [1, None, True, -math.inf]}, "": 0} | {"k" * 200: 1}
         user.pop("")
         begun = TrialRecord(
-            0,
-            RUNNING,
-            space=LAW_SPACE,
-            x=LAW_POINT,
-            sampler_state=-(2**62),
-            started=1.5,
-            worker="wörker:1",
+            0, RUNNING, space=LAW_SPACE, x=LAW_POINT, sampler_state=-(2**62), worker="wörker:1", started=1.5,
             fixed=fixed,
-        )
+        )  # fmt: skip
         assert storage.start(study.id, storage.claim(study.id, "wörker:1"), begun) is not None
         assert_same(storage.trials(study.id)[0], begun)
         done = TrialRecord(

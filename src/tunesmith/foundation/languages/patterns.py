@@ -21,9 +21,7 @@ FEWEST_LETTERS = 7  # letters of a pattern that is held against any sentence
 PROSE = re.compile(r"(?<![\w./\\=-])[A-Za-z]?[a-z]+ (?:[a-z]+ )*[a-z]{2,}(?![\w/\\=-]|\.\w)")
 QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"|`[^`]*`|\b(?:tunesmith|python|pip)\b [^,;:]*")
 # Words of ours that stand in the places of sentences. Any other word there may be a name that somebody gave.
-WORDS_INSIDE = frozenset(
-    {"gain", "reduction", "accuracy", "precision", "recall", "deviance", "value", "unknown", "fits"}
-)
+WORDS_INSIDE = {"gain", "reduction", "accuracy", "precision", "recall", "deviance", "value", "unknown", "fits"}
 
 
 class Patterns:

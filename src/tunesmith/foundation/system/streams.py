@@ -127,9 +127,8 @@ class _Threads(_Reader):
     """A thread for each end, which also closes it: a number that is closed under a read may be another file's next."""
 
     def __init__(self, ends: tuple[int, ...]) -> None:
-        self._found: queue.Queue[Read] = queue.Queue(
-            maxsize=PIPE_LOOK_BYTES // PIPE_READ_BYTES
-        )  # a program that prints more waits
+        # A program that prints more waits.
+        self._found: queue.Queue[Read] = queue.Queue(maxsize=PIPE_LOOK_BYTES // PIPE_READ_BYTES)
         self._taken: list[Read] = []
         self._closed = threading.Event()
         for end in ends:

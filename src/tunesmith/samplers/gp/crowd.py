@@ -72,7 +72,7 @@ class Crowd:
         data, features = context.data, context.features
         self.context = context
         rng = context.rng
-        rows = _rows(data.y[:, 0], data.u, features, rng)
+        rows = _modelled_rows(data.y[:, 0], data.u, features, rng)
         self.u, self.z, good = data.u[rows], features(data.u[rows]), data.feasible[rows]
         cache = HyperparameterCache()
         self.t = [cache.normalised(y) for y in np.ascontiguousarray(data.y[rows].T)]
@@ -184,7 +184,7 @@ class Crowd:
         return np.array(x[0] if untried is None else untried[0])
 
 
-def _rows(y: Floats, u: Floats, features: FeatureMap, rng: np.random.Generator) -> Indices:
+def _modelled_rows(y: Floats, u: Floats, features: FeatureMap, rng: np.random.Generator) -> Indices:
     """Return the rows that the models use: all, or the best ones, the nearest to the best one and some random ones."""
     n = len(y)
     if n <= CROWD_ROWS:
