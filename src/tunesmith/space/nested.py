@@ -19,7 +19,7 @@ Scopes = tuple[Mapping[str, str], ...]  # columns by the names of a dict and of 
 DOT = "."
 
 
-def read_columns(given: Mapping[str, Any]) -> tuple[dict[str, Parameter], Shape | None]:
+def columns_of_given(given: Mapping[str, Any]) -> tuple[dict[str, Parameter], Shape | None]:
     """Return the columns of what a user wrote, and the shape of points; None: points are columns.
 
     Args:

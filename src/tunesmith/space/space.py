@@ -18,7 +18,7 @@ from tunesmith.space.choices import Categorical
 from tunesmith.space.constraints import Constraint
 from tunesmith.space.convert import check_names, columns_of_branches
 from tunesmith.space.grid import Grid, count_cells
-from tunesmith.space.nested import read_columns
+from tunesmith.space.nested import columns_of_given
 from tunesmith.space.parameters import Float, Int
 from tunesmith.space.points import Columns, bind
 from tunesmith.space.shape import Shape, joined_shapes
@@ -89,7 +89,7 @@ class Space(Columns):
             for name in named:
                 if name in given:
                     raise SpaceError(f"{name!r} is given twice, in the dict and as a keyword")
-            columns, shape = read_columns({**given, **check_names(named)})
+            columns, shape = columns_of_given({**given, **check_names(named)})
         self._compile(columns, checks, external, shape)
         self._cache: dict[str, Any] = {}
 
