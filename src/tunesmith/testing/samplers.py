@@ -237,7 +237,7 @@ class SamplerConformance(Conformance):
     @laws
     @given(script=scripts(), seed=st.integers(0, 2**32 - 1))
     def test_what_it_returns_is_the_callers(self, make_sampler: Maker, script: Script, seed: int) -> None:
-        """Writing into an answer changes no later one: it is no view of a cache."""
+        """Writing into an answer changes no later one: it is not a view of a cache."""
         sampler = make_sampler()
         assume(self.supports(sampler, script.space))
         history = script.play(sampler, seed).history()
