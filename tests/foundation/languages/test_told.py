@@ -41,7 +41,7 @@ def chinese(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TUNESMITH_LANG", "zh")
     parts = {"stored": STORED, "": {**WORDS, **SAID, **STORED}}
-    monkeypatch.setattr(words, "table_of", lambda code, part="": parts[part] if code == "zh" else {})
+    monkeypatch.setattr(words, "translation_table", lambda code, part="": parts[part] if code == "zh" else {})
     words.sentences_of.cache_clear()
     yield
     words.sentences_of.cache_clear()
