@@ -27,7 +27,7 @@ from tunesmith.foundation.text import did_you_mean, listing, real, shown
 from tunesmith.foundation.warnings import caution
 from tunesmith.history.curves import Reported
 from tunesmith.space import Categorical, Choice, Float, Int, Parameter, Space, merge
-from tunesmith.space.nested import read_columns
+from tunesmith.space.nested import columns_of_given
 from tunesmith.space.shape import Shape, joined_shapes
 from tunesmith.trial.record import EMPTY, NAN, STEP_BOUND, Attempt, Fence, FrozenTrial, checked_noise
 
@@ -759,7 +759,7 @@ class Answers:
 
     def _suggest_nested(self, name: str, choice: Choice) -> Any:
         """Suggest the columns of a choice that are active, and return the option."""
-        columns, shape = read_columns({name: choice})
+        columns, shape = columns_of_given({name: choice})
         space = Space.from_columns(columns, (), None, shape)
         if self.shape is not None and name in self.shape.nodes and name in self.params:
             return self.params[name]  # asked for again
