@@ -97,7 +97,7 @@ def draw_ours(study: Any, name: str) -> str:
     from tunesmith.visualization.figures import draw
 
     module, arguments = FIGURES[name]
-    arrays = registry.load("figures", module)(study, backend="arrays", **arguments)
+    arrays = registry.load_registered("figures", module)(study, backend="arrays", **arguments)
     return json.dumps(draw(arrays), separators=(",", ":"))
 
 

@@ -31,7 +31,7 @@ import _tasks
 import numpy as np
 
 from tunesmith.space.estimators.first import PORTFOLIO_FILE
-from tunesmith.space.meaning import TABLE
+from tunesmith.space.meaning import MEANINGS_FILE
 
 N_RANDOM, N_BEST = 2000, 10  # points of a data set, and how many of them count as good
 UNSURE = 2.0  # a spread that was seen on n data sets is taken to be wider by this share of n
@@ -356,7 +356,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tasks", type=Path, metavar="FOLDER", help="tasks and surrogates, see _tasks.py")
     parser.add_argument("--without", nargs="*", default=[], help="sources to leave out")
-    parser.add_argument("--write", type=Path, nargs="?", const=TABLE, help="where to write the table (the package's)")
+    parser.add_argument(
+        "--write", type=Path, nargs="?", const=MEANINGS_FILE, help="where to write the table (the package's)"
+    )
     parser.add_argument("--quick", action="store_true", help="only show that it works: what the portfolios say")
     args = parser.parse_args()
     if args.quick:

@@ -20,7 +20,7 @@ from tunesmith.artifacts.local import LocalStore
 from tunesmith.errors import ArtifactError, MissingDependencyError
 from tunesmith.foundation import registry
 from tunesmith.testing import BlobStoreConformance
-from tunesmith.testing.blob_stores import SPACE, content, keys_of
+from tunesmith.testing.blob_stores import BLOB_SPACE, content, keys_of
 
 BUCKET = "tunesmith-tests"
 KEYS = {"key": "AKIATESTING", "secret": "not-a-secret-but-hidden"}
@@ -73,7 +73,7 @@ class TestS3(BlobStoreConformance):
     def test_nothing_shows_the_credentials(self, s3: dict[str, Any]) -> None:
         wrong = fsspec_store("s3://no-such-bucket/x", s3)
         with pytest.raises(ArtifactError, match="s3://no-such-bucket/x cannot keep a content") as caught:
-            wrong.put(SPACE, content(b"1"))
+            wrong.put(BLOB_SPACE, content(b"1"))
         for text in (repr(wrong), wrong.url, str(caught.value)):
             assert KEYS["key"] not in text
             assert KEYS["secret"] not in text
@@ -87,7 +87,7 @@ def test_every_store_of_ours_is_tested() -> None:
 def test_names_agree_with_the_registry(name: str, tmp_path: Path) -> None:
     store = MAKE[name](tmp_path)
     assert store.name == name
-    assert isinstance(store, registry.load("artifacts", name))
+    assert isinstance(store, registry.load_registered("artifacts", name))
 
 
 # ------------------------------------------------------------------------------------------------------------- URLs
@@ -140,7 +140,7 @@ def test_a_local_store_writes_piece_by_piece(tmp_path: Path) -> None:
 
     tracemalloc.start()
     try:
-        blob = store.put(SPACE, large)
+        blob = store.put(BLOB_SPACE, large)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -177,7 +177,7 @@ def test_a_folder_without_rights_is_an_error(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     try:
         with pytest.raises(ArtifactError, match="Permission denied"):
-            LocalStore(tmp_path / "in").put(SPACE, content(b"1"))
+            LocalStore(tmp_path / "in").put(BLOB_SPACE, content(b"1"))
     finally:
         tmp_path.chmod(0o700)
 
@@ -186,23 +186,23 @@ def test_a_file_in_the_place_of_the_folder_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     store = LocalStore(tmp_path / "file")
     with pytest.raises(ArtifactError, match=r"cannot keep a content"):
-        store.put(SPACE, content(b"1"))
-    assert list(store.blobs(SPACE)) == []
+        store.put(BLOB_SPACE, content(b"1"))
+    assert list(store.blobs(BLOB_SPACE)) == []
 
 
 def test_files_of_others_in_the_folder_are_left_alone(tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
-    blob = store.put(SPACE, content(b"1"))
-    note = tmp_path / SPACE / blob.digest[:2] / "note.txt"
+    blob = store.put(BLOB_SPACE, content(b"1"))
+    note = tmp_path / BLOB_SPACE / blob.digest[:2] / "note.txt"
     note.write_text("mine")
     assert keys_of(store) == {blob.key}
-    store.drop(SPACE)
+    store.drop(BLOB_SPACE)
     assert note.read_text() == "mine"
 
 
 def test_a_blob_cannot_be_written_by_mistake(tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
-    blob = store.put(SPACE, content(b"1"))
+    blob = store.put(BLOB_SPACE, content(b"1"))
     if os.name == "posix":
         assert not (tmp_path / blob.key).stat().st_mode & 0o222
 
@@ -246,7 +246,7 @@ def test_puts_and_drops_of_other_spaces_do_not_meet(tmp_path: Path) -> None:
     thread.start()
     try:
         for _ in range(100):
-            assert store.exists(store.put(SPACE, content(b"1")).key)
+            assert store.exists(store.put(BLOB_SPACE, content(b"1")).key)
     finally:
         over.set()
         thread.join()

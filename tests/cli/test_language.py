@@ -19,10 +19,10 @@ from tunesmith import cli as package
 from tunesmith.cli.main import _HOME, main
 from tunesmith.cli.speech import message, wide, wrapped_chinese
 from tunesmith.foundation.languages.patterns import is_english
-from tunesmith.foundation.languages.words import table_of
-from tunesmith.foundation.reader import VARIABLES, choose, language
+from tunesmith.foundation.languages.words import translation_table
+from tunesmith.foundation.reader import LANGUAGE_VARIABLES, choose, language
 
-CHINESE = table_of("zh", "commands")
+CHINESE = translation_table("zh", "commands")
 HAN = re.compile(r"[\u4e00-\u9fff]")
 HOME = Path(package.__file__).parents[1]
 FOLDERS = [HOME / "cli", *(HOME / "integrations" / name for name in ("commands", "mcp", "scaffold"))]
@@ -31,7 +31,7 @@ SAY = {"UsageError", "ClickException", "BadParameter", "echo", "say", "_say_erro
 
 @pytest.fixture(autouse=True)
 def english(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    for name in VARIABLES:
+    for name in LANGUAGE_VARIABLES:
         monkeypatch.delenv(name, raising=False)
     yield
     choose([])

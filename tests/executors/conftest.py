@@ -67,7 +67,7 @@ class Engine:
     @property
     def executor(self) -> Callable[..., Executor]:
         """Makes an executor on this cluster."""
-        return partial(registry.load("executors", self.name), self.client)
+        return partial(registry.load_registered("executors", self.name), self.client)
 
 
 def on(name: str) -> Any:

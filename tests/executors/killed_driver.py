@@ -12,7 +12,7 @@ from pathlib import Path
 
 import tunesmith as ts
 from tunesmith.foundation.states import TrialState
-from tunesmith.testing.executors import LIMIT, is_alive, until
+from tunesmith.testing.executors import HANG_SECONDS, process_runs, until
 
 SLOTS = 4  # trials that a cluster runs at once, at most: so many are taken from what is left with each kill
 
@@ -61,15 +61,15 @@ def kill_drivers(folder: Path, times: int, address: str, run: str) -> None:
             until(lambda driver=driver, before=before: set(folder.glob("*.pids")) - before or driver.poll() is not None)  # type: ignore[misc]  # bound now
         finally:
             driver.send_signal(signal.SIGKILL)
-            driver.wait(LIMIT)
+            driver.wait(HANG_SECONDS)
         assert driver.returncode == -signal.SIGKILL, (folder / "errors").read_text()
         killed = time.monotonic()
-        until(lambda: not any(map(is_alive, hung(folder))))
+        until(lambda: not any(map(process_runs, hung(folder))))
         longest = max(longest, time.monotonic() - killed)
     print(f"{times} kills: orphans were gone after {longest:.2f} s at most")
     assert longest < 5 + 5, "orphans are gone in 5 s; a busy machine may take longer"
     (folder / "calm").touch()
-    subprocess.run(command, check=True, timeout=LIMIT, capture_output=True)
+    subprocess.run(command, check=True, timeout=HANG_SECONDS, capture_output=True)
     study = ts.load_study(study_name="s", storage=str(folder / "tune.db"))
     assert [t.state for t in study.trials] == [TrialState.COMPLETE] * (SLOTS * times)
     assert sorted(study.history.number.tolist()) == list(range(SLOTS * times))

@@ -14,7 +14,7 @@ from tests.executors.killed_driver import kill_drivers
 import tunesmith as ts
 from tunesmith.executors.base import Began, Event, Failed, Finished
 from tunesmith.foundation.states import FailureKind, TrialState
-from tunesmith.testing.executors import Recorder, a_trial, is_alive, opened, run_all, until, wait_for
+from tunesmith.testing.executors import Recorder, a_trial, opened, process_runs, run_all, until, wait_for
 
 FULL = os.environ.get("TUNESMITH_FAULTS") == "full"
 
@@ -112,7 +112,7 @@ def test_a_process_of_the_engine_that_is_killed_ends_what_it_ran_and_the_trial_c
         until(path.exists)
         own, task = map(int, path.read_text().split())
         os.kill(task, signal.SIGKILL)
-        until(lambda: not is_alive(own))
+        until(lambda: not process_runs(own))
         while not any(isinstance(event, Finished | Failed) for event in events):
             events += executor.poll(1.0)
         if engine.name == "dask":  # it runs the task again, and Ray's retries are off

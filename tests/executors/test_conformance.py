@@ -19,5 +19,5 @@ class TestEveryExecutor(ExecutorConformance):
     def make_executor(self, request: pytest.FixtureRequest) -> Callable[..., Executor]:
         if request.param in NEED_A_CLUSTER:
             return cluster_of(request, request.param).executor
-        kind: type[Executor] = registry.load("executors", request.param)
+        kind: type[Executor] = registry.load_registered("executors", request.param)
         return kind

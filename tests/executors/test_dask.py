@@ -15,7 +15,7 @@ import pytest
 import tunesmith as ts
 from tunesmith.executors.base import Failed, Finished
 from tunesmith.executors.dask import DaskExecutor
-from tunesmith.testing.executors import Recorder, a_trial, is_alive, opened, run_all, until, wait_for
+from tunesmith.testing.executors import Recorder, a_trial, opened, process_runs, run_all, until, wait_for
 
 distributed = pytest.importorskip("distributed", reason="needs Dask: pip install distributed")
 pytestmark = [pytest.mark.dask, pytest.mark.xdist_group("dask")]
@@ -125,7 +125,7 @@ def test_a_restart_of_the_cluster_loses_what_ran_and_the_search_goes_on(own_clie
     assert isinstance(first, Failed)
     assert first.kind is None, "it is nobody's fault, and the trial is run again"
     assert isinstance(second, Finished)
-    assert not is_alive(int(path.read_text()))
+    assert not process_runs(int(path.read_text()))
 
 
 @pytest.mark.slow

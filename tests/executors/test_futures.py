@@ -27,7 +27,7 @@ from tunesmith.executors.folder import DriversFolder, TasksFolder, append
 from tunesmith.executors.futures import FuturesExecutor
 from tunesmith.foundation.states import FailureKind
 from tunesmith.study.optimize import choose_executor
-from tunesmith.testing.executors import Recorder, a_trial, is_alive, opened, run_all, until, wait_for
+from tunesmith.testing.executors import Recorder, a_trial, opened, process_runs, run_all, until, wait_for
 from tunesmith.testing.objectives import learn, wait_for_file
 
 posix = pytest.mark.skipif(os.name == "nt", reason="tells of signals and process groups")
@@ -307,7 +307,7 @@ def test_trials_end_with_a_driver_that_is_killed(tmp_path: Path) -> None:
             pids = [int(driver.stdout.readline()) for _ in range(2)]
             driver.kill()
             driver.wait()
-            until(lambda: not any(map(is_alive, pids)))
+            until(lambda: not any(map(process_runs, pids)))
         finally:
             os.killpg(driver.pid, signal.SIGKILL)  # with the processes of its pool
 
@@ -316,7 +316,7 @@ def test_no_process_is_kept_when_the_study_is_done() -> None:
     with opened(FuturesExecutor(jobs=1), lambda trial: os.getpid(), Recorder()) as executor:
         (event,) = run_all(executor, [a_trial(0)])
     assert isinstance(event, Finished)
-    until(lambda: not is_alive(event.value))
+    until(lambda: not process_runs(event.value))
 
 
 def test_minimize_takes_an_executor_and_limits() -> None:

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tunesmith.testing.executors import is_alive, until
+from tunesmith.testing.executors import process_runs, until
 
 # A process with a group to be ended; what ends it kills its children first, as Ray does with those of a task.
 SUPERVISOR = """
@@ -40,4 +40,4 @@ def test_nothing_outlives_a_supervisor_that_is_killed(first: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     pids = [int(pid) for pid in done.stdout.split()]
     assert len(pids) == 2, done.stderr
-    until(lambda: not any(map(is_alive, pids)))
+    until(lambda: not any(map(process_runs, pids)))

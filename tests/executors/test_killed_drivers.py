@@ -15,7 +15,7 @@ import pytest
 
 import tunesmith
 from tunesmith.foundation.states import TrialState
-from tunesmith.testing.executors import LIMIT, is_alive, until
+from tunesmith.testing.executors import HANG_SECONDS, process_runs, until
 
 KILLS = int(os.environ.get("TUNESMITH_DRIVER_KILLS", "4"))
 TRIALS = 12
@@ -60,18 +60,18 @@ def test_the_same_command_goes_on_after_each_kill_and_no_orphan_is_left(tmp_path
         until(lambda driver=driver, before=before: printed.stat().st_size > before or driver.poll() is not None)  # type: ignore[misc]  # bound now
         time.sleep(chance.random())
         driver.send_signal(signal.SIGKILL)
-        driver.wait(LIMIT)
+        driver.wait(HANG_SECONDS)
         killed = time.monotonic()
         pids = [int(pid) for pid in printed.read_text().split()]
-        until(lambda pids=pids: not any(map(is_alive, pids)))  # type: ignore[misc]  # bound now
+        until(lambda pids=pids: not any(map(process_runs, pids)))  # type: ignore[misc]  # bound now
         longest = max(longest, time.monotonic() - killed)
     print(f"{KILLS} kills: orphans were gone after {longest:.2f} s at most")
     last = start("2.0")
-    assert last.wait(LIMIT) == 0
+    assert last.wait(HANG_SECONDS) == 0
     trials = tunesmith.load_study(study_name="s", storage=path).trials
     assert [t.number for t in trials] == list(range(TRIALS))
     assert all(t.state is TrialState.COMPLETE for t in trials if t.failure is None)
     assert {str(t.failure) for t in trials if t.state is TrialState.FAIL} <= {"timeout"}
     assert len({t.params["x"] for t in trials}) == TRIALS
     pids = [int(pid) for pid in printed.read_text().split()]
-    assert not any(map(is_alive, pids))
+    assert not any(map(process_runs, pids))

@@ -24,11 +24,11 @@ from tunesmith.executors.base import End, Event, Failed, Finished, Notice
 from tunesmith.executors.processes import ProcessExecutor
 from tunesmith.foundation.states import FailureKind, TrialState
 from tunesmith.testing.executors import (
-    LIMIT,
+    HANG_SECONDS,
     Recorder,
     a_trial,
-    is_alive,
     opened,
+    process_runs,
     run_all,
     until,
     wait_for,
@@ -293,7 +293,7 @@ def die(trial: Trial) -> float:
         if how == "exit":
             os._exit(3)
         os.kill(os.getpid(), signal.SIGKILL if how == "kill" else signal.SIGSEGV)
-        time.sleep(LIMIT)
+        time.sleep(HANG_SECONDS)
     return x
 
 
@@ -331,7 +331,7 @@ def test_a_death_is_noticed_though_a_child_of_the_worker_keeps_the_pipe_open_and
                 time.sleep(0.01)
             return 1.0
         if os.fork() == 0:
-            time.sleep(LIMIT)
+            time.sleep(HANG_SECONDS)
             os._exit(0)
         os._exit(7)
 
@@ -369,7 +369,7 @@ def test_an_idle_worker_that_died_is_replaced() -> None:
         (first,) = run_all(executor, [a_trial(0)])
         assert isinstance(first, Finished)
         os.kill(first.value, signal.SIGTERM)
-        until(lambda: not is_alive(first.value))
+        until(lambda: not process_runs(first.value))
         (second,) = run_all(executor, [a_trial(1)])
     assert isinstance(second, Finished)
     assert second.value != first.value
@@ -423,7 +423,7 @@ def test_close_ends_workers_and_what_they_started(tmp_path: Path) -> None:
     executor.close()
     pids = [int(pid) for path in tmp_path.glob("*.pids") for pid in path.read_text().split()]
     assert len(pids) == 4
-    until(lambda: not any(map(is_alive, pids)))
+    until(lambda: not any(map(process_runs, pids)))
 
 
 DRIVER = """
@@ -460,9 +460,9 @@ def test_workers_and_what_they_started_end_with_a_driver_that_is_killed(work: st
         assert driver.stdout is not None
         pids = [int(pid) for pid in driver.stdout.readline().split()]
         assert len(pids) == 2
-        assert all(map(is_alive, pids))
+        assert all(map(process_runs, pids))
         driver.kill()
-        until(lambda: not any(map(is_alive, pids)))
+        until(lambda: not any(map(process_runs, pids)))
 
 
 @posix
@@ -478,7 +478,7 @@ def test_workers_end_though_a_process_that_the_driver_forked_lives_on() -> None:
         (forked,), pids = sorted(lines, key=len)
         try:
             driver.kill()
-            until(lambda: not any(map(is_alive, pids)))
+            until(lambda: not any(map(process_runs, pids)))
         finally:
             os.kill(forked, signal.SIGKILL)
 
@@ -531,7 +531,7 @@ def test_a_driver_that_gets_sigterm_lets_its_workers_save_what_they_have(tmp_pat
         assert driver.stdout is not None
         assert {int(driver.stdout.readline()) for _ in range(2)} == {0, 1}
         driver.terminate()
-        assert driver.wait(LIMIT) == -signal.SIGTERM
+        assert driver.wait(HANG_SECONDS) == -signal.SIGTERM
     trials = tunesmith.load_study(study_name="s", storage=path).trials
     assert [(t.state, t.crashes, dict(t.user_attrs)) for t in trials] == [
         (TrialState.WAITING, 0, {"checkpoint": 0}),
@@ -573,7 +573,7 @@ def test_sigterm_in_the_midst_of_a_message_waits_until_it_is_taken_in(tmp_path: 
     study = tunesmith.create_study(storage=folder / "s.db", study_name="s")
     study.optimize(objective, n_trials=4, n_jobs=2)
     """
-    run = subprocess.run([sys.executable, "-c", textwrap.dedent(program), tmp_path], timeout=LIMIT, check=False)
+    run = subprocess.run([sys.executable, "-c", textwrap.dedent(program), tmp_path], timeout=HANG_SECONDS, check=False)
     assert run.returncode == -signal.SIGTERM
     trials = tunesmith.load_study(study_name="s", storage=tmp_path / "s.db").trials
     assert [(t.state, t.crashes, dict(t.user_attrs)) for t in trials] == [
@@ -589,7 +589,7 @@ def test_a_handler_that_an_objective_sets_is_gone_with_the_next_trial() -> None:
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             return 1.0
         os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(LIMIT)
+        time.sleep(HANG_SECONDS)
         return 1.0
 
     with executing(objective) as executor:

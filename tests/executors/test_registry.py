@@ -21,7 +21,7 @@ from tunesmith.study.optimize import checked_catch, choose_executor
 
 @pytest.mark.parametrize("name", sorted(registry.names("executors")))
 def test_names_agree_with_the_registry(name: str) -> None:
-    assert registry.load("executors", name).name == name
+    assert registry.load_registered("executors", name).name == name
 
 
 def test_the_package_has_every_class_for_type_checkers_too() -> None:
@@ -47,7 +47,8 @@ class OnClient(InlineExecutor):
 
 def test_an_engines_own_object_finds_its_executor(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(registry.EXECUTORS, "on-client", f"{__name__}:OnClient")
-    monkeypatch.setattr(registry, "load", lambda kind, name: {"on-client": OnClient}.get(name, InlineExecutor))
+    classes = {"on-client": OnClient}
+    monkeypatch.setattr(registry, "load_registered", lambda kind, name: classes.get(name, InlineExecutor))
     client = Client()
     made = choose_executor(client, 3)
     assert isinstance(made, OnClient)

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExc
 @pytest.fixture(autouse=True)
 def nothing_died() -> Iterator[None]:
     yield
-    assert not beside.DIED, "the search has told it"
+    assert not beside.ERRORS_OF_THREADS, "the search has told it"
 
 
 def slow(trial: ts.Trial) -> float:

@@ -11,7 +11,7 @@ import pytest
 
 from tunesmith.storage.base import StudyRecord
 from tunesmith.storage.sql import SQLStorage, writes
-from tunesmith.testing.storages import Reader, begin, ended, running
+from tunesmith.testing.storages import Reader, begin, ended, running_record
 
 LONG = 60.0
 
@@ -54,9 +54,9 @@ def test_an_end_that_is_committed_late_gets_a_later_place(
     gate = Gate(monkeypatch, "write_attributes", lambda session, study_id, trial: trial.number == 0)
     reader = Reader(storage, study)
     with ThreadPoolExecutor(1) as pool:
-        late = pool.submit(storage.finish, study.id, ended(running(0), user={"a": 1}))
+        late = pool.submit(storage.finish, study.id, ended(running_record(0), user={"a": 1}))
         assert gate.reached.wait(LONG)
-        storage.finish(study.id, ended(running(1)))
+        storage.finish(study.id, ended(running_record(1)))
         reader.read()
         assert reader.numbers == [1], "the end of trial 0 is written and not committed"
         assert [t.number for t in storage.read_since(study.id, 1).running] == [0]
@@ -74,18 +74,18 @@ def test_one_transaction_gives_places_at_a_time(
     for _ in range(4):
         begin(storage, study)
     for number in (2, 0):
-        storage.finish(study.id, ended(running(number)))
+        storage.finish(study.id, ended(running_record(number)))
     gate = Gate(monkeypatch, "bump", lambda session, statement: statement is writes.ORDERED)
     first, second = Reader(storage, study), Reader(storage, study)
     with ThreadPoolExecutor(2) as pool:
         one = pool.submit(first.read)
         assert gate.reached.wait(LONG)  # it has seen which ends have no place, and written none yet
-        storage.finish(study.id, ended(running(3)))
+        storage.finish(study.id, ended(running_record(3)))
         two = pool.submit(second.read)
         assert not two.done()
         if storage.database.dialect.name == "postgresql":  # elsewhere the study's row is the lock
             begin(storage, study)  # nothing else waits for those who give places
-        storage.finish(study.id, ended(running(1)))
+        storage.finish(study.id, ended(running_record(1)))
         gate.opened.set()
         one.result(LONG)
         two.result(LONG)

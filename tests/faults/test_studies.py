@@ -21,7 +21,7 @@ from tunesmith.foundation.states import TrialState
 from tunesmith.storage.sql import SQLStorage
 from tunesmith.storage.sql import storage as sql_storage
 from tunesmith.storage.sql.faults import Retry
-from tunesmith.testing.storages import begin, ended, running
+from tunesmith.testing.storages import begin, ended, running_record
 from tunesmith.trial.record import Fence
 
 SERVERS: dict[str, Callable[[], Server]] = {"postgres": PostgresServer, "mariadb": MariaDBServer}
@@ -193,10 +193,10 @@ def test_a_write_whose_answer_was_lost_before_its_trial_was_released(
         is_there = bool(trial.intermediate_values or trial.user_attrs)
         assert is_there is not refused
         found.add((refused, trial.attempt))
-        storage.finish(study.id, ended(running(number, token=lost))) if trial.attempt == 1 else None
+        storage.finish(study.id, ended(running_record(number, token=lost))) if trial.attempt == 1 else None
         for waiting in other.trials(study.id, states=[TrialState.WAITING]):
             claim = other.claim(study.id, "w", token=100 + lost)
-            other.finish(study.id, ended(running(waiting.number, attempt=2, token=100 + lost)))
+            other.finish(study.id, ended(running_record(waiting.number, attempt=2, token=100 + lost)))
             assert claim.number == waiting.number
     # A report is one statement, which the server has carried out by the time that its reply is lost.
     assert found >= ({(False, 2)} if kind == "report" else {(True, 2), (False, 2)})

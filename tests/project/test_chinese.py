@@ -15,7 +15,7 @@ import pytest
 import tunesmith as ts
 from tunesmith import Float, Int, Space
 from tunesmith.cli.main import main
-from tunesmith.foundation.reader import VARIABLES, choose
+from tunesmith.foundation.reader import LANGUAGE_VARIABLES, choose
 from tunesmith.importance import importance
 
 pytestmark = pytest.mark.chinese
@@ -24,7 +24,7 @@ ALLOWED = re.compile(r"Float\(.*?\)|Int\(.*?\)|sampler=|\[OPTIONS\].*|tunesmith 
 
 @pytest.fixture(autouse=True)
 def chinese(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    for name in VARIABLES:
+    for name in LANGUAGE_VARIABLES:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("LANG", "zh_CN.UTF-8")
     monkeypatch.chdir(tmp_path)

@@ -105,12 +105,12 @@ def test_code_fits_the_page(page: Path) -> None:
     assert not wide, f"{page_id(page)} has code of more than {COLUMNS} columns in these lines: {wide}"
 
 
-@pytest.mark.parametrize("kind", sorted(registry.KINDS))
+@pytest.mark.parametrize("kind", sorted(registry.REGISTRIES))
 def test_every_registry_entry_is_documented(kind: str) -> None:
     text = "\n".join(page.read_text() for page in PAGES)
     missing = [
         f"{name} ({target})"
-        for name, target in registry.KINDS[kind].items()
+        for name, target in registry.REGISTRIES[kind].items()
         if not re.search(rf"\b{re.escape(target.partition(':')[2])}\b", text)
     ]
     assert not missing, f"README.md and docs/ do not mention these {kind}, by the name of their class: {missing}"

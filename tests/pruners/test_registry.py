@@ -44,7 +44,7 @@ class TestEveryPruner(PrunerConformance):
     @pytest.fixture(params=sorted({*registry.names("pruners"), *VARIANTS}))
     def make_pruner(self, request: pytest.FixtureRequest) -> Callable[[], Pruner]:
         made: Callable[[], Pruner] = (
-            VARIANTS[request.param] if request.param in VARIANTS else registry.load("pruners", request.param)
+            VARIANTS[request.param] if request.param in VARIANTS else registry.load_registered("pruners", request.param)
         )
         return made
 
@@ -58,6 +58,6 @@ class TestEveryPruner(PrunerConformance):
 
 @pytest.mark.parametrize("name", sorted(registry.names("pruners")))
 def test_names_agree_with_the_registry(name: str) -> None:
-    pruner = registry.load("pruners", name)()
+    pruner = registry.load_registered("pruners", name)()
     assert pruner.name == name
     assert isinstance(pruner, Pruner)

@@ -11,7 +11,7 @@ import pytest
 import tunesmith as ts
 from tunesmith.foundation.states import TrialState
 from tunesmith.history import History
-from tunesmith.samplers.auto import MAX_LOCAL, MODEL_ALWAYS, AutoSampler
+from tunesmith.samplers.auto import MAX_LOCAL_TRIALS, MODEL_ALWAYS_TRIALS, AutoSampler
 from tunesmith.samplers.gp.sampler import GPSampler
 from tunesmith.space import Categorical, Float, Int, Space
 
@@ -32,13 +32,13 @@ def history_of(space: Space, n: int, cost: float, n_objectives: int = 1) -> Hist
     ("space", "n", "cost", "chosen"),
     [
         (NUMERIC, 0, 0.0, "gp"),
-        (NUMERIC, MODEL_ALWAYS - 1, 1e-6, "gp"),
-        (NUMERIC, MODEL_ALWAYS, 1e-6, "cmaes"),
-        (NUMERIC, MODEL_ALWAYS, 1.0, "gp"),
-        (NUMERIC, MAX_LOCAL - 1, 60.0, "gp"),
-        (NUMERIC, MAX_LOCAL, 60.0, "cmaes"),
-        (MIXED, MODEL_ALWAYS, 1e-6, "evolution"),
-        (TREE, MODEL_ALWAYS, 1e-6, "evolution"),
+        (NUMERIC, MODEL_ALWAYS_TRIALS - 1, 1e-6, "gp"),
+        (NUMERIC, MODEL_ALWAYS_TRIALS, 1e-6, "cmaes"),
+        (NUMERIC, MODEL_ALWAYS_TRIALS, 1.0, "gp"),
+        (NUMERIC, MAX_LOCAL_TRIALS - 1, 60.0, "gp"),
+        (NUMERIC, MAX_LOCAL_TRIALS, 60.0, "cmaes"),
+        (MIXED, MODEL_ALWAYS_TRIALS, 1e-6, "evolution"),
+        (TREE, MODEL_ALWAYS_TRIALS, 1e-6, "evolution"),
     ],
 )
 def test_the_choice(space: Space, n: int, cost: float, chosen: str) -> None:
@@ -61,7 +61,7 @@ def test_it_is_the_default_and_each_trial_says_who_proposed_it() -> None:
 @pytest.fixture
 def early(monkeypatch: pytest.MonkeyPatch) -> int:
     """The switch comes after so many trials, which costs fewer proposals of the process."""
-    monkeypatch.setattr("tunesmith.samplers.auto.MODEL_ALWAYS", 20)
+    monkeypatch.setattr("tunesmith.samplers.auto.MODEL_ALWAYS_TRIALS", 20)
     return 20
 
 
@@ -96,7 +96,7 @@ def test_a_cheap_search_in_a_file_is_resumed(tmp_path: Path, early: int) -> None
 
 
 @pytest.mark.parametrize("n_objectives", [1, 2])
-@pytest.mark.parametrize("n", [10, MODEL_ALWAYS, 400])
+@pytest.mark.parametrize("n", [10, MODEL_ALWAYS_TRIALS, 400])
 def test_the_cheap_variant_uses_no_process(n: int, n_objectives: int) -> None:
     cheap = AutoSampler().cheap_variant()
     assert isinstance(cheap, AutoSampler)

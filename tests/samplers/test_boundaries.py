@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import tunesmith as ts
-from tunesmith.samplers.finished import MARGIN, Boundaries, lie_beyond, near_the_best
+from tunesmith.samplers.finished import BOUND_MARGIN, Boundaries, lie_beyond, near_the_best
 from tunesmith.space import Categorical, Float, Int, Space
 
 ENDS = (0.0, 1.0)
@@ -86,7 +86,7 @@ def test_an_optimum_beside_ends_that_all_fail_is_found() -> None:
 def test_an_optimum_at_an_end_is_found(sampler: str) -> None:
     study = ts.create_study(sampler=sampler, seed=0)
     study.optimize(lambda t: value(*suggested(t)), n_trials=40)
-    assert study.best_params["C"] <= (0.0 if sampler == "auto" else MARGIN)
+    assert study.best_params["C"] <= (0.0 if sampler == "auto" else BOUND_MARGIN)
 
 
 def test_two_objectives_keep_away_from_ends_as_well() -> None:
@@ -115,15 +115,15 @@ def limits(
 @pytest.mark.parametrize(
     ("good", "running", "valued", "failed", "low", "high"),
     [
-        ([[0.5, 0.5]] * 3, [], [], [], MARGIN, 1 - MARGIN),
-        ([[MARGIN, 0.5], [0.5, 0.5], [MARGIN, 0.1]], [], [], [], MARGIN, 1 - MARGIN),
-        ([[MARGIN, 0.5], [MARGIN, 0.9], [0.0, 0.1]], [], [], [], 0.0, 1 - MARGIN),
-        ([[1 - MARGIN, 0.5]] * 3, [], [], [], MARGIN, 1.0),
-        ([[MARGIN, 0.5]] * 3, [], [], [[0.0, 0.9]], MARGIN, 1 - MARGIN),
-        ([[0.0, 0.5]] * 3, [], [], [[0.0, 0.9]], MARGIN, 1 - MARGIN),
-        ([[MARGIN, 0.5]] * 3, [[0.0, 0.1]], [], [], MARGIN, 1 - MARGIN),
-        ([[MARGIN, 0.5]] * 3, [[0.0, 0.1]], [[0.0, 0.7]], [], 0.0, 1 - MARGIN),
-        ([[NAN, 0.5]] * 3, [[NAN, 0.1]], [[NAN, 0.7]], [[NAN, 0.2]], MARGIN, 1 - MARGIN),
+        ([[0.5, 0.5]] * 3, [], [], [], BOUND_MARGIN, 1 - BOUND_MARGIN),
+        ([[BOUND_MARGIN, 0.5], [0.5, 0.5], [BOUND_MARGIN, 0.1]], [], [], [], BOUND_MARGIN, 1 - BOUND_MARGIN),
+        ([[BOUND_MARGIN, 0.5], [BOUND_MARGIN, 0.9], [0.0, 0.1]], [], [], [], 0.0, 1 - BOUND_MARGIN),
+        ([[1 - BOUND_MARGIN, 0.5]] * 3, [], [], [], BOUND_MARGIN, 1.0),
+        ([[BOUND_MARGIN, 0.5]] * 3, [], [], [[0.0, 0.9]], BOUND_MARGIN, 1 - BOUND_MARGIN),
+        ([[0.0, 0.5]] * 3, [], [], [[0.0, 0.9]], BOUND_MARGIN, 1 - BOUND_MARGIN),
+        ([[BOUND_MARGIN, 0.5]] * 3, [[0.0, 0.1]], [], [], BOUND_MARGIN, 1 - BOUND_MARGIN),
+        ([[BOUND_MARGIN, 0.5]] * 3, [[0.0, 0.1]], [[0.0, 0.7]], [], 0.0, 1 - BOUND_MARGIN),
+        ([[NAN, 0.5]] * 3, [[NAN, 0.1]], [[NAN, 0.7]], [[NAN, 0.2]], BOUND_MARGIN, 1 - BOUND_MARGIN),
     ],
     ids=["inside", "two", "low", "high", "failed", "failed here", "the first runs", "one came back", "inactive"],
 )
@@ -138,7 +138,7 @@ def test_a_failure_is_blamed_on_an_end_until_another_trial_was_fine_there() -> N
     failed = np.array([[0.0, 0.5], [0.3, 1.0], [0.2, 0.2], [NAN, 0.0]])
     boundaries.add(failed, np.ones(4, bool))
     assert boundaries.explain_failure(failed).tolist() == [True, True, False, True]
-    boundaries.add(np.array([[0.0, 0.4], [0.7, MARGIN]]), np.zeros(2, bool))
+    boundaries.add(np.array([[0.0, 0.4], [0.7, BOUND_MARGIN]]), np.zeros(2, bool))
     assert boundaries.explain_failure(failed).tolist() == [False, True, False, True]
 
 

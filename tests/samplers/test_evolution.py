@@ -11,7 +11,7 @@ from tests.samplers.searching import FAILED, best, cube, search
 from tunesmith.foundation.states import TrialState
 from tunesmith.history import History
 from tunesmith.samplers.base import encode_state
-from tunesmith.samplers.evolutionary.evolution import FACTORS, EvolutionSampler, Population
+from tunesmith.samplers.evolutionary.evolution import FACTOR_UNITS, EvolutionSampler, Population
 from tunesmith.samplers.random import RandomSampler
 from tunesmith.space import Categorical, Float, Int, Ordinal, Space
 
@@ -153,7 +153,7 @@ def test_it_starts_afresh_when_nothing_is_gained() -> None:
 def test_factors_follow_success() -> None:
     space = cube(2)
     state, history = Population(space, "evolution", 4, 1), History(space)
-    for k, (value, f, cr) in enumerate([(10.0, 0, 0)] * 4 + [(5.0, FACTORS, FACTORS // 2)] * 4):
+    for k, (value, f, cr) in enumerate([(10.0, 0, 0)] * 4 + [(5.0, FACTOR_UNITS, FACTOR_UNITS // 2)] * 4):
         own = encode_state("evolution", state.payload(k % 4, f, cr))
         history.append(k, TrialState.COMPLETE, space, [k / 10, k / 10], [value], sampler_state=own)
     state.add_rows(history, 0, 8)

@@ -14,7 +14,7 @@ import tunesmith as ts
 from tunesmith.foundation.states import TrialState
 from tunesmith.history import History
 from tunesmith.samplers.finished import infer_conditions
-from tunesmith.samplers.gp.hyperparameters import REFIT_ALWAYS, fitted_rows
+from tunesmith.samplers.gp.hyperparameters import REFIT_ALWAYS_TRIALS, fitted_rows
 from tunesmith.samplers.gp.sampler import GPSampler
 from tunesmith.samplers.gp.training_data import TrainingData
 from tunesmith.samplers.gp.trust_region import MAX_GLOBAL_ROWS, local_rows
@@ -222,9 +222,12 @@ def test_running_trials_are_not_proposed_again() -> None:
 
 def test_the_schedule_of_fits() -> None:
     counts = sorted({fitted_rows(n) for n in range(1, 500)})
-    assert counts[:REFIT_ALWAYS] == list(range(1, REFIT_ALWAYS + 1))
+    assert counts[:REFIT_ALWAYS_TRIALS] == list(range(1, REFIT_ALWAYS_TRIALS + 1))
     assert all(fitted_rows(c) == c for c in counts), "a fixed function of n"
-    assert all(1.0 < b / a <= 1.09 for a, b in zip(counts[REFIT_ALWAYS - 1 :], counts[REFIT_ALWAYS:], strict=False))
+    assert all(
+        1.0 < b / a <= 1.09
+        for a, b in zip(counts[REFIT_ALWAYS_TRIALS - 1 :], counts[REFIT_ALWAYS_TRIALS:], strict=False)
+    )
 
 
 def test_beyond_the_limit_the_model_is_local() -> None:

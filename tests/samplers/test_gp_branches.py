@@ -11,7 +11,7 @@ from tests.samplers.searching import search
 
 import tunesmith as ts
 from tunesmith.samplers import GPSampler
-from tunesmith.samplers.gp.branches import FIRST, Branch, promising_branch
+from tunesmith.samplers.gp.branches import TRIALS_BEFORE_BRANCHES, Branch, promising_branch
 from tunesmith.space import Categorical, Float, Int, Space
 
 TREE = Space(
@@ -45,7 +45,7 @@ def test_a_branch_with_a_wide_spread_and_few_trials_is_next() -> None:
 
 
 def test_few_trials_choose_no_branch() -> None:
-    trials = [(SVM, 0.1 + 0.01 * k) for k in range(FIRST)]
+    trials = [(SVM, 0.1 + 0.01 * k) for k in range(TRIALS_BEFORE_BRANCHES)]
     assert chosen(trials[:-1]) is None
     assert chosen(trials) == {"model": "tree", "booster": "gb"}
 

@@ -12,7 +12,7 @@ import tunesmith as ts
 from tunesmith import Categorical, Float, Int, Space
 from tunesmith.foundation.numerics.gp import Posterior
 from tunesmith.foundation.numerics.warp import Warp
-from tunesmith.samplers.gp.hyperparameters import PRIOR, HyperparameterCache
+from tunesmith.samplers.gp.hyperparameters import MODEL_PRIOR, HyperparameterCache
 from tunesmith.samplers.gp.training_data import repeats_differ, rows_looked_at, with_repeats
 from tunesmith.space.feature_map import FeatureMap
 
@@ -57,11 +57,11 @@ def test_noise_is_transformed_as_the_values_are() -> None:
 def test_repeats_tell_the_noise() -> None:
     z = np.repeat(np.linspace(0, 1, 6)[:, None], 4, axis=0)
     t = np.tile([-0.6, -0.2, 0.2, 0.6], 6) + 3 * z[:, 0]  # variance 4 / 15 within each group
-    assert np.exp(with_repeats(PRIOR, z, t, 0.0).noise_mean) == pytest.approx(4 / 15)
+    assert np.exp(with_repeats(MODEL_PRIOR, z, t, 0.0).noise_mean) == pytest.approx(4 / 15)
     told = np.full(24, 0.2)
-    assert np.exp(with_repeats(PRIOR, z, t, told).noise_mean) == pytest.approx(4 / 15 - 0.2), "what is told, once"
-    assert with_repeats(PRIOR, z[::4], t[::4], 0.0) == PRIOR
-    assert with_repeats(PRIOR, z, 3 * z[:, 0], 0.0) == PRIOR
+    assert np.exp(with_repeats(MODEL_PRIOR, z, t, told).noise_mean) == pytest.approx(4 / 15 - 0.2), "what is told, once"
+    assert with_repeats(MODEL_PRIOR, z[::4], t[::4], 0.0) == MODEL_PRIOR
+    assert with_repeats(MODEL_PRIOR, z, 3 * z[:, 0], 0.0) == MODEL_PRIOR
     u = np.array([[0.5, np.nan], [0.5, np.nan], [0.2, 0.1]])
     assert repeats_differ(u[1:], np.array([1.0, 2.0])) is None
     assert repeats_differ(u, np.array([1.0, 1.0, 2.0])) is False

@@ -11,7 +11,7 @@ import pytest
 import tunesmith as ts
 from tunesmith.foundation.states import TrialState
 from tunesmith.history import History
-from tunesmith.samplers.gp.initial_design import N_CENTRAL, SHRINKAGE, InitialDesign
+from tunesmith.samplers.gp.initial_design import DESIGN_SHRINKAGE, N_CENTRAL, InitialDesign
 from tunesmith.samplers.gp.sampler import GPSampler
 from tunesmith.space import Categorical, Float, Int, Ordinal, Space
 
@@ -29,7 +29,7 @@ def test_the_first_point_is_the_middle_and_the_next_ones_are_near_it(options: di
     first, *others = asked(FLAT, N_CENTRAL, **options)
     assert first == {"x": 0.0, "y": pytest.approx(0.01), "n": 5, "size": 16}
     u = FLAT.to_unit(FLAT.encode(others))
-    assert (np.abs(u[:, :2] - 0.5) <= SHRINKAGE / 2).all()
+    assert (np.abs(u[:, :2] - 0.5) <= DESIGN_SHRINKAGE / 2).all()
     assert len({p["x"] > 0 for p in others}) == 2, "on both sides of it"
 
 
@@ -166,4 +166,4 @@ def test_as_many_first_trials_as_the_user_says() -> None:
     assert not study.sampler.exclusive_at(study.history)
     x = [t.params["x"] for t in study.trials]
     assert x[0] == 0.0
-    assert max(map(abs, x[N_CENTRAL:])) > SHRINKAGE, "beyond the four the cube is filled evenly"
+    assert max(map(abs, x[N_CENTRAL:])) > DESIGN_SHRINKAGE, "beyond the four the cube is filled evenly"

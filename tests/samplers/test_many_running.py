@@ -10,7 +10,7 @@ from tunesmith.foundation import registry
 from tunesmith.foundation.states import TrialState
 from tunesmith.history import History
 from tunesmith.samplers import AutoSampler, EvolutionSampler, GPSampler, Sampler
-from tunesmith.samplers.gp.crowd import MANY, rows_modelled
+from tunesmith.samplers.gp.crowd import CROWD_RUNNING_TRIALS, rows_modelled
 from tunesmith.space import Categorical, Float, Int, Space
 
 MIXED = Space(x=Float(0, 1), n=Int(1, 20), k=["a", "b"], y=Float(1e-3, 1, log=True).when(k="b"))
@@ -35,7 +35,7 @@ def history_of(space: Space, n: int, running: int, m: int = 1, cost: float = 360
 @pytest.mark.parametrize(("make", "m"), [(GPSampler, 1), (AutoSampler, 2), (GPSampler, 3)])
 def test_proposals_are_functions_of_the_history_and_apart(make: type[Sampler], m: int) -> None:
     """With another object, or one that saw the rows arrive, they are the same; no two are alike."""
-    used, history, n = make(), history_of(MIXED, 30, MANY + 50, m), MANY + 80
+    used, history, n = make(), history_of(MIXED, 30, CROWD_RUNNING_TRIALS + 50, m), CROWD_RUNNING_TRIALS + 80
     seen = set()
     for k in range(12):
         x, states = used.ask(history, MIXED, np.random.default_rng([1, k]), 1)
@@ -53,7 +53,7 @@ def test_proposals_are_functions_of_the_history_and_apart(make: type[Sampler], m
 
 @pytest.mark.parametrize("name", [name for name in registry.SAMPLERS if name not in ("grid", "pbt")])
 def test_a_batch_has_no_point_twice(name: str) -> None:
-    sampler, history = registry.load("samplers", name)(), history_of(MIXED, 40, 8)
+    sampler, history = registry.load_registered("samplers", name)(), history_of(MIXED, 40, 8)
     x, states = sampler.ask(history, MIXED, np.random.default_rng(0), 150)
     assert len({row.tobytes() for row in x}) == len(states) == 150
 
@@ -97,12 +97,15 @@ def test_models_are_made_of_a_number_of_rows_that_grows_by_a_quarter() -> None:
 
 def test_auto_takes_turns_with_a_cheap_sampler_while_hundreds_run() -> None:
     auto = AutoSampler()
-    few, many = history_of(MIXED, 150, 10), history_of(MIXED, 150, MANY + 1)
+    few, many = history_of(MIXED, 150, 10), history_of(MIXED, 150, CROWD_RUNNING_TRIALS + 1)
     assert auto.choose(few, MIXED)[0] == "gp"
     first = auto.choose(many, MIXED)[0]
     many.begin(1000, MIXED, few.x[0].tolist())
     assert {first, auto.choose(many, MIXED)[0]} == {"gp", "evolution"}
-    for fast in (history_of(MIXED, 150, MANY + 1, cost=0.05), history_of(MIXED, 150, MANY + 2, cost=0.05)):
+    for fast in (
+        history_of(MIXED, 150, CROWD_RUNNING_TRIALS + 1, cost=0.05),
+        history_of(MIXED, 150, CROWD_RUNNING_TRIALS + 2, cost=0.05),
+    ):
         assert auto.choose(fast, MIXED)[0] == "evolution", "one driver proposes for all of them"
 
 

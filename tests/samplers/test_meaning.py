@@ -14,7 +14,7 @@ import pytest
 import tunesmith as ts
 from tunesmith.sklearn import SearchCV
 from tunesmith.space import Categorical, Float, Int, Ordinal, Space
-from tunesmith.space.meaning import _MEANINGS, RATE_WITH_MOMENTUM, TABLE
+from tunesmith.space.meaning import _MEANINGS, LEARNING_RATE_WITH_MOMENTUM, MEANINGS_FILE
 
 TREES = {
     "eta": Float(0.001, 1, log=True),
@@ -204,8 +204,8 @@ def test_names_that_lie_are_found_out() -> None:
 
 
 def test_each_entry_of_the_table_has_names_and_a_source() -> None:
-    for kind, entries in json.loads(TABLE.read_text()).items():
-        assert set(entries) <= {*_MEANINGS[kind].values(), RATE_WITH_MOMENTUM}
+    for kind, entries in json.loads(MEANINGS_FILE.read_text()).items():
+        assert set(entries) <= {*_MEANINGS[kind].values(), LEARNING_RATE_WITH_MOMENTUM}
         for entry in entries.values():
             assert set(entry) in ({"centre", "factor", "from"}, {"centre", "width", "from"})
             assert entry.get("factor", 2.0) > 1.0

@@ -11,7 +11,7 @@ from tunesmith.foundation.states import TrialState
 from tunesmith.history import History
 from tunesmith.samplers.finished import point_keys
 from tunesmith.samplers.gp.context import SearchContext
-from tunesmith.samplers.gp.neighbourhood import N_ROWS, Neighbourhood, rows_near
+from tunesmith.samplers.gp.neighbourhood import NEIGHBOURHOOD_ROWS, Neighbourhood, rows_near
 from tunesmith.space import Categorical, Float, Int, Space
 
 MIXED = Space(x=Float(0, 1), n=Int(1, 20), k=Categorical(["a", "b"]), y=Float(1e-3, 1, log=True).when(k="b"))
@@ -106,4 +106,4 @@ def test_it_is_made_anew_as_results_come_in_and_not_at_each_of_them() -> None:
     assert [turn for _, turn in made] == list(range(len(made)))
     assert len(made) < 100
     assert (np.diff(rows) <= np.maximum(1, np.minimum(rows[:-1] // 8, 48))).all()
-    assert rows[-1] > 1200 - 48 > N_ROWS
+    assert rows[-1] > 1200 - 48 > NEIGHBOURHOOD_ROWS

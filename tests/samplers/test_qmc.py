@@ -144,7 +144,9 @@ def test_the_sequence_ends_where_the_tag_has_no_room() -> None:
     sampler = QMCSampler(scramble=False)
     _, states = sampler.ask(History(space), space, rng(0), 1)
     history = History(space)
-    last = (1 << module.INDEX_BITS) - 2
-    history.append(0, TrialState.COMPLETE, space, [1.0], [0.0], sampler_state=int(states[0]) | last << module.SEED_BITS)
+    last = (1 << module.QMC_INDEX_BITS) - 2
+    history.append(
+        0, TrialState.COMPLETE, space, [1.0], [0.0], sampler_state=int(states[0]) | last << module.QMC_SEED_BITS
+    )
     x, _ = sampler.ask(history, space, rng(0), 3)
     assert len(x) == 1

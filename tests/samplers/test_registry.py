@@ -42,7 +42,7 @@ ALIKE = {"cmaes", "evolution", "gp", "grid-random", "nsga2", "qmc-halton", "qmc-
 
 
 def maker(name: str) -> Callable[[], Sampler]:
-    made: Callable[[], Sampler] = VARIANTS[name] if name in VARIANTS else registry.load("samplers", name)
+    made: Callable[[], Sampler] = VARIANTS[name] if name in VARIANTS else registry.load_registered("samplers", name)
     return made
 
 
@@ -62,7 +62,7 @@ class TestEverySampler(SamplerConformance):
 
 @pytest.mark.parametrize("name", sorted(registry.names("samplers")))
 def test_names_agree_with_the_registry(name: str) -> None:
-    sampler = registry.load("samplers", name)()
+    sampler = registry.load_registered("samplers", name)()
     assert sampler.name == name
     assert isinstance(sampler, Sampler)
 
@@ -136,6 +136,6 @@ def test_a_grid_refuses_what_it_cannot_enumerate() -> None:
 
 def test_a_name_is_suggested_only_where_it_is_near() -> None:
     with pytest.raises(ValueError, match=r"^there is no sampler 'bayes' \(known: auto, "):
-        registry.load("samplers", "bayes")
+        registry.load_registered("samplers", "bayes")
     with pytest.raises(ValueError, match="did you mean 'gp'"):
-        registry.load("samplers", "pg")
+        registry.load_registered("samplers", "pg")

@@ -206,20 +206,20 @@ def test_the_number_of_kernels_is_bounded() -> None:
         model = state.model(history, np.empty((0, 1)), None)
         g = model.bad
         assert g is not None
-        assert len(g.rows) <= module.MAX_BAD
+        assert len(g.rows) <= module.MAX_BAD_KERNELS
         row_at = {v: row for row, v in enumerate((x[:, 0] - 0.5).astype(np.float32).tolist())}
         good = [row_at[v] for v in model.good.rows.v[0].tolist()]
-        assert good == order[: module.MAX_GOOD].tolist()
+        assert good == order[: module.MAX_GOOD_TRIALS].tolist()
         bad = {row_at[v] for v in g.rows.v[0].tolist()}
         assert len(bad) == len(g.rows)
-        assert set(order[25 : 25 + module.NEXT].tolist()) <= bad
-        assert set(range(n - module.LATEST, n)) - set(good) <= bad
+        assert set(order[25 : 25 + module.NEXT_BAD_KERNELS].tolist()) <= bad
+        assert set(range(n - module.LATEST_BAD_KERNELS, n)) - set(good) <= bad
 
 
 @pytest.mark.parametrize("running", [0, 2])
 def test_what_it_knows_follows_from_the_number_of_trials(running: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Many trials are learnt a few at once: a sampler that was there from the first one and a new one know the same."""
-    monkeypatch.setattr(module, "AT_ONCE", 50)
+    monkeypatch.setattr(module, "LEARN_AT_ONCE_DIVISOR", 50)
     space = Space(model=["a", "b"], x=Float(0, 1), k=Int(0, 40).when(model="a"))
     x = space.sample(rng(1), 264)
     y = np.nansum((x - 0.3) ** 2, axis=1).tolist()

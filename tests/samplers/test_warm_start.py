@@ -16,10 +16,10 @@ import tunesmith as ts
 from tunesmith.errors import StorageError
 from tunesmith.foundation import registry
 from tunesmith.foundation.numerics.gp import Posterior, Prior, fit
-from tunesmith.foundation.numerics.transfer import PosteriorMean, normal_quantiles, thin, weights
+from tunesmith.foundation.numerics.transfer import PosteriorMean, best_and_spread, normal_quantiles, weights
 from tunesmith.foundation.states import TrialState
 from tunesmith.history import History, SourceStudy
-from tunesmith.samplers.gp.acquisition import BETA, PriorWeight
+from tunesmith.samplers.gp.acquisition import PRIOR_BETA, PriorWeight
 from tunesmith.samplers.gp.sampler import GPSampler
 from tunesmith.samplers.gp.transfer import AlignedSource, SourceModels, best_points
 from tunesmith.space import Categorical, Float, Int, Ordinal, Parameter, Space
@@ -180,7 +180,7 @@ def test_the_belief_adds_to_the_acquisition_with_its_gradient() -> None:
         for j, prior in ((j, p.unit_prior()) for j, p in enumerate(MIXED.params.values()))
         if prior is not None
     )
-    assert belief.value(z) == pytest.approx(BETA / 20 * direct)
+    assert belief.value(z) == pytest.approx(PRIOR_BETA / 20 * direct)
     assert PriorWeight(MIXED, features, 40, {}).value(z) == pytest.approx(belief.value(z) / 2), "it fades as 1 / n"
     slope, h = belief.slope(z), 1e-6
     for j in range(len(features.ordered)):
@@ -502,12 +502,12 @@ def test_normal_quantiles() -> None:
 
 def test_thinning_keeps_the_best() -> None:
     q = np.random.default_rng(0).permutation(100).astype(float)
-    rows = thin(q, 20)
+    rows = best_and_spread(q, 20)
     assert len(set(rows.tolist())) == 20
     assert (np.diff(rows) > 0).all()
     assert set(range(10)) <= set(q[rows].astype(int))
     assert q[rows].max() == 99
-    assert thin(q, 100).tolist() == list(range(100))
+    assert best_and_spread(q, 100).tolist() == list(range(100))
 
 
 def test_weights_follow_the_evidence() -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tunesmith.errors import SpaceError
 from tunesmith.space import Float, Parameter, Space, merge
 from tunesmith.space.parse import parse_lines, parse_parameter
-from tunesmith.testing.histories import parameters, points, spaces, unit_points
+from tunesmith.testing.histories import drawn_points, parameters, spaces, unit_points
 
 
 def _same(a: np.ndarray, b: np.ndarray) -> bool:
@@ -41,7 +41,7 @@ def test_points_of_the_cube_are_points_of_the_space(data: st.DataObject) -> None
 @given(st.data())
 def test_to_unit_and_back_is_the_same_point(data: st.DataObject) -> None:
     space = data.draw(spaces(conditional=False))
-    x = data.draw(points(space))
+    x = data.draw(drawn_points(space))
     again = space.from_unit(space.to_unit(x))
     for j, param in enumerate(space.params.values()):
         if param.n_values < np.inf:
@@ -66,7 +66,7 @@ def test_a_last_bit_of_the_unit_interval_is_no_other_point(data: st.DataObject) 
 @given(st.data())
 def test_decode_and_encode_is_the_same_row(data: st.DataObject) -> None:
     space = data.draw(spaces(constrained=data.draw(st.booleans())))
-    x = data.draw(points(space))
+    x = data.draw(drawn_points(space))
     configs = space.decode(x)
     assert _same(space.encode(configs), x)
     for row, config in zip(x, configs, strict=True):

@@ -212,3 +212,7 @@ def test_what_is_no_point_is_an_error() -> None:
     with pytest.raises(SpaceError, match="did you mean 'lr'"):
         space.validate({"model": {"type": "none"}, "o": {"lrr": 0.5}})
     space.validate({"model": {"type": "svm"}}, partial=True)
+
+
+def test_a_pickle_of_1_0_finds_the_module_that_has_another_name_now() -> None:
+    assert pickle.loads(b"ctunesmith.space.choice\nChoice\n.") is Choice

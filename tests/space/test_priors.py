@@ -17,7 +17,7 @@ from tunesmith.errors import SpaceError
 from tunesmith.space import Categorical, Float, Int, Ordinal, Parameter, Space, merge
 from tunesmith.space.base import priors_of
 from tunesmith.space.parse import parse_parameter
-from tunesmith.space.priors import DEFAULT_WIDTH, DOUBT, NormalPrior, UnitPrior
+from tunesmith.space.priors import DEFAULT_PRIOR_WIDTH, PRIOR_UNIFORM_SHARE, NormalPrior, UnitPrior
 from tunesmith.space.serialize import parameter_from_json, parameter_to_json
 
 BELIEVED: dict[str, Parameter] = {
@@ -200,7 +200,7 @@ def test_it_is_a_density_with_the_best_value_on_top(param: Parameter) -> None:
     u = np.linspace(0, 1, 2001)
     density = np.exp(prior.log_density(u))
     assert prior.log_density(param.to_unit([prior.best])) >= np.log(density.max()) - 1e-9
-    assert density.min() >= DOUBT - 1e-12, "nothing is ruled out"
+    assert density.min() >= PRIOR_UNIFORM_SHARE - 1e-12, "nothing is ruled out"
     choices = isinstance(param, Categorical) and not param.is_ordered
     assert integral(prior, 840 if choices else 100_000) == pytest.approx(1.0, abs=1e-6)
     assert param.to_label(prior.best) == param.prior or param.prior == {None: 3.0, True: 1.0}
@@ -219,7 +219,7 @@ def test_draws_follow_the_density(param: Parameter) -> None:
         share = np.bincount((drawn * k).astype(int), minlength=k) / 20_000
         fine = np.exp(prior.log_density((np.arange(k) + 0.5) / k)) / k
     assert share == pytest.approx(fine, abs=2e-3)
-    assert np.isfinite(prior.draw(np.array([0.0, 1e-300, DOUBT, np.nextafter(1, 0), 1.0]))).all()
+    assert np.isfinite(prior.draw(np.array([0.0, 1e-300, PRIOR_UNIFORM_SHARE, np.nextafter(1, 0), 1.0]))).all()
 
 
 @given(centre=st.floats(0, 1), sd=st.floats(1e-4, 2.0), u=st.floats(0.001, 0.999))
@@ -238,7 +238,7 @@ def test_what_a_width_means() -> None:
         assert isinstance(prior, NormalPrior)
         return prior.sd
 
-    assert sd(Float(0, 8, prior=1)) == DEFAULT_WIDTH
+    assert sd(Float(0, 8, prior=1)) == DEFAULT_PRIOR_WIDTH
     assert sd(Float(0, 8, prior=1, prior_width=2)) == pytest.approx(2 / 8)
     assert sd(Float(1e-4, 1, log=True, prior=1e-2, prior_width=10)) == pytest.approx(1 / 4)
     cell = 1 / 10

@@ -14,7 +14,7 @@ from tunesmith import Categorical, Float, Int, Space, create_study
 from tunesmith.errors import SpaceError
 from tunesmith.space import merge
 from tunesmith.space.estimators import FloatOr, IntOr
-from tunesmith.space.words import with_range, without_words, words_of
+from tunesmith.space.words import with_range, without_words, words_of_parameter
 
 WORDS = st.one_of(st.none(), st.sampled_from(["scale", "auto", "sqrt"]))
 
@@ -50,8 +50,8 @@ def test_a_word_survives_copies(made: Any) -> None:
     assert copy == space
     assert copy.decode(copy.encode([{"kind": "a", "x": word}])) == [{"kind": "a", "x": word}]
     assert param != (Int if isinstance(param, Int) else Float)(param.low, param.high, param.log)
-    assert words_of(with_range(param, param.low, param.high, dict(param.words))) == words_of(param)
-    assert words_of(without_words(param, [word])) == ()
+    assert words_of_parameter(with_range(param, param.low, param.high, dict(param.words))) == words_of_parameter(param)
+    assert words_of_parameter(without_words(param, [word])) == ()
     assert Space.from_json(space.to_json()) == space
     assert Space.from_json(space.to_json()).to_json() == space.to_json()
 

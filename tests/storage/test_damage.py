@@ -26,7 +26,7 @@ from tunesmith.storage import check, open_storage
 from tunesmith.storage.base import Storage
 from tunesmith.storage.sql import SQLStorage
 from tunesmith.storage.sql.engine import MOMENT, Database
-from tunesmith.testing.storages import SPACE, begin, ended, run, running
+from tunesmith.testing.storages import LAW_SPACE, begin, ended, run_trial, running_record
 from tunesmith.trial.record import TrialRecord
 
 GOLDEN = sorted((Path(__file__).parent / "golden").glob("schema*.db"))[-1]
@@ -91,10 +91,10 @@ def test_flipped_bytes(tmp_path: Path) -> None:
 def path(tmp_path: Path) -> Path:
     path = tmp_path / "tune.db"
     storage = open_storage(path)
-    study = storage.create_study("a", ["minimize"], 0, SPACE)
+    study = storage.create_study("a", ["minimize"], 0, LAW_SPACE)
     for i in range(3):
         notes: dict[str, Any] = {"user": {"note": [1]}, "system": {"noise": [0.5]}}
-        run(storage, study, values=(float(i),), reports={0: 0.5}, constraints={"c": -1.0}, **notes)
+        run_trial(storage, study, values=(float(i),), reports={0: 0.5}, constraints={"c": -1.0}, **notes)
     storage.set_attr(study.id, None, "about", {"rows": 5})
     begin(storage, study)
     assert check(storage) == []
@@ -244,7 +244,7 @@ def test_a_point_outside_its_space_is_refused_before_it_is_written(path: Path) -
     study = storage.load_study("a")
     claim = storage.claim(study.id, "w")
     with pytest.raises(ValueError, match="'lr' has a value outside"):
-        storage.start(study.id, claim, running(claim.number, x=[5.0, 3.0, 2.0, float("nan")]))
+        storage.start(study.id, claim, running_record(claim.number, x=[5.0, 3.0, 2.0, float("nan")]))
     assert check(storage) == []
     storage.close()
 
@@ -273,11 +273,11 @@ def test_a_file_that_goes_away_under_a_search(happens: Callable[[Path], None], w
     pass_a_moment()
     for _ in range(2):
         with pytest.raises(StorageError, match=rf"tune.db {words}.* while it was in use.*load the study again"):
-            storage.finish(study.id, ended(running(number)))
+            storage.finish(study.id, ended(running_record(number)))
     assert path.exists() == (happens is replace), "no empty file takes its place"
     storage.close()
     if happens is replace:
-        storage.finish(study.id, ended(running(number)))  # opened again, on purpose
+        storage.finish(study.id, ended(running_record(number)))  # opened again, on purpose
         storage.close()
 
 
@@ -312,9 +312,9 @@ def test_a_file_that_comes_back(path: Path) -> None:
     path.rename(path.with_name("away.db"))
     pass_a_moment()
     with pytest.raises(StorageError, match="was deleted"):
-        storage.finish(study.id, ended(running(number)))
+        storage.finish(study.id, ended(running_record(number)))
     path.with_name("away.db").rename(path)
-    storage.finish(study.id, ended(running(number)))
+    storage.finish(study.id, ended(running_record(number)))
     storage.close()
 
 

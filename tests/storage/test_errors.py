@@ -24,7 +24,7 @@ from tunesmith.storage import open_storage
 from tunesmith.storage.base import StudyRecord
 from tunesmith.storage.memory import MemoryStorage
 from tunesmith.storage.sql import SQLStorage
-from tunesmith.testing.storages import SPACE, begin, ended, run, running
+from tunesmith.testing.storages import LAW_SPACE, begin, ended, run_trial, running_record
 from tunesmith.trial import FrozenTrial
 
 COMPLETE = TrialState.COMPLETE
@@ -38,8 +38,8 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def filled(path: Path) -> Iterator[tuple[SQLStorage, StudyRecord]]:
     storage = SQLStorage(path, timeout=0.2)
-    study = storage.create_study("resnet", ["minimize"], 0, SPACE)
-    run(storage, study)
+    study = storage.create_study("resnet", ["minimize"], 0, LAW_SPACE)
+    run_trial(storage, study)
     yield storage, study
     storage.close()
 
@@ -77,7 +77,7 @@ def test_the_longest_names_that_fit(tmp_path: Path) -> None:
     folder.mkdir(parents=True)
     for path in (tmp_path / ("x" * 244 + ".db"), folder / ("z" * (504 - len(str(folder)) - 4) + ".db")):
         storage = open_storage(path)
-        run(storage, storage.create_study("a", ["minimize"], 0))
+        run_trial(storage, storage.create_study("a", ["minimize"], 0))
         storage.close()
 
 
@@ -199,7 +199,7 @@ def test_tables_of_others_are_left_alone(path: Path) -> None:
     connection.close()
     storage = open_storage(path)
     assert storage.list_studies() == []
-    run(storage, storage.create_study("a", ["minimize"], 0))
+    run_trial(storage, storage.create_study("a", ["minimize"], 0))
     storage.close()
     with sqlite3.connect(path) as connection:
         assert connection.execute("SELECT * FROM studies").fetchall() == [(1, "theirs")]
@@ -296,7 +296,7 @@ def fills_up(storage: SQLStorage, study: StudyRecord, is_full: Callable[[Storage
     note = {"text": "x" * 2000}
     for done in range(10_000):
         try:
-            run(storage, study, user=note)
+            run_trial(storage, study, user=note)
         except StorageError as error:
             is_full(error)
             return done
@@ -317,8 +317,8 @@ def test_a_full_disk(filled: tuple[SQLStorage, StudyRecord]) -> None:
     assert storage.count(study.id)[COMPLETE] == 1 + done
     connection.execute("PRAGMA max_page_count = 100000")  # some space was freed: it goes on
     for trial in storage.trials(study.id, states=[TrialState.RUNNING]):
-        assert storage.finish(study.id, ended(running(trial.number))) is not None
-    run(storage, study)
+        assert storage.finish(study.id, ended(running_record(trial.number))) is not None
+    run_trial(storage, study)
     new = storage.read_since(study.id, 0)
     assert new.cursor == len(new.number) == storage.count(study.id)[COMPLETE]
 
@@ -373,10 +373,10 @@ def test_a_file_that_stays_locked(path: Path, filled: tuple[SQLStorage, StudyRec
     other.execute("BEGIN IMMEDIATE")
     claim = storage.claim(study.id, "w")  # reading goes on
     with pytest.raises(StorageError, match=r"tune.db is locked by another program for more than 0.2 s"):
-        storage.start(study.id, claim, running(claim.number))
+        storage.start(study.id, claim, running_record(claim.number))
     other.execute("ROLLBACK")
     other.close()
-    assert storage.start(study.id, claim, running(claim.number)) is not None
+    assert storage.start(study.id, claim, running_record(claim.number)) is not None
 
 
 def test_a_lock_that_is_given_back_is_waited_for(path: Path) -> None:
@@ -386,7 +386,7 @@ def test_a_lock_that_is_given_back_is_waited_for(path: Path) -> None:
     other.execute("BEGIN IMMEDIATE")
     timer = threading.Timer(0.2, other.execute, ["COMMIT"])
     timer.start()
-    run(storage, study)
+    run_trial(storage, study)
     timer.join()
     other.close()
     storage.close()
@@ -402,7 +402,7 @@ def test_a_server_that_stays_locked(postgres_url: str) -> None:
         other.execute("UPDATE tunesmith_studies SET seed = 1")
         with pytest.raises(StorageError, match=r"locked by another program for more than 0.2 s"):
             begin(storage, study)
-    run(storage, study)
+    run_trial(storage, study)
     storage.close()
 
 
@@ -447,9 +447,9 @@ def test_attributes_that_are_no_json(filled: tuple[SQLStorage, StudyRecord], val
             storage.set_attr(study.id, number, "k", value)
     number = begin(storage, study)
     with pytest.raises(ValueError, match=words):
-        storage.finish(study.id, ended(running(number), user={"ok": 1, "k": value}))
+        storage.finish(study.id, ended(running_record(number), user={"ok": 1, "k": value}))
     assert storage.trials(study.id, [number])[0].user is None
-    assert storage.finish(study.id, ended(running(number))) is not None
+    assert storage.finish(study.id, ended(running_record(number))) is not None
 
 
 @pytest.mark.parametrize("key", ["", "nul\0", 3])
@@ -470,8 +470,8 @@ def test_numbers_that_do_not_fit(filled: tuple[SQLStorage, StudyRecord], fields:
     storage, study = filled
     number = begin(storage, study)
     with pytest.raises(ValueError, match=r"cannot keep a value"):
-        storage.finish(study.id, ended(running(number, **fields)))
-    assert storage.finish(study.id, ended(running(number))) == (2, 4)
+        storage.finish(study.id, ended(running_record(number, **fields)))
+    assert storage.finish(study.id, ended(running_record(number))) == (2, 4)
 
 
 @pytest.mark.postgres
@@ -480,8 +480,8 @@ def test_numbers_that_do_not_fit_on_a_server(postgres_url: str) -> None:
     study = storage.create_study("a", ["minimize"], 0)
     number = begin(storage, study)
     with pytest.raises(ValueError, match=r"cannot keep a value"):
-        storage.finish(study.id, ended(running(number, sampler_state=2**63)))
-    storage.finish(study.id, ended(running(number)))
+        storage.finish(study.id, ended(running_record(number, sampler_state=2**63)))
+    storage.finish(study.id, ended(running_record(number)))
     assert storage.read_since(study.id, 0).cursor == 1
     storage.close()
 
@@ -495,7 +495,7 @@ def test_an_interrupt_inside_a_transaction(filled: tuple[SQLStorage, StudyRecord
 
     with pytest.raises(KeyboardInterrupt):
         storage.database.write(interrupted)
-    run(storage, study)
+    run_trial(storage, study)
     assert storage.read_since(study.id, 0).cursor == 2
 
 

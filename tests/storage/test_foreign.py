@@ -15,7 +15,7 @@ import sqlalchemy
 import tunesmith as ts
 from tunesmith.errors import StorageError, StudyNotFoundError
 from tunesmith.storage import open_storage
-from tunesmith.testing.storages import run
+from tunesmith.testing.storages import run_trial
 
 OPTUNA = ("studies", "study_directions", "trials", "trial_params", "trial_values", "version_info", "alembic_version")
 MLFLOW = ("experiments", "runs", "metrics", "params", "tags", "alembic_version")
@@ -76,7 +76,7 @@ def test_other_tables_are_named_where_a_study_is_looked_for(tmp_path: Path) -> N
 def test_a_file_that_holds_studies_of_both(tmp_path: Path) -> None:
     path = tmp_path / "tune.db"
     storage = open_storage(path)
-    run(storage, storage.create_study("ours", ["minimize"], 0))
+    run_trial(storage, storage.create_study("ours", ["minimize"], 0))
     storage.close()
     make_tables(path, OPTUNA)
     assert ts.load_study(study_name="ours", storage=path).best_trial.number == 0

@@ -18,7 +18,7 @@ from tunesmith.errors import DuplicatedStudyError, StorageError, StudyNotFoundEr
 from tunesmith.storage import open_storage
 from tunesmith.storage.sql import SQLStorage, engine
 from tunesmith.storage.sql.schema import metadata
-from tunesmith.testing.storages import begin, ended, run, running
+from tunesmith.testing.storages import begin, ended, run_trial, running_record
 
 pytestmark = pytest.mark.mariadb
 LARGEST = sys.float_info.max
@@ -27,7 +27,7 @@ LARGEST = sys.float_info.max
 @pytest.mark.parametrize("scheme", ["mysql", "mariadb", "mysql+pymysql", "mariadb+pymysql"])
 def test_ways_to_name_it(mariadb_url: str, scheme: str) -> None:
     storage = open_storage(mariadb_url.replace("mysql+pymysql", scheme))
-    run(storage, storage.create_study("a", ["minimize"], 0))
+    run_trial(storage, storage.create_study("a", ["minimize"], 0))
     storage.close()
 
 
@@ -39,7 +39,7 @@ def test_floats_are_exact(mariadb_server: str, values: list[float]) -> None:
     for value in [*values, LARGEST, -LARGEST, math.inf, -math.inf, 5e-324, -0.0, 0.1]:
         number = begin(storage, study)
         reports = {1: value, 2: math.nan}
-        record = ended(running(number), value, reports=reports)
+        record = ended(running_record(number), value, reports=reports)
         record.cost = value
         storage.finish(study.id, record)
         (found,) = storage.trials(study.id, [number])
@@ -87,7 +87,7 @@ def test_large_values(mariadb_url: str, monkeypatch: pytest.MonkeyPatch) -> None
     many = storage.create_study("b", ["minimize"] * 20_000, 0)
     values = tuple(np.random.default_rng(0).normal(size=20_000).tolist())
     number = begin(storage, many)
-    record = ended(running(number))
+    record = ended(running_record(number))
     record.values = values
     storage.finish(many.id, record)
     assert storage.trials(many.id, [number])[0].values == values
@@ -113,7 +113,7 @@ def test_migrations_lead_to_what_is_created(mariadb: MariaDBServer, mariadb_url:
     database = made_by_migrations(mariadb_url)
     migrated = tables()
     storage = SQLStorage(mariadb_url)
-    run(storage, storage.create_study("a", ["minimize"], 0))
+    run_trial(storage, storage.create_study("a", ["minimize"], 0))
     storage.close()
     database.close()
     mariadb.sql(mariadb_database, *(f"DROP TABLE {table}" for table in metadata.tables))
@@ -128,7 +128,7 @@ def test_half_made_tables_are_completed(mariadb: MariaDBServer, mariadb_url: str
     open_storage(mariadb_url).create_study("a", ["minimize"], 0)
     mariadb.sql(mariadb_database, "DELETE FROM tunesmith_schema", "DROP TABLE tunesmith_trials")
     storage = open_storage(mariadb_url)
-    run(storage, storage.create_study("b", ["minimize"], 0))
+    run_trial(storage, storage.create_study("b", ["minimize"], 0))
     assert [study.name for study in storage.list_studies()] == ["a", "b"]
     storage.close()
 

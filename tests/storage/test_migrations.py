@@ -23,7 +23,7 @@ from tunesmith.storage.base import Storage
 from tunesmith.storage.sql import SQLStorage, migrate, schema
 from tunesmith.storage.sql.engine import Database
 from tunesmith.storage.sql.location import read_spec
-from tunesmith.testing.storages import run
+from tunesmith.testing.storages import run_trial
 
 GOLDEN = sorted((Path(__file__).parent / "golden").glob("schema*.db"))
 
@@ -100,7 +100,7 @@ def test_a_file_of_every_schema_opens_and_goes_on(golden: Path) -> None:
     study = storage.load_study("golden ∂")
     claim = storage.claim(study.id, "w")
     assert (claim.number, claim.version, claim.reserved) == (4, 10, True)
-    run(storage, study)
+    run_trial(storage, study)
     assert storage.read_since(study.id, 3).number.tolist() == [5]
     storage.close()
 
@@ -133,7 +133,7 @@ def test_migrations_lead_to_what_is_created(tmp_path: Path) -> None:
         tables.append({name: re.sub(r"\s+", " ", sql) for name, sql in rows if name != "tunesmith_schema"})
     assert tables[0] == tables[1]
     storage = open_storage(tmp_path / "migrated.db")
-    run(storage, storage.create_study("a", ["minimize"], 0))
+    run_trial(storage, storage.create_study("a", ["minimize"], 0))
     storage.close()
 
 
@@ -146,7 +146,7 @@ def test_migrations_lead_to_what_is_created_on_a_server(postgres_url: str) -> No
         where = sqlalchemy.text("SELECT indexdef FROM pg_indexes WHERE indexname = 'tunesmith_trials_best'")
         assert "WHERE ((state = 1) AND (feasible = 1))" in connection.execute(where).scalar_one()
     storage = open_storage(postgres_url)
-    run(storage, storage.create_study("a", ["minimize"], 0))
+    run_trial(storage, storage.create_study("a", ["minimize"], 0))
     storage.close()
 
 
@@ -202,12 +202,12 @@ def test_an_upgrade_that_fails_changes_nothing(
 @pytest.mark.postgres
 def test_an_older_database_is_upgraded_on_a_server(postgres_url: str, request: pytest.FixtureRequest) -> None:
     storage = open_storage(postgres_url)
-    run(storage, storage.create_study("a", ["minimize"], 0))
+    run_trial(storage, storage.create_study("a", ["minimize"], 0))
     storage.close()
     request.getfixturevalue("next_schema")
     storage = SQLStorage(postgres_url)
     assert migrate.stored_schema(storage.database) == schema.SCHEMA_NOW + 1
-    run(storage, storage.load_study("a"))
+    run_trial(storage, storage.load_study("a"))
     storage.close()
 
 

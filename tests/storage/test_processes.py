@@ -25,7 +25,7 @@ from tunesmith.foundation.states import TrialState
 from tunesmith.foundation.worker_names import current_worker, is_dead
 from tunesmith.storage import open_storage
 from tunesmith.storage.sql import SQLStorage
-from tunesmith.testing.storages import SPACE, begin, ended, run, running
+from tunesmith.testing.storages import LAW_SPACE, begin, ended, run_trial, running_record
 from tunesmith.trial.record import Fence
 
 posix = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and kill -9")
@@ -50,7 +50,7 @@ def work(url: str, name: str, n_trials: int, barrier: Any, results: Any) -> None
         done = []
         for i in range(n_trials):
             number = begin(storage, study, worker, eager=i % 2 == 1)
-            seq, _ = storage.finish(study.id, ended(running(number, worker), float(number), user={"by": worker}))
+            seq, _ = storage.finish(study.id, ended(running_record(number, worker), float(number), user={"by": worker}))
             done.append((number, seq))
         results.put(done)
     except BaseException as error:
@@ -60,7 +60,7 @@ def work(url: str, name: str, n_trials: int, barrier: Any, results: Any) -> None
 
 def run_together(url: str, n_processes: int, n_trials: int) -> None:
     storage = open_storage(url)
-    study = storage.create_study("shared", ["minimize"], 0, SPACE)
+    study = storage.create_study("shared", ["minimize"], 0, LAW_SPACE)
     context = processes()
     barrier, results = context.Barrier(n_processes), context.Queue()
     workers = [
@@ -135,7 +135,7 @@ def work_until_killed(path: str, log: str) -> None:
     while True:
         number = begin(storage, study, worker)
         storage.report(study.id, number, Fence(1), 0, 0.5)
-        storage.finish(study.id, ended(running(number, worker, attempt=1), float(number), user={"a": 1}))
+        storage.finish(study.id, ended(running_record(number, worker, attempt=1), float(number), user={"a": 1}))
         os.write(out, f"{number}\n".encode())  # one write, so that no line is cut
 
 
@@ -143,7 +143,7 @@ def work_until_killed(path: str, log: str) -> None:
 @posix
 def test_kill_dash_nine_at_any_moment(tmp_path: Path) -> None:
     path = str(tmp_path / "tune.db")
-    study = open_storage(path).create_study("killed", ["minimize"], 0, SPACE)
+    study = open_storage(path).create_study("killed", ["minimize"], 0, LAW_SPACE)
     context = processes()
     rng = random.Random(0)
     finished: set[int] = set()
@@ -186,8 +186,8 @@ def test_kill_dash_nine_at_any_moment(tmp_path: Path) -> None:
     for number in sorted(interrupted):
         claim = storage.claim(study.id, "w")
         assert claim.number == number
-        assert storage.start(study.id, claim, running(number, attempt=2)) is not None
-        storage.finish(study.id, ended(running(number, attempt=2)))
+        assert storage.start(study.id, claim, running_record(number, attempt=2)) is not None
+        storage.finish(study.id, ended(running_record(number, attempt=2)))
     assert set(storage.count(study.id)) == {TrialState.COMPLETE}
     storage.close()
     with sqlite3.connect(path) as connection:
@@ -243,7 +243,7 @@ def test_a_pickled_storage_opens_anew(tmp_path: Path) -> None:
     storage = SQLStorage(tmp_path / "größe %20 ? # ∂.db", timeout=5.0)
     study = storage.create_study("a", ["minimize"], 0)
     again = pickle.loads(pickle.dumps(storage))
-    run(again, study)
+    run_trial(again, study)
     assert storage.count(study.id) == {TrialState.COMPLETE: 1}
     assert again.database.timeout == 5.0
     again.close()
@@ -255,7 +255,7 @@ def test_a_pickled_storage_keeps_its_url(postgres_url: str) -> None:
     storage = open_storage(postgres_url)
     study = storage.create_study("a", ["minimize"], 0)
     again = pickle.loads(pickle.dumps(storage))
-    run(again, study)
+    run_trial(again, study)
     assert storage.count(study.id) == {TrialState.COMPLETE: 1}
     again.close()
     storage.close()
@@ -265,7 +265,7 @@ def test_threads_use_the_same_connections(tmp_path: Path) -> None:
     storage = SQLStorage(tmp_path / "tune.db")
     study = storage.create_study("a", ["minimize"], 0)
     for _ in range(5):
-        thread = threading.Thread(target=run, args=(storage, study))
+        thread = threading.Thread(target=run_trial, args=(storage, study))
         thread.start()
         thread.join()
     assert storage.count(study.id) == {TrialState.COMPLETE: 5}
@@ -278,14 +278,14 @@ def test_a_closed_storage_opens_again(tmp_path: Path) -> None:
     study = storage.create_study("a", ["minimize"], 0)
     storage.close()
     storage.close()
-    run(storage, study)
+    run_trial(storage, study)
     assert storage.count(study.id) == {TrialState.COMPLETE: 1}
     storage.close()
 
 
 def test_a_storage_that_nobody_holds_is_closed(tmp_path: Path) -> None:
     storage = SQLStorage(tmp_path / "tune.db")
-    run(storage, storage.create_study("a", ["minimize"], 0))
+    run_trial(storage, storage.create_study("a", ["minimize"], 0))
     connection = next(iter(storage.database.connections)).driver
     gc.disable()  # at once, and not at some later time: Windows removes no file that is open
     try:
@@ -302,7 +302,7 @@ def test_a_server_that_closed_the_connection(postgres_url: str) -> None:
 
     storage = open_storage(postgres_url)
     study = storage.create_study("a", ["minimize"], 0)
-    for again in (lambda: storage.claim(study.id, "w"), lambda: run(storage, study)):
+    for again in (lambda: storage.claim(study.id, "w"), lambda: run_trial(storage, study)):
         with psycopg.connect(postgres_url.replace("+psycopg", ""), autocommit=True) as admin:
             admin.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "

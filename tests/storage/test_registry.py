@@ -83,7 +83,7 @@ def test_every_storage_of_ours_is_tested() -> None:
 def test_names_agree_with_the_registry(name: str, tmp_path: Path) -> None:
     storage = MAKE[name](tmp_path)
     assert storage.name == name
-    assert isinstance(storage, registry.load("storages", name))
+    assert isinstance(storage, registry.load_registered("storages", name))
 
 
 MINE = """

@@ -18,7 +18,7 @@ from tunesmith.space import Categorical, Float, Space
 from tunesmith.storage import open_storage
 from tunesmith.storage.sql import SQLStorage
 from tunesmith.storage.sql.values import attr_from_json, attr_to_json, floats_from_bytes, floats_to_bytes
-from tunesmith.testing.storages import begin, ended, run, running
+from tunesmith.testing.storages import begin, ended, run_trial, running_record
 from tunesmith.trial import FrozenTrial
 from tunesmith.trial.record import TrialRecord
 
@@ -69,7 +69,7 @@ def test_objects_are_kept_by_name(tmp_path: Path) -> None:
     assert claim.trial is not None
     assert claim.trial.fixed == {"model": "large"}
     assert space["model"].to_internal("large") == 1.0, "a name stands for its object"
-    trial = running(0, space=space, x=[1.0, 0.5], fixed=claim.trial.fixed)
+    trial = running_record(0, space=space, x=[1.0, 0.5], fixed=claim.trial.fixed)
     assert storage.start(study.id, claim, trial) is not None
     assert storage.trials(study.id)[0].params["model"] is trees[1], "this process has the object"
     elsewhere = open_storage(tmp_path / "tune.db")
@@ -82,7 +82,7 @@ def test_constraints_stay_where_they_were_written(tmp_path: Path) -> None:
     space = Space(low=Float(0, 1), high=Float(0, 1), constraints=lambda low, high: low < high)
     storage = open_storage(tmp_path / "tune.db")
     study = storage.create_study("a", ["minimize"], 0, space)
-    run(storage, study, space=space, x=[0.25, 0.5])
+    run_trial(storage, study, space=space, x=[0.25, 0.5])
     assert storage.load_study("a").space is space
     assert storage.read_since(study.id, 0).blocks[0].space is space
     elsewhere = open_storage(tmp_path / "tune.db")
@@ -101,7 +101,7 @@ def test_a_space_is_stored_once(tmp_path: Path) -> None:
     for i in range(6):
         number = begin(storage, study, space=None, x=None)
         space = Space(x=Float(0, 1 + i % 2))
-        assert storage.finish(study.id, ended(running(number, space=space, x=[0.5]))) is not None
+        assert storage.finish(study.id, ended(running_record(number, space=space, x=[0.5]))) is not None
     blocks = storage.read_since(study.id, 0).blocks
     assert sorted((b.space["x"].high, b.at.tolist()) for b in blocks if b.space) == [(1.0, [0, 2, 4]), (2.0, [1, 3, 5])]
     elsewhere = open_storage(tmp_path / "tune.db")
@@ -129,7 +129,7 @@ def test_points_stand_there_for_other_programs(tmp_path: Path) -> None:
     storage = open_storage(tmp_path / "tune.db")
     study = storage.create_study("a", ["minimize", "maximize"], 0, Space(x=Float(0, 1), y=Float(0, 1)))
     number = begin(storage, study, space=study.space, x=[0.25, math.nan])
-    done = ended(running(number, space=study.space, x=[0.25, math.nan]))
+    done = ended(running_record(number, space=study.space, x=[0.25, math.nan]))
     done.values = (1.5, -2.0)
     storage.finish(study.id, done)
     storage.close()

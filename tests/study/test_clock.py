@@ -29,7 +29,7 @@ from tunesmith.pruners import Decision, Pruner
 LENGTH, RUNS = 10, 8
 STARTS = (0.0, 0.9, 5.0)  # seconds of a start, where an epoch takes one
 PRUNERS: dict[str, Callable[[], Pruner]] = {
-    **{name: registry.load("pruners", name) for name in registry.names("pruners")},
+    **{name: registry.load_registered("pruners", name) for name in registry.names("pruners")},
     "patient-auto": lambda: ts.pruners.PatientPruner(ts.pruners.AutoPruner(), 1),
 }
 SAMPLERS = [name for name in registry.names("samplers") if name != "grid"]
@@ -205,7 +205,7 @@ def test_with_costs_that_are_given_nothing_is_measured(
 def test_once_classes_are_known_nothing_looks_at_a_clock(
     tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tunesmith.samplers.auto.MODEL_ALWAYS", 20)
+    monkeypatch.setattr("tunesmith.samplers.auto.MODEL_ALWAYS_TRIALS", 20)
     monkeypatch.setattr("tunesmith.samplers.AutoSampler.asks_class_from", 20)
     files = numbered(tmp_path)
     whole = searched(next(files), Training(clock, 0.9), clock, 1.0, 26)
@@ -231,7 +231,7 @@ def test_beyond_many_trials_the_default_sampler_is_the_same(
     tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch, seconds: float, n_objectives: int
 ) -> None:
     """Wherever it is killed after the first two trials, which tell how dear a trial is."""
-    monkeypatch.setattr("tunesmith.samplers.auto.MODEL_ALWAYS", 20)
+    monkeypatch.setattr("tunesmith.samplers.auto.MODEL_ALWAYS_TRIALS", 20)
     monkeypatch.setattr("tunesmith.samplers.AutoSampler.asks_class_from", 20)
 
     class Short:

@@ -192,7 +192,7 @@ def test_workers_and_commands_take_it_up(tmp_path: Path, monkeypatch: pytest.Mon
 @pytest.mark.parametrize("kind", ["samplers", "pruners"])
 def test_whatever_is_registered_is_made_again(kind: str) -> None:
     for name in registry.names(kind):
-        made = registry.load(kind, name)()
+        made = registry.load_registered(kind, name)()
         stored = json.loads(json.dumps(describe_made(kind, made)))
         assert stored == {"name": name, "args": {}}
         assert type(make_again(kind, stored)) is type(made)

@@ -139,7 +139,7 @@ REFUSED: list[tuple[Any, str]] = [
 def test_what_cannot_be_kept_is_refused_where_it_is_set(
     store: Path | None, value: Any, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tunesmith.foundation.storable, "MOST_ITEMS", 1000)
+    monkeypatch.setattr(tunesmith.foundation.storable, "MOST_STORED_ITEMS", 1000)
     trained: list[int] = []
 
     def objective(trial: ts.Trial) -> float:

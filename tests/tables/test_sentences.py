@@ -186,12 +186,12 @@ def test_xgboost_whose_time_is_up_at_once_has_not_failed() -> None:
 def test_sentences_end_between_words_in_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     import sys
 
-    from tunesmith.foundation.languages import wrapped
+    from tunesmith.foundation.languages import wrapped_for_terminal
 
     text = "Chosen from 3 configurations: neg_mean_absolute_error and more-of-it\n  indented_and_long_without_a_blank"
-    assert wrapped(text) == text
+    assert wrapped_for_terminal(text) == text
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
     monkeypatch.setenv("COLUMNS", "32")
-    lines = wrapped(text).split("\n")
+    lines = wrapped_for_terminal(text).split("\n")
     assert " ".join(lines[:-1]) == text.split("\n")[0]
     assert lines[-1] == text.split("\n")[1]

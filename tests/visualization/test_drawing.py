@@ -86,7 +86,7 @@ FIGURES: dict[str, Callable[[], FigureData]] = {
 # A figure of the registry that has no line above is drawn of such a study: see docs/add-figure.md.
 _OTHERS = sorted(registry.FIGURES.keys() - {key.split()[0] for key in FIGURES})
 for _name in _OTHERS:
-    FIGURES[_name] = lambda name=_name: registry.load("figures", name)(ran(), backend="arrays")
+    FIGURES[_name] = lambda name=_name: registry.load_registered("figures", name)(ran(), backend="arrays")
 
 
 def test_every_kind_of_figure_is_drawn_here() -> None:

@@ -54,7 +54,7 @@ def open_store(spec: str | os.PathLike[str] | BlobStore) -> BlobStore:
     kind = "file" if scheme is None else scheme.group(1).lower()
     if kind not in registry.ARTIFACTS and kind not in registry.names("artifacts"):
         kind = "fsspec"
-    made: Any = registry.load("artifacts", kind)
+    made: Any = registry.load_registered("artifacts", kind)
     return made(spec)  # type: ignore[no-any-return]  # a class of the registry
 
 

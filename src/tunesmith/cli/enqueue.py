@@ -10,7 +10,7 @@ import click
 from tunesmith.cli.options import json_option, open_study, storage_argument, study_option
 from tunesmith.cli.output import say
 from tunesmith.foundation.text import did_you_mean, listing, printable
-from tunesmith.space.words import words_of
+from tunesmith.space.words import words_of_parameter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -85,7 +85,7 @@ def value_of_text(text: str, parameter: Parameter | None) -> Any:
             if text in (str(choice), repr(choice), getattr(choice, "__name__", None)):
                 return choice
         raise click.UsageError(f"{text!r} is none of {listing(choices)}")
-    words = [] if parameter is None else [word for word, _ in words_of(parameter)]
+    words = [] if parameter is None else [word for word, _ in words_of_parameter(parameter)]
     for word in words:
         if text in (str(word), repr(word), json.dumps(word)):
             return word

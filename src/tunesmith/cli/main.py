@@ -13,7 +13,7 @@ import click
 
 from tunesmith import __version__
 from tunesmith.errors import TunesmithError
-from tunesmith.foundation.reader import LANGUAGES, choose, language
+from tunesmith.foundation.reader import LANGUAGE_CODES, choose, language
 from tunesmith.foundation.text import did_you_mean, printable
 
 ERROR, USAGE, INTERRUPTED = 1, 2, 130
@@ -124,7 +124,7 @@ class LazyGroup(click.Group):
 @click.version_option(__version__, prog_name="tunesmith", message="%(prog)s %(version)s")
 @click.option(
     "--lang",
-    type=click.Choice(LANGUAGES),
+    type=click.Choice(LANGUAGE_CODES),
     help="Language of help, messages, reports and figures: en or zh; by default that of the environment.",
 )
 def cli(lang: str | None) -> None:  # `choose` has read it

@@ -45,7 +45,7 @@ def echo(text: str, err: bool = False, nl: bool = True, *, wrap: bool = False) -
         text = message(text)
     text = printable(text, lines=True)
     try:
-        click.echo(wrapped(text) if wrap else text, err=err, nl=nl)
+        click.echo(wrapped_for_terminal(text) if wrap else text, err=err, nl=nl)
     except OSError as error:
         if not err or isinstance(error, BrokenPipeError):
             raise  # else a note cannot be written, which is no reason to end

@@ -93,4 +93,4 @@ def _maker(figure: str) -> Any:
         raise click.UsageError(
             f"there is no figure {figure!r}{did_you_mean(figure, known)}; there are {listing(sorted(known), 30)}"
         )
-    return registry.load("figures", short)
+    return registry.load_registered("figures", short)

@@ -8,7 +8,7 @@ import click
 
 from tunesmith.cli.options import json_option, look_at, storage_argument, study_option
 from tunesmith.cli.output import echo, say
-from tunesmith.foundation.reader import LANGUAGES
+from tunesmith.foundation.reader import LANGUAGE_CODES
 
 
 @click.command()
@@ -21,7 +21,7 @@ from tunesmith.foundation.reader import LANGUAGES
     help="The file; by default report.html, and Markdown is printed.",
 )
 @click.option("--format", "form", type=click.Choice(["html", "md"]), help="By default what the file's name ends with.")
-@click.option("--lang", type=click.Choice(LANGUAGES), help="The language; by default that of the command line.")
+@click.option("--lang", type=click.Choice(LANGUAGE_CODES), help="The language; by default that of the command line.")
 @click.option("--interactive", is_flag=True, help="Let figures be zoomed, asked for values and saved.")
 @click.option("--force", is_flag=True, help="Replace the file if it is there.")
 @json_option

@@ -41,14 +41,14 @@ def show(storage: str, name: str | None, number: int | None, as_json: bool) -> N
     if as_json:
         print_json(facts)
         return
-    directions = joined(say(direction) for direction in facts["directions"])
+    directions = joined_texts(say(direction) for direction in facts["directions"])
     counted = [say("{:,} " + state, n) for state, n in facts["trials"].items()]
-    tally = seen.tally if language() == "en" else joined(counted) or say("no trials")
+    tally = seen.tally if language() == "en" else joined_texts(counted) or say("no trials")
     echo(say("{}: {}; {}", printable(seen.study_name), directions, tally))  # no name is read as a message
     for line in facts["recommendation"]:
         echo(line, wrap=True)
     if facts["sure"]:
-        echo(joined((facts["sure"], facts["why"]), ": "), wrap=True)
+        echo(joined_texts((facts["sure"], facts["why"]), ": "), wrap=True)
     if facts["next"]:
         echo(facts["next"], wrap=True)
     if facts["front"]:

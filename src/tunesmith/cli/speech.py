@@ -16,9 +16,9 @@ from functools import lru_cache
 import click
 
 from tunesmith.foundation.languages import Said, words_of
-from tunesmith.foundation.languages.columns import wide
 from tunesmith.foundation.languages.patterns import Patterns, is_english
-from tunesmith.foundation.languages.words import sentences_of, table_of
+from tunesmith.foundation.languages.terminal import wide
+from tunesmith.foundation.languages.words import sentences_of, translation_table
 from tunesmith.foundation.reader import language
 
 LEVELS = ("Error", "error", "warning")
@@ -29,7 +29,7 @@ HELP_AND_NOTE = re.compile(r"(.*?)((?:  \[[^\]]*\])?)$", re.DOTALL)  # an option
 
 def table() -> dict[str, str]:
     """Return help texts and patterns of messages by the English ones."""
-    return table_of(language(), "commands")
+    return translation_table(language(), "commands")
 
 
 def said(text: str) -> str:
@@ -65,7 +65,7 @@ def error(text: str) -> str:
 
 @lru_cache(maxsize=2)
 def _messages(code: str) -> Patterns:
-    return Patterns(table_of(code, "commands"), others=sentences_of(code))
+    return Patterns(translation_table(code, "commands"), others=sentences_of(code))
 
 
 # -- help -----------------------------------------------------------------------------------------------------------

@@ -25,15 +25,18 @@ if TYPE_CHECKING:
     from tunesmith.compat.optuna.study import Study
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
-STORAGES = ("OPTUNA_STORAGE", "TUNESMITH_STORAGE")  # environment variables, in this order
+STORAGE_VARIABLES = ("OPTUNA_STORAGE", "TUNESMITH_STORAGE")  # environment variables, in this order
 NOT_WITH_OURS = (
     "Optuna's distributions, sampler classes and storage classes are for a study that `tunesmith create-study` made; "
     "with -p, --minimize and --maximize, name a sampler as in --sampler tpe"
 )
-DIRECTIONS = ("minimize", "maximize")
+DIRECTION_WORDS = ("minimize", "maximize")
 JOURNAL_CLASSES = ("JournalFileBackend", "JournalFileStorage")
 storage_option: Decorator = click.option(
-    "--storage", metavar="URL", envvar=STORAGES, help=f"A file or a database's URL; left out: {' or '.join(STORAGES)}."
+    "--storage",
+    metavar="URL",
+    envvar=STORAGE_VARIABLES,
+    help=f"A file or a database's URL; left out: {' or '.join(STORAGE_VARIABLES)}.",
 )
 CLASS_HELP = "RDBStorage, or JournalFileBackend for a file of any name."
 class_option: Decorator = click.option("--storage-class", metavar="CLASS", help=CLASS_HELP)
@@ -43,7 +46,7 @@ class_option: Decorator = click.option("--storage-class", metavar="CLASS", help=
 @storage_option
 @class_option
 @click.option("--study-name", metavar="NAME", help="Unique in the storage; made up if it is left out.")
-@click.option("--direction", type=click.Choice(DIRECTIONS), help="Of the only objective; minimize if left out.")
+@click.option("--direction", type=click.Choice(DIRECTION_WORDS), help="Of the only objective; minimize if left out.")
 @click.option("--directions", multiple=True, metavar="DIRECTION ...", help="One for each of several objectives.")
 @click.option("--skip-if-exists", is_flag=True, help="Go on with the study of that name if there is one.")
 @click.argument("more", nargs=-1, metavar="")
@@ -123,11 +126,11 @@ def _with_optunas(
         if isinstance(option, click.Option):
             option.help = helps.get(str(option.name), option.help)
         if option.name == "storage":
-            option.envvar = STORAGES
+            option.envvar = STORAGE_VARIABLES
     return made
 
 
-def _ask(sampler_kwargs: str | None, storage_class: str | None, **given: Any) -> Any:
+def _ask_trial(sampler_kwargs: str | None, storage_class: str | None, **given: Any) -> Any:
     """Begin a trial; of a study that was made before, with Optuna's words for it."""
     name = given["sampler"]
     if sampler_kwargs and not name:
@@ -161,7 +164,7 @@ def _tell(storage_class: str | None, **given: Any) -> Any:
 class_param = click.Option(["--storage-class"], metavar="CLASS", help=CLASS_HELP)
 ask = _with_optunas(
     native.ask,
-    _ask,
+    _ask_trial,
     {
         "search_space": 'The parameters as a JSON object, {"lr": "log(1e-5, 1e-1)"}; '
         "or Optuna's distributions by name.",
@@ -240,6 +243,6 @@ def all_of(option: str, first: Sequence[str], more: Sequence[str], read: Callabl
 
 
 def _direction(option: str, text: str) -> str:
-    if text not in DIRECTIONS:
+    if text not in DIRECTION_WORDS:
         raise click.UsageError(f"{option}: {text!r} is neither minimize nor maximize")
     return text

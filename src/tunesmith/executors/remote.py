@@ -18,7 +18,7 @@ from tunesmith.executors import wire
 from tunesmith.executors.base import Objective, end_fork, flush, refuse_fork
 from tunesmith.executors.launch import END_AT_ONCE
 from tunesmith.executors.remote_pointers import RemotePointers
-from tunesmith.foundation.preemption import PREEMPTION, SIGNALS, Terminated
+from tunesmith.foundation.preemption import NOTICE_SIGNALS, PREEMPTION, Terminated
 from tunesmith.foundation.system import end_own_group
 from tunesmith.history.curves import Reported
 from tunesmith.trial import Proposals, Trial
@@ -156,7 +156,7 @@ class RemoteChannel:
 
     def listen(self) -> None:
         """Take the signals by which this process is asked to end."""
-        for number in SIGNALS:
+        for number in NOTICE_SIGNALS:
             signal.signal(number, self.on_sigterm)
 
     def on_sigterm(self, number: int, frame: Any) -> None:

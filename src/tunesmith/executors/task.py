@@ -20,7 +20,7 @@ from tunesmith.executors.supervisor import (
     Worker,
     dead_before_it_began,
 )
-from tunesmith.foundation.threads import DIED, raise_what_died, watch
+from tunesmith.foundation.threads import ERRORS_OF_THREADS, raise_what_died, watch
 
 KEPT_SECONDS = 30.0  # seconds that a worker process without a trial is kept for the next one
 CONTINUE = wire.dump_answer([False, 0])  # and it has heard no reports
@@ -102,7 +102,7 @@ class Task:
 
     def _relay(self, worker: Worker) -> bytes | None:
         """Send messages on until the last one, which is returned; None: the process ended without one."""
-        died = len(DIED)
+        died = len(ERRORS_OF_THREADS)
         try:
             while True:
                 ready = worker.process.connection.poll(SILENT_WORKER_SECONDS)

@@ -24,8 +24,9 @@ from tunesmith.foundation.text import did_you_mean, real, shown
 
 C = TypeVar("C", bound=Callable[..., Any])
 # Arguments whose values may hold a password, and are not shown.
-SECRET = {"storage", "from_storage", "to_storage", "spec", "url", "options", "tracking_uri", "source", "artifact_store"}
-LISTS = {list, tuple, set, frozenset, Sequence, Collection, Container, Set, Iterable}
+SECRET_ARGUMENTS = {"storage", "from_storage", "to_storage", "spec", "url", "options", "tracking_uri"}
+SECRET_ARGUMENTS |= {"source", "artifact_store"}
+LIST_TYPES = {list, tuple, set, frozenset, Sequence, Collection, Container, Set, Iterable}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +51,8 @@ class Kind:
 def checked(*but: str) -> Callable[[C], C]:
     """Return a decorator: the function checks what it is given against its annotations; of a class, the constructor.
 
-    A truth value is no number, a text is no list of texts, and what can be read only once becomes a list. Ranges are
-    checked by the function itself.
+    A truth value is not taken for a number, nor a text for a list of texts, and what can be read only once becomes a
+    list. Ranges are checked by the function itself.
 
     Args:
         but: arguments that the function checks itself, and says more about them than the door can.
@@ -78,7 +79,7 @@ def checked(*but: str) -> Callable[[C], C]:
             if not kind.fits(value):
                 called = function.__qualname__.removesuffix(".__init__")
                 hint = did_you_mean(value, kind.options)
-                got = type(value).__name__ if name in SECRET else f"{shown(value)}{hint}"
+                got = type(value).__name__ if name in SECRET_ARGUMENTS else f"{shown(value)}{hint}"
                 raise ArgumentError(f"{called}: {name} must be {kind.one}; got {got}")
             return value
 
@@ -109,7 +110,7 @@ def kinds_of(function: Callable[..., Any], but: Collection[str] = ()) -> dict[st
             continue
         alone = types.SimpleNamespace(__annotations__={name: parameter.annotation})
         try:
-            kind = kind_of(typing.get_type_hints(alone, function.__globals__)[name])
+            kind = kind_of_hint(typing.get_type_hints(alone, function.__globals__)[name])
         except NameError:  # known to type checkers alone
             continue
         if kind is not None:
@@ -120,7 +121,7 @@ def kinds_of(function: Callable[..., Any], but: Collection[str] = ()) -> dict[st
 # -- kinds of annotations ----------------------------------------------------------------------------------------------
 
 
-def kind_of(hint: Any) -> Kind | None:
+def kind_of_hint(hint: Any) -> Kind | None:
     """Return what an annotation asks for; None: it asks for nothing that is known here."""
     if hint in _SIMPLE:
         return _SIMPLE[hint]
@@ -131,16 +132,16 @@ def kind_of(hint: Any) -> Kind | None:
         names_files = str in inner and not {os.PathLike, Path}.isdisjoint(
             typing.get_origin(one) or one for one in inner
         )
-        return _either([_PATH if names_files and one is str else kind_of(one) for one in inner])
+        return _either([_PATH if names_files and one is str else kind_of_hint(one) for one in inner])
     if origin is Literal:
         words = _or(map(repr, inner))
         return Kind(lambda v: any(type(v) is type(o) and v == o for o in inner), words, words, options=inner)
     if (origin or hint) in (Mapping, dict):
-        return _mapping(*(kind_of(one) for one in inner))
+        return _mapping(*(kind_of_hint(one) for one in inner))
     if origin is tuple and inner and inner[-1] is not ...:
-        return _tuple([kind_of(one) for one in inner])
-    if (origin or hint) in LISTS:
-        return _list(kind_of(inner[0]) if inner else None)
+        return _tuple([kind_of_hint(one) for one in inner])
+    if (origin or hint) in LIST_TYPES:
+        return _list(kind_of_hint(inner[0]) if inner else None)
     if (origin or hint) is Callable:
         return Kind(callable, "callable", "callables")
     if origin is type:
@@ -162,7 +163,7 @@ def is_whole(value: Any) -> bool:
         return False
 
 
-def _is_number(value: Any) -> bool:
+def _is_real_number(value: Any) -> bool:
     try:
         real(value)
     except (TypeError, ValueError, OverflowError):
@@ -198,7 +199,7 @@ _PATH = Kind(_is_path, "a path", "paths")
 _ARRAY = Kind(_is_array, "an array of numbers", "arrays of numbers")
 _SIMPLE: dict[Any, Kind] = {
     int: Kind(is_whole, "a whole number", "whole numbers"),
-    float: Kind(_is_number, "a number", "numbers"),
+    float: Kind(_is_real_number, "a number", "numbers"),
     bool: Kind(_is_truth_or_bit, "True or False", "truth values"),
     str: Kind(lambda v: isinstance(v, str), "a text", "texts"),
     bytes: Kind(lambda v: isinstance(v, bytes), "bytes", "bytes"),

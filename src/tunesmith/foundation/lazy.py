@@ -26,7 +26,7 @@ def lazy(
 
     def find(name: str) -> Any:
         if name not in homes:
-            raise missing(name, homes, module)
+            raise missing_name(name, homes, module)
         home, is_named, attribute = homes[name].partition(":")
         try:
             found = importlib.import_module(home)
@@ -44,7 +44,7 @@ def lazy(
     return find, lambda: sorted({*namespace, *homes})
 
 
-def missing(name: str, known: Iterable[str], module: str) -> AttributeError | ImportError:
+def missing_name(name: str, known: Iterable[str], module: str) -> AttributeError | ImportError:
     """Return the error for a name that a module's ``__getattr__``, which calls this, does not know.
 
     Args:

@@ -22,6 +22,7 @@ MOVED = {
     "progress": "study.progress",
     "registry": "foundation.registry",
     "shortcut": "study.shortcut",
+    "space.choice": "space.nested_choice",
     "spaces": "space.estimators",
     "state": "foundation.states",
     "storable": "foundation.storable",
@@ -36,9 +37,9 @@ class MovedModules:
 
     @staticmethod
     def find_spec(name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> ModuleSpec | None:
-        """Return how to load a module; None: it is none of those that moved."""
+        """Return how to load a module; None: it has not moved."""
         package, _, rest = name.partition(".")
-        old, _, inside = rest.partition(".")
+        old, _, inside = (rest, "", "") if rest in MOVED else rest.partition(".")
         if package != "tunesmith" or old not in MOVED:
             return None
         loader = _Loader(".".join(filter(None, (package, MOVED[old], inside))))

@@ -19,9 +19,9 @@ from tunesmith.foundation.system import signal_self
 from tunesmith.foundation.text import shown
 from tunesmith.foundation.warnings import caution
 
-NOTICE = "TUNESMITH_NOTICE"
-DEFAULT = 5.0  # seconds: containers are killed ten seconds after SIGTERM by default
-SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGUSR1", "SIGBREAK") if hasattr(signal, name))
+NOTICE_VARIABLE = "TUNESMITH_NOTICE"
+DEFAULT_NOTICE_SECONDS = 5.0  # seconds: containers are killed ten seconds after SIGTERM by default
+NOTICE_SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGUSR1", "SIGBREAK") if hasattr(signal, name))
 
 
 class Terminated(BaseException):
@@ -94,14 +94,17 @@ def end_now() -> None:
 
 def notice_seconds() -> float:
     """Return how many seconds a trial may go on after the signal."""
-    given = os.environ.get(NOTICE, "").strip()
+    given = os.environ.get(NOTICE_VARIABLE, "").strip()
     if not given:
-        return DEFAULT
+        return DEFAULT_NOTICE_SECONDS
     try:
         return seconds_of(given)
     except ValueError:
-        caution(f"{NOTICE} takes seconds, or a time such as 90s or 2m; got {shown(given)}; it is taken as {DEFAULT:g}")
-        return DEFAULT
+        caution(
+            f"{NOTICE_VARIABLE} takes seconds, or a time such as 90s or 2m; got {shown(given)}; "
+            f"it is taken as {DEFAULT_NOTICE_SECONDS:g}"
+        )
+        return DEFAULT_NOTICE_SECONDS
 
 
 PREEMPTION = Preemption()

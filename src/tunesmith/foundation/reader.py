@@ -1,7 +1,7 @@
 """The language of who reads: that of ``tunesmith --lang``, else that of the environment.
 
-The command line knows it before a command is read, since ``--help`` ends the program at once. Nothing is imported for
-English.
+The command line knows it before a command is read, since ``--help`` ends the program at once. So this module imports
+nothing of `tunesmith.foundation.languages`, which loads the texts, and English needs no more than this.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 # In the order in which they win; the last three are those of the system, as "zh_CN.UTF-8".
-VARIABLES = ("TUNESMITH_LANG", "LC_ALL", "LC_MESSAGES", "LANG")
-LANGUAGES = ("en", "zh")
+LANGUAGE_VARIABLES = ("TUNESMITH_LANG", "LC_ALL", "LC_MESSAGES", "LANG")
+LANGUAGE_CODES = ("en", "zh")
 _chosen: list[str] = []  # by --lang, while a command line is run
 
 
@@ -20,7 +20,7 @@ def language() -> str:
     """Return "en" or "zh"."""
     if _chosen:
         return _chosen[-1]
-    told = next(filter(None, map(os.environ.get, VARIABLES)), "")
+    told = next(filter(None, map(os.environ.get, LANGUAGE_VARIABLES)), "")
     return "zh" if told.lower().startswith("zh") else "en"
 
 
@@ -36,7 +36,7 @@ def choose(arguments: Sequence[str]) -> None:
         word, equals, value = before.pop(0).partition("=")
         if word == "--lang":
             value = value if equals else (before.pop(0) if before else "")
-            _chosen[:] = [value] if value in LANGUAGES else []  # another one is refused where the command is read
+            _chosen[:] = [value] if value in LANGUAGE_CODES else []  # another one is refused where the command is read
 
 
 @contextmanager

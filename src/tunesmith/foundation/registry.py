@@ -89,7 +89,7 @@ FIGURES: dict[str, str] = {
     "terminator_improvement": "tunesmith.visualization.figures.terminator_improvement:plot_terminator_improvement",
     "timeline": "tunesmith.visualization.figures.timeline:plot_timeline",
 }
-KINDS: dict[str, dict[str, str]] = {
+REGISTRIES: dict[str, dict[str, str]] = {
     "samplers": SAMPLERS,
     "pruners": PRUNERS,
     "storages": STORAGES,
@@ -126,16 +126,16 @@ def names(kind: str) -> dict[str, str]:
     from importlib.metadata import entry_points
 
     found = {e.name: e.value for e in entry_points(group=f"tunesmith.{kind}")}
-    return {**found, **KINDS[kind]}
+    return {**found, **REGISTRIES[kind]}
 
 
-def load(kind: str, name: str) -> Any:
+def load_registered(kind: str, name: str) -> Any:
     """Import and return the class registered under a name.
 
     Raises:
         ValueError: nothing is registered under the name.
     """
-    target = KINDS[kind].get(name)
+    target = REGISTRIES[kind].get(name)
     if target is None:
         known = names(kind)
         if name not in known:

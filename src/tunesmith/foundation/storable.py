@@ -15,10 +15,11 @@ import numpy as np
 
 from tunesmith.foundation.text import checked_text, name_and_message, shown
 
-MOST_BITS = 2048  # of an integer: 616 digits. Python reads and writes at most 640 digits under its tightest setting
-SMALL = 2**62  # a smaller integer is kept without a check
-DEEPEST = 100  # levels of lists and dicts, since JSON's reader and writer are recursive
-MOST_ITEMS = 1_000_000  # in all; lists that share lists can have more items than memory holds
+# Of an integer: 616 digits. Python reads and writes at most 640 digits under its tightest setting.
+MOST_INTEGER_BITS = 2048
+SMALL_INT = 2**62  # a smaller integer is kept without a check
+STORABLE_LEVELS = 100  # levels of lists and dicts, since JSON's reader and writer are recursive
+MOST_STORED_ITEMS = 1_000_000  # in all; lists that share lists can have more items than memory holds
 
 _TAKEN = "None, bool, int, float, str, NumPy numbers and arrays, and lists, tuples and dicts of these"
 _HINTS = {
@@ -50,7 +51,13 @@ def storable(key: Any, value: Any) -> Any:
     """
     checked_attr_name(key)
     kind = type(value)
-    if kind is float or kind is str or kind is bool or value is None or (kind is int and -SMALL < value < SMALL):
+    if (
+        kind is float
+        or kind is str
+        or kind is bool
+        or value is None
+        or (kind is int and -SMALL_INT < value < SMALL_INT)
+    ):
         return value
     try:
         return _Copy(key).of(value, 0)
@@ -97,7 +104,7 @@ class _Copy:
     def of(self, value: Any, depth: int) -> Any:
         """Return the copy of a value."""
         kind = type(value)
-        if kind is bool or value is None or (kind is int and -SMALL < value < SMALL):
+        if kind is bool or value is None or (kind is int and -SMALL_INT < value < SMALL_INT):
             return value
         if isinstance(value, str):
             return str.__str__(value)  # of a subclass: the text itself
@@ -113,8 +120,8 @@ class _Copy:
             raise _Refused(_why_refused(value))
         if id(value) in self._inside:
             raise _Refused(f"a {type(value).__name__} that contains itself cannot be kept")
-        if depth >= DEEPEST:
-            raise _Refused(f"it has more than {DEEPEST} levels of lists and dicts")
+        if depth >= STORABLE_LEVELS:
+            raise _Refused(f"it has more than {STORABLE_LEVELS} levels of lists and dicts")
         self._inside.add(id(value))
         try:
             if isinstance(value, Mapping):
@@ -163,7 +170,7 @@ class _Copy:
 
     def _integer(self, value: SupportsIndex) -> int:
         value = operator.index(value)
-        if value.bit_length() > MOST_BITS:
+        if value.bit_length() > MOST_INTEGER_BITS:
             raise _Refused("an integer of more than 600 digits cannot be kept; make it a text or a float")
         return value
 
@@ -185,8 +192,8 @@ class _Copy:
 
     def _count(self, items: int = 1) -> None:
         self._items += items
-        if self._items > MOST_ITEMS:
-            raise _Refused(f"it has more than {MOST_ITEMS:,} items; keep it in a file, and here the file's name")
+        if self._items > MOST_STORED_ITEMS:
+            raise _Refused(f"it has more than {MOST_STORED_ITEMS:,} items; keep it in a file, and here the file's name")
 
 
 def _why_refused(value: Any) -> str:

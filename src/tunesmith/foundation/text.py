@@ -43,7 +43,7 @@ def checked_text(what: str, text: Any) -> str:
         text: the text.
 
     Raises:
-        ValueError: it is no text, is empty, or holds what not every database can keep.
+        ValueError: it is not a text, is empty, or holds what not every database can keep.
     """
     if not isinstance(text, str) or not text:
         raise ValueError(f"{what} must be a text of at least one character; got {shown(text)}")
@@ -78,7 +78,7 @@ def last_written(text: str) -> str:
     return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
 
 
-def shorten(text: str, most: int = MOST) -> str:
+def shorten(text: str, most: int = REASON_KEPT) -> str:
     """Return a text of at most about `most` characters: the beginning, how many were left out, and the end."""
     if len(text) <= most:
         return text
@@ -97,7 +97,7 @@ def message_of(error: BaseException) -> str:
         text = str(error)
     except Exception as wrong:
         return f"(its message cannot be read: {type(wrong).__name__})"
-    return plain_text(shorten(text, MOST // 2))
+    return plain_text(shorten(text, REASON_KEPT // 2))
 
 
 def name_and_message(error: BaseException) -> str:

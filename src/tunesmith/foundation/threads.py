@@ -1,7 +1,8 @@
 """Threads that work beside the main one: beside a block, or for as long as the process lives.
 
 Others rely on what such a thread does: it holds limits, gives signs of life, reads what is sent. So none dies in
-silence: what one raises is printed as Python prints it, and ends the search of its process, which looks at `DIED`.
+silence: what one raises is printed as Python prints it, and ends the search of its process, which looks at
+`ERRORS_OF_THREADS`.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-DIED: list[RuntimeError] = []  # what they say; it is for the search that runs
+ERRORS_OF_THREADS: list[RuntimeError] = []  # what they say; it is for the search that runs
 
 
 class Watcher(threading.Thread):
@@ -38,7 +39,7 @@ class Watcher(threading.Thread):
             words = f"the thread {self.name!r} died, so {self._means}: {type(error).__name__}: {error}"
             self.died = RuntimeError(words)
             self.died.__cause__ = error
-            DIED.append(self.died)
+            ERRORS_OF_THREADS.append(self.died)
             raise
 
 
@@ -55,8 +56,8 @@ def raise_what_died(before: int = 0) -> None:
     Args:
         before: how many had died before.
     """
-    if len(DIED) > before:
-        raise DIED[before]
+    if len(ERRORS_OF_THREADS) > before:
+        raise ERRORS_OF_THREADS[before]
 
 
 @contextmanager
@@ -78,7 +79,7 @@ def beside(work: Callable[[threading.Event], None], name: str, means: str) -> It
     finally:
         over.set()
         thread.join()
-        if thread.died in DIED:
-            DIED.remove(thread.died)
+        if thread.died in ERRORS_OF_THREADS:
+            ERRORS_OF_THREADS.remove(thread.died)
     if thread.died is not None:
         raise thread.died

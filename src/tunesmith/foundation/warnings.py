@@ -6,8 +6,8 @@ import sys
 import warnings
 from pathlib import Path
 
-PACKAGE = str(Path(__file__).parents[1])
-CALLERS = ("sklearn", "joblib", "contextlib")  # packages that call tunesmith for the user
+PACKAGE_FOLDER = str(Path(__file__).parents[1])
+CALLING_PACKAGES = ("sklearn", "joblib", "contextlib")  # packages that call tunesmith for the user
 
 
 def caution(text: str, category: type[Warning] = UserWarning) -> None:
@@ -24,4 +24,4 @@ def caution(text: str, category: type[Warning] = UserWarning) -> None:
 
 
 def _is_skipped(path: str, module: object) -> bool:
-    return path.startswith(PACKAGE) or str(module).partition(".")[0] in CALLERS
+    return path.startswith(PACKAGE_FOLDER) or str(module).partition(".")[0] in CALLING_PACKAGES

@@ -20,17 +20,17 @@ import time
 from functools import lru_cache
 
 _UNKNOWN = ""
-APART = "+"  # the last character of the name of a process whose trials run in other processes
+DRIVER_MARK = "+"  # the last character of the name of a process whose trials run in other processes
 _OUTSIDE = "outside:"  # what the name of a program begins with that asks and tells by commands
 
 
 def current_worker() -> str:
     """Return the name of this process; a forked child gets one of its own."""
-    return _name(os.getpid())
+    return _process_name(os.getpid())
 
 
 @lru_cache(maxsize=4)
-def _name(pid: int) -> str:
+def _process_name(pid: int) -> str:
     return f"{_host()}:{pid}:{_machine()}@{_started(pid)}"
 
 
@@ -47,7 +47,7 @@ def outside_worker(until: float, pid: int | None = None) -> str:
     """
     if pid is not None and not exists(pid):
         raise ProcessLookupError(f"there is no process {pid}")
-    return f"{_OUTSIDE}{until:.0f}" + ("" if pid is None else f":{_name(pid)}")
+    return f"{_OUTSIDE}{until:.0f}" + ("" if pid is None else f":{_process_name(pid)}")
 
 
 def is_outside(worker: str) -> bool:
@@ -71,7 +71,7 @@ def is_dead(worker: str) -> bool:
 
     Returns:
         True only if it is certain. False for a process that lives, for another machine, boot or container, for a text
-        that is no worker's name, and where the system does not tell.
+        that is not a worker's name, and where the system does not tell.
     """
     found = _of_this_machine(worker)
     if found is None:
@@ -102,7 +102,7 @@ def _of_this_machine(worker: str) -> tuple[int, str] | None:
     """Return the pid of a worker and the moment it started; None if it is not certain that it ran on this machine."""
     if is_outside(worker):
         worker = worker.removeprefix(_OUTSIDE).partition(":")[2]
-    host, *rest = worker.removesuffix(APART).rsplit(":", 2)
+    host, *rest = worker.removesuffix(DRIVER_MARK).rsplit(":", 2)
     if len(rest) != 2 or not rest[0].isdecimal() or host != _host():
         return None
     machine, _, started = rest[1].partition("@")
@@ -121,7 +121,7 @@ def of_file_name(name: str) -> str:
 
 def runs_apart(worker: str) -> bool:
     """Tell whether a worker's trials run in other processes, so that its death says nothing about them."""
-    return worker.endswith(APART)
+    return worker.endswith(DRIVER_MARK)
 
 
 @lru_cache(maxsize=1)
@@ -186,7 +186,7 @@ else:
             return _run("sysctl", "-n", "kern.bootsessionuuid" if sys.platform == "darwin" else "kern.boottime")
 
     def exists(pid: int) -> bool:
-        """Tell whether there is such a process. One that was killed and whose parent has not looked yet is none."""
+        """Tell whether there is such a process; one that was killed does not count before its parent has looked."""
         if sys.platform == "linux" and _stat(pid)[:1] in (["Z"], ["X"]):
             return False
         try:

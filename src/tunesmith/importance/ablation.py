@@ -19,7 +19,7 @@ from tunesmith.foundation.numerics.blas_threads import one_thread
 from tunesmith.importance.base import LEVEL, Change, Effects, ImportanceData
 from tunesmith.importance.model import FromDefault, Model, default_point, fitted, mixed, shuffled_models, wider_draws
 from tunesmith.space.feature_map import FeatureMap
-from tunesmith.space.words import words_of
+from tunesmith.space.words import words_of_parameter
 
 DRAWS = 400
 
@@ -119,7 +119,7 @@ def _change(data: ImportanceData, j: int, before: Floats, after: Floats, f: Floa
         if np.isnan(u):
             return None
         x = float(param.from_unit(np.array(u)))
-        place = next((p for _, p in words_of(param) if math.isclose(x, p)), x)  # the unit interval rounds
+        place = next((p for _, p in words_of_parameter(param) if math.isclose(x, p)), x)  # the unit interval rounds
         value = param.to_label(place)
         return "None" if value is None else value
 

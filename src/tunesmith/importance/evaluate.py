@@ -11,7 +11,7 @@ import numpy as np
 from tunesmith.foundation.arguments import checked
 from tunesmith.foundation.languages import say
 from tunesmith.foundation.numerics.arrays import Floats, Indices
-from tunesmith.foundation.registry import load
+from tunesmith.foundation.registry import load_registered
 from tunesmith.foundation.states import StudyDirection, TrialState
 from tunesmith.foundation.text import did_you_mean, listing, name_and_message, shown
 from tunesmith.history import ROWS_AT_ONCE, History
@@ -295,7 +295,7 @@ def get_param_importances(
 def _evaluator(given: Any) -> Evaluator:
     """Return the evaluator of a name, or the object that was given."""
     if isinstance(given, str):
-        given = load("evaluators", given)()
+        given = load_registered("evaluators", given)()
     elif isinstance(given, type) and issubclass(given, Evaluator):
         given = given()
     if not isinstance(given, Evaluator):

@@ -24,7 +24,7 @@ from tunesmith.foundation.numerics.gp import Posterior, Prior, fit, matern52, sq
 from tunesmith.foundation.numerics.warp import Warp
 from tunesmith.foundation.text import did_you_mean, listing, shown
 from tunesmith.importance.base import Evaluator, ImportanceData
-from tunesmith.samplers.gp.surrogate import MIN_TRIALS
+from tunesmith.samplers.gp.surrogate import MIN_SURROGATE_TRIALS
 from tunesmith.space import Space
 from tunesmith.space.feature_map import FeatureMap
 
@@ -165,14 +165,14 @@ def check_enough(data: ImportanceData, name: str) -> None:
         )
     raise ValueError(
         f'evaluator="{name}" fits a model, for which {d} parameter{"s need" if d > 1 else " needs"} '
-        f'{max(MIN_TRIALS, d + 1)} complete trials; this study has {n}. "ped-anova" needs two'
+        f'{max(MIN_SURROGATE_TRIALS, d + 1)} complete trials; this study has {n}. "ped-anova" needs two'
     )
 
 
 def is_enough(data: ImportanceData) -> bool:
     """Tell whether a model can be fitted to these trials."""
     n, d = data.u.shape
-    return bool(d <= MOST_PARAMETERS and n >= max(MIN_TRIALS, d + 1))
+    return bool(d <= MOST_PARAMETERS and n >= max(MIN_SURROGATE_TRIALS, d + 1))
 
 
 def fitted(

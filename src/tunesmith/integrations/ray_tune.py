@@ -18,7 +18,7 @@ from tunesmith.foundation.arguments import checked
 from tunesmith.foundation.states import TrialState
 from tunesmith.foundation.text import real
 from tunesmith.foundation.warnings import caution
-from tunesmith.foundation.worker_names import APART, current_worker
+from tunesmith.foundation.worker_names import DRIVER_MARK, current_worker
 from tunesmith.space import Categorical, Float, Int, Parameter, Space
 from tunesmith.study import Study, create_study
 from tunesmith.trial import Trial
@@ -142,7 +142,7 @@ class TunesmithSearch(Searcher):
                 space=self._space,
             )
             # The trials run in processes of Ray, and do not die with this one by their own fault.
-            self._study.worker = current_worker() + APART
+            self._study.worker = current_worker() + DRIVER_MARK
             self._drivers.add(self._study.worker)
         return self._study
 

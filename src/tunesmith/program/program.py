@@ -20,7 +20,7 @@ from tunesmith.foundation.formats import bytes_of
 from tunesmith.foundation.preemption import PREEMPTION
 from tunesmith.foundation.system import SH, command_line, require, was_no_program
 from tunesmith.foundation.text import checked_text, listing, printable, shown
-from tunesmith.foundation.threads import DIED, raise_what_died
+from tunesmith.foundation.threads import ERRORS_OF_THREADS, raise_what_died
 from tunesmith.foundation.warnings import caution
 from tunesmith.program import template
 from tunesmith.program.files import PARAMETER_FORMATS, params_text, read_results, read_written

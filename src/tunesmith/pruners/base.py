@@ -54,7 +54,7 @@ class Pruner(registry.Made, ABC):
             ValueError: it cannot.
         """
         if objectives > 1 and not self.several:
-            able = [name for name in registry.names("pruners") if registry.load("pruners", name).several]
+            able = [name for name in registry.names("pruners") if registry.load_registered("pruners", name).several]
             raise ValueError(
                 f"{type(self).__name__} decides by one objective, and the study has {objectives}; these decide by "
                 f"several: {', '.join(map(repr, sorted(able)))}"

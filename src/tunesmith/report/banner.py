@@ -135,7 +135,7 @@ def _answer(
     sure = words.known(rest if cautions is None else [text for text in rest if text in cautions])[:MOST_SAID]
     made.more = [text for text in words.known(rest) if text not in sure]
     if how_sure is not None:
-        sure = [words.said(joined((how_sure.name, how_sure.why), ": ")), *sure]
+        sure = [words.said(joined_texts((how_sure.name, how_sure.why), ": ")), *sure]
     if sure:
         made.lines.append((words(SURE), sure))
 

@@ -190,7 +190,7 @@ def _place_of_line(line: Mapping[str, Any]) -> Place:
 
 def _said(text: Any, pattern: Any = "", *values: Any) -> str:
     """Return a text with its pattern, if that is one of ours: a file of somebody else's may hold any."""
-    return say(pattern, *map(str, values)) if str(pattern) in table_of("zh") else str(text)
+    return say(pattern, *map(str, values)) if str(pattern) in translation_table("zh") else str(text)
 
 
 def _number_or_nan(value: Any) -> float:

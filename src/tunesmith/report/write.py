@@ -345,7 +345,7 @@ def write_report(
         )
     suffix = "" if path is None else Path(path).suffix.lower()
     name = format or SUFFIXES.get(suffix, "html")
-    write = registry.load("reports", name)
+    write = registry.load_registered("reports", name)
     text: str = write(replace(_content(source, words), interactive=interactive), words)
     if path is not None:
         write_text(path, text)

@@ -20,14 +20,20 @@ from tunesmith.samplers.base import Points, Sampler, SamplerStates
 from tunesmith.samplers.finished import infer_conditions
 from tunesmith.space import Space
 
-MODEL_ALWAYS = 100  # trials that are worth a model whatever they cost: a second or two in all
-COST_RATIO = 10.0  # the model may take so many times as long as a trial
-MAX_GLOBAL, MAX_LOCAL = 500, 2000  # trials up to which one model holds all, and up to which a local one is used
-SECONDS = {CostClass.INSTANT: 0.0005, CostClass.CHEAP: 0.006, CostClass.MEDIUM: 0.2, CostClass.DEAR: 20.0}  # of a trial
-FEW = 16  # running trials up to which they make no difference
-MANY = 100  # running trials from which on proposals must be cheap, and two samplers take turns
+MODEL_ALWAYS_TRIALS = 100  # trials that are worth a model whatever they cost: a second or two in all
+MODEL_COST_RATIO = 10.0  # the model may take so many times as long as a trial
+MAX_GLOBAL_TRIALS = 500  # trials up to which one model holds all of them
+MAX_LOCAL_TRIALS = 2000  # trials up to which a local model is used
+TRIAL_SECONDS = {
+    CostClass.INSTANT: 0.0005,
+    CostClass.CHEAP: 0.006,
+    CostClass.MEDIUM: 0.2,
+    CostClass.DEAR: 20.0,
+}  # of a trial
+FEW_RUNNING_TRIALS = 16  # running trials up to which they make no difference
+MANY_RUNNING_TRIALS = 100  # running trials from which on proposals must be cheap, and two samplers take turns
 MAX_CROWD = 10_000  # trials up to which they do
-CROWD_PROPOSAL = 0.002  # seconds of a proposal of the process among so many
+CROWD_PROPOSAL_SECONDS = 0.002  # seconds of a proposal of the process among so many
 
 
 class AutoSampler(Sampler):
@@ -51,7 +57,7 @@ class AutoSampler(Sampler):
     """
 
     name: ClassVar[str] = "auto"
-    asks_class_from = MODEL_ALWAYS
+    asks_class_from = MODEL_ALWAYS_TRIALS
 
     @checked()
     def __init__(self, seed: int | None = None, cheap: bool = False) -> None:
@@ -98,39 +104,39 @@ class AutoSampler(Sampler):
         Returns:
             A name of the registry, and the reason.
         """
-        running = history.n_pending if history.n_pending > FEW else 0
+        running = history.n_pending if history.n_pending > FEW_RUNNING_TRIALS else 0
         key = (history, len(history), running, history.classes.get(TRIAL), space)
         return self._choice.get(key, lambda: self._chosen(history, space))
 
     def _chosen(self, history: History, space: Space) -> tuple[str, str]:
         n, m, running = len(history), history.n_objectives, history.n_pending
-        if self.cheap and n < MODEL_ALWAYS:
+        if self.cheap and n < MODEL_ALWAYS_TRIALS:
             return "tpe", f"{n} trials, and little time for proposals"
         if m > 1:
             if self.cheap:
                 return "nsga2", f"{m} objectives, and little time for proposals"
-            is_modelled = n < MODEL_ALWAYS or (n < MAX_GLOBAL and _affordable(history, n))
+            is_modelled = n < MODEL_ALWAYS_TRIALS or (n < MAX_GLOBAL_TRIALS and _affordable(history, n))
             return "gp" if is_modelled else "nsga2", f"{m} objectives, {n} trials"
-        if running > MANY:
-            is_modelled = n < MAX_CROWD and not self.cheap and (n < MODEL_ALWAYS or _affordable(history, n))
+        if running > MANY_RUNNING_TRIALS:
+            is_modelled = n < MAX_CROWD and not self.cheap and (n < MODEL_ALWAYS_TRIALS or _affordable(history, n))
             turn = "gp" if is_modelled and (n + running) % 2 else "evolution"
             return turn, f"{n} trials, {running} running" + (", in turn with another sampler" if is_modelled else "")
-        if n < MODEL_ALWAYS:
-            return "gp", f"the first {MODEL_ALWAYS} trials"
-        if n < MAX_LOCAL and not self.cheap and _affordable(history, n):
+        if n < MODEL_ALWAYS_TRIALS:
+            return "gp", f"the first {MODEL_ALWAYS_TRIALS} trials"
+        if n < MAX_LOCAL_TRIALS and not self.cheap and _affordable(history, n):
             return "gp", f"{n} trials, and a trial costs enough for a model"
         epoch = n // 100  # undeclared conditions are looked for now and then
-        kind = self._kind.get((history, epoch, space), lambda: _kind_of(space, history.points(space)[: epoch * 100]))
+        kind = self._kind.get((history, epoch, space), lambda: _space_kind(space, history.points(space)[: epoch * 100]))
         chosen = "cmaes" if kind == "numeric" else "evolution"
         return chosen, f"{n} trials that cost little, or are many; a {kind} space of {len(space)} parameters"
 
     def _sampler(self, name: str) -> Sampler:
         if name not in self._samplers:
-            self._samplers[name] = registry.load("samplers", name)()
+            self._samplers[name] = registry.load_registered("samplers", name)()
         return self._samplers[name]
 
 
-def _kind_of(space: Space, x: Points) -> str:
+def _space_kind(space: Space, x: Points) -> str:
     """Return "conditional", "numeric" or "mixed", given the points x[n, d] of trials."""
     if space.is_conditional or infer_conditions(space, x).is_conditional:
         return "conditional"
@@ -144,8 +150,8 @@ def _affordable(history: History, n: int) -> bool:
     """
     known = history.classes.get(TRIAL) or class_of_trials(history.cost, history.state)
     running = history.n_pending
-    proposal = 0.01 * max(1.0, n / 100) if n <= MAX_GLOBAL else 0.1  # seconds, as measured on one core
-    if running > MANY:
-        proposal = CROWD_PROPOSAL
-    least = proposal / COST_RATIO if running <= FEW else proposal * running
-    return known is not None and SECONDS[known] >= least
+    proposal = 0.01 * max(1.0, n / 100) if n <= MAX_GLOBAL_TRIALS else 0.1  # seconds, as measured on one core
+    if running > MANY_RUNNING_TRIALS:
+        proposal = CROWD_PROPOSAL_SECONDS
+    least = proposal / MODEL_COST_RATIO if running <= FEW_RUNNING_TRIALS else proposal * running
+    return known is not None and TRIAL_SECONDS[known] >= least

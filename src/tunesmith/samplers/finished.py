@@ -20,9 +20,9 @@ from tunesmith.space import Categorical, Space
 # Feasible complete trials come first, by value; then pruned ones, by their last report; then those that violate
 # constraints, by how much (Deb, Comput. Methods Appl. Mech. Eng. 186, 2000); then the failed ones.
 
-COMPLETE, PRUNED, INFEASIBLE, FAILED = range(4)
-_LEVEL_OF = np.full(max(TrialState) + 1, FAILED)  # by the state; compared one by one it takes four times as long
-_LEVEL_OF[[TrialState.COMPLETE, TrialState.PRUNED]] = COMPLETE, PRUNED
+COMPLETE_LEVEL, PRUNED_LEVEL, INFEASIBLE_LEVEL, FAILED_LEVEL = range(4)
+_LEVEL_OF = np.full(max(TrialState) + 1, FAILED_LEVEL)  # by the state; compared one by one it takes four times as long
+_LEVEL_OF[[TrialState.COMPLETE, TrialState.PRUNED]] = COMPLETE_LEVEL, PRUNED_LEVEL
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +30,9 @@ class ConstrainedRanking:
     """How k trials compare.
 
     Attributes:
-        level: int64[k], COMPLETE is best.
-        value: float64[k, m], minimised, never NaN. On the level INFEASIBLE each column is the sum of the violations, on
-            FAILED it is 0.
+        level: int64[k], COMPLETE_LEVEL is best.
+        value: float64[k, m], minimised, never NaN. On INFEASIBLE_LEVEL each column is the sum of the violations, on
+            FAILED_LEVEL it is 0.
     """
 
     level: Ints
@@ -43,15 +43,15 @@ class ConstrainedRanking:
         """Return how these rows of a history compare."""
         value = history.y[rows].copy()
         level = _LEVEL_OF[history.state[rows]]
-        level[np.logical_or.reduce(np.isnan(value), axis=1)] = FAILED
+        level[np.logical_or.reduce(np.isnan(value), axis=1)] = FAILED_LEVEL
         c = history.c[rows]
         if c.shape[1]:
             with np.errstate(over="ignore"):
                 violation = np.where(c > 0, c, 0.0).sum(axis=1)  # NaN, an unknown constraint, counts as met
-            broken = (violation > 0) & (level != FAILED)
-            level[broken] = INFEASIBLE
+            broken = (violation > 0) & (level != FAILED_LEVEL)
+            level[broken] = INFEASIBLE_LEVEL
             value[broken] = violation[broken, None]
-        value[level == FAILED] = 0.0
+        value[level == FAILED_LEVEL] = 0.0
         return cls(level, value)
 
     def take(self, at: Ints) -> ConstrainedRanking:
@@ -91,11 +91,11 @@ class ConstrainedRanking:
 #
 # Symbols: u[n, d] unit coordinates, NaN where inactive; an array [2, d] has a row for low bounds and one for high ones.
 
-MARGIN = 1e-3  # of a range
-NEAR = MARGIN * (1.0 + 1e-6)  # a point this close lies at the margin or beyond: unit coordinates are rounded
-BEYOND = 0.5 * MARGIN  # a point this close lies beyond the margin, however its coordinates are rounded
-N_BEST = 3  # so many of the best trials have to lie at the margin
-AT = 1e-9  # a point this close lies at the bound
+BOUND_MARGIN = 1e-3  # of a range
+NEAR_MARGIN = (1.0 + 1e-6) * BOUND_MARGIN  # a point this close lies at the margin or beyond: coordinates are rounded
+BEYOND_MARGIN = 0.5 * BOUND_MARGIN  # a point this close lies beyond the margin, however its coordinates are rounded
+N_BEST_AT_MARGIN = 3  # so many of the best trials have to lie at the margin
+EDGE = 1e-9  # a point this close lies at the bound
 
 
 class Boundaries:
@@ -110,16 +110,16 @@ class Boundaries:
         """Add finished trials u[n, d], and which of them failed [n]."""
         for start in range(0, len(u), ROWS_AT_ONCE):
             part, bad = u[start : start + ROWS_AT_ONCE], failed[start : start + ROWS_AT_ONCE]
-            if part.size and np.minimum.reduce(part, None) > AT and 1.0 - np.maximum.reduce(part, None) > AT:
+            if part.size and np.minimum.reduce(part, None) > EDGE and 1.0 - np.maximum.reduce(part, None) > EDGE:
                 continue  # the most frequent case; where a coordinate is absent, NaN, the comparison is false
-            at = np.array([part <= AT, 1.0 - part <= AT])
+            at = np.array([part <= EDGE, 1.0 - part <= EDGE])
             self._valued |= at[:, ~bad].any(axis=1)
             self._failed |= at[:, bad].any(axis=1)
 
     def explain_failure(self, u: Floats) -> Mask:
         """Tell which failed trials u[n, d] lie at a bound that has failures only: what lies inside may be good."""
         low, high = self._continuous & self._failed & ~self._valued
-        return np.asarray(((low & (u <= AT)) | (high & (1.0 - u <= AT))).any(axis=1))
+        return np.asarray(((low & (u <= EDGE)) | (high & (1.0 - u <= EDGE))).any(axis=1))
 
     def limits(self, running: Floats, is_likely: Mask | bool = True) -> tuple[Floats, Floats]:
         """Return the lowest and the highest unit coordinates [d] to propose.
@@ -130,8 +130,8 @@ class Boundaries:
         """
         is_open = ~self._failed & is_likely
         if len(running):
-            is_open &= self._valued | (_count(running, AT) == 0)
-        margin = MARGIN * (self._continuous & ~is_open)
+            is_open &= self._valued | (_count_near_bounds(running, EDGE) == 0)
+        margin = BOUND_MARGIN * (self._continuous & ~is_open)
         return margin[0], 1.0 - margin[1]
 
 
@@ -139,9 +139,9 @@ def near_the_best(good: Floats) -> Mask:
     """Tell at which bounds [2, d] the optimum is likely to lie, by the best trials alone.
 
     Args:
-        good: the best trials, unit coordinates [k, d]: `N_BEST` of them, or all those of a front.
+        good: the best trials, unit coordinates [k, d]: `N_BEST_AT_MARGIN` of them, or all those of a front.
     """
-    return np.asarray(_count(good, NEAR) >= N_BEST)
+    return np.asarray(_count_near_bounds(good, NEAR_MARGIN) >= N_BEST_AT_MARGIN)
 
 
 def lie_beyond(u: Floats, limits: tuple[Floats, Floats]) -> Mask:
@@ -151,18 +151,18 @@ def lie_beyond(u: Floats, limits: tuple[Floats, Floats]) -> Mask:
     """
     low, high = limits
     with np.errstate(invalid="ignore"):  # NaN: inactive, at no bound
-        return np.asarray(((u < low - BEYOND) | (u > high + BEYOND)).any(axis=1))
+        return np.asarray(((u < low - BEYOND_MARGIN) | (u > high + BEYOND_MARGIN)).any(axis=1))
 
 
-def _count(u: Floats, distance: float) -> Indices:
+def _count_near_bounds(u: Floats, distance: float) -> Indices:
     """Return how many rows of u[n, d] are this close to a bound, [2, d]."""
     return np.asarray(np.add.reduce(np.array([u <= distance, 1.0 - u <= distance]), axis=1, dtype=np.intp))
 
 
 # -- which points of a finite space were tried, so that none is tried twice as long as others are left ----------------
 
-FEW = 16  # running trials up to which those of an infinite space are taken to differ by themselves
-MAX_LISTED = 4096  # cells of a space up to which all of them are listed to find an untried one
+MAX_RUNNING_UNFILTERED = 16  # running trials up to which those of an infinite space are taken to differ by themselves
+MAX_FILTER_CELLS_LISTED = 4096  # cells of a space up to which all of them are listed to find an untried one
 
 
 class DuplicateFilter:
@@ -180,7 +180,7 @@ class DuplicateFilter:
     def add(self, u: Floats) -> None:
         """Add unit points of finished trials, [n, d]."""
         if self._finite:
-            self._tried.update(_keys(u))
+            self._tried.update(_row_keys(u))
 
     def add_rows(self, history: History, first: int, last: int) -> None:
         """Add the finished rows first … last - 1."""
@@ -192,7 +192,7 @@ class DuplicateFilter:
         Args:
             n: how many points are to be proposed.
         """
-        if not self._finite and history.n_pending + n - 1 <= FEW:
+        if not self._finite and history.n_pending + n - 1 <= MAX_RUNNING_UNFILTERED:
             return None
         return set(self.keys_of(history.pending_points(self.space))) if history.n_pending else set()
 
@@ -208,15 +208,15 @@ class DuplicateFilter:
 
     def keys_of(self, x: Floats) -> list[bytes]:
         """Return the keys of points x[n, d]."""
-        return _keys(self.space.to_unit(x)) if self._finite else point_keys(x)
+        return _row_keys(self.space.to_unit(x)) if self._finite else point_keys(x)
 
     def random_untried(self, rng: np.random.Generator, running: set[bytes] | None) -> Floats | None:
         """Return a random untried point x[1, d] of a small space; None: there is none, or the space is large."""
-        if running is None or not self._finite or self.space.n_cells > MAX_LISTED:
+        if running is None or not self._finite or self.space.n_cells > MAX_FILTER_CELLS_LISTED:
             return None
         grid = self.space.grid()
         if self._cells is None:
-            self._cells = _keys(self.space.to_unit(grid.rows(np.arange(len(grid)))))
+            self._cells = _row_keys(self.space.to_unit(grid.rows(np.arange(len(grid)))))
         left = [i for i, key in enumerate(self._cells) if key not in self._tried and key not in running]
         if not left:
             return None
@@ -225,7 +225,7 @@ class DuplicateFilter:
         return np.array(grid.rows(np.array([i])))
 
 
-def _keys(u: Floats) -> list[bytes]:
+def _row_keys(u: Floats) -> list[bytes]:
     return _rows_as_bytes(np.rint(np.nan_to_num(u, nan=-1.0) * 2.0**36))
 
 

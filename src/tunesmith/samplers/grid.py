@@ -24,7 +24,7 @@ from tunesmith.history import History
 from tunesmith.samplers.base import PAYLOAD_MASK, Points, SamplerStates, StatefulSampler, decode_states, encode_state
 from tunesmith.space import Space
 
-MAX_CELLS = 1 << 40  # of 48 bits, so that at least 8 are left to tell which grid a cell belongs to
+MAX_GRID_CELLS = 1 << 40  # of 48 bits, so that at least 8 are left to tell which grid a cell belongs to
 
 Resolution = int | Mapping[str, Any] | None
 
@@ -46,7 +46,7 @@ class GridCells:
         except SpaceError as error:
             raise SpaceError(f"GridSampler: {error}") from None
         product = self.grid.n_product
-        if product > MAX_CELLS:
+        if product > MAX_GRID_CELLS:
             raise SpaceError(
                 f"GridSampler: the grid has {float(product):.2g} cells, more than 2**40; give a lower "
                 "resolution, or use RandomSampler or QMCSampler"
@@ -97,9 +97,9 @@ class GridSampler(StatefulSampler[GridCells]):
         space: the space of `search_space`, or None.
 
     Raises:
-        SpaceError: `search_space` is no dict of lists. In ``ask``: a parameter has no finite number of values and no
+        SpaceError: `search_space` is not a dict of lists. In ``ask``: a parameter has no finite number of values and no
             resolution, or there are more than 2**40 cells.
-        ValueError: the order is none of the two.
+        ValueError: the order is neither of the two.
 
     Example:
         ```python
@@ -130,7 +130,7 @@ class GridSampler(StatefulSampler[GridCells]):
         self.order = order
         self.resolution = dict(resolution) if isinstance(resolution, Mapping) else resolution
         self.seed = seed
-        self.values = None if search_space is None else _listed(search_space)
+        self.values = None if search_space is None else _value_lists(search_space)
         self.space = None if self.values is None else Space(self.values)
 
     def initial_state(self, space: Space, n_objectives: int) -> GridCells:
@@ -172,7 +172,7 @@ class GridSampler(StatefulSampler[GridCells]):
         return {**dict.fromkeys(others, self.resolution), **self.values}
 
 
-def _listed(search_space: Any) -> dict[str, list[Any]]:
+def _value_lists(search_space: Any) -> dict[str, list[Any]]:
     if not isinstance(search_space, Mapping):
         raise SpaceError(
             f"GridSampler: search_space is a dict of name to values, such as {{'x': [1, 2, 3]}}; got {search_space!r}"

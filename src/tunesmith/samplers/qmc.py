@@ -32,10 +32,10 @@ from tunesmith.space import Space
 
 # A payload of 48 bits: a fingerprint of the sequence, the index, the seed. The largest payload of a sequence is then
 # that of the largest index, which is all that has to be known to go on.
-INDEX_BITS, SEED_BITS = 24, 16
-MAX_SOBOL = 21_201  # dimensions for which direction numbers are known (Joe & Kuo, 2008)
-BLOCK = 128  # points made at a time; a power of two, as the balance of a Sobol' sequence wants
-MAX_SKIPPED = 20_000
+QMC_INDEX_BITS, QMC_SEED_BITS = 24, 16
+MAX_SOBOL_DIMENSIONS = 21_201  # dimensions for which direction numbers are known (Joe & Kuo, 2008)
+SOBOL_BLOCK_POINTS = 128  # points made at a time; a power of two, as the balance of a Sobol' sequence wants
+MAX_SKIPPED_POINTS = 20_000
 
 
 @accepts_foreign_arguments
@@ -51,7 +51,7 @@ class QMCSampler(Sampler):
             draws one.
 
     Raises:
-        ValueError: the type is none of the two.
+        ValueError: the type is neither of the two.
         SpaceError: in ``ask``: too many parameters for a Sobol' sequence, or the constraints reject 20000 points in a
             row.
 
@@ -87,9 +87,9 @@ class QMCSampler(Sampler):
         d = len(space)
         if d == 0:
             return np.empty((n, 0)), np.zeros(n, np.int64)
-        if self.qmc_type == "sobol" and d > MAX_SOBOL:
+        if self.qmc_type == "sobol" and d > MAX_SOBOL_DIMENSIONS:
             raise SpaceError(
-                f"QMCSampler: a Sobol' sequence has at most {MAX_SOBOL} dimensions, the space has {d}; use "
+                f"QMCSampler: a Sobol' sequence has at most {MAX_SOBOL_DIMENSIONS} dimensions, the space has {d}; use "
                 "QMCSampler('halton') or RandomSampler"
             )
         seed, index = self._next(history, space, rng)
@@ -97,17 +97,19 @@ class QMCSampler(Sampler):
         points: list[Points] = []
         states: list[int] = []
         skipped = 0
-        while len(points) < n and index < 1 << INDEX_BITS:
+        while len(points) < n and index < 1 << QMC_INDEX_BITS:
             # As many as are missing; the more were skipped, the more at once.
             u = self._points(d, seed, index)[: n - len(points) + skipped]
             x = space.from_unit(u)
             for row, ok in zip(x, space.feasible(x), strict=True):
                 if ok and len(points) < n:
                     points.append(row)
-                    states.append(encode_state(self.name, ((fingerprint << INDEX_BITS) | index) << SEED_BITS | seed))
+                    states.append(
+                        encode_state(self.name, ((fingerprint << QMC_INDEX_BITS) | index) << QMC_SEED_BITS | seed)
+                    )
                 skipped = 0 if ok else skipped + 1
                 index += 1
-            if skipped >= MAX_SKIPPED:
+            if skipped >= MAX_SKIPPED_POINTS:
                 raise SpaceError(
                     f"QMCSampler: none of {skipped} points in a row meets the constraints "
                     f"({', '.join(map(repr, space.constraints))}); loosen them, or choose ranges in which they hold "
@@ -135,9 +137,9 @@ class QMCSampler(Sampler):
             sampler_state: what the sampler wrote with a trial.
 
         Returns:
-            the points [BLOCK, d] in the unit cube.
+            the points [SOBOL_BLOCK_POINTS, d] in the unit cube.
         """
-        seed = sampler_state & ((1 << SEED_BITS) - 1)
+        seed = sampler_state & ((1 << QMC_SEED_BITS) - 1)
         return self._first.get((d, seed), lambda: self._points(d, seed, 0))
 
     def _fingerprint(self, space: Space) -> int:
@@ -147,7 +149,7 @@ class QMCSampler(Sampler):
         """Return the payloads of the trials that had a point of this space's sequence."""
         states = np.concatenate([history.sampler_state, history.pending.sampler_state])
         own = decode_states(states, self.name)
-        return np.asarray(own[own >> (INDEX_BITS + SEED_BITS) == self._fingerprint(space)])
+        return np.asarray(own[own >> (QMC_INDEX_BITS + QMC_SEED_BITS) == self._fingerprint(space)])
 
     def _next(self, history: History, space: Space, rng: np.random.Generator) -> tuple[int, int]:
         """Return the seed of the sequence and the index that comes next."""
@@ -155,13 +157,13 @@ class QMCSampler(Sampler):
         if not len(own):
             if self.seed is not None:  # trials that begin at the same time are of one sequence then
                 rng = np.random.default_rng(self.seed)
-            return (int(rng.integers(1 << SEED_BITS)) if self.scramble else 0), 0
+            return (int(rng.integers(1 << QMC_SEED_BITS)) if self.scramble else 0), 0
         last = int(own.max())
-        return last & ((1 << SEED_BITS) - 1), ((last >> SEED_BITS) & ((1 << INDEX_BITS) - 1)) + 1
+        return last & ((1 << QMC_SEED_BITS) - 1), ((last >> QMC_SEED_BITS) & ((1 << QMC_INDEX_BITS) - 1)) + 1
 
     def _points(self, d: int, seed: int, index: int) -> Points:
-        """Return the points of the sequence from an index to the end of its block, shape [1 to BLOCK, d]."""
-        block = index // BLOCK
+        """Return the points of the sequence from an index to the end of its block, [1 to SOBOL_BLOCK_POINTS, d]."""
+        block = index // SOBOL_BLOCK_POINTS
 
         def points() -> Points:
             from scipy.stats import qmc
@@ -169,7 +171,7 @@ class QMCSampler(Sampler):
             make = qmc.Sobol if self.qmc_type == "sobol" else qmc.Halton
             engine = make(d, scramble=self.scramble, seed=np.random.default_rng(seed))
             if block:
-                engine.fast_forward(block * BLOCK)
-            return np.asarray(engine.random(BLOCK))
+                engine.fast_forward(block * SOBOL_BLOCK_POINTS)
+            return np.asarray(engine.random(SOBOL_BLOCK_POINTS))
 
-        return self._block.get((d, seed, block), points)[index % BLOCK :]
+        return self._block.get((d, seed, block), points)[index % SOBOL_BLOCK_POINTS :]

@@ -9,11 +9,11 @@ import numpy as np
 from tunesmith.foundation.numerics.arrays import Floats
 from tunesmith.history import History
 from tunesmith.samplers.base import Points, Sampler, SamplerStates, StatefulSampler
-from tunesmith.samplers.finished import MAX_LISTED, DuplicateFilter
+from tunesmith.samplers.finished import MAX_FILTER_CELLS_LISTED, DuplicateFilter
 from tunesmith.space import Space
 
-ATTEMPTS = 64  # proposals asked for in place of each duplicate, and random points tried
-CHUNK = 4096  # cells that are checked together
+DUPLICATE_ATTEMPTS = 64  # proposals asked for in place of each duplicate, and random points tried
+CELLS_CHECKED_TOGETHER = 4096  # cells that are checked together
 
 
 class WithoutDuplicates(StatefulSampler[DuplicateFilter]):
@@ -60,8 +60,8 @@ class WithoutDuplicates(StatefulSampler[DuplicateFilter]):
             new = [i for i in range(len(x)) if tried.is_new(x[i : i + 1], running)]
             points, kept = [x[new]], [states[new]]
             missing, asked = n - len(new), n
-            while missing and not self.inner.is_adaptive and len(x) == asked and asked < n * ATTEMPTS:
-                asked = min(4 * asked, n * ATTEMPTS)
+            while missing and not self.inner.is_adaptive and len(x) == asked and asked < n * DUPLICATE_ATTEMPTS:
+                asked = min(4 * asked, n * DUPLICATE_ATTEMPTS)
                 x, states = self.inner.ask(history, space, rng, asked)
                 new = [i for i in range(len(x)) if tried.is_new(x[i : i + 1], running)][:missing]
                 points.append(x[new])
@@ -79,15 +79,15 @@ class WithoutDuplicates(StatefulSampler[DuplicateFilter]):
 def _untried(tried: DuplicateFilter, running: set[bytes] | None, rng: np.random.Generator) -> Floats | None:
     """Return an untried point x[1, d], and add it to `running`; None: there is none."""
     space = tried.space
-    if space.n_cells <= MAX_LISTED:
+    if space.n_cells <= MAX_FILTER_CELLS_LISTED:
         return tried.random_untried(rng, running)
-    for x in space.sample(rng, ATTEMPTS):
+    for x in space.sample(rng, DUPLICATE_ATTEMPTS):
         if tried.is_new(x[None], running):
             return np.asarray(x[None])
     grid = space.grid()  # nearly all was tried
     first = int(rng.integers(len(grid)))
-    for start in range(0, len(grid), CHUNK):
-        for x in grid.rows((first + np.arange(start, min(start + CHUNK, len(grid)))) % len(grid)):
+    for start in range(0, len(grid), CELLS_CHECKED_TOGETHER):
+        for x in grid.rows((first + np.arange(start, min(start + CELLS_CHECKED_TOGETHER, len(grid)))) % len(grid)):
             if tried.is_new(x[None], running):
                 return np.asarray(x[None])
     return None

@@ -13,7 +13,7 @@ import click
 from tunesmith.cli.options import json_option
 from tunesmith.cli.output import echo, print_json, print_table
 from tunesmith.errors import ScalingError
-from tunesmith.foundation.reader import LANGUAGES
+from tunesmith.foundation.reader import LANGUAGE_CODES
 from tunesmith.foundation.text import listing, printable, shown
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ Split = dict[str, tuple[float, tuple[float, float]]]
     help="Write a report: a page (.html) or Markdown (.md).",
 )
 @click.option(
-    "--lang", type=click.Choice(LANGUAGES), help="Language of the report; by default that of the command line."
+    "--lang", type=click.Choice(LANGUAGE_CODES), help="Language of the report; by default that of the command line."
 )
 @click.option("--force", is_flag=True, help="Replace the report if it is there.")
 @json_option

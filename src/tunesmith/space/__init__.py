@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from tunesmith.foundation.lazy import lazy
 from tunesmith.space.base import Parameter
-from tunesmith.space.choice import Choice
 from tunesmith.space.choices import Categorical, Ordinal
 from tunesmith.space.conditions import Condition
 from tunesmith.space.constraints import Constraint
 from tunesmith.space.distributions import Distribution
+from tunesmith.space.nested_choice import Choice
 from tunesmith.space.parameters import Float, Int
 from tunesmith.space.space import Space, merge
 from tunesmith.space.words import FloatOr, IntOr

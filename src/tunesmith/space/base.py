@@ -128,7 +128,7 @@ class Parameter:
         A parent that is inactive itself makes its children inactive. If called twice, both conditions must hold.
 
         Args:
-            parents: values by name, for names that are no Python identifiers: `.when({"model.kind": "svm"})`.
+            parents: values by name, for names that are not Python identifiers: `.when({"model.kind": "svm"})`.
             **by_name: values by name.
 
         Returns:
@@ -204,7 +204,7 @@ class Parameter:
 
     def _copy(self) -> Self:
         copy = object.__new__(type(self))
-        copy.__setstate__(_state(self))
+        copy.__setstate__(_slot_values(self))
         return copy
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -224,7 +224,7 @@ class Parameter:
         return hash((type(self).__name__, self._key, self.condition))
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**_state(self), "_scale_cache": None}
+        return {**_slot_values(self), "_scale_cache": None}
 
     def __reduce__(self) -> tuple[Any, ...]:  # what a class with slots has for new protocols alone; skops asks for it
         return (copyreg.__newobj__, (type(self),), self.__getstate__())  # type: ignore[attr-defined]  # not in typeshed
@@ -243,7 +243,7 @@ class Parameter:
         return text if self.condition is None else f"{text} if {self.condition!r}"
 
 
-def _state(param: Parameter) -> dict[str, Any]:
+def _slot_values(param: Parameter) -> dict[str, Any]:
     slots = [name for cls in type(param).__mro__ for name in getattr(cls, "__slots__", ())]
     return {name: getattr(param, name) for name in slots if hasattr(param, name)}
 

@@ -12,10 +12,10 @@ import numpy as np
 from tunesmith.errors import SpaceError
 from tunesmith.foundation.text import did_you_mean, listing, shown
 from tunesmith.space.base import Parameter
-from tunesmith.space.choice import Choice, holds_parameter
 from tunesmith.space.encoding import LatticeScale
-from tunesmith.space.labels import label_key, object_name, plain, same_object
-from tunesmith.space.priors import DEFAULT_WIDTH, NormalPrior, read_width, weighted
+from tunesmith.space.labels import label_key, object_name, python_scalar, same_object
+from tunesmith.space.nested_choice import Choice, holds_parameter
+from tunesmith.space.priors import DEFAULT_PRIOR_WIDTH, NormalPrior, read_width, weighted
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -76,7 +76,7 @@ class Categorical(Parameter):
 
     def _read(self, choices: Iterable[Any] | Mapping[str, Any]) -> None:
         kind = type(self).__name__
-        values, names = _listed(kind, choices)
+        values, names = _choices_and_names(kind, choices)
         if not isinstance(choices, list | tuple | Mapping) and holds_parameter(values):  # those were looked at
             raise SpaceError(f"{kind}: choices that hold parameters are given as a list or a dict")
         given: list[str | None] = list(names) if names else [None] * len(values)
@@ -139,7 +139,7 @@ class Categorical(Parameter):
         return tuple(self.labels[i] if i in self._named else None for i in range(len(self.labels)))
 
     def to_internal(self, value: Any) -> float:
-        value = plain(value)
+        value = python_scalar(value)
         key = label_key(value)
         i = self._index.get(key) if key is not None else None
         if i is None:
@@ -273,7 +273,7 @@ class Ordinal(Categorical):
         if self._prior is None:
             return None
         n = len(self.choices)
-        sd = DEFAULT_WIDTH if self.prior_width is None else self.prior_width / n
+        sd = DEFAULT_PRIOR_WIDTH if self.prior_width is None else self.prior_width / n
         return NormalPrior(float(self._prior), (self._prior + 0.5) / n, sd, 1.0 / n)
 
     def _read_prior(self, prior: Any, width: float | None) -> None:
@@ -293,7 +293,7 @@ def _are_nested(choices: Any) -> TypeGuard[Mapping[str, Any] | Sequence[Any]]:
         raise SpaceError(f"{shown(choices)} holds itself; give plain values") from None
 
 
-def _listed(kind: str, choices: Any) -> tuple[list[Any], list[str]]:
+def _choices_and_names(kind: str, choices: Any) -> tuple[list[Any], list[str]]:
     """Return the values, and their names if a dict gives them."""
     if isinstance(choices, Mapping):
         for name in choices:
@@ -310,7 +310,7 @@ def _listed(kind: str, choices: Any) -> tuple[list[Any], list[str]]:
         return list(choices.tolist()), []
     if not isinstance(choices, Iterable):
         raise SpaceError(f"{kind}: choices must be a list, got {shown(choices)}; did you mean [{shown(choices)}]?")
-    return [plain(value) for value in choices], []
+    return [python_scalar(value) for value in choices], []
 
 
 def _free_name(kind: str, value: Any, before: Sequence[Any], taken: Sequence[str | None]) -> str:

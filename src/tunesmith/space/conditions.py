@@ -58,7 +58,7 @@ class Condition:
             the condition.
 
         Raises:
-            SpaceError: it is no mapping, no parent is given, or no value for one.
+            SpaceError: it is not a mapping, no parent is given, or no value for one.
         """
         if parents is not None and not isinstance(parents, Mapping):
             raise SpaceError(

@@ -12,9 +12,9 @@ import numpy as np
 from tunesmith.errors import SpaceError
 from tunesmith.foundation.text import shown
 from tunesmith.space.base import Parameter
-from tunesmith.space.choice import Choice, holds_parameter
 from tunesmith.space.choices import Categorical
 from tunesmith.space.conditions import Condition
+from tunesmith.space.nested_choice import Choice, holds_parameter
 
 BRANCH = "__branch__"
 """Name of the hidden parameter that says which dict of a list of dicts a point comes from."""
@@ -81,7 +81,7 @@ def check_names(params: Any) -> dict[str, Any]:
     return dict(params)
 
 
-def union(branches: Sequence[Any]) -> tuple[dict[str, Parameter], dict[str, str]]:
+def columns_of_branches(branches: Sequence[Any]) -> tuple[dict[str, Parameter], dict[str, str]]:
     """Return the columns of a list of dicts, and the name that users know for those that have another one.
 
     The parameters of one dict are active only while `__branch__` has its index. A name that several dicts use with the

@@ -63,7 +63,7 @@ class Distribution(Parameter):
         high: the upper end.
 
     Raises:
-        SpaceError: it is no frozen distribution, or its arguments are not valid.
+        SpaceError: it is not a frozen distribution, or its arguments are not valid.
 
     Example:
         ```python
@@ -107,7 +107,7 @@ class Distribution(Parameter):
             _set(self, "_grid", np.array([x for x, _ in values]))
             name, arguments = "rv_discrete", values
         else:
-            name, arguments = frozen.dist.name, [_plain(list(frozen.args)), _plain(dict(frozen.kwds))]
+            name, arguments = frozen.dist.name, [_as_lists(list(frozen.args)), _as_lists(dict(frozen.kwds))]
         key = label_key(arguments)
         if key is None:
             raise SpaceError(f"the parameters of the distribution {name!r} must be numbers, got {_call(frozen)}")
@@ -182,7 +182,7 @@ class _DistributionScale(Scale):
         return inside
 
 
-def distribution_to_json(param: Distribution) -> dict[str, Any]:
+def frozen_to_json(param: Distribution) -> dict[str, Any]:
     """Return the distribution's name and arguments."""
     frozen = param.frozen
     if param._table is not None:
@@ -192,7 +192,7 @@ def distribution_to_json(param: Distribution) -> dict[str, Any]:
     name = frozen.dist.name
     if type(getattr(scipy.stats, str(name), None)) is not type(frozen.dist):
         raise SpaceError(f"the distribution {name!r} is not one of scipy.stats, so it cannot be written as text")
-    return {"name": name, "args": _plain(list(frozen.args)), "kwds": _plain(dict(frozen.kwds))}
+    return {"name": name, "args": _as_lists(list(frozen.args)), "kwds": _as_lists(dict(frozen.kwds))}
 
 
 def distribution_from_json(data: dict[str, Any]) -> Distribution:
@@ -208,14 +208,14 @@ def distribution_from_json(data: dict[str, Any]) -> Distribution:
     return Distribution(family(*data["args"], **data["kwds"]))
 
 
-def _plain(value: Any) -> Any:
+def _as_lists(value: Any) -> Any:
     """Return arguments as lists and numbers."""
     if isinstance(value, (np.generic, np.ndarray)):
         return value.tolist()
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
+        return [_as_lists(item) for item in value]
     if isinstance(value, dict):
-        return {name: _plain(item) for name, item in value.items()}
+        return {name: _as_lists(item) for name, item in value.items()}
     return value
 
 

@@ -26,9 +26,10 @@ if TYPE_CHECKING:
     BoolArray = NDArray[np.bool_]
 
 
-DIGITS = 7  # a decimal of a range of size 1 to 10 has so many behind its point: steps of 1e-7 to 1e-8 of the range
-SMALLEST = 1e-290  # ranges below it have no room for the digits
-MOST_SIZE = 1e7  # of numbers beside their range: beyond, a float64 has hardly more digits than these
+# A decimal of a range of size 1 to 10 has so many behind its point: steps of 1e-7 to 1e-8 of the range.
+DECIMAL_DIGITS = 7
+SMALLEST_DECIMAL_RANGE = 1e-290  # ranges below it have no room for the digits
+MOST_SIZE_BESIDE_RANGE = 1e7  # of numbers beside their range: beyond, a float64 has hardly more digits than these
 LN10 = math.log(10.0)
 _TENS = np.array([float(f"1e{k}") for k in range(-308, 309)])  # 10.0**k is not the nearest number for each k
 
@@ -36,7 +37,7 @@ _TENS = np.array([float(f"1e{k}") for k in range(-308, 309)])  # 10.0**k is not 
 def _powers(decade: FloatArray) -> FloatArray:
     """Return the powers of ten that make whole numbers of the digits wanted, for logarithms of sizes; NaN: any."""
     with np.errstate(invalid="ignore"):
-        at = (DIGITS + 308 - np.floor(decade)).astype(np.intp)
+        at = (DECIMAL_DIGITS + 308 - np.floor(decade)).astype(np.intp)
     powers: FloatArray = _TENS.take(at, mode="clip")
     return powers
 
@@ -74,10 +75,10 @@ class StackableScale(Scale):
 class FloatScale(StackableScale):
     """Continuous: u = (t - t_low) / (t_high - t_low) with t = x or log x. A constant (low = high) sits at u = 1/2.
 
-    From the unit interval come decimal numbers of about `DIGITS` digits more than the range's own size has: 0.4716141
-    and not 0.47161414062813573. No result resolves more, flags and reports are read by people, and the last bits of
-    matrix products, which differ from one processor to the next, end here instead of growing from trial to trial.
-    Where a float64 has no such decimals (a range of 1e-12 at 1, say), numbers are as they come.
+    From the unit interval come decimal numbers of about `DECIMAL_DIGITS` digits more than the range's own size has:
+    0.4716141 and not 0.47161414062813573. No result resolves more, flags and reports are read by people, and the last
+    bits of matrix products, which differ from one processor to the next, end here instead of growing from trial to
+    trial. Where a float64 has no such decimals (a range of 1e-12 at 1, say), numbers are as they come.
     """
 
     __slots__ = ("bias", "decade", "divisor", "exact", "high", "log", "low", "mask", "offset", "power", "width")
@@ -101,8 +102,8 @@ class FloatScale(StackableScale):
         self.decade = np.log10(self.divisor)  # of dx/du, with log of dx/du / x
         self.power = _powers(self.decade)
         size = np.where(self.mask, 1.0 / self.divisor, np.maximum(np.abs(self.low), np.abs(self.high)) / self.divisor)
-        tiny = np.where(self.mask, self.low, self.divisor) < SMALLEST
-        exact = constant | tiny | (size > MOST_SIZE) | (not self.is_rounded)
+        tiny = np.where(self.mask, self.low, self.divisor) < SMALLEST_DECIMAL_RANGE
+        exact = constant | tiny | (size > MOST_SIZE_BESIDE_RANGE) | (not self.is_rounded)
         self.exact = exact if exact.any() else None
 
     def to_unit(self, x: FloatArray) -> FloatArray:
@@ -248,7 +249,7 @@ class Layout:
         for kind in (FloatScale, LatticeScale, LogIntScale, WideIntScale):
             columns = [j for j, scale in enumerate(scales) if type(scale) is kind]
             if columns:
-                self.groups.append((_columns(columns), kind.stack([scales[j] for j in columns])))
+                self.groups.append((_slice_or_index(columns), kind.stack([scales[j] for j in columns])))
         self.groups += [(slice(j, j + 1), s) for j, s in enumerate(scales) if not isinstance(s, StackableScale)]
 
     def to_unit(self, x: FloatArray) -> FloatArray:
@@ -277,7 +278,7 @@ class Layout:
         return inside
 
 
-def _columns(index: list[int]) -> slice | NDArray[np.intp]:
+def _slice_or_index(index: list[int]) -> slice | NDArray[np.intp]:
     """Contiguous columns as a slice: no copy, and several times faster on few rows."""
     if index == list(range(index[0], index[0] + len(index))):
         return slice(index[0], index[0] + len(index))

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tunesmith.space.base import Parameter
-    from tunesmith.space.columns import Columns
     from tunesmith.space.encoding import FloatArray
+    from tunesmith.space.points import Columns
 
 _MAX_WALK = 2**62
 _MAX_FILTER = 5_000_000
@@ -203,11 +203,11 @@ def _axes(space: Columns, resolution: int | Mapping[str, Any] | None) -> list[Ax
                 wanted = None
         if wanted is None and not isinstance(resolution, Mapping) and param.is_numeric:
             wanted = resolution
-        axes.append(_axis(name, param, wanted))
+        axes.append(_grid_axis(name, param, wanted))
     return axes
 
 
-def _axis(name: str, param: Parameter, wanted: Any) -> Axis:
+def _grid_axis(name: str, param: Parameter, wanted: Any) -> Axis:
     if wanted is None:
         if param.n_values == math.inf:
             raise SpaceError(

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-PLAIN = frozenset({type(None), bool, int, float, str})
+PLAIN_TYPES = frozenset({type(None), bool, int, float, str})
 
 
-def plain(value: Any) -> Any:
+def python_scalar(value: Any) -> Any:
     """Return the Python value of a NumPy scalar, and everything else as it is."""
     return value.item() if isinstance(value, np.generic) else value
 
@@ -22,15 +22,15 @@ def label_key(value: Any) -> Hashable | None:
     name (`object_name`).
     """
     kind = type(value)
-    if kind in PLAIN:
+    if kind in PLAIN_TYPES:
         return (kind, value if value == value else "nan")
     if kind is tuple or kind is list:
-        keys = tuple(label_key(plain(item)) for item in value)
+        keys = tuple(label_key(python_scalar(item)) for item in value)
         return None if None in keys else (kind, keys)
     if kind is dict:
         if not all(type(name) is str for name in value):
             return None
-        pairs = tuple((name, label_key(plain(value[name]))) for name in sorted(value))
+        pairs = tuple((name, label_key(python_scalar(value[name]))) for name in sorted(value))
         return None if any(key is None for _, key in pairs) else (dict, pairs)
     return None
 

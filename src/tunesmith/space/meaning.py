@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from tunesmith.foundation.languages import joined, say, told
+from tunesmith.foundation.languages import joined_texts, say, told
 from tunesmith.foundation.text import shown
 from tunesmith.space.base import Parameter
 from tunesmith.space.choices import Categorical
@@ -33,19 +33,19 @@ from tunesmith.space.parameters import Float, Int
 from tunesmith.space.priors import NormalPrior
 from tunesmith.space.space import Space
 
-TABLE = Path(__file__).with_suffix(".json")
-NEAR = "nothing: good values of the {} of a {} are numbers near {}"
-LEAST_SD = 0.1  # of a range: a belief from other data is never sharper
-FAR = 2.0  # widths between a range and the centre, from which on something else is meant
-AT_LEAST = 2  # names that a kind of model must know
-TREES, NETWORK, MOMENTUM = "boosted tree", "neural network", "momentum"
-RATE = "learning rate"
-RATE_WITH_MOMENTUM = "learning rate with momentum"
+MEANINGS_FILE = Path(__file__).with_suffix(".json")
+NUMBERS_NEAR = "nothing: good values of the {} of a {} are numbers near {}"
+LEAST_BELIEF_SD = 0.1  # of a range: a belief from other data is never sharper
+OUT_OF_RANGE_WIDTHS = 2.0  # widths between a range and the centre, from which on something else is meant
+LEAST_NAMES_KNOWN = 2  # names that a kind of model must know
+BOOSTED_TREE, NEURAL_NETWORK, MOMENTUM = "boosted tree", "neural network", "momentum"
+LEARNING_RATE = "learning rate"
+LEARNING_RATE_WITH_MOMENTUM = "learning rate with momentum"
 # Kinds of models, and the names of each meaning without signs and in small letters; "": names that tell the kind alone.
 _RATES = "learningrate lr eta initlr learningrateinit initiallr baselr maxlr peaklr stepsize shrinkage"
-_NAMES = {
-    TREES: {
-        RATE: _RATES,
+_ALIASES_BY_MODEL = {
+    BOOSTED_TREE: {
+        LEARNING_RATE: _RATES,
         "rounds": "nestimators nrounds nround numboostround numrounds numround numiterations iterations niter maxiter"
         " ntrees numtrees",
         "depth": "maxdepth depth",
@@ -73,8 +73,8 @@ _NAMES = {
         "": "maxsamples samplefraction maxfeatures mtry minsamplesleaf minnodesize nestimators ntrees numtrees maxdepth"
         " minsamplessplit bootstrap criterion",
     },
-    NETWORK: {
-        RATE: _RATES,
+    NEURAL_NETWORK: {
+        LEARNING_RATE: _RATES,
         "batch size": "batchsize batch minibatchsize bs",
         "dropout": "dropout maxdropout dropoutrate dropoutp pdrop hiddendropout",
         "width": "width maxunits units nunits numunits hidden nhidden hiddensize hiddendim hiddenunits hiddenlayersize",
@@ -88,7 +88,7 @@ _NAMES = {
 }
 _MEANINGS = {
     kind: {alias: meaning for meaning, aliases in known.items() for alias in aliases.split()}
-    for kind, known in _NAMES.items()
+    for kind, known in _ALIASES_BY_MODEL.items()
 }
 _ALIASES = frozenset(alias for known in _MEANINGS.values() for alias in known)
 _PREFIX = re.compile(r"__|[.:/]|(?<=[^\W_])_(?!_)")  # where a name may begin that has something before it
@@ -115,10 +115,10 @@ class Meaning:
     prior: NormalPrior
 
     def __str__(self) -> str:
-        low, high = (_shown(end) for end in self.mostly)
+        low, high = (_two_digits(end) for end in self.mostly)
         pattern = "{} of a {}: near {}, mostly from {} to {}; learnt from {}"
-        source = joined(map(told, self.source.split(", ")))
-        return told(say(pattern, say(self.meaning), say(self.kind), _shown(self.centre), low, high, source))
+        source = joined_texts(map(told, self.source.split(", ")))
+        return told(say(pattern, say(self.meaning), say(self.kind), _two_digits(self.centre), low, high, source))
 
 
 def meanings_of(space: Space) -> dict[int, Meaning]:
@@ -126,10 +126,10 @@ def meanings_of(space: Space) -> dict[int, Meaning]:
 
     Parameters with a prior of their own have none, nor have choices without an order.
     """
-    return {space.names.index(name): belief for name, belief in _told(space).items() if isinstance(belief, Meaning)}
+    return {space.names.index(name): belief for name, belief in _believed(space).items() if isinstance(belief, Meaning)}
 
 
-def explain(space: Space, unused: str | None = None) -> dict[str, str]:
+def explain_meanings(space: Space, unused: str | None = None) -> dict[str, str]:
     """Return in words what is believed of each parameter of a space, and why; or why nothing is.
 
     Args:
@@ -140,11 +140,11 @@ def explain(space: Space, unused: str | None = None) -> dict[str, str]:
     """
     return {
         name: told(f"nothing: {unused}" if unused is not None and space[name].prior is None else str(belief))
-        for name, belief in _told(space).items()
+        for name, belief in _believed(space).items()
     }
 
 
-def _told(space: Space) -> dict[str, Meaning | str]:
+def _believed(space: Space) -> dict[str, Meaning | str]:
     """Return the meaning of each parameter, or why nothing is believed of it."""
     kinds, meanings = _recognised(space)
     found: dict[str, Meaning | str] = {}
@@ -160,7 +160,7 @@ def _told(space: Space) -> dict[str, Meaning | str]:
         else:
             kind, meaning = meanings[name]
             found[name] = _meaning(kind, meaning, param) or (
-                say(NEAR, say(meaning), say(kind), _shown(_table()[kind][meaning]["centre"]))
+                say(NUMBERS_NEAR, say(meaning), say(kind), _two_digits(_meaning_table()[kind][meaning]["centre"]))
             )
     return found
 
@@ -169,11 +169,11 @@ def _recognised(space: Space) -> tuple[dict[str, str | None], dict[str, tuple[st
     """Return the kind of model of each known name, None where it is not clear; and kind and meaning where known."""
     parts: dict[tuple[str, object], dict[str, str]] = {}
     for name, param in space.params.items():
-        if (read := _read(name)) is not None:
+        if (read := _split_name(name)) is not None:
             parts.setdefault((read[0], param.condition), {})[name] = read[1]
     kinds: dict[str, str | None] = {}
     meanings: dict[str, tuple[str, str]] = {}
-    table = _table()
+    table = _meaning_table()
     always = {alias for (_, condition), aliases in parts.items() if condition is None for alias in aliases.values()}
     for aliases in parts.values():
         kind = _kind(set(aliases.values())) or _kind({*aliases.values(), *always})
@@ -181,9 +181,9 @@ def _recognised(space: Space) -> tuple[dict[str, str | None], dict[str, tuple[st
         if kind is None:
             continue
         of = {name: _MEANINGS[kind].get(alias, "") for name, alias in aliases.items()}
-        has_momentum = kind == NETWORK and MOMENTUM in of.values()
+        has_momentum = kind == NEURAL_NETWORK and MOMENTUM in of.values()
         for name, meaning in of.items():
-            exact = RATE_WITH_MOMENTUM if has_momentum and meaning == RATE else meaning
+            exact = LEARNING_RATE_WITH_MOMENTUM if has_momentum and meaning == LEARNING_RATE else meaning
             if exact in table.get(kind, {}):
                 meanings[name] = kind, exact
     return kinds, meanings
@@ -194,10 +194,10 @@ def _kind(aliases: set[str]) -> str | None:
     counts = {kind: len(aliases & known.keys()) for kind, known in _MEANINGS.items()}
     most = max(counts.values())
     best = [kind for kind, count in counts.items() if count == most]
-    return best[0] if most >= AT_LEAST and len(best) == 1 else None
+    return best[0] if most >= LEAST_NAMES_KNOWN and len(best) == 1 else None
 
 
-def _read(name: str) -> tuple[str, str] | None:
+def _split_name(name: str) -> tuple[str, str] | None:
     """Return the prefix of a name and the known name behind it; None: there is none."""
     starts = [(0, 0), *(m.span() for m in _PREFIX.finditer(name))]
     for before, after in starts:
@@ -213,25 +213,25 @@ def _meaning(kind: str, meaning: str, param: Parameter) -> Meaning | None:
     values: list[float]
     if isinstance(param, Float | Int):
         values, cell = [param.low, param.high], 1.0 / param.n_values
-    elif isinstance(param, Categorical) and param.is_ordered and all(_is_number(v) for v in param.choices):
+    elif isinstance(param, Categorical) and param.is_ordered and all(_is_finite_number(v) for v in param.choices):
         values, cell = [float(v) for v in param.choices], 1.0 / param.n_values
     else:
         return None
-    entry = _table()[kind][meaning]
+    entry = _meaning_table()[kind][meaning]
     is_log, centre = "factor" in entry, float(entry["centre"])
     width = float(entry["factor"] if is_log else entry["width"])
-    nearest, farthest = _ends(centre, width, is_log, FAR)
+    nearest, farthest = _values_around(centre, width, is_log, OUT_OF_RANGE_WIDTHS)
     if not all(a < b for a, b in pairwise(values)) or values[-1] < nearest or values[0] > farthest:
         return None
-    ends = _ends(centre, width, is_log, 1.0)
-    below, at, above = sorted(_place(param, values, is_log, x) for x in (*ends, centre))
-    sd = max(above - at, at - below, LEAST_SD)
+    ends = _values_around(centre, width, is_log, 1.0)
+    below, at, above = sorted(_unit_place(param, values, is_log, x) for x in (*ends, centre))
+    sd = max(above - at, at - below, LEAST_BELIEF_SD)
     low, high = (min(max(end, values[0]), values[-1]) for end in ends)
     source = ", ".join(entry["from"])
     return Meaning(kind, meaning, centre, (low, high), source, NormalPrior(math.nan, at, sd, cell))
 
 
-def _place(param: Parameter, values: list[float], is_log: bool, x: float) -> float:
+def _unit_place(param: Parameter, values: list[float], is_log: bool, x: float) -> float:
     """Return where a number lies in the unit interval of a parameter, or the nearer end."""
     if isinstance(param, Float | Int):
         return float(param.to_unit(x))
@@ -240,22 +240,22 @@ def _place(param: Parameter, values: list[float], is_log: bool, x: float) -> flo
     return float(np.interp(math.log(x) if is_log else x, scaled, (np.arange(k) + 0.5) / k))
 
 
-def _ends(centre: float, width: float, is_log: bool, times: float) -> tuple[float, float]:
+def _values_around(centre: float, width: float, is_log: bool, times: float) -> tuple[float, float]:
     """Return the values some widths below and above a centre."""
     if is_log:
         return centre / width**times, centre * width**times
     return centre - times * width, centre + times * width
 
 
-def _shown(x: float) -> str:
+def _two_digits(x: float) -> str:
     return f"{float(f'{x:.2g}'):,g}"
 
 
-def _is_number(value: object) -> bool:
+def _is_finite_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 @cache
-def _table() -> Mapping[str, Mapping[str, Mapping[str, Any]]]:
-    found: Mapping[str, Mapping[str, Mapping[str, Any]]] = json.loads(TABLE.read_text())
+def _meaning_table() -> Mapping[str, Mapping[str, Mapping[str, Any]]]:
+    found: Mapping[str, Mapping[str, Mapping[str, Any]]] = json.loads(MEANINGS_FILE.read_text())
     return found

@@ -8,18 +8,18 @@ from typing import Any
 from tunesmith.errors import SpaceError
 from tunesmith.foundation.text import shown
 from tunesmith.space.base import Parameter
-from tunesmith.space.choice import Choice, holds_parameter
 from tunesmith.space.choices import Categorical
 from tunesmith.space.conditions import Condition
 from tunesmith.space.convert import read_value
-from tunesmith.space.labels import label_key, plain
+from tunesmith.space.labels import label_key, python_scalar
+from tunesmith.space.nested_choice import Choice, holds_parameter
 from tunesmith.space.shape import Constant, Group, Leaf, Node, Shape, Switch
 
 Scopes = tuple[Mapping[str, str], ...]  # columns by the names of a dict and of those around it, innermost first
 DOT = "."
 
 
-def read_columns(given: Mapping[str, Any]) -> tuple[dict[str, Parameter], Shape | None]:
+def columns_of_given(given: Mapping[str, Any]) -> tuple[dict[str, Parameter], Shape | None]:
     """Return the columns of what a user wrote, and the shape of points; None: points are columns.
 
     Args:
@@ -32,17 +32,17 @@ def read_columns(given: Mapping[str, Any]) -> tuple[dict[str, Parameter], Shape 
     nodes: dict[str, Node] = {}
     for name, value in given.items():
         if isinstance(value, Mapping) and holds_parameter(value):
-            nodes[name] = _group(name, value, None, (), columns)
+            nodes[name] = _group_node(name, value, None, (), columns)
             continue
         read = read_value(name, value)
         if isinstance(read, Choice):
             nodes[name] = _switch(name, read, None, (), columns)
         else:
-            _add(columns, name, read)
+            _add_column(columns, name, read)
     return columns, Shape(nodes) if nodes else None
 
 
-def _add(columns: dict[str, Parameter], name: str, param: Parameter) -> None:
+def _add_column(columns: dict[str, Parameter], name: str, param: Parameter) -> None:
     if name in columns:
         raise SpaceError(f"two parameters would be called {name!r}; rename one")
     columns[name] = param
@@ -51,13 +51,13 @@ def _add(columns: dict[str, Parameter], name: str, param: Parameter) -> None:
 def _node(path: str, value: Any, condition: Condition | None, scopes: Scopes, columns: dict[str, Parameter]) -> Node:
     """Return the tree of a value inside a choice or a dict, and add its columns."""
     if isinstance(value, Mapping):
-        return _group(path, value, condition, scopes, columns)
+        return _group_node(path, value, condition, scopes, columns)
     if isinstance(value, str):
         param = _from_text(value)
         if param is None:
             return Constant(value)
-    elif label_key(plain(value)) is not None and not isinstance(value, list | tuple):
-        return Constant(plain(value))
+    elif label_key(python_scalar(value)) is not None and not isinstance(value, list | tuple):
+        return Constant(python_scalar(value))
     elif _is_object(value):
         param = Categorical([value])  # by a name, so that it can be stored
     else:
@@ -65,11 +65,11 @@ def _node(path: str, value: Any, condition: Condition | None, scopes: Scopes, co
         if isinstance(read, Choice):
             return _switch(path, read, condition, scopes, columns)
         param = read
-    _add(columns, path, param.with_condition(_both(condition, _resolved(param.condition, scopes))))
+    _add_column(columns, path, param.with_condition(_conjoined(condition, _resolved(param.condition, scopes))))
     return Leaf(path)
 
 
-def _group(
+def _group_node(
     path: str, value: Mapping[Any, Any], condition: Condition | None, scopes: Scopes, columns: dict[str, Parameter]
 ) -> Node:
     for name in value:
@@ -87,7 +87,7 @@ def _switch(
         selector = Categorical([label for label, _ in labelled], prior=choice.prior)
     except SpaceError as error:
         raise SpaceError(f"{path!r}: {error}") from None
-    _add(columns, path, selector.with_condition(_both(condition, _resolved(choice.condition, scopes))))
+    _add_column(columns, path, selector.with_condition(_conjoined(condition, _resolved(choice.condition, scopes))))
     options: list[tuple[Any, Node]] = []
     for label, option in labelled:
         inside = Condition([(path, [label])])
@@ -118,9 +118,9 @@ def _label_of(option: Any, place: int, key: str | None) -> Any:
     if isinstance(option, Mapping):
         name = option.get(key)
         return name if isinstance(name, str) and _from_text(name) is None else str(place)
-    if isinstance(option, list | tuple) or label_key(plain(option)) is None:
+    if isinstance(option, list | tuple) or label_key(python_scalar(option)) is None:
         return str(place)
-    return plain(option)
+    return python_scalar(option)
 
 
 def _from_text(text: str) -> Parameter | None:
@@ -149,7 +149,7 @@ def _resolved(condition: Condition | None, scopes: Scopes) -> Condition | None:
     )
 
 
-def _both(first: Condition | None, second: Condition | None) -> Condition | None:
+def _conjoined(first: Condition | None, second: Condition | None) -> Condition | None:
     if first is None or second is None:
         return first or second
     return first & second

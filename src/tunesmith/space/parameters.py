@@ -11,7 +11,7 @@ from tunesmith.errors import SpaceError
 from tunesmith.foundation.text import shown
 from tunesmith.space.base import Parameter
 from tunesmith.space.encoding import FloatScale, LatticeScale, LogIntScale, WideIntScale
-from tunesmith.space.priors import DEFAULT_WIDTH, NormalPrior, read_width
+from tunesmith.space.priors import DEFAULT_PRIOR_WIDTH, NormalPrior, read_width
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -53,7 +53,7 @@ class _Range(Parameter):
         if self._prior is None:
             return None
         best, width = float(self._prior), self.prior_width
-        span, sd = self._span(), DEFAULT_WIDTH
+        span, sd = self._span(), DEFAULT_PRIOR_WIDTH
         if width is not None and span > 0.0:
             sd = (math.log(width) if self.log else width) / span
         return NormalPrior(best, float(self.to_unit(best)), sd, 1.0 / self.n_values)
@@ -220,7 +220,7 @@ class Int(_Range):
             raise SpaceError(
                 f"Int({low}, {high}, step={step}): bounds beyond 2**53 lose digits, and take no step; use smaller ones"
             )
-        if (high - low) // step >= MAX_CELLS and step > 1:
+        if (high - low) // step >= MAX_STEPS and step > 1:
             raise SpaceError(f"Int({low}, {high}, step={step}): more than 2**50 values; use a wider step, or none")
         if (high - low) % step:
             fits = high - (high - low) % step
@@ -246,7 +246,7 @@ class Int(_Range):
     def _is_wide(self) -> bool:
         """Tell whether the range is too wide to count its values in float64."""
         low, high = self.low, self.high
-        return (high - low) // self.step >= MAX_CELLS or max(-low, high) > MAX_INT or (self.log and high > MAX_LOG_INT)
+        return (high - low) // self.step >= MAX_STEPS or max(-low, high) > MAX_INT or (self.log and high > MAX_LOG_INT)
 
     def _check_wide(self) -> None:
         if max(-self.low, self.high) > MAX_WIDE_INT:
@@ -310,10 +310,10 @@ class Int(_Range):
 # Checks of the numbers that users give: bounds, steps and values.
 
 # The maps to and from the unit interval are exact up to this size (float64 has 53 bits).
-MAX_CELLS = 2**50
+MAX_STEPS = 2**50
 
 
-def _is_number(value: Any) -> bool:
+def _is_scalar(value: Any) -> bool:
     if isinstance(value, (bool, np.bool_, str, bytes)) or not hasattr(value, "__float__"):
         return False
     return np.ndim(value) == 0
@@ -321,7 +321,7 @@ def _is_number(value: Any) -> bool:
 
 def read_number(value: Any, what: str, kind: str) -> float:
     """Return an argument of a range as a float; `what` and `kind` name it in errors."""
-    if not _is_number(value):
+    if not _is_scalar(value):
         raise SpaceError(f"{kind}: {what} must be a number, got {shown(value)}")
     try:
         return float(value)
@@ -346,7 +346,7 @@ def read_whole(value: Any, what: str) -> int:
 
 def as_number(value: Any, param: Parameter) -> float:
     """Return a value of a numeric parameter as a float; every type of number but bool is taken."""
-    if not _is_number(value):
+    if not _is_scalar(value):
         raise SpaceError(f"{shown(value)} is not a number; valid is {param.valid()}")
     try:
         return float(value)
@@ -355,7 +355,7 @@ def as_number(value: Any, param: Parameter) -> float:
 
 
 def refuse_range(kind: str, low: float, high: float) -> None:
-    """Raise the error that says why low and high are no bounds."""
+    """Raise the error that says why low and high are not bounds."""
     if low > high:
         raise SpaceError(
             f"{kind}({low!r}, {high!r}): low={low!r} is greater than high={high!r}; "
@@ -372,7 +372,7 @@ def lattice(low: float, high: float, step: float) -> tuple[int, float]:
     if not 0 < step < math.inf:
         raise SpaceError(f"Float({low!r}, {high!r}, step={step!r}): step must be a finite number > 0")
     count = (high - low) / step
-    if count >= MAX_CELLS:
+    if count >= MAX_STEPS:
         raise SpaceError(f"Float({low!r}, {high!r}, step={step!r}): more than 2**50 values; drop the step")
     whole = round(count)
     if abs(count - whole) > 1e-9 * max(1.0, count):

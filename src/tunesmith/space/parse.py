@@ -30,14 +30,14 @@ from tunesmith.space.choices import Categorical, Ordinal
 from tunesmith.space.conditions import Condition
 from tunesmith.space.parameters import Float, Int
 
-_TOKEN = re.compile(
+_SPACE_TOKEN = re.compile(
     r"""\s*(?:(?P<word>[\w.+\-/@:%*]+)|(?P<text>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")|(?P<sign>==|!=|[()\[\],|<=]))"""
 )
 _NUMBER = re.compile(r"[+-]?(?:[0-9][0-9_]*(?:\.[0-9_]*)?|\.[0-9][0-9_]*)(?:[eE][+-]?[0-9]+)?")
 _CONSTANTS = {"true": True, "false": False, "none": None, "null": None}
 _RANGES = ("float", "int", "log")
-FIXED = "fixed"
-_ESCAPES = {"n": "\n", "t": "\t"}
+FIXED_WORD = "fixed"
+_UNESCAPED = {"n": "\n", "t": "\t"}
 _MAX_DEPTH = 20  # of nested tuples
 
 
@@ -51,8 +51,8 @@ def parse_parameter(text: str) -> Parameter:
     """Return the parameter that a text describes, for example `"log(1e-5, 1e-1)"` or `"relu | tanh if layers == 2"`.
 
     Raises:
-        SpaceError: it is none. A text of one value is none either, since it is a mistyped range as a rule (`0..1`,
-            `(0, 1)`, `sgd/adam`); `fixed(3)` is a parameter with one value.
+        SpaceError: it does not describe one. A text of one value does not either, since it is mostly a mistyped range
+            (`0..1`, `(0, 1)`, `sgd/adam`); `fixed(3)` is a parameter with one value.
     """
     parser = _Parser(text)
     try:
@@ -60,7 +60,7 @@ def parse_parameter(text: str) -> Parameter:
     except SpaceError as error:
         meant = [f"`{one}`" for one in instead(text) if _is_valid(one)]
         if parser.only is not None:
-            meant.append(f"`{FIXED}({parser.only})` for this one value")
+            meant.append(f"`{FIXED_WORD}({parser.only})` for this one value")
         if not meant:
             raise
         first, _, rest = str(error).partition("\n")
@@ -112,7 +112,7 @@ class _Parser:
         tokens, at = [], 0
         end = len(self.source.rstrip())
         while at < end:
-            match = _TOKEN.match(self.source, at)
+            match = _SPACE_TOKEN.match(self.source, at)
             if match is None:
                 at += len(self.source[at:]) - len(self.source[at:].lstrip())
                 if self.source[at] in "'\"":
@@ -175,11 +175,11 @@ class _Parser:
         if first.kind == "word" and self.peek("(", 1):
             if first.text in _RANGES:
                 return self.range()
-            if first.text == FIXED:
+            if first.text == FIXED_WORD:
                 return self.one_value()
             hint = did_you_mean(first.text, _RANGES)
             raise self.error(
-                f"unknown kind of range {first.text!r}{hint} (valid: {listing([*_RANGES, FIXED])})", first.at
+                f"unknown kind of range {first.text!r}{hint} (valid: {listing([*_RANGES, FIXED_WORD])})", first.at
             )
         if first.text == "log" and (self.peek("int", 1) or self.peek("float", 1)):
             return self.range()
@@ -261,7 +261,7 @@ class _Parser:
 
     def number(self) -> float:
         token = self.tokens[self.next]
-        value = _number(token.text) if token.kind == "word" else None
+        value = _number_from_word(token.text) if token.kind == "word" else None
         if value is None and token.kind == "word" and token.text.lstrip("+-").lower() in ("inf", "nan", "infinity"):
             value = float(token.text)  # a number, if none that is valid: the range says so
         if value is None:
@@ -311,7 +311,7 @@ class _Parser:
             return tuple(self.labels(depth + 1))
         if token.kind == "word" and token.text not in ("if", "and"):
             self.next += 1
-            number = _number(token.text)
+            number = _number_from_word(token.text)
             if number is not None:
                 return number
             return _CONSTANTS.get(token.text.lower(), token.text)
@@ -321,7 +321,7 @@ class _Parser:
         raise self.expected("a choice")
 
 
-def _number(word: str) -> int | float | None:
+def _number_from_word(word: str) -> int | float | None:
     if not _NUMBER.fullmatch(word):
         return None
     digits = word.replace("_", "")
@@ -331,7 +331,7 @@ def _number(word: str) -> int | float | None:
 
 
 def _unquote(text: str) -> str:
-    return re.sub(r"\\(.)", lambda match: _ESCAPES.get(match.group(1), match.group(1)), text[1:-1], flags=re.DOTALL)
+    return re.sub(r"\\(.)", lambda match: _UNESCAPED.get(match.group(1), match.group(1)), text[1:-1], flags=re.DOTALL)
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -346,9 +346,9 @@ _WORD_FIRST = re.compile(rf"([A-Za-z_]\w*)[\s:]\s*({_AS_TYPED}\b.*)")  # log 1e-
 _INEQUALITY = re.compile(rf"({_AS_TYPED})\s*<=?\s*\w+\s*<=?\s*({_AS_TYPED})")
 _LIST = re.compile(r"[\[({<](.*)[\])}>]", re.DOTALL)
 _OPTION = re.compile(r"(\w+)\s*=\s*([^=]*)")
-_PLAIN = re.compile(r"[\w.+\-@%*]+")
+_BARE_WORD = re.compile(r"[\w.+\-@%*]+")
 # Kinds of other programs, without `suggest_`, underscores and digits; in small letters.
-_KINDS = {
+_KIND_WORDS = {
     "float": "float uniform interval real continuous linear quniform discreteuniform double numeric",
     "log": "log loguniform logfloat reciprocal qloguniform logarithmic logspace tag",
     "int": "int integer randint uniformint quniformint intuniform range qrandint",
@@ -358,14 +358,14 @@ _KINDS = {
     "normal": "normal norm gauss gaussian qnormal randn",
     "fixed": "fixed const constant value",
 }
-_KIND_OF = {word: kind for kind, words in _KINDS.items() for word in words.split()}
-LONGEST = 500  # characters of a text that are understood
+_KIND_OF = {word: kind for kind, words in _KIND_WORDS.items() for word in words.split()}
+LONGEST_HINT = 500  # characters of a text that are understood
 
 
 def instead(text: str) -> list[str]:
     """Return what may be meant by a text that describes no parameter, as texts that may do so, the likeliest first."""
     text, word_if, condition = text.strip().partition(" if ")
-    found = _meant(text.strip()) if len(text) <= LONGEST else []
+    found = _meant(text.strip()) if len(text) <= LONGEST_HINT else []
     return [f"{one}{word_if}{condition}" for one in dict.fromkeys(found)]
 
 
@@ -379,9 +379,9 @@ def _meant(text: str) -> list[str]:
         inner = listed.group(1).strip()
     if ends := _RANGE.fullmatch(inner):
         ranges = _ranges(*ends.groups())
-        return [*ranges, *_choices(re.split(r"\s*[,;]\s*", inner))] if re.search("[,;]", inner) else ranges
+        return [*ranges, *_choice_hint(re.split(r"\s*[,;]\s*", inner))] if re.search("[,;]", inner) else ranges
     for sign in (",", ";", "/", "|", " or ", " "):
-        if sign in inner and (choices := _choices(_parts(inner, sign))):
+        if sign in inner and (choices := _choice_hint(_split_outside_quotes(inner, sign))):
             return choices
     return []
 
@@ -390,9 +390,9 @@ def _of_call(name: str, inside: str) -> list[str]:
     kind = _KIND_OF.get(re.sub(r"^suggest_|[\d_]", "", name).lower())
     if kind in ("float", "int", "log", "log int") and (ends := _RANGE.fullmatch(inside)):
         inside = ", ".join(number for number in ends.groups() if number)
-    parts = _parts(inside, ",")
+    parts = _split_outside_quotes(inside, ",")
     if name == "tag" and len(parts) == 2 and (call := _CALL.fullmatch(parts[1])):  # tag(log, interval(1e-5, 1))
-        parts = _parts(call.group(2), ",")
+        parts = _split_outside_quotes(call.group(2), ",")
     if len(parts) > 1 and parts[0][:1] in "'\"" and kind != "|":  # the name of the parameter
         parts = parts[1:]
     options = {m.group(1): m.group(2).strip() for part in parts if (m := _OPTION.fullmatch(part))}
@@ -400,8 +400,8 @@ def _of_call(name: str, inside: str) -> list[str]:
     values += [options[key] for key in ("low", "lower", "min", "high", "upper", "max") if key in options]
     if kind in ("|", "<"):
         listed = [part for part in parts if _LIST.fullmatch(part)]
-        values = _parts(listed[0][1:-1], ",") if listed else values
-        return _choices(values, sign=kind)
+        values = _split_outside_quotes(listed[0][1:-1], ",") if listed else values
+        return _choice_hint(values, sign=kind)
     if kind == "fixed":
         return [f"fixed({inside.strip()})"]
     numbers = [value for value in values if re.fullmatch(_AS_TYPED, value)]
@@ -431,15 +431,15 @@ def _ranges(low: str, high: str, step: str | None) -> list[str]:
     return [*([f"int({low}, {high}{more})"] if whole else []), f"float({low}, {high}{more})"]
 
 
-def _choices(parts: list[str], sign: str = "|") -> list[str]:
+def _choice_hint(parts: list[str], sign: str = "|") -> list[str]:
     """Return choices, if each is a label."""
     parts = [part for part in parts if part]
-    if len(parts) < 2 or not all(_PLAIN.fullmatch(p) or p[:1] in "'\"(" for p in parts):
+    if len(parts) < 2 or not all(_BARE_WORD.fullmatch(p) or p[:1] in "'\"(" for p in parts):
         return []
     return [f" {sign} ".join(parts)]
 
 
-def _parts(text: str, sign: str) -> list[str]:
+def _split_outside_quotes(text: str, sign: str) -> list[str]:
     """Split a text at a sign where it stands in no quotes and no brackets."""
     parts, depth, quote, begin = [], 0, "", 0
     for i, c in enumerate(text):

@@ -18,9 +18,10 @@ from tunesmith.foundation.text import shown
 if TYPE_CHECKING:
     from tunesmith.space.encoding import FloatArray
 
-DOUBT = 0.1  # the uniform part of every prior
-DEFAULT_WIDTH = 0.25  # standard deviation in the unit interval, where the user gives none
-HALF = 0.5  # the probability of a choice that is given without a weight; the rest is spread over all choices
+PRIOR_UNIFORM_SHARE = 0.1  # the uniform part of every prior
+DEFAULT_PRIOR_WIDTH = 0.25  # standard deviation in the unit interval, where the user gives none
+# The probability of a choice that is given without a weight; the rest is spread over all choices.
+CHOICE_WITHOUT_WEIGHT = 0.5
 
 
 class UnitPrior(Protocol):
@@ -70,25 +71,25 @@ class NormalPrior(UnitPrior):
 
     def _bell(self, u: FloatArray) -> FloatArray:
         z = (u - self.centre) / self.sd
-        height = (1.0 - DOUBT) / (self.sd * math.sqrt(2.0 * math.pi) * self._mass)
+        height = (1.0 - PRIOR_UNIFORM_SHARE) / (self.sd * math.sqrt(2.0 * math.pi) * self._mass)
         bell: FloatArray = height * np.exp(-0.5 * z * z)
         return bell
 
     def log_density(self, u: FloatArray) -> FloatArray:
-        result: FloatArray = np.log(self._bell(u) + DOUBT)
+        result: FloatArray = np.log(self._bell(u) + PRIOR_UNIFORM_SHARE)
         return result
 
     def slope(self, u: FloatArray) -> FloatArray:
         bell = self._bell(u)
-        result: FloatArray = bell / (bell + DOUBT) * (self.centre - u) / self.sd**2
+        result: FloatArray = bell / (bell + PRIOR_UNIFORM_SHARE) * (self.centre - u) / self.sd**2
         return result
 
     def draw(self, v: FloatArray) -> FloatArray:
         from scipy.special import ndtri
 
-        sure = (v - DOUBT) / (1.0 - DOUBT)
+        sure = (v - PRIOR_UNIFORM_SHARE) / (1.0 - PRIOR_UNIFORM_SHARE)
         z = ndtri(self._low + np.clip(sure, 0.0, 1.0) * self._mass)
-        return np.where(v < DOUBT, v / DOUBT, np.clip(self.centre + self.sd * z, 0.0, 1.0))
+        return np.where(v < PRIOR_UNIFORM_SHARE, v / PRIOR_UNIFORM_SHARE, np.clip(self.centre + self.sd * z, 0.0, 1.0))
 
 
 class WeightedPrior(UnitPrior):
@@ -117,11 +118,11 @@ class WeightedPrior(UnitPrior):
 def weighted(prior: int | Sequence[float], k: int) -> WeightedPrior:
     """Return the prior of k choices: one of them, by its index, or a weight for each."""
     if isinstance(prior, int):
-        p = np.full(k, (1.0 - HALF) / k)
-        p[prior] += HALF
+        p = np.full(k, (1.0 - CHOICE_WITHOUT_WEIGHT) / k)
+        p[prior] += CHOICE_WITHOUT_WEIGHT
         return WeightedPrior(p)
     w = np.asarray(prior, dtype=np.float64)
-    return WeightedPrior((1.0 - DOUBT) * w / w.sum() + DOUBT / k)
+    return WeightedPrior((1.0 - PRIOR_UNIFORM_SHARE) * w / w.sum() + PRIOR_UNIFORM_SHARE / k)
 
 
 def read_width(width: object, log: bool) -> float:

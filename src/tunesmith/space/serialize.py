@@ -17,7 +17,7 @@ from tunesmith.foundation.text import shown
 from tunesmith.space.base import Parameter
 from tunesmith.space.choices import Categorical, Ordinal
 from tunesmith.space.conditions import Condition
-from tunesmith.space.labels import plain
+from tunesmith.space.labels import python_scalar
 from tunesmith.space.parameters import Float, Int
 from tunesmith.space.shape import Constant, Group, Leaf, Node, Shape, Switch
 from tunesmith.space.words import FloatOr, IntOr
@@ -27,7 +27,7 @@ VERSION = 1
 
 def label_to_json(label: Any) -> Any:
     """Return a label as a JSON value that keeps its type."""
-    label = plain(label)
+    label = python_scalar(label)
     kind = type(label)
     if label is None or kind in (bool, int, str):
         return label
@@ -75,11 +75,11 @@ def parameter_to_json(param: Parameter) -> dict[str, Any]:
         ]
         data = {"type": "ordinal" if isinstance(param, Ordinal) else "categorical", "choices": choices}
     else:
-        from tunesmith.space.distributions import Distribution, distribution_to_json
+        from tunesmith.space.distributions import Distribution, frozen_to_json
 
         if not isinstance(param, Distribution):
             raise SpaceError(f"a parameter of type {type(param).__name__} cannot be written as text")
-        data = {"type": "distribution", **distribution_to_json(param)}
+        data = {"type": "distribution", **frozen_to_json(param)}
     if param.prior is not None:
         data["prior"] = param.stored_prior()
     if param.prior_width is not None:

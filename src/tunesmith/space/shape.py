@@ -12,7 +12,7 @@ from typing import Any
 from tunesmith.errors import SpaceError
 from tunesmith.foundation.text import did_you_mean, listing, shown
 from tunesmith.space.base import Parameter
-from tunesmith.space.labels import label_key, plain
+from tunesmith.space.labels import label_key, python_scalar
 
 _MISSING: Any = object()  # nothing stands there: the parameter is not active
 Params = Mapping[str, Parameter]
@@ -75,7 +75,7 @@ class Constant(Node):
         return self.value
 
     def flat(self, value: Any, params: Params) -> tuple[dict[str, Any], Lacking]:
-        if label_key(plain(value)) != label_key(self.value):
+        if label_key(python_scalar(value)) != label_key(self.value):
             raise SpaceError(f"{shown(value)} is not {shown(self.value)}")
         return {}, (0, 0)
 
@@ -199,13 +199,13 @@ class Shape:
         return Shape(nodes) if nodes else None
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Shape) and _key(self.nodes) == _key(other.nodes)
+        return isinstance(other, Shape) and _comparable_tree(self.nodes) == _comparable_tree(other.nodes)
 
     def __hash__(self) -> int:
         return hash(tuple(self.nodes))
 
 
-def joined(old: Shape | None, new: Shape | None) -> Shape | None:
+def joined_shapes(old: Shape | None, new: Shape | None) -> Shape | None:
     """Return the trees of two shapes; where both have a name, those of the second.
 
     Returns:
@@ -216,12 +216,12 @@ def joined(old: Shape | None, new: Shape | None) -> Shape | None:
     return Shape({**old.nodes, **new.nodes})
 
 
-def _key(node: Any) -> Any:
+def _comparable_tree(node: Any) -> Any:
     """Return what tells trees apart."""
     if isinstance(node, dict):
-        return {name: _key(inside) for name, inside in node.items()}
+        return {name: _comparable_tree(inside) for name, inside in node.items()}
     if isinstance(node, Group):
-        return _key(node.items)
+        return _comparable_tree(node.items)
     if isinstance(node, Switch):
-        return [node.column, [(label_key(label), _key(inside)) for label, inside in node.options]]
+        return [node.column, [(label_key(label), _comparable_tree(inside)) for label, inside in node.options]]
     return ("column", node.column) if isinstance(node, Leaf) else ("constant", label_key(node.value))

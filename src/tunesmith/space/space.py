@@ -11,26 +11,23 @@ import numpy as np
 from tunesmith.errors import ArgumentError, SpaceError
 from tunesmith.foundation.arguments import checked
 from tunesmith.foundation.languages import block, say
+from tunesmith.foundation.text import shown
 from tunesmith.foundation.warnings import caution
 from tunesmith.space.base import Parameter
-from tunesmith.space.columns import Columns
+from tunesmith.space.choices import Categorical
 from tunesmith.space.constraints import Constraint
-from tunesmith.space.convert import check_names, union
+from tunesmith.space.convert import check_names, columns_of_branches
 from tunesmith.space.grid import Grid, count_cells
-from tunesmith.space.nested import read_columns
+from tunesmith.space.nested import columns_of_given
+from tunesmith.space.parameters import Float, Int
+from tunesmith.space.points import Columns, bind
+from tunesmith.space.shape import Shape, joined_shapes
+from tunesmith.space.words import with_range
 
 if TYPE_CHECKING:
     from tunesmith.space.encoding import FloatArray
-    from tunesmith.space.shape import Shape
 
-from tunesmith.foundation.text import shown
-from tunesmith.space.choices import Categorical
-from tunesmith.space.columns import bind
-from tunesmith.space.parameters import Float, Int
-from tunesmith.space.shape import Shape, joined
-from tunesmith.space.words import with_range
-
-MOST_ROWS = 100  # of a table in a notebook
+MOST_NOTEBOOK_ROWS = 100  # of a table in a notebook
 _MAX_DRAWS = 20_000  # random points for each feasible one, before sampling under constraints gives up
 
 
@@ -86,13 +83,13 @@ class Space(Columns):
         elif isinstance(params, (list, tuple)):
             if named:
                 raise SpaceError("a list of dicts and keyword parameters exclude each other; add them to each dict")
-            columns, external = union(params)
+            columns, external = columns_of_branches(params)
         else:
             given = check_names(params if params is not None else {})
             for name in named:
                 if name in given:
                     raise SpaceError(f"{name!r} is given twice, in the dict and as a keyword")
-            columns, shape = read_columns({**given, **check_names(named)})
+            columns, shape = columns_of_given({**given, **check_names(named)})
         self._compile(columns, checks, external, shape)
         self._cache: dict[str, Any] = {}
 
@@ -176,9 +173,9 @@ class Space(Columns):
 
     def _repr_html_(self) -> str:
         n, rules = len(self.params), [say("constraint {}", repr(constraint)) for constraint in self.constraints]
-        rows = [(name, str(param)) for name, param in list(self.params.items())[:MOST_ROWS]]
-        if n > MOST_ROWS:
-            rules.insert(0, say("{:,} more parameters are not shown.", n - MOST_ROWS))
+        rows = [(name, str(param)) for name, param in list(self.params.items())[:MOST_NOTEBOOK_ROWS]]
+        if n > MOST_NOTEBOOK_ROWS:
+            rules.insert(0, say("{:,} more parameters are not shown.", n - MOST_NOTEBOOK_ROWS))
         head = say("Space of {:,} parameters" if n != 1 else "Space of {:,} parameter", n)
         return block(head, rules, rows, kind="space")
 
@@ -283,7 +280,7 @@ class Space(Columns):
             the space.
 
         Raises:
-            SpaceError: the text is no space.
+            SpaceError: the text is not a space.
         """
         from tunesmith.space.serialize import load_space
 
@@ -324,8 +321,8 @@ def merge(space: Space | None, seen: Mapping[str, Parameter], shape: Shape | Non
     for name, new in seen.items():
         old = columns.setdefault(name, new)
         if old is not new and old != new:
-            columns[name] = _both(old, new)
-    shape = joined(None if space is None else space.shape, shape)
+            columns[name] = _merged_parameter(old, new)
+    shape = joined_shapes(None if space is None else space.shape, shape)
     if space is not None and columns == space.params and shape == space.shape:
         return space
     for name, param in columns.items():
@@ -342,7 +339,7 @@ def merge(space: Space | None, seen: Mapping[str, Parameter], shape: Shape | Non
         return Space.from_columns(free, constraints, external, shape)
 
 
-def _both(old: Parameter, new: Parameter) -> Parameter:
+def _merged_parameter(old: Parameter, new: Parameter) -> Parameter:
     # What a trial suggests has no condition; the declared one stays.
     condition = old.condition if new.condition is None or new.condition == old.condition else None
     # So does the prior; `extended` keeps it by itself.

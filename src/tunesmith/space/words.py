@@ -29,7 +29,7 @@ class _WithWords(Parameter):
     log: bool
 
     def to_internal(self, value: Any) -> float:
-        place = _place(self.words, value)
+        place = _number_of_word(self.words, value)
         return super().to_internal(value) if place is None else place
 
     def to_external(self, x: float) -> Any:
@@ -153,7 +153,7 @@ class IntOr(_WithWords, Int):
         self._complete(words, prior, prior_width)
 
 
-def words_of(param: Parameter) -> Words:
+def words_of_parameter(param: Parameter) -> Words:
     """Return the words of a parameter and the numbers that they stand for; most have none."""
     return param.words if isinstance(param, Float | Int) else ()
 
@@ -183,8 +183,8 @@ def with_range(param: Float | Int, low: float, high: float, words: Mapping[Any, 
     return made.with_condition(param.condition)
 
 
-def _place(words: Words, value: Any) -> float | None:
-    """Return the number that a word stands for; None: it is no word."""
+def _number_of_word(words: Words, value: Any) -> float | None:
+    """Return the number that a word stands for; None: it is not a word."""
     if value is not None and not isinstance(value, str | int | float):
         return None
     for word, place in words:

@@ -74,7 +74,7 @@ def _registered(text: str) -> Storage | None:
         return None
     if scheme not in registry.names("storages"):
         return None
-    storage = registry.load("storages", scheme)(text)
+    storage = registry.load_registered("storages", scheme)(text)
     if not isinstance(storage, Storage):
         raise TypeError(
             f"the storage {scheme!r} is registered as {type(storage).__name__}, which is no subclass of "

@@ -436,7 +436,7 @@ def _opened_study(
 def _pruner(pruner: PrunerLike, sampler: Sampler) -> Pruner:
     if pruner is None and isinstance(sampler, InheritingSampler):
         name, argument = sampler.default_pruner()
-        return cast("Pruner", registry.load("pruners", name)(argument))
+        return cast("Pruner", registry.load_registered("pruners", name)(argument))
     return cast("Pruner", _named("pruners", pruner))
 
 
@@ -464,7 +464,7 @@ def _named(kind: str, given: Any) -> Any:
         hint = f"; add () to make one: {given.__name__}()" if isinstance(given, type) else ""
         known = ", ".join(sorted(registry.names(kind)))
         raise ValueError(f"{kind[:-1]}= takes a name ({known}) or a tunesmith {kind[:-1]}; got {given!r}{hint}")
-    return registry.load(kind, given or "auto")()
+    return registry.load_registered(kind, given or "auto")()
 
 
 # -- the sampler and the pruner that a study was made with: stored where they are names of the registry and data ------
@@ -511,7 +511,7 @@ def describe_made(kind: str, made: Any) -> dict[str, Any]:
         "args" they are not plain data.
     """
     cls = type(made)
-    if cls.name not in registry.names(kind) or registry.load(kind, cls.name) is not cls:
+    if cls.name not in registry.names(kind) or registry.load_registered(kind, cls.name) is not cls:
         return {"name": f"{cls.__module__}.{cls.__qualname__}"}
     args = _data(made)
     return {"name": cls.name} if args is None else {"name": cls.name, "args": args}
@@ -530,7 +530,7 @@ def make_again(kind: str, stored: Any) -> Any:
         raise ValueError("its arguments are no data")
     found = {key: make_again(*next(iter(value.items()))) if _is_nested(value) else value for key, value in args.items()}
     try:
-        return registry.load(kind, name)(**found)
+        return registry.load_registered(kind, name)(**found)
     except Exception as error:  # of another version, or a class of somebody else
         raise ValueError(name_and_message(error)) from error
 

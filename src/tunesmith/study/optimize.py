@@ -32,7 +32,7 @@ from tunesmith.foundation import registry
 from tunesmith.foundation.states import FailureKind, TrialState
 from tunesmith.foundation.text import close_matches, did_you_mean
 from tunesmith.foundation.warnings import caution
-from tunesmith.foundation.worker_names import APART, current_worker
+from tunesmith.foundation.worker_names import DRIVER_MARK, current_worker
 from tunesmith.history import History
 from tunesmith.space import Space
 from tunesmith.study.engine.away import retry_while_unavailable
@@ -140,7 +140,7 @@ def optimize(
         engine.sweep()
         if budget.n_trials and budget.n_trials_total is None and not engine.came_to_its_end:
             _tell_what_counts(engine, budget.n_trials)
-        engine.asker.worker = current_worker() + ("" if isinstance(workers, InlineExecutor) else APART)
+        engine.asker.worker = current_worker() + ("" if isinstance(workers, InlineExecutor) else DRIVER_MARK)
         engine.study.set_stopped(None)
         if ending is not None:
             look = ending
@@ -514,7 +514,7 @@ def choose_executor(
         name = executor
     else:
         name, client = _accepting(executor), executor
-    kind: type[Executor] = registry.load("executors", name)
+    kind: type[Executor] = registry.load_registered("executors", name)
     if limited and not kind.kills:
         raise ValueError(
             f"the executor {name!r} cannot stop a trial, so timeout_per_trial= and memory_per_trial= have no effect in "
@@ -527,7 +527,7 @@ def _accepting(client: Any) -> str:
     """Return the name of the executor that runs trials on an engine's object."""
     known = registry.names("executors")
     for name in known:
-        if registry.load("executors", name).accepts(client):
+        if registry.load_registered("executors", name).accepts(client):
             return name
     if isinstance(client, type) and issubclass(client, Executor):
         raise TypeError(f"executor= takes an object, and got the class {client.__name__}: give {client.__name__}(...)")

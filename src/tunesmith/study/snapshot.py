@@ -22,7 +22,7 @@ from tunesmith.foundation.states import StudyDirection, TrialState
 from tunesmith.foundation.text import shown
 from tunesmith.history import History
 from tunesmith.space import Space
-from tunesmith.space.meaning import explain
+from tunesmith.space.meaning import explain_meanings
 from tunesmith.storage.base import Storage, StudyRecord
 from tunesmith.study.engine.replica import RECORDS_AT_ONCE, STOPPED_ATTR, StudyReplica, as_shown, tally_of
 from tunesmith.study.query import TrialTable
@@ -323,7 +323,7 @@ class Snapshot:
 
     def explain(self) -> dict[str, str]:
         """Return what is believed of each parameter before there are results; see `tunesmith.Study.explain`."""
-        return {} if self.space is None else explain(self.space, self.history.why_no_meanings)
+        return {} if self.space is None else explain_meanings(self.space, self.history.why_no_meanings)
 
     # -- what is made of it --------------------------------------------------------------------------------------------
 

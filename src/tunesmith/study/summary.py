@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
 import numpy as np
 
 from tunesmith.errors import StorageError
-from tunesmith.foundation.languages import block, joined, say, told
+from tunesmith.foundation.languages import block, joined_texts, say, told
 from tunesmith.foundation.states import TrialState
 from tunesmith.storage.base import Storage, StudyRecord
 from tunesmith.study.snapshot import Snapshot
@@ -124,9 +124,9 @@ def study_html(seen: Snapshot, sampler: str, recommend: Callable[[], Recommendat
     counted = [say(f"{{:,}} {state.name}", n) for state, n in sorted(seen.counts.items())]
     rows = [
         (say("study"), seen.study_name),
-        (say("direction" if one else "directions"), joined(say(d.value) for d in seen.directions)),
+        (say("direction" if one else "directions"), joined_texts(say(d.value) for d in seen.directions)),
         (say("sampler"), sampler),
-        (say("trials"), joined(counted) if counted else say("no trials")),
+        (say("trials"), joined_texts(counted) if counted else say("no trials")),
     ]
     best = seen.find_best() if one else None
     if best is not None and best.values is not None:

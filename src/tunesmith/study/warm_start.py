@@ -36,7 +36,7 @@ def encode_warm_start(studies: Sequence[tuple[str, History]]) -> dict[str, Any]:
     Args:
         studies: name and history of each.
     """
-    from tunesmith.foundation.numerics.transfer import normal_quantiles, thin
+    from tunesmith.foundation.numerics.transfer import best_and_spread, normal_quantiles
 
     limit = max(2, min(ROWS_KEPT, ROWS_KEPT_IN_ALL // max(1, len(studies))))
     kept = []
@@ -47,7 +47,7 @@ def encode_warm_start(studies: Sequence[tuple[str, History]]) -> dict[str, Any]:
             caution(f"warm_start_from: the study {name!r} has no complete trial, so there is nothing to learn from it")
             continue
         y = np.where(history.complete & history.feasible, history.y[:, 0], np.nan)[usable]
-        rows = thin(normal_quantiles(y), limit)
+        rows = best_and_spread(normal_quantiles(y), limit)
         kept.append(_encode_rows(name, space, history.points(space)[usable], y, rows, _encode_curves(history, space)))
     return {"version": WARM_START_VERSION, "studies": kept}
 

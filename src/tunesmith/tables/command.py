@@ -22,7 +22,7 @@ from tunesmith.cli.run import POSITIVE, TIME
 from tunesmith.errors import MissingDependencyError, ResumeError, SourceError
 from tunesmith.foundation.formats import csv_chunks
 from tunesmith.foundation.languages import say, told, words_of
-from tunesmith.foundation.reader import LANGUAGES
+from tunesmith.foundation.reader import LANGUAGE_CODES
 from tunesmith.foundation.system.replacing import write_text
 from tunesmith.foundation.text import did_you_mean, listing, printable
 from tunesmith.foundation.threads import beside
@@ -87,7 +87,7 @@ LOADING_CODE = "from tunesmith.tables import load_model; model = load_model({!r}
     "--report", "page", type=FileName, metavar="FILE", help="Write a report: a page (.html) or Markdown (.md)."
 )
 @click.option(
-    "--lang", type=click.Choice(LANGUAGES), help="Language of the report; by default that of the command line."
+    "--lang", type=click.Choice(LANGUAGE_CODES), help="Language of the report; by default that of the command line."
 )
 @click.option("--code", type=FileName, metavar="FILE", help="Write a Python program that makes the same model by hand.")
 @click.option("--force", is_flag=True, help="Replace files that are there.")

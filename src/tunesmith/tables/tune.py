@@ -18,7 +18,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import check_scoring, make_scorer
 from sklearn.utils.metaestimators import available_if
 
-from tunesmith.foundation.languages import told, wrapped
+from tunesmith.foundation.languages import told, wrapped_for_terminal
 from tunesmith.foundation.numerics.arrays import Floats
 from tunesmith.foundation.text import shown
 from tunesmith.report.leaderboard import LEADERBOARD
@@ -151,7 +151,7 @@ class TableTuner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         self.target_ = target
         self.notes_ = (*target.notes, *columns.notes_, self._intent(table, families, len(folds)))
         if self.verbose:
-            print(wrapped("\n".join(map(told, self.notes_))), flush=True)
+            print(wrapped_for_terminal("\n".join(map(told, self.notes_))), flush=True)
         levels = [] if self.fidelity is None else levels_of(*folds[0], ordered=in_time_order(folds), seed=seed)
         same = {} if storage is None else _identity(table, families, [*levels, *folds], self.scoring)
         if before is not None and before[1] is not None:
@@ -181,7 +181,7 @@ class TableTuner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         self.seconds_ = time.monotonic() - clock.start
         if self.verbose:  # what was inferred has been said
             rest = tuple(note for note in self.report_.notes if note not in self.notes_)
-            print(wrapped(str(replace(self.report_, notes=rest))))
+            print(wrapped_for_terminal(str(replace(self.report_, notes=rest))))
         return self
 
     @property

@@ -17,12 +17,12 @@ class Conformance:
             if not name.startswith("test_") or not (wanted := inspect.getdoc(law)):
                 continue
             if hasattr(law, "hypothesis"):  # it calls this for each example
-                law.hypothesis.inner_test = _told(law.hypothesis.inner_test, wanted)
+                law.hypothesis.inner_test = _named_law(law.hypothesis.inner_test, wanted)
             else:
-                setattr(cls, name, _told(law, wanted))
+                setattr(cls, name, _named_law(law, wanted))
 
 
-def _told(law: Callable[..., None], wanted: str) -> Callable[..., None]:
+def _named_law(law: Callable[..., None], wanted: str) -> Callable[..., None]:
     @wraps(law)
     def run(*given: Any, **fixtures: Any) -> None:
         try:

@@ -20,17 +20,17 @@ from tunesmith.history.curves import Reported
 from tunesmith.space import Categorical, Float, Space
 from tunesmith.testing.conformance import Conformance
 from tunesmith.testing.objectives import (
-    LIMIT,
+    HANG_SECONDS,
     be_terminated,
     compute_in_c,
     die,
-    echo,
     fail,
     fork,
     keep,
     learn,
     learn_two,
     report_nan,
+    return_odd_results,
     suggest,
     take_memory,
     wait_for_file,
@@ -155,7 +155,7 @@ class ExecutorConformance(Conformance):
         assert channel.threads == {threading.get_ident()}
 
     def test_reports_of_several_objectives_arrive_whole(self, make_executor: MakeExecutor) -> None:
-        """Each as a tuple, NaN included; what is no such report is an error in the objective."""
+        """Each as a tuple, NaN included; anything else reported is an error in the objective."""
         channel = Recorder()
         with opened(make_executor(jobs=1), learn_two, channel) as executor:
             first, second = run_all(executor, [a_trial(0, objectives=2), a_trial(1, objectives=3)])
@@ -207,7 +207,7 @@ class ExecutorConformance(Conformance):
 
     def test_any_result_of_an_objective_is_returned(self, make_executor: MakeExecutor) -> None:
         """None, texts and others are returned unchanged."""
-        with opened(make_executor(jobs=2), echo, Recorder()) as executor:
+        with opened(make_executor(jobs=2), return_odd_results, Recorder()) as executor:
             events = run_all(executor, [a_trial(k) for k in range(6)])
         by_number = {e.trial.number: e.value for e in events if isinstance(e, Finished)}
         assert math.isnan(by_number.pop(2))
@@ -253,7 +253,7 @@ class ExecutorConformance(Conformance):
 
     @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
     def test_a_process_that_the_objective_forks_never_speaks_for_it(self, make_executor: MakeExecutor) -> None:
-        """A child that returns from the objective, raises in it or reports is no second worker, nor a second driver."""
+        """A child that returns from the objective, raises in it or reports is not taken for a worker or a driver."""
         recorder = Recorder()
         with opened(make_executor(jobs=1), fork, recorder) as executor:
             for end in run_all(executor, [a_trial(0), a_trial(1)]):
@@ -297,7 +297,7 @@ class ExecutorConformance(Conformance):
             (first,) = run_all(executor, [a_trial(0, path=str(pids))])
             assert isinstance(first, Failed)
             assert first.kind is FailureKind.TIMEOUT
-            until(lambda: not any(is_alive(int(pid)) for pid in pids.read_text().split()))
+            until(lambda: not any(process_runs(int(pid)) for pid in pids.read_text().split()))
             (second,) = run_all(executor, [a_trial(1)])  # its place is free again
         assert isinstance(second, Finished)
 
@@ -314,7 +314,7 @@ class ExecutorConformance(Conformance):
             (first,) = wait_for(executor, 1)
             assert isinstance(first, Failed)
             assert first.kind is FailureKind.KILLED
-            until(lambda: not any(is_alive(int(pid)) for pid in pids.read_text().split()))
+            until(lambda: not any(process_runs(int(pid)) for pid in pids.read_text().split()))
             (second,) = run_all(executor, [a_trial(1)])
         assert isinstance(second, Finished)
 
@@ -356,24 +356,24 @@ def run_all(executor: Executor, trials: list[Trial]) -> list[End]:
 def wait_for(executor: Executor, n: int) -> list[End]:
     """Poll until at least n trials have ended; fail after LIMIT seconds."""
     ends: list[End] = []
-    end = time.monotonic() + LIMIT
+    end = time.monotonic() + HANG_SECONDS
     while len(ends) < n:
         ends += [e for e in executor.poll(1.0) if isinstance(e, Finished | Failed)]
         if time.monotonic() > end:
-            pytest.fail(f"only {len(ends)} of {n} trials ended within {LIMIT:.0f} s")
+            pytest.fail(f"only {len(ends)} of {n} trials ended within {HANG_SECONDS:.0f} s")
     return ends
 
 
 def until(condition: Callable[[], Any]) -> None:
     """Wait until a condition holds; fail after LIMIT seconds."""
-    end = time.monotonic() + LIMIT
+    end = time.monotonic() + HANG_SECONDS
     while not condition():
         if time.monotonic() > end:
             pytest.fail("it did not happen")
         time.sleep(0.02)
 
 
-def is_alive(pid: int) -> bool:
+def process_runs(pid: int) -> bool:
     """Tell whether a process runs; one that ended and that nobody has waited for yet does not."""
     try:
         os.kill(pid, 0)

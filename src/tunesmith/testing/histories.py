@@ -17,7 +17,7 @@ from tunesmith.history.curves import Curves, Reported
 from tunesmith.samplers.base import Sampler
 from tunesmith.space import Categorical, Float, Int, Ordinal, Parameter, Space, merge
 
-# -- hypothesis strategies for spaces and their points, for the conformance suites and for tests of third part ---
+# -- hypothesis strategies for spaces and their points, for the conformance suites and others' tests ----------
 
 LABELS: tuple[Any, ...] = (None, True, False, 0, 1, 1.0, -2.5, "", "a", "b", "été", "1", (1, 2), (1.0, 2), ("x", None))
 """Labels that are easily confused."""
@@ -129,7 +129,7 @@ def unit_points(draw: st.DrawFn, space: Space, *, min_size: int = 0, max_size: i
 
 
 @st.composite
-def points(draw: st.DrawFn, space: Space, *, min_size: int = 0, max_size: int = 8) -> NDArray[np.float64]:
+def drawn_points(draw: st.DrawFn, space: Space, *, min_size: int = 0, max_size: int = 8) -> NDArray[np.float64]:
     """Points x[n, d] of the space; of a constrained one, infeasible points are replaced by sampled ones."""
     x = space.from_unit(draw(unit_points(space, min_size=min_size, max_size=max_size)))
     bad = np.flatnonzero(~space.feasible(x))
@@ -138,7 +138,7 @@ def points(draw: st.DrawFn, space: Space, *, min_size: int = 0, max_size: int = 
     return x
 
 
-_ENDS = [TrialState.COMPLETE, TrialState.COMPLETE, TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL]
+_END_STATES = [TrialState.COMPLETE, TrialState.COMPLETE, TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL]
 _values = st.one_of(
     st.floats(-1e3, 1e3), st.sampled_from([0.0, float("inf"), -float("inf"), 1e300, -1e300])
 )  # a COMPLETE trial may be infinite, but not NaN
@@ -195,7 +195,7 @@ class Story:
         """Return the history after the first `upto` events (None: all), each told when it happened."""
         history = History(self.space, self.n_objectives)
         for ended, row in self.events[:upto]:
-            tell(history, ended, row)
+            tell_history(history, ended, row)
         return history
 
     def history_in_chunks(self, size: int | None = None) -> History:
@@ -228,7 +228,7 @@ class Script:
 
         def happen(ended: bool, row: Row) -> None:
             events.append((ended, row))
-            tell(history, ended, row)
+            tell_history(history, ended, row)
 
         for k, outcome in enumerate(self.outcomes):
             for _, row in [r for r in running if r[0] <= k]:
@@ -256,7 +256,7 @@ class Script:
         return Row(number, space, x, state, outcome)
 
 
-def tell(history: History, ended: bool, row: Row) -> None:
+def tell_history(history: History, ended: bool, row: Row) -> None:
     """Tell a history that a trial began or ended."""
     if not ended:
         history.begin(row.number, row.space, row.x, row.sampler_state)
@@ -302,11 +302,11 @@ def histories(draw: st.DrawFn, space: Space, *, max_trials: int = 10, n_objectiv
         n_objectives: how many objectives; None: one to three.
     """
     m = n_objectives or draw(st.sampled_from([1, 1, 2, 3]))
-    x = draw(points(space, max_size=max_trials))
+    x = draw(drawn_points(space, max_size=max_trials))
     is_noisy = draw(st.booleans())
     outcomes: list[Outcome] = []
     for row in x.tolist():
-        state = draw(st.sampled_from(_ENDS))
+        state = draw(st.sampled_from(_END_STATES))
         valued = state is TrialState.COMPLETE or (state is TrialState.PRUNED and draw(st.booleans()))
         outcomes.append(
             Outcome(
@@ -345,7 +345,7 @@ def courses(*, max_trials: int = 8, max_steps: int = 6, objectives: int = 1) -> 
     course = st.builds(
         Course,
         reports=st.lists(report, max_size=max_steps, unique_by=lambda r: r[0]).map(tuple),
-        state=st.sampled_from([TrialState.RUNNING, *_ENDS]),
+        state=st.sampled_from([TrialState.RUNNING, *_END_STATES]),
         late=st.sampled_from([0, 0, 1, 2]),
     )
     return st.lists(course, max_size=max_trials).map(lambda found: dict(enumerate(found)))

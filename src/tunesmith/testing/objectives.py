@@ -17,7 +17,7 @@ from tunesmith.errors import ArtifactNotFoundError, TrialPruned
 from tunesmith.foundation.system import signal_self
 from tunesmith.trial import Trial
 
-LIMIT = 120.0  # seconds after which an executor is taken to hang, also on a busy machine
+HANG_SECONDS = 120.0  # seconds after which an executor is taken to hang, also on a busy machine
 
 
 def suggest(trial: Trial) -> float:
@@ -72,20 +72,20 @@ def fail(trial: Trial) -> float:
     raise LookupError(f"nothing for {trial.number}")
 
 
-def leave(trial: Trial) -> float:
-    """Raise an exception that is no `Exception`."""
+def raise_exit(trial: Trial) -> float:
+    """Raise an exception that is not an `Exception`."""
     raise SystemExit(trial.number)
 
 
-def echo(trial: Trial) -> Any:
-    """Return results that are no values, by number; the study checks them."""
+def return_odd_results(trial: Trial) -> Any:
+    """Return results that are not values, by number; the study checks them."""
     return [None, "text", math.nan, (1.0, 2.0), {"loss": 1.0}, True][trial.number]
 
 
 def wait_for_file(trial: Trial) -> float:
     """Run until the file appears whose name the trial notes."""
     path = str(trial.user_attrs["path"])
-    end = time.monotonic() + LIMIT
+    end = time.monotonic() + HANG_SECONDS
     while not os.path.exists(path) and time.monotonic() < end:
         time.sleep(0.01)
     return 1.0
@@ -128,7 +128,7 @@ def be_terminated(trial: Trial) -> float:
     if trial.number == 0:
         try:
             signal_self(signal.SIGTERM)
-            time.sleep(LIMIT)
+            time.sleep(HANG_SECONDS)
         finally:
             trial.set_user_attr("checkpoint", "after 1")
     return 1.0
@@ -155,6 +155,6 @@ def take_memory(trial: Trial) -> float:
         program = "x = bytearray(300_000_000); import time; time.sleep(1000)"
         with subprocess.Popen([sys.executable, "-c", program]):
             held = bytearray(300_000_000)
-            time.sleep(LIMIT)
+            time.sleep(HANG_SECONDS)
             del held
     return 1.0

@@ -93,8 +93,8 @@ class PrunerConformance(Conformance):
             return
         curves = curves_of(found)
         for row, step in _last_reports(found):
-            own = _values(found[row])[step]
-            others = [there[step] for n, course in found.items() if n != row and step in (there := _values(course))]
+            own = _reports_of(found[row])[step]
+            others = [there[step] for n, course in found.items() if n != row and step in (there := _reports_of(course))]
             if not any(all(map(le, other, own)) and other != own for other in others):
                 decision = make_pruner().decide(curves, row, step)
                 assert decision is not Decision.STOP, f"trial {row} was stopped, and no other one dominates it"
@@ -103,9 +103,9 @@ class PrunerConformance(Conformance):
     @given(data=st.data())
     def test_it_is_pure(self, make_pruner: Callable[[], Pruner], data: st.DataObject) -> None:
         """The same curves give the same decision, by any object, and are not changed; nothing makes it raise."""
-        found = _drawn(data, make_pruner())
+        found = _drawn_courses(data, make_pruner())
         curves = curves_of(found)
-        before = _digest(curves)
+        before = _curves_digest(curves)
         pruner = make_pruner()
         for row, step in _last_reports(found):
             decision = pruner.decide(curves, row, step)
@@ -113,7 +113,7 @@ class PrunerConformance(Conformance):
             for asked in (pruner, make_pruner(), pickle.loads(pickle.dumps(pruner))):
                 again = asked.decide(curves, row, step)
                 assert again is decision, f"trial {row} at step {step}: {decision}, and then {again}"
-        assert _digest(curves) == before, "it changed the curves"
+        assert _curves_digest(curves) == before, "it changed the curves"
 
     @laws
     @given(data=st.data())
@@ -121,7 +121,7 @@ class PrunerConformance(Conformance):
         self, make_pruner: Callable[[], Pruner], data: st.DataObject
     ) -> None:
         """Which trial's reports are read first depends on the workers; the decision must not."""
-        found = _drawn(data, make_pruner())
+        found = _drawn_courses(data, make_pruner())
         order = data.draw(st.permutations(sorted(found)))
         for row, step in _last_reports(found):
             decision = make_pruner().decide(curves_of(found), row, step)
@@ -134,7 +134,7 @@ class PrunerConformance(Conformance):
         self, make_pruner: Callable[[], Pruner], data: st.DataObject, steps: int, seed: int
     ) -> None:
         """``resume`` returns a paused trial or none, the same for the same history, and changes nothing."""
-        found = _drawn(data, make_pruner())
+        found = _drawn_courses(data, make_pruner())
         m = curves_of(found).objectives
         space = Space(x=Float(0, 1))
         history = History(space, m)
@@ -149,13 +149,13 @@ class PrunerConformance(Conformance):
                 complete = course.state is TrialState.COMPLETE
                 history.append(number, course.state, space, x, [float(number)] * m if complete else None)
         history.curves.can_resume = bool(steps % 2)
-        before = _digest(history.curves)
+        before = _curves_digest(history.curves)
         for may_begin in (True, False):
             chosen = make_pruner().resume(history, np.random.default_rng(seed), may_begin)
             assert chosen is None or chosen in history.paused, f"trial {chosen} is to go on, and is not paused"
             again = make_pruner().resume(history, np.random.default_rng(seed), may_begin)
             assert again == chosen, f"with one history it lets trial {chosen} go on, and then trial {again}"
-        assert _digest(history.curves) == before, "it changed the curves"
+        assert _curves_digest(history.curves) == before, "it changed the curves"
 
     @laws
     @given(data=st.data(), start=st.sampled_from([None, *CostClass]), seconds=st.floats(0.0, 1e6))
@@ -163,7 +163,7 @@ class PrunerConformance(Conformance):
         self, make_pruner: Callable[[], Pruner], data: st.DataObject, start: CostClass | None, seconds: float
     ) -> None:
         """What was measured differs from run to run; of it a pruner knows what the study found out once."""
-        found = _drawn(data, make_pruner())
+        found = _drawn_courses(data, make_pruner())
         m = curves_of(found).objectives
         space = Space(x=Float(0, 1))
         decisions: list[list[Any]] = []
@@ -200,11 +200,11 @@ def _objectives(pruner: Pruner) -> list[int]:
     return able
 
 
-def _drawn(data: st.DataObject, pruner: Pruner) -> dict[int, Course]:
+def _drawn_courses(data: st.DataObject, pruner: Pruner) -> dict[int, Course]:
     return data.draw(st.sampled_from(_objectives(pruner)).flatmap(lambda m: courses(objectives=m)))
 
 
-def _values(course: Course) -> dict[int, Any]:
+def _reports_of(course: Course) -> dict[int, Any]:
     return dict(course.reports)
 
 
@@ -212,7 +212,7 @@ def _last_reports(found: dict[int, Course]) -> list[tuple[int, int]]:
     return [(number, course.reports[-1][0]) for number, course in found.items() if course.reports]
 
 
-def _digest(curves: Curves) -> list[Any]:
+def _curves_digest(curves: Curves) -> list[Any]:
     states = [(number, curves.state(number)) for number in curves.numbers]
     reports = [a.tobytes() for number in curves.numbers for a in curves.of(number)]
     return [reports, states, len(curves), curves.n_complete]

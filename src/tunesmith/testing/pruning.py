@@ -18,7 +18,7 @@ from tunesmith.pruners.nop import NopPruner
 from tunesmith.space import Float, Space
 
 Family = Callable[[np.random.Generator], NDArray[np.float64]]
-SPACE = Space(x=Float(0, 1))
+PRUNED_SPACE = Space(x=Float(0, 1))
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def search(make: Callable[[], Pruner], family: Family, seed: int, n: int = 60) -
     """
     pruner, rng = make(), np.random.default_rng(seed)
     truth = [family(rng) for _ in range(n)]
-    history = History(SPACE)
+    history = History(PRUNED_SPACE)
     steps = 0
     reached = dict.fromkeys(range(n), -1)
     ends: dict[int, float] = {}
@@ -87,7 +87,7 @@ def search(make: Callable[[], Pruner], family: Family, seed: int, n: int = 60) -
                 number = min(history.paused, key=lambda k: (-reached[k], truth[k][reached[k]]))
                 pruner = NopPruner()
         x = [number / n]
-        history.begin(number, SPACE, x)
+        history.begin(number, PRUNED_SPACE, x)
         while True:
             reached[number] += 1
             step = reached[number]
@@ -96,11 +96,11 @@ def search(make: Callable[[], Pruner], family: Family, seed: int, n: int = 60) -
             decision = pruner.decide(history.curves, number, step)
             if step == len(truth[number]) - 1:
                 ends[number] = float(truth[number][step])
-                history.append(number, TrialState.COMPLETE, SPACE, x, [ends[number]])
+                history.append(number, TrialState.COMPLETE, PRUNED_SPACE, x, [ends[number]])
             elif decision is Decision.STOP:
-                history.append(number, TrialState.PRUNED, SPACE, x, None)
+                history.append(number, TrialState.PRUNED, PRUNED_SPACE, x, None)
             elif decision is Decision.PAUSE:
-                history.pause(number, SPACE, x)
+                history.pause(number, PRUNED_SPACE, x)
             else:
                 continue
             break

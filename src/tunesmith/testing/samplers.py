@@ -22,12 +22,12 @@ from tunesmith.space import Categorical, Float, Int, Ordinal, Space
 from tunesmith.storage.base import Storage
 from tunesmith.study import Study, create_study, load_study
 from tunesmith.testing.conformance import Conformance
-from tunesmith.testing.histories import Script, histories, spaces, tell
+from tunesmith.testing.histories import Script, histories, spaces, tell_history
 from tunesmith.trial import Trial
 
 # -- small studies of every kind, which the suite of samplers runs, stops and resumes -------------------------------
 
-NAME = "course"
+COURSE_STUDY = "course"
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Course:
         return create_study(
             storage=storage,
             sampler=sampler,
-            study_name=NAME,
+            study_name=COURSE_STUDY,
             directions=list(self.directions),
             seed=seed,
             space=self.space,
@@ -61,7 +61,7 @@ class Course:
 
     def load(self, sampler: Sampler, storage: Storage) -> Study:
         """Load the study from a storage that holds it, into new objects."""
-        study = load_study(study_name=NAME, storage=storage, sampler=sampler)
+        study = load_study(study_name=COURSE_STUDY, storage=storage, sampler=sampler)
         if self.space is not None:
             study.declare(self.space)
         return study
@@ -86,7 +86,7 @@ def _by_run(trial: Trial) -> float:
     return float("nan") if x < -0.9 else x**2 + 1 / depth
 
 
-def _declared(params: dict[str, Any]) -> float:
+def _declared_loss(params: dict[str, Any]) -> float:
     return float(params["x"] ** 2 + params.get("rate", 0.3))
 
 
@@ -113,7 +113,7 @@ _FLAT = Space({name: p.with_condition(None) for name, p in _MODELS.params.items(
 _ORDERED = Space(low=Int(0, 9), high=Int(0, 9), kind=Categorical(["a", "b"]), constraints=lambda low, high: low < high)
 COURSES = (
     Course("define-by-run", _by_run, _FLAT),
-    Course("conditional", _declared, _MODELS, space=_MODELS),
+    Course("conditional", _declared_loss, _MODELS, space=_MODELS),
     Course("constrained", _low_below_high, _ORDERED, space=_ORDERED, directions=("maximize",)),
     Course("two-objectives", _two, Space(x=Float(0, 1), k=Int(1, 9)), directions=("minimize", "maximize")),
 )
@@ -194,7 +194,7 @@ class SamplerConformance(Conformance):
         assume(self.supports(sampler, script.space))
         story = script.play(sampler, seed)
         x, states = sampler.ask(story.history(), script.space, _rng(seed), n)
-        _check(sampler, script.space, x, states, n)
+        _check_proposals(sampler, script.space, x, states, n)
 
     @pytest.mark.parametrize("name", UNUSUAL)
     @pytest.mark.parametrize("n", [1, 3])
@@ -207,7 +207,7 @@ class SamplerConformance(Conformance):
         number = 0
         for _ in range(6):
             x, states = sampler.ask(history, space, _rng(number), n)
-            _check(sampler, space, x, states, n)
+            _check_proposals(sampler, space, x, states, n)
             for row, state in zip(x.tolist(), states.tolist(), strict=True):
                 history.append(number, TrialState.COMPLETE, space, row, [float(number % 3)], sampler_state=state)
                 number += 1
@@ -221,33 +221,33 @@ class SamplerConformance(Conformance):
         sampler = make_sampler()
         assume(self.supports(sampler, script.space))
         history = script.play(sampler, seed).history()
-        before, shared = _digest(history), _global_state()
-        first = _ask(sampler, history, script.space, seed, n)
-        assert _ask(sampler, history, script.space, seed, n) == first, "asked twice, it answers differently"
+        before, shared = _history_digest(history), _global_state()
+        first = _asked_bytes(sampler, history, script.space, seed, n)
+        assert _asked_bytes(sampler, history, script.space, seed, n) == first, "asked twice, it answers differently"
         np.random.seed(seed)  # the point is that the old global generator makes no difference
         try:
-            again = _ask(sampler, history, script.space, seed, n)
+            again = _asked_bytes(sampler, history, script.space, seed, n)
             assert again == first, "it draws from NumPy's global generator; draw from `rng`"
         finally:
             np.random.set_state(shared)
-        assert _ask(make_sampler(), history, script.space, seed, n) == first, "a new object answers differently"
-        assert _digest(history) == before, "it changed the history"
+        assert _asked_bytes(make_sampler(), history, script.space, seed, n) == first, "a new object answers differently"
+        assert _history_digest(history) == before, "it changed the history"
         assert _global_state()[1].tobytes() == shared[1].tobytes(), "it changed NumPy's global generator"
 
     @laws
     @given(script=scripts(), seed=st.integers(0, 2**32 - 1))
     def test_what_it_returns_is_the_callers(self, make_sampler: Maker, script: Script, seed: int) -> None:
-        """Writing into an answer changes no later one: it is no view of a cache."""
+        """Writing into an answer changes no later one: it is not a view of a cache."""
         sampler = make_sampler()
         assume(self.supports(sampler, script.space))
         history = script.play(sampler, seed).history()
-        before = _digest(history)
-        first = _ask(sampler, history, script.space, seed, 2)
+        before = _history_digest(history)
+        first = _asked_bytes(sampler, history, script.space, seed, 2)
         x, states = sampler.ask(history, script.space, _rng(seed), 2)
         x[...], states[...] = 0.5, 1
-        kept = _ask(sampler, history, script.space, seed, 2)
+        kept = _asked_bytes(sampler, history, script.space, seed, 2)
         assert kept == first, "the arrays that it returned are still in use; return copies"
-        assert _digest(history) == before, "the arrays that it returned are those of the history; return copies"
+        assert _history_digest(history) == before, "the arrays that it returned are those of the history; return copies"
 
     @pytest.mark.parametrize("dear", list(CostClass))
     def test_measured_seconds_make_no_difference(self, make_sampler: Maker, dear: CostClass) -> None:
@@ -261,7 +261,7 @@ class SamplerConformance(Conformance):
             history.classes = {TRIAL: dear}
             for number, row in enumerate(ENDLESS.sample(_rng(0), 120).tolist()):
                 history.append(number, TrialState.COMPLETE, ENDLESS, row, [float(number % 50)], cost=cost)
-            answers.add(_ask(make_sampler(), history, ENDLESS, 0, 1))
+            answers.add(_asked_bytes(make_sampler(), history, ENDLESS, 0, 1))
         assert len(answers) == 1, "proposals differ with the measured seconds of trials"
 
     @pytest.mark.parametrize("space", [ENDLESS, FINITE], ids=["endless", "finite"])
@@ -276,9 +276,9 @@ class SamplerConformance(Conformance):
         tried = {row.tobytes() for row in history.x}
         for size in (130, 7, 1, 1):
             x, states = sampler.ask(history, space, _rng(size), size)
-            again = _ask(make_sampler(), history, space, size, size)
+            again = _asked_bytes(make_sampler(), history, space, size, size)
             assert (x.tobytes(), states.tobytes()) == again, "a new object proposes another batch"
-            _check(sampler, space, x, states, size)
+            _check_proposals(sampler, space, x, states, size)
             for row, state in zip(x, states.tolist(), strict=True):
                 history.begin(len(history) + len(history.running), space, row.tolist(), state)
                 tried.add(row.tobytes())
@@ -300,11 +300,13 @@ class SamplerConformance(Conformance):
         story = script.play(make_sampler(), seed)
         history = History(script.space, script.n_objectives)
         for k, (ended, row) in enumerate(story.events):
-            tell(history, ended, row)
-            answer = _ask(used, history, script.space, seed + k, n)
+            tell_history(history, ended, row)
+            answer = _asked_bytes(used, history, script.space, seed + k, n)
             new, copy = make_sampler(), pickle.loads(pickle.dumps(used))
-            assert _ask(new, history, script.space, seed + k, n) == answer, "what it keeps is more than a cache"
-            assert _ask(copy, history, script.space, seed + k, n) == answer, "a pickled copy proposes something else"
+            assert _asked_bytes(new, history, script.space, seed + k, n) == answer, "what it keeps is more than a cache"
+            assert _asked_bytes(copy, history, script.space, seed + k, n) == answer, (
+                "a pickled copy proposes something else"
+            )
 
     @laws
     @given(script=scripts(), seed=st.integers(0, 2**32 - 1))
@@ -315,8 +317,8 @@ class SamplerConformance(Conformance):
         long = script.play(make_sampler(), seed).history()
         short = History(script.space, script.n_objectives)
         for k, history in enumerate((long, short, long, short)):
-            expected = _ask(make_sampler(), history, script.space, seed + k, 1)
-            assert _ask(used, history, script.space, seed + k, 1) == expected, "it remembers another study"
+            expected = _asked_bytes(make_sampler(), history, script.space, seed + k, 1)
+            assert _asked_bytes(used, history, script.space, seed + k, 1) == expected, "it remembers another study"
 
     @laws
     @given(script=scripts(), seed=st.integers(0, 2**32 - 1))
@@ -325,10 +327,10 @@ class SamplerConformance(Conformance):
         sampler = make_sampler()
         assume(self.supports(sampler, script.space))
         story = script.play(make_sampler(), seed)
-        answer = _ask(sampler, story.history(), script.space, seed, 2)
+        answer = _asked_bytes(sampler, story.history(), script.space, seed, 2)
         for size in (None, 1, 3):
             for asked in (sampler, make_sampler()):
-                again = _ask(asked, story.history_in_chunks(size), script.space, seed, 2)
+                again = _asked_bytes(asked, story.history_in_chunks(size), script.space, seed, 2)
                 assert again == answer, f"rows that come in chunks of {size or 'any size'} give other proposals"
 
     # -- in a study ------------------------------------------------------------------------------------------------
@@ -373,13 +375,13 @@ def _rng(seed: int) -> np.random.Generator:
     return np.random.default_rng([seed, 1])
 
 
-def _ask(sampler: Sampler, history: History, space: Space, seed: int, n: int) -> tuple[bytes, bytes]:
+def _asked_bytes(sampler: Sampler, history: History, space: Space, seed: int, n: int) -> tuple[bytes, bytes]:
     """The answer of a sampler as bytes, which compare exactly, NaN included."""
     x, states = sampler.ask(history, space, _rng(seed), n)
     return x.tobytes(), states.tobytes()
 
 
-def _check(sampler: Sampler, space: Space, x: Points, states: SamplerStates, n: int) -> None:
+def _check_proposals(sampler: Sampler, space: Space, x: Points, states: SamplerStates, n: int) -> None:
     assert x.dtype == np.float64, f"points are float64; got {x.dtype}"
     assert x.ndim == 2, f"points are an array [m, {len(space)}]; got the shape {x.shape}"
     assert x.shape[1] == len(space), f"points are an array [m, {len(space)}]; got the shape {x.shape}"
@@ -393,7 +395,7 @@ def _check(sampler: Sampler, space: Space, x: Points, states: SamplerStates, n: 
     assert not len(outside), f"{outside.tolist()} (internal values) lie outside of {space!r}"
 
 
-def _digest(history: History) -> str:
+def _history_digest(history: History) -> str:
     """A fingerprint of everything that a history holds."""
     pending = history.pending
     sha = hashlib.sha256(repr((history.names, history.space)).encode())

@@ -193,7 +193,7 @@ class LogEntry(NamedTuple):
 
 # ----------------------------------------------------------------------------------------------------------------------
 
-WORDS = {wire.BEGUN: "begin", wire.REPORT: "report", wire.NOTE: "note", wire.ASK: "ask", wire.DIED: "died"}
+MESSAGE_WORDS = {wire.BEGUN: "begin", wire.REPORT: "report", wire.NOTE: "note", wire.ASK: "ask", wire.DIED: "died"}
 
 
 class SimulatedExecutor(RelayExecutor):
@@ -358,7 +358,7 @@ class SimulatedExecutor(RelayExecutor):
             message: what it says.
         """
         number = run.job.number
-        self.note(WORDS.get(message[:1], "end"), number, run.index)
+        self.note(MESSAGE_WORDS.get(message[:1], "end"), number, run.index)
         self._answer(number, self._receive(number, message), run)
 
     def settle(self, number: int) -> None:

@@ -34,17 +34,17 @@ from tunesmith.trial.record import LATE_RESULT, NAN, NOISE, Attempt, Fence, Tria
 
 # -- parts of the laws of storages: short forms of trials, a simple model of a study, a reader of increments --------
 
-SPACE = Space(
+LAW_SPACE = Space(
     lr=FloatOr(1e-5, 1.0, log=True, words={0.0: 1e-5, "auto": 1e-3}),
     layers=IntOr(1, 5, words={None: 3}),
     act=Categorical(["relu", None, True, 1, 1.5, ("a", 2)]),
     size=Ordinal(["s", "m", "l"]),
 )
-POINT = [1e-3, 3.0, 2.0, NAN]
+LAW_POINT = [1e-3, 3.0, 2.0, NAN]
 COMPLETE, PRUNED, FAIL = TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL
 RUNNING, WAITING, PAUSED = TrialState.RUNNING, TrialState.WAITING, TrialState.PAUSED
 
-_KINDS = (
+_STEP_KINDS = (
     "start",
     "start",
     "reserve",
@@ -58,7 +58,7 @@ _KINDS = (
     "report",
     "note",
 )
-_FINAL = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+_FINAL_STATES = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 
 
 @dataclass(frozen=True)
@@ -76,11 +76,11 @@ def actions() -> st.SearchStrategy[Action]:
     """Steps of a sequence."""
     return st.builds(
         Action,
-        kind=st.sampled_from(_KINDS),
+        kind=st.sampled_from(_STEP_KINDS),
         index=st.integers(0, 50),
         # SQLite keeps no sign of zero, and MariaDB has the largest number for infinity.
         value=(st.floats(-1e308, 1e308) | st.sampled_from([math.inf, -math.inf])).map(lambda value: value + 0.0),
-        state=st.sampled_from(_FINAL),
+        state=st.sampled_from(_FINAL_STATES),
         look=st.booleans(),
     )
 
@@ -326,17 +326,17 @@ class Reader:
         assert new.version >= self.version
         pending = {t.number for t in (*new.running, *new.paused)}
         assert not pending.intersection(self.numbers), "a finished trial does not run again"
-        self.rows += rows_of(new)
+        self.rows += increment_rows(new)
         self.numbers += new.number.tolist()
         self.cursor, self.version = new.cursor, new.version
 
     def compare(self) -> None:
         """Compare all increments with what is read at once."""
-        assert self.rows == rows_of(self.storage.read_since(self.study.id, 0))
+        assert self.rows == increment_rows(self.storage.read_since(self.study.id, 0))
         assert len(set(self.numbers)) == len(self.numbers)
 
 
-def rows_of(new: Any) -> list[Any]:
+def increment_rows(new: Any) -> list[Any]:
     """An increment as one comparable tuple for each finished trial."""
     points = {int(at): (b.space, b.x[i].tobytes()) for b in new.blocks if len(b.space) for i, at in enumerate(b.at)}
     return [
@@ -370,9 +370,11 @@ def assert_ended(storage: Storage, found: tuple[int, int], seq: int, version: in
     assert found == ((seq, version) if storage.prompt else (0, 0))
 
 
-def running(number: int, worker: str = "w", **fields: Any) -> TrialRecord:
-    """A running trial at `POINT`."""
-    return TrialRecord(number, RUNNING, **{"space": SPACE, "x": POINT, "worker": worker, "started": 1.0, **fields})
+def running_record(number: int, worker: str = "w", **fields: Any) -> TrialRecord:
+    """A running trial at `LAW_POINT`."""
+    return TrialRecord(
+        number, RUNNING, **{"space": LAW_SPACE, "x": LAW_POINT, "worker": worker, "started": 1.0, **fields}
+    )
 
 
 def ended(trial: TrialRecord, value: float | None = 0.5, state: TrialState = COMPLETE, **fields: Any) -> TrialRecord:
@@ -391,16 +393,16 @@ def begin(
     fields["token"] = token
     while True:
         claim = storage.claim(study.id, worker, eager, token)
-        if storage.start(study.id, claim, running(claim.number, worker, **fields)) is not None:
+        if storage.start(study.id, claim, running_record(claim.number, worker, **fields)) is not None:
             return claim.number
 
 
-def run(
+def run_trial(
     storage: Storage, study: StudyRecord, state: TrialState = COMPLETE, value: float | None = 0.5, **fields: Any
 ) -> int:
     """Start and finish a trial; return its number."""
     number = begin(storage, study)
-    storage.finish(study.id, ended(running(number), value, state, **fields))
+    storage.finish(study.id, ended(running_record(number), value, state, **fields))
     return number
 
 
@@ -423,13 +425,13 @@ class StudyLaws(Conformance):
 
     @pytest.fixture
     def study(self, storage: Storage) -> StudyRecord:
-        """Return a study with one objective and the space `SPACE`."""
-        return storage.create_study(None, ["minimize"], 7, SPACE)
+        """Return a study with one objective and the space `LAW_SPACE`."""
+        return storage.create_study(None, ["minimize"], 7, LAW_SPACE)
 
     @pytest.mark.parametrize("name", ["plain", "größer ∂ 🦊 \n 'quoted\" %s ? :x \\", "x" * 200])
     def test_a_study_comes_back_as_it_was_created(self, storage: Storage, name: str) -> None:
         """Name, directions, seed and space are kept to the letter."""
-        made = storage.create_study(name, ["minimize", "maximize"], 2**63 - 1, SPACE)
+        made = storage.create_study(name, ["minimize", "maximize"], 2**63 - 1, LAW_SPACE)
         assert (made.name, made.directions, made.seed) == (name, ("minimize", "maximize"), 2**63 - 1)
         for found in (storage.load_study(name), storage.load_study(None), storage.list_studies()[0]):
             assert found == made
@@ -485,15 +487,15 @@ class StudyLaws(Conformance):
         """set_space replaces the space of the study."""
         study = storage.create_study("a", ["minimize"], 0)
         assert storage.load_study("a").space is None
-        storage.set_space(study.id, SPACE)
-        assert storage.load_study("a").space == SPACE
+        storage.set_space(study.id, LAW_SPACE)
+        assert storage.load_study("a").space == LAW_SPACE
         storage.set_space(study.id, Space(x=Float(0, 1)))
         assert storage.load_study("a").space == Space(x=Float(0, 1))
 
     def test_a_renamed_study_goes_on(self, storage: Storage, study: StudyRecord) -> None:
         """Its old name is free, and no other study can be given the new one."""
         other = storage.create_study("another", ["minimize"], 0)
-        run(storage, study)
+        run_trial(storage, study)
         old = storage.load_study(study.name).name
         with pytest.raises(DuplicatedStudyError, match="already holds a study 'another'"):
             storage.rename_study(study.id, "another")
@@ -502,7 +504,7 @@ class StudyLaws(Conformance):
         for name in ("Grüße, 你好", "Grüße, 你好", "last"):  # its own name is to be had
             storage.rename_study(study.id, name)
             assert storage.load_study(name).id == study.id
-        run(storage, study)
+        run_trial(storage, study)
         assert [s.name for s in storage.list_studies()] == ["last", "another"]
         assert storage.count(study.id) == {COMPLETE: 2}
         storage.rename_study(other.id, old)
@@ -511,17 +513,17 @@ class StudyLaws(Conformance):
     def test_a_deleted_study_is_gone(self, storage: Storage, study: StudyRecord) -> None:
         """Other studies stay, its id is not used again, and every later call on it raises."""
         other = storage.create_study("other", ["minimize"], 0)
-        run(storage, other)
-        run(storage, study)
+        run_trial(storage, other)
+        run_trial(storage, study)
         claim = storage.claim(study.id, "w")
         storage.delete_study(study.id)
         assert [s.name for s in storage.list_studies()] == ["other"]
         assert storage.count(other.id) == {COMPLETE: 1}
-        trial = running(0)
+        trial = running_record(0)
         calls: list[Callable[[], object]] = [
             lambda: storage.claim(study.id, "w"),
             lambda: storage.claim(study.id, "w", True),
-            lambda: storage.start(study.id, claim, running(claim.number)),
+            lambda: storage.start(study.id, claim, running_record(claim.number)),
             lambda: storage.report(study.id, 0, Fence(1), 0, 0.0),
             lambda: storage.finish(study.id, ended(trial)),
             lambda: storage.add(study.id, [ended(trial)]),
@@ -531,7 +533,7 @@ class StudyLaws(Conformance):
             lambda: storage.best(study.id, "minimize"),
             lambda: storage.count(study.id),
             lambda: storage.set_attr(study.id, None, "a", 1),
-            lambda: storage.set_space(study.id, SPACE),
+            lambda: storage.set_space(study.id, LAW_SPACE),
             lambda: storage.delete_study(study.id),
             lambda: storage.rename_study(study.id, "new"),
         ]
@@ -561,9 +563,9 @@ class StudyLaws(Conformance):
     def test_studies_are_independent(self, storage: Storage) -> None:
         """Numbers, seqs, versions, attributes and the best are each study's own."""
         a, b = (storage.create_study(None, ["minimize"], 0) for _ in range(2))
-        run(storage, a, COMPLETE, 1.0)
-        run(storage, b, COMPLETE, 2.0)
-        run(storage, a, COMPLETE, 0.0)
+        run_trial(storage, a, COMPLETE, 1.0)
+        run_trial(storage, b, COMPLETE, 2.0)
+        run_trial(storage, a, COMPLETE, 0.0)
         storage.set_attr(b.id, 0, "only", "b")
         assert [t.number for t in storage.trials(a.id)] == [0, 1]
         new = storage.read_since(b.id, 0)
@@ -591,19 +593,19 @@ class AttemptLaws(Conformance):
         waiting = storage.trials(study.id, states=[WAITING])[0]
         assert (waiting.number, waiting.attempt, waiting.worker, waiting.reports) == (0, 2, "", None)
         with pytest.raises(AttemptReplacedError, match="attempt 1 was given up"):
-            storage.finish(study.id, ended(running(0)))
+            storage.finish(study.id, ended(running_record(0)))
         claim = storage.claim(study.id, "v")
         again = claim.trial
         assert again is not None
         assert (claim.number, again.attempt, again.sampler_state) == (0, 2, 5)
         assert (again.worker, again.user) == ("v", {"kept": True})
-        assert again.space == SPACE
+        assert again.space == LAW_SPACE
         assert again.x is not None
-        assert np.array_equal(again.x, POINT, equal_nan=True)
+        assert np.array_equal(again.x, LAW_POINT, equal_nan=True)
         with pytest.raises(AttemptReplacedError):
-            storage.finish(study.id, ended(running(0)))
-        assert storage.start(study.id, claim, running(0, attempt=2, worker="v")) is not None
-        storage.finish(study.id, ended(running(0, attempt=2, worker="v")))
+            storage.finish(study.id, ended(running_record(0)))
+        assert storage.start(study.id, claim, running_record(0, attempt=2, worker="v")) is not None
+        storage.finish(study.id, ended(running_record(0, attempt=2, worker="v")))
         storage.release(study.id, {0: Fence(2)})
         assert storage.count(study.id) == {COMPLETE: 1, RUNNING: 1}, "a finished trial is not released"
 
@@ -621,9 +623,9 @@ class AttemptLaws(Conformance):
         claim = storage.claim(study.id, "w")
         assert claim.trial is not None
         assert repr(claim.trial.previous_attempts[0].reports) == repr({0: first, 2**40: second})
-        storage.start(study.id, claim, running(0, attempt=2))
+        storage.start(study.id, claim, running_record(0, attempt=2))
         storage.report(study.id, 0, Fence(2), 1, third)
-        done = ended(running(0, attempt=2), reports={2: (1.0, 2.0)})
+        done = ended(running_record(0, attempt=2), reports={2: (1.0, 2.0)})
         done.values = 1.0, 2.0, 3.0
         with pytest.raises(ValueError, match=r"3 value\(s\) expected in each report"):
             storage.finish(study.id, done)
@@ -650,7 +652,7 @@ class AttemptLaws(Conformance):
         first = Attempt(1, reported, noted, FailureKind.LOST, "w")
         assert (claim.trial.previous_attempts, claim.trial.crashes, claim.trial.reports) == ((first,), 1, None)
         assert claim.trial.user_attrs == first.user_attrs
-        assert storage.start(study.id, claim, running(0, attempt=2, worker="v")) is not None
+        assert storage.start(study.id, claim, running_record(0, attempt=2, worker="v")) is not None
         with pytest.raises(AttemptReplacedError, match="trial 0: attempt 1 was given up and the trial is at attempt 2"):
             storage.report(study.id, 0, Fence(1), 4, 9.9)
         with pytest.raises(AttemptReplacedError, match="attempt 1"):
@@ -661,8 +663,8 @@ class AttemptLaws(Conformance):
         storage.release(study.id, {0: Fence(1)})
         storage.release(study.id, {0: Fence(2)})
         claim = storage.claim(study.id, "w")
-        assert storage.start(study.id, claim, running(0, attempt=3)) is not None
-        done = ended(running(0, attempt=3), reports={3: 3.3, 4: 4.3}, user={"host": "three"})
+        assert storage.start(study.id, claim, running_record(0, attempt=3)) is not None
+        done = ended(running_record(0, attempt=3), reports={3: 3.3, 4: 4.3}, user={"host": "three"})
         storage.finish(study.id, done)
         storage.read_since(study.id, 0)
         (found,) = storage.trials(study.id)
@@ -688,14 +690,14 @@ class AttemptLaws(Conformance):
         slow = storage.claim(study.id, "slow")
         storage.release(study.id, {0: Fence(1)})
         quick = storage.claim(study.id, "quick")
-        assert storage.start(study.id, slow, running(0, worker="slow")) is None
-        assert storage.start(study.id, quick, running(0, worker="quick", attempt=2)) is not None
+        assert storage.start(study.id, slow, running_record(0, worker="slow")) is None
+        assert storage.start(study.id, quick, running_record(0, worker="quick", attempt=2)) is not None
 
     def test_a_paused_trial_goes_on_when_it_is_asked_for(self, storage: Storage, study: StudyRecord) -> None:
         """No claim returns it; it keeps its point, cost and reports; one worker of two gets it."""
         begin(storage, study, token=7)
         storage.report(study.id, 0, Fence(1, 7), 0, 1.0, 2.5)
-        first = running(0, token=7)
+        first = running_record(0, token=7)
         first.reports, first.costs, first.cost, first.user = {1: 0.5}, {1: 3.5}, 6.0, {"at": "pause"}
         storage.pause(study.id, first)
         assert storage.count(study.id) == {PAUSED: 1}
@@ -712,23 +714,23 @@ class AttemptLaws(Conformance):
         assert claim.trial is not None
         assert second is None
         assert claim.trial.x is not None
-        assert np.array_equal(claim.trial.x, POINT, equal_nan=True)
+        assert np.array_equal(claim.trial.x, LAW_POINT, equal_nan=True)
         assert (claim.trial.user, claim.trial.cost) == ({"at": "pause"}, 6.0)
         assert claim.trial.previous_attempts[0].costs == {0: 2.5, 1: 3.5}
-        again = running(0, attempt=2, worker="v", token=8)
+        again = running_record(0, attempt=2, worker="v", token=8)
         assert storage.start(study.id, claim, again) is not None
-        storage.finish(study.id, ended(running(0, attempt=2, worker="v", token=8)))
+        storage.finish(study.id, ended(running_record(0, attempt=2, worker="v", token=8)))
         with pytest.raises(TrialFinishedError):
-            storage.pause(study.id, running(0, attempt=2, worker="v", token=8))
+            storage.pause(study.id, running_record(0, attempt=2, worker="v", token=8))
         assert storage.resume(study.id, 0, "w", 10) is None
         assert storage.resume(study.id, 99, "w", 11) is None
         with pytest.raises(KeyError):
-            storage.pause(study.id, running(99))
+            storage.pause(study.id, running_record(99))
 
     def test_a_resumed_trial_whose_worker_dies_waits(self, storage: Storage, study: StudyRecord) -> None:
         """Then it comes before any new one, as every trial that was interrupted."""
         begin(storage, study)
-        storage.pause(study.id, running(0))
+        storage.pause(study.id, running_record(0))
         claim = storage.resume(study.id, 0, "v", 8)
         assert claim is not None
         storage.release(study.id, {0: Fence(2, 8)}, FailureKind.LOST)
@@ -748,7 +750,7 @@ class AttemptLaws(Conformance):
         storage.report(study.id, 0, Fence(1, 7), 0, 1.0)
         storage.release(study.id, {0: Fence(1, 7)}, FailureKind.LEASE)
         again = storage.claim(study.id, "v", token=9)
-        assert storage.start(study.id, again, running(0, attempt=2, worker="v", token=9)) is not None
+        assert storage.start(study.id, again, running_record(0, attempt=2, worker="v", token=9)) is not None
         for late in (Fence(1, 7), Fence(2, 7)):
             with pytest.raises(AttemptReplacedError):
                 storage.report(study.id, 0, late, 1, 2.0)
@@ -756,8 +758,8 @@ class AttemptLaws(Conformance):
                 storage.set_attr(study.id, 0, "k", 1, fence=late)
         for _ in range(2):
             with pytest.raises(AttemptReplacedError, match="kept as a note"):
-                storage.finish(study.id, ended(running(0, token=7), 0.25))
-        storage.finish(study.id, ended(running(0, attempt=2, worker="v", token=9), 0.75))
+                storage.finish(study.id, ended(running_record(0, token=7), 0.25))
+        storage.finish(study.id, ended(running_record(0, attempt=2, worker="v", token=9), 0.75))
         (found,) = storage.trials(study.id)
         assert (found.value, found.user_attrs, found.intermediate_values) == (0.75, {}, {0: 1.0})
         (first,) = found.previous_attempts
@@ -767,10 +769,10 @@ class AttemptLaws(Conformance):
     def test_a_result_that_comes_after_its_trial_was_given_up(self, storage: Storage, study: StudyRecord) -> None:
         """The trial stays as it was ended for its lost worker; the result is a note."""
         begin(storage, study, token=7)
-        lost = ended(running(0, token=7), None, FAIL, failure=FailureKind.LOST, reason="lost")
+        lost = ended(running_record(0, token=7), None, FAIL, failure=FailureKind.LOST, reason="lost")
         storage.finish(study.id, lost)
         with pytest.raises(AttemptReplacedError, match="no sign of life"):
-            storage.finish(study.id, ended(running(0, token=7), 0.25))
+            storage.finish(study.id, ended(running_record(0, token=7), 0.25))
         (found,) = storage.trials(study.id)
         assert (found.state, found.failure, found.values) == (FAIL, FailureKind.LOST, None)
         assert found.system_attrs[LATE_RESULT] == {"state": "COMPLETE", "values": [0.25], "reason": None}
@@ -780,11 +782,11 @@ class AttemptLaws(Conformance):
     def test_a_start_whose_answer_was_lost(self, storage: Storage, study: StudyRecord, reserve: bool) -> None:
         """Started again with the same token, the trial is the same one."""
         claim = storage.claim(study.id, "w", reserve=reserve, token=7)
-        first = storage.start(study.id, claim, running(0, token=7))
+        first = storage.start(study.id, claim, running_record(0, token=7))
         assert first is not None
-        assert storage.start(study.id, claim, running(0, token=7)) is not None
+        assert storage.start(study.id, claim, running_record(0, token=7)) is not None
         assert storage.count(study.id) == {RUNNING: 1}
-        assert reserve or storage.start(study.id, claim, running(0, token=8)) is None, "it is another worker's"
+        assert reserve or storage.start(study.id, claim, running_record(0, token=8)) is None, "it is another worker's"
 
     def test_workers_that_beat_are_not_expired(self, storage: Storage, study: StudyRecord) -> None:
         """However long their trials run."""
@@ -815,13 +817,13 @@ class AttemptLaws(Conformance):
         assert storage.read_since(study.id, 0).version > version
         (found,) = storage.trials(study.id)
         assert (found.state, found.fence, found.worker, found.crashes) == (RUNNING, Fence(2, 9), "w", 1)
-        assert np.array_equal(found.x or (), POINT, equal_nan=True)
+        assert np.array_equal(found.x or (), LAW_POINT, equal_nan=True)
         assert (found.previous_attempts[0].reports, found.reports) == ({0: 1.0}, None)
         with pytest.raises(AttemptReplacedError):
             storage.renew(study.id, 0, Fence(1, 8), 10)
         with pytest.raises(AttemptReplacedError):
-            storage.finish(study.id, ended(running(0, token=7)))
-        storage.finish(study.id, ended(running(0, attempt=2, token=9)))
+            storage.finish(study.id, ended(running_record(0, token=7)))
+        storage.finish(study.id, ended(running_record(0, attempt=2, token=9)))
         with pytest.raises(AttemptReplacedError):
             storage.renew(study.id, 0, Fence(2, 9), 11)
         with pytest.raises(KeyError):
@@ -852,7 +854,7 @@ class ReadingLaws(Conformance):
             lambda: storage.report(study.id, other, Fence(1, 2), 5, 0.5),
             lambda: storage.report(study.id, other, Fence(1, 2), 3, 0.5),
             lambda: begin(storage, study, eager=True),
-            lambda: storage.finish(study.id, ended(running(other, token=2), attempt=1)),
+            lambda: storage.finish(study.id, ended(running_record(other, token=2), attempt=1)),
             lambda: storage.release(study.id, {last: Fence(1, 3)}),
             lambda: storage.claim(study.id, "w"),
             lambda: storage.add(study.id, [TrialRecord(-1, WAITING, fixed={})]),
@@ -871,17 +873,17 @@ class ReadingLaws(Conformance):
         """By id and by name; and of a cursor, what was recorded since."""
         storage.set_attr(study.id, None, "who", "me")
         begin(storage, study)
-        storage.finish(study.id, ended(running(0)))
+        storage.finish(study.id, ended(running_record(0)))
         begin(storage, study)
         storage.add(study.id, [TrialRecord(-1, WAITING, fixed={"lr": 0.5})])
         for asked in (study.id, study.name):
             found = storage.moment(asked)
             assert found.record == storage.load_study(study.name)
-            assert rows_of(found.increment) == rows_of(storage.read_since(study.id, 0))
+            assert increment_rows(found.increment) == increment_rows(storage.read_since(study.id, 0))
             assert [t.number for t in found.increment.running] == [1]
             assert [(t.number, t.state, t.fixed) for t in found.waiting] == [(2, WAITING, {"lr": 0.5})]
         later = storage.moment(study.id, 1)
-        assert rows_of(later.increment) == []
+        assert increment_rows(later.increment) == []
         assert [t.number for t in later.increment.running] == [1]
         storage.delete_study(study.id)
         for gone in (study.id, study.name):
@@ -904,22 +906,22 @@ class ReadingLaws(Conformance):
         assert (one.trial.fixed, one.trial.user, one.trial.attempt) == (asked[0].fixed, {"why": "hunch"}, 1)
         assert one.trial.x is None
         assert storage.claim(study.id, "w") == Claim(3, two.version)
-        version = storage.start(study.id, one, running(1, fixed=one.trial.fixed))
+        version = storage.start(study.id, one, running_record(1, fixed=one.trial.fixed))
         assert version == (two.version + 1 if storage.prompt else one.version)
         found = storage.trials(study.id, [1])[0]
         assert (found.state, found.user_attrs, found.fixed) == (RUNNING, {"why": "hunch"}, asked[0].fixed)
         assert found.x is not None
-        storage.finish(study.id, ended(running(1, fixed=found.fixed)))
+        storage.finish(study.id, ended(running_record(1, fixed=found.fixed)))
 
     def test_finished_trials_are_added(self, storage: Storage, study: StudyRecord) -> None:
         """They get new numbers and the next seqs; the records given are neither kept nor changed."""
-        run(storage, study)
+        run_trial(storage, study)
         version = storage.read_since(study.id, 0).version
         given = [
-            ended(running(7), 1.0, user={"a": [1]}, reports={0: 0.5}, attempt=3),
+            ended(running_record(7), 1.0, user={"a": [1]}, reports={0: 0.5}, attempt=3),
             TrialRecord(9, FAIL, reason="no point"),
             TrialRecord(-1, WAITING, fixed={"lr": 0.5}),
-            ended(running(8), 2.0),
+            ended(running_record(8), 2.0),
         ]
         before = pickle.dumps(given)
         assert storage.add(study.id, given) == [1, 2, 3, 4]
@@ -937,7 +939,7 @@ class ReadingLaws(Conformance):
     def test_all_are_added_or_none(self, storage: Storage, study: StudyRecord, wrong: TrialRecord) -> None:
         """If one is invalid, none is added."""
         with pytest.raises(ValueError, match=r"RUNNING|value"):
-            storage.add(study.id, [ended(running(0)), wrong])
+            storage.add(study.id, [ended(running_record(0)), wrong])
         assert storage.trials(study.id) == []
         assert storage.claim(study.id, "w") == Claim(0, 0)
 
@@ -955,7 +957,8 @@ class ReadingLaws(Conformance):
         study = storage.create_study(None, ["minimize", "maximize"], 0)
         other = Space(x=Float(0, 1))
         nothing = Space()
-        specs = [(SPACE, POINT), (other, [0.25]), (None, None), (SPACE, [1e-4, NAN, NAN, 1.0]), (nothing, [])]
+        gaps = [1e-4, NAN, NAN, 1.0]
+        specs = [(LAW_SPACE, LAW_POINT), (other, [0.25]), (None, None), (LAW_SPACE, gaps), (nothing, [])]
         for number, (space, x) in enumerate(specs):
             begin(storage, study, space=space, x=x, sampler_state=number)
         for place, number in enumerate((4, 2, 0, 1, 3)):
@@ -963,7 +966,9 @@ class ReadingLaws(Conformance):
             state = FAIL if number == 2 else COMPLETE
             values = None if number == 2 else (float(number), -math.inf)
             limits = {"c": 0.5} if number == 1 else None
-            done = ended(running(number, space=space, x=x, sampler_state=number), None, state, constraints=limits)
+            done = ended(
+                running_record(number, space=space, x=x, sampler_state=number), None, state, constraints=limits
+            )
             done.system = {NOISE: [0.25, 0.0]} if number == 3 else None
             done.values, done.cost, done.finished = values, number / 2, 2.0 + place
             storage.finish(study.id, done)
@@ -976,10 +981,10 @@ class ReadingLaws(Conformance):
         assert np.array_equal(new.values[:, 0], [4.0, NAN, 0.0, 1.0, 3.0], equal_nan=True)
         assert new.constraints == {3: {"c": 0.5}}
         assert new.noise == {4: [0.25, 0.0]}
-        points = {(tuple(b.at), b.x.shape) for b in new.blocks if b.space in (SPACE, other)}
+        points = {(tuple(b.at), b.x.shape) for b in new.blocks if b.space in (LAW_SPACE, other)}
         assert points == {((2, 4), (2, 4)), ((3,), (1, 1))}
-        (block,) = (b for b in new.blocks if b.space == SPACE)
-        assert np.array_equal(block.x, [POINT, [1e-4, NAN, NAN, 1.0]], equal_nan=True)
+        (block,) = (b for b in new.blocks if b.space == LAW_SPACE)
+        assert np.array_equal(block.x, [LAW_POINT, [1e-4, NAN, NAN, 1.0]], equal_nan=True)
         (alive,) = new.running
         assert (alive.number, alive.sampler_state, alive.x, alive.worker, alive.space) == (5, 9, [0.75], "w", other)
 
@@ -987,7 +992,7 @@ class ReadingLaws(Conformance):
     @given(story=st.lists(actions(), max_size=40))
     def test_any_sequence_of_actions_ends_as_in_the_model(self, storage: Storage, story: list[Action]) -> None:
         """Numbers, seqs, versions, states and reports are those of a simple model; increments miss nothing."""
-        study = storage.create_study(None, ["minimize"], 0, SPACE)
+        study = storage.create_study(None, ["minimize"], 0, LAW_SPACE)
         model = Model(storage, study)
         reader = Reader(storage, study)
         for action in story:
@@ -1000,17 +1005,17 @@ class ReadingLaws(Conformance):
 
     def test_the_best_trial(self, storage: Storage, study: StudyRecord) -> None:
         """The lowest number of equals; infeasible and pruned trials do not count; infinite values do."""
-        run(storage, study, PRUNED, -9.0)
-        run(storage, study, COMPLETE, -8.0, constraints={"c": 1e-9, "d": -1.0})
-        run(storage, study, COMPLETE, -7.0, constraints={"c": NAN})
-        run(storage, study, FAIL, None)
+        run_trial(storage, study, PRUNED, -9.0)
+        run_trial(storage, study, COMPLETE, -8.0, constraints={"c": 1e-9, "d": -1.0})
+        run_trial(storage, study, COMPLETE, -7.0, constraints={"c": NAN})
+        run_trial(storage, study, FAIL, None)
         assert storage.best(study.id, "minimize") is None
         for value in (3.0, 1.0, 1.0, 5.0, 5.0):
-            run(storage, study, COMPLETE, value, constraints={"c": 0.0})
+            run_trial(storage, study, COMPLETE, value, constraints={"c": 0.0})
         numbers = [best_number(storage, study, d) for d in ("minimize", "maximize")]
         assert numbers == [5, 7]
-        run(storage, study, COMPLETE, math.inf)
-        run(storage, study, COMPLETE, -math.inf)
+        run_trial(storage, study, COMPLETE, math.inf)
+        run_trial(storage, study, COMPLETE, -math.inf)
         numbers = [best_number(storage, study, d) for d in ("minimize", "maximize")]
         assert numbers == [10, 9]
         with pytest.raises(ValueError, match="direction"):
@@ -1021,13 +1026,13 @@ class ReadingLaws(Conformance):
         for _ in range(3):
             begin(storage, study)
         for number in (2, 1, 0):
-            storage.finish(study.id, ended(running(number), 1.0))
+            storage.finish(study.id, ended(running_record(number), 1.0))
             assert best_number(storage, study, "minimize") == number
 
     def test_trials_by_number_and_state(self, storage: Storage, study: StudyRecord) -> None:
         """They are ordered by number; an unknown number raises."""
         for state in (COMPLETE, FAIL, COMPLETE, PRUNED):
-            run(storage, study, state)
+            run_trial(storage, study, state)
         begin(storage, study)
         storage.add(study.id, [TrialRecord(-1, WAITING, user={"a": 1}) for _ in range(40)])
 
@@ -1060,8 +1065,8 @@ class ReadingLaws(Conformance):
         storage.release(study.id, {number: storage.trials(study.id, [number])[0].fence})
         storage.set_attr(study.id, number, "a", 2)
         begin(storage, study)
-        run(storage, study, values=(1.0,), user={"c": {"d": None}})
-        run(storage, study, values=(1.0,))
+        run_trial(storage, study, values=(1.0,), user={"c": {"d": None}})
+        run_trial(storage, study, values=(1.0,))
         found = storage.user_attrs(study.id)
         assert found == {t.number: dict(t.user_attrs) for t in storage.trials(study.id) if t.user}
         assert found[number] == {"a": 2, "b": [1.5]}
@@ -1154,7 +1159,7 @@ class ArtifactLaws(Conformance):
         storage.release(study.id, {0: Fence(1)})
         claim = storage.claim(study.id, "v")
         assert claim is not None
-        assert storage.start(study.id, claim, running(0, attempt=2, worker="v")) is not None
+        assert storage.start(study.id, claim, running_record(0, attempt=2, worker="v")) is not None
         for late in (
             lambda: storage.put_artifact(study.id, pointer("x", "late", 0), Fence(1)),
             lambda: storage.put_artifact(study.id, replace(pointer("y", "1", 0), key=""), Fence(1)),
@@ -1166,7 +1171,7 @@ class ArtifactLaws(Conformance):
         done, _ = storage.put_artifact(study.id, pointer("x", "2", 0), Fence(2)) or (None, None)
         assert done is not None
         assert done.attempt == 2
-        storage.finish(study.id, ended(running(0, attempt=2, worker="v")))
+        storage.finish(study.id, ended(running_record(0, attempt=2, worker="v")))
         assert storage.put_artifact(study.id, pointer("z", "3", 0), Fence(2)) is not None, "after its end, too"
 
     def test_trials_and_studies_that_are_not_there(self, storage: Storage, study: StudyRecord) -> None:
@@ -1233,8 +1238,8 @@ class StorageConformance(ArtifactLaws, StudyLaws, AttemptLaws, ReadingLaws):
         first, second = storage.claim(study.id, "a"), storage.claim(study.id, "b")
         assert first == second == Claim(0, 0)
         assert storage.trials(study.id) == []
-        assert storage.start(study.id, first, running(0)) == 1
-        assert storage.start(study.id, second, running(0)) is None
+        assert storage.start(study.id, first, running_record(0)) == 1
+        assert storage.start(study.id, second, running_record(0)) is None
         assert storage.claim(study.id, "b") == Claim(1, 1)
 
     def test_a_reserved_number_is_not_given_to_another_worker(self, storage: Storage, study: StudyRecord) -> None:
@@ -1243,9 +1248,9 @@ class StorageConformance(ArtifactLaws, StudyLaws, AttemptLaws, ReadingLaws):
         taken = storage.claim(study.id, "w", reserve=True)
         assert (taken.number, taken.reserved, taken.trial, taken.version) == (0, True, None, 1)
         assert [t.state for t in storage.trials(study.id)] == [RUNNING]
-        assert storage.start(study.id, promise, running(0)) is None
-        assert storage.start(study.id, taken, running(0)) == (2 if storage.prompt else 1)
-        assert_ended(storage, storage.finish(study.id, ended(running(0))), 1, 3)
+        assert storage.start(study.id, promise, running_record(0)) is None
+        assert storage.start(study.id, taken, running_record(0)) == (2 if storage.prompt else 1)
+        assert_ended(storage, storage.finish(study.id, ended(running_record(0))), 1, 3)
 
     def test_no_number_beyond_a_limit_is_claimed(self, storage: Storage, study: StudyRecord) -> None:
         """Neither a new one, reserved or not, nor that of a waiting trial; nothing is written then."""
@@ -1267,15 +1272,16 @@ class StorageConformance(ArtifactLaws, StudyLaws, AttemptLaws, ReadingLaws):
         user = {"note ∂": "größer 🦊 \0", "deep": {"list": [1, None, True, -math.inf]}, "": 0} | {"k" * 200: 1}
         user.pop("")
         begun = TrialRecord(
-            0, RUNNING, space=SPACE, x=POINT, sampler_state=-(2**62), started=1.5, worker="wörker:1", fixed=fixed
+            0, RUNNING, space=LAW_SPACE, x=LAW_POINT, sampler_state=-(2**62), worker="wörker:1", started=1.5,
+            fixed=fixed,
         )  # fmt: skip
         assert storage.start(study.id, storage.claim(study.id, "wörker:1"), begun) is not None
         assert_same(storage.trials(study.id)[0], begun)
         done = TrialRecord(
             0,
             FAIL,
-            space=SPACE,
-            x=POINT,
+            space=LAW_SPACE,
+            x=LAW_POINT,
             values=(-math.inf,),
             sampler_state=2**62,
             cost=math.inf,
@@ -1308,18 +1314,20 @@ class StorageConformance(ArtifactLaws, StudyLaws, AttemptLaws, ReadingLaws):
     def test_a_finish_is_recorded_once(self, storage: Storage, study: StudyRecord, state: TrialState) -> None:
         """A task that runs twice is recorded once."""
         begin(storage, study)
-        assert_ended(storage, storage.finish(study.id, ended(running(0), state=state)), 1, 2)
+        assert_ended(storage, storage.finish(study.id, ended(running_record(0), state=state)), 1, 2)
         version = storage.read_since(study.id, 0).version
         before = storage.trials(study.id)
-        assert storage.finish(study.id, ended(running(0), state=state))[0] == 1, "the answer to the first one was lost"
+        assert storage.finish(study.id, ended(running_record(0), state=state))[0] == 1, (
+            "the answer to the first one was lost"
+        )
         with pytest.raises(TrialFinishedError, match="trial 0"):
-            storage.finish(study.id, ended(running(0), 9.0, state=FAIL if state is COMPLETE else COMPLETE))
+            storage.finish(study.id, ended(running_record(0), 9.0, state=FAIL if state is COMPLETE else COMPLETE))
         with pytest.raises(ValueError, match="attempt 2 was not begun"):
-            storage.finish(study.id, ended(running(0), attempt=2))
+            storage.finish(study.id, ended(running_record(0), attempt=2))
         assert storage.trials(study.id) == before
         assert storage.read_since(study.id, 0).version == version
         with pytest.raises(KeyError):
-            storage.finish(study.id, ended(running(1)))
+            storage.finish(study.id, ended(running_record(1)))
 
     @pytest.mark.parametrize(
         "wrong",
@@ -1338,7 +1346,7 @@ class StorageConformance(ArtifactLaws, StudyLaws, AttemptLaws, ReadingLaws):
         with pytest.raises(ValueError, match=r"trial|state|value"):
             storage.finish(study.id, wrong)
         assert storage.count(study.id) == {RUNNING: 1}
-        assert_ended(storage, storage.finish(study.id, ended(running(0))), 1, 2)
+        assert_ended(storage, storage.finish(study.id, ended(running_record(0))), 1, 2)
 
     def test_reports_are_kept_while_a_trial_runs(self, storage: Storage, study: StudyRecord) -> None:
         """The first value of a step counts; finished and unknown trials take none."""
@@ -1350,7 +1358,7 @@ class StorageConformance(ArtifactLaws, StudyLaws, AttemptLaws, ReadingLaws):
         known = [(0, 3, 0.5, NAN), (0, 1, math.inf, NAN), (0, 2, NAN, NAN)]
         assert sorted(map(repr, new.reports)) == sorted(map(repr, known))
         assert new.version == 1, "reports do not raise the version"
-        storage.finish(study.id, ended(running(0), reports={3: 9.0, 4: 0.1}))
+        storage.finish(study.id, ended(running_record(0), reports={3: 9.0, 4: 0.1}))
         storage.report(study.id, 0, Fence(1), 5, 1.0)
         reports = dict(storage.trials(study.id)[0].intermediate_values)
         assert repr(dict(sorted(reports.items()))) == repr({1: math.inf, 2: NAN, 3: 0.5, 4: 0.1})
@@ -1361,7 +1369,7 @@ class StorageConformance(ArtifactLaws, StudyLaws, AttemptLaws, ReadingLaws):
         storage.set_attr(study.id, 0, "a", 1)
         storage.set_attr(study.id, 0, "b", 1)
         storage.set_attr(study.id, 0, "s", [1], system=True)
-        storage.finish(study.id, ended(running(0), user={"b": 2, "c": 3}))
+        storage.finish(study.id, ended(running_record(0), user={"b": 2, "c": 3}))
         storage.set_attr(study.id, 0, "c", 4)
         found = storage.trials(study.id)[0]
         assert found.user_attrs == {"a": 1, "b": 2, "c": 4}
@@ -1385,7 +1393,7 @@ class StorageConformance(ArtifactLaws, StudyLaws, AttemptLaws, ReadingLaws):
             done = []
             for i in range(n_trials):
                 number = begin(storage, study, worker=f"w{index}", eager=i % 2 == 0)
-                seq, _ = storage.finish(study.id, ended(running(number, worker=f"w{index}"), float(number)))
+                seq, _ = storage.finish(study.id, ended(running_record(number, worker=f"w{index}"), float(number)))
                 done.append((number, seq))
             return done
 

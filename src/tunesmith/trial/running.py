@@ -27,8 +27,8 @@ from tunesmith.foundation.text import did_you_mean, listing, real, shown
 from tunesmith.foundation.warnings import caution
 from tunesmith.history.curves import Reported
 from tunesmith.space import Categorical, Choice, Float, Int, Parameter, Space, merge
-from tunesmith.space.nested import read_columns
-from tunesmith.space.shape import Shape, joined
+from tunesmith.space.nested import columns_of_given
+from tunesmith.space.shape import Shape, joined_shapes
 from tunesmith.trial.record import EMPTY, NAN, STEP_BOUND, Attempt, Fence, FrozenTrial, checked_noise
 
 if TYPE_CHECKING:
@@ -759,7 +759,7 @@ class Answers:
 
     def _suggest_nested(self, name: str, choice: Choice) -> Any:
         """Suggest the columns of a choice that are active, and return the option."""
-        columns, shape = read_columns({name: choice})
+        columns, shape = columns_of_given({name: choice})
         space = Space.from_columns(columns, (), None, shape)
         if self.shape is not None and name in self.shape.nodes and name in self.params:
             return self.params[name]  # asked for again
@@ -776,7 +776,7 @@ class Answers:
             if condition is None or condition.holds(flat):
                 self._suggest_into(flat, column, space[column])
         self.flat = {**(self.flat or {}), **flat}
-        self.shape = joined(self.shape, shape)
+        self.shape = joined_shapes(self.shape, shape)
         self.params.update(space.nested({column: flat[column] for column in space.names if column in flat}))
         return self.params[name]
 
@@ -857,7 +857,7 @@ class Answers:
         table = self.proposals.table
         shape = None if space is None else space.shape
         if self.shape is not None:
-            shape = joined(shape, self.shape)
+            shape = joined_shapes(shape, self.shape)
         if self.deviant is None and space is not None and shape == space.shape:
             if not self.whole and (self.flat is not None or len(self.params) < len(table)):
                 row = [v if n in used else NAN for n, v in zip(table, row, strict=True)]

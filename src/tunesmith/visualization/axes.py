@@ -18,7 +18,7 @@ from tunesmith.foundation.languages import joined, say
 from tunesmith.foundation.states import TrialState
 from tunesmith.foundation.text import cut, did_you_mean, listing, printable
 from tunesmith.space import Categorical, Float, Int, Ordinal, Parameter, Space
-from tunesmith.space.words import words_of
+from tunesmith.space.words import words_of_parameter
 from tunesmith.visualization.columns import USER, Floats, Indices, Ints, Mask, StudyColumns, as_floats, attribute
 from tunesmith.visualization.figure import FigureData, join
 from tunesmith.visualization.thinning import thin_points
@@ -213,7 +213,7 @@ def parameter_axis(columns: StudyColumns, space: Space, j: int) -> Axis:
         return _with_strip(name, "category", at, 0.0, max(len(categories) - 1.0, 0.0), categories)
     low, high = _range(p, at)
     made = _with_strip(name, "log" if getattr(p, "log", False) else "linear", at, low, high)
-    return replace(made, words=tuple((_short(word), place) for word, place in words_of(p)))
+    return replace(made, words=tuple((_short(word), place) for word, place in words_of_parameter(p)))
 
 
 def _range(p: Parameter, at: Floats) -> tuple[float, float]:
@@ -388,7 +388,7 @@ def at_best(t: StudyColumns, axes: Sequence[Axis]) -> str | None:
     """Say where the best trial lies; None: there is none."""
     if t.best is None:
         return None
-    return say("There, {}.", joined(say("{} = {}", a.name, a.text(t.best)) for a in axes[:8]))
+    return say("There, {}.", joined_texts(say("{} = {}", a.name, a.text(t.best)) for a in axes[:8]))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -112,7 +112,7 @@ class StudyColumns:
         ends = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
         count = [(int(self.is_in(s).sum()), "failed" if s == TrialState.FAIL else str(s).lower()) for s in ends]
         count.append((len(self.running), "running or paused"))
-        return say("it has {}", joined(say("{:,} " + word, k) for k, word in count if k) or say("no trials"))
+        return say("it has {}", joined_texts(say("{:,} " + word, k) for k, word in count if k) or say("no trials"))
 
 
 def read_columns(seen: Snapshot, target: Target = None, target_name: str | None = None) -> StudyColumns:

@@ -9,12 +9,12 @@ from functools import partial
 from typing import Any
 
 from tunesmith import visualization
-from tunesmith.foundation.lazy import missing
+from tunesmith.foundation.lazy import missing_name
 
 
 def __getattr__(name: str) -> Any:
     if name not in visualization.__all__:
-        raise missing(name, visualization.__all__, __name__)
+        raise missing_name(name, visualization.__all__, __name__)
     return partial(getattr(visualization, name), backend="matplotlib")
 
 

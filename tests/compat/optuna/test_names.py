@@ -10,7 +10,7 @@ import pytest
 
 import tunesmith
 import tunesmith.compat.optuna as optuna
-from tunesmith.compat.optuna.names import REFUSED, ROOM
+from tunesmith.compat.optuna.names import OPTUNA_ROOM, REFUSED_NAMES
 
 # All public names of Optuna 5.0.0 by their modules, recorded from the installed package.
 NAMES = json.loads((Path(__file__).parent / "names_of_optuna_5.json").read_text())
@@ -32,9 +32,9 @@ def test_a_name_that_cannot_be_had_says_what_to_use_instead():
 
 @pytest.mark.parametrize("module", NAMES)
 def test_each_public_name_is_here_or_is_refused_with_what_to_use_instead(module):
-    here = importlib.import_module(module.replace("optuna", ROOM, 1))
+    here = importlib.import_module(module.replace("optuna", OPTUNA_ROOM, 1))
     for name in NAMES[module]:
-        if f"{module}.{name}" in REFUSED:
+        if f"{module}.{name}" in REFUSED_NAMES:
             with pytest.raises(AttributeError, match="cannot be had here: "):
                 getattr(here, name)
         elif module == "optuna.integration":  # whose names import other libraries
@@ -45,7 +45,7 @@ def test_each_public_name_is_here_or_is_refused_with_what_to_use_instead(module)
 
 def test_what_is_refused_is_a_name_of_optuna():
     known = {f"{module}.{name}" for module, names in NAMES.items() for name in names}
-    extra = {name for name in REFUSED if name not in known}
+    extra = {name for name in REFUSED_NAMES if name not in known}
     assert extra <= {"optuna.integration.CometCallback", "optuna.integration.TrackioCallback"}
 
 
@@ -56,4 +56,4 @@ def test_submodules_can_be_imported_in_any_way():
 
     assert tunesmith.compat.optuna.trial.Trial is optuna.Trial
     assert TPESampler is optuna.samplers.TPESampler
-    assert JournalFileBackend.__module__.startswith(ROOM)
+    assert JournalFileBackend.__module__.startswith(OPTUNA_ROOM)

@@ -13,13 +13,13 @@ from tunesmith.cli.main import main
 from tunesmith.foundation.languages import Words, aligned, block, paragraph, say, told, word, words, words_of
 from tunesmith.foundation.languages.filling import filled
 from tunesmith.foundation.languages.patterns import Patterns
-from tunesmith.foundation.languages.words import table_of
-from tunesmith.foundation.reader import VARIABLES, choose
+from tunesmith.foundation.languages.words import translation_table
+from tunesmith.foundation.reader import LANGUAGE_VARIABLES, choose
 from tunesmith.integrations.mcp.server import answered
 from tunesmith.integrations.mcp.tools import Toolbox
 
 HAN = re.compile(r"[\u4e00-\u9fff]")
-TABLES = {part: table_of("zh", part) for part in ("", "commands")}
+TABLES = {part: translation_table("zh", part) for part in ("", "commands")}
 
 
 STORED = {
@@ -37,11 +37,11 @@ WORDS = {"accuracy": "准确率", "gain": "提升", "parameter": "参数", "mode
 @pytest.fixture(autouse=True)
 def chinese(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Rows of our own: those of the library may change, or lack for a while."""
-    for name in VARIABLES:
+    for name in LANGUAGE_VARIABLES:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TUNESMITH_LANG", "zh")
     parts = {"stored": STORED, "": {**WORDS, **SAID, **STORED}}
-    monkeypatch.setattr(words, "table_of", lambda code, part="": parts[part] if code == "zh" else {})
+    monkeypatch.setattr(words, "translation_table", lambda code, part="": parts[part] if code == "zh" else {})
     words.sentences_of.cache_clear()
     yield
     words.sentences_of.cache_clear()

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import tunesmith as ts
-from tunesmith.testing.executors import is_alive, until
+from tunesmith.testing.executors import process_runs, until
 
 pytestmark = [
     pytest.mark.slow,
@@ -107,7 +107,7 @@ def test_init_and_run(system: str) -> None:
     printed = next(Path("tune.db.trials").rglob("output.txt")).read_text()
     assert printed.count("x") >= 300_000
     assert len(pids()) == 6
-    until(lambda: not any(map(is_alive, pids())))  # what a program leaves behind is ended
+    until(lambda: not any(map(process_runs, pids())))  # what a program leaves behind is ended
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
@@ -134,7 +134,7 @@ def test_a_program_that_hangs_is_ended_with_what_it_started(system: str) -> None
     (trial,) = ts.load_study(study_name="train", storage="tune.db").trials
     assert "longer than its limit" in str(trial.reason)
     assert len(pids()) == 2
-    until(lambda: not any(map(is_alive, pids())))
+    until(lambda: not any(map(process_runs, pids())))
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
@@ -146,7 +146,7 @@ def test_trials_in_processes(system: str) -> None:
     assert [t.state.name for t in trials] == ["COMPLETE", "FAIL", "FAIL", "COMPLETE", "COMPLETE"], done.stdout
     assert "longer than its limit" in str(trials[1].reason)
     assert "exit code 3" in str(trials[2].reason)
-    until(lambda: not is_alive(int(Path("pids/child").read_text())))
+    until(lambda: not process_runs(int(Path("pids/child").read_text())))
 
 
 @pytest.mark.parametrize(

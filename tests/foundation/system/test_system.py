@@ -17,7 +17,7 @@ from tunesmith.artifacts import local
 from tunesmith.cli.main import main
 from tunesmith.foundation import system
 from tunesmith.foundation.system import groups, streams
-from tunesmith.testing.executors import is_alive, until
+from tunesmith.testing.executors import process_runs, until
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="process groups of POSIX")
 
@@ -71,7 +71,7 @@ def test_what_a_process_started_is_ended_with_it() -> None:
     assert group.wait(60) < 0
     group.kill()
     group.release()
-    until(lambda: not is_alive(child))
+    until(lambda: not process_runs(child))
 
 
 class Library:

@@ -20,7 +20,7 @@ from tunesmith.compat.hyperopt.exceptions import (
     InvalidResultStatus,
     InvalidTrial,
 )
-from tunesmith.compat.hyperopt.names import ROOM, refuser
+from tunesmith.compat.hyperopt.names import HYPEROPT_ROOM, refuser
 from tunesmith.compat.hyperopt.pyll.base import Apply, GarbageCollected, Literal, as_apply, dfs, rec_eval
 
 # -- what a trial's document holds, and the words for the states of trials ------------------------------------------
@@ -44,27 +44,27 @@ TRIAL_KEYS = ["tid", "spec", "result", "misc", "state", "owner", "book_time", "r
 TRIAL_MISC_KEYS = ["tid", "cmd", "idxs", "vals"]
 
 Document = dict[str, Any]
-_PLAIN = frozenset({str, int, float, bool, type(None), bytes})
+_PLAIN_TYPES = frozenset({str, int, float, bool, type(None), bytes})
 
 
 def SONify(arg: Any) -> Any:
     """Return a value with NumPy's numbers and arrays as numbers and lists, at any depth."""
     kind = type(arg)
-    if kind in _PLAIN:
+    if kind in _PLAIN_TYPES:
         return arg
     if isinstance(arg, dict):  # a call for each text, number and list of one would be half of the time of a document
         return {
             (key if type(key) is str else SONify(key)): (
                 value
-                if (own := type(value)) in _PLAIN
+                if (own := type(value)) in _PLAIN_TYPES
                 else [value[0]]
-                if own is list and len(value) == 1 and type(value[0]) in _PLAIN
+                if own is list and len(value) == 1 and type(value[0]) in _PLAIN_TYPES
                 else SONify(value)
             )
             for key, value in arg.items()
         }
     if kind is list or kind is tuple:
-        return kind([item if type(item) in _PLAIN else SONify(item) for item in arg])
+        return kind([item if type(item) in _PLAIN_TYPES else SONify(item) for item in arg])
     if isinstance(arg, np.generic):
         return arg.item()
     return SONify(arg.tolist()) if isinstance(arg, np.ndarray) else arg
@@ -309,7 +309,7 @@ class Trials:
     # -- insert ----------------------------------------------------------------------------------------------------
 
     def assert_valid_trial(self, trial: Any) -> Any:
-        """Return a document; InvalidTrial if it is none of this object's."""
+        """Return a document; InvalidTrial if it is not of this object."""
         if not isinstance(trial, Mapping):
             raise InvalidTrial("trial should be dict-like", trial)
         for key in TRIAL_KEYS:
@@ -416,7 +416,7 @@ class Trials:
             how many.
 
         Raises:
-            TypeError: it is no state.
+            TypeError: it is not a state.
         """
         if isinstance(arg, int) and arg in JOB_STATES:
             states = {arg}
@@ -591,7 +591,7 @@ def trials_from_docs(docs: Iterable[Any], validate: bool = True, exp_key: Any = 
         exp_key: as for `Trials`.
 
     Raises:
-        InvalidTrial: one is no document.
+        InvalidTrial: one is not a document.
     """
     trials = Trials(exp_key=exp_key)
     if validate:
@@ -723,8 +723,8 @@ class Domain:
             the result: a dict with "status", and "loss" if that is "ok".
 
         Raises:
-            InvalidResultStatus: the status is none of STATUS_STRINGS.
-            InvalidLoss: the loss is no number.
+            InvalidResultStatus: the status is not one of STATUS_STRINGS.
+            InvalidLoss: the loss is not a number.
         """
         memo = self.memo_from_config(config)
         memo.update(dict.fromkeys(self._controls, ctrl))
@@ -814,5 +814,5 @@ __all__ = [
     "validate_timeout",
 ]
 
-sys.modules[f"{ROOM}.trials"] = sys.modules[__name__]  # where pickles of earlier versions look for `Trials`
+sys.modules[f"{HYPEROPT_ROOM}.trials"] = sys.modules[__name__]  # where pickles of earlier versions look for `Trials`
 __getattr__ = refuser(__name__, __all__)

@@ -15,7 +15,7 @@ from tunesmith.compat.hyperopt.pyll.stochastic import quantised
 from tunesmith.compat.hyperopt.pyll_utils import expr_to_config, is_active, option_label
 from tunesmith.errors import SpaceError
 from tunesmith.space import Categorical, Condition, Float, Int, Parameter
-from tunesmith.space.parameters import MAX_CELLS, MAX_LOG_INT
+from tunesmith.space.parameters import MAX_LOG_INT, MAX_STEPS
 
 Clauses = dict[str, set[int]]
 
@@ -164,7 +164,7 @@ def _parameters(node: Apply, is_choice: bool) -> tuple[Parameter, Parameter, flo
     drawn: Parameter | None = None
     parameter: Parameter
     if node.name == "categorical":
-        parameter, drawn = _weighted(a["p"])
+        parameter, drawn = _weighted_choice(a["p"])
     elif node.name == "randint":
         low, high = (0, a["low"]) if a.get("high") is None else (a["low"], a["high"])
         parameter = Categorical(range(int(low), int(high))) if is_choice else Int(int(low), int(high) - 1)
@@ -187,7 +187,7 @@ def _multiples(low: float, high: float, q: float, log: bool) -> tuple[Parameter,
     """Return the parameter of multiples of q, and whether k is searched in place of k * q."""
     first, last = round(low / q), round(high / q)
     if (
-        last - first < MAX_CELLS
+        last - first < MAX_STEPS
         and max(abs(first), abs(last)) <= 2**53
         and (not log or 1 <= first <= last <= MAX_LOG_INT)
     ):
@@ -203,7 +203,7 @@ def _normal(mu: float, sigma: float, log: bool) -> Parameter:
     return from_scipy(stats.lognorm(sigma, scale=math.exp(mu)) if log else stats.norm(mu, sigma))
 
 
-def _weighted(p: Any) -> tuple[Parameter, Parameter]:
+def _weighted_choice(p: Any) -> tuple[Parameter, Parameter]:
     """Return a choice with probabilities: with a prior for models, and distributed so for random search."""
     weights = np.asarray(p, dtype=float)
     if weights.ndim != 1 or not len(weights) or (weights < 0).any() or not weights.sum() > 0:

@@ -14,7 +14,7 @@ class DuplicateLabel(BadSearchSpace):
 
 
 class InvalidTrial(ValueError):
-    """A document that is no trial."""
+    """A document that is not a trial."""
 
     def __init__(self, msg: str, obj: Any) -> None:
         super().__init__(f"{msg} {obj}")
@@ -22,7 +22,7 @@ class InvalidTrial(ValueError):
 
 
 class InvalidResultStatus(ValueError):
-    """The objective returned a dict whose status is none of `STATUS_STRINGS`."""
+    """The objective returned a dict whose status is not one of `STATUS_STRINGS`."""
 
     def __init__(self, result: Any) -> None:
         status = result.get("status") if isinstance(result, dict) else None

@@ -13,7 +13,7 @@ from typing import Any
 from tunesmith.foundation.lazy import name_error
 from tunesmith.foundation.text import did_you_mean
 
-ROOM = "tunesmith.compat.hyperopt"
+HYPEROPT_ROOM = "tunesmith.compat.hyperopt"
 _GRAPH = "spaces are compiled by dimensions.py of this package, and no expression is rewritten for many trials at once"
 _TPE = "tunesmith.samplers.TPESampler is the model here; it has other parts"
 _DISTRIBUTIONS = "scipy.stats has loguniform, lognorm and others, and a Space takes them frozen"
@@ -22,7 +22,7 @@ _PARALLEL = (
     "executor='dask' or 'ray' on a cluster"
 )
 # Whole modules -> why, and what to use instead.
-MODULES: dict[str, str] = {
+HYPEROPT_MODULES: dict[str, str] = {
     "mongoexp": "several machines share a study by a database: tunesmith.create_study(storage='postgresql://...') and "
     f"`tunesmith worker`; {_PARALLEL}",
     "ipy": _PARALLEL,
@@ -39,7 +39,7 @@ MODULES: dict[str, str] = {
     "std_out_err_redirect_tqdm": "progress is shown by tunesmith.study.progress, which needs no tqdm",
 }
 # Single names, or all that are missing in a module ("tpe.*") -> why, and what to use instead.
-NAMES: dict[str, str] = {
+HYPEROPT_NAMES: dict[str, str] = {
     "tpe.*": _TPE,
     "rand.suggest_batch": "rand.suggest takes any number of new_ids",
     "anneal.*": "anneal.suggest uses TPE, for there is no annealing here",
@@ -51,7 +51,7 @@ NAMES: dict[str, str] = {
     "pyll_utils.hyperopt_param": "scope.hyperopt_param makes the node",
     "base.*": _GRAPH,
     "fmin.coarse_utcnow": "datetime.datetime.now(datetime.UTC) is the time",
-    "SparkTrials": MODULES["spark"],
+    "SparkTrials": HYPEROPT_MODULES["spark"],
 }
 
 
@@ -59,7 +59,11 @@ def reason_for(name: str) -> str | None:
     """Return why a name of Hyperopt's, without "hyperopt.", cannot be had; None: it is not known, or is here."""
     module, _, last = name.rpartition(".")
     first = name.partition(".")[0]
-    return NAMES.get(name) or MODULES.get(first) or (NAMES.get(f"{module}.*") if last[:1] != "_" else None)
+    return (
+        HYPEROPT_NAMES.get(name)
+        or HYPEROPT_MODULES.get(first)
+        or (HYPEROPT_NAMES.get(f"{module}.*") if last[:1] != "_" else None)
+    )
 
 
 def refuser(module: str, known: Iterable[str] = ()) -> Callable[[str], Any]:
@@ -70,7 +74,7 @@ def refuser(module: str, known: Iterable[str] = ()) -> Callable[[str], Any]:
     """
 
     def missing(name: str) -> Any:
-        full = f"{module}.{name}".removeprefix(f"{ROOM}.")
+        full = f"{module}.{name}".removeprefix(f"{HYPEROPT_ROOM}.")
         reason = None if name.startswith("__") else reason_for(full)
         if reason is None:
             text = f"module {module!r} has no attribute {name!r}{did_you_mean(name, known)}"
@@ -89,12 +93,12 @@ def check_ours(value: Any, what: str) -> None:
     """
     home = value if callable(value) and not isinstance(value, type) and hasattr(value, "__name__") else type(value)
     if str(getattr(home, "__module__", "")).partition(".")[0] == "hyperopt":
-        raise TypeError(f"{value!r} is Hyperopt's own; import all from one place: from {ROOM} import {what}")
+        raise TypeError(f"{value!r} is Hyperopt's own; import all from one place: from {HYPEROPT_ROOM} import {what}")
 
 
 def register_refused_modules() -> None:
     """Let modules that cannot be had be imported, so that the first name taken from one says why."""
-    for name, reason in MODULES.items():
-        module = ModuleType(f"{ROOM}.{name}", reason)
+    for name, reason in HYPEROPT_MODULES.items():
+        module = ModuleType(f"{HYPEROPT_ROOM}.{name}", reason)
         module.__getattr__ = refuser(module.__name__)  # type: ignore[method-assign]  # a module's own, PEP 562
         sys.modules[module.__name__] = module

@@ -11,7 +11,7 @@ from tunesmith.compat.hyperopt.exceptions import DuplicateLabel
 from tunesmith.compat.hyperopt.names import refuser
 from tunesmith.compat.hyperopt.pyll.base import Apply, Literal, MissingArgument, as_apply, rec_eval, scope
 
-CHOICES = ("randint", "categorical")  # the distributions of indices of options
+CHOICE_DISTRIBUTIONS = ("randint", "categorical")  # the distributions of indices of options
 
 
 def validate_label(f: Callable[..., Any]) -> Callable[..., Any]:
@@ -212,13 +212,13 @@ def expr_to_config(expr: Any, conditions: tuple[Any, ...] | None, hps: dict[str,
     above = conditions or ()
     _collect(as_apply(expr), above, hps, set())
     for entry in hps.values():
-        entry["conditions"] = _merged(entry["conditions"], above, hps)
+        entry["conditions"] = _merged_paths(entry["conditions"], above, hps)
 
 
 def option_label(node: Apply) -> str | None:
     """Return the label of the choice whose index chooses the option of a switch; None: something else chooses."""
     index = node.pos_args[0]
-    if index.name == "hyperopt_param" and index.arg["obj"].name in CHOICES:
+    if index.name == "hyperopt_param" and index.arg["obj"].name in CHOICE_DISTRIBUTIONS:
         return str(rec_eval(index.arg["label"]))
     return None
 
@@ -242,7 +242,7 @@ def _collect(node: Apply, conditions: tuple[Any, ...], hps: dict[str, Any], seen
             _collect(one, conditions, hps, seen)
 
 
-def _merged(found: set[tuple[Any, ...]], above: tuple[Any, ...], hps: Mapping[str, Any]) -> set[tuple[Any, ...]]:
+def _merged_paths(found: set[tuple[Any, ...]], above: tuple[Any, ...], hps: Mapping[str, Any]) -> set[tuple[Any, ...]]:
     """Return the conditions without dependence on a choice all of whose options need the parameter."""
     if len(found) > 1 and all(len(one) == len(above) + 1 for one in found):
         last = {one[-1] for one in found}

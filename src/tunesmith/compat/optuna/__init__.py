@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from tunesmith.compat.optuna.names import INNER, MODULES, TOP, refusal, submodule
+from tunesmith.compat.optuna.names import INNER_MODULES, OPTUNA_MODULES, TOP_NAMES, refusal, submodule
 from tunesmith.compat.optuna.version import __version__ as __version__
 
-_NAMES = ["__version__", *MODULES, *TOP]
+_NAMES = ["__version__", *OPTUNA_MODULES, *TOP_NAMES]
 
 
 def __getattr__(name: str) -> Any:
     if name == "__all__":  # for ``import *``; made here, since the reference's builder takes literal texts only
         value: Any = _NAMES
-    elif name in TOP:
-        value = getattr(submodule(TOP[name]), name)
-    elif name in MODULES or name in INNER:
+    elif name in TOP_NAMES:
+        value = getattr(submodule(TOP_NAMES[name]), name)
+    elif name in OPTUNA_MODULES or name in INNER_MODULES:
         value = submodule(name)
     else:
         raise refusal(__name__, name, _NAMES)

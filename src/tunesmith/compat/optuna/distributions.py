@@ -40,7 +40,7 @@ class BaseDistribution(ABC):
 
     @abstractmethod
     def to_internal_repr(self, param_value_in_external_repr: Any) -> float:
-        """Return a value as a number: of a choice, its index; ValueError if it is none of this distribution's kind."""
+        """Return a value as a number: of a choice, its index; ValueError if it is not of this distribution's kind."""
 
     @abstractmethod
     def single(self) -> bool:
@@ -102,7 +102,7 @@ class FloatDistribution(_Range):
         _check_range(low, high, log and low <= 0, "low > 0", step)
         self.step = None if step is None else float(step)
         self.low = float(low)
-        self.high = float(high if step is None else _reached(low, high, step))
+        self.high = float(high if step is None else _highest_on_steps(low, high, step))
         self.log = log
 
     def single(self) -> bool:
@@ -137,7 +137,7 @@ class IntDistribution(_Range):
         self.log = log
         self.step = int(step)
         self.low: int = int(low)
-        self.high: int = int(_reached(self.low, int(high), self.step))
+        self.high: int = int(_highest_on_steps(self.low, int(high), self.step))
 
     def to_external_repr(self, param_value_in_internal_repr: float) -> int:
         """Return the integer."""
@@ -178,7 +178,7 @@ class CategoricalDistribution(BaseDistribution):
     def to_internal_repr(self, param_value_in_external_repr: Any) -> float:
         """Return the index of a choice."""
         for index, choice in enumerate(self.choices):
-            if _is_same(choice, param_value_in_external_repr):
+            if _equal_choices(choice, param_value_in_external_repr):
                 return index
         raise ValueError(f"{param_value_in_external_repr!r} is none of {self.choices}")
 
@@ -194,7 +194,7 @@ class CategoricalDistribution(BaseDistribution):
             return NotImplemented
         if not isinstance(other, CategoricalDistribution) or len(self.choices) != len(other.choices):
             return False
-        return all(map(_is_same, self.choices, other.choices))
+        return all(map(_equal_choices, self.choices, other.choices))
 
     __hash__ = BaseDistribution.__hash__
 
@@ -203,7 +203,7 @@ class UniformDistribution(FloatDistribution):
     """The name of ``FloatDistribution(low, high)`` before Optuna 3."""
 
     def __init__(self, low: float, high: float) -> None:
-        _old(type(self), "FloatDistribution(low, high)")
+        warn_of_old_name(type(self).__name__, "FloatDistribution(low, high)")
         super().__init__(low, high)
 
     def _asdict(self) -> dict[str, Any]:
@@ -214,7 +214,7 @@ class LogUniformDistribution(FloatDistribution):
     """The name of ``FloatDistribution(low, high, log=True)`` before Optuna 3."""
 
     def __init__(self, low: float, high: float) -> None:
-        _old(type(self), "FloatDistribution(low, high, log=True)")
+        warn_of_old_name(type(self).__name__, "FloatDistribution(low, high, log=True)")
         super().__init__(low, high, log=True)
 
     def _asdict(self) -> dict[str, Any]:
@@ -225,7 +225,7 @@ class DiscreteUniformDistribution(FloatDistribution):
     """The name of ``FloatDistribution(low, high, step=q)`` before Optuna 3."""
 
     def __init__(self, low: float, high: float, q: float) -> None:
-        _old(type(self), "FloatDistribution(low, high, step=q)")
+        warn_of_old_name(type(self).__name__, "FloatDistribution(low, high, step=q)")
         super().__init__(low, high, step=q)
 
     @property
@@ -241,7 +241,7 @@ class IntUniformDistribution(IntDistribution):
     """The name of ``IntDistribution(low, high, step=step)`` before Optuna 3."""
 
     def __init__(self, low: int, high: int, step: int = 1) -> None:
-        _old(type(self), "IntDistribution(low, high, step=step)")
+        warn_of_old_name(type(self).__name__, "IntDistribution(low, high, step=step)")
         super().__init__(low, high, step=step)
 
     def _asdict(self) -> dict[str, Any]:
@@ -252,14 +252,14 @@ class IntLogUniformDistribution(IntDistribution):
     """The name of ``IntDistribution(low, high, log=True)`` before Optuna 3."""
 
     def __init__(self, low: int, high: int, step: int = 1) -> None:
-        _old(type(self), "IntDistribution(low, high, log=True)")
+        warn_of_old_name(type(self).__name__, "IntDistribution(low, high, log=True)")
         super().__init__(low, high, log=True, step=step)
 
     def _asdict(self) -> dict[str, Any]:
         return {"low": self.low, "high": self.high, "step": self.step}
 
 
-CLASSES: dict[str, type[BaseDistribution]] = {
+DISTRIBUTION_CLASSES: dict[str, type[BaseDistribution]] = {
     kind.__name__: kind
     for kind in (
         FloatDistribution,
@@ -294,12 +294,12 @@ def json_to_distribution(json_str: str) -> BaseDistribution:
         "float": FloatDistribution,
         "int": IntDistribution,
     }
-    if "name" in told and told["name"] in CLASSES:
-        return CLASSES[told["name"]](**told["attributes"])
+    if "name" in told and told["name"] in DISTRIBUTION_CLASSES:
+        return DISTRIBUTION_CLASSES[told["name"]](**told["attributes"])
     if told.get("type") in short:
         return short[told["type"]](**{key: value for key, value in told.items() if key != "type" and value is not None})
     raise ValueError(
-        f"no distribution is called {told.get('name', told.get('type'))!r}; known are {', '.join(CLASSES)}"
+        f"no distribution is called {told.get('name', told.get('type'))!r}; known are {', '.join(DISTRIBUTION_CLASSES)}"
     )
 
 
@@ -326,15 +326,15 @@ def as_distribution(distribution: Any) -> BaseDistribution:
     An old kind becomes its present one, with a warning.
 
     Raises:
-        TypeError: it is none.
+        TypeError: it is not a distribution.
     """
     kind = type(distribution).__name__
-    if kind not in CLASSES:
+    if kind not in DISTRIBUTION_CLASSES:
         raise TypeError(f"a distribution such as FloatDistribution(low, high) is expected; got {distribution!r}")
     if kind == "CategoricalDistribution":
         own = type(distribution) is CategoricalDistribution
         return distribution if own else CategoricalDistribution(distribution.choices)
-    present = FloatDistribution if issubclass(CLASSES[kind], FloatDistribution) else IntDistribution
+    present = FloatDistribution if issubclass(DISTRIBUTION_CLASSES[kind], FloatDistribution) else IntDistribution
     if type(distribution) is present:
         return distribution
     d = distribution
@@ -351,7 +351,7 @@ _convert_old_distribution_to_new_distribution = as_distribution  # by which name
 # -- helpers -----------------------------------------------------------------------------------------------------
 
 
-def _is_same(a: Any, b: Any) -> bool:
+def _equal_choices(a: Any, b: Any) -> bool:
     """Tell whether two choices are equal; NaN is equal to NaN."""
     return a is b or bool(a == b) or (isinstance(a, Real) and isinstance(b, Real) and a != a and b != b)
 
@@ -369,7 +369,7 @@ def _decimal(value: float) -> Decimal:
     return Decimal(str(value))
 
 
-def _reached(low: float, high: float, step: float) -> float:
+def _highest_on_steps(low: float, high: float, step: float) -> float:
     """Return the highest value that steps from `low` reach, with a warning where that is not `high`."""
     if not all(map(math.isfinite, (low, high, step))):
         raise ValueError(f"low, high and step must be finite where there is a step; got {low}, {high}, {step}")
@@ -380,8 +380,9 @@ def _reached(low: float, high: float, step: float) -> float:
     return reached
 
 
-def _old(kind: type, instead: str) -> None:
-    caution(f"{kind.__name__} is an old name: use {instead}", FutureWarning)
+def warn_of_old_name(name: str, instead: str) -> None:
+    """Warn of a name of Optuna before version 3."""
+    caution(f"{name} is an old name: use {instead}", FutureWarning)
 
 
 __getattr__ = refuser(__name__, __all__)
@@ -392,7 +393,7 @@ __getattr__ = refuser(__name__, __all__)
 Kind = tuple[type[BaseDistribution], bool]  # of a distribution, and whether its scale is logarithmic
 
 
-def kind_of(distribution: BaseDistribution) -> Kind:
+def suggested_kind(distribution: BaseDistribution) -> Kind:
     """Return what all trials of a study have in common of a parameter; its range and its choices may change."""
     return type(distribution), getattr(distribution, "log", False)
 
@@ -401,7 +402,7 @@ def parameter_of(distribution: Any) -> Parameter:
     """Return a distribution, of this package or of the real Optuna, as a parameter of a space.
 
     Raises:
-        TypeError: it is no distribution.
+        TypeError: it is not a distribution.
     """
     ours = as_distribution(distribution)
     if isinstance(ours, CategoricalDistribution):

@@ -18,6 +18,7 @@ from tunesmith.compat.optuna.distributions import (
     check_distribution_compatibility,
     distribution_of,
     parameter_of,
+    warn_of_old_name,
 )
 from tunesmith.compat.optuna.states import StudyDirection, TrialState, native_state, state_of
 from tunesmith.foundation.arguments import checked
@@ -32,7 +33,7 @@ from tunesmith.trial.record import create_trial as create_record
 
 # -- what every trial has (`BaseTrial`), and what those have that do not run (`KeptTrial`) --------------------------
 
-CONSTRAINTS = "constraints"  # the system attribute, and what those of single constraints begin with
+CONSTRAINTS_ATTR = "constraints"  # the system attribute, and what those of single constraints begin with
 
 
 class BaseTrial(ABC):
@@ -93,7 +94,7 @@ class BaseTrial(ABC):
         Returns:
             The value, the same each time that this trial asks for this name.
         """
-        _old("suggest_uniform", "suggest_float(name, low, high)")
+        warn_of_old_name("suggest_uniform", "suggest_float(name, low, high)")
         return self.suggest_float(name, low, high)
 
     def suggest_loguniform(self, name: str, low: float, high: float) -> float:
@@ -107,7 +108,7 @@ class BaseTrial(ABC):
         Returns:
             The value, the same each time that this trial asks for this name.
         """
-        _old("suggest_loguniform", "suggest_float(name, low, high, log=True)")
+        warn_of_old_name("suggest_loguniform", "suggest_float(name, low, high, log=True)")
         return self.suggest_float(name, low, high, log=True)
 
     def suggest_discrete_uniform(self, name: str, low: float, high: float, q: float) -> float:
@@ -122,7 +123,7 @@ class BaseTrial(ABC):
         Returns:
             The value, the same each time that this trial asks for this name.
         """
-        _old("suggest_discrete_uniform", "suggest_float(name, low, high, step=q)")
+        warn_of_old_name("suggest_discrete_uniform", "suggest_float(name, low, high, step=q)")
         return self.suggest_float(name, low, high, step=q)
 
     @abstractmethod
@@ -155,10 +156,6 @@ class BaseTrial(ABC):
             key: the constraint's name.
             value: its value.
         """
-
-
-def _old(name: str, instead: str) -> None:
-    caution(f"{name} is an old name: use {instead}", FutureWarning)
 
 
 class KeptTrial(BaseTrial):
@@ -210,7 +207,7 @@ class KeptTrial(BaseTrial):
         self._user_attrs[key] = value
 
     def set_constraint(self, key: str, value: float) -> None:
-        number, name = checked_constraint(key, value), f"{CONSTRAINTS}:{key}"
+        number, name = checked_constraint(key, value), f"{CONSTRAINTS_ATTR}:{key}"
         if name in self._system_attrs:
             caution(f"the constraint {key!r} has a value already; the new one is ignored")
         else:
@@ -246,8 +243,8 @@ class KeptTrial(BaseTrial):
     @property
     def constraints(self) -> dict[str, float]:
         """The values of constraints by name; those of a ``constraints_func`` have the names "0", "1", and so on."""
-        begin = f"{CONSTRAINTS}:"
-        listed = {str(i): value for i, value in enumerate(self._system_attrs.get(CONSTRAINTS) or ())}
+        begin = f"{CONSTRAINTS_ATTR}:"
+        listed = {str(i): value for i, value in enumerate(self._system_attrs.get(CONSTRAINTS_ATTR) or ())}
         single = {key.removeprefix(begin): v for key, v in self._system_attrs.items() if key.startswith(begin)}
         return {**listed, **single}
 
@@ -256,7 +253,7 @@ def checked_constraint(key: str, value: Any) -> float:
     """Return the value of a constraint as a number.
 
     Raises:
-        TypeError: it is no number.
+        TypeError: it is not a number.
         ValueError: it is NaN.
     """
     try:
@@ -532,8 +529,8 @@ class TrialLike(Protocol):
 
 Place = tuple[int, int | None]  # the study's id, and the trial's number or None for the study itself
 OPTUNAS_METRIC_NAMES = "study:metric_names"  # a system attribute of a study
-OWN = "optuna:"  # what the names of Optuna's system attributes begin with
-FIXED = "fixed_params"  # the system attribute that has the enqueued values
+OPTUNA_PREFIX = "optuna:"  # what the names of Optuna's system attributes begin with
+FIXED_PARAMS = "fixed_params"  # the system attribute that has the enqueued values
 FAILED_TRIAL, RETRY_HISTORY = "failed_trial", "retry_history"  # those of a trial that is run again
 _NUMBERS = 2**32  # trials of one study, so that a trial's id tells its study and its number
 
@@ -602,7 +599,9 @@ def study_and_number(trial: int) -> tuple[int, int]:
 
 def own_attrs(system: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return Optuna's system attributes from all system attributes of a trial or a study."""
-    own = {key.removeprefix(OWN): value for key, value in (system or {}).items() if key.startswith(OWN)}
+    own = {
+        key.removeprefix(OPTUNA_PREFIX): value for key, value in (system or {}).items() if key.startswith(OPTUNA_PREFIX)
+    }
     if system and METRIC_NAMES in system:  # which figures, pages, imports and exports read too
         own[OPTUNAS_METRIC_NAMES] = system[METRIC_NAMES]
     return own
@@ -679,7 +678,7 @@ def record_of(trial: Any, user_attrs: Mapping[str, Any] | None = None, objective
     if state is TrialState.RUNNING:
         raise ValueError("add_trial: the trial is RUNNING; only finished and waiting trials can be added")
     system, waits = dict(trial.system_attrs), state is TrialState.WAITING
-    fixed = {**trial.params, **(system.pop(FIXED, None) or {})}
+    fixed = {**trial.params, **(system.pop(FIXED_PARAMS, None) or {})}
     record = create_record(
         params=None if waits else trial.params,
         distributions=None if waits else {name: parameter_of(d) for name, d in trial.distributions.items()},
@@ -689,7 +688,9 @@ def record_of(trial: Any, user_attrs: Mapping[str, Any] | None = None, objective
         intermediate_values={s: report_of(v, objectives) for s, v in trial.intermediate_values.items()},
         constraints=trial.constraints,
     )
-    kept = {f"{OWN}{key}": value for key, value in system.items() if key.partition(":")[0] != CONSTRAINTS}
+    kept = {
+        f"{OPTUNA_PREFIX}{key}": value for key, value in system.items() if key.partition(":")[0] != CONSTRAINTS_ATTR
+    }
     record.system = storable_items(kept)
     record.fixed = fixed if waits and fixed else None
     record.started, record.finished = _seconds(trial.datetime_start), _seconds(trial.datetime_complete)
@@ -708,13 +709,13 @@ def _distributions(record: TrialRecord) -> dict[str, BaseDistribution]:
 def _system_attrs(record: TrialRecord, constraints: Mapping[str, float] | None) -> dict[str, Any]:
     system = own_attrs(record.system)
     if record.fixed is not None:
-        system[FIXED] = dict(record.fixed)
+        system[FIXED_PARAMS] = dict(record.fixed)
     if record.previous_attempts:  # by which programs find their checkpoints; in Optuna it is another trial
         system |= {FAILED_TRIAL: record.number, RETRY_HISTORY: [record.number] * len(record.previous_attempts)}
     constraints = constraints or {}
     if constraints.keys() == {str(i) for i in range(len(constraints))}:  # a sampler's constraints_func has set them
         if constraints:
-            system[CONSTRAINTS] = [constraints[str(i)] for i in range(len(constraints))]
+            system[CONSTRAINTS_ATTR] = [constraints[str(i)] for i in range(len(constraints))]
     else:
-        system |= {f"{CONSTRAINTS}:{key}": value for key, value in constraints.items()}
+        system |= {f"{CONSTRAINTS_ATTR}:{key}": value for key, value in constraints.items()}
     return system

@@ -25,7 +25,7 @@ from tunesmith.foundation.states import TrialState
 from tunesmith.foundation.text import listing, shown
 from tunesmith.foundation.warnings import caution
 from tunesmith.importance import Evaluator, Fanova, PedAnova
-from tunesmith.samplers.gp.surrogate import MIN_TRIALS
+from tunesmith.samplers.gp.surrogate import MIN_SURROGATE_TRIALS
 from tunesmith.trial.record import TrialRecord
 
 # -- functions of a trial, such as ``target=``, as this library calls them: on its own records ----------------------
@@ -54,7 +54,7 @@ __all__ = [
 ]
 
 Target = Callable[[Any], float]
-TREES, DEPTH = 64, 64  # Optuna's defaults
+FOREST_TREES, FOREST_DEPTH = 64, 64  # Optuna's defaults
 
 
 class BaseImportanceEvaluator(ABC):
@@ -117,7 +117,7 @@ class PedAnovaImportanceEvaluator(BaseImportanceEvaluator):
         """
         if target is None and len(study.directions) > 1:
             target = _place_of(study)
-        return _evaluated(self.ours, study, _names(study, params, any), target, self._region)
+        return _evaluated(self.ours, study, _asked_params(study, params, any), target, self._region)
 
 
 class WithoutForest(BaseImportanceEvaluator):
@@ -135,8 +135,8 @@ class WithoutForest(BaseImportanceEvaluator):
     kind: ClassVar[type[Evaluator]]  # this library's evaluator
 
     @checked()
-    def __init__(self, *, n_trees: int = TREES, max_depth: int = DEPTH, seed: int | None = None) -> None:
-        if (n_trees, max_depth) != (TREES, DEPTH):
+    def __init__(self, *, n_trees: int = FOREST_TREES, max_depth: int = FOREST_DEPTH, seed: int | None = None) -> None:
+        if (n_trees, max_depth) != (FOREST_TREES, FOREST_DEPTH):
             caution(f"{type(self).__name__}: n_trees= and max_depth= change nothing, there is no forest")
         self._trees, self._depth, self._seed = n_trees, max_depth, seed
         self.ours = self.kind()
@@ -157,9 +157,9 @@ class WithoutForest(BaseImportanceEvaluator):
         Raises:
             ValueError: there are several objectives and no target.
         """
-        names = _names(study, params, all)
-        trials, _ = _finite(study, target)
-        if 2 <= len(trials) < max(MIN_TRIALS, len({name for trial in trials for name in trial.params}) + 1):
+        names = _asked_params(study, params, all)
+        trials, _ = _finite_trials(study, target)
+        if 2 <= len(trials) < max(MIN_SURROGATE_TRIALS, len({name for trial in trials for name in trial.params}) + 1):
             few = MeanDecreaseImpurityImportanceEvaluator(n_trees=self._trees, max_depth=self._depth, seed=self._seed)
             return few.evaluate(study, params, target=target)
         return _evaluated(self.ours, study, names, target)
@@ -182,7 +182,7 @@ class MeanDecreaseImpurityImportanceEvaluator(BaseImportanceEvaluator):
         seed: of the forest.
     """
 
-    def __init__(self, *, n_trees: int = TREES, max_depth: int = DEPTH, seed: int | None = None) -> None:
+    def __init__(self, *, n_trees: int = FOREST_TREES, max_depth: int = FOREST_DEPTH, seed: int | None = None) -> None:
         self._trees, self._depth, self._seed = n_trees, max_depth, seed
 
     def evaluate(
@@ -204,12 +204,12 @@ class MeanDecreaseImpurityImportanceEvaluator(BaseImportanceEvaluator):
         """
         from sklearn.ensemble import RandomForestRegressor
 
-        names = _names(study, params, all)
-        trials, y = _finite(study, target)
+        names = _asked_params(study, params, all)
+        trials, y = _finite_trials(study, target)
         trials, y = _with_all(trials, y, names)
         if len(trials) < 2 or not names:
             return dict.fromkeys(names, 0.0)
-        columns, owners = _columns([[trial.params[name] for trial in trials] for name in names])
+        columns, owners = _forest_columns([[trial.params[name] for trial in trials] for name in names])
         forest = RandomForestRegressor(self._trees, max_depth=self._depth, random_state=self._seed)
         shares = forest.fit(columns, y).feature_importances_
         return _sort_dict_by_importance({name: float(shares[owners == i].sum()) for i, name in enumerate(names)})
@@ -237,7 +237,7 @@ def get_param_importances(
         Values by name; all the same where no parameter matters.
 
     Raises:
-        TypeError: it is no evaluator, or the parameters are no list of names.
+        TypeError: it is not an evaluator, or the parameters are not a list of names.
         ValueError: a parameter is unknown, or there are several objectives and the evaluator needs a target.
     """
     evaluator = PedAnovaImportanceEvaluator() if evaluator is None else evaluator
@@ -260,19 +260,19 @@ def _evaluated(
     Args:
         region: only this share of the trials counts, the best ones.
     """
-    trials, y = _finite(study, target)
+    trials, y = _finite_trials(study, target)
     if len(trials) < 2 or not names or np.ptp(y) == 0:
         return dict.fromkeys(names, 0.0)
     native, target = study.native, of_records(study, target)
     if region < 1.0:
         sign = -1.0 if target is None and study.directions[0] == StudyDirection.MAXIMIZE else 1.0
         best = np.sort(np.argsort(sign * y, kind="stable")[: max(2, math.ceil(region * len(y)))])
-        native, target = _part([trials[i] for i in best], sign * y[best]), None
+        native, target = _study_of_trials([trials[i] for i in best], sign * y[best]), None
     table = tunesmith.importance.importance(native, evaluator=ours, params=names, target=target)
     return _sort_dict_by_importance({row.name: max(0.0, row.value + row.bias) for row in table.rows})
 
 
-def _part(trials: list[Any], y: Any) -> Any:
+def _study_of_trials(trials: list[Any], y: Any) -> Any:
     """Return some trials as a study of their own, which minimises y."""
     part = tunesmith.create_study(seed=0)
     part.add_trials(
@@ -286,7 +286,7 @@ def _part(trials: list[Any], y: Any) -> Any:
     return part
 
 
-def _names(study: Any, params: Any, there: Callable[[Any], bool]) -> list[str]:
+def _asked_params(study: Any, params: Any, there: Callable[[Any], bool]) -> list[str]:
     """Return the parameters that are asked for.
 
     Args:
@@ -294,7 +294,7 @@ def _names(study: Any, params: Any, there: Callable[[Any], bool]) -> list[str]:
         there: any or all: of the complete trials, that have a parameter.
 
     Raises:
-        TypeError: they are no list of names.
+        TypeError: they are not a list of names.
         ValueError: no complete trial has one of them.
     """
     trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
@@ -309,7 +309,7 @@ def _names(study: Any, params: Any, there: Callable[[Any], bool]) -> list[str]:
     return list(params)
 
 
-def _finite(study: Any, target: Target | None) -> tuple[list[Any], Any]:
+def _finite_trials(study: Any, target: Target | None) -> tuple[list[Any], Any]:
     """Return the complete trials with finite values, and the values.
 
     Raises:
@@ -331,7 +331,7 @@ def _with_all(trials: list[Any], y: Any, names: list[str]) -> tuple[list[Any], A
     return [trial for trial, take in zip(trials, use, strict=True) if take], y[use]
 
 
-def _columns(values: list[list[Any]]) -> tuple[Any, Any]:
+def _forest_columns(values: list[list[Any]]) -> tuple[Any, Any]:
     """Return columns for a forest, and the parameter of each; each choice has a column of its own."""
     columns, owners = [], []
     for i, of in enumerate(values):
@@ -367,7 +367,7 @@ def _sort_dict_by_importance(param_importances: dict[str, float]) -> dict[str, f
 
 
 def _get_distributions(study: Any, params: list[str] | None) -> dict[str, BaseDistribution]:
-    names = _names(study, params, all)
+    names = _asked_params(study, params, all)
     for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
         if all(name in trial.distributions for name in names):
             return {name: trial.distributions[name] for name in sorted(names)}
@@ -375,7 +375,7 @@ def _get_distributions(study: Any, params: list[str] | None) -> dict[str, BaseDi
 
 
 def _get_filtered_trials(study: Any, params: Iterable[str], target: Target | None) -> list[Any]:
-    trials, y = _finite(study, target)
+    trials, y = _finite_trials(study, target)
     return _with_all(trials, y, list(params))[0]
 
 

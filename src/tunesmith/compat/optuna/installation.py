@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from tunesmith.compat.optuna.names import REFUSED, ROOM
+from tunesmith.compat.optuna.names import OPTUNA_ROOM, REFUSED_NAMES
 from tunesmith.compat.optuna.version import __version__
 from tunesmith.foundation.warnings import caution
 
@@ -102,15 +102,15 @@ class _Finder(MetaPathFinder, Loader):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Return how a module of Optuna is loaded; None: it is no module of Optuna's, or is not here.
+        """Return how a module of Optuna is loaded; None: it is not a module of Optuna's, or is not here.
 
         Raises:
             ModuleNotFoundError: it is one that cannot be had here; the message says what to use instead.
         """
         if fullname.partition(".")[0] != OPTUNA:
             return None
-        if fullname in REFUSED:
-            raise ModuleNotFoundError(f"{fullname} cannot be had here: {REFUSED[fullname]}", name=fullname)
+        if fullname in REFUSED_NAMES:
+            raise ModuleNotFoundError(f"{fullname} cannot be had here: {REFUSED_NAMES[fullname]}", name=fullname)
         return ModuleSpec(fullname, self, is_package=True) if _is_here(fullname) else None
 
     def exec_module(self, module: ModuleType) -> None:
@@ -140,7 +140,7 @@ def _metadata() -> Distribution:
 
 
 def _ours(name: str) -> str:
-    return f"{ROOM}{name.removeprefix(OPTUNA)}"
+    return f"{OPTUNA_ROOM}{name.removeprefix(OPTUNA)}"
 
 
 def _is_here(name: str) -> bool:

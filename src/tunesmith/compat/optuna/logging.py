@@ -29,15 +29,15 @@ __all__ = [
     "set_verbosity",
 ]
 
-NAME = "optuna"  # what programs that want the lines in their own log ask the logging module for
-STUDY = "optuna.study.study"  # of the lines on trials; others have the names of other modules of Optuna
+OPTUNA_LOGGER = "optuna"  # what programs that want the lines in their own log ask the logging module for
+STUDY_LOGGER = "optuna.study.study"  # of the lines on trials; others have the names of other modules of Optuna
 _lock = threading.Lock()
 _handlers: list[logging.Handler] = []  # the default one, once it is made
 
 
 def root_logger() -> logging.Logger:
     """Return the logger of this package, with its default handler if nobody has set it up."""
-    logger = logging.getLogger(NAME)
+    logger = logging.getLogger(OPTUNA_LOGGER)
     if not _handlers:
         with _lock:
             if not _handlers:

@@ -15,9 +15,9 @@ from tunesmith.foundation.text import did_you_mean
 
 # Where Optuna keeps a name below one of its public modules, the path leads to that module: ``from optuna.study.study
 # import Study`` and ``from optuna.trial._state import TrialState`` find what they name, though the files are others.
-ROOM = "tunesmith.compat.optuna"
+OPTUNA_ROOM = "tunesmith.compat.optuna"
 # A public module -> Optuna's modules below it whose names the public module has here.
-BELOW: Mapping[str, tuple[str, ...]] = {
+NAMES_BELOW: Mapping[str, tuple[str, ...]] = {
     "artifacts": (
         "_backoff", "_boto3", "_download", "_filesystem", "_gcs", "_list_artifact_meta", "_protocol", "_upload",
     ),
@@ -53,13 +53,13 @@ BELOW: Mapping[str, tuple[str, ...]] = {
         "_timeline",
     ),
 }  # fmt: skip
-BELOW = {**BELOW, "visualization.matplotlib": BELOW["visualization"]}
+NAMES_BELOW = {**NAMES_BELOW, "visualization.matplotlib": NAMES_BELOW["visualization"]}
 
 
 def lead_here(module: str) -> None:
     """Let Optuna's paths below a module lead to it; each of them calls this when it is imported."""
     here = sys.modules[module]
-    below = BELOW.get(module.removeprefix(f"{ROOM}."), ())
+    below = NAMES_BELOW.get(module.removeprefix(f"{OPTUNA_ROOM}."), ())
     for path in below:
         sys.modules[f"{module}.{path}"] = here
         setattr(here, path.rpartition(".")[2], here)
@@ -68,14 +68,14 @@ def lead_here(module: str) -> None:
 
 
 # Modules of Optuna that are here under the same name, imported when they are first asked for.
-MODULES = (
+OPTUNA_MODULES = (
     "artifacts", "distributions", "exceptions", "importance", "integration", "logging", "progress_bar", "pruners",
     "samplers", "search_space", "storages", "study", "terminator", "trial", "version", "visualization",
 )  # fmt: skip
 # Modules of Optuna's inside that other libraries use, with or without an import of their own.
-INNER = ("_deprecated", "_experimental", "_imports", "_transform", "_typing")
+INNER_MODULES = ("_deprecated", "_experimental", "_imports", "_transform", "_typing")
 # Names that stand on ``optuna`` itself -> the module that has them.
-TOP: dict[str, str] = {
+TOP_NAMES: dict[str, str] = {
     "TrialPruned": "exceptions",
     "Study": "study",
     "copy_study": "study",
@@ -89,13 +89,13 @@ TOP: dict[str, str] = {
     "install": "installation",  # these two are this package's own
     "uninstall": "installation",
 }
-SERVER = (
+NO_SERVER_NEEDED = (
     "workers of several machines share a database server, such as storages.RDBStorage('postgresql://user@host/name'), "
     "which holds thousands of them"
 )
-REDIS = "there is no storage in Redis: use storages.RDBStorage with an SQLite file or a database server"
+NO_REDIS = "there is no storage in Redis: use storages.RDBStorage with an SQLite file or a database server"
 # Names that cannot be had, by their full name in Optuna -> why, and what to use instead.
-REFUSED: dict[str, str] = {
+REFUSED_NAMES: dict[str, str] = {
     "optuna.cli": "the command line is `tunesmith`; see `tunesmith --help`",
     "optuna.samplers.BaseGASampler": (
         "subclass tunesmith.samplers.Sampler, whose ask() sees all trials; or samplers.BaseSampler"
@@ -105,11 +105,11 @@ REFUSED: dict[str, str] = {
         "samplers.NSGAIISampler has its own mutation, set by PolynomialMutation(eta)"
     ),
     "optuna.storages.BaseJournalLogStorage": "a storage of your own is a subclass of tunesmith.storage.Storage",
-    "optuna.storages.GrpcStorageProxy": SERVER,
-    "optuna.storages.JournalRedisStorage": REDIS,
+    "optuna.storages.GrpcStorageProxy": NO_SERVER_NEEDED,
+    "optuna.storages.JournalRedisStorage": NO_REDIS,
     "optuna.storages.journal.BaseJournalBackend": "a storage of your own is a subclass of tunesmith.storage.Storage",
-    "optuna.storages.journal.JournalRedisBackend": REDIS,
-    "optuna.storages.run_grpc_proxy_server": SERVER,
+    "optuna.storages.journal.JournalRedisBackend": NO_REDIS,
+    "optuna.storages.run_grpc_proxy_server": NO_SERVER_NEEDED,
 }
 
 
@@ -120,9 +120,9 @@ def refusal(module: str, name: str, known: Iterable[str]) -> AttributeError | Im
         module: the module that was asked.
         known: the names that the module has.
     """
-    optunas = f"{module.replace(ROOM, 'optuna')}.{name}"
-    if optunas in REFUSED:
-        text = f"{optunas} cannot be had here: {REFUSED[optunas]}"
+    optunas = f"{module.replace(OPTUNA_ROOM, 'optuna')}.{name}"
+    if optunas in REFUSED_NAMES:
+        text = f"{optunas} cannot be had here: {REFUSED_NAMES[optunas]}"
     else:
         text = f"module {module!r} has no attribute {name!r}{did_you_mean(name, known)}"
     return name_error(text, module, depth=3)
@@ -143,4 +143,4 @@ def refuser(module: str, known: Iterable[str]) -> Callable[[str], Any]:
 
 def submodule(name: str) -> Any:
     """Import a module of this package by its name there, such as "samplers"."""
-    return importlib.import_module(f"{ROOM}.{name}")
+    return importlib.import_module(f"{OPTUNA_ROOM}.{name}")

@@ -10,7 +10,7 @@ from tunesmith.study.progress import Progress, ProgressLine
 
 __all__: list[str] = []
 
-BAR = 10  # characters
+BAR_CHARACTERS = 10  # characters
 
 
 class TqdmLine(ProgressLine):
@@ -45,8 +45,8 @@ class TqdmLine(ProgressLine):
             told += [] if self._timeout is None else [f"{elapsed:.02f}/{self._timeout} seconds"]
         share = min(1.0, share)
         told += [f"{n} {what}" for what, n in self.notes.items() if n] + list(filter(None, [self.saved]))
-        bar = "█" * round(share * BAR)
-        return f"{share:4.0%}|{bar:<{BAR}}| {counted}" + (f" [{', '.join(told)}]" if told else "")
+        bar = "█" * round(share * BAR_CHARACTERS)
+        return f"{share:4.0%}|{bar:<{BAR_CHARACTERS}}| {counted}" + (f" [{', '.join(told)}]" if told else "")
 
 
 class StudyProgress(Progress):

@@ -16,8 +16,8 @@ from tunesmith.compat.optuna.distributions import (
     check_distribution_compatibility,
     distribution_of,
     each_once,
-    kind_of,
     parameter_of,
+    suggested_kind,
 )
 from tunesmith.compat.optuna.frozen import (
     BaseTrial,
@@ -144,7 +144,7 @@ class Trial(BaseTrial):
         native = self.native
         if name in native.params:
             return self._again(name, distribution)
-        with self._of_kind(name, kind_of(distribution)):
+        with self._of_kind(name, suggested_kind(distribution)):
             return self._proposed(name, distribution)
 
     def _proposed(self, name: str, distribution: BaseDistribution) -> Any:
@@ -161,7 +161,7 @@ class Trial(BaseTrial):
                 return native.answers.use(name, parameter, values[name])
         value = self._sampler.sample_independent(self.study, self.frozen(), name, distribution)
         if not isinstance(distribution, CategoricalDistribution):
-            value = distribution.to_external_repr(distribution.to_internal_repr(value))  # an error if it is no number
+            value = distribution.to_external_repr(distribution.to_internal_repr(value))  # an error if it is not one
         return native.answers.use(name, parameter, value)
 
     @contextmanager
@@ -171,8 +171,8 @@ class Trial(BaseTrial):
         known = kinds.get(name, kind)
         if known != kind:
             raise ValueError(
-                f"{name!r} is asked for as {_words(kind)}, and another trial of this study had it as {_words(known)}; "
-                "give it another name, or begin another study"
+                f"{name!r} is asked for as {_kind_in_words(kind)}, and another trial of this study had it as "
+                f"{_kind_in_words(known)}; give it another name, or begin another study"
             )
         yield
         kinds[name] = kind
@@ -228,7 +228,7 @@ class Trial(BaseTrial):
 
         Raises:
             NotImplementedError: the study has several objectives.
-            TypeError: the value is no number, or the step no integer.
+            TypeError: the value is not a number, or the step not an integer.
             ValueError: the step is negative.
         """
         self._check_single("report")
@@ -323,5 +323,5 @@ class Trial(BaseTrial):
         return dict(self.native.constraints or {})
 
 
-def _words(kind: Kind) -> str:
+def _kind_in_words(kind: Kind) -> str:
     return f"{kind[0].__name__}{' with log=True' if kind[1] else ''}"

@@ -26,11 +26,11 @@ from tunesmith.compat.optuna.distributions import (
     Kind,
     as_distribution,
     distribution_of,
-    kind_of,
     parameter_of,
+    suggested_kind,
 )
 from tunesmith.compat.optuna.frozen import (
-    FIXED,
+    FIXED_PARAMS,
     OPTUNAS_METRIC_NAMES,
     BaseTrial,
     FrozenTrial,
@@ -69,7 +69,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-# -- where the real Optuna is imported too, as by optuna-integration: its ``isinstance`` takes objects of this ---
+# -- where the real Optuna is imported too, as by optuna-integration: its ``isinstance`` takes these objects -----------
 
 _known: set[int] = set()  # the modules of Optuna that know of this package
 
@@ -133,7 +133,7 @@ def native_pruner(pruner: Any, objectives: int) -> Pruner:
     """Return what decides in the study of this library; of several objectives Optuna has no reports, and nothing does.
 
     Raises:
-        TypeError: it is no pruner.
+        TypeError: it is not a pruner.
     """
     if isinstance(pruner, NativePruner):
         return pruner.native if objectives == 1 else NopPruner()
@@ -148,7 +148,7 @@ ObjectiveFunc = Callable[[Trial], Any]
 
 
 class NotAValueError(ObjectiveError):
-    """The objective returned something that is no value; the trial fails, and the search goes on."""
+    """The objective returned something that is not a value; the trial fails, and the search goes on."""
 
 
 class Objective:
@@ -187,7 +187,7 @@ class Objective:
         return values
 
     def _tell_sampler(self, number: int, state: TrialState, values: Sequence[float] | None) -> None:
-        """Tell the sampler how a trial ended; its error is no failure of the objective, so the trial stays as it is."""
+        """Tell the sampler how a trial ended; its error does not let the trial fail, which stays as it is."""
         try:
             self._study.ended(number, state, values)
         except Exception as error:
@@ -251,13 +251,13 @@ def as_values(result: Any, n_objectives: int) -> tuple[float, ...]:
 
 # -- trials as a pandas data frame with Optuna's columns ------------------------------------------------------------
 
-COLUMNS = (
+FRAME_ATTRIBUTES = (
     "number", "value", "datetime_start", "datetime_complete", "duration", "params", "user_attrs", "system_attrs",
     "state",
 )  # fmt: skip
 
 
-def to_frame(
+def trials_frame(
     trials: Sequence[FrozenTrial], names: Sequence[str] | None, n_objectives: int, attrs: Sequence[str], multi: bool
 ) -> pd.DataFrame:
     """Return one row a trial.
@@ -281,7 +281,7 @@ def to_frame(
         return pd.DataFrame()
     columns: dict[tuple[str, Any], list[Any]] = {}
     for attr in attrs:
-        rows = [_cells(trial, attr, names, n_objectives) for trial in trials]
+        rows = [_attribute_cells(trial, attr, names, n_objectives) for trial in trials]
         keys = dict.fromkeys(key for row in rows for key in row)
         ordered = sorted(keys) if isinstance(getattr(trials[0], attr), dict) else list(keys)
         columns |= {(attr.removeprefix("_"), key): [row.get(key) for row in rows] for key in ordered}
@@ -291,10 +291,10 @@ def to_frame(
     return frame
 
 
-def _cells(trial: FrozenTrial, attr: str, names: Sequence[str] | None, n_objectives: int) -> dict[Any, Any]:
+def _attribute_cells(trial: FrozenTrial, attr: str, names: Sequence[str] | None, n_objectives: int) -> dict[Any, Any]:
     """Return what a trial has of an attribute by the second part of the column's name, which may be empty."""
     if not hasattr(trial, attr):
-        raise ValueError(f"trials have no attribute {attr!r}; use for example {', '.join(COLUMNS)}")
+        raise ValueError(f"trials have no attribute {attr!r}; use for example {', '.join(FRAME_ATTRIBUTES)}")
     value = getattr(trial, attr)
     if isinstance(value, dict):
         return value
@@ -309,7 +309,7 @@ def _cells(trial: FrozenTrial, attr: str, names: Sequence[str] | None, n_objecti
 
 BestOf = Callable[[], TrialRecord | None]
 Callback = Callable[["Study", FrozenTrial], None]
-CLOSE = 1e-5  # relative difference below which two numbers are the same point, as in Optuna
+SAME_POINT_TOLERANCE = 1e-5  # relative difference below which two numbers are the same point, as in Optuna
 _claiming = Lock()  # held while a thread looks whether another one runs a study object
 
 
@@ -439,7 +439,7 @@ class Study:
         return len(self.native.directions) > 1
 
     @checked()
-    def trials_dataframe(self, attrs: Sequence[str] = COLUMNS, multi_index: bool = False) -> pd.DataFrame:
+    def trials_dataframe(self, attrs: Sequence[str] = FRAME_ATTRIBUTES, multi_index: bool = False) -> pd.DataFrame:
         """Return one row a trial.
 
         Args:
@@ -452,7 +452,7 @@ class Study:
         Raises:
             ValueError: trials have no such attribute.
         """
-        return to_frame(self.get_trials(), self.metric_names, len(self.native.directions), attrs, multi_index)
+        return trials_frame(self.get_trials(), self.metric_names, len(self.native.directions), attrs, multi_index)
 
     # -- attributes ----------------------------------------------------------------------------------------------
 
@@ -625,7 +625,7 @@ class Study:
         Args:
             trial: what ``ask`` returned, its record, or its number.
             values: the objective's value, or values.
-            state: COMPLETE, PRUNED or FAIL; None: COMPLETE, or FAIL where the values are none.
+            state: COMPLETE, PRUNED or FAIL; None: COMPLETE, or FAIL where the values are not valid.
             skip_if_finished: do nothing if the trial is finished.
 
         Returns:
@@ -643,7 +643,7 @@ class Study:
             if self.watches_ends and running is not None:
                 expected, listed = ending(values, len(self.native.directions))
                 self.ended(number, expected if state is None else state, listed)
-        finally:  # an error of the sampler's after_trial is no reason to lose a result
+        finally:  # an error of the sampler's after_trial must not lose a result
             record = self.native.tell(native, values, None if state is None else native_state(state), skip_if_finished)
         if state is None and record.state is NativeState.FAIL and running is not None:
             caution(f"trial {number} failed: {record.reason}")
@@ -669,11 +669,11 @@ class Study:
             skip_if_exists: do nothing if a trial with these parameters exists already.
 
         Raises:
-            TypeError: the parameters are no dict, or a name is no text.
+            TypeError: the parameters are not a dict, or a name is not a text.
         """
         fixed = check_enqueued(params)
         if not (skip_if_exists and is_there(fixed, self.get_trials())):
-            waiting = create_trial(state=TrialState.WAITING, user_attrs=user_attrs, system_attrs={FIXED: fixed})
+            waiting = create_trial(state=TrialState.WAITING, user_attrs=user_attrs, system_attrs={FIXED_PARAMS: fixed})
             self._add([waiting])
 
     def add_trial(self, trial: FrozenTrial) -> None:
@@ -709,7 +709,7 @@ class Study:
         waiting = create_trial(
             state=TrialState.WAITING,
             user_attrs=record.user_attrs,
-            system_attrs={**record.system_attrs, FIXED: record.params},
+            system_attrs={**record.system_attrs, FIXED_PARAMS: record.params},
         )
         (number,) = self._add([waiting])
         others: list[int] = []
@@ -738,7 +738,9 @@ class Study:
         """Return of each parameter that a trial has suggested, here or before, its kind and scale; it may grow."""
         if self._kinds is None:
             space = self.native.history.space
-            kinds = {} if space is None else {name: kind_of(distribution_of(p)) for name, p in space.params.items()}
+            kinds = (
+                {} if space is None else {name: suggested_kind(distribution_of(p)) for name, p in space.params.items()}
+            )
             # A grid is stored as choices where a trial failed before the objective asked for it.
             self._kinds = {name: kind for name, kind in kinds.items() if kind[0] is not CategoricalDistribution}
         return self._kinds
@@ -788,7 +790,7 @@ def say_end(record: TrialRecord, names: Sequence[str] | None, best: BestOf) -> N
         names: those of the objectives; None: they have none.
         best: returns the best trial so far.
     """
-    logger, number = logging.get_logger(logging.STUDY), record.number
+    logger, number = logging.get_logger(logging.STUDY_LOGGER), record.number
     if record.state is NativeState.FAIL:
         if logger.isEnabledFor(logging.WARNING):
             reason = (record.reason or "").rstrip()  # with the traceback: of a caught error nothing else tells
@@ -819,10 +821,10 @@ def is_there(params: Mapping[str, Any], trials: Iterable[FrozenTrial]) -> bool:
     Args:
         params: values by name.
     """
-    return any(_is_same(params, trial.system_attrs.get(FIXED, trial.params)) for trial in trials)
+    return any(_agree(params, trial.system_attrs.get(FIXED_PARAMS, trial.params)) for trial in trials)
 
 
-def _is_same(params: Mapping[str, Any], others: Mapping[str, Any]) -> bool:
+def _agree(params: Mapping[str, Any], others: Mapping[str, Any]) -> bool:
     if params.keys() != others.keys():
         return False
     return all(_is_close(value, others[name]) for name, value in params.items())
@@ -834,7 +836,7 @@ def _is_close(value: Any, other: Any) -> bool:
     if not isinstance(value, Real) or not isinstance(other, Real):
         return bool(value == other)
     a, b = float(value), float(other)
-    return (math.isnan(a) and math.isnan(b)) or math.isclose(a, b, rel_tol=CLOSE)
+    return (math.isnan(a) and math.isnan(b)) or math.isclose(a, b, rel_tol=SAME_POINT_TOLERANCE)
 
 
 # -- making, loading, copying and listing studies -------------------------------------------------------------------
@@ -878,8 +880,8 @@ def create_study(
     native = tunesmith.create_study(
         storage=store.native,
         study_name=study_name,
-        direction=None if direction is None else _word(direction),
-        directions=None if directions is None else [_word(d) for d in directions],
+        direction=None if direction is None else _direction_word(direction),
+        directions=None if directions is None else [_direction_word(d) for d in directions],
         load_if_exists=load_if_exists,
         seed=getattr(sampler, "seed", None),
         retries=store.retries,
@@ -888,7 +890,7 @@ def create_study(
     name = printable(native.study_name)
     if existed:
         told = f"Using an existing study with name '{name}' instead of creating a new one."
-        logging.get_logger(logging.STUDY).info(told)
+        logging.get_logger(logging.STUDY_LOGGER).info(told)
     else:
         logging.get_logger(store.logger).info(f"A new study created in {store.word} with name: {name}")
     return study
@@ -902,7 +904,7 @@ def _is_there(store: BaseStorage, study_name: str) -> bool:
     return True
 
 
-def _word(direction: Any) -> str:
+def _direction_word(direction: Any) -> str:
     """Return a direction, this package's or the real Optuna's, as its word."""
     return str(getattr(direction, "name", direction)).lower() if not isinstance(direction, str) else direction
 

@@ -27,7 +27,7 @@ from tunesmith.foundation.text import shown
 from tunesmith.foundation.warnings import caution
 from tunesmith.history import History
 from tunesmith.samplers.finished import infer_conditions
-from tunesmith.samplers.gp.surrogate import PRIOR
+from tunesmith.samplers.gp.surrogate import SURROGATE_PRIOR
 from tunesmith.selection.when_to_stop import bound_width
 from tunesmith.space import Space
 from tunesmith.space.feature_map import FeatureMap
@@ -47,8 +47,8 @@ __all__ = [
     "report_cross_validation_scores",
 ]
 
-MIN_TRIALS = 20  # complete trials before a search may end
-TOP = 0.5  # share of the trials, the best ones, that the regret bound rests on
+DEFAULT_MIN_N_TRIALS = 20  # complete trials before a search may end
+DEFAULT_TOP_TRIALS_RATIO = 0.5  # share of the trials, the best ones, that the regret bound rests on
 
 
 class BaseImprovementEvaluator(ABC):
@@ -80,7 +80,12 @@ class RegretBoundEvaluator(BaseImprovementEvaluator):
         seed: not used: the same trials give the same answer.
     """
 
-    def __init__(self, top_trials_ratio: float = TOP, min_n_trials: int = MIN_TRIALS, seed: int | None = None) -> None:
+    def __init__(
+        self,
+        top_trials_ratio: float = DEFAULT_TOP_TRIALS_RATIO,
+        min_n_trials: int = DEFAULT_MIN_N_TRIALS,
+        seed: int | None = None,
+    ) -> None:
         self._ratio, self._least = top_trials_ratio, min_n_trials
 
     def evaluate(self, trials: list[Any], study_direction: StudyDirection) -> float:
@@ -174,8 +179,8 @@ def history_of(trials: list[Any], direction: StudyDirection) -> tuple[History, S
     return history, history.space
 
 
-POINTS = 2048  # of the space, at which the upper bound is looked for
-EXACT = Prior(noise_mean=math.log(1e-6), noise_var=1e-3, noise_bounds=(1e-7, 1e-5))  # of results without noise
+N_BOUND_POINTS = 2048  # of the space, at which the upper bound is looked for
+NOISELESS = Prior(noise_mean=math.log(1e-6), noise_var=1e-3, noise_bounds=(1e-7, 1e-5))  # of results without noise
 
 
 def regret(
@@ -194,7 +199,7 @@ def regret(
     features = FeatureMap(tree)
     z = features(tree.to_unit(tree.mask(x)))
     y = -(loss - loss.mean()) / (loss.std() or 1.0)
-    theta = fit(z, features.group, y, EXACT if deterministic else PRIOR)
+    theta = fit(z, features.group, y, NOISELESS if deterministic else SURROGATE_PRIOR)
     # Of the same hyperparameters, since the divergence compares two posteriors of one prior (section 4.4).
     after, before = Posterior(z, features.group, y, theta), Posterior(z[:-1], features.group, y[:-1], theta)
     best, best_before = int(np.argmax(y)), int(np.argmax(y[:-1]))
@@ -206,7 +211,7 @@ def regret(
     g = -gain / v
     density = math.exp(-0.5 * g * g) / math.sqrt(2.0 * math.pi)
     probability = 0.5 * math.erfc(-g / math.sqrt(2.0))
-    spread = features(tree.to_unit(tree.sample(rng, POINTS)))
+    spread = features(tree.to_unit(tree.sample(rng, N_BOUND_POINTS)))
     kappa = _regret_bound(before, z[:-1], spread, len(space), delta)
     return gain + v * density + v * g * probability + kappa * math.sqrt(0.5 * _divergence(before, z[-1:], y[-1]))
 
@@ -228,7 +233,8 @@ def _regret_bound(model: Posterior, z: Floats, spread: Floats, d: int, delta: fl
 
 
 MARGIN_FOR_NUMARICAL_STABILITY = 0.1  # which programs import, spelt so
-MUCH = MARGIN_FOR_NUMARICAL_STABILITY * sys.float_info.max  # what is said while nothing is known: nothing ends
+# What is said while nothing is known: nothing ends.
+ERROR_WHILE_UNKNOWN = MARGIN_FOR_NUMARICAL_STABILITY * sys.float_info.max
 
 
 @experimental_class("4.0.0")
@@ -276,10 +282,10 @@ class EMMREvaluator(BaseImprovementEvaluator):
         """
         done = complete(trials, least=0)
         if len(done) < self.min_n_trials:
-            return MUCH
+            return ERROR_WHILE_UNKNOWN
         if not any(trial.params for trial in done):
             caution("EMMREvaluator: the trials have no parameters, so the search is never ended by it")
-            return MUCH
+            return ERROR_WHILE_UNKNOWN
         history, space = history_of(done, study_direction)
         found = regret(
             history.points(space), history.y[:, 0], space, self._delta, self._rng, deterministic=self._deterministic
@@ -287,7 +293,7 @@ class EMMREvaluator(BaseImprovementEvaluator):
         return min(found, 0.5 * sys.float_info.max)
 
 
-SCORES = "terminator:cv_scores"  # the system attribute of a trial that has the scores of its folds
+SCORES_ATTRIBUTE = "terminator:cv_scores"  # the system attribute of a trial that has the scores of its folds
 
 
 class BaseErrorEvaluator(ABC):
@@ -320,7 +326,7 @@ def report_cross_validation_scores(trial: Any, scores: Sequence[float]) -> None:
     warn_deprecated("optuna.terminator", "4.9.0", "6.0.0")
     if len(scores) < 2:
         raise ValueError(f"report_cross_validation_scores takes the scores of two folds at least; got {shown(scores)}")
-    trial.storage.set_trial_system_attr(trial._trial_id, SCORES, [float(score) for score in scores])
+    trial.storage.set_trial_system_attr(trial._trial_id, SCORES_ATTRIBUTE, [float(score) for score in scores])
 
 
 @experimental_class("3.2.0")
@@ -347,7 +353,7 @@ class CrossValidationErrorEvaluator(BaseErrorEvaluator):
         """
         sign = -1.0 if study_direction == StudyDirection.MAXIMIZE else 1.0
         best = min(complete(trials), key=lambda trial: sign * trial.value)
-        scores = best.system_attrs.get(SCORES)
+        scores = best.system_attrs.get(SCORES_ATTRIBUTE)
         if scores is None:
             raise ValueError(
                 f"trial {best.number}, the best one, did not report the scores of its folds: call "
@@ -462,7 +468,7 @@ class Terminator(BaseTerminator):
         self,
         improvement_evaluator: BaseImprovementEvaluator | None = None,
         error_evaluator: BaseErrorEvaluator | None = None,
-        min_n_trials: int = MIN_TRIALS,
+        min_n_trials: int = DEFAULT_MIN_N_TRIALS,
     ) -> None:
         warn_deprecated("optuna.terminator", "4.9.0", "6.0.0")
         if min_n_trials <= 0:

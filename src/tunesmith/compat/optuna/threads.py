@@ -10,7 +10,7 @@ from typing import ClassVar
 from tunesmith.executors.base import Event, Executor, Failed, Finished, Objective
 from tunesmith.trial import Channel, Trial
 
-LOOK = 0.2  # seconds between two looks for Ctrl-C
+CTRL_C_LOOK_SECONDS = 0.2  # seconds between two looks for Ctrl-C
 
 
 class ThreadExecutor(Executor):
@@ -49,7 +49,7 @@ class ThreadExecutor(Executor):
         """Wait until a trial ends, at most so many seconds."""
         end = None if timeout is None else self.clock() + timeout
         while self._threads:
-            left = LOOK if end is None else max(0.0, min(LOOK, end - self.clock()))
+            left = CTRL_C_LOOK_SECONDS if end is None else max(0.0, min(CTRL_C_LOOK_SECONDS, end - self.clock()))
             if found := self._taken(left):
                 return found
             if end is not None and self.clock() >= end:

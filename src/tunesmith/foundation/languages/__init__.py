@@ -4,9 +4,9 @@
 language; `Words` translates, and `told` does for who reads at a terminal or in a notebook.
 """
 
-from tunesmith.foundation.languages.columns import aligned, wrapped
 from tunesmith.foundation.languages.notebook import block
-from tunesmith.foundation.languages.said import Said, joined, say, stored
+from tunesmith.foundation.languages.said import Said, joined_texts, say, stored
+from tunesmith.foundation.languages.terminal import aligned, wrapped_for_terminal
 from tunesmith.foundation.languages.words import LANGUAGES, Words, paragraph, told, word, words_of
 
 __all__ = [
@@ -15,12 +15,12 @@ __all__ = [
     "Words",
     "aligned",
     "block",
-    "joined",
+    "joined_texts",
     "paragraph",
     "say",
     "stored",
     "told",
     "word",
     "words_of",
-    "wrapped",
+    "wrapped_for_terminal",
 ]

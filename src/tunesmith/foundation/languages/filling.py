@@ -7,8 +7,8 @@ from string import Formatter
 
 HAN = r"[\u4e00-\u9fff]"
 LATIN = r"[A-Za-z0-9]"
-APART = re.compile(f"{HAN}\0{LATIN}|{LATIN}\0{HAN}")  # a blank stands between them
-TOGETHER = re.compile(f"(?<={HAN})(?: \0|\0 )(?={HAN})")  # none does
+HAN_BESIDE_LATIN = re.compile(f"{HAN}\0{LATIN}|{LATIN}\0{HAN}")  # a blank stands between them
+BLANK_BETWEEN_HAN = re.compile(f"(?<={HAN})(?: \0|\0 )(?={HAN})")  # none does
 
 
 def filled(pattern: str, *values: object) -> str:
@@ -25,5 +25,5 @@ def filled(pattern: str, *values: object) -> str:
             value = values[int(place) if place else count]
             made += f"\0{format(value, form or '')}\0"
             count += 1
-    made = APART.sub(lambda found: found[0].replace("\0", " "), made)
-    return TOGETHER.sub("", made).replace("\0", "")
+    made = HAN_BESIDE_LATIN.sub(lambda found: found[0].replace("\0", " "), made)
+    return BLANK_BETWEEN_HAN.sub("", made).replace("\0", "")

@@ -14,14 +14,14 @@ from string import Formatter
 
 from tunesmith.foundation.languages.filling import filled
 
-NUMBER = r"[-+]?[\d.,]+(?:e[-+]?\d+)? ?%?|nan|[-+]?inf"  # in a place with a format, as {:,} or {:.4g}
-LONGEST = 3000  # characters of a sentence
-FEWEST = 7  # letters of a pattern that is held against any sentence
+NUMBER_IN_SENTENCE = r"[-+]?[\d.,]+(?:e[-+]?\d+)? ?%?|nan|[-+]?inf"  # in a place with a format, as {:,} or {:.4g}
+LONGEST_SENTENCE = 3000  # characters of a sentence
+FEWEST_LETTERS = 7  # letters of a pattern that is held against any sentence
 # Words one behind the other, which no list of names has; not what is quoted, and no command.
 PROSE = re.compile(r"(?<![\w./\\=-])[A-Za-z]?[a-z]+ (?:[a-z]+ )*[a-z]{2,}(?![\w/\\=-]|\.\w)")
 QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"|`[^`]*`|\b(?:tunesmith|python|pip)\b [^,;:]*")
 # Words of ours that stand in the places of sentences. Any other word there may be a name that somebody gave.
-INSIDE = frozenset({"gain", "reduction", "accuracy", "precision", "recall", "deviance", "value", "unknown", "fits"})
+WORDS_INSIDE = {"gain", "reduction", "accuracy", "precision", "recall", "deviance", "value", "unknown", "fits"}
 
 
 class Patterns:
@@ -44,7 +44,7 @@ class Patterns:
         held: Mapping[str, str] | None = None,
     ) -> None:
         self._table, self._others, self._is_whole = table, others, are_all
-        parted = filter(None, map(_parts, table if held is None else held))
+        parted = filter(None, map(_literals_of, table if held is None else held))
         kept = (one for one in parted if are_all or _is_sentence(one))
         self._patterns = sorted(kept, key=lambda one: -sum(map(len, one[1])))
         self.translate = lru_cache(1000)(self._translate)
@@ -55,7 +55,7 @@ class Patterns:
         Args:
             text: the sentence.
         """
-        if len(text) > LONGEST:  # a document, or what a program printed
+        if len(text) > LONGEST_SENTENCE:  # a document, or what a program printed
             return text
         if text in self._table and "{" not in text:
             return self._table[text].format()
@@ -64,11 +64,11 @@ class Patterns:
                 inside = [self._inner(value) for value in found.groups()]
                 if self._is_whole and any(map(is_english, inside)):
                     return text
-                return filled(_plain(self._table[pattern]), *inside)
+                return filled(_without_formats(self._table[pattern]), *inside)
         return text if self._others is None else self._others.translate(text)
 
     def _inner(self, text: str) -> str:
-        is_ours = " " in text or text in INSIDE
+        is_ours = " " in text or text in WORDS_INSIDE
         return self._translate(text) if is_ours else text
 
 
@@ -81,7 +81,7 @@ def is_english(text: str) -> bool:
     return PROSE.search(QUOTED.sub("", text)) is not None
 
 
-def _parts(pattern: str) -> tuple[str, list[str]] | None:
+def _literals_of(pattern: str) -> tuple[str, list[str]] | None:
     """Return a pattern with what stands around its places; None: it has none, or others than {} or {0}, {1}."""
     try:
         found = list(Formatter().parse(pattern))
@@ -97,7 +97,7 @@ def _is_sentence(one: tuple[str, list[str]]) -> bool:
     pattern, literals = one
     letters = sum(sign.isalpha() for part in literals for sign in part)
     numbers = len(re.findall(r"\{\d*:[^}]+\}", pattern))  # nobody's name is taken for one
-    return letters >= FEWEST or bool(numbers and letters)
+    return letters >= FEWEST_LETTERS or bool(numbers and letters)
 
 
 @cache
@@ -106,12 +106,12 @@ def _expression(pattern: str) -> re.Pattern[str]:
     for literal, place, form, _ in Formatter().parse(pattern):
         made += re.escape(literal)
         if place is not None:
-            made += f"({NUMBER})" if form else "(.*?)"
+            made += f"({NUMBER_IN_SENTENCE})" if form else "(.*?)"
     return re.compile(made, re.DOTALL)
 
 
 @cache
-def _plain(pattern: str) -> str:
+def _without_formats(pattern: str) -> str:
     """Return a pattern whose places take texts."""
     made, count = "", 0
     for literal, place, _, _ in Formatter().parse(pattern):

@@ -49,7 +49,7 @@ def stored(text: str) -> Said:
     return made
 
 
-def joined(parts: Iterable[str], between: str = ", ") -> Said:
+def joined_texts(parts: Iterable[str], between: str = ", ") -> Said:
     """Return several texts as one.
 
     Args:

@@ -18,7 +18,7 @@ LANGUAGES = {"en": "English", "zh": "中文"}
 
 
 @lru_cache(maxsize=3 * len(LANGUAGES))
-def table_of(code: str, part: str = "") -> dict[str, str]:
+def translation_table(code: str, part: str = "") -> dict[str, str]:
     """Return a language's patterns by the English ones.
 
     Args:
@@ -29,7 +29,7 @@ def table_of(code: str, part: str = "") -> dict[str, str]:
     if code == "en":
         return {}
     if not part:
-        return {**_rows(f"{code}.json"), **table_of(code, "stored")}
+        return {**_rows(f"{code}.json"), **translation_table(code, "stored")}
     return _rows(f"{code}.{part}.json")
 
 
@@ -46,7 +46,7 @@ def sentences_of(code: str) -> Patterns:
     Args:
         code: "en" or "zh".
     """
-    return Patterns(table_of(code), are_all=False, held=table_of(code, "stored"))
+    return Patterns(translation_table(code), are_all=False, held=translation_table(code, "stored"))
 
 
 class Words:
@@ -63,7 +63,7 @@ class Words:
         if not isinstance(language, str) or language not in LANGUAGES:  # type: ignore[redundant-expr]  # as in calls
             raise ValueError(f"language must be one of {', '.join(LANGUAGES)}; got {language!r}")
         self.language = language
-        self._table = table_of(language)
+        self._table = translation_table(language)
 
     def translate(self, pattern: str) -> str:
         """Return a pattern in this language."""

@@ -21,8 +21,8 @@ from tunesmith.foundation.numerics.arrays import Floats
 from tunesmith.foundation.numerics.pareto import non_dominated
 
 ROOT_TAU = math.sqrt(2.0 * math.pi)
-TINY = 1e-9  # a share of what the strips could give: below it too few digits are left, and logarithms are used
-CHUNK = 1 << 20  # numbers in one array of candidates x strips
+TINY_SHARE = 1e-9  # a share of what the strips could give: below it too few digits are left, and logarithms are used
+NUMBERS_IN_ARRAY = 1 << 20  # numbers in one array of candidates x strips
 
 
 def log_ehvi_over(front: Floats, ref: Floats) -> Callable[[Floats, Floats], Floats]:
@@ -36,7 +36,7 @@ def log_ehvi_over(front: Floats, ref: Floats) -> Callable[[Floats, Floats], Floa
         A function of mean[q, 2] and std[q, 2], the latter positive, with values float64[q].
     """
     lower, upper = free_strips(front, ref)
-    step = max(1, CHUNK // max(1, len(lower)))
+    step = max(1, NUMBERS_IN_ARRAY // max(1, len(lower)))
 
     def log_ehvi(mean: Floats, std: Floats) -> Floats:
         out = np.full(len(mean), -np.inf)
@@ -45,7 +45,7 @@ def log_ehvi_over(front: Floats, ref: Floats) -> Callable[[Floats, Floats], Floa
             gain, scale = _gain(mean[part], std[part], lower, upper)
             with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
                 out[part] = np.log(gain)
-                tiny = start + np.flatnonzero(~((gain >= TINY * scale) & np.isfinite(gain)))
+                tiny = start + np.flatnonzero(~((gain >= TINY_SHARE * scale) & np.isfinite(gain)))
             if len(tiny):
                 out[tiny] = _log_gain(mean[tiny], std[tiny], lower, upper)
         return out

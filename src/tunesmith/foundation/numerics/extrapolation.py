@@ -25,15 +25,19 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-POWERS = np.array([0.25, 0.5, 0.75, 1.0, 1.5])
-RATES = np.geomspace(1.0, 32.0, 9)  # of exponentials, in lengths of a whole curve
-MIDDLES = np.array([0.03, 0.1, 0.3])  # of the log-power family: where half of the way is done, as a part of the whole
-SLOPES = np.array([1.0, 2.0, 4.0])
-WIDER = 4.0  # times the variance of earlier curves: those that are complete are the good ones, and so too much alike
-TAILS = 4.0  # degrees of freedom of the noise, as Student's t: a point far off the curve hardly counts
-COOLING = (8.0, 3.0, 1.0)  # times the noise, in the rounds of reweighting: what seems far off at first need not be
-LEAST_NOISE = 1e-4  # variance, where curves are all smooth
-RIDGE = 1e-3  # variance of a and b, where earlier curves are all alike
+CURVE_POWERS = np.array([0.25, 0.5, 0.75, 1.0, 1.5])
+CURVE_RATES = np.geomspace(1.0, 32.0, 9)  # of exponentials, in lengths of a whole curve
+# Of the log-power family: where half of the way is done, as a part of the whole.
+LOG_POWER_MIDDLES = np.array([0.03, 0.1, 0.3])
+LOG_POWER_SLOPES = np.array([1.0, 2.0, 4.0])
+# Times the variance of earlier curves: those that are complete are the good ones, and so too much alike.
+EARLIER_VARIANCE_FACTOR = 4.0
+# Degrees of freedom of the noise, as Student's t: a point far off the curve hardly counts.
+NOISE_DEGREES_OF_FREEDOM = 4.0
+# Times the noise, in the rounds of reweighting: what seems far off at first need not be.
+NOISE_COOLING = (8.0, 3.0, 1.0)
+LEAST_NOISE_VARIANCE = 1e-4  # variance, where curves are all smooth
+RIDGE_VARIANCE = 1e-3  # variance of a and b, where earlier curves are all alike
 
 
 def shapes(u: Floats, end: float) -> Floats:
@@ -44,10 +48,10 @@ def shapes(u: Floats, end: float) -> Floats:
         end: U, above 1.
     """
     at = np.concatenate([[1.0, end], u])
-    power = at ** -POWERS[:, None]
-    exponential = np.exp(-RATES[:, None] * at / end)
-    middle = np.maximum(MIDDLES * end, 1.0)[:, None, None]
-    log_power = 1.0 / (1.0 + (at / middle) ** SLOPES[None, :, None])
+    power = at ** -CURVE_POWERS[:, None]
+    exponential = np.exp(-CURVE_RATES[:, None] * at / end)
+    middle = np.maximum(LOG_POWER_MIDDLES * end, 1.0)[:, None, None]
+    log_power = 1.0 / (1.0 + (at / middle) ** LOG_POWER_SLOPES[None, :, None])
     raw = np.concatenate([power, exponential, log_power.reshape(-1, len(at))])
     first, last = raw[:, :1], raw[:, 1:2]
     out: Floats = ((raw - last) / (first - last))[:, 2:]
@@ -70,12 +74,12 @@ class Extrapolation:
         loose = np.broadcast_to(np.eye(2) * 1e-6, (len(p), 2, 2))
         fit = _posterior(p, z, np.ones(len(p)), flat, loose)
         residual = z - fit.a[:, :, None] - fit.b[:, :, None] * p[:, None, :]
-        self._noise = np.maximum(np.median(np.mean(residual**2, axis=2), axis=1), LEAST_NOISE)
+        self._noise = np.maximum(np.median(np.mean(residual**2, axis=2), axis=1), LEAST_NOISE_VARIANCE)
         t = np.stack([fit.a, fit.b], axis=2)  # [F, m, 2]
         self._mean = np.mean(t, axis=1)
         off = t - self._mean[:, None, :]
         cov = off.transpose(0, 2, 1) @ off / max(1, len(z) - 1)
-        self._precision = np.linalg.inv(WIDER * cov + RIDGE * np.eye(2))
+        self._precision = np.linalg.inv(EARLIER_VARIANCE_FACTOR * cov + RIDGE_VARIANCE * np.eye(2))
 
     def ends(self, u: Floats, z: Floats) -> tuple[Floats, Floats, Floats]:
         """Return what curves that are known at some points come to: mean, variance and weight of each shape, [F, m].
@@ -104,7 +108,7 @@ def _posterior(p: Floats, z: Floats, v: Floats, mean: Floats, precision: Floats)
     p00, p01, p11 = (precision[:, i, j, None] for i, j in ((0, 0), (0, 1), (1, 1)))
     pull = np.einsum("fij,fj->fi", precision, mean)
     w = np.ones((len(p), *z.shape))
-    cooling = iter(COOLING)
+    cooling = iter(NOISE_COOLING)
     while True:
         s0, s1, s2 = np.moveaxis(w @ moments, 2, 0) / v[:, None]
         y0, y1 = np.moveaxis((w * z) @ moments[:, :, :2], 2, 0) / v[:, None]
@@ -116,8 +120,8 @@ def _posterior(p: Floats, z: Floats, v: Floats, mean: Floats, precision: Floats)
         factor = next(cooling, None)
         if factor is None:
             break
-        w = (TAILS + 1) / (TAILS + off / factor**2)
-    misfit = (TAILS + 1) * np.sum(np.log1p(off / TAILS), axis=2)
+        w = (NOISE_DEGREES_OF_FREEDOM + 1) / (NOISE_DEGREES_OF_FREEDOM + off / factor**2)
+    misfit = (NOISE_DEGREES_OF_FREEDOM + 1) * np.sum(np.log1p(off / NOISE_DEGREES_OF_FREEDOM), axis=2)
     da, db = a - mean[:, :1], b - mean[:, 1:]
     prior = p00 * da**2 + 2 * p01 * da * db + p11 * db**2
     shrinkage = np.log(volume) - np.log(p00 * p11 - p01 * p01)

@@ -53,10 +53,12 @@ def matern52(r2: Floats) -> tuple[Floats, Floats]:
 # -- the process ------------------------------------------------------------------------------------------------------
 
 _HUGE = 1e25
-BLOCK = 16_000  # numbers in one matrix of covariances with many points: larger ones are fetched from the system anew
-MAX_ITERATIONS = 25  # of each search for θ
-DECIMALS = 3  # of ln ℓ and ln s²: far below their uncertainty, far above what last bits make of a fit
-TOLERANCE = 1e-5  # of minus the log posterior, relative: what is left then moves ln ℓ by hundredths of its uncertainty
+# Numbers in one matrix of covariances with many points: larger ones are fetched from the system anew.
+COVARIANCE_BLOCK = 16_000
+MAX_THETA_ITERATIONS = 25  # of each search for θ
+THETA_DECIMALS = 3  # of ln ℓ and ln s²: far below their uncertainty, far above what last bits make of a fit
+# Of minus the log posterior, relative: what is left then moves ln ℓ by hundredths of its uncertainty.
+POSTERIOR_TOLERANCE = 1e-5
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,11 +173,11 @@ def fit(
             jac=True,
             method="L-BFGS-B",
             bounds=box,
-            options={"maxiter": MAX_ITERATIONS, "maxfun": MAX_ITERATIONS + 15, "ftol": TOLERANCE},
+            options={"maxiter": MAX_THETA_ITERATIONS, "maxfun": MAX_THETA_ITERATIONS + 15, "ftol": POSTERIOR_TOLERANCE},
         )
         if found.fun < best_value and np.all(np.isfinite(found.x)):
             best_value, best = float(found.fun), np.asarray(found.x, float)
-    return np.clip(np.round(best, DECIMALS), low, high)
+    return np.clip(np.round(best, THETA_DECIMALS), low, high)
 
 
 def fixed_starts(g: Indices, prior: Prior) -> list[Floats]:
@@ -273,7 +275,7 @@ class Posterior:
             return self._kept.mean, self._remembered(self._kept)
         n = len(self.alpha)
         mean, variance = np.empty(len(z)), np.empty(len(z))
-        step = max(16, BLOCK // len(self._basis))
+        step = max(16, COVARIANCE_BLOCK // len(self._basis))
         for at in range(0, len(z), step):
             part = slice(at, at + step)
             k, _ = matern52(square_distances(z[part] * self.scale, self._basis))

@@ -13,29 +13,29 @@ import numpy as np
 
 from tunesmith.foundation.numerics.arrays import Floats, Ints, Mask
 
-MOST = 255  # objectives that moocore takes
+MOOCORE_OBJECTIVES = 255  # objectives that moocore takes
 
 
 def non_dominated(y: Floats) -> Mask:
     """Return which rows of y[n, m] no other row dominates, bool[n]."""
     if len(y) == 0:
         return np.zeros(0, bool)
-    if y.shape[1] > MOST:
+    if y.shape[1] > MOOCORE_OBJECTIVES:
         return np.array([not _is_dominated(y, row) for row in y], bool)
     import moocore
 
-    return np.asarray(moocore.is_nondominated(_places(y), keep_weakly=True), bool)
+    return np.asarray(moocore.is_nondominated(_distinct_ranks(y), keep_weakly=True), bool)
 
 
 def ranks(y: Floats) -> Ints:
     """Return the rank of each row of y[n, m]: 0 on the front, 1 on the front of what is left without it."""
     if len(y) == 0:
         return np.zeros(0, np.int64)
-    if y.shape[1] > MOST:
+    if y.shape[1] > MOOCORE_OBJECTIVES:
         return _peeled(y)
     import moocore
 
-    return np.asarray(moocore.pareto_rank(_places(y)), np.int64)
+    return np.asarray(moocore.pareto_rank(_distinct_ranks(y)), np.int64)
 
 
 def _is_dominated(y: Floats, row: Floats) -> bool:
@@ -58,7 +58,7 @@ def _peeled(y: Floats) -> Ints:
     return found
 
 
-def _places(y: Floats) -> Floats:
+def _distinct_ranks(y: Floats) -> Floats:
     """Return the place of each value among the distinct values of its column, [n, m]."""
     places = np.empty(y.shape)
     for j, column in enumerate(y.T):

@@ -40,12 +40,12 @@ from numpy.typing import NDArray
 
 from tunesmith.foundation.numerics.arrays import Floats, Indices, Mask, Singles
 
-MAX_TABLE = 16  # cells up to which a coordinate's kernel is a table; wide nominal ones are compared one by one
+MAX_TABLE_CELLS = 16  # cells up to which a coordinate's kernel is a table; wide nominal ones are compared one by one
 MIN_BANDWIDTH = 0.03
 MAX_BANDWIDTH = 2.0
-PSEUDO = 10.0  # centres at which their spread and a fifth of the range count the same
-TINY = 1e-30
-LARGE = 80.0  # its exponential is far from the largest number of single precision
+PSEUDO_CENTRES = 10.0  # centres at which their spread and a fifth of the range count the same
+TINY_DENSITY = 1e-30
+LARGE_EXPONENT = 80.0  # its exponential is far from the largest number of single precision
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ class Columns:
         edges: for each coordinate None (continuous), or the m + 1 edges of its cells, from 0 to 1.
         nominal: for each coordinate whether its cells have no order.
 
-    Ordered coordinates with more than MAX_TABLE cells count as continuous.
+    Ordered coordinates with more than MAX_TABLE_CELLS cells count as continuous.
 
     Attributes:
         d: number of coordinates. m: largest number of cells of a table.
@@ -115,7 +115,7 @@ class Columns:
     def __init__(self, edges: Sequence[Floats | None], nominal: Sequence[bool]) -> None:
         self.d = len(edges)
         cells = [0 if e is None else len(e) - 1 for e in edges]
-        small = [0 < m <= MAX_TABLE for m in cells]
+        small = [0 < m <= MAX_TABLE_CELLS for m in cells]
         self.table = np.array([j for j in range(self.d) if small[j]], np.intp)
         self.wide = np.array([j for j in range(self.d) if nominal[j] and not small[j]], np.intp)
         self.celled = np.concatenate([self.table, self.wide])
@@ -134,7 +134,7 @@ class Columns:
             if own is not None:
                 self.edge[i, : len(own)] = own
         self.exists = np.arange(m) < self.n_cells[:t, None]
-        self.width = np.maximum(np.diff(self.edge, axis=1), TINY)
+        self.width = np.maximum(np.diff(self.edge, axis=1), TINY_DENSITY)
         self.centre = 0.5 * (self.edge[:, 1:] + self.edge[:, :-1])
         # The last cell has no upper edge, so that u = 1 falls into it.
         self._upper = np.where(np.arange(m) < self.n_cells[:t, None] - 1, self.edge[:, 1:], np.inf)
@@ -190,8 +190,8 @@ def bandwidths(rows: Rows, weight: Floats, partial: bool, evidence: float = 0.0)
     n: Any
     if partial:
         own = w * rows.active
-        total = np.maximum(own.sum(axis=1), TINY)
-        n = np.maximum(total * total / np.maximum((own * own).sum(axis=1), TINY), 1.0)
+        total = np.maximum(own.sum(axis=1), TINY_DENSITY)
+        n = np.maximum(total * total / np.maximum((own * own).sum(axis=1), TINY_DENSITY), 1.0)
         away = rows.v - (own * rows.v).sum(axis=1, keepdims=True) / total[:, None]
         variance = (own * away * away).sum(axis=1) / total
         n = np.maximum(n, evidence * total)
@@ -201,7 +201,7 @@ def bandwidths(rows: Rows, weight: Floats, partial: bool, evidence: float = 0.0)
             away = rows.v - (rows.v @ w)[:, None]
             away *= away
             variance = away @ w
-    trust = n / (PSEUDO + n)
+    trust = n / (PSEUDO_CENTRES + n)
     log_spread = 0.5 * np.log(variance + 1.0 / (12.0 * n))
     log_h = trust * log_spread + (1.0 - trust) * math.log(0.2) - np.log(n) / (len(rows.v) + 4)
     return np.asarray(np.minimum(np.maximum(np.exp(log_h), MIN_BANDWIDTH), MAX_BANDWIDTH))
@@ -239,7 +239,7 @@ class Mixture:
         at = self.h[c.table][:, None, None]
         below = ndtr((c.edge[:, None, :] - c.centre[:, :, None]) / at)
         mass = below[:, :, 1:] - below[:, :, :-1]
-        mass /= np.maximum(mass.sum(axis=2, keepdims=True), TINY)
+        mass /= np.maximum(mass.sum(axis=2, keepdims=True), TINY_DENSITY)
         if c.nominal.any():
             equal = c.exists[:, None, :] / c.n_cells[: len(c.table), None, None]
             mass[c.nominal] = ((1.0 - self.smoothing) * np.eye(c.m) + self.smoothing * equal)[c.nominal]
@@ -270,7 +270,7 @@ class Mixture:
         table = np.zeros((t, c.m + 1, c.m), np.float32)  # the last row, 0, is that of an absent coordinate
         both = c.exists[:, :, None] & c.exists[:, None, :]
         density = np.where(both, self._mass / c.width[:, None, :], 1.0)
-        table[:, : c.m] = np.log(density + TINY)
+        table[:, : c.m] = np.log(density + TINY_DENSITY)
         own = np.where(self.rows.active[c.table], self.rows.cell[:t], c.m)
         return table[np.arange(t)[:, None], own].transpose(0, 2, 1).reshape(t * c.m, -1)
 
@@ -281,13 +281,13 @@ class Mixture:
         t = len(c.table)
         for i, m in enumerate(c.n_cells[t:].tolist(), t):  # wide nominal ones
             x, own = points.cell[i][:, None], self.rows.cell[i]
-            same = np.float32(math.log(self.smoothing + (1.0 - self.smoothing) * m + TINY))
-            other = np.float32(math.log(self.smoothing + TINY))
+            same = np.float32(math.log(self.smoothing + (1.0 - self.smoothing) * m + TINY_DENSITY))
+            other = np.float32(math.log(self.smoothing + TINY_DENSITY))
             factor = np.where(x == own, same, other)
             log_k += np.where((x == m) | (own == m), np.float32(0.0), factor)
         # Products over many coordinates may leave single precision: then the largest one of a point is taken out.
         top: Floats | None = None
-        if np.maximum.reduce(log_k, axis=None) > LARGE:
+        if np.maximum.reduce(log_k, axis=None) > LARGE_EXPONENT:
             top = np.maximum(log_k.max(axis=1).astype(np.float64), 0.0)
             log_k -= top.astype(np.float32)[:, None]
         np.exp(log_k, out=log_k)

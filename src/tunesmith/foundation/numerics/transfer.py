@@ -32,7 +32,7 @@ def normal_quantiles(y: Floats) -> Floats:
     return np.asarray(ndtri((rankdata(place) - 0.5) / len(y)))
 
 
-def thin(q: Floats, k: int) -> Indices:
+def best_and_spread(q: Floats, k: int) -> Indices:
     """Return at most k rows of q[n], in order: half of them the best, the others evenly spread over the other ranks."""
     n = len(q)
     if n <= k:

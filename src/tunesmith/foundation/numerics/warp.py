@@ -12,12 +12,12 @@ import numpy as np
 
 from tunesmith.foundation.numerics.arrays import Floats
 
-RANGE = (-5.0, 7.0)  # of λ
-PARTS = 64  # of a distribution whose mean is wanted
-MAX_VARIANCE = 1e6  # of an error after the transform: such a value says nothing
-LARGEST = math.log(np.finfo(np.float64).max)
-HUGE = 1e300  # which no value that a model tells exceeds: means of such still are numbers
-GRIDS = (13, 9, 9)  # λ on each grid, which spans the neighbours of the best one before: 1/16 apart at last
+LAMBDA_RANGE = (-5.0, 7.0)  # of λ
+MEAN_PARTS = 64  # of a distribution whose mean is wanted
+MAX_ERROR_VARIANCE = 1e6  # of an error after the transform: such a value says nothing
+LARGEST_EXPONENT = math.log(np.finfo(np.float64).max)
+HUGE_VALUE = 1e300  # which no value that a model tells exceeds: means of such still are numbers
+LAMBDA_GRIDS = (13, 9, 9)  # λ on each grid, which spans the neighbours of the best one before: 1/16 apart at last
 
 
 def standardise(y: Floats) -> Floats:
@@ -50,9 +50,9 @@ def best_lambda(y: Floats) -> float:
     size = np.log1p(np.abs(y))
     jacobian = float((np.sign(y) * size).sum())
     up, down = size[y >= 0], size[y < 0]
-    lmbda = np.linspace(*RANGE, GRIDS[0])
+    lmbda = np.linspace(*LAMBDA_RANGE, LAMBDA_GRIDS[0])
     score = _scores(lmbda, up, down, jacobian)
-    for count in GRIDS[1:]:
+    for count in LAMBDA_GRIDS[1:]:
         at = int(score.argmin())
         lmbda = np.linspace(lmbda[max(at - 1, 0)], lmbda[min(at + 1, len(lmbda) - 1)], count)
         score = _scores(lmbda, up, down, jacobian)
@@ -149,7 +149,7 @@ class Warp:
         """
         with np.errstate(over="ignore", invalid="ignore"):
             half = (self.forward(self._given + sd) - self.forward(self._given - sd)) / 2.0
-            return np.fmin(np.square(half), MAX_VARIANCE)
+            return np.fmin(np.square(half), MAX_ERROR_VARIANCE)
 
     def inverse(self, t: Floats) -> Floats:
         """Return the values [...] that t [...] stands for, at most their own range beyond those it was fitted to."""
@@ -162,8 +162,8 @@ class Warp:
         size, mean, sd = self._units()
         with np.errstate(over="ignore"):
             y: Floats = (z * sd + mean) * size
-        y = np.clip(y, max(low - (high - low), -HUGE), min(high + (high - low), HUGE))
-        return np.exp(np.minimum(y, LARGEST)) if self._log else y
+        y = np.clip(y, max(low - (high - low), -HUGE_VALUE), min(high + (high - low), HUGE_VALUE))
+        return np.exp(np.minimum(y, LARGEST_EXPONENT)) if self._log else y
 
     def expected(self, mean: Floats, sd: float) -> Floats:
         """Return the expectation [n] of the value that a normal variable of these means [n] and this sd stands for.
@@ -197,6 +197,6 @@ class Warp:
         """Return the mean [n] of the values that the lowest share[n] of normal variables stands for."""
         from scipy.special import ndtri
 
-        parts = (np.arange(PARTS) + 0.5) / PARTS
+        parts = (np.arange(MEAN_PARTS) + 0.5) / MEAN_PARTS
         found: Floats = self.inverse(mean[:, None] + sd[:, None] * ndtri(share[:, None] * parts)).mean(axis=1)
         return found

@@ -37,7 +37,7 @@ __all__ = [
     "was_no_program",
 ]
 
-# Flags of `os.open` for what should be a plain file: no link, no waiting for what is no file, and each byte as it is.
+# Flags of `os.open` for what should be a plain file: links are refused, pipes not waited for, bytes kept as they are.
 PLAIN_FILE = sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY", "O_CLOEXEC"))
 
 Feature = Literal["shell", "terminal", "memory"]

@@ -18,8 +18,8 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Give the name of a file to write, which takes the place of another one when the block ends.
 
     If the block raises, or the disk is full, the file is removed, and what was there before is as it was. It keeps its
-    mode, and a link goes on to lead to it. What is no plain file (a device, a pipe, ``/dev/stdout``) is written as it
-    is, and so is a file that may be written in a folder where no other one can be made.
+    mode, and a link goes on to lead to it. What is not a plain file (a device, a pipe, ``/dev/stdout``) is written
+    as it is, and so is a file that may be written in a folder where no other one can be made.
 
     Args:
         path: the file that is wanted; it may be there.

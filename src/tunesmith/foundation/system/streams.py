@@ -11,11 +11,12 @@ import threading
 import time
 from typing import Protocol
 
-CHUNK, ENOUGH = 64 * 1024, 256 * 1024  # bytes of one read, and of one look
-# Seconds between two reads, the shortest and the longest: so many that a read finds a number of bytes between FEW and
-# MANY, since one look at many lines costs as much as one at each. A terminal gives 4 KiB, and the next ones soon after.
-SHORT, LONG = 1e-4, 0.01
-FEW, MANY = 1000, 4000
+PIPE_READ_BYTES, PIPE_LOOK_BYTES = 64 * 1024, 256 * 1024  # bytes of one read, and of one look
+# Seconds between two reads, the shortest and the longest: so many that a read finds between
+# FEW_READ_BYTES and MANY_READ_BYTES, since one look at many lines costs as much as one at each. A terminal gives 4 KiB,
+# and the next ones soon after.
+SHORT_PAUSE_SECONDS, LONG_PAUSE_SECONDS = 1e-4, 0.01
+FEW_READ_BYTES, MANY_READ_BYTES = 1000, 4000
 
 
 Read = tuple[int, bytes, bool]  # which stream, what was read, and whether that was its end
@@ -63,10 +64,10 @@ class Streams:
             if ended:
                 self.open.discard(end)
         size = sum(len(data) for _, data, _ in found)
-        if size < FEW:
-            self._pause = min(max(SHORT, 2 * self._pause), LONG)
-        elif size >= MANY:
-            self._pause = self._pause / 2 if self._pause > SHORT else 0.0
+        if size < FEW_READ_BYTES:
+            self._pause = min(max(SHORT_PAUSE_SECONDS, 2 * self._pause), LONG_PAUSE_SECONDS)
+        elif size >= MANY_READ_BYTES:
+            self._pause = self._pause / 2 if self._pause > SHORT_PAUSE_SECONDS else 0.0
         return [(end, data) for end, data, _ in found if data]
 
     def close(self) -> None:
@@ -108,9 +109,9 @@ def _available(end: int) -> tuple[bytes, bool]:
     """Return what can be read now, and whether that is the end."""
     parts: list[bytes] = []
     size = 0
-    while size < ENOUGH:
+    while size < PIPE_LOOK_BYTES:
         try:
-            part = os.read(end, CHUNK)
+            part = os.read(end, PIPE_READ_BYTES)
         except BlockingIOError:
             break
         except OSError:  # so a pseudo-terminal ends
@@ -126,7 +127,8 @@ class _Threads(_Reader):
     """A thread for each end, which also closes it: a number that is closed under a read may be another file's next."""
 
     def __init__(self, ends: tuple[int, ...]) -> None:
-        self._found: queue.Queue[Read] = queue.Queue(maxsize=ENOUGH // CHUNK)  # a program that prints more waits
+        # A program that prints more waits.
+        self._found: queue.Queue[Read] = queue.Queue(maxsize=PIPE_LOOK_BYTES // PIPE_READ_BYTES)
         self._taken: list[Read] = []
         self._closed = threading.Event()
         for end in ends:
@@ -136,7 +138,7 @@ class _Threads(_Reader):
         data = b"?"
         while data:
             try:
-                data = os.read(end, CHUNK)
+                data = os.read(end, PIPE_READ_BYTES)
             except OSError:
                 data = b""
             while not self._closed.is_set():

@@ -18,7 +18,7 @@ from tunesmith.interchange.databases import reading, table_names
 from tunesmith.interchange.optuna.database import OPTUNA_TABLES
 from tunesmith.interchange.optuna.trials import FIXED, NAMES, OTHERS_KEY, REASON, RawStudy, RawTrial, write_distribution
 from tunesmith.space import Categorical, Float, Int, Parameter
-from tunesmith.space.words import words_of
+from tunesmith.space.words import words_of_parameter
 from tunesmith.storage.redact import FILE_ENDINGS, shown_spec
 from tunesmith.study import Study
 from tunesmith.study.verdict import read_verdict
@@ -148,7 +148,7 @@ def _raw(
         inner = x if x == x else trial.outside.get(name)
         if isinstance(held, Categorical):  # by its place among the choices of all trials
             inner = held.to_internal(parameter.to_label(x)) if x == x else None
-        word = next((word for word, place in words_of(parameter) if place == x), inner)
+        word = next((word for word, place in words_of_parameter(parameter) if place == x), inner)
         if word != inner:  # Optuna's ranges have numbers alone
             raw.user[PARAMETER + name] = word
             out.note("values such as None and 'scale', which are numbers there and attributes with what they were")

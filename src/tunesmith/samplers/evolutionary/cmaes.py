@@ -35,7 +35,7 @@ from tunesmith.samplers.base import (
     space_fingerprint,
 )
 from tunesmith.samplers.evolutionary.mutation import mirrored
-from tunesmith.samplers.finished import COMPLETE, ConstrainedRanking
+from tunesmith.samplers.finished import COMPLETE_LEVEL, ConstrainedRanking
 from tunesmith.space import Parameter, Space
 from tunesmith.space.encoding import LatticeScale
 
@@ -45,7 +45,7 @@ from tunesmith.space.encoding import LatticeScale
 # floor at which about a quarter of the points have some value that the best points do not have (the margin of Hamano et
 # al., CatCMA, GECCO 2024).
 
-RATE = 0.2  # how far the probabilities move towards the frequencies of one generation
+CATEGORY_RATE = 0.2  # how far the probabilities move towards the frequencies of one generation
 
 
 class CategoricalDistribution:
@@ -79,7 +79,7 @@ class CategoricalDistribution:
             known = ~np.isnan(u[:half, j])
             k = np.minimum((u[:half, j][known] * len(p)).astype(np.intp), len(p) - 1)
             share = np.bincount(k, weights=weight[known], minlength=len(p))
-            p = p + RATE * (share - share.sum() * p)
+            p = p + CATEGORY_RATE * (share - share.sum() * p)
             p = np.maximum(p, self._miss / (len(p) - 1))
             self._p[i] = p / p.sum()
 
@@ -102,15 +102,16 @@ def _initial(parameter: Parameter) -> Floats:
 
 SEED_BITS, GENERATION_BITS = 24, 16  # of a payload of 48 bits; the rest is a fingerprint of the space
 SEED_MASK, GENERATION_MASK = (1 << SEED_BITS) - 1, (1 << GENERATION_BITS) - 1
-SEPARABLE = 150  # searched parameters above which the covariance is diagonal: a full one would take milliseconds
+# Searched parameters above which the covariance is diagonal: a full one would take milliseconds.
+SEPARABLE_ABOVE_PARAMS = 150
 MARGIN_CELLS = 1 << 20  # a lattice with more cells is as good as continuous
-MAX_DELAY = 2  # generations by which a result may be late and still count
+MAX_LATE = 2  # generations by which a result may be late and still count
 MAX_POPSIZE = 4096
 # The strip round the cube that is folded into it. Without one, joint corners are approached a hundred times as slowly;
 # if all of space is folded, the optimiser sees one valley many times: on a turned ellipsoid in ten dimensions the
 # regret after 1,000 trials was five times as large (chosen on BBOB f2, f5, f10, f15 in ten dimensions, and on four
 # functions with optima at bounds).
-STRIP = 0.05
+FOLDED_STRIP = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +138,7 @@ class CmaEsState:
         self._k = len(self._at)
         even = [isinstance(params[j].scale(), LatticeScale) for j in self._at]
         cells = np.where(even, [params[j].n_values for j in self._at], math.inf)
-        self._lattice = (cells <= MARGIN_CELLS) & (self._k <= SEPARABLE)
+        self._lattice = (cells <= MARGIN_CELLS) & (self._k <= SEPARABLE_ABOVE_PARAMS)
         self._step = np.where(self._lattice, 1.0 / np.maximum(cells, 1.0), 0.0)
         self._middle = np.full(self._k, 0.5)
         for i, j in enumerate(self._at.tolist()):
@@ -147,7 +148,7 @@ class CmaEsState:
         self._categories = CategoricalDistribution(space)
         self._popsize = options.popsize or 4 + int(3 * math.log(max(1, self._k + len(self._categories))))
         self._optimiser: Any = None
-        self._past: deque[Any] = deque(maxlen=MAX_DELAY)  # the optimisers of the generations before, the last one first
+        self._past: deque[Any] = deque(maxlen=MAX_LATE)  # the optimisers of the generations before, the last one first
         self._guess_rows = -1
         self._started = False
         self._generation = 0
@@ -204,7 +205,7 @@ class CmaEsState:
                     self._optimiser = self._start(history, first + i)
                 self._started = True
             age = (self._generation - (int(payload[i]) >> SEED_BITS)) & GENERATION_MASK
-            if age <= min(MAX_DELAY, self._generation - self._first):
+            if age <= min(MAX_LATE, self._generation - self._first):
                 self._members.append(first + i)
                 if len(self._members) >= self._popsize:
                     self._close(history)
@@ -266,7 +267,7 @@ class CmaEsState:
         if ranking.value.shape[1] == 1 and (level, float(y.min())) < self._best:
             self._best, self._improved = (level, float(y.min())), self._generation
         y = y[np.isfinite(y)]
-        if ranking.value.shape[1] > 1 or level != COMPLETE or not len(y):
+        if ranking.value.shape[1] > 1 or level != COMPLETE_LEVEL or not len(y):
             return False
         low, high = float(y.min()), float(y.max())
         if math.isnan(self._spread):
@@ -307,7 +308,7 @@ class CmaEsState:
             return self._make(mean, sigma)
         ranking = ConstrainedRanking.of(history, slice(0, rows))
         seen = history.unit(self.space)[:rows, self._at]
-        good = np.flatnonzero((ranking.level == COMPLETE) & ~np.isnan(seen).all(axis=1))
+        good = np.flatnonzero((ranking.level == COMPLETE_LEVEL) & ~np.isnan(seen).all(axis=1))
         if not len(good):
             return self._make(mean, sigma)
         best = seen[good[ranking.take(good).order()[0]]]
@@ -316,10 +317,10 @@ class CmaEsState:
     def _make(self, mean: Floats, sigma: float) -> Any:
         import cmaes
 
-        edge = np.where(self._lattice, self._step / 2, -STRIP)  # a lattice ends at the centres of its last cells
+        edge = np.where(self._lattice, self._step / 2, -FOLDED_STRIP)  # a lattice ends at the centres of its last cells
         bounds = np.column_stack([edge, 1.0 - edge])
         mean = np.clip(mean, bounds[:, 0], bounds[:, 1])
-        if self._k > SEPARABLE:
+        if self._k > SEPARABLE_ABOVE_PARAMS:
             return cmaes.SepCMA(mean, sigma, bounds, population_size=self._popsize, seed=0)
         if not self._lattice.any():
             return cmaes.CMA(mean, sigma, bounds, population_size=self._popsize, seed=0)
@@ -328,7 +329,7 @@ class CmaEsState:
 
 # -- the sampler ------------------------------------------------------------------------------------------------------
 
-ATTEMPTS = 20  # samples drawn until one meets the constraints of the space
+SAMPLE_ATTEMPTS = 20  # samples drawn until one meets the constraints of the space
 
 
 @accepts_foreign_arguments
@@ -413,7 +414,7 @@ class CmaEsSampler(StatefulSampler[CmaEsState]):
         states = np.zeros(n, np.int64)
         with self._state_after(history, space) as state:
             for i in range(n):
-                for _ in range(ATTEMPTS):
+                for _ in range(SAMPLE_ATTEMPTS):
                     seed = int(rng.integers(1 << SEED_BITS))
                     row = space.from_unit(state.sample(history, seed, rng)[None])
                     if not space.constraints or space.feasible(row)[0]:

@@ -29,7 +29,7 @@ from tunesmith.samplers.base import (
     space_fingerprint,
 )
 from tunesmith.samplers.evolutionary.mutation import MutationOperators, mirrored
-from tunesmith.samplers.finished import FAILED, ConstrainedRanking, DuplicateFilter
+from tunesmith.samplers.finished import FAILED_LEVEL, ConstrainedRanking, DuplicateFilter
 from tunesmith.space import Space
 
 # -- the population, as finished trials make it -----------------------------------------------------------------------
@@ -38,10 +38,10 @@ from tunesmith.space import Space
 # does not have, the slot keeps the coordinate it had before; f, cr: the factors F and CR of differential evolution.
 
 SLOT_BITS, FACTOR_BITS = 10, 7  # of a payload: fingerprint of the space 8, slot 10, F 7, CR 7
-FACTORS = (1 << FACTOR_BITS) - 1  # F and CR are stored in units of 1 / FACTORS
-MEMORY = 5  # entries of the memory of F and CR
+FACTOR_UNITS = (1 << FACTOR_BITS) - 1  # F and CR are stored in units of 1 / FACTOR_UNITS
+MEMORY_ENTRIES = 5  # entries of the memory of F and CR
 MAX_SLOTS = 1 << SLOT_BITS
-SAME = 1e-9  # of each range: what two points differ by that are the same
+SAME_COORDINATE_DISTANCE = 1e-9  # of each range: what two points differ by that are the same
 
 
 class Population:
@@ -53,7 +53,7 @@ class Population:
         tried: the points of finished trials, if the space is finite.
         u: the points [N, d].
         filled: which slots hold one, [N].
-        f: the memory of the factors F that brought success, [MEMORY].
+        f: the memory of the factors F that brought success, [MEMORY_ENTRIES].
         cr: the same of CR.
     """
 
@@ -71,10 +71,10 @@ class Population:
         d = len(self.space)
         self.u = np.full((n, d), 0.5)
         self.filled = np.zeros(n, bool)
-        self.level = np.full(n, FAILED, np.int64)
+        self.level = np.full(n, FAILED_LEVEL, np.int64)
         self.value = np.zeros((n, self._m))
-        self.f = np.full(MEMORY, 0.5)
-        self.cr = np.full(MEMORY, 0.5)
+        self.f = np.full(MEMORY_ENTRIES, 0.5)
+        self.cr = np.full(MEMORY_ENTRIES, 0.5)
         self._oldest = 0
         self._successes: list[tuple[float, float]] = []
         self._since_update = self._since_success = 0
@@ -98,10 +98,10 @@ class Population:
     def holds(self, x: Floats) -> bool:
         """Tell whether one of the points has the internal values x[1, d], but for rounding."""
         u = self.space.to_unit(x)
-        return bool(((np.abs(self.u - u) < SAME) | np.isnan(u))[self.filled].all(axis=1).any())
+        return bool(((np.abs(self.u - u) < SAME_COORDINATE_DISTANCE) | np.isnan(u))[self.filled].all(axis=1).any())
 
     def payload(self, slot: int, f: int, cr: int) -> int:
-        """Return the payload of the sampler state of a trial for this slot; f and cr in units of 1 / FACTORS."""
+        """Return the payload of the sampler state of a trial for this slot; f and cr in units of 1 / FACTOR_UNITS."""
         return (((self._fingerprint << SLOT_BITS) | slot) << FACTOR_BITS | f) << FACTOR_BITS | cr
 
     def add_rows(self, history: History, first: int, last: int) -> None:
@@ -121,7 +121,7 @@ class Population:
             slot = (p >> (2 * FACTOR_BITS)) & (MAX_SLOTS - 1)
             value = ranking.value[i]
             if own[i] and p >> (SLOT_BITS + 2 * FACTOR_BITS) == self._fingerprint and slot < self.n:
-                self._compete(slot, unit[i], level, value, (p >> FACTOR_BITS) & FACTORS, p & FACTORS)
+                self._compete(slot, unit[i], level, value, (p >> FACTOR_BITS) & FACTOR_UNITS, p & FACTOR_UNITS)
             elif not self._full:
                 self._put(int(np.argmin(self.filled)), unit[i], level, value)
             else:
@@ -145,7 +145,7 @@ class Population:
         if better > 0:
             self._since_success = 0
             if f:
-                self._successes.append((f / FACTORS, cr / FACTORS))
+                self._successes.append((f / FACTOR_UNITS, cr / FACTOR_UNITS))
         if self._since_update >= self.n:
             self._update_memory()
 
@@ -200,7 +200,7 @@ class Population:
             f, cr = np.array(self._successes).T
             self.f[self._oldest] = (f * f).sum() / f.sum()  # Lehmer mean: favours large steps
             self.cr[self._oldest] = cr.mean()
-            self._oldest = (self._oldest + 1) % MEMORY
+            self._oldest = (self._oldest + 1) % MEMORY_ENTRIES
         self._successes = []
         self._since_update = 0
 
@@ -218,7 +218,7 @@ class Population:
 
 # -- the sampler ------------------------------------------------------------------------------------------------------
 
-ATTEMPTS = 20  # variations drawn until one is new and meets the constraints
+VARIATION_ATTEMPTS = 20  # variations drawn until one is new and meets the constraints
 
 
 class EvolutionSampler(StatefulSampler[Population]):
@@ -267,7 +267,7 @@ class EvolutionSampler(StatefulSampler[Population]):
             count = len(history) + history.n_pending
             for i in range(n):
                 slot = (count + i) % population.n
-                for attempt in range(ATTEMPTS):
+                for attempt in range(VARIATION_ATTEMPTS):
                     u, f, cr = _vary(population, slot, rng, attempt)
                     row = space.from_unit(u[None])
                     if population.holds(row) or (space.constraints and not space.feasible(row)[0]):
@@ -284,24 +284,24 @@ class EvolutionSampler(StatefulSampler[Population]):
 
 
 def _vary(population: Population, slot: int, rng: np.random.Generator, attempt: int) -> tuple[Floats, int, int]:
-    """Return a variation u[d] of the point in a slot, and its factors in units of 1 / FACTORS."""
+    """Return a variation u[d] of the point in a slot, and its factors in units of 1 / FACTOR_UNITS."""
     mutation, filled = population.mutation, population.order
     d, free = len(population.space), mutation.free
     if not population.filled[slot] or len(filled) < 4 or not len(free):
         return mutation.random_point(rng), 0, 0
     # Differences say little about parameters of few values.
     single_step = 0.2 + 0.5 * mutation.few_valued_share
-    if rng.random() < single_step or attempt > ATTEMPTS // 2:
-        return _step(population, population.u[filled[0] if rng.random() < 0.5 else slot], rng, attempt), 0, 0
-    k = int(rng.integers(MEMORY))
-    f = min(max(round((population.f[k] + 0.1 * rng.standard_cauchy()) * FACTORS), 5), FACTORS)
-    cr = min(max(round((population.cr[k] + 0.1 * rng.standard_normal()) * FACTORS), 0), FACTORS)
+    if rng.random() < single_step or attempt > VARIATION_ATTEMPTS // 2:
+        return _change_params(population, population.u[filled[0] if rng.random() < 0.5 else slot], rng, attempt), 0, 0
+    k = int(rng.integers(MEMORY_ENTRIES))
+    f = min(max(round((population.f[k] + 0.1 * rng.standard_cauchy()) * FACTOR_UNITS), 5), FACTOR_UNITS)
+    cr = min(max(round((population.cr[k] + 0.1 * rng.standard_normal()) * FACTOR_UNITS), 0), FACTOR_UNITS)
     leader = filled[int(rng.integers(max(2, len(filled) // 10)))]
     a, b = filled[rng.integers(len(filled), size=2)]
     own, top = population.u[slot], population.u[leader]
-    crossed = rng.random(d) < cr / FACTORS
+    crossed = rng.random(d) < cr / FACTOR_UNITS
     crossed[free[int(rng.integers(len(free)))]] = True
-    moved = own + f / FACTORS * (top - own + population.u[a] - population.u[b])
+    moved = own + f / FACTOR_UNITS * (top - own + population.u[a] - population.u[b])
     # Beyond a bound: half of the way to it (JADE).
     moved = np.where(moved < 0.0, own / 2.0, np.where(moved > 1.0, (own + 1.0) / 2.0, moved))
     if mutation.has_categorical:
@@ -311,7 +311,7 @@ def _vary(population: Population, slot: int, rng: np.random.Generator, attempt: 
     return np.where(crossed, moved, own), f, cr
 
 
-def _step(population: Population, u: Floats, rng: np.random.Generator, attempt: int) -> Floats:
+def _change_params(population: Population, u: Floats, rng: np.random.Generator, attempt: int) -> Floats:
     """Change each parameter with probability 1 / d, one at least, more after attempts that failed."""
     mutation = population.mutation
     at = mutation.choose_columns(rng, (1.0 + attempt) / len(mutation.free))

@@ -7,7 +7,7 @@ import numpy as np
 from tunesmith.foundation.numerics.arrays import Floats, Ints
 from tunesmith.space import Space
 
-FEW_VALUES = 50  # values up to which a lattice moves by cells and not by distances
+MAX_VALUES_BY_CELL = 50  # values up to which a lattice moves by cells and not by distances
 
 
 class MutationOperators:
@@ -27,7 +27,7 @@ class MutationOperators:
         self.categorical = np.array([not p.is_ordered for p in params], bool)
         self.free = np.flatnonzero(self._n_values > 1)
         self.has_categorical = bool(self.categorical[self.free].any())
-        self.few_valued = (self.categorical & np.isfinite(self._n_values)) | (self._n_values <= FEW_VALUES)
+        self.few_valued = (self.categorical & np.isfinite(self._n_values)) | (self._n_values <= MAX_VALUES_BY_CELL)
         self.few_valued_share = float(self.few_valued[self.free].mean()) if len(self.free) else 0.0
         self.priors = [(j, prior) for j, p in enumerate(params) if (prior := p.unit_prior()) is not None]
 

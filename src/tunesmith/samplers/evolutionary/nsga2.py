@@ -32,7 +32,7 @@ from tunesmith.samplers.evolutionary.mutation import MutationOperators, mirrored
 from tunesmith.samplers.finished import ConstrainedRanking, DuplicateFilter
 from tunesmith.space import Space
 
-ATTEMPTS = 20  # children drawn until one is new and meets the constraints
+CHILD_ATTEMPTS = 20  # children drawn until one is new and meets the constraints
 
 
 class Nsga2State:
@@ -166,7 +166,7 @@ class NSGA2Sampler(StatefulSampler[Nsga2State]):
         with self._state_after(history, space) as state:
             running = state.tried.running(history, n)
             for i in range(n):
-                for attempt in range(ATTEMPTS):
+                for attempt in range(CHILD_ATTEMPTS):
                     row = space.from_unit(self._child(state, rng, attempt)[None])
                     if (not space.constraints or space.feasible(row)[0]) and state.tried.is_new(row, running):
                         break

@@ -32,8 +32,8 @@ from tunesmith.samplers.base import (
 from tunesmith.space import Space
 
 MEMBER_BITS = 12
-FACTORS = (0.8, 1.2)  # by which a number is multiplied
-TRIES = 20  # to find a point that breaks no constraint
+EXPLORE_FACTORS = (0.8, 1.2)  # by which a number is multiplied
+EXPLORE_ATTEMPTS = 20  # to find a point that breaks no constraint
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,7 +43,7 @@ class _Part:
     Attributes:
         number: of the trial.
         x: its internal values [d].
-        value: its last value, minimised; infinite where it is no number.
+        value: its last value, minimised; infinite if it was not a number.
     """
 
     number: int
@@ -77,7 +77,7 @@ class PopulationBasedTraining(InheritingSampler):
     parameters led to the best result, and when they changed.
 
     Without a pruner of your own, the study stops each trial after the interval. Declare the space: in a define-by-run
-    study the first trial only finds out what there is to search, and is no member.
+    study the first trial only finds out what there is to search, and is not a member.
 
     Args:
         population_size: P, how many members there are; as many workers keep busy.
@@ -227,14 +227,14 @@ class PopulationBasedTraining(InheritingSampler):
 
     def _explored(self, x: Floats, space: Space, rng: np.random.Generator) -> Floats:
         """Return a changed point: numbers a step up or down, or drawn anew; categories now and then drawn anew."""
-        for _ in range(TRIES):
+        for _ in range(EXPLORE_ATTEMPTS):
             drawn = space.sample(rng, 1)[0]
             new = x.copy()
             for j, p in enumerate(space.params.values()):
                 if np.isnan(x[j]) or rng.random() < self.resample_probability:
                     new[j] = drawn[j] if not np.isnan(drawn[j]) else x[j]
                 elif p.is_numeric:
-                    new[j] = x[j] * FACTORS[int(rng.integers(2))]
+                    new[j] = x[j] * EXPLORE_FACTORS[int(rng.integers(2))]
                 elif p.is_ordered:
                     new[j] = x[j] + (-1, 1)[int(rng.integers(2))]
             new = space.from_unit(np.clip(space.to_unit(space.mask(new[None])), 0.0, 1.0))

@@ -26,8 +26,8 @@ from tunesmith.space.priors import NormalPrior
 # The acquisition is multiplied by the prior density to the power β / n (eq. 6), so a prior counts much while there are
 # few results, and a wrong one is forgotten.
 
-BETA = 3.0  # not the 10 of the paper: a wrong prior then costs half, a right one gains as much (measured)
-LEARNT = 0.3  # the share of β that counts for what is learnt from other data
+PRIOR_BETA = 3.0  # not the 10 of the paper: a wrong prior then costs half, a right one gains as much (measured)
+LEARNT_BETA_SHARE = 0.3  # the share of β that counts for what is learnt from other data
 
 
 class PriorWeight:
@@ -42,7 +42,7 @@ class PriorWeight:
     """
 
     def __init__(self, space: Space, features: FeatureMap, n: int, meanings: Mapping[int, Meaning]) -> None:
-        self.weight = BETA / max(n, 1)
+        self.weight = PRIOR_BETA / max(n, 1)
         self._nominal: list[tuple[int, Floats]] = []
         self._features = features
         params = list(space.params.values())
@@ -53,7 +53,7 @@ class PriorWeight:
             else:
                 k = int(params[j].n_values)
                 self._nominal.append((j, np.append(prior.log_density((np.arange(k) + 0.5) / k), 0.0)))
-        ordered += [(j, meaning.prior, LEARNT) for j, meaning in meanings.items()]
+        ordered += [(j, meaning.prior, LEARNT_BETA_SHARE) for j, meaning in meanings.items()]
         places = [features.features_of(j) for j, _, _ in ordered]
         self._at = np.array([at.start for at, _ in places], np.intp)
         self._conditional = np.array([k for k, (_, active) in enumerate(places) if active is not None], np.intp)
@@ -86,7 +86,8 @@ class PriorWeight:
 
 # -- expected improvement ---------------------------------------------------------------------------------------------
 
-BEHIND = 0.1  # how far behind the front's worst value the reference point lies, as a share of the front's span
+# How far behind the front's worst value the reference point lies, as a share of the front's span.
+REFERENCE_POINT_BEHIND = 0.1
 
 
 Model = Posterior | TransferPosterior
@@ -112,7 +113,7 @@ class LogEI:
         total = np.zeros(len(z))
         if self.best is not None:
             total += log_ei(*self.model.predict(z), self.best)
-        return _weighted(total, z, self._constraints, self._prior_weight)
+        return _weighed(total, z, self._constraints, self._prior_weight)
 
     def gradient(self, z: Floats) -> tuple[Floats, Floats] | None:
         """Return values and gradients; None where constraint models would need theirs."""
@@ -132,7 +133,7 @@ class LowestMean:
 
     def value(self, z: Floats) -> Floats:
         """Return the values [q]."""
-        return _weighted(-self._model.predict(z)[0], z, self._constraints, self._prior_weight)
+        return _weighed(-self._model.predict(z)[0], z, self._constraints, self._prior_weight)
 
     def gradient(self, z: Floats) -> tuple[Floats, Floats] | None:
         """Return values and gradients; None where constraint models would need theirs."""
@@ -173,14 +174,14 @@ class LogEHVI:
         predicted = [model.predict(z) for model in self._models]
         mean = np.column_stack([m for m, _ in predicted])
         std = np.sqrt(np.column_stack([v for _, v in predicted]))
-        return _weighted(self._log_ehvi(mean, std), z, self._constraints, self._prior_weight)
+        return _weighed(self._log_ehvi(mean, std), z, self._constraints, self._prior_weight)
 
     def gradient(self, z: Floats) -> tuple[Floats, Floats] | None:
         """Return None: it is searched by perturbations alone."""
         return None
 
 
-def _weighted(total: Floats, z: Floats, constraints: Sequence[Constraint], prior_weight: PriorWeight | None) -> Floats:
+def _weighed(total: Floats, z: Floats, constraints: Sequence[Constraint], prior_weight: PriorWeight | None) -> Floats:
     """Return the values total[q] at z[q, F] with the logarithms of probabilities and of the prior density added."""
     for model, bound in constraints:
         total = total + log_probability_below(*model.predict(z), bound)
@@ -203,5 +204,5 @@ def reference_point(reached: Floats, front: Floats, wide: bool) -> Floats:
     """
     if wide or len(front) < 2:
         low, high = reached.min(axis=0), reached.max(axis=0)
-        return np.asarray(np.where(high > low, high, high + BEHIND))
-    return np.asarray(front.max(axis=0) + BEHIND * np.maximum(np.ptp(front, axis=0), 1e-9))
+        return np.asarray(np.where(high > low, high, high + REFERENCE_POINT_BEHIND))
+    return np.asarray(front.max(axis=0) + REFERENCE_POINT_BEHIND * np.maximum(np.ptp(front, axis=0), 1e-9))

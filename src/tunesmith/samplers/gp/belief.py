@@ -15,14 +15,15 @@ from tunesmith.foundation.numerics.blas_threads import one_thread
 from tunesmith.foundation.numerics.cache import Cache
 from tunesmith.history import History
 from tunesmith.samplers.gp.context import SearchContext
-from tunesmith.samplers.gp.hyperparameters import MIN_ROWS, HyperparameterCache, constraint_models
+from tunesmith.samplers.gp.hyperparameters import MIN_MODEL_ROWS, HyperparameterCache, constraint_models
 from tunesmith.samplers.gp.proposers import SingleObjectiveProposer
 from tunesmith.samplers.gp.training_data import TrainingData
 from tunesmith.samplers.gp.trust_region import MAX_GLOBAL_ROWS
 from tunesmith.space import Space
 
-MIN_TRIALS, MAX_TRIALS = MIN_ROWS, MAX_GLOBAL_ROWS  # that it is made of: the search takes no more for one model
-WIDTH = 1.959963984540054  # standard deviations on either side that hold 95 %
+# That it is made of: the search takes no more for one model.
+MIN_BELIEF_TRIALS, MAX_BELIEF_TRIALS = MIN_MODEL_ROWS, MAX_GLOBAL_ROWS
+SD_OF_95_PERCENT = 1.959963984540054  # standard deviations on either side that hold 95 %
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,8 @@ class Belief:
     """The model by which the Gaussian-process sampler would propose the next trial of one objective.
 
     Args:
-        history: complete trials with finite values that differ: `MIN_TRIALS` at least, and not many above `MAX_TRIALS`.
+        history: complete trials with finite values that differ: `MIN_BELIEF_TRIALS` at least, and not many above
+            `MAX_BELIEF_TRIALS`.
         limited: the same, and trials that failed, which tell where trials fail; the model of the objective has none.
     """
 
@@ -81,8 +83,8 @@ class Belief:
             log_p += log_probability_below(*limit.predict(z), bound)
         return Believed(
             self._warp.average(mean, sd),
-            self._warp.inverse(mean - WIDTH * sd),
-            self._warp.inverse(mean + WIDTH * sd),
+            self._warp.inverse(mean - SD_OF_95_PERCENT * sd),
+            self._warp.inverse(mean + SD_OF_95_PERCENT * sd),
             self._warp.improvement(mean, sd, self._best) * np.exp(log_p),
             log_ei(mean, variance, self._best) + log_p,
         )

@@ -29,7 +29,7 @@ class Branch:
 
     def __init__(self, space: Space, chosen: Mapping[str, Any]) -> None:
         self.space, self.chosen = space, chosen
-        self.path = {space.names.index(name): _unit(space, name, v) for name, v in _path(space, chosen).items()}
+        self.path = {space.names.index(name): _unit(space, name, v) for name, v in _with_parents(space, chosen).items()}
         self.constraints = space.constraints
         self.to_unit, self.feasible = space.to_unit, space.feasible
 
@@ -52,7 +52,7 @@ class Branch:
         return self.space.from_unit(u)
 
 
-def _path(space: Space, chosen: Mapping[str, Any]) -> dict[str, Any]:
+def _with_parents(space: Space, chosen: Mapping[str, Any]) -> dict[str, Any]:
     """Return the chosen values, with those that make their parameters active."""
     path: dict[str, Any] = {}
     todo = list(chosen)
@@ -86,9 +86,9 @@ def _unit(space: Space, name: str, value: Any) -> float:
 
 # Chosen on the boosted trees (`rbv2_xgboost`) and choices of models (`rbv2_rpart`, `rbv2_xgboost`, `iaml_glmnet`) of
 # YAHPO Gym, with ten synthetic choices of models beside them. As a gain, 1 is as good and 0.25 worse: regret + 0.1.
-FIRST = 8  # trials before a branch is chosen; 12 are worse
-GAIN = 0.5  # share of (median - best) by which the best value improves when the trials of a branch double
-SHRINKAGE = 2.0  # trials that the spread of all branches counts as, in that of one
+TRIALS_BEFORE_BRANCHES = 8  # trials before a branch is chosen; 12 are worse
+GAIN_OF_DOUBLING = 0.5  # share of (median - best) by which the best value improves when the trials of a branch double
+SPREAD_SHRINKAGE_TRIALS = 2.0  # trials that the spread of all branches counts as, in that of one
 
 
 def promising_branch(
@@ -108,7 +108,7 @@ def promising_branch(
     """
     conditions = {name: space.params[name].condition for name in branching_parameters(space)}
     names = [name for name, c in conditions.items() if c is None or conditions.keys().isdisjoint(c.parents)]
-    if len(x) + len(running) < FIRST:
+    if len(x) + len(running) < TRIALS_BEFORE_BRANCHES:
         return None
     chosen: dict[str, Any] = {}
     is_new = False
@@ -119,7 +119,7 @@ def promising_branch(
         values = p.cells(np.arange(int(p.n_values)))
         finished, begun = x[:, j, None] == values, running[:, j, None] == values
         active = finished.any(axis=1)
-        best = int(_reach(y[active], finished[active], begun.sum(axis=0)).argmin())
+        best = int(_expected_best(y[active], finished[active], begun.sum(axis=0)).argmin())
         chosen[name] = p.to_label(float(values[best]))
         is_new |= bool(leader[j] != values[best])
         x, y, running = x[finished[:, best]], y[finished[:, best]], running[begun[:, best]]
@@ -127,7 +127,7 @@ def promising_branch(
     return chosen if is_new else None
 
 
-def _reach(y: Floats, is_in: Mask, running: Indices) -> Floats:
+def _expected_best(y: Floats, is_in: Mask, running: Indices) -> Floats:
     """Return the value that each of b branches is expected to reach with as many trials as all of them have.
 
     Args:
@@ -142,7 +142,7 @@ def _reach(y: Floats, is_in: Mask, running: Indices) -> Floats:
     middle = float(np.nanmean(medians))
     best = np.array([part.min() if len(part) else middle for part in parts])
     count = is_in.sum(axis=0)
-    spread = np.nan_to_num(medians - best) * count + SHRINKAGE * (middle - float(y.min()))
+    spread = np.nan_to_num(medians - best) * count + SPREAD_SHRINKAGE_TRIALS * (middle - float(y.min()))
     n = count + running
     doublings = np.log2(n.sum() / np.maximum(n, 0.5))
-    return np.asarray(best - GAIN * spread / (count + SHRINKAGE) * doublings)
+    return np.asarray(best - GAIN_OF_DOUBLING * spread / (count + SPREAD_SHRINKAGE_TRIALS) * doublings)

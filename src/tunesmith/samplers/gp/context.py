@@ -13,7 +13,7 @@ from tunesmith.foundation.numerics.cache import Cache
 from tunesmith.history import History
 from tunesmith.samplers.finished import infer_conditions, lie_beyond
 from tunesmith.samplers.gp.acquisition import PriorWeight
-from tunesmith.samplers.gp.hyperparameters import PRIOR
+from tunesmith.samplers.gp.hyperparameters import MODEL_PRIOR
 from tunesmith.samplers.gp.maximise import Box
 from tunesmith.samplers.gp.training_data import TrainingData
 from tunesmith.samplers.gp.transfer import SourceModels
@@ -65,7 +65,7 @@ class SearchContext:
             TrainingData.of(history, space, tree, n).without_boundary_failures(),
             meanings,
             PriorWeight(tree, features, n, meanings),
-            sources.get((warm_start, tree), lambda: SourceModels(warm_start, tree, features, PRIOR)),
+            sources.get((warm_start, tree), lambda: SourceModels(warm_start, tree, features, MODEL_PRIOR)),
         )
 
     @property

@@ -15,7 +15,7 @@ from tunesmith.foundation.numerics.cache import FitCache
 from tunesmith.foundation.numerics.gp import Posterior, Prior, fit, fixed_starts
 from tunesmith.foundation.numerics.warp import Warp, standardise
 from tunesmith.samplers.gp.training_data import (
-    FROM,
+    NOISE_START,
     TrainingData,
     any_noise,
     is_better_with_noise,
@@ -27,11 +27,12 @@ from tunesmith.samplers.gp.training_data import (
 from tunesmith.samplers.gp.trust_region import local_rows
 from tunesmith.space.feature_map import FeatureMap
 
-# Rows up to which hyperparameters are fitted at each ask, from fixed starts; then each time the rows grow by GROWTH.
-REFIT_ALWAYS = 50
-GROWTH = 1.08
-MIN_ROWS = 3  # finite observations before a model is worth anything
-PRIOR = Prior(scale_mean=0.0, noise_mean=-6.0, noise_bounds=(1e-6, 1.0))  # measured: benchmarks/notes
+# Rows up to which hyperparameters are fitted at each ask, from fixed starts; then each time that the
+# rows grow by REFIT_GROWTH.
+REFIT_ALWAYS_TRIALS = 50
+REFIT_GROWTH = 1.08
+MIN_MODEL_ROWS = 3  # finite observations before a model is worth anything
+MODEL_PRIOR = Prior(scale_mean=0.0, noise_mean=-6.0, noise_bounds=(1e-6, 1.0))  # measured: benchmarks/notes
 
 
 def fitted_rows(n: int) -> int:
@@ -41,10 +42,10 @@ def fitted_rows(n: int) -> int:
 
 def _schedule(n: int) -> tuple[int, int]:
     """Return the last row count, up to n, at which hyperparameters are fitted, and how many came before it."""
-    if n <= REFIT_ALWAYS:
+    if n <= REFIT_ALWAYS_TRIALS:
         return n, n
-    count = index = REFIT_ALWAYS
-    while (following := max(count + 1, int(count * GROWTH))) <= n:
+    count = index = REFIT_ALWAYS_TRIALS
+    while (following := max(count + 1, int(count * REFIT_GROWTH))) <= n:
         count, index = following, index + 1
     return count, index
 
@@ -52,10 +53,10 @@ def _schedule(n: int) -> tuple[int, int]:
 class HyperparameterCache(FitCache):
     """Hyperparameters by the data they were fitted to, so that each row count of the schedule is fitted once.
 
-    Up to `REFIT_ALWAYS` rows a fit starts from the fixed starts of `tunesmith.foundation.numerics.gp.fit`, so that a
-    poor optimum is left again. Then it starts from the one before it, every second time from one of the fixed starts as
-    well (measured: 20 evaluations instead of 48, and as good an optimum). The first fit beyond a power of two starts
-    anew, so that a short chain of fits leads to any of them from the history alone.
+    Up to `REFIT_ALWAYS_TRIALS` rows a fit starts from the fixed starts of `foundation.numerics.gp.fit`, so that a poor
+    optimum is left again. Then it starts from the one before it, every second time from one of the fixed starts as well
+    (measured: 20 evaluations instead of 48, as good an optimum). The first fit beyond a power of two starts anew, so
+    that a short chain of fits leads to any of them from the history alone.
     """
 
     size: ClassVar[int] = 256  # fits and transforms: more than a chain of fits and looks for noise has
@@ -75,7 +76,7 @@ class HyperparameterCache(FitCache):
             y: finite values.
             noise: standard deviations of the errors of the values [n], 0 where they are not known; None: nowhere.
             chained: start from the fit of fewer rows, and look for noise; False where y differs each time.
-            expected: which values are expected ones [n], whose errors are no noise; None: none of them.
+            expected: which values are expected ones [n], whose errors are not noise; None: none of them.
 
         Returns:
             θ, see `tunesmith.foundation.numerics.gp`.
@@ -84,7 +85,7 @@ class HyperparameterCache(FitCache):
         y, u, noise = y[:count], u[:count], None if noise is None else noise[:count]
         expected = None if expected is None else expected[:count]
         is_noisy = chained and self.is_noisy(y, u, features, noise, expected)
-        return self._theta(y, u, features, noise, chained, noisy(PRIOR) if is_noisy else PRIOR, expected)
+        return self._theta(y, u, features, noise, chained, noisy(MODEL_PRIOR) if is_noisy else MODEL_PRIOR, expected)
 
     def _theta(
         self,
@@ -104,7 +105,7 @@ class HyperparameterCache(FitCache):
 
         def fitted() -> Floats:
             before, starts = fitted_rows(count - 1), fixed_starts(features.group, prior)
-            if chained and count > REFIT_ALWAYS and before.bit_length() == count.bit_length():
+            if chained and count > REFIT_ALWAYS_TRIALS and before.bit_length() == count.bit_length():
                 also = starts[index // 2 % 2 :][:1] if index % 2 else []
                 part = None if noise is None else noise[:before]
                 starts = [self.theta(y[:before], u[:before], features, part, True, expected), *also]
@@ -142,10 +143,10 @@ class HyperparameterCache(FitCache):
         y, u = y[:count], u[:count]
         rows = local_rows(y, u, features)
         z, t = features(u[rows]), self.normalised(y[rows])
-        usual = self._theta(y, u, features, None, True, PRIOR, None)
+        usual = self._theta(y, u, features, None, True, MODEL_PRIOR, None)
 
         def tested() -> bool:
-            other = fit(z, features.group, t, any_noise(PRIOR), starts=[np.append(usual[:-1], FROM)])
+            other = fit(z, features.group, t, any_noise(MODEL_PRIOR), starts=[np.append(usual[:-1], NOISE_START)])
             return is_better_with_noise(z, features.group, t, usual, other)
 
         return self.get(("noisy", usual.tobytes(), z.tobytes(), t.tobytes()), tested)
@@ -163,7 +164,7 @@ class HyperparameterCache(FitCache):
 
     def constraint_theta(self, z: Floats, group: Indices, t: Floats) -> Floats:
         """Return θ of a constraint, or of the failures, fitted to all values t[n] at features z[n, F]."""
-        return self.get((z.shape, z.tobytes(), t.tobytes(), group.tobytes()), lambda: fit(z, group, t, PRIOR))
+        return self.get((z.shape, z.tobytes(), t.tobytes(), group.tobytes()), lambda: fit(z, group, t, MODEL_PRIOR))
 
     def normalised(self, y: Floats) -> Floats:
         """Return the values y[n] transformed by `tunesmith.foundation.numerics.warp.Warp`."""
@@ -191,7 +192,7 @@ def constraint_models(
     models: list[tuple[Posterior, float]] = []
     for column in data.c[rows].T:
         known = np.isfinite(column)
-        if known.sum() >= MIN_ROWS and column[known].std() > 0:
+        if known.sum() >= MIN_MODEL_ROWS and column[known].std() > 0:
             mean, sd = float(column[known].mean()), float(column[known].std())
             t = standardise(column[known])
             first = np.flatnonzero(known)[: fitted_rows(int(known.sum()))]  # standardised apart, to be the same later

@@ -36,8 +36,8 @@ from tunesmith.space.meaning import Meaning
 from tunesmith.space.priors import UnitPrior
 
 N_CENTRAL = 4  # points of the design; more where a parameter has more branches
-SAME = 1e-3  # of each range: a point this close to another one tells nothing new
-SHRINKAGE = 0.6  # the share of its distance to the middle at which a Sobol' point is tried
+SAME_DESIGN_DISTANCE = 1e-3  # of each range: a point this close to another one tells nothing new
+DESIGN_SHRINKAGE = 0.6  # the share of its distance to the middle at which a Sobol' point is tried
 
 
 class InitialDesign:
@@ -111,7 +111,7 @@ def _central(space: Space, branching: Sequence[str], sobol: Floats, centre: Floa
     params = space.params
     n = _n_central(space, branching)
     u = sobol[:n]
-    drawn = centre + SHRINKAGE * (u - centre)
+    drawn = centre + DESIGN_SHRINKAGE * (u - centre)
     if (centre != 0.5).any():
         drawn[1] = 0.5
     even = (u.argsort(axis=0).argsort(axis=0) + (n * u[0]) % 1.0) / n
@@ -165,5 +165,5 @@ def _is_among(space: Space, row: Floats, seen: Floats) -> bool:
     known = ~np.isnan(row) & ~np.isnan(seen)
     distance = np.abs(space.to_unit(seen) - space.to_unit(row[None]))
     ordered = np.array([p.is_ordered for p in space.params.values()])
-    same = (seen == row) | (ordered & (distance < SAME)) | ~known
+    same = (seen == row) | (ordered & (distance < SAME_DESIGN_DISTANCE)) | ~known
     return bool((known.any(axis=1) & same.all(axis=1)).any())

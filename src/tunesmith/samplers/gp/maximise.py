@@ -15,7 +15,7 @@ import numpy as np
 
 from tunesmith.foundation.numerics.arrays import Floats, Mask
 from tunesmith.samplers.gp.branches import Branch
-from tunesmith.samplers.qmc import MAX_SOBOL
+from tunesmith.samplers.qmc import MAX_SOBOL_DIMENSIONS
 from tunesmith.space import Space
 from tunesmith.space.feature_map import FeatureMap, perturbed
 
@@ -26,8 +26,8 @@ from tunesmith.space.feature_map import FeatureMap, perturbed
 
 Box = tuple[Floats, Floats]
 Region = Space | Branch  # where the maximum is searched
-N_SPREAD = 512  # quasi-random candidates
-N_NEAR = 40  # perturbations of each incumbent
+N_QUASI_RANDOM = 512  # quasi-random candidates
+N_NEARBY = 40  # perturbations of each incumbent
 N_SHORTLIST = 256  # points of a pool that a quick search begins with
 
 
@@ -55,8 +55,8 @@ def candidate_pool(
     """
     low, high = box
     filled = np.nan_to_num(incumbents, nan=0.5)
-    near = [perturbed(np.repeat(filled, N_NEAR // 2, axis=0), step, features, rng, low, high) for step in (0.2, 0.05)]
-    return on_region(region, features, np.concatenate([low + _spread(len(region), rng) * (high - low), *near]))
+    near = [perturbed(np.repeat(filled, N_NEARBY // 2, axis=0), step, features, rng, low, high) for step in (0.2, 0.05)]
+    return on_region(region, features, np.concatenate([low + _quasi_random(len(region), rng) * (high - low), *near]))
 
 
 def best_candidates(pool: CandidatePool, value: Floats) -> CandidatePool:
@@ -74,8 +74,8 @@ def on_region(region: Region, features: FeatureMap, u: Floats) -> CandidatePool:
     return CandidatePool(x, u, features(u))
 
 
-def _spread(d: int, rng: np.random.Generator) -> Floats:
-    """Return quasi-random points [N_SPREAD, d]: a fixed Sobol' sequence under a random shift (Cranley & Patterson)."""
+def _quasi_random(d: int, rng: np.random.Generator) -> Floats:
+    """Return quasi-random points [N_QUASI_RANDOM, d]: a fixed Sobol' sequence, shifted (Cranley & Patterson)."""
     points: Floats = (_sobol(d) + rng.random(d)) % 1.0
     return points
 
@@ -84,19 +84,21 @@ def _spread(d: int, rng: np.random.Generator) -> Floats:
 def _sobol(d: int) -> Floats:
     from scipy.stats import qmc
 
-    if d > MAX_SOBOL:
-        return np.random.default_rng(0).random((N_SPREAD, d))
-    return np.asarray(qmc.Sobol(d, scramble=True, seed=np.random.default_rng(0)).random(N_SPREAD))
+    if d > MAX_SOBOL_DIMENSIONS:
+        return np.random.default_rng(0).random((N_QUASI_RANDOM, d))
+    return np.asarray(qmc.Sobol(d, scramble=True, seed=np.random.default_rng(0)).random(N_QUASI_RANDOM))
 
 
 # -- rounds of perturbations, and gradient ascent ---------------------------------------------------------------------
 
 COARSE_STEPS = (0.1, 0.03)  # sizes of perturbations in the unit cube
 FINE_STEPS = (0.01, 0.003)  # the same, where no gradient leads to the maximum
-N_LEADERS, N_PERTURBED = 8, 25  # candidates that are perturbed, and how often each
-N_STARTS, N_ITERATIONS = 4, 8  # of the gradient ascent
-TOLERANCE, FIRST_STEP = 1e-3, 0.01  # a gain of the acquisition that is none; the length of the first step uphill
-DECIMALS = 6  # of the acquisition and of steps uphill: the last bits of another processor lead to no other point
+SEARCH_LEADERS, SEARCH_PERTURBATIONS = 8, 25  # candidates that are perturbed, and how often each
+ASCENT_STARTS, ASCENT_ITERATIONS = 4, 8  # of the gradient ascent
+LEAST_ASCENT_GAIN = 1e-3  # of the acquisition: a smaller gain ends the ascent
+FIRST_ASCENT_STEP = 0.01  # of the unit cube: the length of the first step uphill
+# Of the acquisition and of steps uphill: the last bits of another processor lead to no other point.
+ACQUISITION_DECIMALS = 6
 # The same for a quick search, after the first proposal of a batch:
 QUICK_STEPS = (0.05,)
 QUICK_PERTURBED, QUICK_STARTS, QUICK_ITERATIONS = 12, 3, 5
@@ -133,10 +135,10 @@ def maximise(
     search = _Search(acquisition, region, features, rng, box)
     search.consider(pool)
     smooth = not features.cell_width.any() and len(pool.z) > 0 and acquisition.gradient(pool.z[:1]) is not None
-    n_perturbed = QUICK_PERTURBED if quick else N_PERTURBED
+    n_perturbed = QUICK_PERTURBED if quick else SEARCH_PERTURBATIONS
     for step in COARSE_STEPS if not quick else () if smooth else QUICK_STEPS:
         search.perturb_leaders(step, n_perturbed)
-    ascended = search.ascended(*((QUICK_STARTS, QUICK_ITERATIONS) if quick else (N_STARTS, N_ITERATIONS)))
+    ascended = search.ascended(*((QUICK_STARTS, QUICK_ITERATIONS) if quick else (ASCENT_STARTS, ASCENT_ITERATIONS)))
     if ascended is not None:
         search.consider(on_region(region, features, ascended))
     for step in () if smooth or quick else FINE_STEPS if ascended is None else FINE_STEPS[:1]:
@@ -166,11 +168,11 @@ class _Search:
         value = self.acquisition.value(points.z) if len(points.z) else np.empty(0)
         self.x, self.u = np.concatenate([self.x, points.x]), np.concatenate([self.u, points.u])
         told = np.where(np.isnan(value), -np.inf, value)
-        self.value = np.concatenate([self.value, np.round(told, DECIMALS)])
+        self.value = np.concatenate([self.value, np.round(told, ACQUISITION_DECIMALS)])
 
     def perturb_leaders(self, step: float, times: int) -> None:
         """Consider perturbations of the leaders."""
-        u = np.repeat(self.best(N_LEADERS), times, axis=0)
+        u = np.repeat(self.best(SEARCH_LEADERS), times, axis=0)
         u = perturbed(u, step, self.features, self.rng, self.low, self.high)
         self.consider(on_region(self.region, self.features, u))
 
@@ -220,9 +222,9 @@ def ascended(acquisition: Acquisition, features: FeatureMap, u: Floats, box: Box
     u = np.nan_to_num(u, nan=0.5)
     x, low, high = u[:, columns], box[0][columns], box[1][columns]
     slope = np.where(free, slope, 0.0)
-    length = FIRST_STEP / np.maximum(np.sqrt(_dot(slope, slope)), 1e-300)
+    length = FIRST_ASCENT_STEP / np.maximum(np.sqrt(_dot(slope, slope)), 1e-300)
     for _ in range(iterations):
-        there = np.clip(np.round(x + length[:, None] * slope, DECIMALS), low, high)
+        there = np.clip(np.round(x + length[:, None] * slope, ACQUISITION_DECIMALS), low, high)
         z[:, :width] = there
         new_value, new_slope = acquisition.gradient(z) or found
         new_slope = np.where(free, new_slope[:, :width], 0.0)
@@ -235,7 +237,7 @@ def ascended(acquisition: Acquisition, features: FeatureMap, u: Floats, box: Box
         length = np.where(up, np.minimum(spectral, 1e6 * length), 0.25 * length)
         x = np.where(up[:, None], there, x)
         value, slope = np.where(up, new_value, value), np.where(up[:, None], new_slope, slope)
-        if np.all(np.abs(gain) < TOLERANCE):
+        if np.all(np.abs(gain) < LEAST_ASCENT_GAIN):
             break
     u[:, columns] = x
     return u

@@ -27,27 +27,30 @@ from tunesmith.foundation.numerics.arrays import Floats, Indices
 from tunesmith.foundation.numerics.gp import Posterior, fit, square_distances
 from tunesmith.foundation.numerics.warp import Warp
 from tunesmith.history import History
-from tunesmith.samplers.finished import N_BEST, lie_beyond, near_the_best, point_keys
+from tunesmith.samplers.finished import N_BEST_AT_MARGIN, lie_beyond, near_the_best, point_keys
 from tunesmith.samplers.gp.acquisition import Constraint
 from tunesmith.samplers.gp.context import SearchContext
-from tunesmith.samplers.gp.hyperparameters import MIN_ROWS, PRIOR
+from tunesmith.samplers.gp.hyperparameters import MIN_MODEL_ROWS, MODEL_PRIOR
 from tunesmith.samplers.gp.maximise import Box, CandidatePool, ascended, on_region
 from tunesmith.space import Space
 from tunesmith.space.feature_map import FeatureMap, perturbed
 
-N_ROWS, N_KEPT = 120, 30  # rows of the process, and how many of them are the best ones
-REACHES = (1, 2, 4, 8)  # times as many rows: how far it may reach
-GROWTH, STEP, SHARE = 8, 48, 64  # a new one for each eighth more trials, at most 48 of them, or a 64th if that is more
-N_CENTRES, N_BEST_SHARE, N_LOOKED_AT = 4, 5, 200  # centres; they are among the best fifth, and so many, of the rows
-N_LEADERS = 8
-DOUBT = 0.3  # mean of what is added to the factor 1 of the standard deviation
+NEIGHBOURHOOD_ROWS, NEIGHBOURHOOD_BEST_ROWS = 120, 30  # rows of the process, and how many of them are the best ones
+NEIGHBOURHOOD_REACHES = (1, 2, 4, 8)  # times as many rows: how far it may reach
+# A new one for each eighth more trials, at most 48 of them, or a 64th if that is more.
+RENEWAL, MAX_RENEWAL, LATE_RENEWAL = 8, 48, 64
+N_CENTRES = 4
+# Centres are among the best fifth of the rows, and among so many.
+CENTRES_BEST_DIVISOR, CENTRES_ROWS_LOOKED_AT = 5, 200
+LOCAL_LEADERS = 8
+LEADER_DOUBT = 0.3  # mean of what is added to the factor 1 of the standard deviation
 
 
 def rows_near(history: History) -> tuple[int, int]:
     """Return how many rows of a history a neighbourhood is made of, and how many neighbourhoods came before it."""
     finite = np.flatnonzero(np.isfinite(history.y).all(axis=1))
-    count, turn = MIN_ROWS, 0
-    while (following := count + min(max(1, count // GROWTH), max(STEP, count // SHARE))) <= len(finite):
+    count, turn = MIN_MODEL_ROWS, 0
+    while (following := count + min(max(1, count // RENEWAL), max(MAX_RENEWAL, count // LATE_RENEWAL))) <= len(finite):
         count, turn = following, turn + 1
     return int(finite[count - 1]) + 1, turn
 
@@ -67,15 +70,15 @@ class Neighbourhood:
         z, u = features(data.u), np.nan_to_num(data.u, nan=0.5)
         a = z * np.exp(-theta[:-1])[features.group]
         centre = _centre(y, a, turn)
-        reach = N_ROWS * REACHES[int(rng.integers(len(REACHES)))]
+        reach = NEIGHBOURHOOD_ROWS * NEIGHBOURHOOD_REACHES[int(rng.integers(len(NEIGHBOURHOOD_REACHES)))]
         near = np.argsort(square_distances(a, a[[centre]])[:, 0], kind="stable")[:reach]
-        rows = np.sort(near[_spread(a[near], y[near])])
+        rows = np.sort(near[_spread_rows(a[near], y[near])])
         warp, noise = Warp(data.y[rows, 0]), data.noise[rows, 0]
         t, known = warp.values, warp.variances(noise) if noise.any() else 0.0
-        theta = fit(z[rows], features.group, t, PRIOR, starts=[theta], known=known)
+        theta = fit(z[rows], features.group, t, MODEL_PRIOR, starts=[theta], known=known)
         own = Posterior(z[rows], features.group, t, theta, known)
-        top = rows[np.argsort(np.where(np.isfinite(y[rows]), own.fitted, np.inf), kind="stable")[:N_LEADERS]]
-        self._boundaries, self._is_likely = data.boundaries, near_the_best(data.u[top[:N_BEST]])
+        top = rows[np.argsort(np.where(np.isfinite(y[rows]), own.fitted, np.inf), kind="stable")[:LOCAL_LEADERS]]
+        self._boundaries, self._is_likely = data.boundaries, near_the_best(data.u[top[:N_BEST_AT_MARGIN]])
         box = self._box(u[rows], u[centre])
         pool = self._pool = local_candidates(context.space, features, own, u[rows], u[top], box, rng)
         self._keys = point_keys(pool.x)
@@ -102,7 +105,7 @@ class Neighbourhood:
             tried: the keys of finished trials.
         """
         limits = self._boundaries.limits(at_once, self._is_likely)
-        doubt = 1.0 + rng.exponential(DOUBT)
+        doubt = 1.0 + rng.exponential(LEADER_DOUBT)
         drawn = self._value + doubt * (self._root @ rng.standard_normal(len(self._root)))
         drawn[lie_beyond(self._pool.u, limits)] = np.inf
         for i in np.argsort(drawn, kind="stable").tolist():
@@ -116,7 +119,7 @@ def _centre(y: Floats, a: Floats, turn: int) -> int:
 
     A row is the best of a basin if no better one lies within a lengthscale.
     """
-    order = np.argsort(y, kind="stable")[: min(N_LOOKED_AT, max(N_CENTRES, len(y) // N_BEST_SHARE))]
+    order = np.argsort(y, kind="stable")[: min(CENTRES_ROWS_LOOKED_AT, max(N_CENTRES, len(y) // CENTRES_BEST_DIVISOR))]
     order = order[np.isfinite(y[order])]
     is_near = square_distances(a[order], a[order]) < 1.0
     basins = order[~np.tril(is_near, -1).any(axis=1)]
@@ -124,13 +127,13 @@ def _centre(y: Floats, a: Floats, turn: int) -> int:
     return int(basins[min(halvings, N_CENTRES - 1) % len(basins)])
 
 
-def _spread(a: Floats, y: Floats) -> Indices:
+def _spread_rows(a: Floats, y: Floats) -> Indices:
     """Return which rows of a[r, F] to use: all, or the best ones and others as far from all chosen ones as can be."""
-    if len(a) <= N_ROWS:
+    if len(a) <= NEIGHBOURHOOD_ROWS:
         return np.arange(len(a))
-    chosen = np.argsort(y, kind="stable")[:N_KEPT].tolist()
+    chosen = np.argsort(y, kind="stable")[:NEIGHBOURHOOD_BEST_ROWS].tolist()
     distance = square_distances(a, a[chosen]).min(axis=1)
-    while len(chosen) < N_ROWS:
+    while len(chosen) < NEIGHBOURHOOD_ROWS:
         chosen.append(int(distance.argmax()))
         distance = np.minimum(distance, square_distances(a, a[chosen[-1:]])[:, 0])
     return np.array(chosen)
@@ -157,11 +160,12 @@ def _root(covariance: Floats) -> Floats:
 #
 # Symbols: n rows, q candidates, d parameters, u[n, d] unit coordinates, μ and σ posterior mean and standard deviation.
 
-N_EACH = 8  # candidates of each kind for each leader
-STEPS = (0.3, 0.1, 0.03)  # sizes of perturbations of few coordinates, as shares of the box
-EXPONENTS = (0.5, 2.5)  # of the sizes of steps in all coordinates: 10 to the power of minus a number between these
-KAPPAS = (0.0, 1.0, 2.0, 4.0)  # κ of the bounds μ - κ σ that descents follow
-N_STARTS, N_ITERATIONS, N_NEAR = 8, 12, 3  # descents for each κ, their steps, and points near the end of each
+N_CANDIDATES_EACH = 8  # candidates of each kind for each leader
+LEADER_STEPS = (0.3, 0.1, 0.03)  # sizes of perturbations of few coordinates, as shares of the box
+STEP_EXPONENTS = (0.5, 2.5)  # of the sizes of steps in all coordinates: 10 to the power of minus a number between these
+DESCENT_KAPPAS = (0.0, 1.0, 2.0, 4.0)  # κ of the bounds μ - κ σ that descents follow
+DESCENT_STARTS, DESCENT_ITERATIONS = 8, 12  # descents for each κ, and their steps
+N_NEAR_DESCENT_END = 3  # points near the end of each
 
 
 def local_candidates(
@@ -184,7 +188,7 @@ def local_candidates(
     found = _descended(features, own, first, box, rng)
     if found is None:
         return _distinct(first)
-    ends = np.repeat(found, N_NEAR, axis=0)
+    ends = np.repeat(found, N_NEAR_DESCENT_END, axis=0)
     second = on_region(space, features, np.concatenate([found, _moved(features, ends, (1.0, 3.0), box, rng)]))
     both = zip((first.x, first.u, first.z), (second.x, second.u, second.z), strict=True)
     return _distinct(CandidatePool(*(np.concatenate(pair) for pair in both)))
@@ -193,11 +197,11 @@ def local_candidates(
 def _varied(features: FeatureMap, u: Floats, leaders: Floats, box: Box, rng: np.random.Generator) -> Floats:
     """Return points anywhere in the box, leaders with few and with all coordinates moved, and differences of rows."""
     low, high = box
-    leaders = np.repeat(leaders, N_EACH, axis=0)
+    leaders = np.repeat(leaders, N_CANDIDATES_EACH, axis=0)
     q, d = leaders.shape
     parts = [low + (high - low) * rng.random((q, d))]
-    parts += [perturbed(leaders, step * (high - low), features, rng, low, high) for step in STEPS]
-    parts.append(_moved(features, leaders, EXPONENTS, box, rng))
+    parts += [perturbed(leaders, step * (high - low), features, rng, low, high) for step in LEADER_STEPS]
+    parts.append(_moved(features, leaders, STEP_EXPONENTS, box, rng))
     a, b = u[rng.integers(len(u), size=(2, q))]
     parts.append(_kept(features, leaders, leaders + rng.random((q, 1)) * (a - b), box))
     return np.concatenate(parts)
@@ -224,10 +228,12 @@ def _descended(
 ) -> Floats | None:
     """Return where μ - κ σ is small, for each κ and from several starts; None if no parameter has a slope."""
     mean, variance = own.predict(pool.z)
-    part = rng.integers(N_STARTS, size=len(mean))  # the best of each part, so that they are not all in one place
-    bounds = mean - np.array(KAPPAS)[:, None] * np.sqrt(variance)
-    starts = [int(np.where(part == i, row, np.inf).argmin()) for row in bounds for i in range(N_STARTS)]
-    return ascended(_LowerBounds(own, np.repeat(KAPPAS, N_STARTS)), features, pool.u[starts], box, N_ITERATIONS)
+    part = rng.integers(DESCENT_STARTS, size=len(mean))  # the best of each part, so that they are not all in one place
+    bounds = mean - np.array(DESCENT_KAPPAS)[:, None] * np.sqrt(variance)
+    starts = [int(np.where(part == i, row, np.inf).argmin()) for row in bounds for i in range(DESCENT_STARTS)]
+    return ascended(
+        _LowerBounds(own, np.repeat(DESCENT_KAPPAS, DESCENT_STARTS)), features, pool.u[starts], box, DESCENT_ITERATIONS
+    )
 
 
 def _distinct(pool: CandidatePool) -> CandidatePool:

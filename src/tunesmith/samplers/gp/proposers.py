@@ -17,7 +17,7 @@ from tunesmith.foundation.numerics.arrays import Floats
 from tunesmith.foundation.numerics.gp import Posterior
 from tunesmith.foundation.numerics.pareto import non_dominated
 from tunesmith.samplers.finished import near_the_best
-from tunesmith.samplers.gp.acquisition import LEARNT, LogEHVI, LogEI, LowestMean
+from tunesmith.samplers.gp.acquisition import LEARNT_BETA_SHARE, LogEHVI, LogEI, LowestMean
 from tunesmith.samplers.gp.branches import Branch, branching_parameters, promising_branch
 from tunesmith.samplers.gp.context import SearchContext
 from tunesmith.samplers.gp.hyperparameters import HyperparameterCache, constraint_models
@@ -27,11 +27,11 @@ from tunesmith.samplers.gp.trust_region import MAX_GLOBAL_ROWS, local_rows, trus
 from tunesmith.space import Space
 from tunesmith.space.base import priors_of
 
-N_INCUMBENTS = 5
-NEGLIGIBLE = -3.0  # log expected improvement in standard deviations: a gain of 5 % of one
-INTERVAL = 2  # one of so many trials follows the cautious model, once it has come to that
-ROUGHER = 2.0  # by what lengthscales are divided in the cautious model
-N_FRONT = 8  # points of a front that the search for the next point starts from
+N_START_INCUMBENTS = 5
+NEGLIGIBLE_LOG_EI = -3.0  # log expected improvement in standard deviations: a gain of 5 % of one
+CAUTIOUS_INTERVAL = 2  # one of so many trials follows the cautious model, once it has come to that
+CAUTIOUS_DIVISOR = 2.0  # by what lengthscales are divided in the cautious model
+N_FRONT_STARTS = 8  # points of a front that the search for the next point starts from
 
 
 class SingleObjectiveProposer:
@@ -65,7 +65,7 @@ class SingleObjectiveProposer:
         self.is_branching = bool(branching_parameters(context.space))
         self.constraints = constraint_models(hyperparameters, data, self.rows, self.z, features)
         model = self.model = sources.combine(self.own, self.z, self.t)
-        self.order = np.argsort(np.where(self.good, model.fitted, np.inf), kind="stable")[:N_INCUMBENTS]
+        self.order = np.argsort(np.where(self.good, model.fitted, np.inf), kind="stable")[:N_START_INCUMBENTS]
         near, limits = np.vstack([self.u[self.order], sources.good]), data.boundaries.limits(data.u[:0])
         self.pool = candidate_pool(context.space, features, near, context.rng, self._box(limits))
         for model in [self.own, *(model for model, _ in self.constraints)]:
@@ -79,7 +79,7 @@ class SingleObjectiveProposer:
     @cached_property
     def cautious(self) -> Posterior:
         """A process that takes the function to be rougher than it looks: places far from trials are worth more."""
-        theta = self.theta - math.log(ROUGHER) * (np.arange(len(self.theta)) < len(self.theta) - 1)
+        theta = self.theta - math.log(CAUTIOUS_DIVISOR) * (np.arange(len(self.theta)) < len(self.theta) - 1)
         return Posterior(self.z, self.context.features.group, self.t, theta, self.known)
 
     @cached_property
@@ -136,17 +136,17 @@ class SingleObjectiveProposer:
         limits = data.boundaries.limits(space.to_unit(pending))
         box, barred = self._box(limits), context.is_barred(pending, limits, self.is_noisy)
         x = None
-        is_second = best is not None and turn % INTERVAL == 0
+        is_second = best is not None and turn % CAUTIOUS_INTERVAL == 0
         may_doubt = is_second and not self.is_branching
         may_look_again, may_skip = self.is_noisy and is_second, quick and may_doubt
         is_hopeful = not (may_look_again or may_skip)  # where it decides, the pool is asked
-        is_hopeful = is_hopeful or bool(np.max(acquisition.value(pool.z), initial=-np.inf) >= NEGLIGIBLE)
+        is_hopeful = is_hopeful or bool(np.max(acquisition.value(pool.z), initial=-np.inf) >= NEGLIGIBLE_LOG_EI)
         if may_look_again and (is_hopeful or self.is_branching):  # what looks best is worth another look
             lowest = LowestMean(model, self.constraints, context.prior_weight)
             return maximise(lowest, space, features, pool, rng, barred, box, quick), None
         if is_hopeful or not may_skip:
             x = maximise(acquisition, space, features, pool, rng, barred, box, quick)
-            if not may_doubt or (x is not None and _at(acquisition, context, x) >= NEGLIGIBLE):
+            if not may_doubt or (x is not None and _at(acquisition, context, x) >= NEGLIGIBLE_LOG_EI):
                 return x, None
         # The model says that nothing is left: trust it less far from trials.
         shortlist, cautious = self.cautious_shortlist, self._given(self.cautious, running)
@@ -180,7 +180,7 @@ class SingleObjectiveProposer:
         """Return the point [d] of a branch that is expected to improve most on the best value of that branch."""
         context, features = self.context, self.context.features
         own = np.flatnonzero(self.good & branch.holds(self.u))
-        own = own[np.argsort(model.fitted[own], kind="stable")[:N_INCUMBENTS]]
+        own = own[np.argsort(model.fitted[own], kind="stable")[:N_START_INCUMBENTS]]
         best = float(model.fitted[own[0] if len(own) else self.order[-1]])
         limits = context.data.boundaries.limits(context.space.to_unit(pending))
         pool = candidate_pool(branch, features, self.u[own], rng, limits)
@@ -211,7 +211,7 @@ class BiObjectiveProposer:
         self.reached = np.column_stack([model.fitted for model in self.models])[data.feasible]
         self.front = data.u[data.feasible][non_dominated(self.reached)]
         rng = context.rng
-        near = self.front[rng.permutation(len(self.front))[:N_FRONT]]
+        near = self.front[rng.permutation(len(self.front))[:N_FRONT_STARTS]]
         self.is_likely = near_the_best(self.front)
         limits = data.boundaries.limits(data.u[:0], self.is_likely)
         self.pool = candidate_pool(context.space, features, near, rng, limits)
@@ -262,7 +262,7 @@ def _at(acquisition: Acquisition, context: SearchContext, x: Floats) -> float:
 
 # -- what a proposal is told to be, in words --------------------------------------------------------------------------
 
-MOST_NAMES = 4  # of parameters with priors that are listed
+MOST_PRIOR_NAMES = 4  # of parameters with priors that are listed
 
 
 def improvement_in_words(gain: float, unit: str = "", of: str = "improvement") -> str:
@@ -280,7 +280,7 @@ def design_in_words(space: Space, meanings: Collection[int]) -> str | None:
     Args:
         meanings: places of the parameters whose usual values are known.
     """
-    return f"around usual values of {_listed(space, meanings)}" if meanings else None
+    return f"around usual values of {_first_names(space, meanings)}" if meanings else None
 
 
 def knowledge_in_words(context: SearchContext, model: object) -> list[str]:
@@ -292,16 +292,16 @@ def knowledge_in_words(context: SearchContext, model: object) -> list[str]:
     told = []
     weight = context.prior_weight.weight
     own = priors_of(list(context.space.params.values()))
-    for of, which, share in (("priors", own, 1.0), ("usual values", context.meanings, LEARNT)):
+    for of, which, share in (("priors", own, 1.0), ("usual values", context.meanings, LEARNT_BETA_SHARE)):
         if which:
-            told.append(f"{of} of {_listed(context.space, which)} with the weight {share * weight:.2g}")
+            told.append(f"{of} of {_first_names(context.space, which)} with the weight {share * weight:.2g}")
     if isinstance(model, TransferPosterior):
         told.append(f"warm start with the weight {math.fsum(model.b):.2g}")
     return told
 
 
-def _listed(space: Space, places: Collection[int]) -> str:
+def _first_names(space: Space, places: Collection[int]) -> str:
     """Return the names of parameters, the first few of them."""
     names = [space.names[j] for j in places]
-    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
-    return ", ".join(names[:MOST_NAMES]) + more
+    more = f" and {len(names) - MOST_PRIOR_NAMES} more" if len(names) > MOST_PRIOR_NAMES else ""
+    return ", ".join(names[:MOST_PRIOR_NAMES]) + more

@@ -25,8 +25,8 @@ from tunesmith.samplers.base import Points, Sampler, SamplerStates, accepts_fore
 from tunesmith.samplers.finished import point_keys
 from tunesmith.samplers.gp.branches import MAX_BRANCHES
 from tunesmith.samplers.gp.context import SearchContext
-from tunesmith.samplers.gp.crowd import MANY, Crowd, rows_modelled
-from tunesmith.samplers.gp.hyperparameters import MIN_ROWS, HyperparameterCache
+from tunesmith.samplers.gp.crowd import CROWD_RUNNING_TRIALS, Crowd, rows_modelled
+from tunesmith.samplers.gp.hyperparameters import MIN_MODEL_ROWS, HyperparameterCache
 from tunesmith.samplers.gp.initial_design import InitialDesign
 from tunesmith.samplers.gp.proposers import BiObjectiveProposer, SingleObjectiveProposer, design_in_words
 from tunesmith.samplers.gp.transfer import SourceModels
@@ -80,7 +80,7 @@ class GPSampler(Sampler):
         return history.space is None or self._starting(history, history.space)
 
     def _starting(self, history: History, space: Space) -> bool:
-        if int(np.isfinite(history.y).all(axis=1).sum()) < MIN_ROWS:
+        if int(np.isfinite(history.y).all(axis=1).sum()) < MIN_MODEL_ROWS:
             return True
         begun = len(history) + history.n_pending
         if self.n_startup_trials is not None:
@@ -121,7 +121,7 @@ class GPSampler(Sampler):
         points: list[Floats] = []
         branches: list[str] = []
         pending = history.pending_points(space)
-        while len(points) < n and len(pending) <= MANY:
+        while len(points) < n and len(pending) <= CROWD_RUNNING_TRIALS:
             context = self._context.get((history, len(history), space), lambda: self._context_of(history, space))
             proposer = self._proposer_of(context, rng)
             x, branch = proposer.propose(pending, rng)

@@ -21,17 +21,18 @@ from tunesmith.history import History
 from tunesmith.samplers.finished import infer_conditions
 from tunesmith.samplers.gp.hyperparameters import HyperparameterCache, constraint_models
 from tunesmith.samplers.gp.maximise import candidate_pool, maximise
-from tunesmith.samplers.gp.training_data import LEAST, TrainingData, noisy
+from tunesmith.samplers.gp.training_data import LEAST_LOG_NOISE, TrainingData, noisy
 from tunesmith.samplers.gp.trust_region import local_rows
 from tunesmith.space import Space
 from tunesmith.space.feature_map import FeatureMap
 
-MIN_TRIALS = 5  # complete trials; more where there are many parameters
-PRIOR = Prior(scale_mean=0.0, noise_mean=-4.0, noise_var=6.0, noise_bounds=(1e-6, 2.0))
-FIRST, FAR = 10, 1e5  # trials that show the usual values, and how many times these is far worse
-N_LOW = 8  # points, at least, that show how large the noise is where values are low
-MAX_RAISES, RAISE = 12, 0.35  # how often the noise variance is raised at most, and by how much its logarithm each time
-MIN_FEASIBLE = 0.5  # a point that is less likely to have a feasible value does not count
+MIN_SURROGATE_TRIALS = 5  # complete trials; more where there are many parameters
+SURROGATE_PRIOR = Prior(scale_mean=0.0, noise_mean=-4.0, noise_var=6.0, noise_bounds=(1e-6, 2.0))
+N_USUAL_TRIALS, FAR_WORSE_FACTOR = 10, 1e5  # trials that show the usual values, and how many times these is far worse
+N_LOW_FOR_NOISE = 8  # points, at least, that show how large the noise is where values are low
+MAX_NOISE_RAISES = 12  # how often the noise variance is raised at most
+NOISE_RAISE = 0.35  # by how much its logarithm is raised each time
+MIN_FEASIBLE_PROBABILITY = 0.5  # a point that is less likely to have a feasible value does not count
 
 
 @dataclass(slots=True)
@@ -86,7 +87,7 @@ class Surrogate:
         known = self.warp.variances(noise) if self.is_told else 0.0
         self._model = _fitted(z, self._features.group, self.warp.values, known, is_steady)
         errors = float(np.median(self._model.errors))
-        self._sd, self.is_noisy = math.sqrt(errors), errors > math.exp(LEAST)
+        self._sd, self.is_noisy = math.sqrt(errors), errors > math.exp(LEAST_LOG_NOISE)
         self.at = self._judge(z)
         best = int(np.argmin(np.where(self.feasible, self.at.mean, np.inf)))
         low, high = self.warp.inverse(self.at.mean[best] + self._sd * np.array([-1.0, 1.0]))
@@ -151,8 +152,8 @@ def _diverges(y: Floats, number: Indices) -> bool:
     Beside these no other transform tells good values apart. The first trials, which are spread over the space, say what
     is usual: later ones may come as near to 0 as the search gets.
     """
-    usual = float(np.median(y[np.argsort(number, kind="stable")[:FIRST]]))
-    return bool(y.min() > 0.0 and y.max() > FAR * usual)
+    usual = float(np.median(y[np.argsort(number, kind="stable")[:N_USUAL_TRIALS]]))
+    return bool(y.min() > 0.0 and y.max() > FAR_WORSE_FACTOR * usual)
 
 
 def _fitted(z: Floats, group: Indices, t: Floats, known: Floats | float, is_steady: bool) -> Posterior:
@@ -168,19 +169,19 @@ def _fitted(z: Floats, group: Indices, t: Floats, known: Floats | float, is_stea
         t: transformed values [n].
         known: variances of their errors [n] that are known.
     """
-    theta = fit(z, group, t, PRIOR, known=known)
-    if is_steady and (theta[-1] > LEAST or np.any(known)):
-        theta = fit(z, group, t, noisy(PRIOR), known=known)
+    theta = fit(z, group, t, SURROGATE_PRIOR, known=known)
+    if is_steady and (theta[-1] > LEAST_LOG_NOISE or np.any(known)):
+        theta = fit(z, group, t, noisy(SURROGATE_PRIOR), known=known)
     model = Posterior(z, group, t, theta, known)
-    n = max(N_LOW, len(t) // 3)
-    if len(t) < 2 * N_LOW:
+    n = max(N_LOW_FOR_NOISE, len(t) // 3)
+    if len(t) < 2 * N_LOW_FOR_NOISE:
         return model
-    for _ in range(MAX_RAISES):
+    for _ in range(MAX_NOISE_RAISES):
         mean, variance = model.leave_one_out(t)
         low = np.argsort(mean, kind="stable")[:n]
         if float(np.mean((t[low] - mean[low]) ** 2 / variance[low])) <= 1.0:
             break
-        theta[-1] += RAISE
+        theta[-1] += NOISE_RAISE
         model = Posterior(z, group, t, theta, known)
     return model
 
@@ -199,7 +200,7 @@ class _LowerBound:
             from scipy.special import ndtr
 
             m, v = constraint.predict(z)
-            total = np.where(ndtr((bound - m) / np.sqrt(v)) < MIN_FEASIBLE, -1e9, total)
+            total = np.where(ndtr((bound - m) / np.sqrt(v)) < MIN_FEASIBLE_PROBABILITY, -1e9, total)
         return total
 
     def gradient(self, z: Floats) -> tuple[Floats, Floats] | None:
@@ -214,4 +215,4 @@ class _LowerBound:
 def has_enough_trials(history: History, space: Space) -> bool:
     """Tell whether there are enough complete feasible trials for a model: five, and one more than parameters."""
     good = history.complete & history.feasible & np.isfinite(history.y[:, 0])
-    return bool(good.sum() >= max(MIN_TRIALS, len(space) + 1)) and len(space) > 0
+    return bool(good.sum() >= max(MIN_SURROGATE_TRIALS, len(space) + 1)) and len(space) > 0

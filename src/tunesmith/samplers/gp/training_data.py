@@ -27,8 +27,8 @@ class TrainingData:
         noise: standard deviations of the errors of the values [n, m]; 0 where they are not known.
         c: constraint values [n, k], NaN where unknown.
         failed: which trials have no value, [n].
-        feasible: which trials have a value and violate no constraint, [n]; with several objectives a trial that was
-            stopped early is none, since what it reported then may dominate what others have at their ends; nor is one
+        feasible: which trials have a value and violate no constraint, [n]; with several objectives not one
+            that was stopped early, since what it reported then may dominate what others have at their ends; nor one
             whose value is expected, if there are others.
         expected: whose values are expected ones, of trials that did not come to their end [n].
         boundaries: what happened at the bounds of parameters.
@@ -72,7 +72,7 @@ class TrainingData:
         if history.n_objectives > 1:
             feasible &= history.state[:n] != TrialState.PRUNED
         expected = np.isin(history.number[:n], list(history.expected))
-        if (measured := feasible & ~expected).any():  # an expected value is none that was reached
+        if (measured := feasible & ~expected).any():  # an expected value was not reached
             feasible = measured
         return cls(x, u, y, noise, history.c[:n], failed, feasible, expected, boundaries)
 
@@ -124,25 +124,26 @@ class TrainingData:
 # Chosen on the sphere with its optimum anywhere and Rosenbrock's function in five dimensions, and Hartmann's in six,
 # with noise of 0.3 of the spread (seeds 0 to 11 of `benchmarks/noise.py`), and so that of 35 tasks without noise (YAHPO
 # Gym, HPOBench, BBOB) one in ten at most is taken for noisy.
-FIRST, GROWTH = 8, 1.4  # rows at which noise is looked for first, and by what they grow up to the next time
-GAIN = 2.0  # log likelihood, by which a process with noise has to be better
-FROM = -3.0  # ln s², where the search for noise starts
-LEAST = -4.0  # ln s² from which on noise matters: a standard deviation of 0.14 of that of all values
+FIRST_NOISE_ROWS = 8  # rows at which noise is looked for first
+NOISE_ROWS_GROWTH = 1.4  # by what the rows grow up to the next time
+LEAST_NOISE_GAIN = 2.0  # log likelihood, by which a process with noise has to be better
+NOISE_START = -3.0  # ln s², where the search for noise starts
+LEAST_LOG_NOISE = -4.0  # ln s² from which on noise matters: a standard deviation of 0.14 of that of all values
 
 
 def rows_looked_at(n: int) -> int:
     """Return the last row count, up to n, at which noise is looked for; 0: that was never."""
-    if n < FIRST:
+    if n < FIRST_NOISE_ROWS:
         return 0
-    count = FIRST
-    while (following := int(count * GROWTH)) <= n:
+    count = FIRST_NOISE_ROWS
+    while (following := int(count * NOISE_ROWS_GROWTH)) <= n:
         count = following
     return count
 
 
 def any_noise(prior: Prior) -> Prior:
     """Return the prior with which noise is looked for: as before, but with any noise."""
-    return replace(prior, noise_mean=FROM, noise_var=9.0)
+    return replace(prior, noise_mean=NOISE_START, noise_var=9.0)
 
 
 def noisy(prior: Prior) -> Prior:
@@ -160,13 +161,13 @@ def is_better_with_noise(z: Floats, group: Indices, t: Floats, usual: Floats, fo
         usual: θ with the usual prior.
         found: θ with the prior that lets noise be large.
     """
-    if usual[-1] > LEAST:
+    if usual[-1] > LEAST_LOG_NOISE:
         return True
-    if found[-1] <= LEAST:
+    if found[-1] <= LEAST_LOG_NOISE:
         return False
     flat = np.full(len(usual), math.inf)
     less, more = (objective(theta, z, group, t, theta, flat)[0] for theta in (usual, found))
-    return bool(less - more > GAIN)
+    return bool(less - more > LEAST_NOISE_GAIN)
 
 
 def repeats_differ(u: Floats, y: Floats) -> bool | None:

@@ -15,19 +15,21 @@ import numpy as np
 
 from tunesmith.foundation.numerics.arrays import Floats, Indices, Mask
 from tunesmith.foundation.numerics.gp import Posterior, Prior, fit
-from tunesmith.foundation.numerics.transfer import PosteriorMean, thin, weights
+from tunesmith.foundation.numerics.transfer import PosteriorMean, best_and_spread, weights
 from tunesmith.history import SourceStudy
 from tunesmith.space import Categorical, Parameter, Space
 from tunesmith.space.feature_map import FeatureMap
 
-MODEL_ROWS = 200  # of an earlier study, in its model
-MIN_ROWS = 4  # of an earlier study, before it has a model
+EARLIER_MODEL_ROWS = 200  # of an earlier study, in its model
+MIN_EARLIER_ROWS = 4  # of an earlier study, before it has a model
 WEIGHT_MEAN, WEIGHT_SD = 0.7, 0.5  # prior of the weights, before any row of the new study
 FADE_ROWS = 5.0  # rows of the new study at which earlier ones count half; later they did harm (measured)
-MIN_SHARE = 0.05  # below it they are left out
-N_GOOD, MAX_GOOD = 3, 6  # points of each earlier study, and of all, that the search for the next point starts from
-N_TRIED, MAX_TRIED = 3, 6  # points of earlier studies that are tried at the start: at least, and of many studies
-GOOD_SHARE = 0.1  # of an earlier study's rows
+MIN_EARLIER_SHARE = 0.05  # below it they are left out
+# Points of each earlier study, and of all, that the search for the next point starts from.
+GOOD_OF_EACH_STUDY, MAX_GOOD_OF_STUDIES = 3, 6
+# Points of earlier studies that are tried at the start: at least, and of many studies.
+MIN_TRIED_OF_STUDIES, MAX_TRIED_OF_STUDIES = 3, 6
+GOOD_EARLIER_SHARE = 0.1  # of an earlier study's rows
 
 
 class AlignedSource:
@@ -50,7 +52,7 @@ class AlignedSource:
                 continue
             known[j] = True
             column = earlier.x[:, earlier.space.names.index(name)]
-            values = {v: _value(old, new, v) for v in np.unique(column[~np.isnan(column)]).tolist()}
+            values = {v: _translated_value(old, new, v) for v in np.unique(column[~np.isnan(column)]).tolist()}
             x[:, j] = [math.nan if v != v else values[v] for v in column.tolist()]
             keep &= np.isnan(column) | ~np.isnan(x[:, j])
         self.known = known
@@ -62,7 +64,7 @@ class AlignedSource:
                 self.x[~active[:, j], j] = np.nan
 
 
-def _value(old: Parameter, new: Parameter, x: float) -> float:
+def _translated_value(old: Parameter, new: Parameter, x: float) -> float:
     """Return the internal value in `new` of what x stands for in `old`, NaN if there is none."""
     value = old.to_label(x)
     if new.contains(value):
@@ -87,18 +89,18 @@ class SourceModels:
         good: list[Floats] = []
         for one in earlier:
             rows = AlignedSource(one, space)
-            columns = _columns(features, rows.known)
-            if len(rows.q) < MIN_ROWS or not len(columns) or not np.ptp(rows.q) > 0:
+            columns = _known_features(features, rows.known)
+            if len(rows.q) < MIN_EARLIER_ROWS or not len(columns) or not np.ptp(rows.q) > 0:
                 continue
-            at = thin(rows.q, MODEL_ROWS)
+            at = best_and_spread(rows.q, EARLIER_MODEL_ROWS)
             u = space.to_unit(rows.x[at])
             z, t = features(u)[:, columns], rows.q[at]
             group = np.unique(features.group[columns], return_inverse=True)[1].astype(np.intp)
             model = Posterior(z, group, t, fit(z, group, t, prior))
             self.means.append((PosteriorMean(model.a, model.alpha, model.scale), columns))
-            good.append(u[np.argsort(t, kind="stable")[:N_GOOD]])
-        turns = [own[i] for i in range(N_GOOD) for own in good]
-        self.good: Floats = np.array(turns[:MAX_GOOD]).reshape(-1, len(space))
+            good.append(u[np.argsort(t, kind="stable")[:GOOD_OF_EACH_STUDY]])
+        turns = [own[i] for i in range(GOOD_OF_EACH_STUDY) for own in good]
+        self.good: Floats = np.array(turns[:MAX_GOOD_OF_STUDIES]).reshape(-1, len(space))
 
     def combine(self, model: Posterior, z: Floats, t: Floats) -> Posterior | TransferPosterior:
         """Return the model of the new study combined with those of the earlier ones.
@@ -109,7 +111,7 @@ class SourceModels:
             t: its standardised values [n].
         """
         share = FADE_ROWS / (FADE_ROWS + len(t))
-        if not self.means or share < MIN_SHARE:
+        if not self.means or share < MIN_EARLIER_SHARE:
             return model
         m = self.value(z)
         centre = m.mean(axis=0)
@@ -167,7 +169,7 @@ class TransferPosterior:
         return mean + (shared - self.centre) @ self.b, variance, d_mean + slope, d_variance
 
 
-def _columns(features: FeatureMap, known: Mask) -> Indices:
+def _known_features(features: FeatureMap, known: Mask) -> Indices:
     """Return the features that belong to the parameters that are known."""
     found: set[int] = set()
     for j in np.flatnonzero(known).tolist():
@@ -187,15 +189,15 @@ def best_points(earlier: Sequence[SourceStudy], space: Space) -> Floats:
     found: list[list[Floats]] = []
     for one in earlier:
         rows = AlignedSource(one, space)
-        top = np.argsort(rows.q, kind="stable")[: max(N_TRIED, int(GOOD_SHARE * len(rows.q)))]
+        top = np.argsort(rows.q, kind="stable")[: max(MIN_TRIED_OF_STUDIES, int(GOOD_EARLIER_SHARE * len(rows.q)))]
         z = features(space.to_unit(rows.x[top]))
         chosen = [0] if len(top) else []
-        while 0 < len(chosen) < min(N_TRIED, len(top)):
+        while 0 < len(chosen) < min(MIN_TRIED_OF_STUDIES, len(top)):
             distance = ((z[:, None, :] - z[chosen]) ** 2).sum(axis=-1).min(axis=1)
             chosen.append(int(distance.argmax()))
         found.append([_snapped(space, rows.x[top[i]]) for i in chosen])
-    turns = [own[i] for i in range(N_TRIED) for own in found if i < len(own)]
-    return np.array(turns[: max(N_TRIED, min(len(found), MAX_TRIED))]).reshape(-1, len(space))
+    turns = [own[i] for i in range(MIN_TRIED_OF_STUDIES) for own in found if i < len(own)]
+    return np.array(turns[: max(MIN_TRIED_OF_STUDIES, min(len(found), MAX_TRIED_OF_STUDIES))]).reshape(-1, len(space))
 
 
 def _snapped(space: Space, row: Floats) -> Floats:

@@ -13,8 +13,8 @@ from tunesmith.history import ROWS_AT_ONCE
 from tunesmith.space.feature_map import FeatureMap
 
 MAX_GLOBAL_ROWS = 500  # up to so many rows one model of everything
-N_BEST, N_NEAREST, N_RANDOM = 100, 200, 100
-INITIAL_LENGTH, MAX_LENGTH, MIN_LENGTH = 0.8, 1.6, 2.0**-7
+LOCAL_BEST_ROWS, LOCAL_NEAREST_ROWS, LOCAL_RANDOM_ROWS = 100, 200, 100
+INITIAL_REGION_LENGTH, MAX_REGION_LENGTH, MIN_REGION_LENGTH = 0.8, 1.6, 2.0**-7
 
 
 def local_rows(y: Floats, u: Floats, features: FeatureMap) -> Indices:
@@ -27,9 +27,9 @@ def local_rows(y: Floats, u: Floats, features: FeatureMap) -> Indices:
     for start in range(0, n, ROWS_AT_ONCE):
         part = slice(start, start + ROWS_AT_ONCE)
         distance[part] = ((features(u[part]) - best) ** 2).sum(axis=1)
-    nearest = np.argsort(distance, kind="stable")[:N_NEAREST]
-    others = np.random.default_rng(n // N_RANDOM).choice(n, N_RANDOM, replace=False)
-    return np.unique(np.concatenate([order[:N_BEST], nearest, others]))
+    nearest = np.argsort(distance, kind="stable")[:LOCAL_NEAREST_ROWS]
+    others = np.random.default_rng(n // LOCAL_RANDOM_ROWS).choice(n, LOCAL_RANDOM_ROWS, replace=False)
+    return np.unique(np.concatenate([order[:LOCAL_BEST_ROWS], nearest, others]))
 
 
 def trust_region(
@@ -64,7 +64,7 @@ def trust_region(
 
 def _length(y: Floats, best: float, d: int) -> float:
     """Return the length of the region after the values y, given the best value before them."""
-    length, wins, losses = INITIAL_LENGTH, 0, 0
+    length, wins, losses = INITIAL_REGION_LENGTH, 0, 0
     patience = max(4, d)
     for value in y.tolist():
         if value < best - 1e-3 * abs(best):
@@ -73,9 +73,9 @@ def _length(y: Floats, best: float, d: int) -> float:
             wins, losses = 0, losses + 1
         best = min(best, value)
         if wins == 3:
-            length, wins = min(2 * length, MAX_LENGTH), 0
+            length, wins = min(2 * length, MAX_REGION_LENGTH), 0
         elif losses == patience:
             length, losses = length / 2, 0
-            if length < MIN_LENGTH:
-                length = INITIAL_LENGTH
+            if length < MIN_REGION_LENGTH:
+                length = INITIAL_REGION_LENGTH
     return length

@@ -19,9 +19,9 @@ from tunesmith.foundation.numerics.arrays import Floats, Indices, Mask
 from tunesmith.samplers.finished import point_keys
 from tunesmith.space import Categorical, Space
 
-BEST_SHARE = 0.25  # of √n: so many of n trials are the best ones for gates
-MAX_CLOSED = 64  # branches without a point that is left, before one of them is taken after all
-ABSENT = -1  # in place of the category of a gate that is inactive
+BEST_FOR_GATES_SHARE = 0.25  # of √n: so many of n trials are the best ones for gates
+MAX_CLOSED_BRANCHES = 64  # branches without a point that is left, before one of them is taken after all
+INACTIVE_GATE = -1  # in place of the category of a gate that is inactive
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class Branches:
             ranking: their rows, the best first.
             running: the running trials [p, d].
         """
-        best = self._categories(x[ranking[: math.ceil(BEST_SHARE * math.sqrt(self.n))]])
+        best = self._categories(x[ranking[: math.ceil(BEST_FOR_GATES_SHARE * math.sqrt(self.n))]])
         pending = self._categories(running)
         ratio = {}
         for i, j in enumerate(self.gates):
@@ -96,7 +96,7 @@ class Branches:
             path = tuple(branch.category.items())
             while path in closed:  # all categories below are closed
                 path = path[:-1]
-            if not path or len(closed) >= MAX_CLOSED or not self._is_exhausted(branch, x, running):
+            if not path or len(closed) >= MAX_CLOSED_BRANCHES or not self._is_exhausted(branch, x, running):
                 return branch
             closed.add(path)
 
@@ -118,7 +118,7 @@ class Branches:
                 equal = np.flatnonzero(score == score.max())
                 category[j] = int(equal[rng.integers(len(equal))] if len(equal) > 1 else equal[0])
                 row[j] = float(category[j])
-        number = self._number.get(tuple(category.get(j, ABSENT) for j in self.gates))
+        number = self._number.get(tuple(category.get(j, INACTIVE_GATE) for j in self.gates))
         inside = np.zeros(self.n, bool) if number is None else self._branch[: self.n] == number
         return Branch(category, inside)
 
@@ -129,15 +129,15 @@ class Branches:
         cells = math.prod(m for j, m in enumerate(self._n_values) if active[j] and j not in branch.category)
         if cells > np.count_nonzero(branch.inside) + len(running):
             return False
-        at = np.array([branch.category.get(j, ABSENT) for j in self.gates])
+        at = np.array([branch.category.get(j, INACTIVE_GATE) for j in self.gates])
         pending = running[(self._categories(running) == at).all(axis=1)]
         return len({*point_keys(x[branch.inside]), *point_keys(pending)}) >= cells
 
     def _categories(self, x: Floats) -> Indices:
         values = x[:, self.gates]
-        return np.where(np.isnan(values), ABSENT, values).astype(np.intp)
+        return np.where(np.isnan(values), INACTIVE_GATE, values).astype(np.intp)
 
 
 def _counts(category: Indices, m: int) -> Floats:
     """Return how many trials have each of m categories."""
-    return np.bincount(category[category != ABSENT], minlength=m).astype(np.float64)
+    return np.bincount(category[category != INACTIVE_GATE], minlength=m).astype(np.float64)

@@ -24,7 +24,7 @@ from tunesmith.samplers.finished import point_keys
 from tunesmith.samplers.tpe.state import TpeState
 from tunesmith.space import Space
 
-FOLDED = 0.8  # of the continuous coordinates: drawn so that they can fall onto the bounds, where optima often lie
+FOLDED_SHARE = 0.8  # of the continuous coordinates: drawn so that they can fall onto the bounds, where optima often lie
 
 
 @accepts_foreign_arguments
@@ -94,7 +94,7 @@ class TPESampler(StatefulSampler[TpeState]):
             branch = state.branches.choose(history.points(space)[: state.n], state.ranking(), running, rng)
         model = state.model(history, running, branch)
         low, high = model.limits
-        u = model.good.sample(rng, self.n_ei_candidates, folded=FOLDED)
+        u = model.good.sample(rng, self.n_ei_candidates, folded=FOLDED_SHARE)
         np.minimum(np.maximum(u, low, out=u), high, out=u)
         if branch is not None:
             for j, unit in state.branches.unit_of(branch).items():

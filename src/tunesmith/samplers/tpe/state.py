@@ -1,8 +1,9 @@
 """What the finished trials are for the tree-structured Parzen estimator: kernels, ordered by merit.
 
-A trial is added in time that does not depend on how many there are. A model has at most 2 MAX_GOOD + MAX_BAD kernels.
-Most of the time of a proposal is that of a new model. So from the 800th trial on there is none for each trial, but one
-for 0.25 % more trials. Which trials it knows follows from their number alone, whoever asks and when.
+A trial is added in time that does not depend on how many there are. A model has at most
+2 MAX_GOOD_TRIALS + MAX_BAD_KERNELS kernels. Most of the time of a proposal is that of a new model. So from
+the 800th trial on a new one is not made for each trial, but for 0.25 % more trials. Which trials it knows follows from
+their number alone, whoever asks and when.
 """
 
 from __future__ import annotations
@@ -16,22 +17,32 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tunesmith.foundation.numerics.arrays import Floats, Indices, Mask
-from tunesmith.foundation.numerics.parzen import MAX_TABLE, Columns, Mixture, Rows, bandwidths
+from tunesmith.foundation.numerics.parzen import MAX_TABLE_CELLS, Columns, Mixture, Rows, bandwidths
 from tunesmith.history import History
-from tunesmith.samplers.finished import FAILED, N_BEST, Boundaries, ConstrainedRanking, near_the_best, point_keys
+from tunesmith.samplers.finished import (
+    FAILED_LEVEL,
+    N_BEST_AT_MARGIN,
+    Boundaries,
+    ConstrainedRanking,
+    near_the_best,
+    point_keys,
+)
 from tunesmith.samplers.tpe.branches import Branch, Branches
 from tunesmith.space import Space
 
-GOOD_SHARE = 0.15
-MAX_GOOD = 25
-MAX_BAD = 500  # kernels of g beyond the running trials: the next ones by rank, the latest, and a thinned-out rest
-NEXT, LATEST = 200, 200
-SMOOTHING = 0.2  # of categories: the share of a kernel that is spread over all of them
-EVIDENCE = 0.1  # l's bandwidths go on shrinking as if so many of all trials were good, though MAX_GOOD are
-AT_ONCE = 400  # the model learns from a 400th of the trials at once; from a 50th, regret was higher
-MAX_RANKED = 256  # trials that are ranked anew at each ask with several objectives; when full, half of them are kept
-MANY_ROWS = 256  # rows that are sorted together, not put in one by one: that takes quadratic time
-MAX_LISTED = 100_000  # cells of a finite space that are listed to find an untried one
+GOOD_TRIALS_SHARE = 0.15
+MAX_GOOD_TRIALS = 25
+# Kernels of g beyond the running trials: the next ones by rank, the latest, and a thinned-out rest.
+MAX_BAD_KERNELS = 500
+NEXT_BAD_KERNELS, LATEST_BAD_KERNELS = 200, 200
+CATEGORY_SMOOTHING = 0.2  # of categories: the share of a kernel that is spread over all of them
+# The bandwidths of l go on shrinking as if so many of all trials were good, though MAX_GOOD_TRIALS are.
+GOOD_EVIDENCE = 0.1
+LEARN_AT_ONCE_DIVISOR = 400  # the model learns from a 400th of the trials at once; from a 50th, regret was higher
+# Trials that are ranked anew at each ask with several objectives; when full, half of them are kept.
+MAX_RANKED_TRIALS = 256
+ROWS_SORTED_TOGETHER = 256  # rows that are sorted together, not put in one by one: that takes quadratic time
+MAX_TPE_CELLS_LISTED = 100_000  # cells of a finite space that are listed to find an untried one
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +77,7 @@ class TpeState:
     def __init__(self, space: Space, n_objectives: int) -> None:
         self.space = space
         params = list(space.params.values())
-        edges = [_edges(space, name) for name in space.names]
+        edges = [_cell_edges(space, name) for name in space.names]
         self.columns = Columns(edges, [not p.is_ordered for p in params])
         self.seen: set[bytes] = set()
         self.boundaries = Boundaries(space)
@@ -88,7 +99,7 @@ class TpeState:
     def add_rows(self, history: History, first: int, last: int) -> None:
         """Add the finished rows first … last - 1."""
         self.seen.update(point_keys(history.points(self.space)[first:last]))
-        due = last - last % max(1, last // AT_ONCE)
+        due = last - last % max(1, last // LEARN_AT_ONCE_DIVISOR)
         if due > self.n:
             self._learn(history, self.n, due)
 
@@ -110,10 +121,10 @@ class TpeState:
         many: list[tuple[int, float, int]] = []
         for row, level, value in zip(range(first, last), ranking.level.tolist(), ranking.value.tolist(), strict=True):
             if max(value) == math.inf:
-                level = FAILED
-            failed.append(level == FAILED)
-            self.n_valued += level != FAILED
-            if self._m == 1 and last - first > MANY_ROWS:
+                level = FAILED_LEVEL
+            failed.append(level == FAILED_LEVEL)
+            self.n_valued += level != FAILED_LEVEL
+            if self._m == 1 and last - first > ROWS_SORTED_TOGETHER:
                 many.append((level, value[0], row))
             elif self._m == 1:
                 key = (level, value[0], row)
@@ -122,10 +133,10 @@ class TpeState:
                 self._order.insert(at, row)
             else:
                 self._pool.append((level, tuple(value), row))
-                if len(self._pool) > MAX_RANKED:
+                if len(self._pool) > MAX_RANKED_TRIALS:
                     ranked = self._ranked_pool()
-                    self._pool = ranked[: MAX_RANKED // 2]
-                    self._order.extend(row for _, _, row in ranked[MAX_RANKED // 2 :])
+                    self._pool = ranked[: MAX_RANKED_TRIALS // 2]
+                    self._order.extend(row for _, _, row in ranked[MAX_RANKED_TRIALS // 2 :])
         if many:
             self._keys.extend(many)
             self._keys.sort()
@@ -177,19 +188,19 @@ class TpeState:
                 in the branch are good too, and come first: else little would be known of a branch that is behind.
         """
         ranking = self.ranking()
-        k = max(1, min(math.ceil(GOOD_SHARE * self.n), MAX_GOOD, self.n_valued))
+        k = max(1, min(math.ceil(GOOD_TRIALS_SHARE * self.n), MAX_GOOD_TRIALS, self.n_valued))
         best, rest = ranking[:k], ranking[k:]
         if inside is not None:
             own = inside[ranking]
             place = np.cumsum(own)  # of a row in its branch, counted from 1
-            promoted = own & (place <= min(math.ceil(GOOD_SHARE * place[-1]), MAX_GOOD))
+            promoted = own & (place <= min(math.ceil(GOOD_TRIALS_SHARE * place[-1]), MAX_GOOD_TRIALS))
             promoted[self.n_valued :] = False
             is_good = promoted | (np.arange(self.n) < k)
             best = np.concatenate([ranking[is_good & own], ranking[is_good & ~own]])
             rest = ranking[~is_good]
-        good = self._mixture(self._rows.take(best), _weights(len(best)), EVIDENCE * self.n, self._partial)
+        good = self._mixture(self._rows.take(best), _weights(len(best)), GOOD_EVIDENCE * self.n, self._partial)
         bad = self._mixture_of_bad(self._rows.take(self._bad(rest)), self._partial) if len(rest) else None
-        is_likely = near_the_best(u[best[:N_BEST]])
+        is_likely = near_the_best(u[best[:N_BEST_AT_MARGIN]])
         return Model(good, bad, is_likely, self.boundaries.limits(u[:0], is_likely))
 
     def _mixture_of_bad(self, rows: Rows, partial: bool) -> Mixture:
@@ -197,16 +208,16 @@ class TpeState:
 
     def _mixture(self, rows: Rows, weight: Floats, evidence: float, partial: bool) -> Mixture:
         h = bandwidths(rows, weight, partial, evidence)
-        return Mixture(self.columns, rows, weight, prior=1.0, h=h, smoothing=SMOOTHING, partial=partial)
+        return Mixture(self.columns, rows, weight, prior=1.0, h=h, smoothing=CATEGORY_SMOOTHING, partial=partial)
 
     def _bad(self, rest: Indices) -> Indices:
         """Return which of the rows that are not good get a kernel, in the order of their rank or of their age."""
-        if len(rest) <= MAX_BAD:
+        if len(rest) <= MAX_BAD_KERNELS:
             return rest
-        following, others = rest[:NEXT], rest[NEXT:]
-        late = others >= self.n - LATEST
+        following, others = rest[:NEXT_BAD_KERNELS], rest[NEXT_BAD_KERNELS:]
+        late = others >= self.n - LATEST_BAD_KERNELS
         thin = others[~late]
-        step = -(-len(thin) // (MAX_BAD - NEXT - LATEST))
+        step = -(-len(thin) // (MAX_BAD_KERNELS - NEXT_BAD_KERNELS - LATEST_BAD_KERNELS))
         return np.concatenate([following, others[late], thin[::step]])
 
     def unseen(self, taken: set[bytes], rng: np.random.Generator, otherwise: Floats | None = None) -> Floats:
@@ -223,7 +234,7 @@ class TpeState:
                     return np.array(row)
             if count:
                 x = self.space.sample(rng, count)
-        if self.space.n_cells <= MAX_LISTED:
+        if self.space.n_cells <= MAX_TPE_CELLS_LISTED:
             if self._left is None:
                 grid = self.space.grid()
                 cells = grid.rows(np.arange(len(grid)))
@@ -246,11 +257,11 @@ def _weights(k: int) -> Floats:
     return np.asarray(weight)
 
 
-def _edges(space: Space, name: str) -> Floats | None:
+def _cell_edges(space: Space, name: str) -> Floats | None:
     """Edges of a parameter's cells in the unit interval, None if it is continuous or its lattice is fine."""
     p = space[name]
     m = p.n_values
-    if m == math.inf or (p.is_ordered and m > MAX_TABLE):
+    if m == math.inf or (p.is_ordered and m > MAX_TABLE_CELLS):
         return None
     if not p.is_ordered:
         return np.linspace(0.0, 1.0, int(m) + 1)

@@ -15,7 +15,7 @@ from tunesmith.sklearn.protocols import Estimator, Params
 from tunesmith.sklearn.store.fingerprint import describe
 from tunesmith.space import Categorical, Space
 from tunesmith.space.convert import BRANCH
-from tunesmith.space.words import words_of
+from tunesmith.space.words import words_of_parameter
 from tunesmith.study.adopt import internal_row
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -65,7 +65,7 @@ def restore_objects(space: Space, params: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(param, Categorical) and isinstance(found.get(name), str):
             named = dict(zip(param.names, param.choices, strict=True))
             found[name] = named.get(found[name], found[name])
-    if any(words_of(param) for param in space.params.values()):
+    if any(words_of_parameter(param) for param in space.params.values()):
         with suppress(SpaceError):  # a point of another space stays as it is
             found = space.decode(space.encode([found]))[0]
     return found

@@ -68,7 +68,7 @@ def budget(n_trials: int | str | None, timeout: float | None, sampler: Any, spac
     """
     if isinstance(sampler, str):
         name = "random" if sampler == "auto" and "auto" not in registry.names("samplers") else sampler
-        made: Any = registry.load("samplers", name)()
+        made: Any = registry.load_registered("samplers", name)()
     else:
         made = sampler
     whole = isinstance(made, GridSampler)

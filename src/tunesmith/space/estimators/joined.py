@@ -15,7 +15,7 @@ from tunesmith.space.conditions import Condition
 from tunesmith.space.convert import as_parameter
 from tunesmith.space.estimators.about import About, Inside, estimator_kind, own_values
 from tunesmith.space.estimators.known import find, known_names
-from tunesmith.space.words import with_range, without_words, words_of
+from tunesmith.space.words import with_range, without_words, words_of_parameter
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +224,7 @@ def holding(param: Parameter, value: Any) -> Parameter | None:
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if param.contains(value):
         # where the number itself is set, a word for it is another way to write what it is
-        same = [word for word, place in words_of(param) if number and place == value and word != value]
+        same = [word for word, place in words_of_parameter(param) if number and place == value and word != value]
         return without_words(param, same)
     if not number or not isinstance(param, Float | Int) or not abs(value) < 1e15:
         return None
@@ -232,7 +232,7 @@ def holding(param: Parameter, value: Any) -> Parameter | None:
         return None
     if isinstance(param, Float) and param.high <= 1.0 and isinstance(value, int) and value > 1:
         return None  # a number of columns or rows where the range is of shares
-    words = dict(words_of(param))
+    words = dict(words_of_parameter(param))
     if param.log and value <= 0:
         if value < 0:
             return None

@@ -23,7 +23,7 @@ from tunesmith.errors import (
 )
 from tunesmith.foundation.arguments import checked
 from tunesmith.foundation.states import FailureKind, TrialState
-from tunesmith.foundation.worker_names import APART, current_worker, is_alive, is_dead, is_outside, is_overdue
+from tunesmith.foundation.worker_names import DRIVER_MARK, current_worker, is_alive, is_dead, is_outside, is_overdue
 from tunesmith.history.curves import Reported
 from tunesmith.space import Space
 from tunesmith.storage import checks
@@ -541,7 +541,7 @@ class SQLStorage(Storage):
 
 def _process_of(worker: str) -> str:
     """Return the name of the process that runs a worker's trials, or hands them out."""
-    return worker.removesuffix(APART)
+    return worker.removesuffix(DRIVER_MARK)
 
 
 def _open_database(url: URL, where: str, timeout: float) -> Database:

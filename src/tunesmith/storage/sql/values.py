@@ -27,7 +27,7 @@ from tunesmith.foundation.text import plain_text
 from tunesmith.history.curves import Reported
 from tunesmith.space import Categorical, Constraint, Float, Int, Parameter, Space
 from tunesmith.space.serialize import label_from_json, label_to_json, load_space
-from tunesmith.space.words import words_of
+from tunesmith.space.words import words_of_parameter
 from tunesmith.storage.checks import DIRECTIONS
 from tunesmith.storage.sql.connections import Row, Values
 from tunesmith.trial.record import NAN, TrialRecord
@@ -82,7 +82,7 @@ def fixed_to_json(fixed: Mapping[str, Any], space: Space | None) -> str:
 def _kept_label(parameter: Parameter | None, value: Any) -> Any:
     if parameter is None or not parameter.contains(value):
         return value
-    if words_of(parameter) and isinstance(value, int | float):
+    if words_of_parameter(parameter) and isinstance(value, int | float):
         return value  # the number that was asked for, and not the word at its place
     return parameter.to_label(parameter.to_internal(value))
 

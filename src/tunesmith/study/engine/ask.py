@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tunesmith.errors import SpaceExhaustedError, StorageError
 from tunesmith.foundation.states import TrialState
 from tunesmith.foundation.text import shown
-from tunesmith.foundation.worker_names import APART, current_worker, is_outside
+from tunesmith.foundation.worker_names import DRIVER_MARK, current_worker, is_outside
 from tunesmith.history import History
 from tunesmith.history.costs import TRIAL
 from tunesmith.samplers.base import InheritingSampler, Sampler
@@ -108,7 +108,7 @@ class Asker:
         study, storage = self._study, self._study.storage
         if storage.shared and self._beating != (beating := (os.getpid(), self.worker)):
             if not is_outside(self.worker):
-                keep_beating(storage, self.worker.removesuffix(APART))
+                keep_beating(storage, self.worker.removesuffix(DRIVER_MARK))
             self._beating = beating
         taken = False  # whether another worker took a number that this one wanted
         while True:

@@ -29,9 +29,9 @@ from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 
 from tunesmith.executors.base import Notice
-from tunesmith.foundation.preemption import PREEMPTION, SIGNALS, Terminated
+from tunesmith.foundation.preemption import NOTICE_SIGNALS, PREEMPTION, Terminated
 from tunesmith.foundation.system import signal_self
-from tunesmith.foundation.threads import DIED, raise_what_died
+from tunesmith.foundation.threads import ERRORS_OF_THREADS, raise_what_died
 from tunesmith.study.engine.ask import Asker
 from tunesmith.study.engine.channel import TrialChannel
 from tunesmith.study.engine.replica import StudyReplica
@@ -129,7 +129,7 @@ def run_loop(workers: Workers[Piece, Event], policy: Policy[Piece, Event]) -> No
                 if running > 1 and not room:
                     policy.waiting()
                 events = workers.poll(TICK_SECONDS)  # not for ever: an interrupt that Python swallowed is to be raised
-                if DIED:
+                if ERRORS_OF_THREADS:
                     raise_what_died()
                 ends = take_notice(policy, events)
                 running -= len(ends)
@@ -147,7 +147,7 @@ def run_loop(workers: Workers[Piece, Event], policy: Policy[Piece, Event]) -> No
             policy.salvaged(take_notice(policy, workers.drain()))
         raise
     finally:
-        DIED.clear()  # of the same cause; the next search starts again what it needs of these threads
+        ERRORS_OF_THREADS.clear()  # of the same cause; the next search starts again what it needs of these threads
 
 
 def take_notice(policy: Policy[Piece, Event], events: Sequence[Event | Notice]) -> list[Event]:
@@ -194,7 +194,7 @@ def sigterm_raises() -> Iterator[bool]:
     def end(number: int, frame: Any) -> None:
         raise Terminated
 
-    ours = [number for number in SIGNALS if signal.getsignal(number) == signal.SIG_DFL]
+    ours = [number for number in NOTICE_SIGNALS if signal.getsignal(number) == signal.SIG_DFL]
     for number in ours:
         signal.signal(number, end)
     try:
@@ -261,7 +261,7 @@ def reraise_lost_interrupts(
     def patient(handler: Callable[[int, Any], Any]) -> Callable[[int, Any], Any]:
         def handle(number: int, frame: Any) -> None:
             # A library may have kept this handler and put it back after the search: then it only passes on.
-            waits = number in SIGNALS and not ended.is_set() and not delayed and PREEMPTION.waits()
+            waits = number in NOTICE_SIGNALS and not ended.is_set() and not delayed and PREEMPTION.waits()
             if waits or (not ended.is_set() and not delayed and _is_inside(frame, inner)):
                 # Without the frame: when it acts, an outer search, or one that a library kept the handler of, must not
                 # delay it again because of what was running at the time.
@@ -273,7 +273,7 @@ def reraise_lost_interrupts(
 
     installed: dict[int, tuple[Any, Any]] = {}
     if main := threading.current_thread() is threading.main_thread():  # the one that interrupts are raised in
-        for number in map(int, (signal.SIGINT, *SIGNALS)):
+        for number in map(int, (signal.SIGINT, *NOTICE_SIGNALS)):
             handler: Any = signal.getsignal(number)
             if handler is signal.default_int_handler or getattr(handler, "__module__", None) == __name__:
                 installed[number] = (handler, patient(handler))

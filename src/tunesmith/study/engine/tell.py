@@ -20,7 +20,7 @@ from tunesmith.errors import (
     is_pruned,
 )
 from tunesmith.foundation.states import FailureKind, TrialState
-from tunesmith.foundation.text import MOST, message_of, name_and_message, plain_text, real, shorten, shown
+from tunesmith.foundation.text import REASON_KEPT, message_of, name_and_message, plain_text, real, shorten, shown
 from tunesmith.foundation.warnings import caution
 from tunesmith.storage.checks import finished_otherwise
 from tunesmith.study.engine.away import Unsaved, rescued, retry_while_unavailable
@@ -133,7 +133,7 @@ def outcome_of_error(
         return Outcome(TrialState.PRUNED, reason=message_of(error) or None)
     reason = name_and_message(error)
     if traceback and not isinstance(error, ProgramError):  # whose traceback shows tunesmith's own code alone
-        reason = f"{reason}\n{traceback[-MOST // 2 :]}"
+        reason = f"{reason}\n{traceback[-REASON_KEPT // 2 :]}"
     if kind is FailureKind.RAISED and is_out_of_memory(error):
         kind = FailureKind.OOM
     return Outcome(TrialState.FAIL, reason=reason, failure=kind)

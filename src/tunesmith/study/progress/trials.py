@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, TextIO
 
-from tunesmith.foundation.languages import joined, say, told
+from tunesmith.foundation.languages import joined_texts, say, told
 from tunesmith.foundation.states import TrialState
 from tunesmith.foundation.text import printable
 from tunesmith.storage.redact import HIDDEN, redact_within
@@ -143,7 +143,7 @@ class Progress:
             kept.append(say(one if waiting == 1 else many, waiting))
         if paused := count.get(TrialState.PAUSED, 0):
             kept.append(say("{:,} trial is paused" if paused == 1 else "{:,} trials are paused", paused))
-        first, then = told(say("{}.", joined(kept, "; "))), told("To go on:")
+        first, then = told(say("{}.", joined_texts(kept, "; "))), told("To go on:")
         return f"{first}\n{then}\n  {self._go_on or again}"
 
 

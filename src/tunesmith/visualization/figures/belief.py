@@ -19,7 +19,7 @@ from tunesmith.foundation.languages import say
 from tunesmith.foundation.states import TrialState
 from tunesmith.foundation.text import did_you_mean, listing
 from tunesmith.history import History
-from tunesmith.samplers.gp.belief import MAX_TRIALS, MIN_TRIALS, Belief
+from tunesmith.samplers.gp.belief import MAX_BELIEF_TRIALS, MIN_BELIEF_TRIALS, Belief
 from tunesmith.space import Int, Space
 from tunesmith.study.snapshot import Snapshot, as_snapshot
 from tunesmith.visualization.axes import Axis, chosen_columns, label, left_out, listed, parameter_axis, place_of
@@ -149,13 +149,13 @@ def plot_belief(
     seen = as_snapshot(study)
     t = read_columns(seen, objective)
     t.need("plot_belief")
-    rows = chosen_rows(t.loss, np.flatnonzero(t.complete), MAX_TRIALS)
+    rows = chosen_rows(t.loss, np.flatnonzero(t.complete), MAX_BELIEF_TRIALS)
     space = t.space
     if space is None or not len(space):
         raise NothingToDrawError(say("{}: the trials of {} have no parameters", "plot_belief", repr(t.name)))
-    if len(rows) < MIN_TRIALS:
+    if len(rows) < MIN_BELIEF_TRIALS:
         pattern = "{}: a model needs {:,} complete trials; {}"
-        raise NothingToDrawError(say(pattern, "plot_belief", MIN_TRIALS, t.tally()))
+        raise NothingToDrawError(say(pattern, "plot_belief", MIN_BELIEF_TRIALS, t.tally()))
     if t.loss[rows].max() == t.loss[rows].min():
         raise NothingToDrawError(say("{}: all values of {} are equal", "plot_belief", repr(t.name)))
     columns = _columns(t, space, params)

@@ -113,9 +113,9 @@ def plot_edf(
     missing = [name for name, t in tables.items() if not t.complete.any()]
     return Edf(
         title="Empirical distribution function",
-        summary=join([say("Distribution of {}.", joined(names, " / ")), *sentences]),
+        summary=join([say("Distribution of {}.", joined_texts(names, " / ")), *sentences]),
         notes=tuple(say("{} has no complete trial", name) for name in missing),
-        target=joined(names, " / "),
+        target=joined_texts(names, " / "),
         curves=tuple(curves),
     ).drawn(backend)
 

@@ -146,7 +146,7 @@ def plot_intermediate_values(
         title="Intermediate values",
         summary=join(
             [
-                say("Reports of {} ({}), up to step {:,}.", count(len(numbers), "trial"), joined(words), longest),
+                say("Reports of {} ({}), up to step {:,}.", count(len(numbers), "trial"), joined_texts(words), longest),
                 t.about_best(),
                 _end_of(best, made),
             ]

@@ -172,7 +172,7 @@ def plot_optimization_history(
         title="Optimization history",
         summary=join(_sentence(name, t, len(tables) > 1) for name, t in tables.items()),
         notes=() if error_bar else (*drawn_note(shown, n), *beyond(values, ends)),
-        target=joined(names, " / "),
+        target=joined_texts(names, " / "),
         series=series,
         ends=ends,
         means=_means(list(tables.values())) if error_bar else None,

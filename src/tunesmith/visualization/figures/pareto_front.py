@@ -153,7 +153,7 @@ def plot_pareto_front(
         say("{} from {} to {}", name, number_text(low), number_text(high))
         for name, low, high in zip(names, *_ends(values[front if k else rows]), strict=True)
     )
-    goals = joined(
+    goals = joined_texts(
         say("{} maximized" if up else "{} minimized", name) for name, up in zip(names, maximize, strict=True)
     )
     return ParetoFront(

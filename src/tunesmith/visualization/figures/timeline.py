@@ -13,7 +13,7 @@ import numpy as np
 
 from tunesmith.errors import NothingToDrawError
 from tunesmith.foundation.arguments import checked
-from tunesmith.foundation.languages import joined, say
+from tunesmith.foundation.languages import joined_texts, say
 from tunesmith.foundation.states import TrialState
 from tunesmith.selection.wording import count
 from tunesmith.study.snapshot import Snapshot, as_snapshot
@@ -158,7 +158,7 @@ def _arrays(trials: list[FrozenTrial], n_read: int, total: int, now: float) -> T
     first, span = float(started.min()), float(finished.max() - started.min())
     _, length, unit = next(u for u in UNITS if span >= u[0])
     states = tuple(_word(t) for t in trials)
-    tally = joined(say("{:,} " + s, states.count(s)) for s in dict.fromkeys(states))
+    tally = joined_texts(say("{:,} " + s, states.count(s)) for s in dict.fromkeys(states))
     longest = float((finished - started).max()) / length
     untimed = n_read - len(trials)
     busy = float((finished - started).sum())

@@ -295,10 +295,10 @@ def rec_eval(
     Raises:
         BadSearchSpace: a parameter is needed that is not active.
     """
-    return _value(as_apply(expr), dict(memo or {}))
+    return _value_at(as_apply(expr), dict(memo or {}))
 
 
-def _value(node: Apply, memo: dict[Apply, Any]) -> Any:
+def _value_at(node: Apply, memo: dict[Apply, Any]) -> Any:
     value = memo.get(node, MissingArgument)
     if value is GarbageCollected:
         raise BadSearchSpace(f"the value of a parameter is needed that is not active:\n{node}")
@@ -307,16 +307,20 @@ def _value(node: Apply, memo: dict[Apply, Any]) -> Any:
     if isinstance(node, Literal):
         return node.obj
     if node.name == "switch":
-        index = int(_value(node.pos_args[0], memo))
+        index = int(_value_at(node.pos_args[0], memo))
         if index < 0:
             raise ValueError(f"a switch takes the index of an option, 0 or more; got {index}")
-        value = _value(node.pos_args[1 + index], memo)
+        value = _value_at(node.pos_args[1 + index], memo)
     else:
-        args = [_value(node.pos_args[0], memo)] if len(node.pos_args) == 1 else [_value(a, memo) for a in node.pos_args]
-        named = {key: _value(one, memo) for key, one in node.named_args} if node.named_args else {}
+        args = (
+            [_value_at(node.pos_args[0], memo)]
+            if len(node.pos_args) == 1
+            else [_value_at(a, memo) for a in node.pos_args]
+        )
+        named = {key: _value_at(one, memo) for key, one in node.named_args} if node.named_args else {}
         value = scope.function(node.name)(*args, **named)
         if isinstance(value, Apply):
-            value = _value(value, memo)
+            value = _value_at(value, memo)
     memo[node] = value
     return value
 
@@ -328,11 +332,11 @@ def _is_builtin(fn: Any) -> bool:
 def lines_of(expr: Any) -> list[str]:
     """Return the lines of an expression; a node that is met again is named with the line where it stands."""
     lines: list[str] = []
-    _add(expr, 0, lines, {})
+    _add_lines(expr, 0, lines, {})
     return lines
 
 
-def _add(node: Any, indent: int, lines: list[str], seen: dict[Any, int]) -> None:
+def _add_lines(node: Any, indent: int, lines: list[str], seen: dict[Any, int]) -> None:
     pad, name = " " * indent, _name_of(node)
     if node in seen:
         lines.append(f"{pad}{name}  [line:{seen[node]}]")
@@ -340,10 +344,10 @@ def _add(node: Any, indent: int, lines: list[str], seen: dict[Any, int]) -> None
     seen[node] = len(lines)
     lines.append(f"{pad}{name}")
     for one in node.pos_args:
-        _add(one, indent + 2, lines, seen)
+        _add_lines(one, indent + 2, lines, seen)
     for key, one in node.named_args:
         lines.append(f"{pad} {key} =")
-        _add(one, indent + 2, lines, seen)
+        _add_lines(one, indent + 2, lines, seen)
 
 
 def _name_of(node: Any) -> str:

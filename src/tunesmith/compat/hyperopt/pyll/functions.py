@@ -67,7 +67,7 @@ scope.functions.update(
 
 
 def one_of(*args: Any) -> Any:
-    """Return one of the options at random: a choice that is no parameter."""
+    """Return one of the options at random: a choice that is not a parameter."""
     return scope.switch(scope.randint(len(args)), *args)
 
 

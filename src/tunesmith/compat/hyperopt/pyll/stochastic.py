@@ -74,13 +74,13 @@ def quantised(x: Any, q: float) -> Any:
     return np.round(x / q) * q
 
 
-DRAWS: dict[str, Callable[..., Any]] = {
+DRAW_FUNCTIONS: dict[str, Callable[..., Any]] = {
     f.__name__: f
     for f in (
         uniform, loguniform, quniform, qloguniform, normal, qnormal, lognormal, qlognormal, randint, categorical,
     )
 }  # fmt: skip
-scope.functions.update({**DRAWS, "rng_from_seed": rng_from_seed})
+scope.functions.update({**DRAW_FUNCTIONS, "rng_from_seed": rng_from_seed})
 
 
 def recursive_set_rng_kwarg(expr: Apply, rng: Any = None) -> Apply:
@@ -91,7 +91,7 @@ def recursive_set_rng_kwarg(expr: Apply, rng: Any = None) -> Apply:
     """
     generator = as_apply(np.random.default_rng() if rng is None else rng)
     for node in dfs(expr):
-        if node.name in DRAWS:
+        if node.name in DRAW_FUNCTIONS:
             node.set_kwarg("rng", generator)
     return expr
 

@@ -235,7 +235,7 @@ T = TypeVar("T")
 
 
 class Backoff:
-    """Tries again what fails in another store, after longer and longer waits. A missing artifact is no failure.
+    """Tries again what fails in another store, after longer and longer waits. A missing artifact is not a failure.
 
     Args:
         backend: the other store.
@@ -308,10 +308,10 @@ class Backoff:
         return what()
 
 
-# -- artifacts of trials and studies: what is uploaded is kept in a store under an id, and the study knows wha ---
+# -- artifacts of trials and studies: what is uploaded is kept in a store under an id that the study knows -----------
 
-PREFIX = "artifacts:"  # of the system attributes
-UNKNOWN = "application/octet-stream"
+ARTIFACTS_PREFIX = "artifacts:"  # of the system attributes
+UNKNOWN_MIMETYPE = "application/octet-stream"
 
 
 @dataclass
@@ -361,15 +361,15 @@ def upload_artifact(
     home, owner = _owner(study_or_trial, storage)
     name = os.path.basename(file_path)
     kind, coded = mimetypes.guess_type(name)
-    meta = ArtifactMeta(str(uuid.uuid4()), name, mimetype or kind or UNKNOWN, encoding or coded)
+    meta = ArtifactMeta(str(uuid.uuid4()), name, mimetype or kind or UNKNOWN_MIMETYPE, encoding or coded)
     with open(file_path, "rb") as file:
         artifact_store.write(meta.artifact_id, file)
     # After the content: who reads the description finds what it describes.
     told = json.dumps(asdict(meta))
     if isinstance(study_or_trial, Study):
-        home.set_study_system_attr(owner, PREFIX + meta.artifact_id, told)
+        home.set_study_system_attr(owner, ARTIFACTS_PREFIX + meta.artifact_id, told)
     else:
-        home.set_trial_system_attr(owner, PREFIX + meta.artifact_id, told)
+        home.set_trial_system_attr(owner, ARTIFACTS_PREFIX + meta.artifact_id, told)
     return meta.artifact_id
 
 
@@ -411,7 +411,7 @@ def get_all_artifact_meta(
     home, owner = _owner(study_or_trial, storage)
     of_study = isinstance(study_or_trial, Study)
     attrs = home.get_study_system_attrs(owner) if of_study else home.get_trial_system_attrs(owner)
-    return [ArtifactMeta(**json.loads(told)) for key, told in attrs.items() if key.startswith(PREFIX)]
+    return [ArtifactMeta(**json.loads(told)) for key, told in attrs.items() if key.startswith(ARTIFACTS_PREFIX)]
 
 
 def _owner(study_or_trial: Any, storage: BaseStorage | None) -> tuple[BaseStorage, int]:

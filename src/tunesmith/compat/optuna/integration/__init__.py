@@ -13,7 +13,7 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from tunesmith.compat.optuna.logging import kept
-from tunesmith.compat.optuna.names import ROOM, refusal
+from tunesmith.compat.optuna.names import OPTUNA_ROOM, refusal
 from tunesmith.compat.optuna.version import __version__
 from tunesmith.errors import MissingDependencyError
 from tunesmith.foundation.lazy import name_error
@@ -90,7 +90,7 @@ def _peers_own(module: str, name: str) -> Any:
         raise name_error(
             f"optuna.integration.{name} cannot be had here, since optuna-integration stands on Optuna itself: call "
             f"tunesmith.compat.optuna.install() before it is imported{instead}",
-            f"{ROOM}.integration",
+            f"{OPTUNA_ROOM}.integration",
             depth=3,
         )
     return found
@@ -104,7 +104,7 @@ def _stands_on_ours(found: Any) -> bool:
         for value in vars(sys.modules[found.__module__]).values()
         if isinstance(value, kinds)
     )
-    return any(home.startswith(ROOM) for home in homes)
+    return any(home.startswith(OPTUNA_ROOM) for home in homes)
 
 
 for _module in sorted({*_PEERS.values()}):

@@ -200,7 +200,7 @@ class ThresholdPruner(NativePruner):
         interval_steps: how many steps lie between two looks.
 
     Raises:
-        TypeError: no limit is given, or it is no number.
+        TypeError: no limit is given, or it is not a number.
         ValueError: `lower` is above `upper`, or a count is too small.
     """
 

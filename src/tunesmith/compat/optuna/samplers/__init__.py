@@ -154,7 +154,7 @@ def _process_constraints_after_trial(
 
 # -- what all samplers under Optuna's names share that are this library's own ---------------------------------------
 
-METHODS = ("before_trial", "infer_relative_search_space", "sample_relative", "sample_independent")
+SAMPLER_METHODS = ("before_trial", "infer_relative_search_space", "sample_relative", "sample_independent")
 
 
 class NativeSampler(BaseSampler):
@@ -201,7 +201,7 @@ class NativeSampler(BaseSampler):
     @property
     def is_whole(self) -> bool:
         """Whether it proposes all by itself, as its class was written; methods that replace its own are called."""
-        return self._independent is None and not any(replaces(self, name) for name in METHODS)
+        return self._independent is None and not any(replaces(self, name) for name in SAMPLER_METHODS)
 
     @property
     def watches_ends(self) -> bool:
@@ -263,7 +263,7 @@ class NativeSampler(BaseSampler):
         except SpaceExhaustedError:
             if study.native.is_optimizing:
                 study.native.stop()
-            return _drawn(space, self._rng)
+            return _random_params(space, self._rng)
 
     def sample_independent(
         self, study: StudyLike, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
@@ -274,7 +274,7 @@ class NativeSampler(BaseSampler):
             return self._independent.sample_independent(study, trial, param_name, param_distribution)
         space = _space(((param_name, param_distribution),))
         if not self.models_one:
-            return _drawn(space, self._rng)[param_name]
+            return _random_params(space, self._rng)[param_name]
         x, _ = self.native.ask(study.native.history, space, self._rng, 1)
         return space.decode_row(x[0])[param_name]
 
@@ -308,7 +308,7 @@ def _space(search_space: tuple[tuple[str, BaseDistribution], ...]) -> Space:
     return Space({name: parameter_of(distribution) for name, distribution in search_space})
 
 
-def _drawn(space: Space, rng: np.random.Generator) -> dict[str, Any]:
+def _random_params(space: Space, rng: np.random.Generator) -> dict[str, Any]:
     return space.decode_row(space.sample(rng, 1)[0])
 
 
@@ -325,7 +325,7 @@ def warn_of_others(sampler: str, given: Mapping[str, Any], table: Mapping[str, A
 
 # -- samplers that learn from results, and those that do not, under Optuna's names ----------------------------------
 
-DISTANCE = 1e-6  # from a bound, of the range: more than the digits that a proposal has
+BOUND_DISTANCE = 1e-6  # from a bound, of the range: more than the digits that a proposal has
 
 
 class AutoOffBounds(native_samplers.AutoSampler):
@@ -366,10 +366,10 @@ def moved_off_bounds(x: Points, space: Space) -> Points:
         return x
     unit = space.to_unit(x)
     at = np.zeros(unit.shape, bool)
-    at[:, columns] = (unit[:, columns] < DISTANCE) | (unit[:, columns] > 1.0 - DISTANCE)
+    at[:, columns] = (unit[:, columns] < BOUND_DISTANCE) | (unit[:, columns] > 1.0 - BOUND_DISTANCE)
     if not at.any():
         return x
-    return np.where(at, space.from_unit(np.clip(unit, DISTANCE, 1.0 - DISTANCE)), x)
+    return np.where(at, space.from_unit(np.clip(unit, BOUND_DISTANCE, 1.0 - BOUND_DISTANCE)), x)
 
 
 SIGMA = Argument("it is in the parameters' own units there; the first steps here are a sixth of each range", None)
@@ -677,7 +677,7 @@ class GridSampler(NativeSampler):
         A name that is not in the grid is drawn at random. With the last free cell the search ends.
         """
         if param_name not in self._values:
-            return _drawn(_space(((param_name, param_distribution),)), self._rng)[param_name]
+            return _random_params(_space(((param_name, param_distribution),)), self._rng)[param_name]
         others = [t.params for t in study.get_trials(deepcopy=False) if t.number != trial.number]
         cells = [dict(zip(self._values, cell, strict=True)) for cell in itertools.product(*self._values.values())]
         free = [cell for cell in cells if not any(cell.items() <= params.items() for params in others)] or cells
@@ -781,7 +781,7 @@ class BruteForceSampler(BaseSampler):
         self, study: StudyLike, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
     ) -> None:
         """End the search where all combinations were tried; ValueError if another trial had more or fewer values."""
-        own = _cells(trial)
+        own = _trial_cells(trial)
         finished = [
             (record.state, _cells_of_record(record)) for record in study.native.trials if record.state.is_finished()
         ]
@@ -802,13 +802,15 @@ class BruteForceSampler(BaseSampler):
         finished: list[Cells] = []
         running: list[Cells] = []
         complete: list[Cells] = []
-        own = _cells(trial)
+        own = _trial_cells(trial)
         native = study.native
         for other in native.trials:
             if other.number == trial.number or other.state is NativeState.WAITING:
                 continue
             here = native.running.get(other.number)
-            cells = _cells_of_record(other) if here is None else _cells_of(here.trial.params, here.trial.distributions)
+            cells = (
+                _cells_of_record(other) if here is None else _cells_here(here.trial.params, here.trial.distributions)
+            )
             if own.items() <= cells.items():
                 (finished if other.state.is_finished() else running).append(cells)
                 if other.state is NativeState.COMPLETE:
@@ -830,16 +832,16 @@ def values_of(distribution: BaseDistribution) -> list[Any]:
     return [parameter.to_external(x) for x in parameter.cells(np.arange(int(parameter.n_values)))]
 
 
-def _cells(trial: FrozenTrial) -> Cells:
-    return _cells_of(trial.params, {name: parameter_of(d) for name, d in trial.distributions.items()})
+def _trial_cells(trial: FrozenTrial) -> Cells:
+    return _cells_here(trial.params, {name: parameter_of(d) for name, d in trial.distributions.items()})
 
 
-def _cells_of(params: Mapping[str, Any], parameters: Mapping[str, Parameter]) -> Cells:
+def _cells_here(params: Mapping[str, Any], parameters: Mapping[str, Parameter]) -> Cells:
     cells = {}
     for name, value in params.items():
         parameter = parameters[name]
         inside = parameter.contains(value)
-        cells[name] = _cell(parameter, parameter.to_internal(value) if inside else math.nan)
+        cells[name] = _cell_of_value(parameter, parameter.to_internal(value) if inside else math.nan)
     return cells
 
 
@@ -848,11 +850,11 @@ def _cells_of_record(record: TrialRecord) -> Cells:
     if record.space is None or record.x is None:
         return {}
     used = zip(record.space.params.items(), record.x, strict=True)
-    return {name: _cell(p, x) for (name, p), x in used if x == x or name in record.outside}
+    return {name: _cell_of_value(p, x) for (name, p), x in used if x == x or name in record.outside}
 
 
 @lru_cache(maxsize=4096)  # the same few values again and again, in all trials for each proposal
-def _cell(parameter: Parameter, x: float) -> tuple[int, int]:
+def _cell_of_value(parameter: Parameter, x: float) -> tuple[int, int]:
     n = int(parameter.n_values)
     cell = None if math.isnan(x) else parameter.cell_of(x)
     return n, n if cell is None else cell  # n: enqueued, out of range
@@ -883,7 +885,7 @@ class NSGAIISampler(NativeSampler):
 
     Raises:
         ValueError: the population is below 2 or than the parents of the crossover, a probability is not in [0, 1], or
-            the crossover is none.
+            the crossover is not one.
     """
 
     @checked()
@@ -902,7 +904,7 @@ class NSGAIISampler(NativeSampler):
         child_generation_strategy: Callable[..., Any] | None = None,
         after_trial_strategy: Callable[..., Any] | None = None,
     ) -> None:
-        _check(population_size, crossover, swapping_prob)
+        _check_population(population_size, crossover, swapping_prob)
         _warn_of_constraints(constraints_func)
         strategies = {
             "elite_population_selection_strategy": elite_population_selection_strategy,
@@ -932,8 +934,8 @@ class NSGAIISampler(NativeSampler):
         super().__init__(native, constraints_func)
 
 
-def _check(population_size: int, crossover: Any, swapping_prob: float) -> None:
-    """Check what a population needs; ValueError if it is too small, or the crossover is none."""
+def _check_population(population_size: int, crossover: Any, swapping_prob: float) -> None:
+    """Check what a population needs; ValueError if it is too small, or it is not a crossover."""
     if population_size < 2:
         raise ValueError(f"population_size must be 2 or more; got {population_size}")
     checked_probability("swapping_prob", swapping_prob)

@@ -17,8 +17,8 @@ from tunesmith.compat.optuna._experimental import experimental_class, experiment
 from tunesmith.compat.optuna.exceptions import UpdateFinishedTrialError
 from tunesmith.compat.optuna.frozen import (
     FAILED_TRIAL,
+    OPTUNA_PREFIX,
     OPTUNAS_METRIC_NAMES,
-    OWN,
     RETRY_HISTORY,
     FrozenTrial,
     Objects,
@@ -154,7 +154,7 @@ class BaseStorage:
             key: the attribute's name.
             value: what to keep.
         """
-        key, value = METRIC_NAMES if key == OPTUNAS_METRIC_NAMES else f"{OWN}{key}", storable(key, value)
+        key, value = (METRIC_NAMES if key == OPTUNAS_METRIC_NAMES else f"{OPTUNA_PREFIX}{key}", storable(key, value))
         self.native.set_attr(study_id, None, key, value, system=True)
 
     def get_all_studies(self) -> list[FrozenStudy]:
@@ -306,7 +306,7 @@ class BaseStorage:
             value: what to keep.
         """
         study_id, number = study_and_number(trial)
-        self.native.set_attr(study_id, number, f"{OWN}{key}", storable(key, value), system=True)
+        self.native.set_attr(study_id, number, f"{OPTUNA_PREFIX}{key}", storable(key, value), system=True)
 
     def set_trial_state_values(self, trial: int, state: TrialState, values: Sequence[float] | None = None) -> bool:
         """End a trial, whoever runs it; a worker that runs it still is not heard any more.

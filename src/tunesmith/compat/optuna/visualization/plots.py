@@ -19,6 +19,7 @@ from tunesmith.compat.optuna.importance import BaseImportanceEvaluator, get_para
 from tunesmith.compat.optuna.states import TrialState
 from tunesmith.compat.optuna.study import Study
 from tunesmith.compat.optuna.terminator import (
+    DEFAULT_MIN_N_TRIALS,
     BaseErrorEvaluator,
     BaseImprovementEvaluator,
     RegretBoundEvaluator,
@@ -36,7 +37,7 @@ from tunesmith.visualization.figures.terminator_improvement import MOST_LOOKS, T
 
 OPTUNAS_NAME = "Objective Value"  # what Optuna calls the objective
 Bars = Mapping[str, Mapping[str, float]]  # of each target: values by parameter, the largest first
-TITLE, LABEL = "Hyperparameter Importances", "Hyperparameter Importance"
+IMPORTANCE_TITLE, IMPORTANCE_LABEL = "Hyperparameter Importances", "Hyperparameter Importance"
 
 
 class ByPlotly:
@@ -63,7 +64,7 @@ class ByPlotly:
                 x=list(values.values())[::-1],
                 y=list(values)[::-1],
                 name=name,
-                text=[_label(value) for value in values.values()][::-1],
+                text=[_importance_label(value) for value in values.values()][::-1],
                 textposition="outside",
                 cliponaxis=False,
                 orientation="h",
@@ -71,7 +72,9 @@ class ByPlotly:
             for name, values in bars.items()
             if values
         ]
-        return Figure(series, Layout(title=TITLE, xaxis={"title": LABEL}, yaxis={"title": "Hyperparameter"}))
+        return Figure(
+            series, Layout(title=IMPORTANCE_TITLE, xaxis={"title": IMPORTANCE_LABEL}, yaxis={"title": "Hyperparameter"})
+        )
 
 
 class ByMatplotlib:
@@ -110,21 +113,20 @@ class ByMatplotlib:
         for k, (target, values) in enumerate(bars.items()):
             at = [i + (k - (len(bars) - 1) / 2) * height for i in range(len(names))]
             drawn = ax.barh(at, [values.get(name, 0.0) for name in names], height, label=target)
-            ax.bar_label(drawn, [_label(values.get(name, 0.0)) for name in names], padding=2)
+            ax.bar_label(drawn, [_importance_label(values.get(name, 0.0)) for name in names], padding=2)
         ax.set_yticks(range(len(names)), names)
         ax.margins(x=0.12)
-        ax.set(title=TITLE, xlabel=LABEL, ylabel="Hyperparameter")
+        ax.set(title=IMPORTANCE_TITLE, xlabel=IMPORTANCE_LABEL, ylabel="Hyperparameter")
         if bars:
             ax.legend(loc="lower right")
         return figure.axes[0]
 
 
-def _label(value: float) -> str:
+def _importance_label(value: float) -> str:
     return f"{value:.2f}" if value >= 0.01 else "<0.01"
 
 
 Target = Callable[[Any], float]
-MIN_TRIALS = 20
 
 
 class Plots:
@@ -272,10 +274,10 @@ class Plots:
             return self._nothing(NothingToDrawError("no trial is complete"))
         count = len(study.directions)
         if target is not None or count == 1:
-            targets: dict[str, Target | None] = {_name(study, target, target_name): target}
+            targets: dict[str, Target | None] = {_target_label(study, target, target_name): target}
         else:
             names = study.metric_names or [f"{target_name} {k}" for k in range(count)]
-            targets = {name: _objective(k) for k, name in enumerate(names)}
+            targets = {name: _objective_target(k) for k, name in enumerate(names)}
         bars = {
             name: get_param_importances(study, evaluator=evaluator, params=params, target=of)
             for name, of in targets.items()
@@ -311,7 +313,7 @@ class Plots:
         return self._drawn(
             visualization.plot_pareto_front,
             study,
-            target_names=target_names or _first(study).metric_names,
+            target_names=target_names or _alone(study).metric_names,
             include_dominated_trials=include_dominated_trials,
             targets=targets,
         )
@@ -367,7 +369,7 @@ class Plots:
         plot_error: bool = False,
         improvement_evaluator: BaseImprovementEvaluator | None = None,
         error_evaluator: BaseErrorEvaluator | None = None,
-        min_n_trials: int = MIN_TRIALS,
+        min_n_trials: int = DEFAULT_MIN_N_TRIALS,
     ) -> Any:
         """Plot what a longer search could gain, as the search went on.
 
@@ -412,8 +414,8 @@ class Plots:
         if [] in positional:
             return self._nothing(NothingToDrawError("params is empty"))
         if "target_name" in options:
-            options["target_name"] = _name(study, options["target"], options["target_name"])
-        options |= {name: of_records(_first(study), options[name]) for name in ("target", "targets") if name in options}
+            options["target_name"] = _target_label(study, options["target"], options["target_name"])
+        options |= {name: of_records(_alone(study), options[name]) for name in ("target", "targets") if name in options}
         try:
             figure = plot(native, *positional, backend=self._by.backend, **options)
         except NothingToDrawError as error:
@@ -450,15 +452,15 @@ def functions(by: ByPlotly | ByMatplotlib, since: Mapping[str, str]) -> dict[str
     return found | {name: experimental_func(version)(found[name]) for name, version in since.items()}
 
 
-def _name(study: Any, target: Target | None, target_name: str) -> str:
+def _target_label(study: Any, target: Target | None, target_name: str) -> str:
     """Return what to call the target; the study's own name for its objective comes first, as in Optuna."""
     if target is not None and target_name == OPTUNAS_NAME:
         caution(f"target= is given without target_name=: the figure calls it {OPTUNAS_NAME!r}")
-    names = _first(study).metric_names if target is None else None
+    names = _alone(study).metric_names if target is None else None
     return str(names[0]) if names else target_name
 
 
-def _first(study: Any) -> Any:
+def _alone(study: Any) -> Any:
     return study[0] if isinstance(study, list | tuple) else study
 
 
@@ -466,7 +468,7 @@ def _native(study: Any) -> Any:
     """Return a study, or several, as those of this library.
 
     Raises:
-        TypeError: it is none.
+        TypeError: it is not a study.
     """
     if isinstance(study, list | tuple):
         return [_native(one) for one in study]
@@ -475,7 +477,7 @@ def _native(study: Any) -> Any:
     return study.native
 
 
-def _objective(k: int) -> Target:
+def _objective_target(k: int) -> Target:
     return lambda trial: float(trial.values[k])
 
 

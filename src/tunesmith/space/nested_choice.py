@@ -10,7 +10,7 @@ from tunesmith.errors import SpaceError
 from tunesmith.foundation.text import shown
 from tunesmith.space.base import Parameter
 from tunesmith.space.conditions import Condition
-from tunesmith.space.labels import PLAIN
+from tunesmith.space.labels import PLAIN_TYPES
 
 
 class Choice:
@@ -28,7 +28,7 @@ class Choice:
         prior: the name of the option that you believe to be good, or weights by name; see `Categorical`.
 
     Raises:
-        SpaceError: there are no options, or a name is no text.
+        SpaceError: there are no options, or a name is not a text.
 
     Example:
         ```python
@@ -95,7 +95,7 @@ def is_frozen(value: Any) -> bool:
 
 def holds_parameter(value: Any) -> bool:
     """Return whether a parameter stands in a value: it is one, or a dict or list that holds one."""
-    if type(value) in PLAIN:
+    if type(value) in PLAIN_TYPES:
         return False
     if isinstance(value, Parameter | Choice):
         return True

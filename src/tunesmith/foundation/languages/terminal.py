@@ -14,7 +14,7 @@ def wide(text: str) -> int:
     return sum(2 if unicodedata.east_asian_width(sign) in "WF" else 1 for sign in text)
 
 
-def wrapped(text: str) -> str:
+def wrapped_for_terminal(text: str) -> str:
     """Return a text for standard output: where that is a terminal, with lines that end between words.
 
     Args:
