@@ -15,8 +15,8 @@ from typing import Any
 import click
 
 from tunesmith.foundation.formats import cell_text, json_value
-from tunesmith.foundation.languages import wrapped
-from tunesmith.foundation.languages.columns import wide
+from tunesmith.foundation.languages import wrapped_for_terminal
+from tunesmith.foundation.languages.terminal import wide
 from tunesmith.foundation.reader import language
 from tunesmith.foundation.text import printable
 

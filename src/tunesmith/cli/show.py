@@ -10,7 +10,7 @@ from tunesmith.cli.options import json_option, look_at, storage_argument, study_
 from tunesmith.cli.output import echo, param, print_json, print_table
 from tunesmith.cli.records import trial_dict, value_text
 from tunesmith.foundation.formats import cell_text
-from tunesmith.foundation.languages import joined, say
+from tunesmith.foundation.languages import joined_texts, say
 from tunesmith.foundation.reader import language
 from tunesmith.foundation.text import printable
 from tunesmith.study.answer import answer

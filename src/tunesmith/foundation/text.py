@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-MOST = 8000  # characters that are kept of a reason
+REASON_KEPT = 8000  # characters that are kept of a reason
 
 
 def close_matches(word: str, options: Iterable[object], cutoff: float = 0.65) -> list[str]:

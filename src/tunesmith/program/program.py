@@ -312,7 +312,7 @@ class _Run:
         except OSError as error:
             raise ObjectiveError(f"the program {words[0]!r} cannot be started: {error}") from error
         memory = None if program.memory_limit is None else bytes_of(program.memory_limit)
-        asked, died = False, len(DIED)
+        asked, died = False, len(ERRORS_OF_THREADS)
         try:
             with process:
                 WATCHDOG.watch(process, limit=None, left=None, memory=memory, grace=program.grace)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tunesmith.foundation.formats import duration_text
-from tunesmith.foundation.languages import Said, Words, joined
+from tunesmith.foundation.languages import Said, Words, joined_texts
 from tunesmith.foundation.system import command_line
 from tunesmith.foundation.text import printable
 from tunesmith.program.files import params_text

@@ -11,7 +11,7 @@ from typing import Any
 from tunesmith.foundation.arguments import checked
 from tunesmith.foundation.formats import duration_text, json_value, size_text
 from tunesmith.foundation.languages import Said, Words, aligned, say, words_of
-from tunesmith.foundation.languages.words import table_of
+from tunesmith.foundation.languages.words import translation_table
 from tunesmith.foundation.text import printable
 from tunesmith.selection import HonestScore
 from tunesmith.selection.report import AVERAGE, params_from_json, params_to_json

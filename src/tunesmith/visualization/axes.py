@@ -14,7 +14,7 @@ import numpy as np
 
 from tunesmith.errors import NothingToDrawError
 from tunesmith.foundation.formats import tick_text
-from tunesmith.foundation.languages import joined, say
+from tunesmith.foundation.languages import joined_texts, say
 from tunesmith.foundation.states import TrialState
 from tunesmith.foundation.text import cut, did_you_mean, listing, printable
 from tunesmith.space import Categorical, Float, Int, Ordinal, Parameter, Space

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from tunesmith.errors import NothingToDrawError
 from tunesmith.foundation.formats import number_text
-from tunesmith.foundation.languages import joined, say
+from tunesmith.foundation.languages import joined_texts, say
 from tunesmith.foundation.states import StudyDirection, TrialState
 from tunesmith.foundation.text import printable, shown
 from tunesmith.space import Space

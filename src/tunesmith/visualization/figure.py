@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from tunesmith.errors import MissingDependencyError
 from tunesmith.foundation.formats import json_value
-from tunesmith.foundation.languages import Said, Words, joined, words_of
+from tunesmith.foundation.languages import Said, Words, joined_texts, words_of
 from tunesmith.foundation.text import did_you_mean, shown
 
 BACKENDS = ("plotly", "matplotlib")
@@ -187,4 +187,4 @@ def translated(figure: dict[str, Any], words: Words) -> dict[str, Any]:
 
 def join(sentences: Iterable[str | None]) -> str:
     """Return sentences as one text."""
-    return joined((s for s in sentences if s), " ")
+    return joined_texts((s for s in sentences if s), " ")

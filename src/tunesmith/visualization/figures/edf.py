@@ -11,7 +11,7 @@ import numpy as np
 
 from tunesmith.foundation.arguments import checked
 from tunesmith.foundation.formats import number_text
-from tunesmith.foundation.languages import joined, say
+from tunesmith.foundation.languages import joined_texts, say
 from tunesmith.selection.wording import count
 from tunesmith.visualization.columns import Floats, Target, read_all
 from tunesmith.visualization.figure import FigureData, join, short

@@ -12,7 +12,7 @@ import numpy as np
 from tunesmith.errors import NothingToDrawError
 from tunesmith.foundation.arguments import checked
 from tunesmith.foundation.formats import number_text
-from tunesmith.foundation.languages import joined, say
+from tunesmith.foundation.languages import joined_texts, say
 from tunesmith.foundation.numerics.pareto import hypervolume, non_dominated
 from tunesmith.foundation.states import StudyDirection
 from tunesmith.selection.wording import count
@@ -110,7 +110,7 @@ def plot_hypervolume_history(
         summary=say(
             "The hypervolume of {} grew to {} over {}; nine tenths of it were reached by trial {}. Reference point: "
             "{}, which {} beat in all objectives.",
-            joined(names),
+            joined_texts(names),
             number_text(volume[-1]),
             count(len(rows), "trial"),
             half,

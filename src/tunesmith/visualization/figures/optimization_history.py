@@ -11,7 +11,7 @@ import numpy as np
 
 from tunesmith.foundation.arguments import checked
 from tunesmith.foundation.formats import number_text
-from tunesmith.foundation.languages import joined, say
+from tunesmith.foundation.languages import joined_texts, say
 from tunesmith.foundation.states import TrialState
 from tunesmith.selection.wording import count
 from tunesmith.visualization.axes import beyond, ends_of

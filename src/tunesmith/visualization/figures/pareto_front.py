@@ -12,7 +12,7 @@ import numpy as np
 from tunesmith.errors import NothingToDrawError
 from tunesmith.foundation.arguments import checked
 from tunesmith.foundation.formats import number_text
-from tunesmith.foundation.languages import joined, say
+from tunesmith.foundation.languages import joined_texts, say
 from tunesmith.foundation.numerics.pareto import non_dominated
 from tunesmith.foundation.states import StudyDirection, TrialState
 from tunesmith.foundation.text import printable
@@ -149,7 +149,7 @@ def plot_pareto_front(
     shown = rows if include_dominated_trials else rows[front[rows] | chosen[rows]]
     index = shown[thin_points(values[shown, 0], values[shown, 1], (front | chosen)[shown])]
     k = int(front.sum())
-    ends = joined(
+    ends = joined_texts(
         say("{} from {} to {}", name, number_text(low), number_text(high))
         for name, low, high in zip(names, *_ends(values[front if k else rows]), strict=True)
     )
