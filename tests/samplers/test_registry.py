@@ -71,6 +71,7 @@ def test_type_checkers_know_every_class_of_the_registry() -> None:
     """A new sampler is a line in registry.py; the import for type checkers must not be forgotten."""
     source = Path(tunesmith.samplers.__file__).read_text()
     imported = set(re.findall(r"^    from tunesmith\.samplers\S+ import (\w+) as \1$", source, re.MULTILINE))
+    imported -= tunesmith.samplers._FOR_SATELLITES.keys()
     classes = {target.partition(":")[2] for target in registry.SAMPLERS.values()}
     assert imported == classes | {"Sampler"}
     assert set(tunesmith.samplers.__all__) == imported | {"NSGAIISampler"}

@@ -23,8 +23,7 @@ from tunesmith.history import History
 from tunesmith.history.curves import Reported
 from tunesmith.selection.wording import count
 from tunesmith.storage import Storage
-from tunesmith.study import Study
-from tunesmith.study.engine.channel import PAUSE, STOP, is_asked_to_stop, wish_of
+from tunesmith.study import PAUSE, STOP, Study, is_asked_to_stop, wish_of
 from tunesmith.study.snapshot import Snapshot
 from tunesmith.trial.record import TrialRecord
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import sqlalchemy as sa  # noqa: TID253 - imported only when a database is read
 
 from tunesmith.errors import MissingDependencyError, SourceError
+from tunesmith.storage import read_spec, secrets_of
 from tunesmith.storage.redact import shown_spec
-from tunesmith.storage.sql.location import read_spec, secrets_of
 
 # To read, our driver will do; the one that wrote, psycopg2 for instance, need not be installed.
 _DRIVER = re.compile(r"^(postgresql|postgres|mysql|mariadb)\+\w+(?=://)")

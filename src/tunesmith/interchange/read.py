@@ -25,8 +25,8 @@ from tunesmith.interchange.tables import (
     table_of,
     without_groups,
 )
+from tunesmith.storage import is_no_database
 from tunesmith.storage.redact import shown_spec
-from tunesmith.storage.sql.location import is_no_database
 
 ERROR_CHARACTERS = 1000  # characters of an error
 DATABASE_BYTES = 512  # bytes of an SQLite database

@@ -24,6 +24,9 @@ if TYPE_CHECKING:  # for type checkers; tests/samplers/test_registry.py compares
     from tunesmith.samplers.tpe import TPESampler as TPESampler
 
     NSGAIISampler = NSGA2Sampler
+    from tunesmith.samplers.gp.surrogate import MIN_SURROGATE_TRIALS as MIN_SURROGATE_TRIALS
+    from tunesmith.samplers.gp.surrogate import SURROGATE_PRIOR as SURROGATE_PRIOR
+    from tunesmith.samplers.gp.surrogate import has_enough_trials as has_enough_trials
 
 # The registry's classes, the contract, and a second name that Optuna has, so that porting is a change of import.
 _TARGETS = {
@@ -33,4 +36,11 @@ _TARGETS = {
 }
 __all__ = sorted(_TARGETS)  # made from the registry: a new sampler is one line there
 
-__getattr__, __dir__ = lazy(__name__, _TARGETS)
+# What satellites use besides, see docs/satellites.md.
+_FOR_SATELLITES = {
+    "MIN_SURROGATE_TRIALS": "tunesmith.samplers.gp.surrogate",
+    "SURROGATE_PRIOR": "tunesmith.samplers.gp.surrogate",
+    "has_enough_trials": "tunesmith.samplers.gp.surrogate",
+}
+
+__getattr__, __dir__ = lazy(__name__, {**_TARGETS, **_FOR_SATELLITES})

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 from tunesmith.foundation.lazy import lazy
 
 if TYPE_CHECKING:
+    from tunesmith.sklearn._compat import metric_function as metric_function
+    from tunesmith.sklearn._compat import scorer_parts as scorer_parts
+    from tunesmith.sklearn._compat import with_labels as with_labels
     from tunesmith.sklearn.one_of import OneOf
     from tunesmith.sklearn.search.base_search_cv import BaseSearchCV
     from tunesmith.sklearn.search.grid import GridSearchCV, RandomizedSearchCV
@@ -36,4 +39,11 @@ _HOMES = {
     "SearchCV": "tunesmith.sklearn.search.search_cv",
 }
 
-__getattr__, __dir__ = lazy(__name__, _HOMES, "pip install scikit-learn")
+# What satellites use besides, see docs/satellites.md.
+_FOR_SATELLITES = {
+    "metric_function": "tunesmith.sklearn._compat",
+    "scorer_parts": "tunesmith.sklearn._compat",
+    "with_labels": "tunesmith.sklearn._compat",
+}
+
+__getattr__, __dir__ = lazy(__name__, {**_HOMES, **_FOR_SATELLITES}, "pip install scikit-learn")

@@ -9,11 +9,18 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tunesmith.foundation import registry
 from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.lazy import lazy
 from tunesmith.storage.base import Storage
+
+if TYPE_CHECKING:
+    from tunesmith.storage.sql.location import is_no_database as is_no_database
+    from tunesmith.storage.sql.location import read_spec as read_spec
+    from tunesmith.storage.sql.location import secrets_of as secrets_of
+
 
 __all__ = ["Storage", "check", "open_storage"]
 
@@ -126,3 +133,13 @@ def check(spec: str | Path | Storage | None) -> list[str]:
     finally:
         if storage is not spec:
             storage.close()
+
+
+# What satellites use besides, see docs/satellites.md.
+_FOR_SATELLITES = {
+    "is_no_database": "tunesmith.storage.sql.location",
+    "read_spec": "tunesmith.storage.sql.location",
+    "secrets_of": "tunesmith.storage.sql.location",
+}
+
+__getattr__, __dir__ = lazy(__name__, _FOR_SATELLITES)

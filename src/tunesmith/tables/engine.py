@@ -30,8 +30,7 @@ from tunesmith.sklearn.evaluate.pool import Batch
 from tunesmith.sklearn.evaluate.task import Unit
 from tunesmith.sklearn.protocols import Params
 from tunesmith.sklearn.store.outcome import Outcome
-from tunesmith.study import Study
-from tunesmith.study.engine.loop import Policy
+from tunesmith.study import Policy, Study
 from tunesmith.tables.budget import LEADING_FAMILIES, Budget, Clock
 from tunesmith.tables.candidates import Candidate, Standings
 from tunesmith.tables.families import Family, of_params, to_params

@@ -26,7 +26,7 @@ from tunesmith.foundation.numerics.arrays import Floats
 from tunesmith.foundation.text import listing, shown
 from tunesmith.selection.targets import Predictions
 from tunesmith.selection.wording import MetricLabel
-from tunesmith.sklearn._compat import metric_function, scorer_parts, with_labels
+from tunesmith.sklearn import metric_function, scorer_parts, with_labels
 from tunesmith.sklearn.protocols import Data, Params, Scorer, Split
 from tunesmith.sklearn.store.outcome import encode_metrics, recorded_scorer
 from tunesmith.tables.families import Family

@@ -32,8 +32,7 @@ from tunesmith.sklearn.evaluate.task import Task
 from tunesmith.sklearn.protocols import CrossValidation, Data, RandomState, Scoring, Split
 from tunesmith.sklearn.store.fingerprint import describe, describe_data, describe_estimator, describe_splits
 from tunesmith.storage import Storage, open_storage
-from tunesmith.study import Study, create_study
-from tunesmith.study.engine.loop import run_loop
+from tunesmith.study import Study, create_study, run_loop
 from tunesmith.study.study import METRIC_NAMES
 from tunesmith.study.verdict import Verdict
 from tunesmith.tables.budget import Clock

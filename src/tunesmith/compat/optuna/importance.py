@@ -25,7 +25,7 @@ from tunesmith.foundation.states import TrialState
 from tunesmith.foundation.text import listing, shown
 from tunesmith.foundation.warnings import caution
 from tunesmith.importance import Evaluator, Fanova, PedAnova
-from tunesmith.samplers.gp.surrogate import MIN_SURROGATE_TRIALS
+from tunesmith.samplers import MIN_SURROGATE_TRIALS
 from tunesmith.trial.record import TrialRecord
 
 # -- functions of a trial, such as ``target=``, as this library calls them: on its own records ----------------------

@@ -61,7 +61,7 @@ from tunesmith.pruners.nop import NopPruner
 from tunesmith.samplers.base import Points, Sampler, SamplerStates
 from tunesmith.space import Space
 from tunesmith.study import Study as NativeStudy
-from tunesmith.study.engine.ask import check_enqueued
+from tunesmith.study import check_enqueued
 from tunesmith.trial import Trial as NativeTrial
 from tunesmith.trial.record import TrialRecord
 

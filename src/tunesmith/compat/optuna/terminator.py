@@ -26,8 +26,8 @@ from tunesmith.foundation.numerics.gp import Posterior, Prior, fit
 from tunesmith.foundation.text import shown
 from tunesmith.foundation.warnings import caution
 from tunesmith.history import History
+from tunesmith.samplers import SURROGATE_PRIOR
 from tunesmith.samplers.finished import infer_conditions
-from tunesmith.samplers.gp.surrogate import SURROGATE_PRIOR
 from tunesmith.selection.when_to_stop import bound_width
 from tunesmith.space import Space
 from tunesmith.space.feature_map import FeatureMap
@@ -101,7 +101,7 @@ class RegretBoundEvaluator(BaseImprovementEvaluator):
         Raises:
             ValueError: no trial is complete, or they have no parameters.
         """
-        from tunesmith.samplers.gp.surrogate import has_enough_trials
+        from tunesmith.samplers import has_enough_trials
         from tunesmith.study.stopping import look_for_convergence
 
         done = complete(trials)

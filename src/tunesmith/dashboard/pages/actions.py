@@ -19,7 +19,7 @@ from tunesmith.dashboard.views import NOTE, NOTE_CHARACTERS
 from tunesmith.errors import DuplicatedStudyError, StudyNotFoundError, TunesmithError
 from tunesmith.foundation.languages import Said, say
 from tunesmith.foundation.text import printable, shorten
-from tunesmith.study.engine.channel import ask_programs, ask_to_stop
+from tunesmith.study import ask_programs, ask_to_stop
 
 MOST_BODY = 1_000_000  # bytes of a form
 NO_OBJECT = "This is no JSON object: {}. It takes names and values, such as {}."

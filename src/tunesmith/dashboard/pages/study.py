@@ -40,7 +40,7 @@ from tunesmith.foundation.states import FailureKind, TrialState
 from tunesmith.foundation.text import printable
 from tunesmith.report.leaderboard import stored_leaderboard
 from tunesmith.space import Categorical
-from tunesmith.study.engine.channel import wish_of
+from tunesmith.study import wish_of
 from tunesmith.study.recommend import recommend
 from tunesmith.study.snapshot import METRIC_NAMES, Snapshot
 from tunesmith.study.summary import counts_of

@@ -15,8 +15,7 @@ from tunesmith.dashboard.views import NOTE
 from tunesmith.foundation.formats import json_value
 from tunesmith.foundation.languages import Words
 from tunesmith.history.curves import Reported
-from tunesmith.study import Study
-from tunesmith.study.engine.channel import is_asked_to_stop
+from tunesmith.study import Study, is_asked_to_stop
 from tunesmith.trial.record import TrialRecord
 from tunesmith.visualization.columns import objective_names
 from tunesmith.visualization.plotly_style import BLUE, Dict, axis, name_of, scatter

@@ -33,8 +33,8 @@ from tunesmith.foundation.arguments import checked
 from tunesmith.foundation.states import TrialState as NativeState
 from tunesmith.foundation.warnings import caution
 from tunesmith.history import History
+from tunesmith.samplers import NSGA2Sampler
 from tunesmith.samplers.base import Points, Sampler, SamplerStates
-from tunesmith.samplers.evolutionary.nsga2 import NSGA2Sampler
 from tunesmith.space import Parameter, Space
 from tunesmith.study import Study as NativeStudy
 from tunesmith.trial.record import TrialRecord
