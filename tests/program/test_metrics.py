@@ -268,11 +268,11 @@ import sys
 from pathlib import Path
 
 from tunesmith.integrations.scaffold.options import groups_in_help, options_in_config
-from tunesmith.integrations.scaffold.options import LONGEST, value_of
+from tunesmith.integrations.scaffold.options import HELP_LINE_CHARACTERS, value_of
 from tunesmith.integrations.scaffold.options import options_in_help
 from tunesmith.program.process import Log
 from tunesmith.program.metrics import Metrics, what_it_printed
-from tunesmith.program.template import environment
+from tunesmith.program.template import parameter_variables
 from tunesmith.storage.redact import redact_within
 from tunesmith.foundation.text import last_written
 
@@ -309,10 +309,10 @@ def option_help(text):
 
 
 def value(text):
-    value_of(text[:LONGEST])
+    value_of(text[:HELP_LINE_CHARACTERS])
 
 
-readers = [metrics, log, config, option_help, value, redact_within, last_written, lambda t: environment({"x": t})]
+readers = [metrics, log, config, option_help, value, redact_within, last_written, lambda t: parameter_variables({"x": t})]
 for read in readers:
     for part in PARTS:
         for before, after in AROUND:

@@ -113,5 +113,5 @@ def _limit_of_each(pruner: str, name: str, given: LimitOrEach, none: float) -> t
     """Return the limit of each objective; an empty tuple: there is none."""
     if given is None:
         return ()
-    each = given if isinstance(given, list | tuple) else [given]
+    each = list(given) if hasattr(given, "__iter__") else [given]  # an array is a list here
     return tuple(none if limit is None else in_range(pruner, name, limit, -math.inf, math.inf) for limit in each)
