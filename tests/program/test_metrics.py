@@ -312,7 +312,9 @@ def value(text):
     value_of(text[:HELP_LINE_CHARACTERS])
 
 
-readers = [metrics, log, config, option_help, value, redact_within, last_written, lambda t: parameter_variables({"x": t})]
+readers = [
+    metrics, log, config, option_help, value, redact_within, last_written, lambda t: parameter_variables({"x": t})
+]
 for read in readers:
     for part in PARTS:
         for before, after in AROUND:
