@@ -327,7 +327,7 @@ ON_A_SMALL_DISK = """
 import pathlib, sys
 from tunesmith.errors import StorageError
 from tunesmith.storage import open_storage
-from tunesmith.testing.storages import COMPLETE, run
+from tunesmith.testing.storages import COMPLETE, run_trial as run
 
 disk = pathlib.Path(sys.argv[1])
 storage = open_storage(disk / "tune.db")

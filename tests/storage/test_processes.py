@@ -205,7 +205,7 @@ def test_a_fork_does_not_share_connections(tmp_path: Path) -> None:
     script = """
         import os, sys, threading
         from tunesmith.storage import open_storage
-        from tunesmith.testing.storages import run
+        from tunesmith.testing.storages import run_trial as run
 
         storage = open_storage(sys.argv[1])
         study = storage.create_study("a", ["minimize"], 0)
