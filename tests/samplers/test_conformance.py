@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import random
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -175,9 +176,12 @@ class NoPickle(RandomSampler):
 def test_a_broken_sampler_is_found(broken: type[Sampler], law: Callable[..., None]) -> None:
     # Whatever the sampler's fault makes of it: an assertion, or the error of what it breaks.
     with pytest.raises((Exception, BaseExceptionGroup)) as found:
-        for _ in range(10):  # the inner circle draws few examples, and few spaces have constraints
-            law(make_sampler=broken)
+        list(map(partial(_hold, law, broken), range(10)))  # the inner circle draws few spaces, and few have constraints
     assert not isinstance(found.value, TypeError)
+
+
+def _hold(law: Callable[..., None], broken: type[Sampler], _: int) -> None:
+    law(make_sampler=broken)
 
 
 def test_a_sampler_that_remembers_is_found_by_resuming(tmp_path: Path) -> None:
