@@ -99,7 +99,6 @@ def test_every_kind_of_figure_is_drawn_here() -> None:
 
 def test_the_package_has_every_figure_for_type_checkers_too() -> None:
     names = re.findall(r"(plot_\w+) as \1", Path(visualization.__file__ or "").read_text())
-    names += [name for name in visualization.__all__ if "scaling" in name]  # of a satellite, which it does not import
     assert sorted(names) == visualization.__all__, "each figure is imported under TYPE_CHECKING, for type checkers"
 
 

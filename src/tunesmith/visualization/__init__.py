@@ -12,6 +12,10 @@ from tunesmith.foundation import registry
 from tunesmith.foundation.lazy import lazy
 
 if TYPE_CHECKING:  # for type checkers; tests/visualization compares these names with the registry
+    from tunesmith.scaling.figures.scaling_bowls import plot_scaling_bowls as plot_scaling_bowls
+    from tunesmith.scaling.figures.scaling_coverage import plot_scaling_coverage as plot_scaling_coverage
+    from tunesmith.scaling.figures.scaling_optimum import plot_scaling_optimum as plot_scaling_optimum
+    from tunesmith.scaling.figures.scaling_plan import plot_scaling_plan as plot_scaling_plan
     from tunesmith.visualization.figures.ablation import plot_ablation as plot_ablation
     from tunesmith.visualization.figures.belief import plot_belief as plot_belief
     from tunesmith.visualization.figures.contour import plot_contour as plot_contour
