@@ -50,7 +50,7 @@ def test_what_is_sure_is_not_to_be_confirmed_and_what_is_not_is_not_simply_used(
 ) -> None:
     known = found(study, width, noisy=noisy)
     assert sureness(study, known).name == sure
-    assert next_step(study, known).startswith(tuple(todo.split("|")))
+    assert next_step(study, known, sureness(study, known)).startswith(tuple(todo.split("|")))
 
 
 def test_a_lead_beyond_measure_is_said_in_words(study: Snapshot) -> None:
@@ -63,7 +63,7 @@ def test_the_report_says_both(study: Snapshot) -> None:
     lines = dict(banner_of(study, Words("en")).lines)
     known = recommend(study)
     assert lines["How sure that is"][0] == f"{sureness(study, known).name}: {sureness(study, known).why}"
-    assert lines["What to do next"] == [next_step(study, known)]
+    assert lines["What to do next"] == [next_step(study, known, sureness(study, known))]
 
 
 def test_what_no_program_takes_is_copied_as_python_only() -> None:

@@ -17,7 +17,7 @@ from tunesmith.foundation.languages import Words
 from tunesmith.foundation.states import TrialState
 from tunesmith.report import write_report
 from tunesmith.selection import Report
-from tunesmith.study.answer import next_step, sureness
+from tunesmith.study.answer import answer, sureness
 from tunesmith.tables import responses
 from tunesmith.tables.budget import Budget
 from tunesmith.tables.responses import Measure
@@ -103,7 +103,7 @@ def test_what_there_is_no_time_for_has_not_failed(monkeypatch: pytest.MonkeyPatc
     assert f"{trials} trials; report of" in page
     assert sum(place.tried for place in search.leaderboard_.places if place.model != "ensemble") == evaluated
     assert "failed" not in page
-    assert "First mend" not in next_step(study.snapshot(), study.recommend())
+    assert "First mend" not in answer(study.snapshot()).next
 
 
 def test_a_family_that_is_too_slow_to_try_has_not_failed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,14 +164,14 @@ def test_noise_is_not_to_be_relied_on() -> None:
     found = noise.study_.recommend()
     assert noise.honest_score_.has_skill is False
     assert sureness(noise.study_.snapshot(), found).why == "It may be no better than a guess that sees no feature."
-    assert next_step(noise.study_.snapshot(), found).startswith("Do not rely on it yet")
+    assert answer(noise.study_.snapshot()).next.startswith("Do not rely on it yet")
     few = tunesmith.tune(["linear"], X[:16], X[:16, 2], n_trials=2, **QUICK)
     assert sureness(few.study_.snapshot(), few.study_.recommend()).name == "Not sure", (
         "whatever the interval of so few rows"
     )
     good = tunesmith.tune(["linear"], X, Y, n_trials=2, **QUICK)
     assert sureness(good.study_.snapshot(), good.study_.recommend()).name == "Sure"
-    assert next_step(good.study_.snapshot(), good.study_.recommend()).startswith("Use it")
+    assert answer(good.study_.snapshot()).next.startswith("Use it")
 
 
 def test_xgboost_whose_time_is_up_at_once_has_not_failed() -> None:

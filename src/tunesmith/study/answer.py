@@ -97,22 +97,16 @@ def answer(seen: Snapshot) -> Answer:
             found = seen.once(recommend)
         except ValueError as error:  # no trial is complete yet
             missing = str(error)
-    return Answer(
-        found,
-        missing,
-        front,
-        None if found is None else sureness(seen, found),
-        savings(seen),
-        say(NEITHER_BETTER) if front else next_step(seen, found),
-        seen.stored_stop_reason,
-        failure_reasons(seen),
-        _share_failed(seen) > MANY_FAILED,
-    )
-
-
-def _share_failed(seen: Snapshot) -> float:
-    state = seen.history.state
-    return float((state == TrialState.FAIL).mean()) if len(state) else 0.0
+    sure = None if found is None else sureness(seen, found)
+    failures, state = failure_reasons(seen), seen.history.state
+    many_failed = bool(len(state)) and float((state == TrialState.FAIL).mean()) > MANY_FAILED
+    if front:
+        todo: str = say(NEITHER_BETTER)
+    elif many_failed:
+        todo = _mend(failures, len(state))
+    else:
+        todo = next_step(seen, found, sure)
+    return Answer(found, missing, front, sure, savings(seen), todo, seen.stored_stop_reason, failures, many_failed)
 
 
 def sureness(seen: Snapshot, found: Recommendation) -> Sureness:
@@ -145,26 +139,27 @@ def middle(seen: Snapshot) -> float:
     return float(np.median(values)) * seen.signs[0] if len(values) else math.nan
 
 
-def next_step(seen: Snapshot, found: Recommendation | None) -> str:
+def _mend(failures: list[FailureReason], n: int) -> str:
+    """Return what to do first where many of n trials failed, as a sentence."""
+    why = shorten(printable(failures[0].text), 200)
+    failed = sum(reason.trials for reason in failures)
+    return say(MEND, f"{failed:,}", f"{n:,}", why or say("no reason is known"))
+
+
+def next_step(seen: Snapshot, found: Recommendation | None, sure: Sureness | None) -> str:
     """Return what to do next, as a sentence; without a recommendation, how to come to one."""
     history, n = seen.history, len(seen.history)
-    if _share_failed(seen) > MANY_FAILED:
-        reasons = failure_reasons(seen)
-        why = shorten(printable(reasons[0].text), 200) if reasons else ""
-        failed = sum(reason.trials for reason in reasons)
-        return say(MEND, f"{failed:,}", f"{n:,}", why or say("no reason is known"))
     if found is not None and found.report is not None:
         score = found.report.score
         return say(NO_SCORE if score is None else NO_SKILL if score.has_skill is False else USE_IT)
-    if found is None or found.trial is None or found.method != "posterior":
+    if found is None or sure is None or found.trial is None or found.method != "posterior":
         d = 0 if history.space is None else len(history.space)
         return say(MORE, max(5, d + 1))  # as `tunesmith.samplers.gp.surrogate.has_enough_trials` has it
-    level = sureness(seen, found).level
-    if level != "good" and any(getattr(note, "pattern", "") == NOISY for note in found.notes):
+    if sure.level != "good" and any(getattr(note, "pattern", "") == NOISY for note in found.notes):
         return say(CONFIRM)
     if seen.stored_stop_reason is not None:
         return say(ENDED)
-    if level == "bad":
+    if sure.level == "bad":
         return say(WIDE)
     at = int(np.flatnonzero(history.number == found.trial.number)[0]) + 1
     return say(SEARCH_ON if at > LATE * n else ENOUGH, f"{at:,}", f"{n:,}")

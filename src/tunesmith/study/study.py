@@ -1007,7 +1007,10 @@ class Study:
         self.engine.study.set_system_attr(key, value, number)
 
     def _repr_html_(self) -> str:
-        return study_html(self.snapshot(), self.sampler.name, self.recommend)
+        from tunesmith.study.recommend import recommend
+
+        seen = self.snapshot()
+        return study_html(seen, self.sampler.name, partial(seen.once, recommend))
 
     def __repr__(self) -> str:
         directions = ", ".join(d.value for d in self.directions)
