@@ -39,8 +39,10 @@ class MovedModules:
     def find_spec(name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> ModuleSpec | None:
         """Return how to load a module; None: it has not moved."""
         package, _, rest = name.partition(".")
+        if package != "tunesmith":  # as nearly all: each import of a program comes by here
+            return None
         old, _, inside = (rest, "", "") if rest in MOVED else rest.partition(".")
-        if package != "tunesmith" or old not in MOVED:
+        if old not in MOVED:
             return None
         loader = _Loader(".".join(filter(None, (package, MOVED[old], inside))))
         return ModuleSpec(name, loader)  # type: ignore[arg-type]  # it acts as one; importlib.abc costs 20 ms

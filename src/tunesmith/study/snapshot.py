@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -25,8 +25,10 @@ from tunesmith.space import Space
 from tunesmith.space.meaning import explain_meanings
 from tunesmith.storage.base import Storage, StudyRecord
 from tunesmith.study.engine.replica import RECORDS_AT_ONCE, STOPPED_ATTR, StudyReplica, as_shown, tally_of
-from tunesmith.study.query import TrialTable
 from tunesmith.trial.record import FrozenTrial, TrialRecord
+
+if TYPE_CHECKING:
+    from tunesmith.study.query import TrialTable
 
 METRIC_NAMES = "metric_names"  # a system attribute of a study: the names of its objectives
 T = TypeVar("T")
@@ -359,6 +361,8 @@ class Snapshot:
 
 
 def _table(seen: Snapshot) -> TrialTable:
+    from tunesmith.study.query import TrialTable  # most studies are never looked at by trial
+
     return TrialTable.of(seen.history, seen.signs, seen._waiting, seen.attributes)
 
 
