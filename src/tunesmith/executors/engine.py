@@ -76,9 +76,9 @@ class EngineExecutor(RelayExecutor):
     def _read(self, timeout: float) -> bool:
         """Wait for messages and ends of tasks, and give them to `_hear` and `_end`; return False if there were none."""
 
+    @abstractmethod
     def _count_slots(self) -> int:
         """Return how many trials the engine has room for."""
-        raise NotImplementedError
 
     # -- what is the same ----------------------------------------------------------------------------------------
 

@@ -134,9 +134,7 @@ class FuturesExecutor(EngineExecutor):
         """Return what a trial asks for, or its share of this machine's cores; another machine's are not known here."""
         return int(self.resources.get("cpus", max(1, cpu_count() // self._places)))
 
-    @property
-    def capacity(self) -> int:
-        """The number of jobs, or of the pool's workers."""
+    def _count_slots(self) -> int:
         return self._places
 
     def close(self) -> None:

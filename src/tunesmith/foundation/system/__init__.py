@@ -72,10 +72,12 @@ def require(feature: Feature, name: str) -> None:
 
 def machine_memory() -> int | None:
     """Return the bytes of memory that this machine has, or the container that this process runs in; None: not known."""
+    asked = getattr(os, "sysconf", None)
+    if asked is None:  # Windows has no such thing
+        return None
     try:
-        asked = getattr(os, "sysconf")  # noqa: B009 - Windows has no such thing, and mypy looks for it there too
         found = [int(asked("SC_PAGE_SIZE")) * int(asked("SC_PHYS_PAGES"))]
-    except (AttributeError, ValueError, OSError):
+    except (ValueError, OSError):
         return None
     for file in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
         with contextlib.suppress(OSError, ValueError), open(file, encoding="ascii") as limit:
