@@ -97,7 +97,6 @@ def import_(
     Trials, a folder of Ray Tune, an mlruns folder or database of MLflow's, or a table: CSV, JSON, JSON lines or
     Parquet, as W&B, MLflow and data frames write it. docs/import.md tells what becomes of each.
     """
-    from tunesmith import interchange
     from tunesmith.storage.redact import shown_spec
     from tunesmith.study import load_study
 

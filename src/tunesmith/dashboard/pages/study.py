@@ -91,7 +91,7 @@ def findings(seen: Snapshot, words: Words) -> list[Finding]:
 def _failures(seen: Snapshot, words: Words) -> Iterator[Finding]:
     history = seen.history
     n = len(history)
-    failed = np.flatnonzero(history.state[:n] == TrialState.FAIL)
+    failed = np.flatnonzero(history.state == TrialState.FAIL)
     if not len(failed):
         return
     share = len(failed) / n
@@ -128,7 +128,7 @@ def _twice(seen: Snapshot, words: Words) -> Iterator[Finding]:
     n = len(history)
     if history.space is None or n < 2 or not len(history.space):
         return
-    points = np.nan_to_num(history.x[:n], nan=np.inf) + 0.0
+    points = np.nan_to_num(history.x, nan=np.inf) + 0.0
     keys = np.ascontiguousarray(points).view(np.dtype((np.void, points.dtype.itemsize * points.shape[1])))
     again = n - len(np.unique(keys))
     if again:

@@ -76,20 +76,20 @@ class TrialTable:
         d = 0 if space is None else len(space)
         x = np.full((n + extra, d), np.nan)
         if space is not None:
-            x[:n] = history.points(space)[:n]
+            x[:n] = history.points(space)
             x[n : n + len(states)] = history.pending_points(space)[: len(states)]
             for i, record in enumerate(waiting):
                 x[n + len(states) + i] = _point(record, space)
         nothing = np.full(extra, np.nan)
         missing = np.full((extra, len(signs)), np.nan)
-        noise = history.noise[:n]
+        noise = history.noise
         return cls(
-            np.concatenate([history.number[:n], pending.number, [t.number for t in waiting]]).astype(np.int64),
-            np.concatenate([history.state[:n], [*states, *(t.state for t in waiting)]]).astype(np.int8),
-            np.concatenate([history.y[:n] * np.array(signs), missing]),
+            np.concatenate([history.number, pending.number, [t.number for t in waiting]]).astype(np.int64),
+            np.concatenate([history.state, [*states, *(t.state for t in waiting)]]).astype(np.int8),
+            np.concatenate([history.y * np.array(signs), missing]),
             None if np.isnan(noise).all() else np.concatenate([noise, missing]),
-            np.concatenate([history.cost[:n], nothing]),
-            np.concatenate([history.feasible[:n], np.ones(extra, bool)]),
+            np.concatenate([history.cost, nothing]),
+            np.concatenate([history.feasible, np.ones(extra, bool)]),
             space,
             x,
             attributes,

@@ -14,7 +14,6 @@ from tunesmith.foundation.arguments import checked
 from tunesmith.foundation.formats import number_text
 from tunesmith.foundation.languages import joined_texts, say
 from tunesmith.foundation.numerics.pareto import hypervolume, non_dominated
-from tunesmith.foundation.states import StudyDirection
 from tunesmith.selection.wording import count
 from tunesmith.study.snapshot import Snapshot, as_snapshot
 from tunesmith.visualization.columns import Floats, Ints, objective_names
@@ -76,15 +75,15 @@ def plot_hypervolume_history(
     """
     seen = as_snapshot(study)
     history, names = seen.history, objective_names(seen)
-    m, n = len(names), len(seen.history)
+    m = len(names)
     if m < 2:
         raise ValueError(
             f"plot_hypervolume_history needs two objectives or more; {seen.study_name!r} has one: "
             "plot_optimization_history shows it"
         )
-    sign = np.array([-1.0 if d == StudyDirection.MAXIMIZE else 1.0 for d in seen.directions])
-    y, numbers = history.y[:n], history.number[:n]
-    rows = np.flatnonzero(history.complete[:n] & history.feasible[:n] & np.isfinite(y).all(axis=1))
+    signs = np.array(seen.signs)
+    y, numbers = history.y, history.number
+    rows = np.flatnonzero(history.complete & history.feasible & np.isfinite(y).all(axis=1))
     if not len(rows):
         raise NothingToDrawError(
             say(
@@ -94,7 +93,7 @@ def plot_hypervolume_history(
             )
         )
     rows = rows[np.argsort(numbers[rows], kind="stable")]
-    reference = y[rows].max(axis=0) if reference_point is None else _point(reference_point, m) * sign
+    reference = y[rows].max(axis=0) if reference_point is None else _point(reference_point, m) * signs
     ends = np.unique(np.linspace(1, len(rows), min(len(rows), MOST_STEPS)).astype(np.intp))
     front, found, start = np.empty((0, m)), [], 0
     for end in ends.tolist():
@@ -114,13 +113,13 @@ def plot_hypervolume_history(
             number_text(volume[-1]),
             count(len(rows), "trial"),
             half,
-            ", ".join(number_text(v) for v in reference * sign),
+            ", ".join(number_text(v) for v in reference * signs),
             count(counts, "trial"),
         ),
         notes=() if len(ends) == len(rows) else (say("computed after {:,} of {:,} trials", len(ends), len(rows)),),
         number=last,
         hypervolume=volume,
-        reference=reference * sign,
+        reference=reference * signs,
         targets=tuple(names),
     ).drawn(backend)
 

@@ -128,21 +128,20 @@ def plot_pareto_front(
     """
     seen = as_snapshot(study)
     history = seen.history
-    n = len(history)
-    values, maximize, names = _values(seen, n, targets)
+    values, maximize, names = _values(seen, targets)
     m = values.shape[1]
     if target_names is not None:
         if len(target_names) != m:
             raise ValueError(f"target_names has {len(target_names)} names, for {m} objectives")
         names = [printable(str(name)) for name in target_names]
-    numbers, feasible = history.number[:n], history.feasible[:n]
-    rows = np.flatnonzero(np.equal(history.state[:n], TrialState.COMPLETE) & np.isfinite(values).all(axis=1))
+    numbers, feasible = history.number, history.feasible
+    rows = np.flatnonzero(history.complete & np.isfinite(values).all(axis=1))
     if not len(rows):
         raise NothingToDrawError(
             say("{}: no trial of {} is complete with finite values yet", "plot_pareto_front", repr(seen.study_name))
         )
     sign = np.where(maximize, -1.0, 1.0)
-    front = np.zeros(n, bool)
+    front = np.zeros(len(history), bool)
     able = rows[feasible[rows]]
     front[able[non_dominated(values[able] * sign)]] = True
     chosen = np.isin(numbers, list(selected))
@@ -179,18 +178,18 @@ def _ends(values: Floats) -> tuple[list[float], list[float]]:
     return values.min(axis=0).tolist(), values.max(axis=0).tolist()
 
 
-def _values(study: Any, n: int, targets: Targets) -> tuple[Floats, list[bool], list[str]]:
+def _values(seen: Snapshot, targets: Targets) -> tuple[Floats, list[bool], list[str]]:
     """Return the values to show [n, m] in the user's directions, whether high is good, and their names."""
-    maximize = [d == StudyDirection.MAXIMIZE for d in study.directions]
-    names = objective_names(study)
+    maximize = [d == StudyDirection.MAXIMIZE for d in seen.directions]
+    names = objective_names(seen)
     if callable(targets):
-        found = _called(study, n, targets)
+        found = _called(seen, targets)
         m = found.shape[1]
         same = m == len(maximize)
         return found, maximize if same else [False] * m, names if same else [f"target {k}" for k in range(m)]
     if len(maximize) == 1:
         raise ValueError(
-            f"plot_pareto_front needs two objectives or three; {study.study_name!r} has one: plot_optimization_history "
+            f"plot_pareto_front needs two objectives or three; {seen.study_name!r} has one: plot_optimization_history "
             "shows it"
         )
     chosen = list(range(len(maximize))) if targets is None else list(targets)
@@ -198,21 +197,20 @@ def _values(study: Any, n: int, targets: Targets) -> tuple[Floats, list[bool], l
     if wrong or len(chosen) not in (2, 3) or len(set(chosen)) < len(chosen):
         what = f"targets={chosen}" if targets is not None else "all of them"
         raise ValueError(
-            f"plot_pareto_front shows two or three objectives; the study {study.study_name!r} has {len(maximize)} "
+            f"plot_pareto_front shows two or three objectives; the study {seen.study_name!r} has {len(maximize)} "
             f"({', '.join(names)}) and {what} cannot be shown; choose with targets=[0, 1]"
         )
-    sign = np.where(maximize, -1.0, 1.0)
-    return (study.history.y[:n] * sign)[:, chosen], [maximize[k] for k in chosen], [names[k] for k in chosen]
+    return (seen.history.y * np.array(seen.signs))[:, chosen], [maximize[k] for k in chosen], [names[k] for k in chosen]
 
 
-def _called(study: Any, n: int, targets: Callable[[FrozenTrial], Sequence[float]]) -> Floats:
+def _called(seen: Snapshot, targets: Callable[[FrozenTrial], Sequence[float]]) -> Floats:
     """Return what a function gives for each complete trial [n, m]; NaN for the others."""
-    made = {t.number: [float(v) for v in targets(t)] for t in study.get_trials(states=[TrialState.COMPLETE])}
+    made = {t.number: [float(v) for v in targets(t)] for t in seen.get_trials(states=[TrialState.COMPLETE])}
     sizes = {len(v) for v in made.values()}
     if sizes - {2, 3} or len(sizes) > 1:
         raise ValueError(f"targets must return two values for each trial, or three; it returned {sorted(sizes)}")
     m = sizes.pop() if sizes else 2
-    return np.array([made.get(k, [np.nan] * m) for k in study.history.number[:n].tolist()]).reshape(n, m)
+    return np.array([made.get(k, [np.nan] * m) for k in seen.history.number.tolist()]).reshape(-1, m)
 
 
 def shown_objectives(data: ParetoFront) -> list[tuple[str, bool]]:

@@ -119,9 +119,8 @@ def plot_timeline(
         raise ValueError(f"n_recent_trials must be 1 or more; got {n_recent_trials}")
     seen = as_snapshot(study)
     history = seen.history
-    n = len(history)
-    numbers, states, cost = history.number[:n], history.state[:n], history.cost[:n]
-    shown = np.ones(n, bool)
+    numbers, states, cost = history.number, history.state, history.cost
+    shown = np.ones(len(history), bool)
     if not show_pruned:
         shown &= states != TrialState.PRUNED
     if not show_failed:
