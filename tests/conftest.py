@@ -93,6 +93,8 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os
 
 def pytest_configure(config: pytest.Config) -> None:
     """The inner circle draws a quarter of the examples; the outer one runs all properties with all of them."""
+    if hasattr(config.option, "maxworkerrestart"):  # a run whose process has crashed may wait forever for its tests
+        config.option.maxworkerrestart = config.option.maxworkerrestart or "0"
     if config.getoption("seconds") is not None:
         config.pluginmanager.register(Deadline(config, config.getoption("seconds")))
     if config.getoption("circle") == "inner" and "HYPOTHESIS_PROFILE" not in os.environ:

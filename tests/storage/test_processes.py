@@ -25,6 +25,7 @@ from tunesmith.foundation.states import TrialState
 from tunesmith.foundation.worker_names import current_worker, is_dead
 from tunesmith.storage import open_storage
 from tunesmith.storage.sql import SQLStorage
+from tunesmith.storage.sql.backends import SQLite
 from tunesmith.testing.storages import LAW_SPACE, begin, ended, run_trial, running_record
 from tunesmith.trial.record import Fence
 
@@ -279,6 +280,27 @@ def test_a_closed_storage_opens_again(tmp_path: Path) -> None:
     storage.close()
     storage.close()
     run_trial(storage, study)
+    assert storage.count(study.id) == {TrialState.COMPLETE: 1}
+    storage.close()
+
+
+def test_a_storage_is_closed_while_a_thread_opens_a_connection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    storage = SQLStorage(tmp_path / "tune.db")
+    study = storage.create_study("a", ["minimize"], 0)
+    storage.close()
+    opening, set_up = threading.Event(), SQLite.set_up
+
+    def slow(self: SQLite, connection: Any, where: str) -> str:
+        opening.set()
+        time.sleep(0.1)  # a close that does not wait for this frees the connection meanwhile
+        return set_up(self, connection, where)
+
+    monkeypatch.setattr(SQLite, "set_up", slow)
+    thread = threading.Thread(target=run_trial, args=(storage, study))
+    thread.start()
+    assert opening.wait(10)
+    storage.close()
+    thread.join(10)
     assert storage.count(study.id) == {TrialState.COMPLETE: 1}
     storage.close()
 

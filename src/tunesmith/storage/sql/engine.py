@@ -296,9 +296,10 @@ class Database:
         session = Session(self.dialect, driver)
         self._pool.add(session)
         try:
-            session.end = self._backend.set_up(driver, self.where)
-            if not self.is_sqlite:
-                self._driver.set_isolation_level(driver, "AUTOCOMMIT")
+            with session.lock:  # else `close` in another thread frees what this one is about to use
+                session.end = self._backend.set_up(driver, self.where)
+                if not self.is_sqlite:
+                    self._driver.set_isolation_level(driver, "AUTOCOMMIT")
         except BaseException:
             self._pool.drop(session)
             raise
