@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ from tunesmith.tables.candidates import Candidate, Standings
 from tunesmith.tables.engine import TableSearch
 from tunesmith.tables.families import Family, given_family
 from tunesmith.tables.folds import FEWEST_TRAINED, GROWTH_OF_LEVELS, MOST_DEALT, deal_again, levels_of, make_folds
+from tunesmith.tables.store import FIT
 
 # -- folds and levels --------------------------------------------------------------------------------------------------
 
@@ -189,11 +192,17 @@ def test_there_are_as_many_folds_as_ten_candidates_have_time_for() -> None:
 
 
 class VirtualTime:
-    """The module `time` of a search, which stands still but for fits."""
+    """The module `time` of a search, which stands still but for fits.
+
+    Attributes:
+        steps: seconds that pass when the clock is read, as on a busy machine.
+    """
 
     now = 1000.0
+    steps: Iterator[float] = itertools.repeat(0.0)
 
     def monotonic(self) -> float:
+        self.now += next(self.steps)
         return self.now
 
     process_time = perf_counter = monotonic
@@ -260,6 +269,18 @@ def test_what_was_done_in_time_is_known_to_the_next_call(clock: VirtualTime, tmp
     more = TableTuner(KINDS, timeout=timeout, **given).fit(*CLASSES)
     assert facts(more)["params"][: len(first["params"])] == first["params"]
     assert len(facts(more)["params"]) >= len(first["params"])
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_on_a_busy_machine_all_that_was_done_is_used_again(clock: VirtualTime, tmp_path: Path, seed: int) -> None:
+    """The next call decides by the times at which fits ended, however long it took to decide."""
+    given: dict[str, Any] = {"cv": 3, "random_state": 0, "storage": str(tmp_path / "t.db")}
+    rng = np.random.default_rng(seed)
+    clock.steps = (float(rng.exponential(0.3) * (rng.random() < 0.01)) for _ in itertools.count())
+    for timeout in (1.0, 2.0, 3.0, 2.0, 4.0, 0.001):
+        search = TableTuner(KINDS, timeout=timeout, **given).fit(*CLASSES)
+        stored = sum(name.startswith(FIT) for trial in search.study_.trials for name in trial.system_attrs)
+        assert 0 <= search.report_.n_fits - stored <= final.HALVED_FOLDS
 
 
 @pytest.mark.parametrize("killed", [2, 7])

@@ -41,6 +41,11 @@ class Clock:
     computed: float = field(default_factory=time.process_time)
     reading: Reading | None = None
 
+    def read(self) -> None:
+        """Show the time as it is now, until it is read again."""
+        self.reading = None
+        self.reading = (self.passed, self.stretch)
+
     @property
     def stretch(self) -> float:
         """How many seconds pass while this process computes for one, on average since the start: on busy cores more."""

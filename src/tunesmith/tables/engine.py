@@ -87,9 +87,7 @@ class TableSearch(Policy[Batch, "list[Outcome]"]):
             came: the time of that call when the fit came; None: it is to be made.
         """
         call = self.kept.call(seq)
-        if not self.kept.n_left:
-            self.clock.reading = None
-        elif came is not None or call != self._call:
+        if came is not None or call != self._call:
             self.clock.reading = came or (0.0, 1.0)
         if call == self._call:
             return
@@ -333,6 +331,7 @@ class TableSearch(Policy[Batch, "list[Outcome]"]):
         for outcome in [o for batch in events for o in batch]:
             if (known := self.kept.when(outcome)) is None:
                 self._leave_the_past()  # what is known is told before
+                self.clock.read()  # until the next fit ends: what is decided now is decided in the next call again
                 self.kept.note(outcome, (self.clock.passed, self.clock.stretch))
             elif self.kept.n_left:
                 self._turn_to(*known)
