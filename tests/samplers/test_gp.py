@@ -127,6 +127,21 @@ def test_values_of_every_size(value: Callable[[int], float]) -> None:
     assert len(np.unique(x, axis=0)) == 3
 
 
+def test_huge_values_in_a_part_of_the_space_do_not_hide_the_rest() -> None:
+    """Of five seeds the median of the best of 30 values; where they hid it, it was that of the first trials."""
+    best = np.array([-0.4, 0.3, 0.6, -0.5])
+
+    def bowl_beside_a_cliff(p: dict[str, float]) -> float:
+        x = np.array(list(p.values()))
+        return 1e9 if x[0] > 0.1 and x[1] > 0.1 else float(((x - best) ** 2).sum())
+
+    space = Space({name: Float(-1, 1) for name in "abcd"})
+    found = [
+        ts.minimize(bowl_beside_a_cliff, space, n_trials=30, sampler="gp", seed=seed).best_value for seed in range(5)
+    ]
+    assert np.median(found) < 0.05, found
+
+
 def test_all_failed() -> None:
     x, _ = GPSampler().ask(history_of(UNIT, 30, lambda i: np.nan), UNIT, np.random.default_rng(0), 1)
     assert UNIT.contains_rows(x).all()

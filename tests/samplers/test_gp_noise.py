@@ -12,7 +12,7 @@ import tunesmith as ts
 from tunesmith import Categorical, Float, Int, Space
 from tunesmith.foundation.numerics.gp import Posterior
 from tunesmith.foundation.numerics.warp import Warp
-from tunesmith.samplers.gp.hyperparameters import MODEL_PRIOR, HyperparameterCache
+from tunesmith.samplers.gp.hyperparameters import MODEL_PRIOR, HyperparameterCache, Observations
 from tunesmith.samplers.gp.training_data import repeats_differ, rows_looked_at, with_repeats
 from tunesmith.space.feature_map import FeatureMap
 
@@ -78,11 +78,11 @@ def test_noise_that_nobody_told_is_found_and_not_where_there_is_none() -> None:
         u = rng.random((60, 3))
         exact = bowl(u)
         noisy = exact + rng.normal(0, 0.5 * exact.std(), 60)
-        found += cache.is_noisy(noisy, u, features)
-        assert not cache.is_noisy(exact, u, features)
+        found += cache.is_noisy(Observations(noisy, u, features))
+        assert not cache.is_noisy(Observations(exact, u, features))
     assert found >= 4
-    assert cache.is_noisy(exact, u, features, np.full(60, 0.1)), "it was told"
-    assert cache.theta(noisy, u, features)[-1] > -3.0 > cache.theta(exact, u, features)[-1]
+    assert cache.is_noisy(Observations(exact, u, features, np.full(60, 0.1))), "it was told"
+    assert cache.theta(Observations(noisy, u, features))[-1] > -3.0 > cache.theta(Observations(exact, u, features))[-1]
 
 
 def searched(space: Space, objective: Any, n: int, sd: float, tells: bool, m: int = 1) -> ts.Study:

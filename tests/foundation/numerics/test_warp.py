@@ -20,7 +20,9 @@ def test_yeo_johnson_is_that_of_scipy(lmbda: float) -> None:
 
 def test_lambda_is_that_of_scipy() -> None:
     y = standardise(np.random.default_rng(0).lognormal(size=200))
-    assert best_lambda(y) == pytest.approx(stats.yeojohnson(y)[1], abs=0.01)
+    lmbda, likelihood = best_lambda(y)
+    assert lmbda == pytest.approx(stats.yeojohnson(y)[1], abs=0.01)
+    assert likelihood == pytest.approx(stats.yeojohnson_llf(lmbda, y), rel=1e-3)
 
 
 def test_skewed_values_look_normal_afterwards() -> None:
@@ -28,17 +30,38 @@ def test_skewed_values_look_normal_afterwards() -> None:
     assert abs(stats.skew(Warp(y).values)) < 1.0 < stats.skew(y)
 
 
-@given(arrays(float, st.integers(1, 30), elements=st.floats(-1e300, 1e300)))
-def test_never_fails_and_keeps_the_order(y: np.ndarray) -> None:
-    t = Warp(y).values
+@given(arrays(float, st.integers(1, 30), elements=st.floats(-1e300, 1e300)), st.booleans())
+def test_never_fails_and_keeps_the_order(y: np.ndarray, low: bool) -> None:
+    t = Warp(y, low=low).values
     assert np.all(np.isfinite(t))
     assert np.all(np.abs(t) < 1e3)
     order = np.argsort(y, kind="stable")
     assert np.all(np.diff(t[order]) >= -1e-12)
 
 
-@pytest.mark.parametrize("kind", ["normal", "skewed", "left", "tiny", "huge"])
-def test_the_inverse_leads_back(kind: str) -> None:
+def test_units_of_low_values_tell_them_apart_beside_huge_ones() -> None:
+    y = np.random.default_rng(0).normal(size=40) + 5.0
+    assert not Warp(y).has_rival
+    y[::5] = 1e9
+    usual, low = Warp(y), Warp(y, low=True)
+    assert usual.has_rival
+    assert not low.has_rival
+    assert np.ptp(usual.values[y < 1e9]) < 0.01
+    assert np.ptp(low.values[y < 1e9]) > 1.0
+    assert low.log_density() > usual.log_density() + 100.0
+
+
+@pytest.mark.parametrize("low", [False, True])
+def test_the_density_is_the_slope_of_the_transform(low: bool) -> None:
+    y = np.exp(2.0 * np.random.default_rng(1).normal(size=12))
+    warp, step = Warp(y, low=low), 1e-6 * y
+    slopes = (warp.forward(y + step) - warp.forward(y - step)) / (2.0 * step)
+    assert warp.log_density() == pytest.approx(np.log(slopes).sum(), rel=1e-5)
+
+
+@pytest.mark.parametrize("low", [False, True])
+@pytest.mark.parametrize("kind", ["normal", "skewed", "left", "tiny", "huge", "few huge ones"])
+def test_the_inverse_leads_back(kind: str, low: bool) -> None:
     rng = np.random.default_rng(0)
     y = {
         "normal": rng.normal(size=40),
@@ -46,8 +69,9 @@ def test_the_inverse_leads_back(kind: str) -> None:
         "left": -np.exp(2 * rng.normal(size=40)),
         "tiny": 1e-9 * rng.normal(size=40) + 1,
         "huge": 1e300 * rng.random(40),
+        "few huge ones": np.where(np.arange(40) % 5, rng.normal(size=40), 1e4),
     }[kind]
-    warp = Warp(y)
+    warp = Warp(y, low=low)
     assert np.allclose(warp.inverse(warp.values), y, rtol=1e-9, atol=0)
     far = warp.inverse(np.array([-50.0, 50.0]))
     assert np.all(np.isfinite(far))

@@ -7,6 +7,8 @@ logarithms; values that the transform would squash are left as they are.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -18,17 +20,53 @@ MAX_ERROR_VARIANCE = 1e6  # of an error after the transform: such a value says n
 LARGEST_EXPONENT = math.log(np.finfo(np.float64).max)
 HUGE_VALUE = 1e300  # which no value that a model tells exceeds: means of such still are numbers
 LAMBDA_GRIDS = (13, 9, 9)  # λ on each grid, which spans the neighbours of the best one before: 1/16 apart at last
+LOW_PARTS = (0.1, 0.25, 0.5)  # shares of the values, the lowest, in units of whose range all of them may be measured
+LEAST_RIVAL_GAIN = 10.0  # log likelihood, by which such units have to be better than the usual ones to be worth a look
+
+
+@dataclass(frozen=True, slots=True)
+class Units:
+    """Values are measured from a centre, by a scale. Both are told as shares of the largest size: nothing overflows."""
+
+    size: float
+    centre: float
+    scale: float
+
+    @classmethod
+    def usual(cls, y: Floats) -> Units:
+        """Return those in which y[n] has mean 0 and standard deviation 1; of constant ones the scale is 0."""
+        size = float(np.max(np.abs(y), initial=0.0))
+        if not size > 0.0:
+            return cls(1.0, 0.0, 0.0)
+        y = y / size
+        mean = float(y.mean())
+        sd = float((y - mean).std())
+        return cls(size, mean, sd if sd > 1e-14 else 0.0)
+
+    @classmethod
+    def of_low_values(cls, y: Floats) -> Iterator[Units]:
+        """Yield those in which a part of y[n], the lowest values, reaches from -1 to 0; y is not constant."""
+        size = float(np.max(np.abs(y)))
+        y = y / size
+        low = float(y.min())
+        for high in np.quantile(y, LOW_PARTS).tolist():
+            if high > low:
+                yield cls(size, high, high - low)
+
+    def of(self, y: Floats) -> Floats:
+        """Return values y [...] in these units."""
+        return (y / self.size - self.centre) / self.scale if self.scale else np.zeros_like(y)
+
+    def back(self, z: Floats) -> Floats:
+        """Return the values [...] that are z [...] in these units."""
+        with np.errstate(over="ignore"):
+            y: Floats = (z * self.scale + self.centre) * self.size
+        return y
 
 
 def standardise(y: Floats) -> Floats:
     """Return y with mean 0 and standard deviation 1; zeros if it is constant. Values up to 1e300 do not overflow."""
-    size = float(np.max(np.abs(y), initial=0.0))
-    if not size > 0.0:
-        return np.zeros_like(y)
-    y = y / size
-    y = y - y.mean()
-    sd = float(y.std())
-    return y / sd if sd > 1e-14 else np.zeros_like(y)
+    return Units.usual(y).of(y)
 
 
 def yeo_johnson(y: Floats, lmbda: float) -> Floats:
@@ -42,8 +80,8 @@ def yeo_johnson(y: Floats, lmbda: float) -> Floats:
     return out
 
 
-def best_lambda(y: Floats) -> float:
-    """Return the λ of the Yeo-Johnson transform of standardised y[n] by maximum likelihood, in [-5, 7].
+def best_lambda(y: Floats) -> tuple[float, float]:
+    """Return the λ of the Yeo-Johnson transform of y[n] by maximum likelihood, in [-5, 7], and the log likelihood.
 
     Searched on ever finer grids: all λ of a grid at once take less time than a line search, one λ after another.
     """
@@ -58,11 +96,11 @@ def best_lambda(y: Floats) -> float:
         score = _scores(lmbda, up, down, jacobian)
     at = int(score.argmin())
     if not 0 < at < len(lmbda) - 1:
-        return float(lmbda[at])
+        return float(lmbda[at]), -float(score[at])
     left, middle, right = score[at - 1 : at + 2]  # the top of the parabola through the best one and its neighbours
     bend = left - 2.0 * middle + right
     shift = 0.5 * (left - right) / bend if bend > 0.0 else 0.0
-    return float(lmbda[at] + shift * (lmbda[1] - lmbda[0]))
+    return float(lmbda[at] + shift * (lmbda[1] - lmbda[0])), -float(middle)
 
 
 def _scores(lmbda: Floats, up: Floats, down: Floats, jacobian: float) -> Floats:
@@ -96,37 +134,55 @@ def inverse_yeo_johnson(t: Floats, lmbda: float) -> Floats:
 
 
 class Warp:
-    """A transform that makes values look normal (Yeo-Johnson after standardising), with its inverse.
+    """A transform that makes values look normal (Yeo-Johnson of the values in some units), with its inverse.
+
+    Measured by their standard deviation, values among which a few are very large all look the same; in units of the
+    lowest ones they do not. Which of the two is better is for the process to say that has to explain them.
 
     Args:
         y: the finite values [n] that it is fitted to.
         log: whether their logarithms are transformed; all are positive then.
+        low: whether to measure in units of the lowest values, those that are likeliest, where they are likelier.
 
     Attributes:
         values: what they become [n], standardised again; order is kept, ties stay ties.
+        has_rival: whether values in units of the lowest ones look clearly more normal, which they are not measured in.
     """
 
-    def __init__(self, y: Floats, log: bool = False) -> None:
+    def __init__(self, y: Floats, log: bool = False, low: bool = False) -> None:
         self._log, self._given = log, y
         if log:
             y = np.log(y)
         self._y = y
         self._lambda: float | None = None
         self._after = (0.0, 1.0)
-        self.values = z = standardise(y)
+        self._units = usual = Units.usual(y)
+        self.values = z = usual.of(y)
+        self.has_rival = False
         if len(y) < 3 or not z.any():
             return
-        lmbda = best_lambda(z)
-        t = yeo_johnson(z, lmbda)
+        chosen, (lmbda, likelihood) = usual, best_lambda(z)
+        least_gain = 0.0 if low else LEAST_RIVAL_GAIN
+        for units in () if log else Units.of_low_values(y):
+            other, found = best_lambda(units.of(y))
+            found -= len(y) * math.log(units.scale / usual.scale)
+            if found <= likelihood + least_gain:
+                continue
+            if not low:
+                self.has_rival = True
+                break
+            chosen, lmbda, likelihood = units, other, found
+        t = yeo_johnson(chosen.of(y), lmbda)
         if np.all(np.isfinite(t)) and t.std() > 1e-6:
-            self._lambda, self._after = lmbda, (float(t.mean()), float(t.std()))
+            self._units, self._lambda, self._after = chosen, lmbda, (float(t.mean()), float(t.std()))
             self.values = standardise(t)
 
-    def _units(self) -> tuple[float, float, float]:
-        """Return the largest size of the values, and mean and standard deviation of the values divided by it."""
-        size = float(np.max(np.abs(self._y)))
-        scaled = self._y / size
-        return size, float(scaled.mean()), float(scaled.std())
+    def log_density(self) -> float:
+        """Return the log of the density of the values where what they become has the density 1."""
+        z, units = self._units.of(self._y), self._units
+        bend = 0.0 if self._lambda is None else self._lambda - 1.0
+        slopes = bend * float((np.sign(z) * np.log1p(np.abs(z))).sum())
+        return slopes - len(z) * math.log(units.size * units.scale * self._after[1])
 
     def forward(self, y: Floats) -> Floats:
         """Return what values y [...] become, those that it was not fitted to among them."""
@@ -134,8 +190,7 @@ class Warp:
             return np.zeros_like(y)
         if self._log:
             y = np.log(np.maximum(y, np.finfo(np.float64).tiny))
-        size, mean, sd = self._units()
-        z = (y / size - mean) / sd
+        z = self._units.of(y)
         if self._lambda is not None:
             z = yeo_johnson(z, self._lambda)
         t: Floats = (z - self._after[0]) / self._after[1]
@@ -159,9 +214,7 @@ class Warp:
         z = t * self._after[1] + self._after[0]
         if self._lambda is not None:
             z = inverse_yeo_johnson(z, self._lambda)
-        size, mean, sd = self._units()
-        with np.errstate(over="ignore"):
-            y: Floats = (z * sd + mean) * size
+        y = self._units.back(z)
         y = np.clip(y, max(low - (high - low), -HUGE_VALUE), min(high + (high - low), HUGE_VALUE))
         return np.exp(np.minimum(y, LARGEST_EXPONENT)) if self._log else y
 

@@ -32,7 +32,13 @@ from tunesmith.history import History
 from tunesmith.samplers.finished import N_BEST_AT_MARGIN, DuplicateFilter, lie_beyond, near_the_best, point_keys
 from tunesmith.samplers.gp.acquisition import Model
 from tunesmith.samplers.gp.context import SearchContext
-from tunesmith.samplers.gp.hyperparameters import MIN_MODEL_ROWS, MODEL_PRIOR, HyperparameterCache, constraint_models
+from tunesmith.samplers.gp.hyperparameters import (
+    MIN_MODEL_ROWS,
+    MODEL_PRIOR,
+    HyperparameterCache,
+    Observations,
+    constraint_models,
+)
 from tunesmith.samplers.gp.maximise import candidate_pool, on_region
 from tunesmith.samplers.gp.neighbourhood import Neighbourhood, rows_near
 from tunesmith.samplers.gp.training_data import TrainingData
@@ -75,10 +81,11 @@ class Crowd:
         rows = _modelled_rows(data.y[:, 0], data.u, features, rng)
         self.u, self.z, good = data.u[rows], features(data.u[rows]), data.feasible[rows]
         cache = HyperparameterCache()
-        self.t = [cache.normalised(y) for y in np.ascontiguousarray(data.y[rows].T)]
-        self.theta, self.own = [], []
-        for y, t, noise in zip(np.ascontiguousarray(data.y[rows].T), self.t, data.noise[rows].T, strict=True):
-            known = cache.known(y, noise)
+        self.t, self.theta, self.own = [], [], []
+        for y, noise in zip(np.ascontiguousarray(data.y[rows].T), data.noise[rows].T, strict=True):
+            seen = cache.in_units(Observations(y, self.u, features, noise))
+            t, known = cache.warp(seen).values, cache.known(seen)
+            self.t.append(t)
             self.theta.append(fit(self.z, features.group, t, MODEL_PRIOR, known=known))
             self.own.append(Posterior(self.z, features.group, t, self.theta[-1], known))
         self.constraints = constraint_models(cache, data, rows, self.z, features)

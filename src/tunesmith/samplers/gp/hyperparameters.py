@@ -6,13 +6,14 @@ schedule, so a new object, or one that saw the rows in another rhythm, has the s
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 
 from tunesmith.foundation.numerics.arrays import Floats, Indices, Mask
 from tunesmith.foundation.numerics.cache import FitCache
-from tunesmith.foundation.numerics.gp import Posterior, Prior, fit, fixed_starts
+from tunesmith.foundation.numerics.gp import Posterior, Prior, fit, fixed_starts, objective
 from tunesmith.foundation.numerics.warp import Warp, standardise
 from tunesmith.samplers.gp.training_data import (
     NOISE_START,
@@ -31,6 +32,7 @@ from tunesmith.space.feature_map import FeatureMap
 # rows grow by REFIT_GROWTH.
 REFIT_ALWAYS_TRIALS = 50
 REFIT_GROWTH = 1.08
+UNITS_GROWTH = 1.25  # by what the rows grow up to the next time that the units of values are chosen
 MIN_MODEL_ROWS = 3  # finite observations before a model is worth anything
 MODEL_PRIOR = Prior(scale_mean=0.0, noise_mean=-6.0, noise_bounds=(1e-6, 1.0))  # measured: benchmarks/notes
 
@@ -38,6 +40,14 @@ MODEL_PRIOR = Prior(scale_mean=0.0, noise_mean=-6.0, noise_bounds=(1e-6, 1.0))  
 def fitted_rows(n: int) -> int:
     """Return the row count at which the hyperparameters used with n rows are fitted."""
     return _schedule(n)[0]
+
+
+def _rows_measured(n: int) -> int:
+    """Return the last row count, up to n, at which the units of values are chosen."""
+    count = min(n, MIN_MODEL_ROWS)
+    while (following := max(count + 1, int(count * UNITS_GROWTH))) <= n:
+        count = following
+    return count
 
 
 def _schedule(n: int) -> tuple[int, int]:
@@ -48,6 +58,41 @@ def _schedule(n: int) -> tuple[int, int]:
     while (following := max(count + 1, int(count * REFIT_GROWTH))) <= n:
         count, index = following, index + 1
     return count, index
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Observations:
+    """Values of one objective and where they were seen, in the order in which the trials ended.
+
+    Attributes:
+        y: finite values [n].
+        u: unit coordinates [n, d].
+        features: what these become.
+        noise: standard deviations of the errors of the values [n], 0 where they are not known; None: nowhere.
+        expected: which values are expected ones [n], whose errors are not noise; None: none of them.
+        is_low: whether the values are measured in units of the lowest ones, see `Warp`.
+    """
+
+    y: Floats
+    u: Floats
+    features: FeatureMap
+    noise: Floats | None = None
+    expected: Mask | None = None
+    is_low: bool = False
+
+    def take(self, rows: slice | Indices | Mask) -> Observations:
+        """Return those of some rows."""
+        noise = None if self.noise is None else self.noise[rows]
+        expected = None if self.expected is None else self.expected[rows]
+        return replace(self, y=self.y[rows], u=self.u[rows], noise=noise, expected=expected)
+
+    def first(self, count: int) -> Observations:
+        """Return the first ones."""
+        return self.take(slice(count))
+
+    def local(self) -> Observations:
+        """Return those that a model of all of them is fitted to."""
+        return self.take(local_rows(self.y, self.u, self.features))
 
 
 class HyperparameterCache(FitCache):
@@ -61,118 +106,100 @@ class HyperparameterCache(FitCache):
 
     size: ClassVar[int] = 256  # fits and transforms: more than a chain of fits and looks for noise has
 
-    def theta(
-        self,
-        y: Floats,
-        u: Floats,
-        features: FeatureMap,
-        noise: Floats | None = None,
-        chained: bool = True,
-        expected: Mask | None = None,
-    ) -> Floats:
-        """Return θ fitted to the first rows of y[n] and u[n, d], as many as the schedule says.
+    def theta(self, seen: Observations, chained: bool = True) -> Floats:
+        """Return θ fitted to the first observations, as many as the schedule says.
 
         Args:
-            y: finite values.
-            noise: standard deviations of the errors of the values [n], 0 where they are not known; None: nowhere.
-            chained: start from the fit of fewer rows, and look for noise; False where y differs each time.
-            expected: which values are expected ones [n], whose errors are not noise; None: none of them.
+            seen: all of them.
+            chained: start from the fit of fewer rows, and look for noise; False where the values differ each time.
 
         Returns:
             θ, see `tunesmith.foundation.numerics.gp`.
         """
-        count = _schedule(len(y))[0]
-        y, u, noise = y[:count], u[:count], None if noise is None else noise[:count]
-        expected = None if expected is None else expected[:count]
-        is_noisy = chained and self.is_noisy(y, u, features, noise, expected)
-        return self._theta(y, u, features, noise, chained, noisy(MODEL_PRIOR) if is_noisy else MODEL_PRIOR, expected)
+        seen = seen.first(fitted_rows(len(seen.y)))
+        return self._theta(seen, chained, noisy(MODEL_PRIOR) if chained and self.is_noisy(seen) else MODEL_PRIOR)
 
-    def _theta(
-        self,
-        y: Floats,
-        u: Floats,
-        features: FeatureMap,
-        noise: Floats | None,
-        chained: bool,
-        prior: Prior,
-        expected: Mask | None,
-    ) -> Floats:
-        """Return θ fitted to rows of y[n] and u[n, d], as many as the schedule has."""
-        count, index = _schedule(len(y))
-        rows = local_rows(y, u, features)
-        z, values = features(u[rows]), y[rows]
-        known = self.known(values, None if noise is None else noise[rows])
+    def _theta(self, seen: Observations, chained: bool, prior: Prior) -> Floats:
+        """Return θ fitted to observations, as many as the schedule has."""
+        count, index = _schedule(len(seen.y))
+        local, group = seen.local(), seen.features.group
+        z, known = seen.features(local.u), self.known(local)
 
         def fitted() -> Floats:
-            before, starts = fitted_rows(count - 1), fixed_starts(features.group, prior)
+            before, starts = fitted_rows(count - 1), fixed_starts(group, prior)
             if chained and count > REFIT_ALWAYS_TRIALS and before.bit_length() == count.bit_length():
                 also = starts[index // 2 % 2 :][:1] if index % 2 else []
-                part = None if noise is None else noise[:before]
-                starts = [self.theta(y[:before], u[:before], features, part, True, expected), *also]
-            t = self.normalised(values)
-            return fit(z, features.group, t, with_repeats(prior, z, t, known), starts=starts, known=known)
+                starts = [self.theta(seen.first(before)), *also]
+            t = self.warp(local).values
+            return fit(z, group, t, with_repeats(prior, z, t, known), starts=starts, known=known)
 
-        key = (z.tobytes(), values.tobytes(), features.group.tobytes(), np.asarray(known).tobytes())
-        return self.get((count, z.shape, prior, *key), fitted)
+        key = (z.tobytes(), local.y.tobytes(), group.tobytes(), np.asarray(known).tobytes())
+        return self.get((count, z.shape, prior, seen.is_low, *key), fitted)
 
-    def is_noisy(
-        self,
-        y: Floats,
-        u: Floats,
-        features: FeatureMap,
-        noise: Floats | None = None,
-        expected: Mask | None = None,
-    ) -> bool:
-        """Tell whether the values y[n] at u[n, d] are noisy: it was told, or seen when it was last looked for.
-
-        Args:
-            noise: standard deviations of the errors of the values [n], as for `theta`.
-            expected: which values are expected ones [n], that say nothing of noise; None: none of them.
-        """
-        if expected is not None and expected.any():
-            y, u, noise = y[~expected], u[~expected], None if noise is None else noise[~expected]
-        if noise is not None and noise.any():
+    def is_noisy(self, seen: Observations) -> bool:
+        """Tell whether values are noisy: it was told, or seen when it was last looked for."""
+        if seen.expected is not None and seen.expected.any():
+            seen = seen.take(~seen.expected)
+        if seen.noise is not None and seen.noise.any():
             return True
-        if (differ := repeats_differ(u, y)) is not None:
+        if (differ := repeats_differ(seen.u, seen.y)) is not None:
             return differ
-        if np.isnan(u).any():  # branches make a function look rough
+        if np.isnan(seen.u).any():  # branches make a function look rough
             return False
-        count = fitted_rows(rows_looked_at(len(y)))  # where the usual fit is needed anyway
+        count = fitted_rows(rows_looked_at(len(seen.y)))  # where the usual fit is needed anyway
         if not count:
             return False
-        y, u = y[:count], u[:count]
-        rows = local_rows(y, u, features)
-        z, t = features(u[rows]), self.normalised(y[rows])
-        usual = self._theta(y, u, features, None, True, MODEL_PRIOR, None)
+        seen = replace(seen.first(count), noise=None, expected=None)
+        local, group = seen.local(), seen.features.group
+        z, t = seen.features(local.u), self.warp(local).values
+        usual = self._theta(seen, True, MODEL_PRIOR)
 
         def tested() -> bool:
-            other = fit(z, features.group, t, any_noise(MODEL_PRIOR), starts=[np.append(usual[:-1], NOISE_START)])
-            return is_better_with_noise(z, features.group, t, usual, other)
+            other = fit(z, group, t, any_noise(MODEL_PRIOR), starts=[np.append(usual[:-1], NOISE_START)])
+            return is_better_with_noise(z, group, t, usual, other)
 
         return self.get(("noisy", usual.tobytes(), z.tobytes(), t.tobytes()), tested)
 
-    def known(self, y: Floats, noise: Floats | None) -> Floats | float:
-        """Return the variances [n] that errors of values y[n] have after their transform; 0: none is known.
+    def in_units(self, seen: Observations) -> Observations:
+        """Return observations in the units in which a process explains their values best, see `Warp`.
 
-        Args:
-            y: the values.
-            noise: standard deviations of their errors [n].
+        The units are those of the lowest values if some of these units make the values look more normal by far, and
+        the process with them is likelier. It is looked at row counts that grow by a quarter.
         """
-        if noise is None or not noise.any():
+        count = _rows_measured(len(seen.y))
+        part = replace(seen.first(count), is_low=False)
+        local = part.local()
+        if not self.warp(local).has_rival:
+            return seen
+
+        def better() -> bool:
+            return self._log_likelihood(replace(part, is_low=True)) > self._log_likelihood(part)
+
+        z = part.features(local.u)
+        return replace(seen, is_low=self.get(("units", count, z.tobytes(), local.y.tobytes()), better))
+
+    def _log_likelihood(self, seen: Observations) -> float:
+        """Return the log posterior of the process fitted to observations, up to a constant, by their own values."""
+        theta, local = self._theta(seen, True, MODEL_PRIOR), seen.local()
+        warp, prior = self.warp(local), MODEL_PRIOR.moments(len(theta) - 1)
+        loss, _ = objective(theta, seen.features(local.u), seen.features.group, warp.values, *prior, self.known(local))
+        return warp.log_density() - loss
+
+    def known(self, seen: Observations) -> Floats | float:
+        """Return the variances [n] that the errors of values have after their transform; 0: none is known."""
+        if seen.noise is None or not seen.noise.any():
             return 0.0
-        return self.get((len(y), y.tobytes(), noise.tobytes()), lambda: self.warp(y).variances(noise))
+        noise = seen.noise
+        key = ("known", seen.is_low, seen.y.tobytes(), noise.tobytes())
+        return self.get(key, lambda: self.warp(seen).variances(noise))
+
+    def warp(self, seen: Observations) -> Warp:
+        """Return the transform of the values."""
+        return self.get(("warp", seen.is_low, seen.y.tobytes()), lambda: Warp(seen.y, low=seen.is_low))
 
     def constraint_theta(self, z: Floats, group: Indices, t: Floats) -> Floats:
         """Return θ of a constraint, or of the failures, fitted to all values t[n] at features z[n, F]."""
         return self.get((z.shape, z.tobytes(), t.tobytes(), group.tobytes()), lambda: fit(z, group, t, MODEL_PRIOR))
-
-    def normalised(self, y: Floats) -> Floats:
-        """Return the values y[n] transformed by `tunesmith.foundation.numerics.warp.Warp`."""
-        return self.warp(y).values
-
-    def warp(self, y: Floats) -> Warp:
-        """Return the transform that is fitted to values y[n]."""
-        return self.get((len(y), y.tobytes()), lambda: Warp(y))
 
 
 def constraint_models(

@@ -20,7 +20,7 @@ from tunesmith.samplers.finished import near_the_best
 from tunesmith.samplers.gp.acquisition import LEARNT_BETA_SHARE, LogEHVI, LogEI, LowestMean
 from tunesmith.samplers.gp.branches import Branch, branching_parameters, promising_branch
 from tunesmith.samplers.gp.context import SearchContext
-from tunesmith.samplers.gp.hyperparameters import HyperparameterCache, constraint_models
+from tunesmith.samplers.gp.hyperparameters import HyperparameterCache, Observations, constraint_models
 from tunesmith.samplers.gp.maximise import Acquisition, Box, CandidatePool, best_candidates, candidate_pool, maximise
 from tunesmith.samplers.gp.transfer import TransferPosterior
 from tunesmith.samplers.gp.trust_region import MAX_GLOBAL_ROWS, local_rows, trust_region
@@ -55,11 +55,14 @@ class SingleObjectiveProposer:
         self.context, self.y = context, y
         self.rows = local_rows(y, data.u, features)
         self.u = data.u[self.rows]
-        self.warp = hyperparameters.warp(y[self.rows])
+        seen = Observations(y, data.u, features, noise, data.expected)
+        if chained:
+            seen = hyperparameters.in_units(seen)
+        self.warp = hyperparameters.warp(seen.local())
         self.z, self.t = features(self.u), self.warp.values
-        self.known = hyperparameters.known(y[self.rows], None if noise is None else noise[self.rows])
-        self.theta = hyperparameters.theta(y, data.u, features, noise, chained, data.expected)
-        self.is_noisy = chained and hyperparameters.is_noisy(y, data.u, features, noise, data.expected)
+        self.known = hyperparameters.known(seen.local())
+        self.theta = hyperparameters.theta(seen, chained)
+        self.is_noisy = chained and hyperparameters.is_noisy(seen)
         self.own = Posterior(self.z, features.group, self.t, self.theta, self.known)
         self.good = data.feasible[self.rows]
         self.is_branching = bool(branching_parameters(context.space))
@@ -204,9 +207,9 @@ class BiObjectiveProposer:
         z = features(data.u)
         self.models = []
         for y, noise in zip(np.ascontiguousarray(data.y.T), np.ascontiguousarray(data.noise.T), strict=True):
-            theta = hyperparameters.theta(y, data.u, features, noise)
-            known = hyperparameters.known(y, noise)
-            self.models.append(Posterior(z, features.group, hyperparameters.normalised(y), theta, known))
+            seen = hyperparameters.in_units(Observations(y, data.u, features, noise))
+            theta, t = hyperparameters.theta(seen), hyperparameters.warp(seen).values
+            self.models.append(Posterior(z, features.group, t, theta, hyperparameters.known(seen)))
         self.constraints = constraint_models(hyperparameters, data, np.arange(len(data.y)), z, features)
         self.reached = np.column_stack([model.fitted for model in self.models])[data.feasible]
         self.front = data.u[data.feasible][non_dominated(self.reached)]

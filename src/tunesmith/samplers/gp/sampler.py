@@ -1,9 +1,10 @@
 """Bayesian optimisation with a Gaussian process: the fewest trials, where a trial costs more than milliseconds.
 
 A proposal maximises log expected improvement under a Matérn-5/2 process over mixed and conditional spaces, fitted to
-the values after a Yeo-Johnson transform. The recipe follows Cowen-Rivers et al. (HEBO, JAIR 74, 2022) in transforming
-inputs and outputs, Hvarfner et al. (2024) in the lengthscale prior and Ament et al. (2023) in the acquisition; what is
-not in a paper was measured (docs/samplers.md says where it wins and where it does not).
+the values after a Yeo-Johnson transform, in the units in which the process explains them best. The recipe follows
+Cowen-Rivers et al. (HEBO, JAIR 74, 2022) in transforming values (inputs are not transformed), Hvarfner et al. (2024) in
+the lengthscale prior and Ament et al. (2023) in the acquisition; what is not in a paper was measured (docs/samplers.md
+says where it wins and where it does not).
 
 Everything is computed from the history: hyperparameters are fitted to the rows of the last row count of a fixed
 schedule, so a new object, or one that saw the rows in another rhythm, proposes the same.
