@@ -57,15 +57,16 @@ class Belief:
 
     @one_thread()
     def __init__(self, history: History, space: Space, limited: History) -> None:
-        context = SearchContext.of(history, space, Cache(), {})
+        hyperparameters = HyperparameterCache()
+        context = SearchContext.of(history, space, hyperparameters, Cache(), {})
         known = context.data
-        proposer = SingleObjectiveProposer(context, known.y[:, 0], HyperparameterCache(), known.noise[:, 0])
+        proposer = SingleObjectiveProposer(context, known.y[:, 0], hyperparameters, known.noise[:, 0])
         self._context, self._model, self._warp = context, proposer.model, proposer.warp
         good, fitted = proposer.good, proposer.model.fitted
         self._best = float(fitted[good].min() if good.any() else fitted.max())
         data = TrainingData.of(limited, space, context.space)
         rows = np.arange(len(data.y))
-        self._limits = constraint_models(HyperparameterCache(), data, rows, context.features(data.u), context.features)
+        self._limits = constraint_models(hyperparameters, data, rows, context.features(data.u), context.features)
 
     @property
     def space(self) -> Space:

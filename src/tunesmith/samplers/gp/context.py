@@ -13,13 +13,14 @@ from tunesmith.foundation.numerics.cache import Cache
 from tunesmith.history import History
 from tunesmith.samplers.finished import infer_conditions, lie_beyond
 from tunesmith.samplers.gp.acquisition import PriorWeight
-from tunesmith.samplers.gp.hyperparameters import MODEL_PRIOR
+from tunesmith.samplers.gp.hyperparameters import MODEL_PRIOR, HyperparameterCache
 from tunesmith.samplers.gp.maximise import Box
+from tunesmith.samplers.gp.scales import with_scales
 from tunesmith.samplers.gp.training_data import TrainingData
 from tunesmith.samplers.gp.transfer import SourceModels
 from tunesmith.space import Space
 from tunesmith.space.feature_map import FeatureMap
-from tunesmith.space.meaning import Meaning
+from tunesmith.space.meaning import Meaning, meanings_of
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -27,7 +28,8 @@ class SearchContext:
     """What a history holds for models.
 
     Attributes:
-        space: the space with its conditions, declared or inferred.
+        space: the space with its conditions, declared or inferred, and ranges on the scale on which they are searched.
+        rescaled: the names of the ranges that were declared with another scale.
         data: the finished trials.
         meanings: what parameters mean, of those without a prior of the user.
         prior_weight: the user's priors and what parameters mean, weighted for as many trials.
@@ -35,6 +37,7 @@ class SearchContext:
     """
 
     space: Space
+    rescaled: tuple[str, ...]
     features: FeatureMap
     data: TrainingData
     meanings: Mapping[int, Meaning]
@@ -46,6 +49,7 @@ class SearchContext:
         cls,
         history: History,
         space: Space,
+        hyperparameters: HyperparameterCache,
         sources: Cache[SourceModels],
         meanings: Mapping[int, Meaning],
         n: int | None = None,
@@ -53,14 +57,19 @@ class SearchContext:
         """Return what a history holds about a space.
 
         Args:
+            hyperparameters: of the processes that tell on which scale a range is searched.
             sources: where the models of earlier studies are kept.
             n: how many of the rows count; None: all.
         """
         n = len(history) if n is None else n
-        tree = infer_conditions(space, history.points(space)[:n])
+        inferred = infer_conditions(space, history.points(space)[:n])
+        tree = with_scales(inferred, history, n, hyperparameters)
+        if tree is not inferred and meanings:  # which are told on the scale of a range
+            meanings = meanings_of(tree)
         features, warm_start = FeatureMap(tree), history.warm_start
         return cls(
             tree,
+            tuple(name for name in tree.names if tree[name] != inferred[name]),
             features,
             TrainingData.of(history, space, tree, n).without_boundary_failures(),
             meanings,

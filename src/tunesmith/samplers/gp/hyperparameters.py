@@ -42,7 +42,7 @@ def fitted_rows(n: int) -> int:
     return _schedule(n)[0]
 
 
-def _rows_measured(n: int) -> int:
+def rows_measured(n: int) -> int:
     """Return the last row count, up to n, at which the units of values are chosen."""
     count = min(n, MIN_MODEL_ROWS)
     while (following := max(count + 1, int(count * UNITS_GROWTH))) <= n:
@@ -166,7 +166,7 @@ class HyperparameterCache(FitCache):
         The units are those of the lowest values if some of these units make the values look more normal by far, and
         the process with them is likelier. It is looked at row counts that grow by a quarter.
         """
-        count = _rows_measured(len(seen.y))
+        count = rows_measured(len(seen.y))
         part = replace(seen.first(count), is_low=False)
         local = part.local()
         if not self.warp(local).has_rival:

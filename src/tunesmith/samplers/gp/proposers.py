@@ -292,7 +292,7 @@ def knowledge_in_words(context: SearchContext, model: object) -> list[str]:
     Args:
         model: by which a point was proposed.
     """
-    told = []
+    told = [f"{', '.join(context.rescaled)} searched on a logarithmic scale"] if context.rescaled else []
     weight = context.prior_weight.weight
     own = priors_of(list(context.space.params.values()))
     for of, which, share in (("priors", own, 1.0), ("usual values", context.meanings, LEARNT_BETA_SHARE)):

@@ -155,7 +155,8 @@ class GPSampler(Sampler):
         return points
 
     def _context_of(self, history: History, space: Space, n: int | None = None) -> SearchContext:
-        return SearchContext.of(history, space, self._sources, self._meant(history, space), n)
+        meanings = self._meant(history, space)
+        return SearchContext.of(history, space, self._hyperparameters, self._sources, meanings, n)
 
     def _meant(self, history: History, space: Space) -> dict[int, Meaning]:
         """Return what the parameters mean, where that says what is good."""
