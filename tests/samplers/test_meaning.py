@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,11 @@ def proposed(space: Mapping[str, Any], n: int = 9, **options: Any) -> list[list[
         ("lr", "dropout_1", Ordinal([0.0, 0.2, 0.5]), "dropout of a neural network"),
         ("lr", "batch_size", Ordinal([16, 32, 64]), "batch size of a neural network"),
         ("minsplit", "cp", Float(1e-4, 1, log=True), "pruning of a decision tree"),
-        ("kernel", "C", Float(0.01, 1000, log=True), "penalty of a support vector machine"),
+        ("coef0", "C", Float(0.01, 1000, log=True), "penalty of a support vector machine"),
+        ("gae_lambda", "learning_rate", Float(1e-5, 1e-2, log=True), "learning rate of a reinforcement learner"),
+        ("ent_coef", "gamma", Float(0.9, 0.9999), "discount of a reinforcement learner"),
+        ("warmup_ratio", "learning_rate", Float(1e-6, 1e-3, log=True), "learning rate of a fine-tuned model"),
+        ("lora_alpha", "lora_r", Int(4, 64, log=True), "adapter rank of a fine-tuned model"),
     ],
 )
 def test_a_meaning_is_told_by_the_names_of_the_fields_libraries(beside: str, name: str, param: Any, said: str) -> None:
@@ -66,6 +71,20 @@ def test_a_meaning_is_told_by_the_names_of_the_fields_libraries(beside: str, nam
         space = {before + beside: Float(0, 1), before + name: param}
         assert told(space, before + name).startswith(f"{said}: near ")
     assert told({name: param}, name) == "nothing: the names beside it do not tell what model it belongs to"
+
+
+@pytest.mark.parametrize("names", ["width depth", "step_size iterations", "learning_rate gamma", "alpha lambda"])
+def test_names_that_other_fields_have_too_tell_nothing(names: str) -> None:
+    space = {name: Float(0.01, 1.0) for name in names.split()}
+    assert told(space, names.split()[0]) == "nothing: the names beside it do not tell what model it belongs to"
+
+
+def test_what_is_usual_may_lie_a_little_outside_and_never_on_a_bound() -> None:
+    space = {"eta": Float(0.1, 1, log=True), "subsample": Float(0.2, 0.9), "max_depth": Int(1, 9)}
+    assert "near 0.086" in told(space, "eta")
+    first = ts.create_study(space=Space(space), seed=0).ask().params
+    assert first["eta"] == pytest.approx(0.1 * 3.6**0.25, rel=0.02)
+    assert first["subsample"] == pytest.approx(0.9 - 0.25 * 0.23, rel=0.02)
 
 
 def test_parts_of_a_space_have_meanings_of_their_own() -> None:
@@ -210,4 +229,4 @@ def test_each_entry_of_the_table_has_names_and_a_source() -> None:
             assert set(entry) in ({"centre", "factor", "from"}, {"centre", "width", "from"})
             assert entry.get("factor", 2.0) > 1.0
             assert entry.get("width", 1.0) > 0.0
-            assert all(" data set" in source for source in entry["from"])
+            assert all(" data set" in source or re.search(r" \(\d{4}\)$", source) for source in entry["from"])

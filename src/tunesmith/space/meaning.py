@@ -1,14 +1,16 @@
 """What parameters mean, by their names and by those beside them, and which values of them are usually good.
 
-A name alone says little: `alpha` is a penalty of boosted trees, of a network or of a lasso, and good learning rates of
-the first two differ a hundredfold. So the names of a part of a space that have a prefix in common (``xgb.eta``,
-``model__eta``, or none) and are active together are taken together. What they describe is the kind of model that knows
-most of them, if it is only one and if it knows two at least. A part that is not clear by itself is taken together with
-all that is always active (``optimizer.lr``, ``data.batch_size``); what is not clear then is not believed. A centre far
-from all that a range allows shows that another thing is meant, or another unit, and is not believed either.
+A name alone says little: `alpha` is a penalty of boosted trees, of a network or of a lasso, and good learning rates
+of the first two differ a hundredfold. So the names of a part of a space that have a prefix in common (``xgb.eta``,
+``model__eta``, or none) and are active together are taken together. What they describe is the kind of model that
+knows most of them, if it is only one and if it knows two at least, one of which is not generic as ``depth`` is. A
+part that is not clear by itself is taken together with all that is always active (``optimizer.lr``,
+``data.batch_size``); what is not clear then is not believed. A centre far from all that a range allows shows that
+another thing is meant, or another unit, and is not believed either; one that is a little outside is taken to lie
+inside, and counts less.
 
-Centres and widths are in `meaning.json`, in each parameter's own unit, with the tables that they are from. They were
-learnt by `benchmarks/meaning.py` on data sets on which no search is measured.
+Centres and widths are in `meaning.json`, in each parameter's own unit, with what they are from: tables from which
+`benchmarks/meaning.py` learns them, on data sets on which no search is measured, or published defaults.
 """
 
 from __future__ import annotations
@@ -36,9 +38,12 @@ from tunesmith.space.space import Space
 MEANINGS_FILE = Path(__file__).with_suffix(".json")
 NUMBERS_NEAR = "nothing: good values of the {} of a {} are numbers near {}"
 LEAST_BELIEF_SD = 0.1  # of a range: a belief from other data is never sharper
-OUT_OF_RANGE_WIDTHS = 2.0  # widths between a range and the centre, from which on something else is meant
+OUT_OF_RANGE_WIDTHS = 0.5  # widths between a range and the centre, from which on something else is meant
+INSIDE_WIDTHS = 0.25  # widths from the end of a range at which a centre outside of it is taken to lie
+OUTSIDE_SD_FACTOR = 1.5  # by which the spread is larger then
 LEAST_NAMES_KNOWN = 2  # names that a kind of model must know
 BOOSTED_TREE, NEURAL_NETWORK, MOMENTUM = "boosted tree", "neural network", "momentum"
+REINFORCEMENT, FINE_TUNING = "reinforcement learner", "fine-tuned model"
 LEARNING_RATE = "learning rate"
 LEARNING_RATE_WITH_MOMENTUM = "learning rate with momentum"
 # Kinds of models, and the names of each meaning without signs and in small letters; "": names that tell the kind alone.
@@ -85,7 +90,38 @@ _ALIASES_BY_MODEL = {
     },
     "support vector machine": {"penalty": "c", "": "gamma kernel degree coef0"},
     "linear model": {"": "alpha lambda s l1ratio fitintercept penalty loss"},
+    REINFORCEMENT: {
+        LEARNING_RATE: _RATES + " actorlr criticlr policylr",
+        "discount": "gamma discount discountfactor",
+        "advantage decay": "gaelambda lam",
+        "entropy weight": "entcoef entropycoef entropycoeff entcoeff",
+        "clip range": "cliprange clipparam clipcoef clipratio",
+        "value weight": "vfcoef valuecoef vfcoeff valuelosscoef",
+        "steps": "nsteps rolloutlength horizon numsteps",
+        "target update": "tau polyak",
+        "": "maxgradnorm buffersize replaysize learningstarts targetupdateinterval explorationfraction nenvs numenvs"
+        " epsilon epsilonstart epsilonend epsilondecay updateepochs targetkl",
+    },
+    FINE_TUNING: {
+        LEARNING_RATE: _RATES,
+        "weight decay": "weightdecay wd",
+        "warmup share": "warmupratio warmupproportion warmupfraction",
+        "adapter rank": "lorar lorarank",
+        "adapter scale": "loraalpha",
+        "adapter dropout": "loradropout",
+        "epochs": "numtrainepochs",
+        "batch size": "perdevicetrainbatchsize",
+        "": "warmupsteps numwarmupsteps gradientaccumulationsteps lrschedulertype labelsmoothing labelsmoothingfactor"
+        " adambeta1 adambeta2 adamepsilon maxgradnorm attentiondropout attndropout maxseqlength layerwiselrdecay",
+    },
 }
+# What other fields call something else by, too: none of these alone makes a kind.
+_GENERIC_NAMES = (
+    "width depth units hidden layers batch l2 s alpha lambda lam gamma tau penalty loss criterion iterations niter"
+    " maxiter stepsize steps nsteps horizon schedule scheduler solver optimizer optimiser epochs warmup rows cp epsilon"
+    " discount maxgradnorm"
+)
+_GENERIC = frozenset(_GENERIC_NAMES.split())
 _MEANINGS = {
     kind: {alias: meaning for meaning, aliases in known.items() for alias in aliases.split()}
     for kind, known in _ALIASES_BY_MODEL.items()
@@ -190,11 +226,13 @@ def _recognised(space: Space) -> tuple[dict[str, str | None], dict[str, tuple[st
 
 
 def _kind(aliases: set[str]) -> str | None:
-    """Return the one kind of model that knows most of some names."""
+    """Return the one kind of model that knows most of some names, one at least that is not generic."""
     counts = {kind: len(aliases & known.keys()) for kind, known in _MEANINGS.items()}
     most = max(counts.values())
     best = [kind for kind, count in counts.items() if count == most]
-    return best[0] if most >= LEAST_NAMES_KNOWN and len(best) == 1 else None
+    if most < LEAST_NAMES_KNOWN or len(best) > 1 or aliases & _MEANINGS[best[0]].keys() <= _GENERIC:
+        return None
+    return best[0]
 
 
 def _split_name(name: str) -> tuple[str, str] | None:
@@ -224,8 +262,10 @@ def _meaning(kind: str, meaning: str, param: Parameter) -> Meaning | None:
     if not all(a < b for a, b in pairwise(values)) or values[-1] < nearest or values[0] > farthest:
         return None
     ends = _values_around(centre, width, is_log, 1.0)
-    below, at, above = sorted(_unit_place(param, values, is_log, x) for x in (*ends, centre))
-    sd = max(above - at, at - below, LEAST_BELIEF_SD)
+    is_outside = not values[0] <= centre <= values[-1]
+    inside = _inside(values, centre, width, is_log) if is_outside else centre
+    below, at, above = sorted(_unit_place(param, values, is_log, x) for x in (*ends, inside))
+    sd = max(above - at, at - below, LEAST_BELIEF_SD) * (OUTSIDE_SD_FACTOR if is_outside else 1.0)
     low, high = (min(max(end, values[0]), values[-1]) for end in ends)
     source = ", ".join(entry["from"])
     return Meaning(kind, meaning, centre, (low, high), source, NormalPrior(math.nan, at, sd, cell))
@@ -238,6 +278,18 @@ def _unit_place(param: Parameter, values: list[float], is_log: bool, x: float) -
     k = len(values)
     scaled = [math.log(max(v, math.ulp(0.0))) if is_log else v for v in values]
     return float(np.interp(math.log(x) if is_log else x, scaled, (np.arange(k) + 0.5) / k))
+
+
+def _inside(values: list[float], centre: float, width: float, is_log: bool) -> float:
+    """Return the value inside of a range that a centre outside of it is taken for.
+
+    A search that begins on a bound learns of one side alone.
+    """
+    low, high = values[0], values[-1]
+    middle = math.sqrt(low * high) if is_log and low > 0 else 0.5 * (low + high)
+    if centre < low:
+        return min(_values_around(low, width, is_log, INSIDE_WIDTHS)[1], middle)
+    return max(_values_around(high, width, is_log, INSIDE_WIDTHS)[0], middle)
 
 
 def _values_around(centre: float, width: float, is_log: bool, times: float) -> tuple[float, float]:
