@@ -253,7 +253,7 @@ def _digest() -> str:
     import tunesmith
 
     root = Path(tunesmith.__file__).parent
-    rooms = ("history", "samplers", "numerics", "space", "study")
+    rooms = ("foundation/numerics", "history", "samplers", "space", "study")
     parts = [path for room in rooms for path in (root / room).rglob("*.py")]
     digest = hashlib.sha256()
     for path in sorted(parts):
