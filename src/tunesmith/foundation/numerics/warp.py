@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -146,7 +147,6 @@ class Warp:
 
     Attributes:
         values: what they become [n], standardised again; order is kept, ties stay ties.
-        has_rival: whether values in units of the lowest ones look clearly more normal, which they are not measured in.
     """
 
     def __init__(self, y: Floats, log: bool = False, low: bool = False) -> None:
@@ -156,26 +156,33 @@ class Warp:
         self._y = y
         self._lambda: float | None = None
         self._after = (0.0, 1.0)
+        self._likelihood: float | None = None
         self._units = usual = Units.usual(y)
         self.values = z = usual.of(y)
-        self.has_rival = False
         if len(y) < 3 or not z.any():
             return
         chosen, (lmbda, likelihood) = usual, best_lambda(z)
-        least_gain = 0.0 if low else LEAST_RIVAL_GAIN
-        for units in () if log else Units.of_low_values(y):
-            other, found = best_lambda(units.of(y))
-            found -= len(y) * math.log(units.scale / usual.scale)
-            if found <= likelihood + least_gain:
-                continue
-            if not low:
-                self.has_rival = True
-                break
-            chosen, lmbda, likelihood = units, other, found
+        for units, other, found in self._in_low_units() if low else ():
+            if found > likelihood:
+                chosen, lmbda, likelihood = units, other, found
+        self._likelihood = likelihood
         t = yeo_johnson(chosen.of(y), lmbda)
         if np.all(np.isfinite(t)) and t.std() > 1e-6:
             self._units, self._lambda, self._after = chosen, lmbda, (float(t.mean()), float(t.std()))
             self.values = standardise(t)
+
+    def _in_low_units(self) -> Iterator[tuple[Units, float, float]]:
+        """Yield units of the lowest values, the best λ in them, and the log likelihood, by the usual units."""
+        scale = Units.usual(self._y).scale
+        for units in Units.of_low_values(self._y):
+            lmbda, likelihood = best_lambda(units.of(self._y))
+            yield units, lmbda, likelihood - len(self._y) * math.log(units.scale / scale)
+
+    @cached_property
+    def has_rival(self) -> bool:
+        """Whether in units of the lowest values they would look clearly more normal."""
+        least = math.inf if self._likelihood is None else self._likelihood + LEAST_RIVAL_GAIN
+        return math.isfinite(least) and any(found > least for _, _, found in self._in_low_units())
 
     def log_density(self) -> float:
         """Return the log of the density of the values where what they become has the density 1."""
