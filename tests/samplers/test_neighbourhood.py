@@ -11,6 +11,7 @@ from tunesmith.foundation.states import TrialState
 from tunesmith.history import History
 from tunesmith.samplers.finished import point_keys
 from tunesmith.samplers.gp.context import SearchContext
+from tunesmith.samplers.gp.hyperparameters import HyperparameterCache
 from tunesmith.samplers.gp.neighbourhood import NEIGHBOURHOOD_ROWS, Neighbourhood, rows_near
 from tunesmith.space import Categorical, Float, Int, Space
 
@@ -34,7 +35,7 @@ def history_of(space: Space, n: int, fails: bool = False) -> History:
 
 
 def neighbourhood(history: History, space: Space, turn: int) -> Neighbourhood:
-    context = SearchContext.of(history, space, Cache(), {})
+    context = SearchContext.of(history, space, HyperparameterCache(), Cache(), {})
     theta = np.full(int(context.features.group.max()) + 2, np.log(0.3))
     return Neighbourhood(context, theta, [], turn)
 
