@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -49,6 +51,15 @@ def test_units_of_low_values_tell_them_apart_beside_huge_ones() -> None:
     assert np.ptp(usual.values[y < 1e9]) < 0.01
     assert np.ptp(low.values[y < 1e9]) > 1.0
     assert low.log_density() > usual.log_density() + 100.0
+
+
+@pytest.mark.parametrize("least", [5e-324, 1e-310, 1e-160, 1e-90])
+def test_low_values_of_any_size_do_no_harm(least: float) -> None:
+    for y in (np.array([0.0, least, 2 * least, 1.0, 2.0, 3.0]), least * np.arange(6.0), np.array([0, 0, least] * 4)):
+        warp = Warp(y, low=True)
+        assert np.all(np.isfinite(warp.values))
+        assert isinstance(Warp(y).has_rival, bool)
+        assert not warp.values.any() or math.isfinite(warp.log_density())
 
 
 @pytest.mark.parametrize("low", [False, True])

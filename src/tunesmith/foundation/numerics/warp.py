@@ -22,6 +22,7 @@ LARGEST_EXPONENT = math.log(np.finfo(np.float64).max)
 HUGE_VALUE = 1e300  # which no value that a model tells exceeds: means of such still are numbers
 LAMBDA_GRIDS = (13, 9, 9)  # λ on each grid, which spans the neighbours of the best one before: 1/16 apart at last
 LOW_PARTS = (0.1, 0.25, 0.5)  # shares of the values, the lowest, in units of whose range all of them may be measured
+LEAST_SCALE = 1e-100  # of the largest size: values in a smaller one would overflow
 LEAST_RIVAL_GAIN = 10.0  # log likelihood, by which such units have to be better than the usual ones to be worth a look
 
 
@@ -51,7 +52,7 @@ class Units:
         y = y / size
         low = float(y.min())
         for high in np.quantile(y, LOW_PARTS).tolist():
-            if high > low:
+            if high - low > LEAST_SCALE:
                 yield cls(size, high, high - low)
 
     def of(self, y: Floats) -> Floats:
@@ -189,7 +190,7 @@ class Warp:
         z, units = self._units.of(self._y), self._units
         bend = 0.0 if self._lambda is None else self._lambda - 1.0
         slopes = bend * float((np.sign(z) * np.log1p(np.abs(z))).sum())
-        return slopes - len(z) * math.log(units.size * units.scale * self._after[1])
+        return slopes - len(z) * (math.log(units.size) + math.log(units.scale) + math.log(self._after[1]))
 
     def forward(self, y: Floats) -> Floats:
         """Return what values y [...] become, those that it was not fitted to among them."""
