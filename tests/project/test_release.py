@@ -71,7 +71,7 @@ def test_a_release_gets_one_section(checkout: Path) -> None:
     (checkout / "changes" / "d.added.md").write_text("More.\n")
     done = changelog(checkout)
     assert done.returncode == 1
-    assert "set the next version" in done.stderr
+    assert "set the next one in tunesmith/__init__.py" in done.stderr
     assert (checkout / "changes" / "d.added.md").exists()
 
 
