@@ -34,6 +34,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from tunesmith import Categorical, Float, Int, Space
 
 Params = Mapping[str, Any]
+WORST = 2.0  # the error of a training that fails
 ROWS = 450  # of a data set: more take longer, and fewer are noise
 
 
@@ -58,16 +59,18 @@ def data(name: str) -> tuple[Any, Any, bool]:
 
 
 def error(name: str, make: Callable[[Params], BaseEstimator]) -> Callable[[Params], float]:
-    """The error of a model on three folds: of classes 1 - accuracy, of numbers 1 - R², at most 2."""
+    """The error of a model on three folds: of classes 1 - accuracy, of numbers 1 - R², at most WORST."""
 
     def run(p: Params) -> float:
         X, y, classes = data(name)
         folds = (StratifiedKFold if classes else KFold)(3, shuffle=True, random_state=1)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            scores = cross_val_score(make(p), X, y, cv=folds, error_score=np.nan)
-        found = 1.0 - float(np.mean(scores))
-        return min(found, 2.0) if np.isfinite(found) else 2.0
+            try:
+                found = 1.0 - float(np.mean(cross_val_score(make(p), X, y, cv=folds, error_score=np.nan)))
+            except ValueError:  # all fits failed: a training that diverged
+                return WORST
+        return min(found, WORST) if np.isfinite(found) else WORST
 
     return run
 
