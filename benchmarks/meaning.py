@@ -31,7 +31,7 @@ import _tasks
 import numpy as np
 
 from tunesmith.space.estimators.first import PORTFOLIO_FILE
-from tunesmith.space.meaning import MEANINGS_FILE
+from tunesmith.space.meaning import FINE_TUNING, MEANINGS_FILE, REINFORCEMENT
 
 N_RANDOM, N_BEST = 2000, 10  # points of a data set, and how many of them count as good
 UNSURE = 2.0  # a spread that was seen on n data sets is taken to be wider by this share of n
@@ -100,7 +100,7 @@ SCHULMAN, MNIH = "the defaults of Schulman et al. (2017)", "the defaults of Mnih
 HAARNOJA, DEVLIN = "the defaults of Haarnoja et al. (2018)", "the defaults of Devlin et al. (2019)"
 LIU, HU = "the defaults of Liu et al. (2019)", "the defaults of Hu et al. (2022)"
 PUBLISHED: dict[str, dict[str, dict[str, Any]]] = {
-    "reinforcement learner": {
+    REINFORCEMENT: {
         "learning rate": {"centre": 0.0003, "factor": 4, "from": [SCHULMAN]},
         "discount": {"centre": 0.99, "width": 0.02, "from": [SCHULMAN]},
         "advantage decay": {"centre": 0.95, "width": 0.05, "from": [SCHULMAN]},
@@ -109,12 +109,8 @@ PUBLISHED: dict[str, dict[str, dict[str, Any]]] = {
         "value weight": {"centre": 0.5, "width": 0.3, "from": [MNIH]},
         "target update": {"centre": 0.005, "factor": 4, "from": [HAARNOJA]},
     },
-    "fine-tuned model": {
-        "learning rate": {
-            "centre": 5e-05,
-            "factor": 5,
-            "from": [DEVLIN, HU],
-        },
+    FINE_TUNING: {
+        "learning rate": {"centre": 5e-05, "factor": 5, "from": [DEVLIN, HU]},
         "weight decay": {"centre": 0.01, "factor": 8, "from": [DEVLIN]},
         "warmup share": {"centre": 0.06, "width": 0.06, "from": [LIU]},
         "epochs": {"centre": 3, "factor": 2, "from": [DEVLIN]},

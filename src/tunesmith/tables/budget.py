@@ -41,10 +41,11 @@ class Clock:
     computed: float = field(default_factory=time.process_time)
     reading: Reading | None = None
 
-    def read(self) -> None:
-        """Show the time as it is now, until it is read again."""
+    def read(self) -> Reading:
+        """Return the time as it is now, and show it until it is read again."""
         self.reading = None
         self.reading = (self.passed, self.stretch)
+        return self.reading
 
     @property
     def stretch(self) -> float:

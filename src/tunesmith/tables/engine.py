@@ -331,8 +331,8 @@ class TableSearch(Policy[Batch, "list[Outcome]"]):
         for outcome in [o for batch in events for o in batch]:
             if (known := self.kept.when(outcome)) is None:
                 self._leave_the_past()  # what is known is told before
-                self.clock.read()  # until the next fit ends: what is decided now is decided in the next call again
-                self.kept.note(outcome, (self.clock.passed, self.clock.stretch))
+                # It is this time until the next fit ends: what is decided now is decided in the next call again.
+                self.kept.note(outcome, self.clock.read())
             elif self.kept.n_left:
                 self._turn_to(*known)
             candidate = next(c for c in self._candidates if c.number == outcome.candidate)
@@ -511,6 +511,7 @@ class TableSearch(Policy[Batch, "list[Outcome]"]):
             if isinstance(candidate.trial, FrozenTrial):
                 self._end_as_before(candidate)
         self.study.release([c.number for c in self._postponed if not isinstance(c.trial, FrozenTrial)])
+        self.clock.reading = None  # what comes now is not decided again
 
 
 def _answers_of(outcome: Outcome) -> Floats | None:

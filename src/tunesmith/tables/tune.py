@@ -174,7 +174,6 @@ class TableTuner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
                 study.interrupt()
                 raise
             search.close()
-            clock.reading = None
             self.study_ = study
             self._finish(standings, clock, table)
         self._data = (X, target.y, weight, folds)

@@ -182,8 +182,10 @@ class Warp:
     @cached_property
     def has_rival(self) -> bool:
         """Whether in units of the lowest values they would look clearly more normal."""
-        least = math.inf if self._likelihood is None else self._likelihood + LEAST_RIVAL_GAIN
-        return math.isfinite(least) and any(found > least for _, _, found in self._in_low_units())
+        if self._likelihood is None:  # there is no transform
+            return False
+        least = self._likelihood + LEAST_RIVAL_GAIN
+        return any(found > least for _, _, found in self._in_low_units())
 
     def log_density(self) -> float:
         """Return the log of the density of the values where what they become has the density 1."""

@@ -20,6 +20,7 @@ from tunesmith.samplers.gp.training_data import (
     TrainingData,
     any_noise,
     is_better_with_noise,
+    last_row_count,
     noisy,
     repeats_differ,
     rows_looked_at,
@@ -44,20 +45,13 @@ def fitted_rows(n: int) -> int:
 
 def rows_measured(n: int) -> int:
     """Return the last row count, up to n, at which the units of values are chosen."""
-    count = min(n, MIN_MODEL_ROWS)
-    while (following := max(count + 1, int(count * UNITS_GROWTH))) <= n:
-        count = following
-    return count
+    return last_row_count(n, MIN_MODEL_ROWS, UNITS_GROWTH)[0]
 
 
 def _schedule(n: int) -> tuple[int, int]:
     """Return the last row count, up to n, at which hyperparameters are fitted, and how many came before it."""
-    if n <= REFIT_ALWAYS_TRIALS:
-        return n, n
-    count = index = REFIT_ALWAYS_TRIALS
-    while (following := max(count + 1, int(count * REFIT_GROWTH))) <= n:
-        count, index = following, index + 1
-    return count, index
+    count, grown = last_row_count(n, REFIT_ALWAYS_TRIALS, REFIT_GROWTH)
+    return count, min(n, REFIT_ALWAYS_TRIALS) + grown
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -58,9 +58,10 @@ class SingleObjectiveProposer:
         seen = Observations(y, data.u, features, noise, data.expected)
         if chained:
             seen = hyperparameters.in_units(seen)
-        self.warp = hyperparameters.warp(seen.local())
+        local = seen.take(self.rows)
+        self.warp = hyperparameters.warp(local)
         self.z, self.t = features(self.u), self.warp.values
-        self.known = hyperparameters.known(seen.local())
+        self.known = hyperparameters.known(local)
         self.theta = hyperparameters.theta(seen, chained)
         self.is_noisy = chained and hyperparameters.is_noisy(seen)
         self.own = Posterior(self.z, features.group, self.t, self.theta, self.known)

@@ -69,8 +69,7 @@ def _chosen(
     """
 
     def space_with(some: Mapping[str, Parameter]) -> Space:
-        columns = {name: some.get(name, p) for name, p in tree.params.items()}
-        return Space.from_columns(columns, tree.constraints, tree.external)
+        return Space.from_columns({**tree.params, **some}, tree.constraints, tree.external)
 
     features, every = FeatureMap(tree), space_with(ranges)
     seen = hyperparameters.in_units(Observations(y, tree.to_unit(x), features)).local()

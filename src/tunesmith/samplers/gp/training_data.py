@@ -131,14 +131,23 @@ NOISE_START = -3.0  # ln s², where the search for noise starts
 LEAST_LOG_NOISE = -4.0  # ln s² from which on noise matters: a standard deviation of 0.14 of that of all values
 
 
+def last_row_count(n: int, first: int, growth: float) -> tuple[int, int]:
+    """Return the last of some growing row counts, up to n, and how many grew before it.
+
+    Args:
+        n: rows there are.
+        first: the first count; of fewer rows it is n.
+        growth: by what a count is multiplied for the next one, which is at least one row more.
+    """
+    count, index = min(n, first), 0
+    while (following := max(count + 1, int(count * growth))) <= n:
+        count, index = following, index + 1
+    return count, index
+
+
 def rows_looked_at(n: int) -> int:
     """Return the last row count, up to n, at which noise is looked for; 0: that was never."""
-    if n < FIRST_NOISE_ROWS:
-        return 0
-    count = FIRST_NOISE_ROWS
-    while (following := int(count * NOISE_ROWS_GROWTH)) <= n:
-        count = following
-    return count
+    return 0 if n < FIRST_NOISE_ROWS else last_row_count(n, FIRST_NOISE_ROWS, NOISE_ROWS_GROWTH)[0]
 
 
 def any_noise(prior: Prior) -> Prior:
