@@ -29,7 +29,7 @@ def front(p: dict[str, Any]) -> tuple[float, float]:
 @pytest.mark.parametrize("m", [1, 2])
 def test_a_batch_shares_the_models_and_the_pool_of_points(m: int, monkeypatch: pytest.MonkeyPatch) -> None:
     study = ts.create_study(directions=["minimize"] * m, space=SPACE, sampler=GPSampler(), seed=0)
-    study.optimize(lambda t: bowl(t.params) if m == 1 else front(t.params), n_trials=13)
+    study.optimize(lambda t: bowl(t.params) if m == 1 else front(t.params), n_trials=14)
     counts = {"fit": 0, "candidate_pool": 0}
     for module, name in ((hyperparameters, "fit"), (proposers, "candidate_pool")):
         real = getattr(module, name)

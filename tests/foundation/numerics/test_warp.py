@@ -50,7 +50,7 @@ def test_units_of_low_values_tell_them_apart_beside_huge_ones() -> None:
     assert not low.has_rival
     assert np.ptp(usual.values[y < 1e9]) < 0.01
     assert np.ptp(low.values[y < 1e9]) > 1.0
-    assert low.log_density() > usual.log_density() + 100.0
+    assert low.log_density().sum() > usual.log_density().sum() + 100.0
 
 
 @pytest.mark.parametrize("least", [5e-324, 1e-310, 1e-160, 1e-90])
@@ -59,7 +59,7 @@ def test_low_values_of_any_size_do_no_harm(least: float) -> None:
         warp = Warp(y, low=True)
         assert np.all(np.isfinite(warp.values))
         assert isinstance(Warp(y).has_rival, bool)
-        assert not warp.values.any() or math.isfinite(warp.log_density())
+        assert not warp.values.any() or np.all(np.isfinite(warp.log_density()))
 
 
 @pytest.mark.parametrize("low", [False, True])
@@ -67,7 +67,7 @@ def test_the_density_is_the_slope_of_the_transform(low: bool) -> None:
     y = np.exp(2.0 * np.random.default_rng(1).normal(size=12))
     warp, step = Warp(y, low=low), 1e-6 * y
     slopes = (warp.forward(y + step) - warp.forward(y - step)) / (2.0 * step)
-    assert warp.log_density() == pytest.approx(np.log(slopes).sum(), rel=1e-5)
+    assert warp.log_density() == pytest.approx(np.log(slopes), rel=1e-5)
 
 
 @pytest.mark.parametrize("low", [False, True])

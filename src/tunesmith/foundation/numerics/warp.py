@@ -187,12 +187,13 @@ class Warp:
         least = self._likelihood + LEAST_RIVAL_GAIN
         return any(found > least for _, _, found in self._in_low_units())
 
-    def log_density(self) -> float:
-        """Return the log of the density of the values where what they become has the density 1."""
+    def log_density(self) -> Floats:
+        """Return the log of the density of each value [n] where what it becomes has the density 1."""
         z, units = self._units.of(self._y), self._units
         bend = 0.0 if self._lambda is None else self._lambda - 1.0
-        slopes = bend * float((np.sign(z) * np.log1p(np.abs(z))).sum())
-        return slopes - len(z) * (math.log(units.size) + math.log(units.scale) + math.log(self._after[1]))
+        scale = math.log(units.size) + math.log(units.scale) + math.log(self._after[1])
+        slopes: Floats = bend * np.sign(z) * np.log1p(np.abs(z)) - scale
+        return slopes
 
     def forward(self, y: Floats) -> Floats:
         """Return what values y [...] become, those that it was not fitted to among them."""

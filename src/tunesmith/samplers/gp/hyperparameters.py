@@ -13,7 +13,7 @@ import numpy as np
 
 from tunesmith.foundation.numerics.arrays import Floats, Indices, Mask
 from tunesmith.foundation.numerics.cache import FitCache
-from tunesmith.foundation.numerics.gp import Posterior, Prior, fit, fixed_starts, objective
+from tunesmith.foundation.numerics.gp import Posterior, Prior, fit, objective
 from tunesmith.foundation.numerics.warp import Warp, standardise
 from tunesmith.samplers.gp.training_data import (
     NOISE_START,
@@ -29,29 +29,24 @@ from tunesmith.samplers.gp.training_data import (
 from tunesmith.samplers.gp.trust_region import local_rows
 from tunesmith.space.feature_map import FeatureMap
 
-# Rows up to which hyperparameters are fitted at each ask, from fixed starts; then each time that the
-# rows grow by REFIT_GROWTH.
-REFIT_ALWAYS_TRIALS = 50
-REFIT_GROWTH = 1.08
-UNITS_GROWTH = 1.25  # by what the rows grow up to the next time that the units of values are chosen
+# Rows up to which hyperparameters are fitted at each ask; then each time that the rows grow by REFIT_GROWTH, so that a
+# proposal stays cheap beside a run of a fifth of a second.
+REFIT_ALWAYS_TRIALS = 16
+REFIT_GROWTH = 1.1
+UNITS_GROWTH = 1.35  # by what the rows grow up to the next time that units and scales are chosen
+MAX_FITTED_ROWS = 128  # rows that hyperparameters are fitted to, see `Observations.thinned`
 MIN_MODEL_ROWS = 3  # finite observations before a model is worth anything
 MODEL_PRIOR = Prior(scale_mean=0.0, noise_mean=-6.0, noise_bounds=(1e-6, 1.0))  # measured: benchmarks/notes
 
 
 def fitted_rows(n: int) -> int:
     """Return the row count at which the hyperparameters used with n rows are fitted."""
-    return _schedule(n)[0]
+    return last_row_count(n, REFIT_ALWAYS_TRIALS, REFIT_GROWTH)
 
 
 def rows_measured(n: int) -> int:
     """Return the last row count, up to n, at which the units of values are chosen."""
-    return last_row_count(n, MIN_MODEL_ROWS, UNITS_GROWTH)[0]
-
-
-def _schedule(n: int) -> tuple[int, int]:
-    """Return the last row count, up to n, at which hyperparameters are fitted, and how many came before it."""
-    count, grown = last_row_count(n, REFIT_ALWAYS_TRIALS, REFIT_GROWTH)
-    return count, min(n, REFIT_ALWAYS_TRIALS) + grown
+    return last_row_count(n, MIN_MODEL_ROWS, UNITS_GROWTH)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,47 +83,51 @@ class Observations:
         """Return those that a model of all of them is fitted to."""
         return self.take(local_rows(self.y, self.u, self.features))
 
+    def thinned(self) -> Indices:
+        """Return the rows that hyperparameters are fitted to: of many, the lowest and some from all over the rest."""
+        n, half = len(self.y), MAX_FITTED_ROWS // 2
+        if n <= MAX_FITTED_ROWS:
+            return np.arange(n)
+        order = np.argsort(self.y, kind="stable")
+        others = np.linspace(half, n - 1, MAX_FITTED_ROWS - half).round().astype(int)
+        return np.sort(np.concatenate([order[:half], order[others]]))
+
 
 class HyperparameterCache(FitCache):
     """Hyperparameters by the data they were fitted to, so that each row count of the schedule is fitted once.
 
-    Up to `REFIT_ALWAYS_TRIALS` rows a fit starts from the fixed starts of `foundation.numerics.gp.fit`, so that a poor
-    optimum is left again. Then it starts from the one before it, every second time from one of the fixed starts as well
-    (measured: 20 evaluations instead of 48, as good an optimum). The first fit beyond a power of two starts anew, so
-    that a short chain of fits leads to any of them from the history alone.
+    Each fit begins at the fixed starts of `foundation.numerics.gp.fit`: what it finds follows from the rows alone, and
+    a poor optimum is left again.
     """
 
-    size: ClassVar[int] = 256  # fits and transforms: more than a chain of fits and looks for noise has
+    size: ClassVar[int] = 64  # fits and transforms: more than one proposal has
 
-    def theta(self, seen: Observations, chained: bool = True) -> Floats:
+    def theta(self, seen: Observations, may_be_noisy: bool = True) -> Floats:
         """Return θ fitted to the first observations, as many as the schedule says.
 
         Args:
             seen: all of them.
-            chained: start from the fit of fewer rows, and look for noise; False where the values differ each time.
+            may_be_noisy: look for noise; False where the values differ each time.
 
         Returns:
             θ, see `tunesmith.foundation.numerics.gp`.
         """
         seen = seen.first(fitted_rows(len(seen.y)))
-        return self._theta(seen, chained, noisy(MODEL_PRIOR) if chained and self.is_noisy(seen) else MODEL_PRIOR)
+        return self._theta(seen, noisy(MODEL_PRIOR) if may_be_noisy and self.is_noisy(seen) else MODEL_PRIOR)
 
-    def _theta(self, seen: Observations, chained: bool, prior: Prior) -> Floats:
+    def _theta(self, seen: Observations, prior: Prior) -> Floats:
         """Return θ fitted to observations, as many as the schedule has."""
-        count, index = _schedule(len(seen.y))
-        local, group = seen.local(), seen.features.group
-        z, known = seen.features(local.u), self.known(local)
+        z, t, known = self._fitted_to(seen)
+        group = seen.features.group
+        key = (z.tobytes(), t.tobytes(), group.tobytes(), np.asarray(known).tobytes())
+        return self.get((z.shape, prior, *key), lambda: fit(z, group, t, with_repeats(prior, z, t, known), known=known))
 
-        def fitted() -> Floats:
-            before, starts = fitted_rows(count - 1), fixed_starts(group, prior)
-            if chained and count > REFIT_ALWAYS_TRIALS and before.bit_length() == count.bit_length():
-                also = starts[index // 2 % 2 :][:1] if index % 2 else []
-                starts = [self.theta(seen.first(before)), *also]
-            t = self.warp(local).values
-            return fit(z, group, t, with_repeats(prior, z, t, known), starts=starts, known=known)
-
-        key = (z.tobytes(), local.y.tobytes(), group.tobytes(), np.asarray(known).tobytes())
-        return self.get((count, z.shape, prior, seen.is_low, *key), fitted)
+    def _fitted_to(self, seen: Observations) -> tuple[Floats, Floats, Floats | float]:
+        """Return features z[n, F], transformed values t[n] and known variances of the rows that θ is fitted to."""
+        local = seen.local()
+        rows, known = local.thinned(), self.known(local)
+        t = self.warp(local).values[rows]
+        return seen.features(local.u[rows]), t, known if isinstance(known, float) else known[rows]
 
     def is_noisy(self, seen: Observations) -> bool:
         """Tell whether values are noisy: it was told, or seen when it was last looked for."""
@@ -144,9 +143,8 @@ class HyperparameterCache(FitCache):
         if not count:
             return False
         seen = replace(seen.first(count), noise=None, expected=None)
-        local, group = seen.local(), seen.features.group
-        z, t = seen.features(local.u), self.warp(local).values
-        usual = self._theta(seen, True, MODEL_PRIOR)
+        z, t, _ = self._fitted_to(seen)
+        group, usual = seen.features.group, self._theta(seen, MODEL_PRIOR)
 
         def tested() -> bool:
             other = fit(z, group, t, any_noise(MODEL_PRIOR), starts=[np.append(usual[:-1], NOISE_START)])
@@ -158,7 +156,7 @@ class HyperparameterCache(FitCache):
         """Return observations in the units in which a process explains their values best, see `Warp`.
 
         The units are those of the lowest values if some of these units make the values look more normal by far, and
-        the process with them is likelier. It is looked at row counts that grow by a quarter.
+        the process with them is likelier. It is looked at row counts that grow by a third.
         """
         count = rows_measured(len(seen.y))
         part = replace(seen.first(count), is_low=False)
@@ -170,14 +168,14 @@ class HyperparameterCache(FitCache):
             return self._log_likelihood(replace(part, is_low=True)) > self._log_likelihood(part)
 
         z = part.features(local.u)
-        return replace(seen, is_low=self.get(("units", count, z.tobytes(), local.y.tobytes()), better))
+        return replace(seen, is_low=self.get(("units", z.tobytes(), local.y.tobytes()), better))
 
     def _log_likelihood(self, seen: Observations) -> float:
         """Return the log posterior of the process fitted to observations, up to a constant, by their own values."""
-        theta, local = self._theta(seen, True, MODEL_PRIOR), seen.local()
-        warp, prior = self.warp(local), MODEL_PRIOR.moments(len(theta) - 1)
-        loss, _ = objective(theta, seen.features(local.u), seen.features.group, warp.values, *prior, self.known(local))
-        return warp.log_density() - loss
+        theta, (z, t, known) = self._theta(seen, MODEL_PRIOR), self._fitted_to(seen)
+        loss, _ = objective(theta, z, seen.features.group, t, *MODEL_PRIOR.moments(len(theta) - 1), known)
+        local = seen.local()
+        return float(self.warp(local).log_density()[local.thinned()].sum()) - loss
 
     def known(self, seen: Observations) -> Floats | float:
         """Return the variances [n] that the errors of values have after their transform; 0: none is known."""

@@ -40,7 +40,7 @@ class SingleObjectiveProposer:
     Args:
         y: the values [n].
         noise: standard deviations of the errors of the values [n], 0 where they are not known; None: nowhere.
-        chained: see `HyperparameterCache.theta`.
+        may_be_noisy: see `HyperparameterCache.theta`.
     """
 
     def __init__(
@@ -49,21 +49,21 @@ class SingleObjectiveProposer:
         y: Floats,
         hyperparameters: HyperparameterCache,
         noise: Floats | None = None,
-        chained: bool = True,
+        may_be_noisy: bool = True,
     ) -> None:
         data, features, sources = context.data, context.features, context.sources
         self.context, self.y = context, y
         self.rows = local_rows(y, data.u, features)
         self.u = data.u[self.rows]
         seen = Observations(y, data.u, features, noise, data.expected)
-        if chained:
+        if may_be_noisy:
             seen = hyperparameters.in_units(seen)
         local = seen.take(self.rows)
         self.warp = hyperparameters.warp(local)
         self.z, self.t = features(self.u), self.warp.values
         self.known = hyperparameters.known(local)
-        self.theta = hyperparameters.theta(seen, chained)
-        self.is_noisy = chained and hyperparameters.is_noisy(seen)
+        self.theta = hyperparameters.theta(seen, may_be_noisy)
+        self.is_noisy = may_be_noisy and hyperparameters.is_noisy(seen)
         self.own = Posterior(self.z, features.group, self.t, self.theta, self.known)
         self.good = data.feasible[self.rows]
         self.is_branching = bool(branching_parameters(context.space))

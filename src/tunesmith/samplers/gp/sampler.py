@@ -171,7 +171,7 @@ class GPSampler(Sampler):
         m = data.y.shape[1]
         if m > 2 or (m == 2 and not (len(data.y) <= MAX_GLOBAL_ROWS and data.feasible.any())):
             y = scalarise(data.y, rng.dirichlet(np.ones(m)))  # other weights for each point, so nothing to keep
-            return SingleObjectiveProposer(context, y, hyperparameters, chained=False)
+            return SingleObjectiveProposer(context, y, hyperparameters, may_be_noisy=False)
         if m == 2:
             return self._proposer.get((context,), lambda: BiObjectiveProposer(context, hyperparameters))
         return self._proposer.get(

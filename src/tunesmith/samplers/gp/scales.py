@@ -25,7 +25,7 @@ LEAST_GAIN = 2.0  # log posterior, by which the process has to explain the value
 def with_scales(tree: Space, history: History, n: int, hyperparameters: HyperparameterCache) -> Space:
     """Return a space with those ranges on a logarithmic scale on which one objective is explained better so.
 
-    It is looked at row counts that grow by a quarter. The values of the parameters stay what they are.
+    It is looked at row counts that grow by a third. The values of the parameters stay what they are.
 
     Args:
         tree: the space, with its conditions.
@@ -75,8 +75,9 @@ def _chosen(
     seen = hyperparameters.in_units(Observations(y, tree.to_unit(x), features)).local()
     if len(seen.y) < len(y):  # the model is a local one by now, and so are its scales
         return tree
-    z, other, group = features(seen.u), features(every.to_unit(x)), features.group
-    t, theta = hyperparameters.warp(seen).values, hyperparameters.theta(seen)
+    rows, group = seen.thinned(), features.group
+    z, other = features(seen.u[rows]), features(every.to_unit(x[rows]))
+    t, theta = hyperparameters.warp(seen).values[rows], hyperparameters.theta(seen)
     prior = MODEL_PRIOR.moments(len(theta) - 1)
     loss, better = objective(theta, z, group, t, *prior)[0], dict[str, Parameter]()
     while left := ranges.keys() - better.keys():

@@ -131,23 +131,23 @@ NOISE_START = -3.0  # ln s², where the search for noise starts
 LEAST_LOG_NOISE = -4.0  # ln s² from which on noise matters: a standard deviation of 0.14 of that of all values
 
 
-def last_row_count(n: int, first: int, growth: float) -> tuple[int, int]:
-    """Return the last of some growing row counts, up to n, and how many grew before it.
+def last_row_count(n: int, first: int, growth: float) -> int:
+    """Return the last of some growing row counts, up to n.
 
     Args:
         n: rows there are.
         first: the first count; of fewer rows it is n.
         growth: by what a count is multiplied for the next one, which is at least one row more.
     """
-    count, index = min(n, first), 0
+    count = min(n, first)
     while (following := max(count + 1, int(count * growth))) <= n:
-        count, index = following, index + 1
-    return count, index
+        count = following
+    return count
 
 
 def rows_looked_at(n: int) -> int:
     """Return the last row count, up to n, at which noise is looked for; 0: that was never."""
-    return 0 if n < FIRST_NOISE_ROWS else last_row_count(n, FIRST_NOISE_ROWS, NOISE_ROWS_GROWTH)[0]
+    return 0 if n < FIRST_NOISE_ROWS else last_row_count(n, FIRST_NOISE_ROWS, NOISE_ROWS_GROWTH)
 
 
 def any_noise(prior: Prior) -> Prior:
