@@ -257,6 +257,14 @@ def test_it_starts_where_other_samplers_were_best(trials: int) -> None:
     assert best(search(CmaEsSampler(), cube(3), sphere, trials + 600, history=history)) < 1e-8
 
 
+def test_its_first_distribution_is_like_that_of_the_best_points_of_others() -> None:
+    history = search(RandomSampler(), cube(3), sphere, 60)
+    top = history.x[np.argsort(history.y[:, 0])[:10]]
+    x, _ = CmaEsSampler().ask(history, cube(3), rng(0), 400)
+    np.testing.assert_allclose(x.mean(axis=0), top.mean(axis=0), atol=0.05)
+    np.testing.assert_allclose(np.cov(x.T), np.cov(top.T, bias=True) + 0.01 * np.eye(3), atol=0.02)
+
+
 def test_parameters_that_appear_later() -> None:
     def objective(trial: ts.Trial) -> float:
         x = trial.suggest_float("x", -1, 1)
