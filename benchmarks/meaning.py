@@ -12,7 +12,10 @@ as a part of a choice among models) are left out. A value is kept in its own uni
 - **width**: the standard deviation of the best ten of 2,000 random points of each data set: wide where it hardly
   matters.
 
-Where several sources know a meaning, the centre is their mean, and the width holds the spread among them. With
+The table is to hold for a source that nobody measured. So a width has two parts: what differs from data set to data
+set of a source, and what differs from source to source, a random effect (DerSimonian & Laird, Controlled Clinical
+Trials 7, 1986). How far sources lie apart is known from few meanings, and each has few sources: it is estimated from
+all of them together, in units of the spread within sources, and counts as one more source for each meaning. With
 `--write` the table of the package is written; `--without SOURCE` leaves sources out, for a check on others.
 """
 
@@ -35,6 +38,7 @@ from tunesmith.space.meaning import FINE_TUNING, MEANINGS_FILE, REINFORCEMENT
 
 N_RANDOM, N_BEST = 2000, 10  # points of a data set, and how many of them count as good
 UNSURE = 2.0  # a spread that was seen on n data sets is taken to be wider by this share of n
+POOLED = 1.0  # of how many further sources' worth the disagreement of all meanings counts for each of them
 ROUNDS, DRAWN, ELITE = 12, 300, 40  # of the cross-entropy method
 NARROWER, NARROWEST = 0.93, 0.3  # the spread of the draws, from round to round, and at last
 TREES, TREE, NETWORK, MACHINE = (
@@ -332,6 +336,38 @@ def measured(folder: Path, without: Sequence[str]) -> Said:
     return known
 
 
+def summarised(by_source: Mapping[str, list[Known]]) -> tuple[np.ndarray, float, np.ndarray]:
+    """Of a meaning: the centre by each source, the spread within sources, and the variance of each centre."""
+    centres = np.array([np.mean([k.centre for k in ks]) for ks in by_source.values()])
+    counts = np.array([ks[0].n_sets for ks in by_source.values()])
+    within = np.array([np.mean([k.sd for k in ks]) for ks in by_source.values()]) * (1.0 + UNSURE / counts)
+    sd = float(np.sqrt(np.average(within**2, weights=counts)))
+    return centres, sd, sd**2 / counts
+
+
+def between(by_source: Mapping[str, list[Known]]) -> float:
+    """The variance between the sources of a meaning, by moments; 0 if there is one."""
+    centres, _, errors = summarised(by_source)
+    return max(float(np.var(centres, ddof=1) - errors.mean()), 0.0) if len(centres) > 1 else 0.0
+
+
+def disagreement(known: Said) -> float:
+    """The variance between sources as a share of that within, over the meanings that several sources know."""
+    several = [by_source for by_source in known.values() if len(by_source) > 1]
+    shares = [between(one) / summarised(one)[1] ** 2 for one in several]
+    return float(np.average(shares, weights=[len(one) - 1 for one in several])) if several else 0.0
+
+
+def expected(by_source: Mapping[str, list[Known]], apart: float) -> tuple[float, float]:
+    """The centre that is expected of a further source, and the standard deviation of what is good there."""
+    centres, sd, errors = summarised(by_source)
+    own = len(centres) - 1
+    variance = (POOLED * apart * sd**2 + own * between(by_source)) / (POOLED + own)
+    weights = 1.0 / (variance + errors)
+    centre = float(np.average(centres, weights=weights))
+    return centre, math.sqrt(sd**2 + variance + 1.0 / float(weights.sum()))
+
+
 def table(known: Said, without: Sequence[str]) -> dict[str, dict[str, dict[str, Any]]]:
     """The table: by group and meaning the centre, the width and the sources."""
     known = {
@@ -342,15 +378,13 @@ def table(known: Said, without: Sequence[str]) -> dict[str, dict[str, dict[str, 
     if "portfolio" not in without:
         for group, meaning, one in of_portfolio(json.loads(PORTFOLIO_FILE.read_text()), families):
             known.setdefault((group, meaning), {}).setdefault("portfolio", []).append(one)
+    apart = disagreement(known)
     made: dict[str, dict[str, dict[str, Any]]] = {}
     for (group, meaning), by_source in known.items():
         if not by_source:
             continue
-        centres = [float(np.mean([k.centre for k in ks])) for ks in by_source.values()]
-        sds = [float(np.mean([k.sd for k in ks])) for ks in by_source.values()]
-        centre, sd = float(np.mean(centres)), math.hypot(float(np.mean(sds)), float(np.std(centres)))
+        centre, sd = expected(by_source, apart)
         counts = {name: ks[0].n_sets for name, ks in by_source.items()}
-        sd *= 1.0 + UNSURE / sum(counts.values())
         entry: dict[str, Any] = (
             {"centre": short(10**centre), "factor": short(10**sd)}
             if meaning in LOGARITHMIC

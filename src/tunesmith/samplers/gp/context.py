@@ -13,7 +13,7 @@ from tunesmith.foundation.numerics.cache import Cache
 from tunesmith.history import History
 from tunesmith.samplers.finished import infer_conditions, lie_beyond
 from tunesmith.samplers.gp.acquisition import PriorWeight
-from tunesmith.samplers.gp.hyperparameters import MODEL_PRIOR, HyperparameterCache
+from tunesmith.samplers.gp.hyperparameters import MODEL_PRIOR, HyperparameterCache, failures_have_a_place
 from tunesmith.samplers.gp.maximise import Box
 from tunesmith.samplers.gp.scales import with_scales
 from tunesmith.samplers.gp.training_data import TrainingData
@@ -67,11 +67,14 @@ class SearchContext:
         if tree is not inferred and meanings:  # which are told on the scale of a range
             meanings = meanings_of(tree)
         features, warm_start = FeatureMap(tree), history.warm_start
+        data = TrainingData.of(history, space, tree, n).without_boundary_failures()
+        if not failures_have_a_place(hyperparameters, data, features):
+            data = data.without_failures()
         return cls(
             tree,
             tuple(name for name in tree.names if tree[name] != inferred[name]),
             features,
-            TrainingData.of(history, space, tree, n).without_boundary_failures(),
+            data,
             meanings,
             PriorWeight(tree, features, n, meanings),
             sources.get((warm_start, tree), lambda: SourceModels(warm_start, tree, features, MODEL_PRIOR)),

@@ -31,6 +31,7 @@ class TrainingData:
             that was stopped early, since what it reported then may dominate what others have at their ends; nor one
             whose value is expected, if there are others.
         expected: whose values are expected ones, of trials that did not come to their end [n].
+        tried: internal values [N, d] of all trials, those that were left out among them.
         boundaries: what happened at the bounds of parameters.
     """
 
@@ -42,6 +43,7 @@ class TrainingData:
     failed: Mask
     feasible: Mask
     expected: Mask
+    tried: Floats
     boundaries: Boundaries
 
     @classmethod
@@ -74,19 +76,25 @@ class TrainingData:
         expected = np.isin(history.number[:n], list(history.expected))
         if (measured := feasible & ~expected).any():  # an expected value was not reached
             feasible = measured
-        return cls(x, u, y, noise, history.c[:n], failed, feasible, expected, boundaries)
+        return cls(x, u, y, noise, history.c[:n], failed, feasible, expected, x, boundaries)
 
     def without_boundary_failures(self) -> TrainingData:
         """Return the trials without those that failed because they lay at the bound of a parameter.
 
         To a model, such a failure beside the best trials would say that they are bad, too.
         """
-        keep = ~(self.failed & self.boundaries.explain_failure(self.u))
+        return self._only(~(self.failed & self.boundaries.explain_failure(self.u)))
+
+    def without_failures(self) -> TrainingData:
+        """Return the trials that have a value."""
+        return self._only(~self.failed)
+
+    def _only(self, keep: Mask) -> TrainingData:
         if keep.all():
             return self
         x, u, y, noise, c = (part[keep] for part in (self.x, self.u, self.y, self.noise, self.c))
         failed, feasible, expected = (part[keep] for part in (self.failed, self.feasible, self.expected))
-        return TrainingData(x, u, y, noise, c, failed, feasible, expected, self.boundaries)
+        return TrainingData(x, u, y, noise, c, failed, feasible, expected, self.tried, self.boundaries)
 
     def is_duplicate(self, pending: Floats, tried_too: bool = True) -> Callable[[Floats], Mask]:
         """Return a function that tells which rows of x[q, d] are among pending[p, d], or were tried before, too.
@@ -94,7 +102,7 @@ class TrainingData:
         A trial is the same as another one if all parameters that the other one used have the same values: an objective
         that follows conditions without declaring them would not read the rest.
         """
-        rows = np.vstack([self.x, pending]) if tried_too else pending
+        rows = np.vstack([self.tried, pending]) if tried_too else pending
         patterns, of = np.unique(~np.isnan(rows), axis=0, return_inverse=True)
         tried = [
             (np.flatnonzero(pattern), set(point_keys(rows[of.ravel() == i][:, pattern])))
