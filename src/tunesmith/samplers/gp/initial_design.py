@@ -35,7 +35,8 @@ from tunesmith.space.base import priors_of
 from tunesmith.space.meaning import Meaning
 from tunesmith.space.priors import UnitPrior
 
-N_CENTRAL = 4  # points of the design; more where a parameter has more branches
+N_CENTRAL = 4  # points of the design; more where a parameter has more branches or many choices
+CHOICES_A_POINT, MAX_CHOICES = 3, 10  # of many choices, one of so many is tried in the design, and at most so many
 SAME_DESIGN_DISTANCE = 1e-3  # of each range: a point this close to another one tells nothing new
 DESIGN_SHRINKAGE = 0.6  # the share of its distance to the middle at which a Sobol' point is tried
 
@@ -48,7 +49,7 @@ class InitialDesign:
         self._best: Cache[Floats] = Cache()
 
     def size(self, history: History, space: Space) -> int:
-        """Return how many trials come before a model takes over: four, or as many as a parameter has branches."""
+        """Return how many trials come before a model: four, more where there are many branches or choices."""
         return _n_central(space, branching_parameters(infer_conditions(space, history.points(space))))
 
     def ask(
@@ -93,7 +94,8 @@ class InitialDesign:
 
 def _n_central(space: Space, branching: Sequence[str]) -> int:
     """Return the number of points of the design, given the parameters that others depend on."""
-    return max([N_CENTRAL, *(int(space.params[name].n_values) for name in branching)])
+    many = [min(int(p.n_values) // CHOICES_A_POINT, MAX_CHOICES) for p in space.params.values() if not p.is_ordered]
+    return max([N_CENTRAL, *many, *(int(space.params[name].n_values) for name in branching)])
 
 
 def _central(space: Space, branching: Sequence[str], sobol: Floats, centre: Floats) -> Floats:

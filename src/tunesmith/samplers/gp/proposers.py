@@ -29,6 +29,7 @@ from tunesmith.space.base import priors_of
 
 N_START_INCUMBENTS = 5
 NEGLIGIBLE_LOG_EI = -3.0  # log expected improvement in standard deviations: a gain of 5 % of one
+NO_LOG_EI = -8.0  # the same: a gain of a thirtieth of a percent; no trial is spent on it
 CAUTIOUS_INTERVAL = 2  # one of so many trials follows the cautious model, once it has come to that
 CAUTIOUS_DIVISOR = 2.0  # by what lengthscales are divided in the cautious model
 N_FRONT_STARTS = 8  # points of a front that the search for the next point starts from
@@ -141,8 +142,8 @@ class SingleObjectiveProposer:
         box, barred = self._box(limits), context.is_barred(pending, limits, self.is_noisy)
         x = None
         is_second = best is not None and turn % CAUTIOUS_INTERVAL == 0
-        may_doubt = is_second and not self.is_branching
-        may_look_again, may_skip = self.is_noisy and is_second, quick and may_doubt
+        least = -math.inf if best is None or self.is_branching else NEGLIGIBLE_LOG_EI if is_second else NO_LOG_EI
+        may_look_again, may_skip = self.is_noisy and is_second, quick and least == NEGLIGIBLE_LOG_EI
         is_hopeful = not (may_look_again or may_skip)  # where it decides, the pool is asked
         is_hopeful = is_hopeful or bool(np.max(acquisition.value(pool.z), initial=-np.inf) >= NEGLIGIBLE_LOG_EI)
         if may_look_again and (is_hopeful or self.is_branching):  # what looks best is worth another look
@@ -150,7 +151,7 @@ class SingleObjectiveProposer:
             return maximise(lowest, space, features, pool, rng, barred, box, quick), None
         if is_hopeful or not may_skip:
             x = maximise(acquisition, space, features, pool, rng, barred, box, quick)
-            if not may_doubt or (x is not None and _at(acquisition, context, x) >= NEGLIGIBLE_LOG_EI):
+            if least == -math.inf or (x is not None and _at(acquisition, context, x) >= least):
                 return x, None
         # The model says that nothing is left: trust it less far from trials.
         shortlist, cautious = self.cautious_shortlist, self._given(self.cautious, running)

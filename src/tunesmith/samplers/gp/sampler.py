@@ -47,7 +47,7 @@ class GPSampler(Sampler):
 
     Args:
         n_startup_trials: trials before the model takes over, see `tunesmith.samplers.gp.initial_design`; by
-            default four, or as many as a parameter has branches (at most 20).
+            default four, or as many as a parameter has branches (at most 20), or a third of its choices (at most 10).
         seed: becomes the study's seed, if `create_study` is given none.
 
     Example:
