@@ -14,11 +14,11 @@ as a part of a choice among models) are left out. A value is kept in its own uni
 
 The table is to hold for a source that nobody measured. So where several sources know a meaning, a width has two parts:
 what differs from data set to data set of a source, and what differs from source to source, a random effect
-(DerSimonian & Laird, Controlled Clinical Trials 7, 1986). The centre is the mean of the sources' own: few of them do not
-tell how far they lie apart, and the largest would have all the weight. To widen what a single source knows by how far
-others lie apart was tried: level on trainings of other sources and where names lie, and worse by 0.010 ± 0.005 after 10
-trials of the tasks of `_tasks.py`. With `--write` the table of the package is written; `--without SOURCE` leaves
-sources out, for a check on others.
+(DerSimonian & Laird, Controlled Clinical Trials 7, 1986). The centre is the mean of the sources' own: few of them do
+not tell how far they lie apart, and the largest would have all the weight. To widen what a single source knows by how
+far others lie apart was tried: level on trainings of other sources and where names lie, and worse by 0.010 ± 0.005
+after 10 trials of the tasks of `_tasks.py`. With `--write` the table of the package is written; `--without SOURCE`
+leaves sources out, for a check on others.
 """
 
 from __future__ import annotations

@@ -107,7 +107,7 @@ SEPARABLE_ABOVE_PARAMS = 150
 MARGIN_CELLS = 1 << 20  # a lattice with more cells is as good as continuous
 MAX_LATE = 2  # generations by which a result may be late and still count
 MAX_POPSIZE = 4096
-SIGMA0 = 1 / 6
+SIGMA0 = 1 / 6  # of each range: the standard deviation at the start
 WARM_START_POINTS = 10  # points of other samplers, at least, that the first distribution is like
 # The strip round the cube that is folded into it. Without one, joint corners are approached a hundred times as slowly;
 # if all of space is folded, the optimiser sees one valley many times: on a turned ellipsoid in ten dimensions the
