@@ -52,10 +52,13 @@ def data(name: str) -> tuple[Any, Any, bool]:
             ROWS, 20, n_informative=6, n_clusters_per_class=3, flip_y=0.1, random_state=0
         ),
         "moons": lambda: datasets.make_moons(ROWS, noise=0.3, random_state=0),
+        "shells": lambda: datasets.make_gaussian_quantiles(n_samples=ROWS, n_features=5, random_state=0),
+        "sparse": lambda: datasets.make_classification(ROWS, 40, n_informative=4, n_redundant=0, random_state=1),
+        "waves": lambda: datasets.make_friedman3(ROWS, noise=0.1, random_state=0),
     }
     X, y = loaders[name]()
     rows = rng.permutation(len(X))[:ROWS]
-    return X[rows], y[rows], name not in ("diabetes", "friedman")
+    return X[rows], y[rows], name not in ("diabetes", "friedman", "waves")
 
 
 def error(name: str, make: Callable[[Params], BaseEstimator]) -> Callable[[Params], float]:
@@ -151,22 +154,35 @@ CHOICE = {
 }
 
 
-def choice(of: str) -> tuple[dict[str, Any], Callable[[Params], BaseEstimator]]:
+def _tree(p: Params) -> BaseEstimator:
+    return DecisionTreeRegressor(random_state=0, **p)
+
+
+def _hist_regressor(p: Params) -> BaseEstimator:
+    return HistGradientBoostingRegressor(random_state=0, early_stopping=False, **p)
+
+
+CHOICE_OF_REGRESSORS = {
+    "svr": (SVM, lambda p: _scaled(SVR(**p))),
+    "tree": (TREE, _tree),
+    "neighbours": (NEIGHBOURS, lambda p: _scaled(KNeighborsRegressor(**p))),
+    "boosting": (BOOSTING, _hist_regressor),
+    "linear": (LINEAR, _polynomial),
+}
+
+
+def choice(of: str, models: Mapping[str, Any] = CHOICE) -> tuple[dict[str, Any], Callable[[Params], BaseEstimator]]:
     """A choice of models, each with its own parameters."""
     names = of.split()
     columns: dict[str, Any] = {"model": Categorical(names)}
     for name in names:
-        columns |= {f"{name}_{k}": p.when(model=name) for k, p in CHOICE[name][0].items()}
+        columns |= {f"{name}_{k}": p.when(model=name) for k, p in models[name][0].items()}
 
     def make(p: Params) -> BaseEstimator:
         name = p["model"]
-        return CHOICE[name][1]({k.removeprefix(f"{name}_"): v for k, v in p.items() if k != "model"})
+        return models[name][1]({k.removeprefix(f"{name}_"): v for k, v in p.items() if k != "model"})
 
     return columns, make
-
-
-def _tree(p: Params) -> BaseEstimator:
-    return DecisionTreeRegressor(random_state=0, **p)
 
 
 SINGLE: dict[str, tuple[str, dict[str, Any], Callable[[Params], BaseEstimator]]] = {
@@ -176,9 +192,7 @@ SINGLE: dict[str, tuple[str, dict[str, Any], Callable[[Params], BaseEstimator]]]
     "svr/diabetes": ("diabetes", SVM, lambda p: _scaled(SVR(**p))),
     "boosting/cancer": ("cancer", BOOSTING, CHOICE["boosting"][1]),
     "boosting/clusters": ("clusters", BOOSTING, CHOICE["boosting"][1]),
-    "boosting/friedman": (
-        "friedman", BOOSTING, lambda p: HistGradientBoostingRegressor(random_state=0, early_stopping=False, **p)
-    ),
+    "boosting/friedman": ("friedman", BOOSTING, _hist_regressor),
     "subsampled/diabetes": ("diabetes", SUBSAMPLED, _boosted),
     "subsampled/friedman": ("friedman", SUBSAMPLED, _boosted),
     "network/digits": ("digits", NETWORK, lambda p: _network(p, MLPClassifier)),
@@ -198,6 +212,11 @@ SINGLE: dict[str, tuple[str, dict[str, Any], Callable[[Params], BaseEstimator]]]
     "choice/digits": ("digits", *choice("svc tree neighbours logistic")),
     "choice/clusters": ("clusters", *choice("svc tree neighbours boosting")),
     "choice/moons": ("moons", *choice("svc tree neighbours boosting logistic")),
+    "choice/shells": ("shells", *choice("svc tree neighbours logistic")),
+    "choice/sparse": ("sparse", *choice("svc tree neighbours boosting logistic")),
+    "choice/diabetes": ("diabetes", *choice("svr tree neighbours linear", CHOICE_OF_REGRESSORS)),
+    "choice/friedman": ("friedman", *choice("svr tree neighbours boosting", CHOICE_OF_REGRESSORS)),
+    "choice/waves": ("waves", *choice("svr tree neighbours boosting linear", CHOICE_OF_REGRESSORS)),
 }  # fmt: skip
 
 

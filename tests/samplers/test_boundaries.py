@@ -29,7 +29,11 @@ def test_no_end_is_proposed_without_a_model_that_expects_it() -> None:
     for seed in range(5):
         study = ts.create_study(sampler="tpe", seed=seed)
         study.optimize(lambda t: (t.suggest_float("C", 0.0, 1.0) - 0.3) ** 2 + suggested(t)[1], n_trials=20)
-        assert not any(t.params["C"] in ENDS for t in study.trials)
+        trials = study.trials
+        for at, t in enumerate(trials):
+            if t.params["C"] in ENDS:
+                best = sorted(trials[:at], key=lambda other: other.value)[:3]
+                assert all(abs(other.params["C"] - t.params["C"]) < 2 * BOUND_MARGIN for other in best)
 
 
 @pytest.mark.parametrize("seed", range(2))

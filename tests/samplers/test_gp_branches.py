@@ -141,9 +141,11 @@ def test_a_trial_tells_its_branch(declared: bool) -> None:
 
     kind = Categorical(["flat", "steep"])
     tree = Space(kind=kind, a=Float(0, 1).when(kind="flat"), **{n: Float(0, 1).when(kind="steep") for n in "bcd"})
-    study = ts.create_study(seed=0, space=tree if declared else None)
-    study.optimize(loss, n_trials=30)
-    told = [t for t in study.trials if "branch" in t.system_attrs.get("proposed_by", "")]
+    told: list[ts.FrozenTrial] = []
+    for seed in range(3):
+        study = ts.create_study(seed=seed, space=tree if declared else None)
+        study.optimize(loss, n_trials=30)
+        told += [t for t in study.trials if "branch" in t.system_attrs.get("proposed_by", "")]
     assert told
     for trial in told:
         assert trial.system_attrs["proposed_by"].endswith(f"kind = {trial.params['kind']!r}")

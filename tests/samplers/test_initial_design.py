@@ -167,3 +167,22 @@ def test_as_many_first_trials_as_the_user_says() -> None:
     x = [t.params["x"] for t in study.trials]
     assert x[0] == 0.0
     assert max(map(abs, x[N_CENTRAL:])) > DESIGN_SHRINKAGE, "beyond the four the cube is filled evenly"
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_each_branch_of_an_objective_is_opened_before_one_is_tried_again(seed: int) -> None:
+    def objective(trial: ts.Trial) -> float:
+        model = trial.suggest_categorical("model", ["a", "b", "c", "d", "e"])
+        return trial.suggest_float(f"{model}_x", 0, 1)
+
+    study = ts.create_study(sampler="gp", seed=seed)
+    study.optimize(objective, n_trials=5)
+    assert {t.params["model"] for t in study.trials} == {"a", "b", "c", "d", "e"}
+
+
+def test_choices_that_the_user_tried_give_way_to_others() -> None:
+    study = ts.create_study(space={"m": Categorical(["p", "q", "r"]), "x": Float(0, 1)}, sampler="gp", seed=0)
+    for m in ("p", "q"):
+        study.enqueue_trial({"m": m, "x": 0.1})
+    study.optimize(lambda trial: trial.params["x"], n_trials=3)
+    assert study.trials[2].params["m"] == "r"

@@ -73,6 +73,21 @@ def test_a_meaning_is_told_by_the_names_of_the_fields_libraries(beside: str, nam
     assert told({name: param}, name) == "nothing: the names beside it do not tell what model it belongs to"
 
 
+@pytest.mark.parametrize(
+    ("name", "param", "said"),
+    [
+        ("xgb__learning_rate", Float(1e-4, 1, log=True), "learning rate of a boosted tree"),
+        ("svc_C", Float(0.01, 1000, log=True), "penalty of a support vector machine"),
+        ("mlp.lr", Float(1e-5, 1, log=True), "learning rate of a neural network"),
+    ],
+)
+def test_a_prefix_that_names_a_model_is_enough_for_one_name(name: str, param: Any, said: str) -> None:
+    assert told({name: param}, name).startswith(f"{said}: near ")
+    assert told({f"step_{name}": param}, f"step_{name}").startswith(f"{said}: near "), "a word of it"
+    other = name.replace("xgb", "abc").replace("svc", "abc").replace("mlp", "abc")
+    assert told({other: param}, other).startswith("nothing")
+
+
 @pytest.mark.parametrize("names", ["width depth", "step_size iterations", "learning_rate gamma", "alpha lambda"])
 def test_names_that_other_fields_have_too_tell_nothing(names: str) -> None:
     space = {name: Float(0.01, 1.0) for name in names.split()}

@@ -140,16 +140,32 @@ def choice_of_models(trial: ts.Trial) -> float:
     return 0.12 + 0.002 * abs(trial.suggest_int("k", 1, 50) - 12)
 
 
-def test_a_new_branch_is_opened_near_the_middle_of_its_ranges() -> None:
+def test_the_first_trial_and_each_new_branch_lie_near_the_middle_of_their_ranges() -> None:
     study = ts.create_study(seed=0)
     study.optimize(choice_of_models, n_trials=12)
-    opened = {study.trials[0].params["model"]}
-    for t in study.trials[1:]:
+    opened: set[str] = set()
+    for t in study.trials:
         if t.params["model"] not in opened:
             opened.add(t.params["model"])
             new = [(p, t.params[name]) for name, p in t.distributions.items() if name != "model"]
             assert all(abs(float(p.to_unit(value)) - 0.5) <= 0.11 for p, value in new)
     assert opened == {"svc", "tree", "knn"}
+
+
+def test_a_new_branch_begins_where_names_tell_what_is_usually_good() -> None:
+    def objective(trial: ts.Trial) -> float:
+        if trial.suggest_categorical("model", ["svc", "boosting"]) == "svc":
+            return trial.suggest_float("svc_C", 1e-2, 1e3, log=True)
+        trial.suggest_int("boosting_max_leaf_nodes", 2, 512, log=True)
+        return trial.suggest_float("boosting_learning_rate", 1e-6, 1.0, log=True)
+
+    def first_rate(priors: bool) -> float:
+        study = ts.create_study(seed=0, priors=priors)
+        study.optimize(objective, n_trials=2)
+        return next(t.params["boosting_learning_rate"] for t in study.trials if "boosting_learning_rate" in t.params)
+
+    assert first_rate(priors=True) > 0.02
+    assert first_rate(priors=False) < 0.005
 
 
 def test_workers_that_start_at_once_begin_at_points_of_their_own() -> None:

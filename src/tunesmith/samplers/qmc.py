@@ -1,7 +1,7 @@
 """Quasi-random search: points that fill the unit cube more evenly than independent ones.
 
 Sobol' sequences with random linear scrambling and a digital shift (Matousek, J. Complexity 14, 1998) or scrambled
-Halton sequences (Owen, "A randomized Halton algorithm in R", 2017), both as ``scipy.stats.qmc`` has them. That low
+Halton sequences (Owen, "A randomized Halton algorithm in R", 2017), both those of ``scipy.stats.qmc``. That low
 discrepancy serves hyperparameter search: Bousquet et al., "Critical hyper-parameters: no random, no cry", 2017.
 
 The scrambling has the seed of the sampler, or one that the first trial draws; the sampler state of each trial holds it
@@ -19,6 +19,7 @@ from tunesmith.errors import SpaceError
 from tunesmith.foundation.arguments import checked
 from tunesmith.foundation.numerics.arrays import Ints
 from tunesmith.foundation.numerics.cache import Cache
+from tunesmith.foundation.numerics.sobol import sobol
 from tunesmith.history import History
 from tunesmith.samplers.base import (
     Points,
@@ -166,12 +167,12 @@ class QMCSampler(Sampler):
         block = index // SOBOL_BLOCK_POINTS
 
         def points() -> Points:
+            start = block * SOBOL_BLOCK_POINTS
+            if self.qmc_type == "sobol":
+                return sobol(d, SOBOL_BLOCK_POINTS, seed if self.scramble else None, start)
             from scipy.stats import qmc
 
-            make = qmc.Sobol if self.qmc_type == "sobol" else qmc.Halton
-            engine = make(d, scramble=self.scramble, seed=np.random.default_rng(seed))
-            if block:
-                engine.fast_forward(block * SOBOL_BLOCK_POINTS)
-            return np.asarray(engine.random(SOBOL_BLOCK_POINTS))
+            engine = qmc.Halton(d, scramble=self.scramble, seed=np.random.default_rng(seed))
+            return np.asarray((engine.fast_forward(start) if start else engine).random(SOBOL_BLOCK_POINTS))
 
         return self._block.get((d, seed, block), points)[index % SOBOL_BLOCK_POINTS :]

@@ -25,6 +25,7 @@ class FeatureMap:
 
     Attributes:
         group: group of each feature, int[F]; features of a group share a lengthscale.
+        params: the parameter of each group, those of conditions left out: they come last.
         ordered: columns of u that are ordered parameters, int[k]; they are features 0 to k - 1.
         nominal: (column, number of choices) of each categorical.
         cell_width: width of a lattice cell in the unit cube for each column, 0 where continuous, float[d].
@@ -34,6 +35,7 @@ class FeatureMap:
         params = list(space.params.values())
         self.ordered = np.array([j for j, p in enumerate(params) if p.is_ordered], np.intp)
         self.nominal = [(j, int(p.n_values)) for j, p in enumerate(params) if not p.is_ordered]
+        self.params = [params[j] for j in (*self.ordered, *(j for j, _ in self.nominal))]
         self.cell_width = np.array([1.0 / p.n_values if p.n_values < 1e6 else 0.0 for p in params])
         under: dict[str, list[int]] = {}
         for j, p in enumerate(params):

@@ -3,7 +3,8 @@
 A name alone says little: `alpha` is a penalty of boosted trees, of a network or of a lasso, and good learning rates
 of the first two differ a hundredfold. So the names of a part of a space that have a prefix in common (``xgb.eta``,
 ``model__eta``, or none) and are active together are taken together. What they describe is the kind of model that
-knows most of them, if it is only one and if it knows two at least, one of which is not generic as ``depth`` is. A
+knows most of them, if it is only one and if it knows two at least, one of which is not generic as ``depth`` is. Where
+that is not clear, a prefix that names a kind (``xgb``, ``svc``) counts as one more name that it knows. A
 part that is not clear by itself is taken together with all that is always active (``optimizer.lr``,
 ``data.batch_size``); what is not clear then is not believed. A centre far from all that a range allows shows that
 another thing is meant, or another unit, and is not believed either; one that is a little outside is taken to lie
@@ -18,7 +19,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
@@ -122,6 +123,17 @@ _GENERIC_NAMES = (
     " discount maxgradnorm"
 )
 _GENERIC = frozenset(_GENERIC_NAMES.split())
+# Words of a prefix that name a kind.
+_WORDS_OF_KIND = {
+    BOOSTED_TREE: "xgb xgboost lgb lgbm lightgbm cat catboost gbm gbdt gbt boosting boosted hgb histgradientboosting"
+    " gradientboosting",
+    "decision tree": "tree dt cart decisiontree",
+    "forest": "rf forest randomforest extratrees",
+    NEURAL_NETWORK: "mlp nn net network mlpclassifier mlpregressor",
+    "support vector machine": "svc svm svr linearsvc",
+    REINFORCEMENT: "ppo a2c dqn sac td3 ddpg",
+}
+_KINDS_OF_WORD = {word: kind for kind, words in _WORDS_OF_KIND.items() for word in words.split()}
 _MEANINGS = {
     kind: {alias: meaning for meaning, aliases in known.items() for alias in aliases.split()}
     for kind, known in _ALIASES_BY_MODEL.items()
@@ -211,8 +223,11 @@ def _recognised(space: Space) -> tuple[dict[str, str | None], dict[str, tuple[st
     meanings: dict[str, tuple[str, str]] = {}
     table = _meaning_table()
     always = {alias for (_, condition), aliases in parts.items() if condition is None for alias in aliases.values()}
-    for aliases in parts.values():
-        kind = _kind(set(aliases.values())) or _kind({*aliases.values(), *always})
+    for (prefix, _), aliases in parts.items():
+        words = re.split(r"[\W_]+", prefix.lower())
+        named = {_KINDS_OF_WORD[word] for word in words if word in _KINDS_OF_WORD}
+        own = set(aliases.values())
+        kind = _kind(own) or _kind(own, named) or _kind({*own, *always}, named)
         kinds.update(dict.fromkeys(aliases, kind))
         if kind is None:
             continue
@@ -225,12 +240,18 @@ def _recognised(space: Space) -> tuple[dict[str, str | None], dict[str, tuple[st
     return kinds, meanings
 
 
-def _kind(aliases: set[str]) -> str | None:
-    """Return the one kind of model that knows most of some names, one at least that is not generic."""
-    counts = {kind: len(aliases & known.keys()) for kind, known in _MEANINGS.items()}
+def _kind(aliases: set[str], named: Collection[str] = ()) -> str | None:
+    """Return the one kind of model that knows most of some names, one at least that is not generic.
+
+    Args:
+        named: kinds that stand in the prefix of the names.
+    """
+    counts = {kind: len(aliases & known.keys()) + (kind in named) for kind, known in _MEANINGS.items()}
     most = max(counts.values())
     best = [kind for kind, count in counts.items() if count == most]
-    if most < LEAST_NAMES_KNOWN or len(best) > 1 or aliases & _MEANINGS[best[0]].keys() <= _GENERIC:
+    if most < LEAST_NAMES_KNOWN or len(best) > 1:
+        return None
+    if best[0] not in named and aliases & _MEANINGS[best[0]].keys() <= _GENERIC:
         return None
     return best[0]
 

@@ -27,6 +27,7 @@ from tunesmith.foundation.text import did_you_mean, listing, real, shown
 from tunesmith.foundation.warnings import caution
 from tunesmith.history.curves import Reported
 from tunesmith.space import Categorical, Choice, Float, Int, Parameter, Space, merge
+from tunesmith.space.meaning import meanings_of
 from tunesmith.space.nested import columns_of_given
 from tunesmith.space.shape import Shape, joined_shapes
 from tunesmith.trial.record import EMPTY, NAN, STEP_BOUND, Attempt, Fence, FrozenTrial, checked_noise
@@ -645,19 +646,40 @@ class Proposals:
     Args:
         space: of the proposed points.
         binding: whether trials may ask for nothing else: the space is a grid that the user gave.
-        central: whether a name that the space does not have gets a value near the middle of its range; else it is drawn
-            from all of it.
+        central: whether the sampler learns; see `centre`.
+        named: whether what names mean may count.
     """
 
-    __slots__ = ("binding", "central", "space", "table")
+    __slots__ = ("binding", "central", "named", "space", "table")
 
-    def __init__(self, space: Space | None, binding: bool = False, central: bool = False) -> None:
+    def __init__(self, space: Space | None, binding: bool = False, central: bool = False, named: bool = False) -> None:
         self.space = space
         self.binding = binding
-        self.central = central
+        self.central, self.named = central, named
         self.table: dict[str, tuple[int, tuple[Any, ...] | None, Parameter]] = {}
         for i, (name, p) in enumerate(space.params.items() if space is not None else ()):
             self.table[name] = (i, _spec(p), p)
+
+    def centre(self, number: int, name: str, p: Parameter, beside: Mapping[str, Parameter]) -> float | None:
+        """Return about which unit coordinate the value of a name lies that the space does not have; None: anywhere.
+
+        A new name is a branch of the objective, such as a model among several, and its first trial decides whether it
+        gets another one: a random point, which is often a bad one, would bury a good branch. So it gets what is
+        usually good, where names tell it, or the middle, and so does the first trial of a study. Else workers that
+        start at once, while nothing is known, begin at points of their own.
+
+        Args:
+            number: the trial's number.
+            p: an ordered range, or choices, which have no middle.
+            beside: parameters that the same trial asks for.
+        """
+        if not (self.central and p.is_ordered) or (number > 0 and not self.table):
+            return None
+        meaning = None
+        if self.named:
+            own = {n: q for n, q in beside.items() if n != name and q.condition is None}
+            meaning = meanings_of(Space({**own, name: p})).get(len(own)) if p.condition is None else None
+        return 0.5 if meaning is None else meaning.prior.centre
 
 
 def _spec(p: Parameter) -> tuple[Any, ...] | None:
@@ -810,7 +832,9 @@ class Answers:
                     f"the grid has no values of the parameter {name!r}{did_you_mean(name, names)} (it has values of "
                     f"{listing(names)}); give some for it, or take the name that the objective uses"
                 )
-            x = draw_unproposed(self.seed, self.number, name, p, self.proposals.central)
+            x = draw_unproposed(
+                self.seed, self.number, name, p, self.proposals.centre(self.number, name, p, self._asked())
+            )
         value = p.to_external(x)
         into[name] = value
         if entry is not None and entry[1] == _spec(p):
@@ -820,6 +844,12 @@ class Answers:
                 self.deviant = {}
             self.deviant[name] = (p, x)
         return value
+
+    def _asked(self) -> dict[str, Parameter]:
+        """Return the parameters that were asked for so far."""
+        deviant = self.deviant or {}
+        known = {name: entry[2] for name, entry in self.proposals.table.items() if name in self.params}
+        return known | {name: p for name, (p, _) in deviant.items()}
 
     def _use_outside(self, into: dict[str, Any], name: str, p: Float | Int, value: Any) -> Any:
         """Use an enqueued number that lies outside of the range."""
@@ -886,23 +916,21 @@ def _kind_of_parameter(p: Parameter) -> type[Parameter]:
     return next((kind for kind in (Int, Float, Categorical) if isinstance(p, kind)), type(p))
 
 
-CENTRAL = 0.2  # the part of a range, about its middle, that the first answer of a new branch is drawn from
+CENTRAL = 0.05  # the part of a range, about its centre, that the first answer of a new branch is drawn from
 
 
-def draw_unproposed(seed: int, number: int, name: str, p: Parameter, central: bool) -> float:
+def draw_unproposed(seed: int, number: int, name: str, p: Parameter, centre: float | None) -> float:
     """Return the internal value of a parameter that no sampler proposed, the same for each worker.
 
     Args:
-        central: whether it lies near the middle of an ordered range. A new name is a branch of the objective, such as
-            a model among several, and its first trial decides whether it gets another one: a random point, which is
-            often a bad one, would bury a good branch.
+        centre: the unit coordinate about which it lies; None: anywhere.
     """
     try:
         u = np.random.default_rng([seed, number, crc32(name.encode())]).random(1)
     except UnicodeEncodeError:
         raise SpaceError(f"a parameter's name must be Unicode text without lone surrogates; got {name!r}") from None
-    if central and p.is_ordered:
-        u = 0.5 + CENTRAL * (u - 0.5)
+    if centre is not None:
+        u = np.clip(centre + CENTRAL * (u - 0.5), 0.0, 1.0)
     return float(p.from_unit(u)[0])
 
 

@@ -67,6 +67,7 @@ class Prior:
 
     Attributes:
         scale_mean: mean of ln ℓ in one dimension; ½ ln G is added.
+        scale_offsets: what else is added to it, for each group; none: nothing.
         scale_var: variance of ln ℓ.
         noise_mean: mean of ln s². noise_var: its variance.
         scale_bounds: box of ℓ. noise_bounds: box of s².
@@ -78,10 +79,12 @@ class Prior:
     noise_var: float = 1.0
     scale_bounds: tuple[float, float] = (0.025, 100.0)
     noise_bounds: tuple[float, float] = (1e-4, 1.0)
+    scale_offsets: tuple[float, ...] = ()
 
     def moments(self, groups: int) -> tuple[Floats, Floats]:
         """Return means and variances of θ[G + 1]."""
         mean = np.full(groups + 1, self.scale_mean + 0.5 * math.log(groups))
+        mean[: len(self.scale_offsets)] += self.scale_offsets
         var = np.full(groups + 1, self.scale_var)
         mean[-1], var[-1] = self.noise_mean, self.noise_var
         return mean, var
@@ -183,8 +186,8 @@ def fit(
 def fixed_starts(g: Indices, prior: Prior) -> list[Floats]:
     """Return where a search for θ[G + 1] starts when nothing is known: near the prior's mode, and at ℓ = ½."""
     groups = int(g.max()) + 1
-    scales = (prior.moments(groups)[0][0], math.log(0.5))
-    return [np.append(np.full(groups, scale), prior.noise_mean) for scale in scales]
+    scales = (prior.moments(groups)[0][:-1], np.full(groups, math.log(0.5)))
+    return [np.append(scale, prior.noise_mean) for scale in scales]
 
 
 @dataclass(slots=True)

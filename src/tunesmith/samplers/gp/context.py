@@ -13,7 +13,7 @@ from tunesmith.foundation.numerics.cache import Cache
 from tunesmith.history import History
 from tunesmith.samplers.finished import infer_conditions, lie_beyond
 from tunesmith.samplers.gp.acquisition import PriorWeight
-from tunesmith.samplers.gp.hyperparameters import MODEL_PRIOR, HyperparameterCache, failures_have_a_place
+from tunesmith.samplers.gp.hyperparameters import HyperparameterCache, failures_have_a_place, model_prior
 from tunesmith.samplers.gp.maximise import Box
 from tunesmith.samplers.gp.scales import with_scales
 from tunesmith.samplers.gp.training_data import TrainingData
@@ -77,7 +77,7 @@ class SearchContext:
             data,
             meanings,
             PriorWeight(tree, features, n, meanings),
-            sources.get((warm_start, tree), lambda: SourceModels(warm_start, tree, features, MODEL_PRIOR)),
+            sources.get((warm_start, tree), lambda: SourceModels(warm_start, tree, features, model_prior(features))),
         )
 
     @property

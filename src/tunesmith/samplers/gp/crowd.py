@@ -34,10 +34,10 @@ from tunesmith.samplers.gp.acquisition import Model
 from tunesmith.samplers.gp.context import SearchContext
 from tunesmith.samplers.gp.hyperparameters import (
     MIN_MODEL_ROWS,
-    MODEL_PRIOR,
     HyperparameterCache,
     Observations,
     constraint_models,
+    model_prior,
 )
 from tunesmith.samplers.gp.maximise import candidate_pool, on_region
 from tunesmith.samplers.gp.neighbourhood import Neighbourhood, rows_near
@@ -86,7 +86,7 @@ class Crowd:
             seen = cache.in_units(Observations(y, self.u, features, noise))
             t, known = cache.warp(seen).values, cache.known(seen)
             self.t.append(t)
-            self.theta.append(fit(self.z, features.group, t, MODEL_PRIOR, known=known))
+            self.theta.append(fit(self.z, features.group, t, model_prior(features), known=known))
             self.own.append(Posterior(self.z, features.group, t, self.theta[-1], known))
         self.constraints = constraint_models(cache, data, rows, self.z, features)
         self.hopeful = bool(good.any())

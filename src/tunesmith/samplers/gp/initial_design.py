@@ -32,13 +32,14 @@ from tunesmith.samplers.gp.branches import branching_parameters
 from tunesmith.samplers.gp.transfer import best_points
 from tunesmith.samplers.qmc import QMCSampler
 from tunesmith.space import Space
-from tunesmith.space.base import priors_of
+from tunesmith.space.base import Parameter, priors_of
 from tunesmith.space.meaning import Meaning
 from tunesmith.space.priors import UnitPrior
 
 N_CENTRAL = 4  # points of the design; more where a parameter has more branches or many choices
 CHOICES_A_POINT, MAX_CHOICES = 3, 10  # of many choices, one of so many is tried in the design, and at most so many
 SAME_DESIGN_DISTANCE = 1e-3  # of each range: a point this close to another one tells nothing new
+SAME_MIDDLE_DISTANCE = 0.03  # the same for a middle, beside the first answer of a define-by-run objective in a branch
 DESIGN_SHRINKAGE = 0.6  # the share of its distance to the middle at which a Sobol' point is tried
 
 
@@ -72,22 +73,26 @@ class InitialDesign:
         known = np.vstack([_prior_modes(priors, len(space)), found])
         sobol = self._sequence.first_points(len(space), int(states[0]))
         centre = np.array([meanings[j].prior.centre if j in meanings else 0.5 for j in range(len(space))])
-        design = _central(space, branching_parameters(infer_conditions(space, tried)), sobol, centre)
+        branching = branching_parameters(infer_conditions(space, tried))
+        size = _n_central(space, branching)
         seen = np.vstack([tried, history.pending_points(space)])
         begun = self._sequence.n_used(history, space)
         for i in range(n):
             turn = begun + i - len(known)  # below 0: one of the known points
             place = turn if turn >= 0 else begun + i
-            spread = design[place] if place < len(design) else x[i]
+            wanted = [x[i]]
+            if place < size:
+                foreign = seen[: 0 if begun + i == len(seen) else None]  # of another sequence, or of the user
+                middle, drawn = (rows[place] for rows in _central(space, branching, sobol[:size], centre, foreign))
+                wanted = [drawn if _is_among(space, middle, seen, SAME_MIDDLE_DISTANCE) else middle, x[i]]
             fixed = np.full(len(space), np.nan)
             if turn < 0:
                 fixed = known[turn]
             elif priors and turn % 2 == 0:
                 for j, prior in priors.items():
                     fixed[j] = params[j].from_unit(prior.draw(rng.random(1)))[0]
-            wanted = [spread, x[i]]
             if not np.isnan(fixed).all():
-                wanted.insert(0, _completed(space, fixed, spread, rng))
+                wanted.insert(0, _completed(space, fixed, wanted[0], rng))
             x[i] = _first_new(space, np.array(wanted), seen, rng)
             seen = np.vstack([seen, x[i]])
         return x, states
@@ -99,34 +104,57 @@ def _n_central(space: Space, branching: Sequence[str]) -> int:
     return max([N_CENTRAL, *many, *(int(space.params[name].n_values) for name in branching)])
 
 
-def _central(space: Space, branching: Sequence[str], sobol: Floats, centre: Floats) -> Floats:
-    """Return the design as internal values [k, d].
+def _central(
+    space: Space, branching: Sequence[str], sobol: Floats, centre: Floats, seen: Floats
+) -> tuple[Floats, Floats]:
+    """Return the design as internal values [n, d], and the same without the middles, where these were tried.
 
     Where a parameter is active for the first time it has its middle value: each branch is a space of its own. Choices
     have no middle, and each branch is worth a point: there the ranks of the points, shifted by as much for all, leave
-    out no value that is as wide as the distance between two of them.
+    out no value that is as wide as the distance between two of them. Where the user chose points, or parameters join
+    the space one after another (define-by-run) and the ranks begin anew, what was tried gives way to what was not.
 
     Args:
         branching: the parameters that others depend on.
-        sobol: points of a sequence in the unit cube [q, d], q >= k.
+        sobol: points of a sequence in the unit cube [n, d].
         centre: what is usually good [d], 0.5 where that is not known.
+        seen: internal values [k, d] of trials; none, where they are the points of this design.
     """
     params = space.params
-    n = _n_central(space, branching)
-    u = sobol[:n]
+    n, u = len(sobol), sobol
     drawn = centre + DESIGN_SHRINKAGE * (u - centre)
     if (centre != 0.5).any():
-        drawn[1] = 0.5
+        drawn[1:2] = 0.5
     even = (u.argsort(axis=0).argsort(axis=0) + (n * u[0]) % 1.0) / n
     spread = [j for j, (name, p) in enumerate(params.items()) if not p.is_ordered or name in branching]
     drawn[:, spread] = even[:, spread]
+    for j in spread:
+        drawn[:, j] = _untried(list(params.values())[j], drawn[:, j], seen[:, j])
     active = ~np.isnan(space.from_unit(drawn))
     first = active & (active.cumsum(axis=0) == 1)  # at which points a parameter is active for the first time
     first[:, spread] = False
     cell = np.array([1.0 / p.n_values if p.n_values < 1e6 else 0.0 for p in params.values()])
     # of an even number of values one of the two in the middle
     middle = np.clip(centre + 0.5 * cell * (u - 0.5), 0.0, 1.0)
-    return space.from_unit(np.where(first, middle, drawn))
+    return space.from_unit(np.where(first, middle, drawn)), space.from_unit(drawn)
+
+
+def _untried(p: Parameter, u: Floats, seen: Floats) -> Floats:
+    """Return unit coordinates u[n] with an untried choice, the next one, in place of each that was tried.
+
+    Args:
+        seen: internal values that were tried, NaN where inactive.
+    """
+    k = int(p.n_values)
+    tried = np.zeros(k, bool)
+    at = p.to_unit(seen[~np.isnan(seen)])
+    tried[np.minimum((at * k).astype(int), k - 1)] = True
+    if tried.all() or not tried.any():
+        return u
+    own = np.minimum((u * k).astype(int), k - 1)
+    left = np.flatnonzero(~tried)
+    following = left[np.searchsorted(left, own) % len(left)]
+    return np.where(tried[own], (following + 0.5) / k, u)
 
 
 def _prior_modes(priors: Mapping[int, UnitPrior], d: int) -> Floats:
@@ -152,7 +180,7 @@ def _first_new(space: Space, wanted: Floats, seen: Floats, rng: np.random.Genera
     If all are, some untried point of a finite space; if there is none, the last one of those wanted.
     """
     for row in wanted[space.contains_rows(wanted)]:
-        if not _is_among(space, row, seen):
+        if not _is_among(space, row, seen, SAME_DESIGN_DISTANCE):
             return np.asarray(row)
     tried = DuplicateFilter(space)
     tried.add(space.to_unit(seen))
@@ -160,13 +188,16 @@ def _first_new(space: Space, wanted: Floats, seen: Floats, rng: np.random.Genera
     return np.asarray(wanted[-1] if untried is None else untried[0])
 
 
-def _is_among(space: Space, row: Floats, seen: Floats) -> bool:
+def _is_among(space: Space, row: Floats, seen: Floats, far: float) -> bool:
     """Tell whether a row of seen[n, d] has nearly the values of row[d], as far as both are known.
 
     The middle of a range is often the default, but for rounding.
+
+    Args:
+        far: the share of a range from which on values differ.
     """
     known = ~np.isnan(row) & ~np.isnan(seen)
     distance = np.abs(space.to_unit(seen) - space.to_unit(row[None]))
     ordered = np.array([p.is_ordered for p in space.params.values()])
-    same = (seen == row) | (ordered & (distance < SAME_DESIGN_DISTANCE)) | ~known
+    same = (seen == row) | (ordered & (distance < far)) | ~known
     return bool((known.any(axis=1) & same.all(axis=1)).any())

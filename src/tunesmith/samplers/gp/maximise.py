@@ -14,6 +14,7 @@ from typing import Protocol
 import numpy as np
 
 from tunesmith.foundation.numerics.arrays import Floats, Mask
+from tunesmith.foundation.numerics.sobol import sobol
 from tunesmith.samplers.gp.branches import Branch
 from tunesmith.samplers.qmc import MAX_SOBOL_DIMENSIONS
 from tunesmith.space import Space
@@ -82,11 +83,9 @@ def _quasi_random(d: int, rng: np.random.Generator) -> Floats:
 
 @lru_cache(maxsize=16)
 def _sobol(d: int) -> Floats:
-    from scipy.stats import qmc
-
     if d > MAX_SOBOL_DIMENSIONS:
         return np.random.default_rng(0).random((N_QUASI_RANDOM, d))
-    return np.asarray(qmc.Sobol(d, scramble=True, seed=np.random.default_rng(0)).random(N_QUASI_RANDOM))
+    return sobol(d, N_QUASI_RANDOM, seed=0)
 
 
 # -- rounds of perturbations, and gradient ascent ---------------------------------------------------------------------

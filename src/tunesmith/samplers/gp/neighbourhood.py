@@ -30,7 +30,7 @@ from tunesmith.history import History
 from tunesmith.samplers.finished import N_BEST_AT_MARGIN, lie_beyond, near_the_best, point_keys
 from tunesmith.samplers.gp.acquisition import Constraint
 from tunesmith.samplers.gp.context import SearchContext
-from tunesmith.samplers.gp.hyperparameters import MIN_MODEL_ROWS, MODEL_PRIOR
+from tunesmith.samplers.gp.hyperparameters import MIN_MODEL_ROWS, model_prior
 from tunesmith.samplers.gp.maximise import Box, CandidatePool, ascended, on_region
 from tunesmith.space import Space
 from tunesmith.space.feature_map import FeatureMap, perturbed
@@ -75,7 +75,7 @@ class Neighbourhood:
         rows = np.sort(near[_spread_rows(a[near], y[near])])
         warp, noise = Warp(data.y[rows, 0]), data.noise[rows, 0]
         t, known = warp.values, warp.variances(noise) if noise.any() else 0.0
-        theta = fit(z[rows], features.group, t, MODEL_PRIOR, starts=[theta], known=known)
+        theta = fit(z[rows], features.group, t, model_prior(features), starts=[theta], known=known)
         own = Posterior(z[rows], features.group, t, theta, known)
         top = rows[np.argsort(np.where(np.isfinite(y[rows]), own.fitted, np.inf), kind="stable")[:LOCAL_LEADERS]]
         self._boundaries, self._is_likely = data.boundaries, near_the_best(data.u[top[:N_BEST_AT_MARGIN]])

@@ -12,7 +12,7 @@ import numpy as np
 from tunesmith.foundation.numerics.arrays import Floats
 from tunesmith.foundation.numerics.gp import fit, objective
 from tunesmith.history import History
-from tunesmith.samplers.gp.hyperparameters import MODEL_PRIOR, HyperparameterCache, Observations, rows_measured
+from tunesmith.samplers.gp.hyperparameters import HyperparameterCache, Observations, model_prior, rows_measured
 from tunesmith.space import Float, Int, Parameter, Space
 from tunesmith.space.feature_map import FeatureMap
 
@@ -78,16 +78,17 @@ def _chosen(
     rows, group = seen.thinned(), features.group
     z, other = features(seen.u[rows]), features(every.to_unit(x[rows]))
     t, theta = hyperparameters.warp(seen).values[rows], hyperparameters.theta(seen)
-    prior = MODEL_PRIOR.moments(len(theta) - 1)
-    loss, better = objective(theta, z, group, t, *prior)[0], dict[str, Parameter]()
+    groups, better = len(theta) - 1, dict[str, Parameter]()
+    loss = objective(theta, z, group, t, *model_prior(features).moments(groups))[0]
     while left := ranges.keys() - better.keys():
         tried = []
         for name in sorted(left):
             at, _ = features.features_of(tree.names.index(name))
             changed = z.copy()
             changed[:, at] = other[:, at]
-            found = fit(changed, group, t, MODEL_PRIOR, starts=[theta])
-            tried.append((objective(found, changed, group, t, *prior)[0], name, found, changed))
+            prior = model_prior(FeatureMap(space_with({**better, name: ranges[name]})))
+            found = fit(changed, group, t, prior, starts=[theta])
+            tried.append((objective(found, changed, group, t, *prior.moments(groups))[0], name, found, changed))
         lowest, name, found, changed = min(tried, key=lambda one: one[:2])
         if lowest > loss - LEAST_GAIN:
             break

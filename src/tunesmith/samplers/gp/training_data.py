@@ -165,7 +165,7 @@ def any_noise(prior: Prior) -> Prior:
 
 def noisy(prior: Prior) -> Prior:
     """Return the prior of a search whose values are noisy."""
-    return replace(prior, scale_mean=-1.2, scale_var=0.3, noise_mean=-4.0, noise_var=4.0)
+    return replace(prior, scale_mean=-1.2, scale_offsets=(), scale_var=0.3, noise_mean=-4.0, noise_var=4.0)
 
 
 def is_better_with_noise(z: Floats, group: Indices, t: Floats, usual: Floats, found: Floats) -> bool:

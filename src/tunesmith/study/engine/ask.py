@@ -64,7 +64,7 @@ class Asker:
         self._study = study
         self._token = 0
         self._beating = (0, "")  # the process, and the name under which it gives signs of life
-        self._proposals = Proposals(None)
+        self._proposals: Proposals | None = None
         self._planned: Proposal | None = None
         self._prefetched: Proposal | None = None
 
@@ -75,7 +75,7 @@ class Asker:
 
     def reset(self) -> None:
         """Drop what was proposed for another space."""
-        self._proposals, self._prefetched = Proposals(None), None
+        self._proposals, self._prefetched = None, None
 
     def plan_next(self, x: list[float], proposed_by: str, unless: Callable[[dict[str, Any]], bool]) -> int | None:
         """Use a point for the next new trial; see `tunesmith.Study.plan_next`."""
@@ -233,12 +233,13 @@ class Asker:
             record.system = {**(record.system or {}), "proposed_by": proposal.proposed_by}
         if self.inheriting and (parent := self.inheriting.parent_of(proposal.sampler_state)) is not None:
             record.system = {**(record.system or {}), PARENT: parent}
-        if self._proposals.space is not proposal.space:
+        if self._proposals is None or self._proposals.space is not proposal.space:
             own = self.sampler.space
             self._proposals = Proposals(
                 proposal.space,
                 binding=own is not None and not self._study.declared and own == proposal.space,
-                central=self._opens_branches(proposal),
+                central=self.sampler.is_adaptive,
+                named=self._study.history.why_no_meanings is None,
             )
         record.space, record.x, record.sampler_state = proposal.space, proposal.x, proposal.sampler_state
         record.started = time.time()  # the time of the proposal does not count as cost
@@ -269,22 +270,18 @@ class Asker:
         }
         if not new:
             return proposal
-        central = self._opens_branches(proposal)
+        proposals = Proposals(
+            proposal.space, central=self.sampler.is_adaptive, named=self._study.history.why_no_meanings is None
+        )
         values = [
             p.to_internal(fixed[name])
             if name in fixed
-            else draw_unproposed(self._study.seed, proposal.number, name, p, central)
+            else draw_unproposed(
+                self._study.seed, proposal.number, name, p, proposals.centre(proposal.number, name, p, new)
+            )
             for name, p in new.items()
         ]
         return replace(proposal, space=merge(proposal.space, new), x=[*proposal.x, *values])
-
-    def _opens_branches(self, proposal: Proposal) -> bool:
-        """Tell whether names that the proposal lacks are new branches of an objective that is known otherwise.
-
-        While nothing is known all names are new, and workers that start at once begin at points of their own. Samplers
-        that do not learn draw from whole ranges.
-        """
-        return self.sampler.is_adaptive and proposal.space is not None and len(proposal.space) > 0
 
     def prefetch(self) -> None:
         """Prepare the next proposal while objectives run, so that ``ask`` returns at once when one of them ends.
