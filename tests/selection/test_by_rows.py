@@ -73,7 +73,7 @@ def climbed(seed: int, n: int = 80) -> np.ndarray:
 
 
 def test_a_search_that_adapted_to_noise_is_told_to_be_no_better_than_chance():
-    rule, tables = Rule(default=0, adaptive=True), [climbed(seed) for seed in range(100)]
+    rule, tables = Rule(default=0), [climbed(seed) for seed in range(100)]
     found = [select_by_rows(t, rule, no_skill=0.5, n_resamples=200, seed=seed) for seed, t in enumerate(tables)]
     too_good = np.mean([t[:, 0].mean() - one.value for one, t in zip(found, tables, strict=True)])
     assert too_good < 0.01  # the best mean is 0.12 too good, BBC-CV alone 0.014
@@ -153,10 +153,10 @@ def test_what_was_not_seen_makes_the_worse_end_worse():
 def test_rows_that_the_folds_did_not_train_on_make_up_for_luck_and_for_no_more():
     rng = np.random.default_rng(3)
     losses = (rng.random((100, 30)) < np.linspace(0.6, 0.2, 30)).astype(float)
-    plain = select_by_rows(losses, Rule(default=0, adaptive=True), no_skill=0.8)
-    some = select_by_rows(losses, Rule(default=0, adaptive=True), no_skill=0.8, full_fit_gain=0.02)
+    plain = select_by_rows(losses, Rule(default=0), no_skill=0.8)
+    some = select_by_rows(losses, Rule(default=0), no_skill=0.8, full_fit_gain=0.02)
     assert plain.naive < some.value < plain.value
-    assert select_by_rows(losses, Rule(default=0, adaptive=True), no_skill=0.8, full_fit_gain=0.9).value == plain.naive
+    assert select_by_rows(losses, Rule(default=0), no_skill=0.8, full_fit_gain=0.9).value == plain.naive
     assert full_fit_gain(100, 0.25) == pytest.approx(2 * full_fit_gain(400, 0.25))
 
 

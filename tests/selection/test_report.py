@@ -64,7 +64,7 @@ def test_a_report_reads_like_plain_english_the_most_important_first():
         "Chosen from 60 configurations: C=3.162, gamma=0.01; "
         "expected accuracy on new data: 0.8613 (95 % interval 0.8120 to 0.9050).",
         "It beats the default (C=1.0, gamma='scale'; cross-validation score 0.8421): "
-        "estimated gain 0.0210 (0.0040 to 0.0380, one-sided p = 0.013).",
+        "estimated gain 0.0210 (0.0040 to 0.0380, 1.3 % chance of none).",
         "Estimated from 100 rows by bootstrapping the whole selection (BBC-CV).",
         "Its cross-validation score, 0.8733, is optimistic by 0.0120 because the winner was picked on it.",
         "The search adapted to these rows; we correct for the optimism that this causes on average, not for this run.",
@@ -97,7 +97,7 @@ def test_an_uncertain_gain_is_called_uncertain():
     gain = Estimate(0.0036, (-0.0105, 0.0177))
     text = str(replace(REPORT, score=replace(SCORE, gain_over_default=gain, beats_default=False, p_value=0.16)))
     assert "It may not beat the default (" in text
-    assert "): estimated gain 0.0036 (-0.0105 to 0.0177, one-sided p = 0.16)." in text
+    assert "): estimated gain 0.0036 (-0.0105 to 0.0177, 16 % chance of none)." in text
 
 
 def test_losses_are_shown_as_losses():
@@ -114,7 +114,7 @@ def test_losses_are_shown_as_losses():
     text = str(replace(REPORT, score=score, default_score=-58.4))
     assert "expected RMSE on new data: 55.27 (95 % interval 52.01 to 58.52)." in text
     assert "cross-validation score 58.40" in text
-    assert "estimated reduction 3.14 (1.35 to 4.94, one-sided p < 0.001)" in text
+    assert "estimated reduction 3.14 (1.35 to 4.94, less than 0.1 % chance of none)" in text
     assert "Its cross-validation score, 54.69, is optimistic by 0.57" in text
     assert str(score) == "-55.27 (95 % interval -58.52 to -52.01)"  # as `value` has it
 
@@ -240,7 +240,7 @@ def test_html_is_escaped():
 def test_an_honest_score_is_shown_with_its_figures():
     html = SCORE._repr_html_()
     assert "xpected accuracy on new data: 0.8613 (95 % interval 0.8120 to 0.9050)." in html
-    for text in ("0.8733", "0.0120", "0.0210 (0.0040 to 0.0380, one-sided p = 0.013)", "from 100 rows by"):
+    for text in ("0.8733", "0.0120", "0.0210 (0.0040 to 0.0380, 1.3 % chance of none)", "from 100 rows by"):
         assert text in html
 
 

@@ -16,7 +16,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from tunesmith import Int
 from tunesmith.sklearn import SearchCV
-from tunesmith.sklearn.checks.data import leaks
+from tunesmith.sklearn.checks.rows import leaks
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(150, 5))
@@ -26,7 +26,7 @@ SHUFFLED = KFold(5, shuffle=True, random_state=0)
 
 
 def said(X: Any, y: Any, cv: Any = SHUFFLED, groups: Any = None) -> str:
-    return " ".join(leaks(X, np.asarray(y), list(cv.split(X, y, groups)), groups))
+    return " ".join(found.sentence for found in leaks(X, np.asarray(y), list(cv.split(X, y, groups)), groups))
 
 
 COPIED = [X[AGAIN], X[AGAIN].astype(np.float32), pd.DataFrame(X[AGAIN]), sparse.csr_matrix(np.tile(X, 6))[AGAIN]]
@@ -78,7 +78,7 @@ ALIKE = {
 
 @pytest.mark.parametrize("rows", ALIKE.values(), ids=ALIKE)
 def test_rows_that_are_equal_by_nature_are_no_copies(rows: Any) -> None:
-    assert not said(rows, AGE > 40)
+    assert not said(rows, AGE + RNG.normal(0, 20, 500) > 40)
 
 
 def test_a_column_that_names_groups_is_told() -> None:
@@ -99,11 +99,65 @@ def test_rows_in_the_order_of_time_that_are_shuffled() -> None:
     assert not said(dated.sample(frac=1.0, random_state=0), np.arange(90.0))
 
 
+def test_dates_in_texts_and_series_without_dates_are_told() -> None:
+    rng = np.random.default_rng(3)
+    walk = rng.normal(size=300).cumsum()
+    x = rng.normal(size=(300, 2))
+    texts = pd.DataFrame(x, columns=["a", "b"]).assign(
+        when=pd.date_range("2024-01-01", periods=300).strftime("%Y-%m-%d")
+    )
+    assert "order of time (by column 'when')" in said(texts, x[:, 0])
+    assert "look like a series (their targets change slowly along the rows)" in said(x, walk)
+    assert "and column 'day' grows" in said(pd.DataFrame(x, columns=["a", "b"]).assign(day=range(300)), walk)
+    assert not said(x, walk, TimeSeriesSplit(4))
+    assert not said(x, rng.permutation(walk))
+    assert not said(x, np.sort(walk)), "rows sorted by the target are no series"
+    assert not said(x, np.repeat([0, 1, 2], 100)), "nor those of one class after another"
+    assert not said(walk[:, None] + 1.5 * x, walk), "where the columns tell as much, neighbours give nothing away"
+
+
+FORMS = {
+    "in other units": lambda y: 1.8 * y + 32,
+    "by its rank": lambda y: y.argsort().argsort(),
+    "with some rows wrong": lambda y: np.where(np.arange(len(y)) % 250, y, 0.0),
+}
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_a_column_that_is_the_target_in_another_form_is_told(form: Any) -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(600, 3)), rng.normal(size=600)
+    told = said(np.column_stack([x, form(y)]), y)
+    assert told.startswith("Column 3 by itself tells the target")
+    assert not said(np.column_stack([x, y + 0.3 * rng.normal(size=600)]), y), "a good predictor is none"
+
+
+def test_a_column_that_is_the_class_in_another_form_is_told() -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(600, 3)), rng.integers(0, 3, 600)
+    for column in (np.array(["no", "maybe", "yes"])[y], y + 5, y + 0.3 * rng.random(600)):
+        frame = pd.DataFrame(x, columns=list("abc")).assign(outcome=column)
+        assert "Column 'outcome' by itself tells the target" in said(frame, y)
+    noisy = np.where(rng.random(600) < 0.05, rng.integers(0, 3, 600), y)
+    assert not said(np.column_stack([x, noisy]), y)
+    assert not said(np.column_stack([x, np.ones(600)]), np.where(np.arange(600) < 30, 1, 0)), "nearly all of one class"
+
+
+@pytest.mark.parametrize("cv", [SHUFFLED, TimeSeriesSplit(4)], ids=["mixed", "in time"])
+def test_a_column_that_holds_the_target_of_another_row_is_told(cv: Any) -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(400, 2)), rng.normal(size=400)
+    after, before = np.append(y[1:], 0.0), np.append([0.0, 0.0], 3 * y[:-2])
+    assert "Column 2 holds the target of a later row (1 further)" in said(np.column_stack([x, after]), y, cv)
+    earlier = "Column 2 holds the target of an earlier row (2 further)"
+    assert (earlier in said(np.column_stack([x, before]), y, cv)) == (cv is SHUFFLED), "which a forecast may know"
+
+
 def test_data_of_their_own_kind_are_left_alone() -> None:
-    rows = [["a", 1], ["b", 2]] * 20
-    assert not said(rows, [0, 1] * 20)
-    assert not said(np.array(rows, dtype=object), [0, 1] * 20)
-    assert not said(RNG.normal(size=(40, 3, 3)), [0, 1] * 20)
+    rows, y = [["a", 1], ["b", 2]] * 20, RNG.integers(0, 2, 40)
+    assert not said(rows, y)
+    assert not said(np.array(rows, dtype=object), y)
+    assert not said(RNG.normal(size=(40, 3, 3)), y)
 
 
 def test_rows_that_change_with_time_are_told_where_the_splits_are_in_its_order() -> None:

@@ -20,14 +20,14 @@ class Amount(click.ParamType):  # type: ignore[type-arg]  # earlier versions of 
 
     Args:
         name: what the help calls it.
-        read: returns its number; raises ValueError where it is none.
+        read: returns what it says, such as a number; raises ValueError where it says nothing.
     """
 
-    def __init__(self, name: str, read: Callable[[str], float]) -> None:
+    def __init__(self, name: str, read: Callable[[str], Any]) -> None:
         self.name, self._read = name, read
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Return the number."""
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return what it says."""
         try:
             return self._read(str(value))
         except ValueError as error:

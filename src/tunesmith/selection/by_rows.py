@@ -25,10 +25,12 @@ correction, down to no correction.
 
 Without a default BBC-CV stands alone:
 
-    value = L̄(s) + share · mean_b [L̄(c_b; O_b) − L̄(s; O_b)]
+    value = L̄(s) + mean_b [L̄(c_b; O_b) − L̄(s; O_b)]
 
-c_b is the choice that the same rule makes on resample b, O_b the units that b left out. The share is 0.632 (Efron's
-.632 rule, 1983) or, where candidates were proposed from earlier scores, 1. The error:
+c_b is the choice that the same rule makes on resample b, O_b the units that b left out. A resample has 63 % of the
+units, so it chooses worse than all of them do; but to take 63 % of the difference (Efron's .632 rule, 1983) leaves two
+fifths of the luck of the choice in the figure. Of 72 candidates that are alike, or of which 5 are, with 100 to 400
+units, the whole difference is unbiased within a point (0.002 on average), and the part 1.9 points too good. The error:
 
     error² = OVERLAP · (variance over units of the loss of one fit) / (U − 1) + (k · (value − L̄(s)))²
 
@@ -184,7 +186,7 @@ def select_by_rows(
         no_skill,
     )
     anchored = gain is not None and (index != rule.default or made.kept_default)
-    correction = max(rule.correction_share * made.regret, 0.0)
+    correction = max(made.regret, 0.0)
     if anchored and gain is not None:
         correction = 0.0 if index == rule.default else _luck(made, gain.value, bounds)
     low, high = bounds

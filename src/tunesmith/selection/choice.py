@@ -280,8 +280,6 @@ def _complexity_numbers(result: Any) -> list[float]:
 # default by more than half a point of accuracy in 23 % of them, the choice by this rule in 4 %.
 
 LEADER_ERRORS = 1.0  # standard errors that are taken off a gain when the leader is looked for
-# A resample holds 63 % of the units: it chooses worse than all of them do, as in Efron's .632 rule (1983).
-OUT_OF_BAG_SHARE = 0.632
 # Of losses without an upper bound gains are usual that are twice as large, as a part of the default's loss, or as large
 # as what lies between the candidates, the worst quarter left aside. Measured on 16 kinds of searches (regression and
 # log loss, 12 seeds): no more choices are worse than the default, and the gains of neighbours are no longer forgone.
@@ -301,8 +299,6 @@ class Rule:
         usual: the gains that tuning usually brings, as a part of the default's mean loss: a standard deviation τ. Of
             standard error e, a gain has to exceed caution · e · √(1 + e²/τ²): of what is seen by few units, a good part
             is luck, as the posterior of a normal prior says. 0: any gain is as usual as any other.
-        adaptive: whether candidates were proposed from earlier losses on these units: they have gone after luck, so the
-            whole difference out of the bag is taken for the correction, and not 63 % of it.
         complexity: [C], of the candidates, low is simple, or None. With it the one-standard-error rule (Breiman et al.,
             1984, section 3.4.3) applies: of the candidates whose mean loss is at most one standard error of the
             leader's above the leader's, the simplest leads; of equally simple ones the best. One that is simpler than
@@ -313,13 +309,7 @@ class Rule:
     prefer_default: bool = True
     caution: float = 0.6
     usual: float = 0.1
-    adaptive: bool = False
     complexity: tuple[float, ...] | None = None
-
-    @property
-    def correction_share(self) -> float:
-        """What part of a difference out of the bag is taken for a correction."""
-        return 1.0 if self.adaptive else OUT_OF_BAG_SHARE
 
 
 @dataclass(frozen=True, eq=False)
@@ -398,7 +388,7 @@ def choose_by_rule(
         leader = int(race.leaders(gain[None], error[None])[0])
     drawn = bootstrap(gains, race.leaders, leader, strata=_numbered(strata, gains), n_resamples=n_resamples, seed=seed)
     leader_regret = float((drawn.oob_leader - drawn.oob_picked).mean()) if len(drawn.picked) else 0.0
-    correction = max(rule.correction_share * leader_regret, 0.0)
+    correction = max(leader_regret, 0.0)
     won = bool(race.replaces(leader, gain[leader], error[leader], correction))
     won = won or _has_skill(rule, gains, leader, gain[leader], correction, race.usual, no_skill)
     regret = _regret(race, drawn, correction, won)

@@ -67,7 +67,9 @@ class HonestScore:
             where there is no default.
         beats_default: whether that gain is credible: its p-value is small and its interval above 0; None where there
             is no default.
-        p_value: one-sided, of "the chosen configuration is no better than the default", the choice accounted for.
+        p_value: the probability that the chosen configuration is no better than the default, given what was seen and
+            which gains are usual: a tail of the posterior, the choice accounted for. Where there is nothing to be found
+            it is small less often than the p-value of a test.
         has_skill: whether it is certain to be better than the best guess that sees no feature; None: not known.
         level: of the intervals.
         metric: the metric's name, if known.
@@ -268,7 +270,7 @@ class SelectionResult:
         naive: its own mean loss.
         method: how the loss was estimated, in words.
         gain: over the default, corrected for the choice; 0 where the default was kept, None where there is none.
-        p_value: one-sided, of "the challenger is no better than the default"; None where there is no default.
+        p_value: the probability that the challenger is no better than the default; None where there is no default.
         level: of the intervals.
         notes: what a reader must know before relying on the figures.
     """
@@ -299,7 +301,7 @@ class SelectionResult:
     def beats_default(self) -> bool | None:
         """Whether the gain over the default is certain; None where there is no default.
 
-        It is if its interval lies above 0 and its one-sided p-value below (1 - level) / 2. Both are of one distribution
+        It is if its interval lies above 0 and the chance of no gain below (1 - level) / 2. Both are of one distribution
         and say the same, except where one of them is not known.
         """
         if self.p_value is None or self.gain is None:

@@ -79,10 +79,12 @@ def level_of(level: float) -> str:
 
 
 def p_of(p_value: float | None) -> str:
-    """Return ", one-sided p = 0.16"; nothing if it is not known."""
+    """Return ", 16 % chance of none", the probability that a gain is 0 or less; nothing if it is not known."""
     if p_value is None or math.isnan(p_value):
         return ""
-    return say(", one-sided p < 0.001") if p_value < 0.001 else say(", one-sided p = {:.2g}", p_value)
+    return (
+        say(", less than 0.1 % chance of none") if p_value < 0.001 else say(", {:.2g} % chance of none", 100 * p_value)
+    )
 
 
 def params_of(params: Mapping[str, Any] | None) -> str:

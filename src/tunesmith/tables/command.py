@@ -18,7 +18,7 @@ import click
 
 from tunesmith.cli.options import STORAGE_VARIABLE, json_option
 from tunesmith.cli.output import echo, pass_on, print_json, print_table
-from tunesmith.cli.run import POSITIVE, TIME
+from tunesmith.cli.run import POSITIVE, TIME, Amount
 from tunesmith.errors import MissingDependencyError, ResumeError, SourceError
 from tunesmith.foundation.formats import csv_chunks
 from tunesmith.foundation.languages import say, told, words_of
@@ -32,6 +32,18 @@ if TYPE_CHECKING:
     from tunesmith.tables.files import Source
 
 USUAL_TIME = 60.0
+
+
+def _folds_of(text: str) -> int | str:
+    """Return "auto", or a number of folds; raises ValueError where it is neither."""
+    if text == "auto":
+        return text
+    if not text.isdecimal() or int(text) < 2:
+        raise ValueError(f"{text!r} is neither 'auto' nor a number of folds, which is 2 or more")
+    return int(text)
+
+
+FOLDS = Amount("FOLDS", _folds_of)
 SHOWN_AFTER_SECONDS, SHOWN_EVERY_SECONDS = (
     1.0,
     0.2,
@@ -57,7 +69,12 @@ LOADING_CODE = "from tunesmith.tables import load_model; model = load_model({!r}
 @click.option(
     "--models", metavar="NAMES", help="What to choose from: linear,lightgbm,forest; by default the usual ones."
 )
-@click.option("--cv", metavar="N", type=click.IntRange(min=2), help="How many folds (5, or as many as time allows).")
+@click.option(
+    "--cv",
+    metavar="N|auto",
+    type=FOLDS,
+    help="How many folds (5, or as many as time allows); auto: such as keep identifiers together and time in order.",
+)
 @click.option("--no-ensemble", is_flag=True, help="Return one model, and never an average of several.")
 @click.option(
     "--level",
@@ -103,7 +120,7 @@ def tune(
     groups: str | None,
     weight: str | None,
     models: str | None,
-    cv: int | None,
+    cv: int | str | None,
     no_ensemble: bool,
     level: float,
     storage: str | None,

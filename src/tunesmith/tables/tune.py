@@ -21,10 +21,12 @@ from sklearn.utils.metaestimators import available_if
 from tunesmith.foundation.languages import told, wrapped_for_terminal
 from tunesmith.foundation.numerics.arrays import Floats
 from tunesmith.foundation.text import shown
+from tunesmith.foundation.warnings import caution
 from tunesmith.report.leaderboard import LEADERBOARD
 from tunesmith.selection import HonestScore
 from tunesmith.selection.choice import USUAL_RISK, caution_of_risk
 from tunesmith.selection.metric import in_time_order
+from tunesmith.sklearn.checks.rows import leaks
 from tunesmith.sklearn.checks.scoring import unknown_metric
 from tunesmith.sklearn.evaluate.evaluator import WarnOnce
 from tunesmith.sklearn.evaluate.pool import Pool
@@ -41,7 +43,7 @@ from tunesmith.tables.columns import TableColumns
 from tunesmith.tables.engine import TableSearch
 from tunesmith.tables.families import MODEL_KINDS, Family, family, given_family, joint_space, usual_kinds
 from tunesmith.tables.final import choose_members, fit_choice, full_report, leaderboard, results
-from tunesmith.tables.folds import deal_again, levels_of, make_folds
+from tunesmith.tables.folds import deal_again, levels_of, make_folds, settle_folds
 from tunesmith.tables.judge import Judge, Table, Tested
 from tunesmith.tables.responses import Fact, Measure, Responding
 from tunesmith.tables.store import SEARCH, SEARCH_RETRIES, Kept, Recalled, check_same, known_search
@@ -63,7 +65,7 @@ class TableTuner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         models: what to choose from: "auto", names, estimators, a list or a dict of them; see `tune`.
         task: "classification" or "regression"; None: as the targets look.
         scoring: the metric: a name or a scorer; None: accuracy, or R².
-        cv: the number of folds, a splitter, or pairs of rows; None: five, or as many of them as there is time for.
+        cv: "auto", the number of folds, a splitter, or pairs of rows; None: five, or as many as there is time for.
         timeout: seconds for all of this ``fit``; None: no limit, which needs `n_trials`.
         n_trials: how many candidates to try in all, those of earlier runs included; None: no limit.
         risk: the share of searches that may return an ensemble that is worse than the best single model.
@@ -144,11 +146,19 @@ class TableTuner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         rows = matrix if not any(f.is_given for f in families) else X
         if rows is X:  # estimators of the user's get what the user gave
             families = [f if f.is_given else replace(f, before=FrozenEstimator(columns)) for f in families]
+        cv, groups, why = settle_folds(self.cv, X, target.y, groups)
         table = Table(rows, columns, target, measure, groups, weight, seed)
-        folds = make_folds(self.cv, target.y, groups, classifies, seed)
+        folds = make_folds(cv, target.y, groups, classifies, seed)
         measure.check(target.y, folds, weight)
         self.target_ = target
-        self.notes_ = (*target.notes, *columns.notes_, self._intent(table, families, len(folds)))
+        found = leaks(X, target.y, folds, groups)
+        if not self.verbose:
+            for one in found:
+                caution(one.sentence)
+        odd = [one.sentence for one in found]
+        if any(one.says_how_to_split for one in found):
+            odd.append('cv="auto" (--cv auto) splits the rows so.')
+        self.notes_ = (*target.notes, *columns.notes_, *why, *odd, self._intent(table, families, len(folds)))
         if self.verbose:
             print(wrapped_for_terminal("\n".join(map(told, self.notes_))), flush=True)
         levels = [] if self.fidelity is None else levels_of(*folds[0], ordered=in_time_order(folds), seed=seed)
@@ -161,12 +171,12 @@ class TableTuner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
             study.set_system_attr(SEARCH, same)
         study.recover()
         may_deal = self.timeout is not None or storage is not None
-        dealt = deal_again(self.cv, target.y, groups, classifies, seed) if may_deal else []
+        dealt = deal_again(cv, target.y, groups, classifies, seed) if may_deal else []
         standings = Standings(families, levels, folds, dealt, n_rows)
         with WarnOnce(), Pool(self.n_jobs if self._seconds >= WORKERS_FROM_SECONDS else 1, "n_jobs") as pool:
             kept = Kept(study, storage is not None, self.timeout, self.n_trials, pool.n_workers)
             workers = Recalled(pool, kept)
-            search = TableSearch(study, standings, clock, workers, kept, may_cut=self.cv is None)
+            search = TableSearch(study, standings, clock, workers, kept, may_cut=cv is None)
             pool.prepare(_task(families, table), [*levels, *folds, *chain.from_iterable(dealt)])
             try:
                 run_loop(workers, search)
@@ -561,7 +571,8 @@ def tune(
         scoring: the metric: a name or a scorer; None: accuracy, or R².
         groups: labels [n_samples] of rows that belong together; they are never in training and test rows both.
         sample_weight: of the rows [n_samples], for fits and for the metric.
-        cv: the number of folds, a splitter, or pairs of rows; None: five, or as many of them as there is time for.
+        cv: the number of folds, a splitter, or pairs of rows; None: five, or as many of them as there is time for;
+            "auto": the same, but rows of one identifier stay together, and rows in time are tested on later ones.
         timeout: seconds for all of this call, the last fit included; None: no limit, which needs `n_trials`.
         n_trials: how many candidates to try in all, those of an earlier run included; None: no limit.
         risk: the share of searches that may return an average that is worse than the best single model.

@@ -240,4 +240,4 @@ class SelectionContext:
         if self.settings.complexity is not None:
             order = tuple(ranks_of_rows(complexities(self.evidence.params, self.settings.complexity)).tolist())
         prefer = bool(self.settings.prefer_default)
-        return Rule(default, prefer, caution, adaptive=self.adaptive, complexity=order)
+        return Rule(default, prefer, caution, complexity=order)
