@@ -22,7 +22,9 @@ ENOUGH_TESTED = 8000  # rows, beyond which further folds are worth less than fur
 MOST_DEALT = 10  # times that folds are dealt anew, at most
 
 
-def settle_folds(cv: CrossValidation, X: Data, y: NDArray[Any], groups: Any) -> tuple[CrossValidation, Any, list[str]]:
+def settle_folds(
+    cv: CrossValidation | str, X: Data, y: NDArray[Any], groups: Any
+) -> tuple[CrossValidation, Any, list[str]]:
     """Return the splitter and the groups that ``cv="auto"`` stands for, and in sentences why; others as they are.
 
     Args:
@@ -30,9 +32,14 @@ def settle_folds(cv: CrossValidation, X: Data, y: NDArray[Any], groups: Any) -> 
         X: the rows.
         y: codes of classes, or numbers.
         groups: labels [n] of rows that stay together, or None; they come first.
+
+    Raises:
+        ValueError: it is another word.
     """
-    if not (isinstance(cv, str) and cv == "auto"):
+    if not isinstance(cv, str):
         return cv, groups, []
+    if cv != "auto":
+        raise ValueError(f"tune: cv is 'auto', a number of folds, a splitter, or pairs of rows; got {shown(cv)}")
     if groups is not None or (found := rows_that_belong_together(X, y)) is None:
         return None, groups, []
     if found.groups is not None:

@@ -98,7 +98,7 @@ class TableTuner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
     _: KW_ONLY
     task: str | None = None
     scoring: Scoring = None
-    cv: CrossValidation = None
+    cv: CrossValidation | str = None
     timeout: float | None = 60.0
     n_trials: int | None = None
     risk: float = USUAL_RISK
@@ -539,7 +539,7 @@ def tune(
     scoring: Scoring = None,
     groups: Data = None,
     sample_weight: Data = None,
-    cv: CrossValidation = None,
+    cv: CrossValidation | str = None,
     timeout: float | None = 60.0,
     n_trials: int | None = None,
     risk: float = USUAL_RISK,

@@ -443,10 +443,10 @@ def _is_target(values: NDArray[Any], y: NDArray[Any]) -> bool:
     if y.dtype.kind == "f":
         if not numeric or distinct < LEAST_CONCLUSIVE:
             return False
-        ranks = [np.unique(part, return_inverse=True)[1].astype(float) for part in (column, y)]
+        own, other = (np.unique(part, return_inverse=True)[1].astype(float) for part in (column, y))
         steps = np.diff(y[np.argsort(column, kind="stable")])
         in_order = max(float((steps >= 0).mean()), float((steps <= 0).mean()))
-        return in_order >= TARGET_SHARE or abs(float(np.corrcoef(*ranks)[0, 1])) >= TARGET_RANK_CORRELATION
+        return in_order >= TARGET_SHARE or abs(float(np.corrcoef(own, other)[0, 1])) >= TARGET_RANK_CORRELATION
     if distinct <= len(y) / 10:  # choices: how often the class is the usual one of its choice
         table = np.zeros((distinct, int(y.max()) + 1))
         np.add.at(table, (np.unique(column, return_inverse=True)[1], y), 1)
