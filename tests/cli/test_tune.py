@@ -36,7 +36,7 @@ def table(n: int = 120) -> Any:
             "rooms": rng.integers(1, 9, n),
             "area": rng.normal(100, 20, n).round(1),
             "city": rng.choice(["Köln", "São Paulo", "Zürich"], n),
-            "sold": pd.date_range("2020-01-01", periods=n).strftime("%Y-%m-%d"),
+            "sold": rng.permutation(pd.date_range("2020-01-01", periods=n).strftime("%Y-%m-%d")),
             "note": rng.choice(["nice, quiet", 'small; "cosy"', "two\nlines"], n),
             "code": rng.choice(["007", "08", "0A"], n),
             "owner": rng.integers(0, 30, n),

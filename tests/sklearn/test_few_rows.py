@@ -68,6 +68,7 @@ def test_few_groups_are_told() -> None:
     assert "8 groups only" in str(search.report_)
 
 
+@pytest.mark.filterwarnings("ignore:The rows look like a series")
 def test_rows_of_groups_that_go_together_count_as_few() -> None:
     groups = np.repeat(np.arange(40), 5)
     y = (groups % 2).astype(int)  # all rows of a group are alike
@@ -98,4 +99,6 @@ def test_rows_in_time_get_an_interval_that_knows_it() -> None:
         held += low <= search.score(new, truth) <= high
     assert held >= 9  # of rows taken as independent, two fifths hold
     assert "in the order of time" in str(search.report_)
-    assert "in the order of time" not in str(searched(x, y, estimator=Ridge()).report_)
+    with pytest.warns(UserWarning, match="look like a series"):
+        mixed = searched(x, y, estimator=Ridge())
+    assert "in the order of time" not in str(mixed.report_)

@@ -38,6 +38,7 @@ def test_where_no_metric_decides_no_fold_is_blamed() -> None:
     assert "Nothing was chosen, because no metric was named to decide (refit=)." in text
 
 
+@pytest.mark.filterwarnings("ignore:Column 1 by itself tells the target")
 def test_of_ties_none_is_said_to_look_better() -> None:
     text = told(KNN, NEIGHBORS, EASY_X, EASY_Y)
     assert re.match(r"Kept the default \(n_neighbors=5\); expected .*\.\nNone of the ", text)

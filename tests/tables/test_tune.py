@@ -57,7 +57,7 @@ def mixed(n: int = 120) -> tuple[Any, Any]:
             "size": rng.normal(size=n),
             "kind": rng.choice(["x", "y", "z"], n),
             "grade": pd.Categorical(rng.choice(["p", "q"], n)),
-            "when": pd.date_range("2020-01-01", periods=n),
+            "when": rng.permutation(pd.date_range("2020-01-01", periods=n)),
             "id": np.arange(n),
             "flag": rng.random(n) < 0.5,
         }
