@@ -91,11 +91,11 @@ def test_eight_workers_begin_with_the_design_and_share_no_point() -> None:
 
 def test_a_model_proposes_the_fifth_trial_and_after_failures_later() -> None:
     history = History(FLAT)
-    x = FLAT.sample(np.random.default_rng(0), 12)
+    x, states = InitialDesign().ask(history, FLAT, np.random.default_rng(0), 12, {})
     sampler = GPSampler()
     for i in range(N_CENTRAL):
         assert sampler.exclusive_at(history)
-        history.append(i, TrialState.COMPLETE, FLAT, x[i], [float(i)])
+        history.append(i, TrialState.COMPLETE, FLAT, x[i], [float(i)], sampler_state=int(states[i]))
     assert not sampler.exclusive_at(history)
     history = History(FLAT)
     for i in range(10):
@@ -178,6 +178,15 @@ def test_each_branch_of_an_objective_is_opened_before_one_is_tried_again(seed: i
     study = ts.create_study(sampler="gp", seed=seed)
     study.optimize(objective, n_trials=5)
     assert {t.params["model"] for t in study.trials} == {"a", "b", "c", "d", "e"}
+
+
+def test_the_middle_is_tried_however_many_points_the_user_gave() -> None:
+    study = ts.create_study(space={"x": Float(0, 1), "y": Float(0, 1)}, sampler="gp", seed=0)
+    for i in range(6):
+        study.enqueue_trial({"x": 0.9, "y": 0.1 * i})
+    study.optimize(lambda trial: trial.params["x"], n_trials=8)
+    assert [t.params for t in study.trials].count({"x": 0.5, "y": 0.5}) == 1
+    assert study.trials[6].params == {"x": 0.5, "y": 0.5}
 
 
 def test_choices_that_the_user_tried_give_way_to_others() -> None:

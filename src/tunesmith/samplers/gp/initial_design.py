@@ -8,9 +8,11 @@ do not start alike.
 The design: the middle of the space, and of each of its branches, then points of a scrambled Sobol' sequence that are
 drawn towards the middle. Four of them are enough, since from then on each point that the model picks is worth more than
 one of a design; and they are central, since ranges are set round what is expected to be good, while most of the volume
-of a cube is near its faces. Measured on 28 tasks that nothing was fitted to: mean regret after 10 and 25 trials 0.397
-and 0.221 with one Sobol' point more than parameters, 0.379 and 0.194 with four, 0.329 and 0.178 with four central ones.
-Many choices want more of them: with 50, of which five are good, four points show too few, and one of the four is kept.
+of a cube is near its faces. The user's points count among them, but one of the design is tried in any case: with five
+bad points regret after 30 trials of a bowl is 0.007 with the middle, and 0.046 without. Measured on 28 tasks that
+nothing was fitted to: mean regret after 10 and 25 trials 0.397 and 0.221 with one Sobol' point more than parameters,
+0.379 and 0.194 with four, 0.329 and 0.178 with four central ones. Many choices want more of them: with 50, of which
+five are good, four points show too few, and one of the four is kept.
 
 Where names tell which values are usually good (`tunesmith.space.meaning`), these are the middle. The second point is
 the plain middle then, in case the names mislead: on 36 tasks on which they do not it costs nothing (+0.001 and +0.002,
@@ -26,7 +28,7 @@ import numpy as np
 from tunesmith.foundation.numerics.arrays import Floats
 from tunesmith.foundation.numerics.cache import Cache
 from tunesmith.history import History
-from tunesmith.samplers.base import Points, SamplerStates
+from tunesmith.samplers.base import Points, SamplerStates, decode_states
 from tunesmith.samplers.finished import DuplicateFilter, infer_conditions
 from tunesmith.samplers.gp.branches import branching_parameters
 from tunesmith.samplers.gp.transfer import best_points
@@ -49,6 +51,11 @@ class InitialDesign:
     def __init__(self) -> None:
         self._sequence = QMCSampler()
         self._best: Cache[Floats] = Cache()
+
+    def has_begun(self, history: History) -> bool:
+        """Tell whether a trial has a point of the design, in whatever space that was."""
+        states = np.concatenate([history.sampler_state, history.pending.sampler_state])
+        return bool(len(decode_states(states, self._sequence.name)))
 
     def size(self, history: History, space: Space) -> int:
         """Return how many trials come before a model: four, more where there are many branches or choices."""

@@ -86,7 +86,9 @@ class GPSampler(Sampler):
         begun = len(history) + history.n_pending
         if self.n_startup_trials is not None:
             return begun < self.n_startup_trials
-        return begun < MAX_BRANCHES and begun < self._design.size(history, space)
+        if begun >= MAX_BRANCHES:
+            return False
+        return not self._design.has_begun(history) or begun < self._design.size(history, space)
 
     def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, SamplerStates]:
         """Return n points; see `Sampler.ask`."""
