@@ -202,7 +202,7 @@ def test_samplers_see_expected_ends_and_the_rest_as_it_is() -> None:
 def test_a_trial_says_that_unfinished_ones_were_learnt_from() -> None:
     history = half_searched()
     assert history.space is not None
-    _, _, told = GPSampler().propose(history, history.space, np.random.default_rng(0), 1)
+    _, _, told = GPSampler(n_startup_trials=1).propose(history, history.space, np.random.default_rng(0), 1)
     assert told is not None
     assert "2 unfinished trials count with the ends expected of them" in told
 
