@@ -74,11 +74,11 @@ def make_folds(cv: CrossValidation, y: NDArray[Any], groups: Any, classes: bool,
         else:
             splitter = StratifiedKFold if classes and np.bincount(y).max() >= k else KFold
             given = splitter(k, shuffle=True, random_state=seed)
-    if hasattr(given, "split") and not isinstance(given, str):
+    if hasattr(given, "split"):
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="The least populated class")  # the report says so
             pairs = list(given.split(np.zeros((n, 1)), y, groups))
-    elif hasattr(given, "__iter__") and not isinstance(given, str):
+    elif hasattr(given, "__iter__"):
         pairs = given
     else:
         raise ValueError(f"tune: cv is 'auto', a number of folds, a splitter, or pairs of rows; got {shown(cv)}")

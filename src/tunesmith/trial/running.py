@@ -660,7 +660,9 @@ class Proposals:
         for i, (name, p) in enumerate(space.params.items() if space is not None else ()):
             self.table[name] = (i, _spec(p), p)
 
-    def centre(self, number: int, name: str, p: Parameter, beside: Mapping[str, Parameter]) -> float | None:
+    def centre(
+        self, number: int, name: str, p: Parameter, beside: Callable[[], Mapping[str, Parameter]]
+    ) -> float | None:
         """Return about which unit coordinate the value of a name lies that the space does not have; None: anywhere.
 
         A new name is a branch of the objective, such as a model among several, and its first trial decides whether it
@@ -671,14 +673,14 @@ class Proposals:
         Args:
             number: the trial's number.
             p: an ordered range, or choices, which have no middle.
-            beside: parameters that the same trial asks for.
+            beside: returns the parameters that the same trial asks for.
         """
         if not (self.central and p.is_ordered) or (number > 0 and not self.table):
             return None
-        meaning = None
-        if self.named:
-            own = {n: q for n, q in beside.items() if n != name and q.condition is None}
-            meaning = meanings_of(Space({**own, name: p})).get(len(own)) if p.condition is None else None
+        if not self.named or p.condition is not None:
+            return 0.5
+        own = {n: q for n, q in beside().items() if n != name and q.condition is None}
+        meaning = meanings_of(Space({**own, name: p})).get(len(own))
         return 0.5 if meaning is None else meaning.prior.centre
 
 
@@ -833,7 +835,7 @@ class Answers:
                     f"{listing(names)}); give some for it, or take the name that the objective uses"
                 )
             x = draw_unproposed(
-                self.seed, self.number, name, p, self.proposals.centre(self.number, name, p, self._asked())
+                self.seed, self.number, name, p, self.proposals.centre(self.number, name, p, self._asked)
             )
         value = p.to_external(x)
         into[name] = value

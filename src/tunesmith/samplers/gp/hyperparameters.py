@@ -41,7 +41,7 @@ MIN_MODEL_ROWS = 3  # finite observations before a model is worth anything
 MODEL_PRIOR = Prior(scale_mean=0.0, scale_var=2.0, noise_mean=-6.0, noise_bounds=(1e-6, 1.0))  # benchmarks/notes
 # What is added to the mean of ln ℓ for the kind of a parameter: an objective changes faster along a range that spans
 # orders of magnitude than along a linear one, and least between choices. These are rounded means of lengthscales that
-# were fitted to 140 random points of each of 33 tuning tasks (networks, trees, tables of networks); those of one kind
+# were fitted to 140 random points of each of 26 tuning tasks (networks, trees, tables of networks); those of one kind
 # agree over their sources.
 WIDE_RATIO, WIDE_SCALE, LOG_SCALE, LINEAR_SCALE = 900.0, -1.5, -1.0, -0.6
 FEW_VALUES, FEW_VALUES_SCALE = 10, -1.1  # a range of few values, or an ordinal

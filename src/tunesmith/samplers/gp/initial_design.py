@@ -131,15 +131,14 @@ def _central(
     n, u = len(sobol), sobol
     drawn = centre + DESIGN_SHRINKAGE * (u - centre)
     if (centre != 0.5).any():
-        drawn[1:2] = 0.5
+        drawn[1] = 0.5
     even = (u.argsort(axis=0).argsort(axis=0) + (n * u[0]) % 1.0) / n
-    spread = [j for j, (name, p) in enumerate(params.items()) if not p.is_ordered or name in branching]
-    drawn[:, spread] = even[:, spread]
-    for j in spread:
-        drawn[:, j] = _untried(list(params.values())[j], drawn[:, j], seen[:, j])
+    spread = {j: p for j, (name, p) in enumerate(params.items()) if not p.is_ordered or name in branching}
+    for j, p in spread.items():
+        drawn[:, j] = _untried(p, even[:, j], seen[:, j])
     active = ~np.isnan(space.from_unit(drawn))
     first = active & (active.cumsum(axis=0) == 1)  # at which points a parameter is active for the first time
-    first[:, spread] = False
+    first[:, list(spread)] = False
     cell = np.array([1.0 / p.n_values if p.n_values < 1e6 else 0.0 for p in params.values()])
     # of an even number of values one of the two in the middle
     middle = np.clip(centre + 0.5 * cell * (u - 0.5), 0.0, 1.0)
@@ -153,9 +152,7 @@ def _untried(p: Parameter, u: Floats, seen: Floats) -> Floats:
         seen: internal values that were tried, NaN where inactive.
     """
     k = int(p.n_values)
-    tried = np.zeros(k, bool)
-    at = p.to_unit(seen[~np.isnan(seen)])
-    tried[np.minimum((at * k).astype(int), k - 1)] = True
+    tried = np.isin(p.cells(np.arange(k)), seen)
     if tried.all() or not tried.any():
         return u
     own = np.minimum((u * k).astype(int), k - 1)

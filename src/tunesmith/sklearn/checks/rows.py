@@ -28,7 +28,7 @@ from tunesmith.sklearn.protocols import Data
 COLUMNS_LOOKED_AT = 1000  # of more only the first ones are looked at
 KEY_COLUMNS = 3  # by the values of so many columns it is judged how many rows are equal by chance
 KEY_SHARE = 0.9  # how many of the distinct rows they have to tell apart
-ROWS_JUDGED = 20_000  # rows, of more of which that is judged by a sample
+ROWS_JUDGED = 20_000  # rows, of more of which that is judged by a sample; of what follows in order, by the first ones
 LEAST_COPIES_SHARE = 0.02  # share of the tested rows from which on copies are told
 TIMES_BEYOND_CHANCE = 5.0  # as many times as by chance there have to be
 LEAST_CONCLUSIVE = 20  # rows, or values of a growing column, with fewer of which nothing is concluded
@@ -268,14 +268,20 @@ def _identifier(X: Data) -> Finding | None:
         numbers = _numbered(column)
         n_values = int(numbers.max()) + 1
         if LEAST_GROUPS <= n_values <= len(column) / 2 and (named or runs == n_values):
+            where = _begun(name)
             return Finding(
-                f"{name[0].upper()}{name[1:]} looks like an identifier of groups ({n_values} values in "
+                f"{where} looks like an identifier of groups ({n_values} values in "
                 f"{len(column)} rows). If rows of one group are more alike than others, pass it as groups= with "
                 "GroupKFold or StratifiedGroupKFold; else the score is too good for new groups.",
-                where=f"{name[0].upper()}{name[1:]}",
+                where=where,
                 groups=numbers,
             )
     return None
+
+
+def _begun(name: str) -> str:
+    """Return the name of a column as sentences begin with it."""
+    return f"{name[0].upper()}{name[1:]}"
 
 
 def _bare(name: str) -> str:
@@ -309,7 +315,7 @@ def _time_order(X: Data, y: NDArray[Any]) -> Finding | None:
                 )
         elif growing is None and _counts_time(name, column):
             growing = name
-    if not _is_series(X, y, growing is not None):
+    if not _is_series(X, y[:ROWS_JUDGED], growing is not None):
         return None
     why = "their targets change slowly along the rows" + (f", and {growing} grows" if growing else "")
     return Finding(
@@ -345,12 +351,13 @@ def _is_series(X: Data, y: NDArray[Any], has_time: bool) -> bool:
     """Tell whether the targets of neighbouring rows are alike, beyond what a linear model knows of them.
 
     Args:
+        y: the targets of the first rows.
         has_time: whether a column grows along the rows; a linear model explains a trend by it, so it is not asked.
     """
     if y.ndim != 1 or len(y) < 2 * LEAST_CONCLUSIVE or y.dtype.kind not in "iufb":
         return False
     labels = np.unique(y)
-    is_numeric = y.dtype.kind == "f" or len(labels) > max(LEAST_CONCLUSIVE, math.sqrt(len(y)))
+    is_numeric = _are_numbers(y, len(labels))
     if not is_numeric and len(labels) > LEAST_CONCLUSIVE:
         return False
     told = np.asarray(y, float)[:, None] if is_numeric else (y[:, None] == labels).astype(float)
@@ -358,7 +365,7 @@ def _is_series(X: Data, y: NDArray[Any], has_time: bool) -> bool:
     if (np.diff(y) >= 0).all() or (np.diff(y) <= 0).all() or (not is_numeric and runs <= 3 * len(labels)):
         return False  # sorted by the target
     off = told - told.mean(axis=0)
-    columns = np.ones((len(y), 0)) if has_time else _numbers_of(X)
+    columns = np.empty((0, 0)) if has_time else _numbers_of(X, len(y))
     if columns.shape[1] >= len(y) / 2:
         return False
     if columns.shape[1]:
@@ -370,10 +377,16 @@ def _is_series(X: Data, y: NDArray[Any], has_time: bool) -> bool:
     return alike > max(LEAST_DEPENDENCE, ERRORS_BEYOND_CHANCE / math.sqrt(len(y)))
 
 
-def _numbers_of(X: Data) -> Floats:
-    """Return the columns of numbers [n, d], each with mean 0 and spread 1; those of few choices as dummies."""
+def _are_numbers(y: NDArray[Any], distinct: int) -> bool:
+    """Tell whether targets are numbers and not classes."""
+    return y.dtype.kind == "f" or (y.dtype.kind in "iu" and distinct > max(LEAST_CONCLUSIVE, math.sqrt(len(y))))
+
+
+def _numbers_of(X: Data, n: int) -> Floats:
+    """Return the columns of numbers [n, d] of the first rows, each with mean 0 and spread 1; few choices as dummies."""
     found: list[Floats] = []
-    for _, values in named_columns(X):
+    for _, column_values in named_columns(X):
+        values = column_values[:n]
         if values.dtype.kind in "iufb":
             column = np.asarray(values, float)
             column = np.where(np.isfinite(column), column, np.nan)
@@ -402,7 +415,7 @@ def _target_columns(X: Data, y: NDArray[Any], is_series: bool) -> Iterator[str]:
         return
     labels = _numbered(y)
     k = int(labels.max()) + 1
-    if y.dtype.kind not in "OU" and (y.dtype.kind == "f" or k > max(LEAST_CONCLUSIVE, math.sqrt(len(y)))):
+    if _are_numbers(y, k):
         if not np.isfinite(y).all() or np.ptp(y) == 0:
             return
         targets: NDArray[Any] = np.asarray(y, float)
@@ -414,14 +427,14 @@ def _target_columns(X: Data, y: NDArray[Any], is_series: bool) -> Iterator[str]:
     if len(rows) > ROWS_JUDGED:
         rows = np.sort(np.random.default_rng(0).choice(len(y), ROWS_JUDGED, replace=False))
     for name, values in named_columns(X):
-        shown = f"{name[0].upper()}{name[1:]}"
+        shown = _begun(name)
         if _is_target(values[rows], targets[rows]):
             yield (
                 f"{shown} by itself tells the target of {100 * TARGET_SHARE:.0f} % of the rows or more. If it is not "
                 "known when a prediction is made (it was recorded later, or is the target in another form), leave it "
                 "out; else the score is too good."
             )
-        elif (shift := _shift_of(values, targets, is_series)) is not None:
+        elif (shift := _shift_of(values[:ROWS_JUDGED], targets[:ROWS_JUDGED], is_series)) is not None:
             later = "a later" if shift > 0 else "an earlier"
             yield (
                 f"{shown} holds the target of {later} row ({abs(shift)} further). "
@@ -437,19 +450,21 @@ def _is_target(values: NDArray[Any], y: NDArray[Any]) -> bool:
     """Tell whether a column tells the targets y[n]: numbers by their order, classes by few stretches of the column."""
     numeric = values.dtype.kind in "iufb"
     column = np.asarray(values, float) if numeric else _numbered(values).astype(float)
-    if not np.isfinite(column).all() or np.ptp(column) == 0:
+    if not np.isfinite(column).all():
         return False
-    distinct = len(np.unique(column))
+    own = _numbered(column)
+    distinct = int(own.max()) + 1
+    if distinct < 2:
+        return False
     if y.dtype.kind == "f":
         if not numeric or distinct < LEAST_CONCLUSIVE:
             return False
-        own, other = (np.unique(part, return_inverse=True)[1].astype(float) for part in (column, y))
         steps = np.diff(y[np.argsort(column, kind="stable")])
         in_order = max(float((steps >= 0).mean()), float((steps <= 0).mean()))
-        return in_order >= TARGET_SHARE or abs(float(np.corrcoef(own, other)[0, 1])) >= TARGET_RANK_CORRELATION
+        return in_order >= TARGET_SHARE or abs(float(np.corrcoef(own, _numbered(y))[0, 1])) >= TARGET_RANK_CORRELATION
     if distinct <= len(y) / 10:  # choices: how often the class is the usual one of its choice
         table = np.zeros((distinct, int(y.max()) + 1))
-        np.add.at(table, (np.unique(column, return_inverse=True)[1], y), 1)
+        np.add.at(table, (own, y), 1)
         return float(table.max(axis=1).sum()) >= TARGET_SHARE * len(y)
     if not numeric:
         return False

@@ -233,20 +233,15 @@ class Asker:
             record.system = {**(record.system or {}), "proposed_by": proposal.proposed_by}
         if self.inheriting and (parent := self.inheriting.parent_of(proposal.sampler_state)) is not None:
             record.system = {**(record.system or {}), PARENT: parent}
-        if self._proposals is None or self._proposals.space is not proposal.space:
-            own = self.sampler.space
-            self._proposals = Proposals(
-                proposal.space,
-                binding=own is not None and not self._study.declared and own == proposal.space,
-                central=self.sampler.is_adaptive,
-                named=self._study.history.why_no_meanings is None,
-            )
+        proposals = self._proposals
+        if proposals is None or proposals.space is not proposal.space:
+            proposals = self._proposals = self._prepared(proposal.space)
         record.space, record.x, record.sampler_state = proposal.space, proposal.x, proposal.sampler_state
         record.started = time.time()  # the time of the proposal does not count as cost
         trial = Trial(
             number,
             self._study.seed,
-            self._proposals,
+            proposals,
             list(proposal.x),
             record.fixed,
             dict(old.user) if old is not None and old.user else None,  # those of the record are in the storage
@@ -256,6 +251,16 @@ class Asker:
             objectives=len(self._study.signs),
         )
         return trial, record
+
+    def _prepared(self, space: Space | None) -> Proposals:
+        """Return the space of a proposal, prepared for the trials over it."""
+        own = self.sampler.space
+        return Proposals(
+            space,
+            binding=own is not None and not self._study.declared and own == space,
+            central=self.sampler.is_adaptive,
+            named=self._study.history.why_no_meanings is None,
+        )
 
     def _with_asked(self, proposal: Proposal, asked: Mapping[str, Parameter], fixed: Mapping[str, Any]) -> Proposal:
         """Return a proposal with values of the asked parameters that it lacks, for processes that tell the trial."""
@@ -270,15 +275,11 @@ class Asker:
         }
         if not new:
             return proposal
-        proposals = Proposals(
-            proposal.space, central=self.sampler.is_adaptive, named=self._study.history.why_no_meanings is None
-        )
+        proposals, seed, number = self._prepared(proposal.space), self._study.seed, proposal.number
         values = [
             p.to_internal(fixed[name])
             if name in fixed
-            else draw_unproposed(
-                self._study.seed, proposal.number, name, p, proposals.centre(proposal.number, name, p, new)
-            )
+            else draw_unproposed(seed, number, name, p, proposals.centre(number, name, p, lambda: new))
             for name, p in new.items()
         ]
         return replace(proposal, space=merge(proposal.space, new), x=[*proposal.x, *values])
