@@ -71,8 +71,8 @@ def test_a_study_that_has_ended_runs_nothing_more_and_one_that_goes_on_forgets_w
 
 def test_parallel_workers(capfd: pytest.CaptureFixture[str]) -> None:
     space = {"x": ts.Float(0, 1), "y": ts.Float(0, 1)}
-    # Which trials a proposal sees depends on which worker is faster: with this seed 36 to 105 were needed, 72 times.
-    study = ts.minimize(flat, space, n_trials=150, seed=1, stop="converged", n_jobs=2, show_progress_bar=True)
+    # Which trials a proposal sees depends on which worker is faster: with this seed 36 to 51 were needed, 48 times.
+    study = ts.minimize(flat, space, n_trials=150, seed=5, stop="converged", n_jobs=2, show_progress_bar=True)
     assert study.stop_reason is not None
     assert len(study.trials) < 150
     assert all(t.state is ts.TrialState.COMPLETE for t in study.trials)
