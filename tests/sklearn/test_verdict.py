@@ -28,6 +28,8 @@ from tunesmith.errors import StorageError
 from tunesmith.report import write_report
 from tunesmith.sklearn import GridSearchCV, HalvingGridSearchCV, RandomizedSearchCV, SearchCV
 from tunesmith.sklearn.results.conclusion import SearchesHere
+from tunesmith.sklearn.store.candidates import CandidateStore
+from tunesmith.storage.memory import MemoryStorage
 from tunesmith.study.verdict import VERDICT
 
 X, Y = make_classification(80, 5, flip_y=0.3, random_state=0)
@@ -239,6 +241,30 @@ def test_threads_that_search_at_once_return_one_verdict(tmp_path: Path) -> None:
     assert [len(search.cv_results_["params"]) for search in found] == [8, 8]
     assert found[0].report_ == found[1].report_
     assert found[0].best_params_ == found[1].best_params_
+
+
+def test_a_search_that_opens_a_study_while_another_begins_it_takes_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    storage = MemoryStorage()
+    first, second = (
+        CandidateStore(
+            tunesmith.create_study(study_name="s", storage=storage, direction="maximize", load_if_exists=True),
+            None,
+            train_scores=False,
+            where="memory",
+        )
+        for _ in range(2)
+    )
+    read = tunesmith.Study.get_trials
+
+    def begun_by_the_other(study: tunesmith.Study, *args: Any, **how: Any) -> Any:
+        if study is second.study and not read(study):
+            first.open({"estimator": "SVC"}, [])
+            first.study.add_trial(tunesmith.create_trial(value=0.5))
+        return read(study, *args, **how)
+
+    monkeypatch.setattr(tunesmith.Study, "get_trials", begun_by_the_other)
+    second.open({"estimator": "SVC"}, [])
+    assert len(second.study.trials) == 1
 
 
 def test_searches_that_conclude_at_once_return_one_verdict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -159,8 +159,9 @@ class CandidateStore:
         if self._known is not None:
             return  # a search may go on with other splits, which are part of each candidate's key
         new = {**fingerprint, "cv": self._splits}
-        old = self.study.system_attrs.get(CANDIDATE_ATTR)
+        # Trials first: a search that opens the study at this moment writes its fingerprint before its first trial.
         trials = self.study.get_trials(states=list(ENDED_STATES))
+        old = self.study.system_attrs.get(CANDIDATE_ATTR)
         name = f"the study {self.study.study_name!r} in {self.where}"
         if old is None:
             if trials:
