@@ -181,13 +181,13 @@ def test_each_search_beats_the_default_on_real_data(tmp_path: Path) -> None:
 def test_pruning_between_rounds_tries_more_for_the_same_rounds(tmp_path: Path) -> None:
     for package in ("sklearn", "lightgbm"):
         pytest.importorskip(package, reason=f"{package} is not installed")
-    output = run("10_lightgbm.py", "curves.png", "--budget", "243", cwd=tmp_path, without=("matplotlib",))
+    output = run("10_lightgbm.py", "curves.png", "--budget", "648", cwd=tmp_path, without=("matplotlib",))
     (pruned,) = table(output.partition("full runs  ")[0], columns=6, words=1)
     (full,) = table(output.partition("pruned")[2], columns=6, words=2)
-    assert full[:3] == [3, 3, 243]
-    assert pruned[0] > 3, "more runs"
+    assert full[:3] == [8, 8, 648]
+    assert pruned[0] > 8, "more runs"
     assert 1 <= pruned[1] < pruned[0], "not all of them to the end"
-    assert 243 <= pruned[2] <= 324, "the leader is run to its end"
+    assert 648 <= pruned[2] <= 729, "the leader is run to its end"
     assert "num_leaves" in output
     assert "matplotlib is not installed" in output
 
