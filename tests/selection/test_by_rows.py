@@ -87,7 +87,8 @@ def test_the_score_is_that_of_the_default_and_the_gain_told():
     assert 0.15 < found.gain.value < 0.25
     assert found.value == pytest.approx(0.5 - found.gain.value, abs=0.01)  # both vary alike
     kept = select_by_rows(losses[:, ::-1], Rule(default=0), no_skill=0.9, bounds=(0.0, 1.0))
-    assert (kept.value, kept.naive) == pytest.approx((0.25, 0.25))
+    assert kept.naive == pytest.approx(0.25)
+    assert 0.25 < kept.value < 0.26  # it looks good beside the other one, so it was lucky
 
 
 def wild(seed: int, n: int = 80) -> np.ndarray:
@@ -152,11 +153,12 @@ def test_what_was_not_seen_makes_the_worse_end_worse():
 
 def test_rows_that_the_folds_did_not_train_on_make_up_for_luck_and_for_no_more():
     rng = np.random.default_rng(3)
-    losses = (rng.random((100, 30)) < np.linspace(0.6, 0.2, 30)).astype(float)
-    plain = select_by_rows(losses, Rule(default=0), no_skill=0.8)
-    some = select_by_rows(losses, Rule(default=0), no_skill=0.8, full_fit_gain=0.02)
+    losses = (rng.random((100, 30)) < np.linspace(0.4, 0.2, 30)).astype(float)
+    rule = Rule(default=0, prefer_default=False)
+    plain = select_by_rows(losses, rule, no_skill=0.8)
+    some = select_by_rows(losses, rule, no_skill=0.8, full_fit_gain=0.02)
     assert plain.naive < some.value < plain.value
-    assert select_by_rows(losses, Rule(default=0), no_skill=0.8, full_fit_gain=0.9).value == plain.naive
+    assert select_by_rows(losses, rule, no_skill=0.8, full_fit_gain=0.9).value == plain.naive
     assert full_fit_gain(100, 0.25) == pytest.approx(2 * full_fit_gain(400, 0.25))
 
 

@@ -32,11 +32,6 @@ def test_caution_is_a_number_of_errors_and_may_be_negative() -> None:
     assert not replaces_default(-0.3, -0.05, 0.1, caution=-1.0)
 
 
-def test_a_gain_that_would_be_unusual_has_to_be_larger() -> None:
-    assert replaces_default(0.3, 0.2, 0.1, usual=0.1)
-    assert not replaces_default(0.3, 0.2, 0.1, usual=0.05)
-
-
 def test_a_simpler_candidate_has_to_be_as_good_and_a_tie_counts_on_request() -> None:
     gains = np.array([-0.05, -0.15, 0.0])
     assert replaces_default(gains, gains, 0.1, simpler=True).tolist() == [True, False, True]

@@ -20,9 +20,9 @@ def test_the_usual_risk_is_the_usual_rule() -> None:
 
 
 def test_more_risk_is_less_caution() -> None:
-    steps = [caution_of_risk(risk) for risk in np.linspace(0.0, 0.24, 49)]
+    steps = [caution_of_risk(risk) for risk in np.linspace(0.0, 0.3, 61)]
     assert all(a > b for a, b in pairwise(steps))
-    assert caution_of_risk(1) == caution_of_risk(0.24)
+    assert caution_of_risk(1) == caution_of_risk(0.3)
 
 
 @pytest.mark.parametrize("risk", [-0.01, 1.01, math.nan, "low", None, True])

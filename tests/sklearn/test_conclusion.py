@@ -33,7 +33,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from tunesmith import Float, Int
 from tunesmith.selection.by_folds import BY_FOLDS_METHOD as FOLDS
-from tunesmith.selection.by_rows import BY_ROWS_METHOD as BBC
+from tunesmith.selection.by_rows import BY_GAINS_METHOD
 from tunesmith.sklearn import GridSearchCV, SearchCV
 
 X, Y = make_classification(120, 6, n_informative=3, flip_y=0.1, random_state=0)
@@ -311,7 +311,7 @@ def test_metrics_of_classification(scoring: str) -> None:
     assert score.metric == scoring
     assert score.n_rows == 120
     assert score.interval[0] < score.value < score.interval[1]
-    assert score.method == BBC
+    assert score.method == BY_GAINS_METHOD
 
 
 @pytest.mark.parametrize("scoring", [None, "neg_mean_squared_error", "neg_median_absolute_error", "neg_max_error"])

@@ -70,7 +70,7 @@ def test_further_fits_are_spent_and_decide_anew() -> None:
 
 
 def test_further_fits_can_replace_the_default_and_refit() -> None:
-    x, y = make_classification(120, 8, n_informative=3, flip_y=0.2, random_state=0)
+    x, y = make_classification(120, 8, n_informative=3, flip_y=0.1, random_state=3)
     search = SearchCV(Counting(random_state=0), SPACE, n_trials=8, random_state=0, cv=4, confirm=0).fit(x, y)
     assert search.report_.kept_default
     assert search.best_estimator_.max_depth is None

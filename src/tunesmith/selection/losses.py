@@ -376,6 +376,42 @@ class LossTable:
                 taken[candidate] = np.average(np.maximum(within[some], 0.0), weights=self.weights[some])
         return taken
 
+    @checked()
+    def n_runs(self, n_candidates: int | None = None) -> Indices:
+        """Return how many runs of the folds each candidate [C] has."""
+        return np.array([len(self._runs.get(c, ())) for c in range(self._width(n_candidates))], np.intp)
+
+    @checked()
+    def unsteadiness(self, reference: int, *, relative: bool = False) -> float | None:
+        """Return which part of the variance of a paired gain, over units, changes from run to run; None: no repeats.
+
+        Args:
+            reference: the candidate that gains are over.
+            relative: whether losses count as parts of their means.
+
+        Returns:
+            From 0, the same losses in each run, to 1 where runs have nothing in common.
+        """
+        within, single = [], []
+        share = self.weights / self.weights.sum()
+        for candidate, runs in self._runs.items():
+            n = min(len(runs), len(self._runs.get(reference, ())))
+            if candidate == reference or n < 2:
+                continue
+            one, two = (np.stack(self._runs[c][:n]).astype(np.float64) for c in (reference, candidate))
+            if relative:
+                means = [float(np.nanmean(losses)) for losses in (one, two)]
+                if not min(means) > 0.0:
+                    continue
+                one, two = one / means[0], two / means[1]
+            paired = one - two
+            whole = np.isfinite(paired).all(axis=0)
+            if whole.any():
+                part = share[whole] / share[whole].sum()
+                within.append(float(part @ paired[:, whole].var(axis=0, ddof=1)))
+                single.append(float(part @ (paired[0, whole] - part @ paired[0, whole]) ** 2))
+        return min(sum(within) / sum(single), 1.0) if sum(single) > 0.0 else None
+
     def _width(self, n_candidates: int | None) -> int:
         check_least(0, n_candidates=n_candidates)
         return max(self._runs, default=-1) + 1 if n_candidates is None else n_candidates

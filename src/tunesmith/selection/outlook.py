@@ -11,8 +11,9 @@ do. B is the variance of the mean of one run, seen in the runs' means and, with 
 single units. I is for training sets that overlap (`.intervals`). Measured over 250 draws of 200 rows, trees: V(1) is
 15.0 and V(5) 5.5 by this, 15.6 and 7.1 in truth; all of it times I would be 25 and 8.
 
-With a variance V, a true gain of (t_0.975 + t_0.8) · √V, which is 2.8 √V for many units, lies beyond its interval in
-four of five searches: the smallest gain that can be told from luck.
+With a variance V, a gain g as seen is told from luck if its posterior (`posterior`, prior variance P) lies above 0:
+g·P / (P + V) exceeds t_0.975 standard deviations √(P·V / (P + V)). The smallest gain that is told in four of five
+searches lies t_0.8 · √V above the smallest such g. Without a prior that is (t_0.975 + t_0.8) · √V.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ import numpy as np
 from tunesmith.foundation.formats import NumberFormat
 from tunesmith.foundation.languages import say
 from tunesmith.foundation.numerics.arrays import Floats
+from tunesmith.selection.posterior import SURE_ERRORS, USUAL_EFFECT
 
 GAIN_TOLD_SHARE = 0.8  # how often a gain of the smallest size that can be told is told
 UNITS_DOF = 4.0  # degrees of freedom that the runs of single units count for where B is estimated
@@ -47,6 +49,7 @@ class Outlook:
         n_rows: rows that were tested.
         fits_per_repeat: fits of one repeat of the folds for the leaders and the default; 0: they cannot be repeated.
         level: of the interval beyond which a gain has to lie.
+        prior: P, the variance of usual gains; infinite: any gain is as usual as any other.
     """
 
     lead: float
@@ -57,6 +60,7 @@ class Outlook:
     n_rows: int
     fits_per_repeat: int = 0
     level: float = 0.95
+    prior: float = math.inf
 
     @property
     def variance(self) -> float:
@@ -65,8 +69,8 @@ class Outlook:
 
     @property
     def smallest_gain(self) -> float:
-        """The smallest true gain that is told from luck in `POWER` of all searches."""
-        return self._errors * math.sqrt(self.variance)
+        """The smallest true gain that is told from luck in `GAIN_TOLD_SHARE` of all searches."""
+        return self._smallest(self.variance)
 
     @property
     def decided(self) -> bool:
@@ -76,7 +80,7 @@ class Outlook:
     @property
     def repeats_needed(self) -> int | None:
         """How many more repeats would tell a gain of the size of the lead; None: none would, or it is not known."""
-        allowed = (self.lead / self._errors) ** 2 - self.rows_part
+        allowed = self._most_variance - self.rows_part
         if self.decided or not self.fits_per_repeat or self.repeats_part is None or not allowed > 0.0:
             return None
         more = math.ceil(self.repeats_part / allowed - 1e-9) - self.repeats
@@ -87,18 +91,30 @@ class Outlook:
         """How many rows in all would tell a gain of the size of the lead, with as many repeats; None: these do."""
         if self.decided:
             return None
-        exact = self.n_rows * self.variance * (self._errors / self.lead) ** 2
+        exact = self.n_rows * self.variance / max(self._most_variance, 1e-300)
         if not exact < 1e9:
             return None
         step: int = 10 ** max(math.floor(math.log10(exact)) + 1 - DIGITS_OF_ROWS, 0)
         return step * math.ceil(exact / step - 1e-9)
 
-    @property
-    def _errors(self) -> float:
+    def _smallest(self, variance: float) -> float:
+        """Return the smallest true gain that is told, if gains have this variance."""
         from scipy.special import stdtrit  # Student's quantiles
 
         dof = max(self.dof, 1.0)
-        return float(stdtrit(dof, 0.5 + self.level / 2.0) + stdtrit(dof, GAIN_TOLD_SHARE))
+        told, often = float(stdtrit(dof, 0.5 + self.level / 2.0)), float(stdtrit(dof, GAIN_TOLD_SHARE))
+        # Of a gain beyond SURE_ERRORS nothing is luck; a little more than that is told.
+        least = told * math.sqrt(1.0 + variance / self.prior)
+        return (min(least, max(told, SURE_ERRORS + 0.25)) + often) * math.sqrt(variance)
+
+    @property
+    def _most_variance(self) -> float:
+        """The largest variance with which a true gain of the size of the lead is told."""
+        low, high = 0.0, self.lead**2
+        for _ in range(60):
+            middle = 0.5 * (low + high)
+            low, high = (middle, high) if self._smallest(middle) <= self.lead else (low, middle)
+        return low
 
     def sentences(self, figures: NumberFormat, gain: str) -> list[str]:
         """Return what leads by how much, and what would decide.
@@ -170,8 +186,11 @@ def outlook_of_rows(
     mean = np.where(there, runs, 0.0).sum(axis=0) / n_runs
     lead = float(share @ mean)
     seen = float(share @ (mean - lead) ** 2) / units * size / max(size - 1.0, 1.0)
+    one = np.where(there[0], runs[0], 0.0)
+    scatter_of_one = float(share @ (there[0] * (one - share @ one) ** 2))
+    prior = USUAL_EFFECT**2 * scatter_of_one * n_rows / units
     if len(runs) < 2:
-        return Outlook(lead, inflation * seen, None, 1, size - 1.0, n_rows, fits_per_repeat, level)
+        return Outlook(lead, inflation * seen, None, 1, size - 1.0, n_rows, fits_per_repeat, level, prior)
     several = n_runs > 1
     scatter = np.where(there, runs - mean, 0.0)[:, several] ** 2
     own = scatter.sum(axis=0) / (n_runs[several] - 1.0)
@@ -181,7 +200,7 @@ def outlook_of_rows(
     dof = len(runs) - 1.0
     of_a_run = (dof * float(each.var(ddof=1)) + UNITS_DOF * within) / (dof + UNITS_DOF)
     rows = max(seen - within / len(runs), LEAST_ROWS_PART * seen)
-    return Outlook(lead, inflation * rows, of_a_run, len(runs), size - 1.0, n_rows, fits_per_repeat, level)
+    return Outlook(lead, inflation * rows, of_a_run, len(runs), size - 1.0, n_rows, fits_per_repeat, level, prior)
 
 
 def outlook_of_folds(gains: Floats, *, n_rows: int, inflation: float, level: float = 0.95) -> Outlook:

@@ -15,7 +15,7 @@ from sklearn.base import is_classifier
 from tunesmith.errors import SelectionError
 from tunesmith.foundation.numerics.arrays import Indices, Singles
 from tunesmith.selection import LossTable, Rule, select_by_rows
-from tunesmith.selection.by_rows import full_fit_gain
+from tunesmith.selection.by_rows import full_fit_gain, repeat_may_decide
 from tunesmith.selection.choice import caution_costs_more, caution_of_risk
 from tunesmith.selection.intervals import EffectiveSample, variance_inflation
 from tunesmith.selection.losses import PairedGains, bootstrap
@@ -76,7 +76,7 @@ def rerun_leaders(context: SelectionContext, metric: Metric, targets: Targets, t
         chosen = leaders + always
         if further is not None and repeat < len(further.known):
             chosen = [evidence.numbers.index(number) for number in further.known[repeat]]
-        elif not leaders:
+        elif not leaders or (paid and default is not None and not _may_decide(context, metric, table, n_candidates)):
             return
         left -= len(chosen) * k
         seed = int(np.random.SeedSequence([run.study.seed, FRESH_SPLITS_SALT, repeat]).generate_state(1)[0]) >> 1
@@ -92,6 +92,19 @@ def rerun_leaders(context: SelectionContext, metric: Metric, targets: Targets, t
                 table.add(c, own, fresh=True)
         context.fresh.append(tuple(evidence.numbers[c] for c in chosen))
         context.confirmed, context.repeats = max(context.confirmed, len(chosen)), repeat + 1
+
+
+def _may_decide(context: SelectionContext, metric: Metric, table: LossTable, n_candidates: int) -> bool:
+    relative = metric.bounds == (0.0, math.inf)
+    return repeat_may_decide(
+        table.losses(n_candidates),
+        context.rule(caution_of_risk(context.settings.risk), context.default),
+        weights=table.weights,
+        relative=relative,
+        n_runs=table.n_runs(n_candidates),
+        unsteadiness=None if context.default is None else table.unsteadiness(context.default, relative=relative),
+        observations=table.observations,
+    )
 
 
 def _add_fresh(
@@ -156,6 +169,7 @@ CLASS_WITHOUT_CHANCE = (
 )
 CALIBRATE = "Calibrating the model (CalibratedClassifierCV) or clipping its probabilities would mend that."
 OUTLIERS = "A metric that depends on outliers less, such as the median or absolute error, would be known better."
+LOSS_CAUTION = 1.2  # how many times that of the rule: 0.6, at which this was measured
 FEW_ROWS_SHARE = 0.05  # of the rows, that make up half of a loss: few
 FOLDS_TOGETHER = (
     "The {metric} is computed from the predictions of all folds together, since its mean over small folds is biased."
@@ -198,7 +212,10 @@ def by_rows(context: SelectionContext, metric: Metric) -> Selected | None:
         strata=table.strata,
         between_repeats=table.between_repeats(n_candidates),
         bounds=metric.bounds,
-        inflation=inflation,
+        n_runs=table.n_runs(n_candidates),
+        unsteadiness=None
+        if default is None
+        else table.unsteadiness(default, relative=metric.bounds == (0.0, math.inf)),
         effective_sample=effective_sample,
         observations=table.observations,
         no_skill=no_skill,
@@ -287,7 +304,7 @@ def _at_a_loss(means: Singles, rule: Rule, table: LossTable, seed: int) -> bool:
     strata = None if table.strata is None else np.unique(table.strata[gains.rows], return_inverse=True)[1]
     worth = bootstrap(gains, free, leader, strata=strata, seed=seed).oob_picked
     worst = float(np.max(gains.losses[:, leader] - gains.losses[:, own]))
-    return caution_costs_more(worth, worst, gains.effective, rule.caution)
+    return caution_costs_more(worth, worst, gains.effective, LOSS_CAUTION * rule.caution)
 
 
 def _targets_of(context: SelectionContext) -> Targets | None:
