@@ -33,7 +33,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from tunesmith import Float, Int
 from tunesmith.selection.by_folds import BY_FOLDS_METHOD as FOLDS
-from tunesmith.selection.by_rows import BY_GAINS_METHOD
+from tunesmith.selection.wording import BY_GAINS_METHOD
 from tunesmith.sklearn import GridSearchCV, SearchCV
 
 X, Y = make_classification(120, 6, n_informative=3, flip_y=0.1, random_state=0)

@@ -59,6 +59,7 @@ from tunesmith.selection.intervals import (
 from tunesmith.selection.losses import PairedGains
 from tunesmith.selection.posterior import USUAL_UNSTEADINESS, GainModel
 from tunesmith.selection.score import NO_GAIN, Estimate, SelectionResult
+from tunesmith.selection.wording import BY_GAINS_METHOD
 
 # ----------------------------------------------------------------------------------------------------------------------
 # Skill: by how much a candidate predicts better than one that sees no feature. It says what more rows add.
@@ -89,7 +90,6 @@ BOUND_ROUNDING = 1e-12  # by how much less than a bound a loss on it may come ou
 ANCHORED_DOUBT = 0.5  # uncertainty of a correction that the default anchors, as a part of its size
 BY_ROWS_METHOD = "bootstrapping the whole selection (BBC-CV)"
 MOVES = 2.0  # standard deviations of what one more repeat may change
-BY_GAINS_METHOD = "comparing all configurations with the default (empirical Bayes)"
 ALONE_METHOD = "averaging the losses of its rows"
 
 

@@ -13,7 +13,7 @@ from tunesmith.foundation.languages import block, say, stored, told
 from tunesmith.foundation.text import printable
 from tunesmith.selection.outlook import Outlook
 from tunesmith.selection.score import Estimate, HonestScore, basis
-from tunesmith.selection.wording import count, params_of, verdict
+from tunesmith.selection.wording import BY_GAINS_METHOD, count, params_of, verdict
 from tunesmith.space.serialize import label_from_json, label_to_json
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -192,6 +192,9 @@ def _gain_said(report: Report, score: HonestScore) -> str | None:
     return say(verb + " {}: estimated {} {}.", default, kind, score.gain_text(gain))
 
 
+LUCK_TOLD = 0.1  # the luck of a default that is kept is told from this part of the interval on
+
+
 def _optimism(report: Report, score: HonestScore) -> str | None:
     """Say what the search itself would have reported."""
     if not (math.isfinite(score.optimism) and math.isfinite(score.naive)):
@@ -200,9 +203,18 @@ def _optimism(report: Report, score: HonestScore) -> str | None:
     what = ("The " if report.unit == "run" else "Its ") + _naive_name(report)
     if score.together:
         return say(what + ", the mean over folds, is {}.", naive)
-    picked = not report.kept_default and report.n_candidates != 1  # else its score was not selected
-    if picked and score.optimism > 0 and not score.format.same(score.optimism, 0.0):
-        size = score.format.write(score.optimism)
+    size = score.format.write(abs(score.optimism))
+    told = report.n_candidates != 1 and not score.format.same(score.optimism, 0.0)
+    low, high = score.interval
+    worth = abs(score.optimism) >= LUCK_TOLD * (high - low)
+    if told and worth and report.kept_default and score.method == BY_GAINS_METHOD:
+        luck = (
+            "optimistic by {}: beside the others it was lucky."
+            if score.optimism > 0
+            else ("pessimistic by {}: beside the others it was unlucky.")
+        )
+        return say(what + ", {}, is " + luck, naive, size)
+    if told and not report.kept_default and score.optimism > 0:
         return say(what + ", {}, is optimistic by {} because the winner was picked on it.", naive, size)
     return say(what + (" is {} as well." if score.format.same(score.naive, score.value) else " is {}."), naive)
 

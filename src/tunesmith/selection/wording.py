@@ -12,6 +12,7 @@ import numpy as np
 from tunesmith.foundation.formats import NumberFormat
 from tunesmith.foundation.languages import Said, say
 
+BY_GAINS_METHOD = "comparing all configurations with the default (empirical Bayes)"
 LONGEST_VALUE = 80  # characters of a parameter's value
 
 AVERAGE_WORDS = {"macro": "macro {}", "micro": "micro {}", "samples": "{} by samples", "weighted": "weighted {}"}
