@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.utils.estimator_checks import check_estimator
+from sklearn.utils.estimator_checks import check_dtype_object, check_estimator
 
 from tunesmith.sklearn import SearchCV
 
@@ -124,3 +124,8 @@ def test_search_cv_passes_the_checks_of_estimators(estimator: Any, space: Any, k
     search = SearchCV(estimator, space, n_trials=2, cv=2, random_state=0, error_score="raise")
     results = check_estimator(search, expected_failed_checks=known, on_skip=None)
     assert {r["status"] for r in results} <= {"passed", "skipped", "xfail"}
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_wrong_type_that_all_fits_meet_is_a_type_error() -> None:
+    check_dtype_object("SearchCV", SearchCV(LogisticRegression(), {"C": [0.1, 1.0]}, n_trials=2))

@@ -15,6 +15,7 @@ from sklearn.metrics import get_scorer_names
 from sklearn.pipeline import Pipeline
 from sklearn.utils import resample
 
+from tunesmith.errors import ArgumentError
 from tunesmith.foundation.text import close_matches
 from tunesmith.foundation.warnings import caution
 from tunesmith.sklearn import _compat
@@ -142,6 +143,7 @@ def check_scores(outcomes: Sequence[dict[str, Any]], n_splits: int, metric: str 
 
     Raises:
         ValueError: every candidate has a NaN, in the metric that decides or, if none does, in each.
+        ArgumentError: the same, and fits raised a TypeError.
     """
     tests = [o["test_scores"] for o in outcomes]
     names: list[Any] = list(tests[0]) if isinstance(tests[0], dict) else [None]
@@ -150,9 +152,11 @@ def check_scores(outcomes: Sequence[dict[str, Any]], n_splits: int, metric: str 
     deciding = [metric] if metric in lost else names
     if all(lost[n].any(axis=1).all() for n in deciding):
         blank = np.any([lost[n] for n in deciding], axis=0) & ~failed
-        error = next((str(o["fit_error"]) for o in outcomes if o["fit_error"]), "")
-        first = f", the first one with {_message(error)}" if error.strip() else ""
-        raise ValueError(
+        error = next((text for o in outcomes if (text := str(o["fit_error"] or "").strip())), "")
+        first = f", the first one with {_message(error)}" if error else ""
+        # Where fits raise a TypeError, so does scikit-learn, by its last fit; see its `check_dtype_object`.
+        kind = ArgumentError if error and _message(error).startswith("TypeError") else ValueError
+        raise kind(
             f"no candidate has a score on all splits, so none is the best: {failed.sum()} of {failed.size} fits "
             f"failed{first}; {blank.sum()} succeeded but scored NaN. {_cause(blank)}"
         )
