@@ -80,6 +80,13 @@ def test_a_search_that_adapted_to_noise_is_told_to_be_no_better_than_chance():
     assert np.mean([one.interval[0] <= 0.5 <= one.interval[1] for one in found]) > 0.9
 
 
+def test_without_a_default_a_winner_is_never_better_than_it_looked():
+    for losses in searches(60, 40, [0.3, 0.3, 0.35]):
+        for rule in (Rule(), Rule(complexity=(2.0, 1.0, 0.0))):  # the simplest one may do better elsewhere
+            found = select_by_rows(losses, rule, n_resamples=50)
+            assert found.value >= found.naive
+
+
 def test_the_score_is_that_of_the_default_and_the_gain_told():
     losses = np.stack([np.tile([1.0, 0.0], 100), np.tile([1.0, 0.0, 0.0, 0.0], 50)], axis=1)
     found = select_by_rows(losses, Rule(default=0), no_skill=0.9, bounds=(0.0, 1.0))

@@ -89,3 +89,14 @@ def test_units_that_a_run_did_not_test_are_left_out_of_it() -> None:
     found = outlook_of_rows(runs, np.ones(UNITS), n_rows=UNITS)
     assert found.lead == pytest.approx(np.nanmean(runs, axis=0).mean())
     assert math.isfinite(found.variance)
+
+
+@pytest.mark.parametrize("prior", [0.0, 1e-6, 1e-4, math.inf])
+def test_the_rows_that_are_needed_tell_a_gain_of_the_size_of_the_lead(prior: float) -> None:
+    outlook = Outlook(0.02, 2e-4, 1e-4, 2, 199.0, 200, 20, prior=prior)
+    rows = outlook.rows_needed
+    assert rows is not None
+    part = outlook.n_rows / rows
+    later = Outlook(0.02, 2e-4 * part, 1e-4 * part, 2, 199.0, rows, 20, prior=prior)
+    assert later.smallest_gain == pytest.approx(0.02, rel=0.05)
+    assert outlook.smallest_gain >= Outlook(0.02, 2e-4, 1e-4, 2, 199.0, 200, 20).smallest_gain

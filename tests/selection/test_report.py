@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from tunesmith.selection import Estimate, HonestScore, Report
+from tunesmith.selection.outlook import Outlook
+from tunesmith.selection.report import report_from_json, report_to_json
 from tunesmith.selection.wording import MetricLabel
 
 SCORE = HonestScore(
@@ -265,3 +267,11 @@ def test_metrics_of_scikit_learn_are_spoken_and_those_of_users_are_left_alone():
         assert not [text for name, text in spoken.items() if name.startswith(family) and "_" in text]
     assert spoken["f1_macro"] == "macro F1"
     assert MetricLabel.of("my_own", True).name == "my_own"
+
+
+def test_a_report_that_was_stored_before_gains_had_a_prior_is_read():
+    report = Report(None, chosen={"C": 1.0}, outlook=Outlook(0.02, 2e-4, None, 1, 199.0, 200, 20))
+    stored = report_to_json(report)
+    assert report_from_json(stored) == report
+    del stored["outlook"]["prior"]
+    assert report_from_json(stored) == report

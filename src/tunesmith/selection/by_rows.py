@@ -185,7 +185,7 @@ def select_by_rows(
     gain, p = _gain_and_p(made, rule, effective_sample, model, level, bounds)
     anchored = gain is not None and (index != rule.default or made.kept_default)
     if rule.default is None:
-        correction = made.regret
+        correction = max(made.regret, 0.0)
     elif index == rule.default:
         correction = -made.default_luck
     else:

@@ -103,8 +103,8 @@ class Outlook:
 
         dof = max(self.dof, 1.0)
         told, often = float(stdtrit(dof, 0.5 + self.level / 2.0)), float(stdtrit(dof, GAIN_TOLD_SHARE))
+        least = told * math.sqrt(1.0 + variance / self.prior) if self.prior > 0.0 else math.inf
         # Of a gain beyond SURE_ERRORS nothing is luck; a little more than that is told.
-        least = told * math.sqrt(1.0 + variance / self.prior)
         return (min(least, max(told, SURE_ERRORS + 0.25)) + often) * math.sqrt(variance)
 
     @property

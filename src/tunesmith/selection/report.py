@@ -330,7 +330,7 @@ def report_from_json(data: Mapping[str, Any]) -> Report:
         score |= {"interval": tuple(score["interval"]), "notes": tuple(map(str, score["notes"]))}
         found["score"] = HonestScore(**score)
     if (outlook := found.get("outlook")) is not None:
-        found["outlook"] = Outlook(**{f.name: outlook[f.name] for f in fields(Outlook)})
+        found["outlook"] = Outlook(**{f.name: outlook[f.name] for f in fields(Outlook) if f.name in outlook})
     return Report(**found | {"notes": tuple(map(str, found["notes"]))})
 
 
