@@ -28,7 +28,15 @@ PLACES = {"middle": 0.0, "good": 1.0, "poor": -1.5}  # of the default, in spread
 
 @dataclass(frozen=True)
 class World:
-    """Attributes: as the page says; `spread` in standard deviations of a row's paired gain."""
+    """Where searches are drawn from.
+
+    Attributes:
+        spread: of true error rates, in standard deviations of a row's paired gain.
+        place: of the default, a key of `PLACES`.
+        candidates: how many, beside the default.
+        rows: n.
+        unsteady: which part of a paired gain changes from run to run.
+    """
 
     spread: float
     place: str

@@ -4,10 +4,11 @@ import math
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 from tunesmith.errors import SelectionError
 from tunesmith.selection import LossTable, Rule, select_by_rows
-from tunesmith.selection.by_rows import full_fit_gain
+from tunesmith.selection.by_rows import full_fit_gain, repeat_may_decide
 from tunesmith.selection.intervals import EffectiveSample
 
 
@@ -334,3 +335,22 @@ def test_a_score_stays_between_its_bounds():
 def test_a_level_has_to_be_one():
     with pytest.raises(SelectionError, match="between 0 and 1"):
         select_by_rows(np.zeros((3, 1)), level=95)
+
+
+def test_a_repeat_of_the_folds_may_decide_only_what_is_close():
+    rng = np.random.default_rng(0)
+    hard = rng.normal(size=(200, 1))
+
+    def losses(*rates: float) -> np.ndarray:
+        return (hard + 0.3 * rng.normal(size=(200, len(rates))) < norm.ppf(rates)).astype(float)
+
+    assert not repeat_may_decide(losses(0.5, 0.1, 0.2), Rule(default=0))  # far better
+    assert not repeat_may_decide(losses(0.2, 0.4, 0.5), Rule(default=0))  # far worse
+    assert not repeat_may_decide(losses(0.2), Rule(default=0))
+    close = losses(0.3, 0.28)
+    close[:, 1] = np.where(np.arange(200) < 10, 1.0 - close[:, 0], close[:, 0])
+    close[:10, 0] = np.tile([1.0, 0.0, 1.0, 1.0, 0.0], 2)
+    close[:10, 1] = 1.0 - close[:10, 0]
+    assert repeat_may_decide(close, Rule(default=0))
+    assert not repeat_may_decide(close, Rule(default=0), unsteadiness=0.0)  # each run says the same
+    assert not repeat_may_decide(close, Rule(default=0), n_runs=[10_000, 10_000])

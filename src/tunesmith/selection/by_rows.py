@@ -47,6 +47,7 @@ from tunesmith.foundation.arguments import checked
 from tunesmith.foundation.numerics.arrays import Floats
 from tunesmith.selection.choice import Choice, Rule, choose_by_rule
 from tunesmith.selection.intervals import (
+    UNBOUNDED_LOSS,
     EffectiveSample,
     check_least,
     check_level,
@@ -57,7 +58,7 @@ from tunesmith.selection.intervals import (
     two_sided,
 )
 from tunesmith.selection.losses import PairedGains
-from tunesmith.selection.posterior import USUAL_UNSTEADINESS, GainModel
+from tunesmith.selection.posterior import USUAL_UNSTEADINESS, GainModel, left_by_runs
 from tunesmith.selection.score import NO_GAIN, Estimate, SelectionResult
 from tunesmith.selection.wording import BY_GAINS_METHOD
 
@@ -88,8 +89,8 @@ OVERLAP = 1.2
 OVERLAP_UNBOUNDED = 1.5  # of losses without an upper bound: 94 % of 192 intervals, 89 % with 1.2
 BOUND_ROUNDING = 1e-12  # by how much less than a bound a loss on it may come out, by the processor's arithmetic
 ANCHORED_DOUBT = 0.5  # uncertainty of a correction that the default anchors, as a part of its size
+MOVES = 2.0  # standard deviations of what one more repeat may change, within which it may decide
 BY_ROWS_METHOD = "bootstrapping the whole selection (BBC-CV)"
-MOVES = 2.0  # standard deviations of what one more repeat may change
 ALONE_METHOD = "averaging the losses of its rows"
 
 
@@ -104,7 +105,7 @@ def select_by_rows(
     bounds: tuple[float, float] = (-math.inf, math.inf),
     inflation: float | None = None,
     n_runs: ArrayLike = 1,
-    unsteadiness: float | None = None,
+    unsteadiness: float = USUAL_UNSTEADINESS,
     effective_sample: Callable[[int], EffectiveSample] | None = None,
     observations: float | None = None,
     no_skill: float | None = None,
@@ -126,8 +127,7 @@ def select_by_rows(
         inflation: of the variance of a gain, for training sets that overlap (`variance_inflation`); None: as
             `unsteadiness` says.
         n_runs: [C] or one for all, the runs of the folds that losses are means of.
-        unsteadiness: the part of a paired gain's variance that changes from run to run (`LossTable.unsteadiness`);
-            None: a usual one.
+        unsteadiness: the part of a paired gain's variance that changes from run to run (`LossTable.unsteadiness`).
         effective_sample: (column) -> the rows that decide the metric, for a metric that does not depend on all rows
             alike; None: it does.
         observations: the effective number of independent ones behind the units (`LossTable.observations`), where these
@@ -161,15 +161,23 @@ def select_by_rows(
     check_least(0, seed=seed, between_repeats=float(np.min(np.append(between_repeats, 0.0))))
     rule = rule or Rule()
 
-    def model(gains: PairedGains, error: Floats, usual: float) -> GainModel:
-        return _model(gains, error**2, usual, n_runs, unsteadiness, observations, inflation)
+    def model(gains: PairedGains, variance: Floats) -> GainModel:
+        return GainModel.of(
+            variance,
+            gains.effective if observations is None else observations,
+            usual=rule.usual,
+            n_runs=_runs(n_runs, gains),
+            unsteadiness=unsteadiness,
+            inflation=inflation,
+            relative=gains.relative,
+        )
 
     made = choose_by_rule(
         losses,
         rule,
         weights=weights,
         strata=strata,
-        relative=bounds == (0.0, math.inf),
+        relative=bounds == UNBOUNDED_LOSS,
         no_skill=no_skill,
         model=model,
         n_resamples=n_resamples,
@@ -218,26 +226,10 @@ def select_by_rows(
     return SelectionResult(index, made.challenger, kept, value, ends, naive, method, gain, p, level, notes)
 
 
-def _model(
-    gains: PairedGains,
-    variance: Floats,
-    usual: float,
-    n_runs: ArrayLike,
-    unsteadiness: float | None,
-    observations: float | None,
-    inflation: float | None = None,
-) -> GainModel:
-    """Return what is behind the gains of the candidates that can be chosen; `n_runs` are those of all."""
-    runs = np.broadcast_to(np.asarray(n_runs, dtype=np.float64), (max(np.size(n_runs), int(gains.columns.max()) + 1),))
-    return GainModel.of(
-        variance,
-        gains.effective if observations is None else observations,
-        usual=usual,
-        n_runs=np.maximum(runs[gains.columns], 1.0),
-        unsteadiness=USUAL_UNSTEADINESS if unsteadiness is None else unsteadiness,
-        inflation=inflation,
-        relative=gains.relative,
-    )
+def _runs(n_runs: ArrayLike, gains: PairedGains) -> Floats:
+    """Return the runs of the candidates that can be chosen, from those of all or one number for all."""
+    runs = np.asarray(n_runs, np.float64)
+    return np.maximum(runs if runs.ndim == 0 else runs[gains.columns], 1.0)
 
 
 def repeat_may_decide(
@@ -245,9 +237,9 @@ def repeat_may_decide(
     rule: Rule,
     *,
     weights: ArrayLike | None = None,
-    relative: bool = False,
+    bounds: tuple[float, float] = (-math.inf, math.inf),
     n_runs: ArrayLike = 1,
-    unsteadiness: float | None = None,
+    unsteadiness: float = USUAL_UNSTEADINESS,
     observations: float | None = None,
 ) -> bool:
     """Tell whether one more repeat of the folds could change whether the default is kept.
@@ -258,23 +250,27 @@ def repeat_may_decide(
     Args:
         losses: as for `select_by_rows`, as the others are.
         rule: with a default.
-        relative: whether gains are differences of logarithms.
 
     Raises:
         SelectionError: as `select_by_rows`.
     """
-    gains = PairedGains.of(losses, default=rule.default, weights=weights, relative=relative)
+    gains = PairedGains.of(losses, default=rule.default, weights=weights, relative=bounds == UNBOUNDED_LOSS)
     if len(gains.columns) < 2:
         return False
-    mean, error = gains.means()
-    now = _model(gains, error**2, rule.usual, n_runs, unsteadiness, observations)
-    steady = USUAL_UNSTEADINESS if unsteadiness is None else unsteadiness
-    runs = np.asarray(n_runs, dtype=np.float64)
-    part = [np.maximum(1.0 - (1.0 - 1.0 / np.maximum(r, 1.0)) * steady, 0.1) for r in (runs, runs + 1.0)]
-    less = np.broadcast_to(part[1] / part[0], (max(np.size(n_runs), int(gains.columns.max()) + 1),))[gains.columns]
-    after = _model(gains, error**2 * less, rule.usual, runs + 1.0, unsteadiness, observations)
-    expected, spread = now.posterior(mean)
-    moves = np.sqrt(np.maximum(spread**2 - after.posterior(mean)[1] ** 2, 0.0))
+    (mean, error), runs = gains.means(), _runs(n_runs, gains)
+    single = error**2 / left_by_runs(runs, unsteadiness)
+    (expected, spread), (_, later) = (
+        GainModel.of(
+            single * left_by_runs(r, unsteadiness),
+            gains.effective if observations is None else observations,
+            usual=rule.usual,
+            n_runs=r,
+            unsteadiness=unsteadiness,
+            relative=gains.relative,
+        ).posterior(mean)
+        for r in (runs, runs + 1.0)
+    )
+    moves = np.sqrt(np.maximum(spread**2 - later**2, 0.0))
     return bool((np.abs(expected - rule.caution * spread) <= MOVES * moves)[mean > 0.0].any())
 
 
@@ -332,7 +328,7 @@ def _gain_and_p(
     made: Choice,
     rule: Rule,
     effective_sample: Callable[[int], EffectiveSample] | None,
-    model: Callable[[PairedGains, Floats, float], GainModel],
+    model: Callable[[PairedGains, Floats], GainModel],
     level: float,
     bounds: tuple[float, float],
 ) -> tuple[Estimate | None, float | None]:
@@ -354,8 +350,7 @@ def _gain_and_p(
         if math.isfinite(bounds[1] - bounds[0]):
             error = max(error, (bounds[1] - bounds[0]) / seen)  # no gain is known more exactly than what one row makes
         one = made.gains.at(made.challenger)
-        errors = np.full(len(made.gains.columns), error)
-        found, width = model(made.gains, errors, rule.usual).posterior(made.gain)
+        found, width = model(made.gains, np.full(len(made.gains.columns), error**2)).posterior(made.gain)
         expected, spread = min(float(found[one]), expected), max(float(width[one]), spread)
     p = p_value(expected, spread, dof)
     if made.index == rule.default:

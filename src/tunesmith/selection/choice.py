@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from numbers import Real
 from typing import Any
 
@@ -343,7 +343,7 @@ def choose_by_rule(
     strata: ArrayLike | None = None,
     relative: bool = False,
     no_skill: float | None = None,
-    model: Callable[[PairedGains, Floats, float], GainModel] | None = None,
+    model: Callable[[PairedGains, Floats], GainModel] | None = None,
     n_resamples: int = 1000,
     seed: int = 0,
 ) -> Choice:
@@ -358,8 +358,8 @@ def choose_by_rule(
         strata: [U], labels (classes), each drawn as often as it occurs; None: any unit may be drawn.
         relative: whether losses are positive and have no upper bound, so that gains are differences of logarithms.
         no_skill: the loss of the best prediction that sees no feature; None: not known.
-        model: (gains, their standard errors, τ) -> what is behind gains; None: that of single runs, a unit counting as
-            one observation.
+        model: (gains, the variances of their means) -> what is behind them; None: that of single runs, a unit counting
+            as one observation.
         n_resamples: how often the choice is made again, without a default.
         seed: of the resamples; the same seed gives the same choice.
 
@@ -372,27 +372,29 @@ def choose_by_rule(
     rule = rule or Rule()
     gains = PairedGains.of(losses, default=rule.default, weights=weights, relative=relative)
     column = gains.columns
+    if len(column) == 1:
+        return Choice(int(column[0]), False, int(column[0]), gains)
     order = None
     if rule.complexity is not None:
         if len(rule.complexity) <= int(column.max()):
             raise SelectionError(f"complexity has {len(rule.complexity)} entries; one for each candidate is expected")
         order = np.asarray(rule.complexity, np.float64)[column]
-    if len(column) == 1:
-        return Choice(int(column[0]), False, int(column[0]), gains)
     gain, error = gains.means()
     if rule.default is None:
-        race = _Race(order)
-        leader = int(race.leaders(gain[None], error[None])[0])
-        if order is not None:
-            race = replace(race, tolerance=gains.error(leader))
-            leader = int(race.leaders(gain[None], error[None])[0])
-        strata = _numbered(strata, gains)
-        drawn = bootstrap(gains, race.leaders, leader, strata=strata, n_resamples=n_resamples, seed=seed)
+        tolerance = gains.error(int(gain.argmax()))
+
+        def lead(gain: NDArray[np.floating]) -> Indices:
+            return _leaders(gain, gain, order, tolerance)
+
+        leader, strata = int(lead(gain[None])[0]), _numbered(strata, gains)
+        drawn = bootstrap(gains, lead, leader, strata=strata, n_resamples=n_resamples, seed=seed)
         regret = float((drawn.oob_leader - drawn.oob_picked).mean()) if len(drawn.picked) else 0.0
         return Choice(int(column[leader]), False, int(column[leader]), gains, regret=regret)
-    behind = (model or _of_single_runs)(gains, error, rule.usual)
+    behind = _of_single_runs(gains, error**2, rule) if model is None else model(gains, error**2)
     expected, spread = behind.posterior(gain)
-    leader = _leader(gains, gain, expected, order)
+    merit = np.where(expected > 0.0, expected, gain)  # of gains below 0 the least certain one is not the best
+    merit[gains.reference] = -np.inf
+    leader = int(_leaders(merit[None], gain[None], order, gains.error(int(merit.argmax())))[0])
     if no_skill is not None and (no_skill > 0.0 or not gains.relative):
         level = gains.scaled(gains.mean(leader)) + max(float(gain[leader] - expected[leader]), 0.0)
         behind = behind.with_skill(gains.scaled(no_skill) - level, gains.error(leader))
@@ -432,44 +434,28 @@ def compare_with_default(
     )
 
 
-def _of_single_runs(gains: PairedGains, error: Floats, usual: float) -> GainModel:
-    return GainModel.of(error**2, gains.effective, usual=usual, relative=gains.relative)
+def _of_single_runs(gains: PairedGains, variance: ArrayLike, rule: Rule) -> GainModel:
+    return GainModel.of(variance, gains.effective, usual=rule.usual, relative=gains.relative)
 
 
-@dataclass(frozen=True)
-class _Race:
-    """Which candidate leads without a default.
+def _leaders(
+    merit: NDArray[np.floating], gain: NDArray[np.floating], complexity: Floats | None, tolerance: float
+) -> Indices:
+    """Return the positions [B] of those that lead by merit [B, C], or of the simplest ones near them.
 
-    Attributes:
-        complexity: [C'], low is simple; None: it does not matter.
-        tolerance: by how much a simpler candidate may be worse than the best one.
+    Args:
+        merit: minus infinity: no candidate.
+        gain: [B, C].
+        complexity: [C], low is simple; None: it does not matter.
+        tolerance: by how much the gain of a simpler one may be less than that of the best.
     """
-
-    complexity: Floats | None = None
-    tolerance: float = 0.0
-
-    def leaders(self, gain: NDArray[np.floating], _: NDArray[np.floating]) -> Indices:
-        """Return the leaders' positions [B] for gains [B, C]."""
-        best = np.asarray(gain.argmax(axis=1))
-        if self.complexity is None:
-            return best
-        least = np.take_along_axis(gain, best[:, None], axis=1) - self.tolerance
-        near = np.where(gain >= least, self.complexity, np.inf)
-        simple = near == near.min(axis=1, keepdims=True)
-        return np.asarray(np.where(simple, gain, -np.inf).argmax(axis=1))
-
-
-def _leader(gains: PairedGains, gain: Floats, expected: Floats, complexity: Floats | None) -> int:
-    """Return the position of the candidate that leads, the default left aside."""
-    own = gains.reference
-    merit = np.where(expected > 0.0, expected, gain)  # of gains below 0 the least certain one is not the best
-    merit[own] = -np.inf
-    best = int(merit.argmax())
+    best = np.asarray(merit.argmax(axis=1))
     if complexity is None:
         return best
-    near = (gain >= gain[best] - gains.error(best)) & (np.arange(len(gain)) != own)
-    simple = near & (complexity == complexity[near].min())
-    return int(np.where(simple, merit, -np.inf).argmax())
+    least = np.take_along_axis(gain, best[:, None], axis=1) - tolerance
+    near = np.where((gain >= least) & (merit > -np.inf), complexity, np.inf)
+    simple = near == near.min(axis=1, keepdims=True)
+    return np.asarray(np.where(simple, merit, -np.inf).argmax(axis=1))
 
 
 def _has_skill(rule: Rule, gains: PairedGains, leader: int, gain: float, no_skill: float | None) -> bool:
@@ -481,7 +467,7 @@ def _has_skill(rule: Rule, gains: PairedGains, leader: int, gain: float, no_skil
         return False
     if gains.mean(gains.reference) < no_skill:
         return False
-    behind = GainModel.of(gains.error(leader) ** 2, gains.effective, usual=rule.usual, relative=gains.relative)
+    behind = _of_single_runs(gains, gains.error(leader) ** 2, rule)
     expected, spread = behind.posterior(gains.scaled(no_skill) - gains.scaled(gains.mean(leader)))
     return bool(expected > max(rule.caution, 0.0) * spread)
 

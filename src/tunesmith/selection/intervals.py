@@ -63,6 +63,7 @@ def corrected_variance(scores: ArrayLike, test_to_train: float | None = None) ->
 
 Bounds = tuple[float, float]
 UNBOUNDED: Bounds = (-math.inf, math.inf)
+UNBOUNDED_LOSS: Bounds = (0.0, math.inf)  # losses that are compared by their logarithms
 
 
 NO_INTERVAL = "There is no interval, because all scores are the same: how much they vary is not known."

@@ -161,6 +161,14 @@ class Moments:
         variance = squares + squares[:, [self._reference]] - 2.0 * products
         return np.log(default / mean), np.sqrt(np.maximum(variance, 0.0) / self._dof)
 
+    def mean_gains(self, share: NDArray[np.floating]) -> NDArray[np.floating]:
+        """Return the mean gains alone."""
+        mean = share @ self._values
+        if not self._relative:
+            return np.asarray(self.scale * mean)
+        mean = np.maximum(mean, self._least)
+        return np.asarray(np.log(mean[:, [self._reference]] / mean))
+
     def gain(self, share: NDArray[np.floating], position: int | Indices) -> NDArray[np.floating]:
         """Return the mean gain [B] of one candidate, or of another one for each row of `share` [B, U]."""
         one = isinstance(position, int)
@@ -181,7 +189,7 @@ class Moments:
 MOST_UNITS = 2048
 NUMBERS_PER_CHUNK = 4_000_000  # 16 MB
 
-Leaders = Callable[[NDArray[np.floating], NDArray[np.floating]], Indices]
+Leaders = Callable[[NDArray[np.floating]], Indices]
 
 
 @dataclass(frozen=True)
@@ -190,15 +198,11 @@ class BootstrapChoices:
 
     Attributes:
         picked: [B], position of the candidate that led on the units drawn.
-        gain: [B], its mean gain there.
-        error: [B], the standard error of that gain.
         oob_picked: [B], its mean gain on the units left out.
         oob_leader: [B], on the same units, that of the candidate that leads on all units.
     """
 
     picked: Indices
-    gain: Floats
-    error: Floats
     oob_picked: Floats
     oob_leader: Floats
 
@@ -214,8 +218,8 @@ def bootstrap(
 ) -> BootstrapChoices:
     """Draw units with replacement, choose by `leaders`, and evaluate the choice on the units left out.
 
-    `leaders` maps gain[B, C] and error[B, C] to the positions [B] of the candidates that lead; `leader` leads on all
-    units. As many units of each of `strata` [U] are drawn as there are. Resamples that leave out no unit do not count.
+    `leaders` maps gain[B, C] to the positions [B] of the candidates that lead; `leader` leads on all units. As many
+    units of each of `strata` [U] are drawn as there are. Resamples that leave out no unit do not count.
     """
     rng = np.random.default_rng([seed, 632])
     weights = gains.weights.astype(np.float32)
@@ -228,10 +232,8 @@ def bootstrap(
         out, bag = out[some], k[some] * weights
         out /= out.sum(axis=1, keepdims=True)
         bag /= bag.sum(axis=1, keepdims=True)
-        mean, error = moments.gains(bag)
-        picked = leaders(mean, error)
-        at = np.arange(len(picked)), picked
-        parts.append((picked, mean[at], error[at], moments.gain(out, picked), moments.gain(out, leader)))
+        picked = leaders(moments.mean_gains(bag))
+        parts.append((picked, moments.gain(out, picked), moments.gain(out, leader)))
     picked, *figures = (np.concatenate(part) for part in zip(*parts, strict=True))
     return BootstrapChoices(picked, *(figure.astype(np.float64) for figure in figures))
 

@@ -26,7 +26,7 @@ import numpy as np
 from tunesmith.foundation.formats import NumberFormat
 from tunesmith.foundation.languages import say
 from tunesmith.foundation.numerics.arrays import Floats
-from tunesmith.selection.posterior import SURE_ERRORS, USUAL_EFFECT
+from tunesmith.selection.posterior import SURE_ERRORS, GainModel
 
 GAIN_TOLD_SHARE = 0.8  # how often a gain of the smallest size that can be told is told
 UNITS_DOF = 4.0  # degrees of freedom that the runs of single units count for where B is estimated
@@ -188,7 +188,7 @@ def outlook_of_rows(
     seen = float(share @ (mean - lead) ** 2) / units * size / max(size - 1.0, 1.0)
     one = np.where(there[0], runs[0], 0.0)
     scatter_of_one = float(share @ (there[0] * (one - share @ one) ** 2))
-    prior = USUAL_EFFECT**2 * scatter_of_one * n_rows / units
+    prior = float(GainModel.of(scatter_of_one / units, n_rows).prior)
     if len(runs) < 2:
         return Outlook(lead, inflation * seen, None, 1, size - 1.0, n_rows, fits_per_repeat, level, prior)
     several = n_runs > 1

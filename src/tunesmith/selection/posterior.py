@@ -54,6 +54,11 @@ OWN_PART = 0.22  # of the prior variance, that a candidate's true gain shares wi
 MOST_TOGETHER = 256  # candidates of which the default's luck is told; more tell no more
 
 
+def left_by_runs(n_runs: ArrayLike, unsteadiness: float) -> Floats:
+    """Return which part of the variance of a single run is left in the mean of R runs."""
+    return np.asarray(np.maximum(1.0 - (1.0 - 1.0 / np.asarray(n_runs, np.float64)) * unsteadiness, 0.1))
+
+
 @dataclass(frozen=True, slots=True)
 class GainModel:
     """The variances behind gains, each a number or an array [C].
@@ -95,7 +100,7 @@ class GainModel:
         """
         e2 = np.asarray(variance, np.float64)
         steady = min(max(unsteadiness, 0.0), 1.0)
-        one = e2 / np.maximum(1.0 - (1.0 - 1.0 / np.asarray(n_runs, np.float64)) * steady, 0.1)
+        one = e2 / left_by_runs(n_runs, steady)
         half = 0.5 * FIT_NOISE * n**FIT_POWER * steady**2 * one
         seen = e2 + half
         if inflation is not None:
@@ -128,7 +133,7 @@ class GainModel:
         return np.asarray(kept * g), np.asarray(np.sqrt(kept * self.seen + self.fit))
 
 
-def default_luck(gains: PairedGains, model: GainModel, mean: Floats, own_part: float = OWN_PART) -> float:
+def default_luck(gains: PairedGains, model: GainModel, mean: Floats) -> float:
     """Return by how much the default's mean loss is larger than its true one, as far as all gains tell.
 
     Args:
@@ -153,7 +158,7 @@ def default_luck(gains: PairedGains, model: GainModel, mean: Floats, own_part: f
     noise = sd[:, None] * sd[None, :] * (alike + (1.0 - alike) * np.eye(len(some)))
     size = np.sqrt(model.width(mean)[some]) / sd
     prior = noise * size[:, None] * size[None, :]
-    alone = own_part * float(model.prior[some].mean())
+    alone = OWN_PART * float(model.prior[some].mean())
     total = prior + noise + np.diag(np.maximum(model.seen[some] - sd**2, 0.0) + alone)
     try:
         luck = float(with_own * sd @ np.linalg.solve(total, mean[some]))

@@ -153,9 +153,10 @@ def check_scores(outcomes: Sequence[dict[str, Any]], n_splits: int, metric: str 
     if all(lost[n].any(axis=1).all() for n in deciding):
         blank = np.any([lost[n] for n in deciding], axis=0) & ~failed
         error = next((text for o in outcomes if (text := str(o["fit_error"] or "").strip())), "")
-        first = f", the first one with {_message(error)}" if error else ""
+        message = _message(error) if error else ""
+        first = f", the first one with {message}" if error else ""
         # Where fits raise a TypeError, so does scikit-learn, by its last fit; see its `check_dtype_object`.
-        kind = ArgumentError if error and _message(error).startswith("TypeError") else ValueError
+        kind = ArgumentError if message.startswith("TypeError") else ValueError
         raise kind(
             f"no candidate has a score on all splits, so none is the best: {failed.sum()} of {failed.size} fits "
             f"failed{first}; {blank.sum()} succeeded but scored NaN. {_cause(blank)}"

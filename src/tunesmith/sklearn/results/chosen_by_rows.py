@@ -7,20 +7,22 @@ import sys
 from collections.abc import Collection
 from dataclasses import replace
 from functools import cache, partial
+from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import is_classifier
 
 from tunesmith.errors import SelectionError
-from tunesmith.foundation.numerics.arrays import Indices, Singles
+from tunesmith.foundation.numerics.arrays import Floats, Indices, Singles
 from tunesmith.selection import LossTable, Rule, select_by_rows
 from tunesmith.selection.by_rows import full_fit_gain, repeat_may_decide
 from tunesmith.selection.choice import caution_costs_more, caution_of_risk
-from tunesmith.selection.intervals import EffectiveSample, variance_inflation
+from tunesmith.selection.intervals import UNBOUNDED_LOSS, EffectiveSample, variance_inflation
 from tunesmith.selection.losses import PairedGains, bootstrap
 from tunesmith.selection.metric import Metric, count_groups, in_time_order, observation_of_row
 from tunesmith.selection.outlook import outlook_of_rows
+from tunesmith.selection.posterior import USUAL_UNSTEADINESS
 from tunesmith.selection.targets import Targets
 from tunesmith.selection.wording import MetricLabel
 from tunesmith.sklearn.evaluate.folds import reshuffled_cv
@@ -95,16 +97,30 @@ def rerun_leaders(context: SelectionContext, metric: Metric, targets: Targets, t
 
 
 def _may_decide(context: SelectionContext, metric: Metric, table: LossTable, n_candidates: int) -> bool:
-    relative = metric.bounds == (0.0, math.inf)
-    return repeat_may_decide(
-        table.losses(n_candidates),
-        context.rule(caution_of_risk(context.settings.risk), context.default),
-        weights=table.weights,
-        relative=relative,
-        n_runs=table.n_runs(n_candidates),
-        unsteadiness=None if context.default is None else table.unsteadiness(context.default, relative=relative),
-        observations=table.observations,
-    )
+    rule = context.rule(caution_of_risk(context.settings.risk), context.default)
+    return repeat_may_decide(table.losses(n_candidates), rule, **_behind_losses(context, metric, table, n_candidates))
+
+
+class _BehindLosses(TypedDict):
+    weights: Floats
+    bounds: tuple[float, float]
+    n_runs: Indices
+    unsteadiness: float
+    observations: float
+
+
+def _behind_losses(context: SelectionContext, metric: Metric, table: LossTable, n_candidates: int) -> _BehindLosses:
+    """Return what else is known of the losses of a table, as arguments of what decides by them."""
+    own, steady = context.default, None
+    if own is not None:
+        steady = table.unsteadiness(own, relative=metric.bounds == UNBOUNDED_LOSS)
+    return {
+        "weights": table.weights,
+        "bounds": metric.bounds,
+        "n_runs": table.n_runs(n_candidates),
+        "unsteadiness": USUAL_UNSTEADINESS if steady is None else steady,
+        "observations": table.observations,
+    }
 
 
 def _add_fresh(
@@ -208,16 +224,10 @@ def by_rows(context: SelectionContext, metric: Metric) -> Selected | None:
     inflation = variance_inflation(len(evidence.splits), evidence.test_to_train)
     select = partial(
         select_by_rows,
-        weights=table.weights,
+        **_behind_losses(context, metric, table, n_candidates),
         strata=table.strata,
         between_repeats=table.between_repeats(n_candidates),
-        bounds=metric.bounds,
-        n_runs=table.n_runs(n_candidates),
-        unsteadiness=None
-        if default is None
-        else table.unsteadiness(default, relative=metric.bounds == (0.0, math.inf)),
         effective_sample=effective_sample,
-        observations=table.observations,
         no_skill=no_skill,
         full_fit_gain=0.0 if in_time_order(evidence.splits) else full_fit_gain(n_tested, evidence.test_to_train),
         level=settings.level,
@@ -276,7 +286,7 @@ def _tail(
     context: SelectionContext, metric: Metric, targets: Targets, index: int, losses: dict[int, NDArray[np.float64]]
 ) -> tuple[str, ...]:
     """Say where a loss without an upper bound rests on few rows, or may be much larger in rows not yet seen."""
-    if metric.bounds != (0.0, math.inf) or index not in losses:
+    if metric.bounds != UNBOUNDED_LOSS or index not in losses:
         return ()
     evidence, own = context.evidence, losses[index]
     own = np.sort(own[np.isfinite(own)])[::-1]
@@ -295,10 +305,10 @@ def _at_a_loss(means: Singles, rule: Rule, table: LossTable, seed: int) -> bool:
     gains = PairedGains.of(means, default=rule.default, weights=table.weights)
     own = gains.reference
 
-    def free(gain: NDArray[np.floating], _: NDArray[np.floating]) -> Indices:
+    def free(gain: NDArray[np.floating]) -> Indices:
         return np.asarray(gain.argmax(axis=1))  # the default's own gain is 0
 
-    leader = int(free(gains.means()[0][None], gains.weights)[0])
+    leader = int(free(gains.means()[0][None])[0])
     if leader == own:
         return False
     strata = None if table.strata is None else np.unique(table.strata[gains.rows], return_inverse=True)[1]

@@ -136,17 +136,17 @@ class SearchCV(BaseSearchCV):
         priors: whether to use what is usually good for parameters of such names; see `tunesmith.create_study`.
         confirm: on how many fresh sets of splits the leaders and the default configuration are run again: four leaders
             on the first set, three on the others. "auto": on up to five, as far as the fits that were saved pay for
-            it, and with no more fits than the search took; 0: on none. A splitter that makes the same splits each
-            time (time series, fixed rows) has none.
+            it, with no more fits than the search took, and while one more can change whether the default is kept; 0: on
+            none. A splitter that makes the same splits each time (time series, fixed rows) has none.
         prefer_default: how the estimator's own parameters are used. True: they are tried first, and returned unless a
             candidate is credibly better; "auto": the same, unless on the rows left out of resamples caution loses much
             more than it spares; False: they are tried for comparison; None: they are not tried. They count
             as one of `n_trials` if they lie in the space. If not, they are run in addition, last in ``cv_results_``;
             so is an estimator that does not tell its own values (CatBoost's ``depth``), with nothing set.
         risk: where the default is preferred, the share of searches that may return something worse than the default, 0
-            to 1. A higher share gains more, up to about 0.1. It holds on average over many kinds of data, not for each;
+            to 1. A higher share gains more, up to about 0.2. It holds on average over many kinds of data, not for each;
             see the table in "How far can I trust the score?". 0: the default is kept unless a gain is certain; from
-            0.24 on the best candidate is taken.
+            0.27 on whatever looks better is taken.
         reshuffle: whether each candidate gets splits of its own, so that the search does not adapt to one set of
             splits; 16 sets take turns. For splitters that shuffle; there is no racing. False: all have the same splits,
             which compares them best.
