@@ -5,7 +5,7 @@ among them, how many candidates and rows there are, and how unsteady models are.
 candidates on all rows, with rows that are hard for all of them, chooses by `select_by_rows`, and holds the figure, the
 gain and the chance of none against the model that is fitted in the end.
 
-Run it:    python benchmarks/decisions.py [--draws 2000]
+Run it:    python benchmarks/decisions.py [--draws 2000] [--quick]
 """
 
 from __future__ import annotations
@@ -107,8 +107,10 @@ def run(world: World, draws: int, seed: int) -> np.ndarray:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--draws", type=int, default=2000)
-    draws = parser.parse_args().draws
+    parser.add_argument("--draws", type=int, default=2000, help="searches that are simulated in each world")
+    parser.add_argument("--quick", action="store_true", help="only show that it works: two worlds, 20 draws")
+    args = parser.parse_args()
+    worlds, draws = (WORLDS[:2], 20) if args.quick else (WORLDS, args.draws)
     print(
         "spread: sd of true effects; gains and figures in points; too good: the figure, given kept and given returned"
     )
@@ -116,7 +118,7 @@ def main() -> None:
         "spread default  C    n unsteady  kept  gain worse told-true  too good: kept  returned  covered  none told/true"
     )
     every = []
-    for seed, world in enumerate(WORLDS):
+    for seed, world in enumerate(worlds):
         a = run(world, draws, seed)
         every.append(a)
         print(world, "  ", line(a), flush=True)

@@ -32,7 +32,7 @@ from tunesmith.sklearn.store.candidates import CandidateStore
 from tunesmith.storage.memory import MemoryStorage
 from tunesmith.study.verdict import VERDICT
 
-X, Y = make_classification(80, 5, flip_y=0.3, random_state=0)
+X, Y = make_classification(80, 5, flip_y=0.1, random_state=0)
 NUMBERS = {"C": "log(0.1, 10)", "gamma": "log(0.01, 1)"}  # without the default's "scale"
 
 
