@@ -14,12 +14,14 @@ import pytest
 from scipy.stats import loguniform, randint, uniform
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.datasets import make_classification
+from sklearn.decomposition import PCA
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import FitFailedWarning
-from sklearn.linear_model import LogisticRegression
+from sklearn.feature_selection import SelectKBest
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.naive_bayes import GaussianNB
-from sklearn.pipeline import Pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from tests.sklearn.bare import bare
@@ -30,7 +32,7 @@ from tunesmith.errors import SpaceError
 from tunesmith.foundation import registry
 from tunesmith.history import History
 from tunesmith.samplers import RandomSampler
-from tunesmith.sklearn import SearchCV
+from tunesmith.sklearn import GridSearchCV, HalvingGridSearchCV, RandomizedSearchCV, SearchCV
 from tunesmith.sklearn.evaluate.pool import BatchSizer, Deadline
 from tunesmith.sklearn.evaluate.task import Unit
 from tunesmith.sklearn.search.evaluation import FixedUnits
@@ -39,6 +41,14 @@ from tunesmith.study.engine.loop import run_loop
 
 X, Y = make_classification(80, 6, random_state=0)
 PIPE = Pipeline([("scale", StandardScaler()), ("clf", SVC())])
+
+
+SEARCHES = (SearchCV, GridSearchCV, RandomizedSearchCV, HalvingGridSearchCV)
+
+
+def named_columns(estimator: Any, X: Any, y: Any) -> float:
+    """A score that only a frame has."""
+    return float(len(set(estimator.transform(X).columns)))
 
 
 class Probe(ClassifierMixin, BaseEstimator):
@@ -364,6 +374,41 @@ def test_it_is_an_estimator_like_any_other() -> None:
     assert cross_val_score(clone(search), X, Y, cv=2).shape == (2,)
     with pytest.raises(ValueError, match="n_trials"):
         bare(SVC(), {"C": [1]}, n_trials=0).fit(X, Y)
+
+
+@pytest.mark.filterwarnings("ignore:The total space")  # of a random search
+@pytest.mark.parametrize("search", SEARCHES, ids=lambda make: make.__name__)
+def test_the_output_of_a_transformer_is_set_before_and_after_the_fit(search: Any) -> None:
+    pd = pytest.importorskip("pandas")
+    steps = Pipeline([("scale", StandardScaler()), ("reduce", PCA(2))])
+    space = {"reduce": [PCA(2), SelectKBest(k=2)]}  # steps that come with a candidate, too
+    found = search(steps, space, scoring=named_columns, cv=2).set_output(transform="pandas").fit(X, Y)
+    assert np.isfinite(found.cv_results_["mean_test_score"]).all()
+    assert isinstance(found.transform(X), pd.DataFrame)
+    assert isinstance(clone(found).fit(X, Y).transform(X), pd.DataFrame)
+    assert isinstance(found.set_output().transform(X), pd.DataFrame), "None changes nothing"
+    alone = search(PCA(2), {"whiten": [True, False]}, cv=2).fit(X, Y)
+    assert isinstance(alone.set_output(transform="pandas").transform(X), pd.DataFrame)
+    assert isinstance(alone.set_output(transform="default").transform(X), np.ndarray)
+    whole = make_pipeline(StandardScaler(), search(steps, space, scoring=named_columns, cv=2))
+    assert isinstance(whole.set_output(transform="pandas").fit(X, Y).transform(X), pd.DataFrame)
+    first = Pipeline([("search", search(steps, space, scoring=named_columns, cv=2)), ("clf", SVC())])
+    assert first.set_output(transform="pandas").fit(X, Y)["clf"].n_features_in_ == 2
+    assert hasattr(first["clf"], "feature_names_in_")
+    assert not hasattr(search(SVC(), {"C": [1.0]}), "set_output")
+
+
+@pytest.mark.filterwarnings("ignore:The total space")  # of a random search
+@pytest.mark.parametrize("search", SEARCHES[:3], ids=lambda make: make.__name__)
+@pytest.mark.parametrize("cv", [None, 2, [([0], [1])]], ids=["none", "number", "list"])
+def test_rows_that_are_none_are_told_before_folds_are_made(search: Any, cv: Any) -> None:
+    words = rf"Found array with 0 sample\(s\) \(shape=\(0, 3\)\) while a minimum of 1 is required by {search.__name__}"
+    with pytest.raises(ValueError, match=words):
+        search(Ridge(), {"alpha": [1.0]}, cv=cv).fit(np.empty((0, 3)), [])
+    with pytest.raises(ValueError, match=r"Found array with 0 sample\(s\)"):
+        search(Ridge(), {"alpha": [1.0]}, cv=cv).fit([], [])
+    with pytest.raises(ValueError, match="max_resources_=0"):  # scikit-learn's own words
+        HalvingGridSearchCV(Ridge(), {"alpha": [1.0]}, cv=cv).fit(np.empty((0, 3)), [])
 
 
 @with_callbacks

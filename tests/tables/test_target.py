@@ -124,7 +124,8 @@ def test_a_class_of_one_row_is_left_out_with_a_sentence() -> None:
     ("y", "task", "words"),
     [
         (None, None, "y is None"),
-        ([], None, "y is empty"),
+        ([], None, "y is empty: it has 0 rows"),
+        (pd.Series([], dtype=float), None, "y is empty: it has 0 rows"),
         ("price", None, "one for each row"),
         ([1, 1, 1], None, "every value of y is 1"),
         (["a"] * 5, None, "one class only"),

@@ -48,6 +48,13 @@ class FailsAgain(GaussianNB):  # type: ignore[misc]  # scikit-learn has no types
         return super().fit(X, y, sample_weight)
 
 
+class NoFits(GaussianNB):  # type: ignore[misc]  # scikit-learn has no types
+    """Has never been fitted."""
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> NoFits:
+        raise ValueError("no more")
+
+
 def mixed(n: int = 120) -> tuple[Any, Any]:
     """A frame with columns of all kinds, and classes that follow from some of them."""
     pd = pytest.importorskip("pandas")
@@ -143,6 +150,15 @@ def test_something_is_fitted_however_short_the_time_is(timeout: float) -> None:
     search = tunesmith.tune(["linear", "tree"], X, Y, timeout=timeout, random_state=0, verbose=False)
     assert search.score(X, Y) > 0.5
     assert time.monotonic() - start < 30.0  # a bound for a busy machine; benchmarks measure it
+
+
+@pytest.mark.parametrize(
+    ("timeout", "words"),
+    [(8e-7, " within 0.0008 ms"), (90.0, " within 1.5 min"), (None, ""), (float("inf"), "")],
+)
+def test_the_time_in_which_nothing_was_fitted_is_written_as_a_time(timeout: float | None, words: str) -> None:
+    with pytest.raises(ValueError, match=rf"^tune: no model could be fitted{words}\. nofits: ValueError: no more"):
+        tunesmith.tune([NoFits()], X, Y, timeout=timeout, n_trials=2, random_state=0, verbose=False)
 
 
 def test_time_that_no_candidate_needs_goes_to_further_folds() -> None:
@@ -447,6 +463,25 @@ def test_the_interval_allows_for_the_rows_that_folds_lack(n: int) -> None:
 def test_the_interval_is_that_of_the_folds_where_there_is_no_time_for_more() -> None:
     search = TableTuner(["tree"], timeout=0.01, random_state=0).fit(*load_diabetes(return_X_y=True))
     assert not any("that is what the last fit may bring" in note for note in search.report_.notes)
+
+
+def test_the_note_on_the_last_fit_says_how_far_the_interval_really_reaches(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fitted(gain: float, rows: Any) -> Any:
+        monkeypatch.setattr(final, "last_fit_gain", lambda *args: gain)
+        return TableTuner(["linear"], ensemble=False, **QUICK).fit(rows, Y)
+
+    def said(search: Any) -> list[str]:
+        return [note for note in search.report_.notes if "that is what the last fit may bring" in note]
+
+    folds = fitted(0.0, X[:, :3]).honest_score_.interval[1]
+    assert folds < 0.99
+    for gain, moved in ((0.005, 0.005), (0.5, 1.0 - folds)):  # an accuracy ends at 1
+        search = fitted(gain, X[:, :3])
+        assert search.honest_score_.interval[1] == pytest.approx(folds + moved)
+        assert said(search)[0].split(" beyond")[0].endswith(f" {search.honest_score_.format.write(moved)}")
+    assert not said(fitted(1e-9, X[:, :3])), "what looks like nothing is not told"
+    report = search.report_
+    assert final._reaching(report, 0.5, 1.0) == (report, ""), "it is at the end already"
 
 
 @pytest.mark.parametrize("name", ["svm", "network"])

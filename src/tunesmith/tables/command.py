@@ -58,7 +58,12 @@ LOADING_CODE = "from tunesmith.tables import load_model; model = load_model({!r}
 )
 @click.argument("table", type=click.Path(path_type=Path))
 @click.option("--target", required=True, metavar="COLUMN", help="The column to predict.")
-@click.option("--timeout", type=TIME, help="Time for all: 90s, 15m, 8h (60s; with --trials alone there is no limit).")
+@click.option(
+    "--timeout",
+    type=TIME,
+    help="Time for all: 90s, 15m, 8h (60s; with --trials alone there is no limit). What fits in a time differs from "
+    "run to run; --trials alone with --seed finds the same again.",
+)
 @click.option("--trials", metavar="N", type=POSITIVE, help="How many candidates to try in all.")
 @click.option(
     "--task", type=click.Choice(["classification", "regression"]), help="By default as the target looks; it is told."

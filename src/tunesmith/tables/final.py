@@ -61,6 +61,7 @@ class Choice:
         costs: seconds that the last fit of each candidate takes, by its number.
         budget: seconds that there are for all of them.
         notes: what a reader has to know.
+        gain: by how much the last fit is expected to be better than those of the folds.
     """
 
     best: Candidate
@@ -70,6 +71,7 @@ class Choice:
     costs: Mapping[int, float]
     budget: float
     notes: list[str]
+    gain: float = 0.0
 
 
 def choose_members(judge: Judge, clock: Clock, ensemble: bool) -> Choice:
@@ -91,21 +93,31 @@ def choose_members(judge: Judge, clock: Clock, ensemble: bool) -> Choice:
         return choice
     left = SPENT * clock.left - sum(costs[c.number] for c, _ in choice.members)
     start = time.monotonic()
-    gain = last_fit_gain(judge, best, min(left, 0.1 * clock.seconds), clock.ends)
+    choice.gain = last_fit_gain(judge, best, min(left, 0.1 * clock.seconds), clock.ends)
     choice.budget -= time.monotonic() - start
-    if gain > 0.0:
-        most = judge.table.measure.best
-        choice.notes.append(say(LAST_FIT, choice.report.score.format.write(gain)))
-        choice.report, choice.single = (_reaching(one, gain, most) for one in (choice.report, choice.single))
     return choice
 
 
-def _reaching(report: Report, gain: float, most: float) -> Report:
-    """Return a report whose interval reaches further to the better side, not beyond the best score that there is."""
+def _reaching(report: Report, gain: float, most: float) -> tuple[Report, str]:
+    """Return a report whose interval reaches further to the better side, and a sentence on it.
+
+    Args:
+        gain: by how much it does.
+        most: the best score that there is, which it does not reach beyond.
+
+    Returns:
+        the report, and the sentence; empty: the interval stays as it was, or looks so.
+    """
     if report.score is None:
-        return report
+        return report, ""
     low, high = report.score.interval
-    return replace(report, score=replace(report.score, interval=(low, min(high + gain, max(high, most)))))
+    end = min(high + gain, max(high, most))
+    if not end > high:
+        return report, ""
+    score = replace(report.score, interval=(low, end))
+    written = score.format.write(end - high)
+    sentence = "" if written == score.format.write(0.0) else say(LAST_FIT, written)
+    return replace(report, score=score), sentence
 
 
 def _average(judge: Judge, choice: Choice, order: list[Candidate], seconds: float, single: HonestScore | None) -> None:
@@ -192,7 +204,8 @@ def full_report(judge: Judge, choice: Choice, n_trials: int, inferred: Sequence[
         inferred: in sentences.
     """
     standings, members = judge.tested.standings, choice.members
-    notes = list(choice.notes)
+    report, reaches = _reaching(choice.report, choice.gain, judge.table.measure.best)
+    notes = [*choice.notes, reaches] if reaches else list(choice.notes)
     if math.isfinite(per_row := sum(c.answering for c, _ in members)):
         notes.append(f"A prediction takes about {duration_text(per_row)} for 1,000 rows.")
     if judge.tested.note:
@@ -205,14 +218,14 @@ def full_report(judge: Judge, choice: Choice, n_trials: int, inferred: Sequence[
     notes += [f"{name} was not tried: {why}." for name, why in standings.spared.items() if name not in tried]
     chosen = {"ensemble": _family_shares(members)} if len(members) > 1 else dict(members[0][0].trial.params)
     return replace(
-        choice.report,
+        report,
         chosen=chosen,
         n_candidates=tried.total(),
         n_passed=max(n_trials - tried.total(), 0),
         n_fits=standings.n_fits,
         n_fits_saved=None,
         adaptive=True,
-        notes=(*notes, *inferred, *choice.report.notes),
+        notes=(*notes, *inferred, *report.notes),
     )
 
 

@@ -68,7 +68,7 @@ def read_target(y: Any, task: str | None = None, caller: str = "tune", rows: int
         )
     column = _one_column(y, caller)
     if len(column) == 0:
-        raise ValueError(f"{caller}: y is empty; it must have one value for each row of X")
+        raise ValueError(f"{caller}: y is empty: it has 0 rows; give the target, one value for each row of X")
     if rows is not None and len(column) != rows:
         raise ValueError(f"{caller}: X has {rows:,} rows and y has {len(column):,}; each row needs one target")
     name = getattr(column, "name", None)

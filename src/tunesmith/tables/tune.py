@@ -18,6 +18,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import check_scoring, make_scorer
 from sklearn.utils.metaestimators import available_if
 
+from tunesmith.foundation.formats import duration_text
 from tunesmith.foundation.languages import told, wrapped_for_terminal
 from tunesmith.foundation.numerics.arrays import Floats
 from tunesmith.foundation.text import shown
@@ -66,7 +67,8 @@ class TableTuner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         task: "classification" or "regression"; None: as the targets look.
         scoring: the metric: a name or a scorer; None: accuracy, or R².
         cv: "auto", the number of folds, a splitter, or pairs of rows; None: five, or as many as there is time for.
-        timeout: seconds for all of this ``fit``; None: no limit, which needs `n_trials`.
+        timeout: seconds for all of this ``fit``; None: no limit, which needs `n_trials`. What is found in a time is not
+            repeatable; see `tune`.
         n_trials: how many candidates to try in all, those of earlier runs included; None: no limit.
         risk: the share of searches that may return an ensemble that is worse than the best single model.
         level: of the intervals.
@@ -271,7 +273,7 @@ class TableTuner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         tested = Tested.of(standings)
         if tested is None:
             why = "; ".join(f"{name}: {error}" for name, (error, _) in standings.failures.items())
-            within = "" if self.timeout is None else f" within {self.timeout:.3g} seconds"
+            within = f" within {duration_text(self._seconds)}" if math.isfinite(self._seconds) else ""
             raise ValueError(f"tune: no model could be fitted{within}. {why}")
         judge = Judge(table, tested, self.level, self.risk)
         choice = choose_members(judge, clock, self.ensemble)
@@ -573,7 +575,9 @@ def tune(
         sample_weight: of the rows [n_samples], for fits and for the metric.
         cv: the number of folds, a splitter, or pairs of rows; None: five, or as many of them as there is time for;
             "auto": the same, but rows of one identifier stay together, and rows in time are tested on later ones.
-        timeout: seconds for all of this call, the last fit included; None: no limit, which needs `n_trials`.
+        timeout: seconds for all of this call, the last fit included; None: no limit, which needs `n_trials`. What fits
+            in a time differs from run to run, and so may what is found, with a `random_state` too; `n_trials` with
+            ``timeout=None`` and one job finds the same again.
         n_trials: how many candidates to try in all, those of an earlier run included; None: no limit.
         risk: the share of searches that may return an average that is worse than the best single model.
         level: of the intervals.

@@ -34,16 +34,24 @@ def has_plain_set_params(estimator: Estimator) -> bool:
     return getattr(type(estimator), "set_params", None) in (BaseEstimator.set_params, Pipeline.set_params)
 
 
+OUTPUT = "_tunesmith_output"  # what a search was asked for by ``set_output``, at the estimator that it clones
+
+
 def configure(base: Estimator, params: Params | None) -> Any:
     """Return a new unfitted estimator: `base` with these parameters.
 
     Parameters that are estimators are cloned first: one candidate's fit must not reach the object in the user's grid.
+    Where `base` has the attribute `OUTPUT`, their output is set to that too.
 
     Raises:
         ValueError: the estimator has no such parameter.
     """
     estimator = clone(base)
-    return estimator if params is None else estimator.set_params(**clone(params, safe=False))
+    if params is None:
+        return estimator
+    estimator = estimator.set_params(**clone(params, safe=False))
+    output = getattr(base, OUTPUT, None)
+    return estimator if output is None else estimator.set_output(transform=output)
 
 
 # ----------------------------------------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone, is_classifier
 from sklearn.utils import indexable
+from sklearn.utils.metaestimators import available_if
 
 from tunesmith.errors import SpaceError
 from tunesmith.selection import HonestScore, Report
@@ -26,6 +27,7 @@ from tunesmith.sklearn import _compat
 from tunesmith.sklearn.checks.scoring import unknown_metric
 from tunesmith.sklearn.evaluate.folds import checked_splitter
 from tunesmith.sklearn.evaluate.pool import Pool
+from tunesmith.sklearn.evaluate.shared_steps import OUTPUT, configure
 from tunesmith.sklearn.protocols import (
     CallbackContext,
     CrossValidation,
@@ -95,6 +97,25 @@ def without_removed(init: Init) -> Init:
 # Of a candidate whose search was killed. With several workers many are under way and one at most is to blame, so it is
 # more than a study's own; a candidate that kills its process each time must still come to an end.
 CANDIDATE_RETRIES = 3
+
+
+def _check_rows(X: Data, name: str) -> None:
+    """See that there are rows: else folds, or each fit, would fail with a text of their own.
+
+    Args:
+        X: the rows.
+        name: of the search.
+
+    Raises:
+        ValueError: there are none; the words are scikit-learn's.
+    """
+    if X is not None and _compat.count_rows(X) == 0:
+        shape = getattr(X, "shape", (0,))
+        raise ValueError(f"Found array with 0 sample(s) (shape={shape}) while a minimum of 1 is required by {name}.")
+
+
+def _has_set_output(search: Any) -> bool:
+    return hasattr(getattr(search, "best_estimator_", search.estimator), "set_output")
 
 
 class BaseSearchCV(_compat.BaseSearchCV):
@@ -193,7 +214,8 @@ class BaseSearchCV(_compat.BaseSearchCV):
             self.
 
         Raises:
-            ValueError: a candidate names a parameter that the estimator does not have, or all fits failed.
+            ValueError: there are no rows, a candidate names a parameter that the estimator does not have, or all fits
+                failed.
             ResumeError: the study in the storage belongs to another search; the message says what differs.
         """
         scorers, metric = self._get_scorers()
@@ -207,8 +229,11 @@ class BaseSearchCV(_compat.BaseSearchCV):
 
         self._checked_cv_orig = checked_splitter(self.cv, y, is_classifier(self.estimator))
         _compat.check_input_parameters(self, X, y, routed.splitter.split)
+        _check_rows(X, type(self).__name__)  # only now: halving searches have words of scikit-learn's own for it
         self.n_splits_ = self._checked_cv_orig.get_n_splits(X, y, **routed.splitter.split)
         base = clone(self.estimator)
+        if output := getattr(self, "_sklearn_output_config", None):
+            setattr(base, OUTPUT, output["transform"])  # steps that a candidate brings do not have it yet
         for name in ("study_", "_kept", "_concluded", "_by_metric", "_ran"):
             self.__dict__.pop(name, None)
         with self._open_store(metric, X, y) as store, Pool(self.n_jobs, self.pre_dispatch) as pool:
@@ -232,6 +257,23 @@ class BaseSearchCV(_compat.BaseSearchCV):
         if store is not None and (self.refit or not self.multimetric_):
             self._store_verdict(store.study, evaluate.numbers)
         context.call_on_fit_task_end(estimator=self, X=X, y=y, metadata=metadata)
+        return self
+
+    @available_if(_has_set_output)
+    def set_output(self, *, transform: str | None = None) -> BaseSearchCV:
+        """Set what ``transform`` returns, now and after each later ``fit``; there if the estimator has it.
+
+        Args:
+            transform: "default", "pandas" or "polars"; None: it stays as it is.
+
+        Returns:
+            self.
+        """
+        if transform is not None:
+            self._sklearn_output_config = {"transform": transform}  # by this name `clone` takes it along
+        for one in (self.estimator, getattr(self, "best_estimator_", None)):
+            if one is not None:
+                one.set_output(transform=transform)
         return self
 
     @property
@@ -383,8 +425,7 @@ class BaseSearchCV(_compat.BaseSearchCV):
         self, base: Estimator, X: Data, y: Data, fit_params: Params, context: CallbackContext, metadata: Any
     ) -> None:
         """Fit the best candidate on all rows."""
-        # the parameters are cloned too: one of them may be an estimator, which is the user's
-        self.best_estimator_ = clone(base).set_params(**clone(self.best_params_, safe=False))
+        self.best_estimator_ = configure(base, self.best_params_)
         refit_context = context.subcontext(task_name="refit-with-best-params")
         with refit_context.propagate_callback_context(self.best_estimator_):
             refit_context.call_on_fit_task_begin(estimator=self, X=X, y=y, metadata=metadata)
