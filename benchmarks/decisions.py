@@ -1,23 +1,35 @@
-"""What the choice between the default and the rest does, in simulated worlds where the truth is known.
+"""What the choice between the default and the rest does, where the truth is known: in simulated worlds, and on models.
 
 A world is how much true error rates differ (in standard deviations of a row's paired gain), where the default stands
 among them, how many candidates and rows there are, and how unsteady models are. Each draw makes the 0/1 losses of all
 candidates on all rows, with rows that are hard for all of them, chooses by `select_by_rows`, and holds the figure, the
 gain and the chance of none against the model that is fitted in the end.
 
-Run it:    python benchmarks/decisions.py [--draws 2000] [--quick]
+`--searches` makes real searches instead, on twenty kinds of data and on labels at random, with four classifiers, and
+keeps the losses of all candidates (build/decisions.pkl): then other rules choose among the same ones in seconds. It
+prints what is returned, by kind of model and number of rows; the same where another candidate stands for the default,
+one at random or the worst of all; and the table of `risk=`. Stop it any time and start it again; six seeds take half
+an hour.
+
+Run it:    python benchmarks/decisions.py [--draws 2000] [--searches] [--seeds 6] [--quick]
 """
 
 from __future__ import annotations
 
 import argparse
 import itertools
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
+import _decided
 import numpy as np
+from _honesty import CHEAP, NOTHING, OTHER_DATA
 from scipy.special import ndtri
 
-from tunesmith.selection import Rule, select_by_rows
+from tunesmith.selection import Rule, SelectionResult, select_by_rows
+from tunesmith.selection.choice import CAUTION_BY_RISK
 from tunesmith.selection.posterior import FIT_NOISE, FIT_POWER
 
 ALIKE = 0.7  # correlation of the losses of two candidates on a row, as of latent normal variables
@@ -85,31 +97,100 @@ def run(world: World, draws: int, seed: int) -> np.ndarray:
     for _ in range(draws):
         losses, true = draw(world, rng)
         found = select_by_rows(losses, Rule(default=0), bounds=(0.0, 1.0), unsteadiness=world.unsteady, no_skill=0.5)
-        gain = true[0] - true[found.index]
-        kept = found.index == 0
-        told = float(found.gain or 0.0)
-        low, high = found.interval
-        none = true[0] <= true[found.challenger]
-        made.append(
-            (
-                kept,
-                gain,
-                gain < -MARGIN,
-                told - gain,
-                true[found.index] - found.value,
-                low <= true[found.index] <= high,
-                found.p_value,
-                none,
-            )
-        )
+        made.append(outcome(found, true, 0))
     return np.array(made, float)
+
+
+def outcome(found: SelectionResult, true: np.ndarray, default: int) -> tuple[float, ...]:
+    """Return what `line` reads of one choice."""
+    own, gain = true[found.index], true[default] - true[found.index]
+    low, high = found.interval
+    return (
+        found.index == default,
+        gain,
+        gain < -MARGIN,
+        (found.gain.value if found.gain else 0.0) - gain,
+        own - found.value,
+        low <= own <= high,
+        found.p_value or 0.0,
+        true[default] <= true[found.challenger],
+    )
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Real searches.
+
+
+Place = Callable[[np.ndarray, int], int]  # true error rates and a seed -> which candidate stands for the default
+
+
+def chosen(searches: list[dict[str, Any]], caution: float, place: Place | None = None) -> np.ndarray:
+    """Choose again in each search; None: its own default."""
+    made = []
+    for search in searches:
+        true, losses, default = search["true"], search["losses"], search["rule"].default
+        whole = np.isfinite(losses[np.isfinite(losses).any(axis=1)]).all(axis=0)
+        if place is not None:
+            default = int(np.flatnonzero(whole)[place(true[whole], search["seed"] + search["n"])])
+        rule = replace(search["rule"], default=default, caution=caution)
+        made.append(outcome(select_by_rows(losses, rule, **search["known"]), true, default))
+    return np.array(made, float)
+
+
+def told_of(made: list[dict[str, Any]]) -> None:
+    searches = [s for s in made if s["data"] != NOTHING]
+    print("gains and figures in points; too good: the figure, given kept and given returned; none: no gain of a leader")
+    print(f"{'':25s}    n  kept   gain worse told-true  too good: kept  returned  covered  none told/true")
+    caution = Rule().caution
+    every = chosen(searches, caution)
+
+    def part(label: str, where: np.ndarray) -> None:
+        if where.any():
+            print(f"{label:25s} {where.sum():4d}", line(every[where]), flush=True)
+
+    model, n = (np.array([s[field] for s in searches]) for field in ("model", "n"))
+    new = np.array([s["data"] in OTHER_DATA for s in searches])
+    part("all", np.ones(len(searches), bool))
+    part("kinds of later", new)
+    for name in CHEAP:
+        part(name, model == name)
+    for rows in _decided.SIZES:
+        part(f"{rows} rows", n == rows)
+    part("tree, 150 rows", (model == "tree") & (n == 150))
+    for label, place in (("default: a candidate", _drawn), ("default: the worst", _worst)):
+        print(f"{label:25s} {len(searches):4d}", line(chosen(searches, caution, place)))
+    if by_chance := [s for s in made if s["data"] == NOTHING]:
+        print(f"{'labels at random':25s} {len(by_chance):4d}", line(chosen(by_chance, caution)))
+    print("\nrisk  caution  gain  worse  kept  worse by model")
+    for risk, caution in CAUTION_BY_RISK:
+        a = chosen(searches, caution)
+        by_model = " ".join(f"{100 * a[model == m, 2].mean():.1f}" for m in CHEAP if (model == m).any())
+        gain, worse, kept = (100 * a[:, c].mean() for c in (1, 2, 0))
+        print(f"{risk:5.3f} {caution:6.2f} {gain:+7.2f} {worse:5.1f} {kept:5.0f}   {by_model}", flush=True)
+
+
+def _drawn(true: np.ndarray, seed: int) -> int:
+    return int(np.random.default_rng(seed).integers(len(true)))
+
+
+def _worst(true: np.ndarray, seed: int) -> int:
+    return int(true.argmax())
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--draws", type=int, default=2000, help="searches that are simulated in each world")
     parser.add_argument("--quick", action="store_true", help="only show that it works: two worlds, 20 draws")
+    parser.add_argument("--searches", action="store_true", help="real searches instead of simulated worlds")
+    parser.add_argument("--seeds", type=int, default=6, help="searches for each model, number of rows and kind of data")
+    parser.add_argument("--out", type=Path, default=Path("build/decisions.pkl"), help="where searches are kept")
     args = parser.parse_args()
+    if args.searches:
+        kinds = {"seeds": range(100, 100 + args.seeds)}
+        if args.quick:
+            kinds = {"seeds": [101], "sizes": [60], "kinds": ["moons", "counts"]}
+        told_of(list(_decided.harvests(args.out, **kinds)))
+        return
     worlds, draws = (WORLDS[:2], 20) if args.quick else (WORLDS, args.draws)
     print(
         "spread: sd of true effects; gains and figures in points; too good: the figure, given kept and given returned"

@@ -55,7 +55,9 @@ def test_help(name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("command", [*(n for n in EVERY if n not in ("run", "regret")), "honesty --cells"])
+@pytest.mark.parametrize(
+    "command", [*(n for n in EVERY if n not in ("run", "regret")), "honesty --cells", "decisions --searches"]
+)
 def test_quick(command: str) -> None:
     name, *more = command.split()
     done = run(str(FOLDER / f"{name}.py"), "--quick", *more)

@@ -60,6 +60,14 @@ def test_less_of_a_gain_is_believed_of_fewer_rows_and_of_unsteady_models() -> No
     assert model().posterior(20.0)[0] > 19.0  # far beyond its error
 
 
+def test_more_is_believed_of_gains_over_a_default_that_most_candidates_are_better_than() -> None:
+    good, poor = (model(better=q).posterior(0.1) for q in (0.1, 0.9))
+    assert good[0] < poor[0]
+    losses = np.tile([0.3, 0.2, 0.4, 0.3, 0.1], (10, 1))
+    assert PairedGains.of(losses, default=0).better == 0.625  # two of four, and one that is equal
+    assert PairedGains.of(losses[:, :1], default=0).better == 0.0
+
+
 def test_without_skill_there_is_no_gain() -> None:
     behind = model()
     assert behind.with_skill(-0.1, 0.05).posterior(0.1)[0] == 0.0

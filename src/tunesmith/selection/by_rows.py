@@ -170,6 +170,7 @@ def select_by_rows(
             unsteadiness=unsteadiness,
             inflation=inflation,
             relative=gains.relative,
+            better=gains.better,
         )
 
     made = choose_by_rule(
@@ -267,6 +268,7 @@ def repeat_may_decide(
             n_runs=r,
             unsteadiness=unsteadiness,
             relative=gains.relative,
+            better=gains.better,
         ).posterior(mean)
         for r in (runs, runs + 1.0)
     )

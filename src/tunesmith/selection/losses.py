@@ -103,6 +103,12 @@ class PairedGains:
         gain, error = Moments(self, np.float64).gains(self.share[None])
         return np.asarray(gain[0], np.float64), np.asarray(error[0], np.float64)
 
+    @property
+    def better(self) -> float:
+        """Which part of the others have a lower mean loss than the reference; one that is equal counts as half."""
+        gain = self.share @ (self.losses[:, [self.reference]] - self.losses)
+        return float((np.sign(gain).sum() + len(gain) - 1) / max(2 * (len(gain) - 1), 1))
+
     def at(self, column: int) -> int:
         """Return the position of a candidate by its column."""
         return int(np.searchsorted(self.columns, column))

@@ -185,7 +185,6 @@ CLASS_WITHOUT_CHANCE = (
 )
 CALIBRATE = "Calibrating the model (CalibratedClassifierCV) or clipping its probabilities would mend that."
 OUTLIERS = "A metric that depends on outliers less, such as the median or absolute error, would be known better."
-LOSS_CAUTION = 1.2  # how many times that of the rule: 0.6, at which this was measured
 FEW_ROWS_SHARE = 0.05  # of the rows, that make up half of a loss: few
 FOLDS_TOGETHER = (
     "The {metric} is computed from the predictions of all folds together, since its mean over small folds is biased."
@@ -314,7 +313,7 @@ def _at_a_loss(means: Singles, rule: Rule, table: LossTable, seed: int) -> bool:
     strata = None if table.strata is None else np.unique(table.strata[gains.rows], return_inverse=True)[1]
     worth = bootstrap(gains, free, leader, strata=strata, seed=seed).oob_picked
     worst = float(np.max(gains.losses[:, leader] - gains.losses[:, own]))
-    return caution_costs_more(worth, worst, gains.effective, LOSS_CAUTION * rule.caution)
+    return caution_costs_more(worth, worst, gains.effective, rule.caution)
 
 
 def _targets_of(context: SelectionContext) -> Targets | None:
