@@ -13,7 +13,7 @@ from tunesmith.foundation.languages import block, say, stored, told
 from tunesmith.foundation.text import printable
 from tunesmith.selection.outlook import Outlook
 from tunesmith.selection.score import Estimate, HonestScore, basis
-from tunesmith.selection.wording import BY_GAINS_METHOD, count, params_of, verdict
+from tunesmith.selection.wording import BY_GAINS_METHOD, SURE_LAST_FIT, count, params_of, verdict
 from tunesmith.space.serialize import label_from_json, label_to_json
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -205,6 +205,7 @@ def _optimism(report: Report, score: HonestScore) -> str | None:
         return say(what + ", the mean over folds, is {}.", naive)
     size = score.format.write(abs(score.optimism))
     told = report.n_candidates != 1 and not score.format.same(score.optimism, 0.0)
+    told = told and not any(note.startswith(SURE_LAST_FIT) for note in score.notes)  # it is not for the choice alone
     low, high = score.interval
     worth = abs(score.optimism) >= LUCK_TOLD * (high - low)
     if told and worth and report.kept_default and score.method == BY_GAINS_METHOD:

@@ -58,6 +58,35 @@ class Predictions(NamedTuple):
     values: NDArray[Any]
 
 
+def sure_cost(least: Floats) -> tuple[float, float]:
+    """Return in which part of predictions a class gets no chance, and what it costs a row if all of them are wrong.
+
+    Args:
+        least: the smallest probability in each prediction.
+    """
+    sure = least < NO_CHANCE_BELOW
+    cost = -np.log(np.maximum(least[sure], np.finfo(np.float64).eps)).sum()
+    return float(sure.mean()), float(cost) / len(least)
+
+
+class Certainty(NamedTuple):
+    """Predictions that give a class no chance, none of which was wrong so far.
+
+    Attributes:
+        share: their part of all predictions.
+        rows: how many predictions there are in all.
+        cost: by how much the mean loss were larger if all of them were wrong.
+        expected: which part of them is likely to be wrong.
+        highest: which part may be at most, at the level asked for.
+    """
+
+    share: float
+    rows: int
+    cost: float
+    expected: float
+    highest: float
+
+
 @dataclass(frozen=True, slots=True)
 class Targets:
     """What predictions are compared with.
@@ -130,8 +159,10 @@ class Targets:
         """Return the rows that decide the metric: see `PooledPredictions.effective_sample`, and `sure_rows`."""
         parts = None if seen is None else self._parts(seen, splits)
         if parts is not None and metric.row_loss is not None and metric.row_loss.loss is log_loss:
-            unseen, likely = self._unseen(parts, level)
-            return EffectiveSample(math.inf, unseen=unseen, likely=likely)
+            sure = self._certainty(parts, level)
+            if sure is None:
+                return EffectiveSample(math.inf)
+            return EffectiveSample(math.inf, unseen=sure.highest * sure.cost, likely=sure.expected * sure.cost)
         pooled = None if parts is None else self._pooled(parts)
         return EffectiveSample(math.inf) if pooled is None else pooled.effective_sample(metric, groups, level)
 
@@ -153,26 +184,32 @@ class Targets:
         both = np.column_stack([1.0 - values, values]) if values.ndim == 1 else values
         return np.asarray(both.min(axis=1)), np.asarray(both[np.arange(len(y)), y])
 
-    def _unseen(self, parts: Sequence[tuple[NDArray[Any], Indices]], level: float) -> tuple[float, float]:
-        """Return by how much the log loss may be larger, because classes got no chance and none of them was true yet.
+    def certainty(
+        self, metric: Metric, seen: Sequence[Predictions | None], splits: Splits, level: float
+    ) -> Certainty | None:
+        """Return how sure the predictions are; None: it is not the log loss, or a class without a chance was true."""
+        parts = self._parts(seen, splits)
+        if parts is None or metric.row_loss is None or metric.row_loss.loss is not log_loss:
+            return None
+        return self._certainty(parts, level)
+
+    def _certainty(self, parts: Sequence[tuple[NDArray[Any], Indices]], level: float) -> Certainty | None:
+        """Return in how many predictions a class got no chance; None if one of these was true.
 
         How often one will be is at most what the same predictions say, and all that are nearly as sure. What is to be
         expected of m true ones among r is (m + 1/2) / (r + 1) (Krichevsky and Trofimov, 1981).
-
-        Returns:
-            by how much at the level asked for, and by how much as is to be expected.
         """
         least, own = self._least(parts)
-        sure = least < NO_CHANCE_BELOW
-        if not sure.any() or (own < NO_CHANCE_BELOW).any():
-            return 0.0, 0.0
-        highest, expected = [], []
+        if (own < NO_CHANCE_BELOW).any():
+            return None
+        highest, expected = [1.0], [0.5]
         for limit in (NO_CHANCE_BELOW, LITTLE_CHANCE_BELOW):
-            rows, true = int((least < limit).sum()), int((own < limit).sum())
-            highest.append(wilson(true / rows, rows, two_sided(level))[1])
-            expected.append((true + 0.5) / (rows + 1.0))
-        cost = float(-np.log(np.maximum(least[sure], np.finfo(np.float64).eps)).sum()) / len(least)
-        return min(highest) * cost, min(expected) * cost
+            if rows := int((least < limit).sum()):
+                true = int((own < limit).sum())
+                highest.append(wilson(true / rows, rows, two_sided(level))[1])
+                expected.append((true + 0.5) / (rows + 1.0))
+        share, cost = sure_cost(least)
+        return Certainty(share, len(least), cost, min(expected), min(highest))
 
     def _parts(self, seen: Sequence[Predictions | None], splits: Splits) -> list[tuple[NDArray[Any], Indices]] | None:
         """Return predictions and rows of each split; None if some are missing."""

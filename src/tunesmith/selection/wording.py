@@ -12,6 +12,7 @@ import numpy as np
 from tunesmith.foundation.formats import NumberFormat
 from tunesmith.foundation.languages import Said, say
 
+SURE_LAST_FIT = "The model fitted on all rows gives a class no chance"  # how a note begins that explains a figure
 BY_GAINS_METHOD = "comparing all configurations with the default (empirical Bayes)"
 LONGEST_VALUE = 80  # characters of a parameter's value
 

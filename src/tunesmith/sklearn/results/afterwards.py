@@ -19,6 +19,7 @@ from tunesmith.selection.metric import in_time_order, row_indices
 from tunesmith.sklearn.protocols import Data, Estimator, Params, Scorer, Split
 from tunesmith.sklearn.results.conclusion import Conclusion, conclude_chosen
 from tunesmith.sklearn.results.evidence import Evidence
+from tunesmith.sklearn.results.last_fit import with_last_fit
 from tunesmith.sklearn.store.fingerprint import describe, describe_params
 from tunesmith.sklearn.store.outcome import CACHE_BYTES, Outcome, PredictionCache, labels_of
 
@@ -98,7 +99,8 @@ def afterwards(search: Any) -> Conclusion:
         why = "a function chooses the configuration" if callable(search.refit) else "no metric was named to decide"
         return _nothing(search, index, f"There is no honest score, because {why} (refit=).")
     try:
-        return _concluded(search, search.refit if search.multimetric_ else "score", index, True)
+        made = _concluded(search, search.refit if search.multimetric_ else "score", index, True)
+        return with_last_fit(made, search._last_fit)
     except Exception as error:  # of a user's splitter, metric or estimator: a display must not fail for it
         return _nothing(search, index, f"There is no honest score: {type(error).__name__}: {error}")
 
@@ -123,7 +125,7 @@ def each_metric(search: Any) -> dict[str, HonestScore]:
             score = None
             if index is not None:
                 with suppress(Exception):  # as in afterwards
-                    score = _concluded(search, name, index, False).score
+                    score = with_last_fit(_concluded(search, name, index, False), search._last_fit).score
         if score is not None:
             found[name] = score
     return found
@@ -179,7 +181,7 @@ def _concluded(search: Any, metric: str, index: int, decides: bool) -> Conclusio
         named = search.scoring if isinstance(search.scoring, str) else found.score.metric
         score: HonestScore | None = replace(found.score, n_rows=None, n_groups=None, metric=named)
         return Conclusion(index, score, replace(report, score=score), places)
-    return Conclusion(index, found.score, report, places)
+    return Conclusion(index, found.score, report, places, tail=found.tail)
 
 
 def _same_tests(one: list[Split], other: list[Split]) -> bool:

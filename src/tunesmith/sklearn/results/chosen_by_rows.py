@@ -15,7 +15,7 @@ from sklearn.base import is_classifier
 
 from tunesmith.errors import SelectionError
 from tunesmith.foundation.numerics.arrays import Floats, Indices, Singles
-from tunesmith.selection import LossTable, Rule, select_by_rows
+from tunesmith.selection import HonestScore, LossTable, Rule, select_by_rows
 from tunesmith.selection.by_rows import full_fit_gain, repeat_may_decide
 from tunesmith.selection.choice import caution_costs_more, caution_of_risk
 from tunesmith.selection.intervals import UNBOUNDED_LOSS, EffectiveSample, variance_inflation
@@ -26,7 +26,7 @@ from tunesmith.selection.posterior import USUAL_UNSTEADINESS
 from tunesmith.selection.targets import Targets
 from tunesmith.selection.wording import MetricLabel
 from tunesmith.sklearn.evaluate.folds import reshuffled_cv
-from tunesmith.sklearn.results.evidence import FEW_MEMBERS, Further, Selected, SelectionContext
+from tunesmith.sklearn.results.evidence import FEW_MEMBERS, Further, Selected, SelectionContext, Tail
 from tunesmith.sklearn.store.candidates import NOT_A_TRIAL
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -273,12 +273,31 @@ def by_rows(context: SelectionContext, metric: Metric) -> Selected | None:
         together=together,
         notes=(*notes, *found.notes),
     )
+    seen = evidence.predictions[found.index]
+    sure = seen and targets.certainty(metric, seen, evidence.own_splits[found.index], settings.level)
+    context.tail = Tail(sure, no_skill) if sure else None
     if no_skill is None:
         return found, score
-    seems_so = max(found.interval[1], found.value) < no_skill
-    pattern = BELOW_NO_SKILL if found.value >= no_skill else MAYBE_BELOW_NO_SKILL
-    said = () if seems_so else (pattern.format(score.write(metric.offset - no_skill)),)
-    return found, replace(score, has_skill=seems_so and n_tested >= FEW_MEMBERS, notes=(*score.notes, *said))
+    has_skill, said = skill(score, found.value, found.interval[1], metric.offset, no_skill)
+    return found, replace(score, has_skill=has_skill, notes=(*score.notes, *said))
+
+
+def skill(
+    score: HonestScore, loss: float, above: float, offset: float, no_skill: float
+) -> tuple[bool, tuple[str, ...]]:
+    """Return whether a score is certainly better than the best guess that sees no feature, and what is to be said.
+
+    Args:
+        score: it; its decimals are those of the sentence.
+        loss: that it stands for.
+        above: the upper end of the loss's interval.
+        offset: of the metric.
+        no_skill: the loss of the guess.
+    """
+    seems_so = max(above, loss) < no_skill
+    pattern = BELOW_NO_SKILL if loss >= no_skill else MAYBE_BELOW_NO_SKILL
+    said = () if seems_so else (pattern.format(score.write(offset - no_skill)),)
+    return seems_so and (score.n_rows or 0) >= FEW_MEMBERS, said
 
 
 def _tail(

@@ -40,6 +40,7 @@ from tunesmith.sklearn.results.evidence import (
     Selected,
     SelectionContext,
     SelectionSettings,
+    Tail,
     cautions,
 )
 from tunesmith.sklearn.store.candidates import NOT_A_TRIAL
@@ -228,6 +229,7 @@ class Conclusion:
         report: the same and more in words.
         places: the indices of the report's other configurations, by their field; None: there is none.
         fresh: the trials of the candidates that were evaluated on each fresh set of splits.
+        tail: what the last fit may add to the loss; None: nothing, or it is counted already.
     """
 
     index: int | None
@@ -235,6 +237,7 @@ class Conclusion:
     report: Report
     places: Mapping[str, int | None] = field(default_factory=dict)
     fresh: tuple[tuple[int, ...], ...] = ()
+    tail: Tail | None = None
 
 
 def conclude(run: FinishedSearch, search: Any, settings: SelectionSettings) -> Conclusion:
@@ -404,7 +407,8 @@ def _with_report(context: SelectionContext, selected: Selected | None) -> Conclu
         outlook=context.outlook,
         notes=tuple(context.notes),
     )
-    return Conclusion(index, score, report, {"default": default, "runner_up": runner_up}, tuple(context.fresh))
+    places = {"default": default, "runner_up": runner_up}
+    return Conclusion(index, score, report, places, tuple(context.fresh), context.tail)
 
 
 # ----------------------------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from tunesmith.selection import HonestScore, Rule, SelectionResult
 from tunesmith.selection.choice import USUAL_RISK, Complexity, complexities, ranks_of_rows
 from tunesmith.selection.metric import Metric, block_length, is_time_series, split_ratio, tested_rows
 from tunesmith.selection.outlook import Outlook
-from tunesmith.selection.targets import Predictions
+from tunesmith.selection.targets import Certainty, Predictions
 from tunesmith.sklearn.evaluate.pool import Deadline
 from tunesmith.sklearn.protocols import Params, Results, Scorer, Split, Splitter
 from tunesmith.sklearn.store.outcome import Outcome
@@ -157,6 +157,19 @@ Selected = tuple[SelectionResult, HonestScore]
 
 
 @dataclass(frozen=True, slots=True)
+class Tail:
+    """What a log loss may be larger by, where the model fitted on all rows is surer than those of the folds.
+
+    Attributes:
+        certainty: of the predictions for the folds.
+        no_skill: the loss of the best guess that sees no feature; None: not known.
+    """
+
+    certainty: Certainty
+    no_skill: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Further:
     """Further repeats of the folds for the leaders of a search that has concluded.
 
@@ -204,6 +217,7 @@ class SelectionContext:
         fresh_fits: how many fits that took.
         fresh: the trials of the candidates on each fresh set of splits.
         outlook: what the lead of the best alternative over the default rests on; None: not known.
+        tail: what the last fit may add to a log loss; None: nothing.
         notes: further remarks.
     """
 
@@ -222,6 +236,7 @@ class SelectionContext:
     fresh_fits: int = 0
     fresh: list[tuple[int, ...]] = field(default_factory=list)
     outlook: Outlook | None = None
+    tail: Tail | None = None
     notes: list[str] = field(default_factory=list)
 
     @property

@@ -40,7 +40,8 @@ from tunesmith.sklearn.protocols import (
     Scoring,
 )
 from tunesmith.sklearn.results.afterwards import RetainedData, afterwards, each_metric
-from tunesmith.sklearn.results.conclusion import Conclusion, chosen_by_function, store_conclusion
+from tunesmith.sklearn.results.conclusion import Conclusion, chosen_by_function, metric_of, store_conclusion
+from tunesmith.sklearn.results.last_fit import LastFit, look_at
 from tunesmith.sklearn.search.evaluation import Evaluation
 from tunesmith.sklearn.store.candidates import CandidateStore, ProgressDisplay
 from tunesmith.space import Space
@@ -159,6 +160,7 @@ class BaseSearchCV(_compat.BaseSearchCV):
     _kept: RetainedData | None = None  # what ``fit`` retained
     _concluded: Conclusion | None = None
     _by_metric: dict[str, HonestScore] | None = None
+    _last_fit: LastFit | None = None
     _start_over = "give the search a storage=, and call fit again"
 
     def _repr_html_inner(self) -> str:
@@ -234,7 +236,7 @@ class BaseSearchCV(_compat.BaseSearchCV):
         base = clone(self.estimator)
         if output := getattr(self, "_sklearn_output_config", None):
             setattr(base, OUTPUT, output["transform"])  # steps that a candidate brings do not have it yet
-        for name in ("study_", "_kept", "_concluded", "_by_metric", "_ran"):
+        for name in ("study_", "_kept", "_concluded", "_by_metric", "_last_fit", "_ran"):
             self.__dict__.pop(name, None)
         with self._open_store(metric, X, y) as store, Pool(self.n_jobs, self.pre_dispatch) as pool:
             evaluate = Evaluation(self, base, X, y, scorers, routed, pool, store)
@@ -252,6 +254,7 @@ class BaseSearchCV(_compat.BaseSearchCV):
             self._set_best(metric, results)
         if self.refit:
             self._refit(base, X, y, routed.estimator.fit, context, metadata)
+            self._look_at_last_fit(X, scorers)
         self.scorer_ = _compat.metric_scorers(scorers) if _compat.is_multimetric(scorers) else scorers
         self.cv_results_ = results
         if store is not None and (self.refit or not self.multimetric_):
@@ -419,7 +422,13 @@ class BaseSearchCV(_compat.BaseSearchCV):
     def __getstate__(self) -> Any:
         # a study holds connections to its storage: it can be loaded again, but not be pickled
         state = super().__getstate__()
-        return {name: value for name, value in state.items() if name not in ("study_", "_kept")}
+        return {name: value for name, value in state.items() if name not in ("study_", "_kept", "_last_fit")}
+
+    def _look_at_last_fit(self, X: Data, scorers: Any) -> None:
+        """See whether the model fitted on all rows is surer than those of the folds were."""
+        several = _compat.metric_scorers(scorers) if _compat.is_multimetric(scorers) else {None: scorers}
+        metrics = (metric_of(one, name, self.scoring, self.estimator) for name, one in several.items())
+        self._last_fit = look_at(self.best_estimator_, X, metrics)
 
     def _refit(
         self, base: Estimator, X: Data, y: Data, fit_params: Params, context: CallbackContext, metadata: Any

@@ -34,6 +34,7 @@ from tunesmith.sklearn.results.conclusion import (
     store_conclusion,
 )
 from tunesmith.sklearn.results.evidence import FinishedSearch, SelectionSettings
+from tunesmith.sklearn.results.last_fit import with_last_fit
 from tunesmith.sklearn.search.base_search_cv import BaseSearchCV, without_removed
 from tunesmith.sklearn.search.default import default_params, default_row, tied_to_choices
 from tunesmith.sklearn.search.evaluation import Evaluation
@@ -448,7 +449,9 @@ class SearchCV(BaseSearchCV):
             context = callback_context(self, max_subtasks=1)
             context.call_on_fit_task_begin(estimator=self, X=task.X, y=task.y, metadata=metadata)
             self._refit(task.estimator, task.X, task.y, task.fit_params, context, metadata)
+            self._look_at_last_fit(task.X, ran.scorer)
             context.call_on_fit_task_end(estimator=self, X=task.X, y=task.y, metadata=metadata)
+        self._allow_for_last_fit()
 
     def _conclude(self, finished: FinishedSearch, settings: SelectionSettings, here: SearchesHere) -> None:
         """Draw the conclusion, while the workers are still there."""
@@ -457,6 +460,16 @@ class SearchCV(BaseSearchCV):
     def _store_verdict(self, study: Study, numbers: list[int]) -> None:
         if self._conclusion().index is None:  # a function chose; all else is stored when it is concluded
             super()._store_verdict(study, numbers)
+        self._allow_for_last_fit()
+
+    def _allow_for_last_fit(self) -> None:
+        """Let the conclusion, which was drawn before the last fit, allow for what that showed."""
+        made = with_last_fit(self._conclusion(), self._last_fit)
+        if made.score is not self._conclusion().score and self._ran is not None:
+            finished, _, settings, ended = self._ran
+            asked = settings_digest(self, settings, finished.evidence.metric)
+            store_conclusion(finished.study, made, finished.evidence.numbers, ended, asked)
+        self._concluded = made
 
     def _select_best_index(self, refit: Any, refit_metric: str | None, results: Any) -> Any:
         if callable(refit) or self._conclusion().index is None:
