@@ -428,7 +428,9 @@ class BaseSearchCV(_compat.BaseSearchCV):
         """See whether the model fitted on all rows is surer than those of the folds were."""
         several = _compat.metric_scorers(scorers) if _compat.is_multimetric(scorers) else {None: scorers}
         metrics = (metric_of(one, name, self.scoring, self.estimator) for name, one in several.items())
-        self._last_fit = look_at(self.best_estimator_, X, metrics)
+        self.__dict__.pop("_last_fit", None)
+        if (seen := look_at(self.best_estimator_, X, metrics)) is not None:
+            self._last_fit = seen
 
     def _refit(
         self, base: Estimator, X: Data, y: Data, fit_params: Params, context: CallbackContext, metadata: Any
