@@ -5,9 +5,10 @@ for rows that are mixed from those of the data: half of the columns of one row, 
 trees, forests, neighbours and linear models, it is sure of as many of these as of new rows. Rows that it was fitted on
 would not do: neighbours weighed by distance are sure of each.
 
-Measured on 160 searches of trees, 100 rows of five kinds of data, 25 configurations: 95 % of the intervals hold the
-truth, 79 % without this; the loss is 0.02 too large on average, and was 0.28 too small. New rows of which the model is
-sure: 15.9 %, told 15.8 %. Of 60 searches of neighbours and logistic regressions, one changes.
+Measured on trees, 100 rows, 25 configurations. Of 160 searches on five kinds of data 95 % of the intervals hold the
+truth (79 % without this), and new rows of which the model is sure are 15.9 %, told 15.8 %. Of 350 on seven other
+generators, half of them draws that served to choose how rows are mixed, 93 % do (88 %; of the other half 93 %, 86 %).
+Neighbours, linear models and forests hardly change.
 """
 
 from __future__ import annotations
