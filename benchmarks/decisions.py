@@ -129,8 +129,8 @@ def chosen(searches: list[dict[str, Any]], caution: float, place: Place | None =
     made = []
     for search in searches:
         true, losses, default = search["true"], search["losses"], search["rule"].default
-        whole = np.isfinite(losses[np.isfinite(losses).any(axis=1)]).all(axis=0)
         if place is not None:
+            whole = np.isfinite(losses[np.isfinite(losses).any(axis=1)]).all(axis=0)
             default = int(np.flatnonzero(whole)[place(true[whole], search["seed"] + search["n"])])
         rule = replace(search["rule"], default=default, caution=caution)
         made.append(outcome(select_by_rows(losses, rule, **search["known"]), true, default))

@@ -25,6 +25,8 @@ from tunesmith.selection.intervals import check_least
 # errors) it is the difference of their logarithms: there the losses of a bad candidate are larger by orders of
 # magnitude, and so noisy that no difference to them would be credible, however clearly they are too large.
 
+TIE = 1e-9  # by which part of a mean loss another one may differ by the processor's arithmetic alone
+
 
 @dataclass(frozen=True)
 class PairedGains:
@@ -106,8 +108,10 @@ class PairedGains:
     @property
     def better(self) -> float:
         """Which part of the others have a lower mean loss than the reference; one that is equal counts as half."""
-        gain = self.share @ (self.losses[:, [self.reference]] - self.losses)
-        return float((np.sign(gain).sum() + len(gain) - 1) / max(2 * (len(gain) - 1), 1))
+        mean = self.share @ self.losses
+        own, others = mean[self.reference], np.delete(mean, self.reference)
+        gain = np.where(np.isclose(others, own, rtol=TIE, atol=0.0), 0.0, own - others)
+        return float((np.sign(gain) + 1.0).mean() / 2.0) if len(gain) else 0.0
 
     def at(self, column: int) -> int:
         """Return the position of a candidate by its column."""

@@ -196,6 +196,11 @@ class Metric:
         return self.row_loss is not None or self.kind in ("r2", "roc_auc")
 
     @property
+    def is_log_loss(self) -> bool:
+        """Whether a prediction that gives the true class no chance makes it very large."""
+        return self.row_loss is not None and self.row_loss.loss is log_loss
+
+    @property
     def ranks(self) -> bool:
         """Whether it compares ranks of two classes."""
         return self.kind in ("roc_auc", "average_precision")

@@ -120,7 +120,8 @@ class GainModel:
 
         Where nothing can be predicted no configuration is better than another one.
         """
-        share = skill**4 / (skill**4 + error**4) if skill > 0.0 else 0.0
+        most = max(skill, error)  # of numbers whose powers have none
+        share = (skill / most) ** 4 / ((skill / most) ** 4 + (error / most) ** 4) if skill > 0.0 else 0.0
         return replace(self, prior=self.prior if math.isinf(np.max(self.prior)) else share * self.prior, skill=share)
 
     def width(self, gain: ArrayLike) -> Floats:

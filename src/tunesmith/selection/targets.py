@@ -32,7 +32,7 @@ from tunesmith.selection.intervals import (
     two_sided,
     wilson,
 )
-from tunesmith.selection.metric import Metric, Splits, log_loss
+from tunesmith.selection.metric import Metric, Splits
 
 # By how much the mean of losses may differ from the score: predictions are kept with seven digits.
 SCORE_TOLERANCE = 1e-4
@@ -157,12 +157,9 @@ class Targets:
         level: float,
     ) -> EffectiveSample:
         """Return the rows that decide the metric: see `PooledPredictions.effective_sample`, and `sure_rows`."""
-        parts = None if seen is None else self._parts(seen, splits)
-        if parts is not None and metric.row_loss is not None and metric.row_loss.loss is log_loss:
-            sure = self._certainty(parts, level)
-            if sure is None:
-                return EffectiveSample(math.inf)
+        if (sure := self.certainty(metric, seen, splits, level)) is not None:
             return EffectiveSample(math.inf, unseen=sure.highest * sure.cost, likely=sure.expected * sure.cost)
+        parts = None if seen is None or metric.is_log_loss else self._parts(seen, splits)
         pooled = None if parts is None else self._pooled(parts)
         return EffectiveSample(math.inf) if pooled is None else pooled.effective_sample(metric, groups, level)
 
@@ -171,8 +168,8 @@ class Targets:
 
         (0, 0) for other metrics than the log loss, which such a prediction makes very large where it is wrong.
         """
-        parts = self._parts(seen, splits)
-        if parts is None or metric.row_loss is None or metric.row_loss.loss is not log_loss:
+        parts = self._parts(seen, splits) if metric.is_log_loss else None
+        if parts is None:
             return 0, 0
         least, _ = self._least(parts)
         return int((least < NO_CHANCE_BELOW).sum()), len(least)
@@ -185,20 +182,16 @@ class Targets:
         return np.asarray(both.min(axis=1)), np.asarray(both[np.arange(len(y)), y])
 
     def certainty(
-        self, metric: Metric, seen: Sequence[Predictions | None], splits: Splits, level: float
+        self, metric: Metric, seen: Sequence[Predictions | None] | None, splits: Splits, level: float
     ) -> Certainty | None:
-        """Return how sure the predictions are; None: it is not the log loss, or a class without a chance was true."""
-        parts = self._parts(seen, splits)
-        if parts is None or metric.row_loss is None or metric.row_loss.loss is not log_loss:
-            return None
-        return self._certainty(parts, level)
-
-    def _certainty(self, parts: Sequence[tuple[NDArray[Any], Indices]], level: float) -> Certainty | None:
-        """Return in how many predictions a class got no chance; None if one of these was true.
+        """Return in how many predictions a class got no chance; None: one was true, or it is not the log loss.
 
         How often one will be is at most what the same predictions say, and all that are nearly as sure. What is to be
         expected of m true ones among r is (m + 1/2) / (r + 1) (Krichevsky and Trofimov, 1981).
         """
+        parts = None if seen is None or not metric.is_log_loss else self._parts(seen, splits)
+        if parts is None:
+            return None
         least, own = self._least(parts)
         if (own < NO_CHANCE_BELOW).any():
             return None

@@ -273,9 +273,9 @@ def by_rows(context: SelectionContext, metric: Metric) -> Selected | None:
         together=together,
         notes=(*notes, *found.notes),
     )
-    seen = evidence.predictions[found.index]
-    sure = seen and targets.certainty(metric, seen, evidence.own_splits[found.index], settings.level)
-    context.tail = Tail(sure, no_skill) if sure else None
+    at = found.index
+    sure = targets.certainty(metric, evidence.predictions[at], evidence.own_splits[at], settings.level)
+    context.tail = None if sure is None else Tail(sure, no_skill)
     if no_skill is None:
         return found, score
     has_skill, said = skill(score, found.value, found.interval[1], metric.offset, no_skill)

@@ -25,7 +25,7 @@ from sklearn.utils import get_tags
 
 from tunesmith.selection import HonestScore
 from tunesmith.selection.intervals import two_sided, wilson
-from tunesmith.selection.metric import Metric, log_loss
+from tunesmith.selection.metric import Metric
 from tunesmith.selection.targets import sure_cost
 from tunesmith.selection.wording import SURE_LAST_FIT
 from tunesmith.sklearn._compat import count_rows
@@ -54,7 +54,7 @@ def look_at(model: Any, X: Data, deciding: Iterable[Metric | None]) -> LastFit |
     Args:
         deciding: the metrics of the search.
     """
-    if not any(m is not None and m.row_loss is not None and m.row_loss.loss is log_loss for m in deciding):
+    if not any(metric is not None and metric.is_log_loss for metric in deciding):
         return None
     with suppress(Exception), warnings.catch_warnings():  # a model need not be able to predict for such rows
         warnings.simplefilter("ignore")

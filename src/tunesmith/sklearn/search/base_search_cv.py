@@ -252,10 +252,9 @@ class BaseSearchCV(_compat.BaseSearchCV):
             metric = self.refit
         if self.refit or not self.multimetric_:
             self._set_best(metric, results)
+        self.scorer_ = _compat.metric_scorers(scorers) if _compat.is_multimetric(scorers) else scorers
         if self.refit:
             self._refit(base, X, y, routed.estimator.fit, context, metadata)
-            self._look_at_last_fit(X, scorers)
-        self.scorer_ = _compat.metric_scorers(scorers) if _compat.is_multimetric(scorers) else scorers
         self.cv_results_ = results
         if store is not None and (self.refit or not self.multimetric_):
             self._store_verdict(store.study, evaluate.numbers)
@@ -424,18 +423,11 @@ class BaseSearchCV(_compat.BaseSearchCV):
         state = super().__getstate__()
         return {name: value for name, value in state.items() if name not in ("study_", "_kept", "_last_fit")}
 
-    def _look_at_last_fit(self, X: Data, scorers: Any) -> None:
-        """See whether the model fitted on all rows is surer than those of the folds were."""
-        several = _compat.metric_scorers(scorers) if _compat.is_multimetric(scorers) else {None: scorers}
-        metrics = (metric_of(one, name, self.scoring, self.estimator) for name, one in several.items())
-        self.__dict__.pop("_last_fit", None)
-        if (seen := look_at(self.best_estimator_, X, metrics)) is not None:
-            self._last_fit = seen
-
     def _refit(
         self, base: Estimator, X: Data, y: Data, fit_params: Params, context: CallbackContext, metadata: Any
     ) -> None:
-        """Fit the best candidate on all rows."""
+        """Fit the best candidate on all rows, and look at what only that fit shows."""
+        self.__dict__.pop("_last_fit", None)
         self.best_estimator_ = configure(base, self.best_params_)
         refit_context = context.subcontext(task_name="refit-with-best-params")
         with refit_context.propagate_callback_context(self.best_estimator_):
@@ -446,3 +438,7 @@ class BaseSearchCV(_compat.BaseSearchCV):
         if hasattr(self.best_estimator_, "feature_names_in_"):
             self.feature_names_in_ = self.best_estimator_.feature_names_in_
         refit_context.call_on_fit_task_end(estimator=self, X=X, y=y, metadata=metadata)
+        several = self.scorer_ if isinstance(self.scorer_, dict) else {None: self.scorer_}
+        metrics = (metric_of(one, name, self.scoring, self.estimator) for name, one in several.items())
+        if (seen := look_at(self.best_estimator_, X, metrics)) is not None:
+            self._last_fit = seen

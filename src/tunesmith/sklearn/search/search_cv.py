@@ -449,7 +449,6 @@ class SearchCV(BaseSearchCV):
             context = callback_context(self, max_subtasks=1)
             context.call_on_fit_task_begin(estimator=self, X=task.X, y=task.y, metadata=metadata)
             self._refit(task.estimator, task.X, task.y, task.fit_params, context, metadata)
-            self._look_at_last_fit(task.X, ran.scorer)
             context.call_on_fit_task_end(estimator=self, X=task.X, y=task.y, metadata=metadata)
         self._allow_for_last_fit()
 
