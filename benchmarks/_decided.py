@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import _datasets
 import numpy as np
-from _honesty import CHEAP, DATA, NOTHING, OTHER_DATA, _cv, draw, models
+from _honesty import CHEAP, DATA, FOLDS, NOTHING, OTHER_DATA, Arrays, _cv, draw, models
 from sklearn.base import clone
 
 from tunesmith.selection import Rule, select_by_rows
@@ -24,11 +25,33 @@ from tunesmith.sklearn.results import chosen_by_rows
 
 SIZES = (60, 150, 300)
 TRIALS = 25
+LEAST_TEST = 700  # rows that tell the truth
+# The tables of packages, in the groups of `_datasets.py`.
+TABLES = {
+    group: {name: source for name, source in kinds.items() if isinstance(source, _datasets.Source)}
+    for group, kinds in _datasets.CLASSIFICATION.items()
+}
+
+
+def rows_of(data: str, n: int, seed: int) -> Arrays | None:
+    """Return training and test rows of a kind of data or of a table; None: there are too few, or too few of a class."""
+    source = next((tables[data] for tables in TABLES.values() if data in tables), None)
+    if source is None:
+        return draw(data, n, seed)
+    X, y, X_test, y_test = _datasets.draw(data, source, n, seed)
+    names, y = np.unique(y, return_inverse=True)
+    known = np.isin(y_test, names)
+    X_test, y_test = X_test[known], np.searchsorted(names, y_test[known])
+    if len(y) < n or len(y_test) < LEAST_TEST or len(names) < 2 or np.bincount(y).min() < FOLDS:
+        return None
+    mean, spread = X.mean(axis=0), X.std(axis=0)
+    X, X_test = ((x - mean) / np.where(spread > 0.0, spread, 1.0) for x in (X, X_test))
+    return X, y, X_test, y_test
 
 
 def harvest(data: str, model: str, n: int, seed: int) -> dict[str, Any] | None:
     """Return one search: what its choice was made by, and the true error rate of each candidate."""
-    drawn = draw(data, n, seed)
+    drawn = rows_of(data, n, seed)
     if drawn is None:
         return None
     X, y, X_test, y_test = drawn

@@ -9,9 +9,10 @@ gain and the chance of none against the model that is fitted in the end.
 keeps the losses of all candidates (build/decisions.pkl): then other rules choose among the same ones in seconds. It
 prints what is returned, by kind of model and number of rows; the same where another candidate stands for the default,
 one at random or the worst of all; and the table of `risk=`. Stop it any time and start it again; six seeds take half
-an hour.
+an hour. `--tables` does the same on 40 tables of packages (`_datasets.py`), build/decisions-tables.pkl: where defaults
+are poorer, as real data have more noise than made ones.
 
-Run it:    python benchmarks/decisions.py [--draws 2000] [--searches] [--seeds 6] [--quick]
+Run it:    python benchmarks/decisions.py [--draws 2000] [--searches | --tables] [--seeds 6] [--quick]
 """
 
 from __future__ import annotations
@@ -149,9 +150,9 @@ def told_of(made: list[dict[str, Any]]) -> None:
             print(f"{label:25s} {where.sum():4d}", line(every[where]), flush=True)
 
     model, n = (np.array([s[field] for s in searches]) for field in ("model", "n"))
-    new = np.array([s["data"] in OTHER_DATA for s in searches])
     part("all", np.ones(len(searches), bool))
-    part("kinds of later", new)
+    for label, kinds in (("kinds of later", OTHER_DATA), *_decided.TABLES.items()):
+        part(label, np.array([s["data"] in kinds for s in searches]))
     for name in CHEAP:
         part(name, model == name)
     for rows in _decided.SIZES:
@@ -182,14 +183,20 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=2000, help="searches that are simulated in each world")
     parser.add_argument("--quick", action="store_true", help="only show that it works: two worlds, 20 draws")
     parser.add_argument("--searches", action="store_true", help="real searches instead of simulated worlds")
+    parser.add_argument("--tables", action="store_true", help="real searches on tables of packages")
     parser.add_argument("--seeds", type=int, default=6, help="searches for each model, number of rows and kind of data")
-    parser.add_argument("--out", type=Path, default=Path("build/decisions.pkl"), help="where searches are kept")
+    parser.add_argument("--out", type=Path, help="where searches are kept: a file")
     args = parser.parse_args()
     if args.searches:
         kinds = {"seeds": range(100, 100 + args.seeds)}
         if args.quick:
             kinds = {"seeds": [101], "sizes": [60], "kinds": ["moons", "counts"]}
-        told_of(list(_decided.harvests(args.out, **kinds)))
+        told_of(list(_decided.harvests(args.out or Path("build/decisions.pkl"), **kinds)))
+        return
+    if args.tables:
+        names = [name for tables in _decided.TABLES.values() for name in tables][: 1 if args.quick else None]
+        kinds = {"seeds": range(200, 201 if args.quick else 200 + args.seeds), "kinds": names}
+        told_of(list(_decided.harvests(args.out or Path("build/decisions-tables.pkl"), **kinds)))
         return
     worlds, draws = (WORLDS[:2], 20) if args.quick else (WORLDS, args.draws)
     print(

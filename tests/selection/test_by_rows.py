@@ -81,6 +81,19 @@ def test_a_search_that_adapted_to_noise_is_told_to_be_no_better_than_chance():
     assert np.mean([one.interval[0] <= 0.5 <= one.interval[1] for one in found]) > 0.9
 
 
+def test_a_default_that_fits_noise_gives_way_to_one_that_predicts_the_frequent_class():
+    """Nothing can be predicted: the default predicts a class as often as it occurs, the others nearly one alone."""
+    returned = dict.fromkeys((0.25, 0.375), 0)
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        rare, predicted = rng.random((150, 1)) < 0.25, rng.random((150, 4)) < [0.25, 0.02, 0.03, 0.04]
+        for at_random in returned:
+            losses = (rare != predicted).astype(float)
+            found = select_by_rows(losses, Rule(default=0), no_skill=0.25, at_random=at_random, bounds=(0.0, 1.0))
+            returned[at_random] += found.index != 0
+    assert returned[0.25] < 20 < 30 < returned[0.375], returned
+
+
 def test_without_a_default_a_winner_is_never_better_than_it_looked():
     for losses in searches(60, 40, [0.3, 0.3, 0.35]):
         for rule in (Rule(), Rule(complexity=(2.0, 1.0, 0.0))):  # the simplest one may do better elsewhere
@@ -166,7 +179,15 @@ def test_rows_that_the_folds_did_not_train_on_make_up_for_luck_and_for_no_more()
     plain = select_by_rows(losses, rule, no_skill=0.8)
     some = select_by_rows(losses, rule, no_skill=0.8, full_fit_gain=0.02)
     assert plain.naive < some.value < plain.value
-    assert select_by_rows(losses, rule, no_skill=0.8, full_fit_gain=0.9).value == plain.naive
+    much = select_by_rows(losses, rule, no_skill=0.8, full_fit_gain=0.5)
+    assert much.value == plain.naive
+    # What is left over is told, and the better end of the interval reaches further by it; never more than the curve has.
+    left = plain.value * 1.25 / 2.25 - (plain.value - plain.naive)
+    assert plain.last_fit == some.last_fit == 0.0
+    assert much.last_fit == pytest.approx(left)
+    assert much.interval[0] < plain.interval[0] - 0.5 * left
+    good = select_by_rows(losses[:, -1:], no_skill=0.99, full_fit_gain=full_fit_gain(100, 0.25))
+    assert 0.0 < good.last_fit < good.naive * (1.0 - 1.25**-0.5)
     assert full_fit_gain(100, 0.25) == pytest.approx(2 * full_fit_gain(400, 0.25))
 
 

@@ -70,8 +70,11 @@ def test_more_is_believed_of_gains_over_a_default_that_most_candidates_are_bette
 
 def test_without_skill_there_is_no_gain() -> None:
     behind = model()
-    assert behind.with_skill(-0.1, 0.05).posterior(0.1)[0] == 0.0
-    assert behind.with_skill(0.1, 0.05).posterior(0.1)[0] < behind.with_skill(1.0, 0.05).posterior(0.1)[0]
+    assert behind.with_skill((-0.1, 0.05)).posterior(0.1)[0] == 0.0
+    assert behind.with_skill((0.0, 0.0)).posterior(0.1)[0] == 0.0
+    assert behind.with_skill((0.1, 0.05)).posterior(0.1)[0] < behind.with_skill((1.0, 0.05)).posterior(0.1)[0]
+    assert behind.with_skill((1e-200, 1e-201)).skill == pytest.approx(1.0 / 1.0001)
+    assert behind.with_skill((-0.1, 0.05), (1.0, 0.05)).skill == behind.with_skill((1.0, 0.05)).skill
 
 
 def draws(seed: int) -> tuple[PairedGains, float]:

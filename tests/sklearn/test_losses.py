@@ -183,19 +183,21 @@ def test_of_very_many_classes_blocks_of_rows_are_left_out() -> None:
 
 
 @pytest.mark.parametrize(
-    ("scoring", "estimator", "y", "expected"),
+    ("scoring", "estimator", "y", "expected", "at_random"),
     [
-        ("accuracy", SVC(), np.repeat(["a", "b"], [60, 30]), 1 / 3),
-        ("roc_auc", SVC(), np.repeat([0, 1], [60, 30]), 0.5),
-        ("average_precision", SVC(), np.repeat([0, 1], [60, 30]), 2 / 3),
-        ("f1", SVC(), np.repeat([0, 1], [60, 30]), 0.5),
-        ("neg_log_loss", LogisticRegression(), np.repeat([0, 1], [45, 45]), np.log(2)),
-        ("r2", Ridge(), RY, 1.0),
-        ("neg_mean_squared_error", Ridge(), RY, np.var(RY)),
-        ("neg_mean_absolute_error", Ridge(), RY, np.abs(RY - np.median(RY)).mean()),
+        ("accuracy", SVC(), np.repeat(["a", "b"], [60, 30]), 1 / 3, 4 / 9),
+        ("roc_auc", SVC(), np.repeat([0, 1], [60, 30]), 0.5, None),
+        ("average_precision", SVC(), np.repeat([0, 1], [60, 30]), 2 / 3, None),
+        ("f1", SVC(), np.repeat([0, 1], [60, 30]), 0.5, 2 / 3),
+        ("neg_log_loss", LogisticRegression(), np.repeat([0, 1], [45, 45]), np.log(2), 18.0),
+        ("r2", Ridge(), RY, 1.0, 2.0),
+        ("neg_mean_squared_error", Ridge(), RY, np.var(RY), 2.0 * np.var(RY)),
+        ("neg_mean_absolute_error", Ridge(), RY, np.abs(RY - np.median(RY)).mean(), np.abs(RY[:, None] - RY).mean()),
     ],
 )
-def test_what_is_lost_without_features_is_known(scoring: str, estimator: Any, y: Any, expected: float) -> None:
+def test_what_is_lost_without_features_is_known(
+    scoring: str, estimator: Any, y: Any, expected: float, at_random: float | None
+) -> None:
     x = np.random.default_rng(0).normal(size=(90, 3))
     space = {"alpha": "log(0.01, 10)"} if isinstance(estimator, Ridge) else {"C": "log(0.01, 10)"}
     cv = KFold(3) if isinstance(estimator, Ridge) else StratifiedKFold(3)
@@ -203,7 +205,10 @@ def test_what_is_lost_without_features_is_known(scoring: str, estimator: Any, y:
     e = search.evidence
     seen = e.predictions[0] or []
     assert search.measure is not None
-    assert Targets(np.asarray(y), e.labels, None).no_skill(search.measure, seen) == pytest.approx(expected)
+    targets = Targets(np.asarray(y), e.labels, None)
+    assert targets.no_skill(search.measure, seen) == pytest.approx(expected)
+    drawn = targets.at_random(search.measure, seen)
+    assert drawn == (at_random if at_random is None else pytest.approx(at_random, rel=0.1))
 
 
 @pytest.mark.parametrize("scoring", ["r2", "neg_mean_squared_error"])

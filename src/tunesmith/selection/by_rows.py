@@ -109,6 +109,7 @@ def select_by_rows(
     effective_sample: Callable[[int], EffectiveSample] | None = None,
     observations: float | None = None,
     no_skill: float | None = None,
+    at_random: float | None = None,
     full_fit_gain: float = 0.0,
     n_resamples: int = 1000,
     level: float = 0.95,
@@ -133,8 +134,10 @@ def select_by_rows(
         observations: the effective number of independent ones behind the units (`LossTable.observations`), where these
             are blocks; the effective number of units if None.
         no_skill: the loss of the best prediction that sees no feature; None: not known.
+        at_random: the loss of the targets in a random order, as predictions; None: that of `no_skill`.
         full_fit_gain: what part of the skill (the loss without features less the candidate's) fitting on all rows adds:
-            see the function `full_fit_gain`.
+            see the function `full_fit_gain`. It is set against the correction; the better end of the interval reaches
+            further by what is left.
         n_resamples: how often the choice is made again, without a default.
         level: of the intervals.
         seed: of the resamples; the same seed gives the same figures.
@@ -180,6 +183,7 @@ def select_by_rows(
         strata=strata,
         relative=bounds == UNBOUNDED_LOSS,
         no_skill=no_skill,
+        at_random=at_random,
         model=model,
         n_resamples=n_resamples,
         seed=seed,
@@ -200,7 +204,9 @@ def select_by_rows(
     else:
         correction = max(made.gain - made.expected - made.default_luck, 0.0)
     low, high = bounds
-    correction -= min(_learned(gains, naive, correction, no_skill, full_fit_gain), max(correction, 0.0))
+    learned = _learned(gains, naive, correction, no_skill, full_fit_gain)
+    counted = min(learned, max(correction, 0.0))
+    correction -= counted
     doubt = (ANCHORED_DOUBT if anchored else 1.0) * abs(correction)
     corrected = gains.unscaled(gains.scaled(naive) + correction) + known.likely
     value = next((end for end in bounds if abs(corrected - end) < BOUND_ROUNDING), min(max(corrected, low), high))
@@ -218,13 +224,15 @@ def select_by_rows(
         ends = score_interval(value, error, seen - 1.0, level=level, bounds=bounds, size=size)
     if known.below == known.below:
         ends = _by_effective_sample(value, known, doubt, level, bounds)
+    last_fit = value - max(gains.unscaled(gains.scaled(value) - (learned - counted)), low) if learned > counted else 0.0
+    ends = max(ends[0] - last_fit, low), ends[1]
     if gain is not None and gains.relative and gain is not NO_GAIN:
         low, high = (value * math.expm1(end) for end in gain.interval)
         gain = Estimate(value * math.expm1(gain.value), (low, high))
     kept, notes = made.kept_default, no_interval_notes(ends)
     alone = len(gains.columns) == 1
     method = BY_ROWS_METHOD if rule.default is None else ALONE_METHOD if alone else BY_GAINS_METHOD
-    return SelectionResult(index, made.challenger, kept, value, ends, naive, method, gain, p, level, notes)
+    return SelectionResult(index, made.challenger, kept, value, ends, naive, method, gain, p, level, notes, last_fit)
 
 
 def _runs(n_runs: ArrayLike, gains: PairedGains) -> Floats:
@@ -279,12 +287,16 @@ def repeat_may_decide(
 def _learned(
     gains: PairedGains, naive: float, correction: float, no_skill: float | None, full_fit_gain: float
 ) -> float:
-    """Return by how much the fit on all rows is better, on the scale of the gains."""
+    """Return by how much the fit on all rows is better, on the scale of the gains.
+
+    It cannot be more than all that the learning curve has left, L(m) · (1 − √(m/n)) where L(∞) is 0.
+    """
     if no_skill is None:
         return 0.0
     loss = gains.unscaled(gains.scaled(naive) + correction)
-    learned = full_fit_gain * max(no_skill - loss, 0.0)
-    return -math.log1p(-min(learned / loss, 0.9)) if gains.relative else learned
+    curve = full_fit_gain * math.sqrt(len(gains.losses)) / LEARNING_CURVE_SLOPE  # √(n/m) − 1
+    learned = min(full_fit_gain * max(no_skill - loss, 0.0), max(loss, 0.0) * curve / (1.0 + curve))
+    return -math.log1p(-learned / loss) if gains.relative else learned
 
 
 def _of_logarithm(value: float, error: float, dof: float, level: float, unseen: float) -> tuple[float, float]:

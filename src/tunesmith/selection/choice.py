@@ -345,6 +345,7 @@ def choose_by_rule(
     strata: ArrayLike | None = None,
     relative: bool = False,
     no_skill: float | None = None,
+    at_random: float | None = None,
     model: Callable[[PairedGains, Floats], GainModel] | None = None,
     n_resamples: int = 1000,
     seed: int = 0,
@@ -360,6 +361,7 @@ def choose_by_rule(
         strata: [U], labels (classes), each drawn as often as it occurs; None: any unit may be drawn.
         relative: whether losses are positive and have no upper bound, so that gains are differences of logarithms.
         no_skill: the loss of the best prediction that sees no feature; None: not known.
+        at_random: the loss of the targets in a random order, as predictions; None: that of `no_skill`.
         model: (gains, the variances of their means) -> what is behind them; None: that of single runs, a unit counting
             as one observation.
         n_resamples: how often the choice is made again, without a default.
@@ -398,8 +400,7 @@ def choose_by_rule(
     merit[gains.reference] = -np.inf
     leader = int(_leaders(merit[None], gain[None], order, gains.error(int(merit.argmax())))[0])
     if no_skill is not None and (no_skill > 0.0 or not gains.relative):
-        level = gains.scaled(gains.mean(leader)) + max(float(gain[leader] - expected[leader]), 0.0)
-        behind = behind.with_skill(gains.scaled(no_skill) - level, gains.error(leader))
+        behind = behind.with_skill(*_apart_from_guesses(gains, leader, gain - expected, no_skill, at_random))
         expected, spread = behind.posterior(gain)
     challenger = int(column[leader])
     won = compare_with_default(rule, challenger, gain[leader], expected[leader], spread[leader], error[leader])
@@ -416,6 +417,21 @@ def choose_by_rule(
         spread=float(spread[leader]),
         default_luck=luck,
     )
+
+
+def _apart_from_guesses(
+    gains: PairedGains, leader: int, luck: Floats, no_skill: float, at_random: float | None
+) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Return by how much the leader is better than a guess and the default is worse, each with its standard error.
+
+    Without features a model is worse than the best guess by as much as one at random at most: where classes are equally
+    frequent, not at all.
+    """
+    best, own = gains.scaled(no_skill), gains.reference
+    worst = best if at_random is None else gains.scaled(max(at_random, no_skill))
+    level = gains.scaled(gains.mean(leader)) + max(float(luck[leader]), 0.0)
+    below = min(gains.scaled(gains.mean(own)), worst) - best
+    return (best - level, gains.error(leader)), (below, gains.error(own))
 
 
 def compare_with_default(

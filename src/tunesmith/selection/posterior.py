@@ -20,7 +20,9 @@ The default's loss takes part in every gain, so all gains together say how lucky
 gains of candidates go together as their losses on rows do, with the covariance M of the paired gains over rows.
 
 Where nothing can be predicted no configuration is better than another: τ² is S⁴ / (S⁴ + e(S)⁴) of what it is elsewhere,
-by the skill S of the candidate that leads, the loss of the best prediction without features less its own.
+by the skill S of the candidate that leads, the loss of the best prediction without features less its own. But one that
+fits noise predicts like the targets in a random order, which is worse where one class is frequent: so a default that is
+worse than the best prediction without features counts as much, up to that loss, as a leader that is better.
 
 Losses without an upper bound are compared by logarithms. Usual effects are three times as large there, and a model that
 is fitted to other rows moves all its losses together: e² + f² counts as 2.25·e² at least (Nadeau and Bengio, 2003).
@@ -59,6 +61,13 @@ MOST_TOGETHER = 256  # candidates of which the default's luck is told; more tell
 def left_by_runs(n_runs: ArrayLike, unsteadiness: float) -> Floats:
     """Return which part of the variance of a single run is left in the mean of R runs."""
     return np.asarray(np.maximum(1.0 - (1.0 - 1.0 / np.asarray(n_runs, np.float64)) * unsteadiness, 0.1))
+
+
+def _chance_of_skill(apart: float, error: float) -> float:
+    if not apart > 0.0:
+        return 0.0
+    most = max(apart, error)  # of very small and very large numbers the powers would be lost
+    return float((apart / most) ** 4 / ((apart / most) ** 4 + (error / most) ** 4))
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +124,13 @@ class GainModel:
         effect = usual * (RELATIVE_EFFECTS if relative else 1.0) * (1.0 + better) / 2.0
         return cls(effect**2 * n * one if usual else np.full_like(e2, math.inf), seen, half)
 
-    def with_skill(self, skill: float, error: float) -> GainModel:
-        """Return the model where the best candidate predicts better than one without features by `skill`, ± `error`.
+    def with_skill(self, *apart: tuple[float, float]) -> GainModel:
+        """Return the model where losses are apart from those of guesses.
 
-        Where nothing can be predicted no configuration is better than another one.
+        Args:
+            apart: by how much, on the scale of the gains, and the standard error of that; the surest one counts.
         """
-        most = max(skill, error)  # of numbers whose powers have none
-        share = (skill / most) ** 4 / ((skill / most) ** 4 + (error / most) ** 4) if skill > 0.0 else 0.0
+        share = max(_chance_of_skill(*one) for one in apart)
         return replace(self, prior=self.prior if math.isinf(np.max(self.prior)) else share * self.prior, skill=share)
 
     def width(self, gain: ArrayLike) -> Floats:

@@ -273,6 +273,7 @@ class SelectionResult:
         p_value: the probability that the challenger is no better than the default; None where there is no default.
         level: of the intervals.
         notes: what a reader must know before relying on the figures.
+        last_fit: by how much a fit on all rows is expected to be better than `value`.
     """
 
     index: int
@@ -286,6 +287,7 @@ class SelectionResult:
     p_value: float | None = None
     level: float = 0.95
     notes: tuple[str, ...] = ()
+    last_fit: float = 0.0
 
     @property
     def runner_up(self) -> int | None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -36,6 +36,7 @@ from tunesmith.selection.metric import Metric, Splits
 
 # By how much the mean of losses may differ from the score: predictions are kept with seven digits.
 SCORE_TOLERANCE = 1e-4
+RANDOM_ORDERS = 8  # of the targets, of whose losses the mean is taken
 MOST_GUESSES = 3  # so many frequent classes are tried as a prediction for all rows
 BLOCKS_PER_SPLIT = 10  # left out in turn, for a metric that is not a mean over rows
 MOST_BLOCKS = 50  # of all splits together
@@ -252,30 +253,62 @@ class Targets:
 
     def no_skill(self, metric: Metric, seen: Sequence[Predictions | None]) -> float | None:
         """Return the mean loss of the best guess without features, of the kind that was seen; None: not known."""
+        return min(self._losses_of(self._guesses, metric, seen), default=None)
+
+    def at_random(self, metric: Metric, seen: Sequence[Predictions | None]) -> float | None:
+        """Return the mean loss of the targets in a random order, as predictions of the kind that was seen.
+
+        So does a model predict that fits noise, where nothing can be predicted. None: it is not known.
+        """
+        losses = self._losses_of(self._random_guesses, metric, seen)
+        return sum(losses) / len(losses) if losses else None
+
+    def _losses_of(
+        self,
+        guesses: Callable[[Predictions], Iterable[NDArray[Any]]],
+        metric: Metric,
+        seen: Sequence[Predictions | None],
+    ) -> list[float]:
+        """Return the mean losses of guesses for all rows; none where they cannot be scored."""
         like = next(filter(None, seen), None)
         if like is None:
-            return None
+            return []
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of a class that is never predicted
                 rows = np.arange(len(self.y))
-                guesses = [np.repeat(guess[None], len(rows), axis=0) for guess in self._guesses(like)]
-                best = metric.offset - max(self._score(metric, guess, rows) for guess in guesses)
+                losses = [metric.offset - self._score(metric, guess, rows) for guess in guesses(like)]
         except Exception:  # somebody's own metric or kind of output
-            return None
-        return best if math.isfinite(best) else None
+            return []
+        return [loss for loss in losses if math.isfinite(loss)]
 
     def _guesses(self, like: Predictions) -> list[NDArray[Any]]:
-        """Return predictions for one row, without features: the frequent classes, the prior, or mean and median."""
+        """Return the same prediction for all rows: the frequent classes, the prior, or mean and median."""
         if like.method == "predict" and like.values.dtype.kind != "u":
-            return [np.average(self.y, axis=0, weights=self.weight), np.median(self.y, axis=0)]
-        if self.labels is None or like.method not in ("predict", "predict_proba"):
-            return [np.zeros(like.values.shape[1:])]
-        share = np.bincount(self._codes(self.y), self.weight, len(self.labels))
-        if like.method == "predict":
-            return list(np.argsort(-share)[:MOST_GUESSES].astype(like.values.dtype))
-        share = share / share.sum()
-        return [share if like.values.ndim > 1 else share[1]]
+            one = [np.average(self.y, axis=0, weights=self.weight), np.median(self.y, axis=0)]
+        elif self.labels is None or like.method not in ("predict", "predict_proba"):
+            one = [np.zeros(like.values.shape[1:])]
+        else:
+            share = np.bincount(self._codes(self.y), self.weight, len(self.labels))
+            if like.method == "predict":
+                one = list(np.argsort(-share)[:MOST_GUESSES].astype(like.values.dtype))
+            else:
+                share = share / share.sum()
+                one = [share if like.values.ndim > 1 else share[1]]
+        return [np.repeat(guess[None], len(self.y), axis=0) for guess in one]
+
+    def _random_guesses(self, like: Predictions) -> Iterator[NDArray[Any]]:
+        """Yield the targets in random orders; nothing where predictions are no targets."""
+        own = self.y
+        if like.method == "predict_proba" and self.labels is not None:
+            known = np.eye(len(self.labels))[self._codes(own)]
+            own = known if like.values.ndim > 1 else known[:, 1]
+        elif like.method != "predict":
+            return
+        elif like.values.dtype.kind == "u":
+            own = self._codes(own).astype(like.values.dtype)
+        for seed in range(RANDOM_ORDERS):
+            yield np.random.default_rng(seed).permutation(own)
 
     def _losses(
         self, metric: Metric, values: NDArray[Any], rows: Indices, score: float | None, n: int

@@ -174,6 +174,10 @@ AT_A_LOSS = (
     "In doubt the default was to be kept (prefer_default='auto'), but on the rows that resamples leave out, that loses "
     "much more than it spares."
 )
+LAST_FIT = (
+    "Fitted on all rows it is likely to be better by about {gain}: the models of the folds had {share:.0f} % of them."
+)
+LAST_FIT_TOLD = 0.1  # from this part of the interval on
 BELOW_NO_SKILL = "Nothing here is better than the best guess that sees no feature, which scores {}."
 MAYBE_BELOW_NO_SKILL = (
     "It is not certain that this is better than the best guess that sees no feature, which scores {}."
@@ -219,7 +223,8 @@ def by_rows(context: SelectionContext, metric: Metric) -> Selected | None:
     def effective_sample(c: int) -> EffectiveSample:
         return targets.effective_sample(metric, evidence.predictions[c], evidence.own_splits[c], units, settings.level)
 
-    no_skill = targets.no_skill(metric, evidence.predictions[first] or ())
+    seen = evidence.predictions[first] or ()
+    no_skill = targets.no_skill(metric, seen)
     inflation = variance_inflation(len(evidence.splits), evidence.test_to_train)
     select = partial(
         select_by_rows,
@@ -228,6 +233,7 @@ def by_rows(context: SelectionContext, metric: Metric) -> Selected | None:
         between_repeats=table.between_repeats(n_candidates),
         effective_sample=effective_sample,
         no_skill=no_skill,
+        at_random=targets.at_random(metric, seen),
         full_fit_gain=0.0 if in_time_order(evidence.splits) else full_fit_gain(n_tested, evidence.test_to_train),
         level=settings.level,
         seed=context.seed,
@@ -273,13 +279,17 @@ def by_rows(context: SelectionContext, metric: Metric) -> Selected | None:
         together=together,
         notes=(*notes, *found.notes),
     )
+    if found.last_fit > LAST_FIT_TOLD * (found.interval[1] - found.interval[0]):
+        share = 100.0 / (1.0 + evidence.test_to_train)
+        said = LAST_FIT.format(gain=score.format.write(found.last_fit), share=share)
+        score = replace(score, notes=(*score.notes, said))
     at = found.index
     sure = targets.certainty(metric, evidence.predictions[at], evidence.own_splits[at], settings.level)
     context.tail = None if sure is None else Tail(sure, no_skill)
     if no_skill is None:
         return found, score
-    has_skill, said = skill(score, found.value, found.interval[1], metric.offset, no_skill)
-    return found, replace(score, has_skill=has_skill, notes=(*score.notes, *said))
+    has_skill, told = skill(score, found.value, found.interval[1], metric.offset, no_skill)
+    return found, replace(score, has_skill=has_skill, notes=(*score.notes, *told))
 
 
 def skill(
