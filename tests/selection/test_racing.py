@@ -27,6 +27,19 @@ def test_forgiving_drops_below_the_worst_fold_of_the_incumbent() -> None:
     assert not race.hopeless([0.1, 0.1, 0.1])  # there is no fold left to save
 
 
+def test_paired_takes_less_to_drop_a_candidate_the_more_folds_it_ran() -> None:
+    race = Race("paired", (0.8, 0.9, 0.7, 0.8))  # a standard deviation of .082
+    assert race.hopeless([NAN, 0.77, NAN, NAN])
+    assert not race.hopeless([NAN, 0.78, NAN, NAN])  # the fold is an easy one, and that is allowed for
+    assert not race.hopeless([0.72, 0.82, NAN, NAN])
+    assert race.hopeless([0.72, 0.82, 0.62, NAN])
+    assert not race.hopeless([NAN, NAN, NAN, NAN])
+    assert not race.hopeless([0.1, 0.1, 0.1, 0.1])  # there is no fold left to save
+    assert race.hopeless([-math.inf, NAN, NAN, NAN])
+    assert Race("paired", (0.5, 0.5)).hopeless([0.4, NAN])
+    assert not Race("paired", (0.5, 0.5)).hopeless([0.5, NAN])
+
+
 def test_the_paired_test_sees_a_small_steady_loss_that_forgiving_does_not() -> None:
     incumbent = (0.6, 0.9, 0.7, 0.8, 0.75)
     behind = [s - 0.01 - 0.001 * k for k, s in enumerate(incumbent[:3])] + [NAN, NAN]
@@ -99,7 +112,7 @@ def test_it_is_small_and_travels() -> None:
 def test_an_incumbent_has_a_score_on_every_fold(bad: tuple[float, ...]) -> None:
     with pytest.raises(ValueError, match="finite score on every fold"):
         Race("forgiving", bad)
-    with pytest.raises(ValueError, match="one of 'forgiving', 'wilcoxon'; got 'bold'"):
+    with pytest.raises(ValueError, match="one of 'paired', 'forgiving', 'wilcoxon'; got 'bold'"):
         Race("bold", (0.1,))
     with pytest.raises(ValueError, match="each of 2 folds"):
         Race("forgiving", (0.1, 0.2)).hopeless([0.1])

@@ -89,7 +89,7 @@ OVERLAP = 1.2
 OVERLAP_UNBOUNDED = 1.5  # of losses without an upper bound: 94 % of 192 intervals, 89 % with 1.2
 BOUND_ROUNDING = 1e-12  # by how much less than a bound a loss on it may come out, by the processor's arithmetic
 ANCHORED_DOUBT = 0.5  # uncertainty of a correction that the default anchors, as a part of its size
-MOVES = 2.0  # standard deviations of what one more repeat may change, within which it may decide
+MOVES = 1.0  # standard deviations of what one more repeat may change, within which it may decide
 BY_ROWS_METHOD = "bootstrapping the whole selection (BBC-CV)"
 ALONE_METHOD = "averaging the losses of its rows"
 

@@ -120,10 +120,11 @@ class SearchCV(BaseSearchCV):
             `storage`. One candidate is finished and fitted on all rows in any case, also where worker processes take
             long to start.
         sampler: a name of the registry ("random", "grid", "qmc", ...), a sampler, or "auto" for the best one there is.
-        racing: when a candidate is given up between folds. "forgiving": its mean so far is worse than the worst fold of
-            the best finished candidate; "wilcoxon": a paired test against that candidate says so (see
-            `tunesmith.selection.when_to_stop.Race`); None: never. There is no race if a function `refit` chooses the
-            best, nor with several metrics if `refit` does not name the one that decides.
+        racing: when a candidate is given up between folds. "paired": on the folds that it ran it is behind the best
+            finished candidate by more than 1.5 standard errors; "forgiving": its mean so far is worse than that one's
+            worst fold; "wilcoxon": a paired test says so (see `tunesmith.selection.when_to_stop.Race`); None: never.
+            There is no race if a function `refit` chooses the best, nor with several metrics if `refit` does not name
+            the one that decides.
         fidelity: by what candidates are screened before they are run on the folds: the name of a parameter of the
             estimator that counts rounds or iterations ("n_estimators", "clf__max_iter"), or "n_samples" for a share of
             the training rows. Each candidate is fitted with a ninth of it first, on three folds; those that are worth
@@ -253,7 +254,7 @@ class SearchCV(BaseSearchCV):
         verbose: int = 0,
         pre_dispatch: int | str = "n_jobs",
         random_state: RandomState = None,
-        racing: str | None = "forgiving",
+        racing: str | None = "paired",
         fidelity: str | None = None,
         confirm: int | str | None = "auto",
         prefer_default: bool | str | None = True,
