@@ -9,7 +9,7 @@ gain and the chance of none against the model that is fitted in the end.
 keeps the losses of all candidates (build/decisions.pkl): then other rules choose among the same ones in seconds. It
 prints what is returned, by kind of model and number of rows; the same where another candidate stands for the default,
 one at random or the worst of all; and the table of `risk=`. Stop it any time and start it again; six seeds take half
-an hour. `--tables` does the same on 40 tables of packages (`_datasets.py`), build/decisions-tables.pkl: where defaults
+an hour. `--tables` does the same on 37 tables of packages (`_datasets.py`), build/decisions-tables.pkl: where defaults
 are poorer, as real data have more noise than made ones.
 
 Run it:    python benchmarks/decisions.py [--draws 2000] [--searches | --tables] [--seeds 6] [--quick]

@@ -15,6 +15,7 @@ import time
 import warnings
 from collections.abc import Callable
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 from _datasets import CLASSIFICATION, REGRESSION, draw, missing
@@ -66,7 +67,7 @@ def run(search: Search, model: str, data: str, rows: int, trials: int, seed: int
     prefix = f"{estimator.steps[-1][0]}__" if hasattr(estimator, "steps") else ""
     space = {prefix + name: param for name, param in RANGES[model].items()}
     before = time.process_time()
-    found = search(estimator, space, trials, seed).fit(drawn.X, drawn.y)
+    found = search(estimator, space, trials, crc32(f"{data} {seed}".encode())).fit(drawn.X, drawn.y)
     seconds = time.process_time() - before
     fits = getattr(found, "n_fits_", 5 * trials)
     return seconds, int(fits), float(found.score(drawn.X_test, drawn.y_test))

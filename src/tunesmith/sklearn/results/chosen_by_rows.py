@@ -60,9 +60,9 @@ def rerun_leaders(context: SelectionContext, metric: Metric, targets: Targets, t
         return
     k, n_candidates = len(evidence.splits), len(evidence.params)
     extra = 0 if default is None else k * (evidence.numbers[default] == NOT_A_TRIAL)
-    # What was saved pays for it, but it takes no longer than the search: screens save most of the fits.
+    # Half of what was saved pays for it, but it takes no longer than the search: screens save most of the fits.
     paid = wanted == "auto" and further is None
-    left = int(min((~evidence.ran).sum(), evidence.ran.sum())) - extra if paid else sys.maxsize
+    left = int(min((~evidence.ran).sum() // 2, evidence.ran.sum())) - extra if paid else sys.maxsize
     losses = table.losses(n_candidates)
     leaders = [c for c in range(n_candidates) if c != default and np.isfinite(losses[:, c]).all()]
     always = [] if default is None else [default]

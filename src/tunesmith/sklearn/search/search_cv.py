@@ -137,9 +137,9 @@ class SearchCV(BaseSearchCV):
             tried first; see `tunesmith.create_study`.
         priors: whether to use what is usually good for parameters of such names; see `tunesmith.create_study`.
         confirm: on how many fresh sets of splits the leaders and the default configuration are run again: four leaders
-            on the first set, three on the others. "auto": on up to five, as far as the fits that were saved pay for
-            it, with no more fits than the search took, and while one more can change whether the default is kept; 0: on
-            none. A splitter that makes the same splits each time (time series, fixed rows) has none.
+            on the first set, three on the others. "auto": on up to five, as far as half of the fits that were saved pay
+            for it, with no more fits than the search took, and while one more is likely to change whether the default
+            is kept; 0: on none. A splitter that makes the same splits each time (time series, fixed rows) has none.
         prefer_default: how the estimator's own parameters are used. True: they are tried first, and returned unless a
             candidate is credibly better; "auto": the same, unless on the rows left out of resamples caution loses much
             more than it spares; False: they are tried for comparison; None: they are not tried. They count
