@@ -8,43 +8,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold, TimeSeriesSplit
+from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
 
-from tunesmith.foundation.languages import say
 from tunesmith.foundation.text import shown
 from tunesmith.selection.metric import row_indices
-from tunesmith.sklearn.checks.rows import rows_that_belong_together
-from tunesmith.sklearn.protocols import CrossValidation, Data, Split
+from tunesmith.sklearn.protocols import CrossValidation, Split
 
 FEWEST_TRAINED = 500  # rows of the lowest level
 GROWTH_OF_LEVELS = 3
 ENOUGH_TESTED = 8000  # rows, beyond which further folds are worth less than further candidates
 MOST_DEALT = 10  # times that folds are dealt anew, at most
-
-
-def settle_folds(
-    cv: CrossValidation | str, X: Data, y: NDArray[Any], groups: Any
-) -> tuple[CrossValidation, Any, list[str]]:
-    """Return the splitter and the groups that ``cv="auto"`` stands for, and in sentences why; others as they are.
-
-    Args:
-        cv: "auto", or what `make_folds` takes.
-        X: the rows.
-        y: codes of classes, or numbers.
-        groups: labels [n] of rows that stay together, or None; they come first.
-
-    Raises:
-        ValueError: it is another word.
-    """
-    if not isinstance(cv, str):
-        return cv, groups, []
-    if cv != "auto":
-        raise ValueError(f"tune: cv is 'auto', a number of folds, a splitter, or pairs of rows; got {shown(cv)}")
-    if groups is not None or (found := rows_that_belong_together(X, y)) is None:
-        return None, groups, []
-    if found.groups is not None:
-        return None, found.groups, [say("{} is taken for an identifier: folds keep its rows together.", found.where)]
-    return TimeSeriesSplit(), None, [say("The rows are taken for a series: each fold is tested on later rows.")]
 
 
 def make_folds(cv: CrossValidation, y: NDArray[Any], groups: Any, classes: bool, seed: int) -> list[Split]:

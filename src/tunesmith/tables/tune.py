@@ -27,7 +27,7 @@ from tunesmith.report.leaderboard import LEADERBOARD
 from tunesmith.selection import HonestScore
 from tunesmith.selection.choice import USUAL_RISK, caution_of_risk
 from tunesmith.selection.metric import in_time_order
-from tunesmith.sklearn.checks.rows import leaks
+from tunesmith.sklearn.checks.rows import leaks, settle_cv
 from tunesmith.sklearn.checks.scoring import unknown_metric
 from tunesmith.sklearn.evaluate.evaluator import WarnOnce
 from tunesmith.sklearn.evaluate.pool import Pool
@@ -44,7 +44,7 @@ from tunesmith.tables.columns import TableColumns
 from tunesmith.tables.engine import TableSearch
 from tunesmith.tables.families import MODEL_KINDS, Family, family, given_family, joint_space, usual_kinds
 from tunesmith.tables.final import choose_members, fit_choice, full_report, leaderboard, results
-from tunesmith.tables.folds import deal_again, levels_of, make_folds, settle_folds
+from tunesmith.tables.folds import deal_again, levels_of, make_folds
 from tunesmith.tables.judge import Judge, Table, Tested
 from tunesmith.tables.responses import Fact, Measure, Responding
 from tunesmith.tables.store import SEARCH, SEARCH_RETRIES, Kept, Recalled, check_same, known_search
@@ -148,7 +148,7 @@ class TableTuner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         rows = matrix if not any(f.is_given for f in families) else X
         if rows is X:  # estimators of the user's get what the user gave
             families = [f if f.is_given else replace(f, before=FrozenEstimator(columns)) for f in families]
-        cv, groups, why = settle_folds(self.cv, X, target.y, groups)
+        cv, groups, why = settle_cv(self.cv, X, target.y, groups)
         table = Table(rows, columns, target, measure, groups, weight, seed)
         folds = make_folds(cv, target.y, groups, classifies, seed)
         measure.check(target.y, folds, weight)

@@ -49,9 +49,11 @@ class InputChecker:
 
     Attributes:
         leaks: what is odd in the splits and what rows tell of one another across them, in sentences for the report.
+        splits_otherwise: whether other splits are the remedy for some of it.
     """
 
     leaks: Sequence[str] = ()
+    splits_otherwise: bool = False
 
     def __init__(self, task: Task, metric: str | None, cv: Splitter, groups: Data) -> None:
         self._task = task
@@ -103,6 +105,7 @@ class InputChecker:
             )
         found = leaks(self._task.X, as_array(self._task.y), splits, self._groups)
         self.leaks = [*self._check_splits(splits), *(one.sentence for one in found)]
+        self.splits_otherwise = any(one.says_how_to_split for one in found)
         for sentence in self.leaks:
             caution(sentence)
         return splits

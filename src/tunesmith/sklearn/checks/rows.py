@@ -19,11 +19,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
+from sklearn.model_selection import TimeSeriesSplit
 
+from tunesmith.foundation.languages import say
 from tunesmith.foundation.numerics.arrays import Floats, Indices, Mask
-from tunesmith.foundation.text import printable, shorten
+from tunesmith.foundation.text import printable, shorten, shown
 from tunesmith.selection.metric import Splits, in_time_order, row_indices
-from tunesmith.sklearn.protocols import Data
+from tunesmith.sklearn.protocols import CrossValidation, Data
 
 COLUMNS_LOOKED_AT = 1000  # of more only the first ones are looked at
 KEY_COLUMNS = 3  # by the values of so many columns it is judged how many rows are equal by chance
@@ -104,6 +106,31 @@ def rows_that_belong_together(X: Data, y: NDArray[Any]) -> Finding | None:
         return _identifier(X) or _time_order(X, y)
     except (TypeError, ValueError, AttributeError):
         return None
+
+
+def settle_cv(
+    cv: CrossValidation | str, X: Data, y: NDArray[Any], groups: Data
+) -> tuple[CrossValidation, Any, list[str]]:
+    """Return the splitter and the groups that ``cv="auto"`` stands for, and in sentences why; others as they are.
+
+    Args:
+        cv: "auto", a number of folds, a splitter, pairs of rows, or None.
+        X: the rows.
+        y: their targets [n].
+        groups: labels [n] of rows that stay together, or None; they come first.
+
+    Raises:
+        ValueError: it is another word.
+    """
+    if not isinstance(cv, str):
+        return cv, groups, []
+    if cv != "auto":
+        raise ValueError(f"cv is 'auto', a number of folds, a splitter, or pairs of rows; got {shown(cv)}")
+    if groups is not None or (found := rows_that_belong_together(X, y)) is None:
+        return None, groups, []
+    if found.groups is not None:
+        return None, found.groups, [say("{} is taken for an identifier: folds keep its rows together.", found.where)]
+    return TimeSeriesSplit(), None, [say("The rows are taken for a series: each fold is tested on later rows.")]
 
 
 def named_columns(X: Data) -> Iterator[tuple[str, NDArray[Any]]]:

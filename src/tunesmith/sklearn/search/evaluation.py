@@ -374,6 +374,11 @@ class Evaluation:
         """What rows tell of one another across the splits, in sentences."""
         return () if self._input_checker is None else tuple(self._input_checker.leaks)
 
+    @property
+    def splits_otherwise(self) -> bool:
+        """Whether other splits are the remedy for some of that."""
+        return self._input_checker is not None and self._input_checker.splits_otherwise
+
     def cut(self, cv: Splitter) -> Iterable[Split]:
         """Return the splits of all rows that a splitter gives, as it gives them."""
         splits: Iterable[Split] = cv.split(self.task.X, self.task.y, **self.routed.splitter.split)

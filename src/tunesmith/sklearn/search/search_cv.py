@@ -9,7 +9,9 @@ from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
+from sklearn.base import is_classifier
 from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 from sklearn.utils import check_random_state
 
 from tunesmith.foundation import registry
@@ -19,9 +21,10 @@ from tunesmith.samplers.without_duplicates import WithoutDuplicates
 from tunesmith.selection.choice import USUAL_RISK, check_risk, check_simplest, complexities
 from tunesmith.selection.when_to_stop import RULES
 from tunesmith.sklearn._compat import HasMethods, Interval, StrOptions, callback_context
+from tunesmith.sklearn.checks.rows import settle_cv
 from tunesmith.sklearn.checks.scoring import check_scores
 from tunesmith.sklearn.evaluate.evaluator import WarnOnce
-from tunesmith.sklearn.evaluate.folds import reshuffled_cv
+from tunesmith.sklearn.evaluate.folds import as_array, reshuffled_cv
 from tunesmith.sklearn.evaluate.pool import BatchSizer, Deadline, Pool
 from tunesmith.sklearn.protocols import CrossValidation, Data, ErrorScore, Estimator, RandomState, Refit, Scoring
 from tunesmith.sklearn.results.chosen_by_rows import further
@@ -51,6 +54,7 @@ from tunesmith.study.create import WarmStart
 # How many candidates a search tries, and with which sampler. Each point of a small space is tried once.
 
 USUAL_TRIALS = 50  # by default
+USUAL_FOLDS = 5  # of groups that rows name themselves
 
 
 def budget(n_trials: int | str | None, timeout: float | None, sampler: Any, space: Space) -> tuple[int | None, Any]:
@@ -169,7 +173,9 @@ class SearchCV(BaseSearchCV):
         scoring: the metric: a name, a function, or several of them; None: the estimator's ``score``.
         n_jobs: how many fits run at once, by joblib's rules.
         refit: whether to fit the best candidate on all rows; the metric that decides, of several; or a function.
-        cv: the number of folds, a splitter, or an iterable of (train, test) rows.
+        cv: the number of folds, a splitter, or an iterable of (train, test) rows. "auto": five folds that keep the rows
+            of a group together, where ``groups`` are given to ``fit`` or a column names them (``patient_id``); each
+            fold tested on later rows, where the rows are in the order of time; else None. The report says which.
         verbose: how much to print, 0 to 10.
         error_score: the score of a fit that fails; "raise": the failure ends the search.
         return_train_score: whether to score the training rows too.
@@ -214,6 +220,7 @@ class SearchCV(BaseSearchCV):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **BaseSearchCV._parameter_constraints,
+        "cv": ["cv_object", StrOptions({"auto"})],
         "space": [StrOptions({"auto"}), dict, list, HasMethods(["decode_row"])],
         "n_trials": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"}), None],
         "timeout": [Interval(Real, 0, None, closed="left"), None],
@@ -250,7 +257,7 @@ class SearchCV(BaseSearchCV):
         scoring: Scoring = None,
         n_jobs: int | None = None,
         refit: Refit = True,
-        cv: CrossValidation = None,
+        cv: CrossValidation | str = None,
         verbose: int = 0,
         pre_dispatch: int | str = "n_jobs",
         random_state: RandomState = None,
@@ -291,6 +298,18 @@ class SearchCV(BaseSearchCV):
         with WarnOnce():
             super().fit(X, y, **params)
         return self
+
+    def _settle_cv(self, X: Data, y: Data, routed: Any) -> tuple[CrossValidation, list[str]]:
+        told = routed.splitter.split
+        cv, groups, why = settle_cv(self.cv, X, as_array(y), told.get("groups"))
+        if isinstance(self.cv, str) and groups is not None:
+            k = max(min(USUAL_FOLDS, len(np.unique(np.asarray(groups)))), 2)
+            if is_classifier(self.estimator):
+                cv = StratifiedGroupKFold(k, shuffle=True, random_state=0)
+            else:
+                cv = GroupKFold(k)
+            told["groups"] = groups
+        return cv, why
 
     def _keeps_study(self) -> bool:
         return True
@@ -413,7 +432,7 @@ class SearchCV(BaseSearchCV):
         before, evidence = self._conclusion(), ran.evidence
         if before.index is None or callable(self.refit):
             raise ValueError("decide() needs a metric that decides (refit=): a function, or nothing, chose here")
-        splitter = reshuffled_cv(self.cv, self._checked_cv_orig)
+        splitter = reshuffled_cv(self._cv, self._checked_cv_orig)
         if self.reshuffle:
             splitter = "with reshuffle=True each candidate had splits of its own"
         if isinstance(splitter, str):

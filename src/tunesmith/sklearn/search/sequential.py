@@ -316,7 +316,7 @@ class SequentialSearch(Policy[Batch, list[Outcome]]):
         search, task, seed = self.search, evaluate.task, store.study.seed
         splits = evaluate.splits(search._checked_cv_orig)
         if search.reshuffle:
-            splits += further_splits(search.cv, search._checked_cv_orig, evaluate.cut, seed)
+            splits += further_splits(search._cv, search._checked_cv_orig, evaluate.cut, seed)
         classifies = is_classifier(task.estimator)
         self.screens = make_screens(search.fidelity, task.estimator, space, splits, task.y, classifies, seed)
         self.table = CandidateTable(store, space, task, search.n_splits_, splits, self.screens)
@@ -645,7 +645,9 @@ class SequentialSearch(Policy[Batch, list[Outcome]]):
             notes.append(f"The default is the estimator as it is: its get_params() does not tell its own {untold}.")
         if all_tried := self.proposals.all_tried and not self.scheduler.under_way:
             notes.append(f"Every point of the {'space' if table.space.is_finite else 'grid'} was tried.")
-        notes += evaluate.leaks
+        notes += [*evaluate.search._split_so, *evaluate.leaks]
+        if evaluate.splits_otherwise:
+            notes.append('cv="auto" splits the rows so.')
         if (screened := self.screens.summary([c.screening for c in table.finished()])) is not None:
             notes.append(screened)
         return FinishedSearch(
