@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 from sklearn import get_config
-from sklearn.model_selection import check_cv
+from sklearn.model_selection import TimeSeriesSplit, check_cv
 from sklearn.utils import get_tags
 
 from tunesmith.sklearn._compat import safe_split
@@ -185,10 +185,11 @@ def reshuffled_cv(given: Any, checked: Splitter) -> SplitterFactory | str:
 
     Args:
         given: ``cv`` as the user gave it. A number of folds says nothing of an order of the rows, so it is taken to
-            allow a reshuffle.
+            allow a reshuffle; so is a word, unless it stands for the order of time.
         checked: the splitter that scikit-learn made of it.
     """
-    number = given is None or isinstance(given, Integral)
+    word = isinstance(given, str) and not isinstance(checked, TimeSeriesSplit)
+    number = given is None or word or isinstance(given, Integral)
     held = vars(checked) if hasattr(checked, "__dict__") else {}
     name = type(checked).__name__
     if name == "_CVIterableWrapper":

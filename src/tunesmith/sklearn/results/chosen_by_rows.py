@@ -54,7 +54,7 @@ def rerun_leaders(context: SelectionContext, metric: Metric, targets: Targets, t
         most = len(further.known) + further.repeats
     if run is None or not most:
         return
-    splitter = reshuffled_cv(context.search._cv, context.search._checked_cv_orig)
+    splitter = reshuffled_cv(context.search.cv, context.search._checked_cv_orig)
     if isinstance(splitter, str):
         context.notes.append(f"No configuration was re-tested on new splits, because {splitter}.")
         return
@@ -138,7 +138,7 @@ def _add_fresh(
 def fits_per_repeat(context: SelectionContext) -> int:
     """Return how many fits `SearchCV.decide` takes for one more repeat of the folds; 0: they cannot be repeated."""
     search = context.search
-    if context.run is None or isinstance(reshuffled_cv(search._cv, search._checked_cv_orig), str):
+    if context.run is None or isinstance(reshuffled_cv(search.cv, search._checked_cv_orig), str):
         return 0
     others = int(context.whole.sum()) - (context.default is not None)
     return (min(LEADERS_DECIDED, others) + (context.default is not None)) * len(context.evidence.splits)

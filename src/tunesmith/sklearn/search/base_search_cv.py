@@ -229,8 +229,7 @@ class BaseSearchCV(_compat.BaseSearchCV):
         context = _compat.callback_context(self, max_subtasks=1 + (self.refit is not False))
         context.call_on_fit_task_begin(estimator=self, X=X, y=y, metadata=metadata)
 
-        self._cv, self._split_so = self._settle_cv(X, y, routed)
-        self._checked_cv_orig = checked_splitter(self._cv, y, is_classifier(self.estimator))
+        self._checked_cv_orig = checked_splitter(self._settle_cv(X, y, routed), y, is_classifier(self.estimator))
         _compat.check_input_parameters(self, X, y, routed.splitter.split)
         _check_rows(X, type(self).__name__)  # only now: halving searches have words of scikit-learn's own for it
         self.n_splits_ = self._checked_cv_orig.get_n_splits(X, y, **routed.splitter.split)
@@ -424,9 +423,9 @@ class BaseSearchCV(_compat.BaseSearchCV):
         state = super().__getstate__()
         return {name: value for name, value in state.items() if name not in ("study_", "_kept", "_last_fit")}
 
-    def _settle_cv(self, X: Data, y: Data, routed: Any) -> tuple[CrossValidation, list[str]]:
-        """Return `cv`, where it is a word what that stands for, and in sentences why the rows are split so."""
-        return self.cv, []
+    def _settle_cv(self, X: Data, y: Data, routed: Any) -> Any:
+        """Return `cv`; where it is a word, what that stands for."""
+        return self.cv
 
     def _refit(
         self, base: Estimator, X: Data, y: Data, fit_params: Params, context: CallbackContext, metadata: Any

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, ClassVar
@@ -241,6 +242,7 @@ class SearchCV(BaseSearchCV):
         "deterministic": ["boolean"],
     }
 
+    _split_so: Sequence[str] = ()  # why the rows are split as they are, in sentences
     # What `decide` goes on from: the search, what fits and scores, how it was concluded, and from how many trials. It
     # refers to the rows, and is not part of a pickle.
     _ran: tuple[FinishedSearch, Evaluation, SelectionSettings, int] | None = None
@@ -299,17 +301,14 @@ class SearchCV(BaseSearchCV):
             super().fit(X, y, **params)
         return self
 
-    def _settle_cv(self, X: Data, y: Data, routed: Any) -> tuple[CrossValidation, list[str]]:
+    def _settle_cv(self, X: Data, y: Data, routed: Any) -> Any:
         told = routed.splitter.split
-        cv, groups, why = settle_cv(self.cv, X, as_array(y), told.get("groups"))
-        if isinstance(self.cv, str) and groups is not None:
-            k = max(min(USUAL_FOLDS, len(np.unique(np.asarray(groups)))), 2)
-            if is_classifier(self.estimator):
-                cv = StratifiedGroupKFold(k, shuffle=True, random_state=0)
-            else:
-                cv = GroupKFold(k)
-            told["groups"] = groups
-        return cv, why
+        cv, groups, self._split_so = settle_cv(self.cv, X, as_array(y), told.get("groups"))
+        if not isinstance(self.cv, str) or groups is None:
+            return cv
+        told["groups"] = groups
+        k = max(min(USUAL_FOLDS, len(np.unique(np.asarray(groups)))), 2)
+        return StratifiedGroupKFold(k, shuffle=True, random_state=0) if is_classifier(self.estimator) else GroupKFold(k)
 
     def _keeps_study(self) -> bool:
         return True
@@ -432,7 +431,7 @@ class SearchCV(BaseSearchCV):
         before, evidence = self._conclusion(), ran.evidence
         if before.index is None or callable(self.refit):
             raise ValueError("decide() needs a metric that decides (refit=): a function, or nothing, chose here")
-        splitter = reshuffled_cv(self._cv, self._checked_cv_orig)
+        splitter = reshuffled_cv(self.cv, self._checked_cv_orig)
         if self.reshuffle:
             splitter = "with reshuffle=True each candidate had splits of its own"
         if isinstance(splitter, str):

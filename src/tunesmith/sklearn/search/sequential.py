@@ -316,7 +316,7 @@ class SequentialSearch(Policy[Batch, list[Outcome]]):
         search, task, seed = self.search, evaluate.task, store.study.seed
         splits = evaluate.splits(search._checked_cv_orig)
         if search.reshuffle:
-            splits += further_splits(search._cv, search._checked_cv_orig, evaluate.cut, seed)
+            splits += further_splits(search.cv, search._checked_cv_orig, evaluate.cut, seed)
         classifies = is_classifier(task.estimator)
         self.screens = make_screens(search.fidelity, task.estimator, space, splits, task.y, classifies, seed)
         self.table = CandidateTable(store, space, task, search.n_splits_, splits, self.screens)
