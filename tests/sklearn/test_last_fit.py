@@ -1,15 +1,18 @@
-"""A log loss allows for what only the model fitted on all rows shows: that it gives a class no chance."""
+"""What only the model fitted on all rows shows: that it gives a class no chance, and what more rows bring."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.datasets import make_classification
+from sklearn.datasets import make_classification, make_friedman1
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import KFold, TimeSeriesSplit
+from sklearn.svm import SVR
 from sklearn.tree import DecisionTreeClassifier
 
 from tunesmith.sklearn import GridSearchCV, SearchCV
@@ -114,3 +117,18 @@ def test_other_metrics_do_not_ask_the_last_fit() -> None:
 
     search = SearchCV(Asked(), {"max_depth": [1, 2]}, random_state=0).fit(X, Y)
     assert search._last_fit is None
+
+
+@pytest.mark.parametrize(("cv", "share"), [(TimeSeriesSplit(4), 50), (KFold(4), 75)])
+def test_the_report_says_what_more_rows_are_likely_to_bring(cv: Any, share: int) -> None:
+    x, y = make_friedman1(1300, 6, noise=0.5, random_state=0)
+    settings = {"cv": cv, "scoring": "neg_mean_absolute_error", "random_state": 0, "n_trials": 3, "confirm": 0}
+    search = SearchCV(SVR(C=10.0), {"gamma": [0.03, 0.1, 0.3]}, **settings).fit(x[:300], y[:300])
+    told = re.search(
+        r"likely to be better by about ([0-9.]+): the models of the folds had (\d+) %", str(search.report_)
+    )
+    assert told is not None
+    assert int(told[2]) == share
+    score = search.honest_score_
+    assert score.interval[1] > score.value + float(told[1])  # the interval reaches as far, and beyond
+    assert search.score(x[300:], y[300:]) > score.value

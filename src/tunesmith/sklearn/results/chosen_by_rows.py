@@ -20,7 +20,7 @@ from tunesmith.selection.by_rows import full_fit_gain, repeat_may_decide
 from tunesmith.selection.choice import caution_costs_more, caution_of_risk
 from tunesmith.selection.intervals import UNBOUNDED_LOSS, EffectiveSample, variance_inflation
 from tunesmith.selection.losses import PairedGains, bootstrap
-from tunesmith.selection.metric import Metric, count_groups, in_time_order, observation_of_row
+from tunesmith.selection.metric import Metric, count_groups, observation_of_row, row_indices
 from tunesmith.selection.outlook import outlook_of_rows
 from tunesmith.selection.posterior import USUAL_UNSTEADINESS
 from tunesmith.selection.targets import Targets
@@ -234,7 +234,7 @@ def by_rows(context: SelectionContext, metric: Metric) -> Selected | None:
         effective_sample=effective_sample,
         no_skill=no_skill,
         at_random=targets.at_random(metric, seen),
-        full_fit_gain=0.0 if in_time_order(evidence.splits) else full_fit_gain(n_tested, evidence.test_to_train),
+        full_fit_gain=full_fit_gain(n_tested, evidence.test_to_train),
         level=settings.level,
         seed=context.seed,
     )
@@ -280,7 +280,7 @@ def by_rows(context: SelectionContext, metric: Metric) -> Selected | None:
         notes=(*notes, *found.notes),
     )
     if found.last_fit > LAST_FIT_TOLD * (found.interval[1] - found.interval[0]):
-        share = 100.0 / (1.0 + evidence.test_to_train)
+        share = 100.0 * float(np.mean([len(row_indices(train)) for train, _ in evidence.splits])) / len(targets.y)
         said = LAST_FIT.format(gain=score.format.write(found.last_fit), share=share)
         score = replace(score, notes=(*score.notes, said))
     at = found.index
