@@ -36,7 +36,7 @@ from tunesmith.selection.metric import Metric, Splits
 
 # By how much the mean of losses may differ from the score: predictions are kept with seven digits.
 SCORE_TOLERANCE = 1e-4
-RANDOM_ORDERS = 8  # of the targets, of whose losses the mean is taken
+RANDOM_ORDERS, ENOUGH_IN_ORDERS = 8, 4_000  # orders of the targets, and rows in all of them, beyond which one is enough
 MOST_GUESSES = 3  # so many frequent classes are tried as a prediction for all rows
 BLOCKS_PER_SPLIT = 10  # left out in turn, for a metric that is not a mean over rows
 MOST_BLOCKS = 50  # of all splits together
@@ -307,7 +307,7 @@ class Targets:
             return
         elif like.values.dtype.kind == "u":
             own = self._codes(own).astype(like.values.dtype)
-        for seed in range(RANDOM_ORDERS):
+        for seed in range(math.ceil(min(RANDOM_ORDERS, ENOUGH_IN_ORDERS / max(len(own), 1)))):
             yield np.random.default_rng(seed).permutation(own)
 
     def _losses(

@@ -176,7 +176,7 @@ class SearchCV(BaseSearchCV):
         refit: whether to fit the best candidate on all rows; the metric that decides, of several; or a function.
         cv: the number of folds, a splitter, or an iterable of (train, test) rows. "auto": five folds that keep the rows
             of a group together, where ``groups`` are given to ``fit`` or a column names them (``patient_id``); each
-            fold tested on later rows, where the rows are in the order of time; else None. The report says which.
+            fold tested on later rows, where the rows are in the order of time; else as None. The report says which.
         verbose: how much to print, 0 to 10.
         error_score: the score of a fit that fails; "raise": the failure ends the search.
         return_train_score: whether to score the training rows too.
