@@ -146,6 +146,12 @@ def test_a_loss_that_few_rows_make_up_is_said_to() -> None:
     assert "absolute error" in str(search.report_)
 
 
+def test_of_the_largest_error_it_is_said_that_more_rows_have_a_larger_one() -> None:
+    x = np.random.default_rng(0).normal(size=(60, 3))
+    search = SearchCV(Ridge(), {"alpha": [0.1, 1.0]}, scoring="neg_max_error", n_trials=2, random_state=0)
+    assert "The largest error grows with the number of rows." in str(search.fit(x, x[:, 1] ** 2).report_)
+
+
 def test_where_nothing_is_better_than_a_guess_the_report_says_so() -> None:
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(80, 5)), np.repeat([0, 1], [30, 50])

@@ -12,6 +12,7 @@ from typing import TypedDict
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import is_classifier
+from sklearn.metrics import max_error
 
 from tunesmith.errors import SelectionError
 from tunesmith.foundation.numerics.arrays import Floats, Indices, Singles
@@ -189,6 +190,10 @@ CLASS_WITHOUT_CHANCE = (
 )
 CALIBRATE = "Calibrating the model (CalibratedClassifierCV) or clipping its probabilities would mend that."
 OUTLIERS = "A metric that depends on outliers less, such as the median or absolute error, would be known better."
+OF_THESE_ROWS = (
+    "The largest error grows with the number of rows. This is that of as many as one split tests, and neither it nor "
+    "its interval says anything of more."
+)
 FEW_ROWS_SHARE = 0.05  # of the rows, that make up half of a loss: few
 FOLDS_TOGETHER = (
     "The {metric} is computed from the predictions of all folds together, since its mean over small folds is biased."
@@ -314,6 +319,8 @@ def _tail(
     context: SelectionContext, metric: Metric, targets: Targets, index: int, losses: dict[int, NDArray[np.float64]]
 ) -> tuple[str, ...]:
     """Say where a loss without an upper bound rests on few rows, or may be much larger in rows not yet seen."""
+    if metric.function is max_error:
+        return (OF_THESE_ROWS,)
     if metric.bounds != UNBOUNDED_LOSS or index not in losses:
         return ()
     evidence, own = context.evidence, losses[index]
