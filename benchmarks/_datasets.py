@@ -145,6 +145,13 @@ REGRESSION: dict[str, dict[str, Any]] = {
 }
 
 
+def lacks(group: str) -> bool:
+    """Whether packages that a group needs lack here; they are named."""
+    if lacking := missing(group):
+        print(f"needs {', '.join(lacking)}: pip install {' '.join(lacking)}")
+    return bool(lacking)
+
+
 class Drawn(NamedTuple):
     """Training and test rows."""
 

@@ -65,3 +65,9 @@ RANGES: dict[str, dict[str, Any]] = {
     "MLPClassifier": _NETWORK,
     "MLPRegressor": _NETWORK,
 }
+
+
+def of_last_step(estimator: Any, ranges: dict[str, Any]) -> dict[str, Any]:
+    """Return the ranges by the names that an estimator has for them: those of the last step, if it is a pipeline."""
+    prefix = f"{estimator.steps[-1][0]}__" if hasattr(estimator, "steps") else ""
+    return {prefix + name: param for name, param in ranges.items()}

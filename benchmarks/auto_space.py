@@ -20,8 +20,8 @@ from typing import Any
 from unittest import mock
 
 import numpy as np
-from _datasets import CLASSIFICATION, REGRESSION, draw, missing
-from _hand_written import RANGES
+from _datasets import CLASSIFICATION, REGRESSION, draw, lacks
+from _hand_written import RANGES, of_last_step
 from _models import Model, models
 from sklearn.base import clone
 
@@ -61,8 +61,7 @@ def space_for(kind: str, name: str, estimator: Any, X: np.ndarray) -> Any:
     if kind.startswith("auto"):
         return "auto"
     ranges = RANGES.get(name) if kind == "hand" else flaml_ranges(name, *X.shape)
-    prefix = f"{estimator.steps[-1][0]}__" if hasattr(estimator, "steps") else ""
-    return None if ranges is None else {prefix + parameter: param for parameter, param in ranges.items()}
+    return None if ranges is None else of_last_step(estimator, ranges)
 
 
 def run(kind: str, name: str, model: Model, data: str, source: Any, seed: int) -> Run | None:
@@ -121,8 +120,7 @@ def main() -> None:
     parser.add_argument("--report", action="store_true", help="only print the tables")
     parser.add_argument("--quick", action="store_true", help="only show that it works")
     args = parser.parse_args()
-    if lacking := missing("kept aside"):
-        print(f"needs {', '.join(lacking)}: pip install {' '.join(lacking)}")
+    if lacks("kept aside"):
         return
     warnings.simplefilter("ignore")
     args.out.mkdir(parents=True, exist_ok=True)

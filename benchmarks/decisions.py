@@ -187,16 +187,14 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=6, help="searches for each model, number of rows and kind of data")
     parser.add_argument("--out", type=Path, help="where searches are kept: a file")
     args = parser.parse_args()
-    if args.searches:
-        kinds = {"seeds": range(100, 100 + args.seeds)}
+    if args.searches or args.tables:
+        file, kinds = Path("build/decisions.pkl"), {"seeds": range(100, 100 + args.seeds)}
+        if args.tables:
+            names = [name for tables in _decided.TABLES.values() for name in tables]
+            file, kinds = Path("build/decisions-tables.pkl"), {"seeds": range(200, 200 + args.seeds), "kinds": names}
         if args.quick:
-            kinds = {"seeds": [101], "sizes": [60], "kinds": ["moons", "counts"]}
-        told_of(list(_decided.harvests(args.out or Path("build/decisions.pkl"), **kinds)))
-        return
-    if args.tables:
-        names = [name for tables in _decided.TABLES.values() for name in tables][: 1 if args.quick else None]
-        kinds = {"seeds": range(200, 201 if args.quick else 200 + args.seeds), "kinds": names}
-        told_of(list(_decided.harvests(args.out or Path("build/decisions-tables.pkl"), **kinds)))
+            kinds = {"seeds": [101], "sizes": [60], "kinds": names[:1] if args.tables else ["moons", "counts"]}
+        told_of(list(_decided.harvests(args.out or file, **kinds)))
         return
     worlds, draws = (WORLDS[:2], 20) if args.quick else (WORLDS, args.draws)
     print(

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from _datasets import CLASSIFICATION, REGRESSION, draw, missing
+from _datasets import CLASSIFICATION, REGRESSION, draw, lacks
 from _models import Model, models
 from scipy.stats import qmc
 from sklearn.base import clone
@@ -191,8 +191,7 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="choose portfolios from what is measured, and write them")
     parser.add_argument("--quick", action="store_true", help="only show that it works: one data set, two models")
     args = parser.parse_args()
-    if lacking := missing("measured"):
-        print(f"needs {', '.join(lacking)}: pip install {' '.join(lacking)}")
+    if lacks("measured"):
         return
     warnings.simplefilter("ignore")
     file = args.out / "scores.jsonl"

@@ -18,8 +18,8 @@ from typing import Any
 from zlib import crc32
 
 import numpy as np
-from _datasets import CLASSIFICATION, REGRESSION, draw, missing
-from _hand_written import RANGES
+from _datasets import CLASSIFICATION, REGRESSION, draw, lacks
+from _hand_written import RANGES, of_last_step
 from _models import models
 from scipy.stats import loguniform, randint, uniform
 from sklearn.model_selection import RandomizedSearchCV
@@ -64,8 +64,7 @@ def run(search: Search, model: str, data: str, rows: int, trials: int, seed: int
     made = models()[model]
     source = (CLASSIFICATION if made.classifies else REGRESSION)["kept aside"][data]
     drawn, estimator = draw(data, source, rows, seed), made.make()
-    prefix = f"{estimator.steps[-1][0]}__" if hasattr(estimator, "steps") else ""
-    space = {prefix + name: param for name, param in RANGES[model].items()}
+    space = of_last_step(estimator, RANGES[model])
     before = time.process_time()
     found = search(estimator, space, trials, crc32(f"{data} {seed}".encode())).fit(drawn.X, drawn.y)
     seconds = time.process_time() - before
@@ -81,8 +80,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1, help="how often, with other rows")
     parser.add_argument("--quick", action="store_true", help="only show that it works")
     args = parser.parse_args()
-    if lacking := missing("kept aside"):
-        print(f"needs {', '.join(lacking)}: pip install {' '.join(lacking)}")
+    if lacks("kept aside"):
         return
     warnings.simplefilter("ignore")
     names = ["DecisionTreeClassifier"] if args.quick else args.models.split(",")

@@ -179,6 +179,7 @@ def test_rows_that_the_folds_did_not_train_on_make_up_for_luck_and_for_no_more()
     plain = select_by_rows(losses, rule, no_skill=0.8)
     some = select_by_rows(losses, rule, no_skill=0.8, full_fit_gain=0.02)
     assert plain.naive < some.value < plain.value
+    assert select_by_rows(losses, rule, no_skill=0.8, full_fit_gain=0.9).value == plain.naive
     much = select_by_rows(losses, rule, no_skill=0.8, full_fit_gain=0.5)
     assert much.value == plain.naive
     # What is left over is told, and the better end of the interval reaches further by it. The curve sets its limit.

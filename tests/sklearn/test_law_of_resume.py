@@ -45,7 +45,7 @@ SLOW: dict[str, dict[str, Any]] = {
         "n_jobs": n_jobs,
     }
     for sampler in ("auto", "tpe", "cmaes", "random")
-    for racing in ("forgiving", "wilcoxon", None)
+    for racing in ("paired", "forgiving", "wilcoxon", None)
     for confirm in ("auto", 0)
     for fidelity in (None, "rounds")
     for n_jobs in (1, 2)

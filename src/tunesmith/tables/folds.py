@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
+from sklearn.model_selection import KFold, StratifiedKFold
 
 from tunesmith.foundation.text import shown
 from tunesmith.selection.metric import row_indices
+from tunesmith.sklearn.checks.rows import group_splitter
 from tunesmith.sklearn.protocols import CrossValidation, Split
 
 FEWEST_TRAINED = 500  # rows of the lowest level
@@ -43,7 +44,7 @@ def make_folds(cv: CrossValidation, y: NDArray[Any], groups: Any, classes: bool,
             there = f"{n} rows" if groups is None else "a single group" if units == 1 else f"{units} groups"
             raise ValueError(f"tune: cross-validation needs two folds at least; got cv={cv!r} and {there}")
         if groups is not None:
-            given = StratifiedGroupKFold(k, shuffle=True, random_state=seed) if classes else GroupKFold(k)
+            given = group_splitter(k, classes, seed)
         else:
             splitter = StratifiedKFold if classes and np.bincount(y).max() >= k else KFold
             given = splitter(k, shuffle=True, random_state=seed)

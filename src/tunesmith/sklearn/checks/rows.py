@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from sklearn.model_selection import TimeSeriesSplit
+from sklearn.model_selection import GroupKFold, StratifiedGroupKFold, TimeSeriesSplit
 
 from tunesmith.foundation.languages import say
 from tunesmith.foundation.numerics.arrays import Floats, Indices, Mask
@@ -131,6 +131,11 @@ def settle_cv(
     if found.groups is not None:
         return None, found.groups, [say("{} is taken for an identifier: folds keep its rows together.", found.where)]
     return TimeSeriesSplit(), None, [say("The rows are taken for a series: each fold is tested on later rows.")]
+
+
+def group_splitter(k: int, classifies: bool, seed: int) -> Any:
+    """Return what makes k folds that keep the rows of a group together."""
+    return StratifiedGroupKFold(k, shuffle=True, random_state=seed) if classifies else GroupKFold(k)
 
 
 def named_columns(X: Data) -> Iterator[tuple[str, NDArray[Any]]]:

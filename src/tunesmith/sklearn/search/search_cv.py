@@ -12,7 +12,6 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.base import is_classifier
 from sklearn.exceptions import NotFittedError
-from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 from sklearn.utils import check_random_state
 
 from tunesmith.foundation import registry
@@ -22,7 +21,7 @@ from tunesmith.samplers.without_duplicates import WithoutDuplicates
 from tunesmith.selection.choice import USUAL_RISK, check_risk, check_simplest, complexities
 from tunesmith.selection.when_to_stop import RULES
 from tunesmith.sklearn._compat import HasMethods, Interval, StrOptions, callback_context
-from tunesmith.sklearn.checks.rows import settle_cv
+from tunesmith.sklearn.checks.rows import group_splitter, settle_cv
 from tunesmith.sklearn.checks.scoring import check_scores
 from tunesmith.sklearn.evaluate.evaluator import WarnOnce
 from tunesmith.sklearn.evaluate.folds import as_array, reshuffled_cv
@@ -308,7 +307,7 @@ class SearchCV(BaseSearchCV):
             return cv
         told["groups"] = groups
         k = max(min(USUAL_FOLDS, len(np.unique(np.asarray(groups)))), 2)
-        return StratifiedGroupKFold(k, shuffle=True, random_state=0) if is_classifier(self.estimator) else GroupKFold(k)
+        return group_splitter(k, is_classifier(self.estimator), 0)
 
     def _keeps_study(self) -> bool:
         return True
