@@ -111,6 +111,7 @@ def select_by_rows(
     no_skill: float | None = None,
     at_random: float | None = None,
     full_fit_gain: float = 0.0,
+    reach: bool = True,
     n_resamples: int = 1000,
     level: float = 0.95,
     seed: int = 0,
@@ -136,8 +137,8 @@ def select_by_rows(
         no_skill: the loss of the best prediction that sees no feature; None: not known.
         at_random: the loss of the targets in a random order, as predictions; None: that of `no_skill`.
         full_fit_gain: what part of the skill (the loss without features less the candidate's) fitting on all rows adds:
-            see the function `full_fit_gain`. It is set against the correction; the better end of the interval reaches
-            further by what is left.
+            see the function `full_fit_gain`. It is set against the correction.
+        reach: whether the better end of the interval reaches further by what is left of that.
         n_resamples: how often the choice is made again, without a default.
         level: of the intervals.
         seed: of the resamples; the same seed gives the same figures.
@@ -224,7 +225,11 @@ def select_by_rows(
         ends = score_interval(value, error, seen - 1.0, level=level, bounds=bounds, size=size)
     if known.below == known.below:
         ends = _by_effective_sample(value, known, doubt, level, bounds)
-    last_fit = value - max(gains.unscaled(gains.scaled(value) - (learned - counted)), low) if learned > counted else 0.0
+    last_fit = (
+        value - max(gains.unscaled(gains.scaled(value) - (learned - counted)), low)
+        if reach and learned > counted
+        else 0.0
+    )
     ends = max(ends[0] - last_fit, low), ends[1]
     if gain is not None and gains.relative and gain is not NO_GAIN:
         low, high = (value * math.expm1(end) for end in gain.interval)

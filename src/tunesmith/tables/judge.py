@@ -256,7 +256,7 @@ class Judge:
             estimator=stand_in, scoring=table.measure.name, level=self.level, refit=True, risk=self.risk,
             cv=None, _checked_cv_orig=None,
         )  # fmt: skip
-        return conclude_chosen(evidence, None, default, search, table.measure.plain, adaptive, [])
+        return conclude_chosen(evidence, None, default, search, table.measure.plain, adaptive, [], tells_last_fit=False)
 
 
 def adapted(score: HonestScore, single: HonestScore | None) -> HonestScore:

@@ -240,6 +240,7 @@ def by_rows(context: SelectionContext, metric: Metric) -> Selected | None:
         no_skill=no_skill,
         at_random=targets.at_random(metric, seen),
         full_fit_gain=full_fit_gain(n_tested, evidence.test_to_train),
+        reach=settings.tells_last_fit,
         level=settings.level,
         seed=context.seed,
     )

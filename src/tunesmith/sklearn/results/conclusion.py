@@ -276,6 +276,7 @@ def conclude_chosen(
     scorer: Any,
     adaptive: bool,
     notes: list[str],
+    tells_last_fit: bool = True,
 ) -> Conclusion:
     """Report on a candidate that a search which is over has chosen by its mean score, or choose one.
 
@@ -285,10 +286,17 @@ def conclude_chosen(
         scorer: what scored; None if that is not known any more.
         adaptive: whether candidates were made from earlier scores.
         notes: what is to be said besides.
+        tells_last_fit: see `SelectionSettings`.
     """
     whole = np.asarray(np.isfinite(evidence.scores).all(axis=1))
     prefer, risk = chosen is None and default is not None, getattr(search, "risk", USUAL_RISK)
-    settings = SelectionSettings(confirm=0, prefer_default=prefer, level=getattr(search, "level", 0.95), risk=risk)
+    settings = SelectionSettings(
+        confirm=0,
+        prefer_default=prefer,
+        level=getattr(search, "level", 0.95),
+        risk=risk,
+        tells_last_fit=tells_last_fit,
+    )
     context = SelectionContext(None, search, settings, evidence, whole, adaptive=adaptive, given=chosen, notes=notes)
     context.default = default if default is not None and whole[default] else None
     if not (whole.any() if chosen is None else whole[chosen]):

@@ -195,6 +195,7 @@ class SelectionSettings:
     level: float = 0.95
     risk: float = USUAL_RISK
     further: Further | None = None
+    tells_last_fit: bool = True  # by a learning curve; `tune` has seen what more rows bring
 
 
 @dataclass(slots=True)
