@@ -262,6 +262,52 @@ def test_what_killed_processes_leave_is_swept_at_the_next_start(where: str, tmp_
     assert list(temporary.iterdir()) == []
 
 
+# Two processes: one publishes a checkpoint and gives the trial back; the other takes its name away, and dies before the
+# content went or before the name did, or ends in peace without an answer of whether it published the next one.
+REMOVES = """
+import os, sys
+from tunesmith.storage.sql.storage import SQLStorage
+import tunesmith as ts
+
+where = sys.argv[2]
+study = ts.create_study(storage=sys.argv[1], study_name="s", load_if_exists=True, sampler="random", retries=99)
+
+def train(trial):
+    (trial.checkpoint_dir / "state").write_text(str(trial.attempt))
+    if trial.attempt == 1:
+        trial.report(1.0, 1)
+        raise KeyboardInterrupt
+    remove, put = SQLStorage.remove_artifact, SQLStorage.put_artifact
+    if where == "content":
+        SQLStorage.remove_artifact = lambda *rest: (remove(*rest), os._exit(9))
+    if where == "name":
+        SQLStorage.remove_artifact = lambda *rest: os._exit(9)
+    if where == "answer":
+        def unanswered(*_):
+            raise EOFError
+        SQLStorage.put_artifact = unanswered
+    if where != "name":
+        trial.report(2.0, 2)
+    return 2.0
+
+study.optimize(train, n_trials=1)
+"""
+
+
+@pytest.mark.parametrize("where", ["content", "name", "answer"])
+def test_what_nobody_could_finish_removing_is_swept(where: str, tmp_path: Path) -> None:
+    storage = tmp_path / "tune.db"
+    for expected in (-signal.SIGINT, 1 if where == "answer" else 9):
+        done = subprocess.run([sys.executable, "-c", REMOVES, str(storage), where], capture_output=True, check=False)
+        assert done.returncode == expected, done.stderr
+    assert files(tmp_path / "tune.db.artifacts")
+    study = ts.load_study(storage=storage, study_name="s")
+    study.optimize(by_hand, n_trials_total=2)
+    assert [trial.state.is_finished() for trial in study.trials] == [True, True]
+    assert files(tmp_path / "tune.db.artifacts") == []
+    assert all("+" not in path.name for path in (tmp_path / "tune.db.artifacts").rglob("*")), "no folder of a process"
+
+
 def test_what_others_may_still_need_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another machine's folders, and those of processes that live."""
     study = made(tmp_path / "tune.db")

@@ -132,7 +132,8 @@ def run_with_kills(script: Path, storage: Path, log: Path, chance: random.Random
             out, errors = driver.communicate()
         if driver.returncode == 0 and "done" in out:
             return kills
-        assert driver.returncode == -signal.SIGKILL, errors
+        # On a busy machine workers are slow to begin, and three that were killed before they did are a reason to end.
+        assert driver.returncode == -signal.SIGKILL or "died before their trial began" in errors, errors
 
 
 def check(log: Path) -> None:

@@ -16,6 +16,7 @@ import re
 import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Set
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, ClassVar, Protocol
@@ -120,8 +121,16 @@ class BlobStore(ABC):
         """Return the folder that a blob is kept as, for reading alone; None: it is not a folder on this machine."""
         return None
 
+    def undecided(self, key: str) -> AbstractContextManager[None]:
+        """Return a context in which the storage is asked to name a blob, or to name it no more.
+
+        A process that dies in it, or leaves it by an error, may leave a blob without a name; `sweep` finds those
+        that are folders.
+        """
+        return nullcontext()
+
     def sweep(self, space: str, published: Callable[[], Set[str]]) -> None:  # noqa: B027 - for most there is no work
-        """Remove what processes left in their workspaces, or took over and did not publish, that are certainly dead.
+        """Remove what processes that are certainly dead left in their workspaces, or took over, or had `undecided`.
 
         Args:
             space: where.

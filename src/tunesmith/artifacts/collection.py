@@ -163,8 +163,9 @@ class Artifacts(Mapping[str, Artifact]):
             ArtifactNotFoundError: there is none of this name.
             AttemptReplacedError: the trial was given up meanwhile, and another worker runs it.
         """
-        self[name]
-        _delete(self.pointers.place()[0], self.pointers.remove(self.number, name))
+        store = self.pointers.place()[0]
+        with store.undecided(self[name].key):
+            _delete(store, self.pointers.remove(self.number, name))
 
     # -- read --------------------------------------------------------------------------------------------------
 
@@ -291,17 +292,18 @@ class Artifacts(Mapping[str, Artifact]):
             delete: whether the content goes when the storage cannot tell whether it was published: None is returned.
         """
         own = [artifact.key] if artifact.key else []
-        try:
-            put = self.pointers.put(replace(artifact, created=time.time()))
-        except (AttemptReplacedError, ArtifactError, KeyError):  # KeyError: no such study or trial
-            _delete(store, own)  # certainly not published; after other errors it may be
-            raise
-        if put is None:
-            _delete(store, own if delete else ())
-            return None
-        done, loose = put
-        _delete(store, loose if done.key == artifact.key else [*loose, *own])
-        return done
+        with store.undecided(artifact.key) if own else nullcontext():
+            try:
+                put = self.pointers.put(replace(artifact, created=time.time()))
+            except (AttemptReplacedError, ArtifactError, KeyError):  # KeyError: no such study or trial
+                _delete(store, own)  # certainly not published; after other errors it may be
+                raise
+            if put is None:
+                _delete(store, own if delete else ())
+                return None
+            done, loose = put
+            _delete(store, loose if done.key == artifact.key else [*loose, *own])
+            return done
 
     def _verified(self, name: str) -> tuple[Artifact, BinaryIO]:
         """Return an artifact and its whole content, verified, at its beginning."""

@@ -10,7 +10,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Set
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, ClassVar, cast
 from urllib.parse import unquote, urlsplit
@@ -31,6 +31,7 @@ from tunesmith.errors import ArtifactError, DamagedArtifactError
 from tunesmith.foundation.text import printable, shown
 from tunesmith.foundation.worker_names import as_file_name, current_worker, is_dead, of_file_name
 
+UNDECIDED = "undecided-"  # what the names of files begin with that name a folder, in the folders of processes
 WORK = "work"  # the folder of a space with the folders of processes, which are named by these
 
 
@@ -132,13 +133,33 @@ class LocalStore(BlobStore):
         place = self.folder / checked_blob_key(key)
         return place if place.is_dir() else None
 
+    @contextmanager
+    def undecided(self, key: str) -> Iterator[None]:
+        if self.folder_of(key) is None:
+            yield
+            return
+        # Who made the folder may have ended long ago, so that its mark tells nothing.
+        note, decided = self.workspace(key.partition("/")[0]) / f"{UNDECIDED}{secrets.token_hex(8)}", False
+        with suppress(OSError):  # a full disk
+            note.write_text(key)
+        try:
+            yield
+            decided = True
+        finally:
+            if decided or not self.exists(key):
+                note.unlink(missing_ok=True)
+
     def sweep(self, space: str, published: Callable[[], Set[str]]) -> None:
         work = self.folder / space / WORK
         dead = [entry.name for entry in _entries_of(work) if is_dead(of_file_name(entry.name))]
         if dead:
             marks, named = {_process_mark(name) for name in dead}, published()
-            theirs = [key for key, _ in self.blobs(space) if key.rpartition("-")[2][:8] in marks and key not in named]
-            away = {key: gone for key in theirs if (gone := self._taken_away(key)) is not None}
+            theirs = {key for key, _ in self.blobs(space) if key.rpartition("-")[2][:8] in marks}
+            for note in (note for name in dead for note in (work / name).glob(f"{UNDECIDED}*")):
+                theirs |= {
+                    key for key in [note.read_text(errors="replace")] if is_key(key) and self.folder_of(key) is not None
+                }
+            away = {key: gone for key in theirs - named if (gone := self._taken_away(key)) is not None}
             # A driver may be about to publish what its dead worker sent it; it looks after that whether it is there.
             named = published() if away else named
             for key, gone in away.items():

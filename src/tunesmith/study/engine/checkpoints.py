@@ -62,13 +62,9 @@ class CheckpointDisk:
             found = self._found()
             if (used := _bytes_of(found)) <= self._budget:
                 return
-            states = {
-                t.number: t.state for t in self._study.trials(sorted({a.number for a in found if a.number is not None}))
-            }
-            needed = self._parents()
-            ended = [a for a in found if a.number is not None and states[a.number].is_finished()]
-            paused = [a for a in found if a.number is not None and states[a.number] is TrialState.PAUSED]
-            spare = [a for a in ended if a.number not in needed]
+            needed, states = self._parents(), self._states_of(found)
+            paused = [a for a in found if states.get(a.number) is TrialState.PAUSED]
+            spare = self._of_ended(found, needed, states)
             if self._keep is False:
                 spare += [a for a in paused if a.number not in needed]
             for artifact in spare:
@@ -85,13 +81,18 @@ class CheckpointDisk:
                 )
 
     def end(self, n_trials_total: int | None) -> None:
-        """Remove the checkpoints of paused trials, or say what they take, when a call of ``optimize`` has ended."""
+        """Remove the checkpoints of paused trials, or say what they take, when a call of ``optimize`` has ended.
+
+        Those of ended trials go too: their driver may have died between the end of the trial and that.
+        """
         study = self._study
-        if not study.history.paused:
+        if not study.history.curves.can_resume:
             return
         with suppress(StorageError):
-            paused = set(study.history.paused) - self._parents()
-            theirs = [artifact for artifact in self._found() if artifact.number in paused]
+            found, needed = self._found(), self._parents()
+            self._remove(self._of_ended(found, needed, self._states_of(found)))
+            paused = set(study.history.paused) - needed
+            theirs = [artifact for artifact in found if artifact.number in paused]
             if not theirs:
                 return
             counts = study.count()
@@ -103,6 +104,16 @@ class CheckpointDisk:
                 return
             self._remove(theirs)
             _log.info("%s were removed at the end of the search; in a later call these trials begin anew", what)
+
+    def _states_of(self, found: Iterable[Artifact]) -> dict[int | None, TrialState]:
+        numbers = sorted({artifact.number for artifact in found if artifact.number is not None})
+        return {trial.number: trial.state for trial in self._study.trials(numbers)}
+
+    @staticmethod
+    def _of_ended(found: Iterable[Artifact], needed: set[int], states: dict[int | None, TrialState]) -> list[Artifact]:
+        """Return the checkpoints of trials that ended, from which no new trial begins."""
+        ended = {number for number, state in states.items() if state.is_finished() and number not in needed}
+        return [artifact for artifact in found if artifact.number in ended]
 
     def _found(self) -> list[Artifact]:
         """Return all checkpoints of the study, the oldest first."""
