@@ -18,13 +18,16 @@ import pytest
 import tunesmith as ts
 from tunesmith.artifacts import checkpoints
 from tunesmith.artifacts.folders import copy_folder
+from tunesmith.artifacts.local import LocalStore
 from tunesmith.artifacts.record import Artifact
 from tunesmith.artifacts.scratch import sweep, temporary_folder
 from tunesmith.errors import ArtifactError
+from tunesmith.foundation.states import TrialState
 from tunesmith.foundation.worker_names import as_file_name, current_worker
 from tunesmith.history import History
 from tunesmith.history.curves import Curves
 from tunesmith.pruners import Decision, Pruner
+from tunesmith.study.engine.checkpoints import CheckpointDisk
 
 MB = 10**6
 EPOCHS = 5
@@ -306,6 +309,37 @@ def test_what_nobody_could_finish_removing_is_swept(where: str, tmp_path: Path) 
     assert [trial.state.is_finished() for trial in study.trials] == [True, True]
     assert files(tmp_path / "tune.db.artifacts") == []
     assert all("+" not in path.name for path in (tmp_path / "tune.db.artifacts").rglob("*")), "no folder of a process"
+
+
+def test_a_checkpoint_is_removed_where_the_store_takes_no_note(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = made(tmp_path / "tune.db")
+    trial = study.ask()
+    (trial.checkpoint_dir / "state").write_text("1")
+    trial.report(1.0, 1)
+
+    def refuse(*_: Any) -> Path:
+        raise ArtifactError("a disk that cannot be written")
+
+    monkeypatch.setattr(LocalStore, "workspace", refuse)
+    study.artifacts.of(0).remove("checkpoint/1")
+    assert study.artifacts.everything() == []
+
+
+def test_the_end_of_a_search_leaves_what_others_ended_meanwhile_as_parents(tmp_path: Path) -> None:
+    """A search that ends may not have read yet that another process ended a trial which others are to begin from."""
+    study, other = (ts.create_study(storage=tmp_path / "t.db", study_name="s", load_if_exists=True) for _ in range(2))
+    study.optimize(by_hand, n_trials=1)
+    trial = other.ask()
+    (trial.checkpoint_dir / "state").write_text("1")
+    trial.report(1.0, 1)
+    other.engine.study.storage.finish(
+        other.engine.study.study_id,
+        ts.FrozenTrial(1, TrialState.COMPLETE, values=(1.0,), attempt=1, token=trial.link.token),
+    )
+    replica = study.engine.study
+    for parents, left in ((lambda: set(replica.history.number.tolist()), ["checkpoint/1"]), (set, [])):
+        CheckpointDisk(replica, study.engine.artifacts, parents, None, None).end(None)
+        assert [artifact.name for artifact in study.artifacts.everything()] == left
 
 
 def test_what_others_may_still_need_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

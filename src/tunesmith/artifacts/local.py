@@ -139,14 +139,18 @@ class LocalStore(BlobStore):
             yield
             return
         # Who made the folder may have ended long ago, so that its mark tells nothing.
-        note, decided = self.workspace(key.partition("/")[0]) / f"{UNDECIDED}{secrets.token_hex(8)}", False
-        with suppress(OSError):  # a full disk
+        note: Path | None = None
+        with suppress(OSError, ArtifactError):  # a full disk, or one that cannot be written
+            note = self.workspace(key.partition("/")[0]) / f"{UNDECIDED}{secrets.token_hex(8)}"
             note.write_text(key)
         try:
             yield
-            decided = True
+        except BaseException:
+            if self.exists(key):
+                note = None  # stays
+            raise
         finally:
-            if decided or not self.exists(key):
+            if note is not None:
                 note.unlink(missing_ok=True)
 
     def sweep(self, space: str, published: Callable[[], Set[str]]) -> None:
@@ -154,12 +158,11 @@ class LocalStore(BlobStore):
         dead = [entry.name for entry in _entries_of(work) if is_dead(of_file_name(entry.name))]
         if dead:
             marks, named = {_process_mark(name) for name in dead}, published()
-            theirs = {key for key, _ in self.blobs(space) if key.rpartition("-")[2][:8] in marks}
-            for note in (note for name in dead for note in (work / name).glob(f"{UNDECIDED}*")):
-                theirs |= {
-                    key for key in [note.read_text(errors="replace")] if is_key(key) and self.folder_of(key) is not None
-                }
-            away = {key: gone for key in theirs - named if (gone := self._taken_away(key)) is not None}
+            notes = (note for name in dead for note in (work / name).glob(f"{UNDECIDED}*"))
+            noted = {note.read_text(errors="replace") for note in notes}
+            found = [key for key, _ in self.blobs(space) if key.rpartition("-")[2][:8] in marks or key in noted]
+            theirs = [key for key in found if key not in named]
+            away = {key: gone for key in theirs if (gone := self._taken_away(key)) is not None}
             # A driver may be about to publish what its dead worker sent it; it looks after that whether it is there.
             named = published() if away else named
             for key, gone in away.items():

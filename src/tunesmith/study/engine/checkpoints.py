@@ -62,7 +62,7 @@ class CheckpointDisk:
             found = self._found()
             if (used := _bytes_of(found)) <= self._budget:
                 return
-            needed, states = self._parents(), self._states_of(found)
+            states, needed = self._look(found)
             paused = [a for a in found if states.get(a.number) is TrialState.PAUSED]
             spare = self._of_ended(found, needed, states)
             if self._keep is False:
@@ -89,8 +89,9 @@ class CheckpointDisk:
         if not study.history.curves.can_resume:
             return
         with suppress(StorageError):
-            found, needed = self._found(), self._parents()
-            self._remove(self._of_ended(found, needed, self._states_of(found)))
+            found = self._found()
+            states, needed = self._look(found)
+            self._remove(self._of_ended(found, needed, states))
             paused = set(study.history.paused) - needed
             theirs = [artifact for artifact in found if artifact.number in paused]
             if not theirs:
@@ -105,9 +106,13 @@ class CheckpointDisk:
             self._remove(theirs)
             _log.info("%s were removed at the end of the search; in a later call these trials begin anew", what)
 
-    def _states_of(self, found: Iterable[Artifact]) -> dict[int | None, TrialState]:
+    def _look(self, found: Iterable[Artifact]) -> tuple[dict[int | None, TrialState], set[int]]:
+        """Return the states of the trials with checkpoints, by number, and from which trials new ones may begin."""
         numbers = sorted({artifact.number for artifact in found if artifact.number is not None})
-        return {trial.number: trial.state for trial in self._study.trials(numbers)}
+        states: dict[int | None, TrialState] = {t.number: t.state for t in self._study.trials(numbers)}
+        if any(state.is_finished() for state in states.values()):
+            self._study.current_history()  # after the states: one that another process just ended may be a parent
+        return states, self._parents()
 
     @staticmethod
     def _of_ended(found: Iterable[Artifact], needed: set[int], states: dict[int | None, TrialState]) -> list[Artifact]:
