@@ -78,6 +78,11 @@ def check_golden(storage: Storage) -> None:
         paused, alive = storage.trials(storage.load_study("paused").id)
         assert (paused.state.name, paused.attempt, paused.cost, paused.params) == ("PAUSED", 2, 1.5, {"x": 0.5, "n": 5})
         assert paused.learning_curve() == alive.learning_curve() == {3: (0.25, 1.5)}
+        if alive.metrics:  # from schema 5 on
+            assert paused.metrics.keys() == alive.metrics.keys() == {"größe", "rate"}
+            steps, values = alive.metrics["größe"]
+            assert (steps.tolist(), repr(values.tolist())) == ([2, 4, 9], "[-inf, 0.5, nan]")
+            assert (alive.metrics["rate"][0].tolist(), alive.metrics["rate"][1].tolist()) == ([0, 1, 2], [1.0] * 3)
 
 
 def check_attempts(storage: Storage) -> None:

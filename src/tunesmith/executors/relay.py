@@ -11,6 +11,8 @@ import pickle
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from tunesmith.errors import ObjectiveError, WorkerDiedError
 from tunesmith.executors import remote_pointers, wire
 from tunesmith.executors.base import Began, End, Event, Executor, Failed, Finished, Objective, Report
@@ -109,6 +111,12 @@ class RelayExecutor(Executor):
         elif word == wire.NOTE:
             key, value = rest
             run.keep(lambda: run.trial.set_user_attr(key, value))
+        elif word == wire.LOG:
+            names, *columns = rest
+            steps = [np.frombuffer(column, np.int64) for column in columns[::2]]
+            values = [np.frombuffer(column, np.float64) for column in columns[1::2]]
+            metrics = dict(zip(names, zip(steps, values, strict=True), strict=True))
+            run.keep(lambda: run.trial.link.send_metrics(metrics))
         elif word == wire.ASK:
             return run.answer(lambda trial: [_stops(trial, *rest), len(trial.reports or ())])
         elif word == wire.POINTERS:

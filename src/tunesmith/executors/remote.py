@@ -10,7 +10,7 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from tunesmith.errors import TrialInterrupted, is_pruned
@@ -22,6 +22,7 @@ from tunesmith.foundation.preemption import NOTICE_SIGNALS, PREEMPTION, Terminat
 from tunesmith.foundation.system import end_own_group
 from tunesmith.history.curves import Reported
 from tunesmith.trial import Proposals, Trial
+from tunesmith.trial.metrics import Metrics
 from tunesmith.trial.record import Fence
 
 if TYPE_CHECKING:
@@ -76,6 +77,12 @@ class RemoteChannel:
         self.send(wire.NOTE, key, value)
         return True
 
+    def log(self, number: int, fence: Fence, metrics: Metrics) -> bool:
+        """Send metrics, like a report."""
+        columns = [column.tobytes() for name in metrics for column in metrics[name]]
+        self.send(wire.LOG, list(metrics), parts=columns)
+        return True
+
     def should_prune(self, number: int, step: int) -> bool:
         """Ask the driver and wait for its answer.
 
@@ -113,9 +120,9 @@ class RemoteChannel:
 
     # -- for the loop below ----------------------------------------------------------------------------------------
 
-    def send(self, word: bytes, *rest: Any) -> None:
+    def send(self, word: bytes, *rest: Any, parts: Sequence[bytes] = ()) -> None:
         """Send a message about this run."""
-        self.send_bytes(wire.pack(word, self.run, *rest))
+        self.send_bytes(wire.pack(word, self.run, *rest, parts=parts))
 
     def send_bytes(self, message: bytes) -> None:
         """Send a message as it is.

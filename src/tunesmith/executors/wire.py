@@ -41,6 +41,7 @@ UNUSABLE = b"u"  # (reason, traceback): the objective cannot be loaded in this p
 BEGUN = b"b"  # (run,): the objective is called now
 REPORT = b"v"  # (run, step, value, cost, whether the objective gave it); not answered
 NOTE = b"n"  # (run, key, value); not answered
+LOG = b"m"  # (run, names) and for each name the parts steps and values, int64 and float64; not answered
 # (run,), or (run, step) of a step before this attempt: should the trial be pruned? Answered by a message of ANSWER, as
 # POINTERS is
 ASK = b"a"

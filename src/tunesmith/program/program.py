@@ -37,7 +37,7 @@ from tunesmith.program.metrics import (
 )
 from tunesmith.program.process import Log, Process
 from tunesmith.trial import Trial
-from tunesmith.trial.record import STEP_BOUND
+from tunesmith.trial.metrics import STEP_BOUND
 
 INTERRUPTED_CODE = 130  # the exit code of a program that was interrupted and is to be run again
 MOST_INTERRUPTS = 10  # of one trial

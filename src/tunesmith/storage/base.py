@@ -22,6 +22,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -33,7 +34,8 @@ from tunesmith.foundation.arguments import checked
 from tunesmith.foundation.states import FailureKind, TrialState
 from tunesmith.history.curves import Reported
 from tunesmith.space import Space
-from tunesmith.trial.record import Fence, TrialRecord
+from tunesmith.trial.metrics import Metrics
+from tunesmith.trial.record import Fence, ReadsMetrics, TrialRecord
 
 
 @checked()
@@ -335,6 +337,45 @@ class Storage(ABC):
             AttemptReplacedError: the trial was released, or is run by another claim.
         """
 
+    def log(self, study_id: int, number: int, fence: Fence, metrics: Metrics) -> None:
+        """Store metrics that an attempt of a RUNNING trial logged; a server that dies may lose the last ones.
+
+        Nothing happens if the trial is finished or does not exist. A storage that does not have this method and
+        `metrics` keeps none.
+
+        Args:
+            study_id: the study.
+            number: the trial.
+            fence: the attempt that logs.
+            metrics: steps and values of each, in any order, up to `tunesmith.trial.metrics.WRITE_VALUES` in all, and
+                somewhat more.
+
+        Raises:
+            AttemptReplacedError: the trial was released, or is run by another claim.
+        """
+        raise StorageError(f"{type(self).__name__} keeps no metrics; use another storage for them")
+
+    def metrics(
+        self, study_id: int, numbers: Sequence[int] | None = None, names: Sequence[str] | None = None
+    ) -> dict[int, Metrics]:
+        """Return the metrics of trials, over all attempts, as `tunesmith.trial.metrics.joined` puts them together.
+
+        The records that a storage returns read theirs by this (`TrialRecord.read_metrics`).
+
+        Args:
+            study_id: the study.
+            numbers: of these trials only; None: of all.
+            names: these metrics only; None: all.
+
+        Returns:
+            The metrics by the number of the trial; trials without any are left out.
+        """
+        return {}
+
+    def reads_metrics(self, study_id: int) -> ReadsMetrics:
+        """Return what the records of a study read their metrics by."""
+        return partial(self.metrics, study_id)
+
     @abstractmethod
     def pause(self, study_id: int, trial: TrialRecord) -> int:
         """End an attempt of a RUNNING trial that may go on later: the trial is PAUSED, at the next attempt.
@@ -377,9 +418,9 @@ class Storage(ABC):
         A second call for the same attempt with the same state and values changes nothing. The result of an attempt that
         was replaced is refused, and kept as the note `late` of the attempt (see `tunesmith.trial.record.Attempt`).
 
-        Attributes and reports that only the storage has are kept; those of the record belong to its attempt. `worker`,
-        `started` and `fixed` of the record are those that `start` got; its `previous_attempts` and `crashes` are
-        ignored.
+        Attributes, reports and metrics that only the storage has are kept; those of the record belong to its attempt.
+        `worker`, `started` and `fixed` of the record are those that `start` got; its `previous_attempts` and `crashes`
+        are ignored.
 
         Args:
             study_id: the study.

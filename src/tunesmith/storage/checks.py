@@ -15,7 +15,8 @@ from tunesmith.errors import (
 )
 from tunesmith.foundation.states import FailureKind, TrialState
 from tunesmith.foundation.text import checked_text, did_you_mean
-from tunesmith.trial.record import STEP_BOUND, Fence, TrialRecord
+from tunesmith.trial.metrics import STEP_BOUND
+from tunesmith.trial.record import Fence, TrialRecord
 
 DIRECTIONS = ("minimize", "maximize")
 GIVEN_UP = (FailureKind.LOST, FailureKind.LEASE)  # the worker seemed to be dead

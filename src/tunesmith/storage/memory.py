@@ -26,7 +26,8 @@ from tunesmith.history.curves import Reported
 from tunesmith.space import Space
 from tunesmith.storage import checks
 from tunesmith.storage.base import Block, Claim, Increment, Storage, StudyRecord
-from tunesmith.trial.record import LATE_RESULT, NAN, NOISE, Attempt, Fence, TrialRecord
+from tunesmith.trial.metrics import Metrics, joined
+from tunesmith.trial.record import LATE_RESULT, NAN, NOISE, Attempt, Fence, ReadsMetrics, TrialRecord
 
 _RUNNING = TrialState.RUNNING
 WHERE = "this storage in memory"
@@ -73,7 +74,7 @@ class MemoryStorage(Storage):
                 )
             record = StudyRecord(self._next_id, name, directions, seed, space, time.time())
             self._next_id += 1
-            self._books[record.id] = StudyBook(record, len(directions))
+            self._books[record.id] = StudyBook(record, len(directions), self.reads_metrics(record.id))
             self._ids[name] = record.id
             return copy_record(record)
 
@@ -122,6 +123,7 @@ class MemoryStorage(Storage):
                 return self._begin_again(book, book.trials[number], worker, token)
             if reserve:
                 trial = TrialRecord(number, _RUNNING, worker=worker, token=token, started=time.time())
+                trial.read_metrics = book.reads_metrics
                 book.trials.append(trial)
                 book.running[number] = trial
                 book.version += 1
@@ -153,6 +155,7 @@ class MemoryStorage(Storage):
                 is_same = trial.token and started is not None and started.fence == trial.fence
                 return book.version if is_same else None
             book.running[number] = trial
+            trial.read_metrics = book.reads_metrics
             book.version += 1
             return book.version
 
@@ -172,6 +175,28 @@ class MemoryStorage(Storage):
                     trial.costs = trial.costs or {}
                     trial.costs[step] = cost
 
+    def log(self, study_id: int, number: int, fence: Fence, metrics: Metrics) -> None:
+        with self._lock:
+            book = self._book(study_id)
+            trial = book.running.get(number)
+            if trial is not None and trial.fence == fence:
+                book.log(number, fence.attempt, metrics)
+            elif 0 <= number < len(book.trials):
+                checks.refuse_replaced(book.trials[number], fence)
+
+    def metrics(
+        self, study_id: int, numbers: Sequence[int] | None = None, names: Sequence[str] | None = None
+    ) -> dict[int, Metrics]:
+        with self._opened(study_id) as book:
+            chosen = book.metrics if numbers is None else [number for number in numbers if number in book.metrics]
+            found = {number: [list(book.metrics[number][a]) for a in sorted(book.metrics[number])] for number in chosen}
+        if names is not None:
+            found = {
+                number: [[{n: piece[n] for n in names if n in piece} for piece in pieces] for pieces in attempts]
+                for number, attempts in found.items()
+            }
+        return {number: whole for number in sorted(found) if (whole := joined(found[number]))}
+
     def pause(self, study_id: int, trial: TrialRecord) -> int:
         number = trial.number
         with self._opened(study_id) as book:
@@ -180,6 +205,7 @@ class MemoryStorage(Storage):
                 checks.check_paused_before(trial, self._trial(book, number))
                 return book.version
             carry_over(old, trial)
+            book.take_metrics(trial)
             del book.running[number]
             paused = after_attempt(trial, None)
             paused.state, paused.worker, paused.started = TrialState.PAUSED, "", NAN
@@ -207,6 +233,7 @@ class MemoryStorage(Storage):
                 return self._finished_before(book, trial)
             if old.user is not None or old.system is not None or old.reports is not None or old.attempt > 1:
                 carry_over(old, trial)
+            book.take_metrics(trial)
             del book.running[number]
             book.trials[number] = trial
             book.finished.append(trial)
@@ -237,6 +264,7 @@ class MemoryStorage(Storage):
                 trial.costs = {step: cost for step, (_, cost) in curve.items() if cost == cost} or None
                 trial.number, trial.attempt, trial.seq = len(book.trials), 1, 0
                 trial.previous_attempts, trial.crashes = (), 0
+                book.take_metrics(trial)
                 book.trials.append(trial)
                 numbers.append(trial.number)
                 if trial.state is TrialState.WAITING:
@@ -423,6 +451,7 @@ class StudyBook:
 
     record: StudyRecord
     m: int
+    reads_metrics: ReadsMetrics
     version: int = 0
     trials: list[TrialRecord] = field(default_factory=list)
     finished: list[TrialRecord] = field(default_factory=list)
@@ -433,6 +462,17 @@ class StudyBook:
     best: dict[str, tuple[int, TrialRecord | None]] = field(default_factory=dict)
     counted: int = 0
     counts: dict[TrialState, int] = field(default_factory=dict)
+    metrics: dict[int, dict[int, list[Metrics]]] = field(default_factory=dict)  # by number and attempt, as written
+
+    def log(self, number: int, attempt: int, metrics: Metrics) -> None:
+        """Keep metrics of an attempt."""
+        self.metrics.setdefault(number, {}).setdefault(attempt, []).append(metrics)
+
+    def take_metrics(self, trial: TrialRecord) -> None:
+        """Keep the metrics that come with a record, which reads them from here then."""
+        if trial.logged:
+            self.log(trial.number, trial.attempt, trial.logged)
+        trial.logged, trial.read_metrics = None, self.reads_metrics
 
     def since(self, cursor: int) -> Increment:
         """Return what was recorded since a cursor; called under the storage's lock, for trials go on reporting."""

@@ -28,6 +28,7 @@ from tunesmith.study.optimize import Catch, ParamsObjective, checked_catch, choo
 from tunesmith.study.recommend import Candidates, candidates, rows_of
 from tunesmith.study.savings import note_on_partial
 from tunesmith.trial import Proposals, Trial
+from tunesmith.trial.metrics import Metrics
 from tunesmith.trial.record import Fence
 
 if TYPE_CHECKING:
@@ -329,6 +330,10 @@ class RerunChannel:
     def note(self, number: int, fence: Fence, key: str, value: Any) -> bool:
         """Drop a user attribute."""
         return False
+
+    def log(self, number: int, fence: Fence, metrics: Metrics) -> bool:
+        """Drop metrics."""
+        return True
 
     def should_prune(self, number: int, step: int) -> bool:
         """Return False."""

@@ -17,7 +17,7 @@ from tunesmith.foundation.arguments import checked, is_whole
 from tunesmith.foundation.numerics.arrays import Floats
 from tunesmith.foundation.states import FailureKind, StudyDirection, TrialState
 from tunesmith.foundation.storable import storable
-from tunesmith.foundation.text import name_and_message, shown
+from tunesmith.foundation.text import listing, name_and_message, shown
 from tunesmith.pruners.base import Pruner
 from tunesmith.samplers.base import InheritingSampler, Sampler
 from tunesmith.space import Space
@@ -25,6 +25,7 @@ from tunesmith.storage import open_storage
 from tunesmith.storage.base import Storage, StudyRecord
 from tunesmith.study.artifacts import ARTIFACT_STORE, ArtifactHome, copy_artifacts, drop_artifacts
 from tunesmith.study.engine.channel import is_wish
+from tunesmith.study.engine.metrics import METRIC, checked_metric, metric_of, with_metrics
 from tunesmith.study.engine.recovery import RETRIES_ATTR, checked_retries, stored_retries, to_store
 from tunesmith.study.engine.replica import PRIORS
 from tunesmith.study.study import Study
@@ -90,6 +91,7 @@ def create_study(
     artifact_store: StoreLike = None,
     priors: bool = True,
     warm_start: WarmStart | None = None,
+    metric: str | Sequence[str] | None = None,
 ) -> Study:
     """Create a study.
 
@@ -126,14 +128,17 @@ def create_study(
             study that exists already keeps what it was created with.
         warm_start: what is known beforehand without earlier studies of this scale, such as `ScalingLaw.prior` says it;
             in place of `warm_start_from`, and used in the same way.
+        metric: which of the metrics that ``trial.report({"loss": 0.3, "acc": 0.9}, step)`` is given is the value; of
+            several objectives, one name for each. By default the first.
 
     Returns:
         The study.
 
     Raises:
         DuplicatedStudyError: the name is taken and `load_if_exists` is false.
-        ValueError: a direction, sampler or pruner is unknown, a loaded study has other directions, or a warm
-            start is asked for from studies with several objectives.
+        ValueError: a direction, sampler or pruner is unknown, a loaded study has other directions or another metric,
+            there are more or fewer metrics than objectives, or a warm start is asked for from studies with several
+            objectives.
 
     Example:
         ```python
@@ -148,6 +153,7 @@ def create_study(
     if seed is not None and not (is_whole(seed) and seed >= 0):
         raise ValueError(f"seed must be an integer, 0 <= seed < 2**63; got {seed!r}")
     run_again = None if retries is None else checked_retries(retries)
+    deciding = checked_metric(metric, len(ways))
     if warm_start is not None and (warm_start_from is not None or not isinstance(warm_start, WarmStart)):
         raise ValueError(
             "warm_start= takes what ScalingLaw.prior returns, and not together with warm_start_from=, which takes "
@@ -190,6 +196,13 @@ def create_study(
         settings[PRIORS] = False
     if made and is_new and MADE_WITH not in record.system:
         settings[MADE_WITH] = made
+    if deciding and deciding != (before := metric_of(record.system)):
+        if before:
+            raise ValueError(
+                f"the study {record.name!r} is there already, and its metric is {listing(before)}; got "
+                f"{listing(deciding)}. A study keeps its metric: choose another study_name"
+            )
+        settings[METRIC] = list(deciding)
     if run_again is not None and stored_retries(record.system) != run_again:
         settings[RETRIES_ATTR] = to_store(run_again)
     if given is not None and ARTIFACT_STORE not in record.system and not store.artifacts(record.id):
@@ -315,7 +328,8 @@ def copy_study(
     states = [state for state in TrialState if state is not TrialState.RUNNING]
     trials = [t for t in source.trials(old.id, states=states) if t.state.is_finished() or t.fixed or t.x is not None]
     trials = [_paused_as_pruned(t) if t.state is TrialState.PAUSED else t for t in trials]
-    numbers = dict(zip((t.number for t in trials), target.add(new.id, trials), strict=True)) if trials else {}
+    added = target.add(new.id, with_metrics(trials)) if trials else []
+    numbers = dict(zip((t.number for t in trials), added, strict=True))
     given = _store(artifact_store)
     if given is not None:
         target.set_attr(new.id, None, ARTIFACT_STORE, given.url, system=True)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from tunesmith.errors import MissingDependencyError
 from tunesmith.study.query.columns import ABSENT
 from tunesmith.trial import FrozenTrial
+from tunesmith.trial.metrics import Metrics
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,10 +31,7 @@ def to_frame(trials: list[FrozenTrial], n_objectives: int, attrs: Sequence[str],
         MissingDependencyError: pandas is not installed.
         ValueError: an attribute that records do not have.
     """
-    try:
-        import pandas as pd
-    except ImportError as error:
-        raise MissingDependencyError("trials_dataframe needs pandas: pip install pandas") from error
+    pd = _pandas("trials_dataframe")
     columns: dict[tuple[str, str], Any] = dict(to_columns(trials, n_objectives, attrs))
     order = list(columns)
     for c in order:
@@ -44,6 +44,41 @@ def to_frame(trials: list[FrozenTrial], n_objectives: int, attrs: Sequence[str],
     if not multi_index:
         frame.columns = pd.Index([f"{a}_{k}" if k else a for a, k in order])
     return frame
+
+
+def to_metrics_frame(metrics: Mapping[int, Metrics], names: Sequence[str] | None) -> pd.DataFrame:
+    """Return one row a trial and step, with one column a metric; NaN: the trial did not log it at that step.
+
+    Args:
+        metrics: by the number of the trial.
+        names: the columns; None: all that there are, in the order of the alphabet.
+
+    Raises:
+        MissingDependencyError: pandas is not installed.
+    """
+    pd = _pandas("metrics_dataframe")
+    columns = sorted({name for own in metrics.values() for name in own}) if names is None else list(names)
+    parts: dict[str, list[Any]] = {"number": [], "step": [], **{name: [] for name in columns}}
+    for number, own in metrics.items():
+        steps = np.unique(np.concatenate([series[0] for series in own.values()]))
+        parts["number"].append(np.full(len(steps), number))
+        parts["step"].append(steps)
+        for name in columns:
+            column = np.full(len(steps), math.nan)
+            if name in own:
+                column[np.searchsorted(steps, own[name][0])] = own[name][1]
+            parts[name].append(column)
+    kinds = {"number": np.int64, "step": np.int64}
+    empty = {name: np.empty(0, kinds.get(name, np.float64)) for name in parts}
+    return pd.DataFrame({name: np.concatenate(some) if some else empty[name] for name, some in parts.items()})
+
+
+def _pandas(what: str) -> Any:
+    try:
+        import pandas
+    except ImportError as error:
+        raise MissingDependencyError(f"{what} needs pandas: pip install pandas") from error
+    return pandas
 
 
 def to_columns(trials: list[FrozenTrial], n_objectives: int, attrs: Sequence[str]) -> dict[tuple[str, str], list[Any]]:

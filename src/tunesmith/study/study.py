@@ -409,6 +409,44 @@ class Study:
         return to_frame(self.trials, len(self.directions), attrs, multi_index)
 
     @checked()
+    def metrics_dataframe(
+        self, names: Sequence[str] | None = None, *, numbers: Iterable[int] | None = None
+    ) -> pd.DataFrame:
+        """Return what trials logged: one row a trial and step, one column a metric.
+
+        Args:
+            names: the metrics; None: all.
+            numbers: of these trials; None: of all.
+
+        Returns:
+            A pandas data frame with the columns "number", "step" and the metrics, by number and step; NaN: the trial
+            did not log the metric at that step.
+
+        Raises:
+            MissingDependencyError: pandas is not installed.
+
+        Example:
+            ```python
+            import tunesmith
+
+            def objective(trial):
+                x = trial.suggest_float("x", 0, 1)
+                for epoch in range(3):
+                    trial.log({"loss": x / (epoch + 1), "rate": 0.1}, epoch)
+                return x
+
+            study = tunesmith.create_study(seed=0)
+            study.optimize(objective, n_trials=5)
+            print(study.metrics_dataframe().pivot(index="step", columns="number", values="loss"))
+            ```
+        """
+        from tunesmith.study.frame import to_metrics_frame
+
+        replica = self.engine.study
+        wanted = None if numbers is None else list(numbers)
+        return to_metrics_frame(replica.storage.metrics(replica.study_id, wanted, names), names)
+
+    @checked()
     def report(
         self,
         path: str | os.PathLike[str] | None = None,

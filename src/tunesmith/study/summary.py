@@ -172,7 +172,7 @@ class BestTrial(TrialRecord):
         return made
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[Any, ...]:
-        return object.__new__, (TrialRecord,), (None, {name: getattr(self, name) for name in FIELDS})
+        return object.__new__, (TrialRecord,), self.__getstate__()
 
     def _repr_html_(self) -> str:
         head, *notes = _answer(self._recommend)

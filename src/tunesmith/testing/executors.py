@@ -29,6 +29,7 @@ from tunesmith.testing.objectives import (
     keep,
     learn,
     learn_two,
+    log_metrics,
     report_nan,
     return_odd_results,
     suggest,
@@ -36,6 +37,7 @@ from tunesmith.testing.objectives import (
     wait_for_file,
 )
 from tunesmith.trial import Channel, Proposals, Trial
+from tunesmith.trial.metrics import Metrics
 from tunesmith.trial.record import Fence
 
 
@@ -55,6 +57,7 @@ class Recorder:
         self.prune_from = prune_from
         self.reports: list[tuple[int, int, Reported]] = []
         self.notes: list[tuple[int, int, str, Any]] = []
+        self.metrics: list[tuple[int, str, int, float]] = []
         self.asked: list[tuple[int, int]] = []
         self.artifacts = Scratch()
         self.threads: set[int] = set()
@@ -71,6 +74,13 @@ class Recorder:
         if value != value:
             raise RuntimeError(f"NaN at step {step}")
         self.reports.append((number, step, value))
+        return True
+
+    def log(self, number: int, fence: Fence, metrics: Metrics) -> bool:
+        """Record metrics, each value for itself."""
+        self.threads.add(threading.get_ident())
+        for name, (steps, values) in metrics.items():
+            self.metrics += [(number, name, *pair) for pair in zip(steps.tolist(), values.tolist(), strict=True)]
         return True
 
     def should_prune(self, number: int, step: int) -> bool:
@@ -153,6 +163,20 @@ class ExecutorConformance(Conformance):
             assert [s for n, s in channel.asked if n == event.trial.number] == list(range(10))
             assert event.trial.reports == dict(own)
         assert channel.threads == {threading.get_ident()}
+
+    def test_metrics_arrive_or_come_with_the_end(self, make_executor: MakeExecutor) -> None:
+        """Each value is sent once or is in the trial that comes back."""
+        channel = Recorder()
+        with opened(make_executor(jobs=1), log_metrics, channel) as executor:
+            for event in run_all(executor, [a_trial(0), a_trial(1)]):
+                assert isinstance(event, Finished)
+                number = event.trial.number
+                channel.log(number, event.trial.link.fence, event.trial.link.unsent_metrics() or {})
+        for number in range(2):
+            own = [row[1:] for row in channel.metrics if row[0] == number]
+            assert [(s, v) for n, s, v in own if n == "acc"] == [(0, 1.0), (1, 0.5), (2, 0.0)]
+            assert sorted((s, v) for n, s, v in own if n == "loss") == [(s, s / 2) for s in (0, 0, 1, 1, 2, 2)]
+            assert [repr(v) for n, _, v in own if n == "größe"] == [f"{number}.0", "nan", f"{number}.0"]
 
     def test_reports_of_several_objectives_arrive_whole(self, make_executor: MakeExecutor) -> None:
         """Each as a tuple, NaN included; anything else reported is an error in the objective."""

@@ -61,6 +61,14 @@ def keep(trial: Trial) -> float:
     return math.nan
 
 
+def log_metrics(trial: Trial) -> float:
+    """Log two metrics at three steps, and report one of them."""
+    for step in range(3):
+        trial.log({"loss": step / 2, "größe": math.nan if step == 1 else trial.number}, step)
+        trial.report({"loss": step / 2, "acc": 1 - step / 2}, step)
+    return 9.0
+
+
 def report_nan(trial: Trial) -> float:
     """Report what the recorder refuses, and never ask whether to prune."""
     trial.report(math.nan, 3)

@@ -6,7 +6,7 @@ import math
 import pickle
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any
@@ -30,6 +30,7 @@ from tunesmith.space import Categorical, Float, FloatOr, IntOr, Ordinal, Space
 from tunesmith.storage.base import Claim, Storage, StudyRecord
 from tunesmith.storage.checks import late_note
 from tunesmith.testing.conformance import Conformance
+from tunesmith.trial.metrics import Metrics, Series
 from tunesmith.trial.record import LATE_RESULT, NAN, NOISE, Attempt, Fence, TrialRecord
 
 # -- parts of the laws of storages: short forms of trials, a simple model of a study, a reader of increments --------
@@ -356,7 +357,7 @@ def increment_rows(new: Any) -> list[Any]:
 
 def assert_same(found: TrialRecord, expected: TrialRecord) -> None:
     """Compare two records field by field; NaN is equal to NaN, and None to an empty dict."""
-    for name in TrialRecord.__slots__:
+    for name in [name for name in TrialRecord.__slots__ if name != "read_metrics"]:
         a, b = getattr(found, name), getattr(expected, name)
         if name in ("user", "system", "reports", "costs", "constraints"):
             a, b = sorted((a or {}).items()), sorted((b or {}).items())
@@ -368,6 +369,19 @@ def assert_same(found: TrialRecord, expected: TrialRecord) -> None:
 def assert_ended(storage: Storage, found: tuple[int, int], seq: int, version: int) -> None:
     """Compare what `finish` returned with the place and the version of an end; both may come later."""
     assert found == ((seq, version) if storage.prompt else (0, 0))
+
+
+def series(steps: list[int], values: list[float]) -> Series:
+    """Return values of a metric as columns."""
+    return np.array(steps, np.int64), np.array(values)
+
+
+def by_step(metrics: Mapping[int, Metrics]) -> dict[int, dict[str, dict[int, float]]]:
+    """Return metrics as numbers by step by name by trial."""
+    return {
+        number: {name: dict(zip(s.tolist(), v.tolist(), strict=True)) for name, (s, v) in own.items()}
+        for number, own in metrics.items()
+    }
 
 
 def running_record(number: int, worker: str = "w", **fields: Any) -> TrialRecord:
@@ -1362,6 +1376,55 @@ class StorageConformance(ArtifactLaws, StudyLaws, AttemptLaws, ReadingLaws):
         storage.report(study.id, 0, Fence(1), 5, 1.0)
         reports = dict(storage.trials(study.id)[0].intermediate_values)
         assert repr(dict(sorted(reports.items()))) == repr({1: math.inf, 2: NAN, 3: 0.5, 4: 0.1})
+
+    def test_metrics_are_kept_by_attempt(self, storage: Storage, study: StudyRecord) -> None:
+        """They are read over all attempts; those that come with the end are added; no version is raised."""
+        begin(storage, study)
+        storage.log(study.id, 0, Fence(1), {"loss": series([0, 1], [0.5, NAN]), "größe": series([5, 2], [1.0, 2.0])})
+        storage.log(study.id, 0, Fence(1), {"loss": series([3, 1, 4], [math.inf, 7.0, 8.0])})
+        storage.log(study.id, 99, Fence(1), {"loss": series([0], [1.0])})
+        assert storage.read_since(study.id, 0).version == 1, "metrics do not raise the version"
+        first = {0: {"loss": {0: 0.5, 1: 7.0, 3: math.inf, 4: 8.0}, "größe": {2: 2.0, 5: 1.0}}}
+        assert by_step(storage.metrics(study.id)) == first
+        storage.release(study.id, {0: Fence(1)}, FailureKind.LOST)
+        claim = storage.claim(study.id, "v")
+        assert storage.start(study.id, claim, running_record(0, attempt=2, worker="v")) is not None
+        with pytest.raises(AttemptReplacedError, match="trial 0: attempt 1 was given up"):
+            storage.log(study.id, 0, Fence(1), {"loss": series([4], [9.9])})
+        storage.log(study.id, 0, Fence(2), {"loss": series([3], [3.0])})
+        done = ended(running_record(0, attempt=2, worker="v"))
+        done.logged = {"loss": series([5, 6], [5.0, 6.0]), "LOSS": series([1000], [1.0])}
+        storage.finish(study.id, done)
+        storage.log(study.id, 0, Fence(2), {"loss": series([7], [7.0])})
+        whole = {"loss": {0: 0.5, 1: 7.0, 3: 3.0, 5: 5.0, 6: 6.0}, "größe": {2: 2.0, 5: 1.0}, "LOSS": {1000: 1.0}}
+        assert by_step(storage.metrics(study.id)) == {0: whole}
+        assert by_step(storage.metrics(study.id, [0, 7], ["loss", "acc"])) == {0: {"loss": whole["loss"]}}
+        assert by_step(storage.metrics(study.id, None, ["LOSS"])) == {0: {"LOSS": whole["LOSS"]}}
+        assert storage.metrics(study.id, [1]) == storage.metrics(study.id, None, ["acc"]) == {}
+        (found,) = storage.trials(study.id, [0])
+        assert by_step({0: dict(found.metrics)}) == {0: whole}, "a record reads its own"
+        added = ended(running_record(0))
+        added.logged = {"loss": series(list(range(9000)), [step / 7 for step in range(9000)])}
+        (number,) = storage.add(study.id, [added])
+        (copy,) = storage.metrics(study.id, [number]).values()
+        assert copy["loss"][1].tolist() == [step / 7 for step in range(9000)]
+        storage.delete_study(study.id)
+        with pytest.raises(StudyNotFoundError):
+            storage.metrics(study.id)
+
+    def test_metrics_of_a_paused_trial_go_on(self, storage: Storage, study: StudyRecord) -> None:
+        """What comes with the pause is kept."""
+        begin(storage, study)
+        storage.log(study.id, 0, Fence(1), {"loss": series([0], [0.0])})
+        trial = running_record(0)
+        trial.logged = {"loss": series([1, 2], [1.0, 2.0])}
+        storage.pause(study.id, trial)
+        assert by_step(storage.metrics(study.id)) == {0: {"loss": {0: 0.0, 1: 1.0, 2: 2.0}}}
+        claim = storage.resume(study.id, 0, "v")
+        assert claim is not None
+        assert storage.start(study.id, claim, running_record(0, attempt=2, worker="v")) is not None
+        storage.log(study.id, 0, Fence(2), {"loss": series([2, 3], [2.5, 3.0])})
+        assert by_step(storage.metrics(study.id)) == {0: {"loss": {0: 0.0, 1: 1.0, 2: 2.5, 3: 3.0}}}
 
     def test_attributes_set_while_a_trial_runs_are_kept(self, storage: Storage, study: StudyRecord) -> None:
         """Those of set_attr and of the record are merged; the record's take precedence."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from datetime import datetime
 from functools import cache, lru_cache
@@ -22,6 +22,7 @@ from tunesmith.foundation.text import real, shorten, shown
 from tunesmith.history.curves import Reported
 from tunesmith.space import Choice, Parameter, Space, merge
 from tunesmith.space.convert import as_parameter, check_names
+from tunesmith.trial.metrics import STEP_BOUND, Metrics, Series, metrics_by_step
 
 if TYPE_CHECKING:
     from tunesmith.artifacts.collection import Artifacts
@@ -115,7 +116,17 @@ class Replay:
             raise ValueError(f"trial {self.number} has no value of the parameter {name!r}; its parameters are: {has}")
         return params[name]
 
-    def report(self, value: float | Iterable[float], step: int, cost: float | None = None) -> None:
+    def log(self, metrics: Mapping[str, float], step: int) -> None:
+        """Do nothing: what a replay logs is not part of the record.
+
+        Args:
+            metrics: dropped.
+            step: dropped.
+        """
+
+    def report(
+        self, value: float | Iterable[float] | Mapping[str, float], step: int, cost: float | None = None
+    ) -> None:
         """Do nothing: what a replay reports is not part of the record.
 
         Args:
@@ -218,10 +229,12 @@ def _scratch_folder() -> Path:
 
 EMPTY: Mapping[str, Any] = MappingProxyType({})
 NAN = math.nan
-STEP_BOUND = 2**63  # what fits a database's integer
 PARAMS_SHOWN = 100  # of a table in a notebook
 OUTSIDE, OUTPUT, NOISE = "outside", "output", "noise"  # system attributes
 LATE_RESULT = "late"  # a system attribute: a result that came after the trial was ended for its worker, see `Attempt`
+
+
+ReadsMetrics = Callable[[Sequence[int]], dict[int, Metrics]]  # of trials, by their numbers
 
 
 class Fence(NamedTuple):
@@ -324,6 +337,8 @@ class TrialRecord(Replay):
         reports: step to value (of several objectives, a tuple), of the last attempt alone, which of a trial that is
             paused, or waits to be run again, is the last that reported; ``intermediate_values`` has the whole curve.
         costs: step to what that step cost, of the last attempt alone; without those that are not known.
+        logged: metrics that the storage lacks still, or of a record that is to be added; None: none.
+        read_metrics: reads those that the storage has of some trials, given their numbers; None: it is in no study.
         started: unix time of the start, seconds.
         finished: unix time of the end, seconds.
         worker: who runs or ran it.
@@ -368,9 +383,21 @@ class TrialRecord(Replay):
     token: int = 0
     failure: FailureKind | None = None
     costs: dict[int, float] | None = None
+    logged: Metrics | None = None
+    read_metrics: ReadsMetrics | None = None
+
+    def __copy__(self) -> TrialRecord:
+        made = TrialRecord.__new__(TrialRecord)
+        for name in TrialRecord.__slots__:
+            setattr(made, name, getattr(self, name))
+        return made
+
+    def __getstate__(self) -> tuple[None, dict[str, Any]]:
+        # Without what reads metrics, which would bring the storage along.
+        return None, {name: None if name == "read_metrics" else getattr(self, name) for name in TrialRecord.__slots__}
 
     def __setstate__(self, state: tuple[None, dict[str, Any]]) -> None:
-        self.costs = None  # pickles of before have none
+        self.costs = self.logged = self.read_metrics = None  # pickles of before have none
         for name, value in state[1].items():
             setattr(self, "sampler_state" if name == "tag" else name, value)  # tag: its name in pickles of 0.1
 
@@ -463,6 +490,15 @@ class TrialRecord(Replay):
         return curve([*before, with_costs(self.reports, self.costs)])
 
     @property
+    def metrics(self) -> Mapping[str, Series]:
+        """What the trial logged, by name: int64[n] steps that rise, and float64[n] values (read-only).
+
+        It is read when it is asked for. ``study.metrics_dataframe()`` has those of all trials.
+        """
+        found = self.logged if self.read_metrics is None else self.read_metrics([self.number]).get(self.number)
+        return MappingProxyType(found) if found else EMPTY
+
+    @property
     def last_step(self) -> int | None:
         """The largest step reported, or None."""
         return max(self.intermediate_values, default=None)
@@ -526,7 +562,7 @@ class TrialRecord(Replay):
 FrozenTrial = TrialRecord
 
 
-@checked("intermediate_values", "noise")
+@checked("intermediate_values", "noise", "metrics")
 def create_trial(
     *,
     params: Mapping[str, Any] | None = None,
@@ -539,6 +575,7 @@ def create_trial(
     constraints: Mapping[str, float] | None = None,
     reason: str | None = None,
     noise: float | Sequence[float] | None = None,
+    metrics: Mapping[str, Mapping[int, float]] | None = None,
 ) -> TrialRecord:
     """Make a record for ``study.add_trial`` from what is known of a finished run.
 
@@ -554,13 +591,14 @@ def create_trial(
         constraints: constraint values by name.
         reason: why it failed.
         noise: standard deviation of the measurement error of the value, or of each value.
+        metrics: what it logged, as numbers by step by name.
 
     Returns:
         The record, without a number yet.
 
     Raises:
         SpaceError: a name or a range is not valid.
-        TypeError: the noise is neither a number nor a sequence of numbers.
+        TypeError: the noise is neither a number nor a sequence of numbers, or a metric is no number.
         ValueError: parameters and distributions do not match, a value lies outside, both value and values are given, an
             attribute cannot be kept (see `tunesmith.foundation.storable.storable`), or the noise does not fit the
             values.
@@ -601,6 +639,7 @@ def create_trial(
         reports=reports,
         constraints=dict(constraints) if constraints else None,
         reason=reason,
+        logged=None if metrics is None else metrics_by_step(metrics),
     )
 
 

@@ -30,7 +30,8 @@ from tunesmith.space import Categorical, Choice, Float, Int, Parameter, Space, m
 from tunesmith.space.meaning import meanings_of
 from tunesmith.space.nested import columns_of_given
 from tunesmith.space.shape import Shape, joined_shapes
-from tunesmith.trial.record import EMPTY, NAN, STEP_BOUND, Attempt, Fence, FrozenTrial, checked_noise
+from tunesmith.trial.metrics import STEP_BOUND, LogBuffer, Metrics, checked_metrics, checked_step
+from tunesmith.trial.record import EMPTY, NAN, Attempt, Fence, FrozenTrial, checked_noise
 
 if TYPE_CHECKING:
     from tunesmith.artifacts.base import Pointers
@@ -264,13 +265,17 @@ class Trial:
 
     # -- reports and checkpoints -------------------------------------------------------------------------------
 
-    def report(self, value: float | Iterable[float], step: int, cost: float | None = None) -> None:
+    def report(
+        self, value: float | Iterable[float] | Mapping[str, float], step: int, cost: float | None = None
+    ) -> None:
         """Report how the objective stands after a step. A step that was reported before is ignored, with a warning.
 
         If ``checkpoint_dir`` holds something new, it is published as the state after this step.
 
         Args:
-            value: the objective's value by now; in a study with several objectives, one value for each direction.
+            value: the objective's value by now; in a study with several objectives, one value for each direction. Or
+                metrics by name, which are logged: the study's ``metric`` is the value, else the first of them; in a
+                study with several objectives, ``metric`` names one for each.
             step: an epoch, a number of rows, a fold; from 0. A resumed trial goes on with the step after
                 ``resumed_from_step``. A float that is a whole number is taken as one.
             cost: what was spent since the report before, in a unit of your own (GPU-hours, tokens): give it with each
@@ -279,11 +284,15 @@ class Trial:
         Raises:
             TypeError: the value or the cost is not a number, or the step not a whole number; a text is neither. Of
                 several objectives: the values are not a sequence of numbers.
-            ValueError: there are more or fewer values than objectives; the step is negative, or 2**63 or more; or the
-                cost is below 0, or not finite.
+            ValueError: there are more or fewer values than objectives; the study's metric is not among those given; the
+                step is negative, or 2**63 or more; or the cost is below 0, or not finite.
             AttemptReplacedError: the trial was given up meanwhile, and another worker runs it.
         """
         now = time.monotonic()
+        metrics = None
+        if isinstance(value, Mapping):
+            metrics = checked_metrics(value)
+            value = self._deciding(metrics)
         try:
             read = _reported_number(value) if self._objectives == 1 else _reported_numbers(value)
             index = int(step)
@@ -308,6 +317,8 @@ class Trial:
         if (index + 1) * (self._objectives - 1) > STEP_BOUND:
             raise ValueError(f"report: with {self._objectives} objectives, the step must be lower; got {shown(step)}")
         spent = NAN if cost is None else checked_cost(cost)
+        if metrics:
+            self.link.take_logged(metrics, index)
         if index in (self.link.reports or ()):
             caution(f"trial {self.number}: step {index} was reported already; ignored")
             return
@@ -328,6 +339,61 @@ class Trial:
                 self.link.since = time.monotonic()
         if self.link.checkpoints is not None:
             self.link.checkpoints.end_if_asked(index)
+
+    def log(self, metrics: Mapping[str, float], step: int) -> None:
+        """Keep metrics of a step beside the value that is reported: accuracies, losses, a learning rate, a temperature.
+
+        No sampler and no pruner reads them. They are read as ``trial.metrics`` of the study's trials and by
+        ``study.metrics_dataframe()``, and drawn in the dashboard. They are written at most once a
+        second, with the next ones, and at the end of the trial. Of several values of a step the last counts.
+
+        Args:
+            metrics: numbers by name; NaN and infinities are kept.
+            step: as of ``report``: an epoch, a number of rows, a fold; from 0.
+
+        Raises:
+            TypeError: it is no mapping, a value is no number, or the step not a whole number.
+            ValueError: a name is empty, longer than 200 characters, or cannot be stored; the step is negative, or 2**63
+                or more.
+            AttemptReplacedError: the trial was given up meanwhile, and another worker runs it.
+
+        Example:
+            ```python
+            import tunesmith
+
+            def objective(trial):
+                rate = trial.suggest_float("rate", 1e-3, 1.0, log=True)
+                loss = 1.0
+                for epoch in range(10):
+                    loss *= 1 - rate
+                    trial.log({"train_loss": 0.9 * loss, "rate": rate}, epoch)
+                    trial.report(loss, epoch)
+                return loss
+
+            study = tunesmith.create_study(seed=0)
+            study.optimize(objective, n_trials=5)
+            steps, values = study.best_trial.metrics["train_loss"]
+            ```
+        """
+        given, index = checked_metrics(metrics), checked_step("log(metrics, step)", step)
+        if given:
+            self.link.take_logged(given, index)
+
+    def _deciding(self, metrics: Mapping[str, float]) -> float | tuple[float, ...]:
+        """Return the value, or the values, that metrics report."""
+        names = self.link.metric or tuple(metrics)[: self._objectives]
+        if len(names) != self._objectives or not names:
+            raise ValueError(
+                f"report(metrics, step): the study has {self._objectives} objectives, and create_study(metric=...) is "
+                f"to name as many; got {shown(metrics)}"
+            )
+        if missing := [name for name in names if name not in metrics]:
+            raise ValueError(
+                f"report(metrics, step): the study's value is {listing(names)}, and {listing(missing)} is not among "
+                f"{listing(metrics)}{did_you_mean(missing[0], metrics)}"
+            )
+        values = tuple(metrics[name] for name in names)
+        return values[0] if self._objectives == 1 else values
 
     def should_prune(self) -> bool:
         """Ask the pruner, after a report, whether this trial should stop (``raise TrialPruned``).
@@ -986,6 +1052,9 @@ class Channel(Protocol):
     def note(self, number: int, fence: Fence, key: str, value: Any) -> bool:
         """Send a user attribute, as ``storable`` made it; the answer is that of ``report``."""
 
+    def log(self, number: int, fence: Fence, metrics: Metrics) -> bool:
+        """Send metrics; the answer is that of ``report``."""
+
     def should_prune(self, number: int, step: int) -> bool:
         """Ask whether the trial should stop, given all its reports."""
 
@@ -1010,6 +1079,8 @@ class Link:
         last_step: the last one that it reported.
         since: when what the next report costs began, by this process's clock; None: it is not measured.
         left: keys of notes and steps of reports that the storage lacks; None: it has all.
+        logged: the metrics that it lacks; None: none were logged.
+        metric: the names of the metrics that are the study's values; empty: the first ones.
         checkpoints: what saves the trial's checkpoint; None: it has saved none in this attempt.
     """
 
@@ -1026,6 +1097,8 @@ class Link:
     last_step: int = 0
     since: float | None = None
     left: set[str | int] | None = None
+    logged: LogBuffer | None = None
+    metric: tuple[str, ...] = ()
     checkpoints: Checkpoints | None = None
 
     @property
@@ -1063,6 +1136,28 @@ class Link:
         finally:  # an interrupt of the driver, while a worker goes on
             if not stored:
                 self._keep_for_the_end(step)
+
+    def take_logged(self, values: Mapping[str, float], step: int) -> None:
+        """Keep metrics of a step, and send what was kept to the study where it is time to."""
+        if self.logged is None:
+            self.logged = LogBuffer(self.since)
+        if self.logged.add(values, step) and self.channel is not None:
+            self.send_metrics(self.logged.take())
+
+    def send_metrics(self, metrics: Metrics) -> None:
+        """Send metrics to the study, or keep them for later."""
+        stored = False
+        try:
+            stored = self.channel is not None and self.channel.log(self.number, self.fence, metrics)
+        finally:
+            if not stored:
+                if self.logged is None:
+                    self.logged = LogBuffer()
+                self.logged.put_back(metrics)
+
+    def unsent_metrics(self) -> Metrics | None:
+        """Return the metrics that the storage lacks still, which come with the end; None: none."""
+        return (self.logged.take() or None) if self.logged is not None else None
 
     def note(self, key: str, value: Any) -> None:
         """Keep a user attribute, and send it to the study.
@@ -1105,7 +1200,7 @@ class Link:
     def forget_reports(self) -> None:
         """Forget what this attempt reported: another one takes its place."""
         self.reports, self.costs = None, {}
-        self.last_step = 0
+        self.last_step, self.logged = 0, None
         self.left = {key for key in self.left or () if isinstance(key, str)} or None
 
     def take_unsent(self, own: Link) -> None:
@@ -1120,6 +1215,9 @@ class Link:
         unsent |= (self.reports or {}).keys() - (own.reports or {}).keys()
         unsent |= {key for key in held if key not in heard or held[key] is not heard[key] != held[key]}
         self.left = unsent or None
+        if own.logged is not None:
+            self.logged = self.logged or LogBuffer()
+            self.logged.put_back(own.logged.take())
         if own.reports:
             self.reports, self.costs = {**own.reports, **(self.reports or {})}, {**own.costs, **self.costs}
 

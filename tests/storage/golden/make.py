@@ -9,12 +9,13 @@ import math
 import sqlite3
 import sys
 
-from tunesmith.state import FailureKind
+import numpy as np
 
 from tunesmith.artifacts.record import Artifact
+from tunesmith.foundation.states import FailureKind, TrialState
 from tunesmith.space import Categorical, Float, Int, Ordinal, Space
 from tunesmith.storage import open_storage
-from tunesmith.trial import FrozenTrial, TrialState
+from tunesmith.trial import FrozenTrial
 from tunesmith.trial.record import Fence
 
 
@@ -69,6 +70,8 @@ def main(path: str) -> None:
         begun = FrozenTrial(number, TrialState.RUNNING, space=own, x=[0.5, 5.0], worker="host:1:boot@2", cost=1.5)
         storage.start(costly.id, claim, begun)
         storage.report(costly.id, number, Fence(1), 3, 0.25, 1.5)
+        loss = np.array([4, 2, 9]), np.array([0.5, -math.inf, math.nan])  # from schema 5 on
+        storage.log(costly.id, number, Fence(1), {"größe": loss, "rate": (np.arange(3), np.ones(3))})
         if number == 0:
             storage.pause(costly.id, begun)
     storage.close()

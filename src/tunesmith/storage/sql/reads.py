@@ -18,11 +18,12 @@ from tunesmith.storage.checks import study_gone
 from tunesmith.storage.sql import schema
 from tunesmith.storage.sql import values as stored
 from tunesmith.storage.sql.connections import Row, Session, Values
-from tunesmith.storage.sql.schema import STUDY_ID, attrs, reports, spaces, studies, trials
+from tunesmith.storage.sql.schema import STUDY_ID, attrs, metrics, reports, spaces, studies, trials
 from tunesmith.storage.sql.values import CostlyCurve, SpaceCache, decoding, expect
+from tunesmith.trial.metrics import Metrics, joined
 from tunesmith.trial.record import LATE_RESULT, NAN, NOISE, Attempt, TrialRecord, curve
 
-_t, _s, _r, _a = trials.c, studies.c, reports.c, attrs.c
+_t, _s, _r, _a, _m = trials.c, studies.c, reports.c, attrs.c, metrics.c
 NUMBER_BITS = 64  # of a number of a trial, its sign among them: no other can be there
 NUMBERS_AT_ONCE = (1, 16, 256)  # few statements serve any count of numbers
 _TRIALS_OF_STUDY = _t.study_id == STUDY_ID
@@ -121,6 +122,12 @@ RECORDS_BY_NUMBER = (
     _for_numbers(ALL_ATTRS, _a.number),
     _for_numbers(ALL_REPORTS, _r.number),
 )
+
+
+_PIECES = sa.select(_m.number, _m.attempt, _m.name, _m.piece, _m.first, _m.steps, _m.y)
+_ALL_PIECES = _PIECES.where(_m.study_id == STUDY_ID)
+_PIECES_OF_NAME = _ALL_PIECES.where(_m.name == sa.bindparam("name"))
+PIECES_BY_NUMBER = _for_numbers(_ALL_PIECES, _m.number)
 
 
 @cache
@@ -554,6 +561,30 @@ class Reader:
             for (number, _, _, key, _), value in zip(rows, read, strict=True):
                 found.setdefault(number, {})[key] = value
         return found
+
+    def metrics(
+        self, session: Session, study_id: int, numbers: Sequence[int] | None, names: Sequence[str] | None
+    ) -> dict[int, Metrics]:
+        """Return metrics by the number of the trial, over all attempts."""
+        self._need(session, study_id)
+        if numbers is not None:
+            asked = sorted({int(n) for n in numbers if int(n).bit_length() < NUMBER_BITS})
+            rows = _by_numbers(session, PIECES_BY_NUMBER, study_id, asked)
+        elif names is not None and len(names) == 1:
+            rows = session.rows(_PIECES_OF_NAME, study=study_id, name=names[0])
+        else:
+            rows = session.rows(_ALL_PIECES, study=study_id)
+        if names is not None:
+            rows = [row for row in rows if row[2] in names]
+        self._checked(session, "metrics", rows, _PIECES)
+        read = stored.check_each(rows, lambda row: stored.read_piece(*row[4:]), self._where, "the metrics of trial")
+        found: dict[int, dict[int, dict[int, Metrics]]] = {}
+        for (number, attempt, name, piece, *_), series in zip(rows, read, strict=True):
+            found.setdefault(number, {}).setdefault(attempt, {}).setdefault(piece, {})[name] = series
+        return {
+            n: joined([p[i] for i in sorted(p)] for _, p in sorted(attempts.items()))
+            for n, attempts in sorted(found.items())
+        }
 
     def named(self, session: Session, study_id: int, numbers: Sequence[int]) -> list[TrialRecord]:
         """Return whole records of trials that the database itself named; one that is not there is damage."""

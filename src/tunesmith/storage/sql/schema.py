@@ -1,4 +1,4 @@
-"""The seven tables, and the version of the schema.
+"""The eight tables, and the version of the schema.
 
 The counters in a study's row (`version`, `next_number`, `last_seq`) rise in commit order, and `seq` has no gap. In an
 SQLite file, where only one transaction writes at a time, each write changes them. On a server that row would be the one
@@ -15,7 +15,7 @@ import sqlalchemy as sa  # noqa: TID253 - nobody imports this package before a d
 
 from tunesmith.foundation.states import TrialState
 
-SCHEMA_NOW = 4  # the schema that this version writes; migrations/versions has one file for each
+SCHEMA_NOW = 5  # the schema that this version writes; migrations/versions has one file for each
 
 _Id = sa.BigInteger().with_variant(sa.Integer(), "sqlite")  # SQLite counts an INTEGER key up by itself, and no other
 _Key = sa.String(255).with_variant(sa.Text(), "sqlite", "postgresql")  # a text that an index holds
@@ -90,6 +90,21 @@ reports = sa.Table(
     sa.Column("step", sa.BigInteger, primary_key=True, autoincrement=False),  # below zero: see values.py
     sa.Column("value", sa.Double),  # NULL or NaN: NaN
     sa.Column("cost", sa.Double),  # since the report before, in seconds or the user's unit; NULL: not known
+    sqlite_with_rowid=False,
+)
+
+# What trials log beside their reports: each row has values of one metric, as columns.
+metrics = sa.Table(
+    "tunesmith_metrics",
+    metadata,
+    sa.Column("study_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("attempt", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("name", _Key, primary_key=True),
+    sa.Column("piece", sa.BigInteger, primary_key=True, autoincrement=False),  # rises with each write of the attempt
+    sa.Column("first", sa.BigInteger, nullable=False),  # the step of the first value
+    sa.Column("steps", sa.LargeBinary),  # int64[n]; NULL: first, first + 1, ...
+    sa.Column("y", sa.LargeBinary, nullable=False),  # float64[n]
     sqlite_with_rowid=False,
 )
 

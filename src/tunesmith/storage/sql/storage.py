@@ -36,8 +36,9 @@ from tunesmith.storage.sql.location import may_exist, read_spec, secrets_of, sho
 from tunesmith.storage.sql.migrate import create_or_upgrade, find_schema, foreign_hint
 from tunesmith.storage.sql.reads import Reader
 from tunesmith.storage.sql.schema import SYSTEM, USER
-from tunesmith.storage.sql.values import SpaceCache, attr_to_json, damaged, space_to_text
+from tunesmith.storage.sql.values import SpaceCache, attr_to_json, damaged, pieces_of, space_to_text
 from tunesmith.storage.sql.writes import NUMBERS_END
+from tunesmith.trial.metrics import Metrics
 from tunesmith.trial.record import LATE_RESULT, NAN, Fence, TrialRecord
 
 T = TypeVar("T")
@@ -268,7 +269,7 @@ class SQLStorage(Storage):
             if not self._ready:
                 self._need(study_id)
             return self.database.write(change, study_id, trial, space_id, recent=FILE_CHECK_HOLDS)
-        alone = not (trial.user or trial.system or trial.reports)
+        alone = not (trial.user or trial.system or trial.reports or trial.logged)
         written = self._write(writes.write_point, study_id, trial, space_id, single=alone)
         return claim.version if written else None
 
@@ -277,6 +278,17 @@ class SQLStorage(Storage):
             self._need(study_id)
         row = (study_id, number, fence, step, value, cost)
         self.database.write(writes.add_reports, *row, durable=False, single=True, patience=REPORT_WAITS)
+
+    def log(self, study_id: int, number: int, fence: Fence, metrics: Metrics) -> None:
+        if not self._ready:
+            self._need(study_id)
+        row = (study_id, number, fence, pieces_of(metrics))
+        self.database.write(writes.add_metrics, *row, durable=False, single=True, patience=REPORT_WAITS)
+
+    def metrics(
+        self, study_id: int, numbers: Sequence[int] | None = None, names: Sequence[str] | None = None
+    ) -> dict[int, Metrics]:
+        return self._read(self._reader.metrics, study_id, numbers, names)
 
     def pause(self, study_id: int, trial: TrialRecord) -> int:
         self._check_point(trial)
@@ -298,12 +310,12 @@ class SQLStorage(Storage):
         checks.check_finished(trial, len(study.directions))
         space_id = self._intern(study_id, trial.space)
         change = writes.finish if self.prompt else writes.finish_without_place
-        alone = not (self.prompt or trial.user or trial.system or trial.reports)
+        alone = not (self.prompt or trial.user or trial.system or trial.reports or trial.logged)
         try:
             seq, version = self.database.write(change, study_id, trial, space_id, single=alone)
         except writes.NotRunningError:
             return self._finished_before(study_id, trial)
-        trial.seq = seq
+        trial.seq, trial.read_metrics = seq, self.reads_metrics(study_id)
         return seq, version
 
     def _finished_before(self, study_id: int, trial: TrialRecord) -> tuple[int, int]:
@@ -409,11 +421,17 @@ class SQLStorage(Storage):
     ) -> list[TrialRecord]:
         if numbers is not None and not len(numbers):
             return []
-        return self._read(self._reader.records, study_id, numbers, states)
+        found, reads = self._read(self._reader.records, study_id, numbers, states), self.reads_metrics(study_id)
+        for trial in found:
+            trial.read_metrics = reads
+        return found
 
     def best(self, study_id: int, direction: str) -> TrialRecord | None:
         checks.check_direction(direction)
-        return self._read(self._reader.best, study_id, direction)
+        best = self._read(self._reader.best, study_id, direction)
+        if best is not None:
+            best.read_metrics = self.reads_metrics(study_id)
+        return best
 
     def count(self, study_id: int) -> dict[TrialState, int]:
         return self._read(self._reader.count, study_id)

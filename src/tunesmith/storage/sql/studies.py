@@ -10,7 +10,7 @@ import sqlalchemy as sa  # noqa: TID253 - see schema.py
 from tunesmith.space import Space
 from tunesmith.storage.checks import study_gone
 from tunesmith.storage.sql.connections import Session, Values
-from tunesmith.storage.sql.schema import STUDY_ID, artifacts, attrs, reports, spaces, studies, trials
+from tunesmith.storage.sql.schema import STUDY_ID, artifacts, attrs, metrics, reports, spaces, studies, trials
 from tunesmith.storage.sql.values import space_to_text
 from tunesmith.storage.sql.writes import LOCK_STUDY, need_study_row
 
@@ -30,7 +30,8 @@ _SPACE_ID = sa.select(spaces.c.id).where(spaces.c.study_id == STUDY_ID, spaces.c
 _SPACE_IDS = sa.select(spaces.c.id, spaces.c.hash).where(spaces.c.study_id == STUDY_ID)
 _INSERT_SPACE = sa.insert(spaces).values(study_id=STUDY_ID, hash=sa.bindparam("digest"), space=sa.bindparam("text"))
 _DELETES = [
-    sa.delete(table).where(table.c.study_id == STUDY_ID) for table in (artifacts, reports, attrs, trials, spaces)
+    sa.delete(table).where(table.c.study_id == STUDY_ID)
+    for table in (artifacts, metrics, reports, attrs, trials, spaces)
 ]
 _DELETE_STUDY = sa.delete(studies).where(_s.id == STUDY_ID)
 

@@ -11,6 +11,7 @@ import hashlib
 import json
 import math
 import struct
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
@@ -30,6 +31,7 @@ from tunesmith.space.serialize import label_from_json, label_to_json, load_space
 from tunesmith.space.words import words_of_parameter
 from tunesmith.storage.checks import DIRECTIONS
 from tunesmith.storage.sql.connections import Row, Values
+from tunesmith.trial.metrics import WRITE_VALUES, Metrics, Series
 from tunesmith.trial.record import NAN, TrialRecord
 
 
@@ -160,6 +162,35 @@ def as_reports(rows: Mapping[int, tuple[float, float]], objectives: int) -> Cost
     places = {s: [at for at, _ in values_by_step(s, (NAN,) * objectives)[1:]] for s in rows if s >= 0}
     nothing = NAN, NAN
     return {s: ((rows[s][0], *(rows.get(at, nothing)[0] for at in own)), rows[s][1]) for s, own in places.items()}
+
+
+# -- metrics, as rows of columns -------------------------------------------------------------------------------------
+
+
+def pieces_of(metrics: Metrics) -> list[dict[str, Values]]:
+    """Return the rows that hold metrics, which are later than all that were made before."""
+    now = time.time_ns()
+    return [
+        {
+            "name": name,
+            "piece": now + begin,
+            "first": int(some[0]),
+            "steps": None if (some == some[0] + np.arange(len(some))).all() else some.astype("<i8").tobytes(),
+            "y": values[begin : begin + WRITE_VALUES].astype("<f8").tobytes(),
+        }
+        for name, (steps, values) in metrics.items()
+        for begin in range(0, len(steps), WRITE_VALUES)
+        for some in [steps[begin : begin + WRITE_VALUES]]
+    ]
+
+
+def read_piece(first: int, steps: bytes | None, y: bytes) -> Series:
+    """Return the series that a row holds."""
+    values = np.frombuffer(y, "<f8").astype(np.float64)
+    expect(len(values) > 0, "it holds no value")
+    at = first + np.arange(len(values)) if steps is None else np.frombuffer(steps, "<i8").astype(np.int64)
+    expect(len(at) == len(values) and bool((at >= 0).all()), f"{len(values)} values and {len(at)} steps")
+    return at, values
 
 
 # -- checks of what is read ------------------------------------------------------------------------------------------

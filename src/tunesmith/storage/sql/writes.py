@@ -29,12 +29,12 @@ from tunesmith.storage.checks import GIVEN_UP, refuse_replaced, study_gone
 from tunesmith.storage.sql import schema
 from tunesmith.storage.sql import values as stored
 from tunesmith.storage.sql.connections import Row, Session, Values
-from tunesmith.storage.sql.schema import STUDY_ID, attrs, reports, studies, trials, workers
+from tunesmith.storage.sql.schema import STUDY_ID, attrs, metrics, reports, studies, trials, workers
 from tunesmith.trial.record import Fence, TrialRecord, with_costs
 
 NUMBERS_END = 2**62  # the limit of numbers where there is none
 
-_s, _t, _a, _r, _w = studies.c, trials.c, attrs.c, reports.c, workers.c
+_s, _t, _a, _r, _w, _m = studies.c, trials.c, attrs.c, reports.c, workers.c, metrics.c
 _ZERO: sa.ColumnClause[int] = sa.literal_column("0")
 _ONE: sa.ColumnClause[int] = sa.literal_column("1")
 
@@ -123,6 +123,69 @@ _IS_RELAXED: sa.ColumnElement[bool] = sa.literal_column("set_config('synchronous
 def _report_statement(rows: int, relaxed: bool) -> sa.Insert:
     """Return the statement that inserts the rows of one report at once, all of them or none."""
     return _add_report(RUNS_THIS & _IS_RELAXED if relaxed else RUNS_THIS, rows)
+
+
+# What an attempt logs. `IN_SQL` is how many pieces one statement writes at most.
+_OF_PIECE = (_m.name, _m.piece, _m.first, _m.steps, _m.y)
+IN_SQL = 32
+
+
+def _add_pieces(where: sa.ColumnElement[bool], rows: int = 1) -> sa.Insert:
+    found = [_row_of_piece(where, "" if j == 0 else str(j)) for j in range(rows)]
+    return sa.insert(metrics).from_select(
+        ["study_id", "number", "attempt", *(column.name for column in _OF_PIECE)],
+        found[0] if rows == 1 else sa.union_all(*found),
+    )
+
+
+def _row_of_piece(where: sa.ColumnElement[bool], j: str) -> sa.Select[Any]:
+    given = {column.name: sa.bindparam(f"{column.name}{j}", type_=column.type) for column in _OF_PIECE}
+    is_there = sa.exists().where(
+        _m.study_id == STUDY_ID,
+        _m.number == AT_TRIAL,
+        _m.attempt == _t.attempt,
+        _m.name == given["name"],
+        _m.piece == given["piece"],
+    )
+    columns = [sa.cast(given[column.name], column.type) for column in _OF_PIECE]
+    return sa.select(_t.study_id, _t.number, _t.attempt, *columns).where(where, ~is_there)
+
+
+ADD_PIECE = _add_pieces(IS_AT)
+NEW_PIECE = sa.insert(metrics).values(
+    {_m.study_id: STUDY_ID, _m.number: AT_TRIAL, _m.attempt: sa.bindparam("attempted")}
+    | {column: sa.bindparam(column.name) for column in _OF_PIECE}
+)
+
+
+@cache
+def _pieces_statement(rows: int, relaxed: bool) -> sa.Insert:
+    """Return the statement that inserts some pieces at once; see `_report_statement`."""
+    return _add_pieces(RUNS_THIS & _IS_RELAXED if relaxed else RUNS_THIS, rows)
+
+
+def add_metrics(
+    session: Session, study_id: int, number: int, fence: Fence, pieces: Sequence[dict[str, Values]]
+) -> None:
+    """Insert what an attempt of a running trial logged; a piece that is there already stays.
+
+    Args:
+        pieces: of `tunesmith.storage.sql.values.pieces_of`.
+    """
+    attempt, token = fence
+    for begin in range(0, len(pieces), IN_SQL):
+        some = pieces[begin : begin + IN_SQL]
+        written = {f"{name}{j or ''}": value for j, piece in enumerate(some) for name, value in piece.items()}
+        statement = _pieces_statement(len(some), session.dialect.name == "postgresql")
+        if session.run(statement, study=study_id, at=number, attempted=attempt, held=token, **written):
+            continue
+        row = session.row(IS_THERE, study=study_id, at=number)
+        if row is None:
+            need_study_row(session, study_id, session.row(STUDY_IS_THERE, study=study_id))
+            return
+        if session.uncertain:  # as in `add_reports`: it may have been written before
+            return
+        _refuse_row(row, number, fence)
 
 
 _ATTR = (
@@ -258,6 +321,9 @@ def write_attributes(session: Session, study_id: int, trial: TrialRecord, *, new
     if trial.reports:
         curve = with_costs(trial.reports, trial.costs)
         session.many(ADD_REPORT, report_rows(study_id, trial.number, trial.attempt, curve))
+    if trial.logged:
+        shared: dict[str, Values] = {"study": study_id, "at": trial.number, "attempted": trial.attempt}
+        session.many(ADD_PIECE, [{**shared, **piece} for piece in stored.pieces_of(trial.logged)])
 
 
 def report_rows(
@@ -393,7 +459,7 @@ def write_start(session: Session, study_id: int, trial: TrialRecord, space_id: i
         done_before = row is not None and row[:3] == (TrialState.RUNNING, *trial.fence)  # and the answer was lost
         return int(version) if done_before else None
     session.run(INSERT_TRIAL, **stored.trial_row(study_id, trial, space_id, None))
-    if trial.user or trial.system or trial.reports:
+    if trial.user or trial.system or trial.reports or trial.logged:
         write_attributes(session, study_id, trial, new=True)
     return int(counters[0])
 
@@ -545,7 +611,7 @@ def _end(session: Session, study_id: int, trial: TrialRecord, space_id: int | No
     )
     if not ended:
         raise NotRunningError
-    if trial.user or trial.system or trial.reports:
+    if trial.user or trial.system or trial.reports or trial.logged:
         write_attributes(session, study_id, trial)
 
 
@@ -613,6 +679,13 @@ def add(
         for row in report_rows(study_id, n, 1, t.learning_curve())
     ]
     session.many(NEW_REPORT, curves)
+    pieces = [
+        {"study": study_id, "at": n, "attempted": 1, **piece}
+        for t, n in zip(given, numbers, strict=True)
+        if t.logged
+        for piece in stored.pieces_of(t.logged)
+    ]
+    session.many(NEW_PIECE, pieces)
     return numbers
 
 

@@ -250,6 +250,7 @@ class Asker:
             token=token,
             objectives=len(self._study.signs),
         )
+        trial.link.metric = self._study.metric
         return trial, record
 
     def _prepared(self, space: Space | None) -> Proposals:

@@ -17,6 +17,7 @@ from tunesmith.pruners.base import Decision, Pruner
 from tunesmith.storage.base import Storage, StudyRecord
 from tunesmith.study.artifacts import ArtifactHome, StudyPointers
 from tunesmith.study.engine.replica import RunningTrial, StudyReplica
+from tunesmith.trial.metrics import Metrics
 from tunesmith.trial.record import Fence, curve, with_costs
 
 AWAY_SECONDS = 10.0  # seconds without another try after the storage failed to take a report or an attribute
@@ -93,6 +94,12 @@ class TrialChannel:
         study = self._study
         with study.lock:
             return self.reach(lambda: study.storage.set_attr(study.study_id, number, key, value, fence=fence))
+
+    def log(self, number: int, fence: Fence, metrics: Metrics) -> bool:
+        """Store metrics; False if the storage did not take them."""
+        study = self._study
+        with study.lock:
+            return self.reach(lambda: study.storage.log(study.study_id, number, fence, metrics))
 
     def should_prune(self, number: int, step: int) -> bool:
         """Ask the pruner about a running trial, unless somebody asked to stop it."""

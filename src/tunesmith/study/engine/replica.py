@@ -23,6 +23,7 @@ from tunesmith.history import History
 from tunesmith.history.costs import GIVEN, START, TRIAL, CostClass, class_of_starts, class_of_trials, step_cost
 from tunesmith.space import Space
 from tunesmith.storage.base import Increment, Others, Storage, StudyRecord
+from tunesmith.study.engine.metrics import metric_of, with_metrics
 from tunesmith.study.warm_start import WARM_START, decode_warm_start
 from tunesmith.trial import Trial
 from tunesmith.trial.record import NOISE, Fence, TrialRecord
@@ -93,6 +94,7 @@ class StudyReplica:
         self.history.curves.signs = self.signs
         self._take_costs(record.system.get(COSTS))
         self.asks = bool(record.system.get(ASKS))
+        self.metric = metric_of(record.system)
         self.stopped: dict[str, Any] | None = record.system.get(STOPPED_ATTR)
         self.checked: dict[str, Any] | None = record.system.get(CHECKED_ATTR)
         self.reset(record.space)
@@ -318,8 +320,8 @@ class StudyReplica:
         self.version = STALE_VERSION
 
     def add(self, trials: Sequence[TrialRecord]) -> list[int]:
-        """Add finished or waiting trials; return their numbers."""
-        return self.storage.add(self.study_id, trials)
+        """Add finished or waiting trials, with what they logged; return their numbers."""
+        return self.storage.add(self.study_id, with_metrics(trials))
 
     def best(self) -> TrialRecord | None:
         """Return the best feasible complete trial by the first objective, or None."""

@@ -301,6 +301,7 @@ class Teller:
             token=record.token,
             failure=outcome.failure,
             costs={step: link.costs[step] for step in unsent if step in link.costs} if unsent else None,
+            logged=link.unsent_metrics(),
         )
 
     def tell_untracked(
@@ -366,6 +367,7 @@ class Teller:
             objectives=len(self._study.signs),
         )
         trial.answers.take_whole()
+        trial.link.metric = self._study.metric
         trial.link.reports = dict(stored.reports) if stored.reports else None
         trial.link.costs = dict(stored.costs) if stored.costs else {}
         return RunningTrial(trial, stored)
@@ -423,7 +425,7 @@ class Teller:
                 if fault:
                     caution(f"trial {done.number}: the storage cannot keep {what}: {fault}")
                 return stored
-            done.user = done.reports = None
+            done.user = done.reports = done.logged = None
             if not lost:
                 done.state, done.values, done.constraints, done.system = TrialState.FAIL, None, None, None
                 done.reason = f"the storage cannot keep the result: {fault}"

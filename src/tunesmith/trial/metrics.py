@@ -1,0 +1,180 @@
+"""Metrics of a step: what trials log beside what they report, as columns; no sampler and no pruner reads them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tunesmith.foundation.storable import checked_attr_name
+from tunesmith.foundation.text import real, shown
+
+# int64[n] steps and float64[n] values of one metric, in the order in which they were logged
+Series = tuple[NDArray[np.int64], NDArray[np.float64]]
+Metrics = dict[str, Series]
+
+WRITE_SECONDS = 1.0  # between two writes of a trial: what comes sooner is written with the next one
+WRITE_VALUES = 4000  # of one trial, which are written at once; a database holds as many of one metric in a row
+LONGEST_NAME = 200  # characters
+STEP_BOUND = 2**63  # what fits a database's integer
+
+
+def checked_metrics(given: Any) -> dict[str, float]:
+    """Return metrics by name.
+
+    Raises:
+        TypeError: it is no mapping of names to numbers.
+        ValueError: a name is empty or too long, or cannot be stored.
+    """
+    if not isinstance(given, Mapping):
+        raise TypeError(f'log(metrics, step) takes numbers by name, such as {{"val_acc": 0.9}}; got {shown(given)}')
+    found = {}
+    for name, value in given.items():
+        if type(name) is not str or name not in _NAMES:
+            _check_name(name)
+        if type(value) is float:
+            found[name] = value
+            continue
+        try:
+            if isinstance(value, str | bytes | bytearray):
+                raise TypeError("a text, though it may read as a number")
+            found[name] = real(value)
+        except (TypeError, ValueError, OverflowError):
+            raise TypeError(f"the metric {name!r} must be a number; got {shown(value)}") from None
+    return found
+
+
+_NAMES: set[str] = set()  # of metrics that were seen to be valid, up to `NAMES_KNOWN`
+NAMES_KNOWN = 1000
+
+
+def _check_name(name: Any) -> None:
+    checked_attr_name(name)
+    if len(name) > LONGEST_NAME:
+        raise ValueError(f"the name of a metric has at most {LONGEST_NAME} characters; got {shown(name)}")
+    if len(_NAMES) < NAMES_KNOWN:
+        _NAMES.add(name)
+
+
+def checked_step(call: str, step: Any) -> int:
+    """Return a step as an integer.
+
+    Args:
+        call: the name of what it was given to, and how that is called.
+
+    Raises:
+        TypeError: it is no whole number.
+        ValueError: it is negative, or 2**63 or more.
+    """
+    try:
+        index = int(step)
+        if index != step:
+            raise ValueError("a part of a step, or a text")
+    except (TypeError, ValueError, OverflowError):
+        raise TypeError(f"{call} takes an integer step; got {shown(step)}") from None
+    if not 0 <= index < STEP_BOUND:
+        raise ValueError(f"{call}: the step must be 0 or more, and less than 2**63; got {shown(step)}")
+    return index
+
+
+def metrics_by_step(given: Mapping[str, Mapping[int, float]]) -> Metrics:
+    """Return metrics as columns, from numbers by step by name.
+
+    Raises:
+        TypeError: it is no such mapping.
+        ValueError: a name or a step is not valid.
+    """
+    buffer, call = LogBuffer(), "create_trial(metrics={name: {step: value}})"
+    for name, series in given.items():
+        if not isinstance(series, Mapping):
+            raise TypeError(f"{call} takes numbers by step for each name; {shown(name)} has {shown(series)}")
+        for step in sorted(series):
+            buffer.add(checked_metrics({name: series[step]}), checked_step(call, step))
+    return buffer.take()
+
+
+class LogBuffer:
+    """What a trial logged and its study lacks still.
+
+    Args:
+        begun: when the trial began, by the monotonic clock.
+    """
+
+    __slots__ = ("_columns", "_count", "_written")
+
+    def __init__(self, begun: float | None = None) -> None:
+        self._columns: dict[str, tuple[list[int], list[float]]] = {}
+        self._count = 0
+        self._written = -WRITE_SECONDS if begun is None else begun
+
+    def add(self, values: Mapping[str, float], step: int) -> bool:
+        """Add the values of a step; tell whether it is time to write."""
+        for name, value in values.items():
+            column = self._columns.get(name)
+            if column is None:
+                column = self._columns[name] = ([], [])
+            column[0].append(step)
+            column[1].append(value)
+        self._count += len(values)
+        return self._count >= WRITE_VALUES or time.monotonic() - self._written >= WRITE_SECONDS
+
+    def take(self) -> Metrics:
+        """Return all of it as columns; it is empty then."""
+        taken = {n: (np.array(s, np.int64), np.array(v, np.float64)) for n, (s, v) in self._columns.items()}
+        self._columns, self._count, self._written = {}, 0, time.monotonic()
+        return taken
+
+    def put_back(self, metrics: Metrics) -> None:
+        """Add what was taken, before what came since: it could not be written."""
+        later, self._columns = self._columns, {}
+        for name, (steps, values) in metrics.items():
+            self._columns[name] = (steps.tolist(), values.tolist())
+            self._count += len(steps)
+        for name, (newer, what) in later.items():
+            before = self._columns.setdefault(name, ([], []))
+            before[0].extend(newer)
+            before[1].extend(what)
+
+
+def joined(attempts: Iterable[Iterable[Metrics]]) -> Metrics:
+    """Return the metrics of a trial from those of its attempts, oldest first, each as it was written, piece by piece.
+
+    An attempt's values of a metric stand in place of all earlier ones from its first step on, as reports do; of several
+    values of one step the last counts. Steps rise.
+    """
+    whole: Metrics = {}
+    for pieces in attempts:
+        own: dict[str, list[Series]] = {}
+        for metrics in pieces:
+            for name, series in metrics.items():
+                own.setdefault(name, []).append(series)
+        for name, parts in own.items():
+            steps, values = _ordered(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+            if name in whole and len(steps):
+                before, there = whole[name]
+                kept = before < steps[0]
+                steps, values = np.append(before[kept], steps), np.append(there[kept], values)
+            whole[name] = steps, values
+    return whole
+
+
+def _ordered(steps: NDArray[Any], values: NDArray[Any]) -> Series:
+    """Return values by rising steps, of each step the last one."""
+    if (np.diff(steps) > 0).all():
+        return steps, values
+    order = np.argsort(steps, kind="stable")
+    steps, values = steps[order], values[order]
+    last = np.append(np.diff(steps) > 0, True)
+    return steps[last], values[last]
+
+
+def thinned(series: Series, most: int) -> Series:
+    """Return at most so many values of a metric, evenly spread, the last one among them."""
+    steps, values = series
+    if len(steps) <= most:
+        return series
+    at = np.linspace(0, len(steps) - 1, most).round().astype(np.int64)
+    return steps[at], values[at]
