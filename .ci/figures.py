@@ -72,7 +72,9 @@ def classifier(sampler: str = "tpe", pruner: str = "median") -> Any:
             final = 0.2 + 0.01 * (p["depth"] - 6) ** 2
         final += 0.05 * (not p["scale"]) + 0.01 * math.sin(7.0 * trial.number)
         for epoch in range(1, 11):
-            trial.report(final + math.exp(-epoch / 3), epoch)
+            loss = final + math.exp(-epoch / 3)
+            trial.log({"train loss": 0.9 * loss - 0.002 * epoch, "accuracy": math.exp(-loss)}, epoch)
+            trial.report(loss, epoch)
             if trial.should_prune():
                 raise tunesmith.TrialPruned
         return final
@@ -170,6 +172,7 @@ def make() -> None:
     figures = {
         "optimization_history": v.plot_optimization_history(study, show_pruned=True, backend="arrays"),
         "intermediate_values": v.plot_intermediate_values(study, backend="arrays"),
+        "metrics": v.plot_metrics(study, backend="arrays"),
         "slice": v.plot_slice(study, show_pruned=True, backend="arrays"),
         "timeline": v.plot_timeline(timed(), backend="arrays"),
         "terminator_improvement": v.plot_terminator_improvement(classifier("auto", "nop"), backend="arrays"),

@@ -6,6 +6,7 @@ import csv
 import importlib.util
 import io
 import json
+import math
 import re
 import subprocess
 import tomllib
@@ -185,6 +186,45 @@ def test_export(where: str, tunesmith: Program, tmp_path: Path) -> None:
     assert next(csv.DictReader(io.StringIO(tunesmith("export", where))))["user_attrs_note"] == "'=1+1"
     assert "does not end with .csv" in tunesmith("export", where, "-o", "t.xls", status=2)
     assert "give a file" in tunesmith("export", where, "--format", "parquet", status=2)
+
+
+def test_what_trials_logged_is_shown_drawn_and_exported(
+    tunesmith: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    study = ts.create_study(storage="logged.db", study_name="logged", seed=0, sampler="random")
+
+    def objective(trial: ts.Trial) -> float:
+        x = trial.suggest_float("x", 0, 1)
+        for step in range(3):
+            trial.log({"loss": x / (step + 1), "step": math.nan if step else 1.0}, step)
+        return x
+
+    study.optimize(objective, n_trials=2)
+    study.add_trial(ts.create_trial(value=0.0))
+    assert tunesmith.json("show", "logged.db")["metrics"] == {"loss": 2, "step": 2}
+    assert "Logged: loss, step. `tunesmith plot metrics` draws them." in tunesmith("show", "logged.db")
+    shown = tunesmith("show", "logged.db", "--trial", "1")
+    last = study.trials[1].params["x"] / 3
+    assert re.search(rf"^ loss +3 +2 +{last:.6g} +{last:.6g} +{3 * last:.6g}", shown, re.MULTILINE)
+    rows = list(csv.DictReader(io.StringIO(tunesmith("export", "logged.db", "--metrics"))))
+    assert list(rows[0]) == ["number", "step", "loss", "metrics_step"]
+    assert [(r["number"], r["step"], r["metrics_step"]) for r in rows[:2]] == [("0", "0", "1.0"), ("0", "1", "")]
+    assert [float(r["loss"]) for r in rows] == [t.params["x"] / k for t in study.trials[:2] for k in (1, 2, 3)]
+    told = json.loads(tunesmith("export", "logged.db", "--metrics", "--format", "json"))
+    assert told[5] == {"number": 1, "step": 2, "loss": last}
+    whole = json.loads(tunesmith("export", "logged.db", "--format", "json"))
+    assert whole[1]["metrics"]["loss"]["2"] == last
+    assert whole[2]["metrics"] == {}
+    assert tunesmith("export", "logged.db", "--metrics", "--to", "optuna", "-o", "a.db", status=2)
+    assert tunesmith("plot", "metrics", "logged.db", "--trial", "1", "--metric", "loss", "-o", "a.svg") == "a.svg\n"
+    assert tunesmith("plot", "intermediate_values", "logged.db", "--metric", "loss", "-o", "b.svg") == "b.svg\n"
+    two = ("--metric", "loss", "--metric", "step")
+    assert "shows one --metric" in tunesmith("plot", "intermediate_values", "logged.db", *two, status=2)
+    assert "has no --metric" in tunesmith("plot", "edf", "logged.db", *two, status=2)
+    ts.create_study(storage="none.db", study_name="none")
+    assert tunesmith("export", "none.db", "--metrics").split() == ["number,step"]
+    assert json.loads(tunesmith("export", "none.db", "--metrics", "--format", "json")) == []
 
 
 def test_importance_and_figures(where: str, tunesmith: Program) -> None:

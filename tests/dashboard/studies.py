@@ -12,7 +12,7 @@ EVIL_PARAMETER = "<b onclick=alert(1)>p</b>"
 
 
 def hostile(path: Path) -> ts.Study:
-    """A study whose name, parameters, categories, attributes, notes, failures and artifacts are markup."""
+    """A study whose name, parameters, categories, metrics, attributes, notes, failures and artifacts are markup."""
     study = ts.create_study(storage=path, study_name=f"study {EVIL}", seed=1)
 
     def objective(trial: ts.Trial) -> float:
@@ -23,6 +23,7 @@ def hostile(path: Path) -> ts.Study:
         trial.set_user_attr("tag", EVIL)
         for step in range(4):
             trial.report(abs(math.log10(lr) + 2.5) + 1 / (step + 1), step)
+            trial.log({EVIL: lr * step, "rate": lr / (step + 1)}, step)
         if trial.number % 17 == 5:
             raise ValueError(f"bad {EVIL}")
         return abs(math.log10(lr) + 2.5) + 0.01 * (trial.number % 7)

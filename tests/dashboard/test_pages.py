@@ -21,6 +21,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.testclient import TestClient
 from tests.dashboard.conftest import SAME
+from tests.dashboard.studies import EVIL
 
 import tunesmith as ts
 from tunesmith.dashboard import app
@@ -190,10 +191,26 @@ def test_csv_has_the_rows_of_the_study(client: TestClient, made: Path) -> None:
     assert [float(row["params_x"]) for row in rows] == [t.params["x"] for t in study.trials]
 
 
-def test_a_trial_shows_all_that_is_known_of_it(client: TestClient) -> None:
+def test_metrics_of_trials_are_picked_and_compared(client: TestClient, made: Path) -> None:
+    page = client.get("/study/1/curves?param=rate").text
+    assert re.findall(r'<option value="([^"&]*)"( selected)?>', page.partition('name="param"')[2])[:2] == [
+        ("", ""),
+        ("rate", " selected"),
+    ]
+    assert "logged as rate, up to step 3" in get_json(client, "/study/1/figure/curves?param=rate")["summary"]
+    assert "no trial logged the metric 'rates'" in get_json(client, "/study/1/figure/curves?param=rates")["missing"]
+    where = "?where=number+in+(3,+5)"
+    assert get_json(client, f"/study/1/figure/metrics{where}")["summary"].startswith("What 2 trials logged (3, 5)")
+    assert "no trial of 'plain' logged" in get_json(client, "/study/2/figure/metrics")["missing"]
+    assert 'name="param"' not in client.get("/study/2/curves").text, "there is nothing to pick"
+
+
+def test_a_trial_shows_all_that_is_known_of_it(client: TestClient, made: Path) -> None:
     text = client.get("/study/1/trial/3").text
     assert "plot.svg" in text
-    assert text.count("data-panel=") == 2  # the curve, for a desk and for a phone
+    assert text.count("data-panel=") == 6  # the curve and two metrics, for a desk and for a phone
+    best = ts.load_study(study_name=f"study {EVIL}", storage=made).best_trial.number
+    assert f"where=number+in+%28{best}%2C+3%29" in text, "it can be compared with the best one"
     assert "tag" in text
     failed = client.get("/study/1/trial/5").text
     assert "ValueError: bad" in failed
@@ -534,7 +551,19 @@ def test_the_importance_of_very_many_trials_is_told_by_some_and_says_so(
 
 @pytest.mark.chinese
 def test_figures_speak_the_readers_language(client: TestClient) -> None:
-    figures = ("history", "importance", "parallel", "slice", "curves", "timeline", "edf", "rank", "contour", "belief")
+    figures = (
+        "history",
+        "importance",
+        "parallel",
+        "slice",
+        "curves",
+        "timeline",
+        "edf",
+        "rank",
+        "contour",
+        "belief",
+        "metrics",
+    )
     for name in figures:
         english = get_json(client, f"/study/1/figure/{name}")
         answer = client.get(f"/study/1/figure/{name}", headers={"accept-language": "zh"}).json()

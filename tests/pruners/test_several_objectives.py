@@ -158,7 +158,8 @@ def test_a_pruner_that_cannot_is_refused_before_any_trial(pruner: Any, words: st
         ((1.0, 2.0, 3.0), ValueError, "got 3"),
         (1.0, TypeError, "takes 2 numbers"),
         (("a", 1.0), TypeError, "takes 2 numbers"),
-        ({1.0: 2.0, 3.0: 4.0}, TypeError, "takes 2 numbers"),
+        ({1.0: 2.0, 3.0: 4.0}, TypeError, r"the name of a metric must be a text; got 1\.0"),
+        ({"a": 2.0}, ValueError, "the study has 2 objectives"),
         (None, TypeError, "takes 2 numbers"),
     ],
 )

@@ -70,6 +70,7 @@ def objective(trial: ts.Trial) -> float:
         raise RuntimeError(f"no luck {EVIL}")
     for step in range(3):
         trial.report(x + 1 / (step + 1), step)
+        trial.log({EVIL: x * step}, step)
     return x
 
 

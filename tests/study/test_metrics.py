@@ -102,7 +102,7 @@ def test_a_trial_that_is_asked_for_and_told(storage: Any) -> None:
         ([0.5], 0, TypeError, "numbers by name"),
         ({"a": "0.5"}, 0, TypeError, "the metric 'a' must be a number"),
         ({"a": None}, 0, TypeError, "the metric 'a' must be a number"),
-        ({1: 0.5}, 0, ValueError, "name"),
+        ({1: 0.5}, 0, TypeError, "name"),
         ({"": 0.5}, 0, ValueError, "name"),
         ({"a" * 201: 0.5}, 0, ValueError, "at most 200"),
         ({"\ud800": 0.5}, 0, ValueError, "name"),

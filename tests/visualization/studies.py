@@ -73,6 +73,20 @@ def conditional(direction: str = "minimize", name: str = "small") -> Study:
     return study
 
 
+def logging(n: int = 3) -> Study:
+    """Trials that log two metrics each, one of which has NaN and a name like markup."""
+    study = tunesmith.create_study(study_name="logged", seed=0, sampler="random")
+
+    def objective(trial: tunesmith.Trial) -> float:
+        x = trial.suggest_float("x", 0, 1)
+        for step in range(4):
+            trial.log({"<b>loss</b>": np.nan if step == 1 else x / (step + 1), "rate": x * step}, step)
+        return x
+
+    study.optimize(objective, n_trials=n)
+    return study
+
+
 def many(n: int = 20_000, d: int = 3, m: int = 1, seed: int = 0) -> Study:
     """n complete trials of a smooth function with noise; every parameter logarithmic in turn."""
     space = Space({f"x{j}": Float(1e-3, 1.0, log=True) if j % 2 else Float(0.0, 1.0) for j in range(d)})

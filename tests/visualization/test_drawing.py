@@ -16,7 +16,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from tests.visualization.studies import FakeSearch, conditional, many, ran, scaling_law, trade_off
+from tests.visualization.studies import FakeSearch, conditional, logging, many, ran, scaling_law, trade_off
 
 import tunesmith
 from tunesmith import Float, visualization
@@ -37,6 +37,7 @@ from tunesmith.visualization.figures.edf import edf
 from tunesmith.visualization.figures.honest_score import honest_score
 from tunesmith.visualization.figures.hypervolume_history import hypervolume_history
 from tunesmith.visualization.figures.intermediate_values import intermediate_values
+from tunesmith.visualization.figures.metrics import metrics
 from tunesmith.visualization.figures.optimization_history import optimization_history
 from tunesmith.visualization.figures.parallel_coordinate import parallel_coordinate
 from tunesmith.visualization.figures.param_importances import param_importances
@@ -58,6 +59,9 @@ FIGURES: dict[str, Callable[[], FigureData]] = {
     "slice": lambda: slices(conditional(), show_pruned=True, show_failed=True, selected=[1]),
     "edf": lambda: edf([conditional(), conditional()]),
     "intermediate_values": lambda: intermediate_values(conditional(), selected=[1]),
+    "intermediate_values of a metric": lambda: intermediate_values(logging(), metric="<b>loss</b>"),
+    "metrics": lambda: metrics(logging()),
+    "metrics of a trial": lambda: metrics(logging(), [2], ["<b>loss</b>"]),
     "belief": lambda: belief(conditional("maximize")),
     "contour": lambda: contour(many(40, 3), selected=[1]),
     "contour of one pair": lambda: contour(conditional(), ["C", "scale"]),
@@ -266,6 +270,7 @@ def test_an_unknown_backend_or_name_gets_an_answer() -> None:
 STUDIES: dict[str, Callable[[], Any]] = {
     **dict.fromkeys(visualization.__all__, lambda: ran(30)),
     "plot_intermediate_values": conditional,
+    "plot_metrics": logging,
     "plot_pareto_front": trade_off,
     "plot_hypervolume_history": trade_off,
     "plot_racing": FakeSearch,

@@ -6,7 +6,7 @@ import threading
 
 import numpy as np
 import pytest
-from tests.visualization.studies import POINTS, VALUES, conditional, many, record
+from tests.visualization.studies import POINTS, VALUES, conditional, logging, many, record
 
 import tunesmith
 from tunesmith import Float, TrialState
@@ -14,6 +14,7 @@ from tunesmith.errors import NothingToDrawError
 from tunesmith.visualization.figures import timeline as timeline_module
 from tunesmith.visualization.figures.edf import edf
 from tunesmith.visualization.figures.intermediate_values import intermediate_values
+from tunesmith.visualization.figures.metrics import metrics
 from tunesmith.visualization.figures.optimization_history import optimization_history
 from tunesmith.visualization.figures.slice import slices
 from tunesmith.visualization.figures.terminator_improvement import terminator_improvement
@@ -101,6 +102,28 @@ def test_learning_curves() -> None:
     assert data.curves[6].value.tolist() == [-9.0, -8.0]
     assert [c.number for c in intermediate_values(conditional(), show_pruned=False).curves] == list(range(6))
     assert "7 trials (6 complete, 1 pruned)" in data.summary
+
+
+def test_what_trials_logged_is_drawn_as_one_metric_of_all_or_all_of_some() -> None:
+    study = logging(12)
+    x = [t.params["x"] for t in study.trials]
+    one = intermediate_values(study, metric="rate")
+    assert [(c.number, c.value.tolist()) for c in one.curves] == [(k, [x[k] * s for s in range(4)]) for k in range(12)]
+    assert (one.target, one.best) == ("rate", study.best_trial.number)
+    compared = metrics(study, [5, 2])
+    assert list(compared.panels) == ["<b>loss</b>", "rate"]
+    assert [c.number for c in compared.panels["rate"]] == [5, 2]
+    assert compared.panels["<b>loss</b>"][0].step.tolist() == [0, 2, 3], "NaN is left out"
+    assert metrics(study).number.tolist() == np.argsort(x)[:8].tolist(), "the best ones"
+    assert sorted(metrics(study.snapshot().only([3, 4])).number.tolist()) == [3, 4]
+    with pytest.raises(ValueError, match="no trial logged the metric 'rates'; did you mean 'rate'"):
+        metrics(study, names=["rates"])
+    with pytest.raises(ValueError, match="at most 8 trials; got 9"):
+        metrics(study, range(9))
+    with pytest.raises(NothingToDrawError, match="none of these trials"):
+        metrics(study, [99])
+    with pytest.raises(NothingToDrawError, match=r"trial\.log"):
+        intermediate_values(conditional(), metric="rate")
 
 
 def test_of_very_many_curves_the_best_the_running_and_the_selected_ones_stay() -> None:

@@ -32,6 +32,10 @@ NOT_OF_STUDIES = {  # figures of scikit-learn searches, and of scaling laws
     help="The file; by default FIGURE.html or FIGURE.png.",
 )
 @click.option("--param", "params", multiple=True, metavar="NAME", help="Only these parameters; may be repeated.")
+@click.option("--metric", "metrics", multiple=True, metavar="NAME", help="Of what trials logged; may be repeated.")
+@click.option(
+    "--trial", "trials", multiple=True, type=click.IntRange(0), help="Only these, of metrics; may be repeated."
+)
 @target_option
 @json_option
 def plot(
@@ -40,6 +44,8 @@ def plot(
     names: tuple[str, ...],
     output: Path | None,
     params: tuple[str, ...],
+    metrics: tuple[str, ...],
+    trials: tuple[int, ...],
     target: str | None,
     as_json: bool,
 ) -> None:
@@ -54,11 +60,15 @@ def plot(
     settings: dict[str, Any] = {"backend": "arrays"}
     known = inspect.signature(make).parameters
     chosen_by = "objective" if "objective" in known else "target"
-    for option, given, name in (("param", params, "params"), ("target", target, chosen_by)):
+    lists = [("param", params, "params"), ("trial", trials, "trials"), ("metric", metrics, "names")]
+    if "metric" in known:
+        if len(metrics) > 1:
+            raise click.UsageError(f"the figure {figure!r} shows one --metric; `tunesmith plot metrics` shows several")
+        lists[-1] = ("metric", metrics[:1], "metric")
+    for option, given, name in (*lists, ("target", target, chosen_by)):
         if given and name not in known:
             raise click.UsageError(f"the figure {figure!r} has no --{option}")
-    if params:
-        settings["params"] = list(params)
+    settings |= {name: given[0] if name == "metric" else list(given) for _, given, name in lists if given}
     if chosen_by in known:
         settings[chosen_by] = target_of(studies[0], target)
     try:

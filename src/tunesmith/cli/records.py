@@ -23,7 +23,8 @@ def trial_dict(trial: FrozenTrial, *, whole: bool = False) -> dict[str, Any]:
 
     Args:
         trial: the record.
-        whole: with its learning curve, what it printed, its earlier attempts, and the predictions that a search stored.
+        whole: with its learning curve, its metrics, what it printed, its earlier attempts, and the predictions that a
+            search stored.
     """
     attrs = dict(trial.user_attrs)
     if not whole and isinstance(attrs.get(SEARCH), dict):
@@ -45,6 +46,10 @@ def trial_dict(trial: FrozenTrial, *, whole: bool = False) -> dict[str, Any]:
     if whole:
         found |= {
             "intermediate_values": {str(step): value for step, value in trial.intermediate_values.items()},
+            "metrics": {
+                name: dict(zip(map(str, step.tolist()), value.tolist(), strict=True))
+                for name, (step, value) in trial.metrics.items()
+            },
             "output": trial.output or None,
             "attempt": trial.attempt,
         }

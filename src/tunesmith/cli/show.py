@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import click
+import numpy as np
+from numpy.typing import NDArray
 
 from tunesmith.cli.options import json_option, look_at, storage_argument, study_option
 from tunesmith.cli.output import echo, param, print_json, print_table
@@ -57,6 +59,9 @@ def show(storage: str, name: str | None, number: int | None, as_json: bool) -> N
         echo(str(saved))
     if facts["stop_reason"]:
         echo(f"It stopped by itself: {facts['stop_reason']}")
+    if facts["metrics"]:
+        names = ", ".join(map(printable, facts["metrics"]))
+        echo(f"Logged: {names}. `tunesmith plot metrics` draws them.", wrap=True)
     for failure in facts["failures"][:FAILURES_SHOWN]:
         echo(f"{failure['trials']} failed: {printable(failure['reason'])}")
     if facts["space"]:
@@ -80,6 +85,7 @@ def _facts(seen: Snapshot) -> dict[str, Any]:
         "saved": None if saved is None else " ".join(saved.sentences()),
         "stop_reason": told.stopped,
         "failures": [{"trials": r.trials, "reason": r.text or "no reason is known"} for r in told.failures],
+        "metrics": {name: len(numbers) for name, numbers in seen.logged.items()},
         "space": {} if seen.space is None else {name: str(p) for name, p in seen.space.params.items()},
         "user_attrs": dict(seen.user_attrs),
     }
@@ -100,6 +106,17 @@ def _show_trial(trial: FrozenTrial, as_json: bool) -> None:
         print_table(["name", "value"], [[key, cell_text(value)] for key, value in rows])
     if curve := trial.learning_curve():
         print_table(["step", "value", "cost"], [[step, value, cost] for step, (value, cost) in curve.items()])
+    if metrics := trial.metrics:
+        of_metrics = [
+            [name, len(step), int(step[-1]), *_last_and_ends(value)] for name, (step, value) in sorted(metrics.items())
+        ]
+        print_table(["metric", "values", "last step", "last value", "lowest", "highest"], of_metrics)
     if trial.output:
         echo("what it printed last:")
         echo(printable(trial.output, lines=True))
+
+
+def _last_and_ends(values: NDArray[np.float64]) -> tuple[float, float, float]:
+    """Return the last value, the lowest and the highest one; NaN is neither, unless there is nothing else."""
+    known = values[~np.isnan(values)] if not np.isnan(values).all() else values
+    return float(values[-1]), float(known.min()), float(known.max())

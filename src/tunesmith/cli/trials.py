@@ -9,6 +9,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 import numpy as np
+from numpy.typing import NDArray
 
 from tunesmith.cli.options import json_option, look_at, open_study, storage_argument, study_option
 from tunesmith.cli.output import echo, json_text, param, pass_on, print_json, print_table
@@ -17,16 +18,19 @@ from tunesmith.errors import QueryError
 from tunesmith.foundation.formats import csv_chunks
 from tunesmith.foundation.states import TrialState
 from tunesmith.foundation.system.replacing import replacing
-from tunesmith.study.frame import to_columns
+from tunesmith.study.engine.metrics import with_metrics
+from tunesmith.study.frame import metrics_columns, to_columns
 from tunesmith.study.query.columns import ABSENT
 
 if TYPE_CHECKING:
     from tunesmith.study import Study
+    from tunesmith.study.snapshot import Snapshot
     from tunesmith.trial.record import FrozenTrial
 
 STATES = [state.name.lower() for state in TrialState]
 FORMATS = ("csv", "json", "parquet")
 MOST_PARAMETERS = 20  # in one table
+TRIALS_AT_ONCE = 100  # whose metrics are in memory
 Key = tuple[str, str]  # an attribute, and the key in it
 ATTRS = ("number", "state", "value", "noise", "params", "user_attrs", "constraints", "cost", "duration", "reason")
 
@@ -100,8 +104,9 @@ def _params(found: Mapping[str, Any], names: Sequence[str]) -> list[Any]:
     "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="The file; by default, it is printed."
 )
 @click.option("--format", "form", type=click.Choice(FORMATS), help="By default what the file's name ends with, or csv.")
+@click.option("--metrics", is_flag=True, help="What trials logged instead: a row for each trial and step.")
 @json_option
-def export(storage: str, name: str | None, output: Path | None, form: str | None, as_json: bool) -> None:
+def export(storage: str, name: str | None, output: Path | None, form: str | None, metrics: bool, as_json: bool) -> None:
     """Write all trials to a CSV, JSON or Parquet file, or for another program.
 
     --json prints what was written where there is an --output, and else the trials.
@@ -116,10 +121,10 @@ def export(storage: str, name: str | None, output: Path | None, form: str | None
     if form == "parquet":
         if output is None:
             raise click.UsageError("Parquet is not printed; give a file with --output")
-        _parquet(study, output)
+        _parquet(study.metrics_dataframe() if metrics else study.trials_dataframe(), output)
         _told(study, output, as_json)
         return
-    write = _write_json if form == "json" else _write_csv
+    write = WRITERS[form or "csv", metrics]
     if output is None:
         _passed_on(study, write, pass_on)
     elif output.exists() and not output.is_file():  # a pipe or a device, where nothing can be begun anew
@@ -149,7 +154,7 @@ def _parts(study: Study) -> Iterator[list[FrozenTrial]]:
 def _write_json(study: Study, file: IO[str]) -> None:
     before = "[\n"
     for trials in _parts(study):
-        for trial in trials:
+        for trial in with_metrics(trials):
             text = json_text(trial_dict(trial, whole=True), 1)
             file.write(before + " " + text.replace("\n", "\n "))
             before = ",\n"
@@ -198,9 +203,48 @@ def _told(study: Study, output: Path, as_json: bool) -> None:
         print_json({"study": study.study_name, "file": str(output)})
 
 
-def _parquet(study: Any, output: Path) -> None:
+def _write_metrics_csv(study: Study, file: IO[str]) -> None:
+    """Write a row for each trial and step, with a column for each metric."""
+    seen = study.snapshot()
+    names = list(seen.logged)
+    for k, columns in enumerate(_metrics_in_parts(seen, names)):
+        rows = ([None if cell != cell else cell for cell in row] for row in _rows_of(columns))
+        file.writelines(csv_chunks(list(columns) if k == 0 else None, [rows]))
+
+
+def _write_metrics_json(study: Study, file: IO[str]) -> None:
+    """Write an object for each trial and step, with the metrics that the trial logged there."""
+    seen = study.snapshot()
+    before = "[\n"
+    for columns in _metrics_in_parts(seen, list(seen.logged)):
+        for row in _rows_of(columns):
+            found = {name: cell for name, cell in zip(columns, row, strict=True) if cell == cell}
+            file.write(f"{before} {json_text(found, None)}")
+            before = ",\n"
+    file.write("[]\n" if before == "[\n" else "\n]\n")
+
+
+def _metrics_in_parts(seen: Snapshot, names: list[str]) -> Iterator[dict[str, NDArray[Any]]]:
+    """Yield what trials logged as columns, of some trials at a time; at least once."""
+    numbers = np.unique(np.concatenate([np.empty(0, np.int64), *seen.logged.values()])).tolist()
+    for start in range(0, max(len(numbers), 1), TRIALS_AT_ONCE):
+        yield metrics_columns(seen.metrics(numbers[start : start + TRIALS_AT_ONCE]), names)
+
+
+def _rows_of(columns: dict[str, NDArray[Any]]) -> Iterator[tuple[Any, ...]]:
+    return zip(*(column.tolist() for column in columns.values()), strict=True)
+
+
+WRITERS = {
+    ("csv", False): _write_csv,
+    ("json", False): _write_json,
+    ("csv", True): _write_metrics_csv,
+    ("json", True): _write_metrics_json,
+}
+
+
+def _parquet(frame: Any, output: Path) -> None:
     try:
-        frame = study.trials_dataframe()
         for name in frame.columns:  # a column of a file has one type, where parameters may be numbers, texts and None
             if name.startswith("params_") and frame[name].map(type).nunique() > 1:
                 frame[name] = frame[name].map(lambda value: value if value != value else str(value))

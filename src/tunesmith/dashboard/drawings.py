@@ -22,6 +22,7 @@ from tunesmith.visualization.figures.contour import contour
 from tunesmith.visualization.figures.edf import edf
 from tunesmith.visualization.figures.hypervolume_history import hypervolume_history
 from tunesmith.visualization.figures.intermediate_values import intermediate_values
+from tunesmith.visualization.figures.metrics import metrics
 from tunesmith.visualization.figures.optimization_history import OptimizationHistory, optimization_history
 from tunesmith.visualization.figures.parallel_coordinate import ParallelCoordinate, parallel_coordinate
 from tunesmith.visualization.figures.param_importances import param_importances
@@ -86,7 +87,7 @@ def _notes(data: FigureData, shown: int) -> tuple[str, ...]:
 
 
 MOST_WEIGHED = 50_000  # trials by which the importance of parameters is told
-Names = list[str] | None  # of parameters; None: those that the figure chooses
+Names = list[str] | None  # of parameters, or metrics; None: those that the figure chooses
 Make = Callable[[Snapshot, int | None, Names], FigureData]  # of the objective that is shown; None: there is one
 TABS = {"overview": "Overview", "curves": "Curves", "parameters": "Parameters", "timeline": "Timeline"}
 TABS |= {"model": "Model's view"}  # the tabs with figures; the one of trials has the table
@@ -102,7 +103,8 @@ class Drawing:
         tab: where it is shown.
         make: makes its arrays.
         several: whether it is for studies with several objectives ("only", "too" with one chosen, or "no").
-        takes: how many parameters a reader can pick for it.
+        takes: how many parameters a reader can pick for it, or metrics.
+        of_metrics: whether it is metrics that are picked.
     """
 
     name: str
@@ -111,6 +113,7 @@ class Drawing:
     make: Make
     several: str = "too"
     takes: int = 0
+    of_metrics: bool = False
 
     def is_for(self, objectives: int) -> bool:
         """Tell whether it can be drawn of a study with so many objectives."""
@@ -136,6 +139,11 @@ def importances_of(study: Snapshot, objective: int | None) -> FigureData:
 def slices_of(study: Snapshot, objective: int | None, names: Names) -> FigureData:
     """Return the value against some parameters; against all of them, those that matter most first, if none is named."""
     return slices(study, names or parameters_of(study, objective) or None, target=objective)
+
+
+def curves_of(study: Snapshot, objective: int | None, names: Names) -> FigureData:
+    """Return the curves of what trials reported, or logged as the metric that a reader picked."""
+    return intermediate_values(study, target=objective, metric=names[0] if names else None)
 
 
 def contour_of(study: Snapshot, objective: int | None, names: Names) -> FigureData:
@@ -167,7 +175,8 @@ DRAWINGS = {
         ),
         Drawing("hypervolume", "Hypervolume", "overview", lambda s, *_: hypervolume_history(s), "only"),
         Drawing("edf", "Distribution of values", "overview", lambda s, k, _: edf(s, target=k)),
-        Drawing("curves", "Intermediate values", "curves", lambda s, k, _: intermediate_values(s, target=k)),
+        Drawing("curves", "Intermediate values", "curves", curves_of, takes=1, of_metrics=True),
+        Drawing("metrics", "Metrics", "curves", lambda s, *_: metrics(s)),
         Drawing("slice", "Value by parameter", "parameters", slices_of, takes=1),
         Drawing("importance", "Importance of parameters", "parameters", lambda s, k, _: importances_of(s, k)),
         Drawing(

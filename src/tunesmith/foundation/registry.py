@@ -74,6 +74,7 @@ FIGURES: dict[str, str] = {
     "edf": "tunesmith.visualization.figures.edf:plot_edf",
     "honest_score": "tunesmith.visualization.figures.honest_score:plot_honest_score",
     "hypervolume_history": "tunesmith.visualization.figures.hypervolume_history:plot_hypervolume_history",
+    "metrics": "tunesmith.visualization.figures.metrics:plot_metrics",
     "intermediate_values": "tunesmith.visualization.figures.intermediate_values:plot_intermediate_values",
     "optimization_history": "tunesmith.visualization.figures.optimization_history:plot_optimization_history",
     "parallel_coordinate": "tunesmith.visualization.figures.parallel_coordinate:plot_parallel_coordinate",

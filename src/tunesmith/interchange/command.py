@@ -175,11 +175,19 @@ export_to_file: Any = trials.export.callback
 
 
 def _export(
-    program: str | None, storage: str, name: str | None, output: Path | None, form: str | None, as_json: bool
+    program: str | None,
+    storage: str,
+    name: str | None,
+    output: Path | None,
+    form: str | None,
+    metrics: bool,
+    as_json: bool,
 ) -> None:
     if program is None:
-        export_to_file(storage=storage, name=name, output=output, form=form, as_json=as_json)
+        export_to_file(storage=storage, name=name, output=output, form=form, metrics=metrics, as_json=as_json)
         return
+    if metrics:
+        raise click.UsageError(f"--to {program} writes trials; --metrics goes with --format csv, json or parquet")
     study = open_study(storage, name)
     if output is None:
         raise click.UsageError(f"--to {program} needs a file: -o old.db, or -o old.log for a journal")

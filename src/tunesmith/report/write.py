@@ -31,6 +31,7 @@ from tunesmith.visualization.figures.belief import belief
 from tunesmith.visualization.figures.contour import contour
 from tunesmith.visualization.figures.honest_score import honest_score
 from tunesmith.visualization.figures.intermediate_values import IntermediateValues, intermediate_values
+from tunesmith.visualization.figures.metrics import metrics
 from tunesmith.visualization.figures.optimization_history import optimization_history
 from tunesmith.visualization.figures.param_importances import importances_of_table
 from tunesmith.visualization.figures.pareto_front import pareto_front
@@ -179,6 +180,7 @@ def course(seen: Snapshot, words: Words) -> Section:
         section.figures += drawn_if_any(lambda: optimization_history(seen, show_pruned=True, show_failed=True))
     for k in range(len(seen.directions)):
         section.figures += drawn_if_any(partial(_curves, seen, k))
+    section.figures += drawn_if_any(lambda: metrics(seen))
     section.figures += drawn_if_any(lambda: timeline(seen))
     return section
 

@@ -372,6 +372,10 @@ class Storage(ABC):
         """
         return {}
 
+    def logged(self, study_id: int) -> dict[str, NDArray[np.int64]]:
+        """Return the numbers of the trials that logged a metric, rising, by its name; names in alphabetical order."""
+        return {}
+
     def reads_metrics(self, study_id: int) -> ReadsMetrics:
         """Return what the records of a study read their metrics by."""
         return partial(self.metrics, study_id)

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tunesmith.artifacts.record import Artifact, PointerTable
 from tunesmith.errors import AttemptReplacedError, DuplicatedStudyError
@@ -197,6 +198,15 @@ class MemoryStorage(Storage):
             }
         return {number: whole for number in sorted(found) if (whole := joined(found[number]))}
 
+    def logged(self, study_id: int) -> dict[str, NDArray[np.int64]]:
+        numbers: dict[str, list[int]] = {}
+        with self._opened(study_id) as book:
+            for number in sorted(book.metrics):
+                pieces = (piece for attempt in book.metrics[number].values() for piece in attempt)
+                for name in {name for piece in pieces for name in piece}:
+                    numbers.setdefault(name, []).append(number)
+        return {name: np.array(numbers[name], np.int64) for name in sorted(numbers)}
+
     def pause(self, study_id: int, trial: TrialRecord) -> int:
         number = trial.number
         with self._opened(study_id) as book:
@@ -205,7 +215,8 @@ class MemoryStorage(Storage):
                 checks.check_paused_before(trial, self._trial(book, number))
                 return book.version
             carry_over(old, trial)
-            book.take_metrics(trial)
+            if trial.logged:
+                book.take_metrics(trial)
             del book.running[number]
             paused = after_attempt(trial, None)
             paused.state, paused.worker, paused.started = TrialState.PAUSED, "", NAN
@@ -233,7 +244,9 @@ class MemoryStorage(Storage):
                 return self._finished_before(book, trial)
             if old.user is not None or old.system is not None or old.reports is not None or old.attempt > 1:
                 carry_over(old, trial)
-            book.take_metrics(trial)
+            trial.read_metrics = book.reads_metrics
+            if trial.logged:
+                book.take_metrics(trial)
             del book.running[number]
             book.trials[number] = trial
             book.finished.append(trial)
@@ -264,7 +277,9 @@ class MemoryStorage(Storage):
                 trial.costs = {step: cost for step, (_, cost) in curve.items() if cost == cost} or None
                 trial.number, trial.attempt, trial.seq = len(book.trials), 1, 0
                 trial.previous_attempts, trial.crashes = (), 0
-                book.take_metrics(trial)
+                trial.read_metrics = book.reads_metrics
+                if trial.logged:
+                    book.take_metrics(trial)
                 book.trials.append(trial)
                 numbers.append(trial.number)
                 if trial.state is TrialState.WAITING:
@@ -440,6 +455,8 @@ class MemoryStorage(Storage):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state, _lock=threading.Lock())
+        for study_id, book in self._books.items():
+            book.reads_metrics = self.reads_metrics(study_id)
 
 
 # -- one study, and what becomes of its records -----------------------------------------------------------------------
@@ -464,15 +481,20 @@ class StudyBook:
     counts: dict[TrialState, int] = field(default_factory=dict)
     metrics: dict[int, dict[int, list[Metrics]]] = field(default_factory=dict)  # by number and attempt, as written
 
+    def __setstate__(self, state: tuple[None, dict[str, Any]]) -> None:
+        self.metrics = {}  # pickles of before have none
+        for name, value in state[1].items():
+            setattr(self, name, value)
+
     def log(self, number: int, attempt: int, metrics: Metrics) -> None:
         """Keep metrics of an attempt."""
         self.metrics.setdefault(number, {}).setdefault(attempt, []).append(metrics)
 
     def take_metrics(self, trial: TrialRecord) -> None:
-        """Keep the metrics that come with a record, which reads them from here then."""
+        """Keep the metrics that come with a record."""
         if trial.logged:
             self.log(trial.number, trial.attempt, trial.logged)
-        trial.logged, trial.read_metrics = None, self.reads_metrics
+        trial.logged = None
 
     def since(self, cursor: int) -> Increment:
         """Return what was recorded since a cursor; called under the storage's lock, for trials go on reporting."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tunesmith.errors import MissingDependencyError
 from tunesmith.study.query.columns import ABSENT
@@ -56,21 +57,7 @@ def to_metrics_frame(metrics: Mapping[int, Metrics], names: Sequence[str] | None
     Raises:
         MissingDependencyError: pandas is not installed.
     """
-    pd = _pandas("metrics_dataframe")
-    columns = sorted({name for own in metrics.values() for name in own}) if names is None else list(names)
-    parts: dict[str, list[Any]] = {"number": [], "step": [], **{name: [] for name in columns}}
-    for number, own in metrics.items():
-        steps = np.unique(np.concatenate([series[0] for series in own.values()]))
-        parts["number"].append(np.full(len(steps), number))
-        parts["step"].append(steps)
-        for name in columns:
-            column = np.full(len(steps), math.nan)
-            if name in own:
-                column[np.searchsorted(steps, own[name][0])] = own[name][1]
-            parts[name].append(column)
-    kinds = {"number": np.int64, "step": np.int64}
-    empty = {name: np.empty(0, kinds.get(name, np.float64)) for name in parts}
-    return pd.DataFrame({name: np.concatenate(some) if some else empty[name] for name, some in parts.items()})
+    return _pandas("metrics_dataframe").DataFrame(metrics_columns(metrics, names))
 
 
 def _pandas(what: str) -> Any:
@@ -79,6 +66,28 @@ def _pandas(what: str) -> Any:
     except ImportError as error:
         raise MissingDependencyError(f"{what} needs pandas: pip install pandas") from error
     return pandas
+
+
+def metrics_columns(metrics: Mapping[int, Metrics], names: Sequence[str] | None) -> dict[str, NDArray[Any]]:
+    """Return the columns of a table with one row a trial and step; see `to_metrics_frame`.
+
+    A metric that is itself called "number" or "step" becomes "metrics_number" or "metrics_step".
+    """
+    found = sorted({name for own in metrics.values() for name in own}) if names is None else names
+    columns = {name: f"metrics_{name}" if name in ("number", "step") else name for name in found}
+    parts: dict[str, list[Any]] = {"number": [], "step": [], **{name: [] for name in columns.values()}}
+    for number, own in metrics.items():
+        steps = np.unique(np.concatenate([series[0] for series in own.values()]))
+        parts["number"].append(np.full(len(steps), number))
+        parts["step"].append(steps)
+        for name, shown in columns.items():
+            column = np.full(len(steps), math.nan)
+            if name in own:
+                column[np.searchsorted(steps, own[name][0])] = own[name][1]
+            parts[shown].append(column)
+    kinds = {"number": np.int64, "step": np.int64}
+    empty = {name: np.empty(0, kinds.get(name, np.float64)) for name in parts}
+    return {name: np.concatenate(some) if some else empty[name] for name, some in parts.items()}
 
 
 def to_columns(trials: list[FrozenTrial], n_objectives: int, attrs: Sequence[str]) -> dict[tuple[str, str], list[Any]]:

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tunesmith.errors import StorageError
 from tunesmith.foundation.arguments import checked
@@ -25,6 +26,7 @@ from tunesmith.space import Space
 from tunesmith.space.meaning import explain_meanings
 from tunesmith.storage.base import Storage, StudyRecord
 from tunesmith.study.engine.replica import RECORDS_AT_ONCE, STOPPED_ATTR, StudyReplica, as_shown, tally_of
+from tunesmith.trial.metrics import Metrics
 from tunesmith.trial.record import FrozenTrial, TrialRecord
 
 if TYPE_CHECKING:
@@ -322,6 +324,26 @@ class Snapshot:
             return None
         best = rows[np.lexsort((self.history.number[rows], self.history.y[rows, 0]))[0]]
         return self._read([int(self.history.number[best])])[0]
+
+    @property
+    def logged(self) -> dict[str, NDArray[np.int64]]:
+        """The numbers of the trials that logged a metric by now, rising, by its name."""
+        found = self._storage.logged(self.study_id)
+        if not self.is_part:
+            return found
+        own = np.array(self.numbers_in(), np.int64)
+        part = {name: numbers[np.isin(numbers, own)] for name, numbers in found.items()}
+        return {name: numbers for name, numbers in part.items() if len(numbers)}
+
+    @checked()
+    def metrics(self, numbers: Iterable[int], names: Sequence[str] | None = None) -> dict[int, Metrics]:
+        """Return what trials logged by now, by their numbers; trials without any are left out.
+
+        Args:
+            numbers: of the trials.
+            names: these metrics only; None: all.
+        """
+        return self._storage.metrics(self.study_id, list(numbers), names)
 
     def explain(self) -> dict[str, str]:
         """Return what is believed of each parameter before there are results; see `tunesmith.Study.explain`."""

@@ -1401,12 +1401,14 @@ class StorageConformance(ArtifactLaws, StudyLaws, AttemptLaws, ReadingLaws):
         assert by_step(storage.metrics(study.id, [0, 7], ["loss", "acc"])) == {0: {"loss": whole["loss"]}}
         assert by_step(storage.metrics(study.id, None, ["LOSS"])) == {0: {"LOSS": whole["LOSS"]}}
         assert storage.metrics(study.id, [1]) == storage.metrics(study.id, None, ["acc"]) == {}
+        assert {n: k.tolist() for n, k in storage.logged(study.id).items()} == {"LOSS": [0], "größe": [0], "loss": [0]}
         (found,) = storage.trials(study.id, [0])
         assert by_step({0: dict(found.metrics)}) == {0: whole}, "a record reads its own"
         added = ended(running_record(0))
         added.logged = {"loss": series(list(range(9000)), [step / 7 for step in range(9000)])}
         (number,) = storage.add(study.id, [added])
         (copy,) = storage.metrics(study.id, [number]).values()
+        assert storage.logged(study.id)["loss"].tolist() == [0, number]
         assert copy["loss"][1].tolist() == [step / 7 for step in range(9000)]
         storage.delete_study(study.id)
         with pytest.raises(StudyNotFoundError):

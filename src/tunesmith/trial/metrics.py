@@ -16,7 +16,10 @@ from tunesmith.foundation.text import real, shown
 Series = tuple[NDArray[np.int64], NDArray[np.float64]]
 Metrics = dict[str, Series]
 
-WRITE_SECONDS = 1.0  # between two writes of a trial: what comes sooner is written with the next one
+# Between two writes of a trial: what comes sooner is written with the next one. The longer it runs the rarer they are,
+# so that many days leave some thousand rows, which figures read at once.
+WRITE_SECONDS, LONGEST_WAIT = 1.0, 60.0
+WRITE_SHARE = 0.01  # of the time since the first value
 WRITE_VALUES = 4000  # of one trial, which are written at once; a database holds as many of one metric in a row
 LONGEST_NAME = 200  # characters
 STEP_BOUND = 2**63  # what fits a database's integer
@@ -26,7 +29,7 @@ def checked_metrics(given: Any) -> dict[str, float]:
     """Return metrics by name.
 
     Raises:
-        TypeError: it is no mapping of names to numbers.
+        TypeError: it is no mapping of names, as texts, to numbers.
         ValueError: a name is empty or too long, or cannot be stored.
     """
     if not isinstance(given, Mapping):
@@ -52,6 +55,8 @@ NAMES_KNOWN = 1000
 
 
 def _check_name(name: Any) -> None:
+    if not isinstance(name, str):
+        raise TypeError(f"the name of a metric must be a text; got {shown(name)}")
     checked_attr_name(name)
     if len(name) > LONGEST_NAME:
         raise ValueError(f"the name of a metric has at most {LONGEST_NAME} characters; got {shown(name)}")
@@ -88,6 +93,8 @@ def metrics_by_step(given: Mapping[str, Mapping[int, float]]) -> Metrics:
         ValueError: a name or a step is not valid.
     """
     buffer, call = LogBuffer(), "create_trial(metrics={name: {step: value}})"
+    if not isinstance(given, Mapping):
+        raise TypeError(f"{call} takes numbers by step by name; got {shown(given)}")
     for name, series in given.items():
         if not isinstance(series, Mapping):
             raise TypeError(f"{call} takes numbers by step for each name; {shown(name)} has {shown(series)}")
@@ -103,12 +110,13 @@ class LogBuffer:
         begun: when the trial began, by the monotonic clock.
     """
 
-    __slots__ = ("_columns", "_count", "_written")
+    __slots__ = ("_begun", "_columns", "_count", "_next")
 
     def __init__(self, begun: float | None = None) -> None:
         self._columns: dict[str, tuple[list[int], list[float]]] = {}
         self._count = 0
-        self._written = -WRITE_SECONDS if begun is None else begun
+        self._begun = time.monotonic()
+        self._next = self._begun if begun is None else begun + WRITE_SECONDS
 
     def add(self, values: Mapping[str, float], step: int) -> bool:
         """Add the values of a step; tell whether it is time to write."""
@@ -119,12 +127,14 @@ class LogBuffer:
             column[0].append(step)
             column[1].append(value)
         self._count += len(values)
-        return self._count >= WRITE_VALUES or time.monotonic() - self._written >= WRITE_SECONDS
+        return self._count >= WRITE_VALUES or time.monotonic() >= self._next
 
     def take(self) -> Metrics:
         """Return all of it as columns; it is empty then."""
         taken = {n: (np.array(s, np.int64), np.array(v, np.float64)) for n, (s, v) in self._columns.items()}
-        self._columns, self._count, self._written = {}, 0, time.monotonic()
+        now = time.monotonic()
+        wait = min(max(WRITE_SECONDS, WRITE_SHARE * (now - self._begun)), LONGEST_WAIT)
+        self._columns, self._count, self._next = {}, 0, now + wait
         return taken
 
     def put_back(self, metrics: Metrics) -> None:
@@ -171,10 +181,7 @@ def _ordered(steps: NDArray[Any], values: NDArray[Any]) -> Series:
     return steps[last], values[last]
 
 
-def thinned(series: Series, most: int) -> Series:
-    """Return at most so many values of a metric, evenly spread, the last one among them."""
-    steps, values = series
-    if len(steps) <= most:
-        return series
-    at = np.linspace(0, len(steps) - 1, most).round().astype(np.int64)
-    return steps[at], values[at]
+def evenly(n: int, most: int) -> list[int]:
+    """Return at most so many of n places, from 0, evenly spread, the last one among them."""
+    chosen: list[int] = np.linspace(0, n - 1, min(n, most)).round().astype(np.int64).tolist()
+    return chosen

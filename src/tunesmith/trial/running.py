@@ -344,8 +344,9 @@ class Trial:
         """Keep metrics of a step beside the value that is reported: accuracies, losses, a learning rate, a temperature.
 
         No sampler and no pruner reads them. They are read as ``trial.metrics`` of the study's trials and by
-        ``study.metrics_dataframe()``, and drawn in the dashboard. They are written at most once a
-        second, with the next ones, and at the end of the trial. Of several values of a step the last counts.
+        ``study.metrics_dataframe()``, and drawn in the dashboard. They are written with a
+        checkpoint, at the end of the trial, and else at most once a second, of a long trial once in 1 % of the time
+        that it ran, or in a minute. Of several values of a step the last counts.
 
         Args:
             metrics: numbers by name; NaN and infinities are kept.
@@ -552,6 +553,7 @@ class Trial:
         return step is not None and step == before[-1].last_step and self.link.channel.should_prune(self.number, step)
 
     def _publish(self, step: int, write: Callable[[Path], None] | None) -> None:
+        self.link.send_what_was_logged()  # a run that goes on from here does not log it again
         found = self._own_checkpoints()
         if write is None:
             found.publish(step)
@@ -1141,8 +1143,13 @@ class Link:
         """Keep metrics of a step, and send what was kept to the study where it is time to."""
         if self.logged is None:
             self.logged = LogBuffer(self.since)
-        if self.logged.add(values, step) and self.channel is not None:
-            self.send_metrics(self.logged.take())
+        if self.logged.add(values, step):
+            self.send_what_was_logged()
+
+    def send_what_was_logged(self) -> None:
+        """Send the metrics that were kept for the next write."""
+        if self.logged is not None and self.channel is not None and (kept := self.logged.take()):
+            self.send_metrics(kept)
 
     def send_metrics(self, metrics: Metrics) -> None:
         """Send metrics to the study, or keep them for later."""
@@ -1157,7 +1164,7 @@ class Link:
 
     def unsent_metrics(self) -> Metrics | None:
         """Return the metrics that the storage lacks still, which come with the end; None: none."""
-        return (self.logged.take() or None) if self.logged is not None else None
+        return None if self.logged is None else self.logged.take() or None
 
     def note(self, key: str, value: Any) -> None:
         """Keep a user attribute, and send it to the study.

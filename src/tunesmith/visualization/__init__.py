@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # for type checkers; tests/visualization compares these names
     from tunesmith.visualization.figures.honest_score import plot_honest_score as plot_honest_score
     from tunesmith.visualization.figures.hypervolume_history import plot_hypervolume_history as plot_hypervolume_history
     from tunesmith.visualization.figures.intermediate_values import plot_intermediate_values as plot_intermediate_values
+    from tunesmith.visualization.figures.metrics import plot_metrics as plot_metrics
     from tunesmith.visualization.figures.optimization_history import (
         plot_optimization_history as plot_optimization_history,
     )

@@ -62,6 +62,27 @@ def test_an_assistant_tunes_and_quotes_the_honest_figure(box: Toolbox, spec: str
     assert (only["name"], only["trials"]["complete"]) == ("study", 8)
 
 
+def test_curves_have_what_a_trial_reported_and_logged(box: Toolbox, spec: str) -> None:
+    study = ts.create_study(storage=spec, study_name="logged", seed=0)
+
+    def objective(trial: ts.Trial) -> float:
+        for step in range(200):
+            trial.report({"loss": 1 / (step + 1), "rate": step}, step)
+        return 0.0
+
+    study.optimize(objective, n_trials=1)
+    found = box.call("curves", {"number": 0, "metrics": ["rate"]})
+    assert len(found["reports"]) == 50
+    assert (found["reports"][0], found["reports"][-1]) == ([0, 1.0], [199, 1 / 200])
+    assert list(found["metrics"]) == ["rate"]
+    assert found["metrics"]["rate"][-1] == [199, 199.0]
+    assert list(box.call("curves", {"number": 0})["metrics"]) == ["loss", "rate"]
+    assert box.call("trials", {})["trials"][0]["metrics"]["rate"] == {"step": 199, "value": 199.0}
+    for wrong, said in (({"number": 7}, "no trial 7"), ({"number": 0, "metrics": ["rat"]}, "did you mean 'rate'")):
+        with pytest.raises(ToolError, match=said):
+            box.call("curves", wrong)
+
+
 def test_several_objectives_have_a_front(box: Toolbox) -> None:
     box.call("ask", {"params": SPACE, "maximize": ["accuracy"], "minimize": ["size"]})
     assert box.call("best", {})["front"] == []
@@ -74,7 +95,7 @@ def test_several_objectives_have_a_front(box: Toolbox) -> None:
 def test_nothing_is_changed_unless_it_is_allowed(box: Toolbox, spec: str) -> None:
     box.call("ask", {"params": SPACE, "minimize": ["loss"]})
     reader = Toolbox(spec)
-    assert [tool.name for tool in reader.tools] == ["list_studies", "best", "explain", "trials"]
+    assert [tool.name for tool in reader.tools] == ["list_studies", "best", "explain", "trials", "curves"]
     assert "read-only" in reader.instructions
     for name, arguments in [("ask", {}), ("tell", {"number": 0, "value": 1}), ("enqueue", {"params": {"x": 0}})]:
         with pytest.raises(ToolError, match="read-only: start it as `tunesmith mcp --write`"):

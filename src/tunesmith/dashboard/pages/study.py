@@ -196,7 +196,8 @@ def study_page(request: Request, wrong: Wrong | None = None) -> Response:
         "best": held.storage.best(record.id, record.directions[0]) if one else None,
     }
     if shown.takes:
-        context["names"] = parameters_of(held.look(record.id), None if one else objective)
+        seen = held.look(record.id)
+        context["names"] = list(seen.logged) if shown.of_metrics else parameters_of(seen, None if one else objective)
         context["picked"] = picked_params(request, shown.takes)
     asked = [(key, value) for key, value in request.query_params.multi_items() if key in ("param", "where", "brush")]
     context["picture"] = urlencode([("as", "svg"), ("objective", objective), *asked])

@@ -16,8 +16,12 @@ from tunesmith.foundation.formats import json_value
 from tunesmith.foundation.languages import Words
 from tunesmith.history.curves import Reported
 from tunesmith.study import Study, is_asked_to_stop
+from tunesmith.study.snapshot import Snapshot
+from tunesmith.trial.metrics import Metrics
 from tunesmith.trial.record import TrialRecord
 from tunesmith.visualization.columns import objective_names
+from tunesmith.visualization.figures import draw
+from tunesmith.visualization.figures.metrics import metrics
 from tunesmith.visualization.plotly_style import BLUE, Dict, axis, name_of, scatter
 from tunesmith.visualization.svg_style import as_svg, said_of_points
 
@@ -32,6 +36,7 @@ def trial_page(request: Request, wrong: Wrong | None = None) -> Response:
     trial = trial_of(opened, number)
     artifacts = opened.storage.artifacts_of(opened.study_id, number)
     points, words = curve_of(trial), words_for(request)
+    logged = dict(trial.metrics)
     several = len(study.directions) > 1
     objectives = [words.said(name) for name in objective_names(opened)] if several else []
     return render(
@@ -45,6 +50,7 @@ def trial_page(request: Request, wrong: Wrong | None = None) -> Response:
             "curve": drawn_curve(points, objectives, words) if points else None,
             "steps": [report_row(*report) for report in list(trial.intermediate_values.items())[-200:]],
             "objectives": objectives,
+            "logged": drawn_metrics(opened.snapshot(), number, logged, words) if logged else None,
             "artifacts": artifacts,
             "note": str(trial.user_attrs.get(NOTE, "")),
             "attributes": {k: v for k, v in trial.user_attrs.items() if k != NOTE},
@@ -98,6 +104,24 @@ def drawn_curve(points: list[list[Any]], objectives: list[str], words: Words) ->
     figure = {"data": traces, "layout": layout}
     drawn = {kind: as_svg(figure, kind, words("Curve"), width) for kind, width in CURVE_WIDTHS.items()}
     return {"told": said_of_points(figure), "drawn": drawn}
+
+
+def drawn_metrics(seen: Snapshot, number: int, logged: Metrics, words: Words) -> Dict:
+    """Return what a trial logged: drawn as a curve is, what is not drawn, the last values, and whom to compare it with.
+
+    Args:
+        seen: the study.
+        number: of the trial.
+        logged: its metrics.
+        words: the language.
+    """
+    data = metrics(seen, [number]).in_language(words)
+    figure = draw(data, words)
+    drawn = {kind: as_svg(figure, f"metrics-{kind}", words("Metrics"), width) for kind, width in CURVE_WIDTHS.items()}
+    last = [(name, len(step), int(step[-1]), float(value[-1])) for name, (step, value) in sorted(logged.items())]
+    best = None if len(seen.directions) > 1 else seen.find_best()
+    two = "" if best is None or best.number == number else f"number in ({best.number}, {number})"
+    return {"told": said_of_points(figure), "drawn": drawn, "notes": data.notes, "last": last, "compared": two}
 
 
 def report_row(step: int, value: Reported) -> list[float]:

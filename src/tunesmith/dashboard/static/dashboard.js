@@ -304,8 +304,7 @@ function handles(place, svg, axes) {
 
 all("[data-figure]").forEach(prepare);
 
-const curve = one("#curve");
-if (curve) {
+for (const curve of all("[data-told]")) {
   const told = curve.appendChild(make("p", { className: "notes told", role: "status" }));
   for (const place of all(".drawn", curve)) new Figure(place, JSON.parse(curve.dataset.told), { words, told: text => { told.textContent = text; } });
 }

@@ -24,14 +24,18 @@ from tunesmith.storage.redact import redact_within, shown_spec
 from tunesmith.study.recommend import recommend
 from tunesmith.study.summary import failure_reasons, summary_of
 from tunesmith.study.verdict import read_verdict
+from tunesmith.trial.metrics import evenly
 
 if TYPE_CHECKING:
     from tunesmith.study import Study
     from tunesmith.study.snapshot import Snapshot
+    from tunesmith.trial.metrics import Metrics
 
 Json = dict[str, Any]
 TRIALS_IN_ANSWER = 100  # trials in one answer
 TRIALS_LISTED = 20  # trials in an answer that says nothing else
+METRICS_IN_ANSWER = 20  # metrics of one trial
+POINTS_OF_CURVE = 50  # of a curve in an answer
 TEXT_CHARACTERS = 1000  # characters of a text that somebody else wrote
 # What errors of the commands say, and what an assistant can do.
 _WORDS_OF_TOOLS = (
@@ -274,12 +278,43 @@ class Toolbox:
             {"trials": r.trials, "reason": shorten(r.text, TEXT_CHARACTERS) or "no reason is known"}
             for r in failure_reasons(found)
         ]
+        logged = found.metrics([trial.number for trial in listed])
+        told = [
+            trial_dict(trial) | ({"metrics": _last(logged[trial.number])} if trial.number in logged else {})
+            for trial in listed[::-1]
+        ]
         return {
             "study": found.study_name,
             "objectives": self._objectives(found),
-            "trials": [_with_short_texts(json_value(trial_dict(trial))) for trial in listed[::-1]],
+            "trials": [_with_short_texts(json_value(one)) for one in told],
             "failures": failures[:TRIALS_LISTED],
             "sentence": f"The study has {found.tally}.",
+        }
+
+    def curves(self, number: int, study: str | None = None, metrics: list[Any] | None = None) -> Json:
+        """Return what a trial reported and logged, step by step."""
+        found = look_at(self._spec, study)
+        try:
+            (trial,) = found.get_trials(numbers=[number])
+        except KeyError:
+            raise ToolError(f"curves: the study {found.study_name!r} has no trial {number}") from None
+        logged = trial.metrics
+        if unknown := [name for name in metrics or () if name not in logged]:
+            known = f"it has {listing(logged)}" if logged else "it has none"
+            guess = did_you_mean(str(unknown[0]), logged)
+            raise ToolError(f"curves: trial {number} has no metric {unknown[0]!r}{guess}; {known}")
+        reports = list(trial.intermediate_values.items())
+        chosen = {name: logged[name] for name in metrics or sorted(logged)[:METRICS_IN_ANSWER]}
+        return {
+            "study": found.study_name,
+            "trial": number,
+            "reports": [list(reports[i]) for i in evenly(len(reports), POINTS_OF_CURVE)],
+            "metrics": {
+                name: [[int(step[i]), float(value[i])] for i in evenly(len(step), POINTS_OF_CURVE)]
+                for name, (step, value) in chosen.items()
+            },
+            "sentence": f"Each curve has pairs of step and value, at most {POINTS_OF_CURVE} of them, evenly chosen; "
+            f"the trial logged {len(logged)} metrics.",
         }
 
     def ask(
@@ -371,6 +406,14 @@ class Toolbox:
         return dict(zip(asking.names_of(study), map(str, study.directions), strict=True))
 
 
+def _last(logged: Metrics) -> Json:
+    """Return the last value of each metric, with its step; of very many metrics the first ones."""
+    return {
+        name: {"step": int(step[-1]), "value": float(value[-1])}
+        for name, (step, value) in sorted(logged.items())[:METRICS_IN_ANSWER]
+    }
+
+
 def _for_assistants(text: str) -> str:
     """Return an error of the commands in the words of the tools, without passwords."""
     for command, tool in _WORDS_OF_TOOLS:
@@ -412,13 +455,28 @@ def _tools(box: Toolbox) -> list[Tool]:
         ),
         Tool(
             "trials",
-            "The last trials, the newest first: parameters, values, state, and why they failed.",
+            "The last trials, the newest first: parameters, values, state, the last value of each metric that they "
+            "logged, and why they failed.",
             box.trials,
             {
                 "study": _STUDY,
                 "limit": _argument("integer", f"How many, 1 to {TRIALS_IN_ANSWER}; {TRIALS_LISTED} if left out."),
                 "state": _argument("string", "Only trials in this state.", enum=[s.name.lower() for s in TrialState]),
             },
+        ),
+        Tool(
+            "curves",
+            "What one trial reported and logged, step by step: its value, and metrics such as losses, accuracies and "
+            "learning rates.",
+            box.curves,
+            {
+                "number": _argument("integer", "The trial.", minimum=0),
+                "study": _STUDY,
+                "metrics": _argument(
+                    "array", f"Only these; if left out, the first {METRICS_IN_ANSWER}.", items={"type": "string"}
+                ),
+            },
+            ("number",),
         ),
         Tool(
             "ask",

@@ -127,7 +127,9 @@ RECORDS_BY_NUMBER = (
 _PIECES = sa.select(_m.number, _m.attempt, _m.name, _m.piece, _m.first, _m.steps, _m.y)
 _ALL_PIECES = _PIECES.where(_m.study_id == STUDY_ID)
 _PIECES_OF_NAME = _ALL_PIECES.where(_m.name == sa.bindparam("name"))
-PIECES_BY_NUMBER = _for_numbers(_ALL_PIECES, _m.number)
+_PIECES_BY_NUMBER = _for_numbers(_ALL_PIECES, _m.number)
+_PIECES_OF_NAME_BY_NUMBER = _for_numbers(_PIECES_OF_NAME, _m.number)
+_WHO_LOGGED = sa.select(_m.name, _m.number).where(_m.study_id == STUDY_ID).distinct()
 
 
 @cache
@@ -350,13 +352,15 @@ def _of_shown_trials(found: list[Row], finished: NDArray[np.int64], pending: lis
     return found if all(row[0] in shown for row in found) else [row for row in found if row[0] in shown]
 
 
-def _by_numbers(session: Session, by_width: Mapping[int, Any], study_id: int, numbers: Sequence[int]) -> list[Row]:
-    """Return the rows of a query of `_for_numbers`."""
+def _by_numbers(
+    session: Session, by_width: Mapping[int, Any], study_id: int, numbers: Sequence[int], **more: Values
+) -> list[Row]:
+    """Return the rows of a query of `_for_numbers`; `more` are its further parameters."""
     rows: list[Row] = []
     width = _width(len(numbers))
     for start in range(0, len(numbers), width):
         part = _named_numbers(list(numbers[start : start + width]), width)
-        rows += session.rows(by_width[width], study=study_id, **part)
+        rows += session.rows(by_width[width], study=study_id, **part, **more)
     return rows
 
 
@@ -567,13 +571,13 @@ class Reader:
     ) -> dict[int, Metrics]:
         """Return metrics by the number of the trial, over all attempts."""
         self._need(session, study_id)
+        one = {"name": names[0]} if names is not None and len(names) == 1 else {}
         if numbers is not None:
             asked = sorted({int(n) for n in numbers if int(n).bit_length() < NUMBER_BITS})
-            rows = _by_numbers(session, PIECES_BY_NUMBER, study_id, asked)
-        elif names is not None and len(names) == 1:
-            rows = session.rows(_PIECES_OF_NAME, study=study_id, name=names[0])
+            queries = _PIECES_OF_NAME_BY_NUMBER if one else _PIECES_BY_NUMBER
+            rows = _by_numbers(session, queries, study_id, asked, **one)
         else:
-            rows = session.rows(_ALL_PIECES, study=study_id)
+            rows = session.rows(_PIECES_OF_NAME if one else _ALL_PIECES, study=study_id, **one)
         if names is not None:
             rows = [row for row in rows if row[2] in names]
         self._checked(session, "metrics", rows, _PIECES)
@@ -585,6 +589,16 @@ class Reader:
             n: joined([p[i] for i in sorted(p)] for _, p in sorted(attempts.items()))
             for n, attempts in sorted(found.items())
         }
+
+    def logged(self, session: Session, study_id: int) -> dict[str, NDArray[np.int64]]:
+        """Return the numbers of the trials that logged a metric, by its name."""
+        self._need(session, study_id)
+        rows = session.rows(_WHO_LOGGED, study=study_id)
+        self._checked(session, "metrics", rows, _WHO_LOGGED)
+        found: dict[str, list[int]] = {}
+        for name, number in rows:
+            found.setdefault(name, []).append(number)
+        return {name: np.sort(np.array(found[name], np.int64)) for name in sorted(found)}
 
     def named(self, session: Session, study_id: int, numbers: Sequence[int]) -> list[TrialRecord]:
         """Return whole records of trials that the database itself named; one that is not there is damage."""

@@ -10,6 +10,8 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any, TypeVar, TypeVarTuple
 
+import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import URL  # noqa: TID253 - imported only when a database is named
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError  # noqa: TID253 - as above
 
@@ -289,6 +291,9 @@ class SQLStorage(Storage):
         self, study_id: int, numbers: Sequence[int] | None = None, names: Sequence[str] | None = None
     ) -> dict[int, Metrics]:
         return self._read(self._reader.metrics, study_id, numbers, names)
+
+    def logged(self, study_id: int) -> dict[str, NDArray[np.int64]]:
+        return self._read(self._reader.logged, study_id)
 
     def pause(self, study_id: int, trial: TrialRecord) -> int:
         self._check_point(trial)

@@ -49,6 +49,6 @@ def with_metrics(trials: Sequence[TrialRecord]) -> Sequence[TrialRecord]:
         found = read.get(id(trial.read_metrics), {}).get(trial.number)
         if found:
             trial = copy(trial)
-            trial.logged = found
+            trial.logged, trial.read_metrics = found, None
         brought.append(trial)
     return brought

@@ -301,7 +301,7 @@ class Teller:
             token=record.token,
             failure=outcome.failure,
             costs={step: link.costs[step] for step in unsent if step in link.costs} if unsent else None,
-            logged=link.unsent_metrics(),
+            logged=None if link.logged is None else link.unsent_metrics(),
         )
 
     def tell_untracked(
