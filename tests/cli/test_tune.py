@@ -10,6 +10,7 @@ import io
 import json
 import runpy
 import time
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -129,13 +130,13 @@ def test_a_model_is_written_by_default_under_a_name_that_is_told_before_the_sear
     Path("train.skops").write_text("somebody's", encoding="utf-8")
     assert main([*call, "--json"]) == 0
     shown = capsys.readouterr()
-    assert json.loads(shown.out)["files"] == {"model": "train-2.skops"}
+    assert json.loads(shown.out)["files"] == {"model": "train-2.skops", "settings": "train-2.tune.toml"}
     assert shown.err.startswith("The model will be written to train-2.skops.\n")
     assert main([*call, "--no-model"]) == 0
     shown = capsys.readouterr()
     assert "skops" not in shown.out + shown.err
     assert main([*call, "--quiet"]) == 0
-    assert capsys.readouterr().out.splitlines()[1:] == ["model: train-3.skops"]
+    assert capsys.readouterr().out.splitlines()[1:] == ["model: train-3.skops", "settings: train-3.tune.toml"]
     assert Path("train.skops").read_text(encoding="utf-8") == "somebody's"
     assert main([*call, "--force"]) == 0
     assert Path("train.skops").read_text(encoding="utf-8") == "a model", "as it was asked for"
@@ -151,6 +152,87 @@ def test_a_model_is_written_by_default_under_a_name_that_is_told_before_the_sear
     assert main(call) == 0
     assert "model: train-5.skops" in capsys.readouterr().out
     assert Path("train-4.skops").read_text(encoding="utf-8") == "of another run"
+
+
+def test_the_settings_beside_a_model_make_the_same_search_again(
+    train: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("skops")
+    call = [
+        "tune",
+        "train.csv",
+        "--target",
+        "price",
+        "--id",
+        "code",
+        "--trials",
+        "3",
+        "--models",
+        "linear",
+        "--no-ensemble",
+    ]
+    assert main(call) == 0
+    assert "again: tunesmith tune train.tune.toml" in capsys.readouterr().out
+    settings = tomllib.loads(Path("train.tune.toml").read_text(encoding="utf-8"))
+    assert settings.pop("seed") >= 0
+    assert len(settings.pop("sha256")) == 64
+    assert settings == {
+        "table": "train.csv", "target": "price", "trials": 3, "ids": ["code"], "models": "linear", "no_ensemble": True,
+        "level": 0.95, "jobs": 1,
+    }  # fmt: skip
+    made = load_model("train.skops")
+    assert "code" not in made.columns_.roles_, "no model sees a name of the rows"
+    Path("elsewhere").mkdir()
+    monkeypatch.chdir("elsewhere")
+    assert main(["tune", "../train.tune.toml", "--quiet"]) == 0, "the table is named from where the file is"
+    assert np.array_equal(load_model("train.skops").predict(train), made.predict(train))
+    assert tomllib.loads(Path("train.tune.toml").read_text(encoding="utf-8"))["table"] == "../train.csv"
+    monkeypatch.chdir("..")
+    capsys.readouterr()
+    assert main(["tune", "train.tune.toml", "--trials", "1", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["files"] == {"model": "train-2.skops", "settings": "train-2.tune.toml"}
+    assert told["leaderboard"][0]["tried"] == 1, "an option wins over the file"
+    Path("train.csv").write_text(Path("train.csv").read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    assert main(["tune", "train.tune.toml", "--no-model", "--quiet"]) == 0
+    assert "warning: train.csv has changed since train.tune.toml was written" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("tabel = 1", "names no table"),
+        ("table = 'train.csv'\ntagret = 'a'", "'tagret' is no setting; did you mean 'target'?"),
+        ("table = 'train.csv'\ntarget = 'price'\ntrials = 'many'", "'many' is not"),
+        ("table = 'none.csv'\ntarget = 'price'", "does not exist"),
+        ("table = ", "cannot be read as TOML"),
+        (None, "s.toml does not exist"),
+    ],
+)
+def test_a_file_of_settings_that_cannot_be_used_is_told(
+    text: str | None, said: str, train: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if text is not None:
+        Path("s.toml").write_text(text, encoding="utf-8")
+    assert main(["tune", "s.toml"]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_predictions_keep_the_names_of_the_rows(train: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("skops")
+    train.insert(0, "key", [f"{k:04d}" for k in range(len(train))])
+    train.insert(1, "mark", [None, *["a"] * (len(train) - 1)])
+    train.to_csv("keyed.csv", index=False)
+    call = ["tune", "keyed.csv", "--target", "price", "--id", "key", "--id", "mark", "-o", "m.skops", *QUICK]
+    assert main(call) == 0
+    assert main(["predict", "m.skops", "keyed.csv", "--id", "key", "--id", "mark", "-o", "p.csv"]) == 0
+    rows = list(csv.DictReader(io.StringIO(Path("p.csv").read_text(encoding="utf-8"))))
+    assert list(rows[0]) == ["key", "mark", "prediction"]
+    assert [(row["key"], row["mark"]) for row in rows[:2]] == [("0000", ""), ("0001", "a")]
+    capsys.readouterr()
+    assert main(["predict", "m.skops", "keyed.csv", "--id", "kex"]) == 2
+    assert "has no column 'kex'; did you mean 'key'?" in capsys.readouterr().err
+    assert main(["tune", "keyed.csv", "--target", "price", "--id", "price", *QUICK]) == 2
 
 
 def test_that_no_model_can_be_written_is_told_before_the_search(

@@ -53,10 +53,33 @@ FileName: Any = click.Path(dir_okay=False, path_type=Path)
 LOADING_CODE = "from tunesmith.tables import load_model; model = load_model({!r})"
 
 
+# What a file of settings holds, by the options' names in Python; where files go and what is kept is not part of it.
+AGAIN = (
+    *("target", "timeout", "trials", "task", "scoring", "groups", "weight", "ids", "models", "cv", "no_ensemble"),
+    *("level", "jobs", "seed"),
+)
+
+
+def _table_of(ctx: click.Context, param: click.Parameter, given: Path) -> Path:
+    """Return the table; of a file of settings, its table, and let its settings stand where no option is given."""
+    if given.suffix.lower() != ".toml":
+        return given
+    from tunesmith.tables.again import read_settings
+
+    try:
+        table, settings, same = read_settings(given, AGAIN)
+    except SourceError as error:
+        raise click.UsageError(str(error)) from error
+    ctx.default_map = settings
+    if not same:
+        echo(f"warning: {printable(str(table))} has changed since {printable(str(given))} was written", err=True)
+    return table
+
+
 @click.command(
     epilog="Example:  tunesmith tune train.csv --target price --timeout 10m -o model.skops --report report.html",
 )
-@click.argument("table", type=click.Path(path_type=Path))
+@click.argument("table", type=click.Path(path_type=Path), is_eager=True, callback=_table_of)
 @click.option("--target", required=True, metavar="COLUMN", help="The column to predict.")
 @click.option(
     "--timeout",
@@ -71,6 +94,9 @@ LOADING_CODE = "from tunesmith.tables import load_model; model = load_model({!r}
 @click.option("--scoring", metavar="METRIC", help="The metric, by scikit-learn's names (accuracy, or r2).")
 @click.option("--groups", metavar="COLUMN", help="Rows with the same value are not trained and tested on at once.")
 @click.option("--weight", metavar="COLUMN", help="Weights of the rows.")
+@click.option(
+    "--id", "ids", multiple=True, metavar="COLUMN", help="A name of the rows, which no model sees; may be repeated."
+)
 @click.option(
     "--models", metavar="NAMES", help="What to choose from: linear,lightgbm,forest; by default the usual ones."
 )
@@ -124,6 +150,7 @@ def tune(
     scoring: str | None,
     groups: str | None,
     weight: str | None,
+    ids: tuple[str, ...],
     models: str | None,
     cv: int | str | None,
     no_ensemble: bool,
@@ -145,7 +172,8 @@ def tune(
 
     TABLE has one row for each case, and names of columns in its first line. It is a .csv, .tsv, .txt or .jsonl file
     (.gz too), or a .parquet or .feather file. The model is written to a file in the working folder, whose name is told
-    before the search begins.
+    before the search begins. Beside it stands a file of settings, such as train.tune.toml: given as TABLE, it makes the
+    same search again; options that are given too win over it.
     """
     if no_model and out is not None:
         raise click.UsageError("--no-model and -o contradict one another; give one of them")
@@ -162,8 +190,9 @@ def tune(
         timeout = USUAL_TIME
     start = time.monotonic()
     source, frame = _read_table(table)
-    _check_columns(table, list(frame.columns), {"--target": target, "--weight": weight, "--groups": groups})
-    names = [name for name in (target, weight, groups) if name is not None]
+    named_columns = {"--target": target, "--weight": weight, "--groups": groups}
+    _check_columns(table, list(frame.columns), named_columns | {f"--id {name}": name for name in ids})
+    names = [name for name in (target, weight, groups, *ids) if name is not None]
     X = frame.drop(columns=names) if hasattr(frame, "iloc") else frame.drop(names)
     of_groups, of_weights = _groups_column(frame, groups), _weights_column(frame, weight)
     from tunesmith.tables import TableTuner, model_code, save_model
@@ -205,7 +234,7 @@ def tune(
 
         write_report(tuner, page, lang=lang, overwrite=True)  # `_check_output` asked
     if code is not None:
-        left_out = [] if groups is None else [groups]
+        left_out = [name for name in (groups, *ids) if name is not None]
         remarks = tuner.report_.sentences()
         saved = None if out is None else str(out)
 
@@ -213,7 +242,9 @@ def tune(
             tuner.best_estimator_, source, target, weight=weight, left_out=left_out, out=saved, remarks=remarks
         )
         write_text(code, text)
-    files = {name: str(file) for name, file in (("model", out), ("report", page), ("code", code)) if file is not None}
+    again = None if out is None else _write_settings(click.get_current_context(), table, out, tuner, force)
+    written_files = (("model", out), ("report", page), ("code", code), ("settings", again))
+    files = {name: str(file) for name, file in written_files if file is not None}
     if as_json:
         print_json(_facts_of_tuner(tuner, target, files, trusted))
         return
@@ -226,6 +257,45 @@ def tune(
     if out is not None and not quiet:
         echo(f"predict: tunesmith predict {printable(str(out))} NEW_TABLE -o predictions.csv")
         echo(f"in Python: {LOADING_CODE.format(str(out))}")
+        echo(f"again: tunesmith tune {printable(str(again))}")
+
+
+def _write_settings(ctx: click.Context, table: Path, out: Path, tuner: TableTuner, force: bool) -> Path:
+    """Write the settings of a search beside its model; return the file.
+
+    Args:
+        ctx: has the options.
+        table: the table.
+        out: the file of the model.
+        tuner: the search.
+        force: whether a file that is there is replaced.
+    """
+    from tunesmith.tables.again import ENDING, settings_text
+
+    file = _free(out.with_name(f"{out.name.partition('.')[0]}{ENDING}"), force)
+    settings = {name: ctx.params[name] for name in AGAIN} | {"seed": tuner.study_.seed}
+    settings = {name: value for name, value in settings.items() if value not in (None, False, ())}
+    tried = len(tuner.cv_results_["params"])
+    remarks = [tuner.report_.verdict()]
+    if (limit := settings.get("timeout")) is not None:
+        settings["timeout"] = f"{limit}s"
+        remarks.append(
+            f"What fits in a time differs from run to run; trials = {tried} in its place finds the same again."
+        )
+    elif ctx.params["trials"] is None:
+        settings["timeout"] = f"{USUAL_TIME}s"
+    write_text(file, settings_text(settings, table, file, remarks))
+    return file
+
+
+def _free(file: Path, force: bool) -> Path:
+    """Return a file's name; where there is one already that is not to be replaced, the first free one with a number."""
+    stem, dot, ending = file.name.partition(".")
+    number, found = 1, file
+    while found.exists() and not force:
+        number += 1
+        found = file.with_name(f"{stem}-{number}{dot}{ending}")
+    return found
 
 
 def _usual_file(table: Path, force: bool) -> Path | None:
@@ -237,12 +307,7 @@ def _usual_file(table: Path, force: bool) -> Path | None:
     """
     if importlib.util.find_spec("skops") is None or not os.access(Path(), os.W_OK):
         return None
-    number, file = 1, Path(f"{table.name.partition('.')[0] or 'model'}.skops")
-    found = file
-    while found.exists() and not force:
-        number += 1
-        found = file.with_stem(f"{file.stem}-{number}")
-    return found
+    return _free(Path(f"{table.name.partition('.')[0] or 'model'}.skops"), force)
 
 
 def _where_the_model_goes(out: Path | None) -> str:
@@ -284,9 +349,12 @@ def _facts_of_tuner(tuner: TableTuner, target: str, files: dict[str, str], trust
 @click.option(
     "-o", "--out", type=FileName, metavar="FILE", help="Write predictions to FILE; by default they are printed."
 )
+@click.option(
+    "--id", "ids", multiple=True, metavar="COLUMN", help="Write this column of the table before it; may be repeated."
+)
 @click.option("--proba", is_flag=True, help="Write probabilities of the classes too.")
 @click.option("--force", is_flag=True, help="Replace the file if it is there.")
-def predict(model: Path, table: Path, out: Path | None, proba: bool, force: bool) -> None:
+def predict(model: Path, table: Path, out: Path | None, ids: tuple[str, ...], proba: bool, force: bool) -> None:
     """Predict the rows of a table by a model that `tune` wrote, as CSV.
 
     TABLE has the columns of the table that the model was made from, in any order; the target is not needed.
@@ -298,10 +366,16 @@ def predict(model: Path, table: Path, out: Path | None, proba: bool, force: bool
     try:
         fitted = load_model(model)
         columns = getattr(fitted, "columns_", None)
-        texts = (
-            [] if columns is None else [n for n, r in columns.roles_.items() if r in ("category", "ordinal", "text")]
-        )
+        roles = {} if columns is None else columns.roles_
+        texts = [n for n, r in roles.items() if r in ("category", "ordinal", "text")]
+        texts += [name for name in ids if name not in roles]  # 007 stays 007
         _, frame = _read_table(table, texts)
+        if unknown := [name for name in ids if name not in frame.columns]:
+            there = list(frame.columns)
+            raise click.UsageError(
+                f"--id: {printable(str(table))} has no column {unknown[0]!r}{did_you_mean(unknown[0], there)} "
+                f"(columns: {listing(there)})"
+            )
         found = {"prediction": fitted.predict(frame)}
         if proba:
             if not hasattr(fitted, "predict_proba"):
@@ -312,8 +386,9 @@ def predict(model: Path, table: Path, out: Path | None, proba: bool, force: bool
         raise click.UsageError(f"{printable(str(model))} does not exist") from error
     except (ValueError, MissingDependencyError) as error:
         raise click.UsageError(str(error)) from error
-    rows = zip(*(list(values) for values in found.values()), strict=True)
-    text = "".join(csv_chunks(list(found), [rows], line_end="\n"))
+    names = ([None if value != value else value for value in frame[name]] for name in ids)
+    rows = zip(*names, *map(list, found.values()), strict=True)
+    text = "".join(csv_chunks([*ids, *found], [rows], line_end="\n"))
     if out is None:
         pass_on(text)
     else:
