@@ -79,6 +79,7 @@ ELSEWHERE: dict[tuple[str, str], str] = {
     ("README.md", "python train.py"): "a program of the reader's own",
     ("docs/gallery.md", "Rscript"): "R",
     ("docs/import.md", "ray_results"): "results of Ray, MLflow and Weights & Biases",
+    ("docs/import.md", "import runs "): "event files for TensorBoard",
     ("docs/import.md", "--unsafe-pickle"): "a pickle of Hyperopt's",
     ("docs/porting.md", "tunesmith import"): "results of another program",
     ("docs/scale.md", "tunesmith.worker"): "a PostgreSQL server",

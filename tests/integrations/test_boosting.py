@@ -94,6 +94,10 @@ def test_each_round_is_reported_and_the_last_value_is_the_trials(library: str) -
 def test_every_so_many_rounds_and_the_last(library: str) -> None:
     trial, _ = run(library, every=5)
     assert list(trial.intermediate_values) == [5, 10, ROUNDS]
+    assert len(trial.metrics) == 2, "of the rows held out, and of those trained on"
+    for steps, _values in trial.metrics.values():
+        assert steps.tolist() == [5, 10, ROUNDS]
+    assert trial.metrics[MONITORS[library]][1].tolist() == list(trial.intermediate_values.values())
 
 
 def test_a_pruned_training_ends_with_our_exception(library: str) -> None:

@@ -83,6 +83,19 @@ def test_one_report_an_epoch(options: dict[str, Any], steps: list[int]) -> None:
     assert bool(trial.artifacts) == ("checkpoint" not in options.get("callback", {}))
 
 
+def test_all_metrics_of_the_logs_are_logged() -> None:
+    study = ts.create_study(seed=0, sampler="random", pruner="nop")
+    study.optimize(lambda trial: fit(trial, validation_freq=2) and 0.0, n_trials=1)
+    (trial,) = study.trials
+    assert {name: steps.tolist() for name, (steps, _) in trial.metrics.items()} == {
+        "loss": [1, 2, 3, 4],
+        "mae": [1, 2, 3, 4],
+        "val_loss": [2, 4],
+        "val_mae": [2, 4],
+    }
+    assert trial.metrics["val_loss"][1].tolist() == list(trial.intermediate_values.values())
+
+
 def test_a_trial_that_is_pruned() -> None:
     study = ts.create_study(seed=0, sampler="random", pruner=StopsAt(2))
     study.optimize(lambda trial: fit(trial) and 0.0, n_trials=1)

@@ -130,6 +130,21 @@ def test_a_metric_of_training_is_reported_each_epoch(package: SimpleNamespace, t
     assert list(trial.reports or ()) == [1, 2, 3, 4]
 
 
+def test_what_the_module_logs_comes_along(package: SimpleNamespace, tmp_path: Path) -> None:
+    study = ts.create_study(seed=0, sampler="random", pruner="nop")
+
+    def objective(trial: ts.Trial) -> float:
+        fit(package, trial, tmp_path, "training")
+        return 0.0
+
+    study.optimize(objective, n_trials=1)
+    (trial,) = study.trials
+    assert {name: steps.tolist() for name, (steps, _) in trial.metrics.items()} == {
+        name: [1, 2, 3, 4] for name in ("val_loss", "val_loss_step", "val_loss_epoch")
+    }
+    assert trial.metrics["val_loss"][1].tolist() == list(trial.intermediate_values.values())
+
+
 def test_a_metric_that_is_not_logged_is_named(package: SimpleNamespace, tmp_path: Path) -> None:
     trial = ts.create_study(seed=0, sampler="random", pruner="nop").ask()
     with pytest.raises(ValueError, match="nothing was logged as 'val_loss'; did you mean 'valid_loss'"):

@@ -95,17 +95,22 @@ def _tell_of_errors(trial: Any) -> None:
         shared.suggest_float("x", 2, 1)
     with pytest.raises(TypeError, match="a number and an integer step"):
         shared.report("much", 1)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="the metric 'loss' must be a number"):
+        shared.log({"loss": "much"}, 1)  # type: ignore[dict-item]
     if trial is not None:
 
-        def fail() -> bool:
+        def fail(*given: Any) -> bool:
             raise Odd
 
         class Fails:
-            should_prune = staticmethod(fail)
+            log = should_prune = staticmethod(fail)
 
         shared.trial = Fails()  # type: ignore[assignment]
     with pytest.raises(RuntimeError, match="Odd: odd"):
         shared.should_prune()
+    shared.log({"loss": 0.5}, 1)
+    with pytest.raises(RuntimeError, match="Odd: odd"):
+        shared.report(0.5, 1)
     with pytest.raises(ValueError, match="given by rank none"):
         DistributedTrial(None)
 

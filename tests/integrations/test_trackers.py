@@ -22,6 +22,7 @@ def objective(trial: ts.Trial) -> float:
     trial.suggest_categorical("kind", ["a", None])
     trial.set_user_attr("note", "seen")
     for step in (1, 2, 3):
+        trial.log({"loss": x - step, "val/acc": step / 2}, step)
         trial.report(x + step, step)
         if trial.number == 1 and step == 2:
             raise ts.TrialPruned
@@ -60,9 +61,14 @@ def test_mlflow_has_every_trial(tmp_path: Path, kind: str, monkeypatch: pytest.M
     assert [run.info.status for run in runs] == ["FINISHED", "FINISHED", "FAILED"]
     for run, trial in zip(runs, trials, strict=True):
         assert run.data.params == {name: str(value) for name, value in trial.params.items()}
-        assert run.data.metrics.get("loss") == trial.value
+        last = trial.metrics["loss"][1][-1] if trial.value is None else trial.value
+        assert run.data.metrics["loss"] == last
         curve = {m.step: m.value for m in client.get_metric_history(run.info.run_id, "reported")}
         assert curve == dict(trial.intermediate_values)
+        logged = {m.step: m.value for m in client.get_metric_history(run.info.run_id, "val/acc")}
+        assert logged == {step: step / 2 for step in trial.intermediate_values}
+        if trial.value is not None:  # whose name a metric has as well
+            assert len(client.get_metric_history(run.info.run_id, "loss")) == len(logged) + 1
         assert run.data.tags["tunesmith.state"] == trial.state.name
         assert run.data.tags["team"] == "blue"
         assert run.data.tags["note"] == "seen"
@@ -117,7 +123,10 @@ def test_tensorboard_has_every_trial(tmp_path: Path) -> None:
         values = events(tmp_path / "tracked" / str(trial.number))
         scalars = [(v.tag, v.simple_value) for v in values if v.WhichOneof("value") == "simple_value"]
         assert [v for tag, v in scalars if tag == "reported"] == pytest.approx(list(trial.intermediate_values.values()))
-        assert [v for tag, v in scalars if tag == "loss"] == pytest.approx([*(trial.values or ())])
+        logged = trial.metrics["loss"][1].tolist()
+        found = sorted(v for tag, v in scalars if tag == "loss")
+        assert found == pytest.approx(sorted([*logged, *(trial.values or ())]))
+        assert [v for tag, v in scalars if tag == "val/acc"] == [s / 2 for s in trial.intermediate_values]
         plugin = [v.metadata.plugin_data.content for v in values if v.metadata.plugin_data.plugin_name == "hparams"]
         started = [d for d in map(HParamsPluginData.FromString, plugin) if d.HasField("session_start_info")]
         hparams = started[0].session_start_info.hparams
@@ -150,7 +159,7 @@ def test_wandb_has_every_trial_offline(tmp_path: Path, monkeypatch: pytest.Monke
         assert (run.project, run.group, run.name) == ("mine", "tracked", f"tracked {trial.number}")
         kept = (tmp_path / "wandb").glob(f"offline-run-*-{run.id}/*.wandb")
         content = next(kept).read_bytes()
-        for value in trial.intermediate_values.values():
+        for value in [*trial.intermediate_values.values(), *trial.metrics["loss"][1].tolist()]:
             assert repr(value).encode() in content
         assert trial.state.name.encode() in content
         assert b"seen" in content

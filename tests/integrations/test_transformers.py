@@ -125,6 +125,22 @@ def test_one_report_an_epoch(options: dict[str, Any], tmp_path: Path) -> None:
     assert bool(trial.artifacts) == ("callback" not in options or "checkpoint" not in options["callback"])
 
 
+@pytest.mark.parametrize(
+    ("options", "steps"),
+    [({"logging_steps": 1}, [1, 2, 3]), ({"logging_steps": 2, "eval_strategy": "steps", "eval_steps": 2}, [2, 4, 6])],
+)
+def test_what_the_trainer_logs_comes_along(options: dict[str, Any], steps: list[int], tmp_path: Path) -> None:
+    study = ts.create_study(seed=0, sampler="random", pruner="nop")
+    options["logging_strategy"] = "steps"
+    study.optimize(lambda trial: train(trainer_of(trial, tmp_path, **options)) and 0.0, n_trials=1)
+    metrics = study.trials[0].metrics
+    assert {"loss", "learning_rate", "grad_norm", "eval_loss"} <= set(metrics)
+    assert not {"epoch", "train_runtime"} & set(metrics)
+    for name in ("loss", "eval_loss"):
+        assert metrics[name][0].tolist()[:3] == steps
+    assert metrics["eval_loss"][1].tolist() == list(study.trials[0].intermediate_values.values())
+
+
 def test_a_trial_that_is_pruned(tmp_path: Path) -> None:
     study = ts.create_study(seed=0, sampler="random", pruner=StopsAt(2))
     study.optimize(lambda trial: train(trainer_of(trial, tmp_path)) and 0.0, n_trials=1)

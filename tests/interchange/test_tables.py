@@ -267,7 +267,7 @@ def test_our_own_exports_and_data_frames_of_optuna(tmp_path: Path) -> None:
     optuna = pytest.importorskip("optuna")
     pytest.importorskip("pandas")
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    theirs = optuna.create_study()
+    theirs = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     theirs.optimize(lambda trial: trial.suggest_float("x", 0, 1) + trial.suggest_int("n", 1, 3), 5)
     (old,) = compat.read(theirs.trials_dataframe(), minimize="value")
     assert [t.params for t in old.trials] == [t.params for t in theirs.trials]
@@ -280,3 +280,27 @@ def test_pandas_own_missing_values_are_missing() -> None:
     frame["seen"] = pandas.to_datetime(["2024-01-01", None, "2024-01-02"])
     (old,) = compat.read(frame, minimize="loss", params=["n"])
     assert [trial.params for trial in old.trials] == [{"n": 1}, {}, {"n": 3}]
+
+
+def test_metrics_of_json_are_read_as_columns() -> None:
+    rows = [
+        {
+            "number": n,
+            "values": [n / 2],
+            "params": {"x": n},
+            "intermediate_values": {"0": 1.0},
+            "metrics": {
+                "loss": {"steps": [2, 0, 2**70], "values": [0.5, None, 1.0]},
+                "of classes": {"0": 0.5, "1": 0.25},
+                "acc": 0.9,
+            },
+        }
+        for n in range(3)
+    ]
+    (old,) = compat.read(rows, minimize="value")
+    for trial in old.create_study().trials:
+        assert {name: [c.tolist() for c in columns] for name, columns in trial.metrics.items()} == {
+            "loss": [[0, 2], [pytest.approx(math.nan, nan_ok=True), 0.5]]
+        }
+        assert dict(trial.intermediate_values) == {0: 1.0}
+        assert trial.user_attrs == {"acc": 0.9, "of classes.0": 0.5, "of classes.1": 0.25}

@@ -177,3 +177,16 @@ def test_without_optuna(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert [t.params for t in back.trials] == [t.params for t in study.trials]
     with pytest.raises(SourceError, match="is there already; a journal is written to a new file"):
         compat.to_optuna(study, tmp_path / "o.log")
+
+
+def test_metrics_by_step_have_no_place_in_optuna(tmp_path: Path) -> None:
+    study = ts.create_study(seed=0, sampler="random")
+
+    def objective(trial: ts.Trial) -> float:
+        if trial.number:
+            trial.log({"loss": 0.5}, 0)
+        return trial.suggest_float("x", 0, 1)
+
+    study.optimize(objective, n_trials=3)
+    notes = compat.to_optuna(study, tmp_path / "old.log")
+    assert notes == ["trials that logged metrics by step, for which Optuna has no place: 2"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import pickle
 import shutil
@@ -30,6 +31,9 @@ def test_a_folder_of_ray_tune() -> None:
         assert trial.user_attrs["env/reward"] == 2
         assert trial.user_attrs["opt"] == "sgd"
         assert 0 <= trial.duration < 60
+        assert trial.metrics["env/reward"][1].tolist() == [0, 1, 2]
+        assert trial.metrics["loss"][0].tolist() == [1, 2, 3]
+        assert set(trial.metrics) == {"env/reward", "loss"}
     assert {t.reason for t in old.trials if t.state is ts.TrialState.FAIL} == {"RuntimeError: diverged"}
     (same,) = compat.read(DATA / "ray", maximize="env/reward")  # the folder of experiments
     assert [t.value for t in same.trials] == [2.0] * 6
@@ -53,7 +57,7 @@ def test_a_folder_of_ray_tune_that_was_killed(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="line 1: this is no JSON"):
         compat.read(folder, minimize="loss")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(SourceError, match=r"is a folder without results of Ray Tune .* or MLflow"):
+    with pytest.raises(SourceError, match=r"is a folder without results of Ray Tune .*, MLflow .* or TensorBoard"):
         compat.read(tmp_path / "empty", minimize="loss")
 
 
@@ -68,11 +72,79 @@ def test_mlflow(source: str) -> None:
         assert dict(trial.intermediate_values) == {0: 1 / (i + 1), 1: math.inf, 2: 1 / (i + 3)}
         assert trial.value == 1 / (i + 3)
         assert trial.user_attrs == {"acc": 0.5 + i / 10, "note": "hello", "name": f"run {i}"}
+        assert trial.metrics["val/loss"][1].tolist() == [1 / (i + 1), math.inf, 1 / (i + 3)]
+        assert trial.metrics["acc"][1].tolist() == [0.5 + i / 10]
         assert 0 <= trial.duration < 60
     assert old.trials[0].distributions["lr"] == ts.Float(1e-4, 1, log=True)
     assert studies["other"].counts == {"complete": 1, "fail": 1}
     with pytest.raises(SourceError, match="no study 'spiral'; did you mean 'spirals'"):
         compat.read(DATA / source, study="spiral", minimize="acc")
+
+
+def run_of_tensorboard(folder: Path, i: int) -> None:
+    """A run as tensorboardX writes it: its parameters lie in a folder of their own."""
+    from tensorboardX import SummaryWriter
+
+    with SummaryWriter(str(folder)) as writer:
+        for step in (0, 2, 5):
+            writer.add_scalar("loss", (i + 1) / (step + 1), step)
+            writer.add_scalar("acc", 0.5, step)
+        writer.add_text("note", "hello")
+        writer.add_hparams({"lr": 0.5**i, "opt": ["sgd", "adam"][i % 2], "depth": i, "fast": i > 1}, {"hp": i})
+
+
+def test_a_folder_of_tensorboard(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboardX", reason="needs tensorboardX: pip install tensorboardX")
+    for i in range(3):
+        run_of_tensorboard(tmp_path / "logs" / "spirals" / str(i), i)
+    with pytest.raises(SourceError, match=r"does not say which value counts.* 'loss', 'acc', 'hp'"):
+        compat.read(tmp_path / "logs")
+    for source in (tmp_path / "logs", tmp_path / "logs" / "spirals"):
+        (old,) = compat.read(source, minimize="loss", facts=True)
+        assert (old.name, old.program, old.counts) == ("spirals", "TensorBoard", {"complete": 3})
+        for i, trial in enumerate(old.trials):
+            assert trial.params == {"lr": 0.5**i, "opt": ["sgd", "adam"][i % 2], "depth": i, "fast": i > 1}
+            assert dict(trial.intermediate_values) == pytest.approx({s: (i + 1) / (s + 1) for s in (0, 2, 5)})
+            assert set(trial.metrics) == {"loss", "acc", "hp"}
+            assert trial.metrics["acc"][1].tolist() == [0.5] * 3
+            assert 0 <= trial.duration < 60
+        assert compat.differences(old, old.create_study()) == []
+    (one,) = compat.read(tmp_path / "logs" / "spirals" / "1", minimize="hp")
+    assert (one.name, one.trials[0].value) == ("1", 1.0)
+    for path in (tmp_path / "logs" / "spirals" / "0").rglob("*tfevents*"):
+        path.write_bytes(path.read_bytes()[:-30])  # cut off
+    (old,) = compat.read(tmp_path / "logs", minimize="loss")
+    assert len(old.trials) == 3
+
+
+def test_a_study_that_was_sent_to_tensorboard_comes_back(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboardX", reason="needs tensorboardX: pip install tensorboardX")
+    from tunesmith.integrations.tensorboard import TensorBoardCallback
+
+    def objective(trial: ts.Trial) -> float:
+        x = trial.suggest_float("x", 0, 1)
+        for step in range(4):
+            trial.report({"loss": x / (step + 1), "acc": 0.5}, step)
+        return x
+
+    study = ts.create_study(study_name="sent", seed=0, sampler="random")
+    study.optimize(objective, n_trials=12, callbacks=[TensorBoardCallback(tmp_path, metric="value")])
+    (old,) = compat.read(tmp_path, minimize="value", params={"x": "float(0, 1)"})
+    again = old.create_study()
+    assert [t.value for t in again.trials] == pytest.approx([t.value for t in study.trials])
+    names = ["loss", "acc"]
+    ours, theirs = study.metrics_dataframe(names), again.metrics_dataframe(names)
+    assert theirs[theirs["step"] < 4].to_numpy() == pytest.approx(ours.to_numpy())
+
+
+def test_metrics_whose_names_cannot_be_kept_are_left_out(tmp_path: Path) -> None:
+    run = tmp_path / "exp" / "run_1"
+    run.mkdir(parents=True)
+    (run / "params.json").write_text('{"lr": 0.1}')
+    rows = [{"training_iteration": i, "loss": 1 / i, "a" * 300: 1.0, "done": False, "late": 2**70} for i in (1, 2)]
+    (run / "result.json").write_text("\n".join(json.dumps(row) for row in rows))
+    (old,) = compat.read(tmp_path / "exp", minimize="loss")
+    assert set(old.trials[0].metrics) == {"loss", "late"}
 
 
 @pytest.mark.parametrize("name", ["wandb.csv", "wandb-api.csv", "wandb.jsonl"])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tunesmith.program.metrics import EventFiles
+from tunesmith.program.events import EventFiles
 
 
 def test_what_a_writer_writes_is_read_as_it_comes(tmp_path: Path) -> None:
@@ -17,13 +17,15 @@ def test_what_a_writer_writes_is_read_as_it_comes(tmp_path: Path) -> None:
         writer.add_scalar("loss", 0.5 / (step + 1), step)
         writer.add_scalar("other", 1, step)
     writer.flush()  # its thread may be behind
-    found = files.read(["loss"])
+    found = files.read()
     writer.add_scalar("loss", 0.25, 7)
     writer.close()
-    found += files.read(["loss"])
+    found += files.read()
+    assert [(step, value) for tag, step, value in found if tag == "other"] == [(0, 1.0), (1, 1.0), (2, 1.0)]
+    found = [scalar for scalar in found if scalar[0] == "loss"]
     assert found == [("loss", 0, 0.5), ("loss", 1, 0.25), ("loss", 2, pytest.approx(1 / 6)), ("loss", 7, 0.25)]
-    assert files.read(["loss"]) == []
-    assert EventFiles(tmp_path).read(["loss"]) == []  # of an earlier run
+    assert files.read() == []
+    assert EventFiles(tmp_path).read() == []  # of an earlier run
 
 
 def _field(number: int, content: bytes) -> bytes:
@@ -45,17 +47,17 @@ def test_scalars_as_tensors(tensor: bytes, tmp_path: Path) -> None:
     files = EventFiles(tmp_path)
     path = tmp_path / "events.out.tfevents.1"
     path.write_bytes(record + record[:9])
-    assert files.read(["loss"]) == [("loss", 5, 0.5)]
+    assert files.read() == [("loss", 5, 0.5)]
     path.write_bytes(record + record[:9] + b"\xff" * 40)  # damaged
-    assert files.read(["loss"]) == []
+    assert files.read() == []
 
 
 @pytest.mark.parametrize("junk", [b"\xff" * 30, b"\x2a\x7f", b"\x2a\x03\x0a\x01\x0d", b""])
 def test_a_damaged_event_is_left_out(junk: bytes, tmp_path: Path) -> None:
     files = EventFiles(tmp_path)
     (tmp_path / "a.tfevents").write_bytes(struct.pack("<QI", len(junk), 0) + junk + b"\0\0\0\0")
-    assert files.read(["loss"]) == []
+    assert files.read() == []
 
 
 def test_a_folder_that_is_not_there_yet(tmp_path: Path) -> None:
-    assert EventFiles(tmp_path / "none").read(["loss"]) == []
+    assert EventFiles(tmp_path / "none").read() == []

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -14,8 +15,15 @@ from hypothesis import strategies as st
 
 import tunesmith as ts
 from tunesmith.program import Program
-from tunesmith.program.metrics import Metrics, last_line, look_alikes, number_alone, shell_pick, what_it_printed
-from tunesmith.program.program import is_stored
+from tunesmith.program.metrics import (
+    Metrics,
+    is_stored,
+    last_line,
+    look_alikes,
+    number_alone,
+    shell_pick,
+    what_it_printed,
+)
 
 
 def read(text: str | bytes, name: str = "val_loss", take: str = "last") -> float | None:
@@ -254,6 +262,57 @@ def test_lines_that_look_alike(name: str, output: str, near: str | None, lines: 
 
 def test_a_name_without_its_split_is_found() -> None:
     assert "did you mean 'val loss'?" in what_it_printed(["loss"], "epoch 3, val loss: 0.3")
+
+
+def said(line: str) -> tuple[int | None, float | None, dict[str, float]] | None:
+    """What a line says: step, value of val_loss, and all numbers with names."""
+    found = Metrics(["val_loss"]).feed(1, line.encode() + b"\n")
+    return (found[0].step, found[0].value, dict(found[0].named)) if found else None
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("epoch 3: val_loss=0.5 acc: 0.9 lr=1e-3", (3, 0.5, {"val_loss": 0.5, "acc": 0.9, "lr": 1e-3})),
+        ("val_loss: 0.5, train loss: 0.25", (None, 0.5, {"val_loss": 0.5, "train loss": 0.25})),
+        ("{'val_loss': 0.5, 'f1': np.float64(0.25), 'epoch': 2.0}", (None, 0.5, {"val_loss": 0.5, "f1": 0.25})),
+        ("step 7 | train/loss=0.5 | lr:0.1 | 12:30:01 | 3.2s/it", (7, None, {"train/loss": 0.5, "lr": 0.1})),
+        ("[epoch 2] loss=tensor(0.25) acc=93%", (2, None, {"loss": 0.25, "acc": 93.0})),
+        ('{"epoch": 4, "train": {"loss": 0.5}, "ok": true, "n": "x"}', (4, None, {"train.loss": 0.5})),
+        ('{"step": 1, "val_loss": 0.5, "big": NaN}', (1, 0.5, {"val_loss": 0.5, "big": math.nan})),
+        ('{"step": 1, "a": {"b": {"c": {"d": {"e": 1}}}}, "l": [1]}', (1, None, {})),
+        # no step and no val_loss, or prose
+        ("acc=0.9 lr=0.1", None),
+        ('{"acc": 0.9}', None),
+        ("epoch 3 begins", None),
+        ("Epoch 00005: val_loss did not improve from 0.31", None),
+        ("step 3 of 10, at 12:30, to localhost:29500, run/x:5, eta: 0:12:01, n: 3/10, t=3s, date: 2024-05-01", None),
+        ("step 3: v: 2.1.0, x >= 4, size: 1,024, y == 5", None),
+        ("steps: 100", None),
+    ],
+)
+def test_names_beside_a_metric_or_a_step(line: str, expected: Any) -> None:
+    assert repr(said(line)) == repr(expected)
+
+
+def test_all_columns_of_a_table_have_names() -> None:
+    metrics = Metrics(["val_loss"])
+    (report,) = metrics.feed(1, b"epoch  train_loss  val_loss  lr\n1  0.5  0.4  0.1\n")
+    assert (report.step, report.value) == (1, 0.4)
+    assert report.named == {"train_loss": 0.5, "val_loss": 0.4, "lr": 0.1}
+
+
+def test_of_very_many_lines_ever_fewer_are_looked_through() -> None:
+    metrics = Metrics(["val_loss"])
+    lines = [f"step {i}: val_loss=0.5 acc=0.9\nstep {i}, lr=0.1\n" + '{"step": 1, "x": 1}\n' for i in range(20_000)]
+    lines[-2] += "epoch 3: rare=1\n"
+    found = metrics.feed(1, "".join(lines).encode())
+    assert len([r for r in found if r.value is not None]) == 20_000
+    named = [tuple(r.named) for r in found if r.named]
+    assert 1000 < named.count(("val_loss", "acc")) < 4000
+    assert 1000 < named.count(("lr",)) < 4000
+    assert 1000 < named.count(("x",)) < 4000
+    assert named.count(("rare",)) == 1, "lines of each kind are counted by themselves"
 
 
 def test_of_very_many_reports_ever_fewer_are_stored() -> None:

@@ -20,6 +20,7 @@ import tunesmith as ts
 from tunesmith.errors import ObjectiveError, ProgramError
 from tunesmith.foundation.states import TrialState
 from tunesmith.program import Program, load_program, store_program
+from tunesmith.program.program import MOST_NAMES
 from tunesmith.pruners import ThresholdPruner
 
 
@@ -73,6 +74,59 @@ def test_steps_are_reported_and_a_hopeless_run_is_ended(tmp_path: Path) -> None:
     assert trial.intermediate_values == {1: 0.1, 2: 0.2, 3: 0.3}
     assert trial.reason == "stopped after step 3"
     assert "bye" in (tmp_path / "trials/0/output.txt").read_text()
+
+
+def test_what_has_a_name_is_logged(tmp_path: Path) -> None:
+    script = (
+        "for i in 0 1 2; do echo epoch $i: train_loss=0.5 lr=0.1; echo loss=0.2$i acc=0.9; done; echo all=1; "
+        'echo \'{"step": 5, "f1": 0.75, "loss": 0.125}\' > {results}'
+    )
+    trial = run(sh(script, tmp_path), tmp_path)
+    assert trial.value == 0.125
+    assert dict(trial.intermediate_values) == {1: 0.2, 2: 0.21, 3: 0.22}
+    logged = {name: dict(zip(s.tolist(), v.tolist(), strict=True)) for name, (s, v) in trial.metrics.items()}
+    assert logged == {
+        "train_loss": dict.fromkeys(range(3), 0.5),
+        "lr": dict.fromkeys(range(3), 0.1),
+        "acc": dict.fromkeys(range(1, 4), 0.9),
+        "loss": {1: 0.2, 2: 0.21, 3: 0.22, 5: 0.125},
+        "f1": {5: 0.75},
+    }
+
+
+def test_a_program_that_prints_its_metric_alone_logs_nothing(tmp_path: Path) -> None:
+    trial = run(sh("for i in 1 2 3; do echo epoch $i: loss=0.$i; done", tmp_path), tmp_path)
+    assert dict(trial.intermediate_values) == {1: 0.1, 2: 0.2, 3: 0.3}
+    assert not trial.metrics
+
+
+def test_several_objectives_are_logged_as_they_come(tmp_path: Path) -> None:
+    script = "for i in 1 2 3; do echo epoch $i: loss=0.$i acc=0.5; done"
+    trial = run(sh(script, tmp_path, metrics=["loss", "acc"]), tmp_path, directions=["minimize", "maximize"])
+    assert trial.values == (0.3, 0.5)
+    assert trial.metrics["loss"][0].tolist() == trial.metrics["acc"][0].tolist() == [1, 2, 3]
+
+
+def test_ever_new_names_are_bounded(tmp_path: Path) -> None:
+    script = "i=0; while [ $i -lt 300 ]; do echo step $i: n$i=1; i=$((i+1)); done; echo loss: 1"
+    trial = run(sh(script, tmp_path), tmp_path)
+    assert (trial.value, len(trial.metrics)) == (1.0, MOST_NAMES)
+
+
+def test_scalars_of_event_files_are_logged(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboardX", reason="needs tensorboardX: pip install tensorboardX")
+    writes = (
+        "import sys, tensorboardX\n"
+        "with tensorboardX.SummaryWriter(sys.argv[1]) as w:\n"
+        "    for i in range(3):\n"
+        "        w.add_scalar('loss', 0.5, i)\n"
+        "        w.add_scalar('train/acc', 0.25 * i, i)\n"
+    )
+    command = [sys.executable, "-c", writes, "{trial_dir}/logs"]
+    fields: dict[str, Any] = {"metrics": ["loss"], "names": ["x"], "directory": str(tmp_path / "trials")}
+    trial = run(Program(command=command, tensorboard="{trial_dir}/logs", **fields), tmp_path)
+    assert (trial.value, dict(trial.intermediate_values)) == (0.5, {0: 0.5, 1: 0.5, 2: 0.5})
+    assert trial.metrics["train/acc"][1].tolist() == [0.0, 0.25, 0.5]
 
 
 def test_one_that_ignores_sigterm_is_killed_with_what_it_started(tmp_path: Path) -> None:

@@ -225,6 +225,32 @@ def test_what_is_damaged_is_listed(path: Path) -> None:
     assert "trial 0: " not in found
 
 
+def test_damaged_and_stray_metrics_are_listed(path: Path) -> None:
+    def log(trial: ts.Trial) -> float:
+        for step in range(3):
+            trial.log({"loss": step, "acc": 0.5}, step)
+        return 1.0
+
+    study = ts.create_study(study_name="logs", storage=path)
+    study.optimize(log, n_trials=3)
+    study.storage.close()
+    assert check(path) == []
+    copy = "INSERT INTO tunesmith_metrics SELECT study_id, {}, name, piece, first, steps, y FROM tunesmith_metrics"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(copy.format("77, attempt") + " WHERE number = 0 AND name = 'acc'")
+        connection.execute(copy.format("number, 9") + " WHERE number = 1 AND name = 'acc'")
+        connection.execute(copy.format("number, 0") + " WHERE number = 1 AND name = 'loss' AND attempt = 1")
+        connection.execute("UPDATE tunesmith_metrics SET y = x'0011' WHERE number = 2 AND name = 'acc'")
+        connection.commit()
+    damaged, strays = check(path)
+    assert "'logs': metrics of trial 2: " in damaged
+    assert "3 rows of metrics belong to no trial, or to no attempt of it" in strays
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("UPDATE tunesmith_metrics SET first = 'abc' WHERE number = 0")
+        connection.commit()
+    assert sum("metrics of trial" in what for what in check(path)) == 2
+
+
 def test_pages_are_checked(path: Path) -> None:
     data = bytearray(path.read_bytes())
     data[-4096:] = b"\xff" * 4096

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from tunesmith.errors import TrialPruned
 from tunesmith.foundation.text import did_you_mean, listing
 from tunesmith.trial.epochs import checked_every
+from tunesmith.trial.metrics import numbers_in
 
 
 class EpochsCallback:
-    """Reports a metric after each epoch, saves checkpoints, and ends a training that is to stop or to pause.
+    """Reports a metric after each epoch, logs the others, saves checkpoints, and ends a training that is to stop.
 
     Attributes:
         trial: the running trial.
@@ -23,6 +24,17 @@ class EpochsCallback:
         self.trial, self.monitor = trial, monitor
         self._saves, self._every, self._cost = saves, every, cost
         self._reported = False
+
+    def _log(self, metrics: Mapping[Any, Any], step: int) -> None:
+        """Log the metrics of a step, unless the monitored one is all there is.
+
+        Args:
+            metrics: by name, with whatever else the library has among them.
+            step: how many epochs are done.
+        """
+        numbers = numbers_in(metrics)
+        if numbers.keys() - {self.monitor}:
+            self.trial.log(numbers, step)
 
     def _report(self, value: float, step: int, save: Callable[[], None] | None) -> None:
         """Report, and save what the trial goes on from: where that is due, and before it stops.

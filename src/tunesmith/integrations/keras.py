@@ -21,7 +21,8 @@ KERAS_FILE = "keras.pickle"
 class TunesmithCallback(EpochsCallback, keras.callbacks.Callback):
     """Reports a metric of ``model.fit`` after each epoch, prunes, and saves checkpoints.
 
-    The step of a report is the number of epochs that are done. With each report but that of the last epoch, the
+    The step of a report is the number of epochs that are done. All metrics of the logs are logged besides, as with
+    ``trial.log``. With each report but that of the last epoch, the
     variables of the model and of its optimiser and the states of the random numbers are saved to
     ``trial.checkpoint_dir``. Give ``initial_epoch`` to ``fit``, and a training that was paused or killed goes on.
 
@@ -114,6 +115,7 @@ class TunesmithCallback(EpochsCallback, keras.callbacks.Callback):
             TrialPruned: the trial is to stop, or to pause.
         """
         metrics = logs or {}
+        self._log(metrics, epoch + 1)
         if self.monitor not in metrics:
             if not self.monitor.startswith("val_") or any(name.startswith("val_") for name in metrics):
                 raise self._has_none(metrics)

@@ -179,6 +179,7 @@ class LightningEpochs(EpochsCallback):
             self._of_validation = False
         if self._of_validation and not validated:
             return  # that value was reported after the epoch that it belongs to
+        self._log(metrics, step)
         saves = self._saves and goes_on  # after the last epoch there is nothing to go on with: see trial.epochs
         self._report(float(metrics[self.monitor]), step, partial(self._save, trainer) if saves else None)
 

@@ -22,7 +22,7 @@ NOT_IN_NAMES = re.compile(r"[^\w\-. /:]")  # MLflow takes no other signs in a na
 
 
 class MLflowCallback(Tracker):
-    """Logs each trial as a run of an MLflow experiment: parameters, value, reported values by step, state and notes.
+    """Logs each trial as a run of an MLflow experiment: parameters, value, reports and metrics by step, state, notes.
 
     Args:
         tracking_uri: where MLflow keeps its runs: a database such as "sqlite:///mlflow.db", or a server; None: what
@@ -76,8 +76,14 @@ class MLflowCallback(Tracker):
         params = [
             Param(_allowed_name(name), str(as_logged(value))[:TEXT_LIMIT]) for name, value in trial.flat_params.items()
         ]
-        metrics = [Metric(_allowed_name(name), value, ended, 0) for name, value in self.values(trial).items()]
-        metrics += [Metric(name, value, ended, s) for s, found in self.reports(trial) for name, value in found.items()]
+        last = self.last_step(trial)
+        metrics = [
+            # MLflow shows the last value of the last step: where the names are the same, the objective's.
+            Metric(_allowed_name(name), value, ended - 1, step)
+            for step, found in self.steps(trial)
+            for name, value in found.items()
+        ]
+        metrics += [Metric(_allowed_name(name), value, ended, last) for name, value in self.values(trial).items()]
         self._client.log_batch(
             run, tags=[RunTag(_allowed_name(name), str(value)[:TEXT_LIMIT]) for name, value in tags.items()]
         )

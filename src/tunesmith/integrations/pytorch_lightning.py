@@ -12,7 +12,7 @@ class TunesmithCallback(LightningEpochs, Callback):
 
     The step of a report is the number of epochs that are done. The sanity check before the training is not reported; of
     several validations in an epoch the last one is. An epoch without a validation is not reported, unless the metric is
-    logged in training.
+    logged in training. What the module logs besides comes along with each report, as with ``trial.log``.
 
     With each report but that of the last epoch, Lightning's checkpoint and the states of the random numbers are saved
     to ``trial.checkpoint_dir``. Give ``ckpt_path`` to ``fit``, and a training that was paused or killed goes on.

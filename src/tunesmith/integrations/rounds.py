@@ -16,6 +16,7 @@ import numpy as np
 from tunesmith.foundation.arguments import checked
 from tunesmith.foundation.text import real, shown
 from tunesmith.trial import Trial
+from tunesmith.trial.metrics import numbers_in
 from tunesmith.trial.record import curve
 from tunesmith.trial.running import checked_cost
 
@@ -82,13 +83,17 @@ class RoundReports:
         return number > self.begin and (number % self.every == 0 or number == self.total)
 
     def take(self, number: int, scores: Scores) -> bool:
-        """Take the scores after a round, and report them if they are due.
+        """Take the scores after a round; if they are due, log them, and report the one that counts.
 
         Returns:
             Whether the training is to end. The last round of all ends it anyhow.
         """
         self.last = real(scores[chosen_score(scores, self.monitor)])
         if self.is_due(number):
+            if len(scores) > 1:
+                self.trial.log(
+                    numbers_in({f"{rows}-{metric}": value for (rows, metric), value in scores.items()}), number
+                )
             spent = None if self.cost is None else self.cost * (number - self.reported)
             self.trial.report(self.last, number, cost=spent)
             self.reported = number

@@ -23,6 +23,7 @@ from tunesmith.foundation.threads import beside
 from tunesmith.space import Parameter
 from tunesmith.trial import Trial
 from tunesmith.trial.epochs import Epochs, random_state
+from tunesmith.trial.metrics import checked_metrics, checked_step
 
 __all__ = ["DistributedTrial"]
 
@@ -68,6 +69,7 @@ class DistributedTrial:
                 f"{', '.join(str(rank) for rank, there in enumerate(has) if there) or 'none'}"
             )
         self._loop: Epochs | None = None
+        self._late: Exception | None = None  # of rank 0, which the next call raises in all ranks
         if len(has) > 1:  # those that have no trial end at SIGTERM, and must not be waited for
             PREEMPTION.end_at_once()
 
@@ -242,6 +244,27 @@ class DistributedTrial:
             self._loop.gathered = states
         self._shared(lambda trial: trial.report(value, step, cost))
 
+    def log(self, metrics: Mapping[str, float], step: int) -> None:
+        """Keep metrics of a step beside the value that is reported: those of rank 0.
+
+        The ranks do not wait for one another here. What rank 0 learns, such as that the trial was given to another
+        worker, all ranks are told with the next report.
+
+        Args:
+            metrics: as in `tunesmith.Trial.log`; those of the other ranks are only checked.
+            step: an epoch, from 0.
+
+        Raises:
+            TypeError: it is no mapping, a value is no number, or the step not a whole number.
+            ValueError: a name is not valid, or the step is negative.
+        """
+        given, index = checked_metrics(metrics), checked_step("log(metrics, step)", step)
+        if self.trial is not None and self._late is None:
+            try:
+                self.trial.log(given, index)
+            except Exception as error:
+                self._late = error
+
     def should_prune(self) -> bool:
         """Tell whether to stop; all ranks get the same answer."""
         return bool(self._shared(lambda trial: trial.should_prune()))
@@ -316,6 +339,9 @@ class DistributedTrial:
         said: list[Any] = [None, None]
         if self.trial is not None:
             try:
+                late, self._late = self._late, None
+                if late is not None:
+                    raise late
                 said = [of(self.trial), None]
             except Exception as error:
                 said = [None, error if _can_be_sent(error) else RuntimeError(_words(error))]

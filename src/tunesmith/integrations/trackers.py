@@ -69,18 +69,33 @@ class Tracker(ABC):
             return {self.metric: values[0]}
         return {f"{self.metric}_{i}": value for i, value in enumerate(values)}
 
-    def reports(self, trial: FrozenTrial) -> Iterator[tuple[int, dict[str, float]]]:
-        """Yield each step that a trial reported, and its values by name, of several objectives numbered.
+    def steps(self, trial: FrozenTrial) -> Iterator[tuple[int, dict[str, float]]]:
+        """Yield each step that a trial reported or logged, and what it said there by name.
 
         Args:
-            trial: whose curve.
+            trial: whose steps.
 
         Yields:
-            The step and the values.
+            The step and the values: those reported, of several objectives numbered, and the metrics that were logged.
         """
-        for step, value in trial.intermediate_values.items():
-            several = isinstance(value, tuple)
-            yield step, {f"{REPORTED}_{i}": v for i, v in enumerate(value)} if several else {REPORTED: value}
+        found: dict[int, dict[str, float]] = {}
+        for name, (steps, values) in trial.metrics.items():
+            for step, value in zip(steps.tolist(), values.tolist(), strict=True):
+                found.setdefault(step, {})[name] = value
+        for step, reported in trial.intermediate_values.items():
+            several = isinstance(reported, tuple)
+            values_here = {f"{REPORTED}_{i}": v for i, v in enumerate(reported)} if several else {REPORTED: reported}
+            found.setdefault(step, {}).update(values_here)
+        yield from sorted(found.items())
+
+    def last_step(self, trial: FrozenTrial) -> int:
+        """Return the step at which the objective's values are logged: the last one where metrics have their names.
+
+        Args:
+            trial: the finished trial.
+        """
+        own = [steps[-1] for name, (steps, _) in trial.metrics.items() if name in self.values(trial)]
+        return int(max(own, default=0))
 
 
 def as_logged(value: Any) -> bool | int | float | str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 from pathlib import Path
@@ -22,7 +23,9 @@ class TunesmithCallback(EpochsCallback, TrainerCallback):
     """Reports a metric of each evaluation of a `transformers.Trainer`, prunes, and saves checkpoints.
 
     The step of a report is the number of epochs that are done with ``eval_strategy="epoch"``, and that of the updates
-    with ``"steps"``. What is evaluated before the first update, or outside of ``trainer.train``, is not reported.
+    with ``"steps"``. What is evaluated before the first update, or outside of ``trainer.train``, is not reported. All
+    that the ``Trainer`` logs in between, such as the loss and the learning rate, is logged at such steps, as with
+    ``trial.log``: with ``"epoch"``, the last value of each epoch.
 
     With each report but that after the last update, a checkpoint of the ``Trainer`` is saved to
     ``trial.checkpoint_dir``. Give ``checkpoint`` to ``train``, and a training that was paused or killed goes on.
@@ -95,6 +98,19 @@ class TunesmithCallback(EpochsCallback, TrainerCallback):
         if args.world_size > 1 and not isinstance(self.trial, DistributedTrial):
             refuse_many_processes(f"{args.world_size} processes train")
         self._trains = True
+
+    def on_log(self, args: Any, state: Any, control: Any, **others: Any) -> None:
+        """Log what the Trainer logs, evaluations among it, but for what it says at last of the whole training.
+
+        Args:
+            args: the training arguments.
+            state: where the training is.
+            control: what happens next.
+            **others: ``logs`` among it.
+        """
+        logs = {name: value for name, value in (others.get("logs") or {}).items() if name != "epoch"}
+        if self._trains and state.global_step and "train_runtime" not in logs:
+            self._log(logs, math.ceil(state.epoch) if args.eval_strategy == "epoch" else state.global_step)
 
     def on_evaluate(self, args: Any, state: Any, control: Any, **others: Any) -> None:
         """Ask for a checkpoint, or report at once where none is needed.

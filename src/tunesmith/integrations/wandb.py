@@ -13,7 +13,7 @@ from tunesmith.trial.record import FrozenTrial
 
 
 class WandbCallback(Tracker):
-    """Logs each trial as a run of a Weights & Biases project: parameters, value, reported values by step, and notes.
+    """Logs each trial as a run of a Weights & Biases project: parameters, value, reports and metrics by step, notes.
 
     The runs of a study are one group. A run is made when its trial has ended, so that it takes no time of the trial's.
 
@@ -57,7 +57,7 @@ class WandbCallback(Tracker):
         }
         run = wandb.init(**options)
         try:
-            for step, found in self.reports(trial):
+            for step, found in self.steps(trial):
                 run.log(found, step=step)
             run.summary.update({**self.values(trial), "number": trial.number, "state": trial.state.name})
             run.summary.update({"reason": trial.reason} if trial.reason else {})

@@ -94,8 +94,8 @@ def import_(
     """Bring along the results of another program, as studies.
 
     SOURCE is a storage of Optuna's (an SQLite file, a journal file, the URL of a database), a pickle of Hyperopt's
-    Trials, a folder of Ray Tune, an mlruns folder or database of MLflow's, or a table: CSV, JSON, JSON lines or
-    Parquet, as W&B, MLflow and data frames write it. docs/import.md tells what becomes of each.
+    Trials, a folder of Ray Tune, an mlruns folder or database of MLflow's, a folder of TensorBoard, or a table: CSV,
+    JSON, JSON lines or Parquet, as W&B, MLflow and data frames write it. docs/import.md tells what becomes of each.
     """
     from tunesmith.storage.redact import shown_spec
     from tunesmith.study import load_study

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from tunesmith.interchange import limits as checked
 from tunesmith.interchange.limits import Limits
 from tunesmith.interchange.runs import Run, RunTable
 from tunesmith.storage.redact import shown_spec
+from tunesmith.trial.metrics import series_of
 
 MLFLOW_TABLES = {"experiments", "runs", "params", "metrics", "latest_metrics", "tags"}
 _STATUS = {"1": "RUNNING", "2": "SCHEDULED", "3": "FINISHED", "4": "FAILED", "5": "KILLED"}  # of files, as numbers
@@ -41,7 +43,7 @@ def read_folder(name: str, folder: Path, wanted: Sequence[str], limits: Limits) 
 
     Args:
         folder: its folder in ``mlruns``.
-        wanted: the metrics of which every value is read, and not only the last.
+        wanted: the metrics that count; without any, only the last values are read.
 
     Raises:
         SourceError: a file is damaged or a link, or there is more than is read.
@@ -61,8 +63,8 @@ def read_folder(name: str, folder: Path, wanted: Sequence[str], limits: Limits) 
             points = _metric_points(path, text, limits)
             if points:
                 run.metrics[metric] = points[-1][2]
-                if metric in wanted:
-                    run.curves[metric] = {step: value for step, _, value in points}
+                if wanted:
+                    run.curves[metric] = series_of((step for step, _, _ in points), (value for *_, value in points))
         runs.append(run)
     runs.sort(key=lambda run: run.started if run.started == run.started else math.inf)
     return RunTable(name, "MLflow", shown_spec(folder.parent), runs)
@@ -120,11 +122,13 @@ def read_database(
     for run_id, key, value, is_nan in rows("latest_metrics", "key value is_nan"):
         runs[run_id].metrics[str(key)] = _metric_value(value, is_nan, key)
     if wanted:
-        points = rows("metrics", "key step value is_nan", "ORDER BY t.step, t.timestamp")
-        for run_id, key, step, value, is_nan in points:
-            if key in wanted:
-                step = checked.checked_whole(step, f"a step of the metric {key!r}")
-                runs[run_id].curves.setdefault(key, {})[step] = _metric_value(value, is_nan, key)
+        points = rows("metrics", "key step value is_nan", "ORDER BY t.run_uuid, t.key, t.step, t.timestamp")
+        for (run_id, key), some in groupby(points, lambda row: (row[0], row[1])):
+            steps, values = [], []
+            for _, _, step, value, is_nan in some:
+                steps.append(checked.checked_whole(step, f"a step of the metric {key!r}"))
+                values.append(_metric_value(value, is_nan, key))
+            runs[run_id].curves[str(key)] = series_of(steps, values)
     return RunTable(name, "MLflow", limits.place, list(runs.values()))
 
 

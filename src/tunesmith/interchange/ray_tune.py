@@ -13,6 +13,7 @@ from tunesmith.interchange.limits import Limits, cell_number, leaves, parsed_jso
 from tunesmith.interchange.runs import Run, RunTable
 from tunesmith.interchange.tables import NOTES
 from tunesmith.storage.redact import shown_spec
+from tunesmith.trial.metrics import STEP_BOUND, LogBuffer, joined, numbers_in
 
 STATE, RESULTS, PARAMS = "experiment_state-*.json", "result.json", "params.json"
 _STEP_COLUMN = "training_iteration"
@@ -34,7 +35,7 @@ def read_experiment(folder: Path, wanted: Sequence[str], limits: Limits) -> RunT
     """Return the trials of an experiment.
 
     Args:
-        wanted: the metrics of which every value is read, and not only the last.
+        wanted: the metrics that count; without any, only the last values are read.
 
     Raises:
         SourceError: a file is damaged or a link, leads out of the source, or there is more than is read.
@@ -83,26 +84,23 @@ def _run_of_folder(folder: Path, state: Mapping[str, Any] | None, wanted: Sequen
     known = state or {}
     config = _json_file(folder / PARAMS, limits) if limits.exists(folder / PARAMS) else known.get("config")
     last: Mapping[str, Any] = {}
-    curves: dict[str, dict[int, float]] = {metric: {} for metric in wanted}
+    buffer = LogBuffer()
     begun = math.nan
     for row in _results(folder / RESULTS, limits):
         last = leaves(row, separator="/")
         if begun != begun:
             begun = (cell_number(row.get("timestamp")) or math.nan) - (cell_number(row.get("time_total_s")) or 0)
         step = row.get(_STEP_COLUMN)
-        for metric in wanted:
-            value = cell_number(last.get(metric))
-            if value is not None and isinstance(step, int) and not isinstance(step, bool):
-                curves[metric][step] = value
+        if wanted and isinstance(step, int) and not isinstance(step, bool) and 0 <= step < STEP_BOUND:
+            texts = {name: cell_number(last[name]) for name in wanted if isinstance(last.get(name), str)}
+            buffer.add(numbers_in(dict(_metrics_of(last)) | texts), step)
     if config is None:
         config = {k.removeprefix("config/"): v for k, v in last.items() if k.startswith("config/")}
     own = known.get("trial_id") or last.get("trial_id") or folder.name
     run = Run(f"ray/{own}")
     run.params = leaves(config, separator="/") if isinstance(config, Mapping) else {}
-    for key, value in last.items():
-        if key not in _NO_METRICS and not key.startswith("config/"):
-            run.metrics[key] = value
-    run.curves = {metric: curve for metric, curve in curves.items() if curve}
+    run.metrics |= _metrics_of(last)
+    run.curves = joined([[buffer.take()]])
     failed = limits.exists(folder / "error.txt")
     run.state = str(known.get("status") or ("ERROR" if failed else "TERMINATED"))
     if failed:
@@ -111,6 +109,10 @@ def _run_of_folder(folder: Path, state: Mapping[str, Any] | None, wanted: Sequen
     run.started = cell_number(known.get("start_time")) or begun
     run.finished = cell_number(known.get("last_result_time")) or cell_number(last.get("timestamp")) or math.nan
     return run
+
+
+def _metrics_of(row: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    return ((k, value) for k, value in row.items() if k not in _NO_METRICS and not k.startswith("config/"))
 
 
 def _results(path: Path, limits: Limits) -> Iterator[Mapping[str, Any]]:

@@ -50,8 +50,8 @@ def read(
 
     Args:
         source: an Optuna storage (an SQLite file, the URL of a database, a journal file); a pickle of Hyperopt's
-            ``Trials``; a folder of Ray Tune; MLflow's ``mlruns`` folder or database; a table (CSV, TSV, JSON, JSON
-            lines, Parquet, a data frame, a list of dicts), such as W&B and MLflow export.
+            ``Trials``; a folder of Ray Tune; MLflow's ``mlruns`` folder or database; a folder of TensorBoard; a table
+            (CSV, TSV, JSON, JSON lines, Parquet, a data frame, a list of dicts), such as W&B and MLflow export.
         study: the name of one study of the source, or what a study is to be called where the source has no name for
             it; None: all of them.
         minimize: the values that count, the smaller the better; of Optuna's and Hyperopt's results it is known.
@@ -173,7 +173,7 @@ def _by_beginning(path: Path, wishes: Wishes, unsafe_pickle: bool, limits: Limit
 
 
 def _folder(path: Path, wishes: Wishes, limits: Limits) -> list[ImportedStudy]:
-    from tunesmith.interchange import mlflow, ray_tune
+    from tunesmith.interchange import mlflow, ray_tune, tensorboard
 
     place = limits.place
     home = next((h for h in (path, path / "mlruns") if h.is_dir() and mlflow.is_store(h)), None)
@@ -184,9 +184,12 @@ def _folder(path: Path, wishes: Wishes, limits: Limits) -> list[ImportedStudy]:
         )
     folders = {folder.name: folder for folder in ray_tune.experiments_in(path, limits)}
     if not folders:
+        runs = tensorboard.experiments_in(path, limits)
+        if runs:
+            return _experiments(runs, wishes, limits, lambda name: tensorboard.read_runs(name, runs[name], limits))
         raise SourceError(
-            f"{place} is a folder without results of Ray Tune (experiment_state-*.json, result.json) or MLflow "
-            "(meta.yaml); give the folder that has them, or a file"
+            f"{place} is a folder without results of Ray Tune (experiment_state-*.json, result.json), MLflow "
+            "(meta.yaml) or TensorBoard (*tfevents*); give the folder that has them, or a file"
         )
     return _experiments(
         folders, wishes, limits, lambda name: ray_tune.read_experiment(folders[name], wishes.metrics, limits)

@@ -17,6 +17,7 @@ from tunesmith.space import Categorical, Float, Int, Parameter, Space
 from tunesmith.space.convert import as_parameter
 from tunesmith.space.labels import label_key
 from tunesmith.space.parameters import MAX_INT
+from tunesmith.trial.metrics import Metrics, Series, numbers_in
 from tunesmith.trial.record import NOISE, OUTSIDE, TrialRecord
 
 # -- ranges of parameters that nobody gave, from the values that were used ------------------------------------------
@@ -130,7 +131,8 @@ class Run:
         key: by which it is known again, such as "mlflow/0a1b".
         params: what was set.
         metrics: the last value of each.
-        curves: step to value of each metric of which more is known.
+        curves: the steps, which rise, and the values of each metric of which more is known.
+        reports: the same of the value of a study, where the source is one.
         constraints: feasible where at most 0.
         attrs: what else is known.
         state: as the program calls it.
@@ -141,7 +143,8 @@ class Run:
     key: str
     params: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
-    curves: dict[str, dict[int, float]] = field(default_factory=dict)
+    curves: Metrics = field(default_factory=dict)
+    reports: Series | None = None
     constraints: dict[str, float] | None = None
     attrs: dict[str, Any] = field(default_factory=dict)
     state: str = ""
@@ -223,7 +226,19 @@ def _said_of_run(run: Run, number_there: int | None, wishes: Wishes) -> Facts:
         "constraints": run.constraints or {},
         "started": run.started,
         "finished": run.finished,
+        "metrics": by_step(_logged(run, wishes.metrics)),
     }
+
+
+def by_step(metrics: Mapping[str, Series]) -> dict[str, dict[int, float]]:
+    """Return metrics as numbers by step by name."""
+    return {name: dict(zip(s.tolist(), v.tolist(), strict=True)) for name, (s, v) in metrics.items()}
+
+
+def _logged(run: Run, metrics: Sequence[str]) -> Metrics:
+    """Return what a run logged, where that is more than the value that counts."""
+    kept = {name: series for name, series in run.curves.items() if len(series[0]) and numbers_in({name: 0.0})}
+    return {} if list(kept) == list(metrics) and len(metrics) == 1 else kept
 
 
 def _check_metrics(table: RunTable, wishes: Wishes) -> None:
@@ -332,7 +347,12 @@ class _Maker(Conclusions):
                 outside[name] = value  # all its digits
         found = [cell_number(run.metrics.get(metric)) for metric in self._metrics]
         values = tuple(v for v in found if v is not None and v == v)
-        reports = run.curves.get(self._metrics[0]) if len(self._metrics) == 1 else None
+        logged = _logged(run, self._metrics)
+        if left_out := len(run.curves.keys() - logged.keys()) if logged else 0:
+            self.tell("metrics whose names cannot be kept, with all their steps", left_out)
+        reports: Series | None = None
+        if len(self._metrics) == 1:
+            reports = run.curves.get(self._metrics[0], run.reports if self._metrics[0] == "value" else None)
         if len(values) != len(found):
             values = ()
             if state is TrialState.COMPLETE:
@@ -360,7 +380,10 @@ class _Maker(Conclusions):
             worker=run.key,
             user=self._attributes(run, names),
             system=system or None,
-            reports={step: v for step, v in reports.items() if 0 <= step < 2**63} if reports else None,
+            reports=None
+            if reports is None
+            else dict(zip(*(column.tolist() for column in reports), strict=True)) or None,
+            logged=logged or None,
         )
 
     def _attributes(self, run: Run, names: Iterable[str]) -> dict[str, Any] | None:

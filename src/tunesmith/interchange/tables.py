@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -26,6 +27,7 @@ from tunesmith.interchange.limits import (
 )
 from tunesmith.interchange.runs import Run, RunTable, Wishes
 from tunesmith.storage.redact import shown_spec
+from tunesmith.trial.metrics import Series, series_of
 
 TABLE_ENDINGS = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet")
 _CSV_SIGNS = (",", ";", "\t")
@@ -333,8 +335,6 @@ def _run_of_row(
     if isinstance(values := run.metrics.get("values"), list | tuple):
         del run.metrics["values"]
         run.metrics |= {"value": values[0]} if len(values) == 1 else {f"values_{i}": v for i, v in enumerate(values)}
-        if "value" in run.curves:
-            run.curves = {name: run.curves["value"] for name in run.metrics if name == "value"}
     return run
 
 
@@ -347,8 +347,13 @@ def _into(run: Run, group: str, name: str, value: Any) -> None:
             return
         if group == CURVE:
             steps = {typed(k): cell_number(c) for k, c in whole.items()}
-            run.curves["value"] = {k: v for k, v in steps.items() if type(k) is int and v is not None}
+            reported = {k: v for k, v in steps.items() if type(k) is int and v is not None}
+            run.reports = series_of(reported.keys(), reported.values()) if reported else None
             return
+        if group == METRICS:
+            curves = {name: curve for name, c in whole.items() if (curve := _columns_of(c)) is not None}
+            run.curves |= curves
+            whole = {name: c for name, c in whole.items() if name not in curves}
         cells = leaves({k: _unwrapped(v) for k, v in whole.items()} if group == PARAMS else whole)
     else:
         cells = {name: value}
@@ -363,6 +368,18 @@ def _into(run: Run, group: str, name: str, value: Any) -> None:
             run.attrs[key] = plain_cell(cell)
         else:
             target[key] = plain_cell(cell)
+
+
+def _columns_of(cell: Any) -> Series | None:
+    """Return a metric's values as JSON of ours has them: {"steps": [0, 1], "values": [0.5, null]}; None: it is none."""
+    if not isinstance(cell, Mapping) or cell.keys() != {"steps", "values"}:
+        return None
+    steps, values = cell["steps"], cell["values"]
+    if not (isinstance(steps, list) and isinstance(values, list) and len(steps) == len(values)):
+        return None
+    if any(type(step) is not int for step in steps):
+        return None
+    return series_of(steps, (math.nan if (number := cell_number(v)) is None else number for v in values))
 
 
 def _unwrapped(value: Any) -> Any:

@@ -10,6 +10,7 @@ from tunesmith.foundation.arguments import checked
 from tunesmith.foundation.text import shown
 from tunesmith.interchange.limits import plain_cell, typed
 from tunesmith.interchange.optuna.trials import Seen, seen_of
+from tunesmith.interchange.runs import by_step
 from tunesmith.interchange.study import Facts, ImportedStudy, key_of
 from tunesmith.study import Study
 from tunesmith.trial.record import TrialRecord
@@ -53,7 +54,10 @@ def differences(old: ImportedStudy, study: Study) -> list[str]:
         here.setdefault(key_of(trial), trial)
     for key, said in old.facts.items():
         if key in here:
-            told += [f"trial {said['number']}: {what}" for what in _differing(said, _facts_here(here[key]))]
+            found = _facts_here(here[key])
+            if "metrics" in said:
+                found["metrics"] = by_step(here[key].metrics)
+            told += [f"trial {said['number']}: {what}" for what in _differing(said, found)]
         else:
             told.append(f"trial {said['number']}: it is there, and not here")
     return told

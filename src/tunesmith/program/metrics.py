@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 import math
 import re
-import struct
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from tunesmith.foundation.text import close_matches, listing, shorten
@@ -127,16 +125,41 @@ _ALONE = re.compile(rf"(?:\[1\][ \t]+)?({NUMBER_PATTERN})")
 LONGEST_ALONE = 400  # characters of such a line
 
 
+# Beside a metric, or a step: `acc=0.9`, `lr: 1e-3`. Neither `host:8080` nor `12:30`, `3/10`, `2 h`, `2024-05-01`.
+_PAIR = re.compile(
+    rf"{_BEFORE}{_ANY_NAME}{_CLOSED}\s*+(?:=|:(?=\s|[+-]?\d*\.\d))\s*+[\"'`*]?(?:[A-Za-z_][\w.]*+\()?"
+    rf"((?>{NUMBER_PATTERN})){_AFTER_BLANKS}"
+)
+STEP_MARKS = tuple(form(word) for word in ("step", "iter", "epoch") for form in (str, str.capitalize, str.upper))
+_STEP_MARKS_IN_BYTES = tuple(mark.encode() for mark in STEP_MARKS)
+SHAPE_CHARACTERS = 80  # of a line, which lines of one kind have in common but for their digits
+SHAPES = 100  # that are counted, each for itself
+_NO_DIGITS = str.maketrans("", "", "0123456789")
+NAMED_LEVELS = 3  # of objects in a JSON object, whose numbers are looked at
+DENSE_REPORTS = 1000  # reports of a trial that are all stored; of the later ones, 1000 to 9999 each tenth, and so on
+
+
+def is_stored(n: int) -> bool:
+    """Tell whether the n-th report of a trial is stored: of very many, ever fewer are, in each trial the same."""
+    every = 1
+    while n >= DENSE_REPORTS * every * 10:
+        every *= 10
+    return n < DENSE_REPORTS or n % (every * 10) == 0
+
+
 @dataclass(slots=True)
 class Report:
-    """One value of the first metric.
+    """What a line says of a step.
 
     Attributes:
         step: which the program named; None: it named none.
+        value: of the first metric; None: it has others alone, and a step.
+        named: all numbers that have a name there; empty: it is the first metric alone, or too many lines are like it.
     """
 
     step: int | None
-    value: float
+    value: float | None
+    named: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass
@@ -152,6 +175,7 @@ class Metrics:
     take: str = "last"
     _rest: dict[int, bytes] = field(default_factory=dict)
     _heads: dict[int, Head] = field(default_factory=dict)  # of the table that a stream is in
+    _shapes: dict[str, int] = field(default_factory=dict)  # how many lines with names there were, by how they begin
     _found: dict[str, dict[str, float]] = field(default_factory=lambda: {source: {} for source in VALUE_SOURCES})
 
     def __post_init__(self) -> None:
@@ -163,7 +187,7 @@ class Metrics:
         self._marks_in_bytes = [mark.encode() for mark in self._marks.values()]
 
     def feed(self, stream: int, data: bytes) -> list[Report]:
-        """Take in what was printed; return what it reports.
+        """Take in what was printed; return what it reports, and what it says besides of a step.
 
         Args:
             stream: which of the streams it comes from; each has lines of its own.
@@ -182,7 +206,8 @@ class Metrics:
 
     def _read(self, stream: int, data: bytes) -> list[Report]:
         marked = any(mark in data for mark in self._marks_in_bytes)
-        if not marked and stream not in self._heads:
+        stepped = any(mark in data for mark in _STEP_MARKS_IN_BYTES)
+        if not marked and not stepped and stream not in self._heads:
             return []  # most output has no metric: one look at a block of it is enough
         if b"\x1b" in data:
             data = _ESCAPES.sub(b"", data)
@@ -191,38 +216,67 @@ class Metrics:
             line = whole[-LINE_CHARACTERS:]
             report = None
             if marked and any(mark in line for mark in self._marks.values()):
-                report = self._read_json(line) if line.lstrip().startswith("{") else None
-                report = report or self._read_text(line)
+                is_json = line.lstrip().startswith("{")
+                report = self._read_json(line, self._is_looked_through(line)) if is_json else None
+                if report is None or report.value is None:
+                    report = self._read_text(line) or report
                 if report is None and (head := head_of(line, self.names)) is not None:
                     self._heads[stream] = head
             elif stream in self._heads and may_be_row(line):
                 report = self._read_row(self._heads[stream], line)
+            if report is None and stepped and any(mark in line for mark in STEP_MARKS):
+                report = self._read_step(line)
             if report is not None:
                 found.append(report)
         return found
 
-    def take_object(self, source: str, values: Mapping[str, Any]) -> Report | None:
-        """Take in a JSON object, of a results file ("file") or a line ("json"); return what it reports."""
-        first: Report | None = None
+    def take_object(self, source: str, values: Mapping[str, Any], named: bool = True) -> Report | None:
+        """Take in a JSON object; return what it says of a step.
+
+        Args:
+            source: "file": of a results file; "json": of a line.
+            values: the object.
+            named: whether all its numbers are looked for.
+        """
+        first: float | None = None
         for i, name in enumerate(self.names):
             value = json_number(_looked_up(values, name))
             if value is None:
                 continue
             self._keep(source, name, value)
             if i == 0:
-                first = Report(_step_of(values), value)
-        return first
+                first = value
+        step = _step_of(values)
+        return None if first is None and step is None else Report(step, first, _named_in(values) if named else {})
 
     def take_value(self, name: str, value: float) -> None:
         """Take in a value that was read elsewhere, such as from event files."""
         self._keep("json", name, value)
 
-    def _read_json(self, line: str) -> Report | None:
+    def _read_json(self, line: str, named: bool) -> Report | None:
         try:
             values = json.loads(line)
         except (ValueError, RecursionError):
             return None
-        return self.take_object("json", values) if isinstance(values, dict) else None
+        return self.take_object("json", values, named) if isinstance(values, dict) else None
+
+    def _read_step(self, line: str) -> Report | None:
+        """Return what a line without the first metric says of a step that it names."""
+        if not self._is_looked_through(line):
+            return None
+        if line.lstrip().startswith("{"):
+            return self._read_json(line, named=True)
+        step = _step_in(line)
+        named = {} if step is None else _pairs_in(line)
+        return Report(step, None, named) if named else None
+
+    def _is_looked_through(self, line: str) -> bool:
+        """Tell whether names are looked for in a line: of very many that begin alike, in ever fewer."""
+        shape = line[:SHAPE_CHARACTERS].translate(_NO_DIGITS)
+        if shape not in self._shapes and len(self._shapes) >= SHAPES:
+            shape = ""
+        self._shapes[shape] = n = self._shapes.get(shape, 0) + 1
+        return is_stored(n)
 
     def _read_text(self, line: str) -> Report | None:
         first: Report | None = None
@@ -239,6 +293,8 @@ class Metrics:
                         first = self._counts(source, Report(_step_in(line), value))
                 if name in self._found["text"]:
                     break  # what stands without a sign is not looked for
+        if first is not None and self._is_looked_through(line):
+            first.named = _pairs_in(line)
         return first
 
     def _read_row(self, head: Head, line: str) -> Report | None:
@@ -248,7 +304,8 @@ class Metrics:
                 self._keep("words", name, row[name])
         first = self.names[0]
         whole = {name.lower(): int(value) for name, value in row.items() if value.is_integer()}
-        return self._counts("words", Report(_step_of(whole), row[first])) if first in row else None
+        named = {name: value for name, value in row.items() if name.lower() not in STEP_KEYS}
+        return self._counts("words", Report(_step_of(whole), row[first], named)) if first in row else None
 
     def _counts(self, source: str, report: Report) -> Report | None:
         """Return a report, unless its metric was found where it is more surely meant: JSON, or after a sign."""
@@ -412,6 +469,23 @@ def _looked_up(values: Mapping[str, Any], name: str) -> Any:
     return _looked_up(inner, rest) if isinstance(inner, Mapping) else None
 
 
+def _pairs_in(line: str) -> dict[str, float]:
+    """Return the numbers that stand behind names and a sign."""
+    return {n: float(text.replace("_", "")) for n, text in _PAIR.findall(line) if n.lower() not in STEP_KEYS}
+
+
+def _named_in(values: Mapping[str, Any], level: int = NAMED_LEVELS) -> dict[str, float]:
+    """Return the numbers of an object by name, without its step; b in the object a is "a.b"."""
+    found: dict[str, float] = {}
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            inner = _named_in(value, level - 1) if level else {}
+            found |= {f"{name}.{key}": number for key, number in inner.items()}
+        elif type(value) in (int, float) and name not in STEP_KEYS and (number := json_number(value)) is not None:
+            found[name] = number
+    return found
+
+
 def _step_of(values: Mapping[str, Any]) -> int | None:
     for key in STEP_KEYS:
         value = values.get(key)
@@ -423,136 +497,3 @@ def _step_of(values: Mapping[str, Any]) -> int | None:
 def _step_in(line: str) -> int | None:
     found = {key.lower(): int(number[:MOST_DIGITS]) for key, number in reversed(_NAMED_STEP.findall(line))}
     return next((found[key] for key in STEP_KEYS if key in found), None)
-
-
-# ----------------------------------------------------------------------------------------------------------------------
-# Reads scalars from TensorBoard's event files while they are written, without TensorBoard.
-#
-# A file is a row of records (TFRecord): the length of the data (8 bytes, little-endian), a checksum of that (4), the
-# data, and a checksum of it (4). The data is an ``Event`` in the encoding of protocol buffers. Of its fields we need
-# step (2) and summary (5); of this, value (1); of that, tag (1), simple_value (2) and tensor (8); and of a tensor,
-# dtype (1), tensor_content (4), float_val (5) and double_val (6). Writers differ in which of the last four they use.
-
-RECORD_HEAD_BYTES, RECORD_FOOT_BYTES = 12, 4  # bytes around the data
-RECORD_BYTES = 64 * 1024 * 1024  # bytes of a record; more means that this is no event file
-VARINT_BITS = 64  # of a number
-FLOAT, DOUBLE = 1, 2  # dtypes
-_FIXED = {1: ("<d", 8), 5: ("<f", 4)}
-
-
-class EventFiles:
-    """The event files below a folder.
-
-    Args:
-        folder: may not be there yet.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._at: dict[Path, int] = {}
-        if folder.is_dir():  # what is there already is of another run
-            self._at = {path: path.stat().st_size for path in folder.rglob("*tfevents*")}
-
-    def read(self, tags: Collection[str]) -> list[tuple[str, int, float]]:
-        """Return the scalars that were written since the last time: tag, step and value.
-
-        Args:
-            tags: those that are looked for.
-        """
-        found = []
-        if self._folder.is_dir():
-            for path in sorted(self._folder.rglob("*tfevents*")):
-                found += [scalar for scalar in self._read_file(path) if scalar[0] in tags]
-        return found
-
-    def _read_file(self, path: Path) -> list[tuple[str, int, float]]:
-        at = self._at.get(path, 0)
-        try:
-            if path.stat().st_size <= at:
-                return []
-            with path.open("rb") as file:
-                file.seek(at)
-                data = file.read()
-        except OSError:
-            return []
-        found, begin = [], 0
-        while begin + RECORD_HEAD_BYTES <= len(data):
-            (size,) = struct.unpack_from("<Q", data, begin)
-            end = begin + RECORD_HEAD_BYTES + size + RECORD_FOOT_BYTES
-            if size > RECORD_BYTES or end > len(data):
-                break  # the rest is not written yet
-            found += list(_scalars(data[begin + RECORD_HEAD_BYTES : end - RECORD_FOOT_BYTES]))
-            begin = end
-        self._at[path] = at + begin
-        return found
-
-
-def _scalars(event: bytes) -> Iterator[tuple[str, int, float]]:
-    fields = list(_protobuf_fields(event))
-    step = next((value for number, value in fields if number == 2 and isinstance(value, int)), 0)
-    for number, summary in fields:
-        if number != 5 or not isinstance(summary, bytes):
-            continue
-        for inner, value in _protobuf_fields(summary):
-            if inner == 1 and isinstance(value, bytes) and (scalar := _scalar(value)) is not None:
-                yield scalar[0], step, scalar[1]
-
-
-def _scalar(value: bytes) -> tuple[str, float] | None:
-    tag, number = "", None
-    for key, content in _protobuf_fields(value):
-        if key == 1 and isinstance(content, bytes):
-            tag = content.decode(errors="replace")
-        elif key == 2 and isinstance(content, float):
-            number = content
-        elif key == 8 and isinstance(content, bytes):
-            number = _tensor(content)
-    return None if number is None else (tag, number)
-
-
-def _tensor(tensor: bytes) -> float | None:
-    fields = dict(_protobuf_fields(tensor))
-    kind = fields.get(1)
-    form, size = {FLOAT: ("<f", 4), DOUBLE: ("<d", 8)}.get(kind if isinstance(kind, int) else 0, ("", 0))
-    for content in (fields.get(4), fields.get(5 if kind == FLOAT else 6)):
-        if form and isinstance(content, bytes) and len(content) == size:
-            return float(struct.unpack(form, content)[0])
-        if isinstance(content, float):
-            return content
-    return None
-
-
-def _protobuf_fields(message: bytes) -> Iterator[tuple[int, int | float | bytes]]:
-    """Give the fields of a message: their numbers and values. What follows a damaged one is left out."""
-    at = 0
-    while at < len(message):
-        try:
-            key, at = _varint(message, at)
-            kind = key & 7
-            if kind == 0:
-                number, at = _varint(message, at)
-                yield key >> 3, number
-            elif kind == 2:
-                size, at = _varint(message, at)
-                yield key >> 3, message[at : at + size]
-                at += size
-            elif kind in _FIXED:
-                form, size = _FIXED[kind]
-                yield key >> 3, float(struct.unpack_from(form, message, at)[0])
-                at += size
-            else:
-                return
-        except (IndexError, struct.error):
-            return
-
-
-def _varint(message: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = message[at]
-        value |= (byte & 127) << shift
-        at, shift = at + 1, shift + 7
-        if byte < 128:
-            return value, at
-        if shift > VARINT_BITS:
-            raise IndexError("a number of more than 64 bits")

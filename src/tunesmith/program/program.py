@@ -23,12 +23,13 @@ from tunesmith.foundation.text import checked_text, listing, printable, shown
 from tunesmith.foundation.threads import ERRORS_OF_THREADS, raise_what_died
 from tunesmith.foundation.warnings import caution
 from tunesmith.program import template
+from tunesmith.program.events import EventFiles
 from tunesmith.program.files import PARAMETER_FORMATS, params_text, read_results, read_written
 from tunesmith.program.metrics import (
-    EventFiles,
     LookAlikes,
     Metrics,
     Report,
+    is_stored,
     last_line,
     look_alikes,
     number_alone,
@@ -37,11 +38,11 @@ from tunesmith.program.metrics import (
 )
 from tunesmith.program.process import Log, Process
 from tunesmith.trial import Trial
-from tunesmith.trial.metrics import STEP_BOUND
+from tunesmith.trial.metrics import STEP_BOUND, numbers_in
 
 INTERRUPTED_CODE = 130  # the exit code of a program that was interrupted and is to be run again
 MOST_INTERRUPTS = 10  # of one trial
-DENSE_REPORTS = 1000  # reports of a trial that are all stored; of the later ones, 1000 to 9999 each tenth, and so on
+MOST_NAMES = 100  # of metrics of a trial that are logged: a program may print ever new ones
 REASON_CHARACTERS = 1500  # characters of the output that stand in the reason of a failure
 OUTPUT_CHARACTERS = 32 * 1024  # characters of the output that are looked through for other metrics
 RESULTS_FILE = "results.json"  # in the folder of a trial
@@ -298,6 +299,7 @@ class _Run:
         self.single = len(program.metrics) == 1
         self.began = time.monotonic()
         self.reports = 0  # that the program made
+        self.names: dict[str, int] = {}  # that the program gave to numbers, and how often
         self.end = b""  # of its standard output
         self.told = False  # whether it was told that a step cannot be one
         self.last_step = (trial.resumed_from_step or 0) if program.resumable else 0
@@ -357,10 +359,13 @@ class _Run:
         if self.events is None:
             return
         found = []
-        for tag, step, value in self.events.read(self.program.metrics):
-            self.metrics.take_value(tag, value)
+        for tag, step, value in self.events.read():
+            if tag in self.program.metrics:
+                self.metrics.take_value(tag, value)
             if tag == self.program.metrics[0]:
                 found.append(Report(step, value))
+            elif step < STEP_BOUND and self._takes(tag) and is_stored(self.names[tag]):
+                self.trial.log({tag: value}, step)
         self._report(found)
 
     def _report(self, found: Sequence[Report]) -> None:
@@ -369,15 +374,34 @@ class _Run:
         Raises:
             TrialPruned: not.
         """
-        for report in found if self.single else ():
+        for report in found:
             step = self._step(report.step)
+            self._log(report, step)
+            if report.value is None:
+                continue
             self.last_step = step
+            if not self.single:
+                continue
             self.reports += 1
             if not is_stored(self.reports) or step in (self.trial.reports or ()):
                 continue
             self.trial.report(report.value, step)
             if self.trial.should_prune():
                 raise TrialPruned(f"stopped after step {step}")
+
+    def _log(self, report: Report, step: int) -> None:
+        """Log what has a name, unless that is the metric alone, which is reported."""
+        first = {} if report.value is None else {self.program.metrics[0]: report.value}
+        if report.named.keys() - (first.keys() if self.single else ()):
+            kept = {name: value for name, value in {**report.named, **first}.items() if self._takes(name)}
+            self.trial.log(kept, step)
+
+    def _takes(self, name: str) -> bool:
+        """Count a name, and tell whether it is logged: whether it can be, and not too many came before."""
+        if name not in self.names and (len(self.names) >= MOST_NAMES or not numbers_in({name: 0.0})):
+            return False
+        self.names[name] = self.names.get(name, 0) + 1
+        return True
 
     def _step(self, named: int | None) -> int:
         """Return the step of a report: the one that the program named, where it can be stored, or the next one."""
@@ -393,8 +417,10 @@ class _Run:
 
     def _values(self) -> float | tuple[float, ...]:
         try:
-            for written in read_results(self.program.folder(self.trial.number) / RESULTS_FILE):
-                self.metrics.take_object("file", written)
+            for n, written in enumerate(read_results(self.program.folder(self.trial.number) / RESULTS_FILE), 1):
+                report = self.metrics.take_object("file", written)
+                if report is not None and report.step is not None and report.step < STEP_BOUND and is_stored(n):
+                    self._log(report, report.step)
         except ValueError as error:
             raise ProgramError(str(error)) from error
         names, found = self.program.metrics, self.metrics.values()
@@ -438,11 +464,3 @@ class _Run:
 def _shell_word(word: str) -> str:
     """Return a word of a command for a shell, in which names in braces stay what they are."""
     return word if re.fullmatch(r"[\w@%+=:,./{}-]+", word) else shlex.quote(word)
-
-
-def is_stored(n: int) -> bool:
-    """Tell whether the n-th report of a trial is stored: of very many, ever fewer are, in each trial the same."""
-    every = 1
-    while n >= DENSE_REPORTS * every * 10:
-        every *= 10
-    return n < DENSE_REPORTS or n % (every * 10) == 0

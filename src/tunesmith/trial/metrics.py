@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -62,6 +63,16 @@ def _check_name(name: Any) -> None:
         raise ValueError(f"the name of a metric has at most {LONGEST_NAME} characters; got {shown(name)}")
     if len(_NAMES) < NAMES_KNOWN:
         _NAMES.add(name)
+
+
+def numbers_in(given: Mapping[Any, Any]) -> dict[str, float]:
+    """Return what may be logged of another library's metrics: numbers, no arrays, under names that are valid."""
+    found: dict[str, float] = {}
+    for name, value in given.items():
+        if not isinstance(value, bool) and getattr(value, "ndim", 0) == 0:
+            with suppress(TypeError, ValueError):
+                found |= checked_metrics({name: value})
+    return found
 
 
 def checked_step(call: str, step: Any) -> int:
@@ -185,3 +196,9 @@ def evenly(n: int, most: int) -> list[int]:
     """Return at most so many of n places, from 0, evenly spread, the last one among them."""
     chosen: list[int] = np.linspace(0, n - 1, min(n, most)).round().astype(np.int64).tolist()
     return chosen
+
+
+def series_of(steps: Iterable[int], values: Iterable[float]) -> Series:
+    """Return values by rising steps, of each step the last one; without steps that cannot be stored."""
+    kept = [(step, value) for step, value in zip(steps, values, strict=True) if 0 <= step < STEP_BOUND]
+    return _ordered(np.array([step for step, _ in kept], np.int64), np.array([value for _, value in kept], np.float64))

@@ -29,6 +29,7 @@ from tunesmith.trial.record import NOISE, TrialRecord
 OTHERS_SIGN = f"{OTHERS_KEY}:"  # how the names begin of system attributes that programs set under Optuna's names
 RAN_AT_EXPORT = "it was running when it was exported"
 VERDICT = "verdict"  # the attribute that says what the search of the study decided
+TRIALS_AT_ONCE = 100  # whose metrics are looked at
 PARAMETER = "param:"  # before the name of an attribute that is a parameter's value
 
 
@@ -68,6 +69,10 @@ def outgoing(study: Study) -> Outgoing:
     texts = {key: write_distribution(parameter) for key, parameter in columns.items()}
     for trial in trials:
         out.trials.append(_raw(trial, columns, texts, out, record.created))
+    for begin in range(0, len(trials), TRIALS_AT_ONCE):
+        numbers = [trial.number for trial in trials[begin : begin + TRIALS_AT_ONCE]]
+        for _ in study.storage.metrics(record.id, numbers):
+            out.note("trials that logged metrics by step, for which Optuna has no place")
     return out
 
 

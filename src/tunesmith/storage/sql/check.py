@@ -16,7 +16,7 @@ from tunesmith.storage.base import StudyRecord
 from tunesmith.storage.sql.connections import Session
 from tunesmith.storage.sql.engine import Database
 from tunesmith.storage.sql.location import may_exist
-from tunesmith.storage.sql.schema import STUDY_ID, reports, studies, trials
+from tunesmith.storage.sql.schema import STUDY_ID, metrics, reports, studies, trials
 from tunesmith.storage.sql.storage import SQLStorage
 
 PROBLEMS_LISTED = 100  # problems that are listed
@@ -28,6 +28,12 @@ _THERE = sa.select(*map(sa.func.count, (_t.number, _t.seq)), *map(sa.func.max, (
     _t.study_id == STUDY_ID
 )
 _STRAYS = sa.select(sa.func.count()).where(reports.c.study_id == STUDY_ID, reports.c.number.not_in(_NUMBERS_THERE))
+_m = metrics.c
+_HAS_ATTEMPT = sa.exists().where(
+    _t.study_id == STUDY_ID, _t.number == _m.number, _m.attempt > sa.literal_column("0"), _m.attempt <= _t.attempt
+)
+_STRAY_METRICS = sa.select(sa.func.count()).where(_m.study_id == STUDY_ID, ~_HAS_ATTEMPT)
+_LOGGED = sa.select(_m.number).where(_m.study_id == STUDY_ID, _m.number.in_(_NUMBERS_THERE)).distinct()
 
 
 def problems_of(storage: SQLStorage) -> list[str]:
@@ -91,6 +97,7 @@ def _of_study(storage: SQLStorage, record: StudyRecord) -> list[str]:
     try:
         if found:
             found += _unreadable_trials(storage, study_id)
+        found += _unreadable_metrics(storage, study_id)
         found += _of_artifacts(storage.artifacts(study_id))
         return found + storage.database.read(lambda session: _miscounted(session, study_id), snapshot=True)
     except StorageError as error:
@@ -119,8 +126,19 @@ def _unreadable_trials(storage: SQLStorage, study_id: int) -> list[str]:
     return found
 
 
+def _unreadable_metrics(storage: SQLStorage, study_id: int) -> list[str]:
+    """Return the trials whose metrics cannot be read, one by one: all of them together may be large."""
+    found = []
+    for number in storage.database.read(lambda session: [n for (n,) in session.rows(_LOGGED, study=study_id)]):
+        try:
+            storage.metrics(study_id, [number])
+        except (StorageError, KeyError, ValueError, TypeError) as error:
+            found.append(f"metrics of trial {number!r}: {error}")
+    return found
+
+
 def _miscounted(session: Session, study_id: int) -> list[str]:
-    """Compare the study's counters with its trials, and its reports with their trials."""
+    """Compare the study's counters with its trials, and reports and metrics with the trials and attempts of them."""
     counters = session.row(_COUNTERS, study=study_id)
     there = session.row(_THERE, study=study_id)
     if counters is None or there is None:
@@ -134,4 +152,7 @@ def _miscounted(session: Session, study_id: int) -> list[str]:
     strays = session.row(_STRAYS, study=study_id)
     if strays is not None and strays[0]:
         found.append(f"{strays[0]} reports belong to no trial")
+    strays = session.row(_STRAY_METRICS, study=study_id)
+    if strays is not None and strays[0]:
+        found.append(f"{strays[0]} rows of metrics belong to no trial, or to no attempt of it")
     return found
