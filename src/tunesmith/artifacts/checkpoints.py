@@ -1,7 +1,8 @@
 """`Checkpoints`: the checkpoint of one running trial, a local folder that is published when the trial reports.
 
 A checkpoint is the artifact ``checkpoint/STEP`` of its trial, where STEP is the step that was reported when it was
-published. A new one is published before the old one is removed, so that there is always a whole one.
+published. A new one is published before the old one is removed, so that there is always a whole one. Where the best
+report is the result of a trial, its checkpoint has a second name, ``best``, which stays when the trial has ended.
 
 Nothing is written twice: the folder stands on the disk of the store, which takes it over by renaming it. So what is in
 it must be out of reach of the objective then, which may write to the same file in place: only small files are copied
@@ -27,6 +28,7 @@ from tunesmith.foundation.preemption import PREEMPTION, end_now
 from tunesmith.foundation.warnings import caution
 
 CHECKPOINT_PREFIX = "checkpoint/"
+BEST_CHECKPOINT = "best"  # the artifact with the checkpoint of the best report, which stays
 COPY_TRIES = 5  # so often a folder is copied that another program writes to, until no file has gone meanwhile
 STAYS, SHARE = 64 * 1024, 25  # what stays in the folder after a report: so many bytes, or one part in so many of all
 
@@ -144,32 +146,65 @@ class Checkpoints:
             self.wait()
             end_now()
 
-    def publish(self, step: int) -> None:
+    def publish(self, step: int, best: bool = False) -> None:
         """Publish what is in the folder as the state after a step, if it changed since the last time.
 
         Where the store cannot take it, the training goes on, and the checkpoint before stays.
+
+        Args:
+            best: whether the report is the best so far, so that the checkpoint is kept.
         """
         folder = self._place
         if folder is None or self.held or not folder.is_dir():
             return
         now = _signature(folder)
-        if now == self._published or not now:
-            return
+        if now != self._published and now:
+            self.wait()
+            try:
+                if self.keeps_all:
+                    self._save(step, folder, now)
+                else:
+                    self._hand_over(step, None)
+            except KEPT_NOT as error:
+                self._warn(step, error)
+        if best:
+            self.keep_best(step)
+
+    def keep_best(self, step: int) -> None:
+        """Keep the checkpoint of a step as that of the best report; without one, that of a worse report goes."""
         self.wait()
         try:
-            if self.keeps_all:
-                self._save(step, folder, now)
-            else:
-                self._hand_over(step, None)
+            self._name_best(step)
         except KEPT_NOT as error:
             self._warn(step, error)
 
-    def publish_later(self, step: int, write: Callable[[Path], None]) -> None:
+    def _name_best(self, step: int) -> None:
+        artifacts, name = self._artifacts, f"{CHECKPOINT_PREFIX}{step}"
+        if name in artifacts:
+            artifacts.copy_from(self._number, name, BEST_CHECKPOINT)
+        elif BEST_CHECKPOINT in artifacts:
+            artifacts.remove(BEST_CHECKPOINT)
+
+    def keep_last(self, step: int, write: Callable[[Path], None]) -> None:
+        """Keep what is in the folder, and what is yet to be written, as that of the best report, and no checkpoint.
+
+        Args:
+            step: of the report, which is the last one of its trial.
+            write: writes to the folder that it is given.
+        """
+        self.wait()
+        try:
+            self._hand_over(step, write, name=BEST_CHECKPOINT)
+        except KEPT_NOT as error:
+            self._warn(step, error)
+
+    def publish_later(self, step: int, write: Callable[[Path], None], best: bool = False) -> None:
         """Publish what is in the folder, and what is yet to be written, by a thread; the one before ends first.
 
         Args:
             step: as in `publish`.
             write: writes to the folder that it is given.
+            best: as in `publish`.
         """
         self.wait()
         try:
@@ -181,6 +216,8 @@ class Checkpoints:
         def work() -> None:
             try:
                 self._hand_over(step, write, staged)
+                if best:
+                    self._name_best(step)
             except BaseException as error:
                 self._failed = (step, error)
 
@@ -253,9 +290,16 @@ class Checkpoints:
         self._begun = True
         return staged
 
-    def _hand_over(self, step: int, write: Callable[[Path], None] | None, staged: Path | None = None) -> None:
+    def _hand_over(
+        self,
+        step: int,
+        write: Callable[[Path], None] | None,
+        staged: Path | None = None,
+        name: str | None = None,
+    ) -> None:
         """Publish what was staged, with what is yet to be written, and what was not written again."""
-        name, artifacts, folder = f"{CHECKPOINT_PREFIX}{step}", self._artifacts, self.place
+        name = name or f"{CHECKPOINT_PREFIX}{step}"
+        artifacts, folder = self._artifacts, self.place
         staged = staged or self._stage()
         there = {entry.name for entry in staged.iterdir()}
         carried: list[str] = []
@@ -284,7 +328,8 @@ class Checkpoints:
             raise
         self._before, self._made = kept, step
         self._moved = set() if kept is None else {entry.name for entry in kept.iterdir()} - self._stays
-        remove_checkpoints(artifacts, but=name)
+        if name != BEST_CHECKPOINT:
+            remove_checkpoints(artifacts, but=name)
 
 
 def _put_back(source: Path, folder: Path) -> set[str]:

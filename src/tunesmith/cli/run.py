@@ -11,6 +11,7 @@ import click
 from tunesmith.cli.settings import Settings, parameter, read_settings
 from tunesmith.foundation import registry
 from tunesmith.foundation.formats import bytes_of, seconds_of
+from tunesmith.trial.result import checked_value
 
 STANDARD_FILE = "tune.toml"
 
@@ -45,6 +46,7 @@ TYPE_OF: dict[str, click.ParamType[Any]] = {
     "sampler": click.Choice(sorted(registry.names("samplers"))),
     "pruner": click.Choice(sorted(registry.names("pruners"))),
     "take": click.Choice(("last", "min", "max")),
+    "value": Amount("WHICH", checked_value),
     "timeout_per_trial": TIME,
     "memory_limit": SIZE,
     "max_failures": POSITIVE,
@@ -74,6 +76,11 @@ TYPE_OF: dict[str, click.ParamType[Any]] = {
 )
 @click.option("--maximize", metavar="METRIC", multiple=True, help="The same, as high as possible.")
 @click.option("--take", type=TYPE_OF["take"], help="Which of a metric's values counts (last).")
+@click.option(
+    "--value",
+    type=TYPE_OF["value"],
+    help="Which counts of stopped trials, too: last, best, 'mean of the last 5'; of a new study.",
+)
 @click.option("--trials", metavar="N", type=TYPE_OF["trials"], help="How many trials the study has in all.")
 @click.option("--timeout", type=TYPE_OF["timeout"], help="Begin no trial after this time: 90s, 15m, 8h, 2d.")
 @click.option("--jobs", metavar="N", type=TYPE_OF["jobs"], help="How many trials run at once (1).")

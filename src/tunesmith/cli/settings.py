@@ -55,6 +55,7 @@ class Settings:
     sampler: str | None = None
     pruner: str | None = None
     take: str | None = None
+    value: str | None = None
     shell: bool | None = None
     as_written: bool | None = None
     pty: bool | None = None
@@ -88,6 +89,12 @@ class Settings:
         """
         from tunesmith.study import create_study
 
+        if self.take and self.value:
+            raise click.UsageError(
+                "--take and --value both say which value of the metric counts; give --value alone, which counts for "
+                "stopped trials, too"
+            )
+
         try:
             return create_study(
                 study_name=name,
@@ -98,6 +105,7 @@ class Settings:
                 sampler=self.sampler,
                 pruner=self.pruner,
                 priors=self.priors is not False,
+                value=self.value,
             )
         except ValueError as error:
             raise click.UsageError(str(error)) from error

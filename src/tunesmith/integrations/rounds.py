@@ -17,7 +17,7 @@ from tunesmith.foundation.arguments import checked
 from tunesmith.foundation.text import real, shown
 from tunesmith.trial import Trial
 from tunesmith.trial.metrics import numbers_in
-from tunesmith.trial.record import curve
+from tunesmith.trial.result import best_step
 from tunesmith.trial.running import checked_cost
 
 Scores = Mapping[tuple[str, str], float]  # the value of each metric on each set of rows, by (set, metric)
@@ -37,6 +37,7 @@ class RoundReports:
 
     Attributes:
         last: the monitored metric after the last round; None before the first one.
+        best: the best one so far in the study's direction; None before the first one, and while all are NaN.
         total: rounds at the end; None: not known.
         stopped: whether the trial was told to stop.
     """
@@ -54,9 +55,12 @@ class RoundReports:
         self.begin = (trial.resumed_from_step or 0) if checkpoint else 0
         self.reported = self.begin  # the last round that was
         self.last: float | None = None
+        self.best: float | None = None
         if self.begin:
-            before = curve([attempt.reports for attempt in trial.previous_attempts]).get(self.begin)
-            self.last = before if isinstance(before, float) else None
+            before = trial.link.curve_before()
+            self.last = before.get(self.begin)
+            at = best_step({step: value for step, value in before.items() if step <= self.begin}, trial.link.sign)
+            self.best = None if at is None else before[at]
 
     def file(self, name: str) -> Path:
         """Return the path of a file of the checkpoint."""
@@ -88,7 +92,9 @@ class RoundReports:
         Returns:
             Whether the training is to end. The last round of all ends it anyhow.
         """
-        self.last = real(scores[chosen_score(scores, self.monitor)])
+        self.last, sign = real(scores[chosen_score(scores, self.monitor)]), self.trial.link.sign
+        if self.last == self.last and (self.best is None or sign * self.last < sign * self.best):
+            self.best = self.last
         if self.is_due(number):
             if len(scores) > 1:
                 self.trial.log(
@@ -121,6 +127,11 @@ class RoundsCallback:
     def last(self) -> float | None:
         """The monitored metric after the last round; None before the first one."""
         return self._reports.last
+
+    @property
+    def best(self) -> float | None:
+        """The best one of all rounds so far, which early stopping keeps the model of; None before the first one."""
+        return self._reports.best
 
 
 def whole_rounds(value: Any, name: str) -> int:

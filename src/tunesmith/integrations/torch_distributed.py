@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import torch.distributed as dist
+from numpy.typing import ArrayLike
 
 from tunesmith.foundation.preemption import PREEMPTION
 from tunesmith.foundation.threads import beside
@@ -70,6 +71,7 @@ class DistributedTrial:
             )
         self._loop: Epochs | None = None
         self._late: Exception | None = None  # of rank 0, which the next call raises in all ranks
+        self._waits: Epochs | None = None  # the loop that patience may end
         if len(has) > 1:  # those that have no trial end at SIGTERM, and must not be waited for
             PREEMPTION.end_at_once()
 
@@ -228,7 +230,7 @@ class DistributedTrial:
 
     # -- reports and checkpoints ---------------------------------------------------------------------------------
 
-    def report(self, value: float, step: int, cost: float | None = None) -> None:
+    def report(self, value: float, step: int, cost: float | None = None, rows: ArrayLike | None = None) -> None:
         """Report how the objective stands after a step: the value of rank 0.
 
         Average it over the ranks before, where each has a part of the data.
@@ -237,12 +239,15 @@ class DistributedTrial:
             value: the objective's value by now; that of the other ranks is not looked at.
             step: an epoch, from 0.
             cost: as in `tunesmith.Trial.report`.
+            rows: as in `tunesmith.Trial.report`; those of rank 0.
         """
         if self._loop is not None:
             states: list[Any] | None = [None] * dist.get_world_size(self._group) if self._rank == 0 else None
             dist.gather_object(random_state(), states, dst=self._source(), group=self._group)
             self._loop.gathered = states
-        self._shared(lambda trial: trial.report(value, step, cost))
+        self._shared(lambda trial: trial.report(value, step, cost, rows))
+        if self._waits is not None:
+            self._waits.stopped = bool(self._shared(lambda trial: self._waits is not None and self._waits.is_over))
 
     def log(self, metrics: Mapping[str, float], step: int) -> None:
         """Keep metrics of a step beside the value that is reported: those of rank 0.
@@ -295,6 +300,9 @@ class DistributedTrial:
         *,
         checkpoint_every: int | str = 1,
         background: bool = False,
+        value: str | None = None,
+        patience: int | None = None,
+        min_delta: float = 0.0,
     ) -> Iterable[int]:
         """Return the epochs that are left, as `tunesmith.Trial.epochs` does.
 
@@ -306,22 +314,35 @@ class DistributedTrial:
             state: objects by name, such as the model and the optimiser; the same names in all ranks.
             checkpoint_every: as in `tunesmith.Trial.epochs`.
             background: as in `tunesmith.Trial.epochs`.
+            value: as in `tunesmith.Trial.epochs`.
+            patience: as in `tunesmith.Trial.epochs`; all ranks end together, by the reports of rank 0.
+            min_delta: as in `tunesmith.Trial.epochs`.
 
         Returns:
             The numbers of the epochs, to be iterated over once.
         """
-        if state is None:
-            return Epochs(n, None, None, self.resumed_from_step or 0, self.seed + self._rank)
         first: list[Epochs] = []  # rank 0's, which the trial saves at each report
 
-        def begin(trial: Trial) -> dict[str, Any] | None:
-            first.append(trial.epochs(n, state, checkpoint_every=checkpoint_every, background=background))
-            return first[0].kept
+        def begin(trial: Trial) -> tuple[dict[str, Any] | None, int, bool]:
+            loop = trial.epochs(
+                n,
+                state,
+                checkpoint_every=checkpoint_every,
+                background=background,
+                value=value,
+                patience=patience,
+                min_delta=min_delta,
+            )
+            first.append(loop)
+            return loop.kept, loop.done, loop.is_over
 
-        kept = self._shared(begin)
+        kept, done, over = self._shared(begin)
         seed = self.seed + self._rank
-        self._loop = first[0] if first else Epochs(n, state, None, 0, seed, rank=self._rank, kept=kept)
-        return self._loop
+        loop = first[0] if first else Epochs(n, state, None, done, seed, rank=self._rank, kept=kept)
+        loop.stopped = over
+        self._loop = loop if state is not None else None
+        self._waits = loop if patience is not None else None
+        return loop
 
     def set_user_attr(self, key: str, value: Any) -> None:
         """Set a user attribute: that of rank 0.

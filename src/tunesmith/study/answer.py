@@ -123,7 +123,7 @@ def sureness(seen: Snapshot, found: Recommendation) -> Sureness:
         return Sureness(say("Not sure"), "note", say("It may not beat the default."))
     if score is not None and score.has_skill:
         return Sureness(say("Sure"), "good", say("It is better than a guess that sees no feature."))
-    lead = abs(middle(seen) - found.value)
+    lead = abs(middle(seen) + found.best_of - found.value)
     share = width / lead if lead > 0 else math.inf
     why = say("It is no better than the middle trial.")
     if math.isfinite(share):

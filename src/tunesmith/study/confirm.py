@@ -30,6 +30,7 @@ from tunesmith.study.savings import note_on_partial
 from tunesmith.trial import Proposals, Trial
 from tunesmith.trial.metrics import Metrics
 from tunesmith.trial.record import Fence
+from tunesmith.trial.result import BEST
 
 if TYPE_CHECKING:
     from tunesmith.study.progress import ProgressLine
@@ -148,6 +149,8 @@ def report_on(
     notes = _notes_on_failures(points, runs, repeats)
     if (note := note_on_partial(study.current_history())) is not None:
         notes = (*notes, note)
+    if study.value == BEST:
+        notes = (*notes, RUNS_BEST)
     stopped = study.stopped or {}
     history = study.current_history()
     beside = default is not None and points[default].number is None  # the default is not a trial
@@ -223,6 +226,9 @@ def _notes_on_failures(points: list[Point], runs: Mapping[tuple[str, int], Run],
 # Each result is a system attribute of the study, written when the run ends, so that an interrupted call goes on.
 
 RUN_ATTR = "confirm"
+RUNS_BEST = (
+    "Each of these runs counts by its best report, which is too good for new data; the comparison is fair all the same."
+)
 FIRST_NUMBER = 1_000_000  # of these runs, so that files named by trial.number are not overwritten
 REPEAT_SALT = 0x5EED
 REASON_CHARACTERS = 500  # characters
@@ -367,6 +373,7 @@ class RerunPolicy(Policy[Trial, End]):
         trial = Trial(
             number, seed, Proposals(point.space), list(point.x), point.fixed, own_seed=seed_of_repeat(seed, repeat)
         )
+        trial.link.metric, trial.link.value, trial.link.sign = self.study.metric, self.study.value, self.study.sign
         if self.study.declared:
             trial.answers.take_whole()
         return trial
@@ -403,7 +410,9 @@ def _run_of(event: End, point: Point, catch: Catch) -> tuple[Run | None, BaseExc
     missing = sorted(set(event.trial.params) - set(point.params)) if point.number is None else []
     if missing:
         return None, ValueError(f"default= gives no value for {missing}, which the objective asked for")
-    outcome = outcome_of(event.value, 1)
+    outcome, link = outcome_of(event.value, 1), event.trial.link
+    if link.value is not None:
+        outcome.take_reports(link.whole_curve(), link.value, link.sign)
     if outcome.values is None:
         wrong = ObjectiveError(f"{point.name}, run again: {outcome.reason}")
         kept = outcome.failure is FailureKind.NAN or catch.names(wrong, outcome.failure)

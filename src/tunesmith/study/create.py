@@ -25,13 +25,14 @@ from tunesmith.storage import open_storage
 from tunesmith.storage.base import Storage, StudyRecord
 from tunesmith.study.artifacts import ARTIFACT_STORE, ArtifactHome, copy_artifacts, drop_artifacts
 from tunesmith.study.engine.channel import is_wish
-from tunesmith.study.engine.metrics import METRIC, checked_metric, metric_of, with_metrics
+from tunesmith.study.engine.metrics import METRIC, VALUE, checked_metric, metric_of, value_of, with_metrics
 from tunesmith.study.engine.recovery import RETRIES_ATTR, checked_retries, stored_retries, to_store
 from tunesmith.study.engine.replica import PRIORS
 from tunesmith.study.study import Study
 from tunesmith.study.verdict import read_verdict, store_verdict
 from tunesmith.study.warm_start import WARM_START, encode_points, encode_warm_start
-from tunesmith.trial.record import FrozenTrial, last_values
+from tunesmith.trial.record import FrozenTrial, values_of
+from tunesmith.trial.result import LAST, checked_value
 
 StorageLike = str | Path | Storage | None
 SamplerLike = str | Sampler | None
@@ -92,6 +93,7 @@ def create_study(
     priors: bool = True,
     warm_start: WarmStart | None = None,
     metric: str | Sequence[str] | None = None,
+    value: str | None = None,
 ) -> Study:
     """Create a study.
 
@@ -130,15 +132,22 @@ def create_study(
             in place of `warm_start_from`, and used in the same way.
         metric: which of the metrics that ``trial.report({"loss": 0.3, "acc": 0.9}, step)`` is given is the value; of
             several objectives, one name for each. By default the first.
+        value: which report is the result of a trial, be it complete or stopped early: "last", "best", or "mean of the
+            last 5", with any number; over all attempts of the trial. The objective may return nothing then; what it
+            returns is not used, with a warning if it is none of the reports, and counts only where there are none. It
+            is stored with the study. None: what the objective returns, and of a trial that is stopped the last report.
+            The best of many reports is too good: `Study.recommend` says by how much, where ``trial.report(rows=)`` has
+            the losses of the validation rows.
 
     Returns:
         The study.
 
     Raises:
         DuplicatedStudyError: the name is taken and `load_if_exists` is false.
-        ValueError: a direction, sampler or pruner is unknown, a loaded study has other directions or another metric,
-            there are more or fewer metrics than objectives, or a warm start is asked for from studies with several
-            objectives.
+        TypeError: `value` is no text.
+        ValueError: a direction, sampler or pruner is unknown, a loaded study has other directions, another metric or
+            another value, there are more or fewer metrics than objectives, a value is given for several objectives, or
+            a warm start is asked for from studies with several objectives.
 
     Example:
         ```python
@@ -154,6 +163,11 @@ def create_study(
         raise ValueError(f"seed must be an integer, 0 <= seed < 2**63; got {seed!r}")
     run_again = None if retries is None else checked_retries(retries)
     deciding = checked_metric(metric, len(ways))
+    if value is not None and checked_value(value) and len(ways) > 1:
+        raise ValueError(
+            f"value={value!r}: with several objectives no report is the best one; return the values of the epoch that "
+            "counts from the objective, and leave out value="
+        )
     if warm_start is not None and (warm_start_from is not None or not isinstance(warm_start, WarmStart)):
         raise ValueError(
             "warm_start= takes what ScalingLaw.prior returns, and not together with warm_start_from=, which takes "
@@ -203,6 +217,14 @@ def create_study(
                 f"{listing(deciding)}. A study keeps its metric: choose another study_name"
             )
         settings[METRIC] = list(deciding)
+    if value is not None and value != (counted := value_of(record.system)):
+        if counted is not None or store.count(record.id):
+            raise ValueError(
+                f"the study {record.name!r} is there already, and the result of its trials is "
+                f"{'what the objective returned' if counted is None else repr(counted)}; got value={value!r}. A study "
+                "keeps that: choose another study_name"
+            )
+        settings[VALUE] = value
     if run_again is not None and stored_retries(record.system) != run_again:
         settings[RETRIES_ATTR] = to_store(run_again)
     if given is not None and ARTIFACT_STORE not in record.system and not store.artifacts(record.id):
@@ -327,7 +349,8 @@ def copy_study(
             target.set_attr(new.id, None, key, value, system=True)
     states = [state for state in TrialState if state is not TrialState.RUNNING]
     trials = [t for t in source.trials(old.id, states=states) if t.state.is_finished() or t.fixed or t.x is not None]
-    trials = [_paused_as_pruned(t) if t.state is TrialState.PAUSED else t for t in trials]
+    value, sign = value_of(old.system) or LAST, 1.0 if old.directions[0] == "minimize" else -1.0
+    trials = [_paused_as_pruned(t, value, sign) if t.state is TrialState.PAUSED else t for t in trials]
     added = target.add(new.id, with_metrics(trials)) if trials else []
     numbers = dict(zip((t.number for t in trials), added, strict=True))
     given = _store(artifact_store)
@@ -454,10 +477,10 @@ def _pruner(pruner: PrunerLike, sampler: Sampler) -> Pruner:
     return cast("Pruner", _named("pruners", pruner))
 
 
-def _paused_as_pruned(paused: FrozenTrial) -> FrozenTrial:
+def _paused_as_pruned(paused: FrozenTrial, value: str, sign: float) -> FrozenTrial:
     """Return a paused trial as a pruned one: it goes on in its own study only."""
     ended = copy(paused)
-    ended.state, ended.values = TrialState.PRUNED, last_values(paused.intermediate_values)
+    ended.state, ended.values = TrialState.PRUNED, values_of(paused.intermediate_values, value, sign)
     ended.reason = "it was paused in the study that this is a copy of"
     return ended
 

@@ -45,6 +45,7 @@ from tunesmith.study.engine.tell import Outcome, as_fault, outcome_of, outcome_o
 from tunesmith.study.stopping import stopping
 from tunesmith.trial import Trial
 from tunesmith.trial.record import TrialRecord
+from tunesmith.trial.result import BEST
 
 _log = logging.getLogger("tunesmith")
 AfterTrial = Callable[[TrialRecord], None]
@@ -321,7 +322,7 @@ class TrialPolicy(Policy[Trial, End]):
             if self.progress is not None:
                 self.progress.count(done, advance=done.number in self.uncounted)
                 self.uncounted.discard(done.number)
-            if done.state is TrialState.PAUSED:
+            if done.state is TrialState.PAUSED or self.engine.study.value == BEST:  # which leaves a checkpoint, too
                 self.disk.hold_budget()
             if self.after and recorded and done.state is not TrialState.PAUSED:  # which is not an end
                 self._call_back(done)

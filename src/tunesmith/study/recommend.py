@@ -17,11 +17,14 @@ from tunesmith.history import History
 from tunesmith.selection import Report
 from tunesmith.selection.report import Written
 from tunesmith.selection.wording import params_of, verdict, with_interval
+from tunesmith.study.engine.metrics import value_of
 from tunesmith.study.engine.replica import none_complete
 from tunesmith.study.savings import note_on_partial
 from tunesmith.study.snapshot import Snapshot
 from tunesmith.study.verdict import Verdict, read_verdict
+from tunesmith.trial.metrics import ROW_NAMES, losses_of_rows
 from tunesmith.trial.record import FrozenTrial
+from tunesmith.trial.result import BEST
 
 if TYPE_CHECKING:
     from tunesmith.samplers.gp.surrogate import Surrogate
@@ -33,6 +36,16 @@ OPTIMISTIC = "The best value seen, {}, is optimistic by {} because it was picked
 TOLD = "Values count the less, the noisier they were told to be."
 NOISY = "Values are noisy: one result varies by about {} (standard deviation), so the best expected value counts."
 SEEN = "This is the best value seen, which is usually too good: there are too few trials for a model."
+BEST_OF = (
+    "The result of a run is its best report, of {} in the middle run, and so too good: part of it is luck with the "
+    "validation rows. With trial.report(..., rows=...) it is known by how much, and taken off."
+)
+BEST_OF_ROWS = (
+    "The result of a run is its best report, of {} in the middle run, which is too good by {}, as groups of the "
+    "validation rows tell; this is taken off the expected value."
+)
+RUNS_OF_ROWS = 20  # of the best, whose validation rows are looked at
+CHOICES_MADE_AGAIN = 400  # of the epoch of a run, by other rows
 ASKED = "This is by a model of the trials, as it was asked for; the search itself decided: {}"
 
 
@@ -53,6 +66,8 @@ class Recommendation:
         notes: what else is to be known, in sentences.
         level: of the interval.
         report: what the search of the study decided, where one did.
+        best_of: by how much results are too good because each is the best of several reports, which `value` is
+            corrected by: positive where less is better, else negative; 0: nothing, or it is not known.
     """
 
     trial: FrozenTrial | None
@@ -65,6 +80,7 @@ class Recommendation:
     notes: tuple[str, ...] = ()
     level: float = 0.95
     report: Report | None = None
+    best_of: float = 0.0
 
     def verdict(self) -> str:
         """Return the one sentence that says which point to use, and what to expect of it."""
@@ -131,7 +147,7 @@ def recommend(
 ) -> Recommendation:
     """Return the answer of ``study.recommend``; the arguments are explained there."""
     from tunesmith.selection.choice import check_simplest
-    from tunesmith.selection.intervals import check_level
+    from tunesmith.selection.intervals import check_level, two_sided
 
     if simplest not in (None, "one-se"):
         raise ValueError(f'simplest= takes "one-se" or None; got {simplest!r}')
@@ -155,18 +171,82 @@ def recommend(
         notes = (*notes, note)
     trial = seen.get_trials(numbers=[int(found.numbers[at])])[0]
     naive = float(history.y[history.complete & history.feasible, 0].min())
-    ends = sorted((sign * float(found.low[at]), sign * float(found.high[at])))
+    loss, low, high = (float(column[at]) for column in (found.loss, found.low, found.high))
+    best_of = seen.once(best_of_reports)
+    if best_of is not None:
+        notes = (*notes, best_of.note())
+        off, doubt = best_of.too_good, best_of.error * two_sided(level)
+        low, high = loss + off - math.hypot(loss - low, doubt), loss + off + math.hypot(high - loss, doubt)
+        loss += off
+    ends = sorted((sign * low, sign * high))
     return Recommendation(
         trial=trial,
         params=trial.params,
-        value=sign * float(found.loss[at]),
+        value=sign * loss,
         interval=(ends[0], ends[1]),
         naive=sign * naive,
-        optimism=float(found.loss[at]) - naive,
+        optimism=loss - naive,
         method="posterior" if found.model is not None else "observed",
         notes=notes,
         level=level,
+        best_of=sign * best_of.too_good if best_of is not None and best_of.groups else 0.0,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class BestOf:
+    """What is known of results that are each the best of the reports of a run; losses, less is better.
+
+    Attributes:
+        reports: how many the middle run made.
+        too_good: by how much a result is too good; 0 where that is not known.
+        error: the standard error of the loss of the epoch that a run chose, over validation rows; 0 where it is not
+            known.
+        groups: of validation rows, which tell; 0: no run has any.
+    """
+
+    reports: int
+    too_good: float = 0.0
+    error: float = 0.0
+    groups: int = 0
+
+    def note(self) -> str:
+        """Return it as a sentence."""
+        n = f"{self.reports:,}"
+        return say(BEST_OF_ROWS, n, f"{self.too_good:.2g}") if self.groups else say(BEST_OF, n)
+
+
+def best_of_reports(seen: Snapshot) -> BestOf | None:
+    """Return by how much the results of a study are too good that are each the best of several reports.
+
+    The best epoch is chosen again by resamples of groups of validation rows, and judged on the groups left out; see
+    `tunesmith.selection.by_rows`. None: other reports count, or runs made one report each.
+    """
+    from tunesmith.selection import select_by_rows
+    from tunesmith.selection.intervals import two_sided
+
+    history, curves = seen.history, seen.history.curves
+    if value_of(seen.system_attrs) != BEST:
+        return None
+    rows = np.flatnonzero(history.complete & history.feasible)
+    numbers = [n for n in history.number[rows[np.lexsort((rows, history.y[rows, 0]))]].tolist() if curves.size(n) > 1]
+    if not numbers:
+        return None
+    reports = int(np.median([curves.size(n) for n in numbers]))
+    best = numbers[:RUNS_OF_ROWS]
+    metrics = seen.storage.metrics(seen.study_id, best, ROW_NAMES)
+    judged, groups = [], 0
+    for number in best:
+        found = losses_of_rows(metrics.get(number, {}), curves.steps(number))
+        if found is not None and (known := np.isfinite(found[0]).all(axis=0)).any():
+            losses, sizes = seen.signs[0] * found[0][:, known], found[1]
+            judged.append(select_by_rows(losses, weights=sizes, n_resamples=CHOICES_MADE_AGAIN))
+            groups = len(sizes)
+    if not judged:
+        return BestOf(reports)
+    error = float(np.median([(high - low) / 2.0 for low, high in (result.interval for result in judged)]))
+    too_good = float(np.mean([result.optimism for result in judged]))
+    return BestOf(reports, too_good, error / two_sided(0.95), groups)
 
 
 def _level(decided: Verdict) -> float | None:

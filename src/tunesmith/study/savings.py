@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import chain, groupby, pairwise
@@ -22,8 +22,9 @@ from tunesmith.foundation.states import TrialState
 from tunesmith.history import History
 from tunesmith.history.costs import step_cost
 from tunesmith.history.curves import Curves
+from tunesmith.study.engine.replica import ENDS_EARLY
 from tunesmith.study.snapshot import Snapshot
-from tunesmith.trial.record import TrialRecord
+from tunesmith.trial.record import PLANNED, TrialRecord
 
 TRIALS_LOOKED_AT = 20  # complete trials, the latest, whose reports are counted
 FEWEST = 5  # complete trials from which on a parameter is believed to order their lengths
@@ -43,6 +44,8 @@ class Savings:
     since that one pays for the start-up too. A full run starts once: what a trial paid to begin again after a pause,
     start-ups and steps that were repeated, is not part of `full_cost`.
 
+    A trial that its patience ended is complete, and counts as one with the epochs that it left out.
+
     Attributes:
         pruned: trials that were stopped early.
         paused: trials that may still go on.
@@ -61,6 +64,7 @@ class Savings:
             complete trials show their ends: a partial one is taken to end as those that were nearest to its last value
             at that step, and worse by as much of the difference as usually lasts. None where `reached` is, for less
             than one full run, and for fewer than three complete ones.
+        early: complete trials that their patience ended before the last epoch.
     """
 
     pruned: int
@@ -75,6 +79,7 @@ class Savings:
     full_runs: int = 0
     reached: float | None = None
     expected: float | None = None
+    early: int = 0
 
     def __str__(self) -> str:
         return paragraph(self.sentences())
@@ -82,8 +87,10 @@ class Savings:
     def sentences(self) -> list[str]:
         """Return what was saved, and what full runs would have reached, in sentences."""
         n = f"{self.pruned:,}", f"{self.paused:,}", f"{self.begun:,}"
+        early = f"{self.early:,}"
         if not self.pruned and not self.paused:
-            text = say("All {} trials ran to their ends", n[2])
+            ran = say("All {} trials ran to their ends", n[2])
+            text = say("{} of {} trials ended by their patience", early, n[2]) if self.early else ran
         elif not self.paused:
             text = say("{} stopped early of {} trials", n[0], n[2])
         elif not self.pruned:
@@ -96,7 +103,9 @@ class Savings:
             made = say("{}: {} of {} reports of full runs were made, for {} of their cost.", text, *reports, share)
         else:
             made = say("{}: {} of {} reports of full runs were made.", text, *reports)
-        return [made, *self._restarts(), *self._full_runs()]
+        more = self.early and (self.pruned or self.paused)
+        ended = [say("{} others ended by their patience.", early)] if more else []
+        return [made, *ended, *self._restarts(), *self._full_runs()]
 
     def _restarts(self) -> list[Said]:
         """Return what restarts took, where that is worth a sentence."""
@@ -170,28 +179,30 @@ def savings(seen: Snapshot) -> Savings | None:
     states = {number: curves.state(number) for number in curves.numbers}
     partial = [n for n, state in states.items() if state in (TrialState.PRUNED, TrialState.PAUSED)]
     ends = {n: curves.steps(n)[-1] for n, state in states.items() if state is TrialState.COMPLETE}
+    early = _ended_early(seen, ends)
     counted = [*ends, *partial]
     whole = set(counted)
     restarted = seen.in_parts([n for n in seen.restarted if n in whole])
     again = {trial.number: _again(trial) for trial in chain.from_iterable(restarted)}
     restarts = sum(found.restarts for found in again.values())
-    if not partial and not restarts:
+    if not partial and not restarts and not early:
         return None
-    at = {n: curves.steps(n)[-1] for n in partial}
-    left = {n: max(0.0, length - at[n]) for n, length in _lengths(history, ends, partial).items()}
+    at = {n: curves.steps(n)[-1] for n in (*partial, *early)}
+    lengths = _lengths(history, ends | early, partial) | early
+    left = {n: max(0.0, length - at[n]) for n, length in lengths.items()}
     reports = sum(map(curves.size, counted))
     full_reports = reports + _reports_left(curves, ends, at, left)
     cost = full_cost = restart_cost = math.nan
     share = reports / full_reports
     if all(map(curves.known_costs, counted)):
-        steps = _step_costs(curves, list(ends), partial, again)
+        steps = _step_costs(curves, list(ends), list(left), again)
         restart_cost = max(0.0, math.fsum(_restart_cost(curves, n, steps[n], found) for n, found in again.items()))
         once = math.fsum(map(curves.spent, counted)) + math.fsum(found.lost for found in again.values())
         cost = once + math.fsum(found.paid for found in again.values())
-        full_cost = cost - restart_cost + math.fsum(left[n] * steps[n] for n in partial)
+        full_cost = cost - restart_cost + math.fsum(left[n] * steps[n] for n in left)
         share = cost / full_cost if full_cost > 0 else 1.0
     full_runs = min(len(counted), int(len(counted) * share + 1e-9))
-    reached, expected = _reached(history, list(ends), at, full_runs)
+    reached, expected = _reached(history, list(ends), {n: at[n] for n in partial}, full_runs)
     return Savings(
         sum(states[n] is TrialState.PRUNED for n in partial),
         sum(states[n] is TrialState.PAUSED for n in partial),
@@ -205,7 +216,16 @@ def savings(seen: Snapshot) -> Savings | None:
         full_runs,
         reached,
         expected,
+        len(early),
     )
+
+
+def _ended_early(seen: Snapshot, complete: Iterable[int]) -> dict[int, int]:
+    """Return the last steps that complete trials would have had that their patience ended."""
+    if not seen.system_attrs.get(ENDS_EARLY):
+        return {}
+    trials = chain.from_iterable(seen.in_parts(sorted(complete)))
+    return {trial.number: int(trial.system[PLANNED]) for trial in trials if trial.system and PLANNED in trial.system}
 
 
 def _again(trial: TrialRecord) -> _Again:
@@ -399,7 +419,7 @@ def _step_costs(
     without the start-up of other trials, drawn towards the usual cost of a step by how far start-ups differ.
 
     Args:
-        partial: the partial ones.
+        partial: the partial ones, and those that their patience ended.
     """
     firsts = {n: found.firsts.keys() for n, found in again.items()}
     wanted = dict.fromkeys((*partial, *again))

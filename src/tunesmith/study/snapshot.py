@@ -26,7 +26,7 @@ from tunesmith.space import Space
 from tunesmith.space.meaning import explain_meanings
 from tunesmith.storage.base import Storage, StudyRecord
 from tunesmith.study.engine.replica import RECORDS_AT_ONCE, STOPPED_ATTR, StudyReplica, as_shown, tally_of
-from tunesmith.trial.metrics import Metrics
+from tunesmith.trial.metrics import Metrics, without_rows
 from tunesmith.trial.record import FrozenTrial, TrialRecord
 
 if TYPE_CHECKING:
@@ -328,7 +328,7 @@ class Snapshot:
     @property
     def logged(self) -> dict[str, NDArray[np.int64]]:
         """The numbers of the trials that logged a metric by now, rising, by its name."""
-        found = self._storage.logged(self.study_id)
+        found = without_rows(self._storage.logged(self.study_id))
         if not self.is_part:
             return found
         own = np.array(self.numbers_in(), np.int64)
@@ -343,7 +343,8 @@ class Snapshot:
             numbers: of the trials.
             names: these metrics only; None: all.
         """
-        return self._storage.metrics(self.study_id, list(numbers), names)
+        found = self._storage.metrics(self.study_id, list(numbers), names)
+        return {number: shown for number, own in found.items() if (shown := without_rows(own))}
 
     def explain(self) -> dict[str, str]:
         """Return what is believed of each parameter before there are results; see `tunesmith.Study.explain`."""

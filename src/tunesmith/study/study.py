@@ -35,6 +35,7 @@ from tunesmith.study.snapshot import METRIC_NAMES as METRIC_NAMES
 from tunesmith.study.snapshot import Snapshot, metric_names_of, snapshot_of
 from tunesmith.study.summary import BestTrial, study_html
 from tunesmith.trial import Trial
+from tunesmith.trial.metrics import without_rows
 from tunesmith.trial.record import FrozenTrial
 
 if TYPE_CHECKING:
@@ -444,7 +445,8 @@ class Study:
 
         replica = self.engine.study
         wanted = None if numbers is None else list(numbers)
-        return to_metrics_frame(replica.storage.metrics(replica.study_id, wanted, names), names)
+        found = replica.storage.metrics(replica.study_id, wanted, names)
+        return to_metrics_frame({n: own for n, m in found.items() if (own := without_rows(m))}, names)
 
     @checked()
     def report(
@@ -769,8 +771,8 @@ class Study:
 
         Args:
             trial: what ``ask`` returned, or its number.
-            values: the objective's value, or one for each objective.
-            state: COMPLETE, PRUNED (the value is then the last report) or FAIL.
+            values: the objective's value, or one for each objective; not needed where reports are the result.
+            state: COMPLETE, PRUNED (the value is then the last report, or what ``create_study(value=)`` says) or FAIL.
             skip_if_finished: do nothing, whatever was told before, if the trial is finished.
             reason: why it failed or was pruned, in words.
             cost: what the trial cost, in a unit of your own; by default the seconds since its start.

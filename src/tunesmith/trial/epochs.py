@@ -26,6 +26,7 @@ from tunesmith.foundation.formats import seconds_of
 from tunesmith.foundation.text import shown
 from tunesmith.foundation.warnings import caution
 from tunesmith.trial.objects import Objects
+from tunesmith.trial.result import Patience
 
 EPOCHS_FILE = "epochs"  # its suffix says what wrote it
 PICKLE, TORCH = ".pickle", ".pt"
@@ -104,6 +105,10 @@ class Epochs:
         every: that.
         kept: what was read from the file, until the loop begins; None: nothing.
         gathered: the states of the random numbers of all ranks, to be saved next; None: there is one process.
+        done: how many epochs were done when the loop begins.
+        patience: what ends the loop early; None: nothing does.
+        stopped: whether it ends now, by the patience of another process.
+        ends_early: is told how many epochs are left, where it does; None: nobody is told.
 
     Raises:
         TypeError: n is not a whole number, or the state not a mapping of names to objects, or an object in it cannot be
@@ -145,14 +150,17 @@ class Epochs:
         self._saved: int | None = None  # the epoch whose state was saved last
         self._background = background
         self.every = every
-        self._done = done
+        self.done = done
+        self.patience: Patience | None = None
+        self.stopped = False
+        self.ends_early: Callable[[int], None] | None = None
         self.gathered: list[dict[str, Any]] | None = None
         self.kept = kept if source is None or state is None else read_saved(source)
         if self._objects is not None and self._folder is not None:
             self._objects.check()
         if self.kept is not None and self._objects is not None:
             self._objects.give_back(self.kept["state"])
-            self._done = int(self.kept["epoch"])
+            self.done = int(self.kept["epoch"])
 
     def __iter__(self) -> Iterator[int]:
         # Not before: what lies between the call and the loop may draw random numbers, after a resume once more.
@@ -160,22 +168,32 @@ class Epochs:
         self.kept = None
         if self._rank < len(states):
             restore_random(states[self._rank])
-        elif self._done:
-            seed_random(int(np.random.SeedSequence([self._seed, self._done]).generate_state(1)[0]))
+        elif self.done:
+            seed_random(int(np.random.SeedSequence([self._seed, self.done]).generate_state(1)[0]))
         else:
             seed_random(self._seed)
         try:
-            for epoch in range(self._done + 1, self._last + 1):
+            for epoch in range(self.done + 1, self._last + 1):
+                if self.is_over:
+                    if self.ends_early is not None:
+                        self.ends_early(self._last - epoch + 1)
+                    break
                 self._current = epoch
                 yield epoch
         finally:
             self._current = None
 
+    @property
+    def is_over(self) -> bool:
+        """Whether patience ends the loop."""
+        return self.stopped or (self.patience is not None and self.patience.is_over)
+
     def save(self) -> Callable[[Path], None] | None:
         """Write the state after the current epoch, all of it or nothing, or take it to be written by a thread.
 
-        After the last epoch there is nothing to go on with. The one before stays: a process that dies between the last
-        report and the result would find no epoch to run, and have no value to return.
+        After the last epoch, which may be that at which patience ends the loop, there is nothing to go on with. The
+        one before stays: a process that dies between the last report and the result would find no epoch to run, and
+        have no value to return.
 
         Returns:
             What writes the state, which was copied, to the folder that it is given; None: nothing is left to write.
@@ -184,23 +202,14 @@ class Epochs:
             TypeError: what came into the state meanwhile can neither be pickled nor has a ``state_dict``.
         """
         folder, objects = self._folder, self._objects
-        if folder is None or objects is None or self._current is None or self._current >= self._last:
+        if folder is None or objects is None or self._current is None or self._is_last():
             return None
         if self._saved == self._current:
             return None
         first, self._saved = self._saved is None, self._current
         part = folder / f"{EPOCHS_FILE}.part"
         try:
-            state = objects.taken()
-            kept = {
-                "format": EPOCHS_FORMAT,
-                "epoch": self._current,
-                "state": state,
-                "random": self.gathered or [random_state()],
-            }
-            torch = sys.modules.get("torch")
-            with_torch = state["with_torch"] or (torch is not None and _has_tensor(state, torch.Tensor))
-            name = EPOCHS_FILE + (TORCH if with_torch else PICKLE)
+            kept, name, with_torch = self._taken(objects)
             part = folder / f"{name}.part"
             if self._background and not first:
                 copied = io.BytesIO()
@@ -224,6 +233,79 @@ class Epochs:
                 raise
             caution(f"the state after epoch {self._current} cannot be saved, the one before stays: {error}")
         return None
+
+    def save_last(self) -> Callable[[Path], None] | None:
+        """Return what writes the state after the last epoch, to be kept and not to go on from; None: it is not that."""
+        if self._folder is None or self._objects is None or self._current is None or not self._is_last():
+            return None
+        kept, name, with_torch = self._taken(self._objects)
+
+        def write(folder: Path) -> None:
+            with open(folder / name, "wb") as file:
+                _dump_state(kept, file, with_torch)
+
+        return write
+
+    def _is_last(self) -> bool:
+        """Tell whether no epoch comes after the current one."""
+        return self._current == self._last or self.is_over
+
+    def _taken(self, objects: Objects) -> tuple[dict[str, Any], str, bool]:
+        """Return what is to be saved, the name of its file, and whether ``torch.save`` writes it."""
+        state = objects.taken()
+        kept = {
+            "format": EPOCHS_FORMAT,
+            "epoch": self._current,
+            "state": state,
+            "random": self.gathered or [random_state()],
+        }
+        torch = sys.modules.get("torch")
+        with_torch = state["with_torch"] or (torch is not None and _has_tensor(state, torch.Tensor))
+        return kept, EPOCHS_FILE + (TORCH if with_torch else PICKLE), with_torch
+
+
+def load_state(folder: str | os.PathLike[str], state: MutableMapping[str, Any]) -> int:
+    """Give objects the state that ``trial.epochs`` saved: that of the best epoch, in the artifact "best" of a trial.
+
+    Args:
+        folder: where it was downloaded to.
+        state: objects by name, made as in the training; all that was saved, under the same names. They are changed in
+            place.
+
+    Returns:
+        The epoch after which it was saved.
+
+    Raises:
+        FileNotFoundError: the folder holds no state that can be read.
+        TypeError: the state is not a dict with names.
+        ValueError: it has other names or objects than what was saved.
+
+    Example:
+        ```python
+        import tunesmith
+        from tunesmith.trial import load_state
+
+        def objective(trial):
+            rate = trial.suggest_float("rate", 0.1, 2.0)
+            state = {"weight": 0.0}
+            for epoch in trial.epochs(20, state, value="best", patience=3):
+                state["weight"] -= rate * (state["weight"] - 3)
+                trial.report((state["weight"] - 3) ** 2, epoch)
+
+        study = tunesmith.create_study(seed=0)
+        study.optimize(objective, n_trials=5)
+        folder = study.artifacts.of(study.best_trial.number).download("best", "best_of_all")
+        state = {"weight": 0.0}
+        print("after epoch", load_state(folder, state), state)
+        ```
+    """
+    if not _is_named(state):
+        raise TypeError(f"load_state(folder, state) takes a dict of names and objects; got {shown(state)}")
+    kept = read_saved(Path(folder))
+    if kept is None:
+        raise FileNotFoundError(f"{shown(str(folder))} holds no state that trial.epochs saved")
+    Objects(state).give_back(kept["state"])
+    return int(kept["epoch"])
 
 
 def _dump_state(kept: dict[str, Any], file: Any, with_torch: bool) -> None:

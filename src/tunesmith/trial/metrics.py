@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from tunesmith.foundation.text import real, shown
 # int64[n] steps and float64[n] values of one metric, in the order in which they were logged
 Series = tuple[NDArray[np.int64], NDArray[np.float64]]
 Metrics = dict[str, Series]
+T = TypeVar("T")
 
 # Between two writes of a trial: what comes sooner is written with the next one. The longer it runs the rarer they are,
 # so that many days leave some thousand rows, which figures read at once.
@@ -24,6 +25,11 @@ WRITE_SHARE = 0.01  # of the time since the first value
 WRITE_VALUES = 4000  # of one trial, which are written at once; a database holds as many of one metric in a row
 LONGEST_NAME = 200  # characters
 STEP_BOUND = 2**63  # what fits a database's integer
+ROW_GROUPS = 20  # of validation rows, at most, whose means are kept
+ROWS = "rows/"  # how the names of these means begin, which users do not see; the one of ROW_COUNT is how many rows
+ROW_COUNT = f"{ROWS}count"
+ROW_NAMES = [ROW_COUNT, *(f"{ROWS}{group}" for group in range(ROW_GROUPS))]
+ROWS_MEAN = 1e-3  # how far the mean of rows may be from the value that is reported, in standard deviations of a row
 
 
 def checked_metrics(given: Any) -> dict[str, float]:
@@ -73,6 +79,59 @@ def numbers_in(given: Mapping[Any, Any]) -> dict[str, float]:
             with suppress(TypeError, ValueError):
                 found |= checked_metrics({name: value})
     return found
+
+
+def metrics_of_rows(rows: Any, value: float) -> dict[str, float]:
+    """Return what is kept of the values of single validation rows: the means of groups of them.
+
+    Args:
+        rows: [n], n >= 2, in the order that all reports have them in; the k-th one is in group k modulo `ROW_GROUPS`.
+        value: what is reported with them: their mean.
+
+    Raises:
+        TypeError: they are no numbers.
+        ValueError: there are fewer than two, they are no list, or their mean is another one.
+    """
+    try:
+        given = np.asarray(rows, np.float64)
+    except (TypeError, ValueError):
+        raise TypeError(f"report(rows=) takes one number for each validation row; got {shown(rows)}") from None
+    if given.ndim != 1 or len(given) < 2:
+        raise ValueError(
+            f"report(rows=) takes a list of two numbers or more, one for each validation row; got {shown(rows)}"
+        )
+    mean, far = float(given.mean()), ROWS_MEAN * (float(given.std()) + abs(value))
+    if abs(mean - value) > far:
+        raise ValueError(
+            f"report(rows=): the value is to be the mean of the rows, which is {mean:.6g}; got {value:.6g}. A metric "
+            "that is no mean over rows has none"
+        )
+    groups = min(ROW_GROUPS, len(given))
+    return {ROW_COUNT: float(len(given))} | {
+        name: float(given[group::groups].mean()) for group, name in enumerate(ROW_NAMES[1 : groups + 1])
+    }
+
+
+def losses_of_rows(metrics: Metrics, steps: Sequence[int]) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    """Return the means of groups of rows [G, T] and the sizes of the groups [G]; None: some of the steps lack them.
+
+    Args:
+        metrics: of one trial.
+        steps: [T], rising.
+    """
+    if ROW_COUNT not in metrics:
+        return None
+    at, counts = metrics[ROW_COUNT]
+    if not np.array_equal(at, steps) or len(set(counts.tolist())) != 1:
+        return None
+    n, groups = int(counts[0]), min(ROW_GROUPS, int(counts[0]))
+    means = [metrics.get(name, metrics[ROW_COUNT])[1] for name in ROW_NAMES[1 : groups + 1]]
+    return np.array(means), np.array([len(range(group, n, groups)) for group in range(groups)], np.float64)
+
+
+def without_rows(metrics: Mapping[str, T]) -> dict[str, T]:
+    """Return what there is of the metrics that users logged, by name."""
+    return {name: found for name, found in metrics.items() if not name.startswith(ROWS)}
 
 
 def checked_step(call: str, step: Any) -> int:

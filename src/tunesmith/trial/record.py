@@ -10,9 +10,10 @@ from datetime import datetime
 from functools import cache, lru_cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from tunesmith.foundation.arguments import checked
 from tunesmith.foundation.languages import block, say
@@ -22,7 +23,8 @@ from tunesmith.foundation.text import real, shorten, shown
 from tunesmith.history.curves import Reported
 from tunesmith.space import Choice, Parameter, Space, merge
 from tunesmith.space.convert import as_parameter, check_names
-from tunesmith.trial.metrics import STEP_BOUND, Metrics, Series, metrics_by_step
+from tunesmith.trial.metrics import STEP_BOUND, Metrics, Series, metrics_by_step, without_rows
+from tunesmith.trial.result import LAST, result_of
 
 if TYPE_CHECKING:
     from tunesmith.artifacts.collection import Artifacts
@@ -125,7 +127,11 @@ class Replay:
         """
 
     def report(
-        self, value: float | Iterable[float] | Mapping[str, float], step: int, cost: float | None = None
+        self,
+        value: float | Iterable[float] | Mapping[str, float],
+        step: int,
+        cost: float | None = None,
+        rows: ArrayLike | None = None,
     ) -> None:
         """Do nothing: what a replay reports is not part of the record.
 
@@ -133,6 +139,7 @@ class Replay:
             value: dropped.
             step: dropped.
             cost: dropped.
+            rows: dropped.
         """
 
     @checked()
@@ -143,6 +150,9 @@ class Replay:
         *,
         checkpoint_every: int | str = 1,
         background: bool = False,
+        value: str | None = None,
+        patience: int | None = None,
+        min_delta: float = 0.0,
     ) -> Iterable[int]:
         """Return all epochs: a replay runs from its beginning to its end, and saves nothing.
 
@@ -151,6 +161,9 @@ class Replay:
             state: not looked at.
             checkpoint_every: not looked at.
             background: not looked at.
+            value: not looked at.
+            patience: not looked at, since nobody hears the reports.
+            min_delta: not looked at.
 
         Returns:
             The numbers of the epochs.
@@ -231,6 +244,7 @@ EMPTY: Mapping[str, Any] = MappingProxyType({})
 NAN = math.nan
 PARAMS_SHOWN = 100  # of a table in a notebook
 OUTSIDE, OUTPUT, NOISE = "outside", "output", "noise"  # system attributes
+PLANNED = "epochs"  # a system attribute: the last step that a loop would have had that its patience ended
 LATE_RESULT = "late"  # a system attribute: a result that came after the trial was ended for its worker, see `Attempt`
 
 
@@ -296,11 +310,19 @@ def curve(attempts: Sequence[Mapping[int, V]]) -> dict[int, V]:
     return merged
 
 
-def last_values(curve: Mapping[int, Reported]) -> tuple[float, ...] | None:
-    """Return what was reported last; None: one value of it is NaN, or nothing was reported."""
+def values_of(curve: Mapping[int, Reported], value: str = LAST, sign: float = 1.0) -> tuple[float, ...] | None:
+    """Return what a trial has by its reports; None: one value of it is NaN, or nothing was reported.
+
+    Args:
+        curve: what it reported by step.
+        value: which reports count, see `tunesmith.trial.result`; of several objectives the last one does.
+        sign: 1 where one objective is minimised, -1 where it is maximised.
+    """
     last = curve[max(curve)] if curve else NAN
-    values = last if isinstance(last, tuple) else (last,)
-    return None if any(map(math.isnan, values)) else values
+    if not isinstance(last, tuple):
+        single = cast("Mapping[int, float]", curve)
+        last = (result_of(single, value, sign) if single else NAN,)
+    return None if any(map(math.isnan, last)) else last
 
 
 def with_costs(
@@ -328,7 +350,8 @@ class TrialRecord(Replay):
         previous_attempts: what earlier attempts left, oldest first.
         crashes: how many of them ended because their process died.
         state: a `TrialState`.
-        values: the objective's values in the user's own directions, or None; of a pruned trial the last report.
+        values: the objective's values in the user's own directions, or None; of a pruned trial the last report, or what
+            ``create_study(value=)`` says.
         sampler_state: what the sampler that proposed it has to remember (see `tunesmith.samplers.base`).
         cost: seconds that its attempts ran up to a pause or the end, or the sum of what the user gave with reports.
         constraints: name to value, feasible where every value is at most 0; None if there are none.
@@ -496,7 +519,7 @@ class TrialRecord(Replay):
         It is read when it is asked for. ``study.metrics_dataframe()`` has those of all trials.
         """
         found = self.logged if self.read_metrics is None else self.read_metrics([self.number]).get(self.number)
-        return MappingProxyType(found) if found else EMPTY
+        return MappingProxyType(without_rows(found)) if found else EMPTY
 
     @property
     def last_step(self) -> int | None:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from zlib import crc32
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from tunesmith.errors import ArtifactError, SpaceError, TrialPruned
 from tunesmith.foundation.preemption import PREEMPTION
@@ -30,8 +31,9 @@ from tunesmith.space import Categorical, Choice, Float, Int, Parameter, Space, m
 from tunesmith.space.meaning import meanings_of
 from tunesmith.space.nested import columns_of_given
 from tunesmith.space.shape import Shape, joined_shapes
-from tunesmith.trial.metrics import STEP_BOUND, LogBuffer, Metrics, checked_metrics, checked_step
-from tunesmith.trial.record import EMPTY, NAN, Attempt, Fence, FrozenTrial, checked_noise
+from tunesmith.trial.metrics import STEP_BOUND, LogBuffer, Metrics, checked_metrics, checked_step, metrics_of_rows
+from tunesmith.trial.record import EMPTY, NAN, Attempt, Fence, FrozenTrial, checked_noise, curve
+from tunesmith.trial.result import BEST, Patience, best_step, checked_value
 
 if TYPE_CHECKING:
     from tunesmith.artifacts.base import Pointers
@@ -96,6 +98,7 @@ class Trial:
         "_epochs",
         "_objectives",
         "_own_seed",
+        "_patience",
         "_times",
         "answers",
         "link",
@@ -126,6 +129,7 @@ class Trial:
         self._objectives = objectives
         self._constraints: dict[str, float] | None = None
         self._epochs: Epochs | None = None
+        self._patience: Patience | None = None
         self._times: CheckpointTimes | None = None
 
     # -- parameters --------------------------------------------------------------------------------------------
@@ -266,7 +270,11 @@ class Trial:
     # -- reports and checkpoints -------------------------------------------------------------------------------
 
     def report(
-        self, value: float | Iterable[float] | Mapping[str, float], step: int, cost: float | None = None
+        self,
+        value: float | Iterable[float] | Mapping[str, float],
+        step: int,
+        cost: float | None = None,
+        rows: ArrayLike | None = None,
     ) -> None:
         """Report how the objective stands after a step. A step that was reported before is ignored, with a warning.
 
@@ -280,12 +288,17 @@ class Trial:
                 ``resumed_from_step``. A float that is a whole number is taken as one.
             cost: what was spent since the report before, in a unit of your own (GPU-hours, tokens): give it with each
                 report or with none. 0: nothing, as where the result was in a cache. None: the seconds are measured.
+            rows: the values of the single validation rows, whose mean is the value: [n], the same rows in the same
+                order in each report. The means of 20 groups of them are stored, by which `Study.recommend` says how
+                much too good the best report of a run is (``create_study(value="best")``). Rows that belong together,
+                such as those of one patient, are given as their mean.
 
         Raises:
             TypeError: the value or the cost is not a number, or the step not a whole number; a text is neither. Of
-                several objectives: the values are not a sequence of numbers.
+                several objectives: the values are not a sequence of numbers. Or rows are no numbers.
             ValueError: there are more or fewer values than objectives; the study's metric is not among those given; the
-                step is negative, or 2**63 or more; or the cost is below 0, or not finite.
+                step is negative, or 2**63 or more; the cost is below 0, or not finite; or the value is not the mean of
+                the rows, of which there are two or more.
             AttemptReplacedError: the trial was given up meanwhile, and another worker runs it.
         """
         now = time.monotonic()
@@ -317,6 +330,7 @@ class Trial:
         if (index + 1) * (self._objectives - 1) > STEP_BOUND:
             raise ValueError(f"report: with {self._objectives} objectives, the step must be lower; got {shown(step)}")
         spent = NAN if cost is None else checked_cost(cost)
+        of_rows = None if rows is None else metrics_of_rows(rows, self._single(read))
         if metrics:
             self.link.take_logged(metrics, index)
         if index in (self.link.reports or ()):
@@ -326,14 +340,19 @@ class Trial:
             self.link.costs_given = True
         elif self.link.since is not None and not self.link.costs_given:
             spent = now - self.link.since
+        if of_rows is not None:
+            self.link.take_logged(of_rows, index, at_once=True)
+        best = self.link.value == BEST and isinstance(read, float) and self._is_best(read, index)
+        if self._patience is not None and isinstance(read, float):
+            self._patience.take(read)
         write = None
-        if self._epochs is not None and self.checkpoint_due(self._epochs.every):
+        if self._epochs is not None and (self.checkpoint_due(self._epochs.every) or best):
             write = self._epochs.save()
         try:
             self.link.take_report(read, index, spent)
             # After the report, which a run that goes on from this checkpoint will not make again.
             if self.link.checkpoints is not None:
-                self._publish(index, write)
+                self._publish(index, write, best)
         finally:
             if self.link.since is not None:
                 self.link.since = time.monotonic()
@@ -405,6 +424,8 @@ class Trial:
             return False
         if self.link.checkpoints is not None:
             self.link.checkpoints.publish(self.link.last_step)  # where it was saved after the report
+        if self._patience is not None and self._patience.is_over:
+            return False  # it ends by itself
         stops = self.link.channel.should_prune(self.number, self.link.last_step)
         if stops and self._epochs is not None:  # it goes on from here, though no checkpoint was due
             self._publish(self.link.last_step, self._epochs.save())
@@ -471,6 +492,9 @@ class Trial:
         *,
         checkpoint_every: int | str = 1,
         background: bool = False,
+        value: str | None = None,
+        patience: int | None = None,
+        min_delta: float = 0.0,
     ) -> Epochs:
         """Return the epochs that are left, for a training loop that can be paused, resumed and repeated.
 
@@ -493,15 +517,25 @@ class Trial:
             background: let a thread write what was copied, while the training goes on; the first checkpoint is written
                 at once. The copy is in memory, and one is written at a time. A process that dies meanwhile has the
                 checkpoint before; one that is asked to end (SIGTERM) completes it.
+            value: which report is the result of the trial, as in ``create_study(value=)``; the first trial that ends
+                makes it that of the study. None: the study's; where that has none and there is a `patience`, "best".
+                With "best", each report that is the best so far saves the state, and that of the best one is kept: a
+                folder, the trial's artifact "best", which `tunesmith.trial.load_state` reads.
+            patience: end the loop after so many reports in a row that were not better than the best one before. The
+                trial is complete then, and ``study.savings`` counts the epochs that were left out. A run that is
+                resumed counts the reports of before.
+            min_delta: only what is better by more than this, in the unit of the value, counts as better to `patience`.
 
         Returns:
             The numbers of the epochs, to be iterated over once.
 
         Raises:
             TypeError: n is not a whole number, or the state not a dict with names, or checkpoint_every neither number
-                nor text; or something in the state cannot be saved, or not be given back in place: its path is told.
+                nor text; or something in the state cannot be saved, or not be given back in place: its path is told;
+                or value is no text, or patience no whole number.
             ValueError: n is below 1, the saved state has other names or objects, or checkpoint_every is below 1 or no
-                time.
+                time; the value is none, or not that of the study; patience is below 1; or there are several objectives,
+                for which no report is the best one.
             RuntimeError: this attempt has a loop with a state already.
             TrialPruned: the trial was cut off when it was to stop or to pause, after the step that it goes on from.
 
@@ -526,10 +560,13 @@ class Trial:
         """
         from tunesmith.trial.epochs import Epochs
 
+        waits = self._take_result(value, patience, min_delta)
         if self._stops_where_it_was():
             raise TrialPruned
         if state is None:
-            return Epochs(n, None, None, self.resumed_from_step or 0, self.seed, every=checkpoint_every)
+            made = Epochs(n, None, None, self.resumed_from_step or 0, self.seed, every=checkpoint_every)
+            self._wait(made, waits)
+            return made
         if self._epochs is not None:
             raise RuntimeError(
                 f"trial {self.number}: epochs(n, state) was called before in this attempt; a trial has one checkpoint, "
@@ -542,7 +579,32 @@ class Trial:
         self._epochs = Epochs(
             n, state, place, 0, self.seed, source=source, every=checkpoint_every, background=background, trial=self
         )
+        self._wait(self._epochs, waits)
         return self._epochs
+
+    def _take_result(self, value: str | None, patience: int | None, min_delta: float) -> Patience | None:
+        """Take which report is the result; return what ends the loop early, None: nothing does."""
+        link = self.link
+        waits = None if patience is None else Patience(patience, min_delta, link.sign)
+        given = None if value is None else checked_value(value)
+        if (given or waits) and self._objectives > 1:
+            raise ValueError("epochs(value=, patience=): with several objectives, no report is the best one")
+        if given is not None and link.value not in (None, given):
+            raise ValueError(
+                f"epochs(value={given!r}): the result of a trial of this study is {link.value!r}, which it keeps; "
+                "leave out value=, or choose another study_name"
+            )
+        link.value = link.value or given or (None if waits is None else BEST)
+        return waits
+
+    def _wait(self, loop: Epochs, patience: Patience | None) -> None:
+        """Let a loop end early; reports of earlier attempts count up to where it goes on."""
+        self._patience = loop.patience = patience
+        if patience is not None:
+            loop.ends_early = self.link.note_end
+            before = self.link.curve_before()
+            for step in sorted(step for step in before if step <= loop.done):
+                patience.take(before[step])
 
     def _stops_where_it_was(self) -> bool:
         """Ask the pruner about the step of the checkpoint, if the attempt before was cut off there, perhaps unheard."""
@@ -552,13 +614,36 @@ class Trial:
         step = self.resumed_from_step
         return step is not None and step == before[-1].last_step and self.link.channel.should_prune(self.number, step)
 
-    def _publish(self, step: int, write: Callable[[Path], None] | None) -> None:
+    def _single(self, read: Reported) -> float:
+        """Return the one value of a report that has rows."""
+        if isinstance(read, tuple):
+            raise ValueError("report(rows=): with several objectives, no report is the best one; leave out rows=")
+        return read
+
+    def _is_best(self, value: float, step: int) -> bool:
+        """Tell whether a report is better than all before it."""
+        link = self.link
+        if link.best is None:
+            before = {s: v for s, v in link.curve_before().items() if s < step}
+            at = best_step(before, link.sign)
+            link.best = math.inf if at is None else link.sign * before[at]
+            if at is not None and link.checkpoints is not None and link.checkpoints.step == at:
+                link.checkpoints.keep_best(at)  # the process may have died before it was
+        if not link.sign * value < link.best:
+            return False
+        link.best = link.sign * value
+        return True
+
+    def _publish(self, step: int, write: Callable[[Path], None] | None, best: bool = False) -> None:
         self.link.send_what_was_logged()  # a run that goes on from here does not log it again
         found = self._own_checkpoints()
-        if write is None:
-            found.publish(step)
+        last = self._epochs.save_last() if best and self._epochs is not None else None
+        if last is not None:
+            found.keep_last(step, last)
+        elif write is None:
+            found.publish(step, best)
         else:
-            found.publish_later(step, write)
+            found.publish_later(step, write, best)
 
     def _own_checkpoints(self) -> Checkpoints:
         if self.link.checkpoints is None:
@@ -664,7 +749,8 @@ class Trial:
 
     def __getstate__(self) -> tuple[None, dict[str, Any]]:
         # Without what belongs to this process: a copy of the trial may be told elsewhere.
-        return None, {n: None if n in ("_epochs", "_times") else getattr(self, n) for n in self.__slots__}
+        here = ("_epochs", "_patience", "_times")
+        return None, {n: None if n in here else getattr(self, n) for n in self.__slots__}
 
 
 def seed_of_trial(study_seed: int, number: int) -> int:
@@ -1083,6 +1169,10 @@ class Link:
         left: keys of notes and steps of reports that the storage lacks; None: it has all.
         logged: the metrics that it lacks; None: none were logged.
         metric: the names of the metrics that are the study's values; empty: the first ones.
+        value: which report is the result, see `tunesmith.trial.result`; None: what the objective returns.
+        sign: 1 where the objective is minimised, -1 where it is maximised.
+        best: the best report so far, minimised; None: it was not asked for.
+        planned: the last step that a loop would have had that its patience ended; None: it was not ended so.
         checkpoints: what saves the trial's checkpoint; None: it has saved none in this attempt.
     """
 
@@ -1101,6 +1191,10 @@ class Link:
     left: set[str | int] | None = None
     logged: LogBuffer | None = None
     metric: tuple[str, ...] = ()
+    value: str | None = None
+    sign: float = 1.0
+    best: float | None = None
+    planned: int | None = None
     checkpoints: Checkpoints | None = None
 
     @property
@@ -1112,6 +1206,18 @@ class Link:
         """Set the channel; None: remove it, so that the trial can be sent to another process."""
         self.channel = channel
         self.since = time.monotonic()
+
+    def curve_before(self) -> dict[int, Any]:
+        """Return what earlier attempts reported, by step."""
+        return curve([attempt.reports for attempt in self.previous_attempts])
+
+    def whole_curve(self) -> dict[int, Any]:
+        """Return what all attempts reported, by step."""
+        return curve([*(attempt.reports for attempt in self.previous_attempts), self.reports or {}])
+
+    def note_end(self, left: int) -> None:
+        """Note that patience ended a loop that had so many epochs left."""
+        self.planned = max(self.whole_curve(), default=0) + left
 
     def stop_clock(self) -> None:
         """Measure no seconds from now on: the time of the trial is not that of this process."""
@@ -1139,11 +1245,11 @@ class Link:
             if not stored:
                 self._keep_for_the_end(step)
 
-    def take_logged(self, values: Mapping[str, float], step: int) -> None:
-        """Keep metrics of a step, and send what was kept to the study where it is time to."""
+    def take_logged(self, values: Mapping[str, float], step: int, at_once: bool = False) -> None:
+        """Keep metrics of a step, and send what was kept to the study where it is time to, or at once."""
         if self.logged is None:
             self.logged = LogBuffer(self.since)
-        if self.logged.add(values, step):
+        if self.logged.add(values, step) or at_once:
             self.send_what_was_logged()
 
     def send_what_was_logged(self) -> None:
@@ -1207,7 +1313,7 @@ class Link:
     def forget_reports(self) -> None:
         """Forget what this attempt reported: another one takes its place."""
         self.reports, self.costs = None, {}
-        self.last_step, self.logged = 0, None
+        self.last_step, self.logged, self.best, self.planned = 0, None, None, None
         self.left = {key for key in self.left or () if isinstance(key, str)} or None
 
     def take_unsent(self, own: Link) -> None:

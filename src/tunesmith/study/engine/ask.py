@@ -250,7 +250,7 @@ class Asker:
             token=token,
             objectives=len(self._study.signs),
         )
-        trial.link.metric = self._study.metric
+        trial.link.metric, trial.link.value, trial.link.sign = self._study.metric, self._study.value, self._study.sign
         return trial, record
 
     def _prepared(self, space: Space | None) -> Proposals:

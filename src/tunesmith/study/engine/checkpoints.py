@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 
-from tunesmith.artifacts.checkpoints import step_of
+from tunesmith.artifacts.checkpoints import BEST_CHECKPOINT, step_of
 from tunesmith.artifacts.collection import Artifacts
 from tunesmith.artifacts.record import Artifact
 from tunesmith.errors import ArtifactError, ArtifactNotFoundError, StorageError
@@ -30,7 +30,8 @@ class CheckpointDisk:
         parents: returns the trials whose checkpoints new trials may begin from.
         keep: whether paused trials keep theirs when the search ends; None: unless the study has all its trials. False
             also lets the budget take those of the trials that were paused first.
-        budget: bytes, or a text such as "20GB", that the checkpoints of the study may take; None: no limit.
+        budget: bytes, or a text such as "20GB", that the checkpoints of the study may take, those of the best reports
+            among them, of which that of the best trial stays; None: no limit.
 
     Raises:
         ValueError: the budget is not a size.
@@ -59,19 +60,19 @@ class CheckpointDisk:
         if self._budget is None:
             return
         with suppress(StorageError):  # the next pause tries again
-            found = self._found()
-            if (used := _bytes_of(found)) <= self._budget:
+            found, kept = self._found(), self._kept()
+            if (used := _bytes_of([*found, *kept])) <= self._budget:
                 return
             states, needed = self._look(found)
             paused = [a for a in found if states.get(a.number) is TrialState.PAUSED]
             spare = self._of_ended(found, needed, states)
             if self._keep is False:
                 spare += [a for a in paused if a.number not in needed]
-            for artifact in spare:
+            for artifact in [*spare, *kept[:-1]]:
                 if used <= self._budget:
                     return
                 self._remove([artifact])
-                used = _bytes_of(self._found())
+                used = _bytes_of([*self._found(), *self._kept()])
             if used > self._budget and not self._told:
                 self._told = True
                 caution(
@@ -124,6 +125,16 @@ class CheckpointDisk:
         """Return all checkpoints of the study, the oldest first."""
         found = [a for a in self._study.storage.artifacts(self._study.study_id) if step_of(a) is not None]
         return sorted(found, key=lambda artifact: artifact.created)
+
+    def _kept(self) -> list[Artifact]:
+        """Return the checkpoints of the best reports of ended trials that stay, that of the best trial last."""
+        study = self._study
+        found = {a.number: a for a in study.storage.artifacts(study.study_id) if a.name == BEST_CHECKPOINT}
+        ended = [
+            t for t in study.trials(sorted(n for n in found if n is not None)) if t.state.is_finished() and t.values
+        ]
+        ended.sort(key=lambda t: (t.state is TrialState.COMPLETE, -study.sign * t.values[0] if t.values else 0.0))
+        return [found[t.number] for t in ended]
 
     def _remove(self, found: Iterable[Artifact]) -> None:
         for artifact in found:

@@ -35,7 +35,8 @@ from tunesmith.study.engine.recovery import look_for_dead, stored_retries, why_n
 from tunesmith.study.engine.replica import STALE_VERSION, StudyReplica
 from tunesmith.study.engine.tell import Outcome, Teller
 from tunesmith.trial import Trial
-from tunesmith.trial.record import TrialRecord
+from tunesmith.trial.record import TrialRecord, values_of
+from tunesmith.trial.result import LAST
 
 
 class TrialEngine:
@@ -132,7 +133,7 @@ class TrialEngine:
             return None
         with self.study.lock:
             self.study.sync()
-            if (number := _paused_leader(self.study.history)) is None:
+            if (number := _paused_leader(self.study.history, self.study.value or LAST)) is None:
                 return None
             trial = self.asker.resume(number)
             if trial is not None:
@@ -341,16 +342,19 @@ class TrialEngine:
                 self.asker.reset()
 
 
-def _paused_leader(history: History) -> int | None:
-    """Return the paused trial whose last value is better than all complete trials have; None: there is none.
+def _paused_leader(history: History, value: str) -> int | None:
+    """Return the paused trial whose reports give it a better value than all complete trials have; None: there is none.
 
     With several objectives: the first one whose last values no complete or paused trial dominates.
+
+    Args:
+        value: which reports count, see `tunesmith.trial.result`.
     """
     last: dict[int, Floats] = {}
     for number in history.paused:
-        _, values = history.curves.of(number)
-        if len(values) and not np.isnan(values[-1]).any():
-            last[number] = np.atleast_1d(values[-1])
+        found = values_of(history.curves.reported(number), value, history.curves.signs[0])
+        if found is not None:
+            last[number] = np.array(found) * history.curves.signs
     if not last:
         return None
     done = history.y[(history.state == int(TrialState.COMPLETE)) & history.feasible]

@@ -1,4 +1,4 @@
-"""What trials log: which metric is the value of the study, and how it comes along when trials are added elsewhere."""
+"""Which metric and which report is the value of a trial, and how what trials log comes along when they are added."""
 
 from __future__ import annotations
 
@@ -9,14 +9,22 @@ from typing import Any
 from tunesmith.foundation.text import shown
 from tunesmith.trial.metrics import Metrics, checked_metrics
 from tunesmith.trial.record import ReadsMetrics, TrialRecord
+from tunesmith.trial.result import checked_value
 
 METRIC = "metric"  # the system attribute of a study: the names of the metrics that are its values
+VALUE = "value"  # another one: which report of a trial is its result
 
 
 def metric_of(system: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the names of the metrics that are the values of a study; empty: none was named."""
     found = system.get(METRIC)
     return tuple(map(str, found)) if isinstance(found, list) else ()
+
+
+def value_of(system: Mapping[str, Any]) -> str | None:
+    """Return which report is the result of a trial of a study; None: what its objective returns."""
+    found = system.get(VALUE)
+    return checked_value(found) if isinstance(found, str) else None
 
 
 def checked_metric(given: Any, objectives: int) -> tuple[str, ...]:

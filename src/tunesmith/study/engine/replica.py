@@ -23,15 +23,17 @@ from tunesmith.history import History
 from tunesmith.history.costs import GIVEN, START, TRIAL, CostClass, class_of_starts, class_of_trials, step_cost
 from tunesmith.space import Space
 from tunesmith.storage.base import Increment, Others, Storage, StudyRecord
-from tunesmith.study.engine.metrics import metric_of, with_metrics
+from tunesmith.study.engine.metrics import VALUE, metric_of, value_of, with_metrics
 from tunesmith.study.warm_start import WARM_START, decode_warm_start
 from tunesmith.trial import Trial
 from tunesmith.trial.record import NOISE, Fence, TrialRecord
+from tunesmith.trial.running import Link
 
 PRIORS = "priors"  # the system attribute that is false where names are to mean nothing
 CAN_RESUME = "can_resume"  # the system attribute that says that the objective saves checkpoints
 STOPPED_ATTR = "stopped"  # the system attribute that says why the search ended by itself
 ASKS = "asks"  # the system attribute that says that the objective asks whether its trials shall stop
+ENDS_EARLY = "ends_early"  # the one that says that loops end by their patience
 COSTS = "costs"  # the one that holds what was found out about costs, see `tunesmith.history.costs`
 CHECKED_ATTR = "checked"  # the one that holds what the last check for that left
 RECORDS_AT_ONCE = 2048  # records that are in memory at a time
@@ -71,6 +73,9 @@ class StudyReplica:
         running: the running trials that this object asked for.
         claimed: the number of a trial that this object has claimed and not started; it is not in the history.
         asks: whether the objective asks whether its trials shall stop.
+        metric: the names of the metrics that are its values; empty: the first ones.
+        value: which report is the result of a trial; None: what the objective returns.
+        ends_early: whether loops of the objective end by their patience.
         restarted: the trials in the history that were begun more than once.
         stopped: why the search ended by itself the last time; None if it did not.
         checked: what the last look whether it has converged left; None: there was none.
@@ -95,6 +100,8 @@ class StudyReplica:
         self._take_costs(record.system.get(COSTS))
         self.asks = bool(record.system.get(ASKS))
         self.metric = metric_of(record.system)
+        self.value = value_of(record.system)
+        self.ends_early = bool(record.system.get(ENDS_EARLY))
         self.stopped: dict[str, Any] | None = record.system.get(STOPPED_ATTR)
         self.checked: dict[str, Any] | None = record.system.get(CHECKED_ATTR)
         self.reset(record.space)
@@ -190,6 +197,15 @@ class StudyReplica:
         if not self.asks:
             self.asks = True
             self.set_system_attr(ASKS, True)
+
+    def note_result(self, link: Link) -> None:
+        """Note what the objective of a trial said in `epochs`: which report counts, and that loops end early."""
+        with suppress(StorageUnavailableError):  # the next one that ends notes it
+            if self.value is None and link.value is not None:
+                self.value = self.change_system_attr(VALUE, lambda present: present or link.value)
+            if link.planned is not None and not self.ends_early:
+                self.set_system_attr(ENDS_EARLY, True)
+                self.ends_early = True
 
     def note_costs_given(self) -> None:
         """Note that the objective says what its reports cost, so that nothing is measured."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
@@ -22,16 +23,20 @@ from tunesmith.errors import (
 from tunesmith.foundation.states import FailureKind, TrialState
 from tunesmith.foundation.text import REASON_KEPT, message_of, name_and_message, plain_text, real, shorten, shown
 from tunesmith.foundation.warnings import caution
+from tunesmith.history.curves import Reported
 from tunesmith.storage.checks import finished_otherwise
 from tunesmith.study.engine.away import Unsaved, rescued, retry_while_unavailable
 from tunesmith.study.engine.replica import STALE_VERSION, RunningTrial, StudyReplica
 from tunesmith.trial import Proposals, Trial
-from tunesmith.trial.record import NOISE, OUTPUT, OUTSIDE, TrialRecord, checked_noise, last_values, noise_of_each
+from tunesmith.trial.record import NOISE, OUTPUT, OUTSIDE, PLANNED, TrialRecord, checked_noise, noise_of_each, values_of
+from tunesmith.trial.result import LAST, in_words
+from tunesmith.trial.running import Link
 
 RESULT_ITEMS_READ = 1000  # of a result that are read: an iterator may have no end
 _OUT_OF_MEMORY = frozenset({"MemoryError", "OutOfMemoryError", "ResourceExhaustedError"})  # Python, PyTorch, TensorFlow
 _OUT_OF_MEMORY_WORDS = ("out of memory", "RESOURCE_EXHAUSTED")  # older PyTorch and CuPy; JAX
 NAN_REASON = "the objective returned NaN (the run diverged?)"
+NAN_REPORTED = "the result is {}, and that is NaN (the run diverged?)"
 
 
 @dataclass(slots=True)
@@ -45,6 +50,7 @@ class Outcome:
         failure: the kind of failure; None if that is not known.
         output: the end of what a trial that failed printed, where that was kept.
         noise: standard deviations of the errors of the values, where they are known.
+        nothing: whether the objective returned nothing, so that the trial fails unless its reports are its result.
     """
 
     state: TrialState
@@ -53,6 +59,31 @@ class Outcome:
     failure: FailureKind | None = None
     output: str = ""
     noise: list[float] | None = None
+    nothing: bool = False
+
+    def take_reports(self, reports: Mapping[int, Reported], value: str, sign: float) -> bool:
+        """Take what a trial has by its reports as its result, in the place of what was returned.
+
+        Args:
+            reports: its curve; where it is empty, what was returned counts.
+            value: which of them, see `tunesmith.trial.result`.
+            sign: 1 where the objective is minimised, -1 where it is maximised.
+
+        Returns:
+            Whether something was returned that is none of the reports.
+        """
+        diverged = self.failure is FailureKind.NAN and self.reason == NAN_REASON
+        if not reports or not (self.state is TrialState.COMPLETE or self.nothing or diverged):
+            return False
+        returned, self.values = self.values, values_of(reports, value, sign)
+        self.state, self.reason, self.failure = TrialState.COMPLETE, None, None
+        if self.values is None:
+            self.state, self.reason, self.failure = (
+                TrialState.FAIL,
+                NAN_REPORTED.format(in_words(value)),
+                FailureKind.NAN,
+            )
+        return returned is not None and returned != self.values and returned[0] not in reports.values()
 
     def take_noise(self, noise: float | list[float]) -> None:
         """Take the noise that a trial set for its values; one that does not fit them makes the trial FAIL."""
@@ -80,7 +111,7 @@ def outcome_of(result: Any, n_objectives: int) -> Outcome:
         told = f"reading it raised {name_and_message(error)}"
         values = f"the objective returned a {type(result).__name__}, and {told}; {_expected_result(n_objectives)}"
     if isinstance(values, str):
-        return Outcome(TrialState.FAIL, reason=values, failure=FailureKind.RAISED)
+        return Outcome(TrialState.FAIL, reason=values, failure=FailureKind.RAISED, nothing=result is None)
     if any(map(math.isnan, values)):
         return Outcome(TrialState.FAIL, reason=NAN_REASON, failure=FailureKind.NAN)
     return Outcome(TrialState.COMPLETE, values)
@@ -214,6 +245,7 @@ class Teller:
 
     def __init__(self, study: StudyReplica) -> None:
         self._study = study
+        self._told = False  # whether it was said that what is returned does not count
         self.unsaved = Unsaved(study.study_name, self.flush)
 
     def finish(self, told: RunningTrial, outcome: Outcome, cost: float | None) -> TrialRecord:
@@ -263,11 +295,12 @@ class Teller:
         space, x = trial.answers.point()
         if trial.noise is not None:
             outcome.take_noise(trial.noise)
+        if link.value is not None:
+            self._take_reports(outcome, record.number, link)
         outside, values = trial.answers.outside, outcome.values
         if outcome.state is TrialState.PRUNED:
             # One that was cut off, and stops before it reports again, has what it had reported.
-            made = [a.reports for a in link.previous_attempts if a.reports]
-            values = last_values(link.reports or (made[-1] if made else {}))
+            values = values_of(link.whole_curve(), link.value or LAST, link.sign)
         # Of a trial that another process started only wall-clock times are known, and a clock may have been set since.
         elapsed = max(0.0, time.time() - record.started) if told.began is None else time.monotonic() - told.began
         spent = link.reported_cost() if cost is None and link.costs_given else cost
@@ -278,6 +311,8 @@ class Teller:
             system[NOISE] = outcome.noise
         if outcome.output and outcome.state is TrialState.FAIL:
             system[OUTPUT] = plain_text(outcome.output)
+        if link.planned is not None and outcome.state is TrialState.COMPLETE:
+            system[PLANNED] = link.planned
         return TrialRecord(
             record.number,
             outcome.state,
@@ -304,6 +339,18 @@ class Teller:
             logged=None if link.logged is None else link.unsent_metrics(),
         )
 
+    def _take_reports(self, outcome: Outcome, number: int, link: Link) -> None:
+        """Let the result of a trial be what its reports are, and note which of them count."""
+        value, returned = link.value or LAST, outcome.values and outcome.values[0]
+        self._study.note_result(link)
+        if outcome.take_reports(link.whole_curve(), value, link.sign) and not self._told:
+            self._told = True
+            caution(
+                f"trial {number}: its result is {in_words(value)} (value={value!r}); {shown(returned)}, which was "
+                "returned, is none of the reports and is not used. Return nothing, or report it; in a study without "
+                "value= what is returned counts"
+            )
+
     def tell_untracked(
         self, trial: Trial | int, outcome: Outcome, skip_if_finished: bool, cost: float | None
     ) -> TrialRecord:
@@ -317,6 +364,8 @@ class Teller:
         if isinstance(trial, Trial) and trial.link.fence != stored.fence:  # the storage refuses it, and keeps a note
             stored = replace(stored, state=TrialState.RUNNING, attempt=trial.attempt, token=trial.link.token)
         elif stored.state.is_finished():
+            if self._study.value is not None:
+                outcome.take_reports(stored.intermediate_values, self._study.value, self._study.sign)
             same = stored.state == outcome.state and (
                 outcome.state is not TrialState.COMPLETE
                 or (stored.values == outcome.values and (outcome.noise is None or tuple(outcome.noise) == stored.noise))
@@ -367,7 +416,7 @@ class Teller:
             objectives=len(self._study.signs),
         )
         trial.answers.take_whole()
-        trial.link.metric = self._study.metric
+        trial.link.metric, trial.link.value, trial.link.sign = self._study.metric, self._study.value, self._study.sign
         trial.link.reports = dict(stored.reports) if stored.reports else None
         trial.link.costs = dict(stored.costs) if stored.costs else {}
         return RunningTrial(trial, stored)
