@@ -129,7 +129,8 @@ class Executor(ABC):
 
     Attributes:
         name: its name in the registry.
-        kills: whether ``cancel`` and the limits end a running objective.
+        kills: whether ``cancel`` and the limits end a running objective, whatever it does.
+        cancels: whether ``cancel`` and the limit of time end its trial, and the objective only where it waits.
         streams: whether reports arrive, and ``should_prune`` is answered, while a trial runs.
         resources_aware: whether it uses `resources`.
         notices_loss: whether the death of the process that runs a trial ends the trial as LOST.
@@ -139,6 +140,7 @@ class Executor(ABC):
 
     name: ClassVar[str] = ""
     kills: ClassVar[bool] = False
+    cancels: ClassVar[bool] = False
     streams: ClassVar[bool] = False
     resources_aware: ClassVar[bool] = False
     notices_loss: ClassVar[bool] = False

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from tunesmith.errors import is_pruned
 from tunesmith.executors.base import Event, Executor, Failed, Finished, Objective, end_fork, refuse_fork
+from tunesmith.executors.completion import UNFINISHED, Completion
 from tunesmith.foundation.preemption import PREEMPTION, Terminated, end_now
 from tunesmith.trial import Channel, Trial
 
@@ -20,6 +21,7 @@ class InlineExecutor(Executor):
     streams: ClassVar[bool] = True
     capacity = 1
     _waiting: Trial | None = None
+    _completion: Completion | None = None
 
     def open(self, objective: Objective, channel: Channel | None) -> None:
         """Keep both for the trials to come."""
@@ -43,6 +45,9 @@ class InlineExecutor(Executor):
         here = os.getpid()
         try:
             value = self._objective(trial)
+            if isinstance(value, UNFINISHED):
+                self._completion = self._completion or Completion()
+                value = self._completion.complete(value, trial)
         except BaseException as error:
             if os.getpid() != here:
                 end_fork(error)
@@ -63,6 +68,9 @@ class InlineExecutor(Executor):
     def close(self) -> None:
         """Forget the trial that waits."""
         self._waiting = None
+        if self._completion is not None:
+            completion, self._completion = self._completion, None
+            completion.close()
 
 
 def _from_signal_handler(error: BaseException) -> bool:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from tunesmith.errors import TrialInterrupted, is_pruned
 from tunesmith.executors import wire
 from tunesmith.executors.base import Objective, end_fork, flush, refuse_fork
+from tunesmith.executors.completion import UNFINISHED, Completion
 from tunesmith.executors.launch import END_AT_ONCE
 from tunesmith.executors.remote_pointers import RemotePointers
 from tunesmith.foundation.preemption import NOTICE_SIGNALS, PREEMPTION, Terminated
@@ -201,18 +202,19 @@ def _serve(connection: Connection[Any, Any]) -> None:
     channel.listen()
     connection.send_bytes(wire.pack(wire.LOADED))
     proposals: Proposals | None = None
-    while True:
-        trial_bytes, new = channel.next_job()
-        if new is not None:
-            proposals = pickle.loads(new)
-        trial = wire.load_trial(trial_bytes, proposals)
-        channel.listen()  # the objective before may have set a handler of its own
-        channel.send(wire.BEGUN)
-        channel.send_bytes(_run(objective, trial, channel))
-        del trial  # what it holds need not live until the next one comes
+    with contextlib.closing(Completion()) as completion:
+        while True:
+            trial_bytes, new = channel.next_job()
+            if new is not None:
+                proposals = pickle.loads(new)
+            trial = wire.load_trial(trial_bytes, proposals)
+            channel.listen()  # the objective before may have set a handler of its own
+            channel.send(wire.BEGUN)
+            channel.send_bytes(_run(objective, trial, channel, completion))
+            del trial  # what it holds need not live until the next one comes
 
 
-def _run(objective: Objective, trial: Trial, channel: RemoteChannel) -> bytes:
+def _run(objective: Objective, trial: Trial, channel: RemoteChannel, completion: Completion) -> bytes:
     """Run the objective; return the message that tells the driver how it ended."""
     trial.link.connect(channel)
     value: Any = None
@@ -220,6 +222,8 @@ def _run(objective: Objective, trial: Trial, channel: RemoteChannel) -> bytes:
     try:
         with channel.terminable():
             value = objective(trial)
+            if isinstance(value, UNFINISHED):
+                value = completion.complete(value, trial)
             trial.link.settle(False)
     except Terminated:
         with contextlib.suppress(Exception):  # the next attempt goes on from the checkpoint before

@@ -47,6 +47,8 @@ STORAGES: dict[str, str] = {
 }
 EXECUTORS: dict[str, str] = {
     "inline": "tunesmith.executors.inline:InlineExecutor",
+    "asyncio": "tunesmith.executors.event_loop:AsyncioExecutor",
+    "threads": "tunesmith.executors.threads:ThreadExecutor",
     "processes": "tunesmith.executors.processes:ProcessExecutor",
     "dask": "tunesmith.executors.dask:DaskExecutor",
     "ray": "tunesmith.executors.ray:RayExecutor",

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from tunesmith.artifacts.scratch import Scratch
 from tunesmith.errors import ObjectiveError, is_pruned
 from tunesmith.executors.base import End, Executor, Failed
+from tunesmith.executors.completion import is_async
 from tunesmith.foundation.states import FailureKind, TrialState
 from tunesmith.foundation.text import name_and_message
 from tunesmith.history.curves import Reported
@@ -64,7 +65,7 @@ def confirm_leaders(
     for name, value in (("top_k", top_k), ("repeats", repeats)):
         if value < 1:
             raise ValueError(f"{name} must be an integer, 1 or more; got {value!r}")
-    errors, executor = checked_catch(catch), choose_executor(None, n_jobs)
+    errors, executor = checked_catch(catch), choose_executor(None, n_jobs, runs_async=is_async(objective))
     points, at, found = leaders(study, top_k, default, level)
     if takes_params and (space := study.current_history().space) is not None:
         objective = ParamsObjective(objective, space)

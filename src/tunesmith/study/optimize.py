@@ -26,6 +26,7 @@ from tunesmith.errors import (
     is_pruned,
 )
 from tunesmith.executors.base import Began, End, Executor, Failed, Notice
+from tunesmith.executors.completion import is_async
 from tunesmith.executors.inline import InlineExecutor
 from tunesmith.executors.resources import checked_jobs, checked_memory_limit, checked_time_limit
 from tunesmith.foundation import registry
@@ -97,13 +98,14 @@ class TrialLimits:
     keep_checkpoints: bool | None = None
     checkpoint_budget: float | str | None = None
 
-    def workers(self) -> Executor:
+    def workers(self, objective: Callable[..., Any]) -> Executor:
         """Return what runs the trials; see `choose_executor`."""
         return choose_executor(
             self.executor,
             self.n_jobs,
             checked_time_limit(self.timeout_per_trial),
             checked_memory_limit(self.memory_per_trial),
+            is_async(objective),
         )
 
 
@@ -121,7 +123,7 @@ def optimize(
 
     ``open_progress`` makes the display for so many trials; None: there is none.
     """
-    catch, workers = checked_catch(limits.catch), limits.workers()
+    catch, workers = checked_catch(limits.catch), limits.workers(objective)
     disk = CheckpointDisk(
         engine.study, engine.artifacts, engine.parents, limits.keep_checkpoints, limits.checkpoint_budget
     )
@@ -220,7 +222,8 @@ class TrialPolicy(Policy[Trial, End]):
         self.deadline = self.clock() + self.timeout
         self.wishes = self.engine.wishes
         self.wishes.begin()
-        self.ticks = self.executor.kills or self.executor.queues or self.progress is not None
+        self.cancels = self.executor.kills or self.executor.cancels
+        self.ticks = self.cancels or self.executor.queues or self.progress is not None
 
     def next(self) -> Trial | None:
         """Return a new trial; None: the budget is spent, or there is nothing left to propose."""
@@ -240,7 +243,7 @@ class TrialPolicy(Policy[Trial, End]):
 
     def _may_go_on(self) -> bool:
         """Tell whether nobody asked from elsewhere to pause or to stop; wait out a pause in which nothing runs."""
-        while (word := self.wishes.word()) == PAUSE and not self.begun and not self._is_spent():
+        while (word := self.wishes.word()) == PAUSE and not self.begun and not self.over():
             time.sleep(WISH_LOOK_SECONDS)
             self.tick()
         if word == STOP:
@@ -350,7 +353,7 @@ class TrialPolicy(Policy[Trial, End]):
 
     def tick(self) -> None:
         """Show that time passes; end the trials that were asked to stop, and have had the time to do it themselves."""
-        for number in self.wishes.stops() & self.begun.keys() if self.executor.kills else ():
+        for number in self.wishes.stops() & self.begun.keys() if self.cancels else ():
             running, now = self.engine.study.running.get(number), self.clock()
             asks = running is not None and bool(running.trial.reports)
             if now >= self.stopping.setdefault(number, now + ASKS_AGAIN_SECONDS * asks):
@@ -484,16 +487,22 @@ def checked_catch(catch: Any) -> Catch:
 
 
 def choose_executor(
-    executor: Any, n_jobs: Any, time_limit: float | None = None, memory_limit: int | None = None
+    executor: Any,
+    n_jobs: Any,
+    time_limit: float | None = None,
+    memory_limit: int | None = None,
+    runs_async: bool = False,
 ) -> Executor:
     """Return what runs the objective.
 
     Args:
         executor: a registered name, an `Executor`, an object of an engine that one of them accepts, or None: this
-            process for one job without limits, else processes of this machine.
+            process for one job without limits, else processes of this machine; for coroutines an event loop, unless
+            their memory is limited.
         n_jobs: how many at once; None: one, or with an executor as many as that has room for.
         time_limit: seconds that a trial may run.
         memory_limit: bytes that a trial may use.
+        runs_async: whether the objective is a coroutine.
 
     Raises:
         ValueError: no executor has the name, or the number of jobs is not valid.
@@ -510,17 +519,18 @@ def choose_executor(
         return executor
     client = None
     if executor is None:
-        name, jobs = "processes" if limited or (jobs or 1) > 1 else "inline", jobs or 1
+        jobs = jobs or 1
+        name = "processes" if limited or jobs > 1 else "inline"
+        if runs_async and memory_limit is None:
+            name = "asyncio"
     elif isinstance(executor, str):
         name = executor
     else:
         name, client = _accepting(executor), executor
     kind: type[Executor] = registry.load_registered("executors", name)
-    if limited and not kind.kills:
-        raise ValueError(
-            f"the executor {name!r} cannot stop a trial, so timeout_per_trial= and memory_per_trial= have no effect in "
-            "it; use 'processes'"
-        )
+    if limited and not (kind.kills or (kind.cancels and memory_limit is None)):
+        what = "timeout_per_trial= and memory_per_trial= have" if not kind.cancels else "memory_per_trial= has"
+        raise ValueError(f"the executor {name!r} cannot stop a trial, so {what} no effect in it; use 'processes'")
     return kind(client, jobs=jobs, time_limit=time_limit, memory_limit=memory_limit)
 
 
@@ -546,11 +556,15 @@ class ParamsObjective:
 
     A function whose arguments are named like parameters (or that takes ``**keywords``) gets keywords; one with a single
     other argument gets one dict. An argument called ``trial`` gets the trial, for reports and notes.
+
+    Attributes:
+        runs_async: whether the function is a coroutine; `is_async` asks for it.
     """
 
     def __init__(self, fn: Callable[..., Any], space: Space) -> None:
         self.fn = fn
         self.as_keywords, self.wants_trial = _style(fn, space)
+        self.runs_async = is_async(fn)
 
     def __call__(self, trial: Trial) -> Any:
         """Run the function on the trial's parameters."""

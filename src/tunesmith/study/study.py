@@ -596,6 +596,85 @@ class Study:
         after = [partial(callback, self) for callback in _checked_callbacks(callbacks)]
         optimize(self.engine, given[0], budget, limits, after, gc_after_trial, open_progress)
 
+    @checked("callbacks", "n_jobs", "catch", "timeout_per_trial")
+    async def optimize_async(
+        self,
+        objective: Callable[..., Any],
+        n_trials: int | None = None,
+        timeout: float | None = None,
+        n_jobs: int | None = None,
+        catch: Iterable[type[Exception] | FailureKind] | type[Exception] | FailureKind = (),
+        callbacks: Iterable[Callback] | None = None,
+        *,
+        space: Any = None,
+        stop: str | None = None,
+        n_trials_total: int | None = None,
+        max_cost: float | None = None,
+        timeout_per_trial: float | None = None,
+        show_progress_bar: bool | OpenProgress = False,
+    ) -> None:
+        """Do what ``optimize`` does in the running event loop, which goes on meanwhile: to be awaited.
+
+        The objective's coroutines run in that loop, and may use what belongs to it, such as a client's connections. An
+        objective that is a plain function runs in threads. Proposals are made and results are stored in a thread
+        beside the loop; callbacks are called there.
+
+        If the task that awaits this is cancelled, the running trials are cancelled, and wait to be run again.
+
+        Args:
+            objective: as for ``optimize``; a coroutine (``async def``), an asynchronous generator, or a plain function.
+            n_trials: how many trials to begin.
+            timeout: seconds after which no trial is started any more.
+            n_jobs: how many trials run at once; None: one; -1: one a core.
+            catch: exceptions and kinds of failure that make a trial FAIL but do not stop the study.
+            callbacks: called with (study, finished trial) after each trial.
+            space: what to search, in any form that `Space` takes; the objective then gets the parameters.
+            stop: "converged": end as well when what can still be gained is less than the noise of a result.
+            n_trials_total: how many trials the study is to have in all.
+            max_cost: what all trials may cost together before none is started any more.
+            timeout_per_trial: seconds after which a trial is cancelled, as FAIL.
+            show_progress_bar: as for ``optimize``.
+
+        Raises:
+            TypeError: an argument is of another type.
+            ValueError: a limit is not valid.
+            ObjectiveError: the objective returned something that is not a value.
+            Exception: whatever the objective raised and `catch` does not name; the trial is FAIL by then.
+
+        Example:
+            ```python
+            import asyncio
+
+            import tunesmith
+
+            async def objective(trial):
+                await asyncio.sleep(0.01)  # a request to a server, say
+                return trial.suggest_float("x", 0, 1)
+
+            async def main():
+                study = tunesmith.create_study(seed=0)
+                await study.optimize_async(objective, n_trials=20, n_jobs=10)
+                print(study.best_value)
+
+            asyncio.run(main())
+            ```
+        """
+        import asyncio
+
+        from tunesmith.executors.event_loop import AsyncioExecutor, drive_beside
+        from tunesmith.executors.resources import checked_jobs, checked_time_limit
+
+        executor = AsyncioExecutor(
+            asyncio.get_running_loop(),
+            jobs=None if n_jobs is None else checked_jobs(n_jobs),
+            time_limit=checked_time_limit(timeout_per_trial),
+        )
+        drive = partial(
+            self.optimize, objective, n_trials, timeout, None, catch, callbacks, False, show_progress_bar,
+            space=space, stop=stop, n_trials_total=n_trials_total, max_cost=max_cost, executor=executor,
+        )  # fmt: skip
+        await drive_beside(executor, drive)
+
     def stop(self) -> None:
         """End ``optimize`` after the running trials; to be called from a callback or the objective.
 

@@ -26,6 +26,8 @@ from tunesmith.testing.objectives import (
     die,
     fail,
     fork,
+    generate,
+    generate_and_return,
     keep,
     learn,
     learn_two,
@@ -34,6 +36,9 @@ from tunesmith.testing.objectives import (
     return_odd_results,
     suggest,
     take_memory,
+    wait_and_generate,
+    wait_and_learn,
+    wait_for_ever,
     wait_for_file,
 )
 from tunesmith.trial import Channel, Proposals, Trial
@@ -198,6 +203,60 @@ class ExecutorConformance(Conformance):
         assert str(event.error) == "at 4"
         assert event.trial.reports is not None
         assert list(event.trial.reports) == [0, 1, 2, 3, 4]
+
+    @pytest.mark.parametrize("objective", [generate, wait_and_generate, wait_and_learn])
+    def test_generators_and_coroutines_run_to_their_ends(
+        self, make_executor: MakeExecutor, objective: Callable[[Trial], Any]
+    ) -> None:
+        """What is yielded is reported, its step counted from 0; the last value is the result."""
+        channel = Recorder()
+        with opened(make_executor(jobs=2), objective, channel) as executor:
+            events = run_all(executor, [a_trial(k) for k in range(3)])
+        for event in events:
+            assert isinstance(event, Finished)
+            assert event.value == (9.0 if objective is wait_and_learn else 4.5)
+            own = [(step, value) for number, step, value in channel.reports if number == event.trial.number]
+            assert own == [(step, step / 2) for step in range(10)]
+            assert event.trial.reports == dict(own)
+        assert channel.threads == {threading.get_ident()}
+
+    @pytest.mark.parametrize("objective", [generate, wait_and_generate, wait_and_learn])
+    def test_a_generator_that_is_to_stop_is_closed(
+        self, make_executor: MakeExecutor, objective: Callable[[Trial], Any]
+    ) -> None:
+        """Its trial ends with TrialPruned, though it raises nothing itself; its ``finally`` is heard."""
+        with opened(make_executor(jobs=1), objective, Recorder(prune_from=4)) as executor:
+            (event,) = run_all(executor, [a_trial(7)])
+        assert isinstance(event, Failed)
+        assert isinstance(event.error, TrialPruned)
+        assert list(event.trial.reports or ()) == [0, 1, 2, 3, 4]
+        assert objective is wait_and_learn or event.trial.user_attrs["closed"] is True
+
+    def test_a_generator_names_steps_and_metrics_and_returns_a_value(self, make_executor: MakeExecutor) -> None:
+        """A report without a step has the one after the last."""
+        channel = Recorder()
+        with opened(make_executor(jobs=1), generate_and_return, channel) as executor:
+            (event,) = run_all(executor, [a_trial(0)])
+        assert isinstance(event, Finished)
+        assert event.value == 9.0
+        assert channel.reports == [(0, 0, 0.25), (0, 5, 0.5), (0, 6, 0.25)]
+
+    @pytest.mark.parametrize("way", ["limit", "cancel"])
+    def test_a_coroutine_that_waits_for_ever_is_ended(self, make_executor: MakeExecutor, way: str) -> None:
+        """By a limit of time or by cancel, when its grace is over at the latest; the next trial runs."""
+        if not make_executor(jobs=1).cancels:
+            pytest.skip("it does not say that it ends what waits")
+        made = make_executor(jobs=1, time_limit=0.2 if way == "limit" else None, grace=0.5)
+        with opened(made, wait_for_ever, Recorder()) as executor:
+            executor.submit(a_trial(0))
+            if way == "cancel":
+                executor.poll(0.0)
+                executor.cancel(0)
+            (first,) = wait_for(executor, 1)
+            (second,) = run_all(executor, [a_trial(1)])
+        assert isinstance(first, Failed)
+        assert first.kind is (FailureKind.TIMEOUT if way == "limit" else FailureKind.KILLED)
+        assert isinstance(second, Finished)
 
     def test_artifacts_are_published_by_the_handler(self, make_executor: MakeExecutor) -> None:
         """In its thread; errors of it come back as what they are."""

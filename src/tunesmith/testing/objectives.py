@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import os
 import signal
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import time
 import warnings
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import numpy as np
@@ -37,6 +39,55 @@ def learn(trial: Trial) -> float:
         if trial.should_prune():
             raise TrialPruned(f"at {step}")
     return 9.0
+
+
+def generate(trial: Trial) -> Iterator[float]:
+    """Yield ten reports, and note that the generator was closed."""
+    try:
+        for step in range(10):
+            yield step / 2
+    finally:
+        trial.set_user_attr("closed", True)
+
+
+def generate_and_return(trial: Trial) -> Iterator[Any]:
+    """Yield a value, one with its step, and metrics; return another value."""
+    yield trial.suggest_float("x", 0, 1)
+    yield 0.5, 5
+    yield {"loss": 0.25, "acc": 1.0}
+    return 9.0
+
+
+async def wait_and_learn(trial: Trial) -> float:
+    """Do as `learn` does, and await something before each report."""
+    for step in range(10):
+        await asyncio.sleep(0)
+        trial.report(step / 2, step)
+        if trial.should_prune():
+            raise TrialPruned(f"at {step}")
+    return 9.0
+
+
+async def wait_and_generate(trial: Trial) -> AsyncIterator[float]:
+    """Do as `generate` does, and await something before each report and at the end."""
+    try:
+        for step in range(10):
+            await asyncio.sleep(0)
+            yield step / 2
+    finally:
+        await asyncio.sleep(0)
+        trial.set_user_attr("closed", True)
+
+
+async def wait_for_ever(trial: Trial) -> float:
+    """Wait for minutes in trial 0, and save what there is."""
+    try:
+        if trial.number == 0:
+            await asyncio.sleep(HANG_SECONDS)
+    finally:
+        await asyncio.sleep(0)
+        trial.set_user_attr("saved", True)
+    return 1.0
 
 
 def learn_two(trial: Trial) -> float:

@@ -23,6 +23,7 @@ import numpy as np
 
 from tunesmith.executors import wire
 from tunesmith.executors.base import Event, Objective, end_fork
+from tunesmith.executors.completion import Completion
 from tunesmith.executors.relay import RelayExecutor
 from tunesmith.executors.remote import RemoteChannel
 from tunesmith.executors.supervisor import Job
@@ -501,9 +502,9 @@ class _Run:
         trial.link.stop_clock()
         value: Any = None
         fault: wire.Fault | None = None
-        here = os.getpid()
+        here, completion = os.getpid(), Completion()
         try:
-            value = executor.objective(trial)
+            value = completion.complete(executor.objective(trial), trial)
             if os.getpid() != here:
                 end_fork()
             if not self._reported:
@@ -514,6 +515,8 @@ class _Run:
             if os.getpid() != here:
                 end_fork(error)
             fault = wire.dump_fault(error, traceback.format_exc())
+        finally:
+            completion.close()
         trial.link.connect(None)
         trial.link.leave_out(channel.heard())
         self.send_bytes(wire.dump_end(channel.run, trial, value, fault))

@@ -17,6 +17,7 @@ from typing import Any
 from tunesmith import __version__, errors
 from tunesmith.errors import StorageUnavailableError, StudyNotFoundError, TunesmithError
 from tunesmith.executors.base import Executor
+from tunesmith.executors.completion import is_async
 from tunesmith.foundation.preemption import Terminated
 from tunesmith.foundation.states import FailureKind, TrialState
 from tunesmith.foundation.text import did_you_mean, listing, printable
@@ -74,7 +75,7 @@ def _run(options: Options) -> None:
         raise target.UsageError(f"objective: {options.objective} is no function, but a {type(objective).__name__}")
     space = None if options.space is None else target.load("space", options.space)
     catch = tuple(_failure(name.strip()) for text in options.catch for name in text.split(","))
-    executor = _executor(options)
+    executor = _executor(options, is_async(objective))
     place = shown_spec(options.storage)
     study = _reached(options, place)
     _log(f"worker of the study {options.study!r} in {place}: runs {options.objective}")
@@ -165,7 +166,7 @@ def _wait_for_others(study: Study, total: int | None, end: float) -> bool:
     return False
 
 
-def _executor(options: Options) -> Executor:
+def _executor(options: Options, runs_async: bool) -> Executor:
     """Return what the trials run in.
 
     Raises:
@@ -174,7 +175,7 @@ def _executor(options: Options) -> Executor:
     name = options.executor
     given = target.load("executor", name) if name is not None and ":" in name else name
     try:
-        return choose_executor(given, options.n_jobs, options.timeout_per_trial, options.memory_per_trial)
+        return choose_executor(given, options.n_jobs, options.timeout_per_trial, options.memory_per_trial, runs_async)
     except (ValueError, TypeError) as error:
         raise target.UsageError(f"executor: {error}") from None
 

@@ -48,8 +48,8 @@ from tunesmith.compat.optuna.samplers import AutoSampler, BaseSampler, NativeSam
 from tunesmith.compat.optuna.states import StudyDirection, TrialState, native_state, only_direction, state_of
 from tunesmith.compat.optuna.storages.kinds import BaseStorage, get_storage
 from tunesmith.compat.optuna.storages.kinds import FrozenStudy as _FrozenStudy
-from tunesmith.compat.optuna.threads import ThreadExecutor
 from tunesmith.errors import MissingDependencyError, ObjectiveError, StudyNotFoundError, is_pruned
+from tunesmith.executors import ThreadExecutor
 from tunesmith.executors.resources import cpu_count
 from tunesmith.foundation.arguments import checked
 from tunesmith.foundation.states import TrialState as NativeState
