@@ -30,7 +30,17 @@ if TYPE_CHECKING:
         WorkerDiedError,
     )
     from tunesmith.foundation.states import FailureKind, TrialState
-    from tunesmith.space import Categorical, Choice, Distribution, Float, Int, Ordinal, Space
+    from tunesmith.space import (
+        Categorical,
+        Choice,
+        Distribution,
+        Float,
+        Int,
+        Ordinal,
+        Permutation,
+        Space,
+        Subset,
+    )
     from tunesmith.study import (
         Study,
         StudyDirection,
@@ -62,7 +72,17 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "WorkerDiedError",
     ),
     "tunesmith.study.shortcut": ("maximize", "minimize"),
-    "tunesmith.space": ("Categorical", "Choice", "Distribution", "Float", "Int", "Ordinal", "Space"),
+    "tunesmith.space": (
+        "Categorical",
+        "Choice",
+        "Distribution",
+        "Float",
+        "Int",
+        "Ordinal",
+        "Permutation",
+        "Space",
+        "Subset",
+    ),
     "tunesmith.foundation.states": ("FailureKind", "TrialState"),
     "tunesmith.study": (
         "Study",
@@ -100,6 +120,7 @@ __all__ = [
     "MissingDependencyError",
     "ObjectiveError",
     "Ordinal",
+    "Permutation",
     "ResumeError",
     "Space",
     "SpaceError",
@@ -109,6 +130,7 @@ __all__ = [
     "Study",
     "StudyDirection",
     "StudyNotFoundError",
+    "Subset",
     "Trial",
     "TrialPruned",
     "TrialState",

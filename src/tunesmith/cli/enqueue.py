@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from tunesmith.cli.options import json_option, open_study, storage_argument, study_option
 from tunesmith.cli.output import say
+from tunesmith.errors import SpaceError
 from tunesmith.foundation.text import did_you_mean, listing, printable
+from tunesmith.space import Combinatorial
 from tunesmith.space.words import words_of_parameter
 
 if TYPE_CHECKING:
@@ -79,6 +82,8 @@ def value_of_text(text: str, parameter: Parameter | None) -> Any:
     Raises:
         UsageError: it is not a value of the parameter.
     """
+    if isinstance(parameter, Combinatorial):
+        return _items_of_text(text, parameter)
     choices = getattr(parameter, "choices", None) or getattr(parameter, "values", None)
     if choices is not None and not callable(choices):
         for choice in choices:
@@ -95,3 +100,15 @@ def value_of_text(text: str, parameter: Parameter | None) -> Any:
         if parameter is not None:
             raise click.UsageError(f"{text!r} is no number; expected a value of {parameter}") from None
         return text
+
+
+def _items_of_text(text: str, parameter: Combinatorial) -> tuple[Any, ...]:
+    """Return the items that a text lists, as ``a, b`` or ``a > b``."""
+    known = {str(label): label for label in parameter.labels}
+    named = [part.strip() for part in re.split("[,>]", text)] if text.strip(" ()[]") else []
+    items = tuple(known.get(name, name) for name in (part.strip("()[] '\"") for part in named) if name)
+    try:
+        parameter.to_internal(items)
+    except SpaceError as error:
+        raise click.UsageError(str(error)) from None
+    return items

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from tunesmith.foundation.states import TrialState
 from tunesmith.history.costs import CostClass
 from tunesmith.history.curves import Curves
-from tunesmith.space import Categorical, Ordinal, Parameter, Space, merge
+from tunesmith.space import Categorical, Combinatorial, Ordinal, Parameter, Space, merge
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -639,6 +639,8 @@ class ParameterColumns:
 
 
 def _column_kind(p: Parameter) -> str:
+    if isinstance(p, Combinatorial):  # ranks of other items are other arrangements
+        return repr(p.kind)
     return "numeric" if p.is_numeric else type(p).__name__
 
 

@@ -52,7 +52,10 @@ class Cells:
         """
         width = BANDWIDTH * (TRIALS / max(len(u), TRIALS)) ** (1.0 / 3.0)
         values = param.n_values
-        if param.is_ordered:
+        if param.is_combinatorial and values > MOST_CHOICES:  # by what stands first, and by size
+            k = most
+            share, kernel, scale = np.full(k, 1.0 / k), np.eye(k), float(k)
+        elif param.is_ordered:
             k = int(min(values, most))
             share = np.full(k, 1.0 / k)
             centre = (np.arange(k) + 0.5) / k

@@ -174,13 +174,14 @@ class DuplicateFilter:
     def __init__(self, space: Space) -> None:
         self.space = space
         self._finite = space.is_finite and len(space) > 0
+        self._arranged = any(p.is_combinatorial for p in space.params.values())  # whose ranks have more than ten digits
         self._tried: set[bytes] = set()
         self._cells: list[bytes] | None = None
 
     def add(self, u: Floats) -> None:
         """Add unit points of finished trials, [n, d]."""
         if self._finite:
-            self._tried.update(_row_keys(u))
+            self._tried.update(self._keys(u))
 
     def add_rows(self, history: History, first: int, last: int) -> None:
         """Add the finished rows first … last - 1."""
@@ -208,7 +209,10 @@ class DuplicateFilter:
 
     def keys_of(self, x: Floats) -> list[bytes]:
         """Return the keys of points x[n, d]."""
-        return _row_keys(self.space.to_unit(x)) if self._finite else point_keys(x)
+        return self._keys(self.space.to_unit(x)) if self._finite else point_keys(x)
+
+    def _keys(self, u: Floats) -> list[bytes]:
+        return point_keys(self.space.from_unit(u)) if self._arranged else _row_keys(u)
 
     def random_untried(self, rng: np.random.Generator, running: set[bytes] | None) -> Floats | None:
         """Return a random untried point x[1, d] of a small space; None: there is none, or the space is large."""
@@ -216,7 +220,7 @@ class DuplicateFilter:
             return None
         grid = self.space.grid()
         if self._cells is None:
-            self._cells = _row_keys(self.space.to_unit(grid.rows(np.arange(len(grid)))))
+            self._cells = self.keys_of(grid.rows(np.arange(len(grid))))
         left = [i for i, key in enumerate(self._cells) if key not in self._tried and key not in running]
         if not left:
             return None

@@ -13,6 +13,7 @@ from tunesmith.space.conditions import Condition
 from tunesmith.space.constraints import Constraint
 from tunesmith.space.distributions import Distribution
 from tunesmith.space.nested_choice import Choice
+from tunesmith.space.orders import Combinatorial, Permutation, Subset
 from tunesmith.space.parameters import Float, Int
 from tunesmith.space.space import Space, merge
 from tunesmith.space.words import FloatOr, IntOr
@@ -24,6 +25,7 @@ __all__ = [
     "About",
     "Categorical",
     "Choice",
+    "Combinatorial",
     "Condition",
     "Constraint",
     "Distribution",
@@ -34,7 +36,9 @@ __all__ = [
     "IntOr",
     "Ordinal",
     "Parameter",
+    "Permutation",
     "Space",
+    "Subset",
     "known_names",
     "merge",
     "of",

@@ -33,13 +33,16 @@ class Parameter:
     Attributes:
         condition: when the parameter is active; None: always.
         is_numeric: whether values are numbers (`Float`, `Int`, distributions).
-        is_ordered: whether distances between values make sense (all but `Categorical`).
+        is_ordered: whether distances between internal values make sense (not of `Categorical`, nor of those below).
+        is_combinatorial: whether values are arrangements of items, whose distances are told by features of them
+            (`Permutation`, `Subset`).
         prior_width: how far from `prior` good values are believed to lie, see `Float`; None: the default.
     """
 
     __slots__ = ("_key", "_prior", "_scale_cache", "condition", "prior_width")
     is_numeric: bool = False
     is_ordered: bool = True
+    is_combinatorial: bool = False
     condition: Condition | None
     prior_width: float | None
     _key: tuple[Any, ...]
@@ -53,6 +56,11 @@ class Parameter:
         _set(self, "_prior", None)
         _set(self, "condition", None)
         _set(self, "prior_width", None)
+
+    @property
+    def is_nominal(self) -> bool:
+        """Whether values are labels that have no relation to one another."""
+        return not (self.is_ordered or self.is_combinatorial)
 
     @property
     def prior(self) -> Any:

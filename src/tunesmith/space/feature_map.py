@@ -3,7 +3,10 @@
 An ordered parameter is one feature, its unit coordinate (½ where it is inactive). A categorical has a feature for each
 choice, 1/√2 or 0, so that two different choices are at squared distance 1 / ℓ²; these features share ℓ. If it has very
 many choices it has 64 features, and each choice is a random direction: two are at that distance give or take an eighth
-(with ten thousand features a proposal would take seconds). Each distinct condition adds a feature that is 1 where it
+(with ten thousand features a proposal would take seconds). A permutation has four groups of features: which item stands
+where, how far from the start each one is, which one of a pair comes first (the Kendall kernels of Jiao & Vert, ICML
+2015, are functions of these), and which items are next to one another; a subset has one feature for each item. The
+lengthscales tell what counts. Each distinct condition adds a feature that is 1 where it
 holds and 0 elsewhere: a constant distance between active and inactive would not give a valid kernel.
 """
 
@@ -15,9 +18,11 @@ from functools import lru_cache
 import numpy as np
 
 from tunesmith.foundation.numerics.arrays import Floats, Indices
+from tunesmith.space.orders import Combinatorial
 from tunesmith.space.space import Space
 
 MAX_CATEGORICAL_FEATURES = 64  # features of a categorical
+MOVES_A_RANGE = 10.0  # moves of an arrangement, beyond the first, that stand for a step through a whole range
 
 
 class FeatureMap:
@@ -26,6 +31,7 @@ class FeatureMap:
     Attributes:
         group: group of each feature, int[F]; features of a group share a lengthscale.
         params: the parameter of each group, those of conditions left out: they come last.
+        combinatorial: (column, parameter) of each permutation and subset.
         ordered: columns of u that are ordered parameters, int[k]; they are features 0 to k - 1.
         nominal: (column, number of choices) of each categorical.
         cell_width: width of a lattice cell in the unit cube for each column, 0 where continuous, float[d].
@@ -34,8 +40,12 @@ class FeatureMap:
     def __init__(self, space: Space) -> None:
         params = list(space.params.values())
         self.ordered = np.array([j for j, p in enumerate(params) if p.is_ordered], np.intp)
-        self.nominal = [(j, int(p.n_values)) for j, p in enumerate(params) if not p.is_ordered]
+        self.nominal = [(j, int(p.n_values)) for j, p in enumerate(params) if p.is_nominal]
+        self.combinatorial = [(j, p) for j, p in enumerate(params) if isinstance(p, Combinatorial)]
+        widths = [[g.shape[1] for g in p.features(p.rows(np.zeros(1, np.int64)))] for _, p in self.combinatorial]
+        self._widths = [sum(own) for own in widths]
         self.params = [params[j] for j in (*self.ordered, *(j for j, _ in self.nominal))]
+        self.params += [p for (_, p), own in zip(self.combinatorial, widths, strict=True) for _ in own]
         self.cell_width = np.array([1.0 / p.n_values if p.n_values < 1e6 else 0.0 for p in params])
         under: dict[str, list[int]] = {}
         for j, p in enumerate(params):
@@ -47,6 +57,8 @@ class FeatureMap:
         self._codes = [_codes(k) for _, k in self.nominal]
         for code in self._codes:
             group += [max(group, default=-1) + 1] * code.shape[1]
+        for width in (width for own in widths for width in own):
+            group += [max(group, default=-1) + 1] * width
         for _ in self._witness:
             group.append(max(group, default=-1) + 1)
         self.group = np.array(group, np.intp)
@@ -63,6 +75,10 @@ class FeatureMap:
             if column == j:
                 return slice(start, start + code.shape[1]), active
             start += code.shape[1]
+        for (column, _), width in zip(self.combinatorial, self._widths, strict=True):
+            if column == j:
+                return slice(start, start + width), active
+            start += width
         raise ValueError(f"there is no column {j}")
 
     def __call__(self, u: Floats) -> Floats:
@@ -80,6 +96,10 @@ class FeatureMap:
             index = np.where(np.isnan(column), choices, np.minimum(column * choices, choices - 1))
             z[:, at : at + code.shape[1]] = code[index.astype(np.intp)]
             at += code.shape[1]
+        for (j, p), width in zip(self.combinatorial, self._widths, strict=True):
+            own = np.concatenate(p.features(p.rows_at(u[:, j])), axis=1)
+            z[:, at : at + width] = np.where(np.isnan(u[:, j : j + 1]), 0.0, own)
+            at += width
         return z
 
     def choice(self, j: int, z: Floats) -> Indices:
@@ -111,7 +131,8 @@ def perturbed(
 ) -> Floats:
     """Return each row of u[q, d] with some coordinates changed: two on average, one at least.
 
-    Ordered ones move by a normal step, at least to the next cell of a lattice; categoricals are drawn anew.
+    Ordered ones move by a normal step, at least to the next cell of a lattice; categoricals are drawn anew;
+    permutations and subsets make a move or a few.
     """
     q, d = int(u.shape[0]), int(u.shape[1])
     if not q or not d:
@@ -124,4 +145,7 @@ def perturbed(
     v = np.clip(u + change * moved, low, high)
     for j, _ in features.nominal:
         v[:, j] = np.where(moved[:, j], rng.random(q), u[:, j])
+    for j, p in features.combinatorial:
+        moves = MOVES_A_RANGE * (float(np.mean(step)) if isinstance(step, np.ndarray) else step)
+        v[:, j] = np.where(moved[:, j], p.shaken(u[:, j], moves, rng), u[:, j])
     return v

@@ -4,12 +4,16 @@ A parser of our own, because it is fast and its errors point at the place: the f
 import of this module included; lark (1.3) takes 60 ms to import and 33 ms to read a grammar of this size.
 
 Grammar (words are case-sensitive, except true, false and none)
-    parameter   = range | choices | ordered | fixed, then optionally "if" condition
+    parameter   = range | choices | ordered | fixed | arranged, then optionally "if" condition
     range       = ["log"] ("float" | "int") "(" low "," high {"," option} ")"  |  "log" "(" low "," high ")"
     option      = "log" | "log" "=" label | "step" "=" number | belief
     choices     = label "|" label {"|" label} ["," "prior" "=" label]
     ordered     = label "<" label {"<" label} {"," belief}
     fixed       = "fixed" "(" label ")"
+    arranged    = "permutation" "(" label {"," label} ["," order] ")"
+                | "subset" "(" label {"," label} {"," member} ")"
+    order       = "prior" "=" label
+    member      = "min" "=" number | "max" "=" number | order
     belief      = "prior" "=" label | "prior_width" "=" number
     condition   = clause {"and" clause}
     clause      = name "==" label | name "in" "(" label {"," label} ")"
@@ -28,6 +32,7 @@ from tunesmith.foundation.text import did_you_mean, listing
 from tunesmith.space.base import Parameter
 from tunesmith.space.choices import Categorical, Ordinal
 from tunesmith.space.conditions import Condition
+from tunesmith.space.orders import Permutation, Subset
 from tunesmith.space.parameters import Float, Int
 
 _SPACE_TOKEN = re.compile(
@@ -36,6 +41,7 @@ _SPACE_TOKEN = re.compile(
 _NUMBER = re.compile(r"[+-]?(?:[0-9][0-9_]*(?:\.[0-9_]*)?|\.[0-9][0-9_]*)(?:[eE][+-]?[0-9]+)?")
 _CONSTANTS = {"true": True, "false": False, "none": None, "null": None}
 _RANGES = ("float", "int", "log")
+_ARRANGED = ("permutation", "subset")
 FIXED_WORD = "fixed"
 _UNESCAPED = {"n": "\n", "t": "\t"}
 _MAX_DEPTH = 20  # of nested tuples
@@ -177,10 +183,11 @@ class _Parser:
                 return self.range()
             if first.text == FIXED_WORD:
                 return self.one_value()
-            hint = did_you_mean(first.text, _RANGES)
-            raise self.error(
-                f"unknown kind of range {first.text!r}{hint} (valid: {listing([*_RANGES, FIXED_WORD])})", first.at
-            )
+            if first.text in _ARRANGED:
+                return self.arranged()
+            known = [*_RANGES, FIXED_WORD, *_ARRANGED]
+            hint = did_you_mean(first.text, known)
+            raise self.error(f"unknown kind of range {first.text!r}{hint} (valid: {listing(known)})", first.at)
         if first.text == "log" and (self.peek("int", 1) or self.peek("float", 1)):
             return self.range()
         choices = [self.label()]
@@ -204,6 +211,24 @@ class _Parser:
         value = self.label()
         self.need(")")
         return Categorical([value])
+
+    def arranged(self) -> Permutation | Subset:
+        first = self.tokens[self.next]
+        self.next += 2
+        items = [self.label()]
+        while self.peek(",") and not self.peek("=", 2):
+            self.next += 1
+            items.append(self.label())
+        is_subset = first.text == "subset"
+        readers: dict[str, Callable[[], Any]] = {"prior": self.label}
+        given = self.options({"min": self.number, "max": self.number, **readers} if is_subset else readers)
+        self.need(")")
+        try:
+            if is_subset:
+                return Subset(items, given.get("min", 0), given.get("max"), prior=given.get("prior"))
+            return Permutation(items, prior=given.get("prior"))
+        except SpaceError as error:
+            raise self.error(str(error), first.at) from None
 
     def range(self) -> Float | Int:
         at = self.tokens[self.next].at

@@ -18,6 +18,7 @@ from tunesmith.space.base import Parameter
 from tunesmith.space.choices import Categorical, Ordinal
 from tunesmith.space.conditions import Condition
 from tunesmith.space.labels import python_scalar
+from tunesmith.space.orders import Permutation, Subset
 from tunesmith.space.parameters import Float, Int
 from tunesmith.space.shape import Constant, Group, Leaf, Node, Shape, Switch
 from tunesmith.space.words import FloatOr, IntOr
@@ -69,11 +70,12 @@ def parameter_to_json(param: Parameter) -> dict[str, Any]:
         if param.words:
             data["words"] = [[label_to_json(word), place] for word, place in param.words]
     elif isinstance(param, Categorical):
-        choices = [
-            label_to_json(label) if name is None else {"name": name}
-            for label, name in zip(param.labels, param.names, strict=True)
-        ]
-        data = {"type": "ordinal" if isinstance(param, Ordinal) else "categorical", "choices": choices}
+        data = {"type": "ordinal" if isinstance(param, Ordinal) else "categorical", "choices": _choices_to_json(param)}
+    elif isinstance(param, Permutation):
+        data = {"type": "permutation", "items": _choices_to_json(param.named_items)}
+    elif isinstance(param, Subset):
+        items = _choices_to_json(param.named_items)
+        data = {"type": "subset", "items": items, "min": param.min, "max": param.max}
     else:
         from tunesmith.space.distributions import Distribution, frozen_to_json
 
@@ -87,6 +89,13 @@ def parameter_to_json(param: Parameter) -> dict[str, Any]:
     if param.condition is not None:
         data["when"] = [[parent, [label_to_json(v) for v in values]] for parent, values in param.condition.clauses]
     return data
+
+
+def _choices_to_json(param: Categorical) -> list[Any]:
+    return [
+        label_to_json(label) if name is None else {"name": name}
+        for label, name in zip(param.labels, param.names, strict=True)
+    ]
 
 
 def parameter_from_json(data: Mapping[str, Any], objects: Mapping[str, Any] | None = None) -> Parameter:
@@ -115,18 +124,28 @@ def _read_parameter(data: dict[str, Any], objects: Mapping[str, Any]) -> Paramet
     if kind == "int":
         return Int(data["low"], data["high"], log=data.get("log", False), step=data.get("step", 1))
     if kind in ("categorical", "ordinal"):
-        cls = Ordinal if kind == "ordinal" else Categorical
-        values, names = [], []
-        for choice in data["choices"]:
-            named = isinstance(choice, dict) and "name" in choice
-            names.append(choice["name"] if named else None)
-            values.append(objects.get(choice["name"], choice["name"]) if named else label_from_json(choice))
-        return cls.with_names(values, names)
+        return _read_choices(Ordinal if kind == "ordinal" else Categorical, data["choices"], objects)
+    if kind == "permutation":
+        return Permutation.of_items(_read_choices(Categorical, data["items"], objects))
+    if kind == "subset":
+        return Subset.of_items(_read_choices(Categorical, data["items"], objects), data["min"], data["max"])
     if kind == "distribution":
         from tunesmith.space.distributions import distribution_from_json
 
         return distribution_from_json(data)
-    raise SpaceError(f"unknown type of parameter {shown(kind)}; valid: float, int, categorical, ordinal, distribution")
+    raise SpaceError(
+        f"unknown type of parameter {shown(kind)}; valid: float, int, categorical, ordinal, permutation, subset, "
+        "distribution"
+    )
+
+
+def _read_choices(cls: type[Categorical], choices: list[Any], objects: Mapping[str, Any]) -> Categorical:
+    values, names = [], []
+    for choice in choices:
+        named = isinstance(choice, dict) and "name" in choice
+        names.append(choice["name"] if named else None)
+        values.append(objects.get(choice["name"], choice["name"]) if named else label_from_json(choice))
+    return cls.with_names(values, names)
 
 
 def dump_space(

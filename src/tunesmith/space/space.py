@@ -19,6 +19,7 @@ from tunesmith.space.constraints import Constraint
 from tunesmith.space.convert import check_names, columns_of_branches
 from tunesmith.space.grid import Grid, count_cells
 from tunesmith.space.nested import columns_of_given
+from tunesmith.space.orders import Combinatorial
 from tunesmith.space.parameters import Float, Int
 from tunesmith.space.points import Columns, bind
 from tunesmith.space.shape import Shape, joined_shapes
@@ -307,7 +308,8 @@ def merge(space: Space | None, seen: Mapping[str, Parameter], shape: Shape | Non
 
     A new name is appended. A known number gets the hull of both ranges (`log` and `step` stay only where both agree),
     and the words of both.
-    A known categorical gets the union of the choices; old indices stay. A parameter of another type is replaced.
+    A known categorical gets the union of the choices; old indices stay. A parameter of another type is replaced, and so
+    is a permutation or a subset of other items.
 
     Args:
         space: the space before; None: there is none yet.
@@ -347,6 +349,8 @@ def _merged_parameter(old: Parameter, new: Parameter) -> Parameter:
         return _with_prior_of(_hull(old, new), old).with_condition(condition)
     if isinstance(old, Categorical) and type(old) is type(new) and isinstance(new, Categorical):
         return old.extended(new).with_condition(condition)
+    if isinstance(old, Combinatorial) and isinstance(new, Combinatorial) and old.kind == new.kind:
+        return old.with_condition(condition)
     return new
 
 

@@ -15,7 +15,7 @@ from tunesmith.foundation.states import TrialState
 from tunesmith.history import History
 from tunesmith.history.curves import Curves, Reported
 from tunesmith.samplers.base import Sampler
-from tunesmith.space import Categorical, Float, Int, Ordinal, Parameter, Space, merge
+from tunesmith.space import Categorical, Float, Int, Ordinal, Parameter, Permutation, Space, Subset, merge
 
 # -- hypothesis strategies for spaces and their points, for the conformance suites and others' tests ----------
 
@@ -59,11 +59,22 @@ def choices(draw: st.DrawFn, min_size: int = 1) -> Categorical:
     return cls([LABELS[i] for i in picked])
 
 
+@st.composite
+def arrangements(draw: st.DrawFn, max_items: int = 12) -> Permutation | Subset:
+    """A Permutation or a Subset of up to so many items with labels of mixed types."""
+    n = draw(st.integers(1, min(max_items, len(LABELS))))
+    items = [LABELS[i] for i in draw(st.permutations(range(len(LABELS))))[:n]]
+    if draw(st.booleans()):
+        return Permutation(items, prior=draw(st.sampled_from([None, items[::-1]])))
+    low = draw(st.integers(0, n))
+    return Subset(items, low, draw(st.integers(low, n)))
+
+
 def parameters(*, finite: bool = False) -> st.SearchStrategy[Parameter]:
     """One parameter without a condition; if `finite`, with at most five values."""
     if finite:
-        return st.one_of(choices(), ints(max_values=5))
-    return st.one_of(floats(), ints(), choices())
+        return st.one_of(choices(), ints(max_values=5), arrangements(max_items=2))
+    return st.one_of(floats(), ints(), choices(), arrangements())
 
 
 @st.composite

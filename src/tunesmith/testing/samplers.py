@@ -18,7 +18,7 @@ from tunesmith.foundation.states import TrialState
 from tunesmith.history import History
 from tunesmith.history.costs import TRIAL, CostClass
 from tunesmith.samplers.base import Points, Sampler, SamplerStates
-from tunesmith.space import Categorical, Float, Int, Ordinal, Space
+from tunesmith.space import Categorical, Float, Int, Ordinal, Permutation, Space, Subset
 from tunesmith.storage.base import Storage
 from tunesmith.study import Study, create_study, load_study
 from tunesmith.testing.conformance import Conformance
@@ -142,6 +142,8 @@ UNUSUAL: dict[str, Space] = {
         c=Float(0, 1).when(b="s"),
         d=Int(1, 4).when(a=["p", "q"], b="r"),
     ),
+    "many orders": Space(a=Permutation(range(17)), s=Subset(range(49)), k=Int(1, 3)),
+    "one order": Space(a=Permutation(["only"]), s=Subset(["only"], 1), e=Subset(["only"], 0, 0)),
     "none": Space(),
 }
 

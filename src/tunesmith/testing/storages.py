@@ -26,7 +26,7 @@ from tunesmith.errors import (
 )
 from tunesmith.foundation.states import FailureKind, TrialState
 from tunesmith.foundation.worker_names import outside_worker
-from tunesmith.space import Categorical, Float, FloatOr, IntOr, Ordinal, Space
+from tunesmith.space import Categorical, Float, FloatOr, IntOr, Ordinal, Permutation, Space, Subset
 from tunesmith.storage.base import Claim, Storage, StudyRecord
 from tunesmith.storage.checks import late_note
 from tunesmith.testing.conformance import Conformance
@@ -40,8 +40,10 @@ LAW_SPACE = Space(
     layers=IntOr(1, 5, words={None: 3}),
     act=Categorical(["relu", None, True, 1, 1.5, ("a", 2)]),
     size=Ordinal(["s", "m", "l"]),
+    order=Permutation(["a", 1, None], prior=(1, None, "a")),
+    some=Subset(["u", "v", 2.5], 1, 2),
 )
-LAW_POINT = [1e-3, 3.0, 2.0, NAN]
+LAW_POINT = [1e-3, 3.0, 2.0, NAN, 4.0, 5.0]
 COMPLETE, PRUNED, FAIL = TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL
 RUNNING, WAITING, PAUSED = TrialState.RUNNING, TrialState.WAITING, TrialState.PAUSED
 
@@ -100,7 +102,8 @@ class Model:
 
     def _new(self, action: Action, attempt: int = 1, number: int | None = None) -> TrialRecord:
         n = len(self.trials) if number is None else number
-        x = [10.0 ** -(1 + action.index % 4), 1.0 + action.index % 5, math.nan, float(action.index % 3)]
+        third, sixth = float(action.index % 3), float(action.index % 6)
+        x = [10.0 ** -(1 + action.index % 4), 1.0 + action.index % 5, math.nan, third, sixth, sixth]
         return TrialRecord(
             n,
             TrialState.RUNNING,
@@ -971,7 +974,7 @@ class ReadingLaws(Conformance):
         study = storage.create_study(None, ["minimize", "maximize"], 0)
         other = Space(x=Float(0, 1))
         nothing = Space()
-        gaps = [1e-4, NAN, NAN, 1.0]
+        gaps = [1e-4, NAN, NAN, 1.0, NAN, NAN]
         specs = [(LAW_SPACE, LAW_POINT), (other, [0.25]), (None, None), (LAW_SPACE, gaps), (nothing, [])]
         for number, (space, x) in enumerate(specs):
             begin(storage, study, space=space, x=x, sampler_state=number)
@@ -996,9 +999,9 @@ class ReadingLaws(Conformance):
         assert new.constraints == {3: {"c": 0.5}}
         assert new.noise == {4: [0.25, 0.0]}
         points = {(tuple(b.at), b.x.shape) for b in new.blocks if b.space in (LAW_SPACE, other)}
-        assert points == {((2, 4), (2, 4)), ((3,), (1, 1))}
+        assert points == {((2, 4), (2, len(LAW_POINT))), ((3,), (1, 1))}
         (block,) = (b for b in new.blocks if b.space == LAW_SPACE)
-        assert np.array_equal(block.x, [LAW_POINT, [1e-4, NAN, NAN, 1.0]], equal_nan=True)
+        assert np.array_equal(block.x, [LAW_POINT, [1e-4, NAN, NAN, 1.0, NAN, NAN]], equal_nan=True)
         (alive,) = new.running
         assert (alive.number, alive.sampler_state, alive.x, alive.worker, alive.space) == (5, 9, [0.75], "w", other)
 
@@ -1316,7 +1319,8 @@ class StorageConformance(ArtifactLaws, StudyLaws, AttemptLaws, ReadingLaws):
         assert found.reason.startswith("half of a pair ")
         found.reason, done.seq = done.reason, 1
         assert_same(found, done)
-        assert found.params == {"lr": "auto", "layers": None, "act": True}
+        orders = {"order": (None, "a", 1), "some": ("v", 2.5)}
+        assert found.params == {"lr": "auto", "layers": None, "act": True, **orders}
 
     def test_an_enqueued_number_stays_a_number(self, storage: Storage, study: StudyRecord) -> None:
         """Also where a word has the same place in the range; and a word stays the word."""

@@ -27,7 +27,18 @@ from tunesmith.foundation.storable import checked_attr_name, storable
 from tunesmith.foundation.text import did_you_mean, listing, real, shown
 from tunesmith.foundation.warnings import caution
 from tunesmith.history.curves import Reported
-from tunesmith.space import Categorical, Choice, Float, Int, Parameter, Space, merge
+from tunesmith.space import (
+    Categorical,
+    Choice,
+    Combinatorial,
+    Float,
+    Int,
+    Parameter,
+    Permutation,
+    Space,
+    Subset,
+    merge,
+)
 from tunesmith.space.meaning import meanings_of
 from tunesmith.space.nested import columns_of_given
 from tunesmith.space.shape import Shape, joined_shapes
@@ -243,6 +254,46 @@ class Trial:
                 answers.params[name] = value
                 return value
         return answers.suggest(name, lambda: Categorical(choices))
+
+    def suggest_permutation(self, name: str, items: Sequence[Any]) -> tuple[Any, ...]:
+        """Return an order of the items.
+
+        Args:
+            name: the parameter's name.
+            items: what is ordered, at most 17.
+
+        Returns:
+            A tuple of all items, the same each time that this trial asks for this name.
+
+        Raises:
+            SpaceError: there is no item, or too many, or one stands there twice; the trial asked for the name as
+                another kind of parameter before; or the sampler was given a grid that has no order of them.
+        """
+        answers = self.answers
+        entry = answers.proposals.table.get(name) if type(name) is str else None  # else it is told what a name is
+        known = entry[2] if entry is not None else None
+        if isinstance(known, Permutation) and isinstance(items, list | tuple) and known.is_spelled(items):
+            return tuple(answers.suggest(name, lambda: known))
+        return tuple(answers.suggest(name, lambda: Permutation(items)))
+
+    def suggest_subset(self, name: str, items: Sequence[Any], min: int = 0, max: int | None = None) -> tuple[Any, ...]:
+        """Return some of the items.
+
+        Args:
+            name: the parameter's name.
+            items: what there is to choose from.
+            min: how many are chosen, at least.
+            max: how many are chosen, at most; None: all.
+
+        Returns:
+            A tuple of the chosen items in the order of `items`, the same each time that this trial asks for this name.
+
+        Raises:
+            SpaceError: there is no item, or one stands there twice; the numbers do not fit, or there are more than
+                2**50 choices; the trial asked for the name as another kind of parameter before; or the sampler was
+                given a grid that has no choice of them.
+        """
+        return tuple(self.answers.suggest(name, lambda: Subset(items, min, max)))
 
     def suggest(self, name: str, parameter: Parameter | Choice) -> Any:
         """Return a value of a parameter that is given as an object.
@@ -847,6 +898,8 @@ def _spec(p: Parameter) -> tuple[Any, ...] | None:
         return (*spec, p.words) if p.words else spec
     if isinstance(p, Categorical):
         return (Categorical, p)
+    if isinstance(p, Combinatorial):
+        return p.kind
     return None
 
 

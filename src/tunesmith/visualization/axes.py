@@ -17,7 +17,7 @@ from tunesmith.foundation.formats import tick_text
 from tunesmith.foundation.languages import joined_texts, say
 from tunesmith.foundation.states import TrialState
 from tunesmith.foundation.text import cut, did_you_mean, listing, printable
-from tunesmith.space import Categorical, Float, Int, Ordinal, Parameter, Space
+from tunesmith.space import Categorical, Combinatorial, Float, Int, Ordinal, Parameter, Permutation, Space
 from tunesmith.space.words import words_of_parameter
 from tunesmith.visualization.columns import USER, Floats, Indices, Ints, Mask, StudyColumns, as_floats, attribute
 from tunesmith.visualization.figure import FigureData, join
@@ -26,6 +26,7 @@ from tunesmith.visualization.thinning import thin_points
 STRIP = 0.12  # where the strip of inactive trials lies, in lengths of the axis below its low end
 CATEGORY_CHARACTERS = 60  # characters of a category, at most
 TICKS_OF_CATEGORIES = 12
+MOST_LISTED_ARRANGEMENTS = 24  # values of a permutation or a subset up to which each is a category
 MOST_CATEGORIES = 40  # of a user attribute, by how often they occur
 
 
@@ -211,9 +212,26 @@ def parameter_axis(columns: StudyColumns, space: Space, j: int) -> Axis:
     if isinstance(p, Categorical | Ordinal):
         categories = tuple(_short(p.to_label(float(k))) for k in range(int(p.n_values)))
         return _with_strip(name, "category", at, 0.0, max(len(categories) - 1.0, 0.0), categories)
+    if isinstance(p, Combinatorial):
+        if p.n_values <= MOST_LISTED_ARRANGEMENTS:
+            texts = tuple(_short(p.to_text(float(k)) or "()") for k in range(int(p.n_values)))
+            return _with_strip(name, "category", at, 0.0, max(len(texts) - 1.0, 0.0), texts)
+        return _away_from_the_best(columns, p, at, name)
     low, high = _range(p, at)
     made = _with_strip(name, "log" if getattr(p, "log", False) else "linear", at, low, high)
     return replace(made, words=tuple((_short(word), place) for word, place in words_of_parameter(p)))
+
+
+def _away_from_the_best(columns: StudyColumns, p: Combinatorial, at: Floats, name: str) -> Axis:
+    """Return an arrangement of many as its distance from that of the best trial: no other order has them all."""
+    known = np.flatnonzero(~np.isnan(at))
+    away = np.full(len(at), np.nan)
+    unit = "pairs in another order than the best" if isinstance(p, Permutation) else "items unlike the best"
+    if len(known):
+        of = columns.best if columns.best is not None and not np.isnan(at[columns.best]) else known[0]
+        away[known] = p.distances(p.rows(at[known].astype(np.int64)), p.rows(at[[of]].astype(np.int64)))[:, 0]
+    low, high = _span(away)
+    return _with_strip(say("{}: {}", name, say(unit)), "linear", away, low, high)
 
 
 def _range(p: Parameter, at: Floats) -> tuple[float, float]:

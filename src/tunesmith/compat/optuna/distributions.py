@@ -14,7 +14,7 @@ from typing import Any
 from tunesmith.compat.optuna.names import refuser
 from tunesmith.foundation.arguments import checked
 from tunesmith.foundation.warnings import caution
-from tunesmith.space import Categorical, Float, Int, Parameter
+from tunesmith.space import Categorical, Combinatorial, Float, Int, Parameter
 
 __all__ = [
     "BaseDistribution",
@@ -427,6 +427,8 @@ def distribution_of(parameter: Parameter) -> BaseDistribution:
         return FloatDistribution(parameter.low, parameter.high, log=parameter.log, step=parameter.step)
     if isinstance(parameter, Int):
         return IntDistribution(parameter.low, parameter.high, log=parameter.log, step=parameter.step)
+    if isinstance(parameter, Combinatorial):
+        raise ValueError(f"Optuna has no distribution like {parameter!r}; `to_optuna` writes the tried ones as choices")
     made = object.__new__(CategoricalDistribution)  # without the warning, which came when the choices were given
     made.choices = tuple(getattr(parameter, "choices", getattr(parameter, "values", ())))
     return made

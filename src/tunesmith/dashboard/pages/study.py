@@ -148,7 +148,8 @@ def _bounds(seen: Snapshot, words: Words) -> Iterator[Finding]:
     unit = history.unit(space)[best]
     active = ~np.isnan(history.points(space)[best])
     for i, (name, parameter) in enumerate(space.params.items()):
-        if isinstance(parameter, Categorical) or parameter.n_values < 20 or active[:, i].sum() < TRIALS_AT_LEAST:
+        has_ends = parameter.is_ordered and not isinstance(parameter, Categorical)
+        if not has_ends or parameter.n_values < 20 or active[:, i].sum() < TRIALS_AT_LEAST:
             continue
         at = unit[active[:, i], i]
         for word, share in (

@@ -18,6 +18,7 @@ with one factor for each coordinate j:
                   the same kernel. On finer lattices the density at the cell's centre is as good, since bandwidths are
                   not below about half a cell;
     nominal cell  b + (1 - b) · m if both of the m cells are the same, else b (Aitchison & Aitken, 1976);
+    arranged cell what a `CellKernel` says, for cells that are more or less alike (orders of items, say);
     absent        1: a kernel that says nothing of a coordinate leaves it uniform, and a point without it is not judged
                   by it. Given which coordinates exist, each factor is a density, so the mixture is one over a tree.
 
@@ -31,9 +32,9 @@ the rounding errors of a logarithm are about 2e-5 d, far below what tells candid
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +47,22 @@ MAX_BANDWIDTH = 2.0
 PSEUDO_CENTRES = 10.0  # centres at which their spread and a fifth of the range count the same
 TINY_DENSITY = 1e-30
 LARGE_EXPONENT = 80.0  # its exponential is far from the largest number of single precision
+
+
+class CellKernel(Protocol):
+    """What a coordinate's cells say about one another.
+
+    Attributes:
+        n_cells: how many there are.
+    """
+
+    n_cells: int
+
+    def log_kernel(self, cell: Indices, centre: Indices) -> Floats:
+        """Return the logarithm of the kernel of each of centre[k] at each of cell[n], [n, k]."""
+
+    def drawn(self, centre: Indices, rng: np.random.Generator) -> Indices:
+        """Return a cell near each of centre[n]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +115,7 @@ class Columns:
     Args:
         edges: for each coordinate None (continuous), or the m + 1 edges of its cells, from 0 to 1.
         nominal: for each coordinate whether its cells have no order.
+        arranged: the kernels of nominal coordinates whose edges are None, by place.
 
     Ordered coordinates with more than MAX_TABLE_CELLS cells count as continuous.
 
@@ -112,10 +130,15 @@ class Columns:
         width, centre: of those cells, float64[t, m].
     """
 
-    def __init__(self, edges: Sequence[Floats | None], nominal: Sequence[bool]) -> None:
+    def __init__(
+        self, edges: Sequence[Floats | None], nominal: Sequence[bool], arranged: Mapping[int, CellKernel] | None = None
+    ) -> None:
         self.d = len(edges)
+        self.arranged = arranged or {}
         cells = [0 if e is None else len(e) - 1 for e in edges]
         small = [0 < m <= MAX_TABLE_CELLS for m in cells]
+        for j, kernel in self.arranged.items():
+            cells[j] = kernel.n_cells
         self.table = np.array([j for j in range(self.d) if small[j]], np.intp)
         self.wide = np.array([j for j in range(self.d) if nominal[j] and not small[j]], np.intp)
         self.celled = np.concatenate([self.table, self.wide])
@@ -281,6 +304,10 @@ class Mixture:
         t = len(c.table)
         for i, m in enumerate(c.n_cells[t:].tolist(), t):  # wide nominal ones
             x, own = points.cell[i][:, None], self.rows.cell[i]
+            if (kernel := c.arranged.get(int(c.celled[i]))) is not None:
+                at, on = np.flatnonzero(x[:, 0] < m), np.flatnonzero(own < m)
+                log_k[np.ix_(at, on)] += kernel.log_kernel(points.cell[i][at], own[on]).astype(np.float32)
+                continue
             same = np.float32(math.log(self.smoothing + (1.0 - self.smoothing) * m + TINY_DENSITY))
             other = np.float32(math.log(self.smoothing + TINY_DENSITY))
             factor = np.where(x == own, same, other)
@@ -341,6 +368,11 @@ class Mixture:
             at, m = u[c.wide], c.n_cells[t:, None]
             fresh = ~known[c.wide] | (other[c.wide] < self.smoothing)
             cell = np.where(fresh, np.minimum((at * m).astype(np.intp), m - 1), self.rows.cell[t:].take(of, axis=1))
+            for i, j in enumerate(c.wide.tolist()):
+                if (kernel := c.arranged.get(j)) is not None:
+                    near = np.flatnonzero(known[j])
+                    cell[i] = np.minimum((u[j] * m[i]).astype(np.intp), m[i] - 1)
+                    cell[i, near] = kernel.drawn(self.rows.cell[t + i].take(of[near]), rng)
             u[c.wide] = (cell + 0.5) / m
         return np.ascontiguousarray(u.T)
 

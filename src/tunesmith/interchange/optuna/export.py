@@ -17,7 +17,7 @@ from tunesmith.foundation.system.replacing import replacing
 from tunesmith.interchange.databases import reading, table_names
 from tunesmith.interchange.optuna.database import OPTUNA_TABLES
 from tunesmith.interchange.optuna.trials import FIXED, NAMES, OTHERS_KEY, REASON, RawStudy, RawTrial, write_distribution
-from tunesmith.space import Categorical, Float, Int, Parameter
+from tunesmith.space import Categorical, Combinatorial, Float, Int, Parameter
 from tunesmith.space.words import words_of_parameter
 from tunesmith.storage.redact import FILE_ENDINGS, shown_spec
 from tunesmith.study import Study
@@ -96,10 +96,16 @@ def _held_values(trials: Iterable[TrialRecord]) -> dict[tuple[str, bool], Parame
                     known = labels.setdefault(name, [])
                     held = Categorical(known) if known else None
                     known += [label for label in parameter.labels if held is None or not held.contains(label)]
+            elif isinstance(parameter, Combinatorial):
+                known = labels.setdefault(name, [])
+                if x == x and (text := parameter.to_text(x)) not in known:
+                    known.append(text)
             elif not isinstance(parameter, Int | Float) and x == x:
                 low, high = spans.get(name, (x, x))
                 spans[name] = min(low, x), max(high, x)
-    found: dict[tuple[str, bool], Parameter] = {(name, True): Categorical(known) for name, known in labels.items()}
+    found: dict[tuple[str, bool], Parameter] = {
+        (name, True): Categorical(known) for name, known in labels.items() if known
+    }
     return found | {(name, False): Float(low, high) for name, (low, high) in spans.items()}
 
 
@@ -148,11 +154,14 @@ def _raw(
     for (name, parameter), x in zip(trial.space.params.items(), trial.x, strict=True):
         if x != x and name not in trial.outside:
             continue  # not used
-        held = None if isinstance(parameter, Int | Float) else columns.get((name, isinstance(parameter, Categorical)))
+        is_choice = isinstance(parameter, Categorical | Combinatorial)
+        held = None if isinstance(parameter, Int | Float) else columns.get((name, is_choice))
         text = write_distribution(parameter) if held is None else texts[name, isinstance(held, Categorical)]
         inner = x if x == x else trial.outside.get(name)
         if isinstance(held, Categorical):  # by its place among the choices of all trials
-            inner = held.to_internal(parameter.to_label(x)) if x == x else None
+            inner = held.to_internal(_label_there(parameter, x)) if x == x else None
+        if isinstance(parameter, Combinatorial):
+            out.note("permutations and subsets, which are choices there, by text, among those that were tried")
         word = next((word for word, place in words_of_parameter(parameter) if place == x), inner)
         if word != inner:  # Optuna's ranges have numbers alone
             raw.user[PARAMETER + name] = word
@@ -163,6 +172,10 @@ def _raw(
             raw.user[PARAMETER + name] = trial.outside[name]
             out.note("values that are none of a parameter's choices, and became attributes")
     return raw
+
+
+def _label_there(parameter: Parameter, x: float) -> Any:
+    return parameter.to_text(x) if isinstance(parameter, Combinatorial) else parameter.to_label(x)
 
 
 JOURNALS = (".log", ".journal", ".jsonl")

@@ -34,9 +34,9 @@ from tunesmith.samplers.base import (
     sampler_code,
     space_fingerprint,
 )
-from tunesmith.samplers.evolutionary.mutation import mirrored
+from tunesmith.samplers.evolutionary.mutation import MORE_MOVES, mirrored
 from tunesmith.samplers.finished import COMPLETE_LEVEL, ConstrainedRanking
-from tunesmith.space import Parameter, Space
+from tunesmith.space import Combinatorial, Parameter, Space
 from tunesmith.space.encoding import LatticeScale
 
 # -- probabilities of categorical values that follow the better half of each generation -------------------------------
@@ -49,20 +49,31 @@ CATEGORY_RATE = 0.2  # how far the probabilities move towards the frequencies of
 
 
 class CategoricalDistribution:
-    """The probabilities of every value of every categorical parameter of a space."""
+    """The probabilities of every value of every categorical parameter of a space, and where its arrangements come from.
+
+    A permutation or a subset is one of the better half of the last generation after a move or two.
+    """
 
     def __init__(self, space: Space) -> None:
         params = list(space.params.values())
-        self._at = [j for j, p in enumerate(params) if not p.is_ordered and p.n_values > 1]
+        self._at = [j for j, p in enumerate(params) if p.is_nominal and p.n_values > 1]
+        self._arranged = {j: p for j, p in enumerate(params) if isinstance(p, Combinatorial) and p.n_values > 1}
+        self._parents: dict[int, Floats] = {}  # unit coordinates of arrangements in the better half
         self._p = [_initial(params[j]) for j in self._at]
         self._miss = 1.0 - 0.73 ** (1.0 / max(1, len(self._at)))
 
     def __len__(self) -> int:
         """Number of parameters."""
-        return len(self._at)
+        return len(self._at) + len(self._arranged)
 
     def draw(self, u: Floats, rng: np.random.Generator) -> None:
-        """Set the categorical coordinates of a unit point u[d]."""
+        """Set the categorical coordinates of a unit point u[d], and those of arrangements."""
+        for j, param in self._arranged.items():
+            parents, prior = self._parents.get(j), param.unit_prior()
+            if parents is not None:
+                u[j] = param.shaken(parents[rng.integers(len(parents), size=1)], MORE_MOVES, rng)[0]
+            else:
+                u[j] = rng.random() if prior is None else prior.draw(rng.random(1))[0]
         if not self._at:
             return
         for j, p, t in zip(self._at, self._p, rng.random(len(self._at)).tolist(), strict=True):
@@ -72,6 +83,10 @@ class CategoricalDistribution:
     def learn(self, u: Floats) -> None:
         """Add a generation: unit points [λ, d], the best first; NaN where a parameter was inactive."""
         half = max(1, len(u) // 2)
+        for j in self._arranged:
+            known = u[:half, j][~np.isnan(u[:half, j])]
+            if len(known):
+                self._parents[j] = known
         weight = np.log((len(u) + 1) / 2) - np.log(np.arange(1, half + 1))
         weight /= weight.sum()
         for i, j in enumerate(self._at):
@@ -349,6 +364,7 @@ class CmaEsSampler(StatefulSampler[CmaEsState]):
     - Integers, floats with a step and ordinals keep a chance to change as the distribution narrows (the margin);
       integers on a logarithmic scale are rounded.
     - Categorical parameters are drawn independently of all others, more often the values of the better half.
+    - A permutation or a subset is one of the better half after a move or two.
     - An inactive conditional parameter keeps its coordinate, so nothing changes for the others.
     - A narrow strip beyond the bounds is folded into the cube, so that an optimum at a bound is approached as fast as
       any other; samples beyond it are drawn again.

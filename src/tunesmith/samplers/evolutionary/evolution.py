@@ -2,7 +2,8 @@
 
 A trial is a variation of one point of a population and takes its place if it is no worse. Steps are differences of
 other points, current-to-pbest/1 (JADE: Zhang & Sanderson, IEEE Trans. Evol. Comput. 13, 2009), with factors F and CR
-around what brought success of late (SHADE: Tanabe & Fukunaga, CEC 2013). Categorical values are taken over whole. Some
+around what brought success of late (SHADE: Tanabe & Fukunaga, CEC 2013). Categorical values are taken over whole, and
+permutations and subsets by a crossover of their own. Some
 of the trials are discrete (1+1) steps (Droste, Jansen & Wegener, 2002) from the best point: they change few
 parameters, each to any value, which finds what differences cannot.
 
@@ -61,6 +62,9 @@ class Population:
         self.space = space
         self.mutation = MutationOperators(space)
         self.tried = DuplicateFilter(space)
+        self._same = np.full(len(space), SAME_COORDINATE_DISTANCE)
+        for j, p in self.mutation.combinatorial.items():
+            self._same[j] = min(SAME_COORDINATE_DISTANCE, 0.5 / p.n_values)
         self._code = sampler_code(name)
         self._fingerprint = space_fingerprint(space)
         self._m = n_objectives
@@ -98,7 +102,7 @@ class Population:
     def holds(self, x: Floats) -> bool:
         """Tell whether one of the points has the internal values x[1, d], but for rounding."""
         u = self.space.to_unit(x)
-        return bool(((np.abs(self.u - u) < SAME_COORDINATE_DISTANCE) | np.isnan(u))[self.filled].all(axis=1).any())
+        return bool(((np.abs(self.u - u) < self._same) | np.isnan(u))[self.filled].all(axis=1).any())
 
     def payload(self, slot: int, f: int, cr: int) -> int:
         """Return the payload of the sampler state of a trial for this slot; f and cr in units of 1 / FACTOR_UNITS."""
@@ -308,6 +312,8 @@ def _vary(population: Population, slot: int, rng: np.random.Generator, attempt: 
         source = rng.random(d)
         taken = np.where(source < 0.5, top, np.where(source < 0.9, population.u[a], rng.random(d)))
         moved = np.where(mutation.categorical, taken, moved)
+    if mutation.combinatorial:
+        mutation.cross(moved, own, top if rng.random() < 0.5 else population.u[a], rng)
     return np.where(crossed, moved, own), f, cr
 
 

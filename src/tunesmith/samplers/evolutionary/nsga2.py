@@ -188,6 +188,7 @@ class NSGA2Sampler(StatefulSampler[Nsga2State]):
             b = state.parent(state.u, rng)
             crossed = self._crossover(a, b, rng)
             crossed = np.where(mutation.categorical, np.where(rng.random(len(a)) < 0.5, a, b), crossed)
+            mutation.cross(crossed, a, b, rng)
             # A parameter that one parent lacks comes from the other.
             a = np.where(np.isnan(a), b, np.where(np.isnan(crossed), a, crossed))
         u = np.where(np.isnan(a), fresh, a)  # neither parent had the parameter

@@ -29,7 +29,7 @@ from tunesmith.samplers.base import (
     encode_state,
     sampler_code,
 )
-from tunesmith.space import Space
+from tunesmith.space import Combinatorial, Space
 
 MEMBER_BITS = 12
 EXPLORE_FACTORS = (0.8, 1.2)  # by which a number is multiplied
@@ -226,7 +226,7 @@ class PopulationBasedTraining(InheritingSampler):
         return own.x.copy(), own.number
 
     def _explored(self, x: Floats, space: Space, rng: np.random.Generator) -> Floats:
-        """Return a changed point: numbers a step up or down, or drawn anew; categories now and then drawn anew."""
+        """Return a changed point: numbers a step away, arrangements after a move, or drawn anew as categories."""
         for _ in range(EXPLORE_ATTEMPTS):
             drawn = space.sample(rng, 1)[0]
             new = x.copy()
@@ -235,6 +235,8 @@ class PopulationBasedTraining(InheritingSampler):
                     new[j] = drawn[j] if not np.isnan(drawn[j]) else x[j]
                 elif p.is_numeric:
                     new[j] = x[j] * EXPLORE_FACTORS[int(rng.integers(2))]
+                elif isinstance(p, Combinatorial):
+                    new[j] = p.from_unit(p.shaken(p.to_unit(x[j : j + 1]), 0.0, rng))[0]
                 elif p.is_ordered:
                     new[j] = x[j] + (-1, 1)[int(rng.integers(2))]
             new = space.from_unit(np.clip(space.to_unit(space.mask(new[None])), 0.0, 1.0))

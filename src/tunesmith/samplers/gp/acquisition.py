@@ -15,11 +15,11 @@ from tunesmith.foundation.numerics.ehvi import log_ehvi_over
 from tunesmith.foundation.numerics.gp import Posterior
 from tunesmith.foundation.numerics.pareto import non_dominated
 from tunesmith.samplers.gp.transfer import TransferPosterior
-from tunesmith.space import Space
+from tunesmith.space import Combinatorial, Space
 from tunesmith.space.base import priors_of
 from tunesmith.space.feature_map import FeatureMap
 from tunesmith.space.meaning import Meaning
-from tunesmith.space.priors import NormalPrior
+from tunesmith.space.priors import NormalPrior, UnitPrior
 
 # -- priors, the user's and what parameters mean: πBO (Hvarfner et al., ICLR 2022) ------------------------------------
 #
@@ -44,12 +44,15 @@ class PriorWeight:
     def __init__(self, space: Space, features: FeatureMap, n: int, meanings: Mapping[int, Meaning]) -> None:
         self.weight = PRIOR_BETA / max(n, 1)
         self._nominal: list[tuple[int, Floats]] = []
+        self._arranged: list[tuple[slice, int | None, Combinatorial, UnitPrior]] = []
         self._features = features
         params = list(space.params.values())
         ordered: list[tuple[int, NormalPrior, float]] = []
         for j, prior in priors_of(params).items():
             if isinstance(prior, NormalPrior):
                 ordered.append((j, prior, 1.0))
+            elif isinstance(p := params[j], Combinatorial):
+                self._arranged.append((*features.features_of(j), p, prior))
             else:
                 k = int(params[j].n_values)
                 self._nominal.append((j, np.append(prior.log_density((np.arange(k) + 0.5) / k), 0.0)))
@@ -62,13 +65,16 @@ class PriorWeight:
         self._prior = NormalPrior.stack([prior for _, prior, _ in ordered])
 
     def __bool__(self) -> bool:
-        return bool(len(self._at) or self._nominal)
+        return bool(len(self._at) or self._nominal or self._arranged)
 
     def value(self, z: Floats) -> Floats:
         """Return the weighted log density [q]."""
         total: Floats = self._where_active(self._prior.log_density(z[:, self._at]), z).sum(axis=1)
         for j, log_p in self._nominal:
             total += log_p[self._features.choice(j, z)]
+        for at, active, p, prior in self._arranged:
+            on = np.flatnonzero(z[:, active]) if active is not None else np.arange(len(z))
+            total[on] += prior.log_density(p.unit_of(p.rows_of(z[on, at])))
         return self.weight * total
 
     def slope(self, z: Floats) -> Floats:

@@ -33,7 +33,7 @@ from tunesmith.samplers.finished import DuplicateFilter, infer_conditions
 from tunesmith.samplers.gp.branches import branching_parameters
 from tunesmith.samplers.gp.transfer import best_points
 from tunesmith.samplers.qmc import QMCSampler
-from tunesmith.space import Space
+from tunesmith.space import Permutation, Space
 from tunesmith.space.base import Parameter, priors_of
 from tunesmith.space.meaning import Meaning
 from tunesmith.space.priors import UnitPrior
@@ -107,7 +107,7 @@ class InitialDesign:
 
 def _n_central(space: Space, branching: Sequence[str]) -> int:
     """Return the number of points of the design, given the parameters that others depend on."""
-    many = [min(int(p.n_values) // CHOICES_A_POINT, MAX_CHOICES) for p in space.params.values() if not p.is_ordered]
+    many = [min(int(p.n_values) // CHOICES_A_POINT, MAX_CHOICES) for p in space.params.values() if p.is_nominal]
     return max([N_CENTRAL, *many, *(int(space.params[name].n_values) for name in branching)])
 
 
@@ -116,9 +116,10 @@ def _central(
 ) -> tuple[Floats, Floats]:
     """Return the design as internal values [n, d], and the same without the middles, where these were tried.
 
-    Where a parameter is active for the first time it has its middle value: each branch is a space of its own. Choices
-    have no middle, and each branch is worth a point: there the ranks of the points, shifted by as much for all, leave
-    out no value that is as wide as the distance between two of them. Where the user chose points, or parameters join
+    Where a parameter is active for the first time it has its middle value: each branch is a space of its own. The
+    middle of a permutation is the order in which its items are given. Choices have no middle, and each
+    branch is worth a point: there the ranks of the points, shifted by as much for all, leave out no value that is as
+    wide as the distance between two of them. Where the user chose points, or parameters join
     the space one after another (define-by-run) and the ranks begin anew, what was tried gives way to what was not.
 
     Args:
@@ -133,7 +134,10 @@ def _central(
     if (centre != 0.5).any():
         drawn[1] = 0.5
     even = (u.argsort(axis=0).argsort(axis=0) + (n * u[0]) % 1.0) / n
-    spread = {j: p for j, (name, p) in enumerate(params.items()) if not p.is_ordered or name in branching}
+    spread = {j: p for j, (name, p) in enumerate(params.items()) if p.is_nominal or name in branching}
+    for j, p in enumerate(params.values()):
+        if p.is_combinatorial:  # near ranks are no near arrangements: none is central
+            drawn[:, j] = u[:, j]
     for j, p in spread.items():
         drawn[:, j] = _untried(p, even[:, j], seen[:, j])
     active = ~np.isnan(space.from_unit(drawn))
@@ -142,6 +146,9 @@ def _central(
     cell = np.array([1.0 / p.n_values if p.n_values < 1e6 else 0.0 for p in params.values()])
     # of an even number of values one of the two in the middle
     middle = np.clip(centre + 0.5 * cell * (u - 0.5), 0.0, 1.0)
+    for j, p in enumerate(params.values()):
+        if p.is_combinatorial:
+            middle[:, j] = 0.5 / p.n_values if isinstance(p, Permutation) else u[:, j]
     return space.from_unit(np.where(first, middle, drawn)), space.from_unit(drawn)
 
 

@@ -98,6 +98,8 @@ LEAST_ASCENT_GAIN = 1e-3  # of the acquisition: a smaller gain ends the ascent
 FIRST_ASCENT_STEP = 0.01  # of the unit cube: the length of the first step uphill
 # Of the acquisition and of steps uphill: the last bits of another processor lead to no other point.
 ACQUISITION_DECIMALS = 6
+# Of arrangements of items: at most so many rounds, from each of the best, with so many neighbours of each.
+LOCAL_SEARCH_ROUNDS, LOCAL_SEARCH_LEADERS, MOST_NEIGHBOURS = 12, 3, 400
 # The same for a quick search, after the first proposal of a batch:
 QUICK_STEPS = (0.05,)
 QUICK_PERTURBED, QUICK_STARTS, QUICK_ITERATIONS = 12, 3, 5
@@ -142,6 +144,9 @@ def maximise(
         search.consider(on_region(region, features, ascended))
     for step in () if smooth or quick else FINE_STEPS if ascended is None else FINE_STEPS[:1]:
         search.perturb_leaders(step, n_perturbed)
+    for _ in range(LOCAL_SEARCH_ROUNDS if features.combinatorial else 0):
+        if not search.move_leaders(LOCAL_SEARCH_LEADERS if not quick else 1):
+            break
     return search.winner(is_taken)
 
 
@@ -174,6 +179,20 @@ class _Search:
         u = np.repeat(self.best(SEARCH_LEADERS), times, axis=0)
         u = perturbed(u, step, self.features, self.rng, self.low, self.high)
         self.consider(on_region(self.region, self.features, u))
+
+    def move_leaders(self, k: int) -> bool:
+        """Consider all that is one move of an arrangement away from the k best; tell whether one of these is better."""
+        before = self.value.max(initial=-np.inf)
+        near = []
+        for u in self.best(k):
+            for j, p in self.features.combinatorial:
+                rows = p.neighbours(p.rows_at(u[j : j + 1])[0])
+                rows = rows[self.rng.permutation(len(rows))[:MOST_NEIGHBOURS]]
+                moved = np.repeat(u[None], len(rows), axis=0)
+                moved[:, j] = p.unit_of(rows)
+                near.append(moved)
+        self.consider(on_region(self.region, self.features, np.concatenate(near)))
+        return bool(self.value.max(initial=-np.inf) > before)
 
     def best(self, k: int) -> Floats:
         """Return the unit coordinates of the k best candidates, ½ where inactive."""

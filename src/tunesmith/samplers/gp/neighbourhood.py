@@ -216,9 +216,9 @@ def _moved(
 
 
 def _kept(features: FeatureMap, u: Floats, moved: Floats, box: Box) -> Floats:
-    """Return the moved points inside the box, with the categories of u[q, d]."""
+    """Return the moved points inside the box, with the categories and arrangements of u[q, d]."""
     moved = np.clip(moved, *box)
-    for j, _ in features.nominal:
+    for j, _ in (*features.nominal, *features.combinatorial):
         moved[:, j] = u[:, j]
     return moved
 

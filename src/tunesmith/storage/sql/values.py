@@ -26,7 +26,7 @@ from tunesmith.foundation.states import TrialState
 from tunesmith.foundation.storable import storable
 from tunesmith.foundation.text import plain_text
 from tunesmith.history.curves import Reported
-from tunesmith.space import Categorical, Constraint, Float, Int, Parameter, Space
+from tunesmith.space import Categorical, Combinatorial, Constraint, Float, Int, Parameter, Space
 from tunesmith.space.serialize import label_from_json, label_to_json, load_space
 from tunesmith.space.words import words_of_parameter
 from tunesmith.storage.checks import DIRECTIONS
@@ -326,6 +326,8 @@ class Range:
 def _bounds_of_parameter(parameter: Any) -> tuple[float, float, bool]:
     if isinstance(parameter, Categorical):
         return 0.0, len(parameter.labels) - 1.0, True
+    if isinstance(parameter, Combinatorial):
+        return 0.0, parameter.n_values - 1.0, True
     if isinstance(parameter, Float | Int):
         return float(parameter.low), float(parameter.high), isinstance(parameter, Int)
     return getattr(parameter, "low", -math.inf), getattr(parameter, "high", math.inf), False  # a distribution's support

@@ -14,7 +14,7 @@ from tunesmith.errors import QueryError
 from tunesmith.foundation.states import TrialState
 from tunesmith.foundation.text import did_you_mean
 from tunesmith.history import History
-from tunesmith.space import Categorical, Int, Space
+from tunesmith.space import Categorical, Combinatorial, Int, Space
 from tunesmith.space.words import words_of_parameter
 from tunesmith.study.query.columns import ABSENT, Absent, Column, Floats, Indices, Mask, holds
 from tunesmith.trial.record import TrialRecord
@@ -174,6 +174,9 @@ class TrialTable:
         parameter, x = self.space.params[bare], self.x[:, self.space.names.index(bare)]
         if isinstance(parameter, Categorical):
             return Column(x, [parameter.to_label(float(i)) for i in range(int(parameter.n_values))])
+        if isinstance(parameter, Combinatorial):  # by its text: `order ~ "a > b"`
+            texts = [ABSENT if v != v else parameter.to_text(v) for v in x.tolist()]
+            return Column(np.zeros(len(x)), objects=texts, is_missing=np.isnan(x))
         return Column(x, whole=isinstance(parameter, Int), words=words_of_parameter(parameter))
 
     def _attribute(self, name: str) -> Column | None:

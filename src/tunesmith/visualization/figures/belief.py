@@ -22,7 +22,16 @@ from tunesmith.history import History
 from tunesmith.samplers.gp.belief import MAX_BELIEF_TRIALS, MIN_BELIEF_TRIALS, Belief
 from tunesmith.space import Int, Space
 from tunesmith.study.snapshot import Snapshot, as_snapshot
-from tunesmith.visualization.axes import Axis, chosen_columns, label, left_out, listed, parameter_axis, place_of
+from tunesmith.visualization.axes import (
+    MOST_LISTED_ARRANGEMENTS,
+    Axis,
+    chosen_columns,
+    label,
+    left_out,
+    listed,
+    parameter_axis,
+    place_of,
+)
 from tunesmith.visualization.columns import Floats, Indices, Ints, Mask, StudyColumns, read_columns
 from tunesmith.visualization.figure import FigureData, join, short
 from tunesmith.visualization.figures.slice import SLICES_SHOWN
@@ -159,6 +168,9 @@ def plot_belief(
     if t.loss[rows].max() == t.loss[rows].min():
         raise NothingToDrawError(say("{}: all values of {} are equal", "plot_belief", repr(t.name)))
     columns = _columns(t, space, params)
+    if not columns:
+        pattern = "{}: the parameters of {} are permutations or subsets, which have no axis"
+        raise NothingToDrawError(say(pattern, "plot_belief", repr(t.name)))
     most = max(MOST_POINTS // len(columns), 100)
     known, own = part_of_space(space, columns, MOST_PARAMETERS)
     cut = replace(t, space=own, x=t.x[:, known])
@@ -215,10 +227,16 @@ def _history(whole: History, t: StudyColumns, space: Space, rows: Indices, objec
     return found
 
 
+def _has_axis(space: Space, j: int) -> bool:
+    """Return whether a model can be drawn along a parameter: not of permutations and subsets that are many."""
+    p = space.params[space.names[j]]
+    return not p.is_combinatorial or p.n_values <= MOST_LISTED_ARRANGEMENTS
+
+
 def _columns(t: StudyColumns, space: Space, params: Sequence[str] | None) -> list[int]:
     """Return the columns of the parameters to show."""
     if params is None:
-        return chosen_columns(t, space, SLICES_SHOWN)
+        return [j for j in chosen_columns(t, space, SLICES_SHOWN) if _has_axis(space, j)]
     labels = {space.names[j]: j for j in range(len(space))} | {label(space, j): j for j in reversed(range(len(space)))}
     found = []
     for name in [params] if isinstance(params, str) else params:
@@ -227,6 +245,8 @@ def _columns(t: StudyColumns, space: Space, params: Sequence[str] | None) -> lis
                 f"plot_belief: {t.name!r} has no parameter {name!r}{did_you_mean(name, labels)} (it has "
                 f"{listing(labels)})"
             )
+        if not _has_axis(space, labels[name]):
+            raise ValueError(f"plot_belief: {name!r} has too many values, without an order, for an axis")
         found.append(labels[name])
     if not found:
         raise ValueError("plot_belief: params is empty; give at least one name, or None for all")
