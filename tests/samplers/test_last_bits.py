@@ -44,6 +44,23 @@ def test_last_bits_of_results_lead_to_no_other_search(sampler: str) -> None:
     assert proposals(sampler, bits=4) == proposals(sampler)
 
 
+def test_last_bits_of_several_results_lead_to_no_other_search() -> None:
+    def objectives(bits: int) -> list[dict[str, object]]:
+        rng = np.random.default_rng(1)
+        study = ts.create_study(space=SPACE, sampler="nsga3", seed=0, directions=["minimize"] * 3)
+        for _ in range(100):
+            trial = study.ask()
+            x, lr = trial.params["x"], np.log10(trial.params["lr"])
+            first = loss(
+                trial.params
+            )  # a part of all: where two are equal but for the last bits, these decide who wins
+            values = np.array([first, (x - 3) ** 2 + abs(lr + 2) + first / 9, (x + 2) ** 2 + abs(lr + 4) + first / 9])
+            study.tell(trial, (values * (1 + bits * rng.integers(-1, 2, 3) * 2.0**-52)).tolist())
+        return [t.params for t in study.trials]
+
+    assert objectives(bits=4) == objectives(bits=0)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("sampler", ["auto", "tpe"])
 def test_other_kernels_lead_to_no_other_search(sampler: str) -> None:

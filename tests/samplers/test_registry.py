@@ -21,6 +21,7 @@ from tunesmith.samplers.base import Sampler
 from tunesmith.samplers.evolutionary.cmaes import CmaEsSampler
 from tunesmith.samplers.evolutionary.evolution import EvolutionSampler
 from tunesmith.samplers.evolutionary.nsga2 import NSGA2Sampler
+from tunesmith.samplers.evolutionary.nsga3 import NSGA3Sampler
 from tunesmith.samplers.grid import GridSampler
 from tunesmith.samplers.qmc import QMCSampler
 from tunesmith.space import Float, Int, Space
@@ -36,9 +37,10 @@ VARIANTS: dict[str, Callable[[], Sampler]] = {
     "cmaes-small": partial(CmaEsSampler, popsize=4),
     "evolution-small": partial(EvolutionSampler, 4),
     "nsga2-small": partial(NSGA2Sampler, 3),
+    "nsga3-small": partial(NSGA3Sampler, 3),
 }
 # Outer circle: another entry tells as much of the laws, or more; "auto" hands so short searches to "gp".
-ALIKE = {"cmaes", "evolution", "gp", "grid-random", "nsga2", "qmc-halton", "qmc-plain"}
+ALIKE = {"cmaes", "evolution", "gp", "grid-random", "nsga2", "nsga3", "qmc-halton", "qmc-plain"}
 
 
 def maker(name: str) -> Callable[[], Sampler]:
@@ -74,7 +76,7 @@ def test_type_checkers_know_every_class_of_the_registry() -> None:
     imported -= tunesmith.samplers._FOR_SATELLITES.keys()
     classes = {target.partition(":")[2] for target in registry.SAMPLERS.values()}
     assert imported == classes | {"Sampler"}
-    assert set(tunesmith.samplers.__all__) == imported | {"NSGAIISampler"}
+    assert set(tunesmith.samplers.__all__) == imported | {"NSGAIISampler", "NSGAIIISampler"}
 
 
 @pytest.mark.parametrize(
@@ -84,6 +86,8 @@ def test_type_checkers_know_every_class_of_the_registry() -> None:
         ("GPSampler", {"n_startup_trials": 10}),
         ("CmaEsSampler", {"x0": None, "sigma0": 0.3, "popsize": 8, "restart_strategy": "ipop", "inc_popsize": 2}),
         ("NSGAIISampler", {"population_size": 20, "mutation_prob": 0.1, "crossover_prob": 0.9}),
+        ("NSGAIIISampler", {"population_size": 20, "reference_points": [[1, 1, 1]]}),
+        ("NSGAIIISampler", {"dividing_parameter": 4}),
         ("QMCSampler", {"qmc_type": "sobol", "scramble": True}),
         ("RandomSampler", {}),
         ("GridSampler", {"search_space": {"x": [1, 2]}}),
@@ -97,8 +101,9 @@ def test_optuna_names_and_the_arguments_that_are_the_same(name: str, arguments: 
     assert name in dir(tunesmith.samplers)
 
 
-def test_nsga2_has_both_names() -> None:
+def test_nsga_has_both_names() -> None:
     assert tunesmith.samplers.NSGAIISampler is tunesmith.samplers.NSGA2Sampler
+    assert tunesmith.samplers.NSGAIIISampler is tunesmith.samplers.NSGA3Sampler
 
 
 @pytest.mark.parametrize("name", sorted({*registry.names("samplers"), *VARIANTS} - {"grid-random"}))

@@ -34,7 +34,6 @@ ELSEWHERE: dict[str, str] = {
     "version": "use tunesmith.__version__",
     "BruteForceSampler": "use sampler='grid' with a declared finite space; conditions are followed",
     "PartialFixedSampler": "use a declared space in which the fixed parameters are constants, such as Float(0.1, 0.1)",
-    "NSGAIIISampler": "use sampler='nsga2'",
     "BaseSampler": "use tunesmith.samplers.Sampler; docs/samplers.md shows how to write one",
     "fmin": "use tunesmith.minimize(fn, space, n_trials=...)",
     "hp": "use tunesmith.Float, tunesmith.Int and tunesmith.Categorical",
@@ -82,8 +81,17 @@ CONSTRAINTS_FUNC = Argument(
     None,
     refused=True,
 )
-STRATEGY = Argument("parents are chosen by rank and crowding", None)
+STRATEGY = Argument("parents are chosen by rank, and by how crowded the front is around them", None)
 # sampler -> argument that one of that name has in Optuna, and not here -> what happens instead
+GENETIC: dict[str, Argument] = {
+    "mutation": Argument("the mutation is polynomial", None),
+    "crossover": Argument("the crossover is simulated binary", None),
+    "swapping_prob": Argument("categories are swapped in half of the cases", None, 0.5),
+    "constraints_func": CONSTRAINTS_FUNC,
+    "elite_population_selection_strategy": STRATEGY,
+    "child_generation_strategy": STRATEGY,
+    "after_trial_strategy": STRATEGY,
+}
 ARGUMENTS: dict[str, dict[str, Argument]] = {
     "TPESampler": {
         "multivariate": Argument("parameters are always searched jointly", None, True),
@@ -120,15 +128,8 @@ ARGUMENTS: dict[str, dict[str, Argument]] = {
         ),
         "warn_independent_sampling": NO_WARNING,
     },
-    "NSGA2Sampler": {
-        "mutation": Argument("the mutation is polynomial", None),
-        "crossover": Argument("the crossover is simulated binary", None),
-        "swapping_prob": Argument("categories are swapped in half of the cases", None, 0.5),
-        "constraints_func": CONSTRAINTS_FUNC,
-        "elite_population_selection_strategy": STRATEGY,
-        "child_generation_strategy": STRATEGY,
-        "after_trial_strategy": STRATEGY,
-    },
+    "NSGA2Sampler": GENETIC,
+    "NSGA3Sampler": {**GENETIC, "crossover": Argument("the crossover is uniform", None)},
     "QMCSampler": {
         "independent_sampler": INDEPENDENT_SAMPLER,
         "warn_asynchronous_seeding": NO_WARNING,

@@ -24,6 +24,7 @@ SAMPLERS: dict[str, str] = {
     "cmaes": "tunesmith.samplers.evolutionary.cmaes:CmaEsSampler",
     "evolution": "tunesmith.samplers.evolutionary.evolution:EvolutionSampler",
     "nsga2": "tunesmith.samplers.evolutionary.nsga2:NSGA2Sampler",
+    "nsga3": "tunesmith.samplers.evolutionary.nsga3:NSGA3Sampler",
     "gp": "tunesmith.samplers.gp:GPSampler",
     "tpe": "tunesmith.samplers.tpe:TPESampler",
     "pbt": "tunesmith.samplers.evolutionary.population_based:PopulationBasedTraining",

@@ -301,6 +301,30 @@ def test_polynomial_mutation(value, drawn, expected):
     assert mutated == pytest.approx(expected)
 
 
+@pytest.mark.filterwarnings("ignore:.*experimental in Optuna")
+def test_reference_points_of_nsga_iii_are_followed():
+    def front(**options):
+        sampler = optuna.samplers.NSGAIIISampler(population_size=12, seed=0, **options)
+        study = optuna.create_study(directions=["minimize"] * 3, sampler=sampler)
+        study.optimize(
+            lambda trial: [
+                sum((trial.suggest_float(f"x{i}", 0, 1) - (i == k)) ** 2 for i in range(3)) for k in range(3)
+            ],
+            n_trials=150,
+        )
+        return np.array([trial.values for trial in study.trials[100:]])
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        middle, first = front(), front(reference_points=np.array([[0.1, 1.0, 1.0]]))
+    assert np.median(first[:, 0]) < 0.5 * np.median(middle[:, 0])
+    assert not (front(dividing_parameter=1) == middle).all()
+    for wrong in ({"reference_points": [1.0]}, {"dividing_parameter": 0}, {"population_size": 1}):
+        with pytest.raises(ValueError, match=next(iter(wrong))):
+            optuna.samplers.NSGAIIISampler(**wrong)
+
+
 def test_a_constraint_that_is_nan_is_refused():
     sampler = optuna.samplers.NSGAIISampler(constraints_func=lambda trial: (float("nan"),))
     study = optuna.create_study(directions=["minimize"] * 2, sampler=sampler)

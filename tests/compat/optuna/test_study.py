@@ -30,6 +30,12 @@ def test_the_first_program_of_the_textbook():
     assert isinstance(study, optuna.Study)
 
 
+def test_a_timeout_below_0_ends_at_once():
+    study = optuna.create_study()
+    study.optimize(quadratic, timeout=-0.5)  # what is left of a time that is over, as LightGBM's tuners count it
+    assert len(study.trials) == 0
+
+
 def test_func_is_a_keyword_and_callbacks_get_the_study_and_the_record():
     seen = []
     study = optuna.create_study()

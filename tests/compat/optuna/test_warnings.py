@@ -19,7 +19,6 @@ def searched():
     return study
 
 
-@pytest.mark.filterwarnings("ignore:NSGAIIISampler")
 @pytest.mark.parametrize(
     "make",
     [
@@ -68,7 +67,6 @@ def test_what_optuna_will_remove_warns(make):
 @pytest.mark.parametrize(
     ("make", "instead"),
     [
-        (lambda path: samplers.NSGAIIISampler(), "write NSGAIISampler"),
         (lambda path: storages.JournalStorage(storages.journal.JournalFileBackend(path)), "write RDBStorage"),
     ],
 )

@@ -494,6 +494,7 @@ class StudyLike(Protocol):
 
     native: NativeStudy
     _study_id: int
+    _storage: Any  # a `BaseStorage`
 
     @property
     def directions(self) -> list[StudyDirection]:

@@ -29,7 +29,8 @@ NAMES_BELOW: Mapping[str, tuple[str, ...]] = {
         "_wilcoxon",
     ),
     "samplers": (
-        "_base", "_brute_force", "_cmaes", "_gp", "_gp.sampler", "_grid", "_nsgaiii", "_nsgaiii._sampler",
+        "_base", "_brute_force", "_cmaes", "_ga", "_ga._base", "_gp", "_gp.sampler", "_grid", "_nsgaiii",
+        "_nsgaiii._sampler",
         "_partial_fixed", "_qmc", "_random", "_tpe", "_tpe.sampler",
     ),
     "samplers.nsgaii": (
@@ -97,9 +98,6 @@ NO_REDIS = "there is no storage in Redis: use storages.RDBStorage with an SQLite
 # Names that cannot be had, by their full name in Optuna -> why, and what to use instead.
 REFUSED_NAMES: dict[str, str] = {
     "optuna.cli": "the command line is `tunesmith`; see `tunesmith --help`",
-    "optuna.samplers.BaseGASampler": (
-        "subclass tunesmith.samplers.Sampler, whose ask() sees all trials; or samplers.BaseSampler"
-    ),
     "optuna.samplers.nsgaii.BaseCrossover": "samplers.NSGAIISampler has its own crossover, set by SBXCrossover(eta)",
     "optuna.samplers.nsgaii.BaseMutation": (
         "samplers.NSGAIISampler has its own mutation, set by PolynomialMutation(eta)"

@@ -345,6 +345,7 @@ class Study:
             native_pruner(pruner, len(record.directions)),
         )
         used_by(sampler, self.native)
+        self._storage.studies.add(self.native)
         self.study_name = study_name
         self._study_id = record.id
         self._sampler, self._pruner = sampler, pruner
@@ -566,7 +567,7 @@ class Study:
         native.optimize(
             objective,
             n_trials,
-            timeout,
+            None if timeout is None else max(timeout, 0.0),  # below 0: a program counts what is left of its time
             catch=(*caught, ObjectiveError),
             callbacks=after,
             gc_after_trial=gc_after_trial,

@@ -1,4 +1,5 @@
-"""Samplers that evolve a population or a distribution: CMA-ES, differential evolution and NSGA-II.
+"""Samplers that evolve a population or a distribution: CMA-ES, differential evolution, NSGA-II and NSGA-III.
 
-Each rebuilds its state from the finished trials. They are for many cheap evaluations, NSGA-II for several objectives.
+Each rebuilds its state from the finished trials. They are for many cheap evaluations, NSGA-II and NSGA-III for several
+objectives.
 """

@@ -18,7 +18,7 @@ from typing import ClassVar
 import numpy as np
 
 from tunesmith.foundation.arguments import checked
-from tunesmith.foundation.numerics.arrays import Floats, Ints
+from tunesmith.foundation.numerics.arrays import Floats, Indices, Ints
 from tunesmith.history import History
 from tunesmith.samplers.base import (
     PAYLOAD_MASK,
@@ -46,7 +46,7 @@ class Nsga2State:
         u: the unit points of the selected trials [N, d], NaN where a parameter is inactive; None before the first
             selection.
         rank: rank of each [N].
-        distance: crowding distance of each [N].
+        distance: crowding distance of each [N], or what else `grade` compares.
         generation: number of selections so far.
     """
 
@@ -75,14 +75,22 @@ class Nsga2State:
             first += size
 
     def _select(self, history: History, pool: Ints) -> None:
-        """Keep the best of the pool: by rank, then by crowding distance (section III-C of the paper)."""
+        """Keep the best of the pool."""
         ranking = ConstrainedRanking.of(history, pool)
-        rank, distance = ranking.rank_and_crowding()
-        kept = np.sort(np.lexsort((-distance, rank))[: self._size])
+        kept = np.sort(self.choose(ranking))
         self._rows = pool[kept]
         self.u = history.unit(self.space)[self._rows]
-        self.rank, self.distance = ranking.take(kept).rank_and_crowding()
+        self.rank, self.distance = self.grade(ranking.take(kept))
         self.generation += 1
+
+    def choose(self, ranking: ConstrainedRanking) -> Indices:
+        """Return the places of those that are kept: by rank, then by crowding distance (section III-C of the paper)."""
+        rank, distance = ranking.rank_and_crowding()
+        return np.lexsort((-distance, rank))[: self._size]
+
+    def grade(self, ranking: ConstrainedRanking) -> tuple[Ints, Floats]:
+        """Return the rank of each member, and by what those of the same rank are compared: the larger is better."""
+        return ranking.rank_and_crowding()
 
     def parent(self, u: Floats, rng: np.random.Generator) -> Floats:
         """Return the better one of two random members."""
@@ -138,18 +146,19 @@ class NSGA2Sampler(StatefulSampler[Nsga2State]):
         seed: int | None = None,
     ) -> None:
         super().__init__()
+        own = type(self).__name__
         batch = max(1, population_size // 5) if batch_size is None else batch_size
         if population_size < 2 or batch < 1:
             raise ValueError(
-                f"NSGA2Sampler: population_size is at least 2 and batch_size at least 1; got {population_size!r} and "
+                f"{own}: population_size is at least 2 and batch_size at least 1; got {population_size!r} and "
                 f"{batch_size!r}"
             )
         for what, p in (("mutation_prob", mutation_prob), ("crossover_prob", crossover_prob)):
             if p is not None and not 0 <= p <= 1:
-                raise ValueError(f"NSGA2Sampler: {what} is a probability; got {p!r}")
+                raise ValueError(f"{own}: {what} is a probability; got {p!r}")
         if not min(eta_crossover, eta_mutation) >= 0:
             raise ValueError(
-                f"NSGA2Sampler: eta_crossover and eta_mutation: etas are not negative; got {eta_crossover!r} and "
+                f"{own}: eta_crossover and eta_mutation: etas are not negative; got {eta_crossover!r} and "
                 f"{eta_mutation!r}"
             )
         self.population_size, self.batch_size = population_size, batch

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pickle
 import subprocess
 import sys
-import types
 from collections.abc import Callable
 from typing import Any
 
@@ -210,32 +209,52 @@ def test_runs_of_mlflow(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "FloatDistribution" in data.tags["x_distribution"]
 
 
-# What makes studies of its own: in a process of its own, where optuna-integration is imported after install().
+# What makes studies of its own: in a process of its own, in which optuna was not imported before.
 SEARCHES = """
-import tunesmith.compat.optuna as optuna
+import pickle
+import sys
 
-optuna.install()
-optuna.logging.set_verbosity(optuna.logging.ERROR)
 import lightgbm
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
+import tunesmith.compat.optuna as optuna
 import tunesmith.compat.optuna.integration.lightgbm as lgb
+from tunesmith.compat.optuna.integration import LightGBMTunerCV, OptunaSearchCV, XGBoostPruningCallback
 
+optuna.logging.set_verbosity(optuna.logging.ERROR)
 rng = np.random.default_rng(0)
 X = rng.normal(size=(200, 4))
 y = (X[:, 0] + 0.3 * rng.normal(size=200) > 0).astype(int)
 space = {"C": optuna.distributions.FloatDistribution(1e-2, 10, log=True)}
-search = optuna.integration.OptunaSearchCV(LogisticRegression(), space, n_trials=3, random_state=0).fit(X, y)
+search = OptunaSearchCV(LogisticRegression(), space, n_trials=3, random_state=0).fit(X, y)
 assert search.best_params_["C"] == search.best_estimator_.C
 train = lightgbm.Dataset(X[:100], y[:100])
 valid = lgb.Dataset(X[100:], y[100:], reference=train)
-params = {"objective": "binary", "verbosity": -1, "num_threads": 1}
+params = {"objective": "binary", "metric": "binary_logloss", "verbosity": -1, "num_threads": 1}
 tuner = lgb.LightGBMTuner(params, train, 3, valid_sets=[valid], show_progress_bar=False)
 tuner.run()
 assert tuner.best_score == tuner.study.best_value == tuner.get_best_booster().best_score["valid_0"]["binary_logloss"]
-for study in (search.study_, tuner.study):
+folds = LightGBMTunerCV(params, lgb.Dataset(X, y), 3, show_progress_bar=False, time_budget=1)
+folds.run()
+assert 0 < folds.best_score < 0.7
+for study in (search.study_, tuner.study, folds.study):
     assert type(study).__module__.startswith("tunesmith.") and study.native.trials
+assert pickle.loads(pickle.dumps(XGBoostPruningCallback)) is XGBoostPruningCallback
+assert not [name for name in sys.modules if name.partition(".")[0] in ("optuna", "optuna_integration")]
+"""
+
+# The real Optuna beside it: neither knows of the other.
+BESIDE = """
+import tunesmith.compat.optuna as optuna
+from tunesmith.compat.optuna.integration import XGBoostPruningCallback, lightgbm
+import optuna as real
+from optuna_integration.xgboost import XGBoostPruningCallback as TheirCallback
+
+assert real.__name__ == "optuna" and real.create_study().__class__.__module__ == "optuna.study.study"
+assert XGBoostPruningCallback is not TheirCallback
+assert lightgbm.lightgbm.optuna is optuna
+assert TheirCallback.__init__.__globals__["optuna"] is real
 """
 
 
@@ -244,78 +263,27 @@ for study in (search.study_, tuner.study):
 def test_the_sampler_on_the_package_cma_is_that_one() -> None:
     pytest.importorskip("cma")
     sampler = optuna.integration.PyCmaSampler(seed=0)
-    assert type(sampler).__module__.startswith("optuna_integration.")
+    assert type(sampler).__module__.startswith("tunesmith.compat.optuna.integration.cma")
+    assert isinstance(sampler, optuna.samplers.BaseSampler)
     study = optuna.create_study(sampler=sampler)
     study.optimize(lambda trial: sum(trial.suggest_float(name, -1, 1) ** 2 for name in "xy"), n_trials=12)
     assert len(study.trials) == 12
 
 
 @pytest.mark.usefixtures("peers")
-def test_searches_of_optuna_integration_search_by_our_studies(tmp_path: Any) -> None:
+@pytest.mark.parametrize("program", [SEARCHES, BESIDE], ids=["searches", "beside"])
+def test_modules_of_optuna_integration_stand_on_this_package(program: str, tmp_path: Any) -> None:
     pytest.importorskip("lightgbm")
     pytest.importorskip("sklearn")
-    command = [sys.executable, "-c", SEARCHES]
+    if program is BESIDE:
+        pytest.importorskip("optuna", reason="the real Optuna is not installed")
+        pytest.importorskip("xgboost")
+    command = [sys.executable, "-W", "ignore", "-c", program]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=tmp_path, check=False)
     assert done.returncode == 0, done.stderr
 
 
 # -- what is refused ---------------------------------------------------------------------------------------------------
-
-SEARCHERS = ["LightGBMTuner", "LightGBMTunerCV", "OptunaSearchCV"]
-
-
-@pytest.fixture
-def package(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Puts modules in the place of optuna-integration's."""
-
-    def put(module: str, **names: Any) -> None:
-        for name, parts in {"optuna_integration": {}, f"optuna_integration.{module}": names}.items():
-            made = types.ModuleType(name)
-            made.__dict__.update(parts)
-            monkeypatch.setitem(sys.modules, name, made)
-            for part in parts.values():
-                monkeypatch.setattr(part, "__module__", name, raising=False)
-
-    return put
-
-
-@pytest.mark.parametrize("name", SEARCHERS)
-def test_what_would_bring_studies_of_optuna_itself_says_what_to_do(name: str, package: Callable[..., None]) -> None:
-    home = optuna.integration._PEERS[name]
-    theirs = type(name, (), {})
-    package(home, **{name: theirs})
-    with pytest.raises(
-        AttributeError, match=rf"{name} cannot be had here.* call .*install\(\).* (samplers|tunesmith)\."
-    ):
-        getattr(optuna.integration, name)
-    with pytest.raises(ImportError, match="cannot be had here"):
-        exec(f"from tunesmith.compat.optuna.integration.{home} import {name}")
-    sys.modules[f"optuna_integration.{home}"].__dict__["samplers"] = optuna.samplers  # as after install()
-    assert getattr(optuna.integration, name) is theirs
-
-
-def test_a_callback_is_the_packages_own(package: Callable[..., None]) -> None:
-    class TrialPruned(Exception):
-        """Another library's."""
-
-    class Handler:
-        def __init__(self, trial: Any) -> None:
-            for step in range(9):
-                trial.report(step / 10, step)
-                if trial.should_prune():
-                    raise TrialPruned(f"Trial was pruned at epoch {step}.")
-
-    package("pytorch_ignite", PyTorchIgnitePruningHandler=Handler)
-    found = optuna.integration.PyTorchIgnitePruningHandler
-    assert found is Handler
-
-    def objective(trial: Any) -> float:
-        found(trial)
-        return 0.0
-
-    trial = search(objective, From(2)).trials[0]
-    assert (trial.state.name, list(trial.intermediate_values)) == ("PRUNED", [0, 1, 2])
-
 
 QUIET = """\
 import logging
@@ -336,19 +304,49 @@ def test_the_log_stays_as_it_was_set(tmp_path: Any) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_a_package_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("optuna_integration", "optuna_integration.xgboost"):
-        monkeypatch.setitem(sys.modules, name, None)
+@pytest.fixture
+def without_peers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """optuna-integration is not installed, and nothing of it was imported."""
+    room = "tunesmith.compat.optuna.integration."
+    for name in [
+        name for name in sys.modules if name.startswith(room) and name.removeprefix(room) not in ("dask", "shap")
+    ]:
+        monkeypatch.delitem(sys.modules, name)
+        monkeypatch.delitem(vars(optuna.integration), name.removeprefix(room), raising=False)
+    monkeypatch.setattr(optuna.integration, "_PEER", "a_package_that_nobody_has")
+
+
+@pytest.mark.usefixtures("without_peers")
+@pytest.mark.parametrize(
+    ("name", "instead"),
+    [
+        ("XGBoostPruningCallback", ""),
+        ("LightGBMTuner", "; tunesmith.tune"),
+        ("OptunaSearchCV", "; tunesmith.sklearn.SearchCV"),
+        ("BoTorchSampler", "; samplers.GPSampler"),
+        ("PyCmaSampler", "; samplers.CmaEsSampler"),
+    ],
+)
+def test_a_package_that_is_not_installed_is_named(name: str, instead: str) -> None:
+    home = optuna.integration._PEERS[name]
+    with pytest.raises(MissingDependencyError, match=f"pip install optuna-integration{instead}"):
+        getattr(optuna.integration, name)
     with pytest.raises(MissingDependencyError, match="pip install optuna-integration"):
-        _ = optuna.integration.XGBoostPruningCallback
+        exec(f"from tunesmith.compat.optuna.integration.{home} import {name}")
 
 
-def test_a_sampler_that_is_not_installed_says_what_is_here_of_the_kind(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("optuna_integration", "optuna_integration.botorch", "optuna_integration.cma"):
-        monkeypatch.setitem(sys.modules, name, None)
-    for name, ours in (("BoTorchSampler", "GPSampler"), ("PyCmaSampler", "CmaEsSampler")):
-        with pytest.raises(MissingDependencyError, match=rf"pip install optuna-integration; samplers\.{ours}"):
-            getattr(optuna.integration, name)
+@pytest.mark.usefixtures("peers")
+def test_a_library_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "tensorflow", None)
+    with pytest.raises(ImportError, match="tensorflow"):
+        optuna.integration.TFKerasPruningCallback(None, "loss")
+
+
+def test_a_name_that_is_nowhere_is_refused() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'XGBoostPruning'"):
+        _ = optuna.integration.XGBoostPruning
+    with pytest.raises(ModuleNotFoundError, match="theano"):
+        exec("import tunesmith.compat.optuna.integration.theano")
 
 
 def test_every_class_of_the_real_integration_is_here() -> None:

@@ -1,22 +1,27 @@
-"""Optuna's ``integration``: the classes of its own package optuna-integration, which run on this library's trials.
+"""Optuna's ``integration``: the modules of its own package optuna-integration, which stand on this package here.
 
-Two stand here instead: `DaskStorage` and `ShapleyImportanceEvaluator`. Those that make studies (`OptunaSearchCV`, the
-tuners of LightGBM) are had after `install()`: then optuna-integration stands on this package and not on Optuna.
-Where there is no need of Optuna's names, `tunesmith.integrations` has callbacks that save checkpoints too.
+Where optuna-integration is installed, its modules are made a second time below this one: in these copies ``import
+optuna`` means this package. So no call of `install()` is needed, Optuna need not be installed, and ``import optuna``
+in the program itself, or in ``optuna_integration``, is not touched.
+
+Two stand here instead: `DaskStorage` and `ShapleyImportanceEvaluator`. Where there is no need of Optuna's names,
+`tunesmith.integrations` has callbacks that save checkpoints too.
 """
 
 from __future__ import annotations
 
+import builtins
 import importlib
 import sys
-from types import FunctionType, ModuleType
+from collections.abc import Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import SOURCE_SUFFIXES, FileFinder, ModuleSpec, PathFinder, SourceFileLoader
+from types import ModuleType
 from typing import Any
 
-from tunesmith.compat.optuna.logging import kept
 from tunesmith.compat.optuna.names import OPTUNA_ROOM, refusal
 from tunesmith.compat.optuna.version import __version__
 from tunesmith.errors import MissingDependencyError
-from tunesmith.foundation.lazy import name_error
 
 _OWN = {"DaskStorage": "dask", "ShapleyImportanceEvaluator": "shap"}
 _PEERS = {
@@ -43,77 +48,94 @@ _PEERS = {
     "WeightsAndBiasesCallback": "wandb",
     "XGBoostPruningCallback": "xgboost",
 }
-# Names that would bring studies of Optuna itself, and samplers that need large libraries -> what is here of the kind.
-_SEARCHES = {
-    **dict.fromkeys(
-        ("LightGBMTuner", "LightGBMTunerCV", "train"),
-        "tunesmith.tune(LGBMRegressor(), X, y) tunes LightGBM's estimators",
-    ),
-    "OptunaSearchCV": "tunesmith.sklearn.SearchCV searches any estimator",
-}
+# What is here of the kind, by module.
 _INSTEAD = {
-    **_SEARCHES,
-    "BoTorchSampler": "samplers.GPSampler is the Gaussian process of this library",
-    "PyCmaSampler": "samplers.CmaEsSampler is the CMA-ES of this library",
+    "lightgbm": "; tunesmith.tune(LGBMRegressor(), X, y) tunes LightGBM's estimators",
+    "sklearn": "; tunesmith.sklearn.SearchCV searches any estimator",
+    "botorch": "; samplers.GPSampler is the Gaussian process of this library",
+    "cma": "; samplers.CmaEsSampler is the CMA-ES of this library",
 }
 
 __all__ = ["__version__", *_OWN, *_PEERS]
 
+# -- copies of optuna-integration's modules, in which optuna is this package ------------------------------------------
 
-class PeerModule(ModuleType):
-    """A module of this package whose names are those of the module of optuna-integration with its name."""
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return _peers_own(self.__name__.rpartition(".")[2], name)
+_PEER = "optuna_integration"
+_HERE_INSTEAD = {"optuna": OPTUNA_ROOM, _PEER: __name__}
 
 
-def _peers_own(module: str, name: str) -> Any:
-    """Return a name of optuna-integration.
+def _import(
+    name: str,
+    globals: dict[str, Any] | None = None,
+    locals: dict[str, Any] | None = None,
+    fromlist: Sequence[str] = (),
+    level: int = 0,
+) -> ModuleType:
+    """Import as ``import`` does, with this package in the place of Optuna; what the copies have as ``__import__``."""
+    top, _, below = name.partition(".")
+    if level or top not in _HERE_INSTEAD:
+        return builtins.__import__(name, globals, locals, fromlist, level)
+    here = _HERE_INSTEAD[top]
+    full = f"{here}.{below}" if below else here
+    if fromlist:
+        return builtins.__import__(full, globals, locals, fromlist)
+    importlib.import_module(full)
+    return sys.modules[here]
 
-    Raises:
-        MissingDependencyError: the package is not installed.
-        AttributeError: it has no such name, or the name would bring studies of Optuna itself.
-    """
-    instead = f"; {_INSTEAD[name]}" if name in _INSTEAD else ""
-    try:
-        with kept():
-            found = getattr(importlib.import_module(f"optuna_integration.{module}"), name)
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in ("optuna", "optuna_integration"):
-            raise
+
+class _Loader(SourceFileLoader):
+    """Runs a module with the import of this package."""
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Run the module's code."""
+        module.__dict__["__builtins__"] = {**vars(builtins), "__import__": _import}
+        super().exec_module(module)
+
+
+class _Finder(MetaPathFinder):
+    """Finds the copies, below this module."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Return how a copy is loaded; None: it is not one.
+
+        Raises:
+            MissingDependencyError: optuna-integration is not installed.
+        """
+        if not fullname.startswith(f"{__name__}."):
+            return None
+        below = fullname.removeprefix(f"{__name__}.")
+        module = below.partition(".")[0]
+        if module not in {*_PEERS.values(), "_imports", "version"}:
+            return None
+        folders = path if "." in below else _folders(module)
+        for folder in folders or ():
+            spec = FileFinder(folder, (_Loader, SOURCE_SUFFIXES)).find_spec(fullname)
+            if spec is not None:
+                return spec
+        return None
+
+
+def _folders(module: str) -> Sequence[str]:
+    """Return where optuna-integration is installed; MissingDependencyError if it is not."""
+    spec = PathFinder.find_spec(_PEER)  # which asks no module: the one of that name has no spec once it is imported
+    if spec is None or spec.submodule_search_locations is None:
         raise MissingDependencyError(
-            f"optuna.integration.{name} is of the package optuna-integration: pip install optuna-integration{instead}"
-        ) from error
-    if name in _SEARCHES and not _stands_on_ours(found):
-        raise name_error(
-            f"optuna.integration.{name} cannot be had here, since optuna-integration stands on Optuna itself: call "
-            f"tunesmith.compat.optuna.install() before it is imported{instead}",
-            f"{OPTUNA_ROOM}.integration",
-            depth=3,
+            f"optuna.integration.{module} is of the package optuna-integration: pip install optuna-integration"
+            f"{_INSTEAD.get(module, '')}"
         )
-    return found
+    return spec.submodule_search_locations
 
 
-def _stands_on_ours(found: Any) -> bool:
-    """Tell whether the module that made a name has imported this package as Optuna."""
-    kinds = (FunctionType, ModuleType, type)
-    homes = (
-        value.__name__ if isinstance(value, ModuleType) else value.__module__
-        for value in vars(sys.modules[found.__module__]).values()
-        if isinstance(value, kinds)
-    )
-    return any(home.startswith(OPTUNA_ROOM) for home in homes)
-
-
-for _module in sorted({*_PEERS.values()}):
-    globals()[_module] = sys.modules[f"{__name__}.{_module}"] = PeerModule(f"{__name__}.{_module}")
+sys.meta_path.insert(0, _Finder())  # before the one that would find what lies below a copy without its import
 
 
 def __getattr__(name: str) -> Any:
     if name in _PEERS:
-        return _peers_own(_PEERS[name], name)
+        return getattr(importlib.import_module(f"{__name__}.{_PEERS[name]}"), name)
+    if name in _PEERS.values():
+        return importlib.import_module(f"{__name__}.{name}")
     if name in _OWN or name in _OWN.values():
         module = importlib.import_module(f"{__name__}.{_OWN.get(name, name)}")
         return getattr(module, name) if name in _OWN else module
@@ -121,4 +143,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__, *_OWN.values()})
+    return sorted({*globals(), *__all__, *_OWN.values(), *_PEERS.values()})

@@ -25,7 +25,12 @@ from tunesmith.compat.optuna._experimental import experimental_class, warn_exper
 from tunesmith.compat.optuna.distributions import BaseDistribution, parameter_of
 from tunesmith.compat.optuna.frozen import FrozenTrial, StudyLike
 from tunesmith.compat.optuna.names import refuser
-from tunesmith.compat.optuna.samplers.nsgaii import PolynomialMutation, SBXCrossover, checked_probability
+from tunesmith.compat.optuna.samplers.nsgaii import (
+    PolynomialMutation,
+    SBXCrossover,
+    UniformCrossover,
+    checked_probability,
+)
 from tunesmith.compat.optuna.search_space import IntersectionSearchSpace
 from tunesmith.compat.optuna.states import TrialState, state_of
 from tunesmith.errors import SpaceExhaustedError
@@ -33,7 +38,7 @@ from tunesmith.foundation.arguments import checked
 from tunesmith.foundation.states import TrialState as NativeState
 from tunesmith.foundation.warnings import caution
 from tunesmith.history import History
-from tunesmith.samplers import NSGA2Sampler
+from tunesmith.samplers import NSGA2Sampler, NSGA3Sampler
 from tunesmith.samplers.base import Points, Sampler, SamplerStates
 from tunesmith.space import Parameter, Space
 from tunesmith.study import Study as NativeStudy
@@ -860,11 +865,121 @@ def _cell_of_value(parameter: Parameter, x: float) -> tuple[int, int]:
     return n, n if cell is None else cell  # n: enqueued, out of range
 
 
+# -- a base of genetic algorithms, which programs and modules of OptunaHub subclass ---------------------------------
+
+
+class BaseGASampler(BaseSampler):
+    """Counts generations, and asks a subclass for the parents of each.
+
+    A trial belongs to the latest generation, or to the next one once that has `population_size` complete trials. Both
+    that number and the parents are kept in the storage, as system attributes under the name of the class.
+
+    Args:
+        population_size: complete trials of a generation; None: the subclass sets it before the first trial.
+    """
+
+    _generation_key: ClassVar[str] = "BaseGASampler:generation"
+    _parents_key: ClassVar[str] = "BaseGASampler:parent:"
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        cls._generation_key, cls._parents_key = f"{cls.__name__}:generation", f"{cls.__name__}:parent:"
+
+    def __init__(self, population_size: int | None) -> None:
+        self._population_size = population_size
+
+    @property
+    def population_size(self) -> int | None:
+        """Complete trials of a generation."""
+        return self._population_size
+
+    @population_size.setter
+    def population_size(self, size: int) -> None:
+        self._population_size = size
+
+    @classmethod
+    def _get_generation_key(cls) -> str:  # these two are called by samplers that are written for Optuna
+        return cls._generation_key
+
+    @classmethod
+    def _get_parent_cache_key_prefix(cls) -> str:
+        return cls._parents_key
+
+    @abstractmethod
+    def select_parent(self, study: StudyLike, generation: int) -> list[FrozenTrial]:
+        """Return the parents of a generation, from the trials before it; called once for each generation.
+
+        Args:
+            study: what is known so far.
+            generation: the generation that is to be made, from 1.
+
+        Returns:
+            Their records.
+        """
+
+    def get_trial_generation(self, study: StudyLike, trial: FrozenTrial) -> int:
+        """Return the generation of a trial; a trial that has none yet gets one, which is stored.
+
+        Args:
+            study: its study.
+            trial: the trial.
+
+        Returns:
+            The generation, from 0.
+
+        Raises:
+            ValueError: there is no population size.
+        """
+        known: int | None = trial.system_attrs.get(self._generation_key)
+        if known is not None:
+            return known
+        if self.population_size is None:
+            raise ValueError(f"{type(self).__name__}: population_size has to be set before the first trial; it is None")
+        complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        found = [one.system_attrs.get(self._generation_key, 0) for one in complete]
+        latest = max(found, default=0)
+        own = [one.system_attrs.get(self._generation_key) for one in complete].count(latest)
+        generation = latest + (own >= self.population_size)
+        study._storage.set_trial_system_attr(trial._trial_id, self._generation_key, generation)
+        return generation
+
+    def get_population(self, study: StudyLike, generation: int) -> list[FrozenTrial]:
+        """Return the complete trials of a generation.
+
+        Args:
+            study: the study.
+            generation: which one.
+
+        Returns:
+            Their records, by number.
+        """
+        complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        return [one for one in complete if one.system_attrs.get(self._generation_key) == generation]
+
+    def get_parent_population(self, study: StudyLike, generation: int) -> list[FrozenTrial]:
+        """Return the parents of a generation: of the first one none, of others what `select_parent` has returned once.
+
+        Args:
+            study: the study.
+            generation: which one.
+
+        Returns:
+            Their records.
+        """
+        if generation == 0:
+            return []
+        key = f"{self._parents_key}{generation}"
+        ids = study._storage.get_study_system_attrs(study._study_id).get(key)
+        if ids is None:
+            parents = self.select_parent(study, generation)
+            study._storage.set_study_system_attr(study._study_id, key, [one._trial_id for one in parents])
+            return parents
+        return [one for one in study.get_trials(deepcopy=False) if one._trial_id in set(ids)]
+
+
 # -- evolutionary samplers for several objectives, under Optuna's names ---------------------------------------------
 
-ETA_CROSSOVER, ETA_MUTATION = 2.0, 5.0
-FRONTS = Argument("the fittest are selected by fronts and crowding, as in NSGA-II", None, 3)
-OTHERS = {**ARGUMENTS["NSGA2Sampler"], "reference_points": FRONTS, "dividing_parameter": FRONTS}
+ETA_CROSSOVER = 2.0
 
 
 class NSGAIISampler(NativeSampler):
@@ -904,34 +1019,41 @@ class NSGAIISampler(NativeSampler):
         child_generation_strategy: Callable[..., Any] | None = None,
         after_trial_strategy: Callable[..., Any] | None = None,
     ) -> None:
-        _check_population(population_size, crossover, swapping_prob)
         _warn_of_constraints(constraints_func)
         strategies = {
             "elite_population_selection_strategy": elite_population_selection_strategy,
             "child_generation_strategy": child_generation_strategy,
             "after_trial_strategy": after_trial_strategy,
         }
-        for name, strategy in strategies.items():
-            if strategy is not None:
-                warn_experimental_argument(name)
-        eta_crossover = crossover.numbers.get("eta") if isinstance(crossover, SBXCrossover) else None
-        eta_mutation = mutation.numbers["eta"] if isinstance(mutation, PolynomialMutation) else None
-        given = {
-            "mutation": mutation if eta_mutation is None else None,
-            "crossover": None if isinstance(crossover, SBXCrossover) else crossover,
-            "swapping_prob": swapping_prob,
-            **strategies,
-        }
-        warn_of_others(type(self).__name__, given, OTHERS)
+        _warn_of_strategies(strategies)
+        _check_population(population_size, crossover, swapping_prob)
+        is_simulated_binary = isinstance(crossover, SBXCrossover)
+        given = {"crossover": None if is_simulated_binary else crossover, "swapping_prob": swapping_prob, **strategies}
+        warn_of_others("NSGAIISampler", given, ARGUMENTS["NSGA2Sampler"])
+        eta_crossover = crossover.numbers.get("eta") if is_simulated_binary else None
         native = NSGA2Sampler(
             population_size,
             mutation_prob=mutation_prob,
             crossover_prob=crossover_prob,
             eta_crossover=ETA_CROSSOVER if eta_crossover is None else eta_crossover,
-            eta_mutation=ETA_MUTATION if eta_mutation is None else eta_mutation,
+            eta_mutation=_eta_of(mutation, "NSGAIISampler", 5.0),
             seed=seed,
         )
         super().__init__(native, constraints_func)
+
+
+def _eta_of(mutation: Any, sampler: str, default: float) -> float:
+    """Return the eta of a mutation; of one that is not followed, after a warning, the default."""
+    if isinstance(mutation, PolynomialMutation):
+        return float(mutation.numbers["eta"])
+    warn_of_others(sampler, {"mutation": mutation}, ARGUMENTS["NSGA2Sampler"])
+    return default
+
+
+def _warn_of_strategies(strategies: Mapping[str, Callable[..., Any] | None]) -> None:
+    for name, strategy in strategies.items():
+        if strategy is not None:
+            warn_experimental_argument(name)
 
 
 def _check_population(population_size: int, crossover: Any, swapping_prob: float) -> None:
@@ -951,23 +1073,27 @@ def _check_population(population_size: int, crossover: Any, swapping_prob: float
 
 
 @experimental_class("3.2.0")
-class NSGAIIISampler(NSGAIISampler):
-    """NSGA-II under the name of NSGA-III, which is not here: reference points are not followed.
+class NSGAIIISampler(NativeSampler):
+    """Selection by fronts and reference points, crossover and mutation (NSGA-III).
 
     Args:
         population_size: trials of a generation.
         mutation: as for `NSGAIISampler`.
         mutation_prob: as for `NSGAIISampler`.
-        crossover: as for `NSGAIISampler`.
+        crossover: it is a `UniformCrossover`, and others are not followed.
         crossover_prob: as for `NSGAIISampler`.
         swapping_prob: as for `NSGAIISampler`.
         seed: of the random numbers; becomes the study's.
         constraints_func: from a trial that ended, the values of its constraints.
-        reference_points: not followed.
-        dividing_parameter: not followed.
+        reference_points: directions in which the front is sought, a row each and a column for each objective; None:
+            evenly spread.
+        dividing_parameter: the evenly spread ones have coordinates that are multiples of one divided by it.
         elite_population_selection_strategy: not followed.
         child_generation_strategy: not followed.
         after_trial_strategy: not followed.
+
+    Raises:
+        ValueError: as of `NSGAIISampler`; or reference points are negative, not finite, or a row of zeros.
     """
 
     @checked()
@@ -988,26 +1114,27 @@ class NSGAIIISampler(NSGAIISampler):
         child_generation_strategy: Callable[..., Any] | None = None,
         after_trial_strategy: Callable[..., Any] | None = None,
     ) -> None:
-        caution_once(
-            "NSGAIIISampler",
-            "there is no NSGA-III here, NSGA-II searches in its place: write NSGAIISampler, or GPSampler "
-            "for few trials",
-        )
-        given = {"reference_points": reference_points, "dividing_parameter": dividing_parameter}
-        warn_of_others("NSGAIIISampler", given, OTHERS)
-        super().__init__(
-            population_size=population_size,
-            mutation=mutation,
+        _warn_of_constraints(constraints_func)
+        strategies = {
+            "elite_population_selection_strategy": elite_population_selection_strategy,
+            "child_generation_strategy": child_generation_strategy,
+            "after_trial_strategy": after_trial_strategy,
+        }
+        _warn_of_strategies(strategies)
+        _check_population(population_size, crossover, swapping_prob)
+        is_uniform = isinstance(crossover, UniformCrossover)
+        given = {"crossover": None if is_uniform else crossover, "swapping_prob": swapping_prob, **strategies}
+        warn_of_others("NSGAIIISampler", given, ARGUMENTS["NSGA3Sampler"])
+        native = NSGA3Sampler(
+            population_size,
+            reference_points=reference_points,
+            dividing_parameter=dividing_parameter if reference_points is None else None,
             mutation_prob=mutation_prob,
-            crossover=crossover,
             crossover_prob=crossover_prob,
-            swapping_prob=swapping_prob,
+            eta_mutation=_eta_of(mutation, "NSGAIIISampler", 2.0),
             seed=seed,
-            constraints_func=constraints_func,
-            elite_population_selection_strategy=elite_population_selection_strategy,
-            child_generation_strategy=child_generation_strategy,
-            after_trial_strategy=after_trial_strategy,
         )
+        super().__init__(native, constraints_func)
 
 
 # -- a sampler that holds some parameters and leaves the others to another one --------------------------------------
@@ -1068,6 +1195,7 @@ class PartialFixedSampler(BaseSampler):
 
 __all__ = [
     "AutoSampler",
+    "BaseGASampler",
     "BaseSampler",
     "BruteForceSampler",
     "CmaEsSampler",

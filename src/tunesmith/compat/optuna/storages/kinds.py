@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import time
 import weakref
 from collections.abc import Callable, Container, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
+from weakref import WeakSet
 
 import tunesmith
 from tunesmith.compat.guide import caution_once
 from tunesmith.compat.optuna._deprecated import deprecated_class, warn_deprecated
 from tunesmith.compat.optuna._experimental import experimental_class, experimental_func, warn_experimental_argument
+from tunesmith.compat.optuna.distributions import BaseDistribution, parameter_of
 from tunesmith.compat.optuna.exceptions import UpdateFinishedTrialError
 from tunesmith.compat.optuna.frozen import (
     FAILED_TRIAL,
@@ -28,8 +32,8 @@ from tunesmith.compat.optuna.frozen import (
     own_attrs,
     record_of,
     study_and_number,
-    trial_id,
 )
+from tunesmith.compat.optuna.frozen import trial_id as id_of_trial
 from tunesmith.compat.optuna.states import StudyDirection, TrialState, native_state, only_direction, state_of
 from tunesmith.errors import StudyNotFoundError
 from tunesmith.foundation.arguments import checked
@@ -38,7 +42,9 @@ from tunesmith.foundation.storable import storable
 from tunesmith.foundation.warnings import caution
 from tunesmith.storage import Storage, open_storage
 from tunesmith.storage.base import StudyRecord
+from tunesmith.study import Study as NativeStudy
 from tunesmith.study.study import METRIC_NAMES
+from tunesmith.trial import Trial as NativeTrial
 
 # -- storages: this library's own, with those of Optuna's methods that callbacks and samplers call ------------------
 
@@ -78,6 +84,7 @@ class BaseStorage:
         native: the storage of `tunesmith.storage`.
         retries: how often a trial is run again whose worker was lost; None: the program does not say that.
         objects: user attributes that only this process can hold.
+        studies: studies of this process that were opened with it.
         logger: the name of its logger in Optuna.
         word: what that calls the storage.
     """
@@ -89,6 +96,14 @@ class BaseStorage:
         self.native = native
         self.retries = retries
         self.objects = Objects(native.only_here)
+        self.studies: WeakSet[NativeStudy] = WeakSet()
+        self._mine: dict[int, NativeStudy] = {}  # by which it begins and ends trials itself, by id
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "studies": None, "_mine": {}}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, studies=WeakSet())
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -180,12 +195,13 @@ class BaseStorage:
     def delete_study(self, study_id: int) -> None:
         """Delete a study and its trials."""
         self.native.delete_study(study_id)
+        self._mine.pop(study_id, None)
 
     # -- trials --------------------------------------------------------------------------------------------------
 
-    def get_trial(self, trial: int) -> FrozenTrial:
+    def get_trial(self, trial_id: int) -> FrozenTrial:
         """Return a trial by its id."""
-        study_id, number = study_and_number(trial)
+        study_id, number = study_and_number(trial_id)
         return frozen_of(self.native.trials(study_id, [number])[0], study_id, self.objects)
 
     def get_all_trials(
@@ -214,10 +230,10 @@ class BaseStorage:
         Returns:
             The id of the trial.
         """
-        study = tunesmith.load_study(study_name=self.get_study_name_from_id(study_id), storage=self.native)
+        study = self._opened(study_id)
         if template_trial is not None:
-            return trial_id(study_id, study.add_trials([record_of(template_trial, None, len(study.directions))])[0])
-        return trial_id(study_id, study.ask().number)
+            return id_of_trial(study_id, study.add_trials([record_of(template_trial, None, len(study.directions))])[0])
+        return id_of_trial(study_id, study.ask().number)
 
     def get_best_trial(self, study_id: int) -> FrozenTrial:
         """Return the complete trial with the best value; ValueError if there is none."""
@@ -254,65 +270,132 @@ class BaseStorage:
             The id.
         """
         self.native.trials(study_id, [trial_number])
-        return trial_id(study_id, trial_number)
+        return id_of_trial(study_id, trial_number)
 
-    def get_trial_number_from_id(self, trial: int) -> int:
+    def get_trial_number_from_id(self, trial_id: int) -> int:
         """Return the number of a trial in its study."""
-        return study_and_number(trial)[1]
+        return study_and_number(trial_id)[1]
 
-    def get_trial_param(self, trial: int, param_name: str) -> float:
+    def get_trial_param(self, trial_id: int, param_name: str) -> float:
         """Return a parameter of a trial as a number: of a choice, its position.
 
         Args:
-            trial: the trial's id.
+            trial_id: the trial.
             param_name: the parameter's name.
 
         Returns:
             The number.
         """
-        found = self.get_trial(trial)
+        found = self.get_trial(trial_id)
         return found.distributions[param_name].to_internal_repr(found.params[param_name])
 
-    def get_trial_params(self, trial: int) -> dict[str, Any]:
+    def get_trial_params(self, trial_id: int) -> dict[str, Any]:
         """Return the parameters of a trial."""
-        return self.get_trial(trial).params
+        return self.get_trial(trial_id).params
 
-    def get_trial_user_attrs(self, trial: int) -> dict[str, Any]:
+    def get_trial_user_attrs(self, trial_id: int) -> dict[str, Any]:
         """Return the user attributes of a trial."""
-        return self.get_trial(trial).user_attrs
+        return self.get_trial(trial_id).user_attrs
 
-    def get_trial_system_attrs(self, trial: int) -> dict[str, Any]:
+    def get_trial_system_attrs(self, trial_id: int) -> dict[str, Any]:
         """Return what programs keep as system attributes of a trial."""
-        return self.get_trial(trial).system_attrs
+        return self.get_trial(trial_id).system_attrs
 
-    def set_trial_user_attr(self, trial: int, key: str, value: Any) -> None:
+    def set_trial_user_attr(self, trial_id: int, key: str, value: Any) -> None:
         """Set a user attribute of a trial.
 
         Args:
-            trial: its id.
+            trial_id: the trial.
             key: the attribute's name.
             value: what to keep.
         """
-        study_id, number = study_and_number(trial)
-        if not self.objects.takes((study_id, number), key, value):
+        study_id, number = study_and_number(trial_id)
+        if self.objects.takes((study_id, number), key, value):
+            return
+        if running := self._running_here(trial_id):
+            running.set_user_attr(key, value)
+        else:
             self.native.set_attr(study_id, number, key, storable(key, value))
 
-    def set_trial_system_attr(self, trial: int, key: str, value: Any) -> None:
+    def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
         """Set a system attribute of a trial.
 
         Args:
-            trial: its id.
+            trial_id: the trial.
             key: the attribute's name.
             value: what to keep.
         """
-        study_id, number = study_and_number(trial)
+        study_id, number = study_and_number(trial_id)
         self.native.set_attr(study_id, number, f"{OPTUNA_PREFIX}{key}", storable(key, value), system=True)
 
-    def set_trial_state_values(self, trial: int, state: TrialState, values: Sequence[float] | None = None) -> bool:
+    def set_trial_param(
+        self, trial_id: int, param_name: str, param_value_internal: float, distribution: BaseDistribution
+    ) -> None:
+        """Set a parameter of a running trial; its objective then gets this value when it asks for the name.
+
+        Args:
+            trial_id: a trial that runs in this process, or that `create_new_trial` began.
+            param_name: the parameter's name.
+            param_value_internal: the value as a number: of a choice, its position.
+            distribution: what it is drawn from.
+
+        Raises:
+            UpdateFinishedTrialError: the trial is finished.
+            ValueError: it runs in another process, or has the parameter with another value.
+        """
+        running = self._running(trial_id)
+        value = distribution.to_external_repr(param_value_internal)
+        if running.params.get(param_name, value) != value:
+            raise ValueError(
+                f"trial {running.number} has {param_name}={running.params[param_name]!r} already; a name has one value "
+                f"in a trial; got {value!r}"
+            )
+        running.answers.use(param_name, parameter_of(distribution), value)
+
+    def set_trial_intermediate_value(self, trial_id: int, step: int, intermediate_value: float) -> None:
+        """Report a value of a running trial.
+
+        Args:
+            trial_id: a trial that runs in this process, or that `create_new_trial` began.
+            step: 0 or more.
+            intermediate_value: the value.
+
+        Raises:
+            UpdateFinishedTrialError: the trial is finished.
+            ValueError: it runs in another process.
+        """
+        self._running(trial_id).report(intermediate_value, step)
+
+    def _running(self, trial_id: int) -> NativeTrial:
+        """Return a trial that runs in a study of this process; an error if there is none."""
+        self.check_trial_is_updatable(trial_id, self.get_trial(trial_id).state)
+        if running := self._running_here(trial_id):
+            return running
+        number = study_and_number(trial_id)[1]
+        raise ValueError(
+            f"trial {number} runs in no study of this process that was opened with this storage: what it has is set by "
+            "its objective, or by the process that began it"
+        )
+
+    def _running_here(self, trial_id: int) -> NativeTrial | None:
+        study_id, number = study_and_number(trial_id)
+        for study in [*self.studies, *self._mine.values()]:
+            if study.study_id == study_id and number in study.running:
+                return study.running[number].trial
+        return None
+
+    def _opened(self, study_id: int) -> NativeStudy:
+        """Return the study by which this storage begins and ends trials itself."""
+        name = self.get_study_name_from_id(study_id)
+        if study_id not in self._mine:
+            self._mine[study_id] = tunesmith.load_study(study_name=name, storage=self.native)
+        return self._mine[study_id]
+
+    def set_trial_state_values(self, trial_id: int, state: TrialState, values: Sequence[float] | None = None) -> bool:
         """End a trial, whoever runs it; a worker that runs it still is not heard any more.
 
         Args:
-            trial: its id.
+            trial_id: the trial.
             state: COMPLETE, PRUNED or FAIL; RUNNING: nothing is done, since trials are begun by studies.
             values: of a complete trial.
 
@@ -322,20 +405,19 @@ class BaseStorage:
         Raises:
             UpdateFinishedTrialError: it is finished already.
         """
-        now = self.get_trial(trial).state
-        self.check_trial_is_updatable(trial, now)
+        now = self.get_trial(trial_id).state
+        self.check_trial_is_updatable(trial_id, now)
         if not state.is_finished():
             return now == state
-        study_id, number = study_and_number(trial)
-        study = tunesmith.load_study(study_name=self.get_study_name_from_id(study_id), storage=self.native)
-        study.tell(number, values, native_state(state))
+        study_id, number = study_and_number(trial_id)
+        self._opened(study_id).tell(number, values, native_state(state))
         return True
 
-    def check_trial_is_updatable(self, trial: int, trial_state: TrialState) -> None:
+    def check_trial_is_updatable(self, trial_id: int, trial_state: TrialState) -> None:
         """Do nothing if a trial may still be written.
 
         Args:
-            trial: its id.
+            trial_id: the trial.
             trial_state: the state that it has.
 
         Raises:
@@ -343,7 +425,7 @@ class BaseStorage:
         """
         if trial_state.is_finished():
             raise UpdateFinishedTrialError(
-                f"trial {self.get_trial_number_from_id(trial)} is finished; it cannot change"
+                f"trial {self.get_trial_number_from_id(trial_id)} is finished; it cannot change"
             )
 
     def remove_session(self) -> None:
@@ -479,20 +561,56 @@ class JournalFileBackend:
         self.path = Path(file_path)
 
 
+LOCK_SUFFIX = ".lock"
+LOCK_RETRY_SECONDS = 0.01
+
+
 class JournalFileSymlinkLock:
-    """Accepted for porting: the file is locked in any case.
+    """A lock between processes: a file beside the given one. `JournalStorage` needs none, and does not take it.
 
     Args:
-        filepath: not looked at.
-        grace_period: not looked at.
+        filepath: what is locked.
+        grace_period: seconds after which a lock is taken from a process that is gone, as it seems; None: never.
+
+    Raises:
+        ValueError: the period is not above 0.
     """
 
     def __init__(self, filepath: str, grace_period: int | None = 30) -> None:
+        if grace_period is not None and grace_period <= 0:
+            raise ValueError(f"{type(self).__name__}: grace_period= is a number of seconds above 0; got {grace_period}")
         self.path = filepath
+        self.grace_period = grace_period
+        self._lock = Path(f"{filepath}{LOCK_SUFFIX}")
+
+    def acquire(self) -> bool:
+        """Wait until the lock is free, and take it; return True."""
+        while not self._taken():
+            with suppress(OSError):  # it was released meanwhile
+                age = time.time() - self._lock.lstat().st_mtime
+                if self.grace_period is not None and age > self.grace_period:
+                    self._lock.unlink()
+                    continue
+            time.sleep(LOCK_RETRY_SECONDS)
+        return True
+
+    def release(self) -> None:
+        """Let others take the lock; RuntimeError if it is not taken."""
+        try:
+            self._lock.unlink()
+        except FileNotFoundError:
+            raise RuntimeError(f"{self._lock} is not locked: call acquire() before release()") from None
+
+    def _taken(self) -> bool:
+        try:
+            self._lock.touch(exist_ok=False)
+        except FileExistsError:
+            return False
+        return True
 
 
 class JournalFileOpenLock(JournalFileSymlinkLock):
-    """Accepted for porting: the file is locked in any case."""
+    """The same as `JournalFileSymlinkLock`."""
 
 
 @deprecated_class("4.0.0", "6.0.0", text="use storages.journal.JournalFileBackend")
