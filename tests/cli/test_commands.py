@@ -214,7 +214,7 @@ def test_what_trials_logged_is_shown_drawn_and_exported(
     told = json.loads(tunesmith("export", "logged.db", "--metrics", "--format", "json"))
     assert told[5] == {"number": 1, "step": 2, "loss": last}
     whole = json.loads(tunesmith("export", "logged.db", "--format", "json"))
-    assert whole[1]["metrics"]["loss"]["2"] == last
+    assert whole[1]["metrics"]["loss"]["values"][2] == last
     assert whole[2]["metrics"] == {}
     assert tunesmith("export", "logged.db", "--metrics", "--to", "optuna", "-o", "a.db", status=2)
     assert tunesmith("plot", "metrics", "logged.db", "--trial", "1", "--metric", "loss", "-o", "a.svg") == "a.svg\n"

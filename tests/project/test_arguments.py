@@ -230,6 +230,7 @@ LEFT_OUT = {
     r"\.space\.(Parameter|Condition|Constraint)\.": "the space calls them for each point",
     r"\.ImportedStudy|\.differences$": "made by read",
     r"\.compat\.hyperopt\.": "Hyperopt's contract, and its errors",
+    r"\.compat\.ray\.": "Ray Tune's contract",
     r"\.compat\.optuna\.(artifacts|storages|visualization|study\.Study$|.*\.[A-Z]\w+\.\w+$)": "Optuna's contract",
     r"\.trial\.(Trial|FrozenTrial)$|\.(report_cross_validation_scores|MedianErrorEvaluator)$": "Optuna's contract",
     r"\.compat\.optuna\.importance\.": "Optuna's contract",

@@ -22,6 +22,8 @@ LOADERS = {"pickle", "cloudpickle", "joblib", "dill", "torch", "shelve", "np", "
 ALLOWED = {
     "compat/hyperopt/fmin.py": "trials_save_file=, which the user names",
     "compat/hyperopt/plotting.py": "an attachment of Trials in memory",
+    "compat/ray/tune/trainable.py": "a checkpoint that a Trainable returned as a dict",
+    "compat/ray/tune/tuner.py": "Tuner.restore, of a folder that the user names",
     "interchange/hyperopt.py": "a pickle that the user says to trust",
     "executors": "pipes and connections of a driver and its workers",
     "integrations/keras.py": "a checkpoint",

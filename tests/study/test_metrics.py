@@ -80,6 +80,8 @@ def test_metrics_go_along_with_their_trials(storage: Any, tmp_path: Path) -> Non
     assert other.metrics_dataframe().equals(study.metrics_dataframe())
     other.add_trial(pickle.loads(pickle.dumps(study.trials[0])))
     assert not other.trials[2].metrics, "a pickle has no way to the storage"
+    with pytest.raises(TypeError, match=r"metrics=.*by name; got 3"):
+        ts.create_trial(value=1.0, metrics=3)  # type: ignore[arg-type]
     made = ts.create_trial(value=1.0, metrics={"loss": {4: 0.5, 1: 2}})
     assert [column.tolist() for column in made.metrics["loss"]] == [[1, 4], [2.0, 0.5]]
     other.add_trial(made)
@@ -105,6 +107,7 @@ def test_a_trial_that_is_asked_for_and_told(storage: Any) -> None:
         ({1: 0.5}, 0, TypeError, "name"),
         ({"": 0.5}, 0, ValueError, "name"),
         ({"a" * 201: 0.5}, 0, ValueError, "at most 200"),
+        ({"tunesmith:rows/1": 0.5}, 0, ValueError, "not free"),
         ({"\ud800": 0.5}, 0, ValueError, "name"),
         ({"a": 0.5}, 0.5, TypeError, "an integer step"),
         ({"a": 0.5}, "1", TypeError, "an integer step"),

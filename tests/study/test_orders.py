@@ -108,4 +108,6 @@ def test_trials_as_json_have_lists(tmp_path: Path) -> None:
     result = CliRunner().invoke(main, ["trials", storage, "--json"])
     assert result.exit_code == 0
     text = result.output
-    assert json.dumps(list(tunesmith.load_study(storage=storage, study_name="s").trials[0].params["order"]))[1:6] in text
+    assert (
+        json.dumps(list(tunesmith.load_study(storage=storage, study_name="s").trials[0].params["order"]))[1:6] in text
+    )

@@ -47,7 +47,7 @@ def trial_dict(trial: FrozenTrial, *, whole: bool = False) -> dict[str, Any]:
         found |= {
             "intermediate_values": {str(step): value for step, value in trial.intermediate_values.items()},
             "metrics": {
-                name: dict(zip(map(str, step.tolist()), value.tolist(), strict=True))
+                name: {"steps": step.tolist(), "values": value.tolist()}
                 for name, (step, value) in trial.metrics.items()
             },
             "output": trial.output or None,

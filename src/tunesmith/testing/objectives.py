@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import warnings
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from typing import Any
 
 import numpy as np
@@ -50,7 +50,7 @@ def generate(trial: Trial) -> Iterator[float]:
         trial.set_user_attr("closed", True)
 
 
-def generate_and_return(trial: Trial) -> Iterator[Any]:
+def generate_and_return(trial: Trial) -> Generator[Any, None, float]:
     """Yield a value, one with its step, and metrics; return another value."""
     yield trial.suggest_float("x", 0, 1)
     yield 0.5, 5

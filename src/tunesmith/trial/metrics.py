@@ -26,7 +26,8 @@ WRITE_VALUES = 4000  # of one trial, which are written at once; a database holds
 LONGEST_NAME = 200  # characters
 STEP_BOUND = 2**63  # what fits a database's integer
 ROW_GROUPS = 20  # of validation rows, at most, whose means are kept
-ROWS = "rows/"  # how the names of these means begin, which users do not see; the one of ROW_COUNT is how many rows
+OWN = "tunesmith:"  # how names of our own begin, which users neither give nor see
+ROWS = f"{OWN}rows/"  # how the names of these means begin; the one of ROW_COUNT is how many rows
 ROW_COUNT = f"{ROWS}count"
 ROW_NAMES = [ROW_COUNT, *(f"{ROWS}{group}" for group in range(ROW_GROUPS))]
 ROWS_MEAN = 1e-3  # how far the mean of rows may be from the value that is reported, in standard deviations of a row
@@ -67,6 +68,8 @@ def _check_name(name: Any) -> None:
     checked_attr_name(name)
     if len(name) > LONGEST_NAME:
         raise ValueError(f"the name of a metric has at most {LONGEST_NAME} characters; got {shown(name)}")
+    if name.startswith(OWN):
+        raise ValueError(f"names that begin with {OWN!r} are not free for metrics; got {shown(name)}")
     if len(_NAMES) < NAMES_KNOWN:
         _NAMES.add(name)
 
