@@ -89,7 +89,9 @@ ELSEWHERE: dict[tuple[str, str], str] = {
 }
 FILE = re.compile(r"# ?([\w-]+\.(?:py|sh))\b")  # the first line of a block that is a file, or the one below `#!`
 # A line that `tunesmith run` prints every few seconds.
-ON_THE_WAY = re.compile(r"(trial|试验) (\d+/\d+ · .*( left\b|剩余 )|0/)")
+ON_THE_WAY = re.compile(
+    r"(trial|试验) (\d+/\d+ · .*( left\b|还需)|0/)|trial \d+ (ended with|was stopped early|failed:) .*; parameters: "
+)
 MASKS = {
     r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d([.,]\d+)?)?(Z|\+\d\d:?\d\d)?": "<time>",
     r"(?<![\w.])\d+(\.\d+)?(e-?\d+)? ?(s|ms|µs|us|min|seconds?|minutes?)\b": "<duration>",

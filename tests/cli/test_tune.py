@@ -20,6 +20,7 @@ import pytest
 import tunesmith
 from tunesmith.cli.main import main
 from tunesmith.errors import MissingDependencyError, SourceError
+from tunesmith.study.progress.display import Terminal
 from tunesmith.tables import TableTuner, files, load_model
 from tunesmith.tables import command as tables
 from tunesmith.tables.files import find_source
@@ -406,7 +407,10 @@ def test_a_terminal_shows_that_a_table_is_read(train: Any, monkeypatch: pytest.M
 
     screen, read = Screen(), pd.read_csv
     monkeypatch.setattr(pd, "read_csv", slow)
-    monkeypatch.setattr(tables, "SHOWN_AFTER_SECONDS", 0.0)
+    monkeypatch.setattr(Terminal, "first", 0.0)
+    monkeypatch.delenv("PYTEST_CURRENT_TEST")
+    monkeypatch.delenv("CI", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr("sys.stderr", screen)
     assert main(["tune", "train.csv", "--target", "nothing", "--timeout", "1"]) == 2
     assert "reading train.csv" in screen.getvalue()

@@ -353,14 +353,14 @@ def test_progress_is_shown_for_each_iteration(db: str, capsys: pytest.CaptureFix
         "iter 1: 3 candidates, n_samples=78",
         "iter 2: 1 candidate, n_samples=234",
     ]
-    assert "trial 9/9" in shown.err
-    assert "trial 3/3" in shown.err
+    assert "candidate 9/9" in shown.err
+    assert "candidate 3/3" in shown.err
     # the best is that of the iteration: scores of others are not to be compared with it
-    assert f"trial 1/1 · best {search.best_score_:.6g} " in lines[-1]
+    assert f"candidate 1/1 · best {search.best_score_:.5g} " in lines[-1]
     make("grid", db, progress=True).fit(X, Y)
     shown = capsys.readouterr()
     assert "3 finished candidates are kept" in shown.err
-    assert f"best {search.best_score_:.6g} " in shown.err.splitlines()[-1]
+    assert f"best {search.best_score_:.5g} " in shown.err.splitlines()[-1]
     make("grid", None, progress=True).fit(X, Y)
     assert "iter 2: 1 candidate, n_samples=234" in capsys.readouterr().err
 

@@ -464,7 +464,8 @@ def test_what_is_printed_says_what_was_saved(capsys: Any) -> None:
     out, err = capsys.readouterr()
     dropped = sum(n < K for n in search.cv_results_["n_splits_run"])
     assert f"{dropped} of 5 candidates stopped early, which saved {search.n_fits_saved_} fits" in out
-    assert f"{dropped} stopped early, {search.n_fits_saved_} fits saved" in err
+    assert f" · {dropped} stopped early · " in err
+    assert f" fits, {search.n_fits_saved_} saved" in err
 
 
 @with_callbacks

@@ -282,13 +282,13 @@ def test_candidates_that_are_no_space_of_ours_are_kept_too(db: str) -> None:
 def test_progress_is_shown_and_says_that_it_resumes(db: str, capsys: pytest.CaptureFixture[str]) -> None:
     make("grid", db, progress=True).fit(X, Y)
     shown = capsys.readouterr()
-    assert "trial 4/4" in shown.err
+    assert "candidate 4/4" in shown.err
     assert "best" in shown.err
     assert not shown.out
     make("grid", db, progress=True, study_name=None).fit(X, Y)
     assert "Resuming 'GridSearchCV-Counted': 4 finished candidates are kept." in capsys.readouterr().err
     make("any", None, progress=True).fit(X, Y)
-    assert "trial 4/4" in capsys.readouterr().err
+    assert "candidate 4/4" in capsys.readouterr().err
     make("grid", None).fit(X, Y)
     assert capsys.readouterr() == ("", "")
 

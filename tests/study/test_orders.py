@@ -7,8 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
-
 import tunesmith
 from tunesmith import Float, Permutation, Space, Study, Subset
 from tunesmith.cli.main import main
@@ -46,7 +44,7 @@ def test_a_frame_holds_tuples() -> None:
     assert set(frame["params_order"][0]) == set("abcdef")
 
 
-def test_enqueued_values_may_be_lists_and_are_refused_by_name(caplog: pytest.LogCaptureFixture) -> None:
+def test_enqueued_values_may_be_lists() -> None:
     study = tunesmith.create_study(space=SPACE, seed=0)
     study.enqueue_trial({"order": list("fedcba"), "some": [2, "u"], "few": (3, 2, 1), "x": 0.5})
     params = study.ask().take_whole()
@@ -60,7 +58,7 @@ def test_figures_have_an_axis_for_them(name: str) -> None:
     text = figure.to_json() if hasattr(figure, "to_json") else ""
     if name == "slice":
         assert "order: pairs in another order than the best" in text
-        assert "1 \\u003e 2 \\u003e 3" in text or "1 > 2 > 3" in text
+        assert "1 &gt; 2 &gt; 3" in text
 
 
 def test_importances_know_them() -> None:
@@ -76,17 +74,15 @@ def test_a_journal_for_optuna_has_them_as_choices(tmp_path: Path) -> None:
     assert first in path.read_text("utf-8").replace("\\u003e", ">")
 
 
-def test_the_command_line_reads_lists(tmp_path: Path) -> None:
+def test_the_command_line_reads_lists(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     storage = str(tmp_path / "s.db")
     made(storage)
-    run = CliRunner().invoke
     point = ["-p", "order=b > a > c > d > e > f", "-p", "some=u, 2", "-p", "few=[2, 1, 3]", "-p", "x=0.25"]
-    assert run(main, ["enqueue", storage, *point]).exit_code == 0
+    assert main(["enqueue", storage, *point]) == 0
     trial = tunesmith.load_study(storage=storage, study_name="s").ask()
     assert trial.take_whole() == {"order": tuple("bacdef"), "some": ("u", 2), "few": (2, 1, 3), "x": 0.25}
-    refused = run(main, ["enqueue", storage, "-p", "order=b,a"])
-    assert refused.exit_code != 0
-    assert "lacks" in refused.output
+    assert main(["enqueue", storage, "-p", "order=b,a"]) != 0
+    assert "lacks" in capsys.readouterr().err
 
 
 def test_a_trial_that_asks_for_other_items_has_its_own_order() -> None:
@@ -102,12 +98,9 @@ def test_a_trial_that_asks_for_other_items_has_its_own_order() -> None:
     assert all(np.isfinite(t.value) for t in study.trials)
 
 
-def test_trials_as_json_have_lists(tmp_path: Path) -> None:
+def test_trials_as_json_have_lists(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     storage = str(tmp_path / "s.db")
     made(storage)
-    result = CliRunner().invoke(main, ["trials", storage, "--json"])
-    assert result.exit_code == 0
-    text = result.output
-    assert (
-        json.dumps(list(tunesmith.load_study(storage=storage, study_name="s").trials[0].params["order"]))[1:6] in text
-    )
+    assert main(["trials", storage, "--json"]) == 0
+    order = tunesmith.load_study(storage=storage, study_name="s").trials[0].params["order"]
+    assert json.dumps(list(order)) in " ".join(capsys.readouterr().out.split()).replace("[ ", "[").replace(" ]", "]")

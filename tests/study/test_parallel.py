@@ -143,11 +143,11 @@ def test_an_error_that_is_not_caught_is_raised_with_the_workers_traceback_and_no
 
 def test_a_result_that_cannot_be_sent_back_is_an_objective_error() -> None:
     study = ts.create_study()
-    with pytest.raises(ts.ObjectiveError, match="returned a generator, which cannot be pickled"):
-        study.optimize(lambda t: (i for i in range(3)), n_trials=1, n_jobs=2)
-    study.optimize(lambda t: (i for i in range(3)), n_trials=1, n_jobs=2, catch=(ts.ObjectiveError,))
+    with pytest.raises(ts.ObjectiveError, match="returned a lock, which cannot be pickled"):
+        study.optimize(lambda t: threading.Lock(), n_trials=1, n_jobs=2)
+    study.optimize(lambda t: threading.Lock(), n_trials=1, n_jobs=2, catch=(ts.ObjectiveError,))
     assert [t.state for t in study.trials] == [TrialState.FAIL] * 2
-    assert "generator" in str(study.trials[0].reason)
+    assert "returned a lock" in str(study.trials[0].reason)
 
 
 @pytest.mark.parametrize(("result", "words"), [(None, "returned None"), ("0.5", "the text '0.5'")])

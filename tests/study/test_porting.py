@@ -216,7 +216,7 @@ def test_an_argument_that_nobody_has_is_an_error() -> None:
     [
         ("exceptions", "tunesmith.errors"),
         ("distributions", "tunesmith.Float"),
-        ("logging", "show_progress_bar=True"),
+        ("logging", "progress=True"),
         ("GridSearchCV", "use tunesmith.sklearn.GridSearchCV"),
         ("creat_study", "did you mean 'create_study'"),
     ],

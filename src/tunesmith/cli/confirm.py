@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import click
 
-from tunesmith.cli.options import json_option, open_study, storage_argument, study_option
+from tunesmith.cli.options import (
+    json_option,
+    open_study,
+    progress_option,
+    shows_progress,
+    storage_argument,
+    study_option,
+)
 from tunesmith.cli.output import say
 
 
@@ -20,7 +27,8 @@ from tunesmith.cli.output import say
 @click.option("--top", type=click.IntRange(1), default=5, show_default=True, help="How many points to run again.")
 @click.option("--repeats", type=click.IntRange(1), default=3, show_default=True, help="How often each of them.")
 @click.option("--jobs", type=int, default=1, show_default=True, help="How many runs at once; -1: one a core.")
-@click.option("--quiet", is_flag=True, help="Show no progress.")
+@progress_option
+@click.option("--quiet", is_flag=True, help="Print no more than the result.")
 @json_option
 def confirm(
     storage: str,
@@ -30,6 +38,7 @@ def confirm(
     top: int,
     repeats: int,
     jobs: int,
+    progress: bool | None,
     quiet: bool,
     as_json: bool,
 ) -> None:
@@ -49,7 +58,7 @@ def confirm(
     target.search_here()
     try:
         function = load_program(study, directory, storage) if objective is None else target.load("objective", objective)
-        report = study.confirm(function, top, repeats, n_jobs=jobs, show_progress_bar=not quiet)
+        report = study.confirm(function, top, repeats, n_jobs=jobs, progress=shows_progress(progress, quiet or as_json))
     except target.UsageError as error:
         raise click.UsageError(str(error)) from error
     except (ValueError, RuntimeError) as error:

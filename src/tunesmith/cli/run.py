@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from tunesmith.cli.options import progress_option
 from tunesmith.cli.settings import Settings, parameter, read_settings
 from tunesmith.foundation import registry
 from tunesmith.foundation.formats import bytes_of, seconds_of
@@ -120,7 +121,8 @@ TYPE_OF: dict[str, click.ParamType[Any]] = {
 @click.option("--directory", metavar="DIR", help="Where the folders of the trials are (STORAGE.trials/STUDY).")
 @click.option("--change", is_flag=True, help="Go on with a study although the parameters are not those that it has.")
 @click.option("--dry-run", is_flag=True, help="Print what the first trial would run, and run nothing.")
-@click.option("--quiet", is_flag=True, help="Show no progress.")
+@progress_option
+@click.option("--quiet", is_flag=True, help="Print no more than the result.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def run(
     command: tuple[str, ...],
@@ -128,6 +130,7 @@ def run(
     params: Sequence[str],
     change: bool,
     dry_run: bool,
+    progress: bool | None,
     quiet: bool,
     as_json: bool,
     **given: Any,
@@ -145,7 +148,7 @@ def run(
     if dry_run:
         show(settings, as_json)
         return 0
-    return run_trials(settings, change=change, quiet=quiet, as_json=as_json)
+    return run_trials(settings, change=change, progress=progress, quiet=quiet, as_json=as_json)
 
 
 def settings_from(command: Sequence[str], file: str | None, params: Sequence[str], given: dict[str, Any]) -> Settings:

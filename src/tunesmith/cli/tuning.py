@@ -15,7 +15,7 @@ from typing import Any
 
 import click
 
-from tunesmith.cli.options import STANDARD_STORAGE, declare, metrics_of
+from tunesmith.cli.options import STANDARD_STORAGE, declare, metrics_of, shows_progress
 from tunesmith.cli.output import echo, print_json
 from tunesmith.cli.settings import Settings, space_of, study_name
 from tunesmith.errors import MissingMetricError, ProgramError, StudyNotFoundError, WorkerDiedError
@@ -228,13 +228,14 @@ WITH_VALUES = (TrialState.COMPLETE, TrialState.PRUNED)  # the states of trials t
 COMMAND_FAILURES = (FailureKind.RAISED, FailureKind.LOST, FailureKind.OOM)  # kinds that speak against the command
 
 
-def run_trials(settings: Settings, *, change: bool, quiet: bool, as_json: bool) -> int:
+def run_trials(settings: Settings, *, change: bool, progress: bool | None, quiet: bool, as_json: bool) -> int:
     """Run trials until there are as many as were asked for, and print what was found.
 
     Args:
         settings: what to run.
         change: whether a study that has other parameters gets these.
-        quiet: whether to show no progress.
+        progress: whether to show how it goes; None: in a terminal.
+        quiet: whether to print no more than the result.
         as_json: whether to print JSON.
 
     Returns:
@@ -264,6 +265,7 @@ def run_trials(settings: Settings, *, change: bool, quiet: bool, as_json: bool) 
         )
     except ValueError as error:
         raise click.UsageError(str(error)) from error
+    shows = shows_progress(progress, quiet or as_json)
     study.optimize(
         program,
         n_trials_total=settings.trials,
@@ -271,8 +273,10 @@ def run_trials(settings: Settings, *, change: bool, quiet: bool, as_json: bool) 
         executor=executor,
         catch=(ProgramError, WorkerDiedError),
         callbacks=[failures, _LastLine(program)],
-        show_progress_bar=False if quiet or as_json else partial(Table, go_on="the same command again"),
+        progress=partial(Table, go_on="the same command again") if shows else False,
     )
+    if not (shows or quiet or as_json) and (saved := study.savings) is not None:  # the line says so, where there is one
+        echo(str(saved), err=True)
     return _conclude(study, program, storage, as_json)
 
 

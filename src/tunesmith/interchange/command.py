@@ -9,7 +9,15 @@ import click
 
 from tunesmith import interchange
 from tunesmith.cli import trials
-from tunesmith.cli.options import STANDARD_STORAGE, STORAGE_VARIABLE, json_option, open_study, with_options
+from tunesmith.cli.options import (
+    STANDARD_STORAGE,
+    STORAGE_VARIABLE,
+    json_option,
+    open_study,
+    progress_option,
+    shows_progress,
+    with_options,
+)
 from tunesmith.cli.output import echo, print_json, say
 from tunesmith.foundation.text import printable, shorten
 
@@ -74,6 +82,7 @@ LINE_CHARACTERS = 2000  # characters of a line
     show_default="10 million",
     help="Refuse a source with more rows, lines and values than that.",
 )
+@progress_option
 @json_option
 def import_(
     source: str,
@@ -89,6 +98,7 @@ def import_(
     verify: bool,
     max_bytes: int,
     max_rows: int,
+    progress: bool | None,
     as_json: bool,
 ) -> int:
     """Bring along the results of another program, as studies.
@@ -112,8 +122,10 @@ def import_(
             max_bytes=max_bytes,
             max_rows=max_rows,
             facts=facts,
+            progress=shows,
         )
 
+    shows = shows_progress(progress, as_json)
     studies = read(facts=False)
     if new_name is not None and len(studies) > 1:
         place = studies[0].place
@@ -123,7 +135,9 @@ def import_(
     for old in studies:
         there = old.find_study(storage, new_name) if verify and if_exists == ERROR else None
         try:
-            made.append(there or old.create_study(storage=storage, study_name=new_name, if_exists=if_exists))
+            made.append(
+                there or old.create_study(storage=storage, study_name=new_name, if_exists=if_exists, progress=shows)
+            )
         except ValueError as error:  # a name that cannot be stored
             raise click.UsageError(str(error)) from error
         told.append(

@@ -18,6 +18,7 @@ import numpy as np
 
 from tunesmith.errors import SourceError
 from tunesmith.foundation.text import listing, shown
+from tunesmith.interchange.progress import ImportLine
 from tunesmith.storage.redact import shown_spec
 
 MAX_BYTES = 2**30
@@ -37,15 +38,26 @@ class Limits:
         root: the folder that is read; None: the source is one file, or a database.
         max_bytes: so much is read in all.
         max_rows: so many rows (runs, values, lines) are read in all.
+        line: shows what is read; None: nothing does.
+
+    Attributes:
+        n_rows: rows that were read. n_bytes: likewise.
     """
 
     def __init__(
-        self, place: str, root: Path | None = None, max_bytes: int = MAX_BYTES, max_rows: int = MAX_ROWS
+        self,
+        place: str,
+        root: Path | None = None,
+        max_bytes: int = MAX_BYTES,
+        max_rows: int = MAX_ROWS,
+        line: ImportLine | None = None,
     ) -> None:
         self.place, self._root = place, root
         self.max_bytes, self.max_rows = max_bytes, max_rows
-        self._bytes = self._rows = 0
+        self.n_bytes = self.n_rows = 0
         self._links: list[str] = []
+        if line is not None:
+            line.counts = lambda: (self.n_rows, self.n_bytes)
 
     def notes(self) -> list[str]:
         """Return what was passed over, as sentences."""
@@ -61,11 +73,11 @@ class Limits:
         Raises:
             SourceError: that is more than is read.
         """
-        self._rows += rows
-        self._bytes += size
-        if self._rows > self.max_rows:
+        self.n_rows += rows
+        self.n_bytes += size
+        if self.n_rows > self.max_rows:
             self._refuse("rows", self.max_rows)
-        if self._bytes > self.max_bytes:
+        if self.n_bytes > self.max_bytes:
             self._refuse("bytes", self.max_bytes)
 
     def _refuse(self, what: str, most: int) -> NoReturn:

@@ -12,8 +12,11 @@ from urllib.request import url2pathname
 
 from tunesmith.errors import SourceError, TunesmithError
 from tunesmith.foundation.arguments import checked
-from tunesmith.foundation.text import did_you_mean, listing, message_of, name_and_message, shorten, shown
+from tunesmith.foundation.languages import say
+from tunesmith.foundation.text import did_you_mean, listing, message_of, name_and_message, printable, shorten, shown
 from tunesmith.interchange.limits import MAX_BYTES, MAX_ROWS, Limits
+from tunesmith.interchange.progress import ImportLine
+from tunesmith.interchange.progress import shown as shown_progress
 from tunesmith.interchange.recognise import PICKLE_BEGINNINGS
 from tunesmith.interchange.runs import RunTable, Wishes, study_of
 from tunesmith.interchange.study import ImportedStudy
@@ -45,6 +48,7 @@ def read(
     max_bytes: int = MAX_BYTES,
     max_rows: int = MAX_ROWS,
     facts: bool = False,
+    progress: bool | None = None,
 ) -> list[ImportedStudy]:
     """Read the results of another program.
 
@@ -65,6 +69,8 @@ def read(
         max_bytes: an error if the source has more.
         max_rows: an error if it has more rows: runs, values of metrics, lines.
         facts: keep what the source says of each trial, for `differences`.
+        progress: whether to show, from the first second on, a line with what was read; None: in a terminal or a
+            notebook, if no library calls.
 
     Returns:
         the studies, oldest first; each has ``create_study(storage=...)``.
@@ -90,8 +96,10 @@ def read(
     twice = next((name for name in wishes.metrics if wishes.metrics.count(name) > 1), None)
     if twice is not None:
         raise SourceError(f"{twice!r} is asked for twice; a value is minimized or maximized, once")
+    name = Path(source).name if isinstance(source, str | Path) and "://" not in str(source) else "the source"
     try:
-        return _read_source(source, wishes, unsafe_pickle, (max_bytes, max_rows))
+        with shown_progress(progress, say("reading {}", printable(name))) as line:
+            return _read_source(source, wishes, unsafe_pickle, (max_bytes, max_rows, line))
     except SourceError as error:  # it may quote what is in the source
         raise SourceError(_one_line(message_of(error))) from error
     except (TunesmithError, KeyboardInterrupt):
@@ -108,7 +116,9 @@ def _one_line(text: str) -> str:
     return " ".join(shorten(text, ERROR_CHARACTERS).split())
 
 
-def _read_source(source: Any, wishes: Wishes, unsafe_pickle: bool, most: tuple[int, int]) -> list[ImportedStudy]:
+def _read_source(
+    source: Any, wishes: Wishes, unsafe_pickle: bool, most: tuple[int, int, ImportLine | None]
+) -> list[ImportedStudy]:
     if type(source).__module__.partition(".")[0] == "hyperopt":
         from tunesmith.interchange.hyperopt import study_of_trials
 

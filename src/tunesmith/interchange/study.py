@@ -10,9 +10,11 @@ from typing import Any
 
 from tunesmith.errors import DuplicatedStudyError, StudyNotFoundError
 from tunesmith.foundation.arguments import checked
+from tunesmith.foundation.languages import say
 from tunesmith.foundation.states import FailureKind, TrialState
 from tunesmith.foundation.storable import storable
 from tunesmith.foundation.text import plain_text, shorten, shown
+from tunesmith.interchange.progress import shown as shown_progress
 from tunesmith.storage import Storage, open_storage
 from tunesmith.study import Study, create_study, load_study
 from tunesmith.study.study import METRIC_NAMES
@@ -117,7 +119,12 @@ class ImportedStudy:
 
     @checked()
     def create_study(
-        self, storage: str | Path | Storage | None = None, study_name: str | None = None, if_exists: str = ERROR
+        self,
+        storage: str | Path | Storage | None = None,
+        study_name: str | None = None,
+        if_exists: str = ERROR,
+        *,
+        progress: bool | None = None,
     ) -> Study:
         """Make a study of ours with these trials.
 
@@ -129,6 +136,8 @@ class ImportedStudy:
             study_name: its name there; None: the same name.
             if_exists: what to do if the storage has a study of that name: "error", or "update": if it was imported
                 from this study, add the trials that it does not have yet, such as those that have ended since.
+            progress: whether to show, from the first second on, that trials are stored; None: in a terminal or a
+                notebook, if no library calls.
 
         Returns:
             the study.
@@ -151,7 +160,8 @@ class ImportedStudy:
         trials = _not_there(self.trials, there)
         self._write_attributes(study, store)
         if trials:
-            numbers = study.add_trials(trials)
+            with shown_progress(progress, say("storing {} trials", f"{len(trials):,}")):
+                numbers = study.add_trials(trials)
             moved = [(t.number, n) for t, n in zip(trials, numbers, strict=True) if t.number != n]
             if moved:
                 self.notes.append(

@@ -15,6 +15,7 @@ from tunesmith.artifacts.scratch import Scratch
 from tunesmith.errors import ObjectiveError, is_pruned
 from tunesmith.executors.base import End, Executor, Failed
 from tunesmith.executors.completion import is_async
+from tunesmith.foundation.languages import say, told
 from tunesmith.foundation.states import FailureKind, TrialState
 from tunesmith.foundation.text import name_and_message
 from tunesmith.history.curves import Reported
@@ -26,6 +27,7 @@ from tunesmith.study.engine.loop import Policy, run_loop
 from tunesmith.study.engine.replica import StudyReplica
 from tunesmith.study.engine.tell import as_fault, outcome_of
 from tunesmith.study.optimize import Catch, ParamsObjective, checked_catch, choose_executor
+from tunesmith.study.progress.audience import wants_progress
 from tunesmith.study.recommend import Candidates, candidates, rows_of
 from tunesmith.study.savings import note_on_partial
 from tunesmith.trial import Proposals, Trial
@@ -56,7 +58,7 @@ def confirm_leaders(
     n_jobs: int,
     catch: Any,
     resume: bool,
-    show_progress: bool,
+    progress: bool | None,
     takes_params: bool,
 ) -> Report:
     """Do what `tunesmith.Study.confirm` says, where the arguments are explained."""
@@ -71,7 +73,7 @@ def confirm_leaders(
         objective = ParamsObjective(objective, space)
     if not resume:
         drop_stored_runs(study)
-    runs = run_again(study, objective, points, repeats, executor, errors, show_progress)
+    runs = run_again(study, objective, points, repeats, executor, errors, progress)
     return report_on(study, points, at, found, runs, repeats, prefer_default, level)
 
 
@@ -297,7 +299,7 @@ def run_again(
     repeats: int,
     executor: Executor,
     catch: Catch,
-    show_progress: bool,
+    progress: bool | None,
 ) -> dict[tuple[str, int], Run]:
     """Return the runs of all points, the missing ones made now; all points get a seed before any gets the next.
 
@@ -309,13 +311,23 @@ def run_again(
     todo = [(p, r) for r in range(repeats) for p in points if (p.key, r) not in found]
     if not todo:
         return found
-    line: ProgressLine | None = None
+    line: Any = None
     try:
         executor.open(objective, RerunChannel())
-        if show_progress:
+        if wants_progress(progress):
             from tunesmith.study.progress import ProgressLine
 
-            line = ProgressLine(len(todo), "run")
+            def look() -> None:
+                """Find the point with the best mean of its fresh runs so far."""
+                values: dict[str, list[float]] = {}
+                for (key, _), run in found.copy().items():  # other threads add to it
+                    values.setdefault(key, []).append(study.sign * run.value)
+                means = [(math.fsum(own) / len(own), point) for point in points if (own := values.get(point.key))]
+                if means := [pair for pair in means if math.isfinite(pair[0])]:
+                    mean, point = min(means, key=lambda pair: pair[0])
+                    line.best, line.best_of = say("best {}", f"{study.sign * mean:.5g}"), told(point.name)
+
+            line = ProgressLine(len(todo), "run", look=look, always=progress is True)
         run_loop(executor, RerunPolicy(study, todo, found, catch, line))
     finally:
         executor.close()
@@ -393,11 +405,6 @@ class RerunPolicy(Policy[Trial, End]):
             if self.line is not None:
                 self.line.advance()
         return first
-
-    def tick(self) -> None:
-        """Show that time passes."""
-        if self.line is not None:
-            self.line.tick()
 
 
 def _run_of(event: End, point: Point, catch: Catch) -> tuple[Run | None, BaseException | None]:

@@ -43,6 +43,7 @@ from tunesmith.study.engine.engine import TrialEngine
 from tunesmith.study.engine.loop import Policy, run_loop, terminable
 from tunesmith.study.engine.recovery import recover, wait_for_lost
 from tunesmith.study.engine.tell import Outcome, as_fault, outcome_of, outcome_of_error
+from tunesmith.study.progress.trials import TrialLog
 from tunesmith.study.stopping import stopping
 from tunesmith.trial import Trial
 from tunesmith.trial.record import TrialRecord
@@ -156,7 +157,8 @@ def optimize(
         opened = True
         workers.open(objective, engine.channel)
         engine.came_to_its_end = False
-        run_loop(workers, TrialPolicy(engine, workers, budget, catch, after, gc_after_trial, progress, disk))
+        log = TrialLog.of(engine.study)
+        run_loop(workers, TrialPolicy(engine, workers, budget, catch, after, gc_after_trial, progress, log, disk))
         engine.came_to_its_end = True
         disk.end(budget.n_trials_total)
     except BaseException as error:
@@ -201,6 +203,7 @@ class TrialPolicy(Policy[Trial, End]):
     after: Sequence[AfterTrial]
     gc_after_trial: bool
     progress: Progress | None
+    log: TrialLog | None
     disk: CheckpointDisk
     started: int = 0
     exhausted: bool = False  # the sampler has no point left
@@ -223,7 +226,7 @@ class TrialPolicy(Policy[Trial, End]):
         self.wishes = self.engine.wishes
         self.wishes.begin()
         self.cancels = self.executor.kills or self.executor.cancels
-        self.ticks = self.cancels or self.executor.queues or self.progress is not None
+        self.ticks = self.cancels or self.executor.queues
 
     def next(self) -> Trial | None:
         """Return a new trial; None: the budget is spent, or there is nothing left to propose."""
@@ -322,9 +325,11 @@ class TrialPolicy(Policy[Trial, End]):
             if fault is not None:
                 self.fault = self.fault or fault
                 self.engine.fatal.add(done.number)
-            if self.progress is not None:
-                self.progress.count(done, advance=done.number in self.uncounted)
+            if self.progress is not None:  # counted by the thread that draws, so that no trial waits for it
+                self.progress.ends.append((done, done.number in self.uncounted))
                 self.uncounted.discard(done.number)
+            if self.log is not None and recorded:
+                self.log.tell(done)
             if done.state is TrialState.PAUSED or self.engine.study.value == BEST:  # which leaves a checkpoint, too
                 self.disk.hold_budget()
             if self.after and recorded and done.state is not TrialState.PAUSED:  # which is not an end
@@ -352,7 +357,7 @@ class TrialPolicy(Policy[Trial, End]):
         self._record_all(events)
 
     def tick(self) -> None:
-        """Show that time passes; end the trials that were asked to stop, and have had the time to do it themselves."""
+        """End the trials that were asked to stop, and have had the time to do it themselves."""
         for number in self.wishes.stops() & self.begun.keys() if self.cancels else ():
             running, now = self.engine.study.running.get(number), self.clock()
             asks = running is not None and bool(running.trial.reports)
@@ -361,8 +366,6 @@ class TrialPolicy(Policy[Trial, End]):
                 self.executor.cancel(number)
         if self.executor.queues and self.clock() >= self.deadline:
             self._take_back()
-        if self.progress is not None:
-            self.progress.tick()
 
     def _take_back(self) -> None:
         """When the time is over, take back the trials that wait in an engine's queue, perhaps for ever."""

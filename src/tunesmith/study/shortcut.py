@@ -30,7 +30,8 @@ def minimize(
     study_name: str | None = None,
     catch: Iterable[type[Exception] | FailureKind] | type[Exception] | FailureKind = (),
     callbacks: Iterable[Callable[[Study, Any], None]] | None = None,
-    show_progress_bar: bool = False,
+    progress: bool | None = None,
+    show_progress_bar: bool | None = None,
     warm_start_from: Study | Iterable[Study] | None = None,
     priors: bool = True,
     stop: str | None = None,
@@ -45,11 +46,12 @@ def minimize(
     the call, those included that other processes run at the same time.
 
     Args:
-        fn: gets the parameters as one dict or as keywords and returns a number.
+        fn: gets the parameters as one dict or as keywords and returns a number; a coroutine or a generator too.
         space: what to search, in any form that `Space` takes.
         n_trials: how many trials the study is to have in the end; None: no limit.
         timeout: seconds after which no trial is started any more.
-        n_jobs: trials at once, in processes; -1: one a core. None: one, or as many as `executor` has room for.
+        n_jobs: trials at once, in processes, coroutines in an event loop; -1: one a core.
+            None: one, or as many as `executor` has room for.
         sampler: a name or an object.
         pruner: a name or an object.
         seed: the whole course of the search follows from it.
@@ -57,7 +59,8 @@ def minimize(
         study_name: its name in the storage.
         catch: exceptions and kinds of failure that make a trial fail but do not stop the search.
         callbacks: called with (study, trial) after each trial.
-        show_progress_bar: show how it goes.
+        progress: whether to show how it goes; None: in a terminal or a notebook. See `tunesmith.Study.optimize`.
+        show_progress_bar: what `progress` is called in Optuna; give one of the two.
         warm_start_from: earlier studies of like problems; see `tunesmith.create_study`.
         priors: whether to use what is usually good for parameters of such names; see `tunesmith.create_study`.
         stop: "converged": end as well when what can still be gained is less than the noise of a result.
@@ -85,7 +88,7 @@ def minimize(
     )
     study.optimize(
         fn, None, timeout, n_jobs, catch, callbacks, False, show_progress_bar,
-        space=space, stop=stop, n_trials_total=n_trials, max_cost=max_cost, executor=executor,
+        progress=progress, space=space, stop=stop, n_trials_total=n_trials, max_cost=max_cost, executor=executor,
         timeout_per_trial=timeout_per_trial, memory_per_trial=memory_per_trial,
     )  # fmt: skip
     return study
@@ -106,7 +109,8 @@ def maximize(
     study_name: str | None = None,
     catch: Iterable[type[Exception] | FailureKind] | type[Exception] | FailureKind = (),
     callbacks: Iterable[Callable[[Study, Any], None]] | None = None,
-    show_progress_bar: bool = False,
+    progress: bool | None = None,
+    show_progress_bar: bool | None = None,
     warm_start_from: Study | Iterable[Study] | None = None,
     priors: bool = True,
     stop: str | None = None,
@@ -118,11 +122,12 @@ def maximize(
     """Find parameters that make ``fn`` large; everything else as `minimize`.
 
     Args:
-        fn: gets the parameters as one dict or as keywords and returns a number.
+        fn: gets the parameters as one dict or as keywords and returns a number; a coroutine or a generator too.
         space: what to search, in any form that `Space` takes.
         n_trials: how many trials the study is to have in the end; None: no limit.
         timeout: seconds after which no trial is started any more.
-        n_jobs: trials at once, in processes; -1: one a core. None: one, or as many as `executor` has room for.
+        n_jobs: trials at once, in processes, coroutines in an event loop; -1: one a core.
+            None: one, or as many as `executor` has room for.
         sampler: a name or an object.
         pruner: a name or an object.
         seed: the whole course of the search follows from it.
@@ -130,7 +135,8 @@ def maximize(
         study_name: its name in the storage.
         catch: exceptions and kinds of failure that make a trial fail but do not stop the search.
         callbacks: called with (study, trial) after each trial.
-        show_progress_bar: show how it goes.
+        progress: whether to show how it goes; None: in a terminal or a notebook. See `tunesmith.Study.optimize`.
+        show_progress_bar: what `progress` is called in Optuna; give one of the two.
         warm_start_from: earlier studies of like problems; see `tunesmith.create_study`.
         priors: whether to use what is usually good for parameters of such names; see `tunesmith.create_study`.
         stop: "converged": end as well when what can still be gained is less than the noise of a result.
@@ -155,7 +161,7 @@ def maximize(
     )
     study.optimize(
         fn, None, timeout, n_jobs, catch, callbacks, False, show_progress_bar,
-        space=space, stop=stop, n_trials_total=n_trials, max_cost=max_cost, executor=executor,
+        progress=progress, space=space, stop=stop, n_trials_total=n_trials, max_cost=max_cost, executor=executor,
         timeout_per_trial=timeout_per_trial, memory_per_trial=memory_per_trial,
     )  # fmt: skip
     return study

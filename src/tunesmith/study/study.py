@@ -516,8 +516,9 @@ class Study:
         catch: Iterable[type[Exception] | FailureKind] | type[Exception] | FailureKind = (),
         callbacks: Iterable[Callback] | None = None,
         gc_after_trial: bool = False,
-        show_progress_bar: bool | OpenProgress = False,
+        show_progress_bar: bool | OpenProgress | None = None,
         *,
+        progress: bool | OpenProgress | None = None,
         space: Any = None,
         stop: str | None = None,
         n_trials_total: int | None = None,
@@ -533,12 +534,13 @@ class Study:
 
         Args:
             objective: gets a `Trial` and returns its value(s); with `space`, gets the parameters instead, as
-                one dict or as keywords, whichever it is written for.
+                one dict or as keywords, whichever it is written for. It may be a coroutine (``async def``), or a
+                generator that yields its reports: a value, a value and its step, or metrics by name.
             n_trials: how many trials to begin in this call; None: no limit. Going on with a paused one does not count.
             timeout: seconds after which no trial is started any more; None: no limit. If a paused trial leads by then,
                 it is run to its end, so that the best result is one of full length; so with the other limits.
-            n_jobs: how many trials run at once, each in a process of its own where more than 1; -1: one a core. None:
-                one, or with `executor` as many as that has room for.
+            n_jobs: how many trials run at once, each in a process of its own where more than 1, coroutines in one event
+                loop of this process; -1: one a core. None: one, or with `executor` as many as that has room for.
             catch: exceptions and kinds of failure (`FailureKind`) that make a trial FAIL but do not stop the study. A
                 NaN, an exceeded limit and a cancelled trial never stop it; a result that is not a value is an
                 ``ObjectiveError``.
@@ -546,8 +548,12 @@ class Study:
                 the one that ends the search by an error too. If one raises then, that is a note of the objective's
                 error; else its own error ends the search.
             gc_after_trial: collect garbage after each trial.
-            show_progress_bar: show trial n/N, the best so far, the rate and the time left; or what makes another
-                display, such as `tunesmith.study.progress.Table`.
+            show_progress_bar: what `progress` is called in Optuna; give one of the two.
+            progress: whether to show, from the first second on, a line with the trials that are done, the best value,
+                those that run or were stopped early, and the time left. None: in a terminal or a notebook, if no
+                library and no other search calls; elsewhere nothing is printed. True: everywhere; in a file as a line
+                every few seconds. Or what makes another display, such as `tunesmith.study.progress.Table`. In any case
+                the logger ``tunesmith`` tells each trial at level INFO.
             space: what to search, in any form that `Space` takes.
             stop: "converged": end as well when what can still be gained is less than the noise of a result;
                 ``study.stop_reason`` then says so. For one objective.
@@ -555,9 +561,9 @@ class Study:
                 those of other processes on the same storage count. None: no limit.
             max_cost: what all trials of the study may cost together before no trial is started any more, in the unit of
                 ``trial.report(cost=...)`` (epochs, GPU-hours), else in seconds; None: no limit.
-            executor: where trials run: a name ("inline", "processes", ...), an `Executor`, or an engine's own object,
-                such as a Dask client or a pool. None: this process, or processes of this machine if `n_jobs` is more
-                than 1 or a limit is given.
+            executor: where trials run: a name ("inline", "threads", "processes", ...), an `Executor`, or the object of
+                an engine, such as a Dask client or a pool. None: this process, or processes of this machine if `n_jobs`
+                is more than 1 or a limit is given; of coroutines an event loop, unless their memory is limited.
             timeout_per_trial: seconds after which a trial is ended, with all that it started, as FAIL.
             memory_per_trial: what the processes of a trial may use together, in bytes or as text ("2GB"); a trial
                 that uses more is killed, as FAIL.
@@ -576,6 +582,7 @@ class Study:
             Exception: whatever the objective raised and `catch` does not name; the trial is FAIL by then.
         """
         from tunesmith.study.optimize import Budget, TrialLimits, optimize
+        from tunesmith.study.progress.audience import one_progress, wants_progress
 
         given = [f for f in (objective, func) if f is not None]
         if len(given) != 1:
@@ -584,10 +591,11 @@ class Study:
             self.declare(space if isinstance(space, Space) else Space(space))
         self.engine.takes_params = space is not None
         open_progress = None
-        if show_progress_bar:
+        progress = one_progress(progress, show_progress_bar)
+        if wants_progress(progress):
             from tunesmith.study.progress import Progress
 
-            make = show_progress_bar if callable(show_progress_bar) else Progress
+            make = progress if callable(progress) else partial(Progress, always=progress is True)
             open_progress = partial(make, self, timeout=timeout)
         budget = Budget(n_trials, n_trials_total, timeout, max_cost, stop)
         limits = TrialLimits(
@@ -723,7 +731,8 @@ class Study:
         n_jobs: int = 1,
         catch: Iterable[type[Exception]] | type[Exception] = (),
         resume: bool = True,
-        show_progress_bar: bool = False,
+        progress: bool | None = None,
+        show_progress_bar: bool | None = None,
         takes_params: bool | None = None,
     ) -> Report:
         """Run the best points and the default again with fresh seeds, and choose among them; print what is returned.
@@ -747,7 +756,8 @@ class Study:
             catch: exceptions that put a point out but do not end the call. NaN, infinity, a violated constraint and
                 ``TrialPruned`` put it out in any case.
             resume: use the results of earlier calls; if false they are dropped, as is right for another objective.
-            show_progress_bar: show how many runs are done.
+            progress: whether to show how many runs are done, as in ``optimize``.
+            show_progress_bar: another name of `progress`; give one of the two.
             takes_params: whether the objective takes parameters, as with ``optimize(space=...)``, and not a trial; by
                 default as in this object's last ``optimize``.
 
@@ -762,6 +772,7 @@ class Study:
             Exception: whatever the objective raised and `catch` does not name.
         """
         from tunesmith.study.confirm import confirm_leaders
+        from tunesmith.study.progress.audience import one_progress
 
         return confirm_leaders(
             self.engine.study,
@@ -774,7 +785,7 @@ class Study:
             n_jobs=n_jobs,
             catch=catch,
             resume=resume,
-            show_progress=show_progress_bar,
+            progress=one_progress(progress, show_progress_bar),
             takes_params=self.engine.takes_params if takes_params is None else takes_params,
         )
 

@@ -7,7 +7,6 @@ import os
 import re
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tunesmith.cli.options import STORAGE_VARIABLE, json_option
+from tunesmith.cli.options import STORAGE_VARIABLE, json_option, progress_option, shows_progress
 from tunesmith.cli.output import echo, pass_on, print_json, print_table
 from tunesmith.cli.run import POSITIVE, TIME, Amount
 from tunesmith.errors import MissingDependencyError, ResumeError, SourceError
@@ -25,7 +24,6 @@ from tunesmith.foundation.languages import say, told, words_of
 from tunesmith.foundation.reader import LANGUAGE_CODES
 from tunesmith.foundation.system.replacing import write_text
 from tunesmith.foundation.text import did_you_mean, listing, printable
-from tunesmith.foundation.threads import beside
 
 if TYPE_CHECKING:
     from tunesmith.tables import TableTuner
@@ -44,10 +42,6 @@ def _folds_of(text: str) -> int | str:
 
 
 FOLDS = Amount("FOLDS", _folds_of)
-SHOWN_AFTER_SECONDS, SHOWN_EVERY_SECONDS = (
-    1.0,
-    0.2,
-)  # seconds after which the reading of a table is shown, and between two looks at it
 LEFT_SHARE = 0.2  # of the time, which the search has however long the table takes to read
 FileName: Any = click.Path(dir_okay=False, path_type=Path)
 LOADING_CODE = "from tunesmith.tables import load_model; model = load_model({!r})"
@@ -139,6 +133,7 @@ def _table_of(ctx: click.Context, param: click.Parameter, given: Path) -> Path:
 )
 @click.option("--code", type=FileName, metavar="FILE", help="Write a Python program that makes the same model by hand.")
 @click.option("--force", is_flag=True, help="Replace files that are there.")
+@progress_option
 @click.option("--quiet", is_flag=True, help="Print no more than the result.")
 @json_option
 def tune(
@@ -165,6 +160,7 @@ def tune(
     lang: str | None,
     code: Path | None,
     force: bool,
+    progress: bool | None,
     quiet: bool,
     as_json: bool,
 ) -> None:
@@ -189,7 +185,8 @@ def tune(
     if timeout is None and trials is None:
         timeout = USUAL_TIME
     start = time.monotonic()
-    source, frame = _read_table(table)
+    shows = shows_progress(progress, quiet or as_json)
+    source, frame = _read_table(table, shows)
     named_columns = {"--target": target, "--weight": weight, "--groups": groups}
     _check_columns(table, list(frame.columns), named_columns | {f"--id {name}": name for name in ids})
     names = [name for name in (target, weight, groups, *ids) if name is not None]
@@ -215,6 +212,7 @@ def tune(
         n_jobs=jobs,
         random_state=seed,
         verbose=not quiet and not as_json,
+        progress=shows,
     )
     try:
         tuner.fit(X, frame[target], groups=of_groups, sample_weight=of_weights)
@@ -361,6 +359,7 @@ def predict(model: Path, table: Path, out: Path | None, ids: tuple[str, ...], pr
     """
     _check_output(out, "-o", force)
     _check_skops(model)
+    from tunesmith.study.progress.audience import is_screen
     from tunesmith.tables import load_model
 
     try:
@@ -369,7 +368,7 @@ def predict(model: Path, table: Path, out: Path | None, ids: tuple[str, ...], pr
         roles = {} if columns is None else columns.roles_
         texts = [n for n, r in roles.items() if r in ("category", "ordinal", "text")]
         texts += [name for name in ids if name not in roles]  # 007 stays 007
-        _, frame = _read_table(table, texts)
+        _, frame = _read_table(table, is_screen(sys.stderr), texts)
         if unknown := [name for name in ids if name not in frame.columns]:
             there = list(frame.columns)
             raise click.UsageError(
@@ -422,12 +421,16 @@ def _check_skops(file: Path | None) -> None:
         raise click.UsageError(f"{printable(str(file))}: {NEEDS}")
 
 
-def _read_table(table: Path, texts: Sequence[str] = ()) -> tuple[Source, Any]:
-    """Return how a table is read, and the table."""
+def _read_table(table: Path, shows: bool, texts: Sequence[str] = ()) -> tuple[Source, Any]:
+    """Return how a table is read, and the table.
+
+    Args:
+        shows: whether it is shown how far it is.
+    """
     from tunesmith.tables.files import find_source
 
     try:
-        with _reading(table) as seen:
+        with _reading(table, shows) as seen:
             source = find_source(table, seen)
             return source, source.read(texts)
     except (SourceError, MissingDependencyError) as error:
@@ -437,7 +440,7 @@ def _read_table(table: Path, texts: Sequence[str] = ()) -> tuple[Source, Any]:
 
 
 @contextmanager
-def _reading(table: Path) -> Iterator[Callable[[int], None]]:
+def _reading(table: Path, shows: bool) -> Iterator[Callable[[int], None]]:
     """Show in a terminal that a large table is being read; what is yielded takes how many bytes of it were."""
     from tunesmith.foundation.formats import size_text
     from tunesmith.study.progress import ProgressLine
@@ -445,32 +448,24 @@ def _reading(table: Path) -> Iterator[Callable[[int], None]]:
     bytes_seen = 0
 
     class Line(ProgressLine):
-        has_bar = False
-
         def head(self) -> str:
             return told(say("reading {}", printable(table.name)))
-
-        def tail(self, now: float, ended: bool = False) -> str:
-            size = [size_text(bytes_seen)] if bytes_seen else []
-            return " · ".join([*size, super().tail(now, ended)])
 
     def seen(size: int) -> None:
         nonlocal bytes_seen
         bytes_seen = size
 
-    def show(over: threading.Event) -> None:
-        if over.wait(SHOWN_AFTER_SECONDS):
-            return
-        line = Line()
-        while not over.wait(SHOWN_EVERY_SECONDS):
-            line.tick()
-        line.close()
+    def look() -> None:
+        line.saved = size_text(bytes_seen) if bytes_seen else ""
 
-    if not sys.stderr.isatty():
+    if not shows:
         yield seen
         return
-    with beside(show, "tunesmith-reading", "the reading is not shown"):
+    line = Line(look=look, always=False)
+    try:
         yield seen
+    finally:
+        line.close()
 
 
 def _check_columns(table: Path, there: Sequence[str], named: dict[str, str | None]) -> None:

@@ -31,6 +31,7 @@ from tunesmith.sklearn.evaluate.task import Unit
 from tunesmith.sklearn.protocols import Params
 from tunesmith.sklearn.store.outcome import Outcome
 from tunesmith.study import Policy, Study
+from tunesmith.study.progress.trials import TrialLog
 from tunesmith.tables.budget import LEADING_FAMILIES, Budget, Clock
 from tunesmith.tables.candidates import Candidate, Standings
 from tunesmith.tables.families import Family, of_params, to_params
@@ -75,6 +76,7 @@ class TableSearch(Policy[Batch, "list[Outcome]"]):
         self._due: list[tuple[Candidate, int]] = []  # fits on further folds
         self._no_more: set[int] = set()  # candidates of which a fit on further folds failed
         self._call: Call | None = None
+        self._log = TrialLog.of(study)
         self._turn_to(0)
 
     # -- what earlier calls did ------------------------------------------------------------------------------------
@@ -501,7 +503,9 @@ class TableSearch(Policy[Batch, "list[Outcome]"]):
         own = None if value is None else self._sign * value
         if state is TrialState.PRUNED and own is not None:
             trial.report(own, 0)  # to be learned from
-        self.study.tell(trial, own if state is TrialState.COMPLETE else None, state=state, reason=why)
+        record = self.study.tell(trial, own if state is TrialState.COMPLETE else None, state=state, reason=why)
+        if self._log is not None:
+            self._log.tell(record)
 
     def close(self) -> None:
         """End what was left open when the time was up; a later call of the search goes on with it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import KW_ONLY, dataclass, replace
 from itertools import chain
 from numbers import Real
@@ -19,7 +20,7 @@ from sklearn.metrics import check_scoring, make_scorer
 from sklearn.utils.metaestimators import available_if
 
 from tunesmith.foundation.formats import duration_text
-from tunesmith.foundation.languages import told, wrapped_for_terminal
+from tunesmith.foundation.languages import say, told, wrapped_for_terminal
 from tunesmith.foundation.numerics.arrays import Floats
 from tunesmith.foundation.text import shown
 from tunesmith.foundation.warnings import caution
@@ -36,6 +37,7 @@ from tunesmith.sklearn.protocols import CrossValidation, Data, RandomState, Scor
 from tunesmith.sklearn.store.fingerprint import describe, describe_data, describe_estimator, describe_splits
 from tunesmith.storage import Storage, open_storage
 from tunesmith.study import Study, create_study, run_loop
+from tunesmith.study.progress.audience import wants_progress
 from tunesmith.study.study import METRIC_NAMES
 from tunesmith.study.verdict import Verdict
 from tunesmith.tables.budget import Clock
@@ -46,6 +48,7 @@ from tunesmith.tables.families import MODEL_KINDS, Family, family, given_family,
 from tunesmith.tables.final import choose_members, fit_choice, full_report, leaderboard, results
 from tunesmith.tables.folds import deal_again, levels_of, make_folds
 from tunesmith.tables.judge import Judge, Table, Tested
+from tunesmith.tables.progress import TuneProgress
 from tunesmith.tables.responses import Fact, Measure, Responding
 from tunesmith.tables.store import SEARCH, SEARCH_RETRIES, Kept, Recalled, check_same, known_search
 from tunesmith.tables.target import Target, read_target
@@ -80,6 +83,7 @@ class TableTuner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         n_jobs: how many fits run at once, by joblib's rules; with less than 5 seconds one, since workers start slowly.
         random_state: seeds the search, and models that are named. A search that goes on keeps its seed.
         verbose: whether to print what was inferred, and the report.
+        progress: whether to show how it goes; see `tune`.
 
     Attributes:
         best_estimator_: what was chosen, fitted on all rows: a `TableClassifier` or a `TableRegressor`.
@@ -113,6 +117,7 @@ class TableTuner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
     n_jobs: int | None = None
     random_state: RandomState = None
     verbose: bool = False
+    progress: bool | None = None
 
     # -- fit -------------------------------------------------------------------------------------------------------
 
@@ -174,11 +179,17 @@ class TableTuner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         study.recover()
         may_deal = self.timeout is not None or storage is not None
         dealt = deal_again(cv, target.y, groups, classifies, seed) if may_deal else []
-        standings = Standings(families, levels, folds, dealt, n_rows)
-        with WarnOnce(), Pool(self.n_jobs if self._seconds >= WORKERS_FROM_SECONDS else 1, "n_jobs") as pool:
+        standings, shown = Standings(families, levels, folds, dealt, n_rows), wants_progress(self.progress)
+        n_jobs = self.n_jobs if self._seconds >= WORKERS_FROM_SECONDS else 1
+        with WarnOnce(), Pool(n_jobs, "n_jobs") as pool, ExitStack() as ending:
             kept = Kept(study, storage is not None, self.timeout, self.n_trials, pool.n_workers)
             workers = Recalled(pool, kept)
             search = TableSearch(study, standings, clock, workers, kept, may_cut=cv is None)
+            progress = None
+            if shown:
+                left = clock.left if clock.limited else None
+                progress = TuneProgress(standings, measure, workers, self.n_trials, left, self.progress is True)
+                ending.callback(progress.close)
             pool.prepare(_task(families, table), [*levels, *folds, *chain.from_iterable(dealt)])
             try:
                 run_loop(workers, search)
@@ -187,7 +198,11 @@ class TableTuner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
                 raise
             search.close()
             self.study_ = study
+            if progress is not None:
+                progress.phase(say("choosing, and fitting on all rows"))
             self._finish(standings, clock, table)
+            if progress is not None:
+                progress.conclude(self.honest_score_)
         self._data = (X, target.y, weight, folds)
         self.seconds_ = time.monotonic() - clock.start
         if self.verbose:  # what was inferred has been said
@@ -554,6 +569,7 @@ def tune(
     n_jobs: int | None = None,
     random_state: RandomState = None,
     verbose: bool = True,
+    progress: bool | None = None,
 ) -> TableTuner:
     """Tune a model for a table in the time that there is, and say what to expect of it.
 
@@ -590,6 +606,10 @@ def tune(
         n_jobs: how many fits run at once, by joblib's rules; with less than 5 seconds one, since workers start slowly.
         random_state: seeds the search, and models that are named. A search that goes on keeps its seed.
         verbose: whether to print what was inferred, and the report.
+        progress: whether to show, from the first second on, a line with the candidates that are done, the best score,
+            its honest value by the folds, and the time left; in a terminal also the best of each family so far. None:
+            in a terminal or a notebook, if no library calls; elsewhere nothing is printed. True: everywhere; in a file
+            as a line every few seconds. In any case the logger ``tunesmith`` tells each candidate at level INFO.
 
     Returns:
         the search, fitted: ``predict``, ``best_estimator_``, ``honest_score_``, ``report_``, ``leaderboard_``,
@@ -629,5 +649,6 @@ def tune(
         n_jobs=n_jobs,
         random_state=random_state,
         verbose=verbose,
+        progress=progress,
     )
     return tuner.fit(X, y, groups=groups, sample_weight=sample_weight)

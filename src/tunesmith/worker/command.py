@@ -96,7 +96,7 @@ def _run(options: Options) -> None:
             executor=executor,
             catch=catch,
             callbacks=[count],
-            show_progress_bar=not options.quiet,
+            progress=not options.quiet,
             space=space,
             n_trials_total=options.n_trials_total,
             max_cost=options.max_cost,

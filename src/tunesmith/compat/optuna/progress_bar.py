@@ -6,10 +6,11 @@ from typing import Any, ClassVar
 
 from tunesmith.compat.optuna.names import refuser
 from tunesmith.foundation.warnings import caution
-from tunesmith.study.progress import Progress, ProgressLine
+from tunesmith.study.progress import Part, Progress, ProgressLine
 
 __all__: list[str] = []
 
+BEST = "Best trial: {number}. Best value: {value:.6g}"
 BAR_CHARACTERS = 10  # characters
 
 
@@ -18,42 +19,48 @@ class TqdmLine(ProgressLine):
 
     has_bar: ClassVar[bool] = False
 
-    def head(self) -> str:
-        """The best trial."""
-        return self.best or "Best trial: none"
-
-    def tail(self, now: float, ended: bool = False) -> str:
-        """The share that is done, as a number and a bar; then trials, their time and rate, or the time alone.
+    def parts(self, now: float, ended: bool) -> list[Part]:
+        """Return the best trial, and the share that is done with trials, their time and rate, or the time alone.
 
         Args:
             now: the time by this line's clock.
             ended: whether nothing more is to come.
         """
-        elapsed, left = now - self._began, self._left(now)
-        if self._total is None:
-            limit = self._timeout or 0.0
-            share, counted, told = (
-                elapsed / limit if limit else 1.0,
-                f"{_clock(min(elapsed, limit))}/{_clock(limit)}",
-                [],
-            )
+        elapsed, done, limit = now - self.began, self.done, self.timeout
+        if self.total is None:
+            share = elapsed / limit if limit else 1.0
+            counted = f"{_clock(min(elapsed, limit or 0.0))}/{_clock(limit or 0.0)}"
+            said: list[str] = []
         else:
-            rate = self.done / elapsed if elapsed > 0 else 0.0
-            each = f"{rate:.2f}it/s" if rate >= 1 or not self.done else f"{1 / rate:.2f}s/it"
-            share, counted = self.done / self._total if self._total else 1.0, f"{self.done}/{self._total}"
-            told = [f"{_clock(elapsed)}<{'?' if left is None else _clock(left)}", each]
-            told += [] if self._timeout is None else [f"{elapsed:.02f}/{self._timeout} seconds"]
+            rate = done / elapsed if elapsed > 0 else 0.0
+            each = f"{rate:.2f}it/s" if rate >= 1 or not done else f"{1 / rate:.2f}s/it"
+            share, counted = done / self.total if self.total else 1.0, f"{done}/{self.total}"
+            left = f"{_clock((self.total - done) / rate)}" if done else "?"
+            said = [f"{_clock(elapsed)}<{left}", each]
+            said += [] if limit is None else [f"{elapsed:.02f}/{limit} seconds"]
         share = min(1.0, share)
-        told += [f"{n} {what}" for what, n in self.notes.items() if n] + list(filter(None, [self.saved]))
+        more = [f"{n} {what}" for what, n in self.notes.items() if n] + list(filter(None, [self.saved]))
         bar = "█" * round(share * BAR_CHARACTERS)
-        return f"{share:4.0%}|{bar:<{BAR_CHARACTERS}}| {counted}" + (f" [{', '.join(told)}]" if told else "")
+        parts = [Part(self.best or "Best trial: none", 1), Part(f"{share:4.0%}|", 0)]
+        parts += [Part(f"{bar:<{BAR_CHARACTERS}}|", 4, ""), Part(counted, 0, " ")]
+        if said or more:
+            parts.append(Part(f"[{', '.join(said + more)}]", 2, " "))
+        return parts
 
 
 class StudyProgress(Progress):
     """The display of one call of ``optimize`` under Optuna's names; see `Progress`."""
 
     line = TqdmLine
-    best = "Best trial: {number}. Best value: {value:.6g}"
+
+    def say_best(self, value: float, number: int) -> None:
+        """Put the best trial into the line.
+
+        Args:
+            value: its value.
+            number: of the trial.
+        """
+        self.shown.best = BEST.format(number=number, value=value)
 
 
 def has_end(n_trials: int | None, timeout: float | None) -> bool:
@@ -85,7 +92,7 @@ class _ProgressBar:
             return
         best = None if study._is_multi_objective() else study.native.find_best()
         if best is not None:
-            self._line.best = StudyProgress.best.format(value=best.value, number=best.number)
+            self._line.best = BEST.format(value=best.value, number=best.number)
         self._line.advance()
 
     def close(self) -> None:

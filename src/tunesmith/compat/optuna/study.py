@@ -571,7 +571,7 @@ class Study:
             catch=(*caught, ObjectiveError),
             callbacks=after,
             gc_after_trial=gc_after_trial,
-            show_progress_bar=StudyProgress if show_progress_bar and has_end(n_trials, timeout) else False,
+            progress=StudyProgress if show_progress_bar and has_end(n_trials, timeout) else False,
             executor=None if jobs == 1 else ThreadExecutor(jobs=jobs),
         )
         if objective.exit is not None:

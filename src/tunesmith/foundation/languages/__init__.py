@@ -6,7 +6,7 @@ language; `Words` translates, and `told` does for who reads at a terminal or in 
 
 from tunesmith.foundation.languages.notebook import block
 from tunesmith.foundation.languages.said import Said, joined_texts, say, stored
-from tunesmith.foundation.languages.terminal import aligned, wrapped_for_terminal
+from tunesmith.foundation.languages.terminal import aligned, wide, wrapped_for_terminal
 from tunesmith.foundation.languages.words import LANGUAGES, Words, paragraph, told, word, words_of
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "say",
     "stored",
     "told",
+    "wide",
     "word",
     "words_of",
     "wrapped_for_terminal",

@@ -222,6 +222,11 @@ class Pool:
                 self._folder = None
             self._parallel.__exit__(kind, error, trace)
 
+    @property
+    def n_partial(self) -> int:
+        """How many fits are done of the batch that runs in this thread."""
+        return len(self._partial)
+
     # -- what to run -----------------------------------------------------------------------------------------------
 
     def prepare(self, task: Task, splits: list[Split]) -> None:

@@ -10,8 +10,8 @@ from __future__ import annotations
 import os
 import time
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
 from typing import Any, ClassVar, TypeVar, cast
 
@@ -22,6 +22,7 @@ from sklearn.utils import indexable
 from sklearn.utils.metaestimators import available_if
 
 from tunesmith.errors import SpaceError
+from tunesmith.foundation.languages import say
 from tunesmith.selection import HonestScore, Report
 from tunesmith.sklearn import _compat
 from tunesmith.sklearn.checks.scoring import unknown_metric
@@ -43,7 +44,8 @@ from tunesmith.sklearn.results.afterwards import RetainedData, afterwards, each_
 from tunesmith.sklearn.results.conclusion import Conclusion, chosen_by_function, metric_of, store_conclusion
 from tunesmith.sklearn.results.last_fit import LastFit, look_at
 from tunesmith.sklearn.search.evaluation import Evaluation
-from tunesmith.sklearn.store.candidates import CandidateStore, ProgressDisplay
+from tunesmith.sklearn.search.progress import SearchProgress, shown
+from tunesmith.sklearn.store.candidates import CandidateStore
 from tunesmith.space import Space
 from tunesmith.storage.redact import shown_spec
 from tunesmith.study import Study
@@ -144,14 +146,18 @@ class BaseSearchCV(_compat.BaseSearchCV):
         storage: where to keep finished candidates: a file name ("tune.db"), an SQLAlchemy URL or a storage. An
             interrupted search is resumed when ``fit`` is called again with the same data.
         study_name: the study's name in the storage; None: made of the classes, such as "GridSearchCV-Pipeline".
-        progress: whether to show a live display.
+        progress: whether to show, from the first second on, a line with the candidates that are done, the best mean
+            score, its honest value by the folds, those that were stopped early and the time left. None: in a terminal
+            or a notebook, if no library and no other search calls ``fit``, and `verbose` is at most 1; elsewhere
+            nothing is printed. True: everywhere; in a file as a line every few seconds. In any case the logger
+            ``tunesmith`` tells each candidate at level INFO.
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **_compat.BaseSearchCV._parameter_constraints,
         "storage": "no_validation",  # it is checked when it is opened, and a message of here would show passwords
         "study_name": [str, None],
-        "progress": ["boolean"],
+        "progress": ["boolean", None],
     }
 
     adaptive: ClassVar[bool] = False
@@ -192,7 +198,7 @@ class BaseSearchCV(_compat.BaseSearchCV):
         return_train_score: bool = True,
         storage: Any = None,
         study_name: str | None = None,
-        progress: bool = False,
+        progress: bool | None = None,
     ) -> None:
         self._store_arguments(locals())
 
@@ -238,23 +244,28 @@ class BaseSearchCV(_compat.BaseSearchCV):
             setattr(base, OUTPUT, output["transform"])  # steps that a candidate brings do not have it yet
         for name in ("study_", "_kept", "_concluded", "_by_metric", "_last_fit", "_ran"):
             self.__dict__.pop(name, None)
-        with self._open_store(metric, X, y) as store, Pool(self.n_jobs, self.pre_dispatch) as pool:
-            evaluate = Evaluation(self, base, X, y, scorers, routed, pool, store)
-            _compat.run_search(self._run_search, evaluate, context)
-        results = evaluate.results
-        if evaluate.kept.calls:
-            self._kept = evaluate.kept
+        progress = SearchProgress.of(self)
+        with shown(progress):
+            store = self._open_store(metric, X, y, progress)
+            with Pool(self.n_jobs, self.pre_dispatch) as pool:
+                evaluate = Evaluation(self, base, X, y, scorers, routed, pool, store, progress)
+                _compat.run_search(self._run_search, evaluate, context)
+            results = evaluate.results
+            if evaluate.kept.calls:
+                self._kept = evaluate.kept
 
-        # what a function returns as a score is only known now
-        self.multimetric_ = isinstance(evaluate.outcomes[0]["test_scores"], dict)
-        if callable(self.scoring) and self.multimetric_:
-            self._check_refit_for_multimetric(evaluate.outcomes[0]["test_scores"])
-            metric = self.refit
-        if self.refit or not self.multimetric_:
-            self._set_best(metric, results)
-        self.scorer_ = _compat.metric_scorers(scorers) if _compat.is_multimetric(scorers) else scorers
-        if self.refit:
-            self._refit(base, X, y, routed.estimator.fit, context, metadata)
+            # what a function returns as a score is only known now
+            self.multimetric_ = isinstance(evaluate.outcomes[0]["test_scores"], dict)
+            if callable(self.scoring) and self.multimetric_:
+                self._check_refit_for_multimetric(evaluate.outcomes[0]["test_scores"])
+                metric = self.refit
+            if self.refit or not self.multimetric_:
+                self._set_best(metric, results)
+            self.scorer_ = _compat.metric_scorers(scorers) if _compat.is_multimetric(scorers) else scorers
+            if self.refit:
+                if progress is not None:
+                    progress.phase(say("fitting on all rows"))
+                self._refit(base, X, y, routed.estimator.fit, context, metadata)
         self.cv_results_ = results
         if store is not None and (self.refit or not self.multimetric_):
             self._store_verdict(store.study, evaluate.numbers)
@@ -340,28 +351,19 @@ class BaseSearchCV(_compat.BaseSearchCV):
 
     def _keeps_study(self) -> bool:
         """Whether finished candidates go to a study."""
-        return self.storage is not None or self.progress
+        return self.storage is not None
 
-    @contextmanager
-    def _open_store(self, metric: str | None, X: Data, y: Data) -> Iterator[CandidateStore | None]:
-        """Open the study of finished candidates and the display of the progress, each if it is asked for."""
+    def _open_store(
+        self, metric: str | None, X: Data, y: Data, progress: SearchProgress | None
+    ) -> CandidateStore | None:
+        """Open the study of finished candidates, if it is asked for."""
         if not self._keeps_study():
-            yield None
-            return
+            return None
         store = self._make_store(metric, X, y)
         self.study_ = store.study
-        if self.progress:
-            how = self._start_over if self.storage is None else self.how_to_resume
-            store.display = ProgressDisplay(store.study, how)
-        error: BaseException | None = None
-        try:
-            yield store
-        except BaseException as raised:
-            error = raised
-            raise
-        finally:
-            if store.display is not None:
-                store.display.close(error)
+        if progress is not None:
+            progress.study = store.study
+        return store
 
     def _make_store(self, metric: str | None, X: Data, y: Data) -> CandidateStore:
         """Return the store, with the search's space where it is one for us."""

@@ -30,7 +30,8 @@ from tunesmith.sklearn.protocols import (
     Splitter,
 )
 from tunesmith.sklearn.results.afterwards import RetainedData
-from tunesmith.sklearn.store.candidates import NOT_A_TRIAL, CandidateStore, ProgressDisplay, Row, fingerprint
+from tunesmith.sklearn.search.progress import SearchProgress
+from tunesmith.sklearn.store.candidates import NOT_A_TRIAL, CandidateStore, Row, fingerprint
 from tunesmith.sklearn.store.outcome import Outcome
 from tunesmith.study.engine.loop import Policy, run_loop
 
@@ -182,14 +183,12 @@ class FixedUnits(Policy[Batch, list[Outcome]]):
         units: list[Unit],
         n_workers: int,
         received: Callable[[list[Outcome]], None],
-        display: ProgressDisplay | None,
         deadline: Deadline | None = None,
     ) -> None:
         self._deadline = deadline
         self._sizer = BatchSizer() if deadline is None else deadline.sizer
         self._batches = batches(units, self._sizer, n_workers)
         self._received = received
-        self._display = display
 
     def next(self) -> Batch | None:
         if self._deadline is not None and self._deadline.passed:
@@ -201,17 +200,12 @@ class FixedUnits(Policy[Batch, list[Outcome]]):
             self._sizer.observe(outcomes)
             self._received(outcomes)
 
-    def tick(self) -> None:
-        if self._display is not None:
-            self._display.tick()
-
 
 def run_units_of(
     pool: Pool,
     units: list[Unit],
     pre_dispatch: int | str,
     received: Callable[[list[Outcome]], None],
-    display: ProgressDisplay | None,
     deadline: Deadline | None = None,
 ) -> None:
     """Run all units.
@@ -224,7 +218,7 @@ def run_units_of(
     pool.capacity = math.inf  # where joblib runs all that it is given before it returns
     if pool.inline or pool.streams:
         pool.capacity = 1.0 if pool.inline else dispatch_limit(pre_dispatch, pool.n_workers)
-    run_loop(pool, FixedUnits(units, pool.n_workers, received, display, deadline))
+    run_loop(pool, FixedUnits(units, pool.n_workers, received, deadline))
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -240,6 +234,7 @@ class Evaluation:
         routed: arguments of the estimator's ``fit``, of the splitter and of the scorer.
         pool: where the fits run.
         store: where finished candidates are kept; None: nowhere.
+        progress: shows how it goes; None: nothing does.
 
     Attributes:
         results: ``cv_results_`` so far.
@@ -258,9 +253,13 @@ class Evaluation:
         routed: Any,
         pool: Pool,
         store: CandidateStore | None,
+        progress: SearchProgress | None = None,
     ) -> None:
         self.search = search
         self.pool = pool
+        self.progress = progress
+        if progress is not None:
+            progress.pool = pool
         self.routed = routed
         self.store = store
         self.results: Results = {}
@@ -334,12 +333,26 @@ class Evaluation:
             units = self._resume(self.store, splits, units, collector)
         self.task.n_candidates, self.task.metric, self.task.every = len(candidates), metric, True
         self.pool.prepare(self.task, splits)
-        display = None if self.store is None else self.store.display
-        run_units_of(self.pool, units, search.pre_dispatch, collector.receive, display)
+        received: Callable[[list[Outcome]], None] = collector.receive
+        if (progress := self.progress) is not None:
+            known = [[o.figure(metric) for o in row if o is not None] for row in collector.rows if None not in row]
+            progress.begin(len(candidates), known)
+            received = partial(self._received, progress, collector)
+        run_units_of(self.pool, units, search.pre_dispatch, received)
         self.numbers += collector.numbers
         self.add(candidates, collector.rows, more_results)
         self.kept.enter(begin, len(self._params), splits)
         return self.results
+
+    def _received(self, progress: SearchProgress, collector: ResultCollector, outcomes: list[Outcome]) -> None:
+        """Enter outcomes, and show how it goes."""
+        collector.receive(outcomes)
+        progress.fitted(len(outcomes))
+        for i in dict.fromkeys(o.candidate for o in outcomes):
+            row = [o for o in collector.rows[i] if o is not None]
+            if len(row) == len(collector.rows[i]):
+                scores = [o.figure(self.task.metric) for o in row]
+                progress.ended(collector.params[i], scores, any(o.error is not None for o in row))
 
     def _resume(
         self, store: CandidateStore, splits: list[Split], units: list[Unit], collector: ResultCollector
@@ -354,8 +367,6 @@ class Evaluation:
             else:
                 collector.numbers[unit.candidate], row = kept
                 collector.finish(unit.candidate, row)
-        if store.display is not None:
-            store.display.begin(len(units), len(units) - len(left))
         return [unit for unit in units if unit.candidate in set(left)]
 
     def open(self, store: CandidateStore, splits: list[Split]) -> None:
@@ -458,7 +469,7 @@ class ResultCollector:
     ) -> None:
         self.rows: list[list[Outcome | None]] = [[None] * n_splits for _ in candidates]
         self.numbers = [NOT_A_TRIAL] * len(candidates)
-        self._candidates = candidates
+        self.params = candidates
         self._store = store
         self._keep = keep
 
@@ -471,7 +482,7 @@ class ResultCollector:
             if None not in row:
                 done[outcome.candidate] = [o for o in row if o is not None]
         if self._store is not None and done:
-            trials = self._store.add([(self._candidates[i], whole) for i, whole in done.items()])
+            trials = self._store.add([(self.params[i], whole) for i, whole in done.items()])
             for i, trial in zip(done, trials, strict=True):
                 self.numbers[i] = trial.number
         for i, whole in done.items():

@@ -27,7 +27,7 @@ class GridSearchCV(BaseSearchCV, model_selection.GridSearchCV):
         return_train_score: whether to score the training rows too.
         storage: where to keep finished candidates, so that ``fit`` resumes the search; see `BaseSearchCV`.
         study_name: the study's name in the storage.
-        progress: whether to show a live display.
+        progress: whether to show how it goes, in a line; None: in a terminal or a notebook. See `BaseSearchCV`.
 
     Attributes:
         cv_results_: as scikit-learn has it, like all other attributes of its class. A fit time counts shared pipeline
@@ -71,7 +71,7 @@ class GridSearchCV(BaseSearchCV, model_selection.GridSearchCV):
         return_train_score: bool = False,
         storage: Any = None,
         study_name: str | None = None,
-        progress: bool = False,
+        progress: bool | None = None,
     ) -> None:
         self._store_arguments(locals())
 
@@ -95,7 +95,7 @@ class RandomizedSearchCV(BaseSearchCV, model_selection.RandomizedSearchCV):
         return_train_score: whether to score the training rows too.
         storage: where to keep finished candidates, so that ``fit`` resumes the search; see `BaseSearchCV`.
         study_name: the study's name in the storage.
-        progress: whether to show a live display.
+        progress: whether to show how it goes, in a line; None: in a terminal or a notebook. See `BaseSearchCV`.
 
     Attributes:
         cv_results_: as scikit-learn has it, like all other attributes of its class. A fit time counts shared pipeline
@@ -142,7 +142,7 @@ class RandomizedSearchCV(BaseSearchCV, model_selection.RandomizedSearchCV):
         return_train_score: bool = False,
         storage: Any = None,
         study_name: str | None = None,
-        progress: bool = False,
+        progress: bool | None = None,
     ) -> None:
         self._store_arguments(locals())
 

@@ -16,14 +16,12 @@ from tunesmith.sklearn.protocols import (
     ErrorScore,
     Estimator,
     ParamGrid,
-    Params,
     RandomState,
     Refit,
     Scoring,
 )
 from tunesmith.sklearn.search.base_search_cv import BaseSearchCV, without_removed
 from tunesmith.sklearn.search.evaluation import Evaluation
-from tunesmith.sklearn.store.candidates import CandidateStore
 from tunesmith.space import Int
 
 NOT_OF_HALVING = "pre_dispatch"  # scikit-learn's halving searches do not have it
@@ -82,8 +80,13 @@ class BaseHalving(BaseSearchCV):
         ) -> dict[str, Any]:
             if isinstance(cv, _compat.SubsampleSplitter):
                 cv.random_state = self._seed()
+            iteration = {name: int(values[0]) for name, values in more_results.items()}
             if store is not None:
-                self._announce(store, len(candidates), {name: int(values[0]) for name, values in more_results.items()})
+                store.note = iteration  # of each of its candidates
+            if evaluate_candidates.progress is not None:
+                rung, amount = iteration["iter"], iteration["n_resources"]
+                number = "1 candidate" if len(candidates) == 1 else f"{len(candidates)} candidates"
+                evaluate_candidates.progress.heading = f"iter {rung}: {number}, {self.resource}={amount}"
             results = evaluate_candidates(candidates, cv, more_results, callback_ctx)
             if "mean_test_score" not in results:
                 names = [name.removeprefix("mean_test_") for name in results if name.startswith("mean_test_")]
@@ -94,18 +97,6 @@ class BaseHalving(BaseSearchCV):
             return results
 
         _compat.run_search(super()._run_search, evaluate, callback_ctx)
-
-    def _announce(self, store: CandidateStore, n_candidates: int, iteration: Params) -> None:
-        """Note the iteration with each of its candidates, and show it."""
-        store.note = iteration
-        if store.display is not None:
-            rung, amount = iteration["iter"], iteration["n_resources"]
-            number = "1 candidate" if n_candidates == 1 else f"{n_candidates} candidates"
-            store.display.heading = f"iter {rung}: {number}, {self.resource}={amount}"
-            # a candidate of another iteration had an easier or a harder task
-            store.display.rivals = [
-                t for t in store.study.trials if all(t.user_attrs.get(name) == v for name, v in iteration.items())
-            ]
 
 
 def rules(theirs: Any, ours: Any) -> dict[str, list[Any]]:
@@ -142,7 +133,7 @@ class HalvingGridSearchCV(BaseHalving, _compat.HalvingGridSearchCV):
         verbose: how much to print, 0 to 10.
         storage: where to keep finished candidates, so that ``fit`` resumes the search; see `BaseSearchCV`.
         study_name: the study's name in the storage.
-        progress: whether to show a live display.
+        progress: whether to show how it goes, in a line; None: in a terminal or a notebook. See `BaseSearchCV`.
 
     Attributes:
         n_resources_: how much of the resource a candidate got, of each iteration.
@@ -197,7 +188,7 @@ class HalvingGridSearchCV(BaseHalving, _compat.HalvingGridSearchCV):
         verbose: int = 0,
         storage: Any = None,
         study_name: str | None = None,
-        progress: bool = False,
+        progress: bool | None = None,
     ) -> None:
         self._store_arguments(locals())
 
@@ -232,7 +223,7 @@ class HalvingRandomSearchCV(BaseHalving, _compat.HalvingRandomSearchCV):
         verbose: how much to print, 0 to 10.
         storage: where to keep finished candidates, so that ``fit`` resumes the search; see `BaseSearchCV`.
         study_name: the study's name in the storage.
-        progress: whether to show a live display.
+        progress: whether to show how it goes, in a line; None: in a terminal or a notebook. See `BaseSearchCV`.
 
     Fitted, it has the attributes of `HalvingGridSearchCV`.
 
@@ -274,7 +265,7 @@ class HalvingRandomSearchCV(BaseHalving, _compat.HalvingRandomSearchCV):
         verbose: int = 0,
         storage: Any = None,
         study_name: str | None = None,
-        progress: bool = False,
+        progress: bool | None = None,
     ) -> None:
         self._store_arguments(locals())
 

@@ -15,6 +15,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils import check_random_state
 
 from tunesmith.foundation import registry
+from tunesmith.foundation.languages import say
 from tunesmith.foundation.warnings import caution
 from tunesmith.samplers import GridSampler, Sampler
 from tunesmith.samplers.without_duplicates import WithoutDuplicates
@@ -181,7 +182,7 @@ class SearchCV(BaseSearchCV):
         return_train_score: whether to score the training rows too.
         storage: where to keep finished candidates, so that ``fit`` resumes the search; see `BaseSearchCV`.
         study_name: the study's name in the storage.
-        progress: whether to show a live display.
+        progress: whether to show how it goes, in a line; None: in a terminal or a notebook. See `BaseSearchCV`.
 
     Attributes:
         space_: the `Space` that was searched.
@@ -277,7 +278,7 @@ class SearchCV(BaseSearchCV):
         return_train_score: bool = False,
         storage: Any = None,
         study_name: str | None = None,
-        progress: bool = False,
+        progress: bool | None = None,
         warm_start_from: Any = None,
         priors: bool = True,
     ) -> None:
@@ -372,7 +373,11 @@ class SearchCV(BaseSearchCV):
             ).run()
             check_scores(evaluate_candidates.outcomes, self.n_splits_, store.metric)
             self._ran = finished, evaluate_candidates, settings, len(store.study.history)
+            if (progress := evaluate_candidates.progress) is not None:
+                progress.phase(say("confirming the leaders"))
             self._conclude(finished, settings, here)
+        if progress is not None:
+            progress.conclude(self._conclusion().score)
         self.n_fits_ = self.report_.n_fits
         self.n_fits_saved_ = self.report_.n_fits_saved
         context.call_on_fit_task_end(estimator=self)
@@ -447,8 +452,7 @@ class SearchCV(BaseSearchCV):
             raise ValueError(f"more_fits={more_fits} is less than one repeat: {least}")
         with Pool(self.n_jobs, self.pre_dispatch) as pool:
             evaluate.pool = pool
-            if evaluate.store is not None:
-                evaluate.store.display = None
+            evaluate.progress = None
             finished = replace(ran, deadline=Deadline(BatchSizer(), pool))
             made = conclude(finished, self, replace(settings, further=plan))
         if len(made.fresh) <= len(before.fresh):

@@ -247,7 +247,7 @@ class Reruns:
                     if len(found[i]) == len(splits):
                         self._keep(keys[i], found[i])
 
-            run_units_of(evaluate.pool, units, evaluate.search.pre_dispatch, enter, store.display, deadline)
+            run_units_of(evaluate.pool, units, evaluate.search.pre_dispatch, enter, deadline)
         if any(len(found.get(i, ())) < len(splits) for i in range(len(candidates))):
             return None
         return [sorted(found[i], key=lambda o: o.split) for i in range(len(candidates))]
@@ -384,14 +384,15 @@ class SequentialSearch(Policy[Batch, list[Outcome]]):
 
     def _prepare(self) -> None:
         """Show what is going to be done, and send the workers what is the same for all fits."""
-        evaluate, table, display = self.evaluate, self.table, self.store.display
+        evaluate, table = self.evaluate, self.table
         total = min(self.n_trials or math.inf, self.proposals.n_cells)
         most = None if math.isinf(total) else int(total)
         if self.search.verbose > 0:
             up_to = "" if most is None else f"up to {most} "
             print(f"Fitting {table.n_splits} folds for each of {up_to}candidates")
-        if display is not None:
-            display.begin(most, len(table.candidates), self.timeout)
+        if evaluate.progress is not None:
+            known = [c.scores(self.store.metric) for c in table.candidates]
+            evaluate.progress.begin(most, known, self.timeout)
         task = evaluate.task
         task.n_candidates, task.once, task.metric = most or 0, True, self.store.metric
         self.pool.prepare(task, table.splits + self.screens.splits)
@@ -466,6 +467,8 @@ class SequentialSearch(Policy[Batch, list[Outcome]]):
     def ended(self, events: list[list[Outcome]]) -> None:
         outcomes = [o for batch in events for o in batch]
         self.sizer.observe(outcomes)
+        if self.evaluate.progress is not None:
+            self.evaluate.progress.fitted(len(outcomes))
         touched = {o.candidate: self.table.candidates[o.candidate] for o in outcomes}
         for outcome in outcomes:
             self.table.candidates[outcome.candidate].receive(outcome)
@@ -540,8 +543,11 @@ class SequentialSearch(Policy[Batch, list[Outcome]]):
             return
         if self.stopping is not None:
             self.stopping()
-        if self.store.display is not None:
-            self.store.display.update([told], len(candidate.row) - len(row))
+        if self.evaluate.progress is not None:
+            self.evaluate.progress.ended(
+                candidate.params, candidate.scores(self.store.metric), candidate.failed,
+                "" if candidate.complete else told.reason or "",
+            )  # fmt: skip
 
     def _finish(self, candidate: Candidate, trial: Trial) -> TrialRecord:
         study, row = self.store.study, candidate.outcomes
@@ -562,10 +568,6 @@ class SequentialSearch(Policy[Batch, list[Outcome]]):
             return study.tell(trial, state=TrialState.PRUNED, reason=reason, cost=cost)
         reason = f"stopped after {len(row)} of {len(candidate.row)} folds: no hope of beating the best candidate"
         return study.tell(trial, state=TrialState.PRUNED, reason=reason, cost=cost)
-
-    def tick(self) -> None:
-        if self.store.display is not None:
-            self.store.display.tick()
 
     def _interrupted(self) -> None:
         """Keep what is known: in a study that is lost with the search as results, else to be resumed from."""
@@ -602,7 +604,6 @@ class SequentialSearch(Policy[Batch, list[Outcome]]):
             if left := set(study.recover()) & set(theirs):
                 self.waited |= left
                 return True
-            self.tick()
             time.sleep(pause)
             pause = min(2 * pause, 1.0)
             if given_up := {t.number for t in study.get_trials(numbers=theirs) if t.state is TrialState.WAITING}:

@@ -8,11 +8,10 @@ candidates may change: a grid can be extended.
 from __future__ import annotations
 
 import math
-import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -33,80 +32,6 @@ from tunesmith.space import Space
 from tunesmith.study import Study
 from tunesmith.trial import Trial
 from tunesmith.trial.record import TrialRecord
-
-if TYPE_CHECKING:
-    from tunesmith.study.progress import Progress
-
-# ----------------------------------------------------------------------------------------------------------------------
-# The live display of a search, by `tunesmith.study.progress`.
-
-
-class ProgressDisplay:
-    """The progress of a search. It opens when the number of candidates is known.
-
-    Args:
-        study: the study the search writes to.
-        go_on: how a user resumes the search after an interruption.
-
-    Attributes:
-        heading: a line to print above; "" for none.
-        rivals: the trials among which the best is shown when it opens; None: all of the study.
-    """
-
-    def __init__(self, study: Study, go_on: str) -> None:
-        self._study = study
-        self._go_on = go_on
-        self._progress: Progress | None = None
-        self.heading = ""
-        self.rivals: list[TrialRecord] | None = None
-
-    def begin(self, total: int | None, done: int, timeout: float | None = None) -> None:
-        """Open the display.
-
-        Args:
-            total: how many candidates there are, those from before included; None if that is not known.
-            done: how many of them are kept from before.
-            timeout: seconds after which no candidate is started any more.
-        """
-        from tunesmith.study.progress import Progress
-
-        self.close(None)
-        if self.heading:
-            print(self.heading, file=sys.stderr)
-        if done:
-            kept = "1 finished candidate is" if done == 1 else f"{done} finished candidates are"
-            print(f"Resuming {self._study.study_name!r}: {kept} kept.", file=sys.stderr)
-        left = None if total is None else max(0, total - done)
-        self._progress = Progress(
-            self._study, left, timeout, go_on=self._go_on, rivals=self.rivals, pruned="stopped early"
-        )
-
-    def update(self, trials: list[TrialRecord], saved: int = 0) -> None:
-        """Show finished candidates.
-
-        Args:
-            trials: the candidates.
-            saved: how many fits were saved because one was given up.
-        """
-        for trial in trials:
-            if self._progress is not None:
-                self._progress.update(self._study, trial)
-        if self._progress is not None and saved:
-            self._progress.note("fits saved", saved)
-
-    def tick(self) -> None:
-        """Update the elapsed time."""
-        if self._progress is not None:
-            self._progress.tick()
-
-    def close(self, error: BaseException | None) -> None:
-        """Close the display; after Ctrl-C, say what is stored and how to resume, and mark the error as told."""
-        if self._progress is not None:
-            self._progress.close(error)
-            self._progress = None
-            if isinstance(error, KeyboardInterrupt):
-                error.told = True  # type: ignore[attr-defined]  # for a program that would say it otherwise
-
 
 # ----------------------------------------------------------------------------------------------------------------------
 
@@ -136,7 +61,6 @@ class CandidateStore:
     def __init__(self, study: Study, metric: str | None, train_scores: bool, where: str) -> None:
         self.study = study
         self.space: Space | None = None
-        self.display: ProgressDisplay | None = None
         self.note: Params = {}
         self.metric = metric
         self._train_scores = train_scores
@@ -232,8 +156,6 @@ class CandidateStore:
         numbers = self.study.add_trials(trials)
         for trial, number in zip(trials, numbers, strict=True):
             trial.number = number
-        if self.display is not None:
-            self.display.update(trials)
         return trials
 
     # -- candidates of a search that asks and tells ----------------------------------------------------------------

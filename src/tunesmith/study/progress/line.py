@@ -1,20 +1,59 @@
-"""One line that counts pieces of work. It looks at the clock alone: it is renewed a few times a second at most."""
+"""One line that counts pieces of work. A thread draws it, a few times a second at most: counting costs nothing."""
 
 from __future__ import annotations
 
-import importlib
 import math
 import sys
 import time
-from collections.abc import Callable, Iterable
-from typing import Any, ClassVar, TextIO
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, NamedTuple, TextIO
 
-from tunesmith.foundation.formats import clock_text, rate_text
-from tunesmith.foundation.languages import say, told, word
+from tunesmith.foundation.formats import NumberFormat, clock_text, rate_text
+from tunesmith.foundation.languages import say, told, wide, word
+from tunesmith.study.progress.display import Display, Drawable, display_for
+from tunesmith.study.progress.pace import Pace, left_text
+
+BAR_COLUMNS = 24  # of a bar
+BETWEEN = " · "
 
 
-class ProgressLine:
-    """Counts pieces of work, and shows how many are done, the best so far, the rate and the time left.
+class Part(NamedTuple):
+    """A part of a line.
+
+    Attributes:
+        text: what it says.
+        rank: parts of a higher rank are left out first where there is no room; that of rank 0 stays.
+        between: what stands before it, unless it is the first.
+    """
+
+    text: str
+    rank: int
+    between: str = BETWEEN
+
+
+def fitted(parts: Sequence[Part], columns: int) -> str:
+    """Return a line of the parts for which there is room, in their order.
+
+    Args:
+        parts: in the order in which they are shown.
+        columns: of the terminal.
+    """
+    kept: list[int] = []
+    for i in sorted(range(len(parts)), key=lambda i: parts[i].rank):
+        if not kept or wide(_joined([parts[k] for k in sorted([*kept, i])])) <= columns:
+            kept.append(i)
+    return _joined([parts[k] for k in sorted(kept)])
+
+
+def _joined(parts: Sequence[Part]) -> str:
+    return "".join(part.text if i == 0 else part.between + part.text for i, part in enumerate(parts))
+
+
+class ProgressLine(Drawable):
+    """Counts pieces of work, and shows how many are done, the best so far, and the time left with its doubt.
+
+    It is shown from the first second on: in a terminal and in a notebook as a line that is renewed, in a file as a line
+    every few seconds.
 
     Args:
         total: how many there will be; None: that is not known.
@@ -22,14 +61,22 @@ class ProgressLine:
         timeout: seconds after which no more are begun; None: no limit.
         stream: where to write; standard error if None.
         clock: seconds, monotonic.
-        above: gives what rich draws above the line of a terminal; None: nothing.
+        look: called before each look at the line, by the thread that draws it, to bring it up to date.
+        above: gives what rich draws above the line of a terminal with so many columns and lines; None: nothing.
+        always: whether the last line is shown although the work took less than a second.
 
     Attributes:
-        has_bar: whether a display may draw a bar; else the text has its own.
+        has_bar: whether there may be a bar.
+        total: as given. timeout: likewise.
+        began: the time at the start.
         done: how many are done.
-        best: what is known of the best, in words; shown as it is.
-        saved: what was saved, in words; shown as it is.
-        notes: how many of them were what ("failed", "pruned"); those that are not 0 are shown.
+        best: what is known of the best, in words.
+        best_of: what the best is, in words, such as "trial 3"; it goes where there is no room.
+        honest: the honest value of the best, in words. within: its interval, likewise; it goes where there is no room.
+        running: how many run at once; shown where there were several.
+        saved: what was saved, in words.
+        phase: what is done now, in words; empty: the counted work.
+        notes: how many of them were what ("failed", "stopped early"); those that are not 0 are shown.
     """
 
     has_bar: ClassVar[bool] = True
@@ -42,223 +89,121 @@ class ProgressLine:
         timeout: float | None = None,
         stream: TextIO | None = None,
         clock: Callable[[], float] = time.monotonic,
-        above: Callable[[], Any] | None = None,
+        look: Callable[[], None] | None = None,
+        above: Callable[[int, int], Any] | None = None,
+        always: bool = True,
     ) -> None:
-        self.done = 0
-        self.best = self.saved = ""
+        self.done, self.running = 0, 0
+        self.best = self.best_of = self.honest = self.within = self.saved = self.phase = ""
         self.notes: dict[str, int] = {}
-        self._total = total
-        self._unit = unit
-        self._timeout = timeout
-        self._clock = clock
-        self._began = self._last_end = clock()
-        self._due = math.inf
-        has_bar = self.has_bar and bool(total)
-        self._display = display_for(stream if stream is not None else sys.stderr, has_bar=has_bar, above=above)
+        self.total, self._unit, self.timeout, self._clock = total, unit, timeout, clock
+        self._look, self._above, self._always = look, above, always
+        self.began = clock()
+        self._pace, self._most_running = Pace(self.began), 0
+        self._display: Display | None = display_for(self, stream if stream is not None else sys.stderr)
         if self._display is not None:
-            self._due = self._began + self._display.first
-            self.tick()
+            self._display.start()
 
     def advance(self, n: int = 1) -> None:
         """Count n more as done."""
         self.done += n
-        self._last_end = now = self._clock()
-        if now >= self._due:
-            self._show(now)
 
-    def tick(self) -> None:
-        """Update the time that is shown."""
-        now = self._clock()
-        if now >= self._due:
-            self._show(now)
+    def close(self, message: str | Callable[[], str] = "") -> None:
+        """Show the final line, and write a message under it.
 
-    def close(self, message: str = "") -> None:
-        """Show the final line, and write a message under it."""
-        self._show(self._clock(), ended=True)
+        Args:
+            message: the text, or what makes it; that is called only if something is shown.
+        """
         display, self._display = self._display, None
         if display is not None:
-            _could_write(lambda: display.close(message))
+            display.close(lambda: message if isinstance(message, str) else message(), self._always)
 
-    def _show(self, now: float, ended: bool = False) -> None:
-        display = self._display
-        if display is None:
-            return
-        self._due = now + display.interval
-        share = min(1.0, self.done / self._total) if self._total and self.has_bar else None
-        if not _could_write(lambda: display.show(self.head(), self.tail(now, ended), share, ended)):
-            self._display, self._due = None, math.inf  # a terminal that is gone must not end the search
+    def say_honest(self, value: float, interval: tuple[float, float]) -> None:
+        """Put an honest value of the best into the line, with as many digits as its interval is worth.
+
+        Args:
+            value: the value; NaN: it is not known.
+            interval: its ends; NaN: they are not known.
+        """
+        figures = NumberFormat.of(value, interval)
+        self.honest = "" if math.isnan(value) else figures.write(value)
+        self.within = figures.between(interval) if all(map(math.isfinite, interval)) else ""
 
     # -- what is shown -------------------------------------------------------------------------------------------
 
-    def head(self) -> str:
-        """The unit and the count."""
-        return f"{word(self._unit)} {self.done}" + ("" if self._total is None else f"/{self._total}")
-
-    def tail(self, now: float, ended: bool = False) -> str:
-        """Everything else, the most important things first.
+    def text(self, columns: int, ended: bool = False) -> str:
+        """Return the line.
 
         Args:
+            columns: that there are.
             ended: whether nothing more is to come.
         """
-        elapsed = now - self._began
-        parts = [told(self.best)] if self.best else []
-        if self.done:
-            parts.append(told(rate_text(self.done, self._last_end - self._began, self._unit)))
-        left = self._left(now)
+        self.look()
+        now = self._clock()
+        self._pace.note(self.done, now)
+        self._most_running = max(self._most_running, self.running)
+        return fitted(self.parts(now, ended), columns)
+
+    def look(self) -> None:
+        """Bring the line up to date."""
+        if self._look is not None:
+            self._look()
+
+    def above(self, columns: int, lines: int) -> Any:
+        """Return what rich draws above the line in a terminal of this size; None: nothing."""
+        return None if self._above is None else self._above(columns, lines)
+
+    def parts(self, now: float, ended: bool) -> list[Part]:
+        """Return the parts of the line.
+
+        Args:
+            now: the time by this line's clock.
+            ended: whether nothing more is to come.
+        """
+        parts = [Part(self.head(), 0)]
+        if self.has_bar and self.total and not ended:
+            parts.append(Part(bar(self.done / self.total), 10, " "))
+        parts += [Part(told(self.best), 1)] if self.best else []
+        parts += [Part(told(say("({})", self.best_of)), 7, " ")] if self.best_of and self.best else []
+        parts += [Part(told(say("honest {}", self.honest)), 4)] if self.honest else []
+        parts += [Part(told(say("({})", self.within)), 6, " ")] if self.honest and self.within else []
+        if self._most_running > 1 and not ended:
+            parts.append(Part(told(say("{:,} running", self.running)), 5))
+        parts += [Part(told(say("{:,} " + what, n)), 6) for what, n in self.notes.items() if n]
+        parts += [Part(told(self.saved), 8)] if self.saved else []
         if ended:
-            parts.append(told(say("in {}", clock_text(elapsed))))
-        elif left is not None:
-            parts.append(told(say("{} left", clock_text(left))))
+            parts.append(Part(told(say("in {}", clock_text(now - self.began))), 3))
+        elif self.phase:
+            parts.append(Part(told(self.phase), 2))
+        elif left := self._left(now):
+            parts.append(Part(told(left), 3))
         else:
-            parts.append(clock_text(elapsed))
-        noted = ", ".join(told(say("{:,} " + what, n)) for what, n in self.notes.items() if n)
-        return " · ".join([*parts, *filter(None, (noted, self.saved))])
+            parts.append(Part(clock_text(now - self.began), 3))
+        if self.done and self._pace.last > self.began:
+            parts.append(Part(told(rate_text(self.done, self._pace.last - self.began, self._unit)), 9))
+        return parts
 
-    def _left(self, now: float) -> float | None:
-        """Seconds until the end, as far as one can tell."""
-        limits = []
-        if self._timeout is not None:
-            limits.append(self._began + self._timeout - now)
-        if self._total is not None and self.done:
-            each = (self._last_end - self._began) / self.done
-            limits.append((self._total - self.done) * each - (now - self._last_end))
-        return max(0.0, min(limits)) if limits else None
+    def head(self) -> str:
+        """The unit and the count."""
+        return f"{word(self._unit)} {self.done}" + ("" if self.total is None else f"/{self.total}")
 
-
-def _could_write(write: Callable[[], None]) -> bool:
-    """Write; return False if nobody can read it any more: the terminal was closed, or the pipe's reader is gone."""
-    try:
-        write()
-    except (OSError, ValueError):
-        return False
-    return True
+    def _left(self, now: float) -> str:
+        """Return the time that is left, with its doubt; empty: it is not known."""
+        low, high = math.nan, math.nan
+        if self.total is not None and self.done < self.total:
+            low, high = self._pace.left(self.total - self.done, now, self._most_running)
+        if self.timeout is not None:
+            until = max(self.began + self.timeout - now, 0.0)
+            low, high = (until, until) if low != low else (min(low, until), min(high, until))
+        return "" if low != low else left_text(low, high)
 
 
-# -- where the line is shown ------------------------------------------------------------------------------------------
-#
-# Each has `first`, the seconds until the line is first shown, `interval`, those between two looks at it, and takes the
-# line as its head, the share that is done (None: not known), and its tail.
-
-BAR_WIDTH = 24  # characters
-WIDE_TERMINAL = 100  # characters of a terminal that has room for the bar
-
-
-class Lines:
-    """A file, a pipe, or a terminal where rich is missing: a line now and then, and one at the end."""
-
-    first = interval = 5.0
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-
-    def show(self, head: str, tail: str, share: float | None, ended: bool) -> None:
-        """Print a line."""
-        print(f"{head} · {tail}", file=self._stream, flush=True)
-
-    def close(self, message: str) -> None:
-        """Print the message."""
-        if message:
-            print(message, file=self._stream, flush=True)
-
-
-class Notebook:
-    """An output of a notebook cell that is replaced. It needs no widgets, as rich's own display would."""
-
-    first, interval = 0.0, 0.5
-
-    def __init__(self) -> None:
-        self._handle: Any = None
-
-    def show(self, head: str, tail: str, share: float | None, ended: bool) -> None:
-        """Replace the output."""
-        bar = "·" if share is None else "█" * round(share * BAR_WIDTH) + "░" * (BAR_WIDTH - round(share * BAR_WIDTH))
-        data = {"text/plain": f"{head} {bar} {tail}"}
-        if self._handle is None:
-            display = importlib.import_module("IPython.display").display  # there, since this is a notebook
-            self._handle = display(data, raw=True, display_id=True)
-        else:
-            self._handle.update(data, raw=True)
-
-    def close(self, message: str) -> None:
-        """Print the message under the output."""
-        if message:
-            print(message)
-
-
-class Terminal:
-    """A line of a terminal, drawn by rich; what is printed meanwhile appears above it.
+def bar(share: float, columns: int = BAR_COLUMNS) -> str:
+    """Return a bar.
 
     Args:
-        stream: the terminal.
-        above: gives what is drawn above the line; it may give None.
+        share: of the work that is done, 0 to 1.
+        columns: of the bar.
     """
-
-    first, interval = 0.0, 0.2
-
-    def __init__(self, stream: TextIO, has_bar: bool, above: Callable[[], Any] | None = None) -> None:
-        from rich.console import Console, RenderableType
-        from rich.constrain import Constrain
-        from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn
-        from rich.table import Column
-
-        self._console = console = Console(file=stream, highlight=False)
-        has_bar = has_bar and self._console.width >= WIDE_TERMINAL
-        columns: list[ProgressColumn] = [TextColumn("{task.description}", style="bold", markup=False)]
-        columns += [BarColumn(BAR_WIDTH)] if has_bar else [TextColumn("·")]
-        # One line, whatever happens: the last column gets the room that is left, and is cut there.
-        rest = Column(ratio=1, no_wrap=True, overflow="ellipsis")
-        columns.append(TextColumn("{task.fields[tail]}", markup=False, table_column=rest))
-
-        class Display(Progress):
-            """Leaves room at the right: what a terminal echoes there at Ctrl-C must not begin a new line."""
-
-            def get_renderables(self) -> Iterable[RenderableType]:
-                width = max(1, console.width - len("^C") - 1)
-                if above is not None and (drawn := above()) is not None:
-                    yield Constrain(drawn, width)
-                for line in super().get_renderables():
-                    yield Constrain(line, width)
-
-        self._progress = Display(
-            *columns,
-            console=self._console,
-            auto_refresh=False,
-            expand=True,
-            # Rich would lead what is printed to our stream: only where that is the same terminal.
-            redirect_stdout=stream is sys.stderr and sys.stdout.isatty(),
-            redirect_stderr=stream is sys.stderr,
-        )
-        self._task = self._progress.add_task("", total=1.0, tail="")
-        self._progress.start()
-        self._console.show_cursor(True)  # a hidden one would stay hidden if we were killed
-
-    def show(self, head: str, tail: str, share: float | None, ended: bool) -> None:
-        """Draw the line; at the end, closing draws it."""
-        self._progress.update(self._task, description=head, tail=tail, completed=share or 0.0, refresh=not ended)
-
-    def close(self, message: str) -> None:
-        """Draw the line a last time, and the message under it."""
-        self._progress.stop()
-        if message:
-            self._console.print(message, markup=False, soft_wrap=True)
-
-
-def display_for(
-    stream: TextIO | None, has_bar: bool, above: Callable[[], Any] | None = None
-) -> Lines | Notebook | Terminal | None:
-    """Return the display for a stream.
-
-    Returns:
-        the display; None without a console.
-    """
-    if stream is None:
-        return None
-    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
-    if stream is sys.stderr and shell is not None and hasattr(shell, "kernel"):
-        return Notebook()
-    if stream.isatty():
-        try:
-            return Terminal(stream, has_bar, above)
-        except ImportError:
-            return Lines(stream)
-    return Lines(stream)
+    full = round(min(share, 1.0) * columns)
+    return "━" * full + "─" * (columns - full)

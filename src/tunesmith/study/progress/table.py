@@ -11,7 +11,6 @@ from tunesmith.foundation.formats import cell_text, clock_text
 from tunesmith.foundation.languages import say, told, word
 from tunesmith.foundation.text import printable
 from tunesmith.study.progress.trials import Progress
-from tunesmith.trial.record import FrozenTrial
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 CURVE_WIDTH = 16  # characters of a curve
@@ -26,7 +25,9 @@ class Table(Progress):
     Args:
         n_trials: how many trials this call will run; None: no limit.
         timeout: seconds after which no trial is started; None: no limit.
+        stream: where to write; standard error if None.
         go_on: what a user does to go on after an interruption.
+        always: whether the last line is shown although the trials took less than a second.
 
     Example:
         ```python
@@ -34,7 +35,7 @@ class Table(Progress):
         from tunesmith.study.progress import Table
 
         study = tunesmith.create_study(seed=0)
-        study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=5, show_progress_bar=Table)
+        study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=5, progress=Table)
         ```
     """
 
@@ -46,33 +47,43 @@ class Table(Progress):
         *,
         stream: TextIO | None = None,
         go_on: str | None = None,
+        always: bool = True,
     ) -> None:
         self._looked = 0.0
-        super().__init__(study, n_trials, timeout, stream=stream, go_on=go_on, above=self._rows)
+        self._lock = study.engine.study.lock
+        self._cells: list[tuple[str, ...]] = []  # of the running trials
+        super().__init__(study, n_trials, timeout, stream=stream, go_on=go_on, above=self._rows, always=always)
 
-    def count(self, trial: FrozenTrial, advance: bool = True) -> None:
-        """Note a trial that finished, or was paused; and now and then, what pruning saved.
+    def _look(self) -> None:
+        super()._look()
+        if self._lock.acquire(blocking=False):  # what has it may wait for the display, to fork; then nothing is new
+            try:
+                self._look_at_running()
+            finally:
+                self._lock.release()
 
-        Args:
-            trial: its record.
-            advance: whether it is one more.
-        """
-        now = time.monotonic()
-        if now > self._looked + SAVINGS_EVERY_SECONDS and len(self._study.known_history) <= SAVINGS_TRIALS:
+    def _look_at_running(self) -> None:
+        """Read what the running trials have reported; and now and then, what pruning saved."""
+        now, study = time.monotonic(), self._study
+        self._cells = [_cells(study, number, one, now) for number, one in sorted(study.running.items())]
+        if now > self._looked + SAVINGS_EVERY_SECONDS and len(study.known_history) <= SAVINGS_TRIALS:
             self._looked = now
-            saved = self._study.savings
+            saved = study.savings
             if saved is not None and saved.cost > 0 and saved.full_cost > 0:
                 share = saved.cost / saved.full_cost - 1
-                self._line.saved = told(say("{} lost" if share > 0 else "{} saved", f"{abs(share):.0%}"))
-        super().count(trial, advance)
+                self.shown.saved = say("{} lost" if share > 0 else "{} saved", f"{abs(share):.0%}")
 
-    def _rows(self) -> Any:
-        """Return the table as rich draws it; None: nothing runs."""
+    def _rows(self, columns: int, lines: int) -> Any:
+        """Return the table as rich draws it; None: nothing runs.
+
+        Args:
+            columns: of the terminal.
+            lines: likewise; so many running trials are shown as have room beside the line.
+        """
         from rich.table import Table as Grid
         from rich.text import Text
 
-        running = sorted(self._study.running.items())
-        if not running:
+        if not self._cells:
             return None
         grid = Grid(box=None, expand=True, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
         grid.add_column(word("trial"), justify="right", width=6)
@@ -81,17 +92,29 @@ class Table(Progress):
         grid.add_column(word("step"), justify="right", width=7)
         grid.add_column(word("value"), justify="right", min_width=10)
         grid.add_column(word("time"), justify="right", width=8)
-        for number, one in running[:ROWS_SHOWN]:
-            reports = sorted(self._study.known_history.curves.reported(number).items())
-            rows = [value if isinstance(value, tuple) else (value,) for _, value in reports]
-            curve = [row[0] for row in rows]  # of several objectives, the first
-            took = "" if one.began is None else clock_text(time.monotonic() - one.began)
-            last = (str(reports[-1][0]), " ".join(f"{v:.5g}" for v in rows[-1])) if rows else ("", "")
-            cells = (str(number), described_params(one.trial.params), sparkline(curve), *last, took)
-            grid.add_row(*[Text(cell) for cell in cells])
-        if len(running) > ROWS_SHOWN:
-            grid.add_row("", Text(told(say("and {} more", len(running) - ROWS_SHOWN)), style="dim"))
+        shown = min(ROWS_SHOWN, max(lines - 4, 1))  # beside the heads, the line, and how many more there are
+        for cells in self._cells[:shown]:
+            grid.add_row(*map(Text, cells))
+        if len(self._cells) > shown:
+            grid.add_row("", Text(told(say("and {} more", len(self._cells) - shown)), style="dim"))
         return grid
+
+
+def _cells(study: Any, number: int, one: Any, now: float) -> tuple[str, ...]:
+    """Return the row of a running trial.
+
+    Args:
+        study: the study.
+        number: of the trial.
+        one: the trial.
+        now: the time.
+    """
+    reports = sorted(study.known_history.curves.reported(number).items())
+    rows = [value if isinstance(value, tuple) else (value,) for _, value in reports]
+    curve = [row[0] for row in rows]  # of several objectives, the first
+    took = "" if one.began is None else clock_text(now - one.began)
+    last = (str(reports[-1][0]), " ".join(f"{v:.5g}" for v in rows[-1])) if rows else ("", "")
+    return str(number), described_params(one.trial.params), sparkline(curve), *last, took
 
 
 def described_params(params: Mapping[str, Any]) -> str:
