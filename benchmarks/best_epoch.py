@@ -1,6 +1,6 @@
 """How much too good the best of n epochs is, and how well losses of validation rows correct it.
 
-    python benchmarks/best_epoch.py [--runs 400]
+    python benchmarks/best_epoch.py [--runs 400] [--quick]
 
 Each run has epochs with a known loss on new rows, and n validation rows. A row's loss varies by 1 (standard deviation):
 half of the variance is the row's own, in all epochs alike, half comes anew with each epoch. The true losses are flat,
@@ -45,7 +45,9 @@ def one_run(rng: np.random.Generator, true: np.ndarray, rows: int) -> tuple[floa
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=400)
-    runs = parser.parse_args().runs
+    parser.add_argument("--quick", action="store_true", help="a few runs, which only show that it works")
+    given = parser.parse_args()
+    runs = 3 if given.quick else given.runs
     print(
         "| true losses | epochs | rows | too good | its interval covers | corrected | covers |\n"
         "|---|---|---|---|---|---|---|"

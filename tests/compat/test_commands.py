@@ -104,3 +104,36 @@ def test_errors_say_what_to_do(
     tunesmith.create_study(study_name="s", storage=url)
     assert main(arguments) != 0
     assert message in capsys.readouterr().err
+
+
+def test_compat_runs_a_program_that_imports_the_other_libraries(tmp_path: Path) -> None:
+    (tmp_path / "helper.py").write_text("import optuna\nNAME = optuna.__name__\n", encoding="utf-8")
+    (tmp_path / "train.py").write_text(PROGRAM, encoding="utf-8")
+    command = [sys.executable, "-m", "tunesmith", "compat"]
+    done = subprocess.run(
+        [*command, str(tmp_path / "train.py"), "--lang", "x", "-m"], capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 3, done.stderr
+    assert done.stdout.split() == ["tunesmith.compat.hyperopt", "tunesmith.compat.optuna", "--lang", "x", "-m"]
+    done = subprocess.run(
+        [*command, "-m", "train", "--fail"], capture_output=True, text=True, timeout=120, cwd=tmp_path
+    )
+    assert done.returncode == 1
+    assert "train.py" in done.stderr  # its traceback, whole
+    assert done.stderr.rstrip().endswith("nowhere.csv'")
+    done = subprocess.run([*command, "none.py"], capture_output=True, text=True, timeout=120, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "there is no file 'none.py'; -m runs a module" in done.stderr
+
+
+PROGRAM = """
+import sys
+import helper, hyperopt
+
+if __name__ == "__main__":
+    if "--fail" in sys.argv:
+        open("nowhere.csv")
+    hyperopt.fmin(abs, hyperopt.hp.uniform("x", -1, 1), hyperopt.tpe.suggest, 3, verbose=False)
+    print(hyperopt.__name__, helper.NAME, *sys.argv[1:])
+    sys.exit(3)
+"""

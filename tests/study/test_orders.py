@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 import tunesmith
 from tunesmith import Float, Permutation, Space, Study, Subset
 from tunesmith.cli.main import main

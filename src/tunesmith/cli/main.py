@@ -35,6 +35,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
             "integrations.scaffold.command:init",
             "Write a first tune.toml for a program: its options, with ranges to begin with.",
         ),
+        "compat": ("compat.program:compat", "Run a Python program of another tuner, unchanged, on this library."),
         "worker": ("worker:worker", "Run trials of a study that many processes share."),
     },
     "Look": {

@@ -12,7 +12,6 @@ from tunesmith.cli.options import progress_option
 from tunesmith.cli.settings import Settings, parameter, read_settings
 from tunesmith.foundation import registry
 from tunesmith.foundation.formats import bytes_of, seconds_of
-from tunesmith.trial.result import checked_value
 
 STANDARD_FILE = "tune.toml"
 
@@ -36,6 +35,13 @@ class Amount(click.ParamType):  # type: ignore[type-arg]  # earlier versions of 
             self.fail(str(error), param, ctx)
 
 
+def _which_report(text: str) -> str:
+    """Return which report is the result of a trial; ValueError if the text says none."""
+    from tunesmith.trial.result import checked_value  # its room needs NumPy, which the help does not
+
+    return checked_value(text)
+
+
 TIME = Amount("TIME", seconds_of)  # 90, 90s, 15m, 8h or 2d
 SIZE = Amount("SIZE", bytes_of)  # 500MB, 4GB or 1.5GiB
 POSITIVE = click.IntRange(min=1)
@@ -47,7 +53,7 @@ TYPE_OF: dict[str, click.ParamType[Any]] = {
     "sampler": click.Choice(sorted(registry.names("samplers"))),
     "pruner": click.Choice(sorted(registry.names("pruners"))),
     "take": click.Choice(("last", "min", "max")),
-    "value": Amount("WHICH", checked_value),
+    "value": Amount("WHICH", _which_report),
     "timeout_per_trial": TIME,
     "memory_limit": SIZE,
     "max_failures": POSITIVE,

@@ -451,17 +451,17 @@ def _reading(table: Path, shows: bool) -> Iterator[Callable[[int], None]]:
         def head(self) -> str:
             return told(say("reading {}", printable(table.name)))
 
+        def look(self) -> None:
+            self.saved = size_text(bytes_seen) if bytes_seen else ""
+
     def seen(size: int) -> None:
         nonlocal bytes_seen
         bytes_seen = size
 
-    def look() -> None:
-        line.saved = size_text(bytes_seen) if bytes_seen else ""
-
     if not shows:
         yield seen
         return
-    line = Line(look=look, always=False)
+    line = Line(always=False)
     try:
         yield seen
     finally:

@@ -328,3 +328,15 @@ def test_an_algorithm_that_is_another_one_says_so_once(algo: Any, says: str, mon
     with pytest.warns(UserWarning, match=says) as told:
         quiet(parabola, LINE, algo=algo.suggest, max_evals=3)
     assert len(told) == 1
+
+
+def test_the_model_begins_where_most_trials_have_no_loss() -> None:
+    def objective(x: float) -> dict[str, Any]:
+        return {"status": STATUS_OK, "loss": x} if x < 0.2 else {"status": STATUS_FAIL}
+
+    trials = Trials()
+    fmin(
+        objective, hp.uniform("x", 0, 1), tpe.suggest, 60, trials=trials, rstate=np.random.default_rng(0), verbose=False
+    )
+    assert trials.statuses()[:20].count(STATUS_OK) < 10
+    assert trials.statuses()[20:].count(STATUS_OK) > 30  # at random: 8

@@ -31,7 +31,7 @@ def test_every_name_is_here_or_refused_with_a_reason(module: str) -> None:
 
 
 def test_what_programs_use_is_here() -> None:
-    for name in set(PUBLIC["hyperopt"]) - {"SparkTrials"}:  # which would be no Spark
+    for name in PUBLIC["hyperopt"]:
         assert hasattr(tunesmith.compat.hyperopt, name), name
     assert len(PUBLIC["hyperopt.hp"]) == 12
     for name in PUBLIC["hyperopt.hp"]:
@@ -41,9 +41,12 @@ def test_what_programs_use_is_here() -> None:
 def test_a_refused_name_fails_at_import_with_the_reason() -> None:
     with pytest.raises(ImportError, match="tunesmith worker"):
         from tunesmith.compat.hyperopt.mongoexp import MongoTrials  # noqa: F401  # the import is what is tested
-    with pytest.raises(ImportError, match=r"no trial would run on Spark; tunesmith.minimize\(.*n_jobs=4\)"):
-        from tunesmith.compat.hyperopt import SparkTrials  # noqa: F401  # the same
     with pytest.raises(ImportError, match="a Space takes them frozen"):
-        from tunesmith.compat.hyperopt import rdists  # noqa: F401  # the same
+        from tunesmith.compat.hyperopt.rdists import qtable_pmf  # noqa: F401  # the same
     with pytest.raises(ImportError, match="did you mean 'Trials'"):
         from tunesmith.compat.hyperopt import Trial  # noqa: F401  # the same
+
+
+def test_trials_on_spark_can_be_imported_and_not_made() -> None:
+    with pytest.raises(NotImplementedError, match=r"no trial would run on Spark; tunesmith.minimize\(.*n_jobs=4\)"):
+        tunesmith.compat.hyperopt.SparkTrials(parallelism=4)

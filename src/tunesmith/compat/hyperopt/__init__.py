@@ -18,7 +18,9 @@ from tunesmith.compat.hyperopt import (
     pyll,
     pyll_utils,
     rand,
+    rdists,
     tpe,
+    utils,
 )
 from tunesmith.compat.hyperopt.base import (
     JOB_STATE_CANCEL,
@@ -39,9 +41,11 @@ from tunesmith.compat.hyperopt.base import (
     trials_from_docs,
 )
 from tunesmith.compat.hyperopt.fmin import FMinIter, fmin, fmin_pass_expr_memo_ctrl, partial, space_eval
-from tunesmith.compat.hyperopt.names import refuser, register_refused_modules
+from tunesmith.compat.hyperopt.installation import install, uninstall
+from tunesmith.compat.hyperopt.names import HYPEROPT_VERSION, refuser, register_refused_modules
+from tunesmith.compat.hyperopt.spark import SparkTrials
 
-__version__ = "0.3.0"  # of the Hyperopt whose names these are
+__version__ = HYPEROPT_VERSION
 
 __all__ = [
     "JOB_STATES",
@@ -59,6 +63,7 @@ __all__ = [
     "Ctrl",
     "Domain",
     "FMinIter",
+    "SparkTrials",
     "Trials",
     "__version__",
     "anneal",
@@ -69,6 +74,7 @@ __all__ = [
     "fmin",
     "fmin_pass_expr_memo_ctrl",
     "hp",
+    "install",
     "mix",
     "partial",
     "plotting",
@@ -76,9 +82,12 @@ __all__ = [
     "pyll",
     "pyll_utils",
     "rand",
+    "rdists",
     "space_eval",
     "tpe",
     "trials_from_docs",
+    "uninstall",
+    "utils",
 ]
 
 register_refused_modules()

@@ -8,17 +8,7 @@ from typing import Any
 from tunesmith.compat.guide import caution_once
 from tunesmith.compat.hyperopt import tpe
 from tunesmith.compat.hyperopt.names import refuser
-from tunesmith.compat.hyperopt.search import Proposer, suggested
 from tunesmith.foundation.warnings import caution
-
-
-def proposer(avg_best_idx: float = 2.0, shrink_coef: float = 0.1) -> Proposer:
-    """Return who proposes; the arguments are those of `suggest`."""
-    caution_once("anneal.suggest", "there is no annealing here, tpe.suggest proposes in its place; write tpe.suggest")
-    for name, value, default in (("avg_best_idx", avg_best_idx, 2.0), ("shrink_coef", shrink_coef, 0.1)):
-        if value != default:
-            caution(f"anneal.suggest: {name}={value!r} is not followed: tpe.suggest proposes in its place")
-    return tpe.proposer()
 
 
 def suggest(
@@ -35,7 +25,11 @@ def suggest(
         avg_best_idx: not followed, with a warning.
         shrink_coef: not followed, with a warning.
     """
-    return suggested(new_ids, domain, trials, seed, proposer(avg_best_idx, shrink_coef))
+    caution_once("anneal.suggest", "there is no annealing here, tpe.suggest proposes in its place; write tpe.suggest")
+    for name, value, default in (("avg_best_idx", avg_best_idx, 2.0), ("shrink_coef", shrink_coef, 0.1)):
+        if value != default:
+            caution(f"anneal.suggest: {name}={value!r} is not followed: tpe.suggest proposes in its place")
+    return tpe.suggest(new_ids, domain, trials, seed)
 
 
 __getattr__ = refuser(__name__)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import math
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -12,6 +11,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from tunesmith.compat.hyperopt import pyll as pyll  # Ray Tune reaches it through here, as the next one
 from tunesmith.compat.hyperopt.dimensions import Dimension, dimensions_of
 from tunesmith.compat.hyperopt.exceptions import (
     AllTrialsFailed,
@@ -22,6 +22,7 @@ from tunesmith.compat.hyperopt.exceptions import (
 )
 from tunesmith.compat.hyperopt.names import HYPEROPT_ROOM, refuser
 from tunesmith.compat.hyperopt.pyll.base import Apply, GarbageCollected, Literal, as_apply, dfs, rec_eval
+from tunesmith.compat.hyperopt.utils import use_obj_for_literal_in_memo as use_obj_for_literal_in_memo
 
 # -- what a trial's document holds, and the words for the states of trials ------------------------------------------
 
@@ -181,12 +182,6 @@ def validate_loss_threshold(loss_threshold: Any) -> None:
     """Raise an Exception unless a threshold is None or a number."""
     if loss_threshold is not None and (isinstance(loss_threshold, bool) or not isinstance(loss_threshold, Real)):
         raise Exception(f"The loss_threshold argument should be None or a numeric value. Given value: {loss_threshold}")
-
-
-def now() -> datetime.datetime:
-    """Return the time in UTC, without a zone, to the millisecond."""
-    time = datetime.datetime.now(datetime.UTC)
-    return time.replace(microsecond=time.microsecond // 1000 * 1000, tzinfo=None)
 
 
 def loss_of(document: Mapping[str, Any]) -> float:
@@ -673,6 +668,7 @@ class Domain:
     """
 
     cmd = ("domain_attachment", "FMinIter_Domain")
+    rec_eval_print_node_on_error = False  # which Ray Tune hands on to `rec_eval`
 
     def __init__(
         self,

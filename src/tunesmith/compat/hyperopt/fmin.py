@@ -27,7 +27,6 @@ from tunesmith.compat.hyperopt.base import (
     loss_of,
     new_document,
     new_misc,
-    now,
     spec_from_misc,
     validate_loss_threshold,
     validate_timeout,
@@ -36,6 +35,7 @@ from tunesmith.compat.hyperopt.exceptions import InvalidAnnotatedParameter
 from tunesmith.compat.hyperopt.names import check_ours, refuser
 from tunesmith.compat.hyperopt.pyll.base import Apply, as_apply, dfs, rec_eval
 from tunesmith.compat.hyperopt.search import drawn_seed
+from tunesmith.compat.hyperopt.utils import coarse_utcnow
 from tunesmith.foundation.system.replacing import replacing
 
 # -- hyperopt's loop: an algorithm proposes, the objective is called, and documents say how it went -----------------
@@ -48,7 +48,7 @@ def evaluate(domain: Domain, trials: Any, trial: Document) -> BaseException | No
         the error that it raised; None: it returned.
     """
     trial["state"] = JOB_STATE_RUNNING
-    trial["book_time"] = trial["refresh_time"] = now()
+    trial["book_time"] = trial["refresh_time"] = coarse_utcnow()
     ctrl = Ctrl(trials, current_trial=trial)
     error: Exception | None = None
     try:
@@ -58,7 +58,7 @@ def evaluate(domain: Domain, trials: Any, trial: Document) -> BaseException | No
         error = raised
         trial["state"] = JOB_STATE_ERROR
         trial["misc"]["error"] = (str(type(raised)), str(raised))
-    trial["refresh_time"] = now()
+    trial["refresh_time"] = coarse_utcnow()
     return error
 
 

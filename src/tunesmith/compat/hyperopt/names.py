@@ -14,9 +14,9 @@ from tunesmith.foundation.lazy import name_error
 from tunesmith.foundation.text import did_you_mean
 
 HYPEROPT_ROOM = "tunesmith.compat.hyperopt"
+HYPEROPT_VERSION = "0.3.0"  # of the Hyperopt whose names these are
 _GRAPH = "spaces are compiled by dimensions.py of this package, and no expression is rewritten for many trials at once"
 _TPE = "tunesmith.samplers.TPESampler is the model here; it has other parts"
-_DISTRIBUTIONS = "scipy.stats has loguniform, lognorm and others, and a Space takes them frozen"
 _PARALLEL = (
     "tunesmith.minimize(fn, space, n_trials=..., n_jobs=4) runs trials in processes of this machine, and "
     "executor='dask' or 'ray' on a cluster"
@@ -29,9 +29,7 @@ HYPEROPT_MODULES: dict[str, str] = {
     "spark": f"no trial would run on Spark; {_PARALLEL}",
     "vectorize": _GRAPH,
     "algobase": f"{_GRAPH}; an algorithm of yours is a function (new_ids, domain, trials, seed) that returns documents",
-    "utils": "Hyperopt's helpers are not part of its interface; Python and NumPy have what they do",
     "criteria": "the acquisition functions of tunesmith are inside its samplers",
-    "rdists": _DISTRIBUTIONS,
     "graph_viz": "print(pyll.as_apply(space)) shows a space",
     "sklearn": "tunesmith.sklearn.SearchCV searches any scikit-learn estimator",
     "main": "the command line is `tunesmith`; see `tunesmith --help`",
@@ -50,8 +48,8 @@ HYPEROPT_NAMES: dict[str, str] = {
     "pyll.stochastic.*": _GRAPH,
     "pyll_utils.hyperopt_param": "scope.hyperopt_param makes the node",
     "base.*": _GRAPH,
-    "fmin.coarse_utcnow": "datetime.datetime.now(datetime.UTC) is the time",
-    "SparkTrials": HYPEROPT_MODULES["spark"],
+    "rdists.*": "scipy.stats has loguniform, lognorm and others, and a Space takes them frozen",
+    "utils.*": "Hyperopt's helpers are not part of its interface; Python and NumPy have what they do",
 }
 
 
@@ -99,6 +97,8 @@ def check_ours(value: Any, what: str) -> None:
 def register_refused_modules() -> None:
     """Let modules that cannot be had be imported, so that the first name taken from one says why."""
     for name, reason in HYPEROPT_MODULES.items():
+        if f"{HYPEROPT_ROOM}.{name}" in sys.modules:
+            continue  # a module with a class that says so itself
         module = ModuleType(f"{HYPEROPT_ROOM}.{name}", reason)
         module.__getattr__ = refuser(module.__name__)  # type: ignore[method-assign]  # a module's own, PEP 562
         sys.modules[module.__name__] = module

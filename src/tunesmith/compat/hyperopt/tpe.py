@@ -56,7 +56,7 @@ def suggest(
         trials: what is known.
         seed: of random numbers.
         prior_weight: not followed, with a warning: the weight of the prior is 1.
-        n_startup_jobs: random trials before the model takes over.
+        n_startup_jobs: random trials before the model takes over; those without a loss count too.
         n_EI_candidates: draws of which the best one is proposed.
         gamma: not followed, with a warning: the share of good trials is 15 %, of at most 25 trials.
         verbose: without effect.
@@ -64,6 +64,8 @@ def suggest(
     Returns:
         the documents.
     """
+    if len(trials.trials) >= n_startup_jobs:
+        n_startup_jobs = 1  # our sampler counts trials with a value, and might never begin where most of them fail
     made = proposer(prior_weight, n_startup_jobs, n_EI_candidates, gamma, verbose)
     return suggested(new_ids, domain, trials, seed, made)
 

@@ -293,7 +293,7 @@ class Screen:
         encoding = getattr(self.stream, "encoding", None) or "utf-8"
         made = Text(_writable(text, encoding), no_wrap=True, overflow="ellipsis")
         made.truncate(columns, overflow="ellipsis")
-        made.stylize("bold", 0, re.match(r"\D*[\d/,]*", text).end())  # type: ignore[union-attr]  # it matches anything
+        made.stylize("bold", 0, re.match(r"[^·|━─]*", text).end())  # type: ignore[union-attr]  # it matches anything
         made.highlight_regex("━+", "bar.complete")
         made.highlight_regex("─+", "bar.back")
         return made
