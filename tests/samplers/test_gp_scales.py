@@ -15,6 +15,7 @@ from tunesmith.history import History
 from tunesmith.samplers.gp.hyperparameters import HyperparameterCache
 from tunesmith.samplers.gp.sampler import GPSampler
 from tunesmith.samplers.gp.scales import with_scales
+from tunesmith.space.estimators import FloatOr, IntOr
 
 WIDE = Space(rate=Float(1e-5, 1.0), width=Int(1, 1000), x=Float(0, 1), kept=Float(1e-3, 1.0, prior=0.5))
 
@@ -48,6 +49,12 @@ def test_the_trials_show_which_scale_a_range_has() -> None:
 def test_only_ranges_that_span_orders_of_magnitude_may_have_another_scale() -> None:
     space = Space(a=Float(0.1, 1.0), b=Float(-1.0, 1.0), c=Float(0.0, 1.0), d=Float(0.01, 1.0, step=0.01), e=Int(1, 9))
     assert with_scales(space, history(space, lambda p: p["a"], 20), 20, HyperparameterCache()) is space
+
+
+def test_a_range_with_words_keeps_its_scale() -> None:
+    space = Space(features=FloatOr(1e-3, 1.0, words={"sqrt": 0.1}), depth=IntOr(1, 1000, words={None: 1000}))
+    shown = history(space, lambda p: 1.0 if p["features"] == "sqrt" else float(p["features"]), 30)
+    assert with_scales(space, shown, 30, HyperparameterCache()) is space
 
 
 def test_conditions_and_values_stay() -> None:

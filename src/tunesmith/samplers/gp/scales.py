@@ -15,6 +15,7 @@ from tunesmith.history import History
 from tunesmith.samplers.gp.hyperparameters import HyperparameterCache, Observations, model_prior, rows_measured
 from tunesmith.space import Float, Int, Parameter, Space
 from tunesmith.space.feature_map import FeatureMap
+from tunesmith.space.words import FloatOr, IntOr
 
 LEAST_RATIO = 30.0  # of the bounds of a range that may have another scale
 MAX_RANGES = 8  # that are looked at; of a space with more, none is
@@ -49,7 +50,11 @@ def with_scales(tree: Space, history: History, n: int, hyperparameters: Hyperpar
 
 def _on_log_scale(p: Parameter) -> Parameter | None:
     """Return a linear range that spans orders of magnitude on a logarithmic scale; None: this is another parameter."""
-    if not isinstance(p, Float | Int) or p.log or p.prior is not None or p.step != p.default_step:
+    if not isinstance(p, Float | Int) or isinstance(
+        p, FloatOr | IntOr
+    ):  # words have places on the scale they came with
+        return None
+    if p.log or p.prior is not None or p.step != p.default_step:
         return None
     if p.low <= 0 or p.high < LEAST_RATIO * p.low:
         return None
