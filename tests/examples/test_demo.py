@@ -72,7 +72,7 @@ def test_a_second_run_finds_what_the_first_one_did(tmp_path: Path) -> None:
         assert re.search(rf"^ * *{name} +{n} +{fits} +\d+\.\d +0\.\d{{4}} +0\.\d{{4}} *$", first, re.M), first
     assert "model__" in first.partition("Best parameters")[2]
     assert "In this run 12 candidates were tried, and 0 were known." in first
-    assert "trial 4/4" in err
+    assert "candidate 4/4" in err
     assert "\x1b" not in first + err  # plain lines, where there is no terminal
 
     code, second, err = end(start(tmp_path, *PROGRAM, "--quick"))

@@ -356,7 +356,7 @@ def test_no_fit_waits_in_a_queue_until_the_time_is_over(monkeypatch: pytest.Monk
     Clock.ahead = 0.0
     workers, ended = Queueing(), list[Outcome]()
     deadline = Deadline(BatchSizer(), workers, at=95.0, reserved=reserved)
-    run_loop(workers, FixedUnits([Unit(i, {}, (0, 1, 2)) for i in range(20)], 2, ended.extend, None, deadline))
+    run_loop(workers, FixedUnits([Unit(i, {}, (0, 1, 2)) for i in range(20)], 2, ended.extend, deadline))
     assert 95.0 - 10.0 <= Clock.ahead + 10.0 * reserved <= 95.0 + 10.0
     assert workers.under_way == 0
     assert not deadline.allows(1)
