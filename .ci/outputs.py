@@ -83,6 +83,7 @@ ELSEWHERE: dict[tuple[str, str], str] = {
     ("docs/import.md", "--unsafe-pickle"): "a pickle of Hyperopt's",
     ("docs/porting.md", "tunesmith import"): "results of another program",
     ("docs/scale.md", "tunesmith.worker"): "a PostgreSQL server",
+    ("docs/tables.md", "train.tune.toml"): "a table of the reader's own",
     ("docs/tutorials/any-program.md", "tunesmith dashboard"): "it serves until Ctrl-C",
     ("docs/tutorials/any-program.md", "tunesmith init"): "a program of the reader's own",
     ("docs/tutorials/team.md", "tunesmith"): "a PostgreSQL server",

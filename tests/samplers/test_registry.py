@@ -59,7 +59,12 @@ class TestEverySampler(SamplerConformance):
         return maker(request.param)
 
     def supports(self, sampler: Sampler, space: Space) -> bool:
-        return not isinstance(sampler, GridSampler) or space.grid(sampler.resolution).n_product <= 2**40
+        if not isinstance(sampler, GridSampler):
+            return True
+        try:
+            return space.grid(sampler.resolution).n_product <= 2**40
+        except SpaceError:  # more cells than are counted
+            return False
 
 
 @pytest.mark.parametrize("name", sorted(registry.names("samplers")))

@@ -107,11 +107,13 @@ def blob(*values: float) -> str:
     return "x'" + np.array(values, "<f8").tobytes().hex() + "'"
 
 
-OUT_OF_RANGE = blob(1.118e308, 3.0, 2.0, float("nan"))
+ORDERS = 4.0, 5.0  # the last two of the point
+OUT_OF_RANGE = blob(1.118e308, 3.0, 2.0, float("nan"), *ORDERS)
 DAMAGE = [
     f"UPDATE tunesmith_trials SET x = {OUT_OF_RANGE} WHERE number = 1",
-    f"UPDATE tunesmith_trials SET x = {blob(1e-3, 3.0, 77.0, float('nan'))} WHERE number = 1",
-    f"UPDATE tunesmith_trials SET x = {blob(1e-3, 3.5, 2.0, float('nan'))} WHERE number = 1",
+    f"UPDATE tunesmith_trials SET x = {blob(1e-3, 3.0, 77.0, float('nan'), *ORDERS)} WHERE number = 1",
+    f"UPDATE tunesmith_trials SET x = {blob(1e-3, 3.5, 2.0, float('nan'), *ORDERS)} WHERE number = 1",
+    f"UPDATE tunesmith_trials SET x = {blob(1e-3, 3.0, 2.0, float('nan'), 6.0, 5.0)} WHERE number = 1",
     f"UPDATE tunesmith_trials SET x = {blob(1e-3, 3.0)} WHERE number = 1",
     "UPDATE tunesmith_trials SET x = x'0102' WHERE number = 1",
     "UPDATE tunesmith_trials SET x = 'text' WHERE number = 1",

@@ -42,6 +42,8 @@ class ConstrainedRanking:
     def of(cls, history: History, rows: Ints | slice) -> ConstrainedRanking:
         """Return how these rows of a history compare."""
         value = history.y[rows].copy()
+        if value.shape[1] > 1:
+            value = _without_last_bits(value)
         level = _LEVEL_OF[history.state[rows]]
         level[np.logical_or.reduce(np.isnan(value), axis=1)] = FAILED_LEVEL
         c = history.c[rows]
@@ -79,6 +81,14 @@ class ConstrainedRanking:
             rank[at] = start + own
             start = int(rank[at].max()) + 1
         return rank, distance
+
+
+def _without_last_bits(value: Floats) -> Floats:
+    """Return values rounded to 40 binary digits, so that the last bits of another processor make no trial dominate."""
+    part, exponent = np.frexp(value)
+    with np.errstate(over="ignore"):
+        rounded = np.ldexp(np.round(part * 2.0**40) / 2.0**40, exponent)
+    return np.where(np.isfinite(rounded), rounded, value)
 
 
 # -- how close to the bounds of continuous parameters a proposal may come ---------------------------------------------

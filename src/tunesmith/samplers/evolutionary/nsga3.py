@@ -111,11 +111,11 @@ def associate(y: Floats, z: Floats) -> tuple[Ints, Floats]:
     """Return the nearest direction of each of the points y[n, m], int64[n], and the distance to it [n]."""
     length = np.linalg.norm(y, axis=1)
     along = y @ (z / np.linalg.norm(z, axis=1, keepdims=True)).T
-    # Rounded, so that the last bits of another processor decide nothing.
+    # Rounded, so that the last bits of another processor decide nothing; of the sine, half of the digits are left.
     cosine = np.round(along / np.where(length > 0, length, 1.0)[:, None], 12)
     near = np.argmax(cosine, axis=1)
     best = cosine[np.arange(len(y)), near]
-    return near, length * np.sqrt(np.maximum(1.0 - best**2, 0.0))
+    return near, np.round(length * np.sqrt(np.maximum(1.0 - best**2, 0.0)), 5)
 
 
 def fill_niches(count: Ints, near: Ints, distance: Floats, room: int, rng: np.random.Generator) -> Indices:
