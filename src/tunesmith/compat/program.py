@@ -26,15 +26,17 @@ def compat(program: str, arguments: tuple[str, ...], is_module: bool) -> None:
 
     if not is_module and not os.path.isfile(program):
         raise click.UsageError(f"there is no file {printable(program)!r}; -m runs a module")
-    hyperopt.install()
-    optuna.install()
+    arguments_before, path_before = sys.argv, list(sys.path)
     sys.argv = [program, *arguments]
     sys.path.insert(0, os.getcwd() if is_module else os.path.dirname(os.path.abspath(program)))
     try:
-        if is_module:
-            runpy.run_module(program, run_name="__main__", alter_sys=True)
-        else:
-            runpy.run_path(program, run_name="__main__")
+        with hyperopt.install(), optuna.install():
+            if is_module:
+                runpy.run_module(program, run_name="__main__", alter_sys=True)
+            else:
+                runpy.run_path(program, run_name="__main__")
     except Exception:  # the program's own, which is no error of this command
         traceback.print_exc()
         sys.exit(1)
+    finally:  # whoever calls the command from Python goes on without it
+        sys.argv, sys.path[:] = arguments_before, path_before
