@@ -85,7 +85,7 @@ def _facts(seen: Snapshot) -> dict[str, Any]:
         "saved": None if saved is None else " ".join(saved.sentences()),
         "stop_reason": told.stopped,
         "failures": [{"trials": r.trials, "reason": r.text or "no reason is known"} for r in told.failures],
-        "metrics": {name: len(numbers) for name, numbers in seen.logged.items()},
+        "metrics": {name: len(numbers) for name, numbers in seen.logged().items()},
         "space": {} if seen.space is None else {name: str(p) for name, p in seen.space.params.items()},
         "user_attrs": dict(seen.user_attrs),
     }

@@ -372,8 +372,13 @@ class Storage(ABC):
         """
         return {}
 
-    def logged(self, study_id: int) -> dict[str, NDArray[np.int64]]:
-        """Return the numbers of the trials that logged a metric, rising, by its name; names in alphabetical order."""
+    def logged(self, study_id: int, name: str | None = None) -> dict[str, NDArray[np.int64]]:
+        """Return the numbers of the trials that logged a metric, rising, by its name.
+
+        Args:
+            study_id: the study.
+            name: this metric only; None: all, in alphabetical order.
+        """
         return {}
 
     def reads_metrics(self, study_id: int) -> ReadsMetrics:

@@ -198,14 +198,14 @@ class MemoryStorage(Storage):
             }
         return {number: whole for number in sorted(found) if (whole := joined(found[number]))}
 
-    def logged(self, study_id: int) -> dict[str, NDArray[np.int64]]:
+    def logged(self, study_id: int, name: str | None = None) -> dict[str, NDArray[np.int64]]:
         numbers: dict[str, list[int]] = {}
         with self._opened(study_id) as book:
             for number in sorted(book.metrics):
                 pieces = (piece for attempt in book.metrics[number].values() for piece in attempt)
-                for name in {name for piece in pieces for name in piece}:
-                    numbers.setdefault(name, []).append(number)
-        return {name: np.array(numbers[name], np.int64) for name in sorted(numbers)}
+                for own in {own for piece in pieces for own in piece}:
+                    numbers.setdefault(own, []).append(number)
+        return {own: np.array(numbers[own], np.int64) for own in sorted(numbers) if name in (None, own)}
 
     def pause(self, study_id: int, trial: TrialRecord) -> int:
         number = trial.number

@@ -325,10 +325,14 @@ class Snapshot:
         best = rows[np.lexsort((self.history.number[rows], self.history.y[rows, 0]))[0]]
         return self._read([int(self.history.number[best])])[0]
 
-    @property
-    def logged(self) -> dict[str, NDArray[np.int64]]:
-        """The numbers of the trials that logged a metric by now, rising, by its name."""
-        found = without_rows(self._storage.logged(self.study_id))
+    @checked()
+    def logged(self, name: str | None = None) -> dict[str, NDArray[np.int64]]:
+        """Return the numbers of the trials that logged a metric by now, rising, by its name.
+
+        Args:
+            name: this metric only; None: all, in alphabetical order.
+        """
+        found = without_rows(self._storage.logged(self.study_id, name))
         if not self.is_part:
             return found
         own = np.array(self.numbers_in(), np.int64)

@@ -1413,6 +1413,9 @@ class StorageConformance(ArtifactLaws, StudyLaws, AttemptLaws, ReadingLaws):
         (number,) = storage.add(study.id, [added])
         (copy,) = storage.metrics(study.id, [number]).values()
         assert storage.logged(study.id)["loss"].tolist() == [0, number]
+        assert list(storage.logged(study.id, "loss")) == ["loss"]
+        assert storage.logged(study.id, "loss")["loss"].tolist() == [0, number]
+        assert storage.logged(study.id, "los") == {}
         assert copy["loss"][1].tolist() == [step / 7 for step in range(9000)]
         storage.delete_study(study.id)
         with pytest.raises(StudyNotFoundError):

@@ -86,6 +86,7 @@ def test_a_search_through_the_official_client(tmp_path: Path) -> None:
                 "best",
                 "explain",
                 "trials",
+                "curves",
             ]
             answer, is_error = await call(session, "tell", number=6, value=1)
             assert is_error

@@ -198,7 +198,7 @@ def study_page(request: Request, wrong: Wrong | None = None) -> Response:
     }
     if shown.takes:
         seen = held.look(record.id)
-        context["names"] = list(seen.logged) if shown.of_metrics else parameters_of(seen, None if one else objective)
+        context["names"] = list(seen.logged()) if shown.of_metrics else parameters_of(seen, None if one else objective)
         context["picked"] = picked_params(request, shown.takes)
     asked = [(key, value) for key, value in request.query_params.multi_items() if key in ("param", "where", "brush")]
     context["picture"] = urlencode([("as", "svg"), ("objective", objective), *asked])

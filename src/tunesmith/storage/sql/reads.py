@@ -130,6 +130,7 @@ _PIECES_OF_NAME = _ALL_PIECES.where(_m.name == sa.bindparam("name"))
 _PIECES_BY_NUMBER = _for_numbers(_ALL_PIECES, _m.number)
 _PIECES_OF_NAME_BY_NUMBER = _for_numbers(_PIECES_OF_NAME, _m.number)
 _WHO_LOGGED = sa.select(_m.name, _m.number).where(_m.study_id == STUDY_ID).distinct()
+_WHO_LOGGED_IT = _WHO_LOGGED.where(_m.name == sa.bindparam("name"))
 
 
 @cache
@@ -590,15 +591,18 @@ class Reader:
             for n, attempts in sorted(found.items())
         }
 
-    def logged(self, session: Session, study_id: int) -> dict[str, NDArray[np.int64]]:
+    def logged(self, session: Session, study_id: int, name: str | None) -> dict[str, NDArray[np.int64]]:
         """Return the numbers of the trials that logged a metric, by its name."""
         self._need(session, study_id)
-        rows = session.rows(_WHO_LOGGED, study=study_id)
+        if name is None:
+            rows = session.rows(_WHO_LOGGED, study=study_id)
+        else:
+            rows = session.rows(_WHO_LOGGED_IT, study=study_id, name=name)
         self._checked(session, "metrics", rows, _WHO_LOGGED)
         found: dict[str, list[int]] = {}
-        for name, number in rows:
-            found.setdefault(name, []).append(number)
-        return {name: np.sort(np.array(found[name], np.int64)) for name in sorted(found)}
+        for own, number in rows:
+            found.setdefault(own, []).append(number)
+        return {own: np.sort(np.array(found[own], np.int64)) for own in sorted(found)}
 
     def named(self, session: Session, study_id: int, numbers: Sequence[int]) -> list[TrialRecord]:
         """Return whole records of trials that the database itself named; one that is not there is damage."""

@@ -292,8 +292,8 @@ class SQLStorage(Storage):
     ) -> dict[int, Metrics]:
         return self._read(self._reader.metrics, study_id, numbers, names)
 
-    def logged(self, study_id: int) -> dict[str, NDArray[np.int64]]:
-        return self._read(self._reader.logged, study_id)
+    def logged(self, study_id: int, name: str | None = None) -> dict[str, NDArray[np.int64]]:
+        return self._read(self._reader.logged, study_id, name)
 
     def pause(self, study_id: int, trial: TrialRecord) -> int:
         self._check_point(trial)

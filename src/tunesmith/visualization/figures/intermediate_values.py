@@ -164,10 +164,10 @@ def _states(seen: Snapshot, t: StudyColumns, metric: str | None) -> dict[int, Tr
     if metric is None:
         own = set(t.number.tolist()).union(t.running.tolist())  # of a part of a study, the history has all curves
         return {k: curves.state(k) for k in curves.numbers if k in own and curves.size(k)}
-    logged = seen.logged
-    if logged and metric not in logged:
-        guess = did_you_mean(metric, logged)
-        raise ValueError(f"no trial logged the metric {metric!r}{guess}; there are {listing(logged)}")
+    logged = seen.logged(metric)
+    if not logged and (others := seen.logged()):
+        guess = did_you_mean(metric, others)
+        raise ValueError(f"no trial logged the metric {metric!r}{guess}; there are {listing(others)}")
     ended = dict(zip(t.number.tolist(), t.state.tolist(), strict=True))
     running = {k: curves.state(k) for k in t.running.tolist()}
     own_states = {k: TrialState(state) for k, state in ended.items()} | running

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from tunesmith.study.study import Study
 
 TRIALS, PANELS = len(SERIES), 12  # that are drawn at most
+LOOKED_AT = 64  # trials, the best ones, among which those are looked for that logged something
 COLUMNS, PANEL_HEIGHT = 2, 210  # of panels in a row; pixels of one
 NAME = 22  # characters of a metric's name, beside its panel
 MOST_POINTS = 20_000  # of all curves together
@@ -113,8 +114,8 @@ def plot_metrics(
 
     Args:
         study: the study, or a fitted search.
-        trials: numbers of the trials to compare, at most 8; None: all that logged anything, of more than 8
-            the best ones, and of several objectives the last ones.
+        trials: numbers of the trials to compare, at most 8; None: of those that logged anything the best ones, and of
+            several objectives the last ones.
         names: the metrics, at most 12; None: all that these trials logged, in alphabetical order.
         backend: "plotly" or "matplotlib".
 
@@ -127,37 +128,42 @@ def plot_metrics(
         MissingDependencyError: the backend is not installed.
     """
     seen = as_snapshot(study)
-    logged = seen.logged
-    if unknown := [name for name in names or () if logged and name not in logged]:
-        raise ValueError(
-            f"no trial logged the metric {unknown[0]!r}{did_you_mean(unknown[0], logged)}; there are {listing(logged)}"
-        )
     if trials is not None and len(set(trials)) > TRIALS:
         raise ValueError(f"plot_metrics compares at most {TRIALS} trials; got {len(set(trials))}")
-    numbers = _best(seen, logged) if trials is None else list(dict.fromkeys(map(int, trials)))
+    numbers = _best(seen) if trials is None else list(dict.fromkeys(map(int, trials)))
     read = seen.metrics(numbers, None if names is None else list(names))
-    present = sorted({name for own in read.values() for name in own})
+    if names is not None or not read:
+        logged = seen.logged()
+        if unknown := [name for name in names or () if logged and name not in logged]:
+            guess = did_you_mean(unknown[0], logged)
+            raise ValueError(f"no trial logged the metric {unknown[0]!r}{guess}; there are {listing(logged)}")
+        if not read and logged and trials is None:  # of very many trials, a few
+            numbers = np.unique(np.concatenate([*logged.values()]))[:TRIALS].tolist()
+            read = seen.metrics(numbers, None if names is None else list(names))
+    numbers = [number for number in numbers if number in read][:TRIALS]
+    present = sorted({name for number in numbers for name in read[number]})
     if not present:
-        if trials is not None and logged:
+        if trials is not None and seen.logged():
             raise NothingToDrawError(say("{}: none of these trials logged a metric", "plot_metrics"))
         pattern = "{}: no trial of {} logged a metric; an objective does so by trial.log(metrics, step)"
         raise NothingToDrawError(say(pattern, "plot_metrics", repr(seen.study_name)))
     ordered = [name for name in (present if names is None else dict.fromkeys(names)) if name in present]
-    shown = [number for number in numbers if number in read]
-    room = max(MOST_POINTS // max(1, len(shown) * min(len(ordered), PANELS)), 50)
-    made = {name: tuple(_curve(n, *read[n][name], room) for n in shown if name in read[n]) for name in ordered[:PANELS]}
+    room = max(MOST_POINTS // max(1, len(numbers) * min(len(ordered), PANELS)), 50)
+    made = {
+        name: tuple(_curve(n, *read[n][name], room) for n in numbers if name in read[n]) for name in ordered[:PANELS]
+    }
     longest = max((int(curve.step[-1]) for curves in made.values() for curve in curves if len(curve.step)), default=0)
     return LoggedMetrics(
         title="Metrics",
         summary=say(
             "What {} logged ({}), up to step {:,}: {}.",
-            count(len(shown), "trial"),
-            ", ".join(map(str, shown)),
+            count(len(numbers), "trial"),
+            ", ".join(map(str, numbers)),
             longest,
             listing(made),
         ),
         notes=drawn_note(len(made), len(ordered), "metrics"),
-        number=np.array(shown, np.int64),
+        number=np.array(numbers, np.int64),
         panels=made,
     ).drawn(backend)
 
@@ -165,16 +171,15 @@ def plot_metrics(
 metrics: Callable[..., LoggedMetrics] = partial(plot_metrics, backend="arrays")
 
 
-def _best(seen: Snapshot, logged: dict[str, Ints]) -> list[int]:
-    """Return the trials that logged anything; of many the best ones, of several objectives the last ones."""
-    who = np.unique(np.concatenate([*logged.values()])) if logged else np.empty(0, np.int64)
-    if len(who) <= TRIALS:
-        return [int(number) for number in who]
+def _best(seen: Snapshot) -> list[int]:
+    """Return the numbers of the trials, the best first; of several objectives, and of others, the last ones first."""
     history = seen.history
-    rows = np.flatnonzero(history.complete & history.feasible & np.isin(history.number, who))
-    if history.n_objectives > 1 or not len(rows):
-        return [int(number) for number in who[: -TRIALS - 1 : -1]]
-    return [int(n) for n in history.number[rows[np.argsort(history.y[rows, 0], kind="stable")[:TRIALS]]]]
+    good = np.flatnonzero(history.complete & history.feasible)
+    if history.n_objectives > 1:
+        good = good[:0]
+    best = history.number[good[np.argsort(history.y[good, 0], kind="stable")]]
+    others = np.setdiff1d(np.concatenate([history.number, history.pending.number]), best)[::-1]
+    return [int(number) for number in np.concatenate([best, others])[:LOOKED_AT]]
 
 
 def _curve(number: int, step: Ints, value: Floats, most: int) -> LoggedCurve:
