@@ -25,6 +25,7 @@ def test_a_leaderboard_fills_and_ends_with_the_honest_score(
         close(self)
 
     monkeypatch.setattr(TuneProgress, "close", closed)
+    monkeypatch.setattr(displays, "_screens", {})
     caplog.set_level(logging.INFO, "tunesmith")
     X, y = load_iris(return_X_y=True)
     found = tunesmith.tune(

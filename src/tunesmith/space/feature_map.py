@@ -45,7 +45,7 @@ class FeatureMap:
         widths = [[g.shape[1] for g in p.features(p.rows(np.zeros(1, np.int64)))] for _, p in self.combinatorial]
         self._widths = [sum(own) for own in widths]
         self.params = [params[j] for j in (*self.ordered, *(j for j, _ in self.nominal))]
-        self.params += [p for (_, p), own in zip(self.combinatorial, widths, strict=True) for _ in own]
+        self.params += [p for (_, p), own in zip(self.combinatorial, widths, strict=True) for width in own if width]
         self.cell_width = np.array([1.0 / p.n_values if p.n_values < 1e6 else 0.0 for p in params])
         under: dict[str, list[int]] = {}
         for j, p in enumerate(params):

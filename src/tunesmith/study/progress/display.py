@@ -208,6 +208,7 @@ class Terminal(Display):
             screen.lines.remove(self.line)
         if not screen.lines:
             screen.rest()
+            _screens.pop(id(self._stream), None)
         if is_in_front(screen.stream):
             screen.console.print(screen.one_line(self.line, ended=True))
             for text in message.splitlines():  # what is to be copied is not cut into lines
