@@ -205,18 +205,15 @@ def _told(study: Study, output: Path, as_json: bool) -> None:
 
 def _write_metrics_csv(study: Study, file: IO[str]) -> None:
     """Write a row for each trial and step, with a column for each metric."""
-    seen = study.snapshot()
-    names = list(seen.logged())
-    for k, columns in enumerate(_metrics_in_parts(seen, names)):
+    for k, columns in enumerate(_metrics_in_parts(study.snapshot())):
         rows = ([None if cell != cell else cell for cell in row] for row in _rows_of(columns))
         file.writelines(csv_chunks(list(columns) if k == 0 else None, [rows]))
 
 
 def _write_metrics_json(study: Study, file: IO[str]) -> None:
     """Write an object for each trial and step, with the metrics that the trial logged there."""
-    seen = study.snapshot()
     before = "[\n"
-    for columns in _metrics_in_parts(seen, list(seen.logged())):
+    for columns in _metrics_in_parts(study.snapshot()):
         for row in _rows_of(columns):
             found = {name: cell for name, cell in zip(columns, row, strict=True) if cell == cell}
             file.write(f"{before} {json_text(found, None)}")
@@ -224,11 +221,12 @@ def _write_metrics_json(study: Study, file: IO[str]) -> None:
     file.write("[]\n" if before == "[\n" else "\n]\n")
 
 
-def _metrics_in_parts(seen: Snapshot, names: list[str]) -> Iterator[dict[str, NDArray[Any]]]:
+def _metrics_in_parts(seen: Snapshot) -> Iterator[dict[str, NDArray[Any]]]:
     """Yield what trials logged as columns, of some trials at a time; at least once."""
-    numbers = np.unique(np.concatenate([np.empty(0, np.int64), *seen.logged().values()])).tolist()
+    logged = seen.logged()
+    numbers = np.unique(np.concatenate([np.empty(0, np.int64), *logged.values()])).tolist()
     for start in range(0, max(len(numbers), 1), TRIALS_AT_ONCE):
-        yield metrics_columns(seen.metrics(numbers[start : start + TRIALS_AT_ONCE]), names)
+        yield metrics_columns(seen.metrics(numbers[start : start + TRIALS_AT_ONCE]), list(logged))
 
 
 def _rows_of(columns: dict[str, NDArray[Any]]) -> Iterator[tuple[Any, ...]]:

@@ -369,12 +369,8 @@ def predict(model: Path, table: Path, out: Path | None, ids: tuple[str, ...], pr
         texts = [n for n, r in roles.items() if r in ("category", "ordinal", "text")]
         texts += [name for name in ids if name not in roles]  # 007 stays 007
         _, frame = _read_table(table, is_screen(sys.stderr), texts)
-        if unknown := [name for name in ids if name not in frame.columns]:
-            there = list(frame.columns)
-            raise click.UsageError(
-                f"--id: {printable(str(table))} has no column {unknown[0]!r}{did_you_mean(unknown[0], there)} "
-                f"(columns: {listing(there)})"
-            )
+        for name in ids:
+            _check_column(table, list(frame.columns), "--id", name)
         found = {"prediction": fitted.predict(frame)}
         if proba:
             if not hasattr(fitted, "predict_proba"):
@@ -472,18 +468,23 @@ def _check_columns(table: Path, there: Sequence[str], named: dict[str, str | Non
     """Raise UsageError if a column is named that the table does not have, or one for two things."""
     wanted = {option: name for option, name in named.items() if name is not None}
     for option, name in wanted.items():
-        if name in there:
-            continue
-        hint = did_you_mean(name, there)
-        if not hint and any(re.fullmatch(r"[+-]?[\d.]+(e[+-]?\d+)?", one) for one in there):
-            hint = "; its first line seems to hold values: names of columns must stand there"
-        raise click.UsageError(
-            f"{option}: {printable(str(table))} has no column {name!r}{hint} (columns: {listing(there)})"
-        )
+        _check_column(table, there, option, name)
     if len(set(wanted.values())) < len(wanted):
         raise click.UsageError(f"{', '.join(wanted)} are columns of their own; two of them are the same")
     if len(there) == len(wanted):
         raise click.UsageError(f"{printable(str(table))} has no column to predict from besides {listing(there)}")
+
+
+def _check_column(table: Path, there: Sequence[str], option: str, name: str) -> None:
+    """Raise UsageError if the table does not have a column that an option names."""
+    if name in there:
+        return
+    hint = did_you_mean(name, there)
+    if not hint and any(re.fullmatch(r"[+-]?[\d.]+(e[+-]?\d+)?", one) for one in there):
+        hint = "; its first line seems to hold values: names of columns must stand there"
+    raise click.UsageError(
+        f"{option}: {printable(str(table))} has no column {name!r}{hint} (columns: {listing(there)})"
+    )
 
 
 def _groups_column(frame: Any, name: str | None) -> Any:

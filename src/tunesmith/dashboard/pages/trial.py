@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tunesmith.dashboard.pages.request import Wrong, live_study, render, studies_of, words_for
+from tunesmith.dashboard.pages.request import Wrong, live_study, render, seen_of, studies_of, words_for
 from tunesmith.dashboard.views import NOTE
 from tunesmith.foundation.formats import json_value
 from tunesmith.foundation.languages import Words
@@ -50,7 +50,7 @@ def trial_page(request: Request, wrong: Wrong | None = None) -> Response:
             "curve": drawn_curve(points, objectives, words) if points else None,
             "steps": [report_row(*report) for report in list(trial.intermediate_values.items())[-200:]],
             "objectives": objectives,
-            "logged": drawn_metrics(opened.snapshot(), number, logged, words) if logged else None,
+            "logged": drawn_metrics(seen_of(request), number, logged, words) if logged else None,
             "artifacts": artifacts,
             "note": str(trial.user_attrs.get(NOTE, "")),
             "attributes": {k: v for k, v in trial.user_attrs.items() if k != NOTE},

@@ -132,21 +132,22 @@ def plot_metrics(
         raise ValueError(f"plot_metrics compares at most {TRIALS} trials; got {len(set(trials))}")
     numbers = _best(seen) if trials is None else list(dict.fromkeys(map(int, trials)))
     read = seen.metrics(numbers, None if names is None else list(names))
-    if names is not None or not read:
+    known = {name for own in read.values() for name in own}
+    if not read or not known.issuperset(names or ()):
         logged = seen.logged()
         if unknown := [name for name in names or () if logged and name not in logged]:
             guess = did_you_mean(unknown[0], logged)
             raise ValueError(f"no trial logged the metric {unknown[0]!r}{guess}; there are {listing(logged)}")
         if not read and logged and trials is None:  # of very many trials, a few
-            numbers = np.unique(np.concatenate([*logged.values()]))[:TRIALS].tolist()
+            numbers = np.unique(np.concatenate([logged[name] for name in names or logged]))[:TRIALS].tolist()
             read = seen.metrics(numbers, None if names is None else list(names))
-    numbers = [number for number in numbers if number in read][:TRIALS]
-    present = sorted({name for number in numbers for name in read[number]})
-    if not present:
-        if trials is not None and seen.logged():
+        if not read and logged and trials is not None:
             raise NothingToDrawError(say("{}: none of these trials logged a metric", "plot_metrics"))
+    if not read:
         pattern = "{}: no trial of {} logged a metric; an objective does so by trial.log(metrics, step)"
         raise NothingToDrawError(say(pattern, "plot_metrics", repr(seen.study_name)))
+    numbers = [number for number in numbers if number in read][:TRIALS]
+    present = sorted({name for number in numbers for name in read[number]})
     ordered = [name for name in (present if names is None else dict.fromkeys(names)) if name in present]
     room = max(MOST_POINTS // max(1, len(numbers) * min(len(ordered), PANELS)), 50)
     made = {
