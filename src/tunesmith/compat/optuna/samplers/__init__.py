@@ -1020,12 +1020,7 @@ class NSGAIISampler(NativeSampler):
         after_trial_strategy: Callable[..., Any] | None = None,
     ) -> None:
         _warn_of_constraints(constraints_func)
-        strategies = {
-            "elite_population_selection_strategy": elite_population_selection_strategy,
-            "child_generation_strategy": child_generation_strategy,
-            "after_trial_strategy": after_trial_strategy,
-        }
-        _warn_of_strategies(strategies)
+        strategies = _strategies(elite_population_selection_strategy, child_generation_strategy, after_trial_strategy)
         _check_population(population_size, crossover, swapping_prob)
         is_simulated_binary = isinstance(crossover, SBXCrossover)
         given = {"crossover": None if is_simulated_binary else crossover, "swapping_prob": swapping_prob, **strategies}
@@ -1050,10 +1045,19 @@ def _eta_of(mutation: Any, sampler: str, default: float) -> float:
     return default
 
 
-def _warn_of_strategies(strategies: Mapping[str, Callable[..., Any] | None]) -> None:
+def _strategies(
+    elite: Callable[..., Any] | None, child: Callable[..., Any] | None, after: Callable[..., Any] | None
+) -> dict[str, Callable[..., Any] | None]:
+    """Return the strategies of a population by the names of their arguments, with a warning of each that is given."""
+    strategies = {
+        "elite_population_selection_strategy": elite,
+        "child_generation_strategy": child,
+        "after_trial_strategy": after,
+    }
     for name, strategy in strategies.items():
         if strategy is not None:
             warn_experimental_argument(name)
+    return strategies
 
 
 def _check_population(population_size: int, crossover: Any, swapping_prob: float) -> None:
@@ -1115,12 +1119,7 @@ class NSGAIIISampler(NativeSampler):
         after_trial_strategy: Callable[..., Any] | None = None,
     ) -> None:
         _warn_of_constraints(constraints_func)
-        strategies = {
-            "elite_population_selection_strategy": elite_population_selection_strategy,
-            "child_generation_strategy": child_generation_strategy,
-            "after_trial_strategy": after_trial_strategy,
-        }
-        _warn_of_strategies(strategies)
+        strategies = _strategies(elite_population_selection_strategy, child_generation_strategy, after_trial_strategy)
         _check_population(population_size, crossover, swapping_prob)
         is_uniform = isinstance(crossover, UniformCrossover)
         given = {"crossover": None if is_uniform else crossover, "swapping_prob": swapping_prob, **strategies}

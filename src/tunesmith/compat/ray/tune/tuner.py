@@ -40,6 +40,7 @@ from tunesmith.study import Study, create_study, get_all_study_names, load_study
 from tunesmith.trial import FrozenTrial, TrialState
 
 Grid = TypeVar("Grid", bound=ResultGrid)
+T = TypeVar("T")
 STUDY_FILE = "study.db"
 CONFIGS = "tuner.pkl"
 MANY = 1_000_000  # runs of a trial: without end
@@ -353,30 +354,23 @@ class Tuner:
 
 
 def _search_of(tune: TuneConfig) -> Searcher:
-    search = tune.search_alg
-    if isinstance(search, str):
-        search = create_searcher(search)
-    if search is None:
-        search = BasicVariantGenerator()
-    if not isinstance(search, Searcher):
-        raise TypeError(
-            "search_alg is one of tunesmith.compat.ray.tune.search, such as OptunaSearch() or BayesOptSearch(); got "
-            f"{shown(search)}"
-        )
-    return search
+    what = "search_alg is one of tunesmith.compat.ray.tune.search, such as OptunaSearch() or BayesOptSearch()"
+    return _one_of(Searcher, tune.search_alg, create_searcher, BasicVariantGenerator, what)
 
 
 def _scheduler_of(tune: TuneConfig) -> TrialScheduler:
-    scheduler = tune.scheduler
-    if isinstance(scheduler, str):
-        scheduler = create_scheduler(scheduler)
-    if scheduler is None:
-        scheduler = FIFOScheduler()
-    if not isinstance(scheduler, TrialScheduler):
-        raise TypeError(
-            f"scheduler is one of tunesmith.compat.ray.tune.schedulers, such as ASHAScheduler(); got {shown(scheduler)}"
-        )
-    return scheduler
+    what = "scheduler is one of tunesmith.compat.ray.tune.schedulers, such as ASHAScheduler()"
+    return _one_of(TrialScheduler, tune.scheduler, create_scheduler, FIFOScheduler, what)
+
+
+def _one_of(kind: type[T], given: Any, create: Callable[[str], Any], usual: Callable[[], T], what: str) -> T:
+    """Return an object that is given as itself, by name, or not at all; TypeError if it is of another kind."""
+    found = create(given) if isinstance(given, str) else given
+    if found is None:
+        found = usual()
+    if not isinstance(found, kind):
+        raise TypeError(f"{what}; got {shown(found)}")
+    return found
 
 
 def _merged(into: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
