@@ -227,7 +227,7 @@ LEFT_OUT = {
     r"\.worker\.": "a program, which reads its own arguments",
     r"\.decode_row$|\.flat_row$": "the engine calls them for each point",
     r"^tunesmith\.Study$|\.(Study)?Artifacts$|\.Distribution\.": "made by the library",
-    r"\.space\.(Parameter|Condition|Constraint)\.": "the space calls them for each point",
+    r"\.space\.(Parameter|Combinatorial|Condition|Constraint)\.": "the space calls them for each point",
     r"\.ImportedStudy|\.differences$": "made by read",
     r"\.compat\.hyperopt\.": "Hyperopt's contract, and its errors",
     r"\.compat\.ray\.": "Ray Tune's contract",

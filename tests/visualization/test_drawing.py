@@ -198,7 +198,7 @@ def test_svg_has_thousands_of_points_in_some_kilobytes_and_dark_colours_for_all(
 # What stands in these figures besides our words: parameters, their values, metrics, methods, quantities.
 FOREIGN = {
     "model", "svm", "forest", "depth", "scale", "True", "False", "None", "inactive", "accuracy", "loss", "anova", "ped",
-    "params", "tokens", "batch", "small", "lambda", "It", "falls", "default", "score", "objective",
+    "params", "tokens", "batch", "small", "lambda", "It", "falls", "default", "score", "objective", "rate",
 }  # fmt: skip
 
 

@@ -4,15 +4,9 @@ from __future__ import annotations
 
 import click
 
-from tunesmith.cli.options import (
-    json_option,
-    open_study,
-    progress_option,
-    shows_progress,
-    storage_argument,
-    study_option,
-)
+from tunesmith.cli.options import json_option, open_study, storage_argument, study_option
 from tunesmith.cli.output import say
+from tunesmith.cli.progress import progress_option, shows_progress
 
 
 @click.command()

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from tunesmith.cli.options import progress_option
+from tunesmith.cli.progress import progress_option
 from tunesmith.cli.settings import Settings, parameter, read_settings
 from tunesmith.foundation import registry
 from tunesmith.foundation.formats import bytes_of, seconds_of

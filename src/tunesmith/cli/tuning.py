@@ -15,8 +15,9 @@ from typing import Any
 
 import click
 
-from tunesmith.cli.options import STANDARD_STORAGE, declare, metrics_of, shows_progress
+from tunesmith.cli.options import STANDARD_STORAGE, declare, metrics_of
 from tunesmith.cli.output import echo, print_json
+from tunesmith.cli.progress import shows_progress
 from tunesmith.cli.settings import Settings, space_of, study_name
 from tunesmith.errors import MissingMetricError, ProgramError, StudyNotFoundError, WorkerDiedError
 from tunesmith.executors.processes import ProcessExecutor

@@ -79,8 +79,8 @@ class ThreadExecutor(Executor):
     def _prepare(self) -> None:
         if self.memory_limit is not None:
             raise ValueError(
-                f"the executor {self.name!r} runs all trials in this process, and has no limit of memory for each; use "
-                "'processes'"
+                f"memory_limit: the executor {self.name!r} runs all trials in this process, and has no limit for each; "
+                "use 'processes'"
             )
         self._runs: dict[int, Run] = {}
         self._messages: deque[Callable[[], None]] = deque()
@@ -187,7 +187,15 @@ class ThreadExecutor(Executor):
             self._take_in()
 
     def ask(self, run: Run, question: Callable[[], Any]) -> Future[Any]:
-        """Let the driver answer a question about a run; from any thread."""
+        """Let the driver answer a question about a run; from any thread.
+
+        Args:
+            run: the run.
+            question: what is called for the answer, in the driver's thread.
+
+        Returns:
+            the answer, once it is there.
+        """
         from concurrent.futures import Future
 
         answer: Future[Any] = Future()
@@ -207,7 +215,12 @@ class ThreadExecutor(Executor):
         return answer
 
     def end(self, run: Run, event: End) -> None:
-        """Take in the end of a run, unless it was given up; in the driver's thread."""
+        """Take in the end of a run, unless it was given up; in the driver's thread.
+
+        Args:
+            run: the run.
+            event: how it ended.
+        """
         if run.is_heard:
             run.is_heard = False
             del self._runs[run.trial.number]

@@ -9,16 +9,9 @@ import click
 
 from tunesmith import interchange
 from tunesmith.cli import trials
-from tunesmith.cli.options import (
-    STANDARD_STORAGE,
-    STORAGE_VARIABLE,
-    json_option,
-    open_study,
-    progress_option,
-    shows_progress,
-    with_options,
-)
+from tunesmith.cli.options import STANDARD_STORAGE, STORAGE_VARIABLE, json_option, open_study, with_options
 from tunesmith.cli.output import echo, print_json, say
+from tunesmith.cli.progress import progress_option, shows_progress
 from tunesmith.foundation.text import printable, shorten
 
 if TYPE_CHECKING:

@@ -171,7 +171,15 @@ class Combinatorial(Parameter):
         return self.rows(np.clip(at.astype(np.int64), 0, self._n - 1))
 
     def moved(self, rows: IntArray, rng: np.random.Generator) -> IntArray:
-        """Return each of rows[n, k] after one random move, of those that `neighbours` makes."""
+        """Return rows after one random move each, of those that `neighbours` makes.
+
+        Args:
+            rows: [n, k].
+            rng: where the moves come from.
+
+        Returns:
+            the rows [n, k].
+        """
         raise NotImplementedError
 
     def neighbours(self, row: IntArray) -> IntArray:
@@ -179,11 +187,29 @@ class Combinatorial(Parameter):
         raise NotImplementedError
 
     def crossed(self, a: IntArray, b: IntArray, rng: np.random.Generator) -> IntArray:
-        """Return a row [k] that has something of a[k] and of b[k]."""
+        """Return a row that has something of two others.
+
+        Args:
+            a: a row [k].
+            b: another, [k].
+            rng: decides what comes from which.
+
+        Returns:
+            the row [k].
+        """
         raise NotImplementedError
 
     def shaken(self, u: FloatArray, moves: float, rng: np.random.Generator) -> FloatArray:
-        """Return unit coordinates [n] after `moves` random moves on average, one at least, from u[n]."""
+        """Return unit coordinates some random moves away from others.
+
+        Args:
+            u: [n]; NaN stays NaN.
+            moves: how many moves more than one, on average.
+            rng: where the moves come from.
+
+        Returns:
+            the unit coordinates [n].
+        """
         rows = self.rows_at(u)
         count = 1 + np.floor(rng.exponential(size=len(u)) * moves).astype(np.int64)
         for i in range(min(int(count.max(initial=0)), len(self.items))):
@@ -204,15 +230,40 @@ class Combinatorial(Parameter):
         raise NotImplementedError
 
     def distances(self, rows: IntArray, others: IntArray) -> FloatArray:
-        """Return how far rows[n, k] are from others[m, k], [n, m]: in swaps of neighbours, or in items that differ."""
+        """Return how far rows are from others: in swaps of neighbours, or in items that differ.
+
+        Args:
+            rows: [n, k].
+            others: [m, k].
+
+        Returns:
+            the distances [n, m].
+        """
         raise NotImplementedError
 
     def log_masses(self, rows: IntArray, rate: float) -> FloatArray:
-        """Return for centres rows[n, k] the logarithm of the mean of exp(-rate distance) over all arrangements, [n]."""
+        """Return the logarithm of the mean of exp(-rate distance) over all arrangements.
+
+        Args:
+            rows: the centres [n, k].
+            rate: 0 or more.
+
+        Returns:
+            the logarithms [n], one for each centre.
+        """
         raise NotImplementedError
 
     def drawn(self, rows: IntArray, rate: float, rng: np.random.Generator) -> IntArray:
-        """Return a row for each centre rows[n, k], with probabilities proportional to exp(-rate distance)."""
+        """Return a row for each centre, with probabilities proportional to exp(-rate distance).
+
+        Args:
+            rows: the centres [n, k].
+            rate: 0 or more.
+            rng: what draws.
+
+        Returns:
+            the rows [n, k].
+        """
         raise NotImplementedError
 
     def rate_of(self, share: float) -> float:
@@ -497,7 +548,16 @@ class Subset(Combinatorial):
 
     @classmethod
     def of_items(cls, items: Categorical, min: int, max: int) -> Subset:
-        """Return the subsets of items that are given as choices."""
+        """Return the subsets of items that are given as choices.
+
+        Args:
+            items: what there is to choose from.
+            min: how many are chosen, at least.
+            max: how many are chosen, at most.
+
+        Returns:
+            the parameter.
+        """
         param = object.__new__(cls)
         param._read(items, min, max, None)
         return param

@@ -378,6 +378,9 @@ class Storage(ABC):
         Args:
             study_id: the study.
             name: this metric only; None: all, in alphabetical order.
+
+        Returns:
+            the numbers, by the name of each metric that anyone logged.
         """
         return {}
 

@@ -346,6 +346,9 @@ class Snapshot:
         Args:
             numbers: of the trials.
             names: these metrics only; None: all.
+
+        Returns:
+            steps and values by the name of each metric, by the number of each trial.
         """
         found = self._storage.metrics(self.study_id, list(numbers), names)
         return {number: shown for number, own in found.items() if (shown := without_rows(own))}

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tunesmith.cli.options import STORAGE_VARIABLE, json_option, progress_option, shows_progress
+from tunesmith.cli.options import STORAGE_VARIABLE, json_option
 from tunesmith.cli.output import echo, pass_on, print_json, print_table
+from tunesmith.cli.progress import progress_option, shows_progress
 from tunesmith.cli.run import POSITIVE, TIME, Amount
 from tunesmith.errors import MissingDependencyError, ResumeError, SourceError
 from tunesmith.foundation.formats import csv_chunks

@@ -97,7 +97,7 @@ def metrics_of_rows(rows: Any, value: float) -> dict[str, float]:
     """
     try:
         given = np.asarray(rows, np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise TypeError(f"report(rows=) takes one number for each validation row; got {shown(rows)}") from None
     if given.ndim != 1 or len(given) < 2:
         raise ValueError(

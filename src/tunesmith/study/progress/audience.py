@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any, TextIO
@@ -67,12 +68,10 @@ def is_screen(stream: TextIO | None) -> bool:
 
 def is_in_front(stream: TextIO) -> bool:
     """Tell whether this process may write to a terminal now: it is not, where a shell runs it in the background."""
-    if sys.platform == "win32":
-        return True
-    try:
-        return os.tcgetpgrp(stream.fileno()) == os.getpgrp()
-    except (OSError, ValueError):  # what has no number is a terminal of an editor, or of a test
-        return True
+    if sys.platform != "win32":
+        with suppress(OSError, ValueError):  # what has no number is a terminal of an editor, or of a test
+            return os.tcgetpgrp(stream.fileno()) == os.getpgrp()
+    return True
 
 
 def _is_child() -> bool:

@@ -227,6 +227,9 @@ class ResultGrid:
             scope: "last" report of each trial, the best of "all", the mean: "avg", "last-5-avg", "last-10-avg".
             filter_nan_and_inf: leave out trials whose value is not finite.
 
+        Returns:
+            the result.
+
         Raises:
             ValueError: no metric or mode is known, or there is no such scope.
             RuntimeError: no trial reported the metric.
@@ -255,6 +258,9 @@ class ResultGrid:
         Args:
             filter_metric: the metric; None: the last report.
             filter_mode: "min" or "max".
+
+        Returns:
+            the table.
         """
         import pandas as pd
 

@@ -321,6 +321,9 @@ class Tuner:
             restart_errored: likewise; both begin anew, with the same config.
             param_space: the same space, with objects in it that are new.
 
+        Returns:
+            the search.
+
         Raises:
             ValueError: the folder is not that of such an experiment.
         """
