@@ -69,7 +69,7 @@ def test_what_runs_coroutines() -> None:
     assert isinstance(choose_executor("inline", None, runs_async=True), InlineExecutor)
     with pytest.raises(ValueError, match="memory_per_trial= has no effect"):
         choose_executor("asyncio", 2, None, 10**9, True)
-    with pytest.raises(ValueError, match="memory_limit: the executor"):
+    with pytest.raises(ValueError, match=r"memory_limit: the executor .* has no limit for each; use 'processes'"):
         ThreadExecutor(memory_limit=10**9)
 
 

@@ -40,7 +40,7 @@ from tunesmith.report.content import Content
 from tunesmith.samplers import Sampler
 from tunesmith.scaling import ScalingLaw
 from tunesmith.selection import Estimate, Rule
-from tunesmith.space import Constraint, Parameter
+from tunesmith.space import Combinatorial, Constraint, Parameter
 from tunesmith.space.estimators import About, FloatOr, IntOr
 from tunesmith.storage import Storage
 from tunesmith.study.artifacts import StudyArtifacts
@@ -172,6 +172,8 @@ MADE: dict[type, Callable[[], Any]] = {
     ts.Space: lambda: ts.Space(x=ts.Float(0, 1)),
     ts.Categorical: lambda: ts.Categorical(["a", "b"]),
     ts.Ordinal: lambda: ts.Ordinal([1, 2]),
+    Combinatorial: lambda: ts.Permutation(["a", "b"]),
+    ts.Subset: lambda: ts.Subset(["a", "b"]),
     ts.Choice: lambda: ts.Choice({"a": {"x": ts.Float(0, 1)}, "b": {}}),
     FloatOr: lambda: FloatOr(0, 1, words={"auto": 0.5}),
     IntOr: lambda: IntOr(1, 9, words={"auto": 5}),
@@ -227,7 +229,7 @@ LEFT_OUT = {
     r"\.worker\.": "a program, which reads its own arguments",
     r"\.decode_row$|\.flat_row$": "the engine calls them for each point",
     r"^tunesmith\.Study$|\.(Study)?Artifacts$|\.Distribution\.": "made by the library",
-    r"\.space\.(Parameter|Combinatorial|Condition|Constraint)\.": "the space calls them for each point",
+    r"\.space\.(Parameter|Condition|Constraint)\.": "the space calls them for each point",
     r"\.ImportedStudy|\.differences$": "made by read",
     r"\.compat\.hyperopt\.": "Hyperopt's contract, and its errors",
     r"\.compat\.ray\.": "Ray Tune's contract",

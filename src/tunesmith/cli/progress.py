@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 
 import click
@@ -29,6 +28,8 @@ def shows_progress(progress: bool | None, quiet: bool) -> bool:
         return bool(progress)
     if is_screen(sys.stderr):
         return True
+    import logging  # takes milliseconds, and commands that show a line do without it
+
     logger, handler = logging.getLogger("tunesmith"), logging.StreamHandler()
     level = logger.level
     logger.addHandler(handler)

@@ -204,7 +204,7 @@ class Combinatorial(Parameter):
 
         Args:
             u: [n]; NaN stays NaN.
-            moves: how many moves more than one, on average.
+            moves: the scale of their number, which is one at least.
             rng: where the moves come from.
 
         Returns:
