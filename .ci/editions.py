@@ -27,7 +27,7 @@ from outputs import MASKS, NUMBER, TITLES
 from pages import CHINESE, DOCS, HAN, ROOT, Block
 
 # English only, linked from the Chinese pages: what programs make or check, and what is for who changes the code.
-ENGLISH = re.compile(r"^(api/.*|benchmarks\.md|changelog\.md|contributing\.md|satellites\.md|add-\w+\.md)$")
+ENGLISH = re.compile(r"^(api/.*|benchmarks\.md|changelog\.md|contributing\.md|satellites\.md|design\.md|add-\w+\.md)$")
 OUTPUTS = dict(zip(*TITLES.values(), strict=True))
 HASH = {"sh", "toml", "yaml", "console", "dockerfile", "ini", "text"}  # languages whose comments begin with #
 TEXT = re.compile(r"""(?<!\w)([rRbBfFuU]{0,2})("(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')""")

@@ -510,7 +510,7 @@ def test_everything_that_a_page_loads_is_there(client: TestClient) -> None:
     found = set()
     for path in ("/", "/study/1", "/study/1/trial/3", "/compare?study=1"):
         found |= set(re.findall(r'(?:<link[^>]* href|<script[^>]* src)="(/[^"]*)"', client.get(path).text))
-    assert len(found) == 4
+    assert len(found) == 6
     for address in found:
         answer = client.get(address)
         assert answer.status_code == 200, address

@@ -24,6 +24,7 @@ from tunesmith.dashboard.pages.request import HANDLERS
 from tunesmith.dashboard.security import Access, Guard
 from tunesmith.dashboard.studies import Studies
 from tunesmith.dashboard.views import Views
+from tunesmith.foundation import look
 from tunesmith.foundation.arguments import checked
 from tunesmith.storage import Storage, open_storage
 from tunesmith.visualization import static
@@ -35,6 +36,7 @@ MODEL_IMPORTS = (
 )  # verdicts are made by it, and it is fitted by this
 
 KEPT = "private, max-age=31536000, immutable"  # by a browser: the address carries the version
+DARK_SCREEN, CHOSEN_DARK = "screen and (prefers-color-scheme:dark)", ":root[data-theme=dark]"
 
 
 class _Static(StaticFiles):
@@ -53,9 +55,24 @@ async def script_file(_: Request) -> Response:
 
 async def style_file(_: Request) -> Response:
     """Return the style of drawings, for the colours that a reader chose as well."""
-    media, chosen = "screen and (prefers-color-scheme:dark)", ":root[data-theme=dark]"
-    rules = static.style(media, ":root:not([data-theme=light])", chosen)
+    rules = static.style(DARK_SCREEN, ":root:not([data-theme=light])", CHOSEN_DARK)
     return Response(rules, headers={"cache-control": KEPT}, media_type="text/css")
+
+
+async def look_file(_: Request) -> Response:
+    """Return the colours, and the style of controls."""
+    rules = look.tokens(DARK_SCREEN, chosen=CHOSEN_DARK) + look.controls()
+    return Response(rules, headers={"cache-control": KEPT}, media_type="text/css")
+
+
+async def icons_file(_: Request) -> Response:
+    """Return the icons."""
+    return Response(look.icons(), headers={"cache-control": KEPT}, media_type="image/svg+xml")
+
+
+async def mark_file(_: Request) -> Response:
+    """Return the mark, which browsers show beside the title of a page."""
+    return Response(look.mark(32), headers={"cache-control": KEPT}, media_type="image/svg+xml")
 
 
 @checked()
@@ -104,8 +121,9 @@ def app(
     routes: list[BaseRoute] = [
         *studies.ROUTES, *figures.ROUTES, *trials.ROUTES, *trial.ROUTES, *artifacts.ROUTES, *actions.ROUTES,
         *events.ROUTES, *study.ROUTES, *design.ROUTES, Route("/static/figures.js", script_file),
-        Route("/static/figures.css", style_file), Mount("/static", _Static(directory=STATIC)),
-        Route("/favicon.ico", _no_icon),
+        Route("/static/figures.css", style_file), Route("/static/look.css", look_file),
+        Route("/static/icons.svg", icons_file), Route("/static/mark.svg", mark_file),
+        Route("/favicon.ico", mark_file), Mount("/static", _Static(directory=STATIC)),
     ]  # fmt: skip
     made = Starlette(
         routes=routes,
@@ -119,10 +137,6 @@ def app(
     made.state.live = live
     made.state.views = Views()
     return made
-
-
-async def _no_icon(_: Request) -> Response:
-    return Response(status_code=204)
 
 
 def _import_model() -> None:

@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from tunesmith import __version__
+from tunesmith.foundation import look
 from tunesmith.foundation.formats import ago_text, cell_text, duration_text
 from tunesmith.foundation.languages import LANGUAGES, Words
 from tunesmith.foundation.text import cut, printable
@@ -97,6 +98,8 @@ class Views:
         shared = {
             "_": words, "words": words, "languages": LANGUAGES, "root": request.scope.get("root_path", ""),
             "here": request.url.path, "version": __version__, "read_only": access.read_only,
+            "icon": lambda name: icon(name, request.scope.get("root_path", "")), "mark": Markup(look.mark(22)),
+            "states": look.STATES,
             "theme": theme_of(request), "query": dict(request.query_params), "markdown": to_html,
             "ago": lambda moment: ago_text(time.time() - moment, words),
         }  # fmt: skip
@@ -104,6 +107,17 @@ class Views:
         return HTMLResponse(
             made, status, headers={"vary": "accept-language, cookie", "content-language": words.language}
         )
+
+
+def icon(name: str, root: str) -> Markup:
+    """Return an icon as markup; a word has to stand beside it, or in the label of what is pressed.
+
+    Args:
+        name: of one of `look.icons`.
+        root: the path below which the dashboard is.
+    """
+    use = '<svg class="icon" aria-hidden="true"><use href="{}/static/icons.svg?{}#{}"/></svg>'
+    return Markup(use).format(root, __version__, name)
 
 
 def theme_of(request: Request) -> str:

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunesmith.foundation.formats import tick_text
+from tunesmith.foundation.look import DATA
 from tunesmith.visualization.axes import round_logs, round_values
 from tunesmith.visualization.plotly_style import SCALE
 
@@ -37,20 +38,12 @@ FAR_LENGTHS = 100.0  # lengths of an axis: what lies further away is drawn there
 LARGEST_END = 4e307  # of an axis: its length is a number then
 CLEAR = "rgba(0,0,0,0)"
 DASHES = {"dash": "6 4", "dot": "2 3"}
-# What a colour is where the page is dark: as light on it as this one is dark on white.
-ON_DARK = {
-    "white": "#1b1f24", "black": "#e6e8ea", "#2a2a2a": "#e6e8ea", "#e8e8e8": "#2f353c", "#b0b0b0": "#5a626b",
-    "#666666": "#a3abb4", "#777777": "#a3abb4", "#444444": "#c8cdd2", "#f1f1f1": "#262b31", "#d0d0d0": "#4a525b",
-    "#0072b2": "#56b4e9", "#5d4a9c": "#a795e0", "#a6568c": "#d58cbd", "#d55e00": "#f08a3c", "#009e73": "#3fc79b",
-    "#08306b": "#deebf7", "#2171b5": "#9ecae1", "#6baed6": "#4292c6", "#c3d5e6": "#2f5273",
-    "rgba(255,255,255,0.7)": "rgba(27,31,36,0.7)",
-}  # fmt: skip
 
 
 def dark() -> str:
     """Return the declarations of CSS that give figures the colours of a dark page."""
-    shades = zip(_shades(SCALE), _shades([[at, ON_DARK[str(colour)]] for at, colour in SCALE]), strict=True)
-    return ";".join(f"{_variable(light)}:{to}" for light, to in [*ON_DARK.items(), *shades])
+    shades = zip(_shades(SCALE), _shades([[at, DATA[str(colour)]] for at, colour in SCALE]), strict=True)
+    return ";".join(f"{_variable(light)}:{to}" for light, to in [*DATA.items(), *shades])
 
 
 def as_svg(figure: Dict, name: str, title: str, width: int = 760, height: int | None = None) -> str:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import re
+
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from tunesmith.dashboard.pages.request import render
-
-STATES = ("complete", "pruned", "fail", "running")  # each has one of the four colours
+from tunesmith.foundation import look
 
 
 def design_page(request: Request) -> Response:
-    """Show sizes of text, distances, colours, and the parts that pages are made of."""
-    return render(request, "design.html", {"states": STATES})
+    """Show sizes of text, distances, colours, icons, and the parts that pages are made of."""
+    icons = re.findall(r'id="([\w-]+)"', look.icons())
+    return render(request, "design.html", {"colours": list(look.COLOURS), "icons": icons})
 
 
 ROUTES = [Route("/design", design_page)]

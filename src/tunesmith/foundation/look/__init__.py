@@ -1,0 +1,43 @@
+"""How everything that people look at looks: pages, reports, notebooks, figures and terminals take it from here.
+
+`COLOURS` are the tokens; docs/design.md says what each is for, and the dashboard's page /design shows them.
+"""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+from tunesmith.foundation.look.colours import COLOURS, DATA, STATES, declarations
+from tunesmith.foundation.look.drawn import interval, mark, sparkline
+
+__all__ = ["COLOURS", "DATA", "STATES", "controls", "declarations", "icons", "interval", "mark", "sparkline", "tokens"]
+
+
+def tokens(media: str = "screen and (prefers-color-scheme:dark)", root: str = ":root", chosen: str = "") -> str:
+    """Return the rules of CSS that set the tokens as variables, such as ``--accent``.
+
+    Args:
+        media: where pages are dark.
+        root: what has the variables.
+        chosen: a selector of what is dark on any screen, such as ``:root[data-theme=dark]``; what is light is then
+            ``[data-theme=light]``. Empty: a reader cannot choose.
+    """
+    dark = f"{root}:not([data-theme=light])" if chosen else root
+    rules = f"{root}{{{declarations(dark=False)};color-scheme:light}}\n"
+    rules += f"@media {media}{{{dark}{{{declarations(dark=True)};color-scheme:dark}}}}\n"
+    always = f"@media screen{{{chosen}{{{declarations(dark=True)};color-scheme:dark}}}}\n" if chosen else ""
+    return rules + always
+
+
+def controls() -> str:
+    """Return the rules of CSS of controls: buttons, fields, menus, dialogs, chips, tables, what is empty or loading."""
+    return _read("controls.css")
+
+
+def icons() -> str:
+    """Return the icons as one SVG file of symbols: ``<use href="icons.svg#check">``. They are Octicons, MIT licence."""
+    return _read("icons.svg")
+
+
+def _read(name: str) -> str:
+    return (files(__name__) / name).read_text(encoding="utf-8")
