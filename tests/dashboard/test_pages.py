@@ -544,7 +544,7 @@ def test_the_importance_of_very_many_trials_is_told_by_some_and_says_so(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tunesmith.dashboard.drawings.MOST_WEIGHED", 20)
-    drawn = get_json(client, "/study/2/figure/importance")
+    drawn = get_json(client, "/study/2/figure/importance?where=number%20%3E%3D%200")  # that of all is kept
     assert drawn["notes"][0] == "from 20 of 30 trials"
     assert "from 20 trials" in drawn["summary"]
 
@@ -613,7 +613,7 @@ def test_a_page_says_what_the_search_of_a_study_chose(tmp_path: Path) -> None:
     verdict = search.report_.verdict()
     with TestClient(app(path, token=""), base_url="http://localhost") as client:
         text = client.get("/study/1").text
-        assert 'Best value seen: <a id="best" href="/study/1/trial/3">1</a>' in text
+        assert 'Best value seen: <a id="best" href="/study/1/trial/3" title="1">1</a>' in text
         told = part_of(client, "verdict")
         assert verdict in told
         assert "1 trial ended later" in told

@@ -76,7 +76,7 @@ def test_the_history_runs_by_number_time_or_cost_and_has_a_logarithmic_axis() ->
     assert (axis["type"], [round(end, 1) for end in axis["range"]]) == ("log", [-0.1, 2.1])
     with pytest.raises(ValueError, match='"number" with error_bar=True'):
         optimization_history(study, x="time", error_bar=True)
-    with pytest.raises(ValueError, match="x takes 'number', 'time'"):
+    with pytest.raises(ValueError, match="x takes 'number' or 'time' or 'cost'"):
         optimization_history(study, x="day")
 
 

@@ -114,7 +114,7 @@ def trades(values: Floats, signs: Sequence[float], at: int, names: Sequence[str]
     away = (values - values[at]) * np.array(signs)  # what is negative is gained
     away = away / np.where(np.ptp(away, axis=0) > 0, np.ptp(away, axis=0), 1.0)
     said = []
-    for j, name in enumerate(names):
+    for j in range(len(names)):
         better = np.flatnonzero(away[:, j] < 0)
         if not len(better):
             continue

@@ -9,13 +9,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tunesmith.errors import NothingToDrawError
 from tunesmith.foundation.arguments import checked
 from tunesmith.foundation.formats import number_text
 from tunesmith.foundation.languages import joined_texts, say
 from tunesmith.foundation.states import TrialState
-from tunesmith.foundation.text import listing, shown
+from tunesmith.foundation.text import shown
 from tunesmith.selection.wording import count
 from tunesmith.visualization.axes import beyond, ends_of
 from tunesmith.visualization.columns import (
@@ -78,9 +79,9 @@ class HistorySeries:
     step_number: Ints
     step_value: Floats
     failed: Ints
-    at: Floats | Ints
-    step_at: Floats | Ints
-    failed_at: Floats | Ints
+    at: NDArray[Any]
+    step_at: NDArray[Any]
+    failed_at: NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,7 +192,7 @@ def plot_optimization_history(
         MissingDependencyError: the backend is not installed.
     """
     if x not in ALONG or (error_bar and (x != "number" or best_only)):
-        known = '"number" with error_bar=True, without best_only' if error_bar else listing(map(repr, ALONG))
+        known = '"number" with error_bar=True, without best_only' if error_bar else " or ".join(map(repr, ALONG))
         raise ValueError(f"x takes {known}; got {shown(x)}")
     tables = read_all(study, target, target_name, FIGURE)
     below = 0
@@ -271,7 +272,7 @@ def _series(
     )
 
 
-def _along(t: StudyColumns, x: str, number: Ints) -> Floats | Ints:
+def _along(t: StudyColumns, x: str, number: Ints) -> NDArray[Any]:
     """Return where trials lie along x, by their numbers: the seconds until they ended, of "time"."""
     if x == "number":
         return number
