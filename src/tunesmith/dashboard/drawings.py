@@ -38,10 +38,18 @@ from tunesmith.visualization.svg_style import said_of_points, small
 # -- makes figures of very many trials lighter than a file's or a notebook's, since a page fetches many of them -----
 
 POINTS, LINES, PANELS = 1000, 1200, 8000  # of a history, of parallel coordinates, and of all panels together
+POINTS_OF_FEW = 600  # of a figure that is one panel among others
 
 
-def lighter(data: FigureData) -> FigureData:
-    """Return a figure with fewer points, where it has very many; the best and the selected ones stay."""
+def lighter(data: FigureData, is_few: bool = False) -> FigureData:
+    """Return a figure with fewer points, where it has very many; the best and the selected ones stay.
+
+    Args:
+        data: the figure.
+        is_few: whether it is one panel among others.
+    """
+    if is_few and isinstance(data, Slice | ParallelCoordinate):
+        return _with_rows(data, POINTS_OF_FEW)
     if isinstance(data, Slice):
         return _with_rows(data, PANELS // max(1, len(data.axes)))
     if isinstance(data, Rank):
@@ -86,7 +94,7 @@ def _notes(data: FigureData, shown: int) -> tuple[str, ...]:
     return tuple(found)
 
 
-MOST_WEIGHED = 50_000  # trials by which the importance of parameters is told
+MOST_WEIGHED = 20_000  # trials by which the importance of parameters is told
 Names = list[str] | None  # of parameters, or metrics; None: those that the figure chooses
 Make = Callable[..., FigureData]  # of a study, the objective that is shown (None: there is one), and names
 TABS = {"overview": "Overview", "curves": "Curves", "parameters": "Parameters", "timeline": "Timeline"}
@@ -248,7 +256,7 @@ def page_figure(
         if size is not None and size.few and name == "slice":
             names = parameters_of(study, objective if len(study.directions) > 1 else None)
             names = names[: max(1, size.width // PIXELS_OF_A_SLICE)]
-        data = _made(name, study, objective, names, how)
+        data = lighter(_made(name, study, objective, names, how), size is not None and size.few)
     except (TunesmithError, ValueError) as error:
         return missing_figure(error, words)
     if size is not None and size.few and isinstance(data, ParamImportances):
@@ -279,7 +287,7 @@ def picture(
         how: further settings of the figure.
     """
     try:
-        data = _made(name, study, objective, names, how).in_language(words)
+        data = lighter(_made(name, study, objective, names, how)).in_language(words)
     except (TunesmithError, ValueError) as error:
         sentence = html.escape(missing_figure(error, words)["missing"])
         return f'<svg xmlns="http://www.w3.org/2000/svg" width="1000" height="30"><text y="20">{sentence}</text></svg>'
@@ -287,7 +295,7 @@ def picture(
 
 
 def _made(name: str, study: Snapshot, objective: int, names: Names, how: Mapping[str, Any] | None = None) -> FigureData:
-    return lighter(DRAWINGS[name].make(study, objective if len(study.directions) > 1 else None, names, **(how or {})))
+    return DRAWINGS[name].make(study, objective if len(study.directions) > 1 else None, names, **(how or {}))
 
 
 def missing_figure(error: Exception, words: Words) -> dict[str, Any]:

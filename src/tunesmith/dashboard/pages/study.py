@@ -200,7 +200,9 @@ def study_page(request: Request, wrong: Wrong | None = None) -> Response:
         "ask": wrong.field if wrong else query.get("ask", ""),
     }
     if tab == "overview":
-        first = PANELS_FIRST if counts.get("complete") else ("front", "history")
+        best = context["best"]
+        has_curves = best is not None and bool(best.intermediate_values)
+        first = PANELS_FIRST[: None if has_curves else -1] if counts.get("complete") else ("front", "history")
         asked = query["panels"].split(",") if "panels" in query else first
         context["panels"] = [able[name] for name in dict.fromkeys(asked) if name in able]
         context["others"] = [d for d in able.values() if d not in context["panels"]]
