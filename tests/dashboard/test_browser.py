@@ -428,7 +428,7 @@ def test_keys_hide_series_and_files_have_what_is_seen(browser: Any, served: Serv
             page.click("[data-save=svg]")
         text = Path(file.value.path()).read_text()
         assert "var(" not in text
-        assert 'fill="#1b1f24"' in text
+        assert 'fill="#1a1f26"' in text
         assert wrong == []
 
 

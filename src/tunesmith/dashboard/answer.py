@@ -96,7 +96,8 @@ def _front(seen: Snapshot, front: Sequence[FrozenTrial], words: Words) -> dict[s
         }
         for k in some
     ]  # fmt: skip
-    return {"front": rows, "columns": list(map(printable, columns))}
+    head = words("{} of them, from one end to the other:", len(some)) if len(some) < len(order) else ""
+    return {"front": rows, "columns": list(map(printable, columns)), "lucky": head}
 
 
 def trades(values: Floats, signs: Sequence[float], at: int, names: Sequence[str], words: Words) -> list[str]:

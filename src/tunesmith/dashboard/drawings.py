@@ -230,7 +230,7 @@ class Size:
     few: bool = False
 
 
-BARS_OF_A_PANEL, PIXELS_OF_A_SLICE = 7, 180
+BARS_OF_A_PANEL, MOST_SLICES, PIXELS_OF_A_SLICE = 7, 4, 180
 LEAST_AXIS = 76  # pixels beside an axis of parallel coordinates
 
 
@@ -255,7 +255,7 @@ def page_figure(
     try:
         if size is not None and size.few and name == "slice":
             names = parameters_of(study, objective if len(study.directions) > 1 else None)
-            names = names[: max(1, size.width // PIXELS_OF_A_SLICE)]
+            names = names[: min(MOST_SLICES, max(1, size.width // PIXELS_OF_A_SLICE))]
         data = lighter(_made(name, study, objective, names, how), size is not None and size.few)
     except (TunesmithError, ValueError) as error:
         return missing_figure(error, words)

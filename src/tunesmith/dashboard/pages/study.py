@@ -216,6 +216,8 @@ def study_page(request: Request, wrong: Wrong | None = None) -> Response:
             list(seen.logged()) if large.of_metrics else parameters_of(seen, objective if m > 1 else None)
         )
         context["picked"] = picked_params(request, large.takes)
+    always = {"objective": str(objective)} | ({} if large is None else {"figure": large.name})
+    context["kept"] = {k: query[k] for k in ("panels", "x", "log", "best") if k in query} | always
     kept = ("param", "where", "brush", "hide", "x", "log", "best")
     given = [(key, value) for key, value in query.multi_items() if key in kept]
     context["picture"] = urlencode([("as", "svg"), ("objective", objective), *given])

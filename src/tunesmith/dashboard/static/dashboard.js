@@ -83,7 +83,8 @@ function showChips() {
   for (const value of filterQuery().getAll("brush")) form.append(make("input", { type: "hidden", name: "brush", value }));
   for (const link of all("a[data-keep]")) {
     link.dataset.keep ||= link.search || "?"; // what the link itself says
-    link.search = new URLSearchParams([...[...new URLSearchParams(link.dataset.keep)].filter(([key]) => !["where", "hide", "brush"].includes(key)), ...filterQuery()]);
+    const shared = link.closest(".stage") && !link.matches("[data-set], [data-grid]") ? ["x", "log", "best", "panels"].filter(key => query.has(key)) : [];
+    link.search = new URLSearchParams([...[...new URLSearchParams(link.dataset.keep)].filter(([key]) => !["where", "hide", "brush", ...shared].includes(key)), ...shared.map(key => [key, query.get(key)]), ...filterQuery()]);
   }
 }
 
@@ -394,15 +395,19 @@ document.addEventListener("click", async event => {
   if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
   if (ask) one(`#ask-${ask}`).showModal();
   else if ("close" in link.dataset) link.closest("dialog").close();
-  else if (set || grid !== undefined) follows(link.search);
-  else return;
+  else if (!set && grid === undefined) return;
   event.preventDefault();
+  if (!set && grid === undefined) return;
+  const key = set ?? "panels", value = new URLSearchParams(link.search).get(key);
+  if (value === null) query.delete(key); else query.set(key, value);
+  history.replaceState(null, "", `?${query}`);
   if (set) {
-    for (const other of link.parentElement.children) other.toggleAttribute("aria-current", other === link);
+    for (const other of link.parentElement.children) if (other === link) other.setAttribute("aria-current", "true"); else other.removeAttribute("aria-current");
     refresh(one("#figure-history"));
+    showChips();
+    return;
   }
-  if (grid === undefined) return;
-  const made = new DOMParser().parseFromString(await fetch(link.href).then(answer => answer.text()), "text/html");
+  const made = new DOMParser().parseFromString(await fetch(`?${query}`).then(answer => answer.text()), "text/html");
   for (const part of all(".grid > *", made)) { // figures that are there stay as they are
     const old = document.getElementById(part.id);
     if (!old) continue;
@@ -418,13 +423,6 @@ document.addEventListener("keydown", event => {
   const menu = event.key === "Escape" && one(".menu[open]");
   if (menu) { menu.open = false; one("summary", menu).focus(); }
 });
-
-// The address, and what this page knows of it, become those of a link.
-function follows(search) {
-  history.replaceState(null, "", search || location.pathname);
-  for (const key of [...query.keys()]) query.delete(key);
-  for (const [key, value] of new URLSearchParams(search)) query.append(key, value);
-}
 
 let tableStop = null;
 async function loadTable(search, focus = false) {
@@ -448,7 +446,8 @@ document.addEventListener("click", event => {
   if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
   history.pushState(null, "", link.href);
-  follows(link.search);
+  for (const key of [...query.keys()]) query.delete(key);
+  for (const [key, value] of new URL(link.href).searchParams) query.append(key, value);
   loadTable(link.search, true);
 });
 addEventListener("popstate", () => location.reload());

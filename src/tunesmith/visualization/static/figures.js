@@ -245,7 +245,7 @@ globalThis.tunesmith = (() => {
       for (const panel of this.panels) {
         const spots = this.points(panel);
         known ||= spots.some(spot => this.number(spot) !== undefined);
-        add(panel.inner, numbers ? spots.filter(own).filter(({ trace }) => !this.data.traces[trace].mode?.includes("lines")).map(({ x, y }) => `M${px(x)} ${px(y)}h0`).join("") : "", "m");
+        add(panel.inner, numbers ? spots.filter(spot => own(spot) && !Number.isInteger(this.data.traces[spot.trace].meta)).map(({ x, y }) => `M${px(x)} ${px(y)}h0`).join("") : "", "m");
         if (panel.moved) this.show(panel);
       }
       this.data.traces.forEach((t, k) => { if (Number.isInteger(t.meta)) this.svg.querySelector(`[data-t="${k}"]`)?.classList.toggle("kept", Boolean(numbers?.has(t.meta))); });
