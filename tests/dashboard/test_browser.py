@@ -22,7 +22,14 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name != "posix", reason="t
 
 TABS = ("", "/curves", "/parameters", "/timeline", "/model", "/trials")
 FIGURES = ("/parameters?figure=importance", "/parameters?figure=parallel", "/parameters?figure=rank")
-MORE = ("?figure=edf", "/parameters?param=lr", "/model?figure=contour", "/model?figure=gain")
+MORE = (
+    "?figure=edf",
+    "?ask=delete",
+    "?hide=1&x=time",
+    "/parameters?param=lr",
+    "/model?figure=contour",
+    "/model?figure=gain",
+)
 MAIN = (*(f"/study/1{tab}" for tab in (*TABS, *FIGURES)), "/study/1/trial/3")
 PAGES = ("/", *MAIN, *(f"/study/1{tab}" for tab in MORE), "/study/3", "/compare?study=1&study=2", "/design")
 
@@ -179,6 +186,68 @@ def test_a_brush_filters_figures_and_table_and_is_kept_in_the_address(browser: A
         assert page.inner_text("#total") == f"{kept.sum()} of {len(history)} trials"
         page.locator("#chips button").first.click()
         eventually(lambda: page.locator("#chips button").count() == 1, "the filter is removed")
+        assert wrong == []
+
+
+def test_what_is_brushed_stands_out_in_all_panels_at_once(browser: Any, served: Server, made: Path) -> None:
+    history = ts.load_study(study_name="plain", storage=made).history
+    with view(browser, served) as (page, wrong):
+        page.set_viewport_size({"width": 1200, "height": 2400})  # all panels are in sight
+        page.goto(f"{served.base}/study/2")
+        settle(page)
+        page.evaluate("""() => { window.took = []; const rest = done => requestAnimationFrame(() => setTimeout(done));
+            document.querySelector("#figure-history .drawn").addEventListener("pointermove", () => {
+                const from = performance.now(); rest(() => took.push(performance.now() - from)); }); }""")
+        ends = [inside(page, 0.2, 0.01), inside(page, 0.6, 0.99)]
+        page.mouse.move(*ends[0])
+        page.mouse.down()
+        page.mouse.move(*ends[1], steps=4)
+        count = """() => ["history", "slice", "parallel"].map(name => { let n = 0;
+            for (const path of document.querySelectorAll(`#figure-${name} .dims .chosen`))
+                n += path.getAttribute("d").split("M").length - 1; return n; })"""
+        eventually(lambda: min(page.evaluate(count)) > 0, "they stand out")
+        low, high = page.evaluate("""() => { const f = document.querySelector("#figure-history .plot").figure;
+            return f.range(f.panels[0], f.drag.ends).x; }""")
+        kept = int(((history.number >= low) & (history.number <= high)).sum())
+        assert page.evaluate(count) == [kept, 2 * kept, kept], "in each of two slices"
+        assert sorted(page.evaluate("took"))[-2] < 100
+        page.mouse.up()
+        eventually(lambda: page.inner_text("#shown") == f"{kept} rows", "the drawings of the server follow")
+        eventually(lambda: page.locator(".dims").count() == 0, "nothing is dim any more")
+        assert wrong == []
+
+
+def test_panels_settings_and_forms_of_a_study_work_in_the_page(browser: Any, tmp_path: Path) -> None:
+    plain(tmp_path / "own.db")
+    with serving(tmp_path / "own.db") as server, view(browser, server) as (page, wrong):
+        page.goto(f"{server.base}/study/1")
+        settle(page)
+        old = page.evaluate_handle("document.querySelector('#figure-history .drawn')")
+        page.click("#menu-history summary")
+        page.click("#menu-history >> text=Move right")
+        order = "() => [...document.querySelectorAll('.grid > *')].map(part => part.id)"
+        moved = ["panel-importance", "panel-history", "panel-parallel", "panel-slice"]
+        eventually(lambda: page.evaluate(order) == moved, "it is moved")
+        assert "panels=importance,history,parallel,slice" in page.url.replace("%2C", ",")
+        page.click("#panel-history >> text=Log")
+        eventually(lambda: not page.evaluate("old => old.isConnected", old), "it is drawn anew")
+        page.wait_for_selector("#figure-history [data-y$=' log']")
+        page.reload()
+        page.wait_for_selector("#figure-history [data-y$=' log']")
+        assert page.evaluate(order) == moved
+        page.click("#actions summary")
+        page.click("[data-ask=name]")
+        page.fill("#name", "better")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("h1:has-text('better')")
+        page.click("#actions summary")
+        page.click("[data-ask=delete]")
+        assert page.evaluate("document.querySelector('#ask-delete').matches(':modal')")
+        page.click("#ask-delete [data-close]")
+        assert not page.locator("#ask-delete").is_visible()
+        page.set_checked("#hide", True)
+        page.wait_for_selector("#shown:not(:empty)")
+        assert "hide=1" in page.url
         assert wrong == []
 
 
@@ -415,7 +484,7 @@ def test_a_figure_is_zoomed_by_mouse_and_keys_and_shown_whole_again(browser: Any
 
 def test_keys_hide_series_and_files_have_what_is_seen(browser: Any, served: Server) -> None:
     with view(browser, served, color_scheme="dark") as (page, wrong):
-        page.goto(f"{served.base}/study/1")
+        page.goto(f"{served.base}/study/1?figure=history")
         settle(page)
         key = page.locator("[data-key]", has_text="best so far")
         line = page.locator(f"[data-t='{key.get_attribute('data-key')}']")
@@ -428,7 +497,7 @@ def test_keys_hide_series_and_files_have_what_is_seen(browser: Any, served: Serv
             page.click("[data-save=svg]")
         text = Path(file.value.path()).read_text()
         assert "var(" not in text
-        assert 'fill="#1b1f24"' in text
+        assert 'fill="#1a1f26"' in text
         assert wrong == []
 
 
@@ -457,9 +526,11 @@ def test_figures_are_there_without_a_script(browser: Any, served: Server) -> Non
     with view(browser, served, java_script_enabled=False) as (page, wrong):
         for path in ("/study/1", "/study/2/parameters", "/study/2/parameters?figure=parallel", "/study/4"):
             page.goto(served.base + path)
-            picture = page.locator(".picture")
-            picture.scroll_into_view_if_needed()
-            assert picture.bounding_box()["width"] > 800
+            pictures = page.locator(".picture")
+            assert pictures.count() == (5 if path == "/study/1" else 1)
+            for picture in pictures.all():
+                picture.scroll_into_view_if_needed()
+                assert picture.bounding_box()["width"] > (800 if pictures.count() == 1 else 500)
         page.goto(f"{served.base}/compare?study=1&study=2")
         assert page.locator(".picture").count() == 2
         page.goto(f"{served.base}/study/1/trial/3")

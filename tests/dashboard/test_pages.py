@@ -25,8 +25,10 @@ from tests.dashboard.studies import EVIL
 
 import tunesmith as ts
 from tunesmith.dashboard import app
+from tunesmith.dashboard.answer import trades
 from tunesmith.dashboard.drawings import DRAWINGS, TABS
 from tunesmith.foundation.formats import NumberFormat
+from tunesmith.foundation.languages import Words
 from tunesmith.sklearn import GridSearchCV
 from tunesmith.study.study import METRIC_NAMES
 from tunesmith.trial.record import TrialRecord
@@ -254,6 +256,7 @@ def test_the_verdict_says_what_to_use_to_expect_and_to_do(client: TestClient, ma
     assert repr(found.params) in told
     assert f"--x {found.params['x']} --n {found.params['n']}" in told
     assert re.search(r"30 trials, .* in all", told)
+    assert found.why_not_best_seen() in told.partition("More on this figure")[0]
     assert any(word in told for word in ("Search on", "Use it", "Run the best points again"))
     assert all(sentence in told for sentence in found.sentences()[1:])
     assert "No trial is complete yet" in part_of(client, "verdict", 4)
@@ -365,6 +368,101 @@ def test_each_tab_has_its_address_and_its_figures_without_a_script(client: TestC
                 assert f'data-name="{d.name}"' in client.get(f"/study/{study}/{tab}?figure={d.name}").text
     assert client.get("/study/1/nothing").status_code == 404
     assert client.get("/study/1/part/nothing").status_code == 404
+
+
+def names_of(text: str) -> list[str]:
+    """The figures of a page, in their order."""
+    return re.findall(r'data-name="(\w+)"', text)
+
+
+def test_the_head_says_how_a_study_stands_and_has_its_actions(own: TestClient, client: TestClient) -> None:
+    head = re.compile(r'class="state (\w+)">.*?</svg>([^<]*)<')
+    assert head.findall(client.get("/study/2").text)[0] == ("complete", "Done")
+    assert head.findall(client.get("/study/4").text)[0] == ("waiting", "Not started")
+    text = client.get("/study/2").text
+    assert "/study/2/trials.csv" in text
+    assert not re.search("<dialog|/rename|/enqueue|/delete", text), "it is read only"
+    text = own.get("/study/1").text
+    assert [re.search(f'<dialog id="ask-{ask}"[^>]*>', text)[0].endswith(" open>") for ask in ("name", "delete")] == [
+        False
+    ] * 2
+    assert re.search('<dialog id="ask-delete"[^>]* open>', own.get("/study/1?ask=delete").text), "without a script"
+    own.post("/study/1/ask", data={"word": "pause"})
+    text = own.get("/study/1/part/head").text + own.get("/study/1").text
+    assert head.findall(text)[0] == ("paused", "Paused")
+    assert 'value="go"' in text
+
+
+def test_panels_of_an_overview_are_chosen_arranged_and_enlarged_by_the_address(client: TestClient) -> None:
+    assert names_of(client.get("/study/1").text) == ["history", "importance", "parallel", "slice", "curves"]
+    assert names_of(client.get("/study/2").text) == ["history", "importance", "parallel", "slice"], (
+        "nothing is reported"
+    )
+    assert names_of(client.get("/study/3").text) == ["front", "history", "importance", "parallel", "slice"]
+    text = client.get("/study/2?panels=edf,nothing,history,edf&where=x%20%3E%200").text
+    assert names_of(text) == ["edf", "history"]
+    links = list(map(html.unescape, re.findall(r'data-grid href="([^"]*)"', text)))
+    assert "?where=x%20%3E%200&panels=history,edf" in links, "moved"
+    assert "?where=x%20%3E%200&panels=history" in links, "hidden"
+    assert "?where=x%20%3E%200&panels=edf,history,parallel" in links, "added"
+    large = client.get("/study/2?panels=edf,history&figure=parallel").text
+    assert names_of(large) == ["parallel"]
+    assert "All panels" in large
+    few = get_json(client, "/study/1/figure/slice?few=1&width=400")
+    assert few["columns"].keys() == {"x", "y", "x2", "y2"}, "as many parameters as there is room for"
+
+
+def test_failed_and_stopped_trials_can_be_hidden_everywhere(client: TestClient) -> None:
+    states = {t["state"] for t in get_json(client, "/study/1/trials.json")}
+    assert states == {"complete", "fail"}
+    assert {t["state"] for t in get_json(client, "/study/1/trials.json?hide=1")} == {"complete"}
+    drawn = get_json(client, "/study/1/figure/history?hide=1")
+    assert drawn["shown"] == 37
+    assert not any(t["name"] == "failed" for t in drawn["data"]["traces"])
+    assert 'name="hide" value="1" checked' in client.get("/study/1/trials?hide=1").text
+
+
+def test_the_history_is_drawn_as_the_address_says(client: TestClient, made: Path) -> None:
+    assert get_json(client, "/study/2/figure/history")["columns"] == {"x": "number", "y": "value"}
+    by_time = get_json(client, "/study/2/figure/history?x=time&log=1&best=1")
+    assert by_time["columns"] == {"y": "value"}, "when trials ended is no column"
+    assert re.search(r'data-y="[^"]* log"', by_time["svg"])
+    best = np.minimum.accumulate([t.value for t in ts.load_study(study_name="plain", storage=made).trials])
+    assert len(by_time["data"]["traces"][0]["x"]) == len(set(best.tolist()))
+    assert get_json(client, "/study/2/figure/history?x=day")["columns"]["x"] == "number"
+    chosen = re.findall(
+        r'<a data-set="(\w+)"[^>]*href="([^"]*)" aria-current="true">(\w+)<', client.get("/study/2?x=time&log=1").text
+    )
+    assert [(key, word) for key, _, word in chosen] == [("x", "Time"), ("log", "Log"), ("best", "All")]
+
+
+def test_what_matters_is_on_the_first_screen_or_why_it_is_not_known(tmp_path: Path, client: TestClient) -> None:
+    study = ts.create_study(storage=tmp_path / "m.db", seed=0, sampler="random")
+    study.optimize(lambda t: t.suggest_float("strong", 0, 1) + 0.001 * t.suggest_float("weak", 0, 1), n_trials=60)
+    with TestClient(app(tmp_path / "m.db", token=""), base_url="http://localhost") as other:
+        told = part_of(other, "matters")
+        assert re.match(r" ?What matters strong (9\d|100)%", told)
+        assert "Share of what the parameters explain" in told
+    assert "no trials" in part_of(client, "matters", 4)
+
+
+def test_a_front_has_parameters_and_what_it_costs_to_go_on(tmp_path: Path) -> None:
+    study = ts.create_study(storage=tmp_path / "f.db", directions=["maximize", "minimize"], seed=0)
+    named(study, "accuracy", "ms")
+    for accuracy, ms in ((0.9, 10.0), (0.8, 4.0), (0.6, 1.0), (0.5, 5.0)):
+        study.add_trial(ts.create_trial(values=[accuracy, ms], params={"w": ms}, distributions={"w": ts.Float(0, 20)}))
+    with TestClient(app(tmp_path / "f.db", token=""), base_url="http://localhost") as client:
+        told = part_of(client, "verdict")
+    assert "3 trials are on the Pareto front" in told
+    assert "1 0.8 4 4 To gain 0.1 accuracy costs 6 ms. To save 3 ms costs 0.2 accuracy." in told
+    assert "0 0.9 10 10 To save 6 ms costs 0.1 accuracy." in told
+
+
+def test_of_three_objectives_the_nearest_better_point_says_what_it_costs() -> None:
+    values = np.array([[0.0, 0.0, 0.0], [-1.0, 1.0, 0.0], [-5.0, 0.2, 9.0], [1.0, -1.0, -0.5]])
+    said = trades(values, [1.0, 1.0, 1.0], 0, ["a", "b", "c"], Words("en"))
+    assert said[0] == "To save 1 a costs 1 b."
+    assert said[1] == "To save 1 b costs 1 a."
 
 
 def test_parameters_are_picked_by_a_form(client: TestClient) -> None:
@@ -544,7 +642,7 @@ def test_the_importance_of_very_many_trials_is_told_by_some_and_says_so(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tunesmith.dashboard.drawings.MOST_WEIGHED", 20)
-    drawn = get_json(client, "/study/2/figure/importance")
+    drawn = get_json(client, "/study/2/figure/importance?where=number%20%3E%3D%200")  # that of all is kept
     assert drawn["notes"][0] == "from 20 of 30 trials"
     assert "from 20 trials" in drawn["summary"]
 
@@ -613,7 +711,7 @@ def test_a_page_says_what_the_search_of_a_study_chose(tmp_path: Path) -> None:
     verdict = search.report_.verdict()
     with TestClient(app(path, token=""), base_url="http://localhost") as client:
         text = client.get("/study/1").text
-        assert 'Best value seen: <a id="best" href="/study/1/trial/3">1</a>' in text
+        assert 'Best value seen: <a id="best" href="/study/1/trial/3" title="1">1</a>' in text
         told = part_of(client, "verdict")
         assert verdict in told
         assert "1 trial ended later" in told

@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 import tunesmith as ts
@@ -27,7 +28,7 @@ def study() -> Snapshot:
 
 
 def found(study: Snapshot, width: float, *, noisy: bool) -> Recommendation:
-    """What is recommended, if its interval were so many leads over the middle trial wide."""
+    """What is recommended, if its interval were so many gains over a typical trial wide."""
     known = recommend(study)
     half = 0.5 * width * abs(middle(study) - known.value)
     notes: tuple[Any, ...] = (NOTE,) if noisy else ()
@@ -53,10 +54,32 @@ def test_what_is_sure_is_not_to_be_confirmed_and_what_is_not_is_not_simply_used(
     assert next_step(study, known, sureness(study, known)).startswith(tuple(todo.split("|")))
 
 
-def test_a_lead_beyond_measure_is_said_in_words(study: Snapshot) -> None:
-    assert "is more than 100 times" in sureness(study, found(study, 1e-4, noisy=False)).why
-    assert "is 10 times" in sureness(study, found(study, 0.1, noisy=False)).why
+def test_how_sure_it_is_has_the_gain_over_a_typical_trial_and_what_it_is_known_to(study: Snapshot) -> None:
+    known = found(study, 0.1, noisy=False)
+    gain = middle(study) - known.value
+    why = sureness(study, known).why
+    assert why == f"About {gain:.2g} better than a typical trial; the value is known to ± {0.05 * gain:.2g}."
     assert sureness(study, found(study, 0.0, noisy=False)).name == "Sure"
+    worse = replace(known, value=middle(study) + 1.0)
+    assert sureness(study, worse).why.startswith("It is no better than a typical trial")
+    assert sureness(study, worse).level == "bad"
+
+
+def test_why_it_is_not_the_trial_with_the_best_value_is_one_sentence() -> None:
+    made = ts.create_study(sampler="random", seed=0)
+    rng = np.random.default_rng(0)
+    made.optimize(lambda t: t.suggest_float("x", 0, 1) ** 2 + rng.normal(0, 0.3), n_trials=40)
+    known = made.recommend()
+    best = made.best_trial
+    assert known.trial is not None
+    assert known.trial.number != best.number
+    assert known.lucky is not None
+    assert known.lucky[0] == best.number
+    assert known.lucky[1] >= known.value
+    assert known.why_not_best_seen().startswith(f"Trial {best.number} had the best value, ")
+    few = ts.create_study(sampler="random", seed=0)
+    few.optimize(lambda t: t.suggest_float("x", 0, 1), n_trials=3)
+    assert few.recommend().why_not_best_seen() == "", "it is that trial"
 
 
 def test_the_report_says_both(study: Snapshot) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 
 import numpy as np
@@ -48,6 +49,35 @@ def test_pruned_failed_and_selected_trials_are_shown_if_asked() -> None:
     assert np.flatnonzero(series.pruned).tolist() == [6]
     assert np.flatnonzero(series.selected).tolist() == [1]
     assert series.failed.tolist() == [7]
+
+
+def test_the_history_runs_by_number_time_or_cost_and_has_a_logarithmic_axis() -> None:
+    study = tunesmith.create_study(seed=0)
+    for number, (value, ended) in enumerate([(10.0, 90.0), (-1.0, 60.0), (100.0, 30.0), (1.0, 120.0)]):
+        made = tunesmith.create_trial(value=value)
+        study.add_trial(dataclasses.replace(made, started=1e9, finished=1e9 + ended, number=number))
+    data = optimization_history(study, x="time")
+    (series,) = data.series
+    assert data.along == "time (minutes)"
+    assert series.at.tolist() == pytest.approx([1.5, 1.0, 0.5, 2.0])
+    with pytest.raises(NothingToDrawError, match="has a cost"):
+        optimization_history(study, x="cost")
+    timed = tunesmith.create_study(seed=0)
+    timed.optimize(lambda trial: float(trial.number), n_trials=4)
+    cost = optimization_history(timed, x="cost").series[0]
+    assert cost.at.tolist() == pytest.approx(np.cumsum(timed.history.cost).tolist())
+    best = optimization_history(study, best_only=True).series[0]
+    assert best.number.tolist() == [0, 1]
+    assert best.value.tolist() == [10.0, -1.0]
+    logs = optimization_history(study, log=True, show_failed=True)
+    assert logs.series[0].value.tolist() == [10.0, 100.0, 1.0]
+    assert "1 values that are not positive left out" in logs.notes
+    axis = logs.by_plotly()["layout"]["yaxis"]
+    assert (axis["type"], [round(end, 1) for end in axis["range"]]) == ("log", [-0.1, 2.1])
+    with pytest.raises(ValueError, match='"number" with error_bar=True'):
+        optimization_history(study, x="time", error_bar=True)
+    with pytest.raises(ValueError, match="x takes 'number' or 'time' or 'cost'"):
+        optimization_history(study, x="day")
 
 
 def test_several_studies_and_their_mean() -> None:

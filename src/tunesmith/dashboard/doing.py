@@ -25,6 +25,7 @@ from tunesmith.history.curves import Reported
 from tunesmith.selection.wording import count
 from tunesmith.storage import Storage
 from tunesmith.study import PAUSE, STOP, Study, is_asked_to_stop, wish_of
+from tunesmith.study.answer import MANY_FAILED
 from tunesmith.study.snapshot import Snapshot
 from tunesmith.trial.record import TrialRecord
 
@@ -62,6 +63,26 @@ class Running:
     log: str
     elsewhere: str
     stopping: bool
+
+
+def standing(counts: Mapping[str, int], asked: str, words: Words) -> tuple[str, str]:
+    """Return the state of a study: a name of `look.STATES`, whose sign it has, and the words.
+
+    Args:
+        counts: trials by the name of their state.
+        asked: what its programs were asked last.
+        words: the language.
+    """
+    running, n = counts.get("running", 0), sum(counts.values())
+    if asked == PAUSE:
+        return "paused", words("Paused")
+    if counts.get("fail", 0) > MANY_FAILED * max(1, n - running - counts.get("waiting", 0)):
+        return "fail", words("Failing")
+    if running:
+        return "running", words("Running: {}", words.said(count(running, "trial")))
+    if not n or counts.get("waiting"):
+        return "waiting", words("Waiting") if n else words("Not started")
+    return "complete", words("Done")
 
 
 def doing(seen: Snapshot, words: Words) -> list[str]:

@@ -25,7 +25,7 @@ from tunesmith.visualization.figures.intermediate_values import intermediate_val
 from tunesmith.visualization.figures.metrics import metrics
 from tunesmith.visualization.figures.optimization_history import OptimizationHistory, optimization_history
 from tunesmith.visualization.figures.parallel_coordinate import ParallelCoordinate, parallel_coordinate
-from tunesmith.visualization.figures.param_importances import param_importances
+from tunesmith.visualization.figures.param_importances import ParamImportances, param_importances
 from tunesmith.visualization.figures.pareto_front import pareto_front
 from tunesmith.visualization.figures.rank import Rank, rank
 from tunesmith.visualization.figures.slice import Slice, slices
@@ -38,10 +38,18 @@ from tunesmith.visualization.svg_style import said_of_points, small
 # -- makes figures of very many trials lighter than a file's or a notebook's, since a page fetches many of them -----
 
 POINTS, LINES, PANELS = 1000, 1200, 8000  # of a history, of parallel coordinates, and of all panels together
+POINTS_OF_FEW = 600  # of a figure that is one panel among others
 
 
-def lighter(data: FigureData) -> FigureData:
-    """Return a figure with fewer points, where it has very many; the best and the selected ones stay."""
+def lighter(data: FigureData, is_few: bool = False) -> FigureData:
+    """Return a figure with fewer points, where it has very many; the best and the selected ones stay.
+
+    Args:
+        data: the figure.
+        is_few: whether it is one panel among others.
+    """
+    if is_few and isinstance(data, Slice | ParallelCoordinate):
+        return _with_rows(data, POINTS_OF_FEW)
     if isinstance(data, Slice):
         return _with_rows(data, PANELS // max(1, len(data.axes)))
     if isinstance(data, Rank):
@@ -51,7 +59,7 @@ def lighter(data: FigureData) -> FigureData:
     if isinstance(data, OptimizationHistory) and len(data.series) == 1 and len(data.series[0].number) > POINTS:
         series = data.series[0]
         index = _chosen(len(series.number), np.flatnonzero(series.selected), POINTS, series.value)
-        of_rows = ("number", "value", "pruned", "feasible", "selected")
+        of_rows = ("number", "value", "pruned", "feasible", "selected", "at")
         thinned = replace(series, **{name: getattr(series, name)[index] for name in of_rows})
         return replace(data, series=(thinned,), notes=_notes(data, len(index)))
     return data
@@ -86,9 +94,9 @@ def _notes(data: FigureData, shown: int) -> tuple[str, ...]:
     return tuple(found)
 
 
-MOST_WEIGHED = 50_000  # trials by which the importance of parameters is told
+MOST_WEIGHED = 20_000  # trials by which the importance of parameters is told
 Names = list[str] | None  # of parameters, or metrics; None: those that the figure chooses
-Make = Callable[[Snapshot, int | None, Names], FigureData]  # of the objective that is shown; None: there is one
+Make = Callable[..., FigureData]  # of a study, the objective that is shown (None: there is one), and names
 TABS = {"overview": "Overview", "curves": "Curves", "parameters": "Parameters", "timeline": "Timeline"}
 TABS |= {"model": "Model's view"}  # the tabs with figures; the one of trials has the table
 
@@ -126,7 +134,17 @@ def front_of(study: Snapshot, objective: int | None) -> FigureData:
     return pareto_front(study, targets=None if m <= 3 else two_of(objective or 0, m))
 
 
-def importances_of(study: Snapshot, objective: int | None) -> FigureData:
+def importances(study: Snapshot) -> ParamImportances:
+    """Return the importance of the parameters for the one objective, or for the first one; `Snapshot.once` keeps it."""
+    return importances_of(study, None if len(study.directions) == 1 else 0)
+
+
+def importance_of(study: Snapshot, objective: int | None, _: Names) -> ParamImportances:
+    """Return the importance of the parameters, kept where it is that of the first objective."""
+    return importances_of(study, objective) if objective else study.once(importances)
+
+
+def importances_of(study: Snapshot, objective: int | None) -> ParamImportances:
     """Return the importance of the parameters; of very many trials, by some of them, evenly over the search."""
     n = len(study.history)
     if n <= MOST_WEIGHED:
@@ -171,14 +189,15 @@ DRAWINGS = {
     for d in (
         Drawing("front", "Pareto front", "overview", lambda s, k, _: front_of(s, k), "only"),
         Drawing(
-            "history", "History", "overview", lambda s, k, _: optimization_history(s, target=k, show_failed=True)
+            "history", "History", "overview",
+            lambda s, k, _, **how: optimization_history(s, target=k, show_failed=True, **how),
         ),
         Drawing("hypervolume", "Hypervolume", "overview", lambda s, *_: hypervolume_history(s), "only"),
         Drawing("edf", "Distribution of values", "overview", lambda s, k, _: edf(s, target=k)),
         Drawing("curves", "Intermediate values", "curves", curves_of, takes=1, of_metrics=True),
         Drawing("metrics", "Metrics", "curves", lambda s, *_: metrics(s)),
         Drawing("slice", "Value by parameter", "parameters", slices_of, takes=1),
-        Drawing("importance", "Importance of parameters", "parameters", lambda s, k, _: importances_of(s, k)),
+        Drawing("importance", "Importance of parameters", "parameters", importance_of),
         Drawing(
             "parallel", "Parallel coordinates", "parameters", lambda s, k, _: parallel_coordinate(s, target=k)
         ),
@@ -193,6 +212,9 @@ DRAWINGS = {
 }  # fmt: skip
 
 
+PANELS_FIRST = ("front", "history", "importance", "parallel", "slice", "curves")  # of an overview
+
+
 @dataclass(frozen=True)
 class Size:
     """How large a page wants a figure.
@@ -200,18 +222,22 @@ class Size:
     Attributes:
         width: in pixels.
         height: in pixels, unless the figure needs more.
+        few: whether it is one panel among others, which has room for the most important parameters alone.
     """
 
     width: int = 1000
     height: int = 420
+    few: bool = False
 
 
+BARS_OF_A_PANEL, MOST_SLICES, PIXELS_OF_A_SLICE = 7, 4, 180
 LEAST_AXIS = 76  # pixels beside an axis of parallel coordinates
 
 
 def page_figure(
-    name: str, study: Snapshot, objective: int, words: Words, names: Names = None, size: Size | None = None
-) -> dict[str, Any]:
+    name: str, study: Snapshot, objective: int, words: Words, names: Names = None, size: Size | None = None,
+    how: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:  # fmt: skip
     """Return a figure as JSON: its SVG, what the script says of its points, its sentence and its notes.
 
     Args:
@@ -221,14 +247,21 @@ def page_figure(
         words: the language.
         names: the parameters that a reader picked; None: none.
         size: how large it is drawn; None: as fits most pages.
+        how: further settings of the figure.
 
     Returns:
         ``{"missing": sentence}`` where there is nothing to draw.
     """
     try:
-        data = _made(name, study, objective, names)
+        if size is not None and size.few and name == "slice":
+            names = parameters_of(study, objective if len(study.directions) > 1 else None)
+            names = names[: min(MOST_SLICES, max(1, size.width // PIXELS_OF_A_SLICE))]
+        data = lighter(_made(name, study, objective, names, how), size is not None and size.few)
     except (TunesmithError, ValueError) as error:
         return missing_figure(error, words)
+    if size is not None and size.few and isinstance(data, ParamImportances):
+        some = {f: getattr(data, f)[:BARS_OF_A_PANEL] for f in ("names", "value", "low", "high", "null", "pair")}
+        data = replace(data, **some)
     m, data = len(study.directions), data.in_language(words)
     figure = draw(data, words)
     if not isinstance(data, Slice | Rank) or names:
@@ -240,7 +273,9 @@ def page_figure(
     return {"panels": panels, "table": _table(data, words), "summary": data.summary, "notes": list(data.notes)}
 
 
-def picture(name: str, study: Snapshot, objective: int, words: Words, names: Names = None) -> str:
+def picture(
+    name: str, study: Snapshot, objective: int, words: Words, names: Names = None, how: Mapping[str, Any] | None = None
+) -> str:
     """Return a figure as an SVG file, for pages without a script; a sentence where there is nothing to draw.
 
     Args:
@@ -249,17 +284,18 @@ def picture(name: str, study: Snapshot, objective: int, words: Words, names: Nam
         objective: which one is shown, where there are several.
         words: the language.
         names: the parameters that a reader picked; None: none.
+        how: further settings of the figure.
     """
     try:
-        data = _made(name, study, objective, names).in_language(words)
+        data = lighter(_made(name, study, objective, names, how)).in_language(words)
     except (TunesmithError, ValueError) as error:
         sentence = html.escape(missing_figure(error, words)["missing"])
         return f'<svg xmlns="http://www.w3.org/2000/svg" width="1000" height="30"><text y="20">{sentence}</text></svg>'
     return _svg(data, draw(data, words), Size())
 
 
-def _made(name: str, study: Snapshot, objective: int, names: Names) -> FigureData:
-    return lighter(DRAWINGS[name].make(study, objective if len(study.directions) > 1 else None, names))
+def _made(name: str, study: Snapshot, objective: int, names: Names, how: Mapping[str, Any] | None = None) -> FigureData:
+    return DRAWINGS[name].make(study, objective if len(study.directions) > 1 else None, names, **(how or {}))
 
 
 def missing_figure(error: Exception, words: Words) -> dict[str, Any]:
@@ -339,7 +375,7 @@ def brushed_columns(data: Any, objective: int, objectives: int) -> dict[str, str
     """
     value = "value" if objectives == 1 else f"values[{objective}]"
     if data.kind == "optimization_history":
-        return {"x": "number", "y": value}
+        return {"x": "number", "y": value} if data.along == "trial" else {"y": value}
     if data.kind == "edf":
         return {"x": value}
     found: dict[str, str] = {}

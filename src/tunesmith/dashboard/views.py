@@ -19,7 +19,7 @@ from starlette.responses import HTMLResponse
 
 from tunesmith import __version__
 from tunesmith.foundation import look
-from tunesmith.foundation.formats import ago_text, cell_text, duration_text
+from tunesmith.foundation.formats import ago_text, cell_text, duration_text, number_text
 from tunesmith.foundation.languages import LANGUAGES, Words
 from tunesmith.foundation.text import cut, printable
 
@@ -80,8 +80,8 @@ class Views:
             lstrip_blocks=True,
         )  # fmt: skip
         self._environment.filters |= {
-            "number": number_cell, "param": param_cell, "clock": clock, "span": duration_text, "text": one_line,
-            "path": lambda v: quote(str(v), safe=""), "query": urlencode,
+            "number": number_cell, "brief": brief_cell, "param": param_cell, "clock": clock, "span": duration_text,
+            "text": one_line, "path": lambda v: quote(str(v), safe=""), "query": urlencode,
         }  # fmt: skip
 
     def page(self, request: Request, template: str, context: Mapping[str, Any], status: int = 200) -> HTMLResponse:
@@ -131,6 +131,13 @@ def number_cell(value: Any, digits: int = 6) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
     return "" if isinstance(value, float) and math.isnan(value) else one_line(cell_text(value, digits))
+
+
+def brief_cell(value: Any) -> str:
+    """Return a number with three significant digits, and all before its point; anything else as `param_cell`."""
+    if isinstance(value, float) and math.isfinite(value):
+        return number_text(value if abs(value) >= 1000 else float(f"{value:.3g}"))
+    return param_cell(value)
 
 
 def param_cell(value: Any, digits: int = 6) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tunesmith.foundation.formats import number_text
 from tunesmith.foundation.languages import say
 from tunesmith.foundation.states import TrialState
 from tunesmith.foundation.text import printable, shorten
@@ -20,7 +21,7 @@ from tunesmith.study.snapshot import Snapshot
 from tunesmith.study.summary import FailureReason, failure_reasons
 from tunesmith.trial.record import FrozenTrial
 
-SURE, FAIRLY = 0.5, 1.5  # the interval's width, in leads over the middle trial, up to which a result is called so
+SURE, FAIRLY = 0.5, 1.5  # the interval's width, in gains over a typical trial, up to which a result is called so
 LATE = 0.8  # a best trial after this share of the search came late
 MANY_FAILED = 0.5  # a share of failed trials that is to be mended before anything else
 
@@ -28,7 +29,7 @@ USE_IT = "Use it. A longer search, or more folds or runs of each candidate, woul
 NO_SCORE = "No figure is known for new data: fit it again with an honest score to get one."
 MORE = "Run more trials: from {} complete ones on, a model tells what to expect, with an interval."
 CONFIRM = "Run the best points again with fresh seeds before you rely on it: study.confirm(...), or tunesmith confirm."
-WIDE = "Search on: the interval is wide beside the lead over the middle trial, and more trials narrow it."
+WIDE = "Search on: the interval is wide beside the gain over a typical trial, and more trials narrow it."
 SEARCH_ON = "Search on: the best trial came late (trial {} of {}), so there may be more to gain."
 ENOUGH = "Use it. The best trial came early (trial {} of {}), so a longer search may add little."
 NO_SKILL = (
@@ -36,8 +37,8 @@ NO_SKILL = (
     "does."
 )
 ENDED = "Use it: the search ended because little was left to gain."
-LEADS = "Its lead over the middle trial is {} times as large as its interval."
-LEADS_BY_FAR = "Its lead over the middle trial is more than 100 times as large as its interval."
+BETTER = "About {} better than a typical trial; the value is known to ± {}."
+NO_BETTER = "It is no better than a typical trial; the value is known to ± {}."
 NEITHER_BETTER = "Choose one of them by what matters more to you; none is better in all objectives."
 MEND = "First mend what fails: {} of {} trials did, most often for this reason: {}"
 
@@ -123,14 +124,18 @@ def sureness(seen: Snapshot, found: Recommendation) -> Sureness:
         return Sureness(say("Not sure"), "note", say("It may not beat the default."))
     if score is not None and score.has_skill:
         return Sureness(say("Sure"), "good", say("It is better than a guess that sees no feature."))
-    lead = abs(middle(seen) + found.best_of - found.value)
-    share = width / lead if lead > 0 else math.inf
-    why = say("It is no better than the middle trial.")
-    if math.isfinite(share):
-        why = say(LEADS, f"{1 / share:.2g}") if share > 0.01 else say(LEADS_BY_FAR)
+    gain = (middle(seen) + found.best_of - found.value) * seen.signs[0]  # over a typical trial, the middle one
+    share = width / gain if gain > 0 else math.inf
+    known = _about(width / 2.0)
+    why = say(BETTER, _about(gain), known) if gain > 0 else say(NO_BETTER, known)
     if share <= SURE:
         return Sureness(say("Sure"), "good", why)
     return Sureness(say("Fairly sure"), "note", why) if share <= FAIRLY else Sureness(say("Not sure"), "bad", why)
+
+
+def _about(size: float) -> str:
+    """Return a size as text, with two digits."""
+    return number_text(float(f"{size:.2g}"))
 
 
 def middle(seen: Snapshot) -> float:

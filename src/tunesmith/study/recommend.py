@@ -35,6 +35,7 @@ Floats = NDArray[np.float64]
 OPTIMISTIC = "The best value seen, {}, is optimistic by {} because it was picked for being the best."
 TOLD = "Values count the less, the noisier they were told to be."
 NOISY = "Values are noisy: one result varies by about {} (standard deviation), so the best expected value counts."
+LUCKY = "Trial {} had the best value, {}, but a single value is partly luck: of another run like it {} is expected."
 SEEN = "This is the best value seen, which is usually too good: there are too few trials for a model."
 BEST_OF = (
     "The result of a run is its best report, of {} in the middle run, and so too good: part of it is luck with the "
@@ -68,6 +69,7 @@ class Recommendation:
         report: what the search of the study decided, where one did.
         best_of: by how much results are too good because each is the best of several reports, which `value` is
             corrected by: positive where less is better, else negative; 0: nothing, or it is not known.
+        lucky: where it is another one, the trial that had the best value, and what a new run of it is expected to give.
     """
 
     trial: FrozenTrial | None
@@ -81,6 +83,14 @@ class Recommendation:
     level: float = 0.95
     report: Report | None = None
     best_of: float = 0.0
+    lucky: tuple[int, float] | None = None
+
+    def why_not_best_seen(self) -> str:
+        """Return why it is not the trial with the best value, as a sentence; empty: it is, or that is not known."""
+        if self.lucky is None:
+            return ""
+        figures = NumberFormat.of(self.value, self.interval)
+        return say(LUCKY, self.lucky[0], figures.write(self.naive), figures.write(self.lucky[1]))
 
     def verdict(self) -> str:
         """Return the one sentence that says which point to use, and what to expect of it."""
@@ -170,7 +180,9 @@ def recommend(
         at, note = _simplest(seen, found, complexity)
         notes = (*notes, note)
     trial = seen.get_trials(numbers=[int(found.numbers[at])])[0]
-    naive = float(history.y[history.complete & history.feasible, 0].min())
+    rows = np.flatnonzero(history.complete & history.feasible)
+    first = rows[np.lexsort((history.number[rows], history.y[rows, 0]))[0]]
+    naive, best_seen = float(history.y[first, 0]), int(history.number[first])
     loss, low, high = (float(column[at]) for column in (found.loss, found.low, found.high))
     best_of = seen.once(best_of_reports)
     if best_of is not None:
@@ -178,6 +190,9 @@ def recommend(
         off, doubt = best_of.too_good, best_of.error * two_sided(level)
         low, high = loss + off - math.hypot(loss - low, doubt), loss + off + math.hypot(high - loss, doubt)
         loss += off
+    lucky = None
+    if found.model is not None and (place := _place(history, found, best_seen)) not in (None, at):
+        lucky = best_seen, sign * float(found.loss[place] + loss - found.loss[at])
     ends = sorted((sign * low, sign * high))
     return Recommendation(
         trial=trial,
@@ -190,6 +205,7 @@ def recommend(
         notes=notes,
         level=level,
         best_of=sign * best_of.too_good if best_of is not None and best_of.groups else 0.0,
+        lucky=lucky,
     )
 
 
@@ -302,6 +318,15 @@ def candidates(history: History, level: float) -> Candidates | None:
     order = order[np.sort(_first(x, np.arange(len(x))))]
     nan = np.full(len(order), math.nan)
     return Candidates(number[order], y[order], nan, nan, nan, None)
+
+
+def _place(history: History, found: Candidates, number: int) -> int | None:
+    """Return the place of a trial's point among the candidates, which have the first trial of each point."""
+    same = found.numbers == number
+    if not same.any() and history.space is not None:
+        points = np.nan_to_num(rows_of(history, history.space, [number, *found.numbers.tolist()]), nan=np.inf)
+        same = (points[1:] == points[0]).all(axis=1)
+    return int(np.argmax(same)) if same.any() else None
 
 
 def rows_of(history: History, space: Space, numbers: Sequence[int]) -> Floats:

@@ -314,6 +314,7 @@ def round_logs(low: float, high: float, most: int) -> list[float]:
         return [float(f"1e{k}") for k in range(first, last + 1, every)]
     fine = [float(f"{m}e{k}") for k in range(first - 1, last + 1) for m in (1, 2, 5)]
     inside = [v for v in fine if low * (1 - 1e-9) <= v <= high * (1 + 1e-9)]
+    inside = inside if len(inside) > 1 else round_values(low, high, most)
     return inside if len(inside) > 1 else [low, high]
 
 

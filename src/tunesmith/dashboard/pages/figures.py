@@ -17,7 +17,7 @@ from tunesmith.errors import TunesmithError
 from tunesmith.foundation.formats import json_value
 from tunesmith.visualization.figure import FigureData
 from tunesmith.visualization.figures.edf import edf
-from tunesmith.visualization.figures.optimization_history import optimization_history
+from tunesmith.visualization.figures.optimization_history import ALONG, optimization_history
 
 
 def as_json(value: Any) -> Response:
@@ -38,18 +38,28 @@ def figure_json(request: Request) -> Response:
     shown = studies_of(request).filtered(study_id, chosen, chosen.rows) if chosen else seen
     objective = whole_number(request, "objective", 0, 0, len(seen.directions) - 1)
     names = picked_params(request, DRAWINGS[name].takes) or None
+    how = history_settings(request) if name == "history" else {}
     if request.query_params.get("as") == "svg":
-        return Response(picture(name, shown, objective, words_for(request), names), media_type="image/svg+xml")
-    made = page_figure(name, shown, objective, words_for(request), names, size_of(request))
+        return Response(picture(name, shown, objective, words_for(request), names, how), media_type="image/svg+xml")
+    made = page_figure(name, shown, objective, words_for(request), names, size_of(request), how)
     count = shown.n_trials if chosen else None
     return as_json({**made, "seq": shown.seq, "version": shown.version, "shown": count})
 
 
 def size_of(request: Request) -> Size:
     """Return how large a figure is asked for."""
-    return Size(
-        whole_number(request, "width", Size.width, 280, 3000), whole_number(request, "height", Size.height, 200, 1500)
-    )
+    width = whole_number(request, "width", Size.width, 280, 3000)
+    return Size(width, whole_number(request, "height", Size.height, 200, 1500), request.query_params.get("few") == "1")
+
+
+def history_settings(request: Request) -> dict[str, Any]:
+    """Return how the history of a search is asked for: what is along x, whether it is logarithmic, the best only."""
+    query = request.query_params
+    along = query.get("x", "number")
+    return {
+        "x": along if along in ALONG else "number", "log": query.get("log") == "1",
+        "best_only": query.get("best") == "1",
+    }  # fmt: skip
 
 
 def picked_params(request: Request, most: int) -> list[str]:

@@ -6,7 +6,9 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
+import numpy as np
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -15,6 +17,7 @@ from tunesmith.dashboard.studies import Studies
 from tunesmith.dashboard.views import language_of
 from tunesmith.errors import QueryError, StorageError, StudyNotFoundError, TunesmithError
 from tunesmith.foundation.languages import Words
+from tunesmith.foundation.states import TrialState
 from tunesmith.study import Study
 from tunesmith.study.query import TrialTable
 from tunesmith.study.query.columns import Mask
@@ -106,23 +109,26 @@ class Filter:
     Attributes:
         where: the expression that was typed.
         ranges: what was brushed.
+        hide: whether failed and stopped trials are left out.
     """
 
     where: str = ""
     ranges: tuple[Range, ...] = ()
+    hide: bool = False
 
     @classmethod
     def of(cls, request: Request) -> Filter:
-        """Return the filter of an address: ``where=`` and any number of ``brush=column:low:high``.
+        """Return the filter of an address: ``where=``, any number of ``brush=column:low:high``, and ``hide=1``.
 
         Raises:
             QueryError: a range is none.
         """
         query = request.query_params
-        return cls(query.get("where", "").strip(), tuple(map(_range, query.getlist("brush"))))
+        ranges = tuple(map(_range, query.getlist("brush")))
+        return cls(query.get("where", "").strip(), ranges, query.get("hide") == "1")
 
     def __bool__(self) -> bool:
-        return bool(self.where or self.ranges)
+        return bool(self.where or self.ranges or self.hide)
 
     def rows(self, table: TrialTable) -> Mask:
         """Return which rows of a table are shown, bool[n].
@@ -131,6 +137,8 @@ class Filter:
             QueryError: the expression is none, or there is no such column.
         """
         found = table.where(self.where)
+        if self.hide:
+            found = found & ~np.isin(table.state, (TrialState.FAIL, TrialState.PRUNED))
         for brushed in self.ranges:
             at = table.column(brushed.column)
             found = found & (at.numbers >= brushed.low) & (at.numbers <= brushed.high) & ~at.missing
@@ -146,6 +154,13 @@ def _range(given: str) -> Range:
     if not column or any(map(math.isnan, ends)):
         raise QueryError(f"brush={given!r} is no range: it takes column:low:high")
     return Range(column, min(ends), max(ends))
+
+
+def address(request: Request, changes: Mapping[str, Any]) -> str:
+    """Return this page's query with some values changed; None leaves one out."""
+    kept = [(k, v) for k, v in request.query_params.multi_items() if k not in changes and k != "part"]
+    parts = [*kept, *((k, str(v)) for k, v in changes.items() if v is not None)]
+    return "?" + "&".join(f"{quote(k)}={quote(v, safe='/,')}" for k, v in parts)
 
 
 def whole_number(request: Request, name: str, default: int, low: int, high: int) -> int:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -17,12 +18,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from tunesmith.dashboard.answer import told_answer
-from tunesmith.dashboard.doing import doing, running_trials
-from tunesmith.dashboard.drawings import DRAWINGS, TABS, parameters_of
-from tunesmith.dashboard.pages.figures import as_json, picked_params
+from tunesmith.dashboard.doing import doing, running_trials, standing
+from tunesmith.dashboard.drawings import DRAWINGS, PANELS_FIRST, TABS, importances, missing_figure, parameters_of
+from tunesmith.dashboard.pages.figures import as_json, history_settings, picked_params
 from tunesmith.dashboard.pages.request import (
     Filter,
     Wrong,
+    address,
     live_study,
     render,
     seen_of,
@@ -40,6 +42,7 @@ from tunesmith.foundation.states import FailureKind, TrialState
 from tunesmith.foundation.text import printable
 from tunesmith.report.leaderboard import stored_leaderboard
 from tunesmith.space import Categorical
+from tunesmith.storage.base import StudyRecord
 from tunesmith.study import wish_of
 from tunesmith.study.recommend import recommend
 from tunesmith.study.snapshot import METRIC_NAMES, Snapshot
@@ -162,7 +165,8 @@ def _bounds(seen: Snapshot, words: Words) -> Iterator[Finding]:
 
 
 MOST_NEW = 2000  # trials of one delta
-PARTS_OF_OVERVIEW = ("verdict", "doing", "health")  # of the overview that are fetched by it
+MOST_BARS = 4  # parameters of which it is said on the first screen how much they matter
+PARTS = ("head", "verdict", "matters", "doing", "health")  # of the page that are fetched by it
 
 
 def study_page(request: Request, wrong: Wrong | None = None) -> Response:
@@ -171,37 +175,52 @@ def study_page(request: Request, wrong: Wrong | None = None) -> Response:
     They are read in the meantime, so that they are there when the page asks for them. With ``now`` in the address, or
     where the verdict is known already, the parts are in the page itself.
     """
-    held, words = studies_of(request), words_for(request)
+    held, words, query = studies_of(request), words_for(request), request.query_params
     tab = request.path_params.get("tab", "overview")
     if tab not in TABS:
         raise HTTPException(404, "Not Found")
     record = held.record(request.path_params["study"])
-    one = len(record.directions) == 1
-    objective = whole_number(request, "objective", 0, 0, len(record.directions) - 1)
-    drawings = [d for d in DRAWINGS.values() if d.tab == tab and d.is_for(len(record.directions))]
-    names = called(record.system.get(METRIC_NAMES), len(record.directions))
-    shown = next((d for d in drawings if d.name == request.query_params.get("figure")), drawings[0])
+    m = len(record.directions)
+    objective = whole_number(request, "objective", 0, 0, m - 1)
+    able = {d.name: d for d in DRAWINGS.values() if d.is_for(m)}
+    own = [d for d in able.values() if d.tab == tab]
+    names = called(record.system.get(METRIC_NAMES), m)
+    large = able.get(query.get("figure", ""))
     counts = counts_of(held.storage, record.id)
     context: dict[str, Any] = {
+        **_head(request, record, counts),
         "start": "" if any(counts.values()) else start_command(held.storage, record),
-        "study": record,
-        "counts": counts,
         "tab": tab,
-        "drawings": drawings,
-        "shown": shown,
-        "objectives": [words_for(request).said(name) for name in names],
+        "drawings": own,
+        "objectives": [words.said(name) for name in names],
         "objective": objective,
         "filter": Filter.of(request),
-        "asked": wish_of(record),
-        "known": False,
-        "best": held.storage.best(record.id, record.directions[0]) if one else None,
+        "address": partial(address, request),
+        "known": {"head"},
+        "ask": wrong.field if wrong else query.get("ask", ""),
     }
-    if shown.takes:
+    if tab == "overview":
+        best = context["best"]
+        has_curves = best is not None and bool(best.intermediate_values)
+        first = PANELS_FIRST[: None if has_curves else -1] if counts.get("complete") else ("front", "history")
+        asked = query["panels"].split(",") if "panels" in query else first
+        context["panels"] = [able[name] for name in dict.fromkeys(asked) if name in able]
+        context["others"] = [d for d in able.values() if d not in context["panels"]]
+    else:
+        large = large if large in own else own[0]
+    context["shown"], how = large, history_settings(request)
+    context["how"] = {"x": how["x"], "log": "1" if how["log"] else "", "best": "1" if how["best_only"] else ""}
+    if large is not None and large.takes:
         seen = held.look(record.id)
-        context["names"] = list(seen.logged()) if shown.of_metrics else parameters_of(seen, None if one else objective)
-        context["picked"] = picked_params(request, shown.takes)
-    asked = [(key, value) for key, value in request.query_params.multi_items() if key in ("param", "where", "brush")]
-    context["picture"] = urlencode([("as", "svg"), ("objective", objective), *asked])
+        context["names"] = (
+            list(seen.logged()) if large.of_metrics else parameters_of(seen, objective if m > 1 else None)
+        )
+        context["picked"] = picked_params(request, large.takes)
+    always = {"objective": str(objective)} | ({} if large is None else {"figure": large.name})
+    context["kept"] = {k: query[k] for k in ("panels", "x", "log", "best") if k in query} | always
+    kept = ("param", "where", "brush", "hide", "x", "log", "best")
+    given = [(key, value) for key, value in query.multi_items() if key in kept]
+    context["picture"] = urlencode([("as", "svg"), ("objective", objective), *given])
     if tab == "overview":
         context |= {
             "leaderboard": _leaderboard(record.system, words),
@@ -209,13 +228,29 @@ def study_page(request: Request, wrong: Wrong | None = None) -> Response:
             "attributes": {k: v for k, v in record.user.items() if k != NOTE},
         }
         last = held.last(record.id)
-        if "now" in request.query_params or (last is not None and last.has_made(recommend)):
-            context["known"] = True
-            for name in PARTS_OF_OVERVIEW:
+        for name in PARTS[1:]:
+            is_made = last is not None and (
+                last.has_made(importances) if name == "matters" else m > 1 or last.has_made(recommend)
+            )
+            if is_made or "now" in query:
+                context["known"].add(name)
                 context |= _part(request, name)
     made = render(request, "study.html", context, wrong=wrong)
-    made.background = BackgroundTask(_prepare, held, record.id, decide=one and tab == "overview")
+    made.background = BackgroundTask(_prepare, held, record.id, decide=tab == "overview")
     return made
+
+
+def _head(request: Request, record: StudyRecord, counts: dict[str, int]) -> dict[str, Any]:
+    """Return what the head of a page says of a study: its state, its trials, and the best value seen."""
+    held, one = studies_of(request), len(record.directions) == 1
+    asked = wish_of(record)
+    return {
+        "study": record,
+        "counts": counts,
+        "asked": asked,
+        "standing": standing(counts, asked, words_for(request)),
+        "best": held.storage.best(record.id, record.directions[0]) if one else None,
+    }
 
 
 def _prepare(held: Studies, study_id: int, decide: bool) -> None:
@@ -223,15 +258,20 @@ def _prepare(held: Studies, study_id: int, decide: bool) -> None:
     with suppress(TunesmithError, ValueError):  # the page is told when it asks
         seen = held.look(study_id)
         if decide:
-            seen.once(recommend)
+            if len(seen.directions) == 1:
+                seen.once(recommend)
+            seen.once(importances)
 
 
 def answer_part(request: Request) -> Response:
     """Return one part of the overview as markup."""
     name = request.path_params["part"]
-    if name not in PARTS_OF_OVERVIEW:
+    if name not in PARTS:
         raise HTTPException(404, "Not Found")
-    record = studies_of(request).record(request.path_params["study"])
+    held = studies_of(request)
+    record = held.record(request.path_params["study"])
+    if name == "head":
+        return render(request, "_head.html", _head(request, record, counts_of(held.storage, record.id)))
     return render(request, f"_{name}.html", {"study": record, **_part(request, name)})
 
 
@@ -244,7 +284,20 @@ def _part(request: Request, name: str) -> dict[str, Any]:
     if name == "doing":
         logs = studies_of(request).logs
         return {"sentences": doing(seen, words), "running": running_trials(seen, live_study(request), words, logs)}
-    return {"answer": told_answer(seen, words)}
+    return matters(seen, words) if name == "matters" else {"answer": told_answer(seen, words)}
+
+
+def matters(seen: Snapshot, words: Words) -> dict[str, Any]:
+    """Return the parameters that matter most, as shares of what all explain; or why that is not known."""
+    try:
+        data = seen.once(importances)
+    except (TunesmithError, ValueError) as error:
+        return {"bars": [], "nothing": missing_figure(error, words)["missing"]}
+    rows = np.flatnonzero(~data.pair & (data.value > 0))[:MOST_BARS]
+    rows = rows if (data.value > data.null)[rows].any() else rows[:0]
+    whole = float(np.clip(data.value[~data.pair], 0, None).sum()) or 1.0
+    bars = [(data.names[k], max(0.0, float(data.value[k])) / whole, bool(data.value[k] > data.null[k])) for k in rows]
+    return {"bars": bars, "nothing": "", "target": words.said(data.target), "rest": int((~data.pair).sum()) - len(bars)}
 
 
 def _leaderboard(system: dict[str, Any], words: Words) -> tuple[list[str], list[tuple[str, ...]]] | None:

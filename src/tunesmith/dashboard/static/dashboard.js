@@ -45,7 +45,7 @@ const brushes = new Map(query.getAll("brush").map(text => {
 
 function filterQuery() {
   const found = new URLSearchParams();
-  if (query.get("where")) found.set("where", query.get("where"));
+  for (const key of ["where", "hide"]) if (query.get(key)) found.set(key, query.get(key));
   for (const [column, [low, high]] of brushes) found.append("brush", `${column}:${low}:${high}`);
   return found;
 }
@@ -64,6 +64,7 @@ function filterChanged() {
   history.replaceState(null, "", `?${query}`.replace(/\?$/, location.pathname));
   showChips();
   for (const figure of all("[data-name]")) { state.get(figure).stop?.abort(); refresh(figure); }
+  if (one("#hide")) one("#hide").checked = query.has("hide");
   if (one("#sheet")) loadTable(`?${query}`);
 }
 
@@ -81,8 +82,9 @@ function showChips() {
   for (const old of all("input[name=brush]", form)) old.remove();
   for (const value of filterQuery().getAll("brush")) form.append(make("input", { type: "hidden", name: "brush", value }));
   for (const link of all("a[data-keep]")) {
-    link.dataset.keep ||= new URLSearchParams(link.search); // what the link itself says
-    link.search = new URLSearchParams([...new URLSearchParams(link.dataset.keep), ...filterQuery()]);
+    link.dataset.keep ||= link.search || "?"; // what the link itself says
+    const shared = link.closest(".stage") && !link.matches("[data-set], [data-grid]") ? ["x", "log", "best", "panels"].filter(key => query.has(key)) : [];
+    link.search = new URLSearchParams([...[...new URLSearchParams(link.dataset.keep)].filter(([key]) => !["where", "hide", "brush", ...shared].includes(key)), ...shared.map(key => [key, query.get(key)]), ...filterQuery()]);
   }
 }
 
@@ -90,6 +92,10 @@ one("#filter")?.addEventListener("submit", event => {
   event.preventDefault();
   query.set("where", one("#where").value.trim());
   if (!query.get("where")) query.delete("where");
+  filterChanged();
+});
+one("#hide")?.addEventListener("change", event => {
+  if (event.target.checked) query.set("hide", 1); else query.delete("hide");
   filterChanged();
 });
 showChips();
@@ -142,7 +148,7 @@ async function load(figure) {
   known.stop = new AbortController();
   known.stale = false;
   figure.setAttribute("aria-busy", "true");
-  const [width, height] = roomOf(figure), asked = figure.dataset.name ? [...query.getAll("param").map(name => ["param", name]), ...filterQuery()] : [];
+  const [width, height] = roomOf(figure), asked = figure.dataset.name ? [...["param", "x", "log", "best"].flatMap(key => query.getAll(key).map(value => [key, value])), ...filterQuery()] : [];
   const extra = new URLSearchParams([["width", width], ["height", height], ...asked]);
   try {
     const data = await fetchJSON(`${figure.dataset.figure}&${extra}`, known.stop.signal);
@@ -205,12 +211,22 @@ function drawOne(figure, plot, data, tell) {
   plot.replaceChildren(make("div", { className: "wide" }, place));
   known.shown = plot.figure = new Figure(place, data.data, {
     words, open: openTrial, link: trialAt, columns: data.columns, told: tell,
-    brush: found => { for (const [column, range] of found) brushes.set(column, range); filterChanged(); },
+    chosen: choose, brush: found => { for (const [column, range] of found) brushes.set(column, range); filterChanged(); },
     row: number => { const k = data.table.columns[0].indexOf(number); return data.table.heads.map((head, j) => `${head} ${short(data.table.columns[j][k])}`); },
   }, old);
   one("[data-zoom]", figure.closest(".stage") ?? figure)?.setAttribute("aria-pressed", String(known.shown.zooms));
-  if (data.handles) handles(place, svg, data.handles);
+  if (data.handles) handles(place, svg, data.handles, known.shown);
   if (focus) (key !== undefined ? one(`[data-key="${key}"]`, place) : slider !== undefined ? all("[role=slider]", place).find(handle => handle.dataset.column === slider) : place)?.focus({ preventScroll: true });
+}
+
+// What is being brushed stands out in all figures at once; the drawings of the server follow.
+let choosing = null;
+function choose(numbers) {
+  if (choosing === null) requestAnimationFrame(() => {
+    for (const figure of all("[data-name]")) state.get(figure).shown?.choose(choosing.numbers);
+    choosing = null;
+  });
+  choosing = { numbers };
 }
 
 document.addEventListener("click", event => {
@@ -257,7 +273,7 @@ function drawPanels(figure, plot, data) {
 }
 
 // Parallel coordinates have a slider on each axis, by mouse, touch and keys.
-function handles(place, svg, axes) {
+function handles(place, svg, axes, shown) {
   const { width, height } = svg.viewBox.baseVal, [top, foot, ...x] = one("[data-lines]", svg).dataset.lines.split(" ").map(Number);
   const percent = share => `${100 * share}%`;
   axes.forEach((axis, k) => {
@@ -279,8 +295,10 @@ function handles(place, svg, axes) {
     handle.addEventListener("pointerdown", event => { handle.setPointerCapture(event.pointerId); begin = at(event); });
     handle.addEventListener("pointermove", event => {
       if (begin === null) return;
-      brushes.set(axis.column, [begin, at(event)].sort((a, b) => a - b));
+      const range = [begin, at(event)].sort((a, b) => a - b), [low, high] = range.map(v => foot - unit(v) * (foot - top));
+      brushes.set(axis.column, range);
       describe();
+      choose(new Set(shown.allLines().filter(line => line.at.some(p => Math.abs(p[0] - x[k]) < 1 && p[1] <= low && p[1] >= high)).map(line => line.number)));
     });
     handle.addEventListener("pointerup", event => {
       if (begin === null) return;
@@ -330,8 +348,8 @@ async function loadPart(part) {
   part.setAttribute("aria-busy", "false");
 }
 const parts = names => all("[data-fetch]").filter(part => !names || names.some(name => part.classList.contains(name)));
-const later = names => parts(names).reduce((before, part) => before.then(() => loadPart(part)), Promise.resolve());
-if (parts().some(part => part.getAttribute("aria-busy") === "true")) later();
+const later = (names, which = parts(names)) => which.reduce((before, part) => before.then(() => loadPart(part)), Promise.resolve());
+later(null, parts().filter(part => part.getAttribute("aria-busy") === "true"));
 setInterval(() => { if (!document.hidden && one("[data-running]")) later(["doing"]); }, 3000);
 
 // What works by this script alone is hidden until it is there.
@@ -367,6 +385,44 @@ if (picker) {
     pick();
   });
 }
+
+// -- menus, dialogs, settings of a figure, and the panels of an overview: links that work without this script, too ---
+
+for (const open of all("dialog[open]")) { open.close(); open.showModal(); }
+document.addEventListener("click", async event => {
+  const link = event.target.closest?.("a, button"), { ask, set, grid } = link?.dataset ?? {};
+  for (const menu of all(".menu[open]")) if (!menu.contains(event.target) || link) menu.open = false;
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  if (ask) one(`#ask-${ask}`).showModal();
+  else if ("close" in link.dataset) link.closest("dialog").close();
+  else if (!set && grid === undefined) return;
+  event.preventDefault();
+  if (!set && grid === undefined) return;
+  const key = set ?? "panels", value = new URLSearchParams(link.search).get(key);
+  if (value === null) query.delete(key); else query.set(key, value);
+  history.replaceState(null, "", `?${query}`);
+  if (set) {
+    for (const other of link.parentElement.children) if (other === link) other.setAttribute("aria-current", "true"); else other.removeAttribute("aria-current");
+    refresh(one("#figure-history"));
+    showChips();
+    return;
+  }
+  const made = new DOMParser().parseFromString(await fetch(`?${query}`).then(answer => answer.text()), "text/html");
+  for (const part of all(".grid > *", made)) { // figures that are there stay as they are
+    const old = document.getElementById(part.id);
+    if (!old) continue;
+    one(".menu", old).replaceWith(one(".menu", part));
+    part.replaceWith(old);
+  }
+  one("#add")?.replaceWith(one("#add", made));
+  one(".grid").replaceChildren(...one(".grid", made).children);
+  all(".grid [data-figure]").filter(figure => !state.has(figure)).forEach(prepare);
+  showChips();
+});
+document.addEventListener("keydown", event => {
+  const menu = event.key === "Escape" && one(".menu[open]");
+  if (menu) { menu.open = false; one("summary", menu).focus(); }
+});
 
 let tableStop = null;
 async function loadTable(search, focus = false) {
@@ -410,21 +466,21 @@ if (list) setInterval(async () => {
 
 // -- live: one connection a browser -----------------------------------------------------------------------------------
 
-let busy = false, again = false, last = 0, refreshing = null, place = null;
+let busy = false, again = false, last = 0, refreshing = null, place = null, told = "";
 async function changed({ seq, version, counts }) {
-  showCounts(counts);
   const before = place;
   place = `${seq}:${version}`;
-  if (before === place) return;
+  if (before === place && told === String(Object.values(counts))) return;
+  told = String(Object.values(counts));
   if (page.dataset.page === "trials") {
     const all = Object.values(counts).reduce((sum, count) => sum + count, 0);
     if (before !== null || String(all) !== one("#sheet").dataset.all) loadTable(`?${query}`);
     return;
   }
-  const figure = one("[data-name]"), known = state.get(figure);
+  const figure = one("#figure-history") ?? one("[data-name]"), known = figure && state.get(figure);
   // The first event says where the study stands: what the page shows already, or is about to fetch.
   if (before === null && (known?.seq === undefined || `${known.seq}:${known.version}` === place)) return;
-  later(["doing"]);
+  later(["head", "doing"]);
   await follow(figure, known);
   // The figure and the verdict follow after a while; the more they cost, the later.
   const wait = Math.max(3000, 10000 - (Date.now() - last));
@@ -432,7 +488,7 @@ async function changed({ seq, version, counts }) {
 }
 
 async function follow(figure, known) {
-  if (known?.seq === undefined || figure.id !== "figure-history" || filterQuery().size) return;
+  if (known?.seq === undefined || figure.id !== "figure-history" || filterQuery().size || query.get("x") || query.get("best")) return;
   if (busy) { again = true; return; }
   busy = true;
   try {
@@ -445,28 +501,11 @@ async function addNew(figure, known) {
   const objective = one("#objective")?.value ?? 0, since = known.seq;
   const found = await fetchJSON(`${root}/study/${page.dataset.live}/delta?since=${since}&objective=${objective}`);
   if (known.seq !== since) return; // the whole figure came in the meantime
-  if (found.best && one("#best")) {
-    one("#best").textContent = short(found.best.value);
-    one("#best").href = `${root}/study/${page.dataset.live}/trial/${found.best.number}`;
-    one("#best-trial").textContent = found.best.number;
-  }
-  showCounts(found.counts);
   const at = known.data?.data?.traces.findIndex(trace => trace.legendgroup === "trials");
   known.seq = found.seq;
   if (found.gap || at === undefined || at < 0) { refresh(figure); return; }
   const complete = found.new.filter(([, state, value]) => state === 1 && typeof value === "number");
   if (complete.length) known.shown.extend(at, complete.map(([number, , value]) => [number, value, [number, short(value)]]));
-}
-
-function showCounts(counts) {
-  const place = one("#counts");
-  if (!place) return;
-  for (const [name, count] of Object.entries(counts)) {
-    const shown = one(`.count.${name} b`, place);
-    if (shown) shown.textContent = grouped.format(count);
-    else fetch(location.href).then(a => a.text()).then(text => { const made = one("#counts", new DOMParser().parseFromString(text, "text/html")); if (made) place.replaceChildren(...made.childNodes); });
-  }
-  for (const shown of all(".count", place)) if (!counts[shown.classList[1]]) shown.remove();
 }
 
 const heard = message => {

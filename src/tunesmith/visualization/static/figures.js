@@ -182,11 +182,15 @@ globalThis.tunesmith = (() => {
       return best;
     }
 
-    // Parallel coordinates: which line passes the mouse.
+    // The lines of parallel coordinates, each with its trial and its corners.
+    allLines() {
+      return this.paths ??= all("path", this.lines).flatMap(path => { const of = path.dataset.of.split(" "); return path.getAttribute("d").slice(1).split("M").map((d, k) => ({ d: `M${d}`, number: +of[k], at: d.split("L").map(p => p.split(" ").map(Number)) })); });
+    }
+
+    // Which line passes the mouse.
     nearestLine([x, y]) {
-      this.paths ??= all("path", this.lines).flatMap(path => { const of = path.dataset.of.split(" "); return path.getAttribute("d").slice(1).split("M").map((d, k) => ({ d: `M${d}`, number: +of[k], at: d.split("L").map(p => p.split(" ").map(Number)) })); });
       let best = null, least = HIT;
-      for (const line of this.paths) {
+      for (const line of this.allLines()) {
         const k = line.at.findIndex(p => p[0] >= x);
         if (k < 1) continue;
         const [[a, b], [c, d]] = [line.at[k - 1], line.at[k]], far = Math.abs(b + (d - b) * (x - a) / (c - a) - y);
@@ -232,6 +236,22 @@ globalThis.tunesmith = (() => {
       return lines;
     }
 
+    // Let the trials of these numbers stand out; null: none does.
+    choose(numbers) {
+      for (const old of all(".chosen", this.svg)) old.remove();
+      const own = spot => numbers?.has(this.number(spot)), add = (to, d, look) => d && to.appendChild(made("path", { class: `chosen ${look}`, d }));
+      if (this.lines) add(this.svg, numbers ? this.allLines().filter(line => numbers.has(line.number)).map(line => line.d).join("") : "", "line");
+      let known = Boolean(this.lines);
+      for (const panel of this.panels) {
+        const spots = this.points(panel);
+        known ||= spots.some(spot => this.number(spot) !== undefined);
+        add(panel.inner, numbers ? spots.filter(spot => own(spot) && !Number.isInteger(this.data.traces[spot.trace].meta)).map(({ x, y }) => `M${px(x)} ${px(y)}h0`).join("") : "", "m");
+        if (panel.moved) this.show(panel);
+      }
+      this.data.traces.forEach((t, k) => { if (Number.isInteger(t.meta)) this.svg.querySelector(`[data-t="${k}"]`)?.classList.toggle("kept", Boolean(numbers?.has(t.meta))); });
+      this.place.classList.toggle("dims", known && Boolean(numbers));
+    }
+
     // -- mouse and touch
 
     pointerdown(event) {
@@ -248,7 +268,15 @@ globalThis.tunesmith = (() => {
       if (!drag.band) { this.tell(null); this.place.setPointerCapture(drag.id); drag.band = panel.g.appendChild(made("rect", { class: "band" })); }
       const ends = [[drag.at[0], at[0], panel.left, panel.w], [drag.at[1], at[1], panel.top, panel.h]].map(([a, b, from, size]) => [Math.min(a, b), Math.max(a, b)].map(v => Math.max(0, Math.min(v - from, size))));
       drag.ends = ends.map(([a, b], k) => b - a < 2 * DRAG ? [0, k ? panel.h : panel.w] : [a, b]); // along one axis: all of the other
+      const along = this.brushed(event, panel).map(([k]) => k), kept = ["x", "y"].map((k, i) => along.includes(k) ? drag.ends[i] : [-1e9, 1e9]);
+      if (along.length) this.options.chosen?.(new Set(this.points(panel).filter(spot => { const at = this.onScreen(panel, spot); return kept.every(([a, b], i) => at[i] >= a && at[i] <= b); }).map(spot => this.number(spot)).filter(Number.isInteger)));
       for (const [name, value] of Object.entries({ x: drag.ends[0][0], y: drag.ends[1][0], width: drag.ends[0][1] - drag.ends[0][0], height: drag.ends[1][1] - drag.ends[1][0] })) drag.band.setAttribute(name, value);
+    }
+
+    // Along which axes a drag chooses trials, and their columns; none: it zooms.
+    brushed(event, panel) {
+      const columns = this.options.columns ?? {};
+      return event.shiftKey || this.zooms ? [] : [["x", panel.kx], ["y", panel.ky]].filter(([, key]) => columns[key]).map(([k, key]) => [k, columns[key]]);
     }
 
     pointerup(event) {
@@ -263,13 +291,13 @@ globalThis.tunesmith = (() => {
         return;
       }
       const ranges = this.range(drag.panel, drag.ends);
-      const columns = this.options.columns ?? {}, along = [["x", drag.panel.kx], ["y", drag.panel.ky]].filter(([, key]) => columns[key]);
-      if (!along.length || event.shiftKey || this.zooms) { this.zoomTo(drag.panel, ranges); return; }
+      const along = this.brushed(event, drag.panel);
+      if (!along.length) { this.zoomTo(drag.panel, ranges); return; }
       const value = (axis, at) => axis.kind === "log" ? 10 ** at : at;
-      this.options.brush(along.map(([k, key]) => [columns[key], ranges[k].map(at => value(drag.panel[k], at))]));
+      this.options.brush(along.map(([k, column]) => [column, ranges[k].map(at => value(drag.panel[k], at))]));
     }
 
-    pointercancel() { this.drag?.band?.remove(); this.drag = null; }
+    pointercancel() { this.drag?.band?.remove(); this.drag = null; this.options.chosen?.(null); }
     pointerleave(event) { if (!this.drag && event.pointerType === "mouse") this.tell(null); }
     dblclick(event) { if (!event.target.closest(".tip, [data-key]")) this.zoomTo(null); }
 
