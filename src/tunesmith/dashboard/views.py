@@ -45,9 +45,10 @@ def language_of(request: Request) -> str:
 
 # -- notes in Markdown, as markup that cannot do anything -----------------------------------------------------------
 
+TAGS = "tags"  # the user attribute that holds the tags of a study
 NOTE = "note"  # the user attribute that holds the note of a study or of a trial
 NOTE_CHARACTERS = 50_000  # characters
-TAGS = {
+ALLOWED = {
     "a", "blockquote", "br", "code", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p", "pre", "s",
     "strong", "table", "tbody", "td", "th", "thead", "tr", "ul",
 }  # fmt: skip
@@ -62,10 +63,10 @@ def to_html(text: str) -> Markup:
     """Return a note as markup. Raw HTML is shown as text, pictures are left out, and only a few tags may be there."""
     made = _parser().render(text[:NOTE_CHARACTERS])
     clean = nh3.clean(
-        made, tags=TAGS, attributes={"a": {"href", "title"}}, url_schemes={"http", "https", "mailto"},
+        made, tags=ALLOWED, attributes={"a": {"href", "title"}}, url_schemes={"http", "https", "mailto"},
         link_rel="noopener noreferrer nofollow",
     )  # fmt: skip
-    return Markup(clean)  # nh3 has just removed all that is not in TAGS
+    return Markup(clean)  # nh3 has just removed all that is not in ALLOWED
 
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -80,7 +81,7 @@ class Views:
             lstrip_blocks=True,
         )  # fmt: skip
         self._environment.filters |= {
-            "number": number_cell, "param": param_cell, "clock": clock, "span": duration_text, "text": one_line,
+            "number": number_cell, "brief": brief_cell, "param": param_cell, "clock": clock, "span": duration_text, "text": one_line,
             "path": lambda v: quote(str(v), safe=""), "query": urlencode,
         }  # fmt: skip
 
@@ -131,6 +132,12 @@ def number_cell(value: Any, digits: int = 6) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
     return "" if isinstance(value, float) and math.isnan(value) else one_line(cell_text(value, digits))
+
+
+def brief_cell(value: float) -> str:
+    """Return a number as a list shows it, with four digits; one that these make a whole number has six."""
+    text = number_cell(value, 4)
+    return number_cell(value) if math.isfinite(value) and value != round(value) and "." not in text else text
 
 
 def param_cell(value: Any, digits: int = 6) -> str:

@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
 import numpy as np
 from starlette.requests import Request
@@ -16,6 +15,7 @@ from starlette.routing import Route
 from tunesmith.dashboard.pages.request import (
     Filter,
     Wrong,
+    address_with,
     answer_with,
     render,
     seen_of,
@@ -115,7 +115,7 @@ def trials_page(request: Request, wrong: Wrong | None = None) -> Response:
         "sheet": sheet,
         "filter": Filter.of(request) if not sheet.error else Filter(request.query_params.get("where", "")),
         "tab": "trials",
-        "address": lambda changes: _address(request, changes),
+        "address": lambda changes: address_with(request, changes),
         "down": _best_first(seen),
         "heads": {name: words_for(request).said(head) for name, head in _heads(seen).items()},
         "reasons": [] if part else failure_reasons(seen)[:MOST_REASONS],
@@ -138,13 +138,6 @@ def _heads(seen: Snapshot) -> dict[str, str]:
         return {}
     own = ["value"] if m == 1 else [f"values[{k}]" for k in range(m)]
     return dict(zip(own, objective_names(seen), strict=True))
-
-
-def _address(request: Request, changes: dict[str, Any]) -> str:
-    """Return this page's query with some values changed; None leaves one out."""
-    kept = [(k, v) for k, v in request.query_params.multi_items() if k not in changes and k != "part"]
-    parts = [*kept, *((k, str(v)) for k, v in changes.items() if v is not None)]
-    return "?" + "&".join(f"{quote(k)}={quote(v)}" for k, v in parts)
 
 
 def jump(request: Request) -> Response:
