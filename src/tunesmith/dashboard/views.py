@@ -81,8 +81,8 @@ class Views:
             lstrip_blocks=True,
         )  # fmt: skip
         self._environment.filters |= {
-            "number": number_cell, "brief": brief_cell, "param": param_cell, "clock": clock, "span": duration_text, "text": one_line,
-            "path": lambda v: quote(str(v), safe=""), "query": urlencode,
+            "number": number_cell, "brief": brief_cell, "param": param_cell, "clock": clock, "span": duration_text,
+            "text": one_line, "path": lambda v: quote(str(v), safe=""), "query": urlencode,
         }  # fmt: skip
 
     def page(self, request: Request, template: str, context: Mapping[str, Any], status: int = 200) -> HTMLResponse:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,8 +15,8 @@ from starlette.routing import Route
 from tunesmith.cli.settings import STUDY_KEEPS
 from tunesmith.dashboard.pages.request import Wrong, address_with, render, studies_of, whole_number, words_for
 from tunesmith.dashboard.studies import LATEST, Card, Studies
-from tunesmith.dashboard.views import TAGS, one_line
-from tunesmith.foundation.formats import NumberFormat
+from tunesmith.dashboard.views import TAGS, brief_cell, number_cell, one_line, param_cell
+from tunesmith.foundation.formats import NumberFormat, duration_text
 from tunesmith.foundation.languages import Words
 from tunesmith.foundation.system import command_line
 from tunesmith.foundation.text import printable
@@ -25,6 +25,7 @@ from tunesmith.storage import Storage
 from tunesmith.storage.base import StudyRecord
 from tunesmith.study import PAUSE, wish_of
 from tunesmith.study.recommend import Recommendation, recommend
+from tunesmith.study.snapshot import Snapshot
 from tunesmith.study.study import METRIC_NAMES
 from tunesmith.study.summary import StudySummary, counts_of
 
@@ -175,25 +176,83 @@ def card(request: Request) -> Response:
     return render(request, "_card.html", {"r": row})
 
 
+@dataclass(frozen=True)
+class Line:
+    """A line of what stands side by side.
+
+    Attributes:
+        name: what it is about.
+        cells: one for each thing that is compared.
+        best: which of them is the best; -1: that is not known.
+    """
+
+    name: str
+    cells: list[str]
+    best: int = -1
+
+    @property
+    def is_same(self) -> bool:
+        """Whether all of them have the same."""
+        return len(set(self.cells)) == 1 < len(self.cells)
+
+
 def compare_page(request: Request) -> Response:
-    """Show several studies side by side, with how they differ where that can be told."""
+    """Show several studies side by side, first how they differ."""
     studies, words = studies_of(request), words_for(request)
+    root = request.scope.get("root_path", "")
     try:
         ids = compared_ids(request)
     except HTTPException as error:
-        return index(request, Wrong("study", "", words(error.detail), f"{request.scope.get('root_path', '')}/"))
+        return index(request, Wrong("study", "", words(error.detail), f"{root}/"))
     records = [studies.record(study_id) for study_id in ids]
-    rows = [summary_of(studies.storage, record) for record in records]
-    params = [{} if row.best_record is None else row.best_record.params for row in rows]
+    rows = [row_of(studies, record, words, whole=True) for record in records]
     why_not = not_alike(records, words)
+    expected = [] if why_not or len(records[0].directions) > 1 else expected_of(studies, ids, words)
+    lines = [Line(words("Best value"), [brief_cell(row.summary.best) for row in rows])]
+    if expected:
+        lines += [
+            Line(words("Expected of a new run"), [one.value for one in expected]),
+            Line(words("Difference from the first"), [one.difference for one in expected]),
+        ]
+    ways = [", ".join(words.translate(str(d)) for d in record.directions) for record in records]
     context = {
-        "rows": rows,
-        "params": params,
-        "names": list(dict.fromkeys(name for found in params for name in found)),
+        "heads": [
+            (record.name, f"{root}/study/{record.id}", row.state, row.said)
+            for record, row in zip(records, rows, strict=True)
+        ],
+        "lines": lines,
+        "more": [
+            Line(words("Trials"), [number_cell(row.summary.total) for row in rows]),
+            Line(words("Failed trials"), [number_cell(row.summary.counts.get("fail", 0)) for row in rows]),
+            Line(words("Time of trials"), [duration_text(row.card.cost) if row.card else "" for row in rows]),
+            Line(words("Direction"), ways),
+            *named_lines([_ranges(studies.look(study_id)) for study_id in ids], words("Range of {}")),
+            *named_lines(
+                [dict(row.summary.best_record.params) if row.summary.best_record else {} for row in rows],
+                words("Best {}"),
+            ),
+        ],
+        "ids": ids,
         "why_not": why_not,
-        "expected": [] if why_not or len(records[0].directions) > 1 else expected_of(studies, ids, words),
     }
     return render(request, "compare.html", context)
+
+
+def named_lines(found: Sequence[Mapping[str, Any]], pattern: str = "{}") -> list[Line]:
+    """Return a line for each name that any of several things has a value for.
+
+    Args:
+        found: the values by name, of each thing.
+        pattern: of the lines' names.
+    """
+    names = dict.fromkeys(name for one in found for name in one)
+    return [
+        Line(pattern.format(name), [param_cell(one[name]) if name in one else "" for one in found]) for name in names
+    ]
+
+
+def _ranges(seen: Snapshot) -> dict[str, str]:
+    return {} if seen.space is None else {name: repr(seen.space[name]) for name in seen.space.names}
 
 
 def not_alike(records: Sequence[StudyRecord], words: Words) -> str:
