@@ -18,6 +18,7 @@ from tunesmith.dashboard.pages.studies import Line, named_lines
 from tunesmith.dashboard.views import NOTE, brief_cell
 from tunesmith.foundation.formats import duration_text, json_value
 from tunesmith.foundation.languages import Words
+from tunesmith.foundation.states import TrialState
 from tunesmith.history.curves import Reported
 from tunesmith.study import Study, is_asked_to_stop
 from tunesmith.study.snapshot import Snapshot
@@ -141,9 +142,13 @@ def side_by_side(request: Request) -> Response:
     address = f"{root}/study/{seen.study_id}/trial/"
     lines = []
     for k, name in enumerate(objective_names(seen)):
-        values = [math.nan if trial.values is None else seen.signs[k] * trial.values[k] for trial in trials]
-        best = int(np.nanargmin(values)) if len(trials) > 1 and not np.isnan(values).all() else -1
-        lines.append(Line(words.said(name), [brief_cell(seen.signs[k] * value) for value in values], best))
+        values = [math.nan if trial.values is None else trial.values[k] for trial in trials]
+        ranked = [
+            seen.signs[k] * value if trial.state is TrialState.COMPLETE else math.inf
+            for trial, value in zip(trials, values, strict=True)
+        ]
+        best = int(np.argmin(ranked)) if len(trials) > 1 and math.isfinite(min(ranked)) else -1
+        lines.append(Line(words.said(name), list(map(brief_cell, values)), best))
     artifacts = [seen.storage.artifacts_of(seen.study_id, trial.number) for trial in trials]
     last = [{name: float(value[-1]) for name, (_, value) in sorted(trial.metrics.items())} for trial in trials]
     reports = [
