@@ -110,7 +110,12 @@ def drawn_curve(points: list[list[Any]], objectives: list[str], words: Words) ->
         look = {"mode": "lines+markers", "line": {"color": BLUE}, "yaxis": f"y{name_of(k)}"}
         traces.append(scatter([p[0] for p in points], [p[k + 1] for p in points], name, xaxis="x", **look))
     figure = {"data": traces, "layout": layout}
-    drawn = {kind: as_svg(figure, kind, words("Curve"), width) for kind, width in CURVE_WIDTHS.items()}
+    return _drawn(figure, "", words("Curve"))
+
+
+def _drawn(figure: Dict, prefix: str, title: str) -> Dict:
+    """Return a figure as SVG, for a desk and for a phone, and what the script says of its points."""
+    drawn = {kind: as_svg(figure, f"{prefix}{kind}", title, width) for kind, width in CURVE_WIDTHS.items()}
     return {"told": said_of_points(figure), "drawn": drawn}
 
 
@@ -124,12 +129,11 @@ def drawn_metrics(seen: Snapshot, number: int, logged: Metrics, words: Words) ->
         words: the language.
     """
     data = metrics(seen, [number]).in_language(words)
-    figure = draw(data, words)
-    drawn = {kind: as_svg(figure, f"metrics-{kind}", words("Metrics"), width) for kind, width in CURVE_WIDTHS.items()}
     last = [(name, len(step), int(step[-1]), float(value[-1])) for name, (step, value) in sorted(logged.items())]
     best = None if len(seen.directions) > 1 else seen.find_best()
     two = "" if best is None or best.number == number else f"number in ({best.number}, {number})"
-    return {"told": said_of_points(figure), "drawn": drawn, "notes": data.notes, "last": last, "compared": two}
+    drawn = _drawn(draw(data, words), "metrics-", words("Metrics"))
+    return {**drawn, "notes": data.notes, "last": last, "compared": two}
 
 
 def side_by_side(request: Request) -> Response:
@@ -211,9 +215,8 @@ def drawn_together(seen: Snapshot, trials: list[TrialRecord], words: Words) -> D
     else:
         return None
     data = data.in_language(words)
-    figure = draw(data, words)
-    drawn = {kind: as_svg(figure, f"together-{kind}", words("Curves"), width) for kind, width in CURVE_WIDTHS.items()}
-    return {"told": said_of_points(figure), "drawn": drawn, "notes": data.notes, "summary": data.summary}
+    drawn = _drawn(draw(data, words), "together-", words("Curves"))
+    return {**drawn, "notes": data.notes, "summary": data.summary}
 
 
 def report_row(step: int, value: Reported) -> list[float]:

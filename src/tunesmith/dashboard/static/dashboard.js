@@ -568,11 +568,12 @@ document.addEventListener("keydown", event => {
 });
 
 // Studies are chosen on their page; trials are pinned, which the tab keeps while it goes from page to page.
+const pinsOf = key => new Set(JSON.parse(sessionStorage.getItem(key) ?? "[]"));
 function showChosen() {
   const bar = one(".choose");
   if (!bar) return;
-  const key = bar.dataset.pins, boxes = all("[type=checkbox]").filter(box => box.form === bar);
-  const kept = new Set(key ? JSON.parse(sessionStorage.getItem(key) ?? "[]") : boxes.filter(box => box.checked).map(box => box.value));
+  const key = bar.dataset.pins, boxes = all("[form][type=checkbox]");
+  const kept = key ? pinsOf(key) : new Set(boxes.filter(box => box.checked).map(box => box.value));
   for (const box of boxes) box.checked = kept.has(box.value);
   all("input", bar).forEach(input => input.remove());
   for (const value of kept) if (!boxes.some(box => box.value === value)) bar.append(make("input", { type: "hidden", name: "trial", value }));
@@ -580,12 +581,13 @@ function showChosen() {
   one("span", bar).textContent = bar.dataset.many.replace("{}", kept.size);
 }
 document.addEventListener("change", ({ target }) => {
-  const key = target.form?.dataset.pins;
+  const form = target.form, key = form?.dataset.pins;
+  if (!form?.classList.contains("choose")) return;
   if (key) {
-    const kept = new Set(JSON.parse(sessionStorage.getItem(key) ?? "[]"));
-    if (target.checked) kept.add(target.value); else kept.delete(target.value);
+    const kept = pinsOf(key);
+    kept[target.checked ? "add" : "delete"](target.value);
     sessionStorage.setItem(key, JSON.stringify([...kept]));
   }
-  if (target.form?.classList.contains("choose")) showChosen();
+  showChosen();
 });
 showChosen();
