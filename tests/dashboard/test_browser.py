@@ -513,3 +513,13 @@ def test_language_and_colours_are_chosen_in_a_menu(browser: Any, served: Server)
         page.select_option("#theme", "dark")
         page.wait_for_selector("html[data-theme=dark]")
         assert wrong == []
+
+
+def test_the_first_run_is_shown_when_it_begins(browser: Any, tmp_path: Path) -> None:
+    plain(tmp_path / "new.db", "gone", 1)
+    ts.delete_study(study_name="gone", storage=tmp_path / "new.db")
+    with serving(tmp_path / "new.db") as server, view(browser, server) as (page, wrong):
+        assert page.locator(".begin [data-copy]:visible").count() == 2
+        plain(tmp_path / "new.db", "first", 3)
+        page.wait_for_selector(".studies .spark")
+        assert wrong == []

@@ -78,7 +78,7 @@ def test_a_row_says_state_progress_and_cost_and_is_found_by_its_tags(tmp_path: P
         assert 'data-lazy="/study/1/card"' in text
         row = client.get("/study/1/card").text
         assert row.count('class="spark"') == 1
-        assert "time of trials" in row
+        assert ">spent<" in row
         assert client.get("/").text.count('class="spark"') == 1, "it is known now"
         assert re.findall(r'data-study="(\d)"', client.get("/?tag=vision&sort=name").text) == ["2", "1"]
         assert re.findall(r'data-study="(\d)"', client.get("/?q=OLD").text) == ["2"]

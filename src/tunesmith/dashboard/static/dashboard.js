@@ -557,7 +557,7 @@ if (one("#studies")) {
   });
   setInterval(() => { if (!document.hidden && !one("#studies details[open]")) loadStudies(); }, 15000);
   lazyRows();
-}
+} else if (one(".begin")) setInterval(async () => { if ((await fetchJSON(`${root}/studies.json`).catch(() => [])).length) location.reload(); }, 3000);
 
 // A menu is closed by Escape, and by a click elsewhere.
 const closeMenus = except => all(".menu[open]").forEach(menu => { if (!menu.contains(except)) menu.open = false; });
