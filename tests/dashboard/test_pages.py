@@ -103,7 +103,7 @@ def test_trials_stand_side_by_side_first_how_they_differ(client: TestClient, mad
     text = client.get("/study/1/compare?trial=3&trial=7&trial=5").text
     values = {n: study.trials[n].value for n in (3, 7)}
     best = min(values, key=lambda n: values[n])
-    assert re.findall(r"<b>.*?</svg> ([\d.e-]+)</b>", text) == [f"{values[best]:.4g}"]
+    assert re.findall(r"<b>.*?</svg> ([\d.e-]+)</b>", text) == [f"{values[best]:.6g}"]
     assert [html.unescape(n) for n in re.findall(r'href="/study/1/trial/(\d+)"', text)] == ["3", "7", "5"]
     assert text.index('scope="row">lr<') < text.index('<h2 id="curves-head">')
     assert text.count("data-panel=") == 6, "reports and two metrics, for a desk and for a phone"

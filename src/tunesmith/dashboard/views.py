@@ -19,7 +19,7 @@ from starlette.responses import HTMLResponse
 
 from tunesmith import __version__
 from tunesmith.foundation import look
-from tunesmith.foundation.formats import ago_text, cell_text, duration_text
+from tunesmith.foundation.formats import ago_text, cell_text, duration_text, number_text
 from tunesmith.foundation.languages import LANGUAGES, Words
 from tunesmith.foundation.text import cut, printable
 
@@ -134,10 +134,11 @@ def number_cell(value: Any, digits: int = 6) -> str:
     return "" if isinstance(value, float) and math.isnan(value) else one_line(cell_text(value, digits))
 
 
-def brief_cell(value: float) -> str:
-    """Return a number as a list shows it, with four digits; one that these make a whole number has six."""
-    text = number_cell(value, 4)
-    return number_cell(value) if math.isfinite(value) and value != round(value) and "." not in text else text
+def brief_cell(value: Any) -> str:
+    """Return a number with three significant digits, and all before its point; anything else as `param_cell`."""
+    if isinstance(value, float) and math.isfinite(value):
+        return number_text(value if abs(value) >= 1000 else float(f"{value:.3g}"))
+    return param_cell(value)
 
 
 def param_cell(value: Any, digits: int = 6) -> str:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -149,6 +149,13 @@ def _range(given: str) -> Range:
     return Range(column, min(ends), max(ends))
 
 
+def address(request: Request, changes: Mapping[str, Any]) -> str:
+    """Return this page's query with some values changed; None leaves one out."""
+    kept = [(k, v) for k, v in request.query_params.multi_items() if k not in changes and k != "part"]
+    parts = [*kept, *((k, str(v)) for k, v in changes.items() if v is not None)]
+    return "?" + "&".join(f"{quote(k)}={quote(v, safe='/,')}" for k, v in parts)
+
+
 def whole_number(request: Request, name: str, default: int, low: int, high: int) -> int:
     """Return a whole number of a query.
 
@@ -168,17 +175,6 @@ def whole_number(request: Request, name: str, default: int, low: int, high: int)
     if not given.isascii() or not given.lstrip("-").isdecimal() or len(given) > 15:
         raise HTTPException(400, f"{name}={given!r} is no whole number")
     return max(low, min(high, int(given)))
-
-
-def address_with(request: Request, changes: Mapping[str, Any]) -> str:
-    """Return the query of this page with some values changed.
-
-    Args:
-        request: whose page it is.
-        changes: the new values by name; None leaves one out.
-    """
-    kept = [(k, v) for k, v in request.query_params.multi_items() if k not in changes and k != "part"]
-    return "?" + urlencode([*kept, *((k, str(v)) for k, v in changes.items() if v is not None)], quote_via=quote)
 
 
 # -- what is shown when something is not there or does not work: a sentence, never a traceback ----------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -13,9 +14,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from tunesmith.cli.settings import STUDY_KEEPS
-from tunesmith.dashboard.pages.request import Wrong, address_with, render, studies_of, whole_number, words_for
+from tunesmith.dashboard.pages.request import Wrong, address, render, studies_of, whole_number, words_for
 from tunesmith.dashboard.studies import LATEST, Card, Studies
-from tunesmith.dashboard.views import TAGS, brief_cell, number_cell, one_line, param_cell
+from tunesmith.dashboard.views import TAGS, number_cell, one_line, param_cell
 from tunesmith.foundation.formats import NumberFormat, duration_text
 from tunesmith.foundation.languages import Words
 from tunesmith.foundation.system import command_line
@@ -160,7 +161,7 @@ def index(request: Request, wrong: Wrong | None = None) -> Response:
         "sorts": {name: label for name, (label, _) in SORTS.items()},
         "tag": tag,
         "tags": sorted({one for _, tags in every for one in tags}, key=str.casefold),
-        "address": lambda changes: address_with(request, changes),
+        "address": partial(address, request),
         "deleting": studies.deleting(),
         "start": "" if every else start_command(studies.storage),
         "chosen": set(request.query_params.getlist("study")),
@@ -208,7 +209,7 @@ def compare_page(request: Request) -> Response:
     rows = [row_of(studies, record, words, whole=True) for record in records]
     why_not = not_alike(records, words)
     expected = [] if why_not or len(records[0].directions) > 1 else expected_of(studies, ids, words)
-    lines = [Line(words("Best value"), [brief_cell(row.summary.best) for row in rows])]
+    lines = [Line(words("Best value"), [number_cell(row.summary.best) for row in rows])]
     if expected:
         lines += [
             Line(words("Expected of a new run"), [one.value for one in expected]),

@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from tunesmith.dashboard.pages.request import Wrong, live_study, render, seen_of, studies_of, words_for
 from tunesmith.dashboard.pages.studies import Line, named_lines
-from tunesmith.dashboard.views import NOTE, brief_cell
+from tunesmith.dashboard.views import NOTE, number_cell
 from tunesmith.foundation.formats import duration_text, json_value
 from tunesmith.foundation.languages import Words
 from tunesmith.foundation.states import TrialState
@@ -152,7 +152,7 @@ def side_by_side(request: Request) -> Response:
             for trial, value in zip(trials, values, strict=True)
         ]
         best = int(np.argmin(ranked)) if len(trials) > 1 and math.isfinite(min(ranked)) else -1
-        lines.append(Line(words.said(name), list(map(brief_cell, values)), best))
+        lines.append(Line(words.said(name), list(map(number_cell, values)), best))
     artifacts = [seen.storage.artifacts_of(seen.study_id, trial.number) for trial in trials]
     last = [{name: float(value[-1]) for name, (_, value) in sorted(trial.metrics.items())} for trial in trials]
     reports = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from starlette.routing import Route
 from tunesmith.dashboard.pages.request import (
     Filter,
     Wrong,
-    address_with,
+    address,
     answer_with,
     render,
     seen_of,
@@ -115,7 +116,7 @@ def trials_page(request: Request, wrong: Wrong | None = None) -> Response:
         "sheet": sheet,
         "filter": Filter.of(request) if not sheet.error else Filter(request.query_params.get("where", "")),
         "tab": "trials",
-        "address": lambda changes: address_with(request, changes),
+        "address": partial(address, request),
         "down": _best_first(seen),
         "heads": {name: words_for(request).said(head) for name, head in _heads(seen).items()},
         "reasons": [] if part else failure_reasons(seen)[:MOST_REASONS],
