@@ -521,5 +521,5 @@ def test_the_first_run_is_shown_when_it_begins(browser: Any, tmp_path: Path) -> 
     with serving(tmp_path / "new.db") as server, view(browser, server) as (page, wrong):
         assert page.locator(".begin [data-copy]:visible").count() == 2
         plain(tmp_path / "new.db", "first", 3)
-        page.wait_for_selector(".studies .spark")
+        page.wait_for_selector("[data-study] a:has-text('first')")
         assert wrong == []

@@ -86,7 +86,14 @@ def test_a_row_says_state_progress_and_cost_and_is_found_by_its_tags(tmp_path: P
         assert ts.load_study(study_name="runs", storage=path).user_attrs["tags"] == ["new", "x"]
         assert re.findall(r'data-study="(\d)"', client.get("/?tag=new").text) == ["3"]
         study.tell(study.ask(), 0.0)
-        assert "17 of 40 trials" in client.get("/").text, "what changed is read anew"
+        text = client.get("/").text
+        assert "17 of 40 trials" in text, "what changed is read anew"
+        before = client.get("/study/3/card").text
+        assert 'data-lazy="/study/3/card"' not in client.get("/").text
+        for k in range(20):
+            study.tell(study.ask(), -1.0 - k)
+        assert 'data-lazy="/study/3/card"' in client.get("/").text, "its card is known, and old"
+        assert client.get("/study/3/card").text != before
 
 
 def test_many_studies_have_pages(tmp_path: Path) -> None:

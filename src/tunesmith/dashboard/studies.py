@@ -123,18 +123,18 @@ class Studies:
         return kept
 
     def card(self, record: StudyRecord, *, known: bool = False) -> Card | None:
-        """Return the card of a study; its trials are read, and not kept.
+        """Return the card of a study; its trials are read, and kept of a study that changes, to read only what is new.
 
         Args:
             record: the study.
-            known: only if it is known without that; else None.
+            known: as far as it is known without that, though trials may have ended since; None: it is not.
         """
         kept = self._cards.get(record.id)
         if kept is not None and (known or kept.counts == counts_of(self.storage, record.id)):
             return kept
         if not known:
-            is_open = record.id in self._open
-            seen = self.look(record.id) if is_open else read_snapshot(self.storage, record.name)
+            again = kept is not None or record.id in self._open
+            seen = self.look(record.id) if again else read_snapshot(self.storage, record.name)
             kept = self._cards[record.id] = Card.of(seen)
         return kept
 
