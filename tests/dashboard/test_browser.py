@@ -519,7 +519,7 @@ def test_the_first_run_is_shown_when_it_begins(browser: Any, tmp_path: Path) -> 
     plain(tmp_path / "new.db", "gone", 1)
     ts.delete_study(study_name="gone", storage=tmp_path / "new.db")
     with serving(tmp_path / "new.db") as server, view(browser, server) as (page, wrong):
-        assert page.locator(".begin [data-copy]:visible").count() == 2
+        eventually(lambda: page.locator(".begin [data-copy]:visible").count() == 2, "both can be copied")
         plain(tmp_path / "new.db", "first", 3)
         page.wait_for_selector("[data-study] a:has-text('first')")
         assert wrong == []
