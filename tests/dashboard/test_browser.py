@@ -31,7 +31,15 @@ MORE = (
     "/model?figure=gain",
 )
 MAIN = (*(f"/study/1{tab}" for tab in (*TABS, *FIGURES)), "/study/1/trial/3")
-PAGES = ("/", *MAIN, *(f"/study/1{tab}" for tab in MORE), "/study/3", "/compare?study=1&study=2", "/design")
+PAGES = (
+    "/",
+    *MAIN,
+    *(f"/study/1{tab}" for tab in MORE),
+    "/study/3",
+    "/compare?study=1&study=2",
+    "/design",
+    "/study/1/compare?trial=3&trial=7",
+)
 
 
 class Server:
@@ -535,4 +543,54 @@ def test_figures_are_there_without_a_script(browser: Any, served: Server) -> Non
         assert page.locator(".picture").count() == 2
         page.goto(f"{served.base}/study/1/trial/3")
         assert page.locator("#curve .desk svg[role=img]").is_visible()
+        assert wrong == []
+
+
+def test_studies_are_searched_as_one_types_and_chosen_ones_stay(browser: Any, served: Server) -> None:
+    with view(browser, served) as (page, wrong):
+        page.wait_for_selector("[data-study='2'] .spark")
+        page.check("[data-study='2'] input[name=study]")
+        assert page.locator(".choose").is_hidden()
+        page.fill("#q", "emp")
+        eventually(lambda: page.locator("[data-study]").count() == 2, "the one that is found, and the chosen one")
+        page.check("[data-study='4'] input[name=study]")
+        assert page.inner_text(".choose") == "Compare 2 studies"
+        page.click(".choose button")
+        page.wait_for_url("**/compare?study=2&study=4")
+        assert wrong == []
+
+
+def test_pinned_trials_are_kept_from_page_to_page(browser: Any, served: Server) -> None:
+    with view(browser, served) as (page, wrong):
+        page.goto(f"{served.base}/study/2/trial/4")
+        page.check("input[name=trial]")
+        page.goto(f"{served.base}/study/2/trials")
+        page.check("[aria-label='Pin trial 7']")
+        page.click("th a:has-text('state')")
+        eventually(lambda: "sort=state" in page.url and page.locator("th[aria-sort]").count(), "it is sorted")
+        assert page.inner_text(".choose") == "Compare 2 trials"
+        page.click(".choose button")
+        page.wait_for_selector(".sides")
+        assert page.locator(".sides thead th").count() == 2
+        assert wrong == []
+
+
+def test_language_and_colours_are_chosen_in_a_menu(browser: Any, served: Server) -> None:
+    with view(browser, served) as (page, wrong):
+        page.click("#reader summary")
+        page.keyboard.press("Escape")
+        assert page.locator("#theme").is_hidden()
+        page.click("#reader summary")
+        page.select_option("#theme", "dark")
+        page.wait_for_selector("html[data-theme=dark]")
+        assert wrong == []
+
+
+def test_the_first_run_is_shown_when_it_begins(browser: Any, tmp_path: Path) -> None:
+    plain(tmp_path / "new.db", "gone", 1)
+    ts.delete_study(study_name="gone", storage=tmp_path / "new.db")
+    with serving(tmp_path / "new.db") as server, view(browser, server) as (page, wrong):
+        eventually(lambda: page.locator(".begin [data-copy]:visible").count() == 2, "both can be copied")
+        plain(tmp_path / "new.db", "first", 3)
+        page.wait_for_selector("[data-study] a:has-text('first')")
         assert wrong == []

@@ -48,9 +48,83 @@ def test_the_list_has_every_study_and_can_be_searched_and_sorted(client: TestCli
     assert re.findall(r'data-study="(\d)"', client.get("/?sort=trials").text) == ["1", "2", "3", "4"]
 
 
-def test_a_storage_without_studies_says_so(tmp_path: Path) -> None:
+def test_a_storage_without_studies_says_how_to_begin(tmp_path: Path) -> None:
     with TestClient(app(tmp_path / "none.db", token=""), base_url="http://localhost") as client:
-        assert "There is no study yet" in client.get("/").text
+        text = html.unescape(client.get("/").text)
+        assert "There is no study yet" in text
+        command, program = re.findall(r"<pre[^>]*>(.*?)</pre>", text, re.DOTALL)
+        assert shlex.split(command)[:2] == ["tunesmith", "run"]
+        exec(compile(program, "first run", "exec"), {})
+        assert re.search(r"50</b> complete", client.get("/").text)
+
+
+def test_a_row_says_state_progress_and_cost_and_is_found_by_its_tags(tmp_path: Path) -> None:
+    path = tmp_path / "r.db"
+    for name, tags in (("fine", ["vision", "a,b"]), ("bad", "vision, <b>old"), ("runs", 3)):
+        study = ts.create_study(storage=path, study_name=name, seed=0, sampler="random")
+        study.set_user_attr("tags", tags)
+
+        def objective(trial: ts.Trial, name: str = name) -> float:
+            if name == "bad" and trial.number >= 10:
+                raise ValueError("no memory")
+            return trial.suggest_float("x", 0, 1)
+
+        study.optimize(objective, n_trials=15, catch=(ValueError,))
+    study.storage.set_attr(study.study_id, None, "run", {"trials": 40}, system=True)
+    study.ask()
+    with TestClient(app(path, token=""), base_url="http://localhost", headers=SAME) as client:
+        text = client.get("/").text
+        for said in ("failing: 5 of the last 8", "1 running", "16 of 40 trials", "done"):
+            assert said in text
+        assert 'class="spark"' not in text, "no trials are read for the list"
+        assert 'data-lazy="/study/1/card"' in text
+        row = client.get("/study/1/card").text
+        assert row.count('class="spark"') == 1
+        assert ">spent<" in row
+        assert client.get("/").text.count('class="spark"') == 1, "it is known now"
+        assert re.findall(r'data-study="(\d)"', client.get("/?tag=vision&sort=name").text) == ["2", "1"]
+        assert re.findall(r'data-study="(\d)"', client.get("/?q=OLD").text) == ["2"]
+        client.post("/study/3/tags", data={"tags": " new , new,,x "})
+        assert ts.load_study(study_name="runs", storage=path).user_attrs["tags"] == ["new", "x"]
+        assert re.findall(r'data-study="(\d)"', client.get("/?tag=new").text) == ["3"]
+        study.tell(study.ask(), 0.0)
+        text = client.get("/").text
+        assert "17 of 40 trials" in text, "what changed is read anew"
+        before = client.get("/study/3/card").text
+        assert 'data-lazy="/study/3/card"' not in client.get("/").text
+        for k in range(20):
+            study.tell(study.ask(), -1.0 - k)
+        assert 'data-lazy="/study/3/card"' in client.get("/").text, "its card is known, and old"
+        assert client.get("/study/3/card").text != before
+
+
+def test_many_studies_have_pages(tmp_path: Path) -> None:
+    for k in range(92):
+        ts.create_study(storage=tmp_path / "m.db", study_name=f"s{k}")
+    with TestClient(app(tmp_path / "m.db", token=""), base_url="http://localhost") as client:
+        first, second = (client.get(f"/?sort=name&page={page}").text for page in (1, 2))
+        assert (first.count("data-study="), second.count("data-study=")) == (90, 2)
+        assert 'rel="next" href="?sort=name&amp;page=2"' in first
+
+
+def test_trials_stand_side_by_side_first_how_they_differ(client: TestClient, made: Path) -> None:
+    study = ts.load_study(study_name=ts.get_all_study_names(made)[0], storage=made)
+    text = client.get("/study/1/compare?trial=3&trial=7&trial=5").text
+    values = {n: study.trials[n].value for n in (3, 7)}
+    best = min(values, key=lambda n: values[n])
+    assert re.findall(r"<b>.*?</svg> ([\d.e-]+)</b>", text) == [f"{values[best]:.6g}"]
+    assert [html.unescape(n) for n in re.findall(r'href="/study/1/trial/(\d+)"', text)] == ["3", "7", "5"]
+    assert text.index('scope="row">lr<') < text.index('<h2 id="curves-head">')
+    assert text.count("data-panel=") == 6, "reports and two metrics, for a desk and for a phone"
+    assert EVIL not in text
+    same = client.get("/study/1/compare?trial=3").text
+    assert "The same in all" not in same
+    for query in ("", "?trial=x", "?" + "&".join(f"trial={k}" for k in range(7))):
+        answer = client.get(f"/study/1/compare{query}")
+        assert answer.status_code == 400
+        assert "Choose 1 to 6 trials to compare." in answer.text
+    assert client.get("/study/1/compare?trial=99").status_code == 404
+    assert client.get("/study/3/compare?trial=0&trial=1").status_code == 200, "of two objectives"
 
 
 @pytest.mark.parametrize("study", [1, 2, 3, 4])
@@ -172,7 +246,10 @@ def test_the_table_sorts_pages_and_finds_a_trial(client: TestClient) -> None:
         str(row["number"]) for row in rows[7:14]
     ]
     at = client.get(f"/study/2/trials?sort=value&desc=1&size=7&trial={rows[20]['number']}").text
-    assert re.search(r'class="at" id="at"><th scope="row"><a href="/study/2/trial/' + str(rows[20]["number"]), at)
+    assert re.search(
+        r'class="at" id="at"><td><input [^>]*></td><th scope="row"><a href="/study/2/trial/' + str(rows[20]["number"]),
+        at,
+    )
     assert client.get("/study/2/jump?number=3", follow_redirects=False).headers["location"] == "/study/2/trial/3"
     assert client.get("/study/2/trials?page=999999&size=abc").status_code == 400
 
@@ -716,7 +793,7 @@ def test_a_page_says_what_the_search_of_a_study_chose(tmp_path: Path) -> None:
         assert verdict in told
         assert "1 trial ended later" in told
         assert f"Trial {search.study_.recommend().trial.number}" in told
-        assert client.get("/study/1/trial/0").text.count('<td class="num">None</td>') == 1
+        assert client.get("/study/1/trial/0").text.count('<dd title="None">None</dd>') == 1
         assert next(csv.DictReader(io.StringIO(client.get("/study/1/trials.csv").text)))["params_max_depth"] == "None"
         assert get_json(client, "/study/1/trials.json")[0]["params.max_depth"] is None
 

@@ -6,20 +6,53 @@ import math
 import threading
 import time
 from collections.abc import Callable, Hashable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tunesmith.errors import StudyNotFoundError
+from tunesmith.foundation import look
+from tunesmith.foundation.states import TrialState
 from tunesmith.storage import Storage
 from tunesmith.storage.base import StudyRecord
 from tunesmith.study import Study, delete_study, load_study
 from tunesmith.study.query import TrialTable
 from tunesmith.study.query.columns import Mask
-from tunesmith.study.recommend import recommend
-from tunesmith.study.snapshot import Snapshot
+from tunesmith.study.recommend import Recommendation, recommend
+from tunesmith.study.snapshot import Snapshot, read_snapshot
+from tunesmith.study.summary import StudySummary, counts_of, summary_of
 from tunesmith.study.verdict import VERDICT
 
 UNDO = 20.0  # seconds for which a deletion can be taken back
+LATEST = 8  # trials that ended last, by which a study is failing
+ENDED = frozenset({TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL})
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a list shows of a study for which its trials are read.
+
+    Attributes:
+        counts: the trials that were read, by state.
+        spark: the best value so far, as an SVG element; "": fewer than two trials have one, or several objectives.
+        front: trials on the Pareto front; 0: there is one objective.
+        cost: seconds that the trials took together.
+    """
+
+    counts: dict[str, int]
+    spark: str
+    front: int
+    cost: float
+
+    @classmethod
+    def of(cls, seen: Snapshot) -> Card:
+        """Return the card of a study."""
+        history, one = seen.history, len(seen.directions) == 1
+        loss = history.y[history.complete & history.feasible, 0] if one else np.empty(0)
+        spark = look.sparkline((seen.signs[0] * np.minimum.accumulate(loss)).tolist()) if len(loss) else ""
+        return cls(seen.named_counts, spark, 0 if one else len(seen.front), float(np.nansum(history.cost)))
 
 
 class _Held:
@@ -50,6 +83,8 @@ class Studies:
         self._open: dict[int, _Held] = {}
         self._lock = threading.Lock()
         self._deleted: dict[int, tuple[str, threading.Timer]] = {}
+        self._summaries: dict[int, tuple[StudySummary, int]] = {}
+        self._cards: dict[int, Card] = {}
 
     def records(self) -> list[StudyRecord]:
         """Return the records of all studies that are not about to be deleted, oldest first."""
@@ -70,6 +105,43 @@ class Studies:
         """Return the last snapshot of a study; None: it was not looked at yet."""
         held = self._open.get(study_id)
         return None if held is None else held.seen
+
+    def summary(self, record: StudyRecord) -> tuple[StudySummary, int]:
+        """Return what a list shows of a study, and how many of the trials that ended last failed.
+
+        It is read anew when trials began or ended: of a thousand studies, most have not changed.
+        """
+        counts, kept = counts_of(self.storage, record.id), self._summaries.get(record.id)
+        if kept is None or (kept[0].counts, kept[0].name) != (counts, record.name):
+            made, failed = summary_of(self.storage, record), 0
+            if counts.get("fail"):
+                still_open = sum(counts.get(state, 0) for state in ("running", "waiting", "paused"))
+                last = self.storage.trials(record.id, range(max(0, made.total - LATEST - still_open), made.total))
+                ended = [trial.state for trial in last if trial.state in ENDED][-LATEST:]
+                failed = ended.count(TrialState.FAIL)
+            kept = self._summaries[record.id] = (made, failed)
+        return kept
+
+    def card(self, record: StudyRecord, *, known: bool = False) -> Card | None:
+        """Return the card of a study; its trials are read, and kept of a study that changes, to read only what is new.
+
+        Args:
+            record: the study.
+            known: as far as it is known without that, though trials may have ended since; None: it is not.
+        """
+        kept = self._cards.get(record.id)
+        if kept is not None and (known or kept.counts == counts_of(self.storage, record.id)):
+            return kept
+        if not known:
+            again = kept is not None or record.id in self._open
+            seen = self.look(record.id) if again else read_snapshot(self.storage, record.name)
+            kept = self._cards[record.id] = Card.of(seen)
+        return kept
+
+    def expected(self, study_id: int) -> Recommendation | None:
+        """Return what to use of a study, if its page worked that out; it is not worked out here."""
+        seen = self.last(study_id)
+        return seen.once(recommend) if seen is not None and seen.has_made(recommend) else None
 
     def open(self, study_id: int) -> Study:
         """Return a study by its id, opened when that is asked first. Nothing that it holds is unpickled.

@@ -45,9 +45,10 @@ def language_of(request: Request) -> str:
 
 # -- notes in Markdown, as markup that cannot do anything -----------------------------------------------------------
 
+TAGS = "tags"  # the user attribute that holds the tags of a study
 NOTE = "note"  # the user attribute that holds the note of a study or of a trial
 NOTE_CHARACTERS = 50_000  # characters
-TAGS = {
+ALLOWED = {
     "a", "blockquote", "br", "code", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p", "pre", "s",
     "strong", "table", "tbody", "td", "th", "thead", "tr", "ul",
 }  # fmt: skip
@@ -62,10 +63,10 @@ def to_html(text: str) -> Markup:
     """Return a note as markup. Raw HTML is shown as text, pictures are left out, and only a few tags may be there."""
     made = _parser().render(text[:NOTE_CHARACTERS])
     clean = nh3.clean(
-        made, tags=TAGS, attributes={"a": {"href", "title"}}, url_schemes={"http", "https", "mailto"},
+        made, tags=ALLOWED, attributes={"a": {"href", "title"}}, url_schemes={"http", "https", "mailto"},
         link_rel="noopener noreferrer nofollow",
     )  # fmt: skip
-    return Markup(clean)  # nh3 has just removed all that is not in TAGS
+    return Markup(clean)  # nh3 has just removed all that is not in ALLOWED
 
 
 TEMPLATES = Path(__file__).parent / "templates"

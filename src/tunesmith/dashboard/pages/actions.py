@@ -13,9 +13,10 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from tunesmith.dashboard.pages.request import Wrong, studies_of, words_for
+from tunesmith.dashboard.pages.studies import tags_in
 from tunesmith.dashboard.pages.study import study_page as study_page
 from tunesmith.dashboard.pages.trial import trial_page as trial_page
-from tunesmith.dashboard.views import NOTE, NOTE_CHARACTERS
+from tunesmith.dashboard.views import NOTE, NOTE_CHARACTERS, TAGS
 from tunesmith.errors import DuplicatedStudyError, StudyNotFoundError, TunesmithError
 from tunesmith.foundation.languages import Said, say
 from tunesmith.foundation.text import printable, shorten
@@ -93,6 +94,19 @@ async def note(request: Request) -> Response:
     except KeyError:
         raise HTTPException(404, f"The study has no trial {number}.") from None
     return _back(request, f"/study/{study_id}" + ("" if number is None else f"/trial/{number}"))
+
+
+async def post_tags(request: Request) -> Response:
+    """Set the tags of a study."""
+    study_id, given = request.path_params["study"], await _field(request, "tags")
+    held = studies_of(request)
+
+    def work() -> None:
+        held.record(study_id)
+        held.storage.set_attr(study_id, None, TAGS, tags_in(given))
+
+    await run_in_threadpool(work)
+    return _back(request, "/")
 
 
 async def post_enqueue(request: Request) -> Response:
@@ -174,6 +188,7 @@ ROUTES = [
     Route(f"{_STUDY}/delete", post_delete, methods=["POST"]),
     Route(f"{_STUDY}/restore", restore, methods=["POST"]),
     Route(f"{_STUDY}/note", note, methods=["POST"]),
+    Route(f"{_STUDY}/tags", post_tags, methods=["POST"]),
     Route(f"{_STUDY}/enqueue", post_enqueue, methods=["POST"]),
     Route(f"{_STUDY}/ask", post_ask, methods=["POST"]),
     Route(f"{_TRIAL}/enqueue", post_enqueue, methods=["POST"]),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -12,29 +13,107 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from tunesmith.dashboard.pages.request import Wrong, render, studies_of, words_for
-from tunesmith.dashboard.studies import Studies
-from tunesmith.foundation.formats import NumberFormat
+from tunesmith.cli.settings import STUDY_KEEPS
+from tunesmith.dashboard.pages.request import Wrong, address, render, studies_of, whole_number, words_for
+from tunesmith.dashboard.studies import LATEST, Card, Studies
+from tunesmith.dashboard.views import TAGS, number_cell, one_line, param_cell
+from tunesmith.foundation.formats import NumberFormat, duration_text
 from tunesmith.foundation.languages import Words
 from tunesmith.foundation.system import command_line
 from tunesmith.foundation.text import printable
 from tunesmith.selection.wording import with_interval
 from tunesmith.storage import Storage
 from tunesmith.storage.base import StudyRecord
+from tunesmith.study import PAUSE, wish_of
 from tunesmith.study.recommend import Recommendation, recommend
+from tunesmith.study.snapshot import Snapshot
 from tunesmith.study.study import METRIC_NAMES
-from tunesmith.study.summary import counts_of, summary_of
+from tunesmith.study.summary import StudySummary, counts_of
 
 MOST_COMPARED = 10
 
 
 SORTS: dict[str, tuple[str, Any]] = {
-    "last": ("Last activity", lambda r: -r.last if r.last == r.last else math.inf),
-    "name": ("Name", lambda r: r.name.casefold()),
-    "trials": ("Trials", lambda r: -r.total),
-    "running": ("Running trials", lambda r: -r.running),
-    "best": ("Best value", lambda r: (math.isnan(r.best), r.best)),
+    "last": ("Last activity", lambda r: -r.summary.last if r.summary.last == r.summary.last else math.inf),
+    "name": ("Name", lambda r: r.summary.name.casefold()),
+    "trials": ("Trials", lambda r: -r.summary.total),
+    "running": ("Running trials", lambda r: -r.summary.running),
+    "best": ("Best value", lambda r: (math.isnan(r.summary.best), r.summary.best)),
 }
+ROWS = 90  # studies of a page
+MOST_TAGS, MOST_TAG = 12, 40  # tags of a study; characters of one
+FEW_FAILED = 3  # of the last trials, of which a study is not said to be failing
+
+
+@dataclass(frozen=True)
+class Row:
+    """A study of the list.
+
+    Attributes:
+        summary: counts, best trial, last activity.
+        state: as in `look.STATES`; "": no trial has begun.
+        said: the state in words.
+        goal: how many trials it is to have in all; 0: that is not stored.
+        tags: its tags.
+        card: what its trials tell, if it is known.
+        expected: what to expect of a new run, if it is known; else "".
+    """
+
+    summary: StudySummary
+    state: str
+    said: str
+    goal: int
+    tags: list[str]
+    card: Card | None
+    expected: str
+
+
+def row_of(studies: Studies, record: StudyRecord, words: Words, *, whole: bool = False) -> Row:
+    """Return a study as a list shows it.
+
+    Args:
+        studies: whose it is.
+        record: the study.
+        words: the language.
+        whole: with what its trials tell, though they have to be read.
+    """
+    summary, failed = studies.summary(record)
+    goal, found = (record.system.get(STUDY_KEEPS) or {}).get("trials"), studies.expected(record.id)
+    expected = "" if found is None else NumberFormat.of(found.value, found.interval).write(found.value)
+    card = studies.card(record, known=not whole)
+    return Row(summary, *state_of(summary, failed, wish_of(record), words), goal or 0, tags_of(record), card, expected)
+
+
+def state_of(summary: StudySummary, failed: int, wish: str, words: Words) -> tuple[str, str]:
+    """Return the state of a study, as in `look.STATES`, and in words.
+
+    Args:
+        summary: the study.
+        failed: how many of the trials that ended last failed.
+        wish: what programs were asked for.
+        words: the language.
+    """
+    running, waiting = summary.running, summary.counts.get("waiting", 0)
+    if failed >= FEW_FAILED and 2 * failed > min(LATEST, summary.total - running - waiting):
+        return "fail", words("failing: {0} of the last {1}", failed, min(LATEST, summary.total - running - waiting))
+    if wish == PAUSE:
+        return "paused", words("paused")
+    if running:
+        return "running", words("{} running", f"{running:,}")
+    if waiting:
+        return "waiting", words("{} waiting", f"{waiting:,}")
+    return ("complete", words("done")) if summary.total else ("", words("not begun"))
+
+
+def tags_of(record: StudyRecord) -> list[str]:
+    """Return the tags of a study: its user attribute "tags", a list of texts, or one text with commas."""
+    return tags_in(record.user.get(TAGS))
+
+
+def tags_in(given: Any) -> list[str]:
+    """Return the tags in a list or in a text with commas, each once."""
+    parts = given.split(",") if isinstance(given, str) else given if isinstance(given, list) else []
+    return list(dict.fromkeys(tag for part in parts if (tag := one_line(part, MOST_TAG).strip())))[:MOST_TAGS]
 
 
 def start_command(storage: Storage, record: StudyRecord | None = None) -> str:
@@ -57,49 +136,124 @@ def start_command(storage: Storage, record: StudyRecord | None = None) -> str:
 
 
 def index(request: Request, wrong: Wrong | None = None) -> Response:
-    """Show the studies."""
-    studies = studies_of(request)
-    search = request.query_params.get("q", "").strip()
+    """Show the studies, one page of them at a time."""
+    studies, words = studies_of(request), words_for(request)
+    search, tag = (request.query_params.get(name, "").strip() for name in ("q", "tag"))
     sort = request.query_params.get("sort", "last")
-    records = [r for r in studies.records() if search.casefold() in r.name.casefold()]
-    rows = [summary_of(studies.storage, record) for record in records]
+    every = [(record, tags_of(record)) for record in studies.records()]
+    found = [
+        record
+        for record, tags in every
+        if search.casefold() in "\n".join([record.name, *tags]).casefold() and (not tag or tag in tags)
+    ]
+    rows = [row_of(studies, record, words) for record in found]
     rows.sort(key=SORTS.get(sort, SORTS["last"])[1])
-    return render(
-        request,
-        "studies.html",
-        {
-            "rows": rows,
-            "search": search,
-            "sort": sort,
-            "sorts": {name: label for name, (label, _) in SORTS.items()},
-            "deleting": studies.deleting(),
-            "start": "" if rows or search else start_command(studies.storage),
-            "chosen": set(request.query_params.getlist("study")),
-            "place": str(getattr(studies.storage, "url", "")),  # a storage's url shows no password
-        },
-        wrong=wrong,
-    )
+    pages = max(1, -(-len(rows) // ROWS))
+    page = whole_number(request, "page", 1, 1, pages)
+    context = {
+        "rows": rows[(page - 1) * ROWS : page * ROWS],
+        "found": len(rows),
+        "all": len(every),
+        "page": page,
+        "pages": pages,
+        "search": search,
+        "sort": sort if sort in SORTS else "last",
+        "sorts": {name: label for name, (label, _) in SORTS.items()},
+        "tag": tag,
+        "tags": sorted({one for _, tags in every for one in tags}, key=str.casefold),
+        "address": partial(address, request),
+        "deleting": studies.deleting(),
+        "start": "" if every else start_command(studies.storage),
+        "chosen": set(request.query_params.getlist("study")),
+        "place": str(getattr(studies.storage, "url", "")),  # a storage's url shows no password
+    }
+    return render(request, "studies.html", context, wrong=wrong)
+
+
+def card(request: Request) -> Response:
+    """Return what the trials of a study tell, for its row of the list."""
+    studies = studies_of(request)
+    row = row_of(studies, studies.record(request.path_params["study"]), words_for(request), whole=True)
+    return render(request, "_card.html", {"r": row})
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of what stands side by side.
+
+    Attributes:
+        name: what it is about.
+        cells: one for each thing that is compared.
+        best: which of them is the best; -1: that is not known.
+    """
+
+    name: str
+    cells: list[str]
+    best: int = -1
+
+    @property
+    def is_same(self) -> bool:
+        """Whether all of them have the same."""
+        return len(set(self.cells)) == 1 < len(self.cells)
 
 
 def compare_page(request: Request) -> Response:
-    """Show several studies side by side, with how they differ where that can be told."""
+    """Show several studies side by side, first how they differ."""
     studies, words = studies_of(request), words_for(request)
+    root = request.scope.get("root_path", "")
     try:
         ids = compared_ids(request)
     except HTTPException as error:
-        return index(request, Wrong("study", "", words(error.detail), f"{request.scope.get('root_path', '')}/"))
+        return index(request, Wrong("study", "", words(error.detail), f"{root}/"))
     records = [studies.record(study_id) for study_id in ids]
-    rows = [summary_of(studies.storage, record) for record in records]
-    params = [{} if row.best_record is None else row.best_record.params for row in rows]
+    rows = [row_of(studies, record, words, whole=True) for record in records]
     why_not = not_alike(records, words)
+    expected = [] if why_not or len(records[0].directions) > 1 else expected_of(studies, ids, words)
+    lines = [Line(words("Best value"), [number_cell(row.summary.best) for row in rows])]
+    if expected:
+        lines += [
+            Line(words("Expected of a new run"), [one.value for one in expected]),
+            Line(words("Difference from the first"), [one.difference for one in expected]),
+        ]
+    ways = [", ".join(words.translate(str(d)) for d in record.directions) for record in records]
     context = {
-        "rows": rows,
-        "params": params,
-        "names": list(dict.fromkeys(name for found in params for name in found)),
+        "heads": [
+            (record.name, f"{root}/study/{record.id}", row.state, row.said)
+            for record, row in zip(records, rows, strict=True)
+        ],
+        "lines": lines,
+        "more": [
+            Line(words("Trials"), [number_cell(row.summary.total) for row in rows]),
+            Line(words("Failed trials"), [number_cell(row.summary.counts.get("fail", 0)) for row in rows]),
+            Line(words("Time of trials"), [duration_text(row.card.cost) if row.card else "" for row in rows]),
+            Line(words("Direction"), ways),
+            *named_lines([_ranges(studies.look(study_id)) for study_id in ids], words("Range of {}")),
+            *named_lines(
+                [dict(row.summary.best_record.params) if row.summary.best_record else {} for row in rows],
+                words("Best {}"),
+            ),
+        ],
+        "ids": ids,
         "why_not": why_not,
-        "expected": [] if why_not or len(records[0].directions) > 1 else expected_of(studies, ids, words),
     }
     return render(request, "compare.html", context)
+
+
+def named_lines(found: Sequence[Mapping[str, Any]], pattern: str = "{}") -> list[Line]:
+    """Return a line for each name that any of several things has a value for.
+
+    Args:
+        found: the values by name, of each thing.
+        pattern: of the lines' names.
+    """
+    names = dict.fromkeys(name for one in found for name in one)
+    return [
+        Line(pattern.format(name), [param_cell(one[name]) if name in one else "" for one in found]) for name in names
+    ]
+
+
+def _ranges(seen: Snapshot) -> dict[str, str]:
+    return {} if seen.space is None else {name: repr(seen.space[name]) for name in seen.space.names}
 
 
 def not_alike(records: Sequence[StudyRecord], words: Words) -> str:
@@ -191,4 +345,9 @@ def counts(request: Request) -> Response:
     return JSONResponse([{"id": r.id, "counts": counts_of(studies.storage, r.id)} for r in studies.records()])
 
 
-ROUTES = [Route("/", index), Route("/compare", compare_page), Route("/studies.json", counts)]
+ROUTES = [
+    Route("/", index),
+    Route("/study/{study:int}/card", card),
+    Route("/compare", compare_page),
+    Route("/studies.json", counts),
+]

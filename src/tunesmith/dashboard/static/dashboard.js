@@ -436,6 +436,7 @@ async function loadTable(search, focus = false) {
     const sheet = one("#sheet", made);
     if (!sheet) return;
     one("#sheet").replaceWith(document.adoptNode(sheet));
+    showChosen();
     one("#where-error").textContent = one("#sheet .error")?.textContent ?? "";
     one("#sheet > .error")?.remove();
     if (focus) one("#sheet .scroll").focus();
@@ -452,17 +453,6 @@ document.addEventListener("click", event => {
 });
 addEventListener("popstate", () => location.reload());
 one("#at")?.scrollIntoView({ block: "center" });
-
-const list = one(".studies");
-if (list) setInterval(async () => {
-  if (document.hidden) return;
-  const text = await fetch(location.href).then(answer => answer.ok ? answer.text() : "").catch(() => "");
-  const made = one(".studies tbody", new DOMParser().parseFromString(text, "text/html"));
-  if (!made) return;
-  const chosen = new Set(all("input:checked", list).map(input => input.value));
-  for (const input of all("input", made)) input.checked = chosen.has(input.value);
-  if (!list.contains(document.activeElement)) one("tbody", list).replaceWith(document.adoptNode(made));
-}, 30000);
 
 // -- live: one connection a browser -----------------------------------------------------------------------------------
 
@@ -565,3 +555,78 @@ if (page && navigator.locks && window.BroadcastChannel) {
   const open = () => { const source = connect([page.dataset.live], heard); source.again = open; };
   open();
 }
+
+// -- the list of studies, and what is chosen to be compared -----------------------------------------------------------
+
+// What only reading its trials tells of a study is fetched when its row is seen, one after the other.
+let filled = Promise.resolve();
+const rowSeen = new IntersectionObserver(entries => {
+  for (const { target, isIntersecting } of entries) if (isIntersecting) {
+    rowSeen.unobserve(target);
+    filled = filled.then(() => { target.dataset.fetch = target.dataset.lazy; return loadPart(target); });
+  }
+});
+const lazyRows = () => all("[data-lazy]:not([data-fetch])").forEach(part => rowSeen.observe(part));
+
+async function loadStudies() {
+  const asked = location.search, text = await fetch(location.href).then(answer => answer.ok ? answer.text() : "").catch(() => "");
+  const made = one("#studies", new DOMParser().parseFromString(text, "text/html")), list = one("#studies");
+  if (!made || asked !== location.search) return;
+  const focus = document.activeElement?.form?.id === "compare" ? document.activeElement.value : "";
+  for (const box of all(":checked", list).reverse()) { // what is chosen stays in sight
+    const same = one(`input[value="${box.value}"][name=study]`, made);
+    if (same) same.checked = true; else one(".studies", made)?.prepend(box.closest("li"));
+  }
+  list.replaceWith(document.adoptNode(made));
+  if (focus) one(`input[value="${focus}"][name=study]`)?.focus();
+  lazyRows();
+  showChosen();
+}
+
+if (one("#studies")) {
+  const search = one("#q");
+  let wait = null;
+  one("button", search.form).hidden = true;
+  search.addEventListener("input", () => {
+    for (const name of ["q", "page"]) query.delete(name);
+    if (search.value.trim()) query.set("q", search.value.trim());
+    history.replaceState(null, "", `?${query}`);
+    clearTimeout(wait);
+    wait = setTimeout(loadStudies, 80);
+  });
+  setInterval(() => { if (!document.hidden && !one("#studies details[open]")) loadStudies(); }, 15000);
+  lazyRows();
+} else if (one(".begin")) setInterval(async () => { if ((await fetchJSON(`${root}/studies.json`).catch(() => [])).length) location.reload(); }, 3000);
+
+// A menu is closed by Escape, and by a click elsewhere.
+const closeMenus = except => all(".menu[open]").forEach(menu => { if (!menu.contains(except)) menu.open = false; });
+document.addEventListener("click", event => closeMenus(event.target));
+document.addEventListener("keydown", event => {
+  const menu = event.key === "Escape" && document.activeElement.closest(".menu[open]");
+  if (menu) { menu.open = false; one("summary", menu).focus(); }
+});
+
+// Studies are chosen on their page; trials are pinned, which the tab keeps while it goes from page to page.
+const pinsOf = key => new Set(JSON.parse(sessionStorage.getItem(key) ?? "[]"));
+function showChosen() {
+  const bar = one(".choose");
+  if (!bar) return;
+  const key = bar.dataset.pins, boxes = all("[form][type=checkbox]");
+  const kept = key ? pinsOf(key) : new Set(boxes.filter(box => box.checked).map(box => box.value));
+  for (const box of boxes) box.checked = kept.has(box.value);
+  all("input", bar).forEach(input => input.remove());
+  for (const value of kept) if (!boxes.some(box => box.value === value)) bar.append(make("input", { type: "hidden", name: "trial", value }));
+  bar.hidden = kept.size < 2;
+  one("span", bar).textContent = bar.dataset.many.replace("{}", kept.size);
+}
+document.addEventListener("change", ({ target }) => {
+  const form = target.form, key = form?.dataset.pins;
+  if (!form?.classList.contains("choose")) return;
+  if (key) {
+    const kept = pinsOf(key);
+    kept[target.checked ? "add" : "delete"](target.value);
+    sessionStorage.setItem(key, JSON.stringify([...kept]));
+  }
+  showChosen();
+});
+showChosen();
