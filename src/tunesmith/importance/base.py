@@ -15,7 +15,7 @@ import numpy as np
 
 from tunesmith.errors import MissingDependencyError
 from tunesmith.foundation.formats import cell_text
-from tunesmith.foundation.languages import aligned, block, say, stored, told, word
+from tunesmith.foundation.languages import aligned, say, stored, told, word
 from tunesmith.foundation.numerics.arrays import Floats, Indices
 from tunesmith.foundation.text import cut, printable, shorten
 from tunesmith.space import Space
@@ -226,11 +226,18 @@ class Importance:
         return printable("\n".join(texts), lines=True)
 
     def _repr_html_(self) -> str:
-        _, *rest = self._cells()
-        rows = [(row[0], say("{} ({}), null line {}, p {}", *row[1:]) if row[1] else "") for row in rest]
+        from tunesmith.foundation.look.card import Drawing, card, interval  # only notebooks need it
+
+        heads, *rest = self._cells()
+        shown = {row.name: row for part in (self.rows, self.pairs) for row in part[:ROWS_PRINTED]}
+        known = [end for row in shown.values() for end in (0.0, row.value, *row.interval) if math.isfinite(end)]
+        ends = (min(known, default=0.0), max(known, default=1.0))
+        drawn = [interval(row.interval[0], row.value, row.interval[1], ends=ends) for row in shown.values()]
+        at = iter(drawn)
+        rows = [(row[0], next(at) if row[1] else Drawing(), *row[1:]) for row in rest]
         title = say("Importance by {}, {:,} trials", self.evaluator, self.n_trials)
-        unit = say("A value is {}.", stored(self.unit))
-        return block(title, [unit, *self.sentences()], rows, kind="importance")
+        lines = [*self.sentences(), say("A value is {}.", stored(self.unit))]
+        return card(title, rows, kind="importance", heads=[heads[0], "", *heads[1:]], lines=lines)
 
 
 def _names(rows: list[ImportanceRow]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -155,14 +154,20 @@ class Leaderboard:
         return "\n".join(aligned([heads, *rows]))
 
     def _repr_html_(self) -> str:
+        from tunesmith.foundation.look.card import Drawing, card, interval  # only notebooks need it
+
         words = words_of(None)
         heads, rows = self.table(words)
-        head = "".join(f"<th style='text-align:left'>{html.escape(cell)}</th>" for cell in heads)
-        body = "".join(f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
-        return (
-            f'<div class="tunesmith-leaderboard"><p><b>{words("The best of each kind of model")}</b></p>'
-            f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
-        )
+        ends = self.ends()
+        drawn = [Drawing() if p.score is None else interval(*p.score.drawn, ends=ends, width=110) for p in self.places]
+        cells = [(*row[:2], line, *row[2:]) for row, line in zip(rows, drawn, strict=True)]
+        title = say("The best of each kind of model")
+        return card(title, cells, kind="leaderboard", heads=[*heads[:2], "", *heads[2:]])
+
+    def ends(self) -> tuple[float, float]:
+        """Return the ends of a line on which the intervals of all places are drawn."""
+        known = [end for p in self.places if p.score is not None for end in p.score.drawn if math.isfinite(end)]
+        return min(known, default=0.0), max(known, default=1.0)
 
 
 def stored_leaderboard(system: Mapping[str, Any]) -> Leaderboard | None:
