@@ -109,6 +109,9 @@ class Report:
             title: of what it is.
             about: what stands beside it.
             spark: a sparkline, and what it shows.
+
+        Returns:
+            HTML.
         """
         from tunesmith.foundation.look.card import card  # only notebooks need it
 

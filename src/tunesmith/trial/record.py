@@ -581,6 +581,9 @@ class TrialRecord(Replay):
         Args:
             answer: what to expect of a new run, where that is known; None: its own values are the figure.
             lines: what is said before all else.
+
+        Returns:
+            HTML.
         """
         from tunesmith.foundation.look.card import Answer, card  # only notebooks need it
         from tunesmith.foundation.look.drawn import sparkline
