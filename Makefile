@@ -1,6 +1,6 @@
 # tunesmith: run `make` to see what there is. Needs Python >= 3.11, git and make; everything else goes into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check test-all outer kernels lint types systems layers oldest versions format bench docs outputs chinese pins changelog release clean
+.PHONY: help demo test check test-all outer kernels lint types systems layers oldest versions format bench docs views outputs chinese pins changelog release clean
 # Every target may make .venv: two at once would be in each other's way.
 .NOTPARALLEL:
 
@@ -97,6 +97,10 @@ docs:  ## build the documentation into site/, and its Chinese edition into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --config-file mkdocs.zh.yml
 	@$(BIN)/python .ci/site.py site
 	@echo "docs: open site/index.html"
+
+views:  ## a picture of every page in many states on one sheet, views/sheet.png, and what axe finds; WORDS="study report" are some
+	@$(SETUP) test-all
+	$(BIN)/python .ci/views.py $(WORDS)
 
 outputs:  ## write what the code of the documentation prints under each block, in both languages
 	@$(SETUP) test-all

@@ -106,12 +106,13 @@ def notebook(shown: dict[str, str]) -> str:
         f'<div class="row"><i></i><div>{out}</div></div>'
         for i, (code, out) in enumerate(shown.items(), 1)
     )
-    return f"""<!doctype html><meta charset="utf-8"><style>
+    return f"""<!doctype html><html lang="en"><meta charset="utf-8"><title>notebook</title><style>
     body {{ font: 14px/1.45 system-ui, sans-serif; margin: 20px; background: white; color: #202020 }}
     .row {{ display: grid; grid-template-columns: 3rem 1fr; margin-bottom: 10px }}
-    .row > div {{ overflow: hidden }} i {{ color: #307fc1; font: 13px monospace; padding-top: 8px }}
+    .row > div {{ overflow: hidden }} i {{ color: #1f6fae; font: 13px monospace; padding-top: 8px }}
     pre {{ background: #f5f5f5; border: 1px solid #e0e0e0; margin: 0; padding: 8px; font: 13px/1.4 monospace }}
-    </style>{cells}"""
+    h1 {{ position: absolute; left: -999px }}
+    </style><main><h1>notebook</h1>{cells}</main>"""
 
 
 def pages_of(folder: Path, language: str) -> dict[str, Path]:

@@ -408,10 +408,10 @@ def test_drawings_of_many_trials_are_small(tmp_path: Path) -> None:
 
 
 def test_running_trials_are_shown_with_curve_and_log_and_can_be_stopped(tmp_path: Path) -> None:
-    path = tmp_path / "r.db"
+    path = tmp_path / "运行 r.db"
     study = ts.create_study(storage=path, seed=0, sampler="random")
     study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=2)
-    inside, outside = tmp_path / "r.db.trials" / "s" / "2", tmp_path / "elsewhere"
+    inside, outside = tmp_path / "运行 r.db.trials" / "s" / "2", tmp_path / "elsewhere"
     for folder, text in ((inside, "epoch 7 \x1b[31m<b>\n"), (outside, "secret\n")):
         folder.mkdir(parents=True)
         (folder / "output.txt").write_text(text)

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import numpy as np
 
@@ -192,7 +193,7 @@ def _lines(own: Mapping[int, float], ideal: Mapping[int, float]) -> tuple[str, s
 def _folder_of(storage: Storage) -> Path | None:
     """Return where `tunesmith run` keeps the folders of trials beside a storage; None: the storage is no file."""
     scheme, sign, rest = str(getattr(storage, "url", "")).partition("://")
-    path = re.sub(r"\?.*", "", rest.removeprefix("/")) if sign else scheme
+    path = unquote(re.sub(r"\?.*", "", rest.removeprefix("/"))) if sign else scheme
     folder = Path(f"{path}.trials")
     return folder.resolve() if path and folder.is_dir() else None
 

@@ -27,7 +27,7 @@ Dict = dict[str, Any]
 Floats = NDArray[np.float64]
 
 FONT, SMALL = 12, 11  # pixels of letters: names, and numbers at axes
-LETTER = 0.56  # of that size: how wide a letter is on average; a Chinese one is as wide as high
+LETTER, WIDE_LETTER = 0.56, 0.9  # of that size: how wide a letter is on average; a Chinese one is as wide as high
 PANEL_PIXELS = 180  # pixels of a panel: with less room, panels go below each other
 GAP, ROW = 16, 18  # pixels between panels, and of a row of the legend
 SCALE_ROOM = 44  # pixels beside the panels, for the scale of colours without its numbers
@@ -182,7 +182,8 @@ def _text(value: object) -> str:
 
 def _wide(text: str, size: int = SMALL) -> float:
     """Return about how many pixels a text takes."""
-    return sum(1.0 if ord(sign) > 0x2E7F else LETTER for sign in html.unescape(text)) * size
+    plain = html.unescape(text)
+    return sum(1.0 if c > "\u2e7f" else WIDE_LETTER if c in "mwMW@%" else LETTER for c in plain) * size
 
 
 def _cut(text: str, room: float, size: int = FONT) -> str:
