@@ -6,6 +6,7 @@ All of it goes through `echo`, so that no text of a study or a file can control 
 from __future__ import annotations
 
 import json
+import math
 import re
 import sys
 from collections.abc import Callable, Sequence
@@ -14,13 +15,14 @@ from typing import Any
 
 import click
 
-from tunesmith.foundation.formats import cell_text, json_value
+from tunesmith.foundation.formats import NumberFormat, cell_text, json_value
 from tunesmith.foundation.languages import wrapped_for_terminal
 from tunesmith.foundation.languages.terminal import wide
 from tunesmith.foundation.reader import language
 from tunesmith.foundation.text import printable
 
-LEAST, GAP = 12, 3  # signs that a column of a table has at least, and between two columns
+GAP = 3  # columns of a terminal between two columns of a table
+DRAWN = 32  # columns of a drawing in characters
 RECORD_FORMATS = ("value", "json", "table", "yaml")  # of one record
 flatten_option: Callable[[Any], Any] = click.option(
     "--flatten", is_flag=True, help="A column for each parameter and attribute, such as params_x."
@@ -103,33 +105,151 @@ def say(as_json: bool, text: str, **facts: Any) -> None:
         echo(text)
 
 
-def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, are_names: bool = False) -> None:
+def print_table(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    *,
+    are_names: bool = False,
+    fold: Sequence[int] | None = None,
+    more: str = "",
+) -> None:
     """Print a table, as wide as its cells where the output is not a terminal.
+
+    In a terminal no word is broken: where there is not enough room, columns are left out, and a line says which.
 
     Args:
         columns: the heads.
         rows: the cells of each row, as text or as numbers.
         are_names: whether the heads are names that people type, and stay as they are in each language.
+        fold: the columns that can be left out, the least important first; None: those behind the second, from the last.
+        more: where those can be seen, as a sentence; empty: a wider terminal shows them.
     """
+    states = {i for i, name in enumerate(columns) if name == "state"}
     if not are_names:
         columns = [word(column) for column in columns]
     from rich import box
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(width=None if sys.stdout.isatty() else 10_000, highlight=False, markup=False, emoji=False)
+    console = _console()
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     numeric = [all(isinstance(row[i], (int, float)) for row in rows) for i in range(len(columns))]
     cells = [[cell_text(value) for value in row] for row in rows]
-    whole = _whole_columns(
-        [[printable(name), *(row[i] for row in cells)] for i, name in enumerate(columns)], console.width
-    )
-    for name, right, kept in zip(columns, numeric, whole, strict=True):
-        table.add_column(Text(printable(name)), justify="right" if right else "left", overflow="fold", no_wrap=kept)
+    texts = [[printable(name), *(row[i] for row in cells)] for i, name in enumerate(columns)]
+    kept = _kept_columns(texts, console.width, range(len(columns) - 1, 1, -1) if fold is None else fold)
+    whole = _whole_columns([texts[i] for i in kept], console.width)
+    is_screen = sys.stdout.isatty()
+    for i, is_whole in zip(kept, whole, strict=True):
+        justify: Any = "right" if numeric[i] else "left"
+        table.add_column(Text(printable(columns[i])), justify=justify, overflow="fold", no_wrap=is_whole)
     for row in cells:
-        table.add_row(*map(Text, row))
+        table.add_row(*(_with_sign(row[i]) if is_screen and i in states else Text(row[i]) for i in kept))
     console.print(table)
+    if len(kept) < len(columns):
+        hidden = ", ".join(printable(name) for i, name in enumerate(columns) if i not in kept and name)
+        echo(f"Left out here: {hidden}. {more or 'A wider terminal shows all columns.'}", wrap=True)
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else 10_000, highlight=False, markup=False, emoji=False)
+
+
+def _with_sign(text: str) -> Any:
+    """Return a cell for a terminal: a state with its sign, in its tone."""
+    from rich.text import Text
+
+    from tunesmith.foundation.look.terminal import state_sign, state_style
+
+    sign = state_sign(text, sys.stdout)
+    return Text(f"{sign} {word(text)}", state_style(text)) if sign else Text(text)
+
+
+def print_drawn(*parts: tuple[str, str]) -> None:
+    """Print a line of a terminal in tones.
+
+    Args:
+        parts: texts, each with a tone of `tunesmith.foundation.look.terminal.TONES`; empty: none.
+    """
+    from rich.text import Text
+
+    from tunesmith.foundation.look.terminal import TONES
+
+    pieces = [(printable(text), TONES.get(tone, "")) for text, tone in parts]
+    _console().print(Text.assemble(*pieces), soft_wrap=True)
+
+
+def draws() -> bool:
+    """Tell whether drawings in characters are printed: in a terminal that can write them."""
+    from tunesmith.foundation.look.terminal import shows_drawings
+
+    return shows_drawings(sys.stdout)
+
+
+def print_interval(value: float, interval: tuple[float, float], ends: Sequence[float], label: str) -> None:
+    """Print an interval in characters, with what its ends are; nothing where it cannot be drawn.
+
+    Args:
+        value: what it is of.
+        interval: its ends.
+        ends: figures that the line reaches to; NaN: it is not known.
+        label: what it is.
+    """
+    from tunesmith.foundation.look.drawn import interval_text
+
+    low, high = sorted(interval)
+    known = [end for end in (value, low, high, *ends) if math.isfinite(end)]
+    if not math.isfinite(low) or not draws():
+        return
+    drawn = interval_text(low, value, high, ends=(min(known), max(known)), columns=DRAWN)
+    if drawn:
+        figures = NumberFormat.of(value, interval)
+        print_drawn(
+            (f"  {figures.write(min(known))} ", "muted"),
+            (drawn, "data"),
+            (f" {figures.write(max(known))}", "muted"),
+            (f"  {_said(label)}", "muted"),
+        )
+
+
+def print_spark(values: Sequence[float], label: str) -> None:
+    """Print values as a line of bars; nothing where it cannot be drawn.
+
+    Args:
+        values: in their order.
+        label: what they are.
+    """
+    from tunesmith.foundation.look.drawn import spark_text
+
+    if len(values) and draws() and (line := spark_text(values, DRAWN)):
+        first, last = cell_text(float(values[0]), 3), cell_text(float(values[-1]), 3)
+        print_drawn((f"  {first} ", "muted"), (line, "data"), (f" {last}", "muted"), (f"  {_said(label)}", "muted"))
+
+
+def _said(text: str) -> str:
+    if language() == "en":
+        return text
+    from tunesmith.cli.speech import message
+
+    return message(text)
+
+
+def _kept_columns(columns: Sequence[Sequence[str]], width: int, fold: Sequence[int]) -> list[int]:
+    """Return which columns there is room for, so that no word is broken.
+
+    Args:
+        columns: the texts of each, its head among them.
+        width: of the terminal.
+        fold: the columns that can be left out, the least important first.
+    """
+    kept = list(range(len(columns)))
+    need = [max((wide(part) for text in texts for part in text.split()), default=0) + GAP for texts in columns]
+    for i in fold:
+        if sum(need[k] for k in kept) <= width:
+            break
+        kept.remove(i)
+    return kept
 
 
 def _whole_columns(columns: Sequence[Sequence[str]], width: int) -> list[bool]:
@@ -139,11 +259,12 @@ def _whole_columns(columns: Sequence[Sequence[str]], width: int) -> list[bool]:
         columns: the texts of each, its head among them.
         width: of the terminal.
     """
-    left = width - LEAST * len(columns)
+    words = [max((wide(part) for text in texts for part in text.split()), default=0) + GAP for texts in columns]
+    left = width - sum(words)
     kept = []
-    for texts in columns:
-        more = max(map(wide, texts)) - LEAST + GAP
-        fits = more <= left and not any(" " in text for text in texts[1:])
+    for texts, least in zip(columns, words, strict=True):
+        more = max(map(wide, texts)) + GAP - least
+        fits = left >= 0 and more <= left and not any(" " in text for text in texts[1:])
         left -= more if fits else 0
         kept.append(fits)
     return kept

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from tunesmith.errors import MissingDependencyError
 from tunesmith.foundation.formats import cell_text
-from tunesmith.foundation.languages import aligned, say, stored, told, word
+from tunesmith.foundation.languages import Said, aligned, say, stored, told, word
 from tunesmith.foundation.numerics.arrays import Floats, Indices
 from tunesmith.foundation.text import cut, printable, shorten
 from tunesmith.space import Space
@@ -228,16 +228,28 @@ class Importance:
     def _repr_html_(self) -> str:
         from tunesmith.foundation.look.card import Drawing, card, interval  # only notebooks need it
 
+        title, heads, rows = self.drawn_by(interval, Drawing())
+        lines = [*self.sentences(), say("A value is {}.", stored(self.unit))]
+        return card(title, rows, kind="importance", heads=heads, lines=lines)
+
+    def drawn_by(self, draw: Callable[..., str], nothing: str) -> tuple[Said, list[str], list[tuple[str, ...]]]:
+        """Return the table with a column in which the intervals are drawn: its title, heads and rows, as texts.
+
+        Args:
+            draw: is given the lower end, the value, the upper end, and ``ends=`` of the line.
+            nothing: stands where there is no interval.
+
+        Returns:
+            title, heads and rows.
+        """
         heads, *rest = self._cells()
         shown = {row.name: row for part in (self.rows, self.pairs) for row in part[:ROWS_PRINTED]}
         known = [end for row in shown.values() for end in (0.0, row.value, *row.interval) if math.isfinite(end)]
         ends = (min(known, default=0.0), max(known, default=1.0))
-        drawn = [interval(row.interval[0], row.value, row.interval[1], ends=ends) for row in shown.values()]
-        at = iter(drawn)
-        rows = [(row[0], next(at) if row[1] else Drawing(), *row[1:]) for row in rest]
+        at = iter([draw(row.interval[0], row.value, row.interval[1], ends=ends) for row in shown.values()])
+        rows = [(row[0], next(at) if row[1] else nothing, *row[1:]) for row in rest]
         title = say("Importance by {}, {:,} trials", self.evaluator, self.n_trials)
-        lines = [*self.sentences(), say("A value is {}.", stored(self.unit))]
-        return card(title, rows, kind="importance", heads=[heads[0], "", *heads[1:]], lines=lines)
+        return title, [heads[0], "", *heads[1:]], rows
 
 
 def _names(rows: list[ImportanceRow]) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from tunesmith.foundation.arguments import checked
@@ -156,18 +157,28 @@ class Leaderboard:
     def _repr_html_(self) -> str:
         from tunesmith.foundation.look.card import Drawing, card, interval  # only notebooks need it
 
-        words = words_of(None)
-        heads, rows = self.table(words)
-        ends = self.ends()
-        drawn = [Drawing() if p.score is None else interval(*p.score.drawn, ends=ends, width=110) for p in self.places]
-        cells = [(*row[:2], line, *row[2:]) for row, line in zip(rows, drawn, strict=True)]
-        title = say("The best of each kind of model")
-        return card(title, cells, kind="leaderboard", heads=[*heads[:2], "", *heads[2:]])
+        heads, rows = self.drawn_by(partial(interval, width=110), Drawing())
+        return card(say("The best of each kind of model"), rows, kind="leaderboard", heads=heads)
 
-    def ends(self) -> tuple[float, float]:
-        """Return the ends of a line on which the intervals of all places are drawn."""
-        known = [end for p in self.places if p.score is not None for end in p.score.drawn if math.isfinite(end)]
-        return min(known, default=0.0), max(known, default=1.0)
+    def drawn_by(self, draw: Callable[..., str], nothing: str) -> tuple[list[str], list[tuple[str, ...]]]:
+        """Return the table with a column in which the intervals are drawn: its heads and rows, in the reader's language.
+
+        Args:
+            draw: is given the lower end, the value, the upper end, and ``ends=`` of the line.
+            nothing: stands where there is no interval.
+
+        Returns:
+            heads and rows.
+        """
+        heads, rows = self.table(words_of(None))
+        shown = [
+            None if p.score is None else (p.score.figures[1], p.score.figures[0], p.score.figures[2])
+            for p in self.places
+        ]
+        known = [end for drawn in shown if drawn is not None for end in drawn if math.isfinite(end)]
+        ends = (min(known, default=0.0), max(known, default=1.0))
+        lines = [nothing if drawn is None else draw(*drawn, ends=ends) for drawn in shown]
+        return [*heads[:2], "", *heads[2:]], [(*r[:2], line, *r[2:]) for r, line in zip(rows, lines, strict=True)]
 
 
 def stored_leaderboard(system: Mapping[str, Any]) -> Leaderboard | None:

@@ -134,12 +134,6 @@ class HonestScore:
         low, high = sorted(self.label.sign * end for end in self.interval)
         return self.label.sign * self.value, low, high
 
-    @property
-    def drawn(self) -> tuple[float, float, float]:
-        """The lower end, the value and the upper end, as an interval is drawn."""
-        value, low, high = self.figures
-        return low, value, high
-
     @checked()
     def write(self, score: float) -> str:
         """Return a score as a report shows it: a loss as a loss, and not as minus a loss."""
