@@ -9,7 +9,6 @@ import click
 from tunesmith.cli.options import json_option, look_at, storage_argument, study_option, target_of, target_option
 from tunesmith.cli.output import draws, echo, print_json, print_table
 from tunesmith.foundation import registry
-from tunesmith.foundation.languages import say, stored
 
 if TYPE_CHECKING:
     from tunesmith.importance import Importance
@@ -54,8 +53,8 @@ def _print(table: Importance) -> None:
         return
     from tunesmith.foundation.look.drawn import interval_text
 
-    title, heads, rows = table.drawn_by(interval_text, "")
+    title, heads, rows, lines = table.drawn_by(interval_text, "")
     echo(title)
     print_table(heads, rows, are_names=True, fold=(5, 4, 3))
-    for line in [*table.sentences(), say("A value is {}.", stored(table.unit))]:
+    for line in lines:
         echo(line, wrap=True)

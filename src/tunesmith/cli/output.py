@@ -11,7 +11,7 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,6 +20,9 @@ from tunesmith.foundation.languages import wrapped_for_terminal
 from tunesmith.foundation.languages.terminal import wide
 from tunesmith.foundation.reader import language
 from tunesmith.foundation.text import printable
+
+if TYPE_CHECKING:
+    from tunesmith.study.recommend import Recommendation
 
 GAP = 3  # columns of a terminal between two columns of a table
 DRAWN = 32  # columns of a drawing in characters
@@ -111,7 +114,6 @@ def print_table(
     *,
     are_names: bool = False,
     fold: Sequence[int] | None = None,
-    more: str = "",
 ) -> None:
     """Print a table, as wide as its cells where the output is not a terminal.
 
@@ -122,7 +124,6 @@ def print_table(
         rows: the cells of each row, as text or as numbers.
         are_names: whether the heads are names that people type, and stay as they are in each language.
         fold: the columns that can be left out, the least important first; None: those behind the second, from the last.
-        more: where those can be seen, as a sentence; empty: a wider terminal shows them.
     """
     states = {i for i, name in enumerate(columns) if name == "state"}
     if not are_names:
@@ -131,23 +132,26 @@ def print_table(
     from rich.table import Table
     from rich.text import Text
 
-    console = _console()
+    console, is_screen = _console(), sys.stdout.isatty()
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     numeric = [all(isinstance(row[i], (int, float)) for row in rows) for i in range(len(columns))]
     cells = [[cell_text(value) for value in row] for row in rows]
+    styles = [""] * len(cells)
+    for i in states if is_screen else ():
+        for k, row in enumerate(cells):
+            row[i], styles[k] = _with_sign(row[i])
     texts = [[printable(name), *(row[i] for row in cells)] for i, name in enumerate(columns)]
     kept = _kept_columns(texts, console.width, range(len(columns) - 1, 1, -1) if fold is None else fold)
     whole = _whole_columns([texts[i] for i in kept], console.width)
-    is_screen = sys.stdout.isatty()
     for i, is_whole in zip(kept, whole, strict=True):
         justify: Any = "right" if numeric[i] else "left"
         table.add_column(Text(printable(columns[i])), justify=justify, overflow="fold", no_wrap=is_whole)
-    for row in cells:
-        table.add_row(*(_with_sign(row[i]) if is_screen and i in states else Text(row[i]) for i in kept))
+    for row, style in zip(cells, styles, strict=True):
+        table.add_row(*(Text(row[i], style if i in states else "") for i in kept))
     console.print(table)
     if len(kept) < len(columns):
         hidden = ", ".join(printable(name) for i, name in enumerate(columns) if i not in kept and name)
-        echo(f"Left out here: {hidden}. {more or 'A wider terminal shows all columns.'}", wrap=True)
+        echo(f"Left out here: {hidden}. A wider terminal or --json shows them.", wrap=True)
 
 
 def _console() -> Any:
@@ -156,14 +160,12 @@ def _console() -> Any:
     return Console(width=None if sys.stdout.isatty() else 10_000, highlight=False, markup=False, emoji=False)
 
 
-def _with_sign(text: str) -> Any:
-    """Return a cell for a terminal: a state with its sign, in its tone."""
-    from rich.text import Text
-
+def _with_sign(state: str) -> tuple[str, str]:
+    """Return a state with its sign, and its style."""
     from tunesmith.foundation.look.terminal import state_sign, state_style
 
-    sign = state_sign(text, sys.stdout)
-    return Text(f"{sign} {word(text)}", state_style(text)) if sign else Text(text)
+    sign = state_sign(state, sys.stdout)
+    return (f"{sign} {word(state)}", state_style(state)) if sign else (state, "")
 
 
 def print_drawn(*parts: tuple[str, str]) -> None:
@@ -187,30 +189,26 @@ def draws() -> bool:
     return shows_drawings(sys.stdout)
 
 
-def print_interval(value: float, interval: tuple[float, float], ends: Sequence[float], label: str) -> None:
-    """Print an interval in characters, with what its ends are; nothing where it cannot be drawn.
+def print_expected(found: Recommendation, beside: Sequence[float] = ()) -> None:
+    """Print what to expect as an interval in characters; nothing where it cannot be drawn.
 
     Args:
-        value: what it is of.
-        interval: its ends.
-        ends: figures that the line reaches to; NaN: it is not known.
-        label: what it is.
+        found: what is recommended.
+        beside: figures that the line reaches to, besides the best value.
     """
     from tunesmith.foundation.look.drawn import interval_text
 
-    low, high = sorted(interval)
-    known = [end for end in (value, low, high, *ends) if math.isfinite(end)]
+    value, (low, high), naive = found.value, sorted(found.interval), found.naive
+    if found.report is not None and found.report.score is not None:
+        (value, low, high), naive = found.report.score.figures, math.nan
+    known = [end for end in (value, low, high, naive, *beside) if math.isfinite(end)]
     if not math.isfinite(low) or not draws():
         return
-    drawn = interval_text(low, value, high, ends=(min(known), max(known)), columns=DRAWN)
-    if drawn:
-        figures = NumberFormat.of(value, interval)
-        print_drawn(
-            (f"  {figures.write(min(known))} ", "muted"),
-            (drawn, "data"),
-            (f" {figures.write(max(known))}", "muted"),
-            (f"  {_said(label)}", "muted"),
-        )
+    figures, ends = NumberFormat.of(value, (low, high)), (min(known), max(known))
+    if drawn := interval_text(low, value, high, ends=ends, columns=DRAWN):
+        first, last = map(figures.write, ends)
+        texts = ((f"  {first} ", "muted"), (drawn, "data"), (f" {last}  {word('expected')}", "muted"))
+        print_drawn(*texts)
 
 
 def print_spark(values: Sequence[float], label: str) -> None:
@@ -224,15 +222,7 @@ def print_spark(values: Sequence[float], label: str) -> None:
 
     if len(values) and draws() and (line := spark_text(values, DRAWN)):
         first, last = cell_text(float(values[0]), 3), cell_text(float(values[-1]), 3)
-        print_drawn((f"  {first} ", "muted"), (line, "data"), (f" {last}", "muted"), (f"  {_said(label)}", "muted"))
-
-
-def _said(text: str) -> str:
-    if language() == "en":
-        return text
-    from tunesmith.cli.speech import message
-
-    return message(text)
+        print_drawn((f"  {first} ", "muted"), (line, "data"), (f" {last}  {word(label)}", "muted"))
 
 
 def _kept_columns(columns: Sequence[Sequence[str]], width: int, fold: Sequence[int]) -> list[int]:
@@ -244,12 +234,18 @@ def _kept_columns(columns: Sequence[Sequence[str]], width: int, fold: Sequence[i
         fold: the columns that can be left out, the least important first.
     """
     kept = list(range(len(columns)))
-    need = [max((wide(part) for text in texts for part in text.split()), default=0) + GAP for texts in columns]
+    need = list(map(_least, columns))
     for i in fold:
         if sum(need[k] for k in kept) <= width:
             break
         kept.remove(i)
     return kept
+
+
+def _least(texts: Sequence[str]) -> int:
+    """Return how wide a column is at least, if no word is broken; one without a head has drawings, and stays whole."""
+    parts = (part for text in texts for part in (text.split() if texts[0] else [text]))
+    return max(map(wide, parts), default=0) + GAP
 
 
 def _whole_columns(columns: Sequence[Sequence[str]], width: int) -> list[bool]:
@@ -259,12 +255,12 @@ def _whole_columns(columns: Sequence[Sequence[str]], width: int) -> list[bool]:
         columns: the texts of each, its head among them.
         width: of the terminal.
     """
-    words = [max((wide(part) for text in texts for part in text.split()), default=0) + GAP for texts in columns]
+    words = list(map(_least, columns))
     left = width - sum(words)
     kept = []
     for texts, least in zip(columns, words, strict=True):
         more = max(map(wide, texts)) + GAP - least
-        fits = left >= 0 and more <= left and not any(" " in text for text in texts[1:])
+        fits = left >= 0 and more <= left and (not texts[0] or not any(" " in text for text in texts[1:]))
         left -= more if fits else 0
         kept.append(fits)
     return kept

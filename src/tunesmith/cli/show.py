@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunesmith.cli.options import json_option, look_at, storage_argument, study_option
-from tunesmith.cli.output import echo, param, print_interval, print_json, print_spark, print_table
+from tunesmith.cli.output import echo, param, print_expected, print_json, print_spark, print_table
 from tunesmith.cli.records import trial_dict, value_text
 from tunesmith.foundation.formats import cell_text
 from tunesmith.foundation.languages import joined_texts, say
@@ -71,15 +71,12 @@ def show(storage: str, name: str | None, number: int | None, as_json: bool) -> N
 
 
 def _draw(seen: Snapshot) -> None:
-    """Print in a terminal what to expect as an interval, beside the best value and the middle trial; and how it came."""
+    """Print in a terminal what to expect as an interval, beside the best value and the middle one; and how it came."""
     found = seen.once(answer).found
-    if found is not None and found.report is None:
-        ends = (found.naive, middle(seen))
-        print_interval(
-            found.value, found.interval, ends, say("expected of a new run, from the best value to the middle")
-        )
+    if found is not None:
+        print_expected(found, () if found.report is not None else (middle(seen),))
     if len(seen.directions) == 1:
-        print_spark(best_values(seen).tolist(), say("best value"))
+        print_spark(best_values(seen).tolist(), "best value")
 
 
 def _facts(seen: Snapshot) -> dict[str, Any]:
@@ -113,7 +110,7 @@ def _show_trial(trial: FrozenTrial, as_json: bool) -> None:
     shown = "" if value is None else f", value {cell_text(value)}"
     echo(f"trial {trial.number}: {trial.state.name}{shown}")
     curve = trial.learning_curve()
-    print_spark([reported for reported, _ in curve.values() if isinstance(reported, float)], say("reported values"))
+    print_spark([reported for reported, _ in curve.values() if isinstance(reported, float)], "reported values")
     if trial.reason:
         echo(printable(trial.reason, lines=True))
     params = ((key, param(value)) for key, value in trial.flat_params.items())

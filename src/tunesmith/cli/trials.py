@@ -86,7 +86,7 @@ def trials(
         heads.append("reason")
         cells = [[*row, why] for row, why in zip(cells, reasons, strict=True)]
     cells = [[*row, *_params(t.flat_params, params)] for row, t in zip(cells, shown, strict=True)]
-    print_table([*heads, *params], cells, are_names=True, more="--json and a wider terminal show all columns.")
+    print_table([*heads, *params], cells, are_names=True)
     if len(every) > len(params):
         echo(f"{len(params)} of {len(every):,} parameters are shown; --json and `tunesmith export` have all.")
     if len(rows) > limit:

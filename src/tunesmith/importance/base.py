@@ -228,19 +228,20 @@ class Importance:
     def _repr_html_(self) -> str:
         from tunesmith.foundation.look.card import Drawing, card, interval  # only notebooks need it
 
-        title, heads, rows = self.drawn_by(interval, Drawing())
-        lines = [*self.sentences(), say("A value is {}.", stored(self.unit))]
+        title, heads, rows, lines = self.drawn_by(interval, Drawing())
         return card(title, rows, kind="importance", heads=heads, lines=lines)
 
-    def drawn_by(self, draw: Callable[..., str], nothing: str) -> tuple[Said, list[str], list[tuple[str, ...]]]:
-        """Return the table with a column in which the intervals are drawn: its title, heads and rows, as texts.
+    def drawn_by(
+        self, draw: Callable[..., str], nothing: str
+    ) -> tuple[Said, list[str], list[tuple[str, ...]], list[str]]:
+        """Return the table, as texts, with a column in which the intervals are drawn.
 
         Args:
             draw: is given the lower end, the value, the upper end, and ``ends=`` of the line.
             nothing: stands where there is no interval.
 
         Returns:
-            title, heads and rows.
+            title, heads and rows; and what is said below.
         """
         heads, *rest = self._cells()
         shown = {row.name: row for part in (self.rows, self.pairs) for row in part[:ROWS_PRINTED]}
@@ -249,7 +250,8 @@ class Importance:
         at = iter([draw(row.interval[0], row.value, row.interval[1], ends=ends) for row in shown.values()])
         rows = [(row[0], next(at) if row[1] else nothing, *row[1:]) for row in rest]
         title = say("Importance by {}, {:,} trials", self.evaluator, self.n_trials)
-        return title, [heads[0], "", *heads[1:]], rows
+        lines = [*self.sentences(), say("A value is {}.", stored(self.unit))]
+        return title, [heads[0], "", *heads[1:]], rows, lines
 
 
 def _names(rows: list[ImportanceRow]) -> str:

@@ -161,7 +161,7 @@ class Leaderboard:
         return card(say("The best of each kind of model"), rows, kind="leaderboard", heads=heads)
 
     def drawn_by(self, draw: Callable[..., str], nothing: str) -> tuple[list[str], list[tuple[str, ...]]]:
-        """Return the table with a column in which the intervals are drawn: its heads and rows, in the reader's language.
+        """Return the table with a column in which the intervals are drawn: heads and rows for the reader.
 
         Args:
             draw: is given the lower end, the value, the upper end, and ``ends=`` of the line.

@@ -20,6 +20,8 @@ from tunesmith.study.snapshot import Snapshot
 from tunesmith.study.summary import FailureReason, failure_reasons, middle
 from tunesmith.trial.record import FrozenTrial
 
+__all__ = ["Answer", "Sureness", "answer", "middle", "next_step", "sureness"]
+
 SURE, FAIRLY = 0.5, 1.5  # the interval's width, in leads over the middle trial, up to which a result is called so
 LATE = 0.8  # a best trial after this share of the search came late
 MANY_FAILED = 0.5  # a share of failed trials that is to be mended before anything else

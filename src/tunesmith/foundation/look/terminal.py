@@ -8,7 +8,7 @@ from tunesmith.foundation.look.colours import STATES
 
 # Styles of Rich. A terminal does not say whether it is light: each colour has a contrast of 4.5 on white and on black.
 TONES = {
-    "complete": "#1273e2", "running": "#07885d", "pruned": "#917108", "fail": "#c94566", "muted": "#697786",
+    "complete": "#1273e2", "running": "#07875d", "pruned": "#917108", "fail": "#c94566", "muted": "#697786",
     "data": "#0a7bbd", "accent": "bold",
 }  # fmt: skip
 PLAIN_SIGNS = {"complete": "+", "running": "*", "pruned": "-", "fail": "x", "waiting": "o", "paused": "="}
