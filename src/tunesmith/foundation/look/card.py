@@ -31,7 +31,7 @@ STYLE = (
     "{c} .head b{{font-size:15px;overflow-wrap:anywhere}}{c} small{{font-size:12px;color:var(--muted)}}"
     "{c} .head .state{{margin-left:auto;font-size:13px;white-space:nowrap}}"
     "{c} .figures{{display:flex;flex-wrap:wrap;gap:4px 32px;margin:6px 0}}{c} .figures strong{{font-size:22px;"
-    "line-height:1.3;font-weight:600;font-variant-numeric:tabular-nums}}{c} svg{{display:block;max-width:100%}}"
+    "line-height:1.3;font-weight:600;font-variant-numeric:tabular-nums}}{c} svg{{display:block;max-width:100%}}{c} td svg{{max-width:none}}"
     "{c} .box table{{border-collapse:collapse;margin:6px 0 2px;border:0;font-size:13px;color:inherit;"
     "font-variant-numeric:tabular-nums}}{c} .box tr{{background:none!important}}"
     "{c} .box :is(td,th){{padding:2px 20px 2px 0!important;border:0;text-align:left!important;color:inherit;"
