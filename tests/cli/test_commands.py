@@ -460,3 +460,45 @@ def test_names_in_a_table_are_not_broken_in_a_narrow_terminal(
     assert max(map(len, shown.splitlines())) <= 60
     print_table(["parameter", "range"], [["n" * 70, "as wide as it may be"]])
     assert max(map(len, click.unstyle(capsys.readouterr().out).splitlines())) <= 60
+
+
+@pytest.mark.parametrize("width", [60, 80, 120, 250])
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_narrow_terminal_leaves_columns_out_and_breaks_no_word(
+    width: int, language: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import sys
+
+    import click
+
+    from tunesmith.foundation.languages import wide
+
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", str(width))
+    where = str(tmp_path / "s.db")
+    study = ts.create_study(storage=where, study_name="wide", seed=0)
+    names = [f"parameter_of_a_long_name_{k}" for k in range(6)]
+    study.optimize(lambda t: sum(t.suggest_float(name, 0, 1) ** 2 for name in names), n_trials=20)
+    for command in ("trials", "studies", "show", "best", "importance"):
+        main(["--lang", language, command, where])
+        shown = click.unstyle(capsys.readouterr().out)
+        assert max(map(wide, shown.splitlines())) <= width, command
+        if command == "trials":
+            assert "✓ " in shown
+            assert all(name in "".join(shown.split("\n")) for name in names), "what is left out is named"
+            assert ("--json" in shown) == (width < 250)
+        if command in ("show", "importance"):
+            assert re.search("├─*●─*┤", shown)
+        if command == "show":
+            assert "█" in shown
+
+
+def test_a_pipe_gets_neither_drawings_nor_signs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    where = str(tmp_path / "s.db")
+    ts.create_study(storage=where, seed=0).optimize(lambda t: t.suggest_float("x", 0, 1) ** 2, n_trials=20)
+    for command in ("trials", "show", "best", "importance"):
+        main([command, where])
+        shown = capsys.readouterr().out
+        assert not re.search("[├●█▁✓\x1b]", shown)
+    main(["trials", where])
+    assert re.search(r"^ +0   complete ", capsys.readouterr().out, re.MULTILINE)

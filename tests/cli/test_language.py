@@ -17,8 +17,9 @@ import pytest
 import tunesmith as ts
 from tunesmith import cli as package
 from tunesmith.cli.main import _HOME, main
-from tunesmith.cli.speech import message, wide, wrapped_chinese
+from tunesmith.cli.speech import message
 from tunesmith.foundation.languages.patterns import is_english
+from tunesmith.foundation.languages.terminal import wide, wrapped_chinese
 from tunesmith.foundation.languages.words import translation_table
 from tunesmith.foundation.reader import LANGUAGE_VARIABLES, choose, language
 

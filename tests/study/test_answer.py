@@ -13,9 +13,10 @@ import tunesmith as ts
 from tunesmith.foundation.languages import Words, say
 from tunesmith.report.banner import banner_of, forms_of
 from tunesmith.selection.report import AVERAGE, Written
-from tunesmith.study.answer import middle, next_step, sureness
+from tunesmith.study.answer import next_step, sureness
 from tunesmith.study.recommend import NOISY, Recommendation, recommend
 from tunesmith.study.snapshot import Snapshot
+from tunesmith.study.summary import middle
 
 NOTE = say(NOISY, 0.1)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import html
 import pickle
 from pathlib import Path
 from typing import Any
@@ -124,17 +123,50 @@ def test_a_notebook_shows_a_study_and_its_recommendation() -> None:
     study.optimize(lambda t: (t.suggest_float("<x>", 0, 1) - 0.3) ** 2, n_trials=3)
     shown = (study, study.recommend(), study.best_trial, study.trials[0], study.space)
     for page in (thing._repr_html_() for thing in shown):
-        assert page.startswith('<div class="tunesmith-')
+        assert page.startswith('<div class="tunesmith-card')
         assert "&lt;x&gt;" in page
         assert "<script>" not in page
         assert "<x>" not in page
         assert "\x1b" not in page
     assert f"(trial {study.best_trial.number})" in study._repr_html_()
-    verdict = html.escape(study.recommend().verdict())
+    found = study.recommend()
+    answer = found.card_answer()
     for page in (study._repr_html_(), study.best_trial._repr_html_()):
-        assert page.index(verdict) < 100, "the answer stands first"
+        assert answer.label in page[:400], "the answer stands first"
+        assert f"<strong>{answer.value}</strong>" in page
+        assert page.index("<strong>") < page.index("<table")
         assert page.count("<script>") == 0
-        assert len(page) < 3_000
+        assert len(page) < 6_000, "most of which is the style"
+    assert f"Use trial {found.trial.number}." in study._repr_html_()
+
+
+def test_the_card_of_a_large_study_asks_no_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tunesmith.study.summary.TRIALS_WEIGHED", 20)
+    study = ts.create_study(seed=0)
+    study.optimize(lambda t: (t.suggest_float("x", 0, 1) - 0.3) ** 2, n_trials=20)
+    assert "Expected of a new run" in study._repr_html_()
+    study.optimize(lambda t: (t.suggest_float("x", 0, 1) - 0.3) ** 2, n_trials=5)
+    page = study._repr_html_()
+    assert "Expected of a new run" not in page
+    assert "best value seen" in page
+    assert "study.recommend() says what to expect" in page
+
+
+def test_a_notebook_shows_a_trial_that_runs() -> None:
+    study = ts.create_study(seed=0)
+    trial = study.ask()
+    assert "Trial 0" in trial._repr_html_()
+    trial.suggest_float("<lr>", 0, 1)
+    trial.report(0.5, 1)
+    trial.report(0.4, 2)
+    page = trial._repr_html_()
+    assert "&lt;lr&gt;" in page
+    assert "● running" in page
+    assert 'class="spark"' in page
+    assert "running" in study._repr_html_()
+
+
+def test_a_notebook_shows_several_objectives() -> None:
     several = ts.create_study(directions=["minimize", "maximize"])
     several.optimize(lambda t: (t.suggest_float("x", 0, 1), 1.0), n_trials=2)
     assert "minimize, maximize" in several._repr_html_()
@@ -150,7 +182,8 @@ def test_the_best_trial_is_a_record_as_any_other() -> None:
         assert other == best
     study.optimize(lambda t: 1 / 0, n_trials=1, catch=ZeroDivisionError)
     failed = study.trials[-1]._repr_html_()
-    assert "Trial 3, FAIL" in failed
+    assert "<b>Trial 3</b>" in failed
+    assert "✗ fail" in failed
     assert "ZeroDivisionError" in failed
 
 

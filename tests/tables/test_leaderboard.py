@@ -70,5 +70,5 @@ def test_notebooks_reports_and_studies_show_it() -> None:
     assert EVIL not in BOARD._repr_html_()
     told = Importances((Importance(EVIL, 0.5, (0.25, 0.75)), Importance("one", 0.0, (math.nan, math.nan))), "r2")
     assert EVIL not in told._repr_html_()
-    assert "0.5000  (0.2500 to 0.7500)" in told._repr_html_()
+    assert "<td>0.5000  (0.2500 to 0.7500)</td>" in told._repr_html_()
     assert "nan" not in str(told)

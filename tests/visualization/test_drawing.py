@@ -22,13 +22,14 @@ import tunesmith
 from tunesmith import Float, visualization
 from tunesmith.foundation import registry
 from tunesmith.foundation.languages import Words
+from tunesmith.foundation.look import DATA
 from tunesmith.scaling import figures as scaling_figures
 from tunesmith.scaling.figures.scaling_bowls import scaling_bowls
 from tunesmith.scaling.figures.scaling_coverage import scaling_coverage
 from tunesmith.scaling.figures.scaling_optimum import scaling_optimum
 from tunesmith.scaling.figures.scaling_plan import scaling_plan
 from tunesmith.visualization import matplotlib as by_matplotlib
-from tunesmith.visualization.figure import FigureData, as_json
+from tunesmith.visualization.figure import FigureData, as_json, in_dark
 from tunesmith.visualization.figures import draw
 from tunesmith.visualization.figures.ablation import AblationPath
 from tunesmith.visualization.figures.belief import belief
@@ -301,3 +302,27 @@ def test_plots_take_what_optuna_takes() -> None:
             theirs, ours = (inspect.signature(getattr(m, name)).parameters for m in (optuna, visualization))
             left_out = {"improvement_evaluator", "error_evaluator", "constraints_func"}
             assert not theirs.keys() - ours.keys() - left_out, name
+
+
+def test_a_figure_is_dark_where_it_is_asked_for() -> None:
+    colors = pytest.importorskip("matplotlib.colors")
+    pytest.importorskip("plotly")
+    figure = slices(conditional(), show_failed=True, selected=[1])
+    light, night = (figure.drawn("plotly", theme=theme).to_plotly_json() for theme in ("light", "dark"))
+    assert light["layout"]["paper_bgcolor"] == "white"
+    assert night["layout"]["paper_bgcolor"] == DATA["white"]
+    assert night["layout"]["font"]["color"] == DATA["#2a2a2a"]
+    assert [trace["name"] for trace in night["data"]] == [trace["name"] for trace in light["data"]]
+    for made in FIGURES.values():
+        drawn = made().drawn("matplotlib", theme="dark")
+        assert colors.to_hex(drawn.get_facecolor()) == DATA["white"]
+    with pytest.raises(ValueError, match="'light' or 'dark'; got 'drak'"):
+        figure.drawn("plotly", theme="drak")
+
+
+def test_names_are_no_colours() -> None:
+    of = {"name": "white", "marker": {"color": "white", "colorscale": [[0.0, "black"]]}, "ticktext": ["black"]}
+    dark_one = in_dark(of)
+    assert dark_one["name"] == "white"
+    assert dark_one["ticktext"] == ["black"]
+    assert dark_one["marker"] == {"color": DATA["white"], "colorscale": [[0.0, DATA["black"]]]}

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from tunesmith.cli.options import json_option, look_at, storage_argument, study_option
-from tunesmith.cli.output import echo, param, pass_on, print_json
+from tunesmith.cli.output import echo, param, pass_on, print_expected, print_json
 from tunesmith.cli.records import trial_dict
 from tunesmith.foundation.formats import cell_text
 from tunesmith.foundation.system import command_line
@@ -84,6 +84,7 @@ def best(storage: str, name: str | None, form: str | None, honest: bool, as_json
         if found is not None:
             for line in [found.verdict(), *(found.notes if decided else ())]:
                 echo(line, wrap=True)
+            print_expected(found)
         if trial is not None:
             if found is not None and found.report is not None and AVERAGE in (found.report.chosen or {}):
                 echo("the best single model:")

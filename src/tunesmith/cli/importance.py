@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from tunesmith.cli.options import json_option, look_at, storage_argument, study_option, target_of, target_option
-from tunesmith.cli.output import echo, print_json
+from tunesmith.cli.output import draws, echo, print_json, print_table
 from tunesmith.foundation import registry
+
+if TYPE_CHECKING:
+    from tunesmith.importance import Importance
 
 
 @click.command()
@@ -38,4 +43,18 @@ def importance(
     if as_json:
         print_json(table.to_dicts())
     else:
+        _print(table)
+
+
+def _print(table: Importance) -> None:
+    """Print a table: in a terminal with its intervals drawn, and without what there is no room for."""
+    if not draws():
         echo(str(table))
+        return
+    from tunesmith.foundation.look.drawn import interval_text
+
+    title, heads, rows, lines = table.drawn_by(interval_text, "")
+    echo(title)
+    print_table(heads, rows, are_names=True, fold=(5, 4, 3))
+    for line in lines:
+        echo(line, wrap=True)

@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunesmith.cli.options import json_option, look_at, storage_argument, study_option
-from tunesmith.cli.output import echo, param, print_json, print_table
+from tunesmith.cli.output import echo, param, print_expected, print_json, print_spark, print_table
 from tunesmith.cli.records import trial_dict, value_text
 from tunesmith.foundation.formats import cell_text
 from tunesmith.foundation.languages import joined_texts, say
 from tunesmith.foundation.reader import language
 from tunesmith.foundation.text import printable
 from tunesmith.study.answer import answer
+from tunesmith.study.summary import best_values, middle
 
 if TYPE_CHECKING:
     from tunesmith.study.snapshot import Snapshot
@@ -49,6 +50,7 @@ def show(storage: str, name: str | None, number: int | None, as_json: bool) -> N
     echo(say("{}: {}; {}", printable(seen.study_name), directions, tally))  # no name is read as a message
     for line in facts["recommendation"]:
         echo(line, wrap=True)
+    _draw(seen)
     if facts["sure"]:
         echo(joined_texts((facts["sure"], facts["why"]), ": "), wrap=True)
     if facts["next"]:
@@ -56,16 +58,25 @@ def show(storage: str, name: str | None, number: int | None, as_json: bool) -> N
     if facts["front"]:
         echo(f"{len(facts['front'])} trials are not dominated by any other: {', '.join(map(str, facts['front']))}.")
     if saved is not None:
-        echo(str(saved))
+        echo(str(saved), wrap=True)
     if facts["stop_reason"]:
         echo(f"It stopped by itself: {facts['stop_reason']}")
     if facts["metrics"]:
         names = ", ".join(map(printable, facts["metrics"]))
         echo(f"Logged: {names}. `tunesmith plot metrics` draws them.", wrap=True)
     for failure in facts["failures"][:FAILURES_SHOWN]:
-        echo(f"{failure['trials']} failed: {printable(failure['reason'])}")
+        echo(f"{failure['trials']} failed: {printable(failure['reason'])}", wrap=True)
     if facts["space"]:
         print_table(["parameter", "range"], list(facts["space"].items()))
+
+
+def _draw(seen: Snapshot) -> None:
+    """Print in a terminal what to expect as an interval, beside the best value and the middle one; and how it came."""
+    found = seen.once(answer).found
+    if found is not None:
+        print_expected(found, () if found.report is not None else (middle(seen),))
+    if len(seen.directions) == 1:
+        print_spark(best_values(seen).tolist(), "best value")
 
 
 def _facts(seen: Snapshot) -> dict[str, Any]:
@@ -98,13 +109,15 @@ def _show_trial(trial: FrozenTrial, as_json: bool) -> None:
     value = value_text(trial)
     shown = "" if value is None else f", value {cell_text(value)}"
     echo(f"trial {trial.number}: {trial.state.name}{shown}")
+    curve = trial.learning_curve()
+    print_spark([reported for reported, _ in curve.values() if isinstance(reported, float)], "reported values")
     if trial.reason:
         echo(printable(trial.reason, lines=True))
     params = ((key, param(value)) for key, value in trial.flat_params.items())
     rows = [*params, *((f"{key} (attribute)", value) for key, value in trial.user_attrs.items())]
     if rows:
         print_table(["name", "value"], [[key, cell_text(value)] for key, value in rows])
-    if curve := trial.learning_curve():
+    if curve:
         print_table(["step", "value", "cost"], [[step, value, cost] for step, (value, cost) in curve.items()])
     if metrics := trial.metrics:
         of_metrics = [

@@ -17,13 +17,11 @@ import click
 
 from tunesmith.foundation.languages import Said, words_of
 from tunesmith.foundation.languages.patterns import Patterns, is_english
-from tunesmith.foundation.languages.terminal import wide
+from tunesmith.foundation.languages.terminal import wrapped_chinese
 from tunesmith.foundation.languages.words import sentences_of, translation_table
 from tunesmith.foundation.reader import language
 
 LEVELS = ("Error", "error", "warning")
-SPACED = re.compile(r"[^\s\u2e80-\uffef]+|\s+|[\u2e80-\uffef]")  # what a line may end after
-NO_START = "，。；：！？）」』》、”"  # signs that no line begins with
 HELP_AND_NOTE = re.compile(r"(.*?)((?:  \[[^\]]*\])?)$", re.DOTALL)  # an option's help, and "  [default: en]" behind it
 
 
@@ -69,17 +67,6 @@ def _messages(code: str) -> Patterns:
 
 
 # -- help -----------------------------------------------------------------------------------------------------------
-
-
-def wrapped_chinese(text: str, width: int) -> list[str]:
-    """Return a text in lines of so many columns; between Chinese signs a line may end anywhere."""
-    lines, line = list[str](), ""
-    for part in SPACED.findall(" ".join(text.split())):
-        if line and wide(line) + wide(part.rstrip()) > width and part not in NO_START:
-            lines.append(line.rstrip())
-            line = ""
-        line += part if line else part.lstrip()
-    return [*lines, line.rstrip()] if line.strip() else lines
 
 
 class ChineseHelp(click.HelpFormatter):

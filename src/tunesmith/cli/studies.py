@@ -43,4 +43,4 @@ def studies(storage: str, as_json: bool) -> None:
         rows.append(
             [one["name"], ", ".join(map(word, one["directions"])), counts.get("complete", 0), others, one["best_value"]]
         )
-    print_table(["study", "directions", "complete", "others", "best value"], rows)
+    print_table(["study", "directions", "complete", "others", "best value"], rows, fold=(1, 3))

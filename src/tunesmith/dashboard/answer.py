@@ -18,9 +18,10 @@ from tunesmith.foundation.look import interval
 from tunesmith.foundation.text import printable
 from tunesmith.report.banner import chosen_by, forms_of, is_of_table
 from tunesmith.selection.wording import count, level_of
-from tunesmith.study.answer import answer, middle
+from tunesmith.study.answer import answer
 from tunesmith.study.recommend import Recommendation
 from tunesmith.study.snapshot import Snapshot
+from tunesmith.study.summary import middle
 from tunesmith.trial.record import FrozenTrial
 from tunesmith.visualization.columns import objective_names
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from tunesmith.errors import MissingDependencyError
 from tunesmith.foundation.formats import cell_text
-from tunesmith.foundation.languages import aligned, block, say, stored, told, word
+from tunesmith.foundation.languages import Said, aligned, say, stored, told, word
 from tunesmith.foundation.numerics.arrays import Floats, Indices
 from tunesmith.foundation.text import cut, printable, shorten
 from tunesmith.space import Space
@@ -226,11 +226,32 @@ class Importance:
         return printable("\n".join(texts), lines=True)
 
     def _repr_html_(self) -> str:
-        _, *rest = self._cells()
-        rows = [(row[0], say("{} ({}), null line {}, p {}", *row[1:]) if row[1] else "") for row in rest]
+        from tunesmith.foundation.look.card import Drawing, card, interval  # only notebooks need it
+
+        title, heads, rows, lines = self.drawn_by(interval, Drawing())
+        return card(title, rows, kind="importance", heads=heads, lines=lines)
+
+    def drawn_by(
+        self, draw: Callable[..., str], nothing: str
+    ) -> tuple[Said, list[str], list[tuple[str, ...]], list[str]]:
+        """Return the table, as texts, with a column in which the intervals are drawn.
+
+        Args:
+            draw: is given the lower end, the value, the upper end, and ``ends=`` of the line.
+            nothing: stands where there is no interval.
+
+        Returns:
+            title, heads and rows; and what is said below.
+        """
+        heads, *rest = self._cells()
+        shown = {row.name: row for part in (self.rows, self.pairs) for row in part[:ROWS_PRINTED]}
+        known = [end for row in shown.values() for end in (0.0, row.value, *row.interval) if math.isfinite(end)]
+        ends = (min(known, default=0.0), max(known, default=1.0))
+        at = iter([draw(row.interval[0], row.value, row.interval[1], ends=ends) for row in shown.values()])
+        rows = [(row[0], next(at) if row[1] else nothing, *row[1:]) for row in rest]
         title = say("Importance by {}, {:,} trials", self.evaluator, self.n_trials)
-        unit = say("A value is {}.", stored(self.unit))
-        return block(title, [unit, *self.sentences()], rows, kind="importance")
+        lines = [*self.sentences(), say("A value is {}.", stored(self.unit))]
+        return title, [heads[0], "", *heads[1:]], rows, lines
 
 
 def _names(rows: list[ImportanceRow]) -> str:

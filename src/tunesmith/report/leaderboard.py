@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import html
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from tunesmith.foundation.arguments import checked
@@ -155,14 +155,30 @@ class Leaderboard:
         return "\n".join(aligned([heads, *rows]))
 
     def _repr_html_(self) -> str:
-        words = words_of(None)
-        heads, rows = self.table(words)
-        head = "".join(f"<th style='text-align:left'>{html.escape(cell)}</th>" for cell in heads)
-        body = "".join(f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
-        return (
-            f'<div class="tunesmith-leaderboard"><p><b>{words("The best of each kind of model")}</b></p>'
-            f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
-        )
+        from tunesmith.foundation.look.card import Drawing, card, interval  # only notebooks need it
+
+        heads, rows = self.drawn_by(partial(interval, width=110), Drawing())
+        return card(say("The best of each kind of model"), rows, kind="leaderboard", heads=heads)
+
+    def drawn_by(self, draw: Callable[..., str], nothing: str) -> tuple[list[str], list[tuple[str, ...]]]:
+        """Return the table with a column in which the intervals are drawn: heads and rows for the reader.
+
+        Args:
+            draw: is given the lower end, the value, the upper end, and ``ends=`` of the line.
+            nothing: stands where there is no interval.
+
+        Returns:
+            heads and rows.
+        """
+        heads, rows = self.table(words_of(None))
+        shown = [
+            None if p.score is None else (p.score.figures[1], p.score.figures[0], p.score.figures[2])
+            for p in self.places
+        ]
+        known = [end for drawn in shown if drawn is not None for end in drawn if math.isfinite(end)]
+        ends = (min(known, default=0.0), max(known, default=1.0))
+        lines = [nothing if drawn is None else draw(*drawn, ends=ends) for drawn in shown]
+        return [*heads[:2], "", *heads[2:]], [(*r[:2], line, *r[2:]) for r, line in zip(rows, lines, strict=True)]
 
 
 def stored_leaderboard(system: Mapping[str, Any]) -> Leaderboard | None:

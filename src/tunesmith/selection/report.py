@@ -9,7 +9,7 @@ from typing import Any
 
 from tunesmith.errors import SpaceError
 from tunesmith.foundation.formats import NumberFormat
-from tunesmith.foundation.languages import block, say, stored, told
+from tunesmith.foundation.languages import say, stored, told
 from tunesmith.foundation.text import printable
 from tunesmith.selection.outlook import Outlook
 from tunesmith.selection.score import Estimate, HonestScore, basis
@@ -100,8 +100,25 @@ class Report:
         return [self.verdict(), *(_on_one_line(line) for line in lines if line)]
 
     def _repr_html_(self) -> str:
-        head, *rest = self.sentences()
-        return block(head, rest, kind="report")
+        return self.card(say("What the search found"))
+
+    def card(self, title: str, about: str = "", spark: tuple[str, str] = ("", "")) -> str:
+        """Return what a notebook shows: the figure, what was chosen, and on a click how that came.
+
+        Args:
+            title: of what it is.
+            about: what stands beside it.
+            spark: a sparkline, and what it shows.
+
+        Returns:
+            HTML.
+        """
+        from tunesmith.foundation.look.card import card  # only notebooks need it
+
+        where = "of a new run" if self.unit == "run" else "on new data"
+        answer = None if self.score is None else self.score.card_answer(where)
+        lines = [say("{}.", _choice(self)), *self.sentences()[1:]]
+        return card(title, kind="report", about=about, answer=answer, spark=spark, lines=lines)
 
 
 def _choice(report: Report) -> str:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tunesmith.foundation.arguments import checked
 from tunesmith.foundation.formats import NumberFormat
-from tunesmith.foundation.languages import Said, block, say, stored, told
+from tunesmith.foundation.languages import Said, say, stored, told
 from tunesmith.foundation.numerics.arrays import Floats
 from tunesmith.selection.metric import Metric
-from tunesmith.selection.wording import MetricLabel, p_of, with_interval
+from tunesmith.selection.wording import MetricLabel, card_answer, p_of, with_interval
+
+if TYPE_CHECKING:
+    from tunesmith.foundation.look.card import Answer
 
 # ----------------------------------------------------------------------------------------------------------------------
 # The honest score: a figure with its interval, what it is compared with, and how it is written.
@@ -168,6 +171,8 @@ class HonestScore:
         return with_interval(self.format, sign * self.value, (sign * low, sign * high), self.level)
 
     def _repr_html_(self) -> str:
+        from tunesmith.foundation.look.card import card  # only notebooks need it
+
         rows = [(say("score in the search"), self.write(self.naive))] if math.isfinite(self.naive) else []
         if math.isfinite(self.optimism):
             rows.append((say("its optimism"), self.format.write(self.optimism)))
@@ -176,7 +181,21 @@ class HonestScore:
         if self.beats_default is not None:
             rows.append((say("beats the default"), say("yes") if self.beats_default else say("not certain")))
         rows.append((say("estimated"), self.basis()))
-        return block(self.expected(), map(stored, self.notes), rows, kind="honest-score")
+        return card(
+            say("honest {}", self.label.said), rows, kind="honest-score", answer=self.card_answer(),
+            lines=map(stored, self.notes),
+        )  # fmt: skip
+
+    def card_answer(self, where: str = "on new data") -> Answer:
+        """Return the figure for a card in a notebook: it is drawn beside the score in the search.
+
+        Args:
+            where: what is scored, "on new data" or "of a new run".
+        """
+        value, *interval = self.figures
+        ends = (interval[0], interval[1])
+        label = say("Expected {} " + where, self.label.said)
+        return card_answer(label, self.format, value, ends, self.level, self.label.sign * self.naive)
 
 
 def basis(score: HonestScore, begin: str = "", end: str = "") -> Said:

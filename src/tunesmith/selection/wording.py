@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tunesmith.foundation.formats import NumberFormat
 from tunesmith.foundation.languages import Said, say
+
+if TYPE_CHECKING:
+    from tunesmith.foundation.look.card import Answer
 
 SURE_LAST_FIT = "The model fitted on all rows gives a class no chance"  # how a note begins that explains a figure
 BY_GAINS_METHOD = "comparing all configurations with the default (empirical Bayes)"
@@ -118,6 +121,28 @@ def with_interval(figures: NumberFormat, value: float, interval: tuple[float, fl
     if math.isnan(interval[0]):
         return say("{} (no interval)", figures.write(value))
     return say("{} ({} interval {})", figures.write(value), level_of(level), figures.between(interval))
+
+
+def card_answer(
+    label: str, figures: NumberFormat, value: float, interval: tuple[float, float], level: float, *beside: float
+) -> Answer:
+    """Return a figure with its interval for a card in a notebook.
+
+    Args:
+        label: what it is.
+        interval: its ends; NaN: there is none.
+        beside: figures that the drawing reaches to; NaN: it is not known.
+    """
+    from tunesmith.foundation.look.card import Answer  # only notebooks need it
+    from tunesmith.foundation.look.card import interval as drawn
+
+    if math.isnan(interval[0]):
+        return Answer(label, figures.write(value), say("no interval"))
+    note = say("{} interval {}", level_of(level), figures.between(interval))
+    known = [figure for figure in (value, *interval, *beside) if math.isfinite(figure)]
+    room = (max(known) - min(known)) * (0.06 if len(known) > 3 else 0.4)
+    ends = (min(known) - room, max(known) + room)
+    return Answer(label, figures.write(value), note, drawn(min(interval), value, max(interval), ends=ends))
 
 
 def count(n: int, noun: str) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 
 from tunesmith.errors import ArgumentError, SpaceError
 from tunesmith.foundation.arguments import checked
-from tunesmith.foundation.languages import block, say
+from tunesmith.foundation.languages import say
 from tunesmith.foundation.text import shown
 from tunesmith.foundation.warnings import caution
 from tunesmith.space.base import Parameter
@@ -173,12 +173,14 @@ class Space(Columns):
         return "\n".join(["Space(", *lines, ")"]) if lines else "Space()"
 
     def _repr_html_(self) -> str:
+        from tunesmith.foundation.look.card import card  # only notebooks need it
+
         n, rules = len(self.params), [say("constraint {}", repr(constraint)) for constraint in self.constraints]
         rows = [(name, str(param)) for name, param in list(self.params.items())[:MOST_NOTEBOOK_ROWS]]
         if n > MOST_NOTEBOOK_ROWS:
             rules.insert(0, say("{:,} more parameters are not shown.", n - MOST_NOTEBOOK_ROWS))
         head = say("Space of {:,} parameters" if n != 1 else "Space of {:,} parameter", n)
-        return block(head, rules, rows, kind="space")
+        return card(head, rows, kind="space", lines=rules)
 
     def sample(self, rng: np.random.Generator, n: int) -> FloatArray:
         """Draw points at random, uniform in the unit cube; under constraints, uniform among the feasible ones.

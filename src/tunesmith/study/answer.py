@@ -18,7 +18,7 @@ from tunesmith.foundation.text import printable, shorten
 from tunesmith.study.recommend import NOISY, Recommendation, recommend
 from tunesmith.study.savings import Savings, savings
 from tunesmith.study.snapshot import Snapshot
-from tunesmith.study.summary import FailureReason, failure_reasons
+from tunesmith.study.summary import FailureReason, failure_reasons, middle
 from tunesmith.trial.record import FrozenTrial
 
 SURE, FAIRLY = 0.5, 1.5  # the interval's width, in gains over a typical trial, up to which a result is called so
@@ -136,12 +136,6 @@ def sureness(seen: Snapshot, found: Recommendation) -> Sureness:
 def _about(size: float) -> str:
     """Return a size as text, with two digits."""
     return number_text(float(f"{size:.2g}"))
-
-
-def middle(seen: Snapshot) -> float:
-    """Return the middle value of complete trials, in the study's own direction; NaN: there is none."""
-    values = seen.history.y[seen.history.complete, 0]
-    return float(np.median(values)) * seen.signs[0] if len(values) else math.nan
 
 
 def _mend(failures: list[FailureReason], n: int) -> str:

@@ -11,22 +11,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunesmith.foundation.formats import NumberFormat
-from tunesmith.foundation.languages import Said, block, say, told
+from tunesmith.foundation.languages import Said, say, told
 from tunesmith.foundation.text import printable
 from tunesmith.history import History
 from tunesmith.selection import Report
 from tunesmith.selection.report import Written
-from tunesmith.selection.wording import params_of, verdict, with_interval
+from tunesmith.selection.wording import card_answer, params_of, verdict, with_interval
 from tunesmith.study.engine.metrics import value_of
 from tunesmith.study.engine.replica import none_complete
 from tunesmith.study.savings import note_on_partial
 from tunesmith.study.snapshot import Snapshot
 from tunesmith.study.verdict import Verdict, read_verdict
 from tunesmith.trial.metrics import ROW_NAMES, losses_of_rows
-from tunesmith.trial.record import FrozenTrial
+from tunesmith.trial.record import FrozenTrial, cells
 from tunesmith.trial.result import BEST
 
 if TYPE_CHECKING:
+    from tunesmith.foundation.look.card import Answer
     from tunesmith.samplers.gp.surrogate import Surrogate
     from tunesmith.selection.choice import Complexity
     from tunesmith.space import Space
@@ -121,8 +122,25 @@ class Recommendation:
         return printable("\n".join(map(told, self.sentences())), lines=True)
 
     def _repr_html_(self) -> str:
-        head, *rest = self.sentences()
-        return block(head, rest, kind="recommendation")
+        from tunesmith.foundation.look.card import card  # only notebooks need it
+
+        if self.report is not None:
+            return self.report.card(say("What the search found"))
+        title = self.verdict() if self.trial is None else say("Use trial {}", self.trial.number)
+        rows, lines = cells(self.params), self.sentences()[1:]
+        return card(title, rows, kind="recommendation", answer=self.card_answer(), lines=lines)
+
+    def card_answer(self, *beside: float) -> Answer:
+        """Return the figure for a card in a notebook.
+
+        Args:
+            beside: figures that its drawing reaches to, besides the best value.
+        """
+        if self.report is not None and self.report.score is not None:
+            return self.report.score.card_answer("of a new run" if self.report.unit == "run" else "on new data")
+        figures = NumberFormat.of(self.value, self.interval)
+        label = say("Expected of a new run")
+        return card_answer(label, figures, self.value, self.interval, self.level, self.naive, *beside)
 
 
 @dataclass(slots=True)

@@ -1139,8 +1139,7 @@ class Study:
     def _repr_html_(self) -> str:
         from tunesmith.study.recommend import recommend
 
-        seen = self.snapshot()
-        return study_html(seen, self.sampler.name, partial(seen.once, recommend))
+        return study_html(self.snapshot(), self.sampler.name, recommend)
 
     def __repr__(self) -> str:
         directions = ", ".join(d.value for d in self.directions)

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tunesmith.errors import StorageError
-from tunesmith.foundation.languages import block, joined_texts, say, told
+from tunesmith.foundation.languages import joined_texts, say, told
 from tunesmith.foundation.states import TrialState
 from tunesmith.storage.base import Storage, StudyRecord
 from tunesmith.study.snapshot import Snapshot
+from tunesmith.study.verdict import VERDICT
 from tunesmith.trial.record import TrialRecord
 
 if TYPE_CHECKING:
     from tunesmith.study.recommend import Recommendation
+
+TRIALS_WEIGHED = 10_000  # complete ones: of more, a card does not ask a model anew, which takes half a second
 
 
 @dataclass(frozen=True)
@@ -111,44 +116,72 @@ def failure_reasons(seen: Snapshot) -> list[FailureReason]:
 # -- HTML, for notebooks ----------------------------------------------------------------------------------------------
 
 
-def study_html(seen: Snapshot, sampler: str, recommend: Callable[[], Recommendation]) -> str:
-    """Return what a notebook shows of a study: the answer first, then directions, sampler, tally and best trial.
+def best_values(seen: Snapshot) -> NDArray[np.float64]:
+    """Return the best value after each complete trial of a study with one objective, in the order of trials."""
+    history = seen.history
+    rows = np.flatnonzero(history.complete & history.feasible)
+    rows = rows[np.argsort(history.number[rows], kind="stable")]
+    return np.asarray(np.minimum.accumulate(history.y[rows, 0]) * seen.signs[0])
+
+
+def middle(seen: Snapshot) -> float:
+    """Return the middle value of complete trials, in the study's own direction; NaN: there is none."""
+    values = seen.history.y[seen.history.complete, 0]
+    return float(np.median(values)) * seen.signs[0] if len(values) else math.nan
+
+
+def state_of(counts: Mapping[TrialState, int]) -> str:
+    """Return which of the states of `STATES` a study is in, by its trials."""
+    if counts.get(TrialState.RUNNING):
+        return "running"
+    if counts.get(TrialState.COMPLETE):
+        return "complete"
+    return "fail" if counts.get(TrialState.FAIL) else "waiting"
+
+
+def study_html(seen: Snapshot, sampler: str, recommend: Callable[[Snapshot], Recommendation]) -> str:
+    """Return what a notebook shows of a study: the answer first, then its parameters, the tally and how it came.
 
     Args:
         sampler: its name.
-        recommend: says what to use.
+        recommend: says what to use. Of a study of many trials, for which that takes long, it is not asked anew.
     """
     from tunesmith.foundation.formats import NumberFormat
+    from tunesmith.foundation.look.card import Answer, card
+    from tunesmith.foundation.look.drawn import sparkline
+    from tunesmith.trial.record import cells
 
-    one = len(seen.directions) == 1
-    counted = [say(f"{{:,}} {state.name}", n) for state, n in sorted(seen.counts.items())]
-    rows = [
-        (say("study"), seen.study_name),
-        (say("direction" if one else "directions"), joined_texts(say(d.value) for d in seen.directions)),
-        (say("sampler"), sampler),
-        (say("trials"), joined_texts(counted) if counted else say("no trials")),
-    ]
-    best = seen.find_best() if one else None
-    if best is not None and best.values is not None:
-        value = NumberFormat.of(best.values[0]).write(best.values[0])
-        rows.append((say("best value seen"), say("{} (trial {})", value, best.number)))
-    if seen.stored_stop_reason is not None:
-        rows.append((say("stopped"), told(seen.stored_stop_reason)))
-    if one:
-        head, *notes = _answer(recommend)
-    else:
+    counted = [say(f"{{:,}} {state.name.lower()}", n) for state, n in sorted(seen.counts.items())]
+    tally = joined_texts(counted) if counted else say("no trials")
+    show = partial(card, seen.study_name, kind="study", state=state_of(seen.counts))
+    about = joined_texts([*(say(d.value) for d in seen.directions), say("sampler {}", sampler)])
+    stopped = [] if seen.stored_stop_reason is None else [told(seen.stored_stop_reason)]
+    if len(seen.directions) > 1:
         front = len(seen.front)
         trials = "{:,} trial is on the Pareto front" if front == 1 else "{:,} trials are on the Pareto front"
-        head, notes = say(trials, front), []
-    return block(head, notes, rows, kind="study")
-
-
-def _answer(recommend: Callable[[], Recommendation]) -> list[str]:
-    """Return what to use and what to expect of it; what is missing, where that cannot be told."""
-    try:
-        return recommend().sentences()
-    except (ValueError, StorageError) as error:  # nothing is complete, or what was decided cannot be read
-        return [str(error)]
+        return show(about=about, answer=Answer(say(trials, front), f"{front:,}"), lines=[tally, *stopped])
+    best = seen.find_best()
+    spark = (sparkline(best_values(seen).tolist()), say("best value"))
+    answer: Answer | None = None
+    lines = [tally, *stopped]
+    params: Mapping[str, Any] = {} if best is None else best.params
+    few = seen.counts.get(TrialState.COMPLETE, 0) <= TRIALS_WEIGHED
+    if (best is not None and few) or VERDICT in seen.system_attrs or seen.has_made(recommend):
+        try:
+            found = seen.once(recommend)
+            answer, params = found.card_answer(middle(seen)), found.params
+            use = [] if found.trial is None else [say("Use trial {}.", found.trial.number)]
+            lines = [*use, *lines, *found.sentences()[1:]]
+        except (ValueError, StorageError) as error:  # what was decided cannot be read
+            lines.append(str(error))
+    if best is not None and best.values is not None:
+        value = NumberFormat.of(best.values[0]).write(best.values[0])
+        if answer is None:
+            answer = Answer(say("best value seen"), value, say("trial {}", best.number))
+            lines.append(say("It is too good on average, for being the best: study.recommend() says what to expect."))
+        else:
+            lines.insert(2, say("Best value seen: {} (trial {}).", value, best.number))
+    return show(cells(params), about=about, answer=answer, spark=spark, lines=lines)
 
 
 class BestTrial(TrialRecord):
@@ -175,8 +208,13 @@ class BestTrial(TrialRecord):
         return object.__new__, (TrialRecord,), self.__getstate__()
 
     def _repr_html_(self) -> str:
-        head, *notes = _answer(self._recommend)
-        return block(head, notes, kind="recommendation") + super()._repr_html_()
+        try:
+            found = self._recommend()
+        except (ValueError, StorageError) as error:  # nothing is complete, or what was decided cannot be read
+            return self.card(lines=[str(error)])
+        if found.trial is None or found.trial.number != self.number:
+            return self.card(lines=found.sentences())
+        return self.card(found.card_answer(), found.sentences()[1:])
 
 
 FIELDS = tuple(f.name for f in fields(TrialRecord))

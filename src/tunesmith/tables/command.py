@@ -10,13 +10,14 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from tunesmith.cli.options import STORAGE_VARIABLE, json_option
-from tunesmith.cli.output import echo, pass_on, print_json, print_table
+from tunesmith.cli.output import draws, echo, pass_on, print_json, print_table
 from tunesmith.cli.progress import progress_option, shows_progress
 from tunesmith.cli.run import POSITIVE, TIME, Amount
 from tunesmith.errors import MissingDependencyError, ResumeError, SourceError
@@ -249,6 +250,11 @@ def tune(
         return
     if quiet:
         echo(tuner.report_.verdict())
+    elif draws():
+        from tunesmith.foundation.look.drawn import interval_text
+
+        heads, rows = tuner.leaderboard_.drawn_by(partial(interval_text, columns=17), "")
+        print_table(heads, rows, are_names=True, fold=[k for k in (7, 6, 5, 4, 3, 8, 2) if k < len(heads)])
     else:
         print_table(*tuner.leaderboard_.table(words_of(None)), are_names=True)
     for name, written in files.items():

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.special import stdtrit
 from sklearn.inspection import permutation_importance
 
-from tunesmith.foundation.languages import block, say, told
+from tunesmith.foundation.languages import say, told
 from tunesmith.foundation.text import printable
 from tunesmith.selection.intervals import variance_inflation
 from tunesmith.sklearn.protocols import Data, RandomState, Split
@@ -65,7 +65,15 @@ class Importances:
         return f"What shuffling a column {does} {self.metric}, on rows that were not fitted on:"
 
     def _repr_html_(self) -> str:
-        return block(self._head(), table=[(str(one.column), one.text()) for one in self.rows], kind="importances")
+        from tunesmith.foundation.look.card import card, interval  # only notebooks need it
+
+        known = [end for one in self.rows for end in (0.0, one.value, *one.interval) if math.isfinite(end)]
+        ends = (min(known, default=0.0), max(known, default=1.0))
+        rows = [
+            (str(one.column), interval(one.interval[0], one.value, one.interval[1], ends=ends), one.text().strip())
+            for one in self.rows
+        ]
+        return card(self._head(), rows, kind="importances")
 
 
 def column_importances(

@@ -374,7 +374,7 @@ class TableTuner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
     def _repr_html_(self) -> str:
         if not hasattr(self, "report_"):
             return str(super()._repr_html_inner())
-        return self.report_._repr_html_() + self.leaderboard_._repr_html_()
+        return self.report_.card(type(self).__name__) + self.leaderboard_._repr_html_()
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:  # which notebooks ask first; scikit-learn's is a diagram
         return {"text/plain": repr(self), "text/html": self._repr_html_()}

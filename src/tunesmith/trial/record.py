@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tunesmith.foundation.arguments import checked
-from tunesmith.foundation.languages import block, say
+from tunesmith.foundation.languages import say
 from tunesmith.foundation.states import FailureKind, TrialState
 from tunesmith.foundation.storable import storable_items
 from tunesmith.foundation.text import real, shorten, shown
@@ -28,6 +28,7 @@ from tunesmith.trial.result import LAST, result_of
 
 if TYPE_CHECKING:
     from tunesmith.artifacts.collection import Artifacts
+    from tunesmith.foundation.look.card import Answer
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -243,6 +244,7 @@ def _scratch_folder() -> Path:
 EMPTY: Mapping[str, Any] = MappingProxyType({})
 NAN = math.nan
 PARAMS_SHOWN = 100  # of a table in a notebook
+CELL = 200  # characters of a value there
 OUTSIDE, OUTPUT, NOISE = "outside", "output", "noise"  # system attributes
 PLANNED = "epochs"  # a system attribute: the last step that a loop would have had that its patience ended
 LATE_RESULT = "late"  # a system attribute: a result that came after the trial was ended for its worker, see `Attempt`
@@ -571,18 +573,52 @@ class TrialRecord(Replay):
         return f"FrozenTrial(number={self.number}, state={self.state.name}, value={shown}, params={self.params})"
 
     def _repr_html_(self) -> str:
-        rows = [(name, str(value)) for name, value in self.params.items()][:PARAMS_SHOWN]
+        return self.card()
+
+    def card(self, answer: Answer | None = None, lines: Iterable[str] = ()) -> str:
+        """Return what a notebook shows of the trial.
+
+        Args:
+            answer: what to expect of a new run, where that is known; None: its own values are the figure.
+            lines: what is said before all else.
+
+        Returns:
+            HTML.
+        """
+        from tunesmith.foundation.look.card import Answer, card  # only notebooks need it
+        from tunesmith.foundation.look.drawn import sparkline
+
         told = ", ".join(f"{value:.6g}" for value in self.values or ())
         notes: list[str] = [say("It took {:.3g} seconds.", self.duration)] if self.duration == self.duration else []
         if not self.feasible:
             notes.append(say("It violates a constraint."))
         if self.reason:
             notes.append(shorten(self.reason, 500))
-        head = say("Trial {}, {}: {}" if told else "Trial {}, {}", self.number, say(self.state.name), told)
-        return block(head, notes, rows, kind="trial")
+        if answer is not None:
+            notes.insert(0, say("Its own value is {}.", told))
+        elif told:
+            answer = Answer(say("value" if len(self.values or ()) == 1 else "values"), told)
+        curve = [value for value in self.intermediate_values.values() if isinstance(value, float)]
+        title, state = say("Trial {}", self.number), self.state.name.lower()
+        spark = (sparkline(curve), say("reported values"))
+        rows, said = cells(self.params), [*lines, *notes]
+        return card(title, rows, kind="trial", state=state, answer=answer, spark=spark, lines=said)
 
 
 FrozenTrial = TrialRecord
+
+
+def cells(params: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return parameters as the rows of a card in a notebook."""
+    shown = [(name, shorten(param_text(value), CELL)) for name, value in list(params.items())[:PARAMS_SHOWN]]
+    if (more := len(params) - len(shown)) > 0:
+        shown.append((say("{:,} more parameters are not shown.", more), ""))
+    return shown
+
+
+def param_text(value: Any) -> str:
+    """Return a value of a parameter as people read it: numbers with six digits."""
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 @checked("intermediate_values", "noise", "metrics")

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tunesmith.errors import ArtifactError, SpaceError, TrialPruned
+from tunesmith.foundation.languages import say
 from tunesmith.foundation.preemption import PREEMPTION
 from tunesmith.foundation.storable import checked_attr_name, storable
 from tunesmith.foundation.text import did_you_mean, listing, real, shown
@@ -144,6 +145,15 @@ class Trial:
         self._times: CheckpointTimes | None = None
 
     # -- parameters --------------------------------------------------------------------------------------------
+
+    def _repr_html_(self) -> str:
+        from tunesmith.foundation.look.card import card  # only notebooks need it
+        from tunesmith.foundation.look.drawn import sparkline
+        from tunesmith.trial.record import cells
+
+        curve = [value for value in (self.reports or {}).values() if isinstance(value, float)]
+        spark = (sparkline(curve), say("reported values"))
+        return card(say("Trial {}", self.number), cells(self.params), kind="trial", state="running", spark=spark)
 
     @property
     def params(self) -> dict[str, Any]:

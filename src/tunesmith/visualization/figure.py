@@ -16,9 +16,12 @@ from numpy.typing import NDArray
 from tunesmith.errors import MissingDependencyError
 from tunesmith.foundation.formats import json_value
 from tunesmith.foundation.languages import Said, Words, joined_texts, words_of
+from tunesmith.foundation.look.colours import DATA
 from tunesmith.foundation.text import did_you_mean, shown
 
 BACKENDS = ("plotly", "matplotlib")
+THEMES = ("light", "dark")
+COLOURED = ("color", "colorscale", "colorway")  # how names of settings of plotly.js end that are colours
 DIGITS = 6  # significant ones, of a column that begins near 0; more where it does not
 
 
@@ -52,20 +55,23 @@ class FigureData(ABC):
 
         return by_matplotlib(figure)
 
-    def drawn(self, backend: str, words: Words | None = None) -> Any:
+    def drawn(self, backend: str, words: Words | None = None, *, theme: str = "light") -> Any:
         """Return the figure as an object of a backend.
 
         Args:
             backend: "plotly" or "matplotlib"; "arrays": these arrays themselves, for who draws them later.
             words: the language; None: that of who reads.
+            theme: "light" or "dark", as the page is on which it stands.
 
         Returns:
             the figure.
 
         Raises:
             MissingDependencyError: the backend is not installed.
-            ValueError: there is no such backend.
+            ValueError: there is no such backend, or no such theme.
         """
+        if theme not in THEMES:
+            raise ValueError(f"theme takes {' or '.join(map(repr, THEMES))}; got {shown(theme)}")
         if backend == "arrays":
             return self
         if backend not in BACKENDS:
@@ -76,7 +82,7 @@ class FigureData(ABC):
             if backend == "plotly":
                 from plotly.graph_objects import Figure
 
-                return Figure(self._described(words))
+                return Figure(self._described(words, theme))
             import matplotlib.figure  # noqa: F401  only whether it is there
         except ImportError as error:
             package, other = ("Plotly", "matplotlib") if backend == "plotly" else ("Matplotlib", "plotly")
@@ -86,13 +92,14 @@ class FigureData(ABC):
             ) from error
         from tunesmith.visualization.matplotlib_style import fonts
 
-        with fonts(words.language):
-            figure = self.by_matplotlib(self._described(words))
+        with fonts(words.language, theme == "dark"):
+            figure = self.by_matplotlib(self._described(words, theme))
         figure.set_label(words.said(self.summary))
         return figure
 
-    def _described(self, words: Words) -> dict[str, Any]:
-        return self.by_plotly() if words.language == "en" else translated(self.in_language(words).by_plotly(), words)
+    def _described(self, words: Words, theme: str) -> dict[str, Any]:
+        own = self.by_plotly() if words.language == "en" else translated(self.in_language(words).by_plotly(), words)
+        return in_dark(own) if theme == "dark" else own
 
     def in_language(self, words: Words) -> Self:
         """Return the same with heading, notes, and all else that was made by `say`, in another language."""
@@ -139,6 +146,22 @@ def short(values: NDArray[Any]) -> list[Any]:
     digits = DIGITS + (min(11, max(0, math.floor(math.log10(size / span)))) if 0 < span < math.inf else 0)
     write = f"%.{digits}g"
     return [float(write % v) if math.isfinite(v) else None for v in values.tolist()]
+
+
+def in_dark(of: Any, name: str = "") -> Any:
+    """Return what plotly.js gets with the colours of a dark page; texts and names stay as they are.
+
+    Args:
+        of: a figure of ours, or a part of it.
+        name: of the part.
+    """
+    if isinstance(of, Mapping):
+        return {key: in_dark(value, key) for key, value in of.items()}
+    if not name.lower().endswith(COLOURED):
+        return [in_dark(part) for part in of] if isinstance(of, list) and of and isinstance(of[0], Mapping) else of
+    if isinstance(of, str):
+        return DATA.get(of, of)
+    return [in_dark(part, name) for part in of] if isinstance(of, list | tuple) else of
 
 
 class Own(str):

@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from tunesmith.foundation.look.colours import DATA, GREYS
+
 Dict = dict[str, Any]
 
 LONG_TICKS = 24  # characters of all labels of a horizontal axis, with more of which they are turned
@@ -20,7 +22,7 @@ POINT = 0.72  # points of a figure here that a pixel of Plotly's is
 SYMBOLS = {"circle": "o", "circle-open": "o", "x": "x", "triangle-down": "v", "diamond": "D", "star": "*"}
 DASHES = {"solid": "-", "dash": "--", "dot": ":"}
 CLEAR = "rgba(0,0,0,0)"
-GRID, PALE, GREY = "#e8e8e8", "#d0d0d0", "#8a8a8a"
+GREY, PALE, INK, GRID = GREYS
 CHINESE = (  # fonts
     "Noto Sans CJK SC", "Noto Sans SC", "Source Han Sans SC", "PingFang SC", "Hiragino Sans GB", "Microsoft YaHei",
     "SimHei", "WenQuanYi Micro Hei", "WenQuanYi Zen Hei",
@@ -28,16 +30,22 @@ CHINESE = (  # fonts
 
 
 @contextmanager
-def fonts(language: str) -> Iterator[None]:
-    """Let Matplotlib take signs that its own font lacks from a Chinese one that is installed.
+def fonts(language: str, is_dark: bool = False) -> Iterator[None]:
+    """Let Matplotlib take signs that its own font lacks from a Chinese one that is installed, and its colours.
 
     Args:
         language: "en" or "zh", of the figure.
+        is_dark: whether its page is dark.
     """
     from matplotlib import rc_context, rcParams
 
     more = [] if language == "en" else chinese_fonts()
-    with rc_context({"font.family": [*rcParams["font.family"], *more]}):
+    found: Any = {"font.family": [*rcParams["font.family"], *more]}
+    if is_dark:
+        found |= dict.fromkeys(("figure.facecolor", "axes.facecolor", "savefig.facecolor"), DATA["white"])
+        inks = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color", "legend.labelcolor")
+        found |= dict.fromkeys(inks, DATA[INK]) | {"grid.color": DATA[GRID]}
+    with rc_context(found):
         yield
 
 
@@ -101,9 +109,14 @@ def _new(layout: Dict, rows: int = 1, columns: int = 1, size: tuple[float, float
     figure.suptitle(heading, x=0.02, ha="left", fontsize=11, color=layout["font"]["color"])
     for ax in axes.ravel():
         ax.spines[["top", "right"]].set_visible(False)
-        ax.grid(color=GRID, linewidth=0.8)
+        ax.grid(color=_on_page(layout, GRID), linewidth=0.8)
         ax.set_axisbelow(True)
     return figure, axes
+
+
+def _on_page(layout: Dict, colour: str) -> str:
+    """Return a colour of ours as it is on the page of a figure."""
+    return DATA[colour] if layout["paper_bgcolor"] == DATA["white"] else colour
 
 
 def _of(layout: Dict, key: str) -> Dict:
@@ -317,10 +330,10 @@ def _parallel(layout: Dict, t: Dict, bold: Sequence[tuple[Any, str]]) -> Any:
     for rows, colour in bold:
         ax.add_collection(LineCollection([lines[k] for k in rows], colors=colour, linewidths=1.8))
     for k, side in enumerate(sides):
-        ax.axvline(k, color=PALE, linewidth=1, zorder=0)
+        ax.axvline(k, color=_on_page(layout, PALE), linewidth=1, zorder=0)
         for height, name in zip(_along(side, side["tickvals"]), side["ticktext"], strict=True):
-            box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.7, "pad": 0.5}
-            look = {"ha": "right", "va": "center", "fontsize": 7, "color": "#444444", "bbox": box}
+            box = {"facecolor": _on_page(layout, "white"), "edgecolor": "none", "alpha": 0.7, "pad": 0.5}
+            look = {"ha": "right", "va": "center", "fontsize": 7, "color": _on_page(layout, "#444444"), "bbox": box}
             ax.text(k - 0.04, height, _plain(name), **look)
             ax.plot([k - 0.02, k], [height] * 2, color=GREY, linewidth=0.8)
     ax.set(xlim=(-0.6, len(sides) - 0.8), ylim=(-0.05, 1.05), yticks=[])

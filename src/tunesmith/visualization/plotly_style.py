@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from tunesmith.foundation.languages import Said, say
+from tunesmith.foundation.look.colours import GREYS, OKABE_ITO
 from tunesmith.foundation.text import printable
 from tunesmith.visualization.axes import Axis
 from tunesmith.visualization.columns import Floats
@@ -17,9 +18,8 @@ from tunesmith.visualization.figure import FigureData, Own
 
 Dict = dict[str, Any]
 
-# Okabe and Ito's colours, which colour-blind people tell apart.
-BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY = "#0072b2", "#e69f00", "#009e73", "#d55e00", "#a6568c", "#56b4e9"
-GREY, PALE, INK, GRID = "#8a8a8a", "#d0d0d0", "#2a2a2a", "#e8e8e8"
+BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY = OKABE_ITO
+GREY, PALE, INK, GRID = GREYS
 SERIES = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, "#5d4a9c", GREY)
 # From good to bad, or from late to early: the good end is dark, the other one still to be seen on white.
 SCALE = [[0.0, "#08306b"], [0.35, "#2171b5"], [0.7, "#6baed6"], [1.0, "#c3d5e6"]]

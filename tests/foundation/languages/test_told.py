@@ -10,10 +10,11 @@ import pytest
 
 import tunesmith as ts
 from tunesmith.cli.main import main
-from tunesmith.foundation.languages import Words, aligned, block, paragraph, say, told, word, words, words_of
+from tunesmith.foundation.languages import Words, aligned, paragraph, say, told, word, words, words_of
 from tunesmith.foundation.languages.filling import filled
 from tunesmith.foundation.languages.patterns import Patterns
 from tunesmith.foundation.languages.words import translation_table
+from tunesmith.foundation.look.card import card
 from tunesmith.foundation.reader import LANGUAGE_VARIABLES, choose
 from tunesmith.integrations.mcp.server import answered
 from tunesmith.integrations.mcp.tools import Toolbox
@@ -115,8 +116,8 @@ def test_columns_are_as_wide_as_their_chinese_signs() -> None:
 
 
 def test_names_in_a_notebook_stay_as_they_are() -> None:
-    made = block(
-        "The search took 7 fits.", ["The search took 8 fits."], [("model", "a"), (say("study"), "b")], kind="x"
+    made = card(
+        "The search took 7 fits.", [("model", "a"), (say("study"), "b")], lines=["The search took 8 fits."], kind="x"
     )
     assert "搜索共训练 7 次。" in made
     assert "搜索共训练 8 次。" in made

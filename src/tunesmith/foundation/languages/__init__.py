@@ -4,7 +4,6 @@
 language; `Words` translates, and `told` does for who reads at a terminal or in a notebook.
 """
 
-from tunesmith.foundation.languages.notebook import block
 from tunesmith.foundation.languages.said import Said, joined_texts, say, stored
 from tunesmith.foundation.languages.terminal import aligned, wide, wrapped_for_terminal
 from tunesmith.foundation.languages.words import LANGUAGES, Words, paragraph, told, word, words_of
@@ -14,7 +13,6 @@ __all__ = [
     "Said",
     "Words",
     "aligned",
-    "block",
     "joined_texts",
     "paragraph",
     "say",

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+
+SPACED = re.compile(r"[^\s\u2e80-\uffef]+|\s+|[\u2e80-\uffef]")  # what a line may end after
+NO_START = "，。；：！？）」』》、”"  # signs that no line begins with
 
 
 def wide(text: str) -> int:
@@ -18,7 +22,7 @@ def wrapped_for_terminal(text: str) -> str:
     """Return a text for standard output: where that is a terminal, with lines that end between words.
 
     Args:
-        text: of several lines; those without blanks, and those in Chinese, stay as they are.
+        text: of several lines; those in English without blanks stay as they are.
     """
     import shutil
     import sys
@@ -28,10 +32,26 @@ def wrapped_for_terminal(text: str) -> str:
         return text
     columns = shutil.get_terminal_size().columns
     made = textwrap.TextWrapper(columns, break_long_words=False, break_on_hyphens=False, replace_whitespace=False)
-    return "\n".join(
-        "\n".join(made.wrap(line)) if wide(line) > columns and line.isprintable() and " " in line.strip() else line
-        for line in text.split("\n")
-    )
+
+    def wrapped(line: str) -> list[str]:
+        if wide(line) <= columns or not line.isprintable():
+            return [line]
+        if wide(line) != len(line):
+            return wrapped_chinese(line, columns)
+        return made.wrap(line) if " " in line.strip() else [line]
+
+    return "\n".join(part for line in text.split("\n") for part in wrapped(line))
+
+
+def wrapped_chinese(text: str, width: int) -> list[str]:
+    """Return a text in lines of so many columns; between Chinese signs a line may end anywhere."""
+    lines, line = list[str](), ""
+    for part in SPACED.findall(" ".join(text.split())):
+        if line and wide(line) + wide(part.rstrip()) > width and part not in NO_START:
+            lines.append(line.rstrip())
+            line = ""
+        line += part if line else part.lstrip()
+    return [*lines, line.rstrip()] if line.strip() else lines
 
 
 def aligned(rows: Sequence[Sequence[str]], *, numbers: bool = False) -> list[str]:

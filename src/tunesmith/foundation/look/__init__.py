@@ -8,9 +8,12 @@ from __future__ import annotations
 from importlib.resources import files
 
 from tunesmith.foundation.look.colours import COLOURS, DATA, STATES, declarations
-from tunesmith.foundation.look.drawn import interval, mark, sparkline
+from tunesmith.foundation.look.drawn import Drawing, interval, mark, sparkline
 
-__all__ = ["COLOURS", "DATA", "STATES", "controls", "declarations", "icons", "interval", "mark", "sparkline", "tokens"]
+__all__ = [
+    "COLOURS", "DATA", "STATES", "Drawing", "controls", "declarations", "icons", "interval", "mark", "sparkline",
+    "tokens",
+]  # fmt: skip
 
 
 def tokens(media: str = "screen and (prefers-color-scheme:dark)", root: str = ":root", chosen: str = "") -> str:

@@ -21,6 +21,9 @@ STATES = {
     "paused": ("muted", "columns", "‖"),
 }  # fmt: skip
 
+# What figures draw with: blue, orange, green, vermilion, purple and sky; greys of marks, axes, text and grids.
+OKABE_ITO = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#a6568c", "#56b4e9")
+GREYS = ("#8a8a8a", "#d0d0d0", "#2a2a2a", "#e8e8e8")
 # What figures draw with on white, and what it is where a page is dark: as light on it as this one is dark on white.
 # The coloured ones are Okabe and Ito's, which colour-blind people tell apart.
 DATA = {

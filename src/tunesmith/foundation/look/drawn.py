@@ -11,6 +11,10 @@ BARS = "▁▂▃▄▅▆▇█"
 PLOTTED = 60  # points of a sparkline: more would not be seen
 
 
+class Drawing(str):
+    """Markup that was made here: who escapes texts leaves it as it is."""
+
+
 def mark(size: int = 24) -> str:
     """Return the mark, the best value so far that falls to the point that was found, as an SVG element.
 
@@ -26,7 +30,7 @@ def mark(size: int = 24) -> str:
     )
 
 
-def sparkline(values: Sequence[float], width: int = 120, height: int = 32) -> str:
+def sparkline(values: Sequence[float], width: int = 120, height: int = 32) -> Drawing:
     """Return values in their order as a small line, as an SVG element; empty: fewer than two of them are finite.
 
     It has the class "spark", and is hidden from who hears the page: what it shows has to be said beside it.
@@ -38,14 +42,14 @@ def sparkline(values: Sequence[float], width: int = 120, height: int = 32) -> st
     """
     kept = _thinned(values)
     if len(kept) < 2:
-        return ""
+        return Drawing()
     low, span = min(kept), (max(kept) - min(kept)) or 1.0
     at = [
         f"{2 + k / (len(kept) - 1) * (width - 6):.1f} {2 + (1 - (v - low) / span) * (height - 6):.1f}"
         for k, v in enumerate(kept)
     ]
     x, y = at[-1].split()
-    return (
+    return Drawing(
         f'<svg class="spark" viewBox="0 0 {width} {height}" width="{width}" height="{height}" aria-hidden="true">'
         f'<path d="M{"L".join(at)}" fill="none" stroke="var(--data,{COLOURS["data"][0]})" stroke-width="1.6" '
         f'stroke-linejoin="round"/><circle cx="{x}" cy="{y}" r="2.6" fill="var(--data,{COLOURS["data"][0]})"/></svg>'
@@ -66,7 +70,7 @@ def spark_text(values: Sequence[float], columns: int = 24) -> str:
     return "".join(BARS[round((v - low) / span * (len(BARS) - 1))] for v in kept)
 
 
-def interval(low: float, value: float, high: float, *, ends: tuple[float, float], width: int = 160) -> str:
+def interval(low: float, value: float, high: float, *, ends: tuple[float, float], width: int = 160) -> Drawing:
     """Return an interval with its value on a line, as an SVG element; empty: one of the numbers is not finite.
 
     Args:
@@ -77,11 +81,11 @@ def interval(low: float, value: float, high: float, *, ends: tuple[float, float]
         width: in pixels.
     """
     if not all(map(math.isfinite, (low, value, high, *ends))) or ends[0] == ends[1]:
-        return ""
+        return Drawing()
     a, v, b = (2 + (at - ends[0]) / (ends[1] - ends[0]) * (width - 4) for at in (low, value, high))
     a, b = sorted((a, b))
     data = f"var(--data,{COLOURS['data'][0]})"
-    return (
+    return Drawing(
         f'<svg class="interval" viewBox="0 0 {width} 12" width="{width}" height="12" aria-hidden="true">'
         f'<path d="M0 6h{width}" stroke="var(--line,{COLOURS["line"][0]})"/>'
         f'<path d="M{a:.1f} 6H{b:.1f}M{a:.1f} 2.5v7M{b:.1f} 2.5v7" stroke="{data}" stroke-width="1.6"/>'

@@ -180,7 +180,15 @@ class BaseSearchCV(_compat.BaseSearchCV):
 
     def _answer_html(self) -> str:
         """Return what a notebook shows above the diagram: what was chosen, and what to expect of it."""
-        return self.report_._repr_html_() if hasattr(self, "cv_results_") else ""
+        if not hasattr(self, "cv_results_"):
+            return ""
+        from tunesmith.foundation.look.drawn import sparkline  # only notebooks need it
+
+        metric = self.refit if isinstance(self.refit, str) and self.multimetric_ else "score"
+        scores = np.asarray(self.cv_results_.get(f"mean_test_{metric}", ()), np.float64)
+        drawn = sparkline(np.maximum.accumulate(scores[np.isfinite(scores)]).tolist())
+        best = (drawn, say("best mean score"))
+        return self.report_.card(type(self).__name__, say("{:,} candidates", len(scores)), best)
 
     @abstractmethod
     @without_removed
