@@ -23,13 +23,14 @@ from tunesmith import Float, visualization
 from tunesmith.foundation import registry
 from tunesmith.foundation.languages import Words
 from tunesmith.foundation.look import DATA
+from tunesmith.foundation.look.colours import in_dark
 from tunesmith.scaling import figures as scaling_figures
 from tunesmith.scaling.figures.scaling_bowls import scaling_bowls
 from tunesmith.scaling.figures.scaling_coverage import scaling_coverage
 from tunesmith.scaling.figures.scaling_optimum import scaling_optimum
 from tunesmith.scaling.figures.scaling_plan import scaling_plan
 from tunesmith.visualization import matplotlib as by_matplotlib
-from tunesmith.visualization.figure import FigureData, as_json, in_dark
+from tunesmith.visualization.figure import FigureData, as_json
 from tunesmith.visualization.figures import draw
 from tunesmith.visualization.figures.ablation import AblationPath
 from tunesmith.visualization.figures.belief import belief

@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from tunesmith.errors import SpaceError
+from tunesmith.foundation.arguments import checked
 from tunesmith.foundation.formats import NumberFormat
 from tunesmith.foundation.languages import say, stored, told
 from tunesmith.foundation.text import printable
@@ -102,6 +103,7 @@ class Report:
     def _repr_html_(self) -> str:
         return self.card(say("What the search found"))
 
+    @checked()
     def card(self, title: str, about: str = "", spark: tuple[str, str] = ("", "")) -> str:
         """Return what a notebook shows: the figure, what was chosen, and on a click how that came.
 

@@ -186,6 +186,7 @@ class HonestScore:
             lines=map(stored, self.notes),
         )  # fmt: skip
 
+    @checked()
     def card_answer(self, where: str = "on new data") -> Answer:
         """Return the figure for a card in a notebook: it is drawn beside the score in the search.
 

@@ -575,6 +575,7 @@ class TrialRecord(Replay):
     def _repr_html_(self) -> str:
         return self.card()
 
+    @checked()
     def card(self, answer: Answer | None = None, lines: Iterable[str] = ()) -> str:
         """Return what a notebook shows of the trial.
 
@@ -584,10 +585,15 @@ class TrialRecord(Replay):
 
         Returns:
             HTML.
+
+        Raises:
+            TypeError: the answer is something else.
         """
         from tunesmith.foundation.look.card import Answer, card  # only notebooks need it
         from tunesmith.foundation.look.drawn import sparkline
 
+        if answer is not None and not isinstance(answer, Answer):
+            raise TypeError(f"answer takes what Recommendation.card_answer() returns, or None; got {shown(answer)}")
         told = ", ".join(f"{value:.6g}" for value in self.values or ())
         notes: list[str] = [say("It took {:.3g} seconds.", self.duration)] if self.duration == self.duration else []
         if not self.feasible:

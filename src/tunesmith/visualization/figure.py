@@ -16,12 +16,11 @@ from numpy.typing import NDArray
 from tunesmith.errors import MissingDependencyError
 from tunesmith.foundation.formats import json_value
 from tunesmith.foundation.languages import Said, Words, joined_texts, words_of
-from tunesmith.foundation.look.colours import DATA
+from tunesmith.foundation.look.colours import in_dark
 from tunesmith.foundation.text import did_you_mean, shown
 
 BACKENDS = ("plotly", "matplotlib")
 THEMES = ("light", "dark")
-COLOURED = ("color", "colorscale", "colorway")  # how names of settings of plotly.js end that are colours
 DIGITS = 6  # significant ones, of a column that begins near 0; more where it does not
 
 
@@ -146,22 +145,6 @@ def short(values: NDArray[Any]) -> list[Any]:
     digits = DIGITS + (min(11, max(0, math.floor(math.log10(size / span)))) if 0 < span < math.inf else 0)
     write = f"%.{digits}g"
     return [float(write % v) if math.isfinite(v) else None for v in values.tolist()]
-
-
-def in_dark(of: Any, name: str = "") -> Any:
-    """Return what plotly.js gets with the colours of a dark page; texts and names stay as they are.
-
-    Args:
-        of: a figure of ours, or a part of it.
-        name: of the part.
-    """
-    if isinstance(of, Mapping):
-        return {key: in_dark(value, key) for key, value in of.items()}
-    if not name.lower().endswith(COLOURED):
-        return [in_dark(part) for part in of] if isinstance(of, list) and of and isinstance(of[0], Mapping) else of
-    if isinstance(of, str):
-        return DATA.get(of, of)
-    return [in_dark(part, name) for part in of] if isinstance(of, list | tuple) else of
 
 
 class Own(str):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 # Name: (on a light page, on a dark one). Text has a contrast of at least 4.5 on `bg`, `card`, `raised` and `hover`;
 # `edge`, the border of what can be used, has 3.
 COLOURS = {
@@ -42,3 +45,22 @@ def declarations(*, dark: bool) -> str:
         dark: of a dark page.
     """
     return ";".join(f"--{name}:{pair[dark]}" for name, pair in COLOURS.items())
+
+
+COLOURED = ("color", "colorscale", "colorway")  # how names of settings of plotly.js end that are colours
+
+
+def in_dark(of: Any, name: str = "") -> Any:
+    """Return what plotly.js gets with the colours of a dark page; texts and names stay as they are.
+
+    Args:
+        of: a figure of ours, or a part of it.
+        name: of the part.
+    """
+    if isinstance(of, Mapping):
+        return {key: in_dark(value, key) for key, value in of.items()}
+    if not name.lower().endswith(COLOURED):
+        return [in_dark(part) for part in of] if isinstance(of, list) and of and isinstance(of[0], Mapping) else of
+    if isinstance(of, str):
+        return DATA.get(of, of)
+    return [in_dark(part, name) for part in of] if isinstance(of, list | tuple) else of
