@@ -83,9 +83,10 @@ def study() -> ts.Study:
 
 KNOWN_TAGS = {
     *("html", "head", "meta", "title", "style", "body", "main", "h1", "h2", "h3", "p", "b", "section", "div", "table"),
-    *("thead", "tbody", "tr", "th", "td", "figure", "figcaption", "pre", "dl", "dt", "dd"),
+    *("thead", "tbody", "tr", "th", "td", "figure", "figcaption", "pre", "dl", "dt", "dd", "header", "span"),
+    *("details", "summary", "fieldset", "legend", "input", "label"),
 }
-DRAWN_TAGS = {"svg", "g", "path", "text", "desc"}
+DRAWN_TAGS = {"svg", "g", "path", "text", "desc", "rect", "circle"}
 
 
 @pytest.mark.parametrize("interactive", [False, True])
@@ -97,11 +98,11 @@ def test_a_page_says_all_and_runs_nothing_of_the_study(study: ts.Study, tmp_path
     assert set(page.tags) <= KNOWN_TAGS | DRAWN_TAGS | ({"script"} if interactive else set())
     assert ("script-src" in text) == interactive
     assert not [name for name, _ in page.attributes if name in ("src", "href") or name.startswith("on")]
-    for said in ("What to use", "What mattered", "What it cost", "1 of 30 trials failed", "seed is 0", EVIL, "only a"):
+    for said in ("Use trial", "What mattered", "What it cost", "1 of 30 trials failed", "seed is 0", EVIL, "only a"):
         assert said in page.text
     figures = page.tags.count("figure")
     assert figures >= 5
-    assert figures == page.tags.count("desc") / 2
+    assert figures < page.tags.count("desc") <= 2 * figures, "what is as wide as the page is drawn for a phone, too"
     assert len(page.figures) == (1 + figures if interactive else 0)  # what the script says, and the points
     best = min(t.value for t in study.trials if t.value is not None)
     assert f"{best:.3g}"[:4] in page.text
@@ -111,14 +112,15 @@ def test_the_answer_stands_first(study: ts.Study) -> None:
     found = study.recommend()
     assert found.trial is not None
     text = Page(study.report()).text
-    labels = ("What to use", "What to expect", "How sure that is", "What it cost", "What to do next", "Python", "YAML")
-    places = [text.index(label) for label in (*labels, "What was searched")]
+    labels = ("Parameters to copy", "Python", "YAML", "What it cost", "What to do next", "What to expect",
+              "How sure that is", "How the search went")  # fmt: skip
+    places = [text.index(label) for label in labels]
     assert places == sorted(places)
     low, high = found.interval
-    answer = text[places[0] : places[-1]]
-    assert f"Use trial {found.trial.number}: x=" in answer
+    answer = text[: places[-1]]
+    assert f"Use trial {found.trial.number}." in answer
     assert f"95 % interval {low:.2f}"[:-1] in answer
-    assert repr(dict(found.params)) in answer
+    assert answer.count(repr(dict(found.params))) == 1
     assert f"{high:.2f}"[:-1] in answer
 
 
@@ -162,7 +164,7 @@ def test_markdown_has_the_same_sentences(study: ts.Study, tmp_path: Path) -> Non
 @pytest.mark.chinese
 def test_chinese_is_whole(study: ts.Study) -> None:
     text = Page(study.report(lang="zh-CN")).text
-    assert "用什么" in text
+    assert "请使用第" in text
     assert "30 次试验中有 1 次失败" in text
     assert "次完成的试验" in text  # what a figure shows
     assert "Over 29 complete trials" not in text
@@ -227,7 +229,7 @@ def test_a_scaling_law_says_what_to_set_first(tmp_path: Path) -> None:
     advice, plan = law.predict(LARGE), law.plan(LARGE, 0.5)
     page = Page(write_report(ScalingResults(law, [advice], [plan], [1e21]), tmp_path / "law.html"))
     assert not [name for name, _ in page.attributes if name in ("src", "href") or name.startswith("on")]
-    assert page.tags.count("figure") == page.tags.count("desc") / 2 == 4
+    assert page.tags.count("figure") == 4 < page.tags.count("desc")
     said = page.text
     order = ("What to set at 100M params, 10B tokens", "Whether the intervals can be believed", "Where the optimum is",
              "Whether the parametrisation transfers", "Loss law", "Compute-optimal split", "What to run next",

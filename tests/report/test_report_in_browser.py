@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.visualization.studies import tuned
 
 import tunesmith as ts
+from tunesmith.foundation.look import COLOURS
+from tunesmith.report import write_report
+from tunesmith.tables.report import TableResults
 
 
 def objective(trial: ts.Trial) -> float:
@@ -29,14 +34,15 @@ def study() -> ts.Study:
 
 @pytest.mark.parametrize("lang", ["en", "zh"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("interactive", [False, True])
+@pytest.mark.parametrize("of", ["study", "study that answers", "classes", "numbers"])
 def test_axe_finds_nothing_and_a_phone_scrolls_down_only(
-    browser: Any, study: ts.Study, tmp_path: Path, lang: str, scheme: str, interactive: bool
+    browser: Any, study: ts.Study, tmp_path: Path, lang: str, scheme: str, of: str
 ) -> None:
     axe = pytest.importorskip(
         "axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed"
     ).Axe()
-    study.report(tmp_path / "r.html", lang=lang, interactive=interactive)
+    source = study if of.startswith("study") else tuned(classes=of == "classes")
+    write_report(source, tmp_path / "r.html", lang=lang, interactive=of.endswith("answers"))
     page = browser.new_page(color_scheme=scheme)
     wrong: list[str] = []
     page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
@@ -47,12 +53,32 @@ def test_axe_finds_nothing_and_a_phone_scrolls_down_only(
         page.wait_for_load_state()
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         background = page.evaluate("getComputedStyle(document.body).backgroundColor")
-        assert (background == "rgb(255, 255, 255)") == (scheme == "light")
+        assert background == _rgb(COLOURS["bg"][scheme == "dark"])
         found = axe.run(page).response["violations"]
         assert [(v["id"], v["nodes"][0]["html"][:300]) for v in found] == []
     page.emulate_media(media="print")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert wrong == []
+    page.close()
+
+
+def _rgb(colour: str) -> str:
+    return f"rgb({', '.join(str(int(colour[k : k + 2], 16)) for k in (1, 3, 5))})"
+
+
+@pytest.mark.parametrize("classes", [True, False])
+def test_what_tune_reports_is_printed_on_two_pages_and_answers_on_the_first_screen(
+    browser: Any, tmp_path: Path, classes: bool
+) -> None:
+    write_report(TableResults(tuned(classes), "y", "t.csv", "m.skops", "t.tune.toml"), tmp_path / "r.html")
+    page = browser.new_page(viewport={"width": 1280, "height": 860})
+    page.goto((tmp_path / "r.html").as_uri())
+    for selector in (".answer .big", ".answer svg", ".answer b", "figure:first-of-type .desk"):
+        box = page.locator(selector).first.bounding_box()
+        assert box is not None
+        assert box["y"] + box["height"] <= 860, selector
+    pages = re.findall(rb"/Type\s*/Page\b(?!s)", page.pdf(format="A4"))
+    assert len(pages) == 2
     page.close()
 
 

@@ -84,7 +84,7 @@ def test_why_it_is_not_the_trial_with_the_best_value_is_one_sentence() -> None:
 
 
 def test_the_report_says_both(study: Snapshot) -> None:
-    lines = dict(banner_of(study, Words("en")).lines)
+    lines = banner_of(study, Words("en")).said(Words("en"))
     known = recommend(study)
     assert lines["How sure that is"][0] == f"{sureness(study, known).name}: {sureness(study, known).why}"
     assert lines["What to do next"] == [next_step(study, known, sureness(study, known))]

@@ -13,8 +13,8 @@ import tunesmith
 from tunesmith.foundation.formats import json_value
 from tunesmith.foundation.languages import Words, say
 from tunesmith.report import write_report
-from tunesmith.report.leaderboard import LEADERBOARD, Place, stored_leaderboard
 from tunesmith.selection import HonestScore
+from tunesmith.selection.leaderboard import LEADERBOARD, Place, stored_leaderboard
 from tunesmith.tables import Importances, Leaderboard
 from tunesmith.tables.importances import Importance
 

@@ -50,7 +50,7 @@ def test_an_error_is_a_positive_number_that_is_minimised_wherever_it_is_told(err
     assert (board["score"] <= board["high"]).all()
     assert (board["score"] > 0).all()
     assert errors.best_score_ < 0, "what scikit-learn has is as scikit-learn has it"
-    page = markdown(errors)
+    page = markdown(errors) + errors.study_.report(format="md").replace("\\", "")
     assert "The objective, mean absolute error, is minimised." in page
     for odd in ("maximi", "neg_", "objective is", "reaches up"):
         assert odd not in page
@@ -64,7 +64,7 @@ def test_what_is_told_in_a_report_is_said_in_the_readers_language(errors: Any) -
     for sentence in errors.report_.sentences():
         assert Words("zh").told(sentence) != sentence
     page = markdown(errors, "zh")
-    assert "目标（平均绝对误差）" in page
+    assert "在新数据上的期望平均绝对误差" in page
     assert "可信的平均绝对误差" in page
     for note, words in {
         "forest was not tried: a fit would take about 2.8 h.": "没有尝试 forest",

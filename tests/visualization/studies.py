@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -31,6 +32,9 @@ POINTS = [
     {"model": "svm", "C": 100.0, "scale": True},
     {"model": "svm", "C": 10.0, "scale": True},
 ]
+
+if TYPE_CHECKING:
+    from tunesmith.tables import TableTuner
 
 
 def record(
@@ -169,3 +173,17 @@ class FakeSearch:
             "split2_test_score": [0.8, nan, 0.9, 0.7],
             "n_splits_run": [3, 1, 3, 2],
         }
+
+
+@cache
+def tuned(classes: bool = True) -> TableTuner:
+    """What `tunesmith.tune` returns for a small table with a column of categories, whose name is markup."""
+    import pandas as pd
+
+    from tunesmith import tune
+
+    rng = np.random.default_rng(0)
+    rows = pd.DataFrame({"<b>size</b> $x_1": rng.normal(size=240), "kind": rng.choice(["svm", "forest"], 240)})
+    y = 3.0 * rows.iloc[:, 0] + (rows["kind"] == "svm") + rng.normal(0, 0.3, 240)
+    target = np.where(y > 0.5, "small", "lambda") if classes else y.to_numpy()
+    return tune(["linear", "tree"], rows, target, n_trials=4, timeout=None, random_state=0, verbose=False)

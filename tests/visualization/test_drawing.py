@@ -16,7 +16,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from tests.visualization.studies import FakeSearch, conditional, logging, many, ran, scaling_law, trade_off
+from tests.visualization.studies import FakeSearch, conditional, logging, many, ran, scaling_law, trade_off, tuned
 
 import tunesmith
 from tunesmith import Float, visualization
@@ -29,6 +29,13 @@ from tunesmith.scaling.figures.scaling_bowls import scaling_bowls
 from tunesmith.scaling.figures.scaling_coverage import scaling_coverage
 from tunesmith.scaling.figures.scaling_optimum import scaling_optimum
 from tunesmith.scaling.figures.scaling_plan import scaling_plan
+from tunesmith.tables import figures as table_figures
+from tunesmith.tables.figures.calibration import calibration
+from tunesmith.tables.figures.column_importances import column_importances
+from tunesmith.tables.figures.confusion import confusion
+from tunesmith.tables.figures.learning_curve import learning_curve
+from tunesmith.tables.figures.predictions import predictions
+from tunesmith.tables.figures.residuals import residuals
 from tunesmith.visualization import matplotlib as by_matplotlib
 from tunesmith.visualization.figure import FigureData, as_json
 from tunesmith.visualization.figures import draw
@@ -39,6 +46,7 @@ from tunesmith.visualization.figures.edf import edf
 from tunesmith.visualization.figures.honest_score import honest_score
 from tunesmith.visualization.figures.hypervolume_history import hypervolume_history
 from tunesmith.visualization.figures.intermediate_values import intermediate_values
+from tunesmith.visualization.figures.leaderboard import leaderboard
 from tunesmith.visualization.figures.metrics import metrics
 from tunesmith.visualization.figures.optimization_history import optimization_history
 from tunesmith.visualization.figures.parallel_coordinate import parallel_coordinate
@@ -77,6 +85,15 @@ FIGURES: dict[str, Callable[[], FigureData]] = {
     "terminator_improvement": lambda: terminator_improvement(many(25, 2)),
     "racing": lambda: racing(FakeSearch()),
     "honest_score": lambda: honest_score(FakeSearch()),
+    "leaderboard": lambda: leaderboard(tuned()),
+    "calibration": lambda: calibration(tuned()),
+    "column_importances": lambda: column_importances(tuned().explain(2, 2)),
+    "confusion": lambda: confusion(tuned()),
+    "learning_curve": lambda: learning_curve(tuned().learning_curve(n_folds=2)),
+    "predictions": lambda: predictions(tuned(classes=False)),
+    "residuals": lambda: residuals(tuned(), "<b>size</b> $x_1"),
+    "residuals of numbers": lambda: residuals(tuned(classes=False), "<b>size</b> $x_1"),
+    "residuals of categories": lambda: residuals(tuned(), "kind"),
     "scaling_bowls": lambda: scaling_bowls(scaling_law("<b>lr</b> $x_1")),
     "scaling_optimum": lambda: scaling_optimum(scaling_law(), LARGE),
     "scaling_optimum without a target": lambda: scaling_optimum(scaling_law("<b>lr</b> $x_1")),
@@ -97,8 +114,8 @@ for _name in _OTHERS:
 
 def test_every_kind_of_figure_is_drawn_here() -> None:
     kinds = {make().kind for make in FIGURES.values()}
-    folders = [*visualization.figures.__path__, *scaling_figures.__path__]
-    modules = {m.name for m in pkgutil.iter_modules(folders)} - {"scales"}
+    folders = [*visualization.figures.__path__, *scaling_figures.__path__, *table_figures.__path__]
+    modules = {m.name for m in pkgutil.iter_modules(folders)} - {"scales", "known"}
     assert kinds == modules, "the file of a figure in visualization/figures/ has the name of its kind"
     assert modules == set(registry.FIGURES), "each file in visualization/figures/ has a line in FIGURES of registry.py"
 
@@ -200,7 +217,8 @@ def test_svg_has_thousands_of_points_in_some_kilobytes_and_dark_colours_for_all(
 # What stands in these figures besides our words: parameters, their values, metrics, methods, quantities.
 FOREIGN = {
     "model", "svm", "forest", "depth", "scale", "True", "False", "None", "inactive", "accuracy", "loss", "anova", "ped",
-    "params", "tokens", "batch", "small", "lambda", "It", "falls", "default", "score", "objective", "rate",
+    "params", "tokens", "batch", "small", "lambda", "size", "kind", "linear", "tree", "It", "falls", "default", "score",
+    "objective", "rate",
 }  # fmt: skip
 
 
@@ -277,6 +295,13 @@ STUDIES: dict[str, Callable[[], Any]] = {
     "plot_hypervolume_history": trade_off,
     "plot_racing": FakeSearch,
     "plot_honest_score": FakeSearch,
+    "plot_leaderboard": tuned,
+    "plot_calibration": tuned,
+    "plot_column_importances": lambda: tuned().explain(2, 2),
+    "plot_confusion": tuned,
+    "plot_learning_curve": lambda: tuned().learning_curve(n_folds=2),
+    "plot_predictions": lambda: tuned(classes=False),
+    "plot_residuals": tuned,
     "plot_scaling_bowls": scaling_law,
     "plot_scaling_coverage": scaling_law,
     "plot_scaling_optimum": scaling_law,
@@ -291,9 +316,10 @@ def test_every_plot_returns_a_figure(name: str) -> None:
     from plotly.graph_objects import Figure
 
     plot, study = getattr(visualization, name), STUDIES[name]()
-    assert isinstance(plot(study), Figure)
-    assert plot(study, backend="arrays").kind == name.removeprefix("plot_")
-    assert isinstance(getattr(by_matplotlib, name)(study), Drawn)
+    more = ("kind",) if name == "plot_residuals" else ()
+    assert isinstance(plot(study, *more), Figure)
+    assert plot(study, *more, backend="arrays").kind == name.removeprefix("plot_")
+    assert isinstance(getattr(by_matplotlib, name)(study, *more), Drawn)
 
 
 def test_plots_take_what_optuna_takes() -> None:

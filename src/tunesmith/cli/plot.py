@@ -15,8 +15,9 @@ from tunesmith.foundation.system.replacing import replacing, write_text
 from tunesmith.foundation.text import did_you_mean, listing
 
 PAGES = (".html",)
-NOT_OF_STUDIES = {  # figures of scikit-learn searches, and of scaling laws
+NOT_OF_STUDIES = {  # figures of searches in Python, and of scaling laws
     *("racing", "honest_score"),
+    *("calibration", "column_importances", "confusion", "learning_curve", "predictions", "residuals"),
     *("scaling_bowls", "scaling_coverage", "scaling_optimum", "scaling_plan"),
 }
 

@@ -2,25 +2,41 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tunesmith.foundation.formats import duration_text
-from tunesmith.foundation.languages import Said, Words, joined_texts
+from tunesmith.foundation.languages import Said, Words, joined_texts, say
 from tunesmith.foundation.system import command_line
 from tunesmith.foundation.text import printable
 from tunesmith.program.files import params_text
 from tunesmith.program.template import flags
-from tunesmith.report.leaderboard import stored_leaderboard
-from tunesmith.selection.report import AVERAGE, Written
+from tunesmith.selection.leaderboard import stored_leaderboard
+from tunesmith.selection.report import AVERAGE, ONLY_THE_DEFAULT, Written
 from tunesmith.study.answer import NO_SCORE, USE_IT, Sureness, answer
 from tunesmith.study.recommend import Recommendation
 from tunesmith.study.snapshot import Snapshot
+from tunesmith.study.summary import middle
 
-MOST_SAID = 3  # sentences on how sure it is; the others stand in the section of the result
+if TYPE_CHECKING:
+    from tunesmith.foundation.look.card import Answer
+
+MOST_SAID = 1  # sentences on how sure it is; the others stand where a report says how that was found
+
+
+USE, EXPECT, SURE = "What to use", "What to expect", "How sure that is"
+COST, NEXT = "What it cost", "What to do next"
+# What was chosen, without its parameters, which stand below.
+WITHOUT_PARAMS = {
+    "Use trial {}: {}": "Use trial {}.", "Chosen from {}: {}": "Chosen from {}.",
+    "Chosen: {}": "The search chose these parameters.", "Kept the default ({})": "The default is kept.",
+    "Only one configuration was tried: {}": "Only one configuration was tried.",
+    ONLY_THE_DEFAULT: "Only one configuration was tried, the default.",
+}  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -28,36 +44,50 @@ class Banner:
     """What a reader looks for first.
 
     Attributes:
-        lines: a label and the sentences beside it, in the reader's language.
+        lines: the sentences beside each label, `USE` and the others, in the reader's language.
+        figure: what to expect, with its interval drawn; None: it is not known, or there are several objectives.
+        sure: how sure that is; None: it is not known.
         more: what else is known of the answer, for whoever reads on.
         params: what to use; empty: nothing was found yet.
         forms: these parameters as people copy them, by the name of the form.
     """
 
-    lines: list[tuple[str, list[str]]] = field(default_factory=list)
+    lines: dict[str, list[str]] = field(default_factory=dict)
+    figure: Answer | None = None
+    sure: Sureness | None = None
     more: list[str] = field(default_factory=list)
     params: Mapping[str, Any] = field(default_factory=dict)
     forms: dict[str, str] = field(default_factory=dict)
+
+    def said(self, words: Words) -> dict[str, list[str]]:
+        """Return all that stands beside each label, as sentences."""
+        if self.sure is None:
+            return self.lines
+        return self.lines | {SURE: [words.said(joined_texts((self.sure.name, self.sure.why), ": ")), *self.lines[SURE]]}
 
 
 def banner_of(seen: Snapshot, words: Words) -> Banner:
     """Return the answer of a study, with any number of trials, in a language."""
     made, told = Banner(), seen.once(answer)
-    nothing = [words("No trial is complete yet, so there is no result.")]
     if told.front:
         said = words.translate("{n} of {all} complete trials are not dominated by any other.")
         n = int(seen.history.complete.sum())
-        made.lines.append((words(USE), [said.format(n=len(told.front), all=n)]))
+        made.lines[USE] = [said.format(n=len(told.front), all=n)]
     elif told.found is None:
-        made.lines.append((words(USE), nothing))
+        made.lines[USE] = [words("No trial is complete yet, so there is no result.")]
     else:
         made.params = chosen_by(told.found)
         made.forms = forms_of(made.params, is_program=not is_of_table(seen))
         score = None if told.found.report is None else told.found.report.score
         cautions = score.notes if score is not None and is_of_table(seen) else None
         _answer(made, told.found.sentences(), words, told.sure, cautions)
-    made.lines += _cost(seen, words)
-    made.lines.append((words(NEXT), [words.said(told.next)]))
+        if math.isfinite(told.found.value):
+            made.figure = told.found.card_answer(middle(seen))
+        if (why := told.found.why_not_best_seen()) and words.said(why) not in made.lines[USE]:
+            made.lines[USE].append(words.said(why))
+    if cost := _cost(seen, words):
+        made.lines[COST] = [cost]
+    made.lines[NEXT] = [words.said(told.next)]
     return made
 
 
@@ -78,13 +108,10 @@ def banner_of_search(search: Any, words: Words) -> Banner:
         cost.append(pattern.format(n=fits, saved=saved))
     seconds = float(np.nansum(search.cv_results_["mean_fit_time"] * search.n_splits_))
     pattern = words.translate("Its fits on all folds would take about {n} seconds.")
-    made.lines.append((words(COST), [*cost, pattern.format(n=f"{seconds:,.3g}")]))
-    made.lines.append((words(NEXT), [words(USE_IT if report.score is not None else NO_SCORE)]))
+    made.figure = None if report.score is None else report.score.card_answer()
+    made.lines[COST] = [*cost, pattern.format(n=f"{seconds:,.3g}")]
+    made.lines[NEXT] = [words(USE_IT if report.score is not None else NO_SCORE)]
     return made
-
-
-USE, EXPECT, SURE = "What to use", "What to expect", "How sure that is"
-COST, NEXT = "What it cost", "What to do next"
 
 
 def is_of_table(seen: Snapshot) -> bool:
@@ -129,23 +156,23 @@ def _answer(
     """
     verdict, *rest = sentences
     use, *expected = verdict.values if isinstance(verdict, Said) else (verdict,)
-    made.lines.append((words(USE), [words.said(str(use) if not isinstance(use, str) else use)]))
+    if made.forms and isinstance(use, Said) and (short := WITHOUT_PARAMS.get(use.pattern)) is not None:
+        use = say(short, *use.values[:-1])
+    made.lines[USE] = [words.said(str(use) if not isinstance(use, str) else use)]
     if expected:
-        made.lines.append((words(EXPECT), [words.said(text) for text in expected if isinstance(text, str)]))
+        made.lines[EXPECT] = [words.said(text) for text in expected if isinstance(text, str)]
     sure = words.known(rest if cautions is None else [text for text in rest if text in cautions])[:MOST_SAID]
     made.more = [text for text in words.known(rest) if text not in sure]
-    if how_sure is not None:
-        sure = [words.said(joined_texts((how_sure.name, how_sure.why), ": ")), *sure]
-    if sure:
-        made.lines.append((words(SURE), sure))
+    made.sure = how_sure
+    if sure or how_sure is not None:
+        made.lines[SURE] = sure
 
 
-def _cost(seen: Snapshot, words: Words) -> list[tuple[str, list[str]]]:
+def _cost(seen: Snapshot, words: Words) -> str:
     costs = seen.history.cost[np.isfinite(seen.history.cost)]
     if not len(costs):
-        return []
+        return ""
     if is_of_table(seen):
-        return [(words(COST), [words("All trials together took {}.", duration_text(float(costs.sum())))])]
+        return words("All trials together took {}.", duration_text(float(costs.sum())))
     pattern = "All trials together cost {total}, the median one {median} (seconds, or the unit that was reported)."
-    said = words.translate(pattern).format(total=f"{costs.sum():,.4g}", median=f"{float(np.median(costs)):.4g}")
-    return [(words(COST), [said])]
+    return words.translate(pattern).format(total=f"{costs.sum():,.4g}", median=f"{float(np.median(costs)):.4g}")

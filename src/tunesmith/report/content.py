@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol, runtime_checkable
@@ -22,10 +22,12 @@ class Table:
     Attributes:
         columns: the heads.
         rows: the cells of each row, text or numbers.
+        drawn: whether a figure of its section shows the same: a page then folds it away.
     """
 
     columns: Sequence[str]
     rows: Sequence[Sequence[Any]]
+    drawn: bool = False
 
 
 @dataclass(slots=True)
@@ -63,6 +65,8 @@ class Content:
         lang: the language of all that, "en" or "zh".
         banner: the answer, which stands above all; None: there is none.
         interactive: whether figures can be zoomed and asked for their values, which takes about half as much again.
+        card: the sections of a model card; none: it is of no model.
+        about: what the head of a model card says, for programs.
     """
 
     title: str
@@ -71,6 +75,8 @@ class Content:
     lang: str
     banner: Banner | None = None
     interactive: bool = False
+    card: Sequence[Section] = ()
+    about: Mapping[str, Any] = field(default_factory=dict)
 
 
 @runtime_checkable

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from html import escape
+from importlib.resources import files
 
 from tunesmith.foundation.arguments import checked
 from tunesmith.foundation.formats import cell_text
 from tunesmith.foundation.languages import Words
+from tunesmith.foundation.look import mark, tokens
 from tunesmith.foundation.text import printable
-from tunesmith.report.banner import Banner
+from tunesmith.report.banner import EXPECT, SURE, USE, Banner
 from tunesmith.report.content import Content, Section, Table
 from tunesmith.visualization import static
 from tunesmith.visualization.figure import FigureData
@@ -23,36 +25,9 @@ WORDS_OF_SCRIPT = {  # what the script says
     "trial": "trial", "series": "series", "point": "{0} of {1}", "whole": "Show all", "save": "Save this figure",
     "keys": "Arrow keys go from point to point; + and - zoom; 0 shows all.",
 }  # fmt: skip
-WIDE, NARROW = 760, 340  # pixels of a drawing: on a desk, and on a phone
+STYLE = files("tunesmith.report") / "page.css"
+WIDE, NARROW = 760, 360  # pixels of a drawing: over the whole page, and over half of it or on a phone
 
-STYLE = """
-:root { color-scheme: light; --bg: #fff; --ink: #1d2126; --muted: #5a626b; --line: #d5d9de; --box: #f3f6f9;
-  --accent: #0072b2; }
-@media screen and (prefers-color-scheme: dark) { :root { color-scheme: dark; --bg: #14171a; --ink: #e6e8ea;
-  --muted: #a3abb4; --line: #3a4149; --box: #1b1f24; --accent: #56b4e9; } }
-* { box-sizing: border-box; }
-body { font: 15px/1.55 system-ui, "Noto Sans CJK SC", sans-serif; color: var(--ink); background: var(--bg);
-  margin: 0 auto; padding: 1.5rem; max-width: 52rem; }
-h1 { font-size: 1.7rem; line-height: 1.25; margin: 0; overflow-wrap: anywhere; }
-h2 { font-size: 1.2rem; margin: 2.2rem 0 .5rem; border-bottom: 1px solid var(--line); }
-h3 { font-size: 1rem; margin: 0; }
-.subtitle, .notes { color: var(--muted); } .notes { font-size: .9rem; } p { margin: .4rem 0; overflow-wrap: anywhere; }
-.banner { background: var(--box); border-left: 4px solid var(--accent); padding: .6rem 1rem; margin: 1.2rem 0; }
-.banner dl { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: .3rem 1.2rem; margin: 0; }
-dt { color: var(--muted); } dd { margin: 0; overflow-wrap: anywhere; } dd p { margin: 0 0 .2rem; }
-.banner pre { background: var(--bg); margin: .1rem 0; padding: .3rem .6rem; font-size: .87rem; }
-dd.first { font-size: 1.15rem; font-weight: 600; }
-.wide { overflow-x: auto; } table { border-collapse: collapse; margin: .8rem 0; font-size: .92rem; }
-th, td { text-align: left; padding: .25rem .9rem .25rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
-td { overflow-wrap: anywhere; min-width: 4rem; } td.n { font-variant-numeric: tabular-nums; white-space: nowrap; }
-pre { background: var(--box); padding: .6rem .7rem; white-space: pre-wrap; overflow-wrap: anywhere; margin: .3rem 0; }
-figure { margin: 1.4rem 0; } figcaption { margin: .3rem 0; } svg { display: block; width: 100%; height: auto; }
-svg svg { width: revert-layer; height: revert-layer; } .phone { display: none; }
-@media (max-width: 560px) { body { padding: .9rem; } h1 { font-size: 1.35rem; } .desk { display: none; }
-  .phone { display: block; } .banner dl { grid-template-columns: 1fr; gap: 0; } dt { margin-top: .5rem; } }
-@media print { body { max-width: none; padding: 0; font-size: 11pt; } figure, tr, .banner { break-inside: avoid; }
-  h2, h3 { break-after: avoid; } .desk { display: block; } .phone, .tools { display: none; } }
-"""
 SCRIPT = """
 const words = JSON.parse(document.getElementById("words").textContent);
 for (const figure of document.querySelectorAll("figure")) {
@@ -73,10 +48,6 @@ for (const figure of document.querySelectorAll("figure")) {
   }
 }
 """
-ANSWERS = """
-.tools { float: right; } .tools button { font: inherit; font-size: .85rem; margin-left: .3rem; padding: .1rem .6rem;
-  color: var(--ink); background: var(--box); border: 1px solid var(--muted); border-radius: 4px; cursor: pointer; }
-"""
 
 
 @checked()
@@ -93,7 +64,8 @@ def write(content: Content, words: Words) -> str:
     made = _Page(words, content.interactive)
     for section in content.sections:
         made.add(section)
-    style = STYLE + static.style("screen and (prefers-color-scheme: dark)") + (ANSWERS if content.interactive else "")
+    dark = "screen and (prefers-color-scheme: dark)"
+    style = tokens(dark) + STYLE.read_text(encoding="utf-8") + static.style(dark)
     scripts = "script-src 'unsafe-inline'; " if content.interactive else ""
     head = (
         f'<!doctype html>\n<html lang="{content.lang}">\n<head>\n<meta charset="utf-8">\n'
@@ -104,7 +76,8 @@ def write(content: Content, words: Words) -> str:
     )
     body = "\n".join(
         [
-            f'<body>\n<main>\n<h1>{_text(content.title)}</h1>\n<p class="subtitle">{_text(content.subtitle)}</p>',
+            f"<body>\n<header>{mark(36)}<h1>{_text(content.title)}</h1>"
+            f'<p class="subtitle">{_text(content.subtitle)}</p></header>\n<main>',
             _banner(content.banner, words) if content.banner is not None else "",
             *made.parts,
             "</main>",
@@ -117,15 +90,36 @@ def write(content: Content, words: Words) -> str:
 
 
 def _banner(banner: Banner, words: Words) -> str:
-    lines = []
-    for k, (label, said) in enumerate(banner.lines):
-        told = "".join(f"<p>{_text(sentence)}</p>" for sentence in said)
-        lines.append(f'<dt>{_text(label)}</dt><dd class="{"" if k else "first"}">{told}</dd>')
-    copied = "".join(
-        f"<dt>{_text(words(form))}</dt><dd><pre>{escape(printable(code, lines=True))}</pre></dd>"
-        for form, code in banner.forms.items()
+    head, *more = [_text(sentence) for sentence in banner.lines[USE]]
+    sides: tuple[list[str], list[str]] = ([], [])
+    for label, said in banner.lines.items():
+        told = [_text(sentence) for sentence in said]
+        if label == EXPECT and banner.figure is not None:
+            about, value, note = (_text(words.said(text)) for text in banner.figure[:3])
+            told = [f'<span class="big">{value}</span> {about}', banner.figure.drawing, note]
+        elif label == SURE and (sure := banner.sure) is not None:
+            name, why = (_text(words.said(text)) for text in (sure.name, sure.why))
+            told = [f'<b class="{sure.level}">{name}</b>', why, *told]
+        if label != USE:
+            lines = "".join(f"<p>{line}</p>" for line in told)
+            sides[label in (EXPECT, SURE)].append(f"<dt>{_text(words(label))}</dt><dd>{lines}</dd>")
+    left, right = ("".join(side) for side in sides)
+    why = "".join(f"<p>{sentence}</p>" for sentence in more)
+    begin = f"<div><h2>{head}</h2>{why}{_forms(banner, words)}<dl>{left}</dl></div>"
+    return f'<section class="answer">{begin}{f"<dl>{right}</dl>" if right else ""}</section>'
+
+
+def _forms(banner: Banner, words: Words) -> str:
+    """Return the parameters once, in the form that a reader chooses."""
+    if not banner.forms:
+        return ""
+    chosen = "".join(
+        f'<input type="radio" name="form" id="form-{k}"{"" if k else " checked"}>'
+        f'<label for="form-{k}">{_text(words(form))}</label>'
+        for k, form in enumerate(banner.forms)
     )
-    return f'<div class="banner"><dl>{"".join(lines)}{copied}</dl></div>'
+    copied = "".join(f'<pre tabindex="0">{escape(printable(code, lines=True))}</pre>' for code in banner.forms.values())
+    return f"<fieldset><legend>{_text(words('Parameters to copy'))}</legend>{chosen}{copied}</fieldset>"
 
 
 class _Page:
@@ -149,30 +143,44 @@ class _Page:
         """Add a section."""
         self.parts.append(f"<section>\n<h2>{_text(section.title)}</h2>")
         self.parts += [f"<p>{_text(sentence)}</p>" for sentence in section.sentences]
-        self.parts += [_table(table) for table in section.tables]
-        for figure in section.figures:
-            self._figure(figure.in_language(self._words))
+        drawn = [self._figure(figure.in_language(self._words), section.title) for figure in section.figures]
+        if drawn:
+            self.parts += ['<div class="figures">', *drawn, "</div>"]
+        for table in section.tables:
+            folds = f"<details><summary>{_text(self._words('As a table'))}</summary>" if table.drawn and drawn else ""
+            self.parts.append(f"{folds}{_table(table)}{'</details>' if folds else ''}")
         if section.code:
-            self.parts.append(f"<pre>{escape(printable(section.code, lines=True))}</pre>")
+            self.parts.append(f'<pre tabindex="0">{escape(printable(section.code, lines=True))}</pre>')
         self.parts.append("</section>")
 
-    def _figure(self, figure: FigureData) -> None:
+    def _figure(self, figure: FigureData, above: str) -> str:
+        """Return a figure: the first one, and one of several panels, as wide as the page; others half as wide.
+
+        Args:
+            figure: in the reader's language.
+            above: the heading of its section, which is not said twice.
+        """
         title, name = _text(figure.title), f"figure-{self._figures}"
-        self._figures += 1
         drawn = draw(figure, self._words)
+        panels = sum(key.startswith("xaxis") for key in drawn["layout"]) or 2
+        is_whole, self._figures = not self._figures or panels > 1, self._figures + 1
+        sizes = ((WIDE, "drawn desk"), (NARROW, "drawn phone")) if is_whole else ((NARROW, "drawn"),)
         text = "".join(
-            f'<div class="drawn {kind}">{as_svg(drawn, f"{name}-{kind}", figure.title, width)}</div>'
-            for width, kind in ((WIDE, "desk"), (NARROW, "phone"))
+            f'<div class="{kind}">{as_svg(drawn, f"{name}-{width}", figure.title, width)}</div>'
+            for width, kind in sizes
         )
         if self._interactive:
             text += f'{_json(said_of_points(drawn))}<p class="notes told" role="status"></p>'
         if len(text) > self._room:
-            self.parts.append(f"<p><b>{title}</b>: {_text(self._words(TOO_LARGE))}</p>")
-            return
+            return f'<p class="broad"><b>{title}</b>: {_text(self._words(TOO_LARGE))}</p>'
         self._room -= len(text)
         notes = f'<p class="notes">{_text(" · ".join(figure.notes))}</p>' if figure.notes else ""
-        summary = f"<figcaption>{_text(figure.summary)}</figcaption>"
-        self.parts.append(f'<figure id="{name}">\n<h3>{title}</h3>{notes}{text}\n{summary}\n</figure>')
+        kind = ("broad" if panels > 1 else "broad low") if is_whole else ""
+        head = "" if figure.title == above else f"<h3>{title}</h3>"
+        return (
+            f'<figure id="{name}" class="{kind}">\n{head}{notes}{text}\n'
+            f"<figcaption>{_text(figure.summary)}</figcaption>\n</figure>"
+        )
 
 
 def _json(value: object, name: str = "") -> str:

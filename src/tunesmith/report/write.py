@@ -21,7 +21,7 @@ from tunesmith.importance import importance
 from tunesmith.importance.base import between, rounded
 from tunesmith.report.banner import Banner, banner_of, banner_of_search
 from tunesmith.report.content import Content, Reportable, Section, Table, drawn_if_any, stamped, versions
-from tunesmith.report.leaderboard import stored_leaderboard
+from tunesmith.selection.leaderboard import stored_leaderboard
 from tunesmith.selection.wording import params_of
 from tunesmith.study import Study
 from tunesmith.study.answer import answer
@@ -31,6 +31,7 @@ from tunesmith.visualization.figures.belief import belief
 from tunesmith.visualization.figures.contour import contour
 from tunesmith.visualization.figures.honest_score import honest_score
 from tunesmith.visualization.figures.intermediate_values import IntermediateValues, intermediate_values
+from tunesmith.visualization.figures.leaderboard import leaderboard
 from tunesmith.visualization.figures.metrics import metrics
 from tunesmith.visualization.figures.optimization_history import optimization_history
 from tunesmith.visualization.figures.param_importances import importances_of_table
@@ -55,14 +56,12 @@ def of_study(seen: Snapshot, words: Words) -> Content:
     history = seen.history
     several, banner = len(seen.directions) > 1, banner_of(seen, words)
     sections = [
-        _front(seen, words) if several else _result(seen, banner, words),
-        _leaderboard(seen, words),
-        _searched(seen, words),
-        mattered(seen, words),
+        _front(seen, words) if several else _leaderboard(seen, words),
         course(seen, words),
-        _savings(seen, words),
+        mattered(seen, words),
         _failures(seen, words),
-        _again(seen, words),
+        _searched(seen, words),
+        _found(seen, banner, words),
     ]
     t = words.translate
     n = len(history) + history.n_pending
@@ -71,13 +70,20 @@ def of_study(seen: Snapshot, words: Words) -> Content:
     return Content(title, subtitle, [s for s in sections if not s.empty], words.language, banner)
 
 
-def _result(seen: Snapshot, banner: Banner, words: Words) -> Section:
+def _found(seen: Snapshot, banner: Banner, words: Words) -> Section:
     t = words.translate
-    section = Section(t("Result"))
-    section.sentences += banner.more
+    section = Section(t("How that was found"), list(banner.more))
+    if (saved := seen.once(answer).saved) is not None:
+        section.sentences += words.known(saved.sentences())
     if (stopped := seen.stored_stop_reason) is not None:
         reason = words.told(stopped)
         section.sentences.append(t("The search stopped by itself: {reason}").format(reason=reason))
+    section.sentences.append(
+        t(
+            "The study's seed is {seed}. With the same seed, sampler and versions, a new study proposes the same."
+        ).format(seed=seen.seed)
+    )
+    section.sentences.append(t("Versions: {versions}.").format(versions=versions("numpy", "scipy")))
     return section
 
 
@@ -86,7 +92,8 @@ def _leaderboard(seen: Snapshot, words: Words) -> Section:
     section = Section(words.translate("The best of each kind of model"))
     found = stored_leaderboard(seen.system_attrs)
     if found is not None and found.places:
-        section.tables.append(Table(*found.table(words)))
+        section.tables.append(Table(*found.table(words), drawn=True))
+        section.figures += drawn_if_any(lambda: leaderboard(found))
     return section
 
 
@@ -145,22 +152,21 @@ def mattered(seen: Snapshot, words: Words) -> Section:
         table = importance(seen)
     except ValueError:  # too few trials, one value, or several objectives
         return section
-    section.sentences += words.known(table.sentences())
     told = sorted(table.rows, key=lambda r: -r.value)
     known = [r for r in told if r.value or r.null] or told  # of one that never varied, trials show nothing
     rows = [
         [r.name, _as_read(r.value), words.said(between(r.interval)), _as_read(r.null), round(r.p, 3)] for r in known
     ]
     columns = [t("parameter"), t("importance"), t("95 % interval"), t("null line"), "p"]
-    section.tables.append(Table(columns, rows[:MOST_PARAMS]))
+    section.tables.append(Table(columns, rows[:MOST_PARAMS], drawn=True))
     if len(rows) > MOST_PARAMS:
         section.sentences.append(t("The table shows the first {n}.").format(n=MOST_PARAMS))
     section.figures += drawn_if_any(lambda: importances_of_table(table, objective_names(seen)[0]))
     names = [str(row[0]) for row in rows]
-    section.figures += drawn_if_any(lambda: slices(seen, names[:MOST_PARAMS]))
-    section.figures += drawn_if_any(lambda: belief(seen, names[:MOST_PARAMS]))
     if len(names) > 1:
         section.figures += drawn_if_any(lambda: contour(seen, names[:2]))
+    believed = drawn_if_any(lambda: belief(seen, names[:MOST_PARAMS]))  # it has the trials in it
+    section.figures += believed or drawn_if_any(lambda: slices(seen, names[:MOST_PARAMS]))
     return section
 
 
@@ -193,13 +199,6 @@ def _curves(seen: Snapshot, target: int) -> IntermediateValues:
     return made
 
 
-def _savings(seen: Snapshot, words: Words) -> Section:
-    section = Section(words.translate("What stopping early brought"))
-    if (saved := seen.once(answer).saved) is not None:
-        section.sentences += words.known(saved.sentences())
-    return section
-
-
 def _failures(seen: Snapshot, words: Words) -> Section:
     t = words.translate
     section = Section(t("Failures"))
@@ -210,18 +209,6 @@ def _failures(seen: Snapshot, words: Words) -> Section:
     section.sentences.append(t("{n} of {all} trials failed.").format(n=failed, all=n))
     rows = [[r.trials, shorten(r.text, 200) or t("no reason is known"), r.first] for r in reasons[:TABLE_ROWS]]
     section.tables.append(Table([t("trials"), t("reason"), t("the first")], rows))
-    return section
-
-
-def _again(seen: Snapshot, words: Words) -> Section:
-    t = words.translate
-    section = Section(t("How to reproduce it"))
-    section.sentences.append(
-        t(
-            "The study's seed is {seed}. With the same seed, sampler and versions, a new study proposes the same."
-        ).format(seed=seen.seed)
-    )
-    section.sentences.append(t("Versions: {versions}.").format(versions=versions("numpy", "scipy")))
     return section
 
 
@@ -239,10 +226,11 @@ def of_search(search: Any, words: Words) -> Content:
     seen = as_snapshot(search)
     banner = banner_of_search(search, words)
     sections = [
-        _search_result(search, banner, words),
-        _candidates(search, words),
-        mattered(seen, words),
+        _search_result(search, words),
         course(seen, words),
+        mattered(seen, words),
+        _candidates(search, words),
+        Section(t("How that was found"), list(banner.more)),
         _search_again(search, words),
     ]
     n = len(search.cv_results_["params"])
@@ -251,11 +239,8 @@ def of_search(search: Any, words: Words) -> Content:
     return Content(title, subtitle, [s for s in sections if not s.empty], words.language, banner)
 
 
-def _search_result(search: Any, banner: Banner, words: Words) -> Section:
-    t = words.translate
-    section = Section(t("Result"), list(banner.more))
-    if banner.params:
-        section.tables.append(Table([t("parameter"), t("value")], [[k, v] for k, v in banner.params.items()]))
+def _search_result(search: Any, words: Words) -> Section:
+    section = Section(words.translate("Result"))
     section.figures += drawn_if_any(lambda: honest_score(search))
     return section
 
@@ -317,7 +302,8 @@ def write_report(
         source: a study or a snapshot of it, what `tunesmith.tune` returned, a fitted `tunesmith.sklearn.SearchCV`, or
             a fitted `tunesmith.scaling.ScalingLaw`; with `ScalingResults`, what a law advises and plans too.
         path: the file; None: none is written.
-        format: "html" or "md"; None: what the file's name ends with, else "html".
+        format: "html", "md", or "card": of what `tunesmith.tune` returned, a model card in Markdown; None: what the
+            file's name ends with, else "html".
         lang: "en" or "zh"; None: what the environment says, such as ``TUNESMITH_LANG=zh``.
         interactive: of a page, let its figures be zoomed and asked.
         overwrite: replace the file if it is there.
@@ -355,10 +341,10 @@ def write_report(
 
 
 def _content(source: Any, words: Words) -> Content:
-    if isinstance(source, Study | Snapshot) or (hasattr(source, "leaderboard_") and hasattr(source, "study_")):
+    if isinstance(source, Study | Snapshot):
         return of_study(as_snapshot(source), words)
-    if hasattr(source, "report_") and hasattr(source, "study_"):
-        return of_search(source, words)
     if isinstance(source, Reportable) and (content := source._report_content_(words)) is not None:
         return content
+    if hasattr(source, "report_") and hasattr(source, "study_"):
+        return of_search(source, words)
     raise TypeError(f"a report is of a study, a fitted SearchCV or a fitted ScalingLaw; got {shown(source)}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from tunesmith.foundation.lazy import lazy
 
 if TYPE_CHECKING:
-    from tunesmith.report.leaderboard import Leaderboard
+    from tunesmith.selection.leaderboard import Leaderboard
     from tunesmith.tables.code import model_code
     from tunesmith.tables.columns import TableColumns
     from tunesmith.tables.encode import Encode
@@ -40,7 +40,7 @@ _HOMES = {
     "EarlyStopped": "tunesmith.tables.rounds",
     "Encode": "tunesmith.tables.encode",
     "Importances": "tunesmith.tables.importances",
-    "Leaderboard": "tunesmith.report.leaderboard",
+    "Leaderboard": "tunesmith.selection.leaderboard",
     "TableClassifier": "tunesmith.tables.model",
     "TableColumns": "tunesmith.tables.columns",
     "TableRegressor": "tunesmith.tables.model",

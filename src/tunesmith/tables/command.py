@@ -44,6 +44,7 @@ def _folds_of(text: str) -> int | str:
 
 
 FOLDS = Amount("FOLDS", _folds_of)
+REPORT_SHARE = 0.1  # of the time, for the fits that a report takes
 LEFT_SHARE = 0.2  # of the time, which the search has however long the table takes to read
 FileName: Any = click.Path(dir_okay=False, path_type=Path)
 LOADING_CODE = "from tunesmith.tables import load_model; model = load_model({!r})"
@@ -130,8 +131,11 @@ def _table_of(ctx: click.Context, param: click.Parameter, given: Path) -> Path:
 @click.option(
     "--report", "page", type=FileName, metavar="FILE", help="Write a report: a page (.html) or Markdown (.md)."
 )
+@click.option("--card", type=FileName, metavar="FILE", help="Write a model card, in Markdown.")
 @click.option(
-    "--lang", type=click.Choice(LANGUAGE_CODES), help="Language of the report; by default that of the command line."
+    "--lang",
+    type=click.Choice(LANGUAGE_CODES),
+    help="Language of the report and the card; by default that of the command line.",
 )
 @click.option("--code", type=FileName, metavar="FILE", help="Write a Python program that makes the same model by hand.")
 @click.option("--force", is_flag=True, help="Replace files that are there.")
@@ -159,6 +163,7 @@ def tune(
     out: Path | None,
     no_model: bool,
     page: Path | None,
+    card: Path | None,
     lang: str | None,
     code: Path | None,
     force: bool,
@@ -175,11 +180,11 @@ def tune(
     """
     if no_model and out is not None:
         raise click.UsageError("--no-model and -o contradict one another; give one of them")
-    for file, option in ((out, "-o"), (page, "--report"), (code, "--code")):
+    for file, option in ((out, "-o"), (page, "--report"), (card, "--card"), (code, "--code")):
         _check_output(file, option, force)
-    named = [os.path.realpath(file) for file in (out, page, code) if file is not None]
+    named = [os.path.realpath(file) for file in (out, page, card, code) if file is not None]
     if len(set(named)) < len(named) or os.path.realpath(table) in named:
-        raise click.UsageError("-o, --report, --code and the table are one file each; two of them have one name")
+        raise click.UsageError("-o, --report, --card, --code and the table are one file each; two have one name")
     _check_skops(out)
     is_usual = not no_model and out is None
     if is_usual:
@@ -200,6 +205,8 @@ def tune(
         echo(_where_the_model_goes(out), err=as_json or quiet)
     if timeout is not None:  # it is for all, and a large table takes a while to read
         timeout = max(timeout - (time.monotonic() - start), LEFT_SHARE * timeout)
+        if page is not None or card is not None:  # their fits take the rest
+            timeout *= 1.0 - REPORT_SHARE
     tuner = TableTuner(
         "auto" if models is None else [name.strip() for name in models.split(",")],
         task=task,
@@ -229,10 +236,15 @@ def tune(
     if is_usual and out is not None:  # a file of that name may have come meanwhile
         out = _usual_file(table, force) or out
     trusted = [] if out is None else save_model(tuner, out)
-    if page is not None:
+    again = None if out is None else _write_settings(click.get_current_context(), table, out, tuner, force)
+    if page is not None or card is not None:
         from tunesmith.report import write_report
+        from tunesmith.tables.report import TableResults
 
-        write_report(tuner, page, lang=lang, overwrite=True)  # `_check_output` asked
+        results = TableResults(tuner, target, *(str(file or "") for file in (table, out, again)))
+        for file, form in ((page, None), (card, "card")):
+            if file is not None:  # `_check_output` asked whether it may be replaced
+                write_report(results, file, format=form, lang=lang, overwrite=True)
     if code is not None:
         left_out = [name for name in (groups, *ids) if name is not None]
         remarks = tuner.report_.sentences()
@@ -242,8 +254,7 @@ def tune(
             tuner.best_estimator_, source, target, weight=weight, left_out=left_out, out=saved, remarks=remarks
         )
         write_text(code, text)
-    again = None if out is None else _write_settings(click.get_current_context(), table, out, tuner, force)
-    written_files = (("model", out), ("report", page), ("code", code), ("settings", again))
+    written_files = (("model", out), ("report", page), ("card", card), ("code", code), ("settings", again))
     files = {name: str(file) for name, file in written_files if file is not None}
     if as_json:
         print_json(_facts_of_tuner(tuner, target, files, trusted))

@@ -15,14 +15,15 @@ from numpy.typing import NDArray
 from tunesmith.foundation.formats import duration_text
 from tunesmith.foundation.languages import say
 from tunesmith.foundation.numerics.arrays import Floats
-from tunesmith.report.leaderboard import Leaderboard, Place
 from tunesmith.selection import HonestScore, Report
+from tunesmith.selection.leaderboard import Leaderboard, Place
 from tunesmith.selection.report import AVERAGE
 from tunesmith.tables.budget import CHOOSING_SHARE, SAFETY, Clock
 from tunesmith.tables.candidates import Candidate, Standings
 from tunesmith.tables.families import STRETCHED
 from tunesmith.tables.judge import Judge, adapted
 from tunesmith.tables.model import TableClassifier, TableRegressor
+from tunesmith.tables.out_of_fold import OutOfFold
 from tunesmith.tables.responses import answers, fit_model, rounds_in
 from tunesmith.tables.rounds import REFIT
 from tunesmith.tables.values import take_rows
@@ -62,6 +63,7 @@ class Choice:
         budget: seconds that there are for all of them.
         notes: what a reader has to know.
         gain: by how much the last fit is expected to be better than those of the folds.
+        answers: of the average, for the tested rows; None: it is a single model.
     """
 
     best: Candidate
@@ -72,6 +74,7 @@ class Choice:
     budget: float
     notes: list[str]
     gain: float = 0.0
+    answers: Floats | None = None
 
 
 def choose_members(judge: Judge, clock: Clock, ensemble: bool) -> Choice:
@@ -133,6 +136,7 @@ def _average(judge: Judge, choice: Choice, order: list[Candidate], seconds: floa
     choice.report = replace(choice.report, score=replace(score, n_candidates=n_candidates))
     choice.members = sorted(used, key=lambda pair: (pair[0] is not choice.best, -pair[1]))  # it is fitted first
     choice.notes = [say(AVERAGED[chosen.gain <= 0.0], len(choice.members))]
+    choice.answers = chosen.known
 
 
 def overtime(clock: Clock) -> float:
@@ -175,7 +179,7 @@ def fit_choice(judge: Judge, clock: Clock, choice: Choice) -> Any:
         unfitted.append((name, candidate.family.build(candidate.params, n_rounds)))
         kept.append((candidate, share))
     if len(kept) == 1 < len(members) and kept[0][0] is choice.best:
-        choice.report = choice.single
+        choice.report, choice.answers = choice.single, None
         notes[0] = say(CUT_TO_BEST, len(members))
     elif len(kept) < len(members):
         notes[0] = say(CUT_SHORT, len(members), len(kept))
@@ -187,6 +191,14 @@ def fit_choice(judge: Judge, clock: Clock, choice: Choice) -> Any:
     if target.classes is not None:
         made.classes_ = target.classes
     return made._take(shared, models, table.columns)
+
+
+def out_of_fold(judge: Judge, choice: Choice) -> OutOfFold:
+    """Return what is returned answered for the tested rows, by models that were fitted without them."""
+    target = judge.table.target
+    rows, known = judge.tested.pooled(choice.best)
+    answers = known if choice.answers is None else choice.answers
+    return OutOfFold(rows, target.y[rows], np.asarray(answers, np.float64), target.classes)
 
 
 def _last_rounds(candidate: Candidate, n_levels: int) -> int | None:

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import KW_ONLY, dataclass, replace
 from itertools import chain
 from numbers import Real
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,13 +20,13 @@ from sklearn.metrics import check_scoring, make_scorer
 from sklearn.utils.metaestimators import available_if
 
 from tunesmith.foundation.formats import duration_text
-from tunesmith.foundation.languages import say, told, wrapped_for_terminal
+from tunesmith.foundation.languages import Words, say, told, wrapped_for_terminal
 from tunesmith.foundation.numerics.arrays import Floats
 from tunesmith.foundation.text import shown
 from tunesmith.foundation.warnings import caution
-from tunesmith.report.leaderboard import LEADERBOARD
 from tunesmith.selection import HonestScore
 from tunesmith.selection.choice import USUAL_RISK, caution_of_risk
+from tunesmith.selection.leaderboard import LEADERBOARD
 from tunesmith.selection.metric import in_time_order
 from tunesmith.sklearn.checks.rows import leaks, settle_cv
 from tunesmith.sklearn.checks.scoring import unknown_metric
@@ -45,7 +45,7 @@ from tunesmith.tables.candidates import Standings
 from tunesmith.tables.columns import TableColumns
 from tunesmith.tables.engine import TableSearch
 from tunesmith.tables.families import MODEL_KINDS, Family, family, given_family, joint_space, usual_kinds
-from tunesmith.tables.final import choose_members, fit_choice, full_report, leaderboard, results
+from tunesmith.tables.final import choose_members, fit_choice, full_report, leaderboard, out_of_fold, results
 from tunesmith.tables.folds import deal_again, levels_of, make_folds
 from tunesmith.tables.judge import Judge, Table, Tested
 from tunesmith.tables.progress import TuneProgress
@@ -53,6 +53,10 @@ from tunesmith.tables.responses import Fact, Measure, Responding
 from tunesmith.tables.store import SEARCH, SEARCH_RETRIES, Kept, Recalled, check_same, known_search
 from tunesmith.tables.target import Target, read_target
 from tunesmith.tables.values import array_of, is_gap, take_rows
+
+if TYPE_CHECKING:
+    from tunesmith.report.content import Content
+    from tunesmith.tables.learning import LearningCurve
 
 WORKERS_FROM_SECONDS = 5.0  # of time, that further processes, which take seconds to start, are worth
 
@@ -93,6 +97,7 @@ class TableTuner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         report_: the `Report`, with what was inferred; print it.
         leaderboard_: the best of each family: a `Leaderboard`.
         cv_results_: a dict of columns, one entry a candidate.
+        out_of_fold_: what the model answered for rows that it was not fitted on: an `OutOfFold`.
         study_: the `Study`.
         target_: what was inferred of the targets.
         notes_: what was inferred, in sentences.
@@ -303,6 +308,7 @@ class TableTuner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         self.best_index_ = standings.candidates.index(best)
         self.cv_results_ = results(standings)
         self.leaderboard_ = leaderboard(judge, choice.members, self.report_)
+        self.out_of_fold_ = out_of_fold(judge, choice)
         self.study_.store_verdict(Verdict(self.report_, self.best_params_, best.number, n_trials, "tune"))
         self.study_.set_system_attr(LEADERBOARD, self.leaderboard_.to_json())
 
@@ -349,9 +355,7 @@ class TableTuner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         """
         from tunesmith.tables.importances import column_importances
 
-        if getattr(self, "_data", None) is None:
-            raise NotFittedError("explain() needs the rows, which a copy or a pickle does not have: call fit(X, y)")
-        X, y, weight, folds = self._data
+        X, y, weight, folds = self._rows("explain()")
         for name, number in (("n_repeats", n_repeats), ("n_folds", n_folds)):
             if number < 1:
                 raise ValueError(f"explain: {name} is a whole number from 1 on; got {shown(number)}")
@@ -359,6 +363,42 @@ class TableTuner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         return column_importances(
             self._fitted(), X, y, weight, folds[:n_folds], measure, n_repeats, self.level, random_state
         )
+
+    def learning_curve(self, *, n_folds: int = 3) -> LearningCurve:
+        """Fit the model again on a quarter, on half and on all of the training rows of folds: would more rows help?
+
+        Args:
+            n_folds: on how many folds, three fits on each.
+
+        Returns:
+            a `LearningCurve`, for `tunesmith.visualization.plot_learning_curve`.
+
+        Raises:
+            NotFittedError: nothing was fitted, or this is a copy or a pickle, which has no rows.
+            ValueError: the number is below 1, or there are too few rows.
+        """
+        from tunesmith.tables.learning import learning_curve
+
+        X, y, weight, folds = self._rows("learning_curve()")
+        if n_folds < 1:
+            raise ValueError(f"learning_curve: n_folds is a whole number from 1 on; got {shown(n_folds)}")
+        return learning_curve(
+            self._fitted(), X, y, weight, folds[:n_folds], Measure.of(self.scoring, self.target_.classes)
+        )
+
+    def _rows(self, what: str) -> tuple[Any, Any, Any, list[Split]]:
+        """Return what was given to `fit`: rows, targets, weights and folds.
+
+        Args:
+            what: needs them.
+
+        Raises:
+            NotFittedError: there are none.
+        """
+        if getattr(self, "_data", None) is None:
+            raise NotFittedError(f"{what} needs the rows, which a copy or a pickle does not have: call fit(X, y)")
+        found: tuple[Any, Any, Any, list[Split]] = self._data
+        return found
 
     def _fitted(self) -> Any:
         if not hasattr(self, "best_estimator_"):
@@ -370,6 +410,11 @@ class TableTuner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in super().__getstate__().items() if name not in ("_data", "study_")}
+
+    def _report_content_(self, words: Words) -> Content | None:
+        from tunesmith.tables.report import TableResults, of_table  # only reports need it
+
+        return of_table(TableResults(self), words) if hasattr(self, "report_") else None
 
     def _repr_html_(self) -> str:
         if not hasattr(self, "report_"):

@@ -16,6 +16,12 @@ if TYPE_CHECKING:  # for type checkers; tests/visualization compares these names
     from tunesmith.scaling.figures.scaling_coverage import plot_scaling_coverage as plot_scaling_coverage
     from tunesmith.scaling.figures.scaling_optimum import plot_scaling_optimum as plot_scaling_optimum
     from tunesmith.scaling.figures.scaling_plan import plot_scaling_plan as plot_scaling_plan
+    from tunesmith.tables.figures.calibration import plot_calibration as plot_calibration
+    from tunesmith.tables.figures.column_importances import plot_column_importances as plot_column_importances
+    from tunesmith.tables.figures.confusion import plot_confusion as plot_confusion
+    from tunesmith.tables.figures.learning_curve import plot_learning_curve as plot_learning_curve
+    from tunesmith.tables.figures.predictions import plot_predictions as plot_predictions
+    from tunesmith.tables.figures.residuals import plot_residuals as plot_residuals
     from tunesmith.visualization.figures.ablation import plot_ablation as plot_ablation
     from tunesmith.visualization.figures.belief import plot_belief as plot_belief
     from tunesmith.visualization.figures.contour import plot_contour as plot_contour
@@ -23,6 +29,7 @@ if TYPE_CHECKING:  # for type checkers; tests/visualization compares these names
     from tunesmith.visualization.figures.honest_score import plot_honest_score as plot_honest_score
     from tunesmith.visualization.figures.hypervolume_history import plot_hypervolume_history as plot_hypervolume_history
     from tunesmith.visualization.figures.intermediate_values import plot_intermediate_values as plot_intermediate_values
+    from tunesmith.visualization.figures.leaderboard import plot_leaderboard as plot_leaderboard
     from tunesmith.visualization.figures.metrics import plot_metrics as plot_metrics
     from tunesmith.visualization.figures.optimization_history import (
         plot_optimization_history as plot_optimization_history,

@@ -23,6 +23,7 @@ GREY, PALE, INK, GRID = GREYS
 SERIES = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, "#5d4a9c", GREY)
 # From good to bad, or from late to early: the good end is dark, the other one still to be seen on white.
 SCALE = [[0.0, "#08306b"], [0.35, "#2171b5"], [0.7, "#6baed6"], [1.0, "#c3d5e6"]]
+FAINT = [[0.0, "#f1f1f1"], [1.0, "#c3d5e6"]]  # of cells with text in them
 STATES = {
     "complete": BLUE, "pruned": ORANGE, "failed": VERMILION, "running": GREEN, "paused": PURPLE, "waiting": GREY,
 }  # fmt: skip
@@ -30,13 +31,14 @@ LABEL, TICK = 28, 16  # characters of an axis's name, and of a category at a tic
 COLUMNS = 4  # panels of parameters in a row, at most
 
 
-def framed(data: FigureData, traces: Iterable[Dict], layout: Dict) -> Dict:
+def framed(data: FigureData, traces: Iterable[Dict], layout: Dict, tall: bool = False) -> Dict:
     """Return a figure with its heading, its notes and what all figures share.
 
     Args:
         data: what is drawn.
         traces: the traces.
         layout: the layout besides.
+        tall: whether its height follows from what it has, such as a row for each name.
     """
     notes = " · ".join(markup_free(n, 200) for n in data.notes)
     title: Dict = {"text": markup_free(data.title, 120), "x": 0.02, "xanchor": "left", "font": {"size": 17}}
@@ -51,7 +53,7 @@ def framed(data: FigureData, traces: Iterable[Dict], layout: Dict) -> Dict:
         "margin": {"l": 70, "r": 30, "t": 90 if notes else 70, "b": 60},
         "legend": {"bgcolor": "rgba(255,255,255,0.7)"},
         "hovermode": "closest",
-        "meta": {"kind": data.kind, "summary": data.summary},
+        "meta": {"kind": data.kind, "summary": data.summary, "tall": tall},
         "template": {"data": {}, "layout": {}},  # Python's Plotly would put its own one here
     }
     return {"data": list(traces), "layout": {**base, **layout}}
@@ -238,3 +240,40 @@ def bar(title: str, **more: Any) -> Dict:
         **more: further settings of plotly.js.
     """
     return {"title": {"text": markup_free(title), "side": "right"}, "thickness": 12, "outlinewidth": 0, **more}
+
+
+def interval_rows(
+    names: Sequence[str], values: Floats, low: Floats, high: Floats, texts: Sequence[str], colours: Sequence[str]
+) -> tuple[list[Dict], Dict]:
+    """Return values with their intervals, one row each from the top.
+
+    Args:
+        names: of the rows [k].
+        values: [k].
+        low: lower ends of the intervals [k]; NaN: none is known.
+        high: upper ends [k].
+        texts: what stands above each value [k]; empty: nothing.
+        colours: of the rows [k].
+
+    Returns:
+        The traces, and the layout of both axes.
+    """
+    n = len(names)
+    traces: list[Dict] = []
+    for k, (value, a, b, colour) in enumerate(zip(values.tolist(), low.tolist(), high.tolist(), colours, strict=True)):
+        mark: Dict = {"marker": {"color": colour, "size": 11}, "showlegend": False}
+        mark["hovertemplate"] = "%{x:.4g}<extra></extra>"
+        if not math.isnan(a + b):
+            ends: Dict = {"type": "data", "symmetric": False, "array": [b - value], "arrayminus": [value - a]}
+            mark["error_x"] = {**ends, "color": colour, "thickness": 3, "width": 6}
+        if texts[k]:
+            mark |= {"mode": "markers+text", "text": [texts[k]], "textposition": "top center"}
+        traces.append(scatter([value], [n - 1 - k], names[k], **mark))
+    known = np.concatenate([values, low, high])
+    first, last = float(np.nanmin(known)), float(np.nanmax(known))
+    pad = 0.1 * (last - first) or 0.1 * abs(first) or 1.0
+    names_at: Dict = {"tickvals": list(range(n))[::-1], "ticktext": [markup_free(name, 40) for name in names]}
+    return traces, {
+        "xaxis": axis("", range=[first - pad, last + pad]),
+        "yaxis": axis("", **names_at, range=[-0.6, n - 0.4], showgrid=False),
+    }

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from tunesmith.foundation.formats import tick_text
 from tunesmith.foundation.look import DATA
 from tunesmith.visualization.axes import round_logs, round_values
-from tunesmith.visualization.plotly_style import SCALE
+from tunesmith.visualization.plotly_style import FAINT, SCALE
 
 Dict = dict[str, Any]
 Floats = NDArray[np.float64]
@@ -32,7 +32,6 @@ PANEL_PIXELS = 180  # pixels of a panel: with less room, panels go below each ot
 GAP, ROW = 16, 18  # pixels between panels, and of a row of the legend
 SCALE_ROOM = 44  # pixels beside the panels, for the scale of colours without its numbers
 SHADES = 16  # steps of a scale of colours
-TALL = {"param_importances", "ablation"}  # figures with a row for each name, which say their height
 LAYERS = 4  # paths of which points that let others shine through are made: where they lie on each other, it is darker
 FAR_LENGTHS = 100.0  # lengths of an axis: what lies further away is drawn there, out of sight
 LARGEST_END = 4e307  # of an axis: its length is a number then
@@ -42,7 +41,8 @@ DASHES = {"dash": "6 4", "dot": "2 3"}
 
 def dark() -> str:
     """Return the declarations of CSS that give figures the colours of a dark page."""
-    shades = zip(_shades(SCALE), _shades([[at, DATA[str(colour)]] for at, colour in SCALE]), strict=True)
+    in_dark = [(scale, [[at, DATA[str(colour)]] for at, colour in scale]) for scale in (SCALE, FAINT)]
+    shades = [pair for light, to in in_dark for pair in zip(_shades(light), _shades(to), strict=True)]
     return ";".join(f"{_variable(light)}:{to}" for light, to in [*DATA.items(), *shades])
 
 
@@ -681,7 +681,7 @@ def _inner(panels: Sequence[_Panel], layout: Dict, width: float, tall: float | N
     if len(panels) > 1 and not _stacked(panels):
         return 170.0
     inner = float(layout.get("height", 430)) - 150
-    if layout["meta"]["kind"] in TALL:
+    if layout["meta"]["tall"]:
         return inner
     return 90.0 if tall is not None else min(inner, 0.48 * width + 20, 340.0)
 

@@ -40,7 +40,7 @@ from tunesmith.foundation.formats import json_value
 from tunesmith.foundation.languages import Words
 from tunesmith.foundation.states import FailureKind, TrialState
 from tunesmith.foundation.text import printable
-from tunesmith.report.leaderboard import stored_leaderboard
+from tunesmith.selection.leaderboard import stored_leaderboard
 from tunesmith.space import Categorical
 from tunesmith.storage.base import StudyRecord
 from tunesmith.study import wish_of

@@ -73,7 +73,7 @@ class AblationPath(FigureData):
             say("expected {} (higher is better)" if self.maximize else "expected {} (lower is better)", self.target), 60
         )
         layout["yaxis"] |= {"range": [-0.6, n - 0.4]}
-        return framed(self, [trace], layout)
+        return framed(self, [trace], layout, tall=True)
 
 
 @checked()

@@ -6,7 +6,9 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
+
+import numpy as np
 
 from tunesmith.errors import NothingToDrawError
 from tunesmith.foundation.arguments import checked
@@ -15,11 +17,7 @@ from tunesmith.foundation.languages import say
 from tunesmith.foundation.text import printable, shown
 from tunesmith.selection import Report
 from tunesmith.visualization.figure import FigureData
-from tunesmith.visualization.plotly_style import BLUE, GREY, VERMILION, Dict, axis, framed, markup_free, scatter
-
-if TYPE_CHECKING:
-    pass
-
+from tunesmith.visualization.plotly_style import BLUE, GREY, VERMILION, Dict, framed, interval_rows, markup_free
 
 COLOURS = {"seen": GREY, "expected": BLUE, "the": VERMILION}
 
@@ -55,35 +53,17 @@ class HonestScoreFigure(FigureData):
     def by_plotly(self) -> Dict:
         """Return the figure: one row a score, the honest one with its interval."""
         form = number_format(self)
-        traces: list[Dict] = []
-        rows = list(reversed(range(len(self.marks))))
-        for row, mark in zip(rows, self.marks, strict=True):
-            low, high = mark.interval
-            colour = colour_of(mark.name)
-            trace = scatter([mark.value], [row], mark.name, marker={"color": colour, "size": 13}, mode="markers+text")
-            trace |= {"text": [form.write(mark.value)], "textposition": "top center"}
-            trace["hovertemplate"] = "%{x}<extra></extra>"
-            if not math.isnan(low):
-                more = {
-                    "type": "data",
-                    "symmetric": False,
-                    "array": [high - mark.value],
-                    "arrayminus": [mark.value - low],
-                }
-                trace["error_x"] = {**more, "color": colour, "thickness": 3, "width": 8}
-                trace["text"] = [f"{form.write(mark.value)} ({form.between((low, high))})"]
-            traces.append(trace)
-        ends = value_ends(self)
-        layout: Dict = {
-            "xaxis": axis("", range=ends),
-            "yaxis": axis("", tickvals=rows, ticktext=[markup_free(say(m.name), 60) for m in self.marks]),
-            "showlegend": False,
-            "height": 170 + 80 * len(self.marks),
-        }
+        values, low, high = np.array([(mark.value, *mark.interval) for mark in self.marks]).T
+        texts = [
+            form.write(m.value) + ("" if math.isnan(m.interval[0]) else f" ({form.between(m.interval)})")
+            for m in self.marks
+        ]
+        names = [say(m.name) for m in self.marks]
+        traces, layout = interval_rows(names, values, low, high, texts, [colour_of(m.name) for m in self.marks])
+        layout["height"] = 170 + 80 * len(self.marks)
         layout["xaxis"]["title"]["text"] = markup_free(
             say("{} (higher is better)" if self.greater_is_better else "{} (lower is better)", self.metric), 60
         )
-        layout["yaxis"] |= {"range": [-0.6, len(rows) - 0.4], "showgrid": False}
         return framed(self, traces, layout)
 
 
@@ -143,11 +123,3 @@ def number_format(data: HonestScoreFigure) -> NumberFormat:
 def colour_of(name: str) -> str:
     """Return the colour of a mark."""
     return COLOURS[name.split()[0]]
-
-
-def value_ends(data: HonestScoreFigure) -> list[float]:
-    """Return the ends of the axis."""
-    ends = [v for m in data.marks for v in (m.value, *m.interval) if math.isfinite(v)]
-    low, high = min(ends), max(ends)
-    pad = 0.15 * (high - low) or 0.1 * abs(high) or 1.0
-    return [low - pad, high + pad]

@@ -91,7 +91,7 @@ class ParamImportances(FigureData):
         pad = 0.04 * (high - low) or 1.0
         layout["xaxis"]["range"] = [low - pad, high + pad]
         layout["yaxis"] |= {"range": [-0.7, n - 0.3], "showgrid": False}
-        return framed(self, traces, layout)
+        return framed(self, traces, layout, tall=True)
 
 
 @checked("target")
