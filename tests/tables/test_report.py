@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +93,8 @@ def test_a_model_card_has_what_programs_and_people_look_for(tmp_path: Path) -> N
 @pytest.mark.parametrize("classes", [True, False])
 def test_reports_and_cards_are_chinese(classes: bool) -> None:
     for form in ("md", "card"):
-        text = write_report(TableResults(tuned(classes)), format=form, lang="zh").partition("```")[0]
+        text = write_report(TableResults(tuned(classes)), format=form, lang="zh")
+        text = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
         assert "各列的重要性" in text or "怎样使用" in text
         for english in ("Which", "What shuffling", "Twice", "Most often", "Half of", "Along", "rows"):
             assert english not in text
