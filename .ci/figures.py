@@ -149,6 +149,17 @@ def search() -> Any:
     return SearchCV(DecisionTreeClassifier(random_state=0), space, n_trials=40, random_state=0).fit(X, y)
 
 
+def model() -> Any:
+    """A model that was tuned for a table."""
+    from sklearn.datasets import load_breast_cancer
+
+    import tunesmith
+
+    X, y = load_breast_cancer(return_X_y=True, as_frame=True)
+    given = {"n_trials": 12, "timeout": None, "random_state": 0, "verbose": False}
+    return tunesmith.tune(["linear", "neighbours", "tree"], X, y, **given)
+
+
 def law() -> Any:
     """A scaling law of real pretraining runs, the small ones of example 11."""
     import csv
@@ -168,6 +179,7 @@ def make() -> None:
     from tunesmith.visualization.matplotlib_style import chinese_fonts, fonts
 
     study, random, two, fitted = classifier(), classifier("random", "nop"), trade_off(), search()
+    table = model()
     small, large = law(), {"params": 1.07e9, "tokens": 5.69e10}
     figures = {
         "optimization_history": v.plot_optimization_history(study, show_pruned=True, backend="arrays"),
@@ -187,6 +199,12 @@ def make() -> None:
         "hypervolume_history": v.plot_hypervolume_history(two, backend="arrays"),
         "honest_score": v.plot_honest_score(fitted, backend="arrays"),
         "racing": v.plot_racing(fitted, backend="arrays"),
+        "leaderboard": v.plot_leaderboard(table, backend="arrays"),
+        "confusion": v.plot_confusion(table, backend="arrays"),
+        "calibration": v.plot_calibration(table, backend="arrays"),
+        "residuals": v.plot_residuals(table, "mean area", backend="arrays"),
+        "column_importances": v.plot_column_importances(table.explain(n_repeats=2), backend="arrays"),
+        "learning_curve": v.plot_learning_curve(table.learning_curve(), backend="arrays"),
         "scaling_bowls": v.plot_scaling_bowls(small, backend="arrays"),
         "scaling_optimum": v.plot_scaling_optimum(small, large, backend="arrays"),
         "scaling_coverage": v.plot_scaling_coverage(small, backend="arrays"),

@@ -12,7 +12,10 @@ if TYPE_CHECKING:
     from tunesmith.tables.columns import TableColumns
     from tunesmith.tables.encode import Encode
     from tunesmith.tables.importances import Importances
+    from tunesmith.tables.learning import LearningCurve
     from tunesmith.tables.model import TableClassifier, TableRegressor
+    from tunesmith.tables.out_of_fold import OutOfFold
+    from tunesmith.tables.report import TableResults
     from tunesmith.tables.rounds import EarlyStopped
     from tunesmith.tables.saved import TRUSTED_TYPES, load_model, save_model
     from tunesmith.tables.target import Target, read_target
@@ -24,9 +27,12 @@ __all__ = [
     "Encode",
     "Importances",
     "Leaderboard",
+    "LearningCurve",
+    "OutOfFold",
     "TableClassifier",
     "TableColumns",
     "TableRegressor",
+    "TableResults",
     "TableTuner",
     "Target",
     "load_model",
@@ -41,9 +47,12 @@ _HOMES = {
     "Encode": "tunesmith.tables.encode",
     "Importances": "tunesmith.tables.importances",
     "Leaderboard": "tunesmith.selection.leaderboard",
+    "LearningCurve": "tunesmith.tables.learning",
+    "OutOfFold": "tunesmith.tables.out_of_fold",
     "TableClassifier": "tunesmith.tables.model",
     "TableColumns": "tunesmith.tables.columns",
     "TableRegressor": "tunesmith.tables.model",
+    "TableResults": "tunesmith.tables.report",
     "TableTuner": "tunesmith.tables.tune",
     "Target": "tunesmith.tables.target",
     "load_model": "tunesmith.tables.saved",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -29,9 +29,9 @@ class OutOfFold:
         classes: the labels, sorted; None: the target is a number.
     """
 
-    rows: NDArray[np.intp]
-    y: NDArray[Any]
-    answers: Floats
+    rows: NDArray[np.intp] = field(repr=False)
+    y: NDArray[Any] = field(repr=False)
+    answers: Floats = field(repr=False)
     classes: NDArray[Any] | None
 
     @property

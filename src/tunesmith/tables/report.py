@@ -14,6 +14,8 @@ from tunesmith.foundation.system import command_line
 from tunesmith.foundation.text import printable
 from tunesmith.report.banner import banner_of
 from tunesmith.report.content import Content, Section, Table, drawn_if_any, stamped, versions
+from tunesmith.selection.leaderboard import Place
+from tunesmith.selection.report import AVERAGE
 from tunesmith.study.snapshot import as_snapshot
 from tunesmith.tables.figures.calibration import calibration
 from tunesmith.tables.figures.column_importances import column_importances as importances_drawn
@@ -97,7 +99,7 @@ def of_table(results: TableResults, words: Words) -> Content:
     subtitle = stamped(words.translate("{n} trials; report of {when} by tunesmith {version}"), len(seen.history))
     card = [
         _details(results, words), _intended(results, words), _data(results, words), _evaluation(tuner, words),
-        _limits(tuner, [f for s in sections[1:4] for f in s.figures], words), _use(results, words),
+        _limits([f for s in sections[1:4] for f in s.figures if f.kind != "optimization_history"], words), _use(results, words),
     ]  # fmt: skip
     return Content(
         title,
@@ -168,8 +170,14 @@ def _use(results: TableResults, words: Words) -> Section:
 
 def _takes(tuner: Any, words: Words) -> str:
     """Return how long a prediction takes, as a sentence; empty: it is not known."""
-    seconds = tuner.leaderboard_.places[0].predict_seconds
+    seconds = _returned(tuner).predict_seconds
     return words("A prediction takes about {} for 1,000 rows.", duration_text(seconds)) if seconds >= 0 else ""
+
+
+def _returned(tuner: Any) -> Place:
+    """Return the line of the leaderboard that is of the model that was returned."""
+    places = {place.model: place for place in tuner.leaderboard_.places}
+    return places.get(AVERAGE) or places.get(tuner.best_params_.get("model"), tuner.leaderboard_.places[0])
 
 
 def _found(results: TableResults, more: Sequence[str], words: Words) -> Section:
@@ -189,7 +197,7 @@ def _importances(tuner: Any, seconds: float) -> tuple[Importances | None, str]:
     if getattr(tuner, "_data", None) is None:
         return None, ""
     X, y, weight, folds = tuner._data
-    place = tuner.leaderboard_.places[0]
+    place = _returned(tuner)
     columns = X.shape[1] if hasattr(X, "shape") else len(X[0])
     tested = min(len(folds[0][1]), ROWS_SHUFFLED)
     needed = place.fit_seconds + REPEATS * columns * place.predict_seconds * tested / 1000
@@ -206,7 +214,7 @@ def _curve(tuner: Any, seconds: float) -> tuple[LearningCurve | None, str]:
     if getattr(tuner, "_data", None) is None:
         return None, ""
     X, y, weight, folds = tuner._data
-    needed = 1.75 * tuner.leaderboard_.places[0].fit_seconds
+    needed = 1.75 * _returned(tuner).fit_seconds
     if needed > seconds:
         return None, say(TOO_LONG, duration_text(needed), "search.learning_curve()")
     measure = Measure.of(tuner.scoring, tuner.target_.classes)
@@ -239,7 +247,7 @@ def _task(tuner: Any) -> str:
 def _details(results: TableResults, words: Words) -> Section:
     tuner = results.tuner
     section = Section(words("Details of the model"))
-    place = tuner.leaderboard_.places[0]
+    place = _returned(tuner)
     names = ", ".join(name for name, _ in tuner.best_estimator_.models)
     facts = [
         (words("models"), printable(names)),
@@ -283,11 +291,12 @@ def _data(results: TableResults, words: Words) -> Section:
 
 
 def _evaluation(tuner: Any, words: Words) -> Section:
-    section = Section(words("How good it is"), words.known(tuner.report_.sentences()))
+    rest = [note for note in tuner.report_.sentences() if note not in tuner.notes_]  # those stand with the rows
+    section = Section(words("How good it is"), words.known(rest))
     section.tables.append(Table(*tuner.leaderboard_.table(words)))
     return section
 
 
-def _limits(tuner: Any, figures: Sequence[FigureData], words: Words) -> Section:
+def _limits(figures: Sequence[FigureData], words: Words) -> Section:
     """Return what the figures say of where it is wrong, in words."""
     return Section(words("Where it falls short"), [words.said(figure.summary) for figure in figures])
