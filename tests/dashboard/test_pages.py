@@ -681,8 +681,8 @@ def test_a_front_of_several_objectives_shows_them_in_pairs(tmp_path: Path, m: in
                 assert values == pytest.approx({t.number: t.values[objective] for t in study.trials}, rel=1e-4)
 
 
-def test_everything_that_a_page_loads_is_there(client: TestClient) -> None:
-    found = set()
+def test_everything_that_a_page_loads_is_there_and_small(client: TestClient) -> None:
+    found, sizes = set(), dict.fromkeys(("js", "css", "svg"), 0)
     for path in ("/", "/study/1", "/study/1/trial/3", "/compare?study=1"):
         found |= set(re.findall(r'(?:<link[^>]* href|<script[^>]* src)="(/[^"]*)"', client.get(path).text))
     assert len(found) == 6
@@ -690,6 +690,19 @@ def test_everything_that_a_page_loads_is_there(client: TestClient) -> None:
         answer = client.get(address)
         assert answer.status_code == 200, address
         assert "immutable" in answer.headers["cache-control"]
+        sizes[address.partition("?")[0].rpartition(".")[2]] += len(answer.content)
+    assert sizes["js"] <= 60_000
+    assert sizes["css"] <= 25_000
+
+
+@pytest.mark.parametrize(
+    ("theme", "media"), [("", "screen and (prefers-color-scheme:dark)"), ("dark", "screen"), ("light", "not all")]
+)
+def test_a_page_is_dark_where_the_reader_wants_it(client: TestClient, theme: str, media: str) -> None:
+    page = client.get("/", headers={"cookie": f"tunesmith-theme={theme}"}).text
+    assert f'media="{media}"' in page
+    assert "--bg:#12151a" in client.get("/static/dark.css").text
+    assert "--bg:#12151a" not in client.get("/static/look.css").text
 
 
 CHINESE_PAGES = (

@@ -28,6 +28,7 @@ from tunesmith.foundation import look
 from tunesmith.foundation.arguments import checked
 from tunesmith.storage import Storage, open_storage
 from tunesmith.visualization import static
+from tunesmith.visualization.svg_style import dark
 
 STATIC = Path(__file__).parent / "static"
 MODEL_IMPORTS = (
@@ -36,7 +37,6 @@ MODEL_IMPORTS = (
 )  # verdicts are made by it, and it is fitted by this
 
 KEPT = "private, max-age=31536000, immutable"  # by a browser: the address carries the version
-DARK_SCREEN, CHOSEN_DARK = "screen and (prefers-color-scheme:dark)", ":root[data-theme=dark]"
 
 
 class _Static(StaticFiles):
@@ -53,15 +53,15 @@ async def script_file(_: Request) -> Response:
     return Response(static.script(), headers={"cache-control": KEPT}, media_type="text/javascript")
 
 
-async def style_file(_: Request) -> Response:
-    """Return the style of drawings, for the colours that a reader chose as well."""
-    rules = static.style(DARK_SCREEN, ":root:not([data-theme=light])", CHOSEN_DARK)
+async def look_file(_: Request) -> Response:
+    """Return the colours, and the style of controls and drawings."""
+    rules = look.tokens(dark=False) + look.controls() + static.style()
     return Response(rules, headers={"cache-control": KEPT}, media_type="text/css")
 
 
-async def look_file(_: Request) -> Response:
-    """Return the colours, and the style of controls."""
-    rules = look.tokens(DARK_SCREEN, chosen=CHOSEN_DARK) + look.controls()
+async def dark_file(_: Request) -> Response:
+    """Return the colours of pages that are dark; the page says on which screens it holds."""
+    rules = f"{look.tokens(dark=True)}:root{{{dark()}}}\n"
     return Response(rules, headers={"cache-control": KEPT}, media_type="text/css")
 
 
@@ -121,7 +121,7 @@ def app(
     routes: list[BaseRoute] = [
         *studies.ROUTES, *figures.ROUTES, *trials.ROUTES, *trial.ROUTES, *artifacts.ROUTES, *actions.ROUTES,
         *events.ROUTES, *study.ROUTES, *design.ROUTES, Route("/static/figures.js", script_file),
-        Route("/static/figures.css", style_file), Route("/static/look.css", look_file),
+        Route("/static/look.css", look_file), Route("/static/dark.css", dark_file),
         Route("/static/icons.svg", icons_file), Route("/static/mark.svg", mark_file),
         Route("/favicon.ico", mark_file), Mount("/static", _Static(directory=STATIC)),
     ]  # fmt: skip

@@ -16,7 +16,7 @@ from tunesmith.report.content import Content, Section, Table
 from tunesmith.visualization import static
 from tunesmith.visualization.figure import FigureData
 from tunesmith.visualization.figures import draw
-from tunesmith.visualization.svg_style import as_svg, said_of_points
+from tunesmith.visualization.svg_style import as_svg, dark, said_of_points
 
 MOST_BYTES = 1_000_000  # of the figures of a page that answers, with the values of their points
 MOST_STATIC = 360_000  # of drawings alone
@@ -64,8 +64,8 @@ def write(content: Content, words: Words) -> str:
     made = _Page(words, content.interactive)
     for section in content.sections:
         made.add(section)
-    dark = "screen and (prefers-color-scheme: dark)"
-    style = tokens(dark) + STYLE.read_text(encoding="utf-8") + static.style(dark)
+    style = tokens(dark=False) + STYLE.read_text(encoding="utf-8") + static.style()
+    style += f"@media screen and (prefers-color-scheme:dark){{{tokens(dark=True)}:root{{{dark()}}}}}\n"
     scripts = "script-src 'unsafe-inline'; " if content.interactive else ""
     head = (
         f'<!doctype html>\n<html lang="{content.lang}">\n<head>\n<meta charset="utf-8">\n'

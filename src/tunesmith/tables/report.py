@@ -97,9 +97,10 @@ def of_table(results: TableResults, words: Words) -> Content:
     ]
     title = words("A model of {}", printable(results.target)) if results.target else words("A tuned model")
     subtitle = stamped(words.translate("{n} trials; report of {when} by tunesmith {version}"), len(seen.history))
+    shown = [figure for section in sections[1:4] for figure in section.figures if figure.kind != "optimization_history"]
     card = [
         _details(results, words), _intended(results, words), _data(results, words), _evaluation(tuner, words),
-        _limits([f for s in sections[1:4] for f in s.figures if f.kind != "optimization_history"], words), _use(results, words),
+        _limits(shown, words), _use(results, words),
     ]  # fmt: skip
     return Content(
         title,

@@ -26,7 +26,7 @@ async function fetchJSON(url, signal) {
   return data;
 }
 
-// -- language and colours -------------------------------------------------------------------------------------------
+// -- language and colours --
 
 for (const name of ["language", "theme"]) {
   one(`#${name}`)?.addEventListener("change", event => {
@@ -35,7 +35,7 @@ for (const name of ["language", "theme"]) {
   });
 }
 
-// -- the filter, kept in the address --------------------------------------------------------------------------------
+// -- the filter, kept in the address --
 
 const query = new URLSearchParams(location.search);
 const brushes = new Map(query.getAll("brush").map(text => {
@@ -100,7 +100,7 @@ one("#hide")?.addEventListener("change", event => {
 });
 showChips();
 
-// -- figures --------------------------------------------------------------------------------------------------------
+// -- figures --
 
 const state = new WeakMap(); // figure -> {data, seq, version, stale, visible, stop}
 const visible = new IntersectionObserver(entries => {
@@ -327,7 +327,7 @@ for (const curve of all("[data-told]")) {
   for (const place of all(".drawn", curve)) new Figure(place, JSON.parse(curve.dataset.told), { words, told: text => { told.textContent = text; } });
 }
 
-// -- parts that are fetched -------------------------------------------------------------------------------------------
+// -- parts that are fetched --
 
 // A part is markup of the server; what a reader opened in it stays open, and what has the focus keeps it.
 async function loadPart(part) {
@@ -454,7 +454,7 @@ document.addEventListener("click", event => {
 addEventListener("popstate", () => location.reload());
 one("#at")?.scrollIntoView({ block: "center" });
 
-// -- live: one connection a browser -----------------------------------------------------------------------------------
+// -- live: one connection a browser --
 
 let busy = false, again = false, last = 0, refreshing = null, place = null, told = "";
 async function changed({ seq, version, counts }) {
@@ -556,7 +556,7 @@ if (page && navigator.locks && window.BroadcastChannel) {
   open();
 }
 
-// -- the list of studies, and what is chosen to be compared -----------------------------------------------------------
+// -- the list of studies, and what is chosen to be compared --
 
 // What only reading its trials tells of a study is fetched when its row is seen, one after the other.
 let filled = Promise.resolve();

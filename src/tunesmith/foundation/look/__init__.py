@@ -16,20 +16,9 @@ __all__ = [
 ]  # fmt: skip
 
 
-def tokens(media: str = "screen and (prefers-color-scheme:dark)", root: str = ":root", chosen: str = "") -> str:
-    """Return the rules of CSS that set the tokens as variables, such as ``--accent``.
-
-    Args:
-        media: where pages are dark.
-        root: what has the variables.
-        chosen: a selector of what is dark on any screen, such as ``:root[data-theme=dark]``; what is light is then
-            ``[data-theme=light]``. Empty: a reader cannot choose.
-    """
-    dark = f"{root}:not([data-theme=light])" if chosen else root
-    rules = f"{root}{{{declarations(dark=False)};color-scheme:light}}\n"
-    rules += f"@media {media}{{{dark}{{{declarations(dark=True)};color-scheme:dark}}}}\n"
-    always = f"@media screen{{{chosen}{{{declarations(dark=True)};color-scheme:dark}}}}\n" if chosen else ""
-    return rules + always
+def tokens(*, dark: bool) -> str:
+    """Return the rules of CSS that set the tokens as variables, such as ``--accent``, of a light or a dark page."""
+    return f":root{{{declarations(dark=dark)};color-scheme:{'dark' if dark else 'light'}}}\n"
 
 
 def controls() -> str:

@@ -18,7 +18,7 @@ globalThis.tunesmith = (() => {
   };
   const px = value => String(Math.round(value * 10) / 10);
 
-  // -- axes: numbers at round places, and where a value lies ----------------------------------------------------------
+  // -- axes: numbers at round places, and where a value lies --
 
   const tick = value => !value || (Math.abs(value) >= 1e-3 && Math.abs(value) < 1e5) ? String(+value.toPrecision(10)) : value.toExponential(4).replace(/\.?0*e\+?/, "e");
   function ticks(low, high, most) {
@@ -44,7 +44,7 @@ globalThis.tunesmith = (() => {
     return { g, inner, w, h, kx, ky, left, top, x: axisOf(g.dataset.x), y: axisOf(g.dataset.y), home: [0, w, 0, h], view: [0, w, 0, h] };
   }
 
-  // -- one drawing ------------------------------------------------------------------------------------------------------
+  // -- one drawing --
 
   class Figure {
     // place: holds the SVG. data: {traces, axes}. options: {words, open(number), link(number), brush(ranges), columns, told}.
@@ -374,7 +374,7 @@ globalThis.tunesmith = (() => {
     }
   }
 
-  // -- files --------------------------------------------------------------------------------------------------------
+  // -- files --
 
   const cell = value => { // a text that a spreadsheet would take for a formula gets an apostrophe before it
     const text = String(value ?? ""), safe = typeof value === "string" && /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
