@@ -681,7 +681,7 @@ def _inner(panels: Sequence[_Panel], layout: Dict, width: float, tall: float | N
     if len(panels) > 1 and not _stacked(panels):
         return 170.0
     inner = float(layout.get("height", 430)) - 150
-    if layout["meta"]["tall"]:
+    if layout["meta"].get("tall"):
         return inner
     return 90.0 if tall is not None else min(inner, 0.48 * width + 20, 340.0)
 
