@@ -20,12 +20,13 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parent.parent / "src"))
+import drawn
 from pages import CHINESE, LANGUAGES, blocks
 
 ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "docs" / "img" / "figures"
 CHAPTER = ROOT / "docs" / "chapter.md"  # its own code draws its pictures
-sys.path.insert(0, str(ROOT / "src"))
 # The pictures that are kept in docs/img/, of runs that take hours, and the Chinese of their labels.
 KEPT = ("gradient_descent", "honesty-calibration", "honesty-fits")
 LABELS = {
@@ -164,8 +165,6 @@ def law() -> Any:
 
 def make() -> None:
     """Write all pictures."""
-    from drawn import svg
-
     from tunesmith import visualization as v
     from tunesmith.visualization.matplotlib_style import chinese_fonts
 
@@ -196,7 +195,7 @@ def make() -> None:
     }
     OUT.mkdir(parents=True, exist_ok=True)
     for (name, figure), (ending, language) in product(figures.items(), LANGUAGES.items()):
-        (OUT / f"{name}{ending}.svg").write_text(svg(figure, name, language), encoding="utf-8")
+        (OUT / f"{name}{ending}.svg").write_text(drawn.svg(figure, name, language), encoding="utf-8")
     chinese = chinese_fonts()
     draw(CHAPTER, "", [])
     if chinese:

@@ -15,7 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent / "src")]
+sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parent.parent / "src"))
 import figures
 from pages import DOCS
 
@@ -36,16 +37,25 @@ ANSWER = """for (const figure of document.querySelectorAll(".ts-live")) {
   for (const place of figure.querySelectorAll(".drawn")) new tunesmith.Figure(place, data, { words, told, row })
 }"""
 CHINESE = {
-    "trial": "试验", "series": "系列", "{0} of {1}": "第 {0} 个，共 {1} 个", "Show all": "显示全部",
+    "trial": "试验",
+    "series": "系列",
+    "{0} of {1}": "第 {0} 个，共 {1} 个",
+    "Show all": "显示全部",
     "Arrow keys go from point to point; + and - zoom; 0 shows all.": "方向键逐点移动；+ 和 - 缩放；0 显示全部。",
-    "A search of 100 trials: point at one, drag to zoom, or use the arrow keys.":
-    "一次有 100 个试验的搜索。指向任一个看它的值，拖动可放大，也可以用方向键。",
-    "trials": "试验次数", "mean regret": "平均遗憾", "random": "随机搜索",
+    "A search of 100 trials: point at one, drag to zoom, or use the arrow keys.": (
+        "一次 100 个试验的搜索：指向试验看它的值，拖动放大，也可用方向键。"
+    ),
+    "trials": "试验次数",
+    "mean regret": "平均遗憾",
+    "random": "随机搜索",
     "Regret after 10 to 100 trials": "10 至 100 次试验之后的遗憾",
-    "Searches that return something worse than the default": "返回的配置比默认配置更差的搜索", "% of searches": "占搜索的 %",
+    "Searches that return something worse than the default": "返回的配置比默认配置更差的搜索",
+    "% of searches": "占搜索的 %",
+    "the best mean": "取平均最高者",
     "Rank of four ways from a table to a model": "从表格到模型的四种办法的名次",
-    "the best mean": "取平均最高者", "mean rank on 12 tables": "12 张表上的平均名次", "boosting as it is": "默认的提升树",
-}  # fmt: skip
+    "mean rank on 12 tables": "12 张表上的平均名次",
+    "boosting as it is": "默认的提升树",
+}
 
 
 def table(page: str, head: str) -> Iterator[list[str]]:
@@ -146,14 +156,16 @@ def on_files(files: Any, config: Any) -> Any:
 
 
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
-    """Called by mkdocs with each page: the first one has no columns beside it."""
+    """Called by mkdocs with each page: the first one has no columns beside it; terms are first found in the chapter."""
+    if page.file.src_uri == "chapter.md":
+        page.meta["search"] = {"boost": 2}
     if page.file.src_uri == "index.md":
         page.meta["hide"] = ["navigation", "toc"]
     return markdown
 
 
 def on_page_content(html: str, page: Any, config: Any, files: Any) -> str:
-    """Called by mkdocs with each page as HTML: put the figures in their places, and the dark pictures beside the light."""
+    """Called by mkdocs with each page as HTML: put the figures in their places, and dark pictures beside the light."""
     language = config.theme["language"]
     words = (lambda text: CHINESE.get(text, text)) if language == "zh" else str
 
