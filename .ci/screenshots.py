@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import html
 import importlib.util
+import math
 import os
 import re
 import shutil
@@ -34,7 +35,8 @@ PAGES = {  # name: (address, width, height)
     "phone": ("/study/1?now=1", 360, 760),
 }
 COLOURS = ("light", "dark")
-FILES = {"report": (1000, 900), "notebook": (900, 640)}  # name: (width, height)
+CONFIGS = {"en": "mkdocs.yml", "zh": "mkdocs.zh.yml"}
+FILES = {"report": (1000, 900), "notebook": (900, 640), "card": (1200, 630)}  # name: (width, height)
 SHOWN = {  # what each shows
     "en": {
         "study": "A study: what to use, what to expect of it, and what to do next",
@@ -119,6 +121,19 @@ def notebook(shown: dict[str, str]) -> str:
     </style><main><h1>notebook</h1>{cells}</main>"""
 
 
+def card(language: str) -> str:
+    """A page that is what a chat shows of a link: the mark, the word, the sentence, a search."""
+    from tunesmith.foundation.look import mark, sparkline, tokens
+
+    falling = [0.1 + math.exp(-k / 6) for k in (0, 0, 1, 1, 1, 4, 4, 9, 9, 9, 9, 15, 15, 22, 22, 22, 30, 30, 30, 30)]
+    said = re.search(r"site_description: (.*)", (ROOT / CONFIGS[language]).read_text(encoding="utf-8"))
+    return f"""<!doctype html><html lang="{language}"><meta charset="utf-8"><title>card</title><style>{tokens()}
+    body {{ margin: 0; padding: 80px; font: 44px/1.35 system-ui, "Noto Sans CJK SC", sans-serif; background: var(--bg);
+      color: var(--ink) }} h1 {{ display: flex; gap: 28px; align-items: center; margin: 0; font-size: 88px }}
+    .spark {{ width: 1040px; height: 190px }}
+    </style><h1>{mark(104)}tunesmith</h1><p>{said[1] if said else ""}</p>{sparkline(falling, 312, 57)}"""
+
+
 def pages_of(folder: Path, language: str) -> dict[str, Path]:
     """Write the pages that are no page of the dashboard."""
     import figures
@@ -128,6 +143,7 @@ def pages_of(folder: Path, language: str) -> dict[str, Path]:
     shown = {"study": found._repr_html_(), "study.space": found.space._repr_html_()}
     del os.environ["TUNESMITH_LANG"]
     (folder / "notebook.html").write_text(notebook(shown), encoding="utf-8")
+    (folder / "card.html").write_text(card(language), encoding="utf-8")
     found.report(folder / "report.html", lang=language, overwrite=True)
     return {name: folder / f"{name}.html" for name in FILES}
 
