@@ -1,7 +1,7 @@
 """Makes the pictures of docs/gallery.md and docs/chapter.md, into docs/img/figures/: a hook of mkdocs, and a program.
 
-Each is made in Chinese too, as NAME-zh, where Matplotlib knows a Chinese font: those of the chapter by the code of the
-Chinese page. Run it alone with `python .ci/figures.py`. It needs Matplotlib. Pictures that are there are made anew only
+Each is made in Chinese too, as NAME-zh: those of the chapter by the code of the Chinese page, where Matplotlib knows a
+Chinese font. Run it alone with `python .ci/figures.py`. It needs Matplotlib. Pictures that are there are made anew only
 if the code of the figures has changed since.
 """
 
@@ -15,16 +15,18 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
-from pages import CHINESE, blocks
+sys.path.insert(0, str(Path(__file__).parent.parent / "src"))
+import drawn
+from pages import CHINESE, LANGUAGES, blocks
 
 ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "docs" / "img" / "figures"
 CHAPTER = ROOT / "docs" / "chapter.md"  # its own code draws its pictures
-sys.path.insert(0, str(ROOT / "src"))
 # The pictures that are kept in docs/img/, of runs that take hours, and the Chinese of their labels.
 KEPT = ("gradient_descent", "honesty-calibration", "honesty-fits")
 LABELS = {
@@ -175,8 +177,7 @@ def law() -> Any:
 def make() -> None:
     """Write all pictures."""
     from tunesmith import visualization as v
-    from tunesmith.foundation.languages import words_of
-    from tunesmith.visualization.matplotlib_style import chinese_fonts, fonts
+    from tunesmith.visualization.matplotlib_style import chinese_fonts
 
     study, random, two, fitted = classifier(), classifier("random", "nop"), trade_off(), search()
     table = model()
@@ -211,12 +212,9 @@ def make() -> None:
         "scaling_plan": v.plot_scaling_plan(small.plan(large, 0.2), backend="arrays"),
     }
     OUT.mkdir(parents=True, exist_ok=True)
+    for (name, figure), (ending, language) in product(figures.items(), LANGUAGES.items()):
+        (OUT / f"{name}{ending}.svg").write_text(drawn.svg(figure, name, language), encoding="utf-8")
     chinese = chinese_fonts()
-    for name, figure in figures.items():
-        figure.drawn("matplotlib", words_of("en")).savefig(OUT / f"{name}.png", dpi=110)
-        if chinese:
-            with fonts("zh"):
-                figure.drawn("matplotlib", words_of("zh")).savefig(OUT / f"{name}-zh.png", dpi=110)
     draw(CHAPTER, "", [])
     if chinese:
         draw(CHINESE / CHAPTER.name, "-zh", chinese)
@@ -259,8 +257,8 @@ def on_pre_build(config: Any) -> None:
     """Called by mkdocs before it reads the pages."""
     words = [*(ROOT / "src/tunesmith/visualization").rglob("*.py"), ROOT / "src/tunesmith/foundation/languages/zh.json"]
     code = [Path(__file__), CHAPTER, CHINESE / CHAPTER.name, *words]
-    made = [p.stat().st_mtime for p in OUT.glob("*.png")]
-    if not made or min(made) < max(p.stat().st_mtime for p in code):
+    made = [p.stat().st_mtime for p in OUT.glob("*.svg")]
+    if len(made) < 40 or min(made) < max(p.stat().st_mtime for p in code):
         make()
 
 

@@ -1,4 +1,4 @@
-"""Takes pictures of the dashboard, of a report and of a notebook, in two languages: a hook of mkdocs, and a program.
+"""Takes pictures of the dashboard, a report and a notebook, in two languages, light and dark: a hook and a program.
 
 A page has those of the dashboard where it says `<!-- pictures -->`, and another where it says `<!-- picture NAME -->`.
 It takes the dashboard's extra, Playwright and Chromium; where they are not, a page says in the place of a picture what
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import html
 import importlib.util
+import math
 import os
 import re
 import shutil
@@ -23,26 +24,28 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "docs" / "img" / "dashboard"
 MARK = re.compile(r"<!-- picture(?:s| ([\w-]+)) -->")
-PAGES = {  # name: (address, width, height, colours)
-    "study": ("/study/1?now=1", 1280, 1150, "light"),
-    "parameters": ("/study/1/parameters", 1280, 760, "light"),
-    "parameter": ("/study/1/parameters?param=lr", 1280, 900, "light"),
-    "importance": ("/study/1/parameters?figure=importance", 1280, 760, "light"),
-    "model": ("/study/1/model", 1280, 800, "dark"),
-    "trials": ("/study/1/trials?where=value<0.3&sort=value", 1280, 700, "light"),
-    "trial": ("/study/1/trial/7", 1280, 900, "dark"),
-    "phone": ("/study/1?now=1", 360, 760, "light"),
+PAGES = {  # name: (address, width, height)
+    "study": ("/study/1?now=1", 1280, 1150),
+    "parameters": ("/study/1/parameters", 1280, 760),
+    "parameter": ("/study/1/parameters?param=lr", 1280, 900),
+    "importance": ("/study/1/parameters?figure=importance", 1280, 760),
+    "model": ("/study/1/model", 1280, 800),
+    "trials": ("/study/1/trials?where=value<0.3&sort=value", 1280, 700),
+    "trial": ("/study/1/trial/7", 1280, 900),
+    "phone": ("/study/1?now=1", 360, 760),
 }
-FILES = {"report": (1000, 900), "notebook": (900, 640)}  # name: (width, height)
+COLOURS = ("light", "dark")
+CONFIGS = {"en": "mkdocs.yml", "zh": "mkdocs.zh.yml"}
+FILES = {"report": (1000, 900), "notebook": (900, 640), "card": (1200, 630)}  # name: (width, height)
 SHOWN = {  # what each shows
     "en": {
         "study": "A study: what to use, what to expect of it, and what to do next",
         "parameters": "The value by each parameter, those first that matter most",
         "parameter": "One of them in full",
         "importance": "Which parameters matter, with intervals and what noise reaches",
-        "model": "What a model of the trials expects, in dark colours",
+        "model": "What a model of the trials expects",
         "trials": "The table of trials, filtered",
-        "trial": "A trial, in dark colours",
+        "trial": "A trial",
         "phone": "The same study on a telephone",
         "report": "A report: the answer first, then why",
         "notebook": "A study in a notebook: what to use and what to expect of it stand first",
@@ -52,9 +55,9 @@ SHOWN = {  # what each shows
         "parameters": "目标值与每个参数的关系，影响最大的在前",
         "parameter": "放大其中一个参数",
         "importance": "哪些参数重要，附区间和噪声能达到的线",
-        "model": "由试验建立的模型所期望的值，深色模式",
+        "model": "由试验建立的模型所期望的值",
         "trials": "筛选后的试验表格",
-        "trial": "一次试验，深色模式",
+        "trial": "一次试验",
         "phone": "手机上的同一个研究",
         "report": "一份报告：先给结论，再说理由",
         "notebook": "笔记本里的研究：用什么、可以期待什么写在最前面",
@@ -112,7 +115,23 @@ def notebook(shown: dict[str, str]) -> str:
     .row > div {{ overflow: hidden }} i {{ color: #1f6fae; font: 13px monospace; padding-top: 8px }}
     pre {{ background: #f5f5f5; border: 1px solid #e0e0e0; margin: 0; padding: 8px; font: 13px/1.4 monospace }}
     h1 {{ position: absolute; left: -999px }}
+    @media (prefers-color-scheme: dark) {{
+      body {{ background: #12151a; color: #e7eaee }} pre {{ background: #1a1f26; border-color: #333c47 }}
+    }}
     </style><main><h1>notebook</h1>{cells}</main>"""
+
+
+def card(language: str) -> str:
+    """A page that is what a chat shows of a link: the mark, the word, the sentence, a search."""
+    from tunesmith.foundation.look import mark, sparkline, tokens
+
+    falling = [0.1 + math.exp(-k / 6) for k in (0, 0, 1, 1, 1, 4, 4, 9, 9, 9, 9, 15, 15, 22, 22, 22, 30, 30, 30, 30)]
+    said = re.search(r"site_description: (.*)", (ROOT / CONFIGS[language]).read_text(encoding="utf-8"))
+    return f"""<!doctype html><html lang="{language}"><meta charset="utf-8"><title>card</title><style>{tokens()}
+    body {{ margin: 0; padding: 60px 80px; font: 44px/1.35 system-ui, "Noto Sans CJK SC", sans-serif; background: var(--bg);
+      color: var(--ink) }} h1 {{ display: flex; gap: 28px; align-items: center; margin: 0; font-size: 88px }}
+    p {{ margin: 30px 0 }} .spark {{ width: 1040px; height: 150px }}
+    </style><h1>{mark(104)}tunesmith</h1><p>{said[1] if said else ""}</p>{sparkline(falling, 312, 45)}"""
 
 
 def pages_of(folder: Path, language: str) -> dict[str, Path]:
@@ -120,8 +139,11 @@ def pages_of(folder: Path, language: str) -> dict[str, Path]:
     import figures
 
     found = figures.classifier("auto")
+    os.environ["TUNESMITH_LANG"] = language  # of what a notebook shows
     shown = {"study": found._repr_html_(), "study.space": found.space._repr_html_()}
+    del os.environ["TUNESMITH_LANG"]
     (folder / "notebook.html").write_text(notebook(shown), encoding="utf-8")
+    (folder / "card.html").write_text(card(language), encoding="utf-8")
     found.report(folder / "report.html", lang=language, overwrite=True)
     return {name: folder / f"{name}.html" for name in FILES}
 
@@ -145,7 +167,7 @@ def make() -> bool:
             base = next(word for word in line.split() if word.startswith("http")).rstrip("/")
             with sync_playwright() as playwright:
                 browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-                for language, (name, (address, width, height, colours)) in product(SHOWN, PAGES.items()):
+                for language, colours, (name, (address, width, height)) in product(SHOWN, COLOURS, PAGES.items()):
                     size = {"width": width, "height": height}
                     page = browser.new_page(viewport=size, color_scheme=colours, locale=language)
                     page.set_default_timeout(120_000)
@@ -155,14 +177,15 @@ def make() -> bool:
                         figure.wait_for_selector("figcaption:not(:empty)")
                     page.evaluate("scrollTo(0, 0)")
                     page.wait_for_timeout(1500)
-                    page.screenshot(path=_picture(name, language))
+                    page.screenshot(path=_picture(name, language, colours))
                     page.close()
-                for language in SHOWN:
+                for language, colours in product(SHOWN, COLOURS):
                     for name, written in pages_of(Path(folder), language).items():
                         width, height = FILES[name]
-                        page = browser.new_page(viewport={"width": width, "height": height}, locale=language)
+                        size = {"width": width, "height": height}
+                        page = browser.new_page(viewport=size, color_scheme=colours, locale=language)
                         page.goto(written.as_uri())
-                        page.screenshot(path=_picture(name, language))
+                        page.screenshot(path=_picture(name, language, colours))
                         page.close()
                 browser.close()
         finally:
@@ -203,8 +226,9 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
     return MARK.sub(shown, markdown)
 
 
-def _picture(name: str, language: str) -> Path:
-    return OUT / (f"{name}.png" if language == "en" else f"{name}-{language}.png")
+def _picture(name: str, language: str, colours: str = "light") -> Path:
+    """Where a picture is; .ci/home.py puts the dark one beside the light one."""
+    return OUT / f"{name}{'' if language == 'en' else '-zh'}{'-dark' if colours == 'dark' else ''}.png"
 
 
 if __name__ == "__main__" and not make():

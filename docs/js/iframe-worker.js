@@ -1,10 +1,26 @@
-/* The theme's search runs in a worker. This changes two things of it, by the messages that page and worker send:
-   a query that finds nothing is asked again with room for a typing error in each word; and in a page that was opened
-   from the disk, which may start no worker, the search runs in an empty frame of the page. The theme asks for
-   window.IFrameWorker in that frame, and finds its own folder by the script that stands there. */
+/* The theme's search runs in a worker. This changes three things of it, by the messages that page and worker send: words
+   of textbooks become those of the pages; a query that finds nothing is asked again with room for a typing error in each
+   word; and in a page that was opened from the disk, which may start no worker, the search runs in an empty frame of the
+   page. The theme asks for window.IFrameWorker in that frame, and finds its own folder by the script that stands there. */
 (() => {
   const QUERY = 2
   const RESULT = 3
+
+  // Words of textbooks, and the one for the same that the pages say.
+  const SAID = {
+    批大小: "批量大小",
+    批次大小: "批量大小",
+    学习速率: "学习率",
+    栅格搜索: "网格搜索",
+    随机失活: "dropout",
+    丢弃率: "dropout",
+    提前停止: "早停",
+    修剪: "剪枝",
+    "超参(?!数)": "超参数",
+    看板: "仪表盘",
+  }
+  const inOurWords = (query) =>
+    Object.entries(SAID).reduce((text, [word, said]) => text.replace(RegExp(word, "g"), said), query)
 
   const load = (inner, url) =>
     new Promise((resolve, reject) => {
@@ -51,7 +67,7 @@
 
     postMessage(data) {
       if (data.type === QUERY) this.again = tolerant(data.data)
-      this.worker.postMessage(data)
+      this.worker.postMessage(data.type === QUERY ? { ...data, data: inOurWords(data.data) } : data)
     }
 
     receive(data) {
