@@ -148,7 +148,7 @@ def on_files(files: Any, config: Any) -> Any:
         f"[data-md-color-scheme={scheme}]{{{declarations(dark=scheme == 'slate')}}}\n"
         for scheme in ("default", "slate")
     )
-    look = colours + static.style("not all", ":root", "[data-md-color-scheme=slate]")
+    look = colours + f"{static.style()}[data-md-color-scheme=slate]{{{dark()}}}"
     files.append(File.generated(config, "css/look.css", content=look))
     if files.get_file_from_path("img/mark.svg") is None:
         files.append(File.generated(config, "img/mark.svg", content=mark(64) + "\n"))
