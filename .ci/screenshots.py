@@ -130,7 +130,8 @@ def card(language: str) -> str:
     return f"""<!doctype html><html lang="{language}"><meta charset="utf-8"><title>card</title>
     <style>{tokens(dark=False)}
     body {{ margin: 0; padding: 60px 80px; font: 44px/1.35 system-ui, "Noto Sans CJK SC", sans-serif;
-      background: var(--bg); color: var(--ink) }} h1 {{ display: flex; gap: 28px; align-items: center; margin: 0; font-size: 88px }}
+      background: var(--bg); color: var(--ink) }}
+    h1 {{ display: flex; gap: 28px; align-items: center; margin: 0; font-size: 88px }}
     p {{ margin: 30px 0 }} .spark {{ width: 1040px; height: 150px }}
     </style><h1>{mark(104)}tunesmith</h1><p>{said[1] if said else ""}</p>{sparkline(falling, 312, 45)}"""
 
