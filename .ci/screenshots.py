@@ -128,9 +128,10 @@ def card(language: str) -> str:
     falling = [0.1 + math.exp(-k / 6) for k in (0, 0, 1, 1, 1, 4, 4, 9, 9, 9, 9, 15, 15, 22, 22, 22, 30, 30, 30, 30)]
     said = re.search(r"site_description: (.*)", (ROOT / CONFIGS[language]).read_text(encoding="utf-8"))
     return f"""<!doctype html><html lang="{language}"><meta charset="utf-8"><title>card</title><style>{tokens()}
-    body {{ margin: 0; padding: 60px 80px; font: 44px/1.35 system-ui, "Noto Sans CJK SC", sans-serif; background: var(--bg);
-      color: var(--ink) }} h1 {{ display: flex; gap: 28px; align-items: center; margin: 0; font-size: 88px }}
-    p {{ margin: 30px 0 }} .spark {{ width: 1040px; height: 150px }}
+    body {{ margin: 0; padding: 60px 80px; font: 44px/1.35 system-ui, "Noto Sans CJK SC", sans-serif }}
+    body {{ background: var(--bg); color: var(--ink) }} p {{ margin: 30px 0 }}
+    h1 {{ display: flex; gap: 28px; align-items: center; margin: 0; font-size: 88px }}
+    .spark {{ width: 1040px; height: 150px }}
     </style><h1>{mark(104)}tunesmith</h1><p>{said[1] if said else ""}</p>{sparkline(falling, 312, 45)}"""
 
 
