@@ -180,8 +180,12 @@ def on_page_content(html: str, page: Any, config: Any, files: Any) -> str:
         if twin.exists() or knows_dark(file):
             light = found[0].replace(found[2], f"{found[2]}#only-light")
             return light + found[0].replace(found[2], f"{found[2].replace(file.name, twin.name)}#only-dark")
-        turned = file.parent.name != "terminal" and file.name.startswith("tune") is False and file.stem != "mark"
-        return found[0].replace("<img", '<img class="ts-turned"') if turned and file.suffix == ".svg" else found[0]
+        is_ours = file.parent.name == "terminal" or file.stem.removesuffix("-zh") in (
+            "tune",
+            "mark",
+        )  # any page is well
+        turned = file.parent.name == "examples" or (file.suffix == ".svg" and not is_ours)
+        return found[0].replace("<img", '<img class="ts-turned"') if turned else found[0]
 
     return PICTURE.sub(picture, PLACE.sub(figure, html))
 
