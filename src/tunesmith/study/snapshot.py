@@ -25,6 +25,7 @@ from tunesmith.history import History
 from tunesmith.space import Space
 from tunesmith.space.meaning import explain_meanings
 from tunesmith.storage.base import Storage, StudyRecord
+from tunesmith.study.engine.metrics import metric_of
 from tunesmith.study.engine.replica import RECORDS_AT_ONCE, STOPPED_ATTR, StudyReplica, as_shown, tally_of
 from tunesmith.trial.metrics import Metrics, without_rows
 from tunesmith.trial.record import FrozenTrial, TrialRecord
@@ -401,6 +402,9 @@ def _attributes(seen: Snapshot) -> Mapping[int, Mapping[str, Any]]:
 
 
 def metric_names_of(system: Mapping[str, Any], m: int) -> list[str] | None:
-    """Return the names of a study's m objectives from its system attributes; None: it has none."""
-    names = system.get(METRIC_NAMES)
+    """Return the names of a study's m objectives from its system attributes; None: it has none.
+
+    They are those that were given to objectives, else those of the metrics that decide (``metric=``).
+    """
+    names = system.get(METRIC_NAMES) or list(metric_of(system))
     return names if isinstance(names, list) and len(names) == m else None

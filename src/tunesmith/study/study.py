@@ -181,7 +181,7 @@ class Study:
 
     @property
     def metric_names(self) -> list[str] | None:
-        """The names of the objectives, as an import or ``set_metric_names`` under Optuna's names gave them, or None."""
+        """The names of the objectives, as ``metric=``, an import, or Optuna's ``set_metric_names`` gave them."""
         return metric_names_of(self.system_attrs, len(self.directions))
 
     @property

@@ -26,8 +26,7 @@ from tunesmith.storage import Storage
 from tunesmith.storage.base import StudyRecord
 from tunesmith.study import PAUSE, wish_of
 from tunesmith.study.recommend import Recommendation, recommend
-from tunesmith.study.snapshot import Snapshot
-from tunesmith.study.study import METRIC_NAMES
+from tunesmith.study.snapshot import Snapshot, metric_names_of
 from tunesmith.study.summary import StudySummary, counts_of
 
 MOST_COMPARED = 10
@@ -125,7 +124,7 @@ def start_command(storage: Storage, record: StudyRecord | None = None) -> str:
     """
     url = str(getattr(storage, "url", "tune.db"))  # a storage's url shows no password
     words = ["tunesmith", "run", "--storage", url.removeprefix("sqlite:///") if "sqlite:///" in url else url]
-    named = [] if record is None else record.system.get(METRIC_NAMES) or []
+    named = [] if record is None else metric_names_of(record.system, len(record.directions)) or []
     ways = ["minimize"] if record is None else list(map(str, record.directions))
     if record is not None:
         words += ["--study", record.name]
@@ -272,7 +271,7 @@ def not_alike(records: Sequence[StudyRecord], words: Words) -> str:
         if first.directions != other.directions:
             ways = (", ".join(words.translate(str(d)) for d in one.directions) for one in (first, other))
             return words("{} is to {} and {} is to {}.", names[0], next(ways), names[1], next(ways))
-        metrics = [one.system.get(METRIC_NAMES) or [] for one in (first, other)]
+        metrics = [metric_names_of(one.system, len(one.directions)) or [] for one in (first, other)]
         if all(metrics) and metrics[0] != metrics[1]:
             told = [", ".join(map(str, one)) for one in metrics]
             return words("{} is about {} and {} is about {}.", names[0], told[0], names[1], told[1])

@@ -45,7 +45,7 @@ from tunesmith.space import Categorical
 from tunesmith.storage.base import StudyRecord
 from tunesmith.study import wish_of
 from tunesmith.study.recommend import recommend
-from tunesmith.study.snapshot import METRIC_NAMES, Snapshot
+from tunesmith.study.snapshot import Snapshot, metric_names_of
 from tunesmith.study.summary import counts_of
 from tunesmith.visualization.columns import called
 
@@ -59,7 +59,7 @@ BOUNDS = {
     end: f"{{0:.0%}} of the best {{1}} trials lie at the {end} bound of {{2}}: a wider range may hold better points."
     for end in ("lower", "upper")
 }
-LOST = (FailureKind.LOST, FailureKind.OOM, FailureKind.LEASE)
+LOST = (FailureKind.LOST, FailureKind.LEASE)
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,8 @@ def _failures(seen: Snapshot, words: Words) -> Iterator[Finding]:
     )
     reason, times = reasons.most_common(1)[0]
     if reason:
-        sentence += " " + words("The most frequent reason ({} times) is: {}", times, printable(reason))
+        many = words("The most frequent reason ({} times) is: {}", times, printable(reason))
+        sentence += " " + (many if times > 1 else words("The reason of the last is: {}", printable(reason)))
     yield Finding("bad" if share > 0.1 else "note", sentence, "state == fail")
 
 
@@ -184,7 +185,7 @@ def study_page(request: Request, wrong: Wrong | None = None) -> Response:
     objective = whole_number(request, "objective", 0, 0, m - 1)
     able = {d.name: d for d in DRAWINGS.values() if d.is_for(m)}
     own = [d for d in able.values() if d.tab == tab]
-    names = called(record.system.get(METRIC_NAMES), m)
+    names = called(metric_names_of(record.system, m), m)
     large = able.get(query.get("figure", ""))
     counts = counts_of(held.storage, record.id)
     context: dict[str, Any] = {
