@@ -16,7 +16,7 @@ from tunesmith.foundation.text import printable
 from tunesmith.program.files import params_text
 from tunesmith.program.template import flags
 from tunesmith.selection.leaderboard import stored_leaderboard
-from tunesmith.selection.report import AVERAGE, ONLY_THE_DEFAULT, Written
+from tunesmith.selection.report import AVERAGE, ONLY_THE_DEFAULT
 from tunesmith.study.answer import NO_SCORE, USE_IT, Sureness, answer
 from tunesmith.study.recommend import Recommendation
 from tunesmith.study.snapshot import Snapshot
@@ -129,17 +129,26 @@ def forms_of(params: Mapping[str, Any], is_program: bool = True) -> dict[str, st
     """Return parameters as people copy them, by the name of the form; none of none.
 
     Args:
-        params: by name. Flags and a file are not offered for values that are known as texts only.
+        params: by name. Flags and a file are not offered for values that they cannot hold, such as an estimator.
         is_program: whether a program may take them at all.
     """
     if not params or AVERAGE in params:  # an average of models is no set of parameters
         return {}
     made = {"Python": repr(dict(params))}
-    if is_program and not any(isinstance(value, Written) for value in params.values()):
+    if is_program and all(_is_plain(value) for value in params.values()):
         # Python and YAML have escapes of their own for what is not printable; a shell's words have none.
         shown = {printable(key): printable(v) if isinstance(v, str) else v for key, v in params.items()}
         made |= {"flags": command_line(flags(shown)), "YAML": params_text(params, "yaml").rstrip("\n")}
     return made
+
+
+def _is_plain(value: Any) -> bool:
+    """Tell whether a value is known as more than a text, and flags and files can hold it."""
+    if isinstance(value, Mapping):
+        return all(map(_is_plain, value.values()))
+    if isinstance(value, list | tuple):
+        return all(map(_is_plain, value))
+    return isinstance(value, bool | int | float | str | None)
 
 
 def _answer(

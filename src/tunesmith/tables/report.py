@@ -177,8 +177,9 @@ def _takes(tuner: Any, words: Words) -> str:
 
 def _returned(tuner: Any) -> Place:
     """Return the line of the leaderboard that is of the model that was returned."""
-    places = {place.model: place for place in tuner.leaderboard_.places}
-    return places.get(AVERAGE) or places.get(tuner.best_params_.get("model"), tuner.leaderboard_.places[0])
+    first: Place = tuner.leaderboard_.places[0]
+    places: dict[str, Place] = {place.model: place for place in tuner.leaderboard_.places}
+    return places.get(AVERAGE) or places.get(tuner.best_params_.get("model", ""), first)
 
 
 def _found(results: TableResults, more: Sequence[str], words: Words) -> Section:
