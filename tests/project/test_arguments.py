@@ -45,6 +45,7 @@ from tunesmith.space.estimators import About, FloatOr, IntOr
 from tunesmith.storage import Storage
 from tunesmith.study.artifacts import StudyArtifacts
 from tunesmith.study.snapshot import Snapshot
+from tunesmith.tables.learning import LearningCurve
 from tunesmith.trial.record import TrialRecord
 from tunesmith.visualization import plot_slice
 
@@ -174,6 +175,7 @@ MADE: dict[type, Callable[[], Any]] = {
     ts.Ordinal: lambda: ts.Ordinal([1, 2]),
     Combinatorial: lambda: ts.Permutation(["a", "b"]),
     ts.Subset: lambda: ts.Subset(["a", "b"]),
+    LearningCurve: lambda: LearningCurve(np.array([10, 20, 40]), np.zeros((3, 2)), "accuracy", True),
     ts.Choice: lambda: ts.Choice({"a": {"x": ts.Float(0, 1)}, "b": {}}),
     FloatOr: lambda: FloatOr(0, 1, words={"auto": 0.5}),
     IntOr: lambda: IntOr(1, 9, words={"auto": 5}),

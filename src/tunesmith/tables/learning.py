@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tunesmith.foundation.arguments import checked
 from tunesmith.foundation.numerics.arrays import Floats
 from tunesmith.sklearn.protocols import Data, Split
 from tunesmith.tables.responses import Measure
@@ -36,8 +37,18 @@ class LearningCurve:
     metric: str
     greater_is_better: bool
 
+    @checked()
     def expected(self, n: float) -> float:
-        """Return the score to expect with n rows: a - b·n^-1/2, fitted to the means by least squares."""
+        """Return the score to expect with n rows: a - b·n^-1/2, fitted to the means by least squares.
+
+        Args:
+            n: how many rows a fit has, at least one.
+
+        Raises:
+            ValueError: n is below one.
+        """
+        if not n >= 1:
+            raise ValueError(f"n is how many rows a fit has, at least 1; got {n!r}")
         x = self.n_rows**-0.5
         slope, level = np.polyfit(x, self.scores.mean(axis=1), 1)
         return float(level + slope * n**-0.5)
